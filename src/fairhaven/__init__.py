@@ -1,0 +1,1 @@
+"""Fairhaven: the software that a health data research hub runs on."""

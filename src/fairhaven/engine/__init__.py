@@ -1,0 +1,6 @@
+"""Tables on DuckDB or on Spark, through Ibis. Rooms build expressions; only this floor runs them."""
+
+from fairhaven.engine.duckdb import DuckDBEngine
+from fairhaven.engine.model import Engine
+
+__all__ = ["DuckDBEngine", "Engine"]

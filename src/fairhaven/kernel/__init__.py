@@ -1,0 +1,1 @@
+"""Ground floor: errors, identifiers, files, keys, progress. Knows nothing of health data."""

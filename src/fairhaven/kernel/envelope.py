@@ -1,0 +1,138 @@
+"""Encryption at rest by envelope keys: each file has a key of its own, sealed by the hub's master key.
+
+A sealed file is ``FHE1``, a 4-byte length, the wrapped file key (12-byte nonce + AES-256-GCM ciphertext), then chunks of
+1 MiB, each 4-byte length + AES-256-GCM ciphertext under the file key with the chunk's number as nonce and
+``number, is_last`` as associated data, so that chunks cannot be swapped, dropped or cut off unseen.
+Source of the construction: STREAM (Hoang, Reyhanitabar, Rogaway, Vizar 2015).
+"""
+
+import io
+import os
+import secrets
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.kernel.files import sync_folder
+
+_MAGIC = b"FHE1"
+_CHUNK = 1 << 20
+
+
+class Keyring:
+    """The hub's secrets: one master key that wraps file keys, and one secret for pseudonyms and identifiers."""
+
+    def __init__(self, *, master: bytes, secret: bytes) -> None:
+        self._master = AESGCM(master)
+        self.secret = secret
+
+    @classmethod
+    def load(cls, folder: Path) -> "Keyring":
+        """Read the keys of a hub.
+
+        Raises:
+            NotFound: the hub has no keys, so nothing sealed can be read or written.
+        """
+        try:
+            return cls(master=(folder / "master.key").read_bytes(), secret=(folder / "secret.key").read_bytes())
+        except FileNotFoundError:
+            raise NotFound(
+                f"{folder} holds no keys. Restore master.key and secret.key from the hub's key backup; "
+                "without them what was delivered cannot be read."
+            ) from None
+
+    @classmethod
+    def create(cls, folder: Path, *, secret: bytes | None = None) -> "Keyring":
+        """Make the keys of a new hub (mode 0600); keys that are already there are kept.
+
+        Args:
+            secret: given only for the demonstration region, whose identifiers are invented and must be
+                the same for the same seed. A real hub's secret is random.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name, value in (("master.key", None), ("secret.key", secret)):
+            path = folder / name
+            if not path.exists():
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(value or secrets.token_bytes(32))
+        return cls.load(folder)
+
+    def seal(self, source: BinaryIO, target: Path) -> None:
+        """Encrypt a stream into *target*, which appears whole or not at all."""
+        file_key = secrets.token_bytes(32)
+        nonce = secrets.token_bytes(12)
+        wrapped = nonce + self._master.encrypt(nonce, file_key, _MAGIC)
+        cipher = AESGCM(file_key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        try:
+            with part.open("wb") as out:
+                out.write(_MAGIC + struct.pack(">I", len(wrapped)) + wrapped)
+                chunk, number = source.read(_CHUNK), 0
+                while True:
+                    following = source.read(_CHUNK)
+                    sealed = cipher.encrypt(_nonce(number), chunk, _place(number, not following))
+                    out.write(struct.pack(">I", len(sealed)) + sealed)
+                    if not following:
+                        break
+                    chunk, number = following, number + 1
+                out.flush()
+                os.fsync(out.fileno())
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        sync_folder(target.parent)
+
+    def seal_bytes(self, data: bytes, target: Path) -> None:
+        """Encrypt bytes into *target*."""
+        self.seal(io.BytesIO(data), target)
+
+    def chunks(self, source: Path) -> Iterator[bytes]:
+        """Decrypt a sealed file chunk by chunk.
+
+        Raises:
+            Invalid: the file was altered, cut off, or sealed with another hub's key.
+        """
+        damaged = Invalid(f"{source.name}: the sealed file was altered, cut off, or sealed with another hub's key")
+        with source.open("rb") as file:
+            if file.read(4) != _MAGIC:
+                raise damaged
+            try:
+                wrapped = file.read(struct.unpack(">I", file.read(4))[0])
+                cipher = AESGCM(self._master.decrypt(wrapped[:12], wrapped[12:], _MAGIC))
+                head, number = file.read(4), 0
+                while True:
+                    sealed = file.read(struct.unpack(">I", head)[0])
+                    head = file.read(4)
+                    yield cipher.decrypt(_nonce(number), sealed, _place(number, not head))
+                    if not head:
+                        return
+                    number += 1
+            except (InvalidTag, struct.error):
+                raise damaged from None
+
+    def open_bytes(self, source: Path) -> bytes:
+        """Decrypt a whole sealed file into memory."""
+        return b"".join(self.chunks(source))
+
+    def open_to(self, source: Path, target: Path) -> None:
+        """Decrypt into a private file (mode 0600); the caller removes it (see `files.scratch`)."""
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            for chunk in self.chunks(source):
+                out.write(chunk)
+
+
+def _nonce(number: int) -> bytes:
+    return number.to_bytes(12, "big")
+
+
+def _place(number: int, is_last: bool) -> bytes:
+    return struct.pack(">Q?", number, is_last)

@@ -1,0 +1,98 @@
+"""Files that are there whole or not at all, hashes of files, and one writer at a time."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fairhaven.kernel.errors import NotAllowedNow
+
+_CHUNK = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no blanks: the form whose hash is taken."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries durable, so that a rename survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o640) -> None:
+    """Write a file by a temporary neighbour and a rename: readers see the old bytes or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON document atomically, indented for people."""
+    write_atomically(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON document."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def one_writer(folder: Path) -> Iterator[None]:
+    """Hold the folder's write lock; a second writer is told at once. The kernel drops the lock when a process dies.
+
+    Raises:
+        NotAllowedNow: another process of this hub is writing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotAllowedNow(
+                f"another Fairhaven command is writing to {folder.parent}; nothing was done. Try again when it has ended."
+            ) from None
+        yield
+
+
+@contextmanager
+def scratch(parent: Path) -> Iterator[Path]:
+    """A private folder for work in progress, removed at the end; what a crash leaves is removed by `clear_scratch`."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix="work-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_scratch(parent: Path) -> None:
+    """Remove what a killed process left behind; call it only while holding the write lock."""
+    for folder in parent.glob("work-*"):
+        shutil.rmtree(folder, ignore_errors=True)
