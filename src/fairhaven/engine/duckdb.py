@@ -33,7 +33,6 @@ class DuckDBEngine:
             "temp_directory": str(folder / "spill"),
             # Row order is never relied on; keeping it would hold whole results in memory.
             "preserve_insertion_order": False,
-            "enable_progress_bar": False,
         }
         if threads is not None:
             settings["threads"] = threads
