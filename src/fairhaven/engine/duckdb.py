@@ -48,11 +48,17 @@ class DuckDBEngine:
 
     def arrow(self, table: pa.Table) -> ir.Table:
         """See `Engine.arrow`."""
-        return self.backend.create_table(self._name(), table, temp=True)
+        name = self._name()
+        self.connection.register("arriving", table)
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS FROM arriving")
+        self.connection.unregister("arriving")
+        return self.backend.table(name)
 
     def keep(self, expression: ir.Table) -> ir.Table:
         """See `Engine.keep`."""
-        return self.backend.create_table(self._name(), expression, temp=True)
+        name = self._name()
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS {self.backend.compile(expression)}")
+        return self.backend.table(name)
 
     def drop(self, table: ir.Table) -> None:
         """See `Engine.drop`."""
