@@ -115,7 +115,7 @@ class Keyring:
                     if not head:
                         return
                     number += 1
-            except (InvalidTag, struct.error):
+            except (InvalidTag, struct.error, ValueError):
                 raise damaged from None
 
     def open_bytes(self, source: Path) -> bytes:

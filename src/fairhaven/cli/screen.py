@@ -1,0 +1,150 @@
+"""What a command says: results on stdout, words and progress on stderr, exit codes."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from fairhaven.kernel.errors import FairhavenError, Invalid
+
+DONE, REFUSED, USAGE = 0, 1, 2
+_PATIENCE = 1.0  # seconds; what ends sooner shows no progress
+
+words = Console(stderr=True, highlight=False)
+results = Console(highlight=False, soft_wrap=True)
+
+
+class ScreenProgress:
+    """Progress drawn on stderr, from the moment a command has taken longer than a second."""
+
+    def __init__(self) -> None:
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[amount]}"),
+            TimeElapsedColumn(),
+            console=words,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._began = time.monotonic()
+        self._is_shown = False
+
+    def stage(self, title: str) -> None:
+        """A new line for a new stage; the one before is ticked off."""
+        self._finish_stage()
+        self._task = self._bar.add_task(title, total=None, amount="")
+        self._title = title
+        self._show_when_due()
+
+    def advance(self, done: int, total: int, unit: str) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bar.update(self._task, completed=done, total=total or None, amount=f"{done:,} of {total:,} {unit}")
+        self._show_when_due()
+
+    def note(self, message: str) -> None:
+        """A line that stays."""
+        words.print(message, style="yellow", markup=False)
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._finish_stage()
+        if self._is_shown:
+            self._bar.stop()
+
+    def _finish_stage(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            if self._is_shown:
+                words.print(f"[green]✓[/] {self._title}")
+            self._task = None
+
+    def _show_when_due(self) -> None:
+        if not self._is_shown and time.monotonic() - self._began > _PATIENCE:
+            self._bar.start()
+            self._is_shown = True
+
+
+@contextmanager
+def progress() -> Iterator[ScreenProgress]:
+    """Progress for the length of a command."""
+    drawn = ScreenProgress()
+    try:
+        yield drawn
+    finally:
+        drawn.close()
+
+
+def say(message: str) -> None:
+    """A line on stderr for the person at the keyboard."""
+    words.print(message, markup=False)
+
+
+def show_json(value: Any) -> None:
+    """The result, for a machine."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """The result, for a person."""
+    for line in lines:
+        results.print(line, markup=False)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """The result as a table; whole numbers stand to the right with thousands marked."""
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    listed = [list(row) for row in rows]
+    for index, column in enumerate(columns):
+        is_number = bool(listed) and all(isinstance(row[index], int | float) or row[index] is None for row in listed)
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*(_cell(value) for value in row))
+    results.print(table)
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.4g}"
+        case _:
+            return str(value)
+
+
+@contextmanager
+def errors_become_exit_codes(*, as_json: bool) -> Iterator[None]:
+    """The one place where an error of Fairhaven becomes words and an exit code."""
+    try:
+        yield
+    except FairhavenError as error:
+        faults = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else [str(error)]
+        if as_json:
+            show_json({"error": type(error).__name__, "faults": faults})
+        heading = f"{len(faults)} faults" if len(faults) > 1 else "Refused" if not isinstance(error, Invalid) else "Fault"
+        words.print(f"[bold red]{heading}[/]")
+        for fault in faults:
+            words.print(f"  {fault}", markup=False)
+        raise typer.Exit(REFUSED) from None
+    except KeyboardInterrupt:
+        words.print("Interrupted. What was finished is kept; run the same command again to go on.")
+        raise typer.Exit(REFUSED) from None
+    except OSError as error:
+        # A full disk, a folder without leave: the system's word names the file, never a row.
+        words.print("[bold red]Refused[/]")
+        words.print(f"  {error.strerror or type(error).__name__}: {error.filename or 'the system said no'}", markup=False)
+        raise typer.Exit(REFUSED) from None

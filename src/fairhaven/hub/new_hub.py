@@ -1,0 +1,40 @@
+"""A new hub's folder, with commented files to start from."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.kernel.files import write_atomically
+
+_PLACES = {
+    "hub.toml": "hub.toml",
+    "controller.toml": "controllers/example.toml",
+    "source.toml.example": "sources/example.toml.example",
+    "mapping.toml.example": "mappings/example.toml.example",
+    "gitignore": ".gitignore",
+}
+
+
+def make_hub(folder: Path) -> list[Path]:
+    """Write a new hub's files and keys.
+
+    Returns:
+        the files written, in the order in which a person would read them.
+
+    Raises:
+        NotAllowedNow: the folder is a hub already, or holds other things.
+    """
+    if (folder / "hub.toml").exists():
+        raise NotAllowedNow(f"{folder} is a hub already; nothing was changed. Give a folder that does not exist yet.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise NotAllowedNow(f"{folder} is not empty; nothing was changed. Give a new or an empty folder.")
+    written = []
+    for template, place in _PLACES.items():
+        path = folder / place
+        write_atomically(path, files("fairhaven.hub").joinpath("new", template).read_bytes())
+        written.append(path)
+    for empty in ("vocabulary", "inbox"):
+        (folder / empty).mkdir(exist_ok=True)
+    Keyring.create(folder / "store" / "keys")
+    return written

@@ -1,0 +1,133 @@
+"""The reviewable text of a hub: hub.toml, controllers, sources, mappings. Every fault at once, with path and line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from fairhaven.disclosure import POLICIES
+from fairhaven.harmonise import MappingFile, read_code_map, read_mapping
+from fairhaven.intake import Source, read_source
+from fairhaven.journeys.model import Controller, Settings
+from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.toml import Document
+
+_T = TypeVar("_T")
+_ABBREVIATION_LENGTH = 25  # cdm_source.cdm_source_abbreviation is varchar(25)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubText:
+    """Everything that a hub's reviewable files say."""
+
+    folder: Path
+    settings: Settings
+    controllers: Mapping[str, Controller]
+    sources: Mapping[str, Source]
+    mappings: Mapping[str, MappingFile]
+    code_maps: tuple[Path, ...]
+
+
+def read_text(folder: Path) -> HubText:
+    """Read a hub's files.
+
+    Raises:
+        NotFound: the folder is not a hub.
+        Invalid: with every fault of every file.
+    """
+    if not (folder / "hub.toml").is_file():
+        raise NotFound(f"{folder} is not a hub: it has no hub.toml. Make one with `fairhaven init {folder}`.")
+    faults: list[Fault] = []
+    document = Document(folder / "hub.toml", "hub.toml")
+    settings = _settings(document)
+    faults += document.faults
+    controllers = _read_all(folder, "controllers", _controller, faults)
+    sources = _read_all(folder, "sources", read_source, faults)
+    mappings = _read_all(folder, "mappings", read_mapping, faults)
+    code_maps = tuple(sorted((folder / "vocabulary").glob("*.csv")))
+    for path in code_maps:
+        try:
+            read_code_map(path)
+        except Invalid as error:
+            faults += error.faults
+    faults += _dangling(folder, sources, controllers, mappings)
+    if faults:
+        raise Invalid(sorted(faults, key=lambda fault: (fault.path, fault.line or 0)))
+    return HubText(
+        folder=folder,
+        settings=settings,
+        controllers=controllers,
+        sources=sources,
+        mappings={f"{name}.toml": mapping for name, mapping in mappings.items()},
+        code_maps=code_maps,
+    )
+
+
+def _read_all(
+    folder: Path, kind: str, read: Callable[[Document, str], _T | None], faults: list[Fault]
+) -> dict[str, _T]:
+    """Every NAME.toml of one subfolder, by NAME; what cannot be read adds its faults."""
+    found: dict[str, _T] = {}
+    for path in sorted((folder / kind).glob("*.toml")):
+        document = Document(path, f"{kind}/{path.name}")
+        value = read(document, path.stem) if document.data or not document.faults else None
+        faults += document.faults
+        if value is not None:
+            found[path.stem] = value
+    return found
+
+
+def _settings(document: Document) -> Settings:
+    root = document.root
+    opt_out = root.section("opt_out")
+    settings = Settings(
+        name=root.text("name"),
+        abbreviation=root.text("abbreviation", document.path.parent.resolve().name[:_ABBREVIATION_LENGTH]),
+        holder=root.text("holder", root.values.get("name", "")),
+        engine=root.text("engine", "duckdb", choices=("duckdb", "spark")),
+        birth_date=root.text("birth_date", "month", choices=("day", "month", "year")),
+        national_max_age_days=opt_out.whole("national_max_age_days", 30),
+        disclosure=root.text("disclosure", "ons", choices=tuple(POLICIES)),
+    )
+    if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
+        root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
+    if settings.national_max_age_days < 0:
+        opt_out.fault("national_max_age_days", "must not be negative")
+    opt_out.finish()
+    root.finish()
+    return settings
+
+
+def _controller(document: Document, name: str) -> Controller:
+    root = document.root
+    controller = Controller(
+        name=name,
+        title=root.text("title"),
+        ods_code=root.text("ods_code", ""),
+        contact=root.text("contact", ""),
+        terms=root.text("terms", ""),
+    )
+    root.finish()
+    return controller
+
+
+def _dangling(
+    folder: Path,
+    sources: Mapping[str, Source],
+    controllers: Mapping[str, Controller],
+    mappings: Mapping[str, MappingFile],
+) -> list[Fault]:
+    """Names that one file uses and no other file gives."""
+    faults = []
+    for name, source in sources.items():
+        path = f"sources/{name}.toml"
+        place = Document(folder / path, path)
+        if source.controller not in controllers:
+            place.fault(
+                "controller", f"there is no controllers/{source.controller}.toml that can be read; add or mend it"
+            )
+        for mapping in source.mapping:
+            if mapping.removesuffix(".toml") not in mappings:
+                place.fault("mapping", f"there is no mappings/{mapping} that can be read; add or mend it")
+        faults += place.faults
+    return faults

@@ -1,0 +1,39 @@
+"""A hub's rooms, plugged together."""
+
+from functools import partial
+from pathlib import Path
+
+from fairhaven.archive import Archive
+from fairhaven.engine import open_engine
+from fairhaven.hub.reading import read_text
+from fairhaven.intake import Intake
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.envelope import Keyring
+from fairhaven.ledger import Ledger
+from fairhaven.linkage import Vault
+
+
+def open_hub(folder: Path) -> Rooms:
+    """Read a hub's files and wire its rooms.
+
+    Raises:
+        NotFound: no hub is there, or its keys are missing.
+        Invalid: its files have faults; all of them are named.
+    """
+    text = read_text(folder)
+    store = folder / "store"
+    keyring = Keyring.load(store / "keys")
+    return Rooms(
+        folder=folder,
+        settings=text.settings,
+        controllers=text.controllers,
+        sources=text.sources,
+        mappings=text.mappings,
+        code_maps=text.code_maps,
+        keyring=keyring,
+        intake=Intake(store, keyring, birth_date=text.settings.birth_date),
+        vault=Vault(store / "vault", keyring),
+        archive=Archive(store),
+        ledger=Ledger(store / "ledger.jsonl"),
+        new_engine=partial(open_engine, text.settings.engine),
+    )

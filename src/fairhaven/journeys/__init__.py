@@ -1,0 +1,1 @@
+"""Use cases that cross rooms: take delivery, build a release, erase a person, trace a row, describe a release."""

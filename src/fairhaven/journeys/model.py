@@ -1,0 +1,83 @@
+"""The nouns that journeys share: what a hub says of itself, and its rooms, wired."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairhaven.archive import Archive
+from fairhaven.engine import Engine
+from fairhaven.harmonise import Mapping as MappingFile
+from fairhaven.intake import Intake, Source
+from fairhaven.kernel.envelope import Keyring
+from fairhaven.ledger import Ledger
+from fairhaven.linkage import Vault
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What hub.toml says.
+
+    Args:
+        abbreviation: at most 25 characters, as the CDM's cdm_source table holds no more.
+        engine: ``duckdb`` or ``spark``.
+        birth_date: how much of a date of birth a release carries: ``day``, ``month`` or ``year``.
+        national_max_age_days: days after which a national data opt-out list is too old to build with.
+        disclosure: name of the policy by which small counts are protected in whatever people read.
+    """
+
+    name: str
+    abbreviation: str
+    holder: str
+    engine: str
+    birth_date: str
+    national_max_age_days: int
+    disclosure: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Controller:
+    """A data controller: who decides over a source's data, and on what terms it was shared."""
+
+    name: str
+    title: str
+    ods_code: str
+    contact: str
+    terms: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """A hub's rooms, wired by `fairhaven.hub`: what every journey walks through.
+
+    Args:
+        folder: the hub's folder.
+        sources: by name, in the order of their names.
+        mappings: mapping files by the name that sources use.
+        code_maps: files of vocabulary/ that map local codes.
+        new_engine: opens an engine whose scratch is the folder given.
+    """
+
+    folder: Path
+    settings: Settings
+    controllers: Mapping[str, Controller]
+    sources: Mapping[str, Source]
+    mappings: Mapping[str, MappingFile]
+    code_maps: tuple[Path, ...]
+    keyring: Keyring
+    intake: Intake
+    vault: Vault
+    archive: Archive
+    ledger: Ledger
+    new_engine: Callable[[Path], Engine]
+
+    @property
+    def store(self) -> Path:
+        """What Fairhaven makes."""
+        return self.folder / "store"
+
+
+def latest_delivery(rooms: Rooms) -> dt.date | None:
+    """Day of the latest delivery, None before the first."""
+    days = [delivery.received_on for delivery in rooms.intake.deliveries()]
+    return max(days, default=None)
