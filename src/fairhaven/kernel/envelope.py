@@ -109,8 +109,11 @@ class Keyring:
                 cipher = AESGCM(self._master.decrypt(wrapped[:12], wrapped[12:], _MAGIC))
                 head, number = file.read(4), 0
                 while True:
-                    sealed = file.read(struct.unpack(">I", head)[0])
+                    length = struct.unpack(">I", head)[0]
+                    sealed = file.read(length)
                     head = file.read(4)
+                    if len(sealed) != length:
+                        raise damaged
                     yield cipher.decrypt(_nonce(number), sealed, _place(number, not head))
                     if not head:
                         return
