@@ -1,0 +1,122 @@
+"""What a release says of itself. Every count in it is already protected, because it is written to a file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT = 1
+"""Grows when the form changes; a description of another form is made anew, never read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """One value, or one class of values, of a variable.
+
+    Args:
+        label: what it is called: a concept's name, a category, a year, ``120 to 130``.
+        code: concept identifier or category as stored; empty for classes of numbers.
+        rows: how many rows have it; None where that is not shown.
+        persons: of how many persons; None where that is not shown.
+    """
+
+    label: str
+    code: str
+    rows: int | None
+    persons: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variable:
+    """One variable of one table.
+
+    Args:
+        kind: ``concept``, ``category``, ``number``, ``date``, ``identifier`` or ``text`` (of the last two no values are shown).
+        missing: rows without a value; None where not shown.
+        missing_share: of the rows, 0 to 1; None where not shown (then it lies under ``threshold / rows`` or above its complement).
+        distinct: about how many different values there are; None where not counted or not shown.
+        lowest, highest: the range as it may be shown, outermost values of few persons cut off; years for dates.
+        middle: the median, for numbers.
+        bars: distribution, classes in order or values by frequency.
+        others: rows of the values that are not among the bars, hidden ones included; None where not shown.
+    """
+
+    name: str
+    kind: str
+    type: str
+    is_required: bool
+    missing: int | None
+    missing_share: float | None
+    distinct: int | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    middle: float | None = None
+    bars: tuple[Bar, ...] = ()
+    others: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableDescription:
+    """One table.
+
+    Args:
+        rows, persons: None where not shown; persons is None, too, for tables that hold none.
+        first_year, last_year: of the table's own date, without years of few persons; None where it has no date.
+        content: hash of the table's content, by which an unchanged table is not scanned again.
+    """
+
+    name: str
+    rows: int | None
+    persons: int | None
+    first_year: int | None
+    last_year: int | None
+    variables: tuple[Variable, ...]
+    content: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Description:
+    """A release, as it describes itself.
+
+    Args:
+        policy: name of the disclosure policy under which its counts are shown.
+        persons: None where not shown.
+        first_year, last_year: over all event tables; None where there is none.
+        tables: in the CDM's order.
+    """
+
+    policy: str
+    persons: int | None
+    first_year: int | None
+    last_year: int | None
+    tables: tuple[TableDescription, ...]
+    format: int = field(default=FORMAT)
+
+    def table(self, name: str) -> TableDescription | None:
+        """A table by name, None where the release has none."""
+        return next((table for table in self.tables if table.name == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as JSON values."""
+        return asdict(self)
+
+
+def read_description(value: Mapping[str, Any] | None) -> Description | None:
+    """The inverse of `Description.to_json`; None for nothing and for another form, which callers treat alike."""
+    if value is None or value.get("format") != FORMAT:
+        return None
+    return Description(
+        policy=value["policy"],
+        persons=value["persons"],
+        first_year=value["first_year"],
+        last_year=value["last_year"],
+        tables=tuple(_table(table) for table in value["tables"]),
+    )
+
+
+def _table(value: Mapping[str, Any]) -> TableDescription:
+    return TableDescription(**{**value, "variables": tuple(_variable(variable) for variable in value["variables"])})
+
+
+def _variable(value: Mapping[str, Any]) -> Variable:
+    bars: Sequence[Mapping[str, Any]] = value["bars"]
+    return Variable(**{**value, "bars": tuple(Bar(**bar) for bar in bars)})
