@@ -1,0 +1,43 @@
+"""The tree of commands. Rooms are imported when a command runs, so that `--help` answers at once."""
+
+import typer
+
+from fairhaven.cli import describing, hubs, linking, receiving, releasing
+
+app = typer.Typer(
+    name="fairhaven",
+    help="The software of a health data research hub: raw extracts of many data controllers become one linked, "
+    "standardised, versioned release.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+release = typer.Typer(help="Look at releases, compare them, check that nothing was altered.", no_args_is_help=True)
+vocabulary = typer.Typer(help="Load the OMOP vocabulary.", no_args_is_help=True)
+linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
+
+app.command()(hubs.demo)
+app.command()(hubs.init)
+app.command()(hubs.check)
+app.command()(receiving.receive)
+app.command()(releasing.build)
+release.command("list")(releasing.list_releases)
+release.command("show")(releasing.show_release)
+release.command("diff")(releasing.diff_releases)
+release.command("verify")(releasing.verify_releases)
+app.add_typer(release, name="release")
+app.command()(releasing.erase)
+app.command()(releasing.trace)
+app.command()(releasing.export)
+app.command()(describing.quality)
+linkage.command("trial")(linking.trial)
+app.add_typer(linkage, name="linkage")
+app.command()(describing.report)
+vocabulary.command("load")(receiving.load_vocabulary)
+app.add_typer(vocabulary, name="vocabulary")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

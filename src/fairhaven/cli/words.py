@@ -1,0 +1,28 @@
+"""Arguments and options that several commands share, worded once."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Hub = Annotated[Path, typer.Argument(metavar="DIR", help="The hub's folder.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON on stdout.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")]
+ReleaseName = Annotated[
+    str | None, typer.Option("--release", metavar="R", help="The release, for example r0002.", show_default="the latest")
+]
+
+
+def day(text: str | None) -> dt.date | None:
+    """A date given on the command line.
+
+    Raises:
+        typer.BadParameter: it is not written as 2026-01-31.
+    """
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date like 2026-01-31") from None
