@@ -1,0 +1,238 @@
+"""The OMOP vocabulary of a hub: taken over from an Athena download, several versions side by side.
+
+A version is a folder ``<root>/<version>/`` of one Parquet file for each vocabulary table, sorted for joins, and
+``vocabulary.json``, which says what it is. ``<root>/current.json`` names the version that was loaded last.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from fairhaven.engine.duckdb import DuckDBEngine
+from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.files import clear_scratch, one_writer, read_json, scratch, sha256_of, write_json
+from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
+from fairhaven.omop.stored import StoredTable, find_tables, literal, quoted, unzip
+
+_DESCRIPTION = "vocabulary.json"
+_CURRENT = "current.json"
+_ORDER = {
+    "concept_ancestor": ("ancestor_concept_id", "descendant_concept_id"),
+    "concept_relationship": ("concept_id_1", "relationship_id", "concept_id_2"),
+    "concept_synonym": ("concept_id", "language_concept_id", "concept_synonym_name"),
+    "drug_strength": ("drug_concept_id", "ingredient_concept_id"),
+    "source_to_concept_map": ("source_vocabulary_id", "source_code", "target_concept_id"),
+}
+_CPT4 = "CPT4"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """One version of the vocabulary.
+
+    Args:
+        version: as the vocabulary names itself (``v5.0 30-AUG-25``), or ``digest-...`` where it does not.
+        folder: where its Parquet files are.
+        counts: table -> rows, for every vocabulary table; 0 where the download had none.
+        notes: what a person should know of it, in words.
+    """
+
+    version: str
+    folder: Path
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def open(cls, root: Path, version: str | None = None) -> "Vocabulary":
+        """The version of that name, or the one loaded last.
+
+        Raises:
+            NotFound: no vocabulary was loaded, or not this version.
+        """
+        if version is None:
+            if not (root / _CURRENT).exists():
+                raise NotFound(
+                    "no vocabulary is loaded. Download one from athena.ohdsi.org and run `fairhaven vocabulary load`."
+                )
+            version = read_json(root / _CURRENT)["folder"]
+        for folder in (root / version, root / _folder_name(version)):
+            if (folder / _DESCRIPTION).exists():
+                found = read_json(folder / _DESCRIPTION)
+                return cls(version=found["version"], folder=folder, counts=found["counts"], notes=tuple(found["notes"]))
+        raise NotFound(
+            f"the vocabulary {version} is not loaded here; loaded are: {', '.join(versions(root)) or 'none'}"
+        )
+
+    def files(self, table: str) -> Sequence[Path]:
+        """Parquet files of a vocabulary table; there is always one, which may hold no rows."""
+        return (self.folder / f"{table}.parquet",)
+
+
+def versions(root: Path) -> list[str]:
+    """Names of the loaded versions."""
+    return sorted(read_json(path)["version"] for path in root.glob(f"[!.]*/{_DESCRIPTION}"))
+
+
+def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None) -> Vocabulary:
+    """Take over a vocabulary and make it the current one.
+
+    Args:
+        path: an Athena download (zip or folder of tab-separated files), comma-separated files, a folder of
+            Parquet, or a DuckDB file.
+        root: the hub's ``store/vocabulary``. A version appears in it whole or not at all; loading the same
+            one again changes nothing but the pointer to the current one.
+
+    Raises:
+        Invalid: CONCEPT or a required column is missing, or values cannot be read; every fault at once.
+        NotAllowedNow: another process is loading a vocabulary.
+    """
+    progress = progress or Silent()
+    with one_writer(root):
+        clear_scratch(root)
+        with scratch(root) as work:
+            engine = DuckDBEngine(work)
+            try:
+                return _load(path, root, work, engine.connection, progress)
+            finally:
+                engine.close()
+
+
+def _load(path: Path, root: Path, work: Path, connection: duckdb.DuckDBPyConnection, progress: Progress) -> Vocabulary:
+    progress.stage(f"Reading the vocabulary from {path.name}")
+    source = path
+    if path.suffix.lower() == ".zip":
+        source = work / "unpacked"
+        source.mkdir()
+        unzip(path, source, VOCABULARY_TABLES)
+    tables = find_tables(connection, source, VOCABULARY_TABLES)
+    if faults := _column_faults(path, tables):
+        raise Invalid(faults)
+
+    ready = work / "ready"
+    ready.mkdir()
+    counts: dict[str, int] = {}
+    for done, name in enumerate(VOCABULARY_TABLES):
+        progress.advance(done, len(VOCABULARY_TABLES), "tables")
+        try:
+            counts[name] = _write(connection, name, tables.get(name), ready / f"{name}.parquet")
+            faults += _value_faults(connection, tables[name]) if name in tables else []
+        except duckdb.Error as error:
+            faults.append(Fault(path=tables[name].shown, message=f"cannot be read ({type(error).__name__})"))
+    if faults:
+        raise Invalid(faults)
+
+    # The rows are sorted, so the files' bytes say whether two downloads hold the same vocabulary.
+    hashes = "\n".join(sha256_of(ready / f"{name}.parquet") for name in VOCABULARY_TABLES)
+    digest = hashlib.sha256(hashes.encode()).hexdigest()
+    version = _version(connection, ready) or f"digest-{digest[:12]}"
+    notes = tuple(_notes(connection, ready, counts))
+    folder = _folder(root, version, digest)
+    if not folder.exists():
+        described = {"version": version, "digest": digest, "counts": counts, "notes": list(notes)}
+        write_json(ready / _DESCRIPTION, described)
+        ready.replace(folder)
+    write_json(root / _CURRENT, {"folder": folder.name})
+    return Vocabulary(version=version, folder=folder, counts=counts, notes=notes)
+
+
+def _column_faults(path: Path, tables: Mapping[str, StoredTable]) -> list[Fault]:
+    if "concept" not in tables:
+        return [Fault(path=path.name, message="there is no CONCEPT table; a vocabulary cannot do without it")]
+    return [
+        Fault(path=table.shown, line=1 if table.is_text else None, message=f"the column {field.name} is missing")
+        for table in tables.values()
+        for field in CDM[table.name].fields
+        if field.is_required and field.name not in table.columns
+    ]
+
+
+def _value(table: StoredTable | None, field: Field) -> str:
+    """SQL of a field's value in the CDM's type; NULL where it is absent or cannot be read."""
+    dtype = {"int32": "INTEGER", "int64": "BIGINT", "float64": "DOUBLE", "date": "DATE"}.get(field.dtype, "VARCHAR")
+    if table is None or field.name not in table.columns:
+        return f"NULL::{dtype}"
+    column = table.column(field.name)
+    if dtype == "DATE" and table.is_text:
+        return f"coalesce(try_strptime({column}, '%Y%m%d')::DATE, TRY_CAST({column} AS TIMESTAMP)::DATE)"
+    return f"TRY_CAST({column} AS {dtype})"
+
+
+def _write(connection: duckdb.DuckDBPyConnection, name: str, table: StoredTable | None, file: Path) -> int:
+    fields = CDM[name].fields
+    columns = ", ".join(f"{_value(table, field)} AS {quoted(field.name)}" for field in fields)
+    rows = f"FROM {table.relation}" if table is not None else "WHERE false"
+    order = ", ".join(_ORDER.get(name, (fields[0].name,)))
+    written = connection.execute(
+        f"COPY (SELECT {columns} {rows} ORDER BY {order}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)"
+    ).fetchone()
+    return int(written[0]) if written else 0
+
+
+def _value_faults(connection: duckdb.DuckDBPyConnection, table: StoredTable) -> list[Fault]:
+    """Lines that cannot be read, and values that are not what their column says."""
+    faults = table.faults(connection)
+    typed = [field for field in CDM[table.name].fields if field.dtype != "string" and field.name in table.columns]
+    if not typed:
+        return faults
+    bad = {field.name: f"{table.column(field.name)} IS NOT NULL AND {_value(table, field)} IS NULL" for field in typed}
+    counts = connection.execute(
+        f"SELECT {', '.join(f'count(*) FILTER ({test})' for test in bad.values())} FROM {table.relation}"
+    ).fetchone()
+    for (name, test), count in zip(bad.items(), counts or (), strict=True):
+        if count:
+            line = _first_line(connection, table, test)
+            kind = CDM[table.name][name].type
+            others = f" (and {count - 1:,} further rows)" if count > 1 else ""
+            faults.append(Fault(path=table.shown, line=line, field=name, message=f"is not of the type {kind}{others}"))
+    return faults
+
+
+def _first_line(connection: duckdb.DuckDBPyConnection, table: StoredTable, test: str) -> int | None:
+    if not table.is_text:
+        return None
+    connection.execute("SET preserve_insertion_order = true")
+    found = connection.execute(
+        f"SELECT line FROM (SELECT row_number() OVER () + 1 AS line, * FROM {table.relation}) WHERE {test} LIMIT 1"
+    ).fetchone()
+    connection.execute("SET preserve_insertion_order = false")
+    return int(found[0]) if found else None
+
+
+def _version(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
+    """The version that the vocabulary gives itself, in the row 'None' of VOCABULARY; empty where it is absent."""
+    found = connection.execute(
+        f"SELECT vocabulary_version FROM {literal(folder / 'vocabulary.parquet')}"
+        " WHERE vocabulary_id = 'None' AND vocabulary_version IS NOT NULL"
+    ).fetchone()
+    return str(found[0]).strip() if found else ""
+
+
+def _notes(connection: duckdb.DuckDBPyConnection, folder: Path, counts: Mapping[str, int]) -> list[str]:
+    notes = []
+    if empty := [name.upper() for name, rows in counts.items() if rows == 0 and name != "source_to_concept_map"]:
+        notes.append(f"without rows: {', '.join(empty)}")
+    named, held = connection.execute(
+        f"SELECT (SELECT count(*) FROM {literal(folder / 'vocabulary.parquet')} WHERE vocabulary_id = ?),"
+        f" (SELECT count(*) FROM {literal(folder / 'concept.parquet')} WHERE vocabulary_id = ? AND concept_name <> '')",
+        [_CPT4, _CPT4],
+    ).fetchone() or (0, 0)
+    if named and not held:
+        notes.append("CPT4 is named but its concepts are absent: they need a UMLS licence and Athena's extra step")
+    return notes
+
+
+def _folder(root: Path, version: str, digest: str) -> Path:
+    """Where this content belongs: two downloads of one version may hold different vocabularies, and both are kept."""
+    folder = root / _folder_name(version)
+    if (folder / _DESCRIPTION).exists() and read_json(folder / _DESCRIPTION)["digest"] != digest:
+        return folder.with_name(f"{folder.name}+{digest[:8]}")
+    return folder
+
+
+def _folder_name(version: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.+-]+", "-", version).strip("-.") or "unnamed"
