@@ -1,0 +1,222 @@
+"""The nouns of intake: what a source delivers, and what became of a delivery."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+IDENTITY = (
+    "nhs_number",
+    "given_name",
+    "family_name",
+    "birth_date",
+    "sex",
+    "postcode",
+    "address",
+    "ethnicity",
+)
+"""Kinds of identity column; their values go to the vault."""
+
+
+class Format(StrEnum):
+    """How a source's files are written."""
+
+    DELIMITED = "delimited"
+    PARQUET = "parquet"
+    FHIR = "fhir"
+    OMOP = "omop"
+    OPT_OUT = "opt-out"
+
+
+class DeliveryKind(StrEnum):
+    """What a delivery means for the ones before it."""
+
+    CHANGES = "changes"
+    FULL = "full"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnDeclaration:
+    """One column that a table may land.
+
+    Args:
+        name: the name it lands under (for an identity column: the identity's name).
+        header: what the file calls it.
+        type: ``text, number, whole, date, datetime, time, yes-no``.
+        identity: one of `IDENTITY`, or empty. Identity columns go to the vault.
+        is_required: a row without a value is quarantined.
+        is_optional: the file may lack the column.
+        formats: strptime forms of dates and times; empty means ISO 8601.
+        earliest, latest: rows outside are quarantined.
+        birth_precision: set on columns that say a part of the date of birth: they land only in a hub whose
+            ``birth_date`` is at least this fine (``month`` or ``day``), else as NULL.
+    """
+
+    name: str
+    header: str
+    type: str = "text"
+    identity: str = ""
+    is_required: bool = False
+    is_optional: bool = False
+    formats: tuple[str, ...] = ()
+    earliest: dt.date | None = None
+    latest: dt.date | None = None
+    birth_precision: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableDeclaration:
+    """One table of a source: which files hold it, its columns, and what identifies a row.
+
+    Args:
+        files: file name patterns (fnmatch, any case).
+        key: names of columns that together are the natural key; none: the row's content and its number among
+            equal rows.
+        patient: name of the column with the source's patient number; empty where rows have no patient.
+        withdrawn_column, withdrawn_values: a row whose column holds one of the values is taken back.
+    """
+
+    name: str
+    files: tuple[str, ...] = ("*",)
+    key: tuple[str, ...] = ()
+    patient: str = ""
+    withdrawn_column: str = ""
+    withdrawn_values: tuple[str, ...] = ()
+    columns: tuple[ColumnDeclaration, ...] = ()
+
+    def column(self, name: str) -> ColumnDeclaration | None:
+        """The column that lands under *name*."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """How delimited text is written."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    null: tuple[str, ...] = ("",)
+    decimal: str = "."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Type1OptOut:
+    """Where a GP source records Type 1 opt-outs: the latest of the codes by date counts."""
+
+    table: str
+    column: str
+    date: str
+    opted_out: tuple[str, ...]
+    opted_in: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """One feed of one data controller, as ``sources/NAME.toml`` declares it.
+
+    Args:
+        quarantine_limit: share of quarantined rows (0 to 1) above which a build refuses; None for no limit.
+        in_national_opt_out: its rows are in the scope of the national data opt-out.
+        digest: of the declaration, in so far as it changes what lands.
+    """
+
+    name: str
+    title: str
+    controller: str
+    kind: str
+    format: Format
+    delivery: DeliveryKind = DeliveryKind.CHANGES
+    mapping: tuple[str, ...] = ()
+    quarantine_limit: float | None = None
+    in_national_opt_out: bool = True
+    dialect: Dialect = field(default_factory=Dialect)
+    tables: Mapping[str, TableDeclaration] = field(default_factory=dict)
+    type_1_opt_out: Type1OptOut | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableCount:
+    """What became of the rows of one table in one extract.
+
+    Args:
+        received: rows in the file; always landed + quarantined + erased.
+        quarantined: rows that did not fit.
+        erased: rows left out because their patient was erased from this hub.
+        dropped: headers in the file that the declaration does not name; they were not landed.
+        missing: optional columns that the file lacks.
+        has_unique_keys: no two landed rows share a row_key.
+    """
+
+    received: int
+    landed: int
+    quarantined: int
+    erased: int = 0
+    dropped: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    has_unique_keys: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extract:
+    """One delivered file.
+
+    Args:
+        number: from 1, over the whole hub; the ``row_extract`` of its rows.
+        file: the file's name as delivered (a folder counts as one file).
+        sha256, bytes: of the file as delivered.
+        columns: table -> names of the landed columns, in order.
+        declaration: digest of the declaration it was landed with.
+        code: digest of the readers and views it was landed with.
+        erased_lines: how many lines of the sealed bytes were blanked by erasure.
+    """
+
+    number: int
+    source: str
+    file: str
+    sha256: str
+    bytes: int
+    delivery: int
+    tables: Mapping[str, TableCount]
+    columns: Mapping[str, tuple[str, ...]]
+    declaration: str
+    code: str
+    erased_lines: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """The files of one receive; its record's appearance is the moment of commit.
+
+    Args:
+        at: the day it was received, which also dates an opt-out list.
+        extracts: numbers of its extracts.
+        already_received: names of files left out because the same bytes were received before.
+    """
+
+    number: int
+    source: str
+    at: dt.date
+    extracts: tuple[int, ...]
+    already_received: tuple[str, ...] = ()
+    code_version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What a receive did, for the person who delivered.
+
+    Args:
+        delivery: its number; None where every file had been received before, and nothing was done.
+        already_received: file name -> number of the delivery that brought the same bytes.
+        opt_outs: how many NHS numbers an opt-out list holds; None for other sources.
+        faulty_lines: lines of an opt-out list that are not NHS numbers.
+    """
+
+    source: str
+    delivery: int | None
+    extracts: tuple[Extract, ...] = ()
+    already_received: Mapping[str, int] = field(default_factory=dict)
+    opt_outs: int | None = None
+    faulty_lines: tuple[int, ...] = ()

@@ -1,0 +1,84 @@
+"""What a reader of one file format does: it stages a delivered file as relations of a DuckDB connection.
+
+A reader says what is in the file, row by row, and why a row does not fit. It knows nothing of pseudonyms, keys,
+the vault or Parquet: `landing` does that for every format alike.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+
+from fairhaven.intake.model import Source, TableDeclaration
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrived:
+    """A delivered file, ready to be read.
+
+    Args:
+        path: where its bytes are; as delivered, so it may be compressed (told by content, never by name).
+        name: its name as delivered, for patterns and messages.
+    """
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staged:
+    """The rows of one table of one delivered file.
+
+    Args:
+        table: the table's name.
+        declaration: its columns (in landing order), key and patient column. A reader whose tables are not declared
+            by the source (FHIR, OMOP) makes the declaration itself. Columns with `identity` go to the vault; the
+            patient column is replaced by ``patient_ref``.
+        rows: name of a view or table in the connection, with ``row_line`` (BIGINT, never NULL, unique) and one column
+            per declared name, typed (text VARCHAR, number DOUBLE, whole BIGINT, date DATE, datetime TIMESTAMP, time
+            TIME, yes-no BOOLEAN; a reader of structured data may give other types). Every row of it is landed.
+            It is scanned two or three times, so a cheap view is best.
+        rejects: name of a view or table with ``row_line BIGINT, field VARCHAR, reason VARCHAR, patient VARCHAR``:
+            the rows that are quarantined, one or more records for each; ``patient`` is the raw patient number
+            where it could be read (so that erasure finds the row), else NULL. Reasons never carry a value.
+            A column ``code VARCHAR`` may be added: the raw value of the Type 1 opt-out column.
+        received: rows of this table in the file: rows + distinct lines of rejects, which landing verifies.
+        withdrawn: SQL over ``rows`` that is true where the delivery takes the row back.
+        dropped: headers in the file that are outside the agreement.
+        missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
+    """
+
+    table: str
+    declaration: TableDeclaration
+    rows: str
+    rejects: str
+    received: int
+    withdrawn: str = "false"
+    dropped: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """Reads one format.
+
+    ``version`` is raised when the same bytes would land otherwise than before; the build then lands them again.
+    """
+
+    version: str
+
+    def stage(
+        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
+    ) -> Sequence[Staged]:
+        """Stage the tables of one file.
+
+        Args:
+            connection: private to this file; relation names are the reader's to choose.
+            scratch: private folder for work in progress, removed after landing.
+
+        Raises:
+            Invalid: the file as a whole cannot be landed (cut off, wrong format, a required column is missing);
+                every fault of the file at once.
+        """
