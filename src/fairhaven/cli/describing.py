@@ -12,7 +12,7 @@ _LEVELS = ("fatal", "convention", "characterization", "never")
 
 
 def quality(
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A hub: its release is checked.", show_default=False)] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="A hub: its release is checked.", show_default=False)] = None,
     cdm: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Any OMOP CDM: a DuckDB file, or a folder of Parquet or CSV.")
     ] = None,

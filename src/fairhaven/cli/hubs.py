@@ -10,7 +10,7 @@ from fairhaven.cli.words import AsJson, Hub
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the demonstration hub is made.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the demonstration hub is made.")] = Path("demo"),
     persons: Annotated[
         int | None, typer.Option(min=1, max=10_000_000, help="How many persons live in the region.", show_default="1,130")
     ] = None,

@@ -63,7 +63,7 @@ def list_releases(folder: Hub, as_json: AsJson = False) -> None:
 
 def show_release(
     folder: Hub,
-    name: Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="For example r0002.", show_default="the latest")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="RELEASE", help="For example r0002.", show_default="the latest")] = None,
     as_json: AsJson = False,
 ) -> None:
     """What a release holds: tables, rows, where they came from, its hashes."""
@@ -97,8 +97,8 @@ def show_release(
 
 def diff_releases(
     folder: Hub,
-    older: Annotated[str | None, typer.Argument(metavar="[OLDER]", show_default="the one before the latest")] = None,
-    newer: Annotated[str | None, typer.Argument(metavar="[NEWER]", show_default="the latest")] = None,
+    older: Annotated[str | None, typer.Argument(metavar="OLDER", show_default="the one before the latest")] = None,
+    newer: Annotated[str | None, typer.Argument(metavar="NEWER", show_default="the latest")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rows added, changed and gone between two releases, table by table."""
@@ -119,7 +119,7 @@ def diff_releases(
 
 def verify_releases(
     folder: Hub,
-    name: Annotated[str | None, typer.Argument(metavar="[RELEASE]", show_default="all of them")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="RELEASE", show_default="all of them")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute every hash of a release, its files and its rows; say exactly what does not agree."""
