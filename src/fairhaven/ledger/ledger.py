@@ -1,0 +1,177 @@
+"""A hash chain of records in one file: one JSON object a line, each naming the hash of the one before.
+
+An entry's hash is the SHA-256 of its canonical JSON without the hash itself, so that changing, dropping or moving an
+entry shows at once. Cutting entries off the end shows only to someone who holds a later hash: publish the head.
+"""
+
+import datetime as dt
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import canonical_json, sync_folder
+
+GENESIS = "0" * 64
+"""What the first entry names as the one before it."""
+
+_TAIL = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One record.
+
+    Args:
+        number: place in the ledger, from 1.
+        at: when it was written, UTC, ISO 8601.
+        kind: what happened, for example ``release``.
+        facts: what is to be remembered of it; never a person's data.
+        previous: hash of the entry before.
+        hash: SHA-256 of this entry.
+    """
+
+    number: int
+    at: str
+    kind: str
+    facts: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+class Ledger:
+    """The ledger in one file, made by its first entry.
+
+    Args:
+        path: the file.
+        now: the clock, in UTC.
+    """
+
+    def __init__(self, path: Path, *, now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)) -> None:
+        self.path = path
+        self._now = now
+
+    def append(self, kind: str, facts: Mapping[str, Any]) -> Entry:
+        """Write an entry; it is on the disk when this returns."""
+        with self._locked() as file:
+            return self._append(file, kind, facts)
+
+    def append_once(self, kind: str, facts: Mapping[str, Any]) -> Entry:
+        """Write an entry unless there is one of this kind with these facts: work redone after a crash records once."""
+        with self._locked() as file:
+            for entry in self.entries():
+                if entry.kind == kind and canonical_json(entry.facts) == canonical_json(facts):
+                    return entry
+            return self._append(file, kind, facts)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry in order; a last line that a power cut tore was never acknowledged and is passed over.
+
+        Raises:
+            Invalid: a line is no entry.
+        """
+        for line, text in self._lines():
+            try:
+                yield Entry(**json.loads(text))
+            except (ValueError, TypeError):
+                raise Invalid(Fault(message="not an entry of a ledger", path=self.path.name, line=line)) from None
+
+    def verify(self) -> list[Fault]:
+        """What is wrong with the chain: nothing where every hash and link holds."""
+        faults = []
+        previous, number = GENESIS, 0
+        for line, text in self._lines():
+            number += 1
+            try:
+                entry = Entry(**json.loads(text))
+            except (ValueError, TypeError):
+                faults.append(self._fault(line, "not an entry of a ledger"))
+                previous = ""
+                continue
+            if _hash(entry) != entry.hash:
+                faults.append(self._fault(line, "the entry was altered: its hash is not that of its content"))
+            if previous and entry.previous != previous:
+                faults.append(
+                    self._fault(line, "the entry does not follow the one before it: one was altered, moved or dropped")
+                )
+            if entry.number != number:
+                faults.append(
+                    self._fault(line, f"the entry says it is number {entry.number}, and it is number {number}")
+                )
+            previous = entry.hash
+        return faults
+
+    def _append(self, file: BinaryIO, kind: str, facts: Mapping[str, Any]) -> Entry:
+        last = self._mend(file)
+        entry = Entry(
+            number=last.number + 1 if last else 1,
+            at=self._now().isoformat(timespec="seconds"),
+            kind=kind,
+            facts=facts,
+            previous=last.hash if last else GENESIS,
+            hash="",
+        )
+        sealed = {**_content(entry), "hash": _hash(entry)}
+        file.write(canonical_json(sealed).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+        return Entry(**sealed)
+
+    def _mend(self, file: BinaryIO) -> Entry | None:
+        """Cut off a torn last line, go to the end, and give the last entry."""
+        size = file.seek(0, os.SEEK_END)
+        tail, start = b"", size
+        while start > 0 and tail.count(b"\n") < 2:
+            start = max(0, start - _TAIL)
+            file.seek(start)
+            tail = file.read(size - start)
+        whole = tail.rpartition(b"\n")[0]
+        file.truncate(start + len(whole) + 1 if whole else 0)
+        file.seek(0, os.SEEK_END)
+        if not whole:
+            return None
+        try:
+            return Entry(**json.loads(whole.rpartition(b"\n")[2]))
+        except (ValueError, TypeError):
+            raise Invalid(Fault(message="the last line is not an entry of a ledger", path=self.path.name)) from None
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n"):
+                    yield number, line
+
+    @contextmanager
+    def _locked(self) -> Iterator[BinaryIO]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
+        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640), "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if is_new:
+                sync_folder(self.path.parent)
+            yield file
+
+    def _fault(self, line: int, message: str) -> Fault:
+        return Fault(message=message, path=self.path.name, line=line)
+
+
+def _content(entry: Entry) -> dict[str, Any]:
+    return {
+        "number": entry.number,
+        "at": entry.at,
+        "kind": entry.kind,
+        "facts": entry.facts,
+        "previous": entry.previous,
+    }
+
+
+def _hash(entry: Entry) -> str:
+    return hashlib.sha256(canonical_json(_content(entry)).encode()).hexdigest()
