@@ -76,7 +76,7 @@ class Field:
         """Ibis type: row identifiers are int64 (up to 2^53), concepts and other whole numbers int32."""
         match self.type:
             case "integer":
-                is_row_id = self.name.endswith("_id") and not self.is_concept and "concept" not in self.name
+                is_row_id = self.name.endswith(("_id", "_id_1", "_id_2")) and not self.is_concept and "concept" not in self.name
                 return "int64" if is_row_id else "int32"
             case "float":
                 return "float64"
@@ -199,6 +199,10 @@ def to_cdm(expression: ir.Table, table: str, *, lineage: bool = True) -> ir.Tabl
     for name, dtype in CDM[table].schema_of(lineage=lineage).items():
         value = expression[name].cast(dtype) if name in expression.columns else ibis.null(dtype)
         if name in CDM[table].names and CDM[table][name].is_concept and CDM[table][name].is_required:
-            value = value.fill_null(ibis.literal(0, type=dtype)) if name in expression.columns else ibis.literal(0, type=dtype)
+            value = (
+                value.fill_null(ibis.literal(0, type=dtype))
+                if name in expression.columns
+                else ibis.literal(0, type=dtype)
+            )
         columns[name] = value
     return expression.select(**columns)
