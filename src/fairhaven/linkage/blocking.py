@@ -1,0 +1,69 @@
+"""Which pairs are worth comparing: those that share a blocking key that few others share.
+
+Keys are narrow enough that a group of more than `MAX_GROUP` is no longer a help (a default value, a town); such a group
+is passed over, which bounds the number of pairs by the number of rows whatever the data.
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+
+MAX_GROUP = 120
+"""Rows under one key above which the key says too little."""
+
+_NAME_PAIR = ("least(given_formal, family)", "greatest(given_formal, family)")
+_BIRTH_EITHER = "least(birth, coalesce(birth_turned, birth))"
+_CONSONANTS = "left(family, 1) || left(regexp_replace(substr(family, 2), '[aeiouyhw]', '', 'g'), 3)"
+
+KEYS: tuple[tuple[str, ...], ...] = (
+    ("id",),
+    ("id_text",),
+    (_BIRTH_EITHER, "left(family, 2)"),
+    (_BIRTH_EITHER, "left(given_formal, 2)"),
+    (_BIRTH_EITHER, "postcode"),
+    (*_NAME_PAIR, "left(birth, 4)"),
+    (*_NAME_PAIR, "right(birth, 4)"),
+    (*_NAME_PAIR, "area"),
+    _NAME_PAIR,
+    ("given_formal", _CONSONANTS, "left(birth, 3)"),
+    ("left(given_formal, 1)", _CONSONANTS, "birth[:4]", "sex"),
+    ("family", "postcode"),
+    ("given_formal", "postcode"),
+    ("address", "left(given_formal, 1)"),
+    ("address", "left(family, 2)"),
+    ("postcode", "left(birth, 4)"),
+)
+
+
+def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[str] = ()) -> int:
+    """Read ``units`` and write ``candidates``: left_unit < right_unit of two groups of which at least one is open.
+
+    Returns:
+        number of pairs.
+    """
+    keys = [*KEYS]
+    for extra in extras:
+        keys += [(f'"{extra}"', "given_formal", "left(family, 1)"), (f'"{extra}"', "family", "left(given_formal, 1)")]
+        keys += [(f'"{extra}"',), (f'"{extra}"', "birth")]
+    connection.execute("CREATE TEMP TABLE keyed (key UBIGINT, unit BIGINT, grouping BIGINT, is_open BOOLEAN)")
+    for number, columns in enumerate(keys):
+        present = " AND ".join(f"({column}) IS NOT NULL" for column in columns)
+        connection.execute(
+            f"""
+            INSERT INTO keyed
+            SELECT hash({number}, {", ".join(columns)}) AS key, unit, grouping, is_open FROM units WHERE {present}
+            QUALIFY count(*) OVER (PARTITION BY key) BETWEEN 2 AND {MAX_GROUP}
+                AND bool_or(is_open) OVER (PARTITION BY key)
+                AND min(grouping) OVER (PARTITION BY key) < max(grouping) OVER (PARTITION BY key)
+            """
+        )
+    connection.execute(
+        """
+        CREATE TABLE candidates AS
+        SELECT DISTINCT l.unit AS left_unit, r.unit AS right_unit
+        FROM keyed AS l JOIN keyed AS r ON l.key = r.key AND l.unit < r.unit
+        WHERE l.grouping <> r.grouping AND (l.is_open OR r.is_open)
+        """
+    )
+    connection.execute("DROP TABLE keyed")
+    return int(connection.execute("SELECT count(*) FROM candidates").fetchall()[0][0])

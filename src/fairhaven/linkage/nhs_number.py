@@ -1,0 +1,52 @@
+"""NHS numbers: ten digits, the last a check digit modulo 11 (NHS Data Dictionary, NHS NUMBER).
+
+The same rule twice: `valid_nhs_number` for one value in Python, `valid_nhs_number_sql` for a column in DuckDB; a
+property test holds them to each other.
+"""
+
+import re
+
+# Written in forms, test scripts and training screens; valid by their check digit, borne by nobody.
+DUMMIES = frozenset({"1234567881", "9876543210", "1234567890", "0123456789"})
+_WEIGHTS = range(10, 1, -1)
+_SEPARATORS = re.compile(r"[\s\-]")
+
+
+def check_digit(nine: str) -> int | None:
+    """The tenth digit for the first nine; None where no valid number begins so."""
+    remainder = 11 - sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, nine, strict=True)) % 11
+    if remainder == 10:
+        return None
+    return remainder % 11
+
+
+def valid_nhs_number(text: str | None) -> str | None:
+    """The number as ten bare digits, or None where it is no valid NHS number.
+
+    Spaces and dashes are ignored. All-same digits and known dummies are invalid whatever their check digit.
+    """
+    digits = _SEPARATORS.sub("", text or "")
+    is_number = len(digits) == 10 and digits.isascii() and digits.isdigit()
+    if not is_number or len(set(digits)) == 1 or digits in DUMMIES:
+        return None
+    return digits if check_digit(digits[:9]) == int(digits[9]) else None
+
+
+def bare_digits_sql(text_sql: str) -> str:
+    """DuckDB expression: the text without spaces and dashes."""
+    return rf"regexp_replace({text_sql}, '[\s\-]', '', 'g')"
+
+
+def valid_nhs_number_sql(bare_sql: str) -> str:
+    """DuckDB expression that equals `valid_nhs_number` of the text that *bare_sql* (see `bare_digits_sql`) gives."""
+    dummies = ", ".join(f"'{number}'" for number in sorted(DUMMIES))
+    terms = " + ".join(
+        f"{weight} * (ascii(substr({bare_sql}, {place}, 1)) - 48)" for place, weight in enumerate(_WEIGHTS, start=1)
+    )
+    return (
+        f"CASE WHEN regexp_full_match({bare_sql}, '[0-9]{{10}}')"
+        f" AND {bare_sql} <> repeat(substr({bare_sql}, 1, 1), 10)"
+        f" AND {bare_sql} NOT IN ({dummies})"
+        f" AND (11 - ({terms}) % 11) % 11 = ascii(substr({bare_sql}, 10, 1)) - 48"
+        f" THEN {bare_sql} END"
+    )

@@ -1,0 +1,122 @@
+"""Who is one person: the whole way from identity records to groups of patients. `service` and `trial` both take it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from fairhaven.kernel.progress import Progress
+from fairhaven.linkage import cascade
+from fairhaven.linkage.graph import Floats, Ints, components
+from fairhaven.linkage.model import Thresholds
+from fairhaven.linkage.residue import link_residue
+from fairhaven.linkage.standardise import standardise
+
+MEMORY_LIMIT = "1200MB"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Persons:
+    """Groups of patients, by number of the patient (see `standardise`).
+
+    Args:
+        person: for each patient the smallest patient of the same person.
+        step: for each patient the step that linked it; ``alone`` where none did.
+        weight: its match weight where Splink linked it, else NaN.
+        left, right, apart: pairs of persons (by their smallest patient) in the clerical band, and their weight.
+    """
+
+    person: Ints
+    step: list[str]
+    weight: Floats
+    left: Ints
+    right: Ints
+    apart: Floats
+    notes: tuple[str, ...] = ()
+
+
+def room() -> duckdb.DuckDBPyConnection:
+    """A database in memory that never spills: identifiers reach no disk unencrypted, so work that does not fit in
+    memory fails with words instead."""
+    return duckdb.connect(
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": "",
+            "max_temp_directory_size": "0KB",
+            "preserve_insertion_order": False,
+        }
+    )
+
+
+def find_persons(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    thresholds: Thresholds,
+    progress: Progress,
+    checked_id: bool = True,
+    extras: Sequence[str] = (),
+) -> Persons:
+    """Group the patients of the table ``identity``.
+
+    Leaves ``patients`` and ``versions`` in the connection.
+    """
+    progress.stage("Cleaning identity records")
+    standardise(connection, checked_id=checked_id, extras=extras)
+    patients = _count(connection, "patients")
+    progress.stage("Linking by NHS number and exact combinations")
+    cascade.cascade(connection)
+    links = connection.execute("SELECT left_patient, right_patient FROM links").fetchnumpy()
+    certain = components(patients, links["left_patient"], links["right_patient"])
+    roots, cluster = np.unique(certain, return_inverse=True)
+    progress.stage("Weighing the evidence for the rest")
+    residue = link_residue(connection, cluster.astype(np.int64), thresholds=thresholds, extras=extras)
+    nothing = np.empty(0, np.int64)
+    person, weight = certain, np.full(patients, np.nan)
+    left = right = nothing
+    apart = np.empty(0)
+    if (merged := residue.merged) is not None:
+        person = roots[merged.label][cluster]
+        weight = merged.weight[cluster]
+        is_clerical = merged.apart >= thresholds.clerical
+        left, right = roots[merged.left[is_clerical]], roots[merged.right[is_clerical]]
+        apart = merged.apart[is_clerical]
+    step = _steps(connection, patients, weight)
+    weight = np.where(np.array(step) == "splink", weight, np.nan)
+    for table in ("links", "units", "splink_units"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    if residue.note:
+        progress.note(residue.note)
+    return Persons(
+        person=person,
+        step=step,
+        weight=weight,
+        left=left,
+        right=right,
+        apart=apart,
+        notes=(residue.note,) * bool(residue.note),
+    )
+
+
+def _steps(connection: duckdb.DuckDBPyConnection, patients: int, weight: Floats) -> list[str]:
+    """The most certain step that each patient has a link by."""
+    order = ", ".join(f"'{name}'" for name in cascade.ORDER)
+    connection.register("weighed", pa.table({"patient": np.arange(patients), "weight": weight}))
+    steps = connection.execute(
+        f"""
+        WITH ends AS (
+            SELECT left_patient AS patient, step FROM links UNION ALL SELECT right_patient, step FROM links
+        ), first AS (
+            SELECT patient, [{order}][min(list_position([{order}], step))] AS step FROM ends GROUP BY patient
+        )
+        SELECT coalesce(step, CASE WHEN isnan(weight) THEN 'alone' ELSE 'splink' END) AS step
+        FROM weighed LEFT JOIN first USING (patient) ORDER BY patient
+        """
+    ).fetch_arrow_table()
+    connection.unregister("weighed")
+    return [str(step) for step in steps["step"].to_pylist()]
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])

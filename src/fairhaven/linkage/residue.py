@@ -1,0 +1,222 @@
+"""Probabilistic linkage of what the cascade left over: Splink 5 on pairs of groups of which at least one is open.
+
+A group is **closed** when several patients were linked by a valid NHS number: nothing weaker may join two such groups.
+Every other group is open and is compared with all groups, open or closed. Splink learns its weights from the data at
+hand by expectation maximisation, without labels; its sampling is a hash of the row, so it is the same on every run.
+What the pairs say is then settled by mutual-best merging (`graph`).
+"""
+
+import itertools
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from fairhaven.linkage import agreement
+from fairhaven.linkage.blocking import candidate_pairs
+from fairhaven.linkage.comparisons import comparisons
+from fairhaven.linkage.graph import Ints, Merged, merge_mutual_best
+from fairhaven.linkage.model import Thresholds
+
+SEED = 1948
+MIN_UNITS = 100
+"""Distinct descriptions below which there is too little to learn weights from."""
+
+_COLUMNS = ("given", "family", "birth", "id_text", "postcode", "sex", "address")
+_DESCRIPTION = (
+    "id", "id_text", "given", "given_second", "given_forms", "given_formal", "family", "family_parts",
+    "birth", "birth_turned", "sex", "postcode", "area", "address",
+)  # fmt: skip
+_TRAINING_PAIRS = 1_000_000
+_MIN_SHARE = 0.02
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Residue:
+    """Outcome of `link_residue`.
+
+    Args:
+        merged: groups over the clusters that went in; None where there was nothing to do.
+        note: why Splink was not used, where it was not.
+    """
+
+    merged: Merged | None
+    note: str = ""
+
+
+def link_residue(
+    connection: duckdb.DuckDBPyConnection,
+    cluster: Ints,
+    *,
+    thresholds: Thresholds,
+    extras: Sequence[str] = (),
+) -> Residue:
+    """Merge clusters of patients by weight of evidence.
+
+    Args:
+        connection: holds ``versions`` and ``links``.
+        cluster: for each patient its cluster, numbered from 0 without gaps.
+    """
+    units = _write_units(connection, cluster, extras)
+    if units < MIN_UNITS:
+        return Residue(
+            merged=None,
+            note=f"fewer than {MIN_UNITS} distinct descriptions of persons: too little for Splink to learn from",
+        )
+    if not candidate_pairs(connection, extras=extras):
+        return Residue(merged=None, note="")
+    present = _present(connection, units, (*_COLUMNS, *extras))
+    with _quietly():
+        note = _score(connection, present)
+    if note:
+        return Residue(merged=None, note=note)
+    return Residue(merged=_merge(connection, int(cluster.max()) + 1, thresholds))
+
+
+def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: Sequence[str]) -> int:
+    """``units``: the distinct descriptions in each cluster, with whether the cluster is open."""
+    assigned = {"patient": np.arange(cluster.size), "grouping": cluster}
+    connection.register("assigned", pa.table(assigned))
+    columns = ", ".join((*_DESCRIPTION, *(f'"{extra}"' for extra in extras)))
+    connection.execute(
+        f"""
+        CREATE TABLE units AS
+        WITH closed AS (
+            SELECT DISTINCT grouping FROM assigned JOIN links ON patient = left_patient WHERE step = 'nhs_number'
+        ), described AS (
+            SELECT grouping, {columns}, min(version) AS first_version
+            FROM versions JOIN assigned USING (patient) GROUP BY ALL
+        )
+        SELECT row_number() OVER (ORDER BY first_version) - 1 AS unit, grouping,
+            grouping NOT IN (FROM closed) AS is_open, {columns}
+        FROM described WHERE given IS NOT NULL OR family IS NOT NULL OR birth IS NOT NULL OR id IS NOT NULL
+        """
+    )
+    connection.unregister("assigned")
+    return int(connection.execute("SELECT count(*) FROM units").fetchall()[0][0])
+
+
+def _present(connection: duckdb.DuckDBPyConnection, units: int, columns: Sequence[str]) -> list[str]:
+    """Columns filled often enough, and with more than one value, to be compared."""
+    counts = ", ".join(f'count("{column}"), approx_count_distinct("{column}")' for column in columns)
+    row = connection.execute(f"SELECT {counts} FROM units").fetchall()[0]
+    return [
+        column
+        for place, column in enumerate(columns)
+        if row[2 * place] >= units * _MIN_SHARE and row[2 * place + 1] > 1
+    ]
+
+
+def _training_rules(present: Sequence[str]) -> list[str]:
+    """Blocking rules of the training sessions: what one holds fixed, another learns."""
+    names = [f"l.{column} = r.{column}" for column in ("given", "family") if column in present]
+    rules = [" AND ".join(names)] if names else []
+    for column in ("birth", "postcode", "id_text", "address", "email"):
+        if column in present and len(rules) < 3:
+            rules.append(f"l.{column} = r.{column}")
+    return rules
+
+
+def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str]) -> str:
+    """Write ``weights`` (left_unit, right_unit, weight), or say why there are none."""
+    from splink import DuckDBAPI, Linker
+    from splink.internals.exceptions import EMTrainingException, SplinkException
+
+    rules = _training_rules(present)
+    if len(rules) < 2:
+        return "too few columns of the records are filled for Splink to learn from"
+    api = DuckDBAPI(connection=connection)
+    needed = {*present, "given_second", "given_forms", "family_parts", "birth_turned", "area"}
+    connection.execute(f"CREATE TABLE splink_units AS SELECT unit AS unique_id, {', '.join(sorted(needed))} FROM units")
+    settings = {
+        "link_type": "dedupe_only",
+        "unique_id_column_name": "unique_id",
+        "comparisons": comparisons(present),
+        "blocking_rules_to_generate_predictions": [],
+        "retain_matching_columns": False,
+        "retain_intermediate_calculation_columns": False,
+    }
+    linker = Linker(api.register("splink_units"), settings, log_level=None, validate_settings=False)
+    exact = [f"{' AND '.join(pair)}" for pair in itertools.pairwise(rules)]
+    try:
+        linker.training.estimate_probability_two_random_records_match(exact, recall=0.6)
+        linker.training.estimate_u_using_random_sampling(max_pairs=_TRAINING_PAIRS, seed=SEED)
+        for rule in rules:
+            linker.training.estimate_parameters_using_expectation_maximisation(
+                rule, max_pairs=_TRAINING_PAIRS, record_sample_proportion=1.0
+            )
+    except (EMTrainingException, SplinkException, ValueError):
+        return "the records have too few likely matches for Splink to learn from"
+    connection.execute(
+        """
+        CREATE TABLE blocked AS
+        SELECT left_unit AS join_key_l, right_unit AS join_key_r, '0' AS match_key FROM candidates
+        """
+    )
+    linker.table_management.register_blocked_pairs_for_predict(api.register("blocked"))
+    predicted = linker.inference.predict(warning_mode="never")
+    connection.execute(
+        f"""
+        CREATE TABLE weights AS
+        SELECT unique_id_l AS left_unit, unique_id_r AS right_unit, round(match_weight, 4) AS weight
+        FROM {predicted.physical_name}
+        """
+    )
+    predicted.drop_table_from_database_and_remove_from_cache()
+    connection.execute("DROP TABLE blocked; DROP TABLE candidates")
+    return ""
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: Thresholds) -> Merged:
+    """Settle what the pairs say. Twins and siblings share all but the forename, which a sum of weights forgives: that
+    pair counts as the strongest contradiction, unless the number is the same."""
+    pairs = connection.execute(
+        f"""
+        WITH judged AS (
+            SELECT l.grouping AS left_group, r.grouping AS right_group,
+                CASE WHEN l.given IS NOT NULL AND r.given IS NOT NULL
+                    AND NOT coalesce({agreement.given_agrees()}, false)
+                    AND coalesce({agreement.birth_agrees()}, false) AND coalesce(l.id <> r.id, true) THEN $floor
+                ELSE greatest(least(weight, $ceiling), $floor) END AS weight
+            FROM weights JOIN units AS l ON l.unit = left_unit JOIN units AS r ON r.unit = right_unit
+        )
+        SELECT least(left_group, right_group) AS one, greatest(left_group, right_group) AS other,
+            sum(weight::DECIMAL(18, 4))::DOUBLE AS total, count(*)::DOUBLE AS pairs
+        FROM judged GROUP BY ALL ORDER BY ALL
+        """,
+        {"floor": thresholds.floor, "ceiling": thresholds.ceiling},
+    ).fetchnumpy()
+    size = np.ones(clusters, np.int64)
+    counted = connection.execute("SELECT grouping, count(*) AS units FROM units GROUP BY grouping").fetchnumpy()
+    size[counted["grouping"]] = counted["units"]
+    connection.execute("DROP TABLE weights")
+    return merge_mutual_best(
+        size=size,
+        left=pairs["one"],
+        right=pairs["other"],
+        total=pairs["total"],
+        pairs=pairs["pairs"],
+        unseen=thresholds.unseen,
+        link=thresholds.link,
+    )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Splink talks of its training, sometimes with values; none of it may reach a log."""
+    logger = logging.getLogger("splink")
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.CRITICAL + 1)
+    logger.propagate = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+        logger.propagate = propagate

@@ -1,0 +1,139 @@
+"""Linking all patients of all sources: the use case that `build` calls."""
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.linkage.identity import Numbered, number_persons
+from fairhaven.linkage.model import (
+    CLERICAL_SCHEMA,
+    IDENTITY_SCHEMA,
+    INDEX_SCHEMA,
+    MERGES_SCHEMA,
+    SPLITS_SCHEMA,
+    Linked,
+    Summary,
+    Thresholds,
+)
+from fairhaven.linkage.persons import Persons, find_persons, room
+
+THRESHOLDS = Thresholds()
+
+
+def link(
+    records: pa.Table,
+    previous: pa.Table | None = None,
+    *,
+    secret: bytes,
+    progress: Progress | None = None,
+    thresholds: Thresholds = THRESHOLDS,
+) -> Linked:
+    """Say which patients are one person.
+
+    The outcome depends on the records and the index before, not on the order of rows. Patients are linked across
+    sources and inside one; a patient described several times (in several deliveries) is one patient by definition.
+
+    Args:
+        records: identity records of all extracts that count (`model.IDENTITY_SCHEMA`, any column order).
+        previous: index of the build before (`model.INDEX_SCHEMA`), so that persons keep their numbers.
+        secret: the hub's secret, from which the key of new person numbers is derived.
+        progress: listener; None for silence.
+
+    Returns:
+        `Linked`; every (source, patient_ref) of the records is in its index once.
+    """
+    listener = progress or Silent()
+    connection = room()
+    try:
+        connection.register("arriving", records.select(IDENTITY_SCHEMA.names).cast(IDENTITY_SCHEMA))
+        connection.execute("CREATE TABLE identity AS FROM arriving")
+        connection.unregister("arriving")
+        persons = find_persons(connection, thresholds=thresholds, progress=listener)
+        listener.stage("Numbering persons")
+        _write_members(connection, persons)
+        numbered = number_persons(connection, previous, secret=secret)
+        return _linked(connection, persons, numbered, thresholds)
+    finally:
+        connection.close()
+
+
+def _write_members(connection: duckdb.DuckDBPyConnection, persons: Persons) -> None:
+    members = pa.table(
+        {
+            "patient": np.arange(persons.person.size),
+            "person": persons.person,
+            "step": persons.step,
+            "weight": pa.array(persons.weight, from_pandas=True),
+        }
+    )
+    connection.register("arriving", members)
+    connection.execute("CREATE TABLE members AS FROM arriving")
+    connection.unregister("arriving")
+
+
+def _linked(
+    connection: duckdb.DuckDBPyConnection, persons: Persons, numbered: Numbered, thresholds: Thresholds
+) -> Linked:
+    connection.register("numbered", numbered.persons)
+    index = connection.execute(
+        """
+        SELECT source, patient_ref, person_id, step, weight
+        FROM members JOIN patients USING (patient) JOIN numbered USING (person) ORDER BY source, patient_ref
+        """
+    ).fetch_arrow_table()
+    connection.register(
+        "apart", pa.table({"left_person": persons.left, "right_person": persons.right, "weight": persons.apart})
+    )
+    clerical = connection.execute(
+        """
+        SELECT l.source AS left_source, l.patient_ref AS left_patient_ref, ln.person_id AS left_person_id,
+            r.source AS right_source, r.patient_ref AS right_patient_ref, rn.person_id AS right_person_id, apart.weight
+        FROM apart
+        JOIN patients AS l ON l.patient = left_person JOIN numbered AS ln ON ln.person = left_person
+        JOIN patients AS r ON r.patient = right_person JOIN numbered AS rn ON rn.person = right_person
+        ORDER BY apart.weight DESC, left_source, left_patient_ref, right_source, right_patient_ref
+        """
+    ).fetch_arrow_table()
+    summary = _summary(connection, thresholds, persons.notes, clerical.num_rows, numbered)
+    return Linked(
+        index=index.cast(INDEX_SCHEMA),
+        merges=numbered.merges.cast(MERGES_SCHEMA),
+        splits=numbered.splits.cast(SPLITS_SCHEMA),
+        clerical=clerical.cast(CLERICAL_SCHEMA),
+        summary=summary,
+    )
+
+
+def _summary(
+    connection: duckdb.DuckDBPyConnection,
+    thresholds: Thresholds,
+    notes: tuple[str, ...],
+    clerical: int,
+    numbered: Numbered,
+) -> Summary:
+    def counts(sql: str) -> dict[str, int]:
+        return dict(connection.execute(sql).fetchall())
+
+    by_sources = connection.execute(
+        """
+        SELECT sources, count(*) FROM (
+            SELECT person, count(DISTINCT source) AS sources FROM members JOIN patients USING (patient) GROUP BY person
+        ) GROUP BY sources ORDER BY sources
+        """
+    ).fetchall()
+    valid = connection.execute("SELECT count(DISTINCT patient) FROM versions WHERE id IS NOT NULL").fetchall()
+    sources = counts("SELECT source, count(*) FROM patients GROUP BY source ORDER BY source")
+    return Summary(
+        patients=sum(sources.values()),
+        persons=numbered.persons.num_rows,
+        sources=sources,
+        persons_by_sources=dict(by_sources),
+        steps=counts("SELECT step, count(*) FROM members GROUP BY step ORDER BY count(*) DESC, step"),
+        valid_numbers=int(valid[0][0]),
+        clerical=clerical,
+        merges=numbered.merges.num_rows,
+        splits=numbered.splits.num_rows,
+        thresholds=thresholds,
+        notes=notes,
+    )

@@ -1,0 +1,188 @@
+"""The identity vault: the one place where identifiers are kept, sealed.
+
+``identity/<extract>.sealed`` is one extract's identity records as Parquet bytes under a file key of their own;
+``index.sealed`` is the index of persons. What is read is held in memory only: nothing of the vault is ever
+on disk in plaintext, not even for a moment, and the databases that work on it may not spill (`persons.room`).
+"""
+
+import io
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.errors import NotFound
+from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
+from fairhaven.linkage.nhs_number import bare_digits_sql, valid_nhs_number
+from fairhaven.linkage.persons import room
+
+_REFERENCE = pa.schema([IDENTITY_SCHEMA.field("source"), IDENTITY_SCHEMA.field("patient_ref")])
+
+
+class Vault:
+    """Identity records by extract, and the index of persons.
+
+    Args:
+        folder: ``store/vault`` of the hub; made at the first writing. Writers hold the hub's lock
+            (`kernel.files.one_writer`).
+        keyring: the hub's keys.
+    """
+
+    def __init__(self, folder: Path, keyring: Keyring) -> None:
+        self._folder = folder
+        self._keyring = keyring
+
+    def add(self, extract: int, records: pa.Table) -> None:
+        """Keep the identity records of one extract; they replace what is there under this number, whole or not at all.
+
+        Args:
+            extract: number of the extract, from 1.
+            records: columns of `model.IDENTITY_SCHEMA` in any order; columns that are not there are NULL,
+                ``row_extract`` is set to *extract*.
+        """
+        self._write(self._file(extract), _shaped(records, extract))
+
+    def extracts(self) -> set[int]:
+        """Numbers of the extracts that are here."""
+        return {int(file.stem) for file in (self._folder / "identity").glob("*.sealed")}
+
+    def keep_only(self, extracts: Collection[int]) -> None:
+        """Remove the records of every other extract: those of a delivery that was never committed."""
+        for extract in self.extracts() - set(extracts):
+            self._file(extract).unlink()
+
+    def records(self, extracts: Collection[int] | None = None) -> pa.Table:
+        """Identity records, in memory.
+
+        Args:
+            extracts: numbers of the extracts; None for all.
+
+        Raises:
+            NotFound: an extract has no records here, so a linkage would silently lose its patients.
+        """
+        here = self.extracts()
+        wanted = sorted(here if extracts is None else set(extracts))
+        if missing := [extract for extract in wanted if extract not in here]:
+            numbers = ", ".join(str(extract) for extract in missing)
+            raise NotFound(
+                f"{self._folder} holds no identity records of extract {numbers}. "
+                "Restore the folder from its backup, or receive the delivery again into a new store."
+            )
+        return pa.concat_tables(
+            [IDENTITY_SCHEMA.empty_table(), *(self._read(self._file(extract)) for extract in wanted)]
+        )
+
+    def refs_with_nhs_numbers(self, numbers: Collection[str], index: pa.Table | None = None) -> pa.Table:
+        """Patients of a list of NHS numbers, for opt-outs.
+
+        Args:
+            numbers: as listed; spaces and dashes are ignored, numbers without a valid check digit match nothing.
+            index: the index of persons; with it every patient of a person of whom any record bears a listed number.
+
+        Returns:
+            source, patient_ref; each once, sorted.
+        """
+        listed = sorted({number for text in numbers if (number := valid_nhs_number(text))})
+        with room() as connection:
+            connection.execute(
+                "CREATE TABLE listed AS SELECT unnest($numbers::VARCHAR[]) AS number", {"numbers": listed}
+            )
+            connection.execute("CREATE TABLE bearing (source VARCHAR, patient_ref VARCHAR)")
+            for extract in sorted(self.extracts()):
+                connection.register("identity", self._read(self._file(extract)))
+                connection.execute(
+                    f"""
+                    INSERT INTO bearing SELECT DISTINCT source, patient_ref
+                    FROM identity WHERE {bare_digits_sql("nhs_number")} IN (FROM listed)
+                    """
+                )
+                connection.unregister("identity")
+            if index is not None:
+                connection.register("person_index", index)
+                connection.execute(
+                    """
+                    INSERT INTO bearing SELECT source, patient_ref FROM person_index
+                    WHERE person_id IN (
+                        SELECT person_id FROM person_index SEMI JOIN bearing USING (source, patient_ref)
+                    )
+                    """
+                )
+            found = connection.execute(
+                "SELECT DISTINCT source, patient_ref FROM bearing ORDER BY ALL"
+            ).fetch_arrow_table()
+        return found.cast(_REFERENCE)
+
+    def erase(self, refs: Mapping[str, Collection[str]]) -> int:
+        """Remove patients from every extract and from the index; files are written anew under new keys.
+
+        Args:
+            refs: source -> patient_refs.
+
+        Returns:
+            identity records removed.
+        """
+        gone = pa.table(
+            {
+                "source": [source for source, patients in refs.items() for _ in patients],
+                "patient_ref": [patient for patients in refs.values() for patient in patients],
+            },
+            schema=_REFERENCE,
+        )
+        removed = 0
+        for extract in sorted(self.extracts()):
+            records = self._read(self._file(extract))
+            kept = records.join(gone, ["source", "patient_ref"], join_type="left anti")
+            if kept.num_rows < records.num_rows:
+                self._write(self._file(extract), kept.select(IDENTITY_SCHEMA.names))
+                removed += records.num_rows - kept.num_rows
+        index = self.index()
+        if index is not None:
+            kept = index.join(gone, ["source", "patient_ref"], join_type="left anti")
+            if kept.num_rows < index.num_rows:
+                self.keep_index(kept.select(INDEX_SCHEMA.names))
+        return removed
+
+    def index(self) -> pa.Table | None:
+        """The index of persons as last kept; None before the first build."""
+        file = self._folder / "index.sealed"
+        return self._read(file) if file.exists() else None
+
+    def keep_index(self, index: pa.Table) -> None:
+        """Keep the index of persons (`model.INDEX_SCHEMA`); it replaces the one before, whole or not at all."""
+        ordered = (
+            index.select(INDEX_SCHEMA.names)
+            .cast(INDEX_SCHEMA)
+            .sort_by([("source", "ascending"), ("patient_ref", "ascending")])
+        )
+        self._write(self._folder / "index.sealed", ordered)
+
+    def _file(self, extract: int) -> Path:
+        return self._folder / "identity" / f"{extract:06d}.sealed"
+
+    def _write(self, file: Path, table: pa.Table) -> None:
+        out = io.BytesIO()
+        pq.write_table(table, out, compression="zstd")
+        self._keyring.seal_bytes(out.getvalue(), file)
+
+    def _read(self, file: Path) -> pa.Table:
+        return pq.read_table(pa.BufferReader(self._keyring.open_bytes(file)))
+
+
+def _shaped(records: pa.Table, extract: int) -> pa.Table:
+    """The columns of the contract; texts trimmed, empty ones NULL."""
+    columns = []
+    for field in IDENTITY_SCHEMA:
+        if field.name == "row_extract":
+            column = pa.repeat(pa.scalar(extract, pa.int32()), records.num_rows)
+        elif field.name not in records.column_names:
+            column = pa.nulls(records.num_rows, field.type)
+        else:
+            column = records[field.name].cast(field.type)
+            if pa.types.is_string(field.type) and field.name not in ("source", "patient_ref"):
+                trimmed = pc.utf8_trim_whitespace(column)
+                column = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+        columns.append(column)
+    return pa.table(columns, schema=IDENTITY_SCHEMA)
