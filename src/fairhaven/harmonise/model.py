@@ -1,11 +1,12 @@
 """Generic rows: what every rule yields, whether it reads a delimited file, a FHIR resource or a Python hook.
 
 A rule turns one source table into rows of one *kind*. The kinds are `event` and CDM tables by name; the columns of
-each are in `KINDS`. A rule gives the columns it knows; the ones it does not give are NULL. Assembly adds the source and the
-rule, finds persons and concepts, routes events by domain and makes row identifiers.
+each are in `KINDS`. A rule gives the columns it knows; the ones it does not give are NULL. Assembly adds the source
+and the rule, finds persons and concepts, routes events by domain and makes row identifiers.
 
-References (`patient_ref`, `visit_ref`, `provider_ref` ...) are the source's own identifiers, as text; they are looked up within
-the same source (and, for visits, the same patient) and never reach the CDM, except `patient_ref`, which is a pseudonym.
+References (`patient_ref`, `visit_ref`, `provider_ref` ...) are the source's own identifiers, as text; they are looked
+up within the same source (and, for visits, the same person) and never reach the CDM, except `patient_ref`, which is a
+pseudonym.
 
 Lineage columns come first in every kind: `row_key` (int64), `row_extract` (int32), `row_line` (int64), as they landed.
 """
@@ -13,16 +14,20 @@ Lineage columns come first in every kind: `row_key` (int64), `row_extract` (int3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
 
+if TYPE_CHECKING:
+    from fairhaven.harmonise.mapping_file import MappingFile
+
 LINEAGE = {"row_key": "int64", "row_extract": "int32", "row_line": "int64"}
 
-# A code as up to three alternates: the first that leads to a standard concept wins. A source that codes one fact in several
-# vocabularies (FHIR codings) or whose parent code is known where the code is not (ICD-10) uses the further ones.
+# A code as up to three alternates: the first that leads to a standard concept wins. A source that codes one fact in
+# several vocabularies (FHIR codings) or whose parent code is known where the code is not (ICD-10) uses the further ones.
 _CODE = {
-    "code": "string",  # as looked up: cleaned, matched without regard to case, dots and blanks
+    "code": "string",  # as looked up: cleaned; dots and blanks make no difference
     "vocabulary_id": "string",  # OMOP vocabulary_id: SNOMED, ICD10, LOINC, dm+d, Read, OPCS4 ...; or a local map's name
     "code_text": "string",  # the source's words, for maps by text; kept as source value where there is no code
     "code_2": "string",
@@ -46,8 +51,10 @@ _REFS = {
 
 _EVENT = {
     **LINEAGE,
-    "position": "int32",  # number of the unpivoted column or component, from 1; 0 or NULL for the row itself; below 8192
+    "position": "int32",  # number of the unpivoted column or component, from 1; NULL for the row itself; below 8192
     "patient_ref": "string",
+    "concept_id": "int32",  # a standard concept where the rule knows it; NULL: through the code
+    "source_concept_id": "int32",  # likewise
     **_CODE,
     **_PERIOD,
     "value_number": "float64",
@@ -95,8 +102,8 @@ _VISIT = {
 KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "event": _EVENT,
-        # Rows of one source and patient with the same visit_ref become one visit: earliest start, latest end, and of the
-        # rest what the first row says. So episodes give their spell by naming it.
+        # Rows of one source and person with the same visit_ref become one visit: earliest start, latest end, and of
+        # the rest what the first row says. So episodes give their spell by naming it.
         "visit_occurrence": {
             **LINEAGE,
             "patient_ref": "string",
@@ -239,8 +246,8 @@ class Rows:
         kind: a key of `KINDS`.
         rows: columns by the names of ``KINDS[kind]``, in any order, any of them missing; others are an error.
         rule, table, file, target: as in `Rule`.
-        takes: boolean column over the source's table (its ``row_key`` is the table's) that is true for the rows this rule
-            reads; None where it reads all. Counts of source rows that no rule took come from it.
+        takes: boolean column over the source's table that is true for the rows this rule reads; None where it reads
+            all. Counts of source rows that no rule took come from it.
     """
 
     kind: str
@@ -276,7 +283,7 @@ class SourceTables:
         format: delimited, parquet, fhir, omop.
         controller: name of the data controller.
         tables: current rows of each landed table.
-        mapping: rules of the source's mapping files (`mapping_file.read_mapping`), in order.
+        mapping: the source's mapping files (`mapping_file.read_mapping`), in order.
         priority: which source describes a person or a death best; the lowest number wins, then the name.
     """
 
@@ -285,7 +292,7 @@ class SourceTables:
     format: str
     controller: str
     tables: Mapping[str, ir.Table]
-    mapping: Sequence["object"] = ()
+    mapping: Sequence["MappingFile"] = ()
     priority: int = 100
 
 

@@ -1,0 +1,453 @@
+"""Mapping files: rules from a source's tables to generic rows, parsed with every fault and its line.
+
+The language is described in docs/reference/mapping-files.md.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fairhaven.harmonise.condition import Condition
+from fairhaven.harmonise.model import EVENT_TABLES, KINDS
+from fairhaven.harmonise.value import (
+    Cleaned,
+    Column,
+    Constant,
+    First,
+    Joined,
+    Mapped,
+    Moment,
+    Pattern,
+    Scaled,
+    Shifted,
+    Source,
+    Step,
+    Value,
+    column,
+    constant,
+)
+from fairhaven.kernel.errors import Fault
+from fairhaven.kernel.toml import Document, Section
+from fairhaven.omop import concepts
+
+CARRIED = ("row_key", "row_extract", "row_line", "patient_ref")
+"""Columns that every rule carries by itself."""
+
+CLEANING = ("none", "icd10", "opcs4", "read")
+
+WORDS: Mapping[str, Mapping[str, int]] = {
+    "type_concept_id": concepts.TYPE,
+    "concept_id": concepts.VISIT,
+    "admitted_from_concept_id": concepts.VISIT,
+    "discharged_to_concept_id": concepts.VISIT,
+    "place_of_service_concept_id": concepts.VISIT,
+    "gender_concept_id": concepts.GENDER,
+    "race_concept_id": concepts.RACE,
+    "ethnicity_concept_id": concepts.ETHNICITY,
+}
+"""Columns of concept ids that may be given by word."""
+
+_PATTERN = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_MOST_COLUMNS = 999
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Code:
+    """A code of a row: where it is, its vocabulary, how it is cleaned."""
+
+    column: Value
+    vocabulary: Value
+    clean: str = "none"
+
+    def columns(self) -> Iterable[str]:
+        """Names of the columns it reads."""
+        yield from self.column.columns()
+        yield from self.vocabulary.columns()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapRule:
+    """One ``[[map]]``.
+
+    Args:
+        tables: source tables it reads; one, or several for a Python rule.
+        kind: kind of generic row (`model.KINDS`).
+        target: CDM table that its events always go to; empty for "by domain".
+        unmapped_to: CDM table of its events without a standard concept; empty for observation.
+        when: conditions, all of which must hold.
+        unpivot: name -> columns; every group of columns becomes a row.
+        codes: up to three alternates.
+        concept_id: a fixed standard concept, None where codes are looked up.
+        value: a coded value.
+        gives: column of the generic row -> value (``[map.set]``).
+        python: ``module:function``; empty for a declarative rule.
+        file: ``mappings/gp.toml:12``.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    kind: str
+    target: str = ""
+    unmapped_to: str = ""
+    when: tuple[Condition, ...] = ()
+    unpivot: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    codes: tuple[Code, ...] = ()
+    concept_id: int | None = None
+    text: str = ""
+    value: Code | None = None
+    gives: tuple[tuple[str, Value], ...] = ()
+    python: str = ""
+    file: str = ""
+
+    def columns(self) -> set[str]:
+        """Columns of the source's table that it cannot do without."""
+        made = {name for name, _ in self.unpivot} | ({"position"} if self.unpivot else set())
+        read = {condition.column for condition in self.when} | ({self.text} if self.text else set())
+        parts: list[Code | Value] = [*self.codes, *(value for _, value in self.gives)]
+        parts += [self.value] if self.value else []
+        return read.union(*(part.columns() for part in parts)) - made
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappingFile:
+    """The rules of one file.
+
+    Args:
+        name: file name without ending.
+        folder: where modules that its Python rules name are looked for first; empty for none.
+    """
+
+    name: str
+    rules: tuple[MapRule, ...]
+    folder: str = ""
+
+
+def read_mapping(document: Document, name: str) -> MappingFile | None:
+    """Parse a mapping file; faults are added to the document. None where nothing could be read."""
+    root = document.root
+    rules = []
+    seen: dict[str, int] = {}
+    sections = root.sections("map")
+    if not sections and not document.faults:
+        document.fault("map", "there is no [[map]]; a mapping file is a list of rules")
+    for section in sections:
+        before = len(document.faults)
+        rule = _rule(section)
+        if rule.name in seen:
+            section.fault("name", f"is the name of another rule too (line {seen[rule.name]})")
+        seen.setdefault(rule.name, document.line_of(section.field) or 0)
+        if len(document.faults) == before:
+            rules.append(replace(rule, file=f"{document.shown}:{document.line_of(section.field) or 1}"))
+    root.finish()
+    return MappingFile(name=name, rules=tuple(rules), folder=str(document.path.parent)) if rules else None
+
+
+def check_columns(rules: Iterable[MapRule], tables: Mapping[str, Iterable[str]]) -> list[Fault]:
+    """Tables and columns that rules read and a source does not have.
+
+    Args:
+        tables: the source's tables with the names of their columns (`CARRIED` may be missing).
+    """
+    faults = []
+    for rule in rules:
+        path, _, line = rule.file.rpartition(":")
+        for table in rule.tables:
+            if table not in tables:
+                known = ", ".join(sorted(tables)) or "none"
+                message = f"rule {rule.name}: the source has no table {table} (it has: {known})"
+                faults.append(Fault(message=message, path=path, line=int(line) if line else None))
+            elif not rule.python:
+                for missing in sorted(rule.columns() - set(tables[table]) - set(CARRIED)):
+                    message = f"rule {rule.name}: the table {table} has no column {missing}"
+                    faults.append(Fault(message=message, path=path, line=int(line) if line else None))
+    return faults
+
+
+def _rule(section: Section) -> MapRule:
+    to = section.text("to", choices=(*KINDS, *EVENT_TABLES))
+    kind, target = ("event", to) if to in EVENT_TABLES else (to, "")
+    kind = kind if kind in KINDS else "event"
+    python = section.text("python", "")
+    if python and not re.fullmatch(r"[\w.]+:\w+", python):
+        section.fault("python", "must be module:function")
+    tables = section.texts("from")
+    if len(tables) > 1 and not python:
+        section.fault("from", "names several tables; only a Python rule reads more than one")
+    unpivot = tuple(_unpivot(section.section("unpivot")))
+    codes, fixed, text = _codes(section, kind)
+    value = None
+    if "value" in section:
+        value = _code(section.section("value"))
+    rule = MapRule(
+        name=section.text("name"),
+        tables=tables,
+        kind=kind,
+        target=target,
+        unmapped_to=section.text("unmapped_to", "", choices=("", *EVENT_TABLES)),
+        when=tuple(_conditions(section.section("when"))),
+        unpivot=unpivot,
+        codes=codes,
+        concept_id=fixed,
+        text=text,
+        value=value,
+        gives=tuple(_set(section.section("set"), kind)),
+        python=python,
+    )
+    if not python:
+        _check_enough(section, rule)
+    section.finish()
+    return rule
+
+
+def _check_enough(section: Section, rule: MapRule) -> None:
+    """What a row of the kind cannot do without."""
+    given = {name for name, _ in rule.gives}
+    match rule.kind:
+        case "event":
+            if not rule.codes and rule.concept_id is None and not rule.text and "code" not in given:
+                section.fault("code", "is missing; say which column holds the code")
+            if not given & {"start_date", "start_datetime"}:
+                section.fault("set", "gives no start_date")
+        case "visit_occurrence" | "visit_detail" | "observation_period" | "payer_plan_period":
+            if not given & {"start_date", "start_datetime"}:
+                section.fault("set", "gives no start_date")
+            if rule.kind == "visit_detail" and "visit_ref" not in given:
+                section.fault("set", "gives no visit_ref; a detail is part of a visit")
+        case "person":
+            if not given & {"birth_date", "birth_year"}:
+                section.fault("set", "gives no birth_date")
+        case "death" | "note":
+            if not given & {"date", "datetime"}:
+                section.fault("set", "gives no date")
+        case "provider" | "care_site" | "location":
+            if f"{rule.kind}_ref" not in given:
+                section.fault("set", f"gives no {rule.kind}_ref")
+
+
+def _codes(section: Section, kind: str) -> tuple[tuple[Code, ...], int | None, str]:
+    """Alternates, a fixed concept, the column of the source's words."""
+    codes = []
+    fixed = None
+    text = ""
+    for key in ("code", "code_2", "code_3"):
+        if key not in section:
+            continue
+        part = section.section(key)
+        if "code" not in KINDS[kind]:
+            section.fault(key, f"a {kind} has no code")
+        if key == "code":
+            text = part.text("text", "")
+            if "concept_id" in part:
+                fixed = part.whole("concept_id")
+                if "column" in part:
+                    codes.append(_code(part))
+                part.finish()
+                continue
+            if text and "column" not in part:
+                vocabulary = _value(part, "vocabulary", part.raw("vocabulary"), texts_are_columns=False)
+                codes.append(Code(column=constant(""), vocabulary=vocabulary))
+                part.finish()
+                continue
+        codes.append(_code(part))
+    return tuple(codes), fixed, text
+
+
+def _code(section: Section) -> Code:
+    clean = section.text("clean", "none", choices=CLEANING)
+    code = Code(
+        column=_value(section, "column", section.raw("column")),
+        vocabulary=_value(section, "vocabulary", section.raw("vocabulary", ""), texts_are_columns=False),
+        clean=clean,
+    )
+    section.finish()
+    return code
+
+
+def _unpivot(section: Section) -> Iterable[tuple[str, tuple[str, ...]]]:
+    width = None
+    for name in section.values:
+        given = section.texts(name)
+        columns = tuple(expanded for pattern in given for expanded in _expand(section, name, pattern))
+        if width is not None and len(columns) != width:
+            section.fault(name, f"names {len(columns)} columns where the first names {width}")
+        width = width or len(columns)
+        yield name, columns
+
+
+def _expand(section: Section, key: str, pattern: str) -> list[str]:
+    """``DIAG_{01..20}`` as twenty names, with as many digits as the first number is written with."""
+    found = _PATTERN.search(pattern)
+    if not found:
+        return [pattern]
+    first, last = int(found[1]), int(found[2])
+    if not first <= last <= first + _MOST_COLUMNS:
+        section.fault(key, "the range must rise, and be below a thousand columns")
+        return []
+    return [f"{pattern[: found.start()]}{n:0{len(found[1])}d}{pattern[found.end() :]}" for n in range(first, last + 1)]
+
+
+def _conditions(section: Section) -> Iterable[Condition]:
+    for name in section.values:
+        given = section.raw(name)
+        match given:
+            case dict():
+                part = section.section(name)
+                nots = part.raw("not")
+                yield Condition(
+                    column=name,
+                    one_of=_several(part.raw("one_of")) if "one_of" in part else None,
+                    none_of=_several(nots) if nots is not None else (),
+                    present=part.yes("present", None),
+                    starts_with=part.texts("starts_with", ()),
+                    matches=_regular(part, "matches"),
+                    at_least=part.raw("at_least"),
+                    at_most=part.raw("at_most"),
+                )
+                if not part.values:
+                    section.fault(name, "says nothing; give a value, a list, or a test such as { present = true }")
+                part.finish()
+            case list() if not given:
+                section.fault(name, "an empty list holds for no row")
+            case _:
+                yield Condition(column=name, one_of=_several(given))
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if isinstance(given, list) else (given,)
+
+
+def _regular(section: Section, key: str) -> str:
+    expression = section.text(key, "")
+    try:
+        groups = re.compile(expression).groups
+    except re.error as error:
+        section.fault(key, f"is not a regular expression: {error.msg}")
+        return ""
+    if key == "pattern" and expression and groups < 1:
+        section.fault(key, "must have a group in round brackets: what it catches is the value")
+    return expression
+
+
+def _set(section: Section, kind: str) -> Iterable[tuple[str, Value]]:
+    known = [name for name in KINDS[kind] if name not in CARRIED]
+    for name in section.values:
+        given = section.raw(name)
+        if name not in known:
+            section.fault(name, f"is no column of {kind} rows (known: {', '.join(known)})")
+            continue
+        value = _value(section, name, given)
+        if KINDS[kind][name] == "int32" and name in WORDS:
+            value = _by_word(section, name, value)
+        yield name, value
+
+
+def _by_word(section: Section, name: str, value: Value) -> Value:
+    """Concept ids in place of the words for them."""
+    words = WORDS[name]
+
+    def concept(word: Any) -> Any:
+        if isinstance(word, str):
+            if word not in words:
+                section.fault(name, f"is no concept id and none of the words for it ({', '.join(words)})")
+            return words.get(word, 0)
+        return word
+
+    match value:
+        case Value(source=Constant(value=str() as word), steps=()):
+            return constant(concept(word))
+        case _:
+            steps = tuple(
+                replace(
+                    step,
+                    pairs=tuple((text, concept(word)) for text, word in step.pairs),
+                    default=concept(step.default),
+                )
+                if isinstance(step, Mapped)
+                else step
+                for step in value.steps
+            )
+            return replace(value, steps=steps)
+
+
+def _value(section: Section, key: str, given: Any, *, texts_are_columns: bool = True) -> Value:
+    """A value as written: a column, a constant, or a table that says more."""
+    match given:
+        case str():
+            return column(given) if texts_are_columns else constant(given)
+        case bool() | int() | float():
+            return constant(given)
+        case dict():
+            part = Section(section.document, f"{section.field}.{key}" if section.field else key, given)
+            value = Value(source=_source(part), steps=tuple(_steps(part)))
+            part.finish()
+            return value
+        case None:
+            section.fault(key, "is missing")
+        case _:
+            section.fault(key, 'must be a column, a number, true or false, or a table such as { value = "kg" }')
+    return constant(None)
+
+
+def _source(part: Section) -> Source:
+    given = [name for name in ("column", "value", "first", "join", "date") if name in part]
+    if len(given) != 1:
+        part.fault("", 'must have one of column, value, first, join, date: { value = "kg" } is a constant text')
+        return Constant(value=None)
+    match given[0]:
+        case "column":
+            return Column(name=part.text("column"))
+        case "value":
+            return Constant(value=part.raw("value"))
+        case "first":
+            return First(items=_items(part, "first"))
+        case "join":
+            return Joined(items=_items(part, "join"), between=part.text("with", ""))
+        case _:
+            return Moment(date=_value(part, "date", part.raw("date")), time=_value(part, "time", part.raw("time")))
+
+
+def _items(part: Section, key: str) -> tuple[Value, ...]:
+    given = part.raw(key)
+    if not isinstance(given, list) or not given:
+        part.fault(key, "must be a list of columns or values")
+        return (constant(None),)
+    return tuple(_value(part, key, item) for item in given)
+
+
+def _steps(part: Section) -> Iterable[Step]:
+    if "pattern" in part:
+        yield Pattern(expression=_regular(part, "pattern"))
+    if any(name in part for name in ("upper", "strip", "cut", "from_character")):
+        yield Cleaned(
+            upper=part.yes("upper", False),
+            strip=part.text("strip", ""),
+            from_character=max(part.whole("from_character", 1), 1),
+            cut=part.whole("cut", None),
+        )
+    if "map" in part or "default" in part:
+        pairs = part.section("map").values
+        for text, to in pairs.items():
+            if not isinstance(to, str | int | float):
+                part.fault("map", f"{text} must lead to a text or a number")
+        default = part.raw("default")
+        is_kept = isinstance(default, dict)
+        if is_kept and default != {"keep": True}:
+            part.fault("default", "must be a text, a number or { keep = true }")
+        kept = None if is_kept else default
+        yield Mapped(pairs=tuple(pairs.items()), default=kept, is_kept=is_kept)
+    if "scales" in part:
+        scales = tuple(part.section("scales").values.items())
+        if not all(isinstance(scale, int | float) for _, scale in scales):
+            part.fault("scales", "must be numbers")
+            scales = ()
+        yield Scaled(unit=part.text("unit"), scales=tuple((unit, float(scale)) for unit, scale in scales))
+    if part.yes("number", False) or "scale" in part or "offset" in part:
+        yield Scaled(scale=part.number("scale", 1), offset=part.number("offset", 0))
+    for key, sign in (("add_days", 1), ("minus_days", -1)):
+        if key in part:
+            days = part.raw(key)
+            if not isinstance(days, int | str):
+                part.fault(key, "must be a number of days or a column")
+                days = 0
+            yield Shifted(days=days, sign=sign)

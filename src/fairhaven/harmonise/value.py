@@ -1,0 +1,271 @@
+"""Right-hand sides of a mapping: where a value comes from and what is done to it on the way.
+
+A value is a source (a column, a constant, the first of several, a join, a date with a time) and steps. Building gives
+an Ibis expression over the columns of one table; nothing is run.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+Columns = Mapping[str, ir.Value]
+
+
+def number_of(value: ir.Value) -> ir.Value:
+    """A column as a number; text that is none is NULL."""
+    return value.try_cast("float64") if value.type().is_string() else value.cast("float64")
+
+
+def text_of(value: ir.Value) -> ir.Value:
+    """A column as text; whole numbers without a decimal point."""
+    return value if value.type().is_string() else value.cast("string")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column of the table, or one that unpivoting made."""
+
+    name: str
+
+    def columns(self) -> Iterator[str]:
+        """Names of the columns it reads."""
+        yield self.name
+
+    def build(self, columns: Columns) -> ir.Value:
+        """The expression."""
+        return columns[self.name]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Constant:
+    """The same for every row."""
+
+    value: Any
+
+    def columns(self) -> Iterator[str]:
+        """Reads none."""
+        yield from ()
+
+    def build(self, columns: Columns) -> ir.Value:  # noqa: ARG002
+        """The literal."""
+        return ibis.literal(self.value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class First:
+    """The first of several values that is not NULL."""
+
+    items: tuple["Value", ...]
+
+    def columns(self) -> Iterator[str]:
+        """Names of the columns it reads."""
+        for item in self.items:
+            yield from item.columns()
+
+    def build(self, columns: Columns) -> ir.Value:
+        """Coalesce; as text where the types differ."""
+        built = [item.build(columns) for item in self.items]
+        kinds = {str(value.type()) for value in built}
+        if len(kinds) > 1 and any(value.type().is_string() for value in built):
+            built = [text_of(value) for value in built]
+        return ibis.coalesce(*built)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Joined:
+    """Texts joined; NULL where one of them is."""
+
+    items: tuple["Value", ...]
+    between: str
+
+    def columns(self) -> Iterator[str]:
+        """Names of the columns it reads."""
+        for item in self.items:
+            yield from item.columns()
+
+    def build(self, columns: Columns) -> ir.Value:
+        """Concatenation."""
+        joined = text_of(self.items[0].build(columns))
+        for item in self.items[1:]:
+            joined = joined + ibis.literal(self.between) + text_of(item.build(columns))
+        return joined
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """A date with a time of day; midnight where the time is missing or no time."""
+
+    date: "Value"
+    time: "Value"
+
+    def columns(self) -> Iterator[str]:
+        """Names of the columns it reads."""
+        yield from self.date.columns()
+        yield from self.time.columns()
+
+    def build(self, columns: Columns) -> ir.Value:
+        """A timestamp."""
+        date = self.date.build(columns).cast("date")
+        text = date.cast("string") + " " + text_of(self.time.build(columns))
+        return ibis.coalesce(text.try_cast("timestamp(6)"), date.cast("timestamp(6)"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cleaned:
+    """Text without blanks around it, in upper case, without some characters, cut out."""
+
+    upper: bool = False
+    strip: str = ""
+    from_character: int = 1
+    cut: int | None = None
+
+    def build(self, value: ir.Value, columns: Columns) -> ir.Value:  # noqa: ARG002
+        """The cleaned text."""
+        text = text_of(value).strip()
+        for character in self.strip:
+            text = text.replace(character, "")
+        if self.upper:
+            text = text.upper()
+        if self.from_character > 1 or self.cut is not None:
+            text = text.substr(self.from_character - 1, self.cut)
+        return text
+
+    def columns(self) -> Iterator[str]:
+        """Reads none besides the value."""
+        yield from ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pattern:
+    """The first group of a regular expression; NULL where it does not match."""
+
+    expression: str
+
+    def build(self, value: ir.Value, columns: Columns) -> ir.Value:  # noqa: ARG002
+        """The group's text."""
+        return text_of(value).re_extract(self.expression, 1).nullif("")
+
+    def columns(self) -> Iterator[str]:
+        """Reads none besides the value."""
+        yield from ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mapped:
+    """One value for another.
+
+    Args:
+        pairs: source text -> text or whole number.
+        default: where the text is not in the pairs; None: NULL.
+        is_kept: where the text is not in the pairs, it stays.
+    """
+
+    pairs: tuple[tuple[str, Any], ...]
+    default: Any = None
+    is_kept: bool = False
+
+    def build(self, value: ir.Value, columns: Columns) -> ir.Value:  # noqa: ARG002
+        """A CASE over the pairs; a NULL stays NULL unless there is a default."""
+        text = text_of(value)
+        otherwise = text if self.is_kept else self.default
+        if not self.pairs:
+            return ibis.literal(otherwise) if not self.is_kept else text
+        if otherwise is None:
+            return text.cases(*self.pairs)
+        return text.cases(*self.pairs, else_=otherwise)
+
+    def columns(self) -> Iterator[str]:
+        """Reads none besides the value."""
+        yield from ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scaled:
+    """A number times a scale, plus an offset.
+
+    Args:
+        unit: column with the row's unit, where the scale depends on it.
+        scales: unit -> scale; a unit that is not named leaves the number as it is.
+    """
+
+    scale: float = 1
+    offset: float = 0
+    unit: str = ""
+    scales: tuple[tuple[str, float], ...] = ()
+
+    def build(self, value: ir.Value, columns: Columns) -> ir.Value:
+        """The number in the new unit."""
+        number = number_of(value)
+        if self.scales:
+            number = number * text_of(columns[self.unit]).cases(*self.scales, else_=1.0)
+        if self.scale != 1:
+            number = number * self.scale
+        return number + self.offset if self.offset else number
+
+    def columns(self) -> Iterator[str]:
+        """The unit's column, where there is one."""
+        if self.unit:
+            yield self.unit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shifted:
+    """A date some days later (earlier where *sign* is -1).
+
+    Args:
+        days: a number of days, or the column that holds it (no number there: the date stays).
+    """
+
+    days: int | str
+    sign: int = 1
+
+    def build(self, value: ir.Value, columns: Columns) -> ir.Value:
+        """The date."""
+        date = value.cast("date")
+        if isinstance(self.days, int):
+            return (date + ibis.interval(days=self.days * self.sign)).cast("date")
+        days = number_of(columns[self.days]).fill_null(0).cast("int32") * self.sign
+        return (date + days.as_interval("D")).cast("date")
+
+    def columns(self) -> Iterator[str]:
+        """The column of days, where it is one."""
+        if isinstance(self.days, str):
+            yield self.days
+
+
+Source = Column | Constant | First | Joined | Moment
+Step = Cleaned | Pattern | Mapped | Scaled | Shifted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Value:
+    """Where a value comes from, and the steps it takes."""
+
+    source: Source
+    steps: tuple[Step, ...] = ()
+
+    def columns(self) -> Iterator[str]:
+        """Names of every column it reads."""
+        yield from self.source.columns()
+        for step in self.steps:
+            yield from step.columns()
+
+    def build(self, columns: Columns) -> ir.Value:
+        """The expression over these columns."""
+        value = self.source.build(columns)
+        for step in self.steps:
+            value = step.build(value, columns)
+        return value
+
+
+def column(name: str) -> Value:
+    """A plain column."""
+    return Value(source=Column(name=name))
+
+
+def constant(value: Any) -> Value:
+    """A constant."""
+    return Value(source=Constant(value=value))
