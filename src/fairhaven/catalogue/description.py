@@ -30,14 +30,16 @@ class Variable:
     """One variable of one table.
 
     Args:
-        kind: ``concept``, ``category``, ``number``, ``date``, ``identifier`` or ``text`` (of the last two no values are shown).
+        kind: ``concept``, ``category``, ``number``, ``date``, ``identifier`` or ``text``; of the last two no value is
+            ever shown.
         missing: rows without a value; None where not shown.
-        missing_share: of the rows, 0 to 1; None where not shown (then it lies under ``threshold / rows`` or above its complement).
-        distinct: about how many different values there are; None where not counted or not shown.
+        missing_share: of the rows, 0 to 1. Where ``missing`` is not shown it is 0 (too few rows are without a value to
+            say how many), 1 (too few have one), or None (too few rows altogether).
+        distinct: how many different values there are; None where not counted.
         lowest, highest: the range as it may be shown, outermost values of few persons cut off; years for dates.
         middle: the median, for numbers.
         bars: distribution, classes in order or values by frequency.
-        others: rows of the values that are not among the bars, hidden ones included; None where not shown.
+        others: rows of the values that are not shown as bars; None where that would give a small count away.
     """
 
     name: str

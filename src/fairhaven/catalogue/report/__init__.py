@@ -1,0 +1,40 @@
+"""One page on a release that one would rather look at than read."""
+
+from fairhaven.catalogue.report.facts import (
+    Change,
+    Check,
+    Delivery,
+    Flow,
+    Kinds,
+    Link,
+    Linkage,
+    OptOut,
+    Quarantine,
+    ReportFacts,
+    Score,
+    Scorecard,
+    Source,
+    Step,
+    Unmapped,
+    YearRows,
+)
+
+__all__ = [
+    "Change",
+    "Check",
+    "Delivery",
+    "Flow",
+    "Kinds",
+    "Link",
+    "Linkage",
+    "OptOut",
+    "Quarantine",
+    "ReportFacts",
+    "Score",
+    "Scorecard",
+    "Source",
+    "Step",
+    "Unmapped",
+    "YearRows",
+    "render",
+]
