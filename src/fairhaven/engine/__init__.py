@@ -1,6 +1,6 @@
 """Tables on DuckDB or on Spark, through Ibis. Rooms build expressions; only this floor runs them."""
 
 from fairhaven.engine.duckdb import DuckDBEngine
-from fairhaven.engine.model import Engine
+from fairhaven.engine.model import Engine, is_stored
 
-__all__ = ["DuckDBEngine", "Engine"]
+__all__ = ["DuckDBEngine", "Engine", "is_stored"]

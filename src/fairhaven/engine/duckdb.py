@@ -9,6 +9,8 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from fairhaven.engine.model import is_stored
+
 MEMORY_LIMIT = "1200MB"
 
 
@@ -77,7 +79,7 @@ class DuckDBEngine:
     ) -> Mapping[int, Path]:
         """See `Engine.write`."""
         folder.mkdir(parents=True, exist_ok=True)
-        kept = expression if buckets == 1 else self.keep(expression)
+        kept = expression if buckets == 1 or is_stored(expression) else self.keep(expression)
         written: dict[int, Path] = {}
         for bucket in range(buckets):
             part = kept

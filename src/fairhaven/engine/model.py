@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -51,3 +52,8 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give back memory and scratch files."""
+
+
+def is_stored(expression: ir.Table) -> bool:
+    """True for rows that are already kept or in files: reading them again runs nothing again."""
+    return isinstance(expression.op(), ops.PhysicalTable)

@@ -27,6 +27,15 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def sync_file(path: Path) -> None:
+    """Make a finished file's bytes durable, before a rename says that they are."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the folder's entries durable, so that a rename survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,0 +1,64 @@
+"""The archive as other rooms' journeys see it: each verb's work is in the module named after it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import ibis.expr.types as ir
+
+from fairhaven.archive import writing
+from fairhaven.archive.model import Release, TableVersion
+from fairhaven.archive.shelf import Shelf
+from fairhaven.engine import Engine
+from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.omop import CDM
+
+
+class Archive(Shelf):
+    """The releases of a hub.
+
+    Whoever writes holds the hub's write lock (`kernel.files.one_writer`); reading needs none.
+    """
+
+    def tables(self, release: Release, engine: Engine) -> Mapping[str, ir.Table]:
+        """A release's tables with the CDM's columns and lineage; a table without rows is there and empty."""
+        found = {}
+        for name in release.tables:
+            files = self.files(release, name)
+            schema = CDM[name].schema_of(lineage=True).to_pyarrow()
+            found[name] = engine.parquet(files) if files else engine.arrow(schema.empty_table())
+        return found
+
+    def write(
+        self,
+        engine: Engine,
+        tables: Mapping[str, ir.Table],
+        *,
+        number: int,
+        progress: Progress | None = None,
+        inputs: str = "",
+    ) -> Mapping[str, TableVersion]:
+        """Write the tables of a release to come; nobody sees them before `publish`.
+
+        What an earlier build left unpublished is removed first.
+
+        Args:
+            tables: expressions by CDM table name; they are cast to the CDM's schema with lineage.
+            number: the release's number, the last one's plus 1.
+            inputs: digest of all that the tables are made of. Where a killed build had the same, the tables that it
+                finished are kept; an empty one keeps nothing.
+        """
+        return writing.write(self, engine, tables, number=number, progress=progress or Silent(), inputs=inputs)
+
+    def publish(
+        self, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: Mapping[str, Any]
+    ) -> Release:
+        """Seal the written tables as a release; the manifest's appearance is the moment of commit.
+
+        Args:
+            facts: what else the manifest says (JSON): ``rules, extracts, flow, linkage, vocabulary, code_version``.
+
+        Raises:
+            NotAllowedNow: the number does not follow the last release's.
+        """
+        return writing.publish(self, number=number, as_of=as_of, tables=tables, facts=facts)

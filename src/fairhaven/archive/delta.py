@@ -1,0 +1,124 @@
+"""The Delta log of one table, so that Spark, Sail, Polars and others read a release by its version.
+
+Only numbers of rows go into the log, never the smallest and largest value of a column: those are a person's.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from deltalake import DeltaTable, Schema
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    PostCommitHookProperties,
+    RemoveAction,
+    create_table_with_add_actions,
+)
+
+from fairhaven.archive.model import StoredFile
+from fairhaven.kernel.files import sync_folder
+from fairhaven.omop import CDM
+
+_LOG = "_delta_log"
+# A checkpoint would keep what an erasure must take away, and a log of a few hundred releases does not need one.
+_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_CONFIGURATION: dict[str, str | None] = {"delta.checkpointInterval": "1000000000"}
+
+
+def commit(
+    folder: Path, before: Sequence[StoredFile], after: Sequence[StoredFile], *, release: str, version: int
+) -> int:
+    """Make *after* the table's files in place of *before*.
+
+    Args:
+        folder: the table's folder; its name is the CDM table.
+        release: kept in the log for people.
+        version: version that *before* is, -1 where there is no table yet.
+
+    Returns:
+        the new version.
+    """
+    schema = Schema.from_arrow(CDM[folder.name].schema_of(lineage=True).to_pyarrow())
+    kept = {file.path for file in before} & {file.path for file in after}
+    adds = [_add(file) for file in after if file.path not in kept]
+    properties = CommitProperties(custom_metadata={"release": release})
+    if version < 0:
+        create_table_with_add_actions(
+            str(folder),
+            schema,
+            adds,
+            name=folder.name,
+            configuration=_CONFIGURATION,
+            commit_properties=properties,
+            post_commithook_properties=_HOOKS,
+        )
+    else:
+        removes = [_remove(file) for file in before if file.path not in kept]
+        DeltaTable(folder, version=version).create_write_transaction(
+            [*removes, *adds], "append", schema, commit_properties=properties, post_commithook_properties=_HOOKS
+        )
+    return version + 1
+
+
+def rewind(folder: Path, version: int) -> None:
+    """Drop what the log has after *version* (-1: all of it): commits of a killed build, which no release names."""
+    log = folder / _LOG
+    for entry in log.iterdir() if log.exists() else ():
+        number = int(entry.stem) if entry.stem.isdigit() else None
+        if number is None or number > version:
+            entry.unlink()
+    if version < 0:
+        shutil.rmtree(log, ignore_errors=True)
+
+
+def rebuild(folder: Path, staging: Path, history: Sequence[tuple[str, Sequence[StoredFile]]]) -> None:
+    """Write the log anew, as if there had never been other files.
+
+    Args:
+        staging: a folder on the same file system, for work in progress.
+        history: release and its files, one for each version from 0.
+    """
+    fresh, old = staging / "fresh" / folder.name, staging / "old"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    before: Sequence[StoredFile] = ()
+    for version, (release, files) in enumerate(history):
+        commit(fresh, before, files, release=release, version=version - 1)
+        before = files
+    shutil.rmtree(old, ignore_errors=True)
+    if (folder / _LOG).exists():
+        (folder / _LOG).rename(old)
+    (fresh / _LOG).rename(folder / _LOG)
+    sync_folder(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def paths_at(folder: Path, version: int) -> frozenset[str]:
+    """Paths that the log names at a version, relative to the archive's folder.
+
+    Raises:
+        OSError: there is no such version, or the log cannot be read.
+    """
+    try:
+        files = DeltaTable(folder, version=version).file_uris()
+    except Exception as error:
+        raise OSError(str(error)) from error
+    return frozenset(os.path.relpath(file, folder.parent) for file in files)
+
+
+def _add(file: StoredFile) -> AddAction:
+    return AddAction(
+        path=Path(file.path).name,
+        size=file.bytes,
+        partition_values={},
+        modification_time=0,
+        data_change=True,
+        stats=json.dumps({"numRecords": file.rows}),
+    )
+
+
+def _remove(file: StoredFile) -> RemoveAction:
+    return RemoveAction(Path(file.path).name, True, 0, file.bytes, {})

@@ -1,0 +1,77 @@
+"""Parquet files of the archive: where a row goes, in which order, and DuckDB to read them with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from fairhaven.omop import CDM
+
+ROWS_A_BUCKET = 1_000_000
+"""More rows than this in a bucket doubles the buckets. Small buckets make erasure cheap, large ones reading."""
+
+_MOST_BUCKETS = 256
+_MEMORY = "500MB"
+
+
+def person_column(table: str) -> str:
+    """The column that says whose row it is; empty where a table has none."""
+    if CDM[table].has_person:
+        return "person_id"
+    return "subject_id" if table == "cohort" else ""
+
+
+def bucket_column(table: str) -> str:
+    """The column whose remainder is a row's bucket; empty where the table is always one file."""
+    return person_column(table) or CDM[table].primary_key
+
+
+def order(table: str) -> tuple[str, ...]:
+    """Sort order inside a file: what it is, then whose, then the key, so that equal rows give equal files."""
+    spec = CDM[table]
+    leading = tuple(dict.fromkeys(name for name in (spec.concept, person_column(table), spec.primary_key) if name))
+    return leading if spec.primary_key else leading + tuple(name for name in spec.names if name not in leading)
+
+
+def bucket_count(table: str, rows: int, before: int | None) -> int:
+    """How many buckets: a power of two.
+
+    Args:
+        before: what the release before had; kept while it is near enough, because another count rewrites every file.
+    """
+    if not bucket_column(table):
+        return 1
+    if before is not None and rows <= before * ROWS_A_BUCKET and (before == 1 or rows > before * ROWS_A_BUCKET // 8):
+        return before
+    count = 1
+    while count < _MOST_BUCKETS and rows > count * ROWS_A_BUCKET // 2:
+        count *= 2
+    return count
+
+
+@contextmanager
+def reader(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB for the archive's own files, beside the engine and on a small share of the memory."""
+    connection = duckdb.connect(
+        config={"memory_limit": _MEMORY, "temp_directory": str(spill), "preserve_insertion_order": False}
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def literal(path: Path) -> str:
+    """A path as an SQL text."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def literals(paths: list[Path]) -> str:
+    """Paths as an SQL list."""
+    return "[" + ", ".join(literal(path) for path in paths) + "]"
+
+
+def identifier(name: str) -> str:
+    """A column or table name in SQL."""
+    return f'"{name}"'

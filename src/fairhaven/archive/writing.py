@@ -1,0 +1,159 @@
+"""A new release: tables written, then sealed by their manifest."""
+
+import datetime as dt
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis.expr.types as ir
+
+from fairhaven.archive import delta, parquet
+from fairhaven.archive.fingerprint import Fingerprint, fingerprint
+from fairhaven.archive.model import GENESIS, Release, StoredFile, TableVersion, name_of, seal_of
+from fairhaven.archive.shelf import Shelf, latest
+from fairhaven.engine import Engine, is_stored
+from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.kernel.files import sha256_of, sync_file, sync_folder, write_json
+from fairhaven.kernel.progress import Progress
+from fairhaven.omop import CDM, to_cdm
+
+
+def write(
+    shelf: Shelf, engine: Engine, tables: Mapping[str, ir.Table], *, number: int, progress: Progress, inputs: str
+) -> Mapping[str, TableVersion]:
+    """See `Archive.write`."""
+    built_from, built = shelf.built()
+    done = dict(built) if inputs and inputs == built_from else {}
+    shelf.sweep(keep=done)
+    releases = shelf.releases()
+    with parquet.reader(shelf.work / "spill") as connection:
+        for position, (name, expression) in enumerate(tables.items()):
+            progress.advance(position, len(tables), "tables")
+            if name not in done:
+                before = latest(releases, name)
+                written = _Writing(shelf, engine, connection, name_of(number)).table(name, expression, before)
+                done[name] = _committed(shelf, written, before, number)
+                record = {"inputs": inputs, "tables": {name: table.as_json() for name, table in done.items()}}
+                write_json(shelf.building, record)
+    shutil.rmtree(shelf.work, ignore_errors=True)
+    progress.advance(len(tables), len(tables), "tables")
+    return {name: done[name] for name in tables}
+
+
+def publish(
+    shelf: Shelf, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: Mapping[str, Any]
+) -> Release:
+    """See `Archive.publish`."""
+    releases = shelf.releases()
+    if number != len(releases) + 1:
+        raise NotAllowedNow(f"release {name_of(number)} cannot follow {len(releases)} releases: build again")
+    release = sealed(
+        Release(
+            number=number,
+            as_of=as_of,
+            tables=tables,
+            facts=facts,
+            previous=releases[-1].hash if releases else GENESIS,
+            salt=secrets.token_hex(16),
+        )
+    )
+    shutil.rmtree(shelf.description(number), ignore_errors=True)
+    write_json(shelf.manifest(number), release.as_json())
+    shelf.building.unlink(missing_ok=True)
+    record(shelf, release)
+    return release
+
+
+def sealed(release: Release) -> Release:
+    """The release with the hash of its manifest."""
+    return replace(release, hash=seal_of(release.as_json()))
+
+
+def record(shelf: Shelf, release: Release) -> None:
+    """Enter a release in the ledger, once."""
+    shelf.ledger.append_once("release", {"release": release.name, "hash": release.hash})
+
+
+def placed_file(
+    shelf: Shelf,
+    connection: duckdb.DuckDBPyConnection,
+    staged: Path,
+    *,
+    table: str,
+    bucket: int,
+    release: str,
+    sha256: str,
+) -> StoredFile:
+    """Give a finished file its place and its facts; it is on the disk when this returns."""
+    rows = fingerprint(connection, staged, table)
+    path = f"{table}/{release}-{bucket:03d}-{sha256[:12]}.parquet"
+    sync_file(staged)
+    size = staged.stat().st_size
+    shelf.path(path).parent.mkdir(parents=True, exist_ok=True)
+    staged.replace(shelf.path(path))
+    return StoredFile(path=path, sha256=sha256, bytes=size, rows=rows.rows, bucket=bucket, content=rows.hex)
+
+
+def with_files(table: TableVersion, files: tuple[StoredFile, ...], version: int) -> TableVersion:
+    """The table with other files, and the sums that follow from them."""
+    total = sum((Fingerprint.from_hex(file.content, file.rows) for file in files), Fingerprint())
+    return replace(table, files=files, rows=total.rows, content=total.hex, version=version)
+
+
+class _Writing:
+    """One table on its way to the shelf."""
+
+    def __init__(self, shelf: Shelf, engine: Engine, connection: duckdb.DuckDBPyConnection, release: str) -> None:
+        self._shelf = shelf
+        self._engine = engine
+        self._connection = connection
+        self._release = release
+
+    def table(self, name: str, expression: ir.Table, before: TableVersion | None) -> TableVersion:
+        """Write the table's files; those that are byte for byte an earlier release's are that release's."""
+        kept = expression if is_stored(expression) else self._engine.keep(expression)
+        try:
+            cast = kept if kept.schema() == CDM[name].schema_of(lineage=True) else to_cdm(kept, name)
+            buckets = parquet.bucket_count(name, self._engine.count(kept), before.buckets if before else None)
+            staging = self._shelf.work / name
+            written = self._engine.write(
+                cast, staging, order_by=parquet.order(name), buckets=buckets, bucket_by=parquet.bucket_column(name)
+            )
+        finally:
+            if kept is not expression:
+                self._engine.drop(kept)
+        earlier = {(file.bucket, file.sha256): file for file in before.files} if before else {}
+        files = []
+        for bucket, staged in sorted(written.items()):
+            sha256 = sha256_of(staged)
+            files.append(earlier.get((bucket, sha256)) or self._place(staged, name, bucket, sha256))
+        shutil.rmtree(staging)
+        empty = TableVersion(name=name, rows=0, version=-1, content="", buckets=buckets, files=())
+        return with_files(empty, tuple(files), -1)
+
+    def _place(self, staged: Path, table: str, bucket: int, sha256: str) -> StoredFile:
+        return placed_file(
+            self._shelf,
+            self._connection,
+            staged,
+            table=table,
+            bucket=bucket,
+            release=self._release,
+            sha256=sha256,
+        )
+
+
+def _committed(shelf: Shelf, table: TableVersion, last: TableVersion | None, number: int) -> TableVersion:
+    """Enter the table's files in its Delta log, unless nothing changed."""
+    folder = shelf.folder / table.name
+    folder.mkdir(parents=True, exist_ok=True)
+    sync_folder(folder)
+    if last is not None and last.paths == table.paths:
+        return replace(table, version=last.version)
+    before, version = (last.files, last.version) if last else ((), -1)
+    new = delta.commit(folder, before, table.files, release=name_of(number), version=version)
+    return replace(table, version=new)
