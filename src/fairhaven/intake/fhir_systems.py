@@ -57,11 +57,9 @@ _SYSTEMS: Sequence[tuple[str, Sequence[str]]] = (
     ("HGNC", ("http://www.genenames.org", "http://www.genenames.org/geneId")),
     ("MeSH", ("https://www.nlm.nih.gov/mesh", "https://id.nlm.nih.gov/mesh")),
     ("NUCC", ("http://nucc.org/provider-taxonomy", "urn:oid:2.16.840.1.113883.6.101")),
-    ("DRG", ("https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software",)),
     ("UNII", ("http://fdasis.nlm.nih.gov",)),
     ("VANDF", ("http://hl7.org/fhir/sid/va-drug", "urn:oid:2.16.840.1.113883.6.345")),
     ("NDFRT", ("http://hl7.org/fhir/ndfrt",)),
-    ("Race", ("urn:oid:2.16.840.1.113883.6.238",)),
 )
 
 VOCABULARIES: Mapping[str, str] = MappingProxyType(

@@ -1,0 +1,258 @@
+"""The reader of FHIR R4: bulk NDJSON (one type or several in a file, plain or gzip) and Bundles.
+
+Every line that is not blank is a row of one table: it lands, or it is quarantined with a reason. Resource types
+without a view land as their id, status and patient, so that they are counted and can be traced.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from fairhaven.intake.arrival import plain
+from fairhaven.intake.casting import literal
+from fairhaven.intake.fhir_columns import Cell, Column, merge
+from fairhaven.intake.fhir_lines import bundled, numbered_lines
+from fairhaven.intake.fhir_macros import create_macros
+from fairhaven.intake.fhir_resources import RESOURCE_TYPES
+from fairhaven.intake.fhir_views import VIEWS, View
+from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
+from fairhaven.intake.reader import Arrived, Staged
+
+_DECLARED = {
+    "VARCHAR": "text",
+    "DOUBLE": "number",
+    "BIGINT": "whole",
+    "BOOLEAN": "yes-no",
+    "TIMESTAMP": "datetime",
+    "DATE": "date",
+}
+_FIRST_KEY = r'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"'
+ENTRIES = 1_000_000
+"""The entry of a Bundle that is a line of NDJSON has the number line * ENTRIES + entry."""
+
+NO_TYPE = "resource"
+"""Table of lines whose resource type cannot be told; all of them are quarantined."""
+
+BROKEN = "the line is not valid JSON"
+TYPELESS = "the line is no FHIR resource: resourceType is missing"
+UNKNOWN = "resourceType is not a resource type of FHIR R4"
+UNDECODABLE = "the line is not UTF-8"
+NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
+
+
+class FhirReader:
+    """Reads FHIR R4 into the tables of `fhir_views`."""
+
+    version = "1"
+
+    def stage(
+        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
+    ) -> Sequence[Staged]:
+        """See `Reader.stage`. The columns are those of the views; a source declares none."""
+        create_macros(connection)
+        staging = _Staging(connection, scratch)
+        for lines in numbered_lines(plain(arrived, scratch), arrived.name):
+            staging.add(lines.rows)
+            staging.reject(lines.undecodable, UNDECODABLE)
+        return staging.staged()
+
+
+def table_name(resource: str) -> str:
+    """``MedicationRequest`` -> ``medication_request``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", resource).lower()
+
+
+def views_of(resource: str) -> tuple[View, ...]:
+    """The tables of a resource type; of a type without a view, one with what every resource has."""
+    return VIEWS.get(resource) or (
+        View(
+            resource=resource,
+            table=table_name(resource),
+            patient="patient_id",
+            columns=(
+                Column(name="id", path="id"),
+                Column(name="status", path="status"),
+                Column(name="patient_id", path="subject | patient | beneficiary", kind="reference", to=("Patient",)),
+            ),
+        ),
+    )
+
+
+class Compiled:
+    """A view as SQL: the part of the resource it reads, its cells, and what does not fit."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        shape: dict[str, Any] = {}
+        cells: list[tuple[Cell, str]] = []
+        for column in view.columns:
+            is_inner = column.path.startswith("$")
+            inner = replace(column, path=column.path.replace("$", ""))
+            merge(shape, {view.each: [inner.shape()]} if is_inner else inner.shape())
+            cells += [(cell, column.identity) for cell in inner.cells("item" if is_inner else "r")]
+        self.shape = json.dumps(shape)
+        self.cells = tuple(cells)
+
+    @property
+    def declaration(self) -> TableDeclaration:
+        """The table as landing needs it."""
+        position = [ColumnDeclaration(name="position", header="position", type="whole")] if self.view.each else []
+        columns = [
+            ColumnDeclaration(name=cell.name, header=cell.name, type=_DECLARED[cell.type], identity=identity)
+            for cell, identity in self.cells
+        ]
+        return TableDeclaration(
+            name=self.view.table, key=self.view.key, patient=self.view.patient, columns=(*position, *columns)
+        )
+
+    def select(self) -> str:
+        """Rows of ``fhir_lines`` of the view's resource type (a parameter): ``row_line``, ``fault``, then the columns.
+
+        ``fault`` names the element that does not fit; it is empty where the line as a whole does not.
+        """
+        parts = {cell.part: cell.part_sql for cell, _ in self.cells if cell.part}
+        cells = "".join(f', {cell.sql} AS "{cell.name}"' for cell, _ in self.cells if cell.name != "id")
+        faults = "".join(f" WHEN {cell.fault_sql} THEN '{cell.name}'" for cell, _ in self.cells if cell.fault_sql)
+        names = "".join(f', "{cell.name}"' for cell, _ in self.cells)
+        lines = f"SELECT row_line, text, TRY(json_transform(text, '{self.shape}')) AS r FROM fhir_lines WHERE resource = ?"
+        position = ""
+        if self.view.each:
+            position = ", position"
+            numbered = "lambda item, place: {'item': item, 'place': place}"
+            lines = (
+                "SELECT row_line, text, r, each.item AS item, each.place::BIGINT AS position FROM (SELECT row_line, text, r, "
+                f'unnest(list_transform(r."{self.view.each}", {numbered})) AS each '
+                f"FROM ({lines} AND contains(text, '\"{self.view.each}\"')))"
+            )
+        # Layer by layer, because DuckDB shares a result between columns only where it is a column itself.
+        shared = "".join(f', {sql} AS "{name}"' for name, sql in parts.items())
+        inner = f"SELECT *{shared} FROM ({lines})"
+        # A resource need not have an id (in a Bundle, say); its content tells it from others then.
+        outer = f"SELECT *, coalesce(r.id, 'unnamed-' || md5(text)) AS id{cells} FROM ({inner})"
+        return (
+            f"SELECT row_line, CASE WHEN r IS NULL THEN ''{faults} END AS fault{position}{names} FROM ({outer})"
+        )
+
+
+class _Staging:
+    """Tables that grow as the lines of a file arrive."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+        self._connection = connection
+        self._scratch = scratch
+        self._tables: dict[str, Compiled] = {}
+        self._parts = 0
+        connection.execute("CREATE TABLE fhir_unreadable (row_line BIGINT, reason VARCHAR)")
+
+    def add(self, rows: pa.Table) -> None:
+        """Stage lines (``row_line``, ``text``)."""
+        connection = self._connection
+        connection.register("fhir_arriving", rows)
+        connection.execute(
+            "CREATE OR REPLACE TEMP VIEW fhir_lines AS SELECT row_line, text, "
+            f"coalesce(nullif(regexp_extract(text, '{_FIRST_KEY}', 1), ''), "
+            "TRY(json_extract_string(text, '$.resourceType')), '') AS resource FROM fhir_arriving"
+        )
+        found = {name for (name,) in connection.execute("SELECT DISTINCT resource FROM fhir_lines").fetchall()}
+        known = sorted(found & RESOURCE_TYPES - {"Bundle"})
+        for resource in known:
+            for view in views_of(resource):
+                self._insert(view)
+        bundles = []
+        if "Bundle" in found:
+            bundles = connection.execute("SELECT row_line, text FROM fhir_lines WHERE resource = 'Bundle'").fetchall()
+        if found - {"Bundle", *known}:
+            connection.execute(
+                "INSERT INTO fhir_unreadable SELECT row_line, CASE WHEN NOT json_valid(text) THEN $broken "
+                "WHEN resource = '' THEN $typeless ELSE $unknown END FROM fhir_lines WHERE NOT list_contains($known, resource)",
+                {"broken": BROKEN, "typeless": TYPELESS, "unknown": UNKNOWN, "known": [*known, "Bundle"]},
+            )
+        connection.unregister("fhir_arriving")
+        for line, text in bundles:
+            self._unbundle(line, text)
+
+    def reject(self, lines: Sequence[int], reason: str) -> None:
+        """Quarantine lines of which nothing can be read."""
+        if lines:
+            self._connection.executemany("INSERT INTO fhir_unreadable VALUES (?, ?)", [[line, reason] for line in lines])
+
+    def staged(self) -> list[Staged]:
+        """The relations: a table for each view, and one for lines of which not even the type can be told."""
+        staged = [self._staged(table) for table in self._tables.values()]
+        unreadable = _one(self._connection, "SELECT count(*) FROM fhir_unreadable")
+        if unreadable or not staged:
+            self._connection.execute(
+                "CREATE TEMP VIEW fhir_rows AS SELECT NULL::BIGINT AS row_line, NULL::VARCHAR AS id WHERE false"
+            )
+            self._connection.execute(
+                "CREATE TEMP VIEW fhir_rejects AS SELECT row_line, '' AS field, reason, NULL::VARCHAR AS patient "
+                "FROM fhir_unreadable"
+            )
+            declaration = TableDeclaration(
+                name=NO_TYPE, key=("id",), columns=(ColumnDeclaration(name="id", header="id"),)
+            )
+            staged.append(
+                Staged(
+                    table=NO_TYPE,
+                    declaration=declaration,
+                    rows="fhir_rows",
+                    rejects="fhir_rejects",
+                    received=unreadable,
+                )
+            )
+        return staged
+
+    def _insert(self, view: View) -> None:
+        """Write the lines of a view's type to a Parquet part, which is read two or three times."""
+        table = self._tables.setdefault(view.table, Compiled(view))
+        folder = self._scratch / f"fhir-{view.table}"
+        folder.mkdir(exist_ok=True)
+        self._parts += 1
+        target = literal(str(folder / f"{self._parts:06d}.parquet"))
+        self._connection.execute(f"COPY ({table.select()}) TO {target} (FORMAT parquet)", [view.resource])
+
+    def _unbundle(self, line: int, text: str) -> None:
+        try:
+            resources = bundled(json.loads(text))
+        except (ValueError, RecursionError):
+            self.reject([line], BROKEN)
+            return
+        numbers = [line * ENTRIES + entry for entry in range(1, len(resources) + 1)]
+        self.add(pa.table({"row_line": pa.array(numbers, pa.int64()), "text": pa.array(resources, pa.large_string())}))
+
+    def _staged(self, table: Compiled) -> Staged:
+        name, patient = table.view.table, table.view.patient
+        parts = literal(str(self._scratch / f"fhir-{name}" / "*.parquet"))
+        columns = ", ".join(f'"{column.name}"' for column in table.declaration.columns)
+        self._connection.execute(
+            f'CREATE TEMP VIEW "fhir_rows_{name}" AS SELECT row_line, {columns} '
+            f"FROM read_parquet({parts}) WHERE fault IS NULL"
+        )
+        self._connection.execute(
+            f'CREATE TEMP VIEW "fhir_rejects_{name}" AS SELECT row_line, fault AS field, '
+            f"CASE fault WHEN '' THEN '{BROKEN}' ELSE '{NO_MOMENT}' END AS reason, "
+            f"{patient or 'NULL'}::VARCHAR AS patient FROM read_parquet({parts}) WHERE fault IS NOT NULL"
+        )
+        received = _one(
+            self._connection,
+            "SELECT count(*) FILTER (fault IS NULL) + count(DISTINCT row_line) FILTER (fault IS NOT NULL) "
+            f"FROM read_parquet({parts})",
+        )
+        return Staged(
+            table=name,
+            declaration=table.declaration,
+            rows=f"fhir_rows_{name}",
+            rejects=f"fhir_rejects_{name}",
+            received=received,
+        )
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    found = connection.execute(sql).fetchone()
+    return int(found[0]) if found else 0

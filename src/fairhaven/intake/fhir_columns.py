@@ -1,0 +1,263 @@
+"""Columns of a FHIR view: a path into the resource, what kind of element stands there, and the SQL that reads it.
+
+A path names elements by their JSON names: ``code``, ``onsetPeriod.start``, ``participant[].individual`` (the first of a
+list), ``name[use=official].family`` (the first whose element has that value). Alternatives stand between bars; the first
+that has a value is taken: ``performedDateTime | performedPeriod.start``.
+
+Each column says which part of the resource it reads (a *shape*, in the form of DuckDB's ``json_transform``) and gives one or
+more SQL expressions over that part. What no column reads never leaves the parser.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+_STEP = re.compile(r"([A-Za-z][A-Za-z0-9]*)(\[[^\]]*\])?\.?")
+
+CODING = {"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR", "userSelected": "BOOLEAN"}
+CONCEPT = {"coding": [CODING], "text": "VARCHAR"}
+REFERENCE = {
+    "reference": "VARCHAR",
+    "type": "VARCHAR",
+    "identifier": {"system": "VARCHAR", "value": "VARCHAR"},
+}
+QUANTITY = {"value": "DOUBLE", "comparator": "VARCHAR", "unit": "VARCHAR", "system": "VARCHAR", "code": "VARCHAR"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One column of the landed table.
+
+    Args:
+        sql: expression over ``r``, the parsed part of the resource.
+        type: DuckDB type.
+        part: name of an inner result that *sql* reads by its name, so that several cells share it; empty for none.
+        part_sql: the inner result, as an expression over ``r``.
+        fault_sql: over inner results and cells: true where the element holds no such value; empty where that cannot be.
+    """
+
+    name: str
+    sql: str
+    type: str = "VARCHAR"
+    part: str = ""
+    part_sql: str = ""
+    fault_sql: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A declared column.
+
+    Args:
+        name: of the landed column, or what the names of several begin with (a concept gives code, vocabulary and text).
+        path: where it stands in the resource.
+        kind: `text`, `flag`, `number`, `whole`, `moment`, `reference`, `concept`, `coding`, `quantity`, `codes`, `count`,
+            `words`, `identifiers`, `date`.
+        codings: how many codings of a concept are kept.
+        to: resource types a reference may point to; others give NULL. The key of a type other than the first
+            begins with the type: ``PractitionerRole/7``.
+        identity: the identity that the column holds (`nhs_number`, ...); such a column goes to the vault.
+    """
+
+    name: str
+    path: str
+    kind: str = "text"
+    codings: int = 1
+    to: tuple[str, ...] = ()
+    identity: str = ""
+
+    def shape(self) -> dict[str, Any]:
+        """The part of the resource that the column reads."""
+        shape: dict[str, Any] = {}
+        for path in alternatives(self.path):
+            merge(shape, _shape(steps(path), _LEAF[self.kind]))
+        return shape
+
+    def cells(self, root: str) -> Iterator[Cell]:
+        """The landed columns, as expressions over *root*."""
+        ends = [_read(root, steps(path)) for path in alternatives(self.path)]
+        yield from _CELLS[self.kind](self, ends)
+
+
+def alternatives(path: str) -> list[str]:
+    """The paths between the bars."""
+    return [part.strip() for part in path.split(" | ")]
+
+
+def steps(path: str) -> list[tuple[str, str | None]]:
+    """``a[].b[k=v]`` -> ``[("a", ""), ("b", "k=v")]``; None where a step is no list."""
+    found = list(_STEP.finditer(path))
+    if "".join(match.group(0) for match in found) != path:
+        raise ValueError(f"{path} is no path")
+    return [(match.group(1), None if match.group(2) is None else match.group(2)[1:-1]) for match in found]
+
+
+def merge(shape: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Put *other* into *shape*, element by element."""
+    for name, part in other.items():
+        mine = shape.get(name)
+        if isinstance(mine, dict) and isinstance(part, dict):
+            merge(mine, part)
+        elif isinstance(mine, list) and isinstance(part, list) and isinstance(mine[0], dict):
+            merge(mine[0], part[0])
+        else:
+            shape[name] = copied(part)
+    return shape
+
+
+def copied(part: Any) -> Any:
+    """A shape that shares nothing with *part*."""
+    if isinstance(part, dict):
+        return {name: copied(inner) for name, inner in part.items()}
+    return [copied(part[0])] if isinstance(part, list) else part
+
+
+def _shape(path: Sequence[tuple[str, str | None]], leaf: Any) -> dict[str, Any]:
+    (name, choice), rest = path[0], path[1:]
+    inner: Any = _shape(rest, leaf) if rest else copied(leaf)
+    if choice and isinstance(inner, dict):
+        inner.setdefault("id" if choice.startswith("#") else choice.partition("=")[0], "VARCHAR")
+    return {name: [inner] if choice is not None else inner}
+
+
+def _read(value: str, path: Sequence[tuple[str, str | None]]) -> str:
+    root = value
+    for name, choice in path:
+        value = f'{value}."{name}"'
+        if choice and choice.startswith("#"):
+            value = f"list_filter({value}, lambda e: '#' || e.id = {root}.{choice[1:]}.reference)"
+        elif choice:
+            key, _, wanted = choice.partition("=")
+            value = f"list_filter({value}, lambda e: e.\"{key}\" = '{wanted}')"
+        if choice is not None:
+            value = f"{value}[1]"
+    return value
+
+
+def _either(values: Sequence[str]) -> str:
+    return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
+
+
+def _text(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    yield Cell(name=column.name, sql=f"nullif(trim({_either(ends)}), '')")
+
+
+def _plain(sql_type: str) -> Any:
+    def cells(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+        yield Cell(name=column.name, sql=_either(ends), type=sql_type)
+
+    return cells
+
+
+def _moment(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    part = f"{column.name} text"
+    yield Cell(
+        name=column.name,
+        sql=f'fhir_moment("{part}")',
+        type="TIMESTAMP",
+        part=part,
+        part_sql=_either(ends),
+        fault_sql=f'"{part}" IS NOT NULL AND ("{column.name}" BETWEEN \'1800-01-01\' AND \'2200-01-01\') IS NOT true',
+    )
+
+
+def _date(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    for cell in _moment(column, ends):
+        yield replace(cell, sql=f"({cell.sql})::DATE", type="DATE")
+
+
+def _reference(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    others = ", ".join(f"'{one}'" for one in column.to[1:])
+    yield Cell(
+        name=column.name, sql=_either([f"fhir_key({end}, '{column.to[0]}', [{others}]::VARCHAR[])" for end in ends])
+    )
+
+
+def _concept(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    concept = _either(ends)
+    yield from _coded(column, f"{{'codings': fhir_preferred({concept}.coding), 'text': {concept}.text}}")
+
+
+def _coding(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    yield from _coded(column, f"{{'codings': [{_either(ends)}], 'text': NULL::VARCHAR}}")
+
+
+def _coded(column: Column, concept: str) -> Iterator[Cell]:
+    before = "" if column.name == "code" else f"{column.name}_"
+    part = f"{column.name} concept"
+
+    def cell(name: str, sql: str) -> Cell:
+        return Cell(name=before + name, sql=sql, part=part, part_sql=concept)
+
+    for number in range(1, column.codings + 1):
+        after = "" if number == 1 else f"_{number}"
+        yield cell(f"code{after}", f'"{part}".codings[{number}].code')
+        yield cell(f"vocabulary_id{after}", f'fhir_vocabulary("{part}".codings[{number}].system)')
+    yield cell("code_text", f'nullif(trim(coalesce("{part}".text, "{part}".codings[1].display)), \'\')')
+
+
+def _quantity(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    quantity = _either(ends)
+    before = f"{column.name}_"
+    yield Cell(name=f"{before}number", sql=f"{quantity}.value", type="DOUBLE")
+    yield Cell(name=f"{before}comparator", sql=f"{quantity}.comparator")
+    yield Cell(
+        name=f"{before}unit",
+        # A code of UCUM says more than the unit's name for people; a code of another system says less.
+        sql=f"CASE WHEN {quantity}.system = 'http://unitsofmeasure.org' THEN coalesce({quantity}.code, {quantity}.unit) "
+        f"ELSE coalesce({quantity}.unit, {quantity}.code) END",
+    )
+
+
+def _codes(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    every = "list_transform({0}, lambda concept: list_transform(concept.coding, lambda coding: coding.code))"
+    lists = [f"flatten({every.format(end)})" for end in ends]
+    yield Cell(name=column.name, sql=f"nullif(array_to_string({_either(lists)}, ' '), '')")
+
+
+def _count(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    yield Cell(name=column.name, sql=f"coalesce(len({_either(ends)}), 0)", type="BIGINT")
+
+
+def _words(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    yield Cell(name=column.name, sql=f"nullif(trim(array_to_string({_either(ends)}, ' ')), '')")
+
+
+def _identifiers(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+    every = f"list_transform({_either(ends)}, lambda one: fhir_token(one.system, one.value))"
+    yield Cell(name=column.name, sql=f"nullif(array_to_string({every}, ' '), '')")
+
+
+_LEAF: dict[str, Any] = {
+    "text": "VARCHAR",
+    "flag": "BOOLEAN",
+    "number": "DOUBLE",
+    "whole": "INTEGER",
+    "moment": "VARCHAR",
+    "date": "VARCHAR",
+    "reference": REFERENCE,
+    "concept": CONCEPT,
+    "coding": CODING,
+    "quantity": QUANTITY,
+    "codes": [CONCEPT],
+    "count": ["JSON"],
+    "words": ["VARCHAR"],
+    "identifiers": [{"system": "VARCHAR", "value": "VARCHAR"}],
+}
+_CELLS: dict[str, Any] = {
+    "text": _text,
+    "flag": _plain("BOOLEAN"),
+    "number": _plain("DOUBLE"),
+    "whole": _plain("BIGINT"),
+    "moment": _moment,
+    "date": _date,
+    "reference": _reference,
+    "concept": _concept,
+    "coding": _coding,
+    "quantity": _quantity,
+    "codes": _codes,
+    "count": _count,
+    "words": _words,
+    "identifiers": _identifiers,
+}

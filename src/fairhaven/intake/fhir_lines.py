@@ -1,0 +1,184 @@
+"""The lines of an NDJSON file, numbered, as Arrow: no line is lost, whatever is in it.
+
+DuckDB's own reader skips blank lines and stops at a broken one (or drops it), so its row numbers are not line numbers.
+Here the file is cut at line ends without a copy, and each line keeps its number; parsing comes after. One JSON document
+(a Bundle as a file) is taken apart into its resources, numbered from 1 in their order.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fairhaven.kernel.errors import Fault, Invalid
+
+_CHUNK = 32 << 20
+_LONGEST_LINE = 256 << 20
+_LONGEST_DOCUMENT = 512 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lines:
+    """Some lines of a file.
+
+    Args:
+        rows: ``row_line`` (int64), ``text`` (string); blank lines are left out.
+        undecodable: numbers of lines that are not UTF-8; they are not in *rows*.
+    """
+
+    rows: pa.Table
+    undecodable: tuple[int, ...] = ()
+
+
+def numbered_lines(path: Path, name: str) -> Iterator[Lines]:
+    """The lines of a file, some megabytes at a time.
+
+    Raises:
+        Invalid: a line is longer than 256 MB.
+    """
+    with path.open("rb") as file:
+        document = _document(file)
+        if document is not None:
+            yield from _resources(document)
+            return
+        file.seek(0)
+        yield from _ndjson(file, name)
+
+
+def bundled(bundle: Any) -> list[str]:
+    """The resources of a Bundle (or of a JSON array) as JSON texts.
+
+    A resource without an id has the one of its ``fullUrl``; references to a ``fullUrl`` become references to the id.
+    """
+    entries = bundle if isinstance(bundle, list) else bundle.get("entry") or []
+    resources, moved = [], {}
+    for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict):
+            resources.append(entry)
+            continue
+        resource = entry if isinstance(bundle, list) else entry.get("resource")
+        url = None if isinstance(bundle, list) else entry.get("fullUrl")
+        if isinstance(resource, dict) and isinstance(url, str) and url.startswith("urn:"):
+            resource.setdefault("id", url.rpartition(":")[2])
+            moved[url] = f"{resource.get('resourceType')}/{resource['id']}"
+        resources.append(resource)
+    for resource in resources:
+        _point(resource, moved)
+    return [json.dumps(resource) for resource in resources]
+
+
+def _point(value: Any, moved: dict[str, str]) -> None:
+    stack = [value]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, dict):
+            target = part.get("reference")
+            if isinstance(target, str) and target in moved:
+                part["reference"] = moved[target]
+            stack.extend(part.values())
+        elif isinstance(part, list):
+            stack.extend(part)
+
+
+def _document(stream: BinaryIO) -> Any:
+    """The file as one JSON document, if it is one: its first line is a Bundle, or no JSON by itself."""
+    head = b""
+    while not head.strip() and (line := stream.readline(_LONGEST_LINE)):
+        head = line.removeprefix(_BOM)
+    following = stream.readline(_LONGEST_LINE)
+    while following and not following.strip():
+        following = stream.readline(_LONGEST_LINE)
+    if following and _parsed(head) is not None:
+        return None
+    if not following:
+        alone = _parsed(head)
+        return alone if isinstance(alone, list) or _is_bundle(alone) else None
+    if head.lstrip()[:1] not in (b"{", b"["):
+        return None
+    whole = head + following + stream.read(_LONGEST_DOCUMENT)
+    if len(whole) >= _LONGEST_DOCUMENT:
+        return None
+    found = _parsed(whole)
+    return found if isinstance(found, dict | list) else None
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_bundle(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("resourceType") == "Bundle"
+
+
+def _resources(document: Any) -> Iterator[Lines]:
+    texts = bundled(document) if isinstance(document, list) or _is_bundle(document) else [json.dumps(document)]
+    numbers = pa.array(range(1, len(texts) + 1), pa.int64())
+    yield Lines(rows=pa.table({"row_line": numbers, "text": pa.array(texts, pa.large_string())}))
+
+
+def _ndjson(stream: BinaryIO, name: str) -> Iterator[Lines]:
+    number, rest = 0, b""
+    is_first = True
+    while True:
+        chunk = stream.read(_CHUNK)
+        if is_first:
+            chunk, is_first = chunk.removeprefix(_BOM), False
+        cut = chunk.rfind(b"\n") + 1
+        if chunk and not cut:
+            rest += chunk
+            if len(rest) > _LONGEST_LINE:
+                raise Invalid(Fault(path=name, line=number + 1, message="the line is longer than 256 MB"))
+            continue
+        block = rest + chunk[:cut] if chunk else rest
+        rest = chunk[cut:]
+        if block and not block.endswith(b"\n"):
+            block += b"\n"
+        if block:
+            lines, count = _cut(block, number)
+            number += count
+            yield lines
+        if not chunk:
+            return
+
+
+def _cut(block: bytes, before: int) -> tuple[Lines, int]:
+    """The lines of a block that ends with a line end, without a copy."""
+    ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+    offsets = np.zeros(len(ends) + 1, dtype=np.int64)
+    offsets[1:] = ends + 1
+    numbers = pa.array(np.arange(before + 1, before + 1 + len(ends)))
+    raw = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)]
+    )
+    undecodable: tuple[int, ...] = ()
+    try:
+        text = raw.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        is_text = pa.array([_is_utf8(line.as_py()) for line in raw])
+        undecodable = tuple(numbers.filter(pc.invert(is_text)).to_pylist())
+        numbers, text = numbers.filter(is_text), raw.filter(is_text).cast(pa.large_string())
+    rows = pa.table({"row_line": numbers, "text": text})
+    # Trimming every line would copy the file; a blank line is short or begins with a blank.
+    may_be_blank = pc.less(pc.binary_length(text), 3)
+    for blank in (" ", "\t", "\r"):
+        may_be_blank = pc.or_(may_be_blank, pc.starts_with(text, blank))
+    if pc.any(may_be_blank).as_py():
+        rows = rows.filter(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0))
+    return Lines(rows=rows, undecodable=undecodable), len(ends)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,75 @@
+"""The DuckDB macros that FHIR columns are written in: moments, references, codings."""
+
+import duckdb
+
+from fairhaven.intake.fhir_systems import HL7_PREFIXES, VOCABULARIES
+
+
+def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the macros in a connection.
+
+    - ``fhir_moment(text)``: TIMESTAMP of a date, dateTime or instant; the wall clock as written, because a record's day
+      is the day where the patient was; a part of a date (2019, 2019-05) is its first day.
+    - ``fhir_token(system, value)``: a digest that stands for an identifier, so that the identifier itself does not land.
+    - ``fhir_key(reference, first, others)``: id of the resource that a Reference names, if it is of one of the types.
+    - ``fhir_vocabulary(system)``: OMOP vocabulary_id of a code system, else a short name (HL7) or the system's URI.
+    - ``fhir_preferred(codings)``: the codings, the one to be preferred first.
+    """
+    for macro in (_MOMENT, _TOKEN, _KEY, _vocabulary(), _PREFERRED.format(systems=list(VOCABULARIES))):
+        connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
+
+
+_MOMENT = (
+    "fhir_moment(moment) AS try_cast(CASE length(moment) WHEN 10 THEN moment WHEN 4 THEN moment || '-01-01' "
+    "WHEN 7 THEN moment || '-01' ELSE left(moment, 19) END AS TIMESTAMP)"
+)
+_TOKEN = "fhir_token(system, value) AS 'identifier-' || substr(sha256(coalesce(system, '') || '|' || value), 1, 24)"
+
+# Forms of a reference: Type/id, an absolute URL that ends so, either with /_history/version; urn:uuid:...; #contained (no
+# resource of its own); Type?identifier=system|value; and no text but an identifier.
+_KEY = """
+fhir_key(ref, first, others) AS CASE
+    WHEN starts_with(ref.reference, first || '/') THEN split_part(ref.reference, '/', 2)
+    WHEN ref.reference IS NULL THEN
+        CASE WHEN ref.identifier.value IS NULL THEN NULL
+             WHEN coalesce(ref.type, first) = first THEN fhir_token(ref.identifier.system, ref.identifier.value)
+             WHEN list_contains(others, ref.type) THEN ref.type || '/' || fhir_token(ref.identifier.system, ref.identifier.value)
+        END
+    WHEN starts_with(ref.reference, '#') THEN NULL
+    WHEN starts_with(ref.reference, 'urn:') THEN
+        CASE WHEN coalesce(ref.type, first) = first OR list_contains(others, ref.type)
+             THEN split_part(ref.reference, ':', -1) END
+    WHEN contains(ref.reference, '?') THEN
+        CASE WHEN split_part(split_part(ref.reference, '?', 1), '/', -1) = first
+             THEN fhir_token(
+                 split_part(split_part(split_part(ref.reference, 'identifier=', 2), '&', 1), '|', 1),
+                 split_part(split_part(split_part(ref.reference, 'identifier=', 2), '&', 1), '|', 2)) END
+    WHEN split_part(split_part(ref.reference, '/_history/', 1), '/', -2) = first
+        THEN split_part(split_part(ref.reference, '/_history/', 1), '/', -1)
+    WHEN list_contains(others, split_part(split_part(ref.reference, '/_history/', 1), '/', -2))
+        THEN split_part(split_part(ref.reference, '/_history/', 1), '/', -2) || '/'
+          || split_part(split_part(ref.reference, '/_history/', 1), '/', -1)
+END
+"""
+_PREFERRED = """
+fhir_preferred(codings) AS CASE WHEN coalesce(len(codings), 0) <= 1 THEN codings ELSE
+    list_transform(
+        list_sort(list_transform(codings, lambda coding, place: {{
+            'rank': CASE WHEN coding.code IS NULL THEN 9999 WHEN coding.userSelected THEN 0
+                         ELSE coalesce(list_position({systems}, rtrim(coding.system, '/')), 999) END,
+            'place': place, 'coding': coding}})),
+        lambda ranked: ranked.coding)
+END
+"""
+
+
+def _vocabulary() -> str:
+    known = [f"WHEN '{uri}' THEN '{vocabulary}'" for uri, vocabulary in VOCABULARIES.items()]
+    ours = " OR ".join(f"starts_with(system, '{prefix}')" for prefix in HL7_PREFIXES)
+    # Each branch of a CASE is tried for all that is left, so what is most frequent, nothing at all, goes first.
+    return (
+        "fhir_vocabulary(system) AS CASE WHEN system IS NULL THEN NULL "
+        f"WHEN system = 'http://snomed.info/sct' THEN 'SNOMED' WHEN system = 'http://loinc.org' THEN 'LOINC' "
+        f"ELSE CASE rtrim(system, '/') {' '.join(known)} "
+        f"ELSE CASE WHEN {ours} THEN split_part(system, '/', -1) ELSE system END END END"
+    )
