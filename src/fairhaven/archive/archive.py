@@ -1,13 +1,13 @@
 """The archive as other rooms' journeys see it: each verb's work is in the module named after it."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ibis.expr.types as ir
 
-from fairhaven.archive import writing
-from fairhaven.archive.model import Release, TableVersion
+from fairhaven.archive import difference, erasure, verification, writing
+from fairhaven.archive.model import Change, Erasure, Problem, Release, TableVersion
 from fairhaven.archive.shelf import Shelf
 from fairhaven.engine import Engine
 from fairhaven.kernel.progress import Progress, Silent
@@ -48,6 +48,7 @@ class Archive(Shelf):
             inputs: digest of all that the tables are made of. Where a killed build had the same, the tables that it
                 finished are kept; an empty one keeps nothing.
         """
+        self.resume(progress=progress)
         return writing.write(self, engine, tables, number=number, progress=progress or Silent(), inputs=inputs)
 
     def publish(
@@ -62,3 +63,42 @@ class Archive(Shelf):
             NotAllowedNow: the number does not follow the last release's.
         """
         return writing.publish(self, number=number, as_of=as_of, tables=tables, facts=facts)
+
+    def verify(self, *releases: str, progress: Progress | None = None) -> list[Problem]:
+        """Recompute every hash: nothing where all is as it was sealed.
+
+        Args:
+            releases: names of the releases whose files are read; none means all. The chain is checked as a whole.
+
+        Raises:
+            NotFound: there is no release of such a name.
+        """
+        names = frozenset(self.release(name).name for name in releases)
+        return verification.verify(self, names, progress or Silent())
+
+    def diff(self, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:
+        """How two releases differ, by table: rows with a key by their key, deaths by person, others by all columns."""
+        return difference.diff(self, earlier, later, engine)
+
+    def changes(self, earlier: Release, later: Release, engine: Engine, table: str) -> ir.Table:
+        """The differing rows of one table: key (or all columns where there is none), change, rows."""
+        return difference.changes(self, earlier, later, engine, table)
+
+    def plan_erase(self, person_ids: Sequence[int]) -> Erasure:
+        """What `erase` would take away; nothing is changed."""
+        return erasure.plan_erase(self, person_ids)
+
+    def erase(self, person_ids: Sequence[int], *, secret: bytes, progress: Progress | None = None) -> Erasure:
+        """Take persons out of every release, so that no file of the archive holds anything of them.
+
+        What describes the releases touched (`description`) is removed too: make it again. Killed at any moment, the
+        next `erase`, or `resume`, finishes. Persons whom no release has are no error: nothing is done.
+
+        Args:
+            secret: the hub's secret, for the keyed digest of the persons in the ledger's record.
+        """
+        return erasure.erase(self, person_ids, secret=secret, progress=progress or Silent())
+
+    def resume(self, *, progress: Progress | None = None) -> None:
+        """Finish an erasure that was cut short, if there is one; `write` and `erase` do so first."""
+        erasure.resume(self, progress=progress or Silent())

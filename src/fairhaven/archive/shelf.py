@@ -61,13 +61,17 @@ class Shelf:
         """The folder for what describes a release."""
         return self.folder / "releases" / f"{number:04d}"
 
+    def manifests(self) -> list[Path]:
+        """Files of the manifests, the oldest first."""
+        return sorted((self.folder / "releases").glob("[0-9]*.json"))
+
     def releases(self) -> list[Release]:
         """Every release, the oldest first.
 
         Raises:
             Invalid: a manifest cannot be read.
         """
-        return [self._read(path) for path in sorted((self.folder / "releases").glob("[0-9]*.json"))]
+        return [self.read(path) for path in self.manifests()]
 
     def release(self, name: str | None = None) -> Release:
         """A release by its name, or the current one.
@@ -80,10 +84,10 @@ class Shelf:
         number = name[1:] if name[:1] == "r" else name
         path = self.manifest(int(number)) if number.isdigit() else None
         if path is None or not path.exists():
-            names = [name_of(int(path.stem)) for path in sorted((self.folder / "releases").glob("[0-9]*.json"))]
+            names = [name_of(int(path.stem)) for path in self.manifests()]
             known = f"releases here: {', '.join(names)}" if names else "there is none yet: build one"
             raise NotFound(f"there is no release {name}; {known}")
-        return self._read(path)
+        return self.read(path)
 
     def current(self) -> Release:
         """The release in use: the latest, or an earlier one that a roll-back made current.
@@ -91,7 +95,7 @@ class Shelf:
         Raises:
             NotFound: there is none yet.
         """
-        manifests = sorted((self.folder / "releases").glob("[0-9]*.json"))
+        manifests = self.manifests()
         if not manifests:
             raise NotFound("there is no release yet: build one")
         pointer = self.folder / _CURRENT
@@ -99,8 +103,8 @@ class Shelf:
             chosen = read_json(pointer)
             # A release published after the roll-back is current again.
             if chosen["latest"] == int(manifests[-1].stem) and self.manifest(chosen["number"]).exists():
-                return self._read(self.manifest(chosen["number"]))
-        return self._read(manifests[-1])
+                return self.read(self.manifest(chosen["number"]))
+        return self.read(manifests[-1])
 
     def roll_back(self, name: str) -> Release:
         """Make an earlier release the current one, until the next is published. Nothing is removed."""
@@ -126,8 +130,10 @@ class Shelf:
         return record["inputs"], {name: TableVersion.from_json(name, table) for name, table in record["tables"].items()}
 
     def stray(self) -> list[Path]:
-        """Parquet files that no release names."""
-        named = {file.path for release in self.releases() for table in release.tables.values() for file in table.files}
+        """Parquet files that no release names, nor the new manifests of an erasure under way."""
+        pending = read_json(self.erasing).get("manifests", []) if self.erasing.exists() else []
+        releases = [*self.releases(), *(Release.from_json(manifest) for manifest in pending)]
+        named = {path for release in releases for table in release.tables.values() for path in table.paths}
         return [
             file for file in sorted(self.folder.glob("*/*.parquet")) if str(file.relative_to(self.folder)) not in named
         ]
@@ -144,6 +150,8 @@ class Shelf:
         keep = keep or {}
         kept = {path for table in keep.values() for path in table.paths}
         shutil.rmtree(self.work, ignore_errors=True)
+        for torn in [*self.folder.glob(".*.json.*"), *self.folder.glob("releases/.*.json.*")]:
+            torn.unlink()
         if not keep:
             self.building.unlink(missing_ok=True)
         strays = [file for file in self.stray() if str(file.relative_to(self.folder)) not in kept]
@@ -155,7 +163,12 @@ class Shelf:
             file.unlink()
         return len(strays)
 
-    def _read(self, path: Path) -> Release:
+    def read(self, path: Path) -> Release:
+        """A release by its manifest's file.
+
+        Raises:
+            Invalid: the file is not a manifest.
+        """
         try:
             return Release.from_json(read_json(path))
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -1,0 +1,86 @@
+"""How two releases differ: rows added, changed and gone, table by table.
+
+Files that both releases share hold the same rows, so only the others are read.
+"""
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.archive.model import Change, Release, TableVersion
+from fairhaven.archive.shelf import Shelf
+from fairhaven.engine import Engine
+from fairhaven.omop import CDM
+
+
+def diff(shelf: Shelf, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:
+    """See `Archive.diff`."""
+    return {name: _change(shelf, earlier, later, engine, name) for name in _names(earlier, later)}
+
+
+def changes(shelf: Shelf, earlier: Release, later: Release, engine: Engine, table: str) -> ir.Table:
+    """See `Archive.changes`."""
+    old, new = _unshared(earlier.tables.get(table), later.tables.get(table))
+    before, after = (_rows(shelf, engine, paths, table) for paths in (old, new))
+    key = "person_id" if table == "death" else CDM[table].primary_key
+    return _by_key(before, after, key) if key else _by_row(before, after)
+
+
+def _change(shelf: Shelf, earlier: Release, later: Release, engine: Engine, table: str) -> Change:
+    old, new = earlier.tables.get(table), later.tables.get(table)
+    if (old.content if old else "") == (new.content if new else ""):
+        return Change()
+    # Only one side left to read: its rows are all added, or all gone.
+    left, right = _unshared(old, new)
+    if not left or not right:
+        rows = (new.rows if new else 0) - (old.rows if old else 0)
+        return Change(added=max(rows, 0), gone=max(-rows, 0))
+    found = changes(shelf, earlier, later, engine, table)
+    counts = engine.fetch(found.group_by("change").agg(rows=found["rows"].sum())).to_pylist()
+    return Change(**{row["change"]: int(row["rows"]) for row in counts})
+
+
+def _by_key(before: ir.Table, after: ir.Table, key: str) -> ir.Table:
+    """Rows with one key on both sides are compared column by column; an absent value equals an absent value."""
+    old = before.rename({f"old_{name}": name for name in before.columns})
+    joined = old.outer_join(after, old[f"old_{key}"] == after[key])
+    values = [name for name in before.columns if name != key]
+    differs = reduce(or_, (~joined[f"old_{name}"].identical_to(joined[name]) for name in values))
+    change = ibis.cases(
+        (joined[f"old_{key}"].isnull(), "added"),
+        (joined[key].isnull(), "gone"),
+        (differs, "changed"),
+        else_="same",
+    )
+    rows = joined.select(ibis.coalesce(joined[key], joined[f"old_{key}"]).name(key), change=change)
+    return rows.filter(rows["change"] != "same").mutate(rows=ibis.literal(1, type="int64"))
+
+
+def _by_row(before: ir.Table, after: ir.Table) -> ir.Table:
+    """Without a key a row is itself: how often each occurs on either side is compared."""
+    one = ibis.literal(1, type="int64")
+    both = after.mutate(balance=one).union(before.mutate(balance=-one))
+    counted = both.group_by(list(after.columns)).agg(balance=both["balance"].sum())
+    changed = counted.filter(counted["balance"] != 0)
+    return changed.mutate(
+        change=ibis.ifelse(changed["balance"] > 0, "added", "gone"), rows=changed["balance"].abs().cast("int64")
+    ).drop("balance")
+
+
+def _rows(shelf: Shelf, engine: Engine, paths: list[Path], table: str) -> ir.Table:
+    schema = CDM[table].schema_of(lineage=True).to_pyarrow()
+    rows = engine.parquet([shelf.path(str(path)) for path in paths]) if paths else engine.arrow(schema.empty_table())
+    return rows.select(*CDM[table].names)
+
+
+def _unshared(old: TableVersion | None, new: TableVersion | None) -> tuple[list[Path], list[Path]]:
+    before, after = old.paths if old else frozenset(), new.paths if new else frozenset()
+    return [Path(path) for path in sorted(before - after)], [Path(path) for path in sorted(after - before)]
+
+
+def _names(earlier: Release, later: Release) -> list[str]:
+    return [name for name in CDM if name in earlier.tables or name in later.tables]

@@ -1,0 +1,220 @@
+"""Erasing persons from every release, so that no file of the archive holds anything of them.
+
+What goes: their rows in every table that has a person; rows that hang on those rows (notes' terms, episodes' events,
+costs, relationships); and locations that only they have. Row identifiers are keyed digests, so one number means one row
+in the whole hub. Releases are sealed anew from the first one touched; Delta logs are written anew, so that no row count
+of before remains; what describes the releases is removed, to be made again.
+
+The order makes it safe to be killed at any moment. The intent is written first (`erasure.json` with the persons). New
+files are written beside the old. Then `erasure.json` is replaced by the new manifests, which is the moment of decision.
+After it the work is only carried out: manifests, logs, removal, ledger; done again, it gives the same.
+"""
+
+import hashlib
+import hmac
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from fairhaven.archive import delta, parquet
+from fairhaven.archive.belonging import Belonging
+from fairhaven.archive.model import Erasure, Release, StoredFile, TableVersion
+from fairhaven.archive.shelf import Shelf
+from fairhaven.archive.writing import placed_file, sealed, with_files
+from fairhaven.kernel.files import read_json, sha256_of, write_json
+from fairhaven.kernel.ids import derive
+from fairhaven.kernel.progress import Progress
+
+
+def plan_erase(shelf: Shelf, person_ids: Sequence[int]) -> Erasure:
+    """See `Archive.plan_erase`."""
+    with parquet.reader(shelf.work / "spill") as connection:
+        return _plan(shelf, connection, person_ids).erasure
+
+
+def erase(shelf: Shelf, person_ids: Sequence[int], *, secret: bytes, progress: Progress) -> Erasure:
+    """See `Archive.erase`."""
+    resume(shelf, progress=progress)
+    digests = [_digest(secret, person) for person in sorted(set(person_ids))]
+    write_json(shelf.erasing, {"persons": sorted(set(person_ids)), "digests": digests})
+    return _carry_out(shelf, person_ids, digests, progress)
+
+
+def resume(shelf: Shelf, *, progress: Progress) -> None:
+    """Finish an erasure that was cut short; nothing to do where there is none."""
+    if not shelf.erasing.exists():
+        return
+    record = read_json(shelf.erasing)
+    if "manifests" in record:
+        _finish(shelf)
+    else:
+        _carry_out(shelf, record["persons"], record["digests"], progress)
+
+
+def _carry_out(shelf: Shelf, person_ids: Sequence[int], digests: Sequence[str], progress: Progress) -> Erasure:
+    # An unpublished build may hold the persons too.
+    shelf.sweep()
+    with parquet.reader(shelf.work / "spill") as connection:
+        plan = _plan(shelf, connection, person_ids)
+        if plan.erasure.is_empty:
+            shelf.erasing.unlink()
+            return plan.erasure
+        rewritten: dict[str, StoredFile | None] = {}
+        for done, (file, table) in enumerate(plan.files):
+            progress.advance(done, len(plan.files), "files")
+            rewritten[file.path] = _rewrite(shelf, connection, plan.belonging, table, file)
+    manifests = _sealed_anew(plan.releases, rewritten)
+    write_json(
+        shelf.erasing,
+        {
+            "digests": list(digests),
+            "tables": sorted({table for _, table in plan.files}),
+            "superseded": dict(plan.erasure.superseded),
+            "manifests": [release.as_json() for release in manifests],
+        },
+    )
+    _finish(shelf)
+    return plan.erasure
+
+
+def _finish(shelf: Shelf) -> None:
+    record = read_json(shelf.erasing)
+    releases = [Release.from_json(manifest) for manifest in record["manifests"]]
+    for release in releases:
+        write_json(shelf.manifest(release.number), release.as_json())
+        shutil.rmtree(shelf.description(release.number), ignore_errors=True)
+    everything = shelf.releases()
+    for table in record["tables"]:
+        delta.rebuild(shelf.folder / table, shelf.work, _history(everything, table))
+    shelf.sweep()
+    shelf.ledger.append_once(
+        "erasure",
+        {
+            "persons": record["digests"],
+            "superseded": record["superseded"],
+            "by": {release.name: release.hash for release in releases},
+        },
+    )
+    shelf.erasing.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What goes, with the means to do it."""
+
+    erasure: Erasure
+    releases: Sequence[Release]
+    belonging: Belonging
+    files: Sequence[tuple[StoredFile, str]]
+
+
+def _plan(shelf: Shelf, connection: duckdb.DuckDBPyConnection, person_ids: Sequence[int]) -> _Plan:
+    releases = shelf.releases()
+    belonging = Belonging(connection, person_ids)
+    tables = [table for release in releases for table in release.tables.values()]
+    for table in tables:
+        belonging.gather(table.name, [shelf.path(file.path) for file in _candidates(table, person_ids)])
+    belonging.gather_locations(
+        {
+            name: sorted({shelf.path(path) for table in tables if table.name == name for path in table.paths})
+            for name in _PLACED
+        }
+    )
+    going: dict[str, int] = {}
+    files: dict[str, tuple[StoredFile, str]] = {}
+    for table in tables:
+        for file in _candidates(table, person_ids):
+            if file.path not in going:
+                going[file.path] = belonging.count(table.name, shelf.path(file.path))
+                if going[file.path]:
+                    files[file.path] = (file, table.name)
+    rows = {
+        release.name: {
+            name: gone
+            for name, table in release.tables.items()
+            if (gone := sum(going.get(file.path, 0) for file in table.files))
+        }
+        for release in releases
+    }
+    rows = {name: counts for name, counts in rows.items() if counts}
+    first = next((position for position, release in enumerate(releases) if release.name in rows), len(releases))
+    erasure = Erasure(
+        persons=len(set(person_ids)),
+        rows=rows,
+        files=len(files),
+        superseded={release.name: release.hash for release in releases[first:]},
+    )
+    return _Plan(erasure=erasure, releases=releases, belonging=belonging, files=list(files.values()))
+
+
+_PLACED = ("person", "care_site", "location")
+
+
+def _candidates(table: TableVersion, person_ids: Sequence[int]) -> list[StoredFile]:
+    """Files that can hold rows of the persons."""
+    if not parquet.person_column(table.name):
+        return list(table.files) if table.name in Belonging.DEPENDENT else []
+    buckets = {person % table.buckets for person in person_ids}
+    return [file for file in table.files if file.bucket in buckets]
+
+
+def _rewrite(
+    shelf: Shelf, connection: duckdb.DuckDBPyConnection, belonging: Belonging, table: str, file: StoredFile
+) -> StoredFile | None:
+    """The file without the persons' rows; None where no row is left."""
+    staged = shelf.work / "erased.parquet"
+    staged.parent.mkdir(parents=True, exist_ok=True)
+    if belonging.write_others(table, shelf.path(file.path), staged) == 0:
+        return None
+    release = Path(file.path).name.partition("-")[0]
+    return placed_file(
+        shelf, connection, staged, table=table, bucket=file.bucket, release=release, sha256=sha256_of(staged)
+    )
+
+
+def _sealed_anew(releases: Sequence[Release], rewritten: Mapping[str, StoredFile | None]) -> list[Release]:
+    """New manifests from the first release touched on, each linked to the one before."""
+    names = {Path(path).parent.name for path in rewritten}
+    changed: list[Release] = []
+    versions: dict[str, tuple[int, frozenset[str]]] = {}
+    for release in releases:
+        tables = {
+            name: _without(table, rewritten) if name in names else table for name, table in release.tables.items()
+        }
+        for name in names & set(tables):
+            version, paths = versions.get(name, (-1, None))
+            if tables[name].paths != paths:
+                versions[name] = (version + 1, tables[name].paths)
+            tables[name] = replace(tables[name], version=versions[name][0])
+        if changed or any(tables[name].paths != release.tables[name].paths for name in tables):
+            anew = replace(
+                release,
+                tables=tables,
+                previous=changed[-1].hash if changed else release.previous,
+                salt=secrets.token_hex(16),
+                supersedes=(*release.supersedes, release.hash),
+            )
+            changed.append(sealed(anew))
+    return changed
+
+
+def _without(table: TableVersion, rewritten: Mapping[str, StoredFile | None]) -> TableVersion:
+    files = (rewritten.get(file.path, file) for file in table.files)
+    return with_files(table, tuple(file for file in files if file is not None), table.version)
+
+
+def _history(releases: Sequence[Release], table: str) -> list[tuple[str, Sequence[StoredFile]]]:
+    """Files of each Delta version: a release that changed nothing has the version before."""
+    history: list[tuple[str, Sequence[StoredFile]]] = []
+    for release in releases:
+        if table in release.tables and release.tables[table].version == len(history):
+            history.append((release.name, release.tables[table].files))
+    return history
+
+
+def _digest(secret: bytes, person: int) -> str:
+    return hmac.new(derive(secret, "erasure"), str(person).encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,143 @@
+"""Is everything still as the manifests say? Files, contents, Delta versions, the chain of manifests and the ledger."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pyarrow.parquet as pq
+
+from fairhaven.archive import delta, parquet
+from fairhaven.archive.fingerprint import Fingerprint, fingerprint
+from fairhaven.archive.model import GENESIS, Problem, Release, StoredFile, TableVersion, name_of, seal_of
+from fairhaven.archive.shelf import Shelf
+from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.files import read_json, sha256_of
+from fairhaven.kernel.progress import Progress
+from fairhaven.omop import CDM
+
+
+def verify(shelf: Shelf, names: frozenset[str], progress: Progress) -> list[Problem]:
+    """See `Archive.verify`."""
+    problems: list[Problem] = []
+    releases = _readable(shelf, problems)
+    problems += _chain(shelf, releases)
+    problems += _ledger(shelf, releases)
+    if shelf.erasing.exists():
+        problems.append(Problem(path=_shown(shelf.erasing.name), message="an erasure was cut short: run it again"))
+    chosen = [release for release in releases if not names or release.name in names]
+    seen: dict[str, list[str]] = {}
+    total = len({file.path for release in chosen for table in release.tables.values() for file in table.files})
+    with parquet.reader(shelf.work / "spill") as connection:
+        for release in chosen:
+            for table in release.tables.values():
+                for file in table.files:
+                    if file.path not in seen:
+                        seen[file.path] = list(_file(shelf, connection, table.name, file))
+                        progress.advance(len(seen), total, "files")
+                    problems += [
+                        Problem(release=release.name, table=table.name, path=_shown(file.path), message=message)
+                        for message in seen[file.path]
+                    ]
+                problems += [
+                    Problem(release=release.name, table=table.name, message=message) for message in _table(shelf, table)
+                ]
+    if not names and not shelf.building.exists():
+        problems += [
+            Problem(path=_shown(str(file.relative_to(shelf.folder))), message="no release names this file")
+            for file in shelf.stray()
+        ]
+    return problems
+
+
+def _readable(shelf: Shelf, problems: list[Problem]) -> list[Release]:
+    releases = []
+    for path in shelf.manifests():
+        try:
+            releases.append(shelf.read(path))
+        except Invalid as error:
+            problems.append(Problem(release=name_of(int(path.stem)), message=str(error)))
+    return releases
+
+
+def _chain(shelf: Shelf, releases: list[Release]) -> Iterator[Problem]:
+    """Each manifest's seal, its link to the one before, and its own sums."""
+    previous, number = GENESIS, 0
+    for release in releases:
+        number += 1
+        manifest = read_json(shelf.manifest(release.number))
+        path = _shown(f"releases/{release.number:04d}.json")
+        if release.number != number:
+            yield Problem(release=release.name, path=path, message=f"release {name_of(number)} is missing before it")
+            number = release.number
+        if seal_of(manifest) != release.hash:
+            yield Problem(release=release.name, path=path, message="the manifest was altered: its seal does not hold")
+        if release.previous != previous:
+            yield Problem(
+                release=release.name,
+                path=path,
+                message="the manifest does not follow the one before it: one was altered, replaced or removed",
+            )
+        if manifest["content"] != release.content:
+            yield Problem(release=release.name, path=path, message="the release's hash is not that of its tables")
+        previous = release.hash
+
+
+def _ledger(shelf: Shelf, releases: list[Release]) -> Iterator[Problem]:
+    """The manifests are the ones whose seals the ledger holds."""
+    faults = shelf.ledger.verify()
+    yield from (Problem(path=fault.path, message=f"line {fault.line}: {fault.message}") for fault in faults)
+    if faults:
+        return
+    known: dict[str, str] = {}
+    for entry in shelf.ledger.entries():
+        if entry.kind == "release":
+            known[entry.facts["release"]] = entry.facts["hash"]
+        elif entry.kind == "erasure":
+            known |= entry.facts["by"]
+    for release in releases:
+        if known.get(release.name) != release.hash:
+            message = "the ledger holds another seal" if release.name in known else "the ledger does not know it"
+            yield Problem(release=release.name, path=shelf.ledger.path.name, message=message)
+    for name in sorted(set(known) - {release.name for release in releases}):
+        yield Problem(
+            release=name, path=shelf.ledger.path.name, message="the ledger knows it, and its manifest is gone"
+        )
+
+
+def _file(shelf: Shelf, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:
+    path = shelf.path(file.path)
+    if not path.exists():
+        yield "the file is missing"
+        return
+    size = path.stat().st_size
+    if size != file.bytes:
+        yield f"the file has {size:,} bytes, and the manifest says {file.bytes:,}"
+    elif sha256_of(path) != file.sha256:
+        yield "the file was altered: its SHA-256 is not the manifest's"
+    try:
+        schema, found = pq.read_schema(path), fingerprint(connection, path, table)
+    except (OSError, ValueError, duckdb.Error):
+        yield "the file cannot be read as Parquet"
+        return
+    if schema.remove_metadata() != CDM[table].schema_of(lineage=True).to_pyarrow():
+        yield "its columns are not the CDM's"
+    if found.rows != file.rows:
+        yield f"the file has {found.rows:,} rows, and the manifest says {file.rows:,}"
+    elif found.hex != file.content:
+        yield "its rows are not those that were written"
+
+
+def _table(shelf: Shelf, table: TableVersion) -> Iterator[str]:
+    total = sum((Fingerprint.from_hex(file.content, file.rows) for file in table.files), Fingerprint())
+    if (total.rows, total.hex) != (table.rows, table.content):
+        yield "the table's rows and content are not the sum of its files'"
+    try:
+        paths = delta.paths_at(shelf.folder / table.name, table.version)
+    except OSError:
+        yield f"the Delta log has no readable version {table.version}"
+        return
+    if paths != table.paths:
+        yield f"version {table.version} of the Delta log names other files than the manifest"
+
+
+def _shown(relative: str) -> str:
+    return f"archive/{relative}"

@@ -1,0 +1,272 @@
+"""Erasure: nothing of a person remains in any file of the archive, whenever the work was cut short."""
+
+import datetime as dt
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from fairhaven.archive import Archive
+from fairhaven.engine import DuckDBEngine
+from fairhaven.omop import CDM, to_cdm
+
+SECRET = b"s" * 32
+PERSON = 4_111_222_333_444
+OTHERS = (4_000_000_000_001, 4_000_000_000_002, 4_000_000_000_003)
+
+
+def rows(engine, table, **columns):
+    length = len(next(iter(columns.values())))
+    types = CDM[table].schema_of(lineage=True).to_pyarrow()
+    lineage = {name: [1] * length for name in ("row_extract", "row_line", "row_rule")}
+    arrays = {name: pa.array(values, types.field(name).type) for name, values in {**columns, **lineage}.items()}
+    return to_cdm(engine.arrow(pa.table(arrays)), table)
+
+
+def content(engine, people, *, day=1):
+    """Tables in which each person has rows of every kind; number n's rows have identifiers n * 10 + something."""
+    day = dt.date(2020, 1, day)
+    ids = list(people)
+    return {
+        "person": rows(
+            engine,
+            "person",
+            person_id=ids,
+            location_id=[7 if i == OTHERS[0] else i for i in ids],
+            person_source_value=[f"source-{i}" for i in ids],
+        ),
+        "condition_occurrence": rows(
+            engine,
+            "condition_occurrence",
+            condition_occurrence_id=[i * 10 + n for i in ids for n in range(3)],
+            person_id=[i for i in ids for _ in range(3)],
+            condition_concept_id=[4000 + n for _ in ids for n in range(3)],
+            condition_start_date=[day for _ in ids for _ in range(3)],
+            condition_source_value=[f"code-{i}-{n}" for i in ids for n in range(3)],
+        ),
+        "death": rows(engine, "death", person_id=ids[:2], death_date=[day] * len(ids[:2])),
+        "note": rows(engine, "note", note_id=[i * 10 + 5 for i in ids], person_id=ids, note_date=[day] * len(ids)),
+        "note_nlp": rows(engine, "note_nlp", note_nlp_id=[i * 10 + 6 for i in ids], note_id=[i * 10 + 5 for i in ids]),
+        "cost": rows(engine, "cost", cost_id=[i * 10 + 7 for i in ids], cost_event_id=[i * 10 + 1 for i in ids]),
+        "fact_relationship": rows(
+            engine,
+            "fact_relationship",
+            fact_id_1=ids,
+            fact_id_2=[i * 10 for i in ids],
+            domain_concept_id_1=[56 for _ in ids],
+        ),
+        "location": rows(engine, "location", location_id=[7, *ids], zip=["AB1" for _ in range(len(ids) + 1)]),
+        "care_site": rows(engine, "care_site", care_site_id=[1], location_id=[7]),
+    }
+
+
+def publish(archive, engine, number, people, **how):
+    tables = archive.write(engine, content(engine, people, **how), number=number)
+    release = archive.publish(number=number, as_of=dt.date(2026, 1, number), tables=tables, facts={"flow": {}})
+    archive.description(number).mkdir()
+    (archive.description(number) / "quality.json").write_text(json.dumps({"failing": [i * 10 + 1 for i in people]}))
+    return release
+
+
+@pytest.fixture(scope="module")
+def engine():
+    engine = DuckDBEngine(threads=1)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory, engine):
+    """Three releases: without the person, with, and with a change that leaves some of their files as they were."""
+    archive = Archive(tmp_path_factory.mktemp("hub") / "store")
+    publish(archive, engine, 1, OTHERS[:2])
+    publish(archive, engine, 2, [PERSON, *OTHERS])
+    publish(archive, engine, 3, [PERSON, *OTHERS], day=2)
+    return archive.store
+
+
+@pytest.fixture
+def archive(stored, tmp_path):
+    shutil.copytree(stored, tmp_path / "store")
+    return Archive(tmp_path / "store")
+
+
+def traces(archive):
+    """Files in which something of the person is: by their values in Parquet, by their bytes anywhere."""
+    found = []
+    needles = [str(PERSON).encode(), struct.pack("<q", PERSON), f"{PERSON * 10}"[:-1].encode()]
+    for path in archive.folder.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            if path.suffix == ".parquet":
+                data += json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
+                data += str(pq.read_metadata(path).to_dict()).encode()
+            if any(needle in data for needle in needles):
+                found.append(str(path.relative_to(archive.folder)))
+    return found
+
+
+def everything(archive, engine):
+    return {
+        release.name: {name: engine.fetch(table).to_pylist() for name, table in archive.tables(release, engine).items()}
+        for release in archive.releases()
+    }
+
+
+def without_person(tables):
+    """What an erasure must leave, found by another way: plain Python over every value."""
+
+    def is_theirs(row):
+        values = [value for value in row.values() if isinstance(value, int | str)]
+        return any(str(PERSON) in str(value) for value in values)
+
+    return {
+        release: {name: [row for row in found if not is_theirs(row)] for name, found in names.items()}
+        for release, names in tables.items()
+    }
+
+
+def test_nothing_of_the_person_remains_and_nothing_else_is_lost(archive, engine):
+    assert traces(archive)
+    before = everything(archive, engine)
+    done = archive.erase([PERSON], secret=SECRET)
+    assert traces(archive) == []
+    assert everything(archive, engine) == without_person(before)
+    assert archive.verify() == []
+    expected = {"person": 1, "condition_occurrence": 3, "death": 1, "note": 1, "note_nlp": 1, "cost": 1}
+    expected |= {"fact_relationship": 1, "location": 1}
+    assert done.rows == {"r0002": expected, "r0003": expected}
+
+
+def test_a_plan_says_what_will_be_done_and_does_nothing(archive):
+    files = {path: path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()}
+    plan = archive.plan_erase([PERSON])
+    left = {path: path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()}
+    assert files == left
+    assert archive.erase([PERSON], secret=SECRET) == plan
+
+
+def test_releases_before_the_first_touched_keep_their_seal(archive):
+    first, second, third = archive.releases()
+    archive.erase([PERSON], secret=SECRET)
+    after = archive.releases()
+    assert after[0] == first
+    assert after[1].supersedes == (second.hash,)
+    assert after[2].supersedes == (third.hash,)
+    assert after[2].previous == after[1].hash
+    assert after[1].salt != second.salt
+    assert [release.as_of for release in after] == [release.as_of for release in (first, second, third)]
+
+
+def test_delta_readers_see_each_release_without_the_person_and_no_version_before(archive):
+    archive.erase([PERSON], secret=SECRET)
+    for release in archive.releases():
+        for name, table in release.tables.items():
+            delta = DeltaTable(archive.folder / name, version=table.version)
+            assert {Path(file).name for file in delta.file_uris()} == {Path(path).name for path in table.paths}
+    logs = list((archive.folder / "person" / "_delta_log").iterdir())
+    assert len(logs) == len({release.tables["person"].version for release in archive.releases()})
+
+
+def test_what_describes_the_touched_releases_is_removed(archive):
+    archive.erase([PERSON], secret=SECRET)
+    assert [archive.description(number).exists() for number in (1, 2, 3)] == [True, False, False]
+
+
+def test_the_ledger_keeps_a_keyed_digest_and_the_seals(archive):
+    old = archive.release("r0003").hash
+    archive.erase([PERSON], secret=SECRET)
+    *_, entry = archive.ledger.entries()
+    assert entry.kind == "erasure"
+    assert entry.facts["superseded"]["r0003"] == old
+    assert entry.facts["by"]["r0003"] == archive.release("r0003").hash
+    assert len(entry.facts["persons"]) == 1
+    assert str(PERSON) not in archive.ledger.path.read_text()
+
+
+def test_erasing_again_does_nothing(archive):
+    archive.erase([PERSON], secret=SECRET)
+    files = {path: path.read_bytes() for path in archive.store.rglob("*") if path.is_file()}
+    assert archive.erase([PERSON], secret=SECRET).is_empty
+    assert archive.erase([12345], secret=SECRET).is_empty
+    assert {path: path.read_bytes() for path in archive.store.rglob("*") if path.is_file()} == files
+
+
+def test_everyone_can_be_erased(archive, engine):
+    archive.erase([PERSON, *OTHERS], secret=SECRET)
+    assert archive.verify() == []
+    for tables in everything(archive, engine).values():
+        assert {name for name, found in tables.items() if found} == {"location", "care_site"}
+
+
+def test_a_release_follows_an_erasure_and_a_killed_build_leaves_no_trace(archive, engine):
+    archive.write(engine, content(engine, [PERSON, *OTHERS], day=3), number=4, inputs="same")
+    archive.erase([PERSON], secret=SECRET)
+    assert traces(archive) == []
+    publish(archive, engine, 4, OTHERS)
+    assert archive.verify() == []
+    assert archive.release("r0004").previous == archive.release("r0003").hash
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from fairhaven.archive import Archive
+steps = int(sys.argv[2])
+def hook(event, arguments):
+    global steps
+    writes = event == "open" and isinstance(arguments[1], str) and arguments[1][:1] in "wax"
+    if writes or event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "os.truncate"):
+        steps -= 1
+        if steps == 0:
+            os.kill(os.getpid(), 9)
+sys.addaudithook(hook)
+Archive(Path(sys.argv[1])).erase([int(sys.argv[3])], secret=b"s" * 32)
+print(int(sys.argv[2]) - steps)
+"""
+
+
+def erase_and_be_killed(archive, step):
+    """Erase in another process that is killed at its step-th change of the file system; gives its exit code."""
+    command = [sys.executable, "-c", KILLED, str(archive.store), str(step), str(PERSON)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": ""}
+    )
+
+
+def check_finishes(archive, engine, expected):
+    archive.resume()
+    archive.erase([PERSON], secret=SECRET)
+    assert traces(archive) == []
+    assert everything(archive, engine) == expected
+    assert archive.verify() == []
+    assert [entry.kind for entry in archive.ledger.entries()].count("erasure") == 1
+
+
+@pytest.mark.parametrize("step", [3, 30, 45, 60, 75, 90])
+def test_killed_at_a_moment_it_is_finished_by_the_next_run(archive, engine, step):
+    expected = without_person(everything(archive, engine))
+    assert erase_and_be_killed(archive, step).returncode == -9
+    check_finishes(archive, engine, expected)
+
+
+@pytest.mark.slow
+def test_killed_at_every_moment_it_is_finished_by_the_next_run(stored, tmp_path, engine):
+    expected = without_person(everything(Archive(stored), engine))
+    for step in range(1, 1000):
+        shutil.copytree(stored, tmp_path / f"{step}" / "store")
+        archive = Archive(tmp_path / f"{step}" / "store")
+        code = erase_and_be_killed(archive, step).returncode
+        check_finishes(archive, engine, expected)
+        shutil.rmtree(tmp_path / f"{step}")
+        if code == 0:
+            break
+    assert step > 50
