@@ -6,6 +6,8 @@ Here the file is cut at line ends without a copy, and each line keeps its number
 """
 
 import json
+import mmap
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,9 @@ import pyarrow.compute as pc
 
 from fairhaven.kernel.errors import Fault, Invalid
 
-_CHUNK = 32 << 20
+_CHUNK = 64 << 20
+_BATCH = 1 << 14
+_PIECE = 1 << 20
 _LONGEST_LINE = 256 << 20
 _LONGEST_DOCUMENT = 512 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -125,39 +129,48 @@ def _resources(document: Any) -> Iterator[Lines]:
     yield Lines(rows=pa.table({"row_line": numbers, "text": pa.array(texts, pa.large_string())}))
 
 
-def _ndjson(stream: BinaryIO, name: str) -> Iterator[Lines]:
-    number, rest = 0, b""
-    is_first = True
-    while True:
-        chunk = stream.read(_CHUNK)
-        if is_first:
-            chunk, is_first = chunk.removeprefix(_BOM), False
-        cut = chunk.rfind(b"\n") + 1
-        if chunk and not cut:
-            rest += chunk
-            if len(rest) > _LONGEST_LINE:
-                raise Invalid(Fault(path=name, line=number + 1, message="the line is longer than 256 MB"))
-            continue
-        block = rest + chunk[:cut] if chunk else rest
-        rest = chunk[cut:]
-        if block and not block.endswith(b"\n"):
-            block += b"\n"
-        if block:
-            lines, count = _cut(block, number)
-            number += count
-            yield lines
-        if not chunk:
-            return
+def _ndjson(file: BinaryIO, name: str) -> Iterator[Lines]:
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        return
+    # Not closed here: Arrow points into it, and it goes when the last batch of lines has gone.
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    view = memoryview(mapped)
+    start, number = (len(_BOM) if mapped[:3] == _BOM else 0), 0
+    while start < size:
+        end = _line_end(mapped, start, size)
+        if end - start > _LONGEST_LINE:
+            raise Invalid(Fault(path=name, line=number + 1, message="the line is longer than 256 MB"))
+        lines, count = _cut(view[start:end], number)
+        yield lines
+        del lines
+        start, number = end, number + count
+        # What has been read would count as this process's memory until the kernel wants it back.
+        mapped.madvise(mmap.MADV_DONTNEED, 0, end - end % mmap.PAGESIZE)
 
 
-def _cut(block: bytes, before: int) -> tuple[Lines, int]:
-    """The lines of a block that ends with a line end, without a copy."""
-    ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
-    offsets = np.zeros(len(ends) + 1, dtype=np.int64)
-    offsets[1:] = ends + 1
-    numbers = pa.array(np.arange(before + 1, before + 1 + len(ends)))
+def _line_end(mapped: mmap.mmap, start: int, size: int) -> int:
+    """Offset behind the last line that ends within a chunk; behind the first line where it is longer."""
+    if start + _CHUNK >= size:
+        return size
+    last = mapped.rfind(b"\n", start, start + _CHUNK)
+    if last < 0:
+        last = mapped.find(b"\n", start + _CHUNK)
+    return size if last < 0 else last + 1
+
+
+def _cut(block: memoryview, before: int) -> tuple[Lines, int]:
+    """The lines of a block, without a copy; what stands behind its last line end is a line too."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    # In pieces that stay in the processor's cache: three times as fast as all at once.
+    ends = [at + 1 + np.flatnonzero(data[at : at + _PIECE] == ord("\n")) for at in range(0, len(data), _PIECE)]
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), *ends])
+    if offsets[-1] != len(data):
+        offsets = np.append(offsets, len(data))
+    count = len(offsets) - 1
+    numbers = pa.array(np.arange(before + 1, before + 1 + count))
     raw = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)]
+        pa.large_binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(block)]
     )
     undecodable: tuple[int, ...] = ()
     try:
@@ -173,7 +186,8 @@ def _cut(block: bytes, before: int) -> tuple[Lines, int]:
         may_be_blank = pc.or_(may_be_blank, pc.starts_with(text, blank))
     if pc.any(may_be_blank).as_py():
         rows = rows.filter(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0))
-    return Lines(rows=rows, undecodable=undecodable), len(ends)
+    batches = pa.Table.from_batches(rows.to_batches(max_chunksize=_BATCH), schema=rows.schema)
+    return Lines(rows=batches, undecodable=undecodable), count
 
 
 def _is_utf8(line: bytes) -> bool:
