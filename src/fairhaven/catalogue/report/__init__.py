@@ -18,6 +18,7 @@ from fairhaven.catalogue.report.facts import (
     Unmapped,
     YearRows,
 )
+from fairhaven.catalogue.report.page import render
 
 __all__ = [
     "Change",

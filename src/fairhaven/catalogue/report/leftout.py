@@ -1,0 +1,185 @@
+"""Sections: codes without a concept, and what is not in the release and why."""
+
+from fairhaven.catalogue.report.facts import OptOut, ReportFacts, Unmapped
+from fairhaven.catalogue.report.html import Child, Html, join, tag
+from fairhaven.catalogue.report.layout import Column, Section, table
+from fairhaven.catalogue.report.svg import bar
+from fairhaven.catalogue.report.words import counted, day, share, spoken, whole
+from fairhaven.disclosure import protect
+
+_MOST_CODES = 25
+_MOST_REASONS = 20
+_OPT_OUTS = {"type-1": "Type 1 opt-out, at the practice", "national": "National data opt-out"}
+
+
+def unmapped_section(facts: ReportFacts) -> Section | None:
+    """Codes with concept 0, the most frequent first; None where there are none."""
+    if not facts.unmapped:
+        return None
+    shown = [(entry, _rows(entry, facts)) for entry in facts.unmapped]
+    listed = sorted(
+        ((entry, rows) for entry, rows in shown if rows), key=lambda pair: (-pair[1], pair[0].vocabulary, pair[0].code)
+    )
+    rest = len(shown) - len(listed[:_MOST_CODES])
+    most = listed[0][1] if listed else 1
+    titles = {source.name: source.title for source in facts.sources}
+    total = sum(entry.rows for entry in facts.unmapped)
+    return Section(
+        id="unmapped",
+        title="Codes that wait for a concept",
+        short="Unmapped",
+        lead=(
+            f"{counted(len(facts.unmapped), 'source code')} in {counted(total, 'row')} have no standard concept. "
+            "Their rows are in the release under concept 0 and keep the source's code, so nothing is lost; a local map "
+            "would bring them in. The most frequent come first, because they repay the work soonest."
+        ),
+        body=join(
+            table(
+                "Unmapped codes by number of rows",
+                [
+                    Column(title="Code"),
+                    Column(title="", style="w"),
+                    Column(title="Rows", style="n"),
+                    Column(title="Source"),
+                    Column(title="Table"),
+                ],
+                [
+                    [
+                        _code(entry),
+                        bar(rows / most, "veiled", ghost=False),
+                        whole(rows),
+                        titles.get(entry.source, entry.source),
+                        tag("code", entry.cdm_table),
+                    ]
+                    for entry, rows in listed[:_MOST_CODES]
+                ],
+                class_="bars codes",
+            )
+            if listed
+            else None,
+            tag("p", f"{counted(rest, 'further code')} in fewer rows, or of few persons, not listed.", class_="aside")
+            if rest
+            else None,
+        ),
+    )
+
+
+def _rows(entry: Unmapped, facts: ReportFacts) -> int:
+    return protect(entry.rows, facts.policy, persons=entry.persons).value or 0
+
+
+def _code(entry: Unmapped) -> Html:
+    return join(
+        tag("code", entry.code),
+        tag(
+            "small",
+            " ".join(part for part in (entry.name, f"({entry.vocabulary})" if entry.vocabulary else "") if part),
+        ),
+    )
+
+
+def left_out_section(facts: ReportFacts) -> Section | None:
+    """Opt-outs, quarantine and notes; None where nothing is known of any."""
+    parts = [_opt_outs(facts), _quarantine(facts), _notes(facts)]
+    if not any(parts):
+        return None
+    return Section(
+        id="left-out",
+        title="What is not in it, and why",
+        short="Left out",
+        lead="Every row that was received and is not here has a reason.",
+        body=tag("div", parts, class_="reasons"),
+    )
+
+
+def _opt_outs(facts: ReportFacts) -> Html | None:
+    if not facts.opt_outs:
+        return None
+    titles = {source.name: source.title for source in facts.sources}
+
+    def row(entry: OptOut) -> list[Child]:
+        return [
+            _OPT_OUTS.get(entry.kind, spoken(entry.kind)),
+            titles.get(entry.source, entry.source),
+            protect(entry.persons, facts.policy).text,
+            protect(entry.rows, facts.policy, persons=entry.persons).text,
+            day(entry.list_date) if entry.list_date else "",
+        ]
+
+    return tag(
+        "div",
+        tag("h3", "People who said no"),
+        tag("p", "Their records are kept out of the release before anything else is done with them."),
+        table(
+            "Opt-outs by source",
+            [
+                Column(title="Opt-out"),
+                Column(title="Source"),
+                Column(title="Persons", style="n"),
+                Column(title="Rows", style="n"),
+                Column(title="List of"),
+            ],
+            [row(entry) for entry in facts.opt_outs],
+            class_="cards",
+        ),
+    )
+
+
+def _quarantine(facts: ReportFacts) -> Html | None:
+    if not facts.quarantine:
+        return None
+    titles = {source.name: source.title for source in facts.sources}
+    received = dict.fromkeys(titles, 0)
+    for flow in facts.flows:
+        received[flow.source] = received.get(flow.source, 0) + flow.received
+    ranked = sorted(facts.quarantine, key=lambda q: (-q.rows, q.source, q.table, q.field, q.reason))
+    rest = ranked[_MOST_REASONS:]
+    others = sum(entry.rows for entry in rest)
+    return tag(
+        "div",
+        tag("h3", "Rows that did not fit"),
+        tag("p", "They stand in quarantine with file and line, and come in when the source corrects them."),
+        table(
+            "Quarantined rows by reason",
+            [
+                Column(title="Reason"),
+                Column(title="Rows", style="n"),
+                Column(title="Of the source's", style="n"),
+                Column(title="Source"),
+                Column(title="Field"),
+            ],
+            [
+                [
+                    spoken_reason(entry.reason),
+                    whole(entry.rows),
+                    share(entry.rows, received.get(entry.source, 0)),
+                    titles.get(entry.source, entry.source),
+                    tag("code", ".".join(part for part in (entry.table, entry.field) if part)),
+                ]
+                for entry in ranked[:_MOST_REASONS]
+            ],
+            class_="cards",
+        ),
+        tag("p", f"{counted(len(rest), 'further reason')} in {counted(others, 'row')}.", class_="aside")
+        if rest
+        else None,
+    )
+
+
+def spoken_reason(reason: str) -> str:
+    """A reason as a sentence begins, otherwise as the source's check wrote it."""
+    return reason[:1].upper() + reason[1:]
+
+
+def _notes(facts: ReportFacts) -> Html | None:
+    if facts.notes_withheld is None:
+        return None
+    return tag(
+        "div",
+        tag("h3", "Notes"),
+        tag(
+            "p",
+            f"{counted(facts.notes_withheld, 'free-text note')} were received. Notes stay out of every release until "
+            "they have been de-identified; this release has none of their text.",
+        ),
+    )
