@@ -2,5 +2,6 @@
 
 from fairhaven.region.model import SOURCES, Delivery, Region
 from fairhaven.region.vocabulary import material_vocabulary
+from fairhaven.region.writing import write
 
-__all__ = ["SOURCES", "Delivery", "Region", "material_vocabulary"]
+__all__ = ["SOURCES", "Delivery", "Region", "material_vocabulary", "write"]

@@ -1,7 +1,6 @@
 """What the demonstration region is made of: its deliveries, and where the truth lies."""
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ SECOND_EXTRACT = dt.date(2026, 10, 28)
 PRACTICES = ("riverside", "parkview", "stmarys")
 TRUSTS = ("north", "south")
 SOURCES = (
+    "national_opt_out",
     "gp_riverside",
     "gp_parkview",
     "gp_stmarys",
@@ -24,22 +24,12 @@ SOURCES = (
     "south_trust_fhir",
     "council_asc",
     "registrar_deaths",
-    "national_opt_out",
 )
-"""The feeds, in the order in which they are received. The opt-out list comes first of all in a delivery."""
+"""The feeds, in the order in which they are received."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delivery:
-    """What arrives on one day.
-
-    Args:
-        as_of: the day.
-        files: for each source in the order of receiving, its files.
-    """
-
-    as_of: dt.date
-    files: Sequence[tuple[str, Sequence[Path]]]
+Delivery = tuple[dt.date, tuple[tuple[str, tuple[Path, ...]], ...]]
+"""What arrives on one day: the day, and for each source in the order of receiving its files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +46,7 @@ class Region:
     folder: Path
     persons: int
     seed: int
-    deliveries: Sequence[Delivery]
+    deliveries: tuple[Delivery, ...]
 
     @property
     def truth(self) -> Path:

