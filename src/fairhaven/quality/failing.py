@@ -1,0 +1,104 @@
+"""The rows behind a number: keys of the rows that violate a check."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.engine.model import Engine
+from fairhaven.kernel.errors import Invalid
+from fairhaven.omop.cdm import CDM
+from fairhaven.quality import concepts, sets
+from fairhaven.quality.model import Check
+from fairhaven.quality.obstacles import PRESENCE, obstacle, standard_concept
+from fairhaven.quality.rows import datatype_rule, joined, row_rule
+from fairhaven.quality.shape import Shapes
+
+
+def failing(
+    check: Check, tables: Mapping[str, ir.Table], *, engine: Engine, today: dt.date, limit: int = 1000
+) -> tuple[str, list[int | str]]:
+    """Keys of rows that violate a check.
+
+    Returns:
+        the column that the keys are of (the table's primary key, `person_id` where the table has none or the check is
+        about persons, else its first column), and at most *limit* keys in order.
+
+    Raises:
+        Invalid: the check cannot run on these tables; the message says why.
+    """
+    shapes = Shapes(tables)
+    if check.kind in PRESENCE:
+        return "", []
+    if reason := obstacle(check, shapes, today=today):
+        raise Invalid(reason)
+    rows = _violated(check, shapes, today)
+    if rows is None:
+        return "", []
+    column = _key(check, rows)
+    keys = rows.select(_key=rows[column]).filter(ibis._["_key"].notnull()).distinct().order_by("_key").limit(limit)
+    return column, engine.fetch(keys)["_key"].to_pylist()
+
+
+def _key(check: Check, rows: ir.Table) -> str:
+    key = CDM[check.table].primary_key if check.table in CDM else ""
+    return next((name for name in (key, "person_id") if name in rows.columns), rows.columns[0])
+
+
+def _violated(check: Check, shapes: Shapes, today: dt.date) -> ir.Table | None:
+    if concepts.is_by_concept(check):
+        return _by_concept(check, shapes)
+    if check.kind in sets.KINDS:
+        return sets.violated_rows(check, shapes)
+    if check.kind == "sourceValueCompleteness":
+        rows = shapes[check.table].table
+        return rows.filter(rows[standard_concept(check)] == 0)
+    rule = datatype_rule(check, shapes) if check.kind == "cdmDatatype" else row_rule(check, today=today)
+    if rule is None:
+        return None
+    rows = joined(shapes, check.table, rule.over)
+    return rows.filter(rule.violated(rows))
+
+
+def _by_concept(check: Check, shapes: Shapes) -> ir.Table:
+    rows = shapes[check.table].table
+    value = rows[check.field]
+    if check.kind in concepts.BY_SEX:
+        return _wrong_sex(check, shapes)
+    if check.kind == concepts.BY_UNIT:
+        plausible = [0, *concepts.concept_list(check.settings.get(concepts.BY_UNIT, ""))]
+        return rows.filter(value == int(check.concept), rows["unit_concept_id"].notin(plausible))
+    if check.kind in concepts.BY_VALUE:
+        number, limit = rows["value_as_number"], float(check.settings[check.kind])
+        is_beyond = number < limit if check.kind == "plausibleValueLow" else number > limit
+        return rows.filter(value == int(check.concept), rows["unit_concept_id"] == int(float(check.unit)), is_beyond)
+    concept = shapes["concept"].table
+    if check.kind == "isForeignKey":
+        known = concept.select(_concept=concept["concept_id"])
+        return rows.filter(value.notnull()).anti_join(known, value == known["_concept"])
+    wrong = concept.filter(concept["concept_id"] != 0, _is_wrong(check, concept)).select(_concept=concept["concept_id"])
+    return rows.semi_join(wrong, value == wrong["_concept"])
+
+
+def _is_wrong(check: Check, concept: ir.Table) -> ir.BooleanValue:
+    match check.kind:
+        case "fkDomain":
+            return concept["domain_id"] != check.settings["fkDomain"]
+        case "fkClass":
+            return concept["concept_class_id"] != check.settings["fkClass"]
+        case _:
+            standard = concept["standard_concept"]
+            return (standard != "S") | standard.isnull() | concept["invalid_reason"].notnull()
+
+
+def _wrong_sex(check: Check, shapes: Shapes) -> ir.Table:
+    rows = joined(shapes, check.table, "person")
+    right = concepts.SEX.get(check.settings.get(check.kind, ""), concepts.SEX["Female"])
+    wrong = rows.filter(rows["_gender"] != right)
+    listed = concepts.concept_list(check.concept)
+    if check.kind == "plausibleGender":
+        return wrong.filter(wrong[check.field].isin(listed))
+    tree = shapes["concept_ancestor"].table
+    below = tree.filter(tree["ancestor_concept_id"].isin(listed)).select(_concept=tree["descendant_concept_id"])
+    return wrong.semi_join(below, wrong[check.field] == below["_concept"])

@@ -1,0 +1,128 @@
+"""Open a CDM that somebody else made: a DuckDB file, or a folder (or zip) of Parquet or CSV files; CDM 5.3 or 5.4."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import ibis.expr.types as ir
+
+from fairhaven.engine.duckdb import DuckDBEngine
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import scratch
+from fairhaven.omop.cdm import CDM
+from fairhaven.omop.stored import StoredTable, find_tables, quoted, unzip
+from fairhaven.quality.shape import type_of
+
+_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "date": "DATE", "timestamp": "TIMESTAMP"}
+_NAMES = frozenset((*CDM, "attribute_definition", "cohort_attribute"))
+"""Tables of CDM 5.4, and those that 5.3 had beside them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedCDM:
+    """A CDM that can be read, and the engine that reads it.
+
+    Args:
+        tables: CDM name -> table with columns in lower case; a table that is not there is left out.
+    """
+
+    tables: Mapping[str, ir.Table]
+    engine: DuckDBEngine
+
+
+@contextmanager
+def open_cdm(path: Path, *, work: Path) -> Iterator[OpenedCDM]:
+    """Open a CDM for reading; nothing of it is changed.
+
+    Columns of CSV files get the CDM's types, dates as ISO or YYYYMMDD; a column with a value that does not fit stays
+    text, so that the check of its type can tell.
+
+    Args:
+        path: the DuckDB file, folder, or zip.
+        work: folder for scratch files.
+
+    Raises:
+        Invalid: there is no CDM at *path*, or files cannot be read; all faults at once.
+    """
+    with scratch(work) as folder:
+        engine = DuckDBEngine(folder)
+        try:
+            yield OpenedCDM(tables=_tables(path, folder, engine), engine=engine)
+        finally:
+            engine.close()
+
+
+def _tables(path: Path, folder: Path, engine: DuckDBEngine) -> dict[str, ir.Table]:
+    source = path
+    if path.suffix.lower() == ".zip":
+        source = folder / "unpacked"
+        source.mkdir()
+        unzip(path, source, _NAMES)
+    connection = engine.connection
+    found = find_tables(connection, source, _NAMES)
+    if "person" not in found:
+        raise Invalid(
+            Fault(path=str(path), message=f"there is no PERSON table among the {len(found)} CDM tables found here")
+        )
+    tables: dict[str, ir.Table] = {}
+    faults: list[Fault] = []
+    for name, stored in found.items():
+        view = f"cdm_{name}"
+        try:
+            if stored.is_text:
+                _keep_typed(connection, stored, view)
+                faults += stored.faults(connection)
+            else:
+                connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {_renamed(stored)} FROM {stored.relation}")
+        except duckdb.Error as error:
+            faults.append(Fault(path=stored.shown, message=f"the table cannot be read ({type(error).__name__})"))
+            continue
+        tables[name] = engine.backend.table(view)
+    if faults:
+        raise Invalid(faults)
+    return tables
+
+
+def _renamed(stored: StoredTable) -> str:
+    return ", ".join(f"{quoted(column)} AS {quoted(name)}" for name, column in stored.columns.items())
+
+
+def _keep_typed(connection: duckdb.DuckDBPyConnection, stored: StoredTable, name: str) -> None:
+    """Read a delimited file once, then give each column its type where every value fits."""
+    connection.execute(f"CREATE TEMP TABLE text_{name} AS SELECT {_renamed(stored)} FROM {stored.relation}")
+    typed = {
+        column: _typed(column, _TYPES[type_of(stored.name, column)])
+        for column in stored.columns
+        if type_of(stored.name, column) in _TYPES
+    }
+    fits: dict[str, bool] = {}
+    if typed:
+        tests = ", ".join(
+            f"count(*) FILTER ({quoted(column)} IS NOT NULL AND ({value}) IS NULL) = 0"
+            for column, value in typed.items()
+        )
+        answers = connection.execute(f"SELECT {tests} FROM text_{name}").fetchone() or ()
+        fits = dict(zip(typed, answers, strict=True))
+    columns = ", ".join(
+        f"{typed[column]} AS {quoted(column)}" if fits.get(column) else quoted(column) for column in stored.columns
+    )
+    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM text_{name}")
+    connection.execute(f"DROP TABLE text_{name}")
+
+
+def _typed(name: str, kind: str) -> str:
+    column = quoted(name)
+    match kind:
+        case "DATE":
+            return f"coalesce(try_strptime({column}, '%Y%m%d')::DATE, TRY_CAST({column} AS TIMESTAMP)::DATE)"
+        case "TIMESTAMP":
+            compact = f"try_strptime({column}, ['%Y%m%d', '%Y%m%d %H:%M:%S'])"
+            return f"coalesce({compact}, TRY_CAST({column} AS TIMESTAMP))"
+        case "BIGINT":
+            # DuckDB rounds '1.5' to 2; only what is written as a whole number is one.
+            is_whole = f"regexp_full_match({column}, '\\s*[+-]?\\d+(\\.0*)?\\s*')"
+            return f"CASE WHEN {is_whole} THEN TRY_CAST({column} AS BIGINT) END"
+        case _:
+            return f"TRY_CAST({column} AS {kind})"

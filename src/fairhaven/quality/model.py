@@ -1,0 +1,211 @@
+"""A check, what came of it, and the report of all of them.
+
+Kinds of check, severities and Kahn's terms are those of OHDSI's DataQualityDashboard (DQD), so that a report can be
+laid beside DQD's: https://ohdsi.github.io/DataQualityDashboard. Kinds that DQD does not have are named in `definition`.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from dataclasses import field as given
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """How bad a failed check is, the worst first."""
+
+    FATAL = "fatal"
+    CONVENTION = "convention"
+    CHARACTERIZATION = "characterization"
+
+
+class Status(StrEnum):
+    """What came of a check. A check that could not run has not passed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not applicable"
+    ERROR = "error"
+
+
+NEVER = "never"
+"""The value of ``--fail-on`` that no report fails."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check on one table, field, or concept.
+
+    Args:
+        kind: DQD's name of the check, for example ``isRequired``.
+        level: ``TABLE``, ``FIELD`` or ``CONCEPT``.
+        table, field: CDM names, lower case; *field* is empty for a table check.
+        concept, unit: concept ids of a concept check, as the threshold file writes them (``123,456``).
+        threshold: greatest share of violating rows that still passes, in percent; None and 0 let none pass.
+        settings: what the kind needs to know further, by the column names of DQD's threshold files.
+    """
+
+    kind: str
+    level: str
+    table: str
+    severity: Severity
+    field: str = ""
+    concept: str = ""
+    unit: str = ""
+    threshold: float | None = None
+    context: str = ""
+    category: str = ""
+    subcategory: str = ""
+    description: str = ""
+    settings: Mapping[str, str] = given(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Stable name of the check, as DQD makes it: ``field_isrequired_person_person_id``."""
+        parts = (self.level, self.kind, self.table, self.field, self.concept, self.unit)
+        return "_".join(part for part in parts if part).replace(" ", "").lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of one check.
+
+    Args:
+        violated: rows (or persons, or source values) that violate it; None where it could not run.
+        denominator: rows that were looked at.
+        reason: why it is not applicable or could not run, in words.
+        basis: digest of the check and of the tables it read; equal basis, equal numbers. Empty where unknown.
+    """
+
+    check: Check
+    violated: int | None
+    denominator: int | None
+    status: Status
+    reason: str = ""
+    basis: str = ""
+
+    @property
+    def share(self) -> float:
+        """Share of violating rows, 0 to 1."""
+        return self.violated / self.denominator if self.violated and self.denominator else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassRate:
+    """How many checks of one of Kahn's categories passed."""
+
+    category: str
+    context: str
+    passed: int
+    failed: int
+    not_applicable: int
+    errors: int
+
+    @property
+    def share(self) -> float | None:
+        """Passed of those that apply; None where none does."""
+        applying = self.passed + self.failed + self.errors
+        return self.passed / applying if applying else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityReport:
+    """Results of all checks on one set of tables.
+
+    Args:
+        as_of: the day that "today" means in the checks.
+        checked_against: which checks these are: ``CDM 5.4``, or the name of the threshold files.
+        rows: table -> rows, for the tables that are there.
+        scanned: tables that were read for this report; the others' results were known.
+    """
+
+    as_of: dt.date
+    checked_against: str
+    rows: Mapping[str, int]
+    results: tuple[Result, ...]
+    scanned: tuple[str, ...] = ()
+
+    def failed(self, severity: Severity | None = None) -> tuple[Result, ...]:
+        """Results that did not pass (failed, or could not run), of one severity or of all; the worst first."""
+        order = list(Severity)
+        found = (result for result in self.results if result.status in (Status.FAILED, Status.ERROR))
+        chosen = [result for result in found if severity in (None, result.check.severity)]
+        return tuple(sorted(chosen, key=lambda result: (order.index(result.check.severity), -result.share)))
+
+    @property
+    def worst(self) -> Severity | None:
+        """The worst severity among the results that did not pass; None where all passed."""
+        failed = self.failed()
+        return failed[0].check.severity if failed else None
+
+    def fails(self, level: str) -> bool:
+        """True where a check of that severity or a worse one did not pass; *level* may be ``never``."""
+        if level == NEVER or self.worst is None:
+            return False
+        order = list(Severity)
+        return order.index(self.worst) <= order.index(Severity(level))
+
+    def pass_rates(self) -> tuple[PassRate, ...]:
+        """Pass rates by Kahn's category (conformance, completeness, plausibility) and context."""
+        groups: dict[tuple[str, str], list[Status]] = {}
+        for result in self.results:
+            groups.setdefault((result.check.category, result.check.context), []).append(result.status)
+        return tuple(
+            PassRate(
+                category=category,
+                context=context,
+                passed=statuses.count(Status.PASSED),
+                failed=statuses.count(Status.FAILED),
+                not_applicable=statuses.count(Status.NOT_APPLICABLE),
+                errors=statuses.count(Status.ERROR),
+            )
+            for (category, context), statuses in sorted(groups.items())
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as a JSON document."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "checked_against": self.checked_against,
+            "worst": self.worst,
+            "rows": dict(self.rows),
+            "scanned": list(self.scanned),
+            "pass_rates": [asdict(rate) | {"share": rate.share} for rate in self.pass_rates()],
+            "results": [_result_json(result) for result in self.results],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any] | str) -> "QualityReport":
+        """Read what `to_json` wrote."""
+        found = json.loads(document) if isinstance(document, str) else document
+        return cls(
+            as_of=dt.date.fromisoformat(found["as_of"]),
+            checked_against=found["checked_against"],
+            rows=found["rows"],
+            scanned=tuple(found["scanned"]),
+            results=tuple(_results(found["results"])),
+        )
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    check = asdict(result.check)
+    return check | {
+        "id": result.check.id,
+        "violated": result.violated,
+        "denominator": result.denominator,
+        "status": result.status,
+        "reason": result.reason,
+        "basis": result.basis,
+    }
+
+
+def _results(rows: Iterable[Mapping[str, Any]]) -> Iterable[Result]:
+    own = ("violated", "denominator", "status", "reason", "basis")
+    for row in rows:
+        check = {key: value for key, value in row.items() if key not in own and key != "id"}
+        check["severity"] = Severity(check["severity"])
+        outcome = {key: row[key] for key in own}
+        outcome["status"] = Status(outcome["status"])
+        yield Result(check=Check(**check), **outcome)

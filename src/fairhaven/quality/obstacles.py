@@ -1,0 +1,63 @@
+"""What a check reads, and why it cannot run where something of that is not there."""
+
+import datetime as dt
+
+from fairhaven.quality import concepts, sets
+from fairhaven.quality.model import Check
+from fairhaven.quality.rows import UnreadableError, row_rule
+from fairhaven.quality.shape import Shapes
+
+PRESENCE = frozenset(("cdmTable", "cdmField"))
+_OWN_WAY = frozenset(("cdmDatatype", "sourceValueCompleteness"))
+
+
+def reads(check: Check) -> frozenset[str]:
+    """Tables whose rows decide a check; a change in any of them may change its numbers."""
+    return frozenset((check.table, *(table for table, _ in _needs(check))))
+
+
+def obstacle(check: Check, shapes: Shapes, *, today: dt.date) -> str:
+    """Why a check cannot run; empty where it can."""
+    for table, column in _needs(check):
+        if reason := shapes.missing(table, column):
+            return reason
+    if check.level == "CONCEPT":
+        return _unreadable_concept(check)
+    if check.kind in PRESENCE | _OWN_WAY | sets.KINDS or concepts.is_by_concept(check):
+        return ""
+    try:
+        rule = row_rule(check, today=today)
+    except UnreadableError as error:
+        return f"The threshold file's setting cannot be read: {error}."
+    return "" if rule is not None else f"There is no check of the kind {check.kind}."
+
+
+def standard_concept(check: Check) -> str:
+    """The concept field that belongs to a source value, for sourceValueCompleteness."""
+    return check.settings.get("standardConceptFieldName", "").lower()
+
+
+def _needs(check: Check) -> tuple[tuple[str, str], ...]:
+    own = ((check.table, check.field),) if check.field else ()
+    if check.kind in PRESENCE:
+        return ()
+    if concepts.is_by_concept(check):
+        return concepts.needs(check)
+    if check.kind in sets.KINDS:
+        return sets.needs(check)
+    if check.kind == "sourceValueCompleteness":
+        return (*own, (check.table, standard_concept(check)))
+    try:
+        rule = row_rule(check, today=dt.date.max - dt.timedelta(days=400))
+    except UnreadableError:
+        return own
+    return own + (rule.needs if rule is not None else ())
+
+
+def _unreadable_concept(check: Check) -> str:
+    is_read = bool(concepts.concept_list(check.concept))
+    if check.kind in concepts.BY_VALUE:
+        is_read = is_read and bool(concepts.concept_list(check.unit.removesuffix(".0")))
+    elif check.kind not in concepts.BY_SEX and check.kind != concepts.BY_UNIT:
+        return f"There is no check of the kind {check.kind}."
+    return "" if is_read else "The threshold file's concept or unit cannot be read."

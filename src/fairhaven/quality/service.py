@@ -1,0 +1,91 @@
+"""The use case of this room: check tables, reading only those that changed."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import ibis.expr.types as ir
+
+from fairhaven.engine.model import Engine
+from fairhaven.kernel.files import canonical_json
+from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.quality.definition import NAME, defined_checks
+from fairhaven.quality.model import Check, QualityReport, Result
+from fairhaven.quality.obstacles import PRESENCE, reads
+from fairhaven.quality.scan import Numbers, count_rows, measure
+from fairhaven.quality.shape import Shapes
+from fairhaven.quality.thresholds import Thresholds
+from fairhaven.quality.verdict import verdicts
+
+_RULES = "1"
+"""Changes when a rule changes, so that results of an older rule are not taken for known."""
+
+
+def check(
+    tables: Mapping[str, ir.Table],
+    *,
+    engine: Engine,
+    today: dt.date,
+    thresholds: Thresholds | None = None,
+    known: QualityReport | None = None,
+    contents: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> QualityReport:
+    """Check the tables of a CDM.
+
+    Args:
+        tables: CDM name -> table, of a release or of somebody else's database (`foreign.open_cdm`).
+        today: what "today" means in checks on dates; a release's day, so that a rebuild says the same.
+        thresholds: DQD's threshold files; None checks what the CDM's definition says.
+        known: an earlier report; its numbers are taken over for checks whose tables have not changed.
+        contents: CDM name -> content hash, for the tables whose content is known to be the same for the same hash.
+    """
+    progress = progress or Silent()
+    progress.stage("Checking the quality of the tables")
+    shapes = Shapes(tables)
+    checks = thresholds.checks if thresholds is not None else defined_checks()
+    bases = _bases(checks, contents or {}, shapes)
+    taken = _taken_over(checks, bases, known, today)
+    rows = count_rows(shapes, engine)
+    waiting = [item for item in checks if item.id not in taken]
+    found = measure(waiting, shapes, rows=rows, engine=engine, today=today, progress=progress)
+    return QualityReport(
+        as_of=today,
+        checked_against=thresholds.name if thresholds is not None else NAME,
+        rows=rows,
+        results=verdicts(checks, taken | found.numbers, found.errors, shapes=shapes, rows=rows, bases=bases),
+        scanned=tuple(sorted({item.table for item in waiting if item.kind not in PRESENCE} & set(shapes))),
+    )
+
+
+def _bases(checks: Sequence[Check], contents: Mapping[str, str], shapes: Shapes) -> dict[str, str]:
+    """For each check whose tables all have a known content: digest of the check and of these contents."""
+    bases = {}
+    for item in checks:
+        needed = sorted(reads(item) & set(shapes))
+        if item.kind not in PRESENCE and all(table in contents for table in needed):
+            said = [_RULES, item.id, dict(item.settings), [[table, contents[table]] for table in needed]]
+            bases[item.id] = hashlib.sha256(canonical_json(said).encode()).hexdigest()[:16]
+    return bases
+
+
+def _taken_over(
+    checks: Sequence[Check], bases: Mapping[str, str], known: QualityReport | None, today: dt.date
+) -> dict[str, Numbers]:
+    if known is None:
+        return {}
+    results = {result.check.id: result for result in known.results}
+    taken = {}
+    for item in checks:
+        result = results.get(item.id)
+        if result and result.basis and result.basis == bases.get(item.id) and _still_holds(result, known.as_of, today):
+            taken[item.id] = (result.violated or 0, result.denominator or 0)
+    return taken
+
+
+def _still_holds(result: Result, then: dt.date, today: dt.date) -> bool:
+    """A check against "today" holds on the same day, and on a later one where nothing lay in the future."""
+    if result.violated is None:
+        return False
+    is_moving = any("GETDATE" in value.upper() for value in result.check.settings.values())
+    return not is_moving or then == today or (then < today and result.violated == 0)

@@ -1,0 +1,117 @@
+"""Checks that compare a row with other rows: keys, references, persons without records, periods that overlap.
+
+`violated_rows` gives the violating rows themselves, and their number is what DQD counts.
+"""
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.quality.model import Check
+from fairhaven.quality.shape import Shapes, as_day
+
+KINDS = frozenset(
+    (
+        "isPrimaryKey",
+        "isForeignKey",
+        "measurePersonCompleteness",
+        "measureConditionEraCompleteness",
+        "measureObservationPeriodOverlap",
+        "withinObservationPeriod",
+    )
+)
+
+_PERIOD = ("person_id", "observation_period_start_date", "observation_period_end_date")
+
+
+def needs(check: Check) -> tuple[tuple[str, str], ...]:
+    """(table, column) pairs that a check of these kinds reads."""
+    match check.kind:
+        case "isForeignKey":
+            return ((check.table, check.field), reference(check))
+        case "measurePersonCompleteness":
+            return (("person", "person_id"), (check.table, "person_id"))
+        case "measureConditionEraCompleteness":
+            occurrence = "condition_occurrence"
+            return ((occurrence, "person_id"), (occurrence, "condition_concept_id"), (check.table, "person_id"))
+        case "measureObservationPeriodOverlap":
+            return tuple(("observation_period", name) for name in (*_PERIOD, "observation_period_id"))
+        case "withinObservationPeriod":
+            period = tuple(("observation_period", name) for name in _PERIOD)
+            return ((check.table, check.field), (check.table, "person_id"), *period)
+        case _:
+            return ((check.table, check.field),)
+
+
+def reference(check: Check) -> tuple[str, str]:
+    """Table and key that a foreign key refers to."""
+    return check.settings["fkTableName"].lower(), check.settings["fkFieldName"].lower()
+
+
+def violated_rows(check: Check, shapes: Shapes) -> ir.Table:
+    """The violating rows (persons, for the checks that count persons)."""
+    match check.kind:
+        case "isPrimaryKey":
+            rows = shapes[check.table].table
+            twice = rows.group_by(_key=rows[check.field]).aggregate(_rows=rows.count())
+            return rows.semi_join(twice.filter(twice["_rows"] > 1), rows[check.field] == twice["_key"])
+        case "isForeignKey":
+            table, key = reference(check)
+            rows, other = shapes[check.table].table, shapes[table].table
+            keys = other.select(_key=other[key])
+            return rows.filter(rows[check.field].notnull()).anti_join(keys, rows[check.field] == keys["_key"])
+        case "measurePersonCompleteness":
+            person, rows = shapes["person"].table, shapes[check.table].table
+            present = rows.select(_person=rows["person_id"])
+            return person.anti_join(present, person["person_id"] == present["_person"])
+        case "measureConditionEraCompleteness":
+            occurrence, eras = shapes["condition_occurrence"].table, shapes[check.table].table
+            present = eras.select(_person=eras["person_id"])
+            mapped = occurrence.filter(occurrence["condition_concept_id"] != 0).select("person_id").distinct()
+            return mapped.anti_join(present, mapped["person_id"] == present["_person"])
+        case "measureObservationPeriodOverlap":
+            return overlapping(shapes["observation_period"].table)
+        case _:
+            return outside_observation(check, shapes)
+
+
+def persons_looked_at(check: Check, shapes: Shapes) -> ir.Table:
+    """The persons that measureConditionEraCompleteness and measureObservationPeriodOverlap are about."""
+    if check.kind == "measureObservationPeriodOverlap":
+        period = shapes["observation_period"].table
+        return period.filter(period["person_id"].notnull()).select("person_id").distinct()
+    occurrence = shapes["condition_occurrence"].table
+    mapped = occurrence.filter(occurrence["condition_concept_id"] != 0, occurrence["person_id"].notnull())
+    return mapped.select("person_id").distinct()
+
+
+def overlapping(period: ir.Table) -> ir.Table:
+    """Persons of whom one observation period overlaps another, or follows it without a day between."""
+    one = period.select(
+        person_id=period["person_id"],
+        _id=period["observation_period_id"],
+        _start=as_day(period["observation_period_start_date"]),
+        _end=as_day(period["observation_period_end_date"]),
+    )
+    other = one.select(_person=one["person_id"], _other=one["_id"], _from=one["_start"], _to=one["_end"])
+    day = ibis.interval(days=1)
+    pairs = one.inner_join(other, [one["person_id"] == other["_person"], one["_id"] != other["_other"]])
+    touching = (
+        ((pairs["_start"] <= pairs["_to"]) & (pairs["_end"] >= pairs["_from"]))
+        | (pairs["_end"] + day == pairs["_from"])
+        | (pairs["_to"] + day == pairs["_start"])
+    )
+    return pairs.filter(touching).select("person_id").distinct()
+
+
+def outside_observation(check: Check, shapes: Shapes) -> ir.Table:
+    """Rows with a date in none of their person's observation periods."""
+    rows, period = shapes[check.table].table, shapes["observation_period"].table
+    spans = period.select(
+        _person=period["person_id"],
+        _start=as_day(period["observation_period_start_date"]),
+        _end=as_day(period["observation_period_end_date"]),
+    )
+    day = as_day(rows[check.field])
+    return rows.filter(rows[check.field].notnull()).anti_join(
+        spans, [rows["person_id"] == spans["_person"], day >= spans["_start"], day <= spans["_end"]]
+    )
