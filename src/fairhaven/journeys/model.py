@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fairhaven.archive import Archive
 from fairhaven.engine import Engine
-from fairhaven.harmonise import Mapping as MappingFile
+from fairhaven.harmonise import MappingFile
 from fairhaven.intake import Intake, Source
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.ledger import Ledger
@@ -79,5 +79,5 @@ class Rooms:
 
 def latest_delivery(rooms: Rooms) -> dt.date | None:
     """Day of the latest delivery, None before the first."""
-    days = [delivery.received_on for delivery in rooms.intake.deliveries()]
+    days = [delivery.at for delivery in rooms.intake.deliveries()]
     return max(days, default=None)

@@ -1,0 +1,81 @@
+"""The demonstration: a region's hub from nothing to its second release, in one go. Interrupted, it goes on where it stopped."""
+
+import datetime as dt
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairhaven import region
+from fairhaven.hub.wiring import open_hub
+from fairhaven.journeys import building, receiving, reporting
+from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.kernel.files import read_json, write_json
+from fairhaven.kernel.progress import Progress
+
+_MARK = "demonstration.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstration:
+    """What came of the demonstration.
+
+    Args:
+        releases: what each build made, in order.
+        report: the page about the last of them.
+        seconds: wall time of this run.
+    """
+
+    folder: Path
+    persons: int
+    releases: tuple[building.Built, ...]
+    report: Path
+    seconds: float
+
+
+def demonstrate(folder: Path, *, persons: int | None, seed: int, progress: Progress) -> Demonstration:
+    """Write the region, take its deliveries, build a release after each, and write the report.
+
+    Raises:
+        NotAllowedNow: the folder holds something else, or a demonstration of another size or seed.
+    """
+    began = time.monotonic()
+    wanted = {"seed": seed, "persons": persons}
+    mark = folder / "store" / _MARK
+    if mark.exists() and read_json(mark)["wanted"] != wanted:
+        raise NotAllowedNow(
+            f"{folder} holds a demonstration of another size or seed; nothing was changed. Give another folder, or remove that one."
+        )
+    if not mark.exists():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise NotAllowedNow(f"{folder} is not empty; nothing was changed. Give a new or an empty folder.")
+        # Identities are invented, so the secret may follow from the seed: the same seed gives the same release everywhere.
+        Keyring.create(folder / "store" / "keys", secret=hashlib.sha256(f"demonstration {seed}".encode()).digest())
+        write_json(mark, {"wanted": wanted, "is_written": False})
+    if not read_json(mark)["is_written"]:
+        made = region.write(folder, persons=persons, seed=seed, progress=progress)
+        days = [
+            [day.isoformat(), [[source, [str(file.relative_to(folder)) for file in files]] for source, files in delivered]]
+            for day, delivered in made.deliveries
+        ]
+        write_json(mark, {"wanted": wanted, "is_written": True, "persons": made.persons, "days": days})
+    facts = read_json(mark)
+    rooms = open_hub(folder)
+    if not (rooms.store / "vocabulary" / "current.json").exists():
+        receiving.take_vocabulary(rooms, region.material_vocabulary(), progress=progress)
+    built = []
+    for text, delivered in facts["days"]:
+        day = dt.date.fromisoformat(text)
+        for source, files in delivered:
+            receiving.receive(rooms, source=source, files=[folder / file for file in files], on=day, progress=progress)
+        built.append(building.release_of(rooms, day) or building.build(rooms, as_of=day, progress=progress))
+    report = folder / "report.html"
+    reporting.write_report(rooms, None, out=report, progress=progress)
+    return Demonstration(
+        folder=folder,
+        persons=facts["persons"],
+        releases=tuple(built),
+        report=report,
+        seconds=time.monotonic() - began,
+    )

@@ -1,0 +1,40 @@
+"""Judging quality: of a hub's release, or of any OMOP CDM."""
+
+import datetime as dt
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fairhaven.journeys.describing import QUALITY, described
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.files import one_writer, scratch
+from fairhaven.kernel.progress import Progress
+from fairhaven.omop.vocabulary import Vocabulary
+from fairhaven.quality import QualityReport, Thresholds, check, open_cdm
+
+
+def quality_of_release(
+    rooms: Rooms, name: str | None, *, thresholds: Path | None, progress: Progress
+) -> QualityReport:
+    """The quality of a release, against the CDM's definition or DQD's threshold files."""
+    release = rooms.archive.release(name)
+    if thresholds is None:
+        with one_writer(rooms.store):
+            return QualityReport.from_json(described(rooms, release, progress=progress)[QUALITY])
+    limits = Thresholds.read(thresholds)
+    with scratch(rooms.store / "scratch") as work:
+        engine = rooms.new_engine(work)
+        try:
+            vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
+            tables = dict(rooms.archive.tables(release, engine))
+            tables |= {table: engine.parquet(vocabulary.files(table)) for table in vocabulary.counts}
+            return check(tables, engine=engine, today=release.as_of, thresholds=limits, progress=progress)
+        finally:
+            engine.close()
+
+
+def quality_of_cdm(path: Path, *, thresholds: Path | None, today: dt.date, progress: Progress) -> QualityReport:
+    """The quality of somebody's CDM: a DuckDB file, or a folder of Parquet or CSV."""
+    limits = Thresholds.read(thresholds) if thresholds else None
+    progress.stage(f"Opening {path.name}")
+    with TemporaryDirectory(prefix="fairhaven-") as work, open_cdm(path, work=Path(work)) as foreign:
+        return check(foreign.tables, engine=foreign.engine, today=today, thresholds=limits, progress=progress)

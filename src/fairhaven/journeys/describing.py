@@ -1,0 +1,176 @@
+"""A release describes itself: quality, every variable, and the measures that the report shows.
+
+What is written beside a release is made from its tables alone, so it can be made again at any time: after a build that
+was killed at the end, and after an erasure, which takes it away.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from fairhaven.archive import Release
+from fairhaven.catalogue import describe, read_description
+from fairhaven.disclosure import policy_named
+from fairhaven.engine import Engine
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import read_json, scratch, write_json
+from fairhaven.kernel.progress import Progress
+from fairhaven.omop import CDM
+from fairhaven.omop.vocabulary import Vocabulary
+from fairhaven.quality import Origin, QualityReport, check, scorecard
+
+QUALITY, SCORECARD, DESCRIPTION, MEASURES = "quality.json", "scorecard.json", "description.json", "measures.json"
+_UNMAPPED = 200
+"""How many unmapped codes are ranked."""
+
+
+def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> None:
+    """Write what describes a release, unless it is there and says what the release holds."""
+    folder = rooms.archive.description(release.number)
+    if (folder / MEASURES).exists() and read_json(folder / MEASURES)["content"] == release.content:
+        return
+    with scratch(rooms.store / "scratch") as work:
+        engine = rooms.new_engine(work)
+        try:
+            tables = rooms.archive.tables(release, engine)
+            contents = {name: version.content for name, version in release.tables.items()}
+            earlier = _earlier(rooms, release)
+            vocabulary = _vocabulary(rooms, release, engine)
+            quality = check(
+                {**tables, **vocabulary},
+                engine=engine,
+                today=release.as_of,
+                known=_known_quality(earlier),
+                contents={**contents, **dict.fromkeys(vocabulary, release.facts["vocabulary"])},
+                progress=progress,
+            )
+            write_json(folder / QUALITY, quality.to_json())
+            progress.stage("Measuring completeness and dimensions")
+            card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
+            write_json(folder / SCORECARD, card.to_json())
+            progress.stage("Describing every variable")
+            description = describe(
+                tables,
+                engine=engine,
+                policy=policy_named(rooms.settings.disclosure),
+                concept=vocabulary.get("concept"),
+                contents=contents,
+                previous=read_description(earlier[DESCRIPTION]) if DESCRIPTION in earlier else None,
+            )
+            write_json(folder / DESCRIPTION, description.to_json())
+            write_json(folder / MEASURES, {"content": release.content, **_measures(release, tables, engine)})
+        finally:
+            engine.close()
+
+
+def described(rooms: Rooms, release: Release, *, progress: Progress) -> Mapping[str, Any]:
+    """What describes a release, by file name; made first where it is not there."""
+    describe_release(rooms, release, progress=progress)
+    folder = rooms.archive.description(release.number)
+    return {name: read_json(folder / name) for name in (QUALITY, SCORECARD, DESCRIPTION, MEASURES)}
+
+
+def _earlier(rooms: Rooms, release: Release) -> dict[str, Any]:
+    """What describes the release before, so that unchanged tables are not read again."""
+    folder = rooms.archive.description(release.number - 1)
+    return {name: read_json(folder / name) for name in (QUALITY, DESCRIPTION) if (folder / name).exists()}
+
+
+def _known_quality(earlier: Mapping[str, Any]) -> QualityReport | None:
+    return QualityReport.from_json(earlier[QUALITY]) if QUALITY in earlier else None
+
+
+def _vocabulary(rooms: Rooms, release: Release, engine: Engine) -> dict[str, ir.Table]:
+    """The vocabulary that the release was made with; nothing where it is no longer here."""
+    try:
+        vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
+    except NotFound:
+        return {}
+    return {name: engine.parquet(vocabulary.files(name)) for name in vocabulary.counts}
+
+
+def _measures(release: Release, tables: Mapping[str, ir.Table], engine: Engine) -> dict[str, Any]:
+    """Rows by source and table, rows and persons by source and year, unmapped codes: counted in the tables."""
+    origins = _origins(release)
+    if not origins:
+        return {"links": [], "years": [], "unmapped": [], "notes": 0}
+    names = engine.arrow(
+        pa.table(
+            {
+                "row_extract": pa.array(list(origins), pa.int32()),
+                "source": pa.array([origin.source for origin in origins.values()], pa.string()),
+            }
+        )
+    )
+    events = [_events(name, table, names) for name, table in tables.items() if _is_event(name)]
+    together = engine.keep(ibis.union(*events) if len(events) > 1 else events[0])
+    by_table = together.group_by("source", "cdm_table")
+    by_year = together.filter(together.year.notnull()).group_by("source", "year")
+    return {
+        "links": engine.fetch(
+            by_table.agg(rows=together.count(), unmapped=together.is_unmapped.cast("int64").sum())
+        ).to_pylist(),
+        "years": engine.fetch(by_year.agg(rows=together.count(), persons=together.person_id.nunique())).to_pylist(),
+        "unmapped": _unmapped(engine, tables, names),
+        "notes": release.tables["note"].rows if "note" in release.tables else 0,
+    }
+
+
+def _origins(release: Release) -> dict[int, Origin]:
+    """Extract number -> source and kind, as the release's manifest says."""
+    kinds = {source["name"]: source["kind"] for source in release.facts["sources"]}
+    return {
+        extract["number"]: Origin(source=extract["source"], kind=kinds[extract["source"]])
+        for extract in release.facts["extracts"]
+        if extract["source"] in kinds
+    }
+
+
+def _is_event(name: str) -> bool:
+    table = CDM[name]
+    return table.schema == "CDM" and bool(table.date) and not name.endswith("_era") and table.has_person
+
+
+def _events(name: str, table: ir.Table, names: ir.Table) -> ir.Table:
+    """One table's rows as (person, source, table, year, is it unmapped)."""
+    definition = CDM[name]
+    joined = table.join(names, "row_extract")
+    unmapped = joined[definition.concept] == 0 if definition.concept else ibis.literal(False)
+    return joined.select(
+        "person_id",
+        "source",
+        cdm_table=ibis.literal(name),
+        year=joined[definition.date].year().cast("int32"),
+        is_unmapped=unmapped,
+    )
+
+
+def _unmapped(engine: Engine, tables: Mapping[str, ir.Table], names: ir.Table) -> list[dict[str, Any]]:
+    """Source codes without a standard concept, the most frequent first."""
+    parts = []
+    for name, table in tables.items():
+        definition = CDM[name]
+        if not definition.concept or definition.schema != "CDM" or not definition.has_person:
+            continue
+        rows = table.filter(table[definition.concept] == 0).join(names, "row_extract")
+        parts.append(
+            rows.select("person_id", "source", cdm_table=ibis.literal(name), code=rows[definition.source_value])
+        )
+    if not parts:
+        return []
+    rows = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    rows = rows.filter(rows.code.notnull())
+    counted = rows.group_by("source", "cdm_table", "code").agg(rows=rows.count(), persons=rows.person_id.nunique())
+    ranked = counted.order_by(ibis.desc("rows"), "source", "cdm_table", "code").limit(_UNMAPPED)
+    found: list[dict[str, Any]] = engine.fetch(ranked).to_pylist()
+    return found
+
+
+def day_of(text: str | None) -> dt.date | None:
+    """A date of a manifest."""
+    return dt.date.fromisoformat(text) if text else None

@@ -1,0 +1,65 @@
+"""Looking at releases: list, show, compare, verify, export."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fairhaven.archive import Change, Problem, Release, export as write_export
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import scratch
+from fairhaven.kernel.progress import Progress
+from fairhaven.omop.cdm import VOCABULARY_TABLES
+from fairhaven.omop.vocabulary import Vocabulary
+
+
+def pair(rooms: Rooms, older: str | None, newer: str | None) -> tuple[Release, Release]:
+    """Two releases to compare; by default the latest and the one before it.
+
+    Raises:
+        NotFound: there are not two releases.
+    """
+    later = rooms.archive.release(newer)
+    if older is not None:
+        return rooms.archive.release(older), later
+    earlier = [release for release in rooms.archive.releases() if release.number < later.number]
+    if not earlier:
+        raise NotFound(f"{later.name} is the first release; there is nothing to compare it with yet")
+    return earlier[-1], later
+
+
+def compared(
+    rooms: Rooms, older: str | None, newer: str | None, *, progress: Progress
+) -> tuple[Release, Release, Mapping[str, Change]]:
+    """How two releases differ, table by table."""
+    earlier, later = pair(rooms, older, newer)
+    progress.stage(f"Comparing {earlier.name} with {later.name}")
+    with scratch(rooms.store / "scratch") as work:
+        engine = rooms.new_engine(work)
+        try:
+            return earlier, later, rooms.archive.diff(earlier, later, engine)
+        finally:
+            engine.close()
+
+
+def verified(rooms: Rooms, name: str | None, *, progress: Progress) -> tuple[list[Release], list[Problem]]:
+    """Recompute every hash of one release or of all; the ledger's chain as well."""
+    chosen = [rooms.archive.release(name)] if name else rooms.archive.releases()
+    problems = rooms.archive.verify(*(release.name for release in chosen), progress=progress)
+    problems += [Problem(path="ledger.jsonl", message=str(fault)) for fault in rooms.ledger.verify()]
+    return chosen, problems
+
+
+def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Progress) -> dict[str, Any]:
+    """Write a release as a CDM database with the vocabulary it was made with."""
+    release = rooms.archive.release(name)
+    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
+    tables = write_export(
+        rooms.archive,
+        release,
+        out,
+        format=form,
+        vocabulary_files={table: vocabulary.files(table) for table in VOCABULARY_TABLES},
+        progress=progress,
+    )
+    return {"release": release.name, "out": str(out), "format": form, "tables": len(tables), "rows": sum(tables.values())}

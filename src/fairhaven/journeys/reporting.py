@@ -1,0 +1,170 @@
+"""The page that shows a release to people."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fairhaven.archive import Release
+from fairhaven.catalogue import read_description
+from fairhaven.catalogue import report as page
+from fairhaven.disclosure import policy_named
+from fairhaven.journeys import releases
+from fairhaven.journeys.describing import DESCRIPTION, MEASURES, QUALITY, SCORECARD, day_of, described
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import one_writer, write_atomically
+from fairhaven.kernel.progress import Progress
+from fairhaven.quality import QualityReport, Status
+
+
+def write_report(rooms: Rooms, name: str | None, *, out: Path, progress: Progress) -> str:
+    """Write the page on a release; returns the release's name."""
+    release = rooms.archive.release(name)
+    with one_writer(rooms.store):
+        known = described(rooms, release, progress=progress)
+    progress.stage("Drawing the page")
+    write_atomically(out, page.render(_facts(rooms, release, known, progress)), mode=0o644)
+    return release.name
+
+
+def _facts(rooms: Rooms, release: Release, known: Mapping[str, Any], progress: Progress) -> page.ReportFacts:
+    facts, measures = release.facts, known[MEASURES]
+    quality = QualityReport.from_json(known[QUALITY])
+    changes, previous = _changes(rooms, release, progress)
+    return page.ReportFacts(
+        hub=rooms.settings.name,
+        release=release.name,
+        as_of=release.as_of,
+        hash=release.hash,
+        previous=previous,
+        policy=policy_named(rooms.settings.disclosure),
+        persons=release.tables["person"].rows if "person" in release.tables else 0,
+        vocabulary=facts["vocabulary"],
+        code_version=facts["code_version"],
+        sources=tuple(page.Source(**source) for source in facts["sources"]),
+        flows=tuple(_flow(row) for row in facts["flow"]),
+        links=tuple(page.Link(**link) for link in measures["links"]),
+        linkage=_linkage(facts["linkage"]),
+        kinds=tuple(
+            page.Kinds(kinds=frozenset(found["kinds"]), persons=found["persons"])
+            for found in known[SCORECARD]["linked"]
+        ),
+        completeness=tuple(page.YearRows(**row) for row in measures["years"]),
+        scorecard=_scorecard(quality),
+        description=read_description(known[DESCRIPTION]),
+        unmapped=tuple(page.Unmapped(vocabulary="", **code) for code in measures["unmapped"]),
+        quarantine=tuple(_quarantine(rooms, {extract["number"] for extract in facts["extracts"]})),
+        opt_outs=tuple(
+            page.OptOut(
+                source=row["source"],
+                kind=row["kind"],
+                persons=row["patients"],
+                rows=0,
+                list_date=day_of(row["list_date"]),
+            )
+            for row in facts["opt_outs"]
+        ),
+        changes=changes,
+        deliveries=tuple(
+            page.Delivery(
+                extract=extract["number"],
+                source=extract["source"],
+                file=extract["file"],
+                received_on=dt.date.fromisoformat(extract["received_on"]),
+                rows=extract["rows"],
+                sha256=extract["sha256"],
+                dropped=tuple(extract["dropped"]),
+            )
+            for extract in facts["extracts"]
+        ),
+        notes_withheld=measures["notes"] or None,
+    )
+
+
+def _flow(row: Mapping[str, Any]) -> page.Flow:
+    names = ("source", "table", "received", "landed", "quarantined", "opted_out", "withdrawn", "superseded")
+    return page.Flow(**{name: row[name] for name in names})
+
+
+def _linkage(facts: Mapping[str, Any]) -> page.Linkage:
+    return page.Linkage(
+        records=facts["patients"],
+        persons=facts["persons"],
+        steps=tuple(page.Step(name=name, records=records) for name, records in facts["steps"].items()),
+        persons_by_sources={int(sources): persons for sources, persons in facts["persons_by_sources"].items()},
+        clerical=facts["clerical"],
+        merges=facts["merges"],
+        splits=facts["splits"],
+    )
+
+
+def _scorecard(quality: QualityReport) -> page.Scorecard:
+    tallies: dict[tuple[str, str], Counter[Status]] = {}
+    for result in quality.results:
+        if result.check.table in quality.rows:
+            tally = tallies.setdefault((result.check.category.lower(), result.check.table), Counter())
+            tally[result.status] += 1
+    scores = [
+        page.Score(
+            category=category,
+            table=table,
+            passed=tally[Status.PASSED],
+            failed=tally[Status.FAILED] + tally[Status.ERROR],
+            not_applicable=tally[Status.NOT_APPLICABLE],
+        )
+        for (category, table), tally in sorted(tallies.items())
+    ]
+    failing = [
+        page.Check(
+            name=result.check.kind,
+            table=result.check.table,
+            field=result.check.field,
+            category=result.check.category.lower(),
+            words=result.check.description or result.check.kind,
+            rows_failed=result.violated or 0,
+            rows_checked=result.denominator or 0,
+            threshold=(result.check.threshold or 0) / 100,
+            level={"fatal": "error", "convention": "warning"}.get(result.check.severity, "note"),
+        )
+        for result in quality.failed()
+        if result.check.table in quality.rows
+    ]
+    return page.Scorecard(scores=tuple(scores), failing=tuple(failing))
+
+
+def _quarantine(rooms: Rooms, extracts: set[int]) -> Iterable[page.Quarantine]:
+    table = rooms.intake.quarantine()
+    mine = table.filter(pc.is_in(table["row_extract"], pa.array(sorted(extracts), pa.int32())))
+    counted = mine.group_by(["source", "table_name", "field", "reason"]).aggregate([("row_line", "count_distinct")])
+    for row in sorted(counted.to_pylist(), key=lambda row: -row["row_line_count_distinct"]):
+        yield page.Quarantine(
+            source=row["source"],
+            table=row["table_name"],
+            field=row["field"] or "",
+            reason=row["reason"],
+            rows=row["row_line_count_distinct"],
+        )
+
+
+def _changes(rooms: Rooms, release: Release, progress: Progress) -> tuple[tuple[page.Change, ...], str]:
+    try:
+        earlier, later, changes = releases.compared(rooms, None, release.name, progress=progress)
+    except NotFound:
+        return (), ""
+    rows = [
+        page.Change(
+            table=name,
+            before=earlier.tables[name].rows if name in earlier.tables else 0,
+            after=later.tables[name].rows if name in later.tables else 0,
+            added=change.added,
+            changed=change.changed,
+            gone=change.gone,
+        )
+        for name, change in changes.items()
+    ]
+    return tuple(rows), earlier.name

@@ -1,0 +1,86 @@
+"""The way back from a row of a release to the line it came from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.omop import CDM
+from fairhaven.kernel.files import scratch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """Where a row came from.
+
+    Args:
+        rule: name of the mapping rule; ``rule_file`` is where it is written.
+        source, file, line, sha256, delivery, received_on: the place in what was delivered; None where the row was derived
+            from other rows of the release (eras, periods).
+        unit: what ``line`` counts: ``line`` or ``row``.
+    """
+
+    release: str
+    table: str
+    row_id: int
+    rule: str
+    rule_file: str
+    source: str | None = None
+    controller: str | None = None
+    file: str | None = None
+    line: int | None = None
+    sha256: str | None = None
+    delivery: int | None = None
+    received_on: str | None = None
+
+
+def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) -> Trace:
+    """Find a row's origin.
+
+    Raises:
+        Invalid: the table is none of the CDM's, or has no key to find a row by.
+        NotFound: the release has no such row.
+    """
+    if table not in CDM:
+        raise Invalid(f"{table} is not a table of the OMOP CDM 5.4; the event tables are condition_occurrence and so on")
+    key = CDM[table].primary_key or ("person_id" if CDM[table].has_person else "")
+    if not key:
+        raise Invalid(f"{table} has no key by which a row could be found")
+    found = rooms.archive.release(release)
+    files = rooms.archive.files(found, table)
+    rows: list[dict[str, Any]] = []
+    if files:
+        with scratch(rooms.store / "scratch") as work:
+            engine = rooms.new_engine(work)
+            try:
+                stored = engine.parquet(files)
+                wanted = stored.filter(stored[key] == row_id).select("row_extract", "row_line", "row_rule")
+                rows = engine.fetch(wanted).to_pylist()
+            finally:
+                engine.close()
+    if not rows:
+        raise NotFound(f"{found.name} has no row {row_id} in {table}")
+    row = rows[0]
+    rules = {rule["number"]: rule for rule in found.facts["rules"]}
+    rule = rules.get(row["row_rule"])
+    known = {
+        "release": found.name,
+        "table": table,
+        "row_id": row_id,
+        "rule": rule["name"] if rule else f"derived from the rows of {table.removesuffix('_era')}",
+        "rule_file": rule["file"] if rule else "",
+    }
+    if row["row_extract"] is None or row["row_line"] is None:
+        return Trace(**known)
+    place = rooms.intake.where(row["row_extract"], row["row_line"])
+    source = rooms.sources.get(place.source)
+    return Trace(
+        **known,
+        source=place.source,
+        controller=source.controller if source else None,
+        file=place.file,
+        line=place.line,
+        sha256=place.sha256,
+        delivery=place.delivery,
+        received_on=place.at.isoformat(),
+    )
