@@ -1,0 +1,25 @@
+"""From a source's current rows to the OMOP CDM: rules yield generic rows, assembly makes the tables."""
+
+from fairhaven.harmonise.assemble import harmonise
+from fairhaven.harmonise.codes import VocabularyTables
+from fairhaven.harmonise.documents import HubFacts
+from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
+from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
+from fairhaven.harmonise.model import Count, Harmonised, Rows, Rule, SourceTables
+
+__all__ = [
+    "CodeMap",
+    "Count",
+    "Harmonised",
+    "HubFacts",
+    "MappingFile",
+    "Rows",
+    "Rule",
+    "SourceTables",
+    "VocabularyTables",
+    "check_columns",
+    "harmonise",
+    "local_maps",
+    "read_code_map",
+    "read_mapping",
+]

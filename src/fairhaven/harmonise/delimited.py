@@ -81,7 +81,7 @@ def _given(rule: MapRule, columns: Mapping[str, ir.Value]) -> dict[str, ir.Value
     if rule.concept_id is not None:
         given["concept_id"] = ibis.literal(rule.concept_id, type="int32")
     if rule.value is not None:
-        value, vocabulary = next(_alternates(rule.value, columns))
+        value, vocabulary = next(iter(_alternates(rule.value, columns)))
         given |= {"value_code": value, "value_vocabulary_id": vocabulary}
     if rule.target:
         given["target"] = ibis.literal(rule.target)

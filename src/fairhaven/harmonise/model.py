@@ -12,7 +12,7 @@ Lineage columns come first in every kind: `row_key` (int64), `row_extract` (int3
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LINEAGE = {"row_key": "int64", "row_extract": "int32", "row_line": "int64"}
 
 # A code as up to three alternates: the first that leads to a standard concept wins. A source that codes one fact in
-# several vocabularies (FHIR codings) or whose parent code is known where the code is not (ICD-10) uses the further ones.
+# several vocabularies (FHIR codings), or whose parent code is known where the code is not (ICD-10), uses the others.
 _CODE = {
     "code": "string",  # as looked up: cleaned; dots and blanks make no difference
     "vocabulary_id": "string",  # OMOP vocabulary_id: SNOMED, ICD10, LOINC, dm+d, Read, OPCS4 ...; or a local map's name
@@ -322,8 +322,10 @@ class Harmonised:
         tables: one Ibis expression for each CDM table with rows: its columns, then `row_extract, row_line, row_rule`.
         rules: every rule that ran, by number.
         counts: what came of the generic rows.
+        unmapped: codes without a standard concept, most frequent first: `rule, vocabulary_id, code, outcome, rows`.
     """
 
     tables: Mapping[str, ir.Table]
     rules: tuple[Rule, ...]
-    counts: tuple[Count, ...] = field(default=())
+    counts: tuple[Count, ...] = ()
+    unmapped: ir.Table | None = None

@@ -1,0 +1,321 @@
+"""All sources of a hub to one CDM: rules are gathered, codes resolved once, rows placed and parted by table."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from fairhaven.engine import Engine
+from fairhaven.harmonise.codes import VocabularyTables, coded, distinct_codes, resolve
+from fairhaven.harmonise.counting import counted, unmapped
+from fairhaven.harmonise.delimited import mapped_rows
+from fairhaven.harmonise.documents import HubFacts, cdm_source, note_table, payer_plan_period_table
+from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
+from fairhaven.harmonise.event_tables import event_tables, fitted
+from fairhaven.harmonise.events import Context, events, placed
+from fairhaven.harmonise.gather import Numbered, gathered, given, numbered
+from fairhaven.harmonise.ids import row_id, unique_ids
+from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.model import EVENT_TABLES, Harmonised, Rows, Rule, SourceTables, typed
+from fairhaven.harmonise.people import People, deaths, people
+from fairhaven.harmonise.periods import observation_periods
+from fairhaven.harmonise.places import (
+    Places,
+    care_site_table,
+    districts,
+    first_of_each,
+    location_table,
+    provider_table,
+)
+from fairhaven.harmonise.visits import Visits, visit_detail, visit_occurrence, visits
+
+_WITH_CODES = ("event", "visit_occurrence", "visit_detail", "death", "provider", "note")
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """What has been made so far."""
+
+    engine: Engine
+    rules: list[Numbered]
+    index: ir.Table
+    vocabulary: VocabularyTables
+    local: pa.Table | None
+    hub: HubFacts
+    as_of: dt.date
+    resolved: ir.Table | None = None
+    tables: dict[str, ir.Table] = field(default_factory=dict)
+    derived: list[Rule] = field(default_factory=list)
+
+    def rows(self, kind: str) -> ir.Table | None:
+        """Gathered rows of a kind."""
+        return gathered(self.rules, kind)
+
+    def coded(self, kind: str) -> ir.Table | None:
+        """Gathered rows of a kind with what their codes lead to."""
+        rows = self.rows(kind)
+        return None if rows is None else coded(rows, self.resolved)
+
+    def derive(self, name: str, table: str, target: str) -> int:
+        """Number of a rule that makes rows from CDM rows."""
+        number = len(self.rules) + len(self.derived) + 1
+        self.derived.append(Rule(number=number, name=name, source="", table=table, file="harmonise", target=target))
+        return number
+
+
+def harmonise(
+    engine: Engine,
+    sources: Sequence[SourceTables],
+    *,
+    persons: ir.Table,
+    vocabulary: VocabularyTables,
+    local: pa.Table | None = None,
+    hub: HubFacts,
+    as_of: dt.date,
+    standards: Mapping[str, Sequence[Rows]] | None = None,
+) -> Harmonised:
+    """One CDM from the current rows of all sources.
+
+    Args:
+        sources: in the order of their names.
+        persons: index of persons: ``source, patient_ref, person_id``.
+        local: local code maps (`local_maps.local_maps`).
+        as_of: the day up to which the release speaks; nothing in it begins later.
+        standards: by source, rows of rules that come with a format (FHIR); mapping files of the source add to them.
+
+    Returns:
+        tables as expressions over kept rows; writing them is the caller's.
+
+    Raises:
+        Invalid: rules that read tables or columns that a source does not have; all of them.
+    """
+    found = [(source, _rules_of(source, (standards or {}).get(source.name, ()))) for source in sources]
+    work = _Work(
+        engine=engine,
+        rules=numbered(found),
+        index=persons,
+        vocabulary=vocabulary,
+        local=local,
+        hub=hub,
+        as_of=as_of,
+    )
+    _resolve(work)
+    found_people = _people(work)
+    places = _places(work, found_people)
+    found_visits, details = _visits(work, found_people, places)
+    context = Context(people=found_people, visits=found_visits, details=details, places=places)
+    kept_events = _events(work, context)
+    _notes(work, context)
+    _payers(work, found_people)
+    _deaths(work, found_people)
+    _observation_periods(work, kept_events, found_visits, found_people)
+    _eras(work)
+    work.tables["cdm_source"] = fitted(
+        cdm_source(engine, hub, as_of=as_of, vocabulary_version=vocabulary.version), "cdm_source"
+    )
+    rules = (*(rule.rule for rule in work.rules), *work.derived)
+    counts = counted(engine, work.rules, kept_events, {source.name: source.tables for source in sources})
+    missing = None if kept_events is None else unmapped(engine, kept_events)
+    return Harmonised(tables=work.tables, rules=rules, counts=counts, unmapped=missing)
+
+
+def _rules_of(source: SourceTables, standard: Sequence[Rows]) -> list[Rows]:
+    return [*standard, *mapped_rows(source.mapping, source.tables)]
+
+
+def _resolve(work: _Work) -> None:
+    tables = [rows for kind in _WITH_CODES if (rows := work.rows(kind)) is not None]
+    codes = distinct_codes(tables) if tables else None
+    if codes is not None:
+        work.resolved = resolve(work.engine, codes, work.vocabulary, work.local)
+
+
+def _people(work: _Work) -> People:
+    rows = work.rows("person")
+    if rows is None:
+        nobody = work.index.filter(ibis.literal(False))
+        rows = typed(nobody.select("patient_ref"), "person").mutate(
+            source=ibis.literal(""),
+            rule=ibis.literal(0, type="int32"),
+            rule_key=ibis.literal(0, type="int64"),
+            priority=ibis.literal(0, type="int32"),
+        )
+    return people(work.engine, rows, work.index, birth_date=work.hub.birth_date)
+
+
+def _places(work: _Work, found: People) -> Places:
+    engine = work.engine
+    several: dict[str, ir.Table | None] = {}
+    for kind in ("location", "care_site"):
+        rows = work.rows(kind)
+        several[kind] = None if rows is None else first_of_each(engine, rows, kind)
+    rows = work.coded("provider")
+    several["provider"] = None if rows is None else first_of_each(engine, rows.filter(rows["ordinal"] == 0), "provider")
+    places = Places(
+        locations=several["location"],
+        care_sites=several["care_site"],
+        providers=several["provider"],
+        districts=districts(engine, found.persons),
+    )
+    for name, table in (
+        ("location", location_table(places)),
+        ("care_site", care_site_table(places)),
+        ("provider", provider_table(places)),
+    ):
+        if table is not None:
+            work.tables[name] = fitted(table, name)
+    work.tables["person"] = fitted(_person_table(found.persons, places), "person")
+    return places
+
+
+def _person_table(persons: ir.Table, places: Places) -> ir.Table:
+    rows = persons
+    if places.districts is not None:
+        lives = places.districts.select(district="district", location_id="id")
+        rows = rows.left_join(lives, rows["postcode_district"] == lives["district"]).drop("district")
+    for name, found in (("provider", places.providers), ("care_site", places.care_sites)):
+        if found is not None:
+            by = found.select(by_source="source", by_ref="ref", by_id="id").rename({f"{name}_id": "by_id"})
+            rows = rows.left_join(by, [rows["source"] == by["by_source"], rows[f"{name}_ref"] == by["by_ref"]])
+            rows = rows.drop("by_source", "by_ref")
+    return rows
+
+
+def _visits(work: _Work, found: People, places: Places) -> tuple[Visits | None, Visits | None]:
+    made: dict[str, Visits | None] = {}
+    for kind in ("visit_occurrence", "visit_detail"):
+        rows = work.coded(kind)
+        made[kind] = None if rows is None else visits(work.engine, rows, found.who, kind, work.as_of)
+    occurrences, details = made["visit_occurrence"], made["visit_detail"]
+    if occurrences is not None:
+        work.tables["visit_occurrence"] = fitted(visit_occurrence(occurrences, places), "visit_occurrence")
+        if details is not None:
+            table = fitted(visit_detail(details, occurrences, places), "visit_detail")
+            work.tables["visit_detail"] = table
+            # Events may name only details that reached the CDM.
+            details = replace(details, rows=details.rows.semi_join(table, [("id", "visit_detail_id")]))
+    return occurrences, details if occurrences is not None else None
+
+
+def _events(work: _Work, context: Context) -> ir.Table | None:
+    rows = work.rows("event")
+    if rows is None:
+        return None
+    found = events(work.engine, rows, work.resolved, context, work.vocabulary, work.local, work.as_of)
+    work.tables |= event_tables(work.engine, found, work.vocabulary)
+    return found
+
+
+def _notes(work: _Work, context: Context) -> None:
+    rows = work.coded("note")
+    if rows is None:
+        return
+    start = ibis.coalesce(given(rows, "date", "note"), given(rows, "datetime", "note").cast("date"))
+    found = placed(rows.filter(rows["ordinal"] == 0).mutate(start=start), context, work.as_of)
+    notes = kept(work.engine, note_table(found.filter(found["why_not"].isnull())))
+    work.tables["note"] = fitted(unique_ids(work.engine, notes, "note_id", ("row_rule", "row_key")), "note")
+
+
+def _payers(work: _Work, found: People) -> None:
+    rows = work.rows("payer_plan_period")
+    if rows is None:
+        return
+    known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
+    known = known.filter(known["start_date"].notnull() & (known["start_date"] <= ibis.literal(work.as_of)))
+    table = kept(work.engine, payer_plan_period_table(known))
+    table = unique_ids(work.engine, table, "payer_plan_period_id", ("row_rule", "row_key"))
+    work.tables["payer_plan_period"] = fitted(table, "payer_plan_period")
+
+
+def _deaths(work: _Work, found: People) -> None:
+    rows = work.coded("death")
+    if rows is not None:
+        work.tables["death"] = fitted(deaths(work.engine, rows, found.who, work.as_of), "death")
+
+
+def _observation_periods(work: _Work, kept_events: ir.Table | None, found_visits: Visits | None, found: People) -> None:
+    seen = _seen(kept_events, found_visits)
+    registered = _registered(work, found)
+    if seen is None and registered is None:
+        return
+    rule = work.derive("first to last record", "", "observation_period")
+    periods = observation_periods(registered, seen, work.tables.get("death"), as_of=work.as_of, rule=rule)
+    periods = kept(work.engine, periods)
+    table = unique_ids(work.engine, periods, "observation_period_id", ("person_id", "observation_period_start_date"))
+    work.tables["observation_period"] = fitted(table, "observation_period")
+
+
+def _registered(work: _Work, found: People) -> ir.Table | None:
+    rows = work.rows("observation_period")
+    if rows is None:
+        return None
+    known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
+    start = known["start_date"]
+    known = known.filter(start.notnull() & (start <= ibis.literal(work.as_of)))
+    return kept(
+        work.engine,
+        known.select(
+            "person_id",
+            "row_extract",
+            "row_line",
+            start="start_date",
+            end=given(known, "end_date", "observation_period"),
+            member=row_id(known, "observation_period"),
+            type="type_concept_id",
+            row_rule="rule",
+        ),
+    )
+
+
+def _seen(kept_events: ir.Table | None, found_visits: Visits | None) -> ir.Table | None:
+    """First and last day of any event or visit of each person; lineage is that of the row with the lowest key."""
+    parts = []
+    if kept_events is not None:
+        rows = kept_events.filter(kept_events["outcome"].isin(EVENT_TABLES))
+        last = ibis.coalesce(rows["end_date"], rows["start_date"])
+        parts.append(_span(rows, rows["start_date"], last, rows["row_key"] ^ rows["rule_key"]))
+    if found_visits is not None:
+        rows = found_visits.rows
+        last = ibis.greatest(ibis.coalesce(rows["end_date"], rows["start_date"]), rows["start_date"])
+        parts.append(_span(rows, rows["start_date"], last, rows["id"]))
+    if not parts:
+        return None
+    both = parts[0] if len(parts) == 1 else parts[0].union(parts[1])
+    return both.group_by("person_id").agg(
+        start=both["start"].min(),
+        end=both["end"].max(),
+        row_extract=both["row_extract"].argmin(both["member"]),
+        row_line=both["row_line"].argmin(both["member"]),
+        member=both["member"].min(),
+    )
+
+
+def _span(rows: ir.Table, start: ir.Value, end: ir.Value, member: ir.Value) -> ir.Table:
+    named = rows.select("person_id", "row_extract", "row_line", start=start, end=end, member=member)
+    return named.group_by("person_id").agg(
+        start=named["start"].min(),
+        end=named["end"].max(),
+        row_extract=named["row_extract"].argmin(named["member"]),
+        row_line=named["row_line"].argmin(named["member"]),
+        member=named["member"].min(),
+    )
+
+
+def _eras(work: _Work) -> None:
+    tables = work.tables
+    if "condition_occurrence" in tables:
+        rule = work.derive("condition eras", "condition_occurrence", "condition_era")
+        eras = kept(work.engine, condition_era(tables["condition_occurrence"], rule))
+        table = unique_ids(work.engine, eras, "condition_era_id", ("person_id", "condition_concept_id"))
+        tables["condition_era"] = fitted(table, "condition_era")
+    if "drug_exposure" in tables:
+        rule = work.derive("drug eras", "drug_exposure", "drug_era")
+        drugs = tables["drug_exposure"].select(concept="drug_concept_id").distinct()
+        of = ingredients(drugs, work.vocabulary)
+        of = None if of is None else kept(work.engine, of)
+        eras = kept(work.engine, drug_era(tables["drug_exposure"], of, rule))
+        table = unique_ids(work.engine, eras, "drug_era_id", ("person_id", "drug_concept_id", "drug_era_start_date"))
+        tables["drug_era"] = fitted(table, "drug_era")

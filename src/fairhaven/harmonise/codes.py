@@ -1,0 +1,285 @@
+"""Source codes to standard concepts: distinct codes are resolved once, then joined back to the rows.
+
+A code leads to a concept through, in this order: a fixed concept that the rule gives; a local map; the vocabulary
+(`Maps to`, or the concept itself where it is standard). Alternates are tried in their order. A code may lead to several
+concepts. A code without a standard concept has concept 0 and keeps its source concept where the vocabulary knows it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from fairhaven.engine import Engine
+from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.local_maps import SPELLINGS
+from fairhaven.omop.concepts import TABLE_OF_DOMAIN
+
+TEXTS = (
+    "vocabulary_id",
+    "code",
+    "vocabulary_id_2",
+    "code_2",
+    "vocabulary_id_3",
+    "code_3",
+    "code_text",
+    "source_value",
+)
+NUMBERS = ("concept_id", "source_concept_id")
+_ALTERNATES = (("vocabulary_id", "code"), ("vocabulary_id_2", "code_2"), ("vocabulary_id_3", "code_3"))
+
+# dm+d identifiers are SNOMED identifiers, and sources name either.
+_ALSO = (("SNOMED", "dm+d"), ("dm+d", "SNOMED"), ("RxNorm", "RxNorm Extension"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularyTables:
+    """The vocabulary as Ibis tables with the CDM's columns.
+
+    Args:
+        concept: needed.
+        concept_relationship: None where a hub has only concepts; then only codes of standard concepts lead anywhere.
+        concept_ancestor: None where absent; then drug eras are of the drug itself, not of its ingredients.
+        version: as the vocabulary names itself.
+    """
+
+    concept: ir.Table
+    concept_relationship: ir.Table | None = None
+    concept_ancestor: ir.Table | None = None
+    version: str = ""
+
+
+def distinct_codes(tables: Sequence[ir.Table]) -> ir.Table | None:
+    """The different codes of several tables of generic rows; NULL is '' or 0. None where no table has a code column."""
+    used = [name for name in (*TEXTS, *NUMBERS) if any(name in table.columns for table in tables)]
+    if not used:
+        return None
+    parts = [table.select(**code_columns(table, used)).distinct() for table in tables]
+    return reduce(lambda left, right: left.union(right), parts).distinct()
+
+
+def code_columns(table: ir.Table, used: Iterable[str]) -> dict[str, ir.Value]:
+    """The code columns of a table as `distinct_codes` has them, for joining back."""
+    return {name: _filled(table, name) for name in used}
+
+
+def _filled(table: ir.Table, name: str) -> ir.Value:
+    if name in NUMBERS:
+        return table[name].cast("int64").fill_null(0) if name in table.columns else ibis.literal(0, type="int64")
+    return table[name].fill_null("") if name in table.columns else ibis.literal("")
+
+
+def resolve(engine: Engine, codes: ir.Table, vocabulary: VocabularyTables, local: pa.Table | None = None) -> ir.Table:
+    """What each different code leads to.
+
+    Args:
+        codes: from `distinct_codes`.
+        local: from `local_maps`.
+
+    Returns:
+        a kept table: the columns of *codes* prefixed ``key_``, and for each one or more of ``resolved_concept_id``
+        (int32, 0 where unmapped), ``resolved_source_concept_id`` (int32), ``resolved_table`` (of its domain,
+        NULL where unmapped or unknown), ``maps_to_value`` (int32), ``ordinal`` (int32, from 0).
+    """
+    numbered = kept(
+        engine, codes.mutate(number=ibis.row_number().over(order_by=[codes[name] for name in codes.columns]))
+    )
+    wanted = kept(engine, _wanted(numbered))
+    concept = _concepts(vocabulary.concept)
+    hits = kept(engine, _hits(wanted, concept))
+    parts = [_from_vocabulary(hits, concept, vocabulary.concept_relationship)]
+    if local is not None and local.num_rows:
+        parts.append(_from_local(engine.arrow(local), numbered, wanted))
+    if "concept_id" in numbered.columns:
+        fixed = numbered.filter(numbered["concept_id"] > 0)
+        parts.append(fixed.select("number", order=_whole(-1), target=fixed["concept_id"], source=_whole(0)))
+    found = kept(engine, reduce(lambda left, right: left.union(right), parts).distinct())
+    best = found.group_by("number").agg(best=found["order"].min())
+    won = found.join(best, "number").filter(lambda t: t["order"] == t["best"])
+    won = won.group_by("number", "order", "target").agg(source=won["source"].max())
+    target = concept.select(target=concept["concept_id"], domain=concept["domain_id"]).semi_join(won, "target")
+    target = target.group_by("target").agg(resolved_domain_id=target["domain"].min())
+    won = won.left_join(target, "target").drop("target_right")
+    ordinal = ibis.row_number().over(group_by=won["number"], order_by=won["target"])
+    won = kept(engine, won.mutate(ordinal=ordinal.cast("int32")))
+    return kept(engine, _joined_back(numbered, hits, won, vocabulary.concept_relationship))
+
+
+def _whole(number: int) -> ir.IntegerScalar:
+    return ibis.literal(number, type="int64")
+
+
+def _plain(code: ir.StringValue) -> ir.StringValue:
+    return code.replace(".", "").replace(" ", "")
+
+
+def _wanted(numbered: ir.Table) -> ir.Table:
+    """number, order, vocabulary, code: every alternate to look for, in order of preference."""
+    parts = []
+    for rank, (vocabulary, code) in enumerate(_ALTERNATES):
+        if code not in numbered.columns:
+            continue
+        name = numbered[vocabulary] if vocabulary in numbered.columns else ibis.literal("")
+        spelt = name.lower().cases(*SPELLINGS.items(), else_=name)
+        part = numbered.select(
+            "number", order=_whole(rank * 10), vocabulary=spelt, code=_plain(numbered[code]), named=spelt.lower()
+        ).filter(lambda t: t["code"] != "")
+        parts.append(part)
+        for index, (one, other) in enumerate(_ALSO, start=1):
+            parts.append(
+                part.filter(part["vocabulary"] == one).mutate(
+                    order=part["order"] + index, vocabulary=ibis.literal(other), named=ibis.literal("")
+                )
+            )
+    if not parts:
+        nothing = numbered.filter(ibis.literal(False))
+        empty = ibis.literal("")
+        return nothing.select("number", order=_whole(0), vocabulary=empty, code=empty, named=empty)
+    return reduce(lambda left, right: left.union(right), parts)
+
+
+def _concepts(concept: ir.Table) -> ir.Table:
+    standard = concept["standard_concept"].fill_null("") == "S"
+    valid = concept["invalid_reason"].isnull() if "invalid_reason" in concept.columns else ibis.literal(True)
+    return concept.select(
+        concept_id=concept["concept_id"].cast("int64"),
+        vocabulary=concept["vocabulary_id"],
+        code=_plain(concept["concept_code"]),
+        domain_id=concept["domain_id"],
+        is_standard=standard,
+        is_valid=valid,
+    )
+
+
+def _hits(wanted: ir.Table, concept: ir.Table) -> ir.Table:
+    """number, order, concept_id, is_standard: the source concept of each alternate that the vocabulary knows."""
+    joined = wanted.join(concept, ["vocabulary", "code"])
+    turn = ibis.row_number().over(
+        group_by=[joined["number"], joined["order"]],
+        order_by=[ibis.desc(joined["is_standard"]), ibis.desc(joined["is_valid"]), joined["concept_id"]],
+    )
+    first = joined.mutate(turn=turn)
+    return first.filter(first["turn"] == 0).select("number", "order", "concept_id", "is_standard")
+
+
+def _relations(relationship: ir.Table, name: str) -> ir.Table:
+    valid = relationship["invalid_reason"].fill_null("") == ""
+    return relationship.filter((relationship["relationship_id"] == name) & valid).select(
+        concept_id=relationship["concept_id_1"].cast("int64"), target=relationship["concept_id_2"].cast("int64")
+    )
+
+
+def _from_vocabulary(hits: ir.Table, concept: ir.Table, relationship: ir.Table | None) -> ir.Table:
+    standard = hits.filter(hits["is_standard"])
+    found = standard.select("number", order=standard["order"] + 1000, target=standard["concept_id"], source=_whole(0))
+    if relationship is None:
+        return found
+    other = hits.filter(~hits["is_standard"]).join(_relations(relationship, "Maps to"), "concept_id")
+    targets = concept.filter(concept["is_standard"]).select(target=concept["concept_id"])
+    mapped = other.semi_join(targets, "target")
+    return found.union(mapped.select("number", order=mapped["order"] + 1000, target=mapped["target"], source=_whole(0)))
+
+
+def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Table:
+    """Maps by code, by code and text, and by text alone."""
+    text = numbered["code_text"].strip().lower() if "code_text" in numbered.columns else ibis.literal("")
+    texts = numbered.select("number", words=text)
+    named = wanted.filter(wanted["named"] != "").join(texts, "number")
+    by_code = named.join(local, [named["named"] == local["vocabulary"], named["code"] == local["code"]])
+    by_code = by_code.filter((by_code["text"] == "") | (by_code["text"] == by_code["words"]))
+    found = by_code.select("number", "order", target=by_code["target_concept_id"], source=by_code["source_concept_id"])
+    if "code_text" not in numbered.columns:
+        return found
+    vocabulary = numbered["vocabulary_id"] if "vocabulary_id" in numbered.columns else ibis.literal("")
+    worded = numbered.select("number", named=vocabulary.lower(), words=text).filter(lambda t: t["words"] != "")
+    only_text = local.filter(local["code"] == "")
+    by_text = worded.join(only_text, [worded["named"] == only_text["vocabulary"], worded["words"] == only_text["text"]])
+    return found.union(
+        by_text.select(
+            "number", order=_whole(100), target=by_text["target_concept_id"], source=by_text["source_concept_id"]
+        )
+    )
+
+
+def _joined_back(numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship: ir.Table | None) -> ir.Table:
+    first = hits.group_by("number").agg(first_order=hits["order"].min())
+    source = hits.join(first, "number").filter(lambda t: t["order"] == t["first_order"])
+    source = source.select("number", known_source=source["concept_id"])
+    rows = numbered.left_join(source, "number").drop("number_right")
+    rows = rows.left_join(won, "number").drop("number_right")
+    value: ir.Value = ibis.null("int32")
+    if relationship is not None:
+        valued = source.join(_relations(relationship, "Maps to value"), [("known_source", "concept_id")])
+        values = valued.group_by("number").agg(maps_to_value=valued["target"].min())
+        rows = rows.left_join(values, "number").drop("number_right")
+        value = rows["maps_to_value"].cast("int32")
+    given = rows["source_concept_id"].nullif(0) if "source_concept_id" in numbered.columns else ibis.null("int64")
+    return rows.select(
+        **{f"key_{name}": rows[name] for name in numbered.columns if name != "number"},
+        resolved_concept_id=rows["target"].fill_null(0).cast("int32"),
+        resolved_source_concept_id=ibis.coalesce(given, rows["source"].nullif(0), rows["known_source"], 0).cast(
+            "int32"
+        ),
+        resolved_table=_table(rows["resolved_domain_id"]),
+        maps_to_value=value,
+        ordinal=rows["ordinal"].fill_null(0).cast("int32"),
+    )
+
+
+def _table(domain: ir.StringValue) -> ir.StringValue:
+    """The table that a domain leads to; NULL for an unknown domain."""
+    other = domain.notnull().ifelse(ibis.literal("observation"), ibis.null("string"))
+    return domain.cases(*TABLE_OF_DOMAIN.items(), else_=other)
+
+
+def coded(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
+    """Rows with what their codes lead to, a row for each concept, without the code columns.
+
+    Adds ``resolved_concept_id``, ``resolved_source_concept_id``, ``resolved_source_value``, ``resolved_vocabulary_id``,
+    ``resolved_table``,     ``maps_to_value`` and ``ordinal``.
+    """
+    present = [name for name in (*TEXTS, *NUMBERS) if name in rows.columns]
+    if resolved is None or not present:
+        zero = ibis.literal(0, type="int32")
+        return rows.mutate(
+            resolved_concept_id=zero,
+            resolved_source_concept_id=zero,
+            resolved_source_value=ibis.null("string"),
+            resolved_vocabulary_id=ibis.null("string"),
+            resolved_table=ibis.null("string"),
+            maps_to_value=ibis.null("int32"),
+            ordinal=zero,
+        )
+    keys = [name.removeprefix("key_") for name in resolved.columns if name.startswith("key_")]
+    filled = rows.mutate(**{f"row_{name}": value for name, value in code_columns(rows, keys).items()})
+    joined = filled.join(resolved, [filled[f"row_{name}"] == resolved[f"key_{name}"] for name in keys])
+    words = [joined[f"row_{name}"].nullif("") for name in ("source_value", "code", "code_text") if name in keys]
+    value = ibis.coalesce(*words) if words else ibis.null("string")
+    vocabulary = joined["row_vocabulary_id"].nullif("") if "vocabulary_id" in keys else ibis.null("string")
+    joined = joined.mutate(resolved_source_value=value, resolved_vocabulary_id=vocabulary)
+    return joined.drop(*[f"row_{name}" for name in keys], *[f"key_{name}" for name in keys], *present)
+
+
+def looked_up(
+    engine: Engine,
+    rows: ir.Table,
+    code: str,
+    vocabulary_id: str,
+    vocabulary: VocabularyTables,
+    local: pa.Table | None,
+) -> ir.Table:
+    """``<code>_key, <code>_vocabulary, <code>_concept``: the concept of each different code of a further column."""
+    name = rows[vocabulary_id] if vocabulary_id in rows.columns else ibis.literal("")
+    found = rows.filter(rows[code].notnull()).select(code=rows[code], vocabulary_id=name.fill_null("")).distinct()
+    resolved = resolve(engine, found, vocabulary, local)
+    first = resolved.filter(resolved["ordinal"] == 0)
+    return first.select(
+        **{
+            f"{code}_key": first["key_code"],
+            f"{code}_vocabulary": first["key_vocabulary_id"],
+            f"{code}_concept": first["resolved_concept_id"],
+        }
+    )

@@ -1,0 +1,102 @@
+"""NOTE without its text, PAYER_PLAN_PERIOD and CDM_SOURCE."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from fairhaven.engine import Engine
+from fairhaven.harmonise.gather import given
+from fairhaven.harmonise.ids import row_id
+from fairhaven.omop import concepts
+
+WITHHELD = "[withheld until de-identified]"
+CDM_VERSION = "5.4"
+_CDM_VERSION_CONCEPT = 756265
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HubFacts:
+    """What a release says of the hub that made it.
+
+    Args:
+        holder: who holds the data.
+        birth_date: how much of a date of birth is released: day, month or year.
+        reference: where the way the data was made is described.
+    """
+
+    name: str
+    abbreviation: str
+    holder: str = ""
+    birth_date: str = "month"
+    description: str = ""
+    reference: str = ""
+
+
+def note_table(rows: ir.Table) -> ir.Table:
+    """NOTE from placed rows with resolved codes."""
+    return rows.select(
+        "person_id",
+        "provider_id",
+        "visit_occurrence_id",
+        "visit_detail_id",
+        "row_extract",
+        "row_line",
+        "row_key",
+        note_id=row_id(rows, "note"),
+        note_date=rows["start"],
+        note_datetime=given(rows, "datetime", "note"),
+        note_type_concept_id=rows["type_concept_id"],
+        note_class_concept_id=rows["resolved_concept_id"],
+        note_text=ibis.literal(WITHHELD),
+        encoding_concept_id=ibis.literal(concepts.NOTE_ENCODING_UTF8, type="int32"),
+        language_concept_id=ibis.literal(concepts.LANGUAGE_ENGLISH, type="int32"),
+        note_source_value=rows["resolved_source_value"],
+        row_rule=rows["rule"],
+    )
+
+
+def payer_plan_period_table(rows: ir.Table) -> ir.Table:
+    """PAYER_PLAN_PERIOD from rows that know their person."""
+    kind = "payer_plan_period"
+    start, end = rows["start_date"], given(rows, "end_date", kind)
+    return rows.select(
+        "person_id",
+        "row_extract",
+        "row_line",
+        "row_key",
+        payer_plan_period_id=row_id(rows, kind),
+        payer_plan_period_start_date=start,
+        payer_plan_period_end_date=(end >= start).fill_null(False).ifelse(end, start),
+        payer_concept_id=given(rows, "payer_concept_id", kind),
+        payer_source_value=given(rows, "payer", kind),
+        plan_concept_id=given(rows, "plan_concept_id", kind),
+        plan_source_value=given(rows, "plan", kind),
+        sponsor_source_value=given(rows, "sponsor", kind),
+        family_source_value=given(rows, "family", kind),
+        stop_reason_source_value=given(rows, "stop_reason", kind),
+        row_rule=rows["rule"],
+    )
+
+
+def cdm_source(engine: Engine, hub: HubFacts, *, as_of: dt.date, vocabulary_version: str) -> ir.Table:
+    """CDM_SOURCE: one row. The release date is the day up to which it speaks, so that a rebuild gives the same row."""
+    return engine.arrow(
+        pa.table(
+            {
+                "cdm_source_name": [hub.name[:255]],
+                "cdm_source_abbreviation": [hub.abbreviation[:25]],
+                "cdm_holder": [(hub.holder or hub.name)[:255]],
+                "source_description": pa.array([hub.description or None], pa.string()),
+                "source_documentation_reference": pa.array([hub.reference or None], pa.string()),
+                "cdm_etl_reference": ["fairhaven"],
+                "source_release_date": [as_of],
+                "cdm_release_date": [as_of],
+                "cdm_version": [CDM_VERSION],
+                "cdm_version_concept_id": [_CDM_VERSION_CONCEPT],
+                "vocabulary_version": [(vocabulary_version or "none")[:20]],
+            }
+        )
+    )

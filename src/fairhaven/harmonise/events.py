@@ -1,0 +1,187 @@
+"""Event rows of all rules as one kept table: person, concepts, visit and outcome known, not yet parted by CDM table."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from fairhaven.engine import Engine
+from fairhaven.harmonise.codes import VocabularyTables, coded, looked_up
+from fairhaven.harmonise.gather import given
+from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.people import People
+from fairhaven.harmonise.places import Places
+from fairhaven.harmonise.visits import Visits
+
+NO_PERSON = "no person"
+NO_BIRTH_YEAR = "no birth year"
+NO_DATE = "no date"
+AFTER_RELEASE = "after the release"
+BEFORE_BIRTH = "before birth"
+
+_FURTHER_CODES = (
+    ("value_code", "value_vocabulary_id"),
+    ("route", "route_vocabulary_id"),
+    ("qualifier", "qualifier_vocabulary_id"),
+    ("anatomic_site", "anatomic_site_vocabulary_id"),
+)
+_REPLACED = (
+    "source",
+    "priority",
+    "patient_ref",
+    "visit_ref",
+    "visit_detail_ref",
+    "provider_ref",
+    "care_site_ref",
+    "value_vocabulary_id",
+    "route_vocabulary_id",
+    "qualifier_vocabulary_id",
+    "anatomic_site_vocabulary_id",
+    "target",
+    "default_target",
+    "resolved_table",
+    "resolved_concept_id",
+    "resolved_source_concept_id",
+    "resolved_source_value",
+    "resolved_vocabulary_id",
+    "maps_to_value",
+    "value_code_concept",
+    "why_not",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What rows of events and notes are joined with."""
+
+    people: People
+    visits: Visits | None
+    details: Visits | None
+    places: Places
+
+
+def placed(rows: ir.Table, context: Context, as_of: dt.date) -> ir.Table:
+    """Rows with ``person_id``, ``visit_occurrence_id``, ``visit_detail_id``, ``provider_id`` and ``why_not``.
+
+    Args:
+        rows: gathered rows with a column ``start``, the date that is judged.
+
+    ``why_not`` says why a row cannot be in the CDM (one of the constants above), NULL where it can. Dates are judged by
+    the OHDSI Themis conventions: what starts after the release is a plan or a mistake, what starts before the year
+    before birth is another person's or a mistake; records after death are kept, the quality checks count them.
+    """
+    who = context.people.who.rename(who_source="source", who_ref="patient_ref")
+    joined = rows.left_join(who, [rows["source"] == who["who_source"], rows["patient_ref"] == who["who_ref"]])
+    joined = joined.drop("who_source", "who_ref")
+    for name, prefix, found in (
+        ("visit_ref", "visit_occurrence", context.visits),
+        ("visit_detail_ref", "visit_detail", context.details),
+    ):
+        if found is None or name not in rows.columns:
+            joined = joined.mutate(**{f"{prefix}_id": ibis.null("int64")})
+            continue
+        refs = found.refs(prefix)
+        same = [
+            joined["source"] == refs[f"{prefix}_source"],
+            joined["person_id"] == refs[f"{prefix}_person"],
+            joined[name] == refs[f"{prefix}_ref"],
+        ]
+        joined = joined.left_join(refs, same).drop(f"{prefix}_source", f"{prefix}_person", f"{prefix}_ref")
+    providers = context.places.providers
+    if providers is not None and "provider_ref" in rows.columns:
+        by = providers.select(by_source="source", by_ref="ref", provider_id="id")
+        joined = joined.left_join(by, [joined["source"] == by["by_source"], joined["provider_ref"] == by["by_ref"]])
+        joined = joined.drop("by_source", "by_ref")
+    else:
+        joined = joined.mutate(provider_id=ibis.null("int64"))
+    start = joined["start"]
+    why_not = ibis.cases(
+        (joined["person_id"].isnull(), NO_PERSON),
+        (joined["birth_year"].isnull(), NO_BIRTH_YEAR),
+        (start.isnull(), NO_DATE),
+        (start > ibis.literal(as_of), AFTER_RELEASE),
+        (start.year() < joined["birth_year"] - 1, BEFORE_BIRTH),
+        else_=ibis.null("string"),
+    )
+    return joined.mutate(why_not=why_not).drop("birth_year")
+
+
+def events(
+    engine: Engine,
+    rows: ir.Table,
+    resolved: ir.Table | None,
+    context: Context,
+    vocabulary: VocabularyTables,
+    local: pa.Table | None,
+    as_of: dt.date,
+) -> ir.Table:
+    """The kept table of events.
+
+    Args:
+        rows: gathered event rows.
+        resolved: from `codes.resolve`.
+
+    Returns:
+        generic columns that some rule gives, ``start_date`` and ``end_date`` filled, ``concept_id``,
+        ``source_concept_id``, ``source_value``, ``vocabulary_id``, ``value_concept_id``, the ids of `placed`, and
+        ``outcome``: the CDM table, or why there is none.
+    """
+    starts, ends = given(rows, "start_datetime", "event"), given(rows, "end_datetime", "event")
+    start = ibis.coalesce(given(rows, "start_date", "event"), starts.cast("date"))
+    end = ibis.coalesce(given(rows, "end_date", "event"), ends.cast("date"))
+    # An end before its start cannot both be true; the start is what the row is found by, so the end goes.
+    is_backwards = (end < start).fill_null(False)
+    dated = rows.mutate(
+        start=start,
+        start_date=start,
+        start_datetime=starts,
+        end_date=is_backwards.ifelse(ibis.null("date"), end),
+        end_datetime=is_backwards.ifelse(ibis.null("timestamp(6)"), ends),
+        is_end_dropped=is_backwards,
+    )
+    joined = placed(coded(dated, resolved), context, as_of).drop("start")
+    for code, name in _FURTHER_CODES:
+        if code in joined.columns:
+            joined = _with_concept(engine, joined, rows, code, name, vocabulary, local)
+    value = joined["maps_to_value"]
+    if "value_code_concept" in joined.columns:
+        value = ibis.coalesce(joined["value_code_concept"].nullif(0), value)
+    joined = joined.mutate(
+        outcome=ibis.coalesce(joined["why_not"], _table(joined)),
+        value_concept_id=value,
+        concept_id=joined["resolved_concept_id"],
+        source_concept_id=joined["resolved_source_concept_id"],
+        source_value=joined["resolved_source_value"],
+        vocabulary_id=joined["resolved_vocabulary_id"],
+    )
+    return kept(engine, joined.drop(*[name for name in _REPLACED if name in joined.columns]))
+
+
+def _with_concept(
+    engine: Engine,
+    joined: ir.Table,
+    rows: ir.Table,
+    code: str,
+    vocabulary_id: str,
+    vocabulary: VocabularyTables,
+    local: pa.Table | None,
+) -> ir.Table:
+    """With ``<code>_concept``."""
+    found = looked_up(engine, rows, code, vocabulary_id, vocabulary, local)
+    named = joined[vocabulary_id].fill_null("") if vocabulary_id in joined.columns else ibis.literal("")
+    joined = joined.mutate(named=named)
+    same = [joined[code] == found[f"{code}_key"], joined["named"] == found[f"{code}_vocabulary"]]
+    return joined.left_join(found, same).drop(f"{code}_key", f"{code}_vocabulary", "named")
+
+
+def _table(rows: ir.Table) -> ir.StringValue:
+    """The table that the rule fixes, else that of the concept's domain, else that of unmapped codes."""
+    choices = [
+        rows["target"].nullif("") if "target" in rows.columns else None,
+        rows["resolved_table"],
+        rows["default_target"].nullif("") if "default_target" in rows.columns else None,
+        ibis.literal("observation"),
+    ]
+    return ibis.coalesce(*[choice for choice in choices if choice is not None])

@@ -1,0 +1,73 @@
+"""All rules of all sources, numbered, and the rows of one kind as one table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.harmonise.ids import rule_constant
+from fairhaven.harmonise.model import KINDS, Rows, Rule, SourceTables
+from fairhaven.omop.concepts import TYPE, TYPE_OF_KIND
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered:
+    """What a rule yields, with its number in the release and the source it reads."""
+
+    rows: Rows
+    rule: Rule
+    source: SourceTables
+
+
+def numbered(found: Iterable[tuple[SourceTables, Sequence[Rows]]], *, first: int = 1) -> list[Numbered]:
+    """Rules numbered in the order of their sources and files, from *first*."""
+    result: list[Numbered] = []
+    for source, several in found:
+        for rows in several:
+            rule = Rule(
+                number=first + len(result),
+                name=rows.rule,
+                source=source.name,
+                table=rows.table,
+                file=rows.file,
+                target=rows.target or rows.kind,
+            )
+            result.append(Numbered(rows=rows, rule=rule, source=source))
+    return result
+
+
+def gathered(rules: Sequence[Numbered], kind: str) -> ir.Table | None:
+    """Rows of one kind from every rule, with ``source, rule, rule_key, priority``; None where no rule yields it.
+
+    Only columns that some rule gives are there, because rows are kept once and width costs.
+    """
+    of_kind = [rule for rule in rules if rule.rows.kind == kind]
+    if not of_kind:
+        return None
+    used = [name for name in KINDS[kind] if any(name in rule.rows.rows.columns for rule in of_kind)]
+    return reduce(lambda left, right: left.union(right), [_part(rule, kind, used) for rule in of_kind])
+
+
+def _part(numbered_rows: Numbered, kind: str, used: Sequence[str]) -> ir.Table:
+    rows, source = numbered_rows.rows.rows, numbered_rows.source
+    columns: dict[str, ir.Value] = {
+        "source": ibis.literal(source.name),
+        "rule": ibis.literal(numbered_rows.rule.number, type="int32"),
+        "rule_key": ibis.literal(rule_constant(source.name, numbered_rows.rule.name), type="int64"),
+        "priority": ibis.literal(source.priority, type="int32"),
+    }
+    for name in used:
+        dtype = KINDS[kind][name]
+        columns[name] = rows[name].cast(dtype) if name in rows.columns else ibis.null(dtype)
+    if "type_concept_id" in KINDS[kind]:
+        default = ibis.literal(TYPE_OF_KIND.get(source.kind, TYPE["EHR"]), type="int32")
+        given = columns.get("type_concept_id")
+        columns["type_concept_id"] = default if given is None else given.fill_null(default)
+    return rows.select(**columns)
+
+
+def given(rows: ir.Table, name: str, kind: str) -> ir.Value:
+    """A column of gathered rows; NULL of its type where no rule gives it."""
+    return rows[name] if name in rows.columns else ibis.null(KINDS[kind][name])

@@ -1,0 +1,148 @@
+"""PERSON, DEATH, and who a patient of a source is."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.engine import Engine
+from fairhaven.harmonise.gather import given
+from fairhaven.harmonise.ids import row_id
+from fairhaven.harmonise.keeping import kept
+from fairhaven.omop import concepts
+
+DAYS_AFTER_DEATH = 60
+"""A record up to so long after death is plausible (Themis); observation ends there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """Persons of a release.
+
+    Args:
+        persons: one row for each person, CDM columns of PERSON besides location and lineage, plus
+            ``postcode_district``, ``provider_ref``, ``care_site_ref``, ``source``.
+        who: one row for each patient of each source: ``source, patient_ref, person_id, birth_year``; the year is NULL
+            where no source knows it, and such a person is not in PERSON, which requires it.
+    """
+
+    persons: ir.Table
+    who: ir.Table
+
+
+def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) -> People:
+    """Persons from person rows; field by field the best source wins, then the latest extract.
+
+    Args:
+        rows: gathered person rows.
+        index: ``source, patient_ref, person_id``.
+        birth_date: how much of a date of birth the hub releases: day, month or year.
+    """
+    index = index.select("source", "patient_ref", person_id=index["person_id"].cast("int64"))
+    described = rows.join(index, ["source", "patient_ref"])
+    date = given(described, "birth_date", "person")
+    year = ibis.coalesce(given(described, "birth_year", "person"), date.year().cast("int32"))
+    described = described.select(
+        *("person_id", "source", "patient_ref", "priority", "rule", "row_key", "row_extract", "row_line"),
+        year=year,
+        month=date.month().cast("int32") if birth_date != "year" else ibis.null("int32"),
+        day=date.day().cast("int32") if birth_date == "day" else ibis.null("int32"),
+        **_coded(described, "gender", concepts.GENDER),
+        **_coded(described, "race", concepts.RACE),
+        **_coded(described, "ethnicity", concepts.ETHNICITY),
+        **{
+            name: given(described, name, "person").nullif("")
+            for name in ("postcode_district", "provider_ref", "care_site_ref")
+        },
+    )
+    order = [
+        described["priority"],
+        described["source"],
+        ibis.desc(described["row_extract"]),
+        described["rule"],
+        described["row_key"],
+    ]
+    ranked = kept(engine, described.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order)))
+    persons = kept(engine, _merged(ranked))
+    who = index.left_join(persons.select("person_id", birth_year="year_of_birth"), "person_id").drop("person_id_right")
+    return People(persons=persons, who=kept(engine, who))
+
+
+def _coded(rows: ir.Table, name: str, words: Mapping[str, int]) -> dict[str, ir.Value]:
+    value = given(rows, name, "person").strip().nullif("")
+    known = value.lower().cases(*words.items(), else_=0)
+    concept = ibis.coalesce(given(rows, f"{name}_concept_id", "person"), known, 0).cast("int32")
+    return {name: value, f"{name}_concept": concept}
+
+
+def _merged(ranked: ir.Table) -> ir.Table:
+    turn = ranked["turn"]
+
+    def best(column: ir.Value, where: ir.BooleanValue) -> ir.Value:
+        return column.argmin(turn, where=where)
+
+    columns: dict[str, ir.Value] = {}
+    has_year = ranked["year"].notnull()
+    columns["year_of_birth"] = best(ranked["year"], has_year)
+    columns["month_of_birth"] = best(ranked["month"], has_year)
+    columns["day_of_birth"] = best(ranked["day"], has_year)
+    for name in ("gender", "race", "ethnicity"):
+        concept, value = ranked[f"{name}_concept"], ranked[name]
+        is_known, has = concept != 0, value.notnull()
+        columns[f"{name}_concept_id"] = ibis.coalesce(best(concept, is_known), 0)
+        columns[f"{name}_source_value"] = ibis.coalesce(best(value, is_known & has), best(value, has))
+    columns["postcode_district"] = best(ranked["postcode_district"], ranked["postcode_district"].notnull())
+    # References mean something only within the source that gave them.
+    for name in ("provider_ref", "care_site_ref"):
+        columns[name] = best(ranked[name], turn == 0)
+    for name, source in (
+        ("source", "source"),
+        ("person_source_value", "patient_ref"),
+        ("row_extract", "row_extract"),
+        ("row_line", "row_line"),
+        ("row_rule", "rule"),
+    ):
+        columns[name] = best(ranked[source], turn == 0)
+    merged = ranked.group_by("person_id").agg(**columns)
+    return merged.filter(merged["year_of_birth"].notnull())
+
+
+def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.Table:
+    """One death for each person: of the best source, then the latest extract.
+
+    Args:
+        rows: gathered death rows with resolved codes (`codes`).
+    """
+    known = rows.join(who.filter(who["birth_year"].notnull()), ["source", "patient_ref"])
+    moment = given(known, "datetime", "death")
+    date = ibis.coalesce(given(known, "date", "death"), moment.cast("date"))
+    known = known.mutate(death_date=date, death_datetime=moment)
+    known = known.filter(known["death_date"].notnull() & (known["death_date"] <= ibis.literal(as_of)))
+    order = [
+        known["priority"],
+        known["source"],
+        ibis.desc(known["row_extract"]),
+        known["rule"],
+        known["row_key"],
+        known["ordinal"],
+    ]
+    ranked = known.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order))
+    ranked = ranked.filter(ranked["turn"] == 0)
+    return kept(
+        engine,
+        ranked.select(
+            "person_id",
+            "death_date",
+            "death_datetime",
+            death_type_concept_id=ranked["type_concept_id"],
+            cause_concept_id=ranked["resolved_concept_id"],
+            cause_source_value=ranked["resolved_source_value"],
+            cause_source_concept_id=ranked["resolved_source_concept_id"],
+            row_extract=ranked["row_extract"],
+            row_line=ranked["row_line"],
+            row_rule=ranked["rule"],
+            row_key=row_id(ranked, "death"),
+        ),
+    )

@@ -1,0 +1,155 @@
+"""VISIT_OCCURRENCE and VISIT_DETAIL: rows that name the same visit become one."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.engine import Engine
+from fairhaven.harmonise.gather import given
+from fairhaven.harmonise.ids import row_id, unique_ids
+from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.places import Places
+
+ORDER = ("rule", "row_key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visits:
+    """Kept visits or details.
+
+    Args:
+        rows: generic columns with ``id``, ``person_id``, ``ref`` (NULL where nothing refers to it), ``start_date``,
+            ``start_datetime``, ``end_date``, ``end_datetime``, ``concept``, resolved concepts, lineage.
+    """
+
+    rows: ir.Table
+
+    def refs(self, prefix: str) -> ir.Table:
+        """``<prefix>_source, <prefix>_person, <prefix>_ref -> <prefix>_id``, for joining."""
+        named = self.rows.filter(self.rows["ref"].notnull())
+        return named.select(
+            **{
+                f"{prefix}_source": named["source"],
+                f"{prefix}_person": named["person_id"],
+                f"{prefix}_ref": named["ref"],
+                f"{prefix}_id": named["id"],
+            }
+        )
+
+
+def visits(engine: Engine, rows: ir.Table, who: ir.Table, kind: str, as_of: dt.date) -> Visits:
+    """Merge rows of one source, person and reference: earliest start, latest end, the rest from the first row.
+
+    Args:
+        rows: gathered rows of *kind* with resolved codes.
+        kind: ``visit_occurrence`` or ``visit_detail``.
+    """
+    ref = "visit_ref" if kind == "visit_occurrence" else "visit_detail_ref"
+    known = rows.join(who.filter(who["birth_year"].notnull()), ["source", "patient_ref"])
+    starts, ends = given(known, "start_datetime", kind), given(known, "end_datetime", kind)
+    known = known.mutate(
+        ref=given(known, ref, kind).nullif(""),
+        start_date=ibis.coalesce(given(known, "start_date", kind), starts.cast("date")),
+        end_date=ibis.coalesce(given(known, "end_date", kind), ends.cast("date")),
+        start_datetime=starts,
+        end_datetime=ends,
+        concept=ibis.coalesce(given(known, "concept_id", kind), known["resolved_concept_id"]),
+    )
+    start = known["start_date"]
+    is_plausible = (start <= ibis.literal(as_of)) & (start.year() >= known["birth_year"] - 1)
+    known = known.filter(is_plausible.fill_null(False) & (known["ordinal"] == 0))
+    # A row without a reference is a visit of its own.
+    known = known.mutate(same=known["ref"].fill_null("\x1f" + (known["row_key"] ^ known["rule_key"]).cast("string")))
+    group = [known["source"], known["person_id"], known["same"]]
+    window = ibis.window(group_by=group)
+    order = [known["start_date"], ibis.ifelse(known["start_datetime"].isnull(), 1, 0), known["start_datetime"]]
+    merged = known.mutate(
+        turn=ibis.row_number().over(group_by=group, order_by=[*order, known["rule"], known["row_key"]]),
+        end_date=known["end_date"].max().over(window),
+        end_datetime=known["end_datetime"].max().over(window),
+        id=row_id(known, kind),
+    )
+    first = merged.filter(merged["turn"] == 0).drop("turn", "same")
+    return Visits(rows=unique_ids(engine, kept(engine, first), "id", ORDER))
+
+
+def _period(rows: ir.Table) -> dict[str, ir.Value]:
+    """Start and end of a visit; one without an end, or that ends before it starts, ends the day it starts."""
+    is_usable = (rows["end_date"] >= rows["start_date"]).fill_null(False)
+    return {
+        "start_date": rows["start_date"],
+        "start_datetime": rows["start_datetime"],
+        "end_date": is_usable.ifelse(rows["end_date"], rows["start_date"]),
+        "end_datetime": is_usable.ifelse(rows["end_datetime"], ibis.null("timestamp(6)")),
+    }
+
+
+def _columns(rows: ir.Table, kind: str, prefix: str) -> dict[str, ir.Value]:
+    return {
+        "person_id": rows["person_id"],
+        **{f"{prefix}_{name}": value for name, value in _period(rows).items()},
+        f"{prefix}_concept_id": rows["concept"],
+        f"{prefix}_type_concept_id": rows["type_concept_id"],
+        f"{prefix}_source_value": rows["resolved_source_value"],
+        f"{prefix}_source_concept_id": rows["resolved_source_concept_id"],
+        "provider_id": rows["provider_id"],
+        "care_site_id": rows["care_site_id"],
+        "admitted_from_concept_id": given(rows, "admitted_from_concept_id", kind),
+        "admitted_from_source_value": given(rows, "admitted_from", kind),
+        "discharged_to_concept_id": given(rows, "discharged_to_concept_id", kind),
+        "discharged_to_source_value": given(rows, "discharged_to", kind),
+        "row_extract": rows["row_extract"],
+        "row_line": rows["row_line"],
+        "row_rule": rows["rule"],
+    }
+
+
+def _staffed(rows: ir.Table, places: Places) -> ir.Table:
+    """With ``provider_id`` and ``care_site_id``."""
+    for name, found in (("provider", places.providers), ("care_site", places.care_sites)):
+        if found is None or f"{name}_ref" not in rows.columns:
+            rows = rows.mutate(**{f"{name}_id": ibis.null("int64")})
+            continue
+        by = found.select(by_source="source", by_ref="ref", by_id="id").rename({f"{name}_id": "by_id"})
+        rows = rows.left_join(by, [rows["source"] == by["by_source"], rows[f"{name}_ref"] == by["by_ref"]])
+        rows = rows.drop("by_source", "by_ref")
+    return rows
+
+
+def _linked(rows: ir.Table, found: Visits, column: str, prefix: str) -> ir.Table:
+    """With ``<prefix>_id``: the visit or detail that *column* names."""
+    if column not in rows.columns:
+        return rows.mutate(**{f"{prefix}_id": ibis.null("int64")})
+    refs = found.refs(prefix)
+    same = [
+        rows["source"] == refs[f"{prefix}_source"],
+        rows["person_id"] == refs[f"{prefix}_person"],
+        rows[column] == refs[f"{prefix}_ref"],
+    ]
+    return rows.left_join(refs, same).drop(f"{prefix}_source", f"{prefix}_person", f"{prefix}_ref")
+
+
+def visit_occurrence(found: Visits, places: Places) -> ir.Table:
+    """VISIT_OCCURRENCE."""
+    rows = _linked(_staffed(found.rows, places), found, "preceding_visit_ref", "preceding")
+    return rows.select(
+        visit_occurrence_id=rows["id"],
+        preceding_visit_occurrence_id=rows["preceding_id"],
+        **_columns(rows, "visit_occurrence", "visit"),
+    )
+
+
+def visit_detail(details: Visits, found: Visits, places: Places) -> ir.Table:
+    """VISIT_DETAIL; a detail without its visit is left out, because the CDM requires one."""
+    rows = _linked(_staffed(details.rows, places), found, "visit_ref", "visit")
+    rows = rows.filter(rows["visit_id"].notnull())
+    rows = _linked(_linked(rows, details, "parent_ref", "parent"), details, "preceding_ref", "preceding")
+    return rows.select(
+        visit_detail_id=rows["id"],
+        visit_occurrence_id=rows["visit_id"],
+        parent_visit_detail_id=rows["parent_id"],
+        preceding_visit_detail_id=rows["preceding_id"],
+        **_columns(rows, "visit_detail", "visit_detail"),
+    )
