@@ -2,10 +2,10 @@
 
 from fairhaven.catalogue.report.facts import Change, ReportFacts
 from fairhaven.catalogue.report.html import Child, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, folded, key, table
+from fairhaven.catalogue.report.layout import Column, Section, folded, key, named, table
 from fairhaven.catalogue.report.svg import stacked
 from fairhaven.catalogue.report.words import counted, day, whole
-from fairhaven.disclosure import Policy, protect
+from fairhaven.disclosure import Policy, protect, protect_table
 
 
 def changes_section(facts: ReportFacts) -> Section | None:
@@ -45,12 +45,13 @@ def changes_section(facts: ReportFacts) -> Section | None:
 
 
 def _row(change: Change, most: int, policy: Policy) -> list[Child]:
-    added, changed, gone, now = (
-        protect(count, policy) for count in (change.added, change.changed, change.gone, change.after)
-    )
+    # Rows before and now are known, so added and gone give each other away: they are hidden together.
+    moves = protect_table({"added": change.added, "gone": change.gone}, policy).cells
+    added, gone = moves["added"], moves["gone"]
+    changed, now = protect(change.changed, policy), protect(change.after, policy)
     parts = [(added.value or 0, "added"), (changed.value or 0, "changed"), (gone.value or 0, "gone")]
     return [
-        tag("code", change.table),
+        named(change.table),
         stacked([(float(size), style) for size, style in parts], most),
         f"+{added.text}" if added.value else added.text,
         changed.text,

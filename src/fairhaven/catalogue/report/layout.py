@@ -1,9 +1,10 @@
 """The pieces that every section of the page is made of: a heading with a lead, a table, a folded part."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fairhaven.catalogue.report.html import Child, Html, tag
+from fairhaven.catalogue.report.html import Child, Html, join, tag
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +54,12 @@ def table(
         tag("tfoot", _row(columns, foot)) if foot else None,
         class_=class_ or None,
     )
+
+
+def named(name: str) -> Html:
+    """A table's or a field's name, which may break after an underscore or a dot where room is short."""
+    parts = [part for part in re.split(r"(?<=[_.])", name) if part]
+    return tag("code", [join(tag("wbr") if place else None, part) for place, part in enumerate(parts)])
 
 
 def folded(summary: Child, *body: Child, class_: str = "") -> Html:

@@ -2,7 +2,7 @@
 
 from fairhaven.catalogue.report.facts import OptOut, ReportFacts, Unmapped
 from fairhaven.catalogue.report.html import Child, Html, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, table
+from fairhaven.catalogue.report.layout import Column, Section, named, table
 from fairhaven.catalogue.report.svg import bar
 from fairhaven.catalogue.report.words import counted, day, share, spoken, whole
 from fairhaven.disclosure import protect
@@ -40,16 +40,14 @@ def unmapped_section(facts: ReportFacts) -> Section | None:
                     Column(title="Code"),
                     Column(title="", style="w"),
                     Column(title="Rows", style="n"),
-                    Column(title="Source"),
-                    Column(title="Table"),
+                    Column(title="From, and where it would go"),
                 ],
                 [
                     [
                         _code(entry),
                         bar(rows / most, "veiled", ghost=False),
                         whole(rows),
-                        titles.get(entry.source, entry.source),
-                        tag("code", entry.cdm_table),
+                        join(titles.get(entry.source, entry.source), tag("small", named(entry.cdm_table))),
                     ]
                     for entry, rows in listed[:_MOST_CODES]
                 ],
@@ -154,7 +152,7 @@ def _quarantine(facts: ReportFacts) -> Html | None:
                     whole(entry.rows),
                     share(entry.rows, received.get(entry.source, 0)),
                     titles.get(entry.source, entry.source),
-                    tag("code", ".".join(part for part in (entry.table, entry.field) if part)),
+                    named(".".join(part for part in (entry.table, entry.field) if part)),
                 ]
                 for entry in ranked[:_MOST_REASONS]
             ],

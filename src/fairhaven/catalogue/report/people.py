@@ -86,6 +86,7 @@ def _steps(linkage: Linkage, policy: Policy) -> Html:
                 ],
                 class_="bars",
             ),
+            figures(entries, class_="figures small"),
         ),
         tag(
             "div",
@@ -109,7 +110,6 @@ def _steps(linkage: Linkage, policy: Policy) -> Html:
                 ],
                 class_="bars",
             ),
-            figures(entries, class_="figures small"),
         ),
         class_="pair",
     )
@@ -127,7 +127,7 @@ def _kinds(combinations: Sequence[Kinds], policy: Policy) -> Html:
     hidden = sum(cell.is_hidden for cell in cells.values()) + max(0, len(shown) - _MOST)
     rows = [
         [
-            join(_dots(kinds, names), tag("span", _and([kind_name(k) for k in kinds if k in names]), class_="names")),
+            tag("span", _dots(kinds, names), _and([kind_name(k) for k in kinds if k in names]), class_="names"),
             bar(persons / most, "tone-1", ghost=False),
             whole(persons),
         ]
@@ -173,4 +173,6 @@ def _bar(value: int | None, of: int, style: str) -> Html:
 
 
 def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1][:1].lower() + names[-1][1:]}"
+    first, *others = names
+    said = [first, *(name[:1].lower() + name[1:] for name in others)]
+    return first if not others else f"{', '.join(said[:-1])} and {said[-1]}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fairhaven.catalogue.report.html import Html, figure_of, tag
 from fairhaven.catalogue.report.svg import drawing, rect
-from fairhaven.catalogue.report.words import share, short, whole
+from fairhaven.catalogue.report.words import share, short, split_title, whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +72,7 @@ NARROW = Layout(
     tall=460,
     pitch=38,
     inside=True,
-    letters=22,
+    letters=19,
 )
 LOSSES = {"quarantined": "Quarantined", "opted-out": "Opted out", "replaced": "Withdrawn or replaced"}
 _HEAD = 34
@@ -102,7 +102,8 @@ def sankey(streams: Sequence[Stream], unmapped: Mapping[str, int], *, layout: La
     left = _placed([stream.received * scale for stream in streams], layout.pitch)
     middle = _placed([_thickness(stream) * scale for stream in streams], 14)
     right = _placed([rows * scale for rows in tables.values()], layout.pitch)
-    foot = max((node.y + node.height for node in middle), default=_HEAD) + 34
+    above = [*middle, *right] if layout.inside else middle
+    foot = max((node.y + node.height for node in above), default=_HEAD) + 34
     drains = _placed([rows * scale for rows in lost.values()], 34, top=foot)
     columns = ([*left], [*middle, *drains], [*right])
     height = max((node.y + max(node.height, layout.pitch) for nodes in columns for node in nodes), default=_HEAD) + 10
@@ -182,7 +183,8 @@ def _into(
 ) -> list[Html]:
     x0, x1 = layout.columns[0] + layout.bar, layout.columns[1]
     rows = stream.kept * scale
-    bands = [_band(x0, source.y, x1, centre.y, rows, stream.style, f"{stream.title}: {whole(stream.kept)} rows in use")]
+    title = f"{stream.title}: {whole(stream.kept)} rows in use"
+    bands = [_band(x0, source.y, x1, centre.y + (centre.height - rows) / 2, rows, stream.style, title)]
     source.right = rows
     for reason, drain in drains.items():
         if count := stream.lost.get(reason, 0):
@@ -197,6 +199,7 @@ def _into(
 def _onwards(stream: Stream, centre: _Node, tables: Mapping[str, _Node], scale: float, layout: Layout) -> list[Html]:
     x1, x2 = layout.columns[1] + layout.middle, layout.columns[2]
     bands = []
+    centre.right = (centre.height - sum(stream.written.values()) * scale) / 2
     for name, table in tables.items():
         if rows := stream.written.get(name, 0):
             thick = max(rows * scale, 0.6)
@@ -224,11 +227,11 @@ def _middle_nodes(streams: Sequence[Stream], nodes: Sequence[_Node], scale: floa
     for stream, node in zip(streams, nodes, strict=True):
         out = sum(stream.written.values())
         first, last = max(stream.kept * scale, 0.8), max(out * scale, 0.8)
-        bend = (x0 + x1) / 2
-        n = figure_of
+        upper, lower = node.y + (node.height - first) / 2, node.y + (node.height - last) / 2
+        bend, n = (x0 + x1) / 2, figure_of
         path = (
-            f"M{n(float(x0))} {n(node.y)}H{n(float(x1))}V{n(node.y + last)}"
-            f"C{n(bend)} {n(node.y + last)} {n(bend)} {n(node.y + first)} {n(float(x0))} {n(node.y + first)}Z"
+            f"M{n(float(x0))} {n(upper)}C{n(bend)} {n(upper)} {n(bend)} {n(lower)} {n(float(x1))} {n(lower)}"
+            f"v{n(last)}C{n(bend)} {n(lower + last)} {n(bend)} {n(upper + first)} {n(float(x0))} {n(upper + first)}Z"
         )
         title = f"{stream.title}: {whole(stream.kept)} rows became {whole(out)} rows of the release"
         drawn.append(tag("path", tag("title", title), d=path, class_=f"node {stream.style}"))
@@ -238,10 +241,12 @@ def _middle_nodes(streams: Sequence[Stream], nodes: Sequence[_Node], scale: floa
 def _source(stream: Stream, node: _Node, layout: Layout) -> Html:
     x = layout.columns[0]
     at, anchor = (x + layout.bar + 8, "start") if layout.inside else (x - 12, "end")
+    name, what = split_title(stream.title)
+    second = " · ".join(part for part in (what, whole(stream.received)) if part)
     return tag(
         "g",
         rect(x, node.y, layout.bar, node.height, f"node {stream.style}"),
-        _label(short(stream.title, layout.letters), whole(stream.received), at, node, anchor),
+        _label(short(name, layout.letters), second, at, node, anchor),
     )
 
 

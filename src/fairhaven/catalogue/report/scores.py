@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fairhaven.catalogue.report.facts import Check, ReportFacts, Score
 from fairhaven.catalogue.report.html import Child, Html, join, tag
-from fairhaven.catalogue.report.layout import Section, folded
+from fairhaven.catalogue.report.layout import Section, folded, named
 from fairhaven.catalogue.report.svg import bar
 from fairhaven.catalogue.report.words import CATEGORIES, counted, share, spoken, whole
 from fairhaven.disclosure import Policy, protect
@@ -47,7 +47,7 @@ def _tiles(scores: Sequence[Score]) -> Html:
     rows = [
         tag(
             "tr",
-            tag("th", tag("code", table), scope="row"),
+            tag("th", named(table), scope="row"),
             [_tile([s for s in scores if s.table == table and s.category == category]) for category in categories],
         )
         for table in tables
@@ -64,11 +64,11 @@ def _tiles(scores: Sequence[Score]) -> Html:
 def _tile(scores: Sequence[Score]) -> Html:
     passed, failed = sum(s.passed for s in scores), sum(s.failed for s in scores)
     if not passed + failed:
-        return tag("td", tag("span", "–", class_="tile none"))
+        return tag("td", "–", class_="tile none")
     rate = passed / (passed + failed)
     grade = "full" if not failed else "good" if rate >= 0.95 else "fair" if rate >= 0.8 else "poor"
     said: Child = tag("small", f"{failed} of {passed + failed} failed") if failed else tag("small", f"all {passed}")
-    return tag("td", tag("span", tag("b", share(passed, passed + failed)), said, class_=f"tile {grade}"))
+    return tag("td", tag("b", share(passed, passed + failed)), " ", said, class_=f"tile {grade}")
 
 
 def _failing(checks: Sequence[Check], policy: Policy) -> Html:
@@ -113,7 +113,7 @@ def _check(check: Check, policy: Policy) -> Html:
         "li",
         tag("span", check.level, class_=f"level level-{_level(check)}"),
         tag("p", check.words or spoken(check.name)),
-        tag("p", tag("code", place), " · ", said, class_="aside"),
+        tag("p", named(place), " · ", said, class_="aside"),
         drawn,
     )
 

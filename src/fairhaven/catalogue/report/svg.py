@@ -80,7 +80,7 @@ def columns(heights: Sequence[float | None], class_: str, *, titles: Sequence[st
     for place, height in enumerate(heights):
         title = titles[place] if titles else ""
         if height is None:
-            drawn.append(rect(place * 10 + 1, 36, 8, 4, "veiled", title=title))
+            drawn.append(rect(place * 10 + 1, 37.5, 8, 2.5, "veiled", title=title))
         elif height > 0:
             tall = max(1.0, 40 * height / top)
             drawn.append(rect(place * 10 + 1, 40 - tall, 8, tall, class_, title=title))

@@ -3,7 +3,7 @@
 from fairhaven.catalogue.description import Bar, Description, TableDescription, Variable
 from fairhaven.catalogue.report.facts import ReportFacts
 from fairhaven.catalogue.report.html import Child, Html, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, folded, table
+from fairhaven.catalogue.report.layout import Column, Section, folded, named, table
 from fairhaven.catalogue.report.svg import bar, columns
 from fairhaven.catalogue.report.words import counted, number, share, short, whole
 from fairhaven.disclosure import Policy
@@ -34,7 +34,7 @@ def tables_section(facts: ReportFacts) -> Section | None:
         lead=_lead(facts.description, described),
         body=join(
             tag("div", [_table(entry, facts.policy) for entry in described], class_="tables"),
-            tag("p", "Empty in this release: ", ", ".join(empty), ".", class_="aside") if empty else None,
+            tag("p", "Empty in this release: ", _list(empty), class_="aside") if empty else None,
         ),
     )
 
@@ -53,11 +53,18 @@ def _table(entry: TableDescription, policy: Policy) -> Html:
         facts.append(_count(entry.persons, "person", policy))
     if entry.first_year is not None:
         facts.append(f"{entry.first_year}–{entry.last_year}")
+    never = [v for v in entry.variables if v.missing and v.missing == entry.rows]
     dates = next((v for v in entry.variables if v.kind == "date" and v.bars), None)
     spark = columns([b.rows for b in dates.bars], "tone-1", css="columns spark") if dates and dates.bars else None
+    said = [tag("span", fact) for fact in facts]
     return folded(
         join(
-            tag("span", tag("h3", entry.name), tag("span", " · ".join(facts), class_="aside"), class_="what"),
+            tag(
+                "span",
+                tag("h3", entry.name),
+                tag("span", [tag("span", fact) for fact in facts], class_="aside"),
+                class_="what",
+            ),
             spark,
         ),
         table(
@@ -68,9 +75,10 @@ def _table(entry: TableDescription, policy: Policy) -> Html:
                 Column(title="Range"),
                 Column(title="Distribution", style="w"),
             ],
-            [[_name(v), _filled(v, policy), _range(v), _spread(v, policy)] for v in entry.variables],
+            [[_name(v), _filled(v, policy), _range(v), _spread(v, policy)] for v in entry.variables if v not in never],
             class_="cards variables",
         ),
+        tag("p", "Never filled: ", _list([v.name for v in never]), class_="aside") if never else None,
         class_="table",
     )
 
@@ -82,7 +90,7 @@ def _count(count: int | None, word: str, policy: Policy) -> str:
 def _name(variable: Variable) -> Child:
     required = " · required" if variable.is_required else ""
     kind = _KINDS.get(variable.kind, variable.kind)
-    return join(tag("code", variable.name), tag("small", f"{kind}{required}"))
+    return join(named(variable.name), tag("small", f"{kind}{required}"))
 
 
 def _filled(variable: Variable, policy: Policy) -> Child:
@@ -95,7 +103,7 @@ def _filled(variable: Variable, policy: Policy) -> Child:
     else:
         said = "nearly all" if filled else "nearly none"
         rest = f"{policy.mark} {'missing' if filled else 'filled'}"
-    return join(bar(filled, "tone-3"), tag("span", said), tag("small", rest) if rest else None)
+    return join(tag("span", bar(filled, "tone-3"), said, class_="filled"), tag("small", rest) if rest else None)
 
 
 def _range(variable: Variable) -> Child:
@@ -156,3 +164,7 @@ def _value(entry: Bar, most: int) -> Html:
         tag("span", whole(entry.rows or 0), class_="n"),
         bar((entry.rows or 0) / most, style, ghost=False),
     )
+
+
+def _list(names: list[str]) -> Html:
+    return join([join(", " if place else None, named(name)) for place, name in enumerate(names)], ".")

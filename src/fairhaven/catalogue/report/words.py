@@ -69,15 +69,15 @@ def persons(count: int, policy: Policy) -> str:
 
 
 def share(part: float, of: float) -> str:
-    """A share in per cent; what is not all is never said to be 100 %, and what is not nothing never 0 %."""
+    """A share in per cent; what is not all is never said to be 100%, and what is not nothing never 0%."""
     if not of:
         return "–"
     value = 100 * part / of
     if 0 < value < 0.1:
-        return "<0.1 %"
+        return "<0.1%"
     if 99.9 < value < 100:
-        return ">99.9 %"
-    return f"{value:.1f} %" if 0 < value < 10 or 99 <= value < 100 else f"{value:.0f} %"
+        return ">99.9%"
+    return f"{value:.1f}%" if 0 < value < 10 or 99 <= value < 100 else f"{value:.0f}%"
 
 
 def number(value: float) -> str:
@@ -90,6 +90,12 @@ def number(value: float) -> str:
 def day(date: dt.date) -> str:
     """``1 November 2026``"""
     return f"{date.day} {date:%B %Y}"
+
+
+def split_title(title: str) -> tuple[str, str]:
+    """``Riverside Surgery, GP record`` as its two halves; the second is empty where there is no comma."""
+    first, _, second = title.partition(", ")
+    return first, second
 
 
 def short(text: str, most: int) -> str:

@@ -4,15 +4,16 @@ from fairhaven.catalogue.report.facts import ReportFacts, YearRows
 from fairhaven.catalogue.report.html import Html, join, tag
 from fairhaven.catalogue.report.layout import Column, Section, folded, table
 from fairhaven.catalogue.report.svg import columns
-from fairhaven.catalogue.report.words import kind_class, kind_order, whole
+from fairhaven.catalogue.report.words import kind_class, kind_order, split_title, whole
 from fairhaven.disclosure import Cell, Protected, protect_table
 
 
 def years_section(facts: ReportFacts) -> Section | None:
     """Completeness by year and source; None where no year is known."""
     sources = {source.name: source for source in facts.sources}
+    listed = dict.fromkeys([*sources, *(entry.source for entry in facts.completeness)])
     names = sorted(
-        {entry.source for entry in facts.completeness},
+        [name for name in listed if any(entry.source == name for entry in facts.completeness)],
         key=lambda name: kind_order(sources[name].kind if name in sources else ""),
     )
     shown = {name: _protected([e for e in facts.completeness if e.source == name], facts) for name in names}
@@ -54,9 +55,11 @@ def _row(title: str, style: str, span: range, cells: dict[int, Protected]) -> Ht
     heights = [cells[year].value if year in cells else 0 for year in span]
     titles = [f"{year}: {cells[year].text if year in cells else '0'}" for year in span]
     peak = max((year for year in span if year in cells), key=lambda year: cells[year].value or 0, default=span[0])
+    name, what = split_title(title)
+    said = (what, f"peak {whole(cells[peak].value or 0)} in {peak}")
     return tag(
         "div",
-        tag("div", tag("b", title), tag("span", f"peak {whole(cells[peak].value or 0)} in {peak}"), class_="what"),
+        tag("div", tag("b", name), tag("span", " · ".join(part for part in said if part)), class_="what"),
         columns(heights, style, titles=titles, css="columns tall"),
         class_="year-row",
     )
