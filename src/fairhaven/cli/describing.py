@@ -5,22 +5,29 @@ from typing import Annotated
 
 import typer
 
-from fairhaven.cli import screen
-from fairhaven.cli.words import AsJson, ReleaseName
+from fairhaven.cli import presenting, screen
+from fairhaven.cli.words import AsJson, ReleaseName, today
 
 _LEVELS = ("fatal", "convention", "characterization", "never")
 
 
 def quality(
-    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="A hub: its release is checked.", show_default=False)] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="A hub: its release is checked.", show_default=False)
+    ] = None,
     cdm: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Any OMOP CDM: a DuckDB file, or a folder of Parquet or CSV.")
     ] = None,
     thresholds: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="DataQualityDashboard's threshold files; its checks are run with them.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="DataQualityDashboard's threshold files; its checks are run with them."),
     ] = None,
     fail_on: Annotated[
-        str, typer.Option(metavar="LEVEL", help="Exit with 1 if a check of this level or graver fails: fatal, convention, characterization, never.")
+        str,
+        typer.Option(
+            metavar="LEVEL",
+            help="Exit with 1 if a check of this level or graver fails: fatal, convention, characterization, never.",
+        ),
     ] = "never",
     name: ReleaseName = None,
     as_json: AsJson = False,
@@ -36,7 +43,7 @@ def quality(
         from fairhaven.journeys import assessing
 
         if cdm is not None:
-            shown = assessing.quality_of_cdm(cdm, thresholds=thresholds, progress=progress)
+            shown = assessing.quality_of_cdm(cdm, thresholds=thresholds, today=today(), progress=progress)
         else:
             assert folder is not None
             from fairhaven.hub import open_hub
@@ -45,7 +52,7 @@ def quality(
     if as_json:
         screen.show_json(shown.to_json())
     else:
-        screen.show_lines(shown.lines())
+        screen.show_lines(presenting.quality(shown))
     if shown.fails(fail_on):
         raise typer.Exit(screen.REFUSED)
 

@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from fairhaven.cli import screen
+from fairhaven.cli import presenting, screen
+from fairhaven.cli.releasing import release_json
 from fairhaven.cli.words import AsJson, Hub
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the demonstration hub is made.")] = Path("demo"),
     persons: Annotated[
-        int | None, typer.Option(min=1, max=10_000_000, help="How many persons live in the region.", show_default="1,130")
+        int | None,
+        typer.Option(min=1, max=10_000_000, help="How many persons live in the region.", show_default="1,130"),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same region, byte for byte.")] = 1,
     no_serve: Annotated[
@@ -31,9 +33,17 @@ def demo(
 
         shown = demonstrate(folder, persons=persons, seed=seed, progress=progress)
     if as_json:
-        screen.show_json(shown.to_json())
+        screen.show_json(
+            {
+                "hub": shown.folder,
+                "persons": shown.persons,
+                "releases": [release_json(made) for made in shown.releases],
+                "report": shown.report,
+                "seconds": round(shown.seconds, 1),
+            }
+        )
         return
-    screen.show_lines(shown.lines())
+    screen.show_lines(presenting.demonstration(shown))
 
 
 def init(folder: Hub, as_json: AsJson = False) -> None:

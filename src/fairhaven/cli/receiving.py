@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fairhaven.cli import screen
-from fairhaven.cli.words import AsJson, Hub, day
+from fairhaven.cli import presenting, screen
+from fairhaven.cli.words import AsJson, Hub, day, today
 
 
 def receive(
@@ -19,16 +19,16 @@ def receive(
     as_json: AsJson = False,
 ) -> None:
     """Take delivery of an extract: all of its files or none, kept as delivered, every row landed or quarantined."""
-    received_on = day(on)
+    received_on = day(on) or today()
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
         from fairhaven.journeys.receiving import receive as take
 
         receipt = take(open_hub(folder), source=source, files=files, on=received_on, progress=progress)
     if as_json:
-        screen.show_json(receipt.to_json())
+        screen.show_json(receipt)
         return
-    screen.show_lines(receipt.lines())
+    screen.show_lines(presenting.receipt(receipt))
 
 
 def load_vocabulary(
@@ -48,6 +48,8 @@ def load_vocabulary(
         )
         return
     screen.show_table(
-        f"Vocabulary {vocabulary.version}", ["table", "rows"], [(name, rows) for name, rows in vocabulary.counts.items()]
+        f"Vocabulary {vocabulary.version}",
+        ["table", "rows"],
+        [(name, rows) for name, rows in vocabulary.counts.items()],
     )
     screen.show_lines(vocabulary.notes)

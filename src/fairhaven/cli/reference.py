@@ -23,7 +23,13 @@ def page() -> str:
     for path, command in _commands((), typer.main.get_command(app)):
         context = typer.Context(command, info_name=" ".join(("fairhaven", *path)))
         usage = re.sub(r"\[OPTIONS\]|[{}]", "", " ".join(command.collect_usage_pieces(context))).strip()
-        lines += ["", f"## fairhaven {' '.join(path)}", "", f"`fairhaven {' '.join(path)} {usage}`".replace("  ", " "), ""]
+        lines += [
+            "",
+            f"## fairhaven {' '.join(path)}",
+            "",
+            f"`fairhaven {' '.join(path)} {usage}`".replace("  ", " "),
+            "",
+        ]
         lines += [(command.help or "").strip().replace("\n\n", "\n\n")]
         rows = list(_parameters(command, context))
         if rows:
@@ -31,7 +37,9 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(path: tuple[str, ...], command: typer.core.TyperGroup | object) -> Iterator[tuple[tuple[str, ...], typer.core.TyperCommand]]:
+def _commands(
+    path: tuple[str, ...], command: typer.core.TyperGroup | object
+) -> Iterator[tuple[tuple[str, ...], typer.core.TyperCommand]]:
     if isinstance(command, typer.core.TyperGroup):
         for name, child in command.commands.items():
             yield from _commands((*path, name), child)

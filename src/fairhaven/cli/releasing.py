@@ -1,12 +1,38 @@
 """Commands about releases: build, list, show, compare, verify, erase, trace, export."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairhaven.cli import screen
+from fairhaven.cli import presenting, screen
 from fairhaven.cli.words import AsJson, Hub, Plan, ReleaseName, day
+
+if TYPE_CHECKING:
+    from fairhaven.archive import Release
+    from fairhaven.journeys.building import Built
+
+
+def release_json(made: "Built") -> dict[str, Any]:
+    """A built release for a machine."""
+    return _short(made.release) | {
+        "is_new": made.is_new,
+        "tables": {name: table.rows for name, table in made.release.tables.items()},
+        "flow": made.release.facts["flow"],
+        "linkage": made.release.facts["linkage"],
+    }
+
+
+def _short(release: "Release") -> dict[str, Any]:
+    persons = release.tables["person"].rows if "person" in release.tables else 0
+    return {
+        "name": release.name,
+        "as_of": release.as_of,
+        "persons": persons,
+        "rows": release.rows,
+        "content": release.content,
+        "hash": release.hash,
+    }
 
 
 def build(
@@ -15,7 +41,10 @@ def build(
     as_of: Annotated[
         str | None,
         typer.Option(
-            "--as-of", metavar="DATE", help="The day that the release speaks for.", show_default="the latest delivery's day"
+            "--as-of",
+            metavar="DATE",
+            help="The day that the release speaks for.",
+            show_default="the latest delivery's day",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -27,71 +56,98 @@ def build(
         from fairhaven.journeys import building
 
         rooms = open_hub(folder)
-        shown = (
-            building.plan(rooms, as_of=as_of_day)
-            if plan
-            else building.build(rooms, as_of=as_of_day, progress=progress)
-        )
+        planned = building.plan(rooms, as_of=as_of_day) if plan else None
+        made = None if plan else building.build(rooms, as_of=as_of_day, progress=progress)
     if as_json:
-        screen.show_json(shown.to_json())
-        return
-    screen.show_lines(shown.lines())
+        screen.show_json(planned or (made and release_json(made)))
+    else:
+        screen.show_lines(presenting.plan(planned) if planned else presenting.built(made) if made else [])
+    if planned and planned.obstacles:
+        raise typer.Exit(screen.REFUSED)
 
 
 def list_releases(folder: Hub, as_json: AsJson = False) -> None:
     """Every release, oldest first."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys import releases
 
-        rows = releases.listed(open_hub(folder))
+        archive = open_hub(folder).archive
+        found = archive.releases()
+        current = archive.current().name if found else ""
     if as_json:
-        screen.show_json(rows)
+        screen.show_json([_short(release) | {"current": release.name == current} for release in found])
         return
-    if not rows:
+    if not found:
         screen.show_lines([f"No release yet. Make one with `fairhaven build {folder}`."])
         return
     screen.show_table(
         "",
         ["release", "as of", "persons", "rows", "content", ""],
         [
-            (row["name"], row["as_of"], row["persons"], row["rows"], row["content"][:12], "current" if row["current"] else "")
-            for row in rows
+            (
+                row["name"],
+                row["as_of"],
+                row["persons"],
+                row["rows"],
+                row["content"][:12],
+                "current" * (row["name"] == current),
+            )
+            for row in map(_short, found)
         ],
     )
 
 
 def show_release(
     folder: Hub,
-    name: Annotated[str | None, typer.Argument(metavar="RELEASE", help="For example r0002.", show_default="the latest")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="RELEASE", help="For example r0002.", show_default="the latest")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """What a release holds: tables, rows, where they came from, its hashes."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys import releases
 
-        shown = releases.shown(open_hub(folder), name)
+        found = open_hub(folder).archive.release(name)
     if as_json:
-        screen.show_json(shown)
+        screen.show_json(found.as_json())
         return
     screen.show_lines(
         [
-            f"{shown['name']}, as of {shown['as_of']}",
-            f"content   {shown['content']}",
-            f"manifest  {shown['hash']}",
-            f"previous  {shown['previous'] or 'none'}",
+            f"{found.name}, as of {found.as_of}",
+            f"content     {found.content}",
+            f"manifest    {found.hash}",
+            f"previous    {found.previous.strip('0') or 'none'}",
+            f"vocabulary  {found.facts['vocabulary']}",
+            f"code        {found.facts['code_version']}",
             "",
         ]
     )
     screen.show_table(
-        "", ["table", "rows", "files", "content"],
-        [(t["table"], t["rows"], t["files"], t["content"][:12]) for t in shown["tables"]],
+        "",
+        ["table", "rows", "files", "content"],
+        [
+            (name, table.rows, len(table.files), table.content[:12])
+            for name, table in found.tables.items()
+            if table.rows
+        ],
     )
     screen.show_lines([""])
+    columns = (
+        "source",
+        "table",
+        "received",
+        "landed",
+        "quarantined",
+        "opted_out",
+        "superseded",
+        "withdrawn",
+        "current",
+    )
     screen.show_table(
-        "", ["source", "received", "landed", "quarantined", "opted out"],
-        [(f["source"], f["received"], f["landed"], f["quarantined"], f["opted_out"]) for f in shown["flow"]],
+        "",
+        [name.replace("_", " ") for name in columns],
+        [[row[name] for name in columns] for row in found.facts["flow"]],
     )
 
 
@@ -106,15 +162,17 @@ def diff_releases(
         from fairhaven.hub import open_hub
         from fairhaven.journeys import releases
 
-        shown = releases.compared(open_hub(folder), older, newer, progress=progress)
+        earlier, later, changes = releases.compared(open_hub(folder), older, newer, progress=progress)
     if as_json:
-        screen.show_json(shown)
+        screen.show_json({"older": earlier.name, "newer": later.name, "tables": changes})
         return
     screen.show_table(
-        f"From {shown['older']} to {shown['newer']}",
+        f"From {earlier.name} to {later.name}",
         ["table", "added", "changed", "gone"],
-        [(row["table"], row["added"], row["changed"], row["gone"]) for row in shown["tables"]],
+        [(name, change.added, change.changed, change.gone) for name, change in changes.items() if not change.is_empty],
     )
+    if all(change.is_empty for change in changes.values()):
+        screen.show_lines(["No table differs."])
 
 
 def verify_releases(
@@ -127,14 +185,18 @@ def verify_releases(
         from fairhaven.hub import open_hub
         from fairhaven.journeys import releases
 
-        shown = releases.verified(open_hub(folder), name, progress=progress)
+        found, problems = releases.verified(open_hub(folder), name, progress=progress)
+    names = [release.name for release in found]
+    files = {path for release in found for table in release.tables.values() for path in table.paths}
     if as_json:
-        screen.show_json(shown)
-    elif shown["problems"]:
-        screen.show_lines(["Something was altered or lost:", *(f"  {problem}" for problem in shown["problems"])])
+        screen.show_json({"releases": names, "files": len(files), "problems": problems})
+    elif problems:
+        screen.show_lines(["Something was altered or lost:", *(f"  {problem}" for problem in problems)])
     else:
-        screen.show_lines([f"Verified: {', '.join(shown['releases']) or 'there is no release yet'}. {shown['files']:,} files, every hash agrees."])
-    if shown["problems"]:
+        screen.show_lines(
+            [f"Verified: {', '.join(names) or 'there is no release yet'}. {len(files):,} files, every hash agrees."]
+        )
+    if problems:
         raise typer.Exit(screen.REFUSED)
 
 
@@ -150,15 +212,12 @@ def erase(
         from fairhaven.journeys import erasing
 
         rooms = open_hub(folder)
-        shown = (
-            erasing.plan(rooms, person_key=person_key)
-            if plan
-            else erasing.erase(rooms, person_key=person_key, progress=progress)
-        )
+        planned = erasing.plan(rooms, person_key=person_key) if plan else None
+        done = None if plan else erasing.erase(rooms, person_key=person_key, progress=progress)
     if as_json:
-        screen.show_json(shown.to_json())
+        screen.show_json(planned or done)
         return
-    screen.show_lines(shown.lines())
+    screen.show_lines(presenting.erasure_plan(planned) if planned else presenting.erased(done) if done else [])
 
 
 def trace(
@@ -173,16 +232,18 @@ def trace(
         from fairhaven.hub import open_hub
         from fairhaven.journeys.tracing import trace as find
 
-        shown = find(open_hub(folder), table=table, row_id=row_id, release=name)
+        found = find(open_hub(folder), table=table, row_id=row_id, release=name)
     if as_json:
-        screen.show_json(shown.to_json())
+        screen.show_json(found)
         return
-    screen.show_lines(shown.lines())
+    screen.show_lines(presenting.trace(found))
 
 
 def export(
     folder: Hub,
-    format: Annotated[str, typer.Option(help="duckdb: one database file; parquet: a folder with a file for each table.")],  # noqa: A002
+    format: Annotated[
+        str, typer.Option(help="duckdb: one database file; parquet: a folder with a file for each table.")
+    ],
     out: Annotated[Path, typer.Option(metavar="PATH", help="What to write; it must not exist yet.")],
     name: ReleaseName = None,
     as_json: AsJson = False,

@@ -1,15 +1,17 @@
 """What a command says: results on stdout, words and progress on stderr, exit codes."""
 
+import dataclasses
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from fairhaven.kernel.errors import FairhavenError, Invalid
@@ -91,7 +93,18 @@ def say(message: str) -> None:
 
 def show_json(value: Any) -> None:
     """The result, for a machine."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """A noun as plain JSON: dataclasses by field, sets and tuples as lists, dates and enums as text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    return str(value)
 
 
 def show_lines(lines: Iterable[str]) -> None:
@@ -135,7 +148,9 @@ def errors_become_exit_codes(*, as_json: bool) -> Iterator[None]:
         faults = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else [str(error)]
         if as_json:
             show_json({"error": type(error).__name__, "faults": faults})
-        heading = f"{len(faults)} faults" if len(faults) > 1 else "Refused" if not isinstance(error, Invalid) else "Fault"
+        heading = (
+            f"{len(faults)} faults" if len(faults) > 1 else "Refused" if not isinstance(error, Invalid) else "Fault"
+        )
         words.print(f"[bold red]{heading}[/]")
         for fault in faults:
             words.print(f"  {fault}", markup=False)
@@ -146,5 +161,7 @@ def errors_become_exit_codes(*, as_json: bool) -> Iterator[None]:
     except OSError as error:
         # A full disk, a folder without leave: the system's word names the file, never a row.
         words.print("[bold red]Refused[/]")
-        words.print(f"  {error.strerror or type(error).__name__}: {error.filename or 'the system said no'}", markup=False)
+        words.print(
+            f"  {error.strerror or type(error).__name__}: {error.filename or 'the system said no'}", markup=False
+        )
         raise typer.Exit(REFUSED) from None

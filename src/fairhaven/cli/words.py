@@ -10,8 +10,14 @@ Hub = Annotated[Path, typer.Argument(metavar="DIR", help="The hub's folder.", sh
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON on stdout.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")]
 ReleaseName = Annotated[
-    str | None, typer.Option("--release", metavar="R", help="The release, for example r0002.", show_default="the latest")
+    str | None,
+    typer.Option("--release", metavar="R", help="The release, for example r0002.", show_default="the latest"),
 ]
+
+
+def today() -> dt.date:
+    """Today, where the hub is."""
+    return dt.datetime.now().astimezone().date()
 
 
 def day(text: str | None) -> dt.date | None:

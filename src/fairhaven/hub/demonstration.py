@@ -56,7 +56,10 @@ def demonstrate(folder: Path, *, persons: int | None, seed: int, progress: Progr
     if not read_json(mark)["is_written"]:
         made = region.write(folder, persons=persons, seed=seed, progress=progress)
         days = [
-            [day.isoformat(), [[source, [str(file.relative_to(folder)) for file in files]] for source, files in delivered]]
+            [
+                day.isoformat(),
+                [[source, [str(file.relative_to(folder)) for file in files]] for source, files in delivered],
+            ]
             for day, delivered in made.deliveries
         ]
         write_json(mark, {"wanted": wanted, "is_written": True, "persons": made.persons, "days": days})

@@ -12,9 +12,7 @@ from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.quality import QualityReport, Thresholds, check, open_cdm
 
 
-def quality_of_release(
-    rooms: Rooms, name: str | None, *, thresholds: Path | None, progress: Progress
-) -> QualityReport:
+def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | None, progress: Progress) -> QualityReport:
     """The quality of a release, against the CDM's definition or DQD's threshold files."""
     release = rooms.archive.release(name)
     if thresholds is None:

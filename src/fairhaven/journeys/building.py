@@ -168,9 +168,7 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
     extracts = rooms.intake.extracts()
     names = {source.name for source in fed}
     identified = [extract.number for extract in extracts if extract.source in names]
-    linked = link(
-        rooms.vault.records(identified), rooms.vault.index(), secret=rooms.keyring.secret, progress=progress
-    )
+    linked = link(rooms.vault.records(identified), rooms.vault.index(), secret=rooms.keyring.secret, progress=progress)
     rooms.vault.keep_index(linked.index)
     opted_out = _opt_outs(rooms, engine, fed, linked.index, day, progress)
     flow = _flow(rooms, engine, fed, opted_out, progress)
@@ -240,7 +238,12 @@ def _inputs(rooms: Rooms, day: dt.date) -> str:
     said = {
         "as_of": day.isoformat(),
         "code": code_version(),
-        "settings": [rooms.settings.birth_date, rooms.settings.name, rooms.settings.abbreviation, rooms.settings.holder],
+        "settings": [
+            rooms.settings.birth_date,
+            rooms.settings.name,
+            rooms.settings.abbreviation,
+            rooms.settings.holder,
+        ],
         "text": {str(path.relative_to(rooms.folder)): sha256_of(path) for path in written},
         "extracts": [[extract.number, extract.sha256, extract.erased_lines] for extract in rooms.intake.extracts()],
         "vocabulary": Vocabulary.open(rooms.store / "vocabulary").version,
@@ -290,9 +293,7 @@ def _harmonised(
         source.name: rooms.intake.current(engine, source, excluded=engine.arrow(opted_out.of(source.name)))
         for source in fed
     }
-    standards = {
-        source.name: fhir_rows(tables[source.name]) for source in fed if source.format == Format.FHIR
-    }
+    standards = {source.name: fhir_rows(tables[source.name]) for source in fed if source.format == Format.FHIR}
     return harmonise(
         engine,
         [

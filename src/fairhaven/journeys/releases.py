@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fairhaven.archive import Change, Problem, Release, export as write_export
+from fairhaven.archive import Change, Problem, Release
+from fairhaven.archive import export as write_export
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import scratch
@@ -62,4 +63,10 @@ def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Pr
         vocabulary_files={table: vocabulary.files(table) for table in VOCABULARY_TABLES},
         progress=progress,
     )
-    return {"release": release.name, "out": str(out), "format": form, "tables": len(tables), "rows": sum(tables.values())}
+    return {
+        "release": release.name,
+        "out": str(out),
+        "format": form,
+        "tables": len(tables),
+        "rows": sum(tables.values()),
+    }

@@ -5,8 +5,8 @@ from typing import Any
 
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.omop import CDM
 from fairhaven.kernel.files import scratch
+from fairhaven.omop import CDM
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,9 @@ def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) 
         NotFound: the release has no such row.
     """
     if table not in CDM:
-        raise Invalid(f"{table} is not a table of the OMOP CDM 5.4; the event tables are condition_occurrence and so on")
+        raise Invalid(
+            f"{table} is not a table of the OMOP CDM 5.4; the event tables are condition_occurrence and so on"
+        )
     key = CDM[table].primary_key or ("person_id" if CDM[table].has_person else "")
     if not key:
         raise Invalid(f"{table} has no key by which a row could be found")
