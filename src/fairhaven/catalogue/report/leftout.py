@@ -5,7 +5,7 @@ from fairhaven.catalogue.report.html import Child, Html, join, tag
 from fairhaven.catalogue.report.layout import Column, Section, named, table
 from fairhaven.catalogue.report.svg import bar
 from fairhaven.catalogue.report.words import counted, day, share, spoken, whole
-from fairhaven.disclosure import protect
+from fairhaven.disclosure import Cell, protect, protect_table
 
 _MOST_CODES = 25
 _MOST_REASONS = 20
@@ -16,20 +16,24 @@ def unmapped_section(facts: ReportFacts) -> Section | None:
     """Codes with concept 0, the most frequent first; None where there are none."""
     if not facts.unmapped:
         return None
-    shown = [(entry, _rows(entry, facts)) for entry in facts.unmapped]
+    cells = {
+        place: Cell(rows=entry.rows, persons=entry.rows if entry.persons is None else entry.persons)
+        for place, entry in enumerate(facts.unmapped)
+    }
+    protected = protect_table(cells, facts.policy)
+    shown = [(entry, protected.cells[place].value) for place, entry in enumerate(facts.unmapped)]
     listed = sorted(
         ((entry, rows) for entry, rows in shown if rows), key=lambda pair: (-pair[1], pair[0].vocabulary, pair[0].code)
     )
     rest = len(shown) - len(listed[:_MOST_CODES])
     most = listed[0][1] if listed else 1
     titles = {source.name: source.title for source in facts.sources}
-    total = sum(entry.rows for entry in facts.unmapped)
     return Section(
         id="unmapped",
         title="Codes that wait for a concept",
         short="Unmapped",
         lead=(
-            f"{counted(len(facts.unmapped), 'source code')} in {counted(total, 'row')} have no standard concept. "
+            f"{counted(len(facts.unmapped), 'source code')} have no standard concept. "
             "Their rows are in the release under concept 0 and keep the source's code, so nothing is lost; a local map "
             "would bring them in. The most frequent come first, because they repay the work soonest."
         ),
@@ -60,10 +64,6 @@ def unmapped_section(facts: ReportFacts) -> Section | None:
             else None,
         ),
     )
-
-
-def _rows(entry: Unmapped, facts: ReportFacts) -> int:
-    return protect(entry.rows, facts.policy, persons=entry.persons).value or 0
 
 
 def _code(entry: Unmapped) -> Html:

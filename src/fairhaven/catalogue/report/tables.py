@@ -62,7 +62,7 @@ def _table(entry: TableDescription, policy: Policy) -> Html:
             tag(
                 "span",
                 tag("h3", entry.name),
-                tag("span", [tag("span", fact) for fact in facts], class_="aside"),
+                tag("span", said, class_="aside"),
                 class_="what",
             ),
             spark,
