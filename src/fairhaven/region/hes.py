@@ -107,7 +107,7 @@ WHERE site = 1 AND class = 'outpatient' AND (missed = 0 OR part(h, 3) < {not_att
 CREATE OR REPLACE TABLE attendance AS
 SELECT person, visit, delivery, start_date, (person::BIGINT * 65536 + visit) * 4 AS key,
   strftime(start_date, '%Y%m%d') AS "ARRIVALDATE", lpad((8 + h % 10)::VARCHAR, 2, '0') || lpad((h % 60)::VARCHAR, 2, '0') AS "ARRIVALTIME",
-  strftime(start_date, '%Y%m%d') AS "DEPDATE", lpad((11 + h % 12)::VARCHAR, 2, '0') || lpad((h % 59)::VARCHAR, 2, '0') AS "DEPTIME"
+  strftime(start_date, '%Y%m%d') AS "DEPDATE", lpad((9 + h % 10 + (h >> 8) % 5)::VARCHAR, 2, '0') || lpad((h % 60)::VARCHAR, 2, '0') AS "DEPTIME"
 FROM visit WHERE site = 1 AND class = 'emergency';
 
 CREATE OR REPLACE TABLE coded AS

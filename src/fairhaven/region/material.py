@@ -33,7 +33,7 @@ _TABLES = (
     "OBSERVATION",
     "PROCEDURE_OCCURRENCE",
 )
-_LISTS = ("given_names", "surnames", "nicknames", "streets", "places", "measures", "icd10_coding", "opcs4_coding")
+_LISTS = ("given_names", "surnames", "nicknames", "streets", "places", "measures", "icd10_coding", "opcs4_coding", "terms")
 _MAPS = ("icd10", "opcs4", "parkview_local")
 
 _FACT = """
@@ -88,6 +88,9 @@ def load(connection: duckdb.DuckDBPyConnection) -> int:
             if not path.is_file():  # pragma: no cover - a broken installation
                 raise NotFound(f"the package lacks its file {name}.csv; install Fairhaven again")
             connection.execute(f"CREATE TABLE {name} AS FROM read_csv(?, header = true, all_varchar = true)", [str(path)])
+    # The maps write codes as their classifications do; HES drops the dot and fills three characters up with X.
+    connection.execute("UPDATE icd10 SET source_code = rpad(replace(source_code, '.', ''), 4, 'X')")
+    connection.execute("UPDATE opcs4 SET source_code = replace(source_code, '.', '')")
     facts = " UNION ALL ".join(
         _FACT.format(kind=kind, table=table, prefix=prefix, start=start, end=end, days=days, key=f"{table}_id")
         for kind, table, prefix, start, end, days in _FACTS
@@ -127,7 +130,7 @@ SELECT t.template,
   CASE WHEN c.vocabulary_id IN ('CVX', 'RxNorm', 'LOINC') THEN c.vocabulary_id WHEN r.kind = 'drug' THEN 'RxNorm'
        WHEN r.concept_id = 0 AND r.code LIKE '%-%' THEN 'LOINC' ELSE 'SNOMED' END AS vocabulary_id,
   CASE WHEN c.vocabulary_id = 'CVX' THEN lpad(r.code, 2, '0') ELSE r.code END AS code,
-  CASE WHEN r.concept_id = 0 THEN 'Code ' || r.code ELSE c.concept_name END AS term,
+  coalesce(c.concept_name, w.term, 'Code ' || r.code) AS term,
   CASE WHEN c.standard_concept = 'S' THEN r.concept_id ELSE 0 END AS concept_id,
   CASE WHEN r.kind = 'drug' THEN 'drug_exposure' ELSE CASE c.domain_id WHEN 'Condition' THEN 'condition_occurrence'
        WHEN 'Measurement' THEN 'measurement' WHEN 'Procedure' THEN 'procedure_occurrence' ELSE 'observation' END END AS cdm_table,
@@ -136,7 +139,8 @@ SELECT t.template,
 FROM raw_fact r
 JOIN template t USING (material_person)
 LEFT JOIN template_visit v ON v.template = t.template AND v.visit = r.visit
-LEFT JOIN concept c ON c.concept_id = r.concept_id
+LEFT JOIN concept c ON c.concept_id = r.concept_id AND r.concept_id <> 0
+LEFT JOIN terms w ON w.code = r.code
 LEFT JOIN icd10_coding i ON r.kind = 'condition' AND i.snomed = r.code
 LEFT JOIN opcs4_coding o ON r.kind = 'procedure' AND o.snomed = r.code
 WHERE r.start_date >= t.birth_date AND r.code IS NOT NULL AND r.code <> 'V89.03'

@@ -7,7 +7,7 @@ Files (Parquet, one for each block of persons):
 - ``facts/``: `person, source, table_name, row_id, field, kind, vocabulary_id, code, cdm_table, concept_id, date, end_date, value,
   unit, unit_concept_id, from_delivery, until_delivery, is_expected` - a row for each fact and expected concept. In release n are those with
   `from_delivery <= n < until_delivery`. `row_id` is the source's own key. `concept_id` is 0 for a code that nothing maps; `cdm_table` is then
-  where the code's domain, or for want of one the kind's default, leads. `is_expected` is false for what the source itself denies
+  NULL, because where such a row goes is for the mapping to say. `is_expected` is false for what the source itself denies
   (entered in error, refuted, not attended);
 - ``opt_outs/``: `person, kind (type_1, national), source, patient, nhs_number, delivery`: what holds when release `delivery` is built;
 - ``rejects.csv``: `source, table_name, row_id, field`: the bad rows, all in the first delivery.
@@ -63,7 +63,7 @@ _FACTS = f"""
 WITH mapped AS ({_MAPPED}),
 gp AS (
   SELECT person, ['gp_riverside', 'gp_parkview', 'gp_stmarys'][practice] AS source, route AS table_name, fact::VARCHAR AS row_id,
-    'code' AS field, * EXCLUDE (person, fact, route)
+    'code' AS field, * EXCLUDE (person, fact, route) REPLACE (CASE concept_id WHEN 0 THEN NULL ELSE cdm_table END AS cdm_table)
   FROM fact WHERE route IN ('events', 'medications')),
 south AS (
   SELECT person, 'south_trust_fhir' AS source,
@@ -72,6 +72,7 @@ south AS (
     CASE WHEN kind = 'condition' THEN 'c' || fact WHEN kind = 'drug' THEN 'm' || fact WHEN kind = 'procedure' THEN 'r' || fact
       ELSE 'o' || coalesce(b.systolic, fact) END AS row_id,
     'code' AS field, fact.* EXCLUDE (person, fact, route)
+      REPLACE (CASE concept_id WHEN 0 THEN NULL ELSE cdm_table END AS cdm_table)
   FROM fact LEFT JOIN panel b ON b.diastolic = fact.fact WHERE route = 'fhir'),
 coded_once AS (SELECT * FROM gp UNION ALL BY NAME SELECT * FROM south)
 SELECT person, source, table_name, row_id, field, kind, vocabulary_id, code, cdm_table, concept_id, date, end_date, value, unit,
@@ -87,13 +88,13 @@ UNION ALL
 SELECT person, '{hes.SOURCE}', CASE WHEN class = 'outpatient' THEN 'op' ELSE 'apc' END, key::VARCHAR,
   CASE part WHEN 'diagnosis' THEN 'DIAG_' ELSE 'OPERTN_' END || lpad(position::VARCHAR, 2, '0'), kind,
   CASE part WHEN 'diagnosis' THEN 'ICD10' ELSE 'OPCS4' END, code,
-  CASE WHEN target = 0 THEN 'observation' WHEN part = 'diagnosis' THEN 'condition_occurrence' ELSE 'procedure_occurrence' END,
+  CASE WHEN target = 0 THEN NULL WHEN part = 'diagnosis' THEN 'condition_occurrence' ELSE 'procedure_occurrence' END,
   target, date, NULL, NULL, NULL, 0, delivery, until_delivery, true
 FROM mapped
 UNION ALL
 SELECT person, '{hes.SOURCE}', 'ec', key::VARCHAR,
   CASE part WHEN 'diagnosis' THEN 'EC_DIAGNOSIS_' ELSE 'EC_TREATMENT_' END || lpad(position::VARCHAR, 2, '0'), kind, 'SNOMED', code,
-  cdm_table, concept_id, date, NULL, NULL, NULL, 0, delivery, until_delivery, true
+  CASE concept_id WHEN 0 THEN NULL ELSE cdm_table END, concept_id, date, NULL, NULL, NULL, 0, delivery, until_delivery, true
 FROM coded WHERE route = 'emergency'
 UNION ALL
 SELECT person, CASE site WHEN 1 THEN '{hes.SOURCE}' ELSE '{fhir.SOURCE}' END,
@@ -115,7 +116,7 @@ SELECT person, '{hes.SOURCE}', 'op', key::VARCHAR, '', 'visit', 'Visit', 'not at
 FROM appointment WHERE is_missed
 UNION ALL
 SELECT person, '{registers.COUNCIL}', 'events', reference::VARCHAR, 'event_type', 'social care', 'CLD',
-  coalesce(service_type, event_type), 'observation', 0, start_date, NULL, NULL, NULL, 0, delivery, until_delivery, true
+  coalesce(service_type, event_type), NULL, 0, start_date, NULL, NULL, NULL, 0, delivery, until_delivery, true
 FROM care_event
 UNION ALL
 SELECT person, '{registers.REGISTRAR}', 'deaths', patient_number('{registers.REGISTRAR}', person), 'underlying_cause', 'death', 'ICD10', icd10,
