@@ -52,7 +52,12 @@ class FhirReader:
     version = "1"
 
     def stage(
-        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: Source,  # noqa: ARG002 (FHIR sources declare no tables)
+        arrived: Arrived,
+        *,
+        scratch: Path,
     ) -> Sequence[Staged]:
         """See `Reader.stage`. The columns are those of the views; a source declares none."""
         create_macros(connection)
@@ -120,7 +125,9 @@ class Compiled:
         cells = "".join(f', {cell.sql} AS "{cell.name}"' for cell, _ in self.cells if cell.name != "id")
         faults = "".join(f" WHEN {cell.fault_sql} THEN '{cell.name}'" for cell, _ in self.cells if cell.fault_sql)
         names = "".join(f', "{cell.name}"' for cell, _ in self.cells)
-        lines = f"SELECT row_line, text, TRY(json_transform(text, '{self.shape}')) AS r FROM fhir_lines WHERE resource = ?"
+        lines = (
+            f"SELECT row_line, text, TRY(json_transform(text, '{self.shape}')) AS r FROM fhir_lines WHERE resource = ?"
+        )
         position = ""
         if self.view.each:
             position = ", position"
@@ -135,9 +142,7 @@ class Compiled:
         inner = f"SELECT *{shared} FROM ({lines})"
         # A resource need not have an id (in a Bundle, say); its content tells it from others then.
         outer = f"SELECT *, coalesce(r.id, 'unnamed-' || md5(text)) AS id{cells} FROM ({inner})"
-        return (
-            f"SELECT row_line, CASE WHEN r IS NULL THEN ''{faults} END AS fault{position}{names} FROM ({outer})"
-        )
+        return f"SELECT row_line, CASE WHEN r IS NULL THEN ''{faults} END AS fault{position}{names} FROM ({outer})"
 
 
 class _Staging:
@@ -180,7 +185,9 @@ class _Staging:
     def reject(self, lines: Sequence[int], reason: str) -> None:
         """Quarantine lines of which nothing can be read."""
         if lines:
-            self._connection.executemany("INSERT INTO fhir_unreadable VALUES (?, ?)", [[line, reason] for line in lines])
+            self._connection.executemany(
+                "INSERT INTO fhir_unreadable VALUES (?, ?)", [[line, reason] for line in lines]
+            )
 
     def staged(self) -> list[Staged]:
         """The relations: a table for each view, and one for lines of which not even the type can be told."""

@@ -158,7 +158,7 @@ def _moment(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
         type="TIMESTAMP",
         part=part,
         part_sql=_either(ends),
-        fault_sql=f'"{part}" IS NOT NULL AND ("{column.name}" BETWEEN \'1800-01-01\' AND \'2200-01-01\') IS NOT true',
+        fault_sql=f"\"{part}\" IS NOT NULL AND (\"{column.name}\" BETWEEN '1800-01-01' AND '2200-01-01') IS NOT true",
     )
 
 

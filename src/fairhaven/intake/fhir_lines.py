@@ -169,9 +169,7 @@ def _cut(block: memoryview, before: int) -> tuple[Lines, int]:
         offsets = np.append(offsets, len(data))
     count = len(offsets) - 1
     numbers = pa.array(np.arange(before + 1, before + 1 + count))
-    raw = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(block)]
-    )
+    raw = pa.LargeBinaryArray.from_buffers(pa.large_binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(block)])
     undecodable: tuple[int, ...] = ()
     try:
         text = raw.cast(pa.large_string())

@@ -62,9 +62,7 @@ _SYSTEMS: Sequence[tuple[str, Sequence[str]]] = (
     ("NDFRT", ("http://hl7.org/fhir/ndfrt",)),
 )
 
-VOCABULARIES: Mapping[str, str] = MappingProxyType(
-    {uri: vocabulary for vocabulary, uris in _SYSTEMS for uri in uris}
-)
+VOCABULARIES: Mapping[str, str] = MappingProxyType({uri: vocabulary for vocabulary, uris in _SYSTEMS for uri in uris})
 """FHIR system URI (without a trailing slash) -> OMOP vocabulary_id."""
 
 PREFERENCE: Sequence[str] = tuple(vocabulary for vocabulary, _ in _SYSTEMS)

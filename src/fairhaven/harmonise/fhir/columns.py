@@ -1,0 +1,152 @@
+"""What the rules of several resource types share: codes, moments, references, statuses."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.harmonise.model import Rows
+
+Columns = Mapping[str, ir.Value]
+
+LINEAGE = ("row_key", "row_extract", "row_line", "patient_ref")
+_LARGEST = 1e15
+_CODES = ("code", "vocabulary_id", "code_2", "vocabulary_id_2", "code_3", "vocabulary_id_3", "code_text")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What resources refer to.
+
+    Args:
+        parts: ``part, whole``: encounters that are part of another one, and the outermost one; None for none.
+        roles: ``role, practitioner``: what a PractitionerRole stands for; None for none.
+        tables: all landed tables.
+    """
+
+    parts: ir.Table | None
+    roles: ir.Table | None
+    tables: Mapping[str, ir.Table]
+
+    @classmethod
+    def of(cls, tables: Mapping[str, ir.Table]) -> "Context":
+        """The context of a source's landed tables."""
+        return cls(parts=_parts(tables.get("encounter")), roles=_roles(tables.get("practitioner_role")), tables=tables)
+
+    def placed(self, table: ir.Table) -> ir.Table:
+        """The table with ``visit_ref``, ``visit_detail_ref`` and ``provider_ref``, as far as it refers to such."""
+        placed = table
+        if "encounter_id" in table.columns:
+            if self.parts is None:
+                placed = placed.mutate(visit_ref=placed["encounter_id"])
+            else:
+                placed = placed.left_join(self.parts, placed["encounter_id"] == self.parts["part"])
+                whole = ibis.coalesce(placed["whole"], placed["encounter_id"])
+                placed = placed.mutate(visit_ref=whole, visit_detail_ref=placed["part"]).drop("part", "whole")
+        if "practitioner_id" in table.columns:
+            if self.roles is None:
+                placed = placed.mutate(provider_ref=placed["practitioner_id"])
+            else:
+                placed = placed.left_join(self.roles, placed["practitioner_id"] == self.roles["role"])
+                who = ibis.coalesce(placed["practitioner"], placed["practitioner_id"])
+                placed = placed.mutate(provider_ref=who).drop("role", "practitioner")
+        return placed
+
+
+def _parts(encounter: ir.Table | None) -> ir.Table | None:
+    """Encounters whose ``partOf`` names an encounter that is there; two steps outwards at most."""
+    if encounter is None:
+        return None
+    every = encounter.select(id=encounter["id"]).distinct()
+    inner = encounter.filter(encounter["part_of_id"].notnull())
+    inner = inner.select(part=inner["id"], whole=inner["part_of_id"]).distinct()
+    inner = inner.semi_join(every, [("whole", "id")])
+    outer = inner.select(middle=inner["part"], outermost=inner["whole"])
+    joined = inner.left_join(outer, inner["whole"] == outer["middle"])
+    return joined.select(part=joined["part"], whole=ibis.coalesce(joined["outermost"], joined["whole"]))
+
+
+def _roles(roles: ir.Table | None) -> ir.Table | None:
+    if roles is None:
+        return None
+    known = roles.filter(roles["practitioner_id"].notnull())
+    return known.group_by(role=ibis.literal("PractitionerRole/") + known["id"]).agg(
+        practitioner=known["practitioner_id"].min()
+    )
+
+
+def rows(
+    kind: str,
+    rule: str,
+    table: str,
+    source: ir.Table,
+    given: Columns,
+    *,
+    takes: ir.BooleanValue | None,
+    target: str = "",
+) -> Rows:
+    """Rows of one rule; lineage and what was placed are carried over.
+
+    Args:
+        source: rows that the rule takes.
+        given: columns of the kind.
+        takes: over the landed table.
+    """
+    carried = [name for name in (*LINEAGE, "visit_ref", "visit_detail_ref", "provider_ref") if name in source.columns]
+    if kind in ("provider", "care_site", "location"):
+        carried = [name for name in LINEAGE[:3] if name in source.columns]
+    columns = {name: source[name] for name in carried} | dict(given)
+    return Rows(
+        kind=kind,
+        rule=rule,
+        table=table,
+        file=f"fhir/{table}",
+        rows=source.select(**columns),
+        target=target,
+        takes=takes,
+    )
+
+
+def codes(table: ir.Table, *, before: str = "") -> dict[str, ir.Value]:
+    """The code columns of a concept that the view calls *before*."""
+    return {name: table[f"{before}{name}"] for name in _CODES if f"{before}{name}" in table.columns}
+
+
+def period(start: ir.Value, end: ir.Value | None = None) -> dict[str, ir.Value]:
+    """Start and end of moments; their dates follow from them."""
+    found = {"start_date": start.cast("date"), "start_datetime": start.cast("timestamp(6)")}
+    if end is not None:
+        found |= {"end_date": end.cast("date"), "end_datetime": end.cast("timestamp(6)")}
+    return found
+
+
+def has_none_of(value: ir.StringValue, refused: Sequence[str]) -> ir.BooleanValue:
+    """True where the value is none of these; an absent one is none."""
+    return ~value.isin(list(refused)).fill_null(False)
+
+
+def has_category(table: ir.Table, category: str) -> ir.BooleanValue:
+    """True where one of the category's codes is this one."""
+    return (ibis.literal(" ") + table["category"].fill_null("") + " ").contains(f" {category} ")
+
+
+def chosen(value: ir.StringValue, choices: Mapping[str, int] | Mapping[str, str]) -> ir.Value:
+    """The choice for a value, NULL for none."""
+    dtype = "int32" if all(isinstance(choice, int) for choice in choices.values()) else "string"
+    return value.cases(*choices.items(), else_=ibis.null(dtype)).cast(dtype)
+
+
+def plain_number(value: ir.FloatingValue) -> ir.StringValue:
+    """A number as text, whole ones without decimals."""
+    is_whole = (value == value.floor()) & (value.abs() < _LARGEST)
+    whole = is_whole.ifelse(value, ibis.null("float64")).cast("int64").cast("string")
+    return ibis.coalesce(whole, value.cast("string"))
+
+
+def joined_words(words: Iterable[ir.StringValue]) -> ir.StringValue:
+    """Words with blanks between them; NULL ones are left out, NULL where none is there."""
+    text: ir.StringValue = ibis.literal("")
+    for word in words:
+        text = text + (ibis.literal(" ") + word).fill_null("")
+    return text.strip().nullif("")

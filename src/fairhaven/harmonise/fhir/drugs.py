@@ -1,0 +1,205 @@
+"""Medications ordered, stated, given and dispensed, and immunizations, to drug exposures."""
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.harmonise.fhir.columns import (
+    Context,
+    chosen,
+    codes,
+    has_none_of,
+    joined_words,
+    period,
+    plain_number,
+    rows,
+)
+from fairhaven.harmonise.model import Rows
+from fairhaven.omop.concepts import TYPE
+
+REFUSED_REQUEST = ("entered-in-error", "cancelled", "draft")
+REFUSED_INTENT = ("proposal", "plan", "option")
+REFUSED_STATEMENT = ("entered-in-error", "not-taken", "intended")
+REFUSED_ADMINISTRATION = ("entered-in-error", "not-done")
+REFUSED_DISPENSE = ("entered-in-error", "cancelled", "declined", "preparation", "on-hold")
+
+DAYS = {
+    "d": 1,
+    "day": 1,
+    "days": 1,
+    "wk": 7,
+    "week": 7,
+    "weeks": 7,
+    "mo": 30,
+    "month": 30,
+    "months": 30,
+    "a": 365,
+    "year": 365,
+    "years": 365,
+}
+"""Days in a unit of time."""
+
+
+def drugs(context: Context) -> list[Rows]:
+    """Every kind of medication resource that is there."""
+    makers = {
+        "medication_request": _requests,
+        "medication_statement": _statements,
+        "medication_administration": _administrations,
+        "medication_dispense": _dispenses,
+        "immunization": _immunizations,
+    }
+    return [make(context, context.tables[name]) for name, make in makers.items() if name in context.tables]
+
+
+def _requests(context: Context, request: ir.Table) -> Rows:
+    """Orders: not drafts, proposals or instructions not to take. They start when written."""
+    takes = (
+        has_none_of(request["status"], REFUSED_REQUEST)
+        & has_none_of(request["intent"], REFUSED_INTENT)
+        & ~request["is_not_to_perform"].fill_null(False)
+    )
+    placed = _named(context, request.filter(takes))
+    is_reported = placed["is_reported"].fill_null(False)
+    return _exposures(
+        "medication_request",
+        placed,
+        {
+            **period(
+                ibis.coalesce(placed["authored"], placed["bounds_start"], placed["validity_start"]),
+                placed["bounds_end"],
+            ),
+            **_dosage(placed),
+            "type_concept_id": is_reported.ifelse(TYPE["patient self-report"], TYPE["EHR prescription"]).cast("int32"),
+            "quantity": placed["quantity_number"],
+            "refills": placed["refills"].cast("int32"),
+            "days_supply": ibis.coalesce(_days(placed, "supply"), _days(placed, "bounds")),
+            "stop_reason": placed["status_reason_code_text"],
+        },
+        takes,
+    )
+
+
+def _statements(context: Context, statement: ir.Table) -> Rows:
+    takes = has_none_of(statement["status"], REFUSED_STATEMENT)
+    placed = _named(context, statement.filter(takes))
+    return _exposures(
+        "medication_statement",
+        placed,
+        {
+            **period(ibis.coalesce(placed["effective_start"], placed["asserted"]), placed["effective_end"]),
+            **_dosage(placed),
+            "type_concept_id": ibis.literal(TYPE["patient self-report"], type="int32"),
+            "days_supply": _days(placed, "bounds"),
+            "stop_reason": placed["status_reason_code_text"],
+        },
+        takes,
+    )
+
+
+def _administrations(context: Context, administration: ir.Table) -> Rows:
+    takes = has_none_of(administration["status"], REFUSED_ADMINISTRATION)
+    placed = _named(context, administration.filter(takes))
+    start = placed["effective_start"]
+    return _exposures(
+        "medication_administration",
+        placed,
+        {
+            **period(start, ibis.coalesce(placed["effective_end"], start)),
+            **_route(placed),
+            "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
+            "quantity": placed["dose_number"],
+            "dose_unit": placed["dose_unit"],
+            "stop_reason": placed["status_reason_code_text"],
+        },
+        takes,
+    )
+
+
+def _dispenses(context: Context, dispense: ir.Table) -> Rows:
+    takes = has_none_of(dispense["status"], REFUSED_DISPENSE)
+    placed = _named(context, dispense.filter(takes))
+    return _exposures(
+        "medication_dispense",
+        placed,
+        {
+            **period(ibis.coalesce(placed["handed_over"], placed["prepared"])),
+            **_dosage(placed),
+            "type_concept_id": ibis.literal(TYPE["EHR dispensing"], type="int32"),
+            "quantity": placed["quantity_number"],
+            "days_supply": _days(placed, "supply"),
+        },
+        takes,
+    )
+
+
+def _immunizations(context: Context, immunization: ir.Table) -> Rows:
+    """Vaccines that were given."""
+    takes = (immunization["status"] == "completed").fill_null(False)
+    placed = context.placed(immunization.filter(takes))
+    start = ibis.coalesce(placed["occurred"], placed["recorded"])
+    return _exposures(
+        "immunization",
+        placed,
+        {
+            **codes(placed),
+            **period(start, start),
+            **_route(placed),
+            "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
+            "quantity": placed["dose_number"],
+            "dose_unit": placed["dose_unit"],
+            "lot_number": placed["lot_number"],
+        },
+        takes,
+    )
+
+
+def _exposures(table: str, placed: ir.Table, given: dict[str, ir.Value], takes: ir.BooleanValue) -> Rows:
+    own = given if "code" in given else {**codes(placed), **given}
+    return rows(
+        "event",
+        table.replace("_", " "),
+        table,
+        placed,
+        {**own, "default_target": ibis.literal("drug_exposure")},
+        takes=takes,
+        target="drug_exposure",
+    )
+
+
+def _named(context: Context, table: ir.Table) -> ir.Table:
+    """With the codes of the Medication that is referred to, where the resource has none itself."""
+    placed = context.placed(table)
+    medication = context.tables.get("medication")
+    if medication is None:
+        return placed
+    names = list(codes(medication))
+    known = medication.group_by(known_id=medication["id"]).agg(
+        **{f"known_{name}": medication[name].argmax(medication["row_key"]) for name in names}
+    )
+    joined = placed.left_join(known, placed["medication_id"] == known["known_id"])
+    is_bare = joined["code"].isnull() & joined["code_text"].isnull()
+    own = {name: is_bare.ifelse(joined[f"known_{name}"], joined[name]) for name in names}
+    return joined.mutate(**own).drop("known_id", *[f"known_{name}" for name in names])
+
+
+def _days(table: ir.Table, name: str) -> ir.Value:
+    """A length of time in days, at least one; NULL for hours and less."""
+    days = chosen(table[f"{name}_unit"].lower(), DAYS)
+    return (table[f"{name}_number"] * days).ceil().cast("int32")
+
+
+def _route(table: ir.Table) -> dict[str, ir.Value]:
+    return {
+        "route": ibis.coalesce(table["route_code"], table["route_code_text"]),
+        "route_vocabulary_id": table["route_vocabulary_id"],
+    }
+
+
+def _dosage(table: ir.Table) -> dict[str, ir.Value]:
+    """Route and dose. The instruction is put together from its coded parts, for its text may name people."""
+    every = plain_number(table["frequency"]) + " per " + plain_number(table["frequency_period"]) + " "
+    return {
+        **_route(table),
+        "dose_unit": table["dose_unit"],
+        "sig": joined_words([plain_number(table["dose_number"]), table["dose_unit"], every + table["frequency_unit"]]),
+    }

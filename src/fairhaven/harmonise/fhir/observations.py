@@ -1,0 +1,180 @@
+"""Observation and its components, and reports without observations."""
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.harmonise.fhir.columns import (
+    Context,
+    chosen,
+    codes,
+    has_category,
+    has_none_of,
+    period,
+    plain_number,
+    rows,
+)
+from fairhaven.harmonise.model import Rows
+from fairhaven.omop.concepts import TYPE
+
+REFUSED = ("entered-in-error", "cancelled", "registered")
+NOT_DONE = ("not-performed", "not-asked", "error", "not-applicable")
+"""Reasons of absence that say there was nothing to observe; of the others a row without a value tells."""
+
+INTERPRETATION = {
+    "POS": "10828004",
+    "NEG": "260385009",
+    "DET": "260373001",
+    "ND": "260415000",
+    "IND": "82334004",
+    "E": "42425007",
+    "N": "17621005",
+    "A": "263654008",
+    "AA": "263654008",
+    "H": "75540009",
+    "HH": "75540009",
+    "HU": "75540009",
+    "L": "62482003",
+    "LL": "62482003",
+    "LU": "62482003",
+    "R": "30714006",
+    "S": "131196009",
+    "I": "264841006",
+}
+"""v3-ObservationInterpretation to SNOMED CT qualifiers."""
+
+_YES, _NO = "373066001", "373067005"
+
+
+def observations(context: Context) -> list[Rows]:
+    """A row for an observation with a value of its own, and one for each of its components.
+
+    A panel (components or members, no value) gives no row of its own. What is neither has a row without a value.
+    """
+    found = []
+    observation = context.tables.get("observation")
+    if observation is not None:
+        is_panel = (observation["components"] > 0) | (observation["members"] > 0)
+        has_status = has_none_of(observation["status"], REFUSED)
+        takes = has_status & (_has_value(observation) | ~(is_panel | _is_not_done(observation)))
+        # A panel is taken through its components.
+        found.append(_observed(context, "observation", observation, takes, counted=takes | (has_status & is_panel)))
+    component = context.tables.get("observation_component")
+    if component is not None:
+        takes = has_none_of(component["status"], REFUSED) & (_has_value(component) | ~_is_not_done(component))
+        found.append(_observed(context, "observation_component", component, takes, counted=takes))
+    return found
+
+
+def reports(context: Context) -> list[Rows]:
+    """A DiagnosticReport whose results are not observations of their own: what was reported on, and its conclusion."""
+    report = context.tables.get("diagnostic_report")
+    if report is None:
+        return []
+    takes = has_none_of(report["status"], REFUSED) & (report["results"] == 0)
+    placed = context.placed(report.filter(takes))
+    return [
+        rows(
+            "event",
+            "diagnostic report",
+            "diagnostic_report",
+            placed,
+            {
+                **codes(placed),
+                **period(ibis.coalesce(placed["effective_start"], placed["issued"])),
+                "value_code": placed["conclusion_code"],
+                "value_vocabulary_id": placed["conclusion_vocabulary_id"],
+                "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
+                "default_target": ibis.ifelse(has_category(placed, "LAB"), "measurement", "observation"),
+            },
+            takes=takes,
+        )
+    ]
+
+
+def _observed(
+    context: Context, table: str, source: ir.Table, takes: ir.BooleanValue, *, counted: ir.BooleanValue
+) -> Rows:
+    placed = context.placed(source.filter(takes))
+    given = {
+        **codes(placed),
+        **period(ibis.coalesce(placed["effective_start"], placed["issued"]), placed["effective_end"]),
+        **_value(placed),
+        "type_concept_id": ibis.ifelse(has_category(placed, "laboratory"), TYPE["lab"], TYPE["EHR"]).cast("int32"),
+        "default_target": ibis.ifelse(
+            has_category(placed, "laboratory") | has_category(placed, "vital-signs"), "measurement", "observation"
+        ),
+    }
+    if "position" in placed.columns:
+        given["position"] = placed["position"].cast("int32")
+    return rows("event", table.replace("_", " "), table, placed, given, takes=counted)
+
+
+def _has_value(table: ir.Table) -> ir.BooleanValue:
+    names = (
+        "value_number",
+        "value_code",
+        "value_code_text",
+        "value_text",
+        "value_integer",
+        "value_flag",
+        "value_moment",
+        "value_time",
+        "value_start",
+        "value_low",
+        "value_high",
+        "value_numerator",
+        "value_samples",
+    )
+    return ibis.or_(*[table[name].notnull() for name in names])
+
+
+def _is_not_done(table: ir.Table) -> ir.BooleanValue:
+    return table["absent_code"].isin(NOT_DONE).fill_null(False)
+
+
+def _value(table: ir.Table) -> dict[str, ir.Value]:
+    flag = table["value_flag"]
+    means = chosen(table["interpretation_code"], INTERPRETATION)
+    code = ibis.coalesce(table["value_code"], flag.ifelse(_YES, _NO))
+    # What the value means is the value where there is no other, as in a report that only says "positive".
+    is_bare = ~_has_value(table)
+    value_code = ibis.coalesce(code, is_bare.ifelse(means, ibis.null("string")))
+    vocabulary = ibis.coalesce(
+        table["value_code"].notnull().ifelse(table["value_vocabulary_id"], ibis.null("string")),
+        ibis.ifelse(table["value_code"].isnull() & value_code.notnull(), "SNOMED", ibis.null("string")),
+    )
+    return {
+        "value_number": ibis.coalesce(table["value_number"], table["value_integer"]),
+        "operator": table["value_comparator"],
+        "unit": table["value_unit"],
+        "value_code": value_code,
+        "value_vocabulary_id": vocabulary,
+        "value_text": _text(table),
+        "range_low": table["range_low"],
+        "range_high": table["range_high"],
+        "qualifier": means,
+        "qualifier_vocabulary_id": ibis.ifelse(means.notnull(), "SNOMED", ibis.null("string")),
+    }
+
+
+def _text(table: ir.Table) -> ir.StringValue:
+    """Values that the CDM has no typed field for, as text."""
+    low, high = plain_number(table["value_low"]), plain_number(table["value_high"])
+    return ibis.coalesce(
+        table["value_text"],
+        table["value_code"].isnull().ifelse(table["value_code_text"], ibis.null("string")),
+        table["value_flag"].ifelse("true", "false"),
+        table["value_moment"].cast("date").cast("string"),
+        table["value_time"],
+        table["value_start"].cast("date").cast("string")
+        + "/"
+        + table["value_end"].cast("date").cast("string").fill_null(""),
+        ibis.ifelse(
+            table["value_low"].notnull() | table["value_high"].notnull(),
+            low.fill_null("") + "-" + high.fill_null(""),
+            ibis.null("string"),
+        ),
+        plain_number(table["value_numerator"]) + ":" + plain_number(table["value_denominator"]),
+        table["value_samples"],
+        table["absent_code"],
+    )

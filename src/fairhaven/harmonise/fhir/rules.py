@@ -1,0 +1,44 @@
+"""All rules of FHIR R4, in the order in which a release numbers them."""
+
+from collections.abc import Mapping
+
+import ibis.expr.types as ir
+
+from fairhaven.harmonise.fhir.allergies import allergies
+from fairhaven.harmonise.fhir.columns import Context
+from fairhaven.harmonise.fhir.conditions import conditions, procedures
+from fairhaven.harmonise.fhir.devices import devices, specimens
+from fairhaven.harmonise.fhir.documents import coverages, notes
+from fairhaven.harmonise.fhir.drugs import drugs
+from fairhaven.harmonise.fhir.observations import observations, reports
+from fairhaven.harmonise.fhir.people import people
+from fairhaven.harmonise.fhir.places import places, providers
+from fairhaven.harmonise.fhir.visits import visits
+from fairhaven.harmonise.model import Rows
+
+_MAKERS = (
+    people,
+    places,
+    providers,
+    visits,
+    conditions,
+    procedures,
+    observations,
+    reports,
+    drugs,
+    allergies,
+    devices,
+    specimens,
+    notes,
+    coverages,
+)
+
+
+def fhir_rows(tables: Mapping[str, ir.Table]) -> list[Rows]:
+    """What each rule yields from the current rows of a FHIR source.
+
+    Args:
+        tables: landed tables by name, with the columns of `intake/fhir_views.py`; any may be missing.
+    """
+    context = Context.of(tables)
+    return [rows for make in _MAKERS for rows in make(context)]

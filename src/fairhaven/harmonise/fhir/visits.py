@@ -1,0 +1,81 @@
+"""Encounter to VISIT_OCCURRENCE, and to VISIT_DETAIL where it is part of another encounter."""
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.harmonise.fhir.columns import Context, chosen, codes, has_none_of, period, rows
+from fairhaven.harmonise.model import Rows
+from fairhaven.omop.concepts import TYPE
+
+REFUSED = ("planned", "cancelled", "entered-in-error")
+
+CLASS = {
+    "IMP": 9201,
+    "ACUTE": 9201,
+    "NONAC": 9201,
+    "SS": 9201,
+    "AMB": 9202,
+    "EMER": 9203,
+    "OBSENC": 262,
+    "VR": 722455,
+    "HH": 581476,
+}
+"""Encounter.class (v3-ActCode) to visit concept: the guide's ConceptMap EncounterClass, and the inpatient kinds it omits."""
+
+ADMITTED_FROM = {
+    "hosp-trans": 38004515,
+    "emd": 8670,
+    "outp": 8756,
+    "born": 38004515,
+    "gp": 8940,
+    "mp": 8940,
+    "nursing": 8676,
+    "psych": 8971,
+    "rehab": 38004254,
+}
+"""Encounter.hospitalization.admitSource: the guide's ConceptMap EncounterAdmitSource."""
+
+DISCHARGED_TO = {
+    "home": 8536,
+    "alt-home": 8536,
+    "other-hcf": 33007,
+    "hosp": 8546,
+    "long": 38004277,
+    "aadvice": 32216,
+    "exp": 32218,
+    "psy": 8971,
+    "rehab": 32266,
+    "snf": 8863,
+}
+"""Encounter.hospitalization.dischargeDisposition: the guide's ConceptMap EncounterDischargeDisposition."""
+
+
+def visits(context: Context) -> list[Rows]:
+    """Encounters that took place or take place."""
+    encounter = context.tables.get("encounter")
+    if encounter is None:
+        return []
+    takes = has_none_of(encounter["status"], REFUSED)
+    placed = context.placed(encounter.filter(takes).mutate(encounter_id=encounter["id"]))
+    is_part = placed["visit_detail_ref"].notnull()
+    whole, part = placed.filter(~is_part), placed.filter(is_part)
+    return [
+        rows("visit_occurrence", "encounter", "encounter", whole.drop("visit_detail_ref"), _visit(whole), takes=takes),
+        rows("visit_detail", "encounter part", "encounter", part, _visit(part), takes=takes),
+    ]
+
+
+def _visit(encounter: ir.Table) -> dict[str, ir.Value]:
+    return {
+        "concept_id": chosen(encounter["class_code"], CLASS),
+        **codes(encounter, before="class_"),
+        **period(encounter["start"], encounter["end"]),
+        "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
+        "care_site_ref": ibis.coalesce(
+            encounter["organization_id"], ibis.literal("Location/") + encounter["location_id"]
+        ),
+        "admitted_from_concept_id": chosen(encounter["admitted_from_code"], ADMITTED_FROM),
+        "admitted_from": encounter["admitted_from_code"],
+        "discharged_to_concept_id": chosen(encounter["discharged_to_code"], DISCHARGED_TO),
+        "discharged_to": encounter["discharged_to_code"],
+    }
