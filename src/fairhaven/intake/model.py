@@ -169,7 +169,9 @@ class Extract:
         columns: table -> names of the landed columns, in order.
         declaration: digest of the declaration it was landed with.
         code: digest of the readers and views it was landed with.
-        erased_lines: how many lines of the sealed bytes were blanked by erasure.
+        format, dialect: how it was read.
+        erased_lines: how many lines erasure took out.
+        to_blank: table -> lines that are erased here but not yet in the sealed bytes.
     """
 
     number: int
@@ -182,7 +184,10 @@ class Extract:
     columns: Mapping[str, tuple[str, ...]]
     declaration: str
     code: str
+    format: Format
+    dialect: Dialect
     erased_lines: int = 0
+    to_blank: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,14 +195,15 @@ class Delivery:
     """The files of one receive; its record's appearance is the moment of commit.
 
     Args:
-        at: the day it was received, which also dates an opt-out list.
+        received_on: the day, which also dates an opt-out list.
         extracts: numbers of its extracts.
         already_received: names of files left out because the same bytes were received before.
     """
 
     number: int
     source: str
-    at: dt.date
+    format: Format
+    received_on: dt.date
     extracts: tuple[int, ...]
     already_received: tuple[str, ...] = ()
     code_version: str = ""
@@ -220,3 +226,16 @@ class Receipt:
     already_received: Mapping[str, int] = field(default_factory=dict)
     opt_outs: int | None = None
     faulty_lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a landed row came from: a line of a file of a delivery."""
+
+    source: str
+    file: str
+    delivery: int
+    received_on: dt.date
+    extract: int
+    line: int
+    sha256: str

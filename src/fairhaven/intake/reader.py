@@ -4,8 +4,8 @@ A reader says what is in the file, row by row, and why a row does not fit. It kn
 the vault or Parquet: `landing` does that for every format alike.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -58,7 +58,6 @@ class Staged:
     withdrawn: str = "false"
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reader(Protocol):

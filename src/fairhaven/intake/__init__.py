@@ -1,0 +1,50 @@
+"""Intake: extracts are received as a whole, kept as delivered, and landed as typed rows without identifiers."""
+
+from fairhaven.intake.declaration import read_source
+from fairhaven.intake.erasure import ErasureCounts
+from fairhaven.intake.model import (
+    ColumnDeclaration,
+    Delivery,
+    DeliveryKind,
+    Dialect,
+    Extract,
+    Format,
+    Place,
+    Receipt,
+    Source,
+    TableCount,
+    TableDeclaration,
+    Type1OptOut,
+)
+from fairhaven.intake.opt_outs import OptOutList, check_opt_out_list
+from fairhaven.intake.ports import IdentityVault
+from fairhaven.intake.reader import Arrived, Reader, Staged
+from fairhaven.intake.reconciliation import Reconciliation, check_quarantine, check_reconciled
+from fairhaven.intake.service import Intake
+
+__all__ = [
+    "Arrived",
+    "ColumnDeclaration",
+    "Delivery",
+    "DeliveryKind",
+    "Dialect",
+    "ErasureCounts",
+    "Extract",
+    "Format",
+    "IdentityVault",
+    "Intake",
+    "OptOutList",
+    "Place",
+    "Reader",
+    "Receipt",
+    "Reconciliation",
+    "Source",
+    "Staged",
+    "TableCount",
+    "TableDeclaration",
+    "Type1OptOut",
+    "check_opt_out_list",
+    "check_quarantine",
+    "check_reconciled",
+    "read_source",
+]

@@ -1,0 +1,95 @@
+"""Bytes as they arrive: what they are is told by their content, never by a file's name."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from fairhaven.intake.model import Source, TableDeclaration
+from fairhaven.intake.reader import Arrived
+from fairhaven.kernel.errors import Fault, Invalid
+
+_CHUNK = 1 << 22
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+
+
+def table_for(source: Source, arrived: Arrived) -> TableDeclaration:
+    """The declared table that takes a file of this name; a pattern such as ``*`` gives way to a narrower one.
+
+    Raises:
+        Invalid: no table takes it, or several do.
+    """
+    matching = [table for table in source.tables.values() if _matches(arrived.name, table.files)]
+    narrower = [table for table in matching if _matches(arrived.name, [p for p in table.files if p.strip("*")])]
+    match narrower or matching:
+        case [table]:
+            return table
+        case []:
+            patterns = "; ".join(f"{table.name}: {', '.join(table.files)}" for table in source.tables.values())
+            raise Invalid(
+                Fault(path=arrived.name, message=f"no table of {source.name} takes a file of this name ({patterns})")
+            )
+        case several:
+            names = ", ".join(table.name for table in several)
+            raise Invalid(
+                Fault(path=arrived.name, message=f"the file's name fits several tables of {source.name}: {names}")
+            )
+
+
+def _matches(file: str, patterns: Iterable[str]) -> bool:
+    names = {file.casefold(), file.casefold().removesuffix(".gz")}
+    return any(fnmatchcase(name, pattern.casefold()) for name in names for pattern in patterns)
+
+
+def starts_with(path: Path, magic: bytes) -> bool:
+    """True where the file begins with these bytes."""
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
+
+
+def is_zip(path: Path) -> bool:
+    """True where the file is a zip archive."""
+    return starts_with(path, _ZIP)
+
+
+def plain(arrived: Arrived, scratch: Path) -> Path:
+    """The file's content uncompressed: the file itself, or a copy in *scratch* where it is gzip.
+
+    Raises:
+        Invalid: the gzip is cut off or damaged.
+    """
+    if not starts_with(arrived.path, _GZIP):
+        return arrived.path
+    target = scratch / "plain"
+    with target.open("wb") as out:
+        for chunk in _unzipped(arrived):
+            out.write(chunk)
+    return target
+
+
+def _unzipped(arrived: Arrived) -> Iterator[bytes]:
+    """Content of a gzip file of one or more members."""
+    damaged = Invalid(
+        Fault(
+            path=arrived.name,
+            message="the gzip file is cut off or damaged, so nothing of it was landed. Deliver the file again.",
+        )
+    )
+    with arrived.path.open("rb") as file:
+        machine = zlib.decompressobj(wbits=31)
+        try:
+            while data := file.read(_CHUNK):
+                while data:
+                    if machine.eof:
+                        if not data.strip(b"\0"):
+                            break
+                        machine = zlib.decompressobj(wbits=31)
+                    yield machine.decompress(data, _CHUNK)
+                    data = machine.unconsumed_tail or machine.unused_data
+            while not machine.eof and (rest := machine.decompress(machine.unconsumed_tail, _CHUNK)):
+                yield rest
+        except zlib.error:
+            raise damaged from None
+        if not machine.eof:
+            raise damaged

@@ -1,0 +1,228 @@
+"""From text as delivered to typed values, as DuckDB expressions, each with the reason why a value does not fit.
+
+A row goes through three steps of one query: text (trimmed, the source's words for nothing made NULL; kept as
+``row_text_0, row_text_1, ...``), value (NULL where the text does not fit), faults (a list of field and reason; NULL
+for a good row). Faults are found from whether text and value are NULL, which costs next to nothing for good rows.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
+
+EARLIEST = dt.date(1850, 1, 1)
+LATEST = dt.date(2100, 12, 31)
+TYPES = {
+    "text": "VARCHAR",
+    "number": "DOUBLE",
+    "whole": "BIGINT",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+    "time": "TIME",
+    "yes-no": "BOOLEAN",
+}
+"""The declaration's words for types, and DuckDB's."""
+
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_TIME = r"'\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?'"
+_LIKE = {"Y": "____", "y": "__", "m": "__", "d": "__", "H": "__", "M": "__", "S": "__", "b": "___", "j": "___"}
+
+_WRONG = {
+    "number": "is not a number",
+    "whole": "is not a whole number",
+    "date": "is not a date in a declared form",
+    "datetime": "is not a date and time in a declared form",
+    "time": "is not a time of day",
+    "yes-no": "is not yes or no",
+}
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def file(path: Path) -> str:
+    """A file to read as an SQL literal, its own ``*?[`` kept from being a pattern."""
+    return literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
+
+
+def name(text: str) -> str:
+    """A column or table name, quoted."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def text_of(raw: str, dialect: Dialect) -> str:
+    """Trimmed text of a raw VARCHAR expression; the words that mean nothing become NULL."""
+    trimmed = f"trim({raw}, ' \t\r\n\u00a0')"
+    words = ", ".join(map(literal, sorted({"", *dialect.null})))
+    # Trimming every value would cost as much as reading the file; what needs it is told by its first and last byte.
+    needs_trim = f"{raw} < '!' OR ends_with({raw}, ' ')"
+    return f"CASE WHEN {needs_trim} THEN CASE WHEN {trimmed} NOT IN ({words}) THEN {trimmed} END ELSE {raw} END"
+
+
+def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
+    """The typed value of a text expression; NULL where it does not fit."""
+    match column.type:
+        case "text":
+            return text
+        case "number":
+            plain = text if dialect.decimal == "." else f"replace({text}, {literal(dialect.decimal)}, '.')"
+            number = f"try_cast({plain} AS DOUBLE)"
+            return f"CASE WHEN isfinite({number}) THEN {number} END"
+        case "whole":
+            # A cast alone would round 1.5 to 2.
+            return (
+                f"CASE WHEN try_cast({text} AS DOUBLE) = try_cast({text} AS BIGINT) THEN try_cast({text} AS BIGINT) END"
+            )
+        case "date":
+            return _moment(text, column, "DATE")
+        case "datetime":
+            return _moment(text, column, "TIMESTAMP")
+        case "time":
+            if column.formats:
+                return f"try_cast({_moment(text, column, 'TIMESTAMP')} AS TIME)"
+            # The cast alone takes a time with anything behind it.
+            return f"CASE WHEN regexp_full_match({text}, {_TIME}) THEN try_cast({text} AS TIME) END"
+        case _:
+            lower = f"lower({text})"
+            return (
+                f"CASE WHEN {lower} IN ('y', 'yes', 'true', 't', '1') THEN true "
+                f"WHEN {lower} IN ('n', 'no', 'false', 'f', '0') THEN false END"
+            )
+
+
+def typed(declaration: TableDeclaration, texts: Mapping[str, str], dialect: Dialect, relation: str) -> str:
+    """A query with ``row_line``, the declared columns typed, and ``row_faults``.
+
+    Args:
+        texts: column name -> VARCHAR expression over *relation*, as delivered.
+        relation: FROM clause that has ``row_line``.
+    """
+    inner, middle = [], []
+    for number, column in enumerate(declaration.columns):
+        inner.append(f"{text_of(texts[column.name], dialect)} AS row_text_{number}")
+        middle.append(f"{value_of(f'row_text_{number}', column, dialect)} AS {name(column.name)}")
+    faults = faults_of(declaration)
+    texts_kept = ", ".join(f"row_text_{number}" for number in range(len(inner)))
+    return (
+        f"SELECT *, {faults} AS row_faults FROM ("
+        f"SELECT row_line, {', '.join(middle)}, {texts_kept} FROM ("
+        f"SELECT row_line, {', '.join(inner)} FROM {relation}))"
+    )
+
+
+def structured(
+    declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], dialect: Dialect, relation: str
+) -> str:
+    """The same query as `typed` for columns that have types already.
+
+    Args:
+        values: column name -> (expression over *relation*, its DuckDB type); columns that are not there are NULL.
+    """
+    inner, middle = [], []
+    for number, column in enumerate(declaration.columns):
+        expression, kind = values.get(column.name, ("NULL::VARCHAR", "VARCHAR"))
+        is_text = kind == "VARCHAR" or (column.type == "date" and kind in _WHOLE)
+        held = f"row_text_{number}"
+        if is_text:
+            inner.append(f"{text_of(f'{expression}::VARCHAR', dialect)} AS {held}")
+            middle.append(f"{value_of(held, column, dialect)} AS {name(column.name)}")
+            continue
+        inner.append(f"{expression} AS {held}")
+        middle.append(f"{_converted(held, kind, column.type)} AS {name(column.name)}")
+    texts_kept = ", ".join(f"row_text_{number}" for number in range(len(inner)))
+    return (
+        f"SELECT *, {faults_of(declaration)} AS row_faults FROM ("
+        f"SELECT row_line, {', '.join(middle)}, {texts_kept} FROM ("
+        f"SELECT row_line, {', '.join(inner)} FROM {relation}))"
+    )
+
+
+def _converted(value: str, kind: str, wanted: str) -> str:
+    """A typed value as another type, NULL where that would change it."""
+    cast = f"try_cast({value} AS {TYPES[wanted]})"
+    if kind in ("DOUBLE", "FLOAT"):
+        if wanted == "text":
+            # Table libraries make floats of whole numbers with gaps; a code 42 must not become 42.0.
+            whole = f"try_cast({value} AS HUGEINT)"
+            return f"CASE WHEN {value} = {whole} THEN {whole}::VARCHAR ELSE {value}::VARCHAR END"
+        if wanted == "whole":
+            return f"CASE WHEN {cast} = {value} THEN {cast} END"
+        if wanted == "number":
+            return f"CASE WHEN isfinite({cast}) THEN {cast} END"
+    return cast
+
+
+def faults_of(declaration: TableDeclaration) -> str:
+    """List of ``{field, reason}`` of a row of `typed`; NULL for a good row."""
+    conditions: list[str] = []
+    entries: list[str] = []
+    for number, column in enumerate(declaration.columns):
+        for condition, reason in _faults(number, column, declaration):
+            conditions.append(condition)
+            entries.append(
+                f"CASE WHEN {condition} THEN {{'field': {literal(column.name)}, 'reason': {literal(reason)}}} END"
+            )
+    if not conditions:
+        return "NULL::STRUCT(field VARCHAR, reason VARCHAR)[]"
+    return (
+        f"CASE WHEN {' OR '.join(conditions)} "
+        f"THEN list_filter([{', '.join(entries)}], lambda fault: fault IS NOT NULL) END"
+    )
+
+
+def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaration) -> list[tuple[str, str]]:
+    value = name(column.name)
+    found: list[tuple[str, str]] = []
+    if column.type != "text":
+        found.append((f"(row_text_{number} IS NOT NULL AND {value} IS NULL)", _WRONG[column.type]))
+    if column.is_required or column.name == declaration.patient or column.name in declaration.key:
+        found.append((f"(row_text_{number} IS NULL)", "is missing"))
+    if column.type in ("date", "datetime"):
+        earliest, latest = column.earliest or EARLIEST, column.latest or LATEST
+        after = latest + dt.timedelta(days=1)
+        found.append(
+            (
+                f"coalesce({value} < DATE '{earliest}' OR {value} >= DATE '{after}', false)",
+                f"is not between {earliest} and {latest}",
+            )
+        )
+    return found
+
+
+def _moment(text: str, column: ColumnDeclaration, sql_type: str) -> str:
+    """A date or timestamp of a text in one of the column's forms."""
+    if not column.formats or (sql_type == "DATE" and column.formats == ("%Y-%m-%d",)):
+        # Twice as fast as strptime. As TIMESTAMP, because a cast to DATE takes any text behind the date.
+        length = "= 10" if sql_type == "DATE" else ">= 10"
+        return f"CASE WHEN length({text}) {length} THEN try_cast(try_cast({text} AS TIMESTAMP) AS {sql_type}) END"
+    if len(column.formats) == 1:
+        return f"try_cast(try_strptime({text}, {literal(column.formats[0])}) AS {sql_type})"
+    # A form that does not match costs ten times one that does: the look of the text picks the one to try first.
+    every = f"try_strptime({text}, [{', '.join(map(literal, column.formats))}])"
+    looks = " ".join(
+        f"WHEN {text} LIKE {literal(look)} THEN coalesce(try_strptime({text}, {literal(form)}), {every})"
+        for form in column.formats
+        if (look := _look_of(form))
+    )
+    moment = f"CASE {looks} ELSE {every} END" if looks else every
+    return f"try_cast({moment} AS {sql_type})"
+
+
+def _look_of(form: str) -> str:
+    """LIKE pattern of texts in a strptime form written with full widths; empty where the width is not fixed."""
+    look, characters = "", iter(form)
+    for character in characters:
+        if character == "%":
+            part = _LIKE.get(next(characters, ""))
+            if part is None:
+                return ""
+            look += part
+        elif character in "%_":
+            return ""
+        else:
+            look += character
+    return look

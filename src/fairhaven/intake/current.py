@@ -1,0 +1,95 @@
+"""The current rows of a source, as Ibis expressions that run on every engine."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow.parquet as pq
+
+from fairhaven.engine import Engine
+from fairhaven.intake.model import DeliveryKind, Extract, Source
+from fairhaven.intake.records import Records
+
+_LINES = 1 << 40
+"""More lines than a file has; extract * _LINES + line puts rows in the order of their arrival."""
+
+
+def in_force(source: Source, extracts: Sequence[Extract]) -> list[Extract]:
+    """The extracts whose rows count: all of them, or the latest delivery's where deliveries are full."""
+    if source.delivery is not DeliveryKind.FULL:
+        return list(extracts)
+    last = max((extract.delivery for extract in extracts), default=0)
+    return [extract for extract in extracts if extract.delivery == last]
+
+
+def tables_of(extracts: Sequence[Extract]) -> dict[str, list[Extract]]:
+    """Table -> the extracts that have it, in order."""
+    found: dict[str, list[Extract]] = {}
+    for extract in sorted(extracts, key=lambda extract: extract.number):
+        for table in extract.tables:
+            found.setdefault(table, []).append(extract)
+    return found
+
+
+def landed(engine: Engine, records: Records, extracts: Sequence[Extract], table: str) -> ir.Table:
+    """All landed rows of a table; columns that an earlier extract lacks are NULL there."""
+    groups: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for extract in extracts:
+        path = records.table(extract.number, table)
+        schema = pq.read_schema(path)
+        groups.setdefault(tuple((field.name, str(field.type)) for field in schema), []).append(path)
+    parts = [engine.parquet(paths) for paths in groups.values()]
+    if len(parts) == 1:
+        return parts[0]
+    # The latest declaration says the type; a column that it no longer names is not carried on.
+    types = {name: dtype for part in parts for name, dtype in part.schema().items()}
+    names = list(parts[-1].columns) + [name for name in types if name not in parts[-1].columns]
+    return ibis.union(
+        *(
+            part.select(
+                **{
+                    name: part[name].cast(types[name]) if name in part.columns else ibis.null(types[name])
+                    for name in names
+                }
+            )
+            for part in parts
+        )
+    )
+
+
+def latest(rows: ir.Table, extracts: Sequence[Extract], table: str) -> ir.Table:
+    """Of rows with one key the last that arrived, withdrawn or not."""
+    has_unique_keys = all(extract.tables[table].has_unique_keys for extract in extracts)
+    if has_unique_keys and len(extracts) == 1:
+        return rows
+    if has_unique_keys:
+        # Nothing in the first extract can replace a row, so its keys, mostly the bulk, are not grouped.
+        first = min(extract.number for extract in extracts)
+        later = rows.filter(rows.row_extract > first)
+        last = later.group_by(row_key_of_last=later.row_key).agg(row_last=later.row_extract.max())
+        joined = rows.left_join(last, rows.row_key == last.row_key_of_last)
+        kept = joined.filter(joined.row_last.isnull() | (joined.row_extract >= joined.row_last))
+    else:
+        place = rows.row_extract.cast("int64") * _LINES + rows.row_line
+        last = rows.group_by(row_key_of_last=rows.row_key).agg(row_last=place.max())
+        joined = rows.join(last, rows.row_key == last.row_key_of_last)
+        kept = joined.filter(joined.row_extract.cast("int64") * _LINES + joined.row_line == joined.row_last)
+    return kept.select(*rows.columns)
+
+
+def without(rows: ir.Table, excluded: ir.Table | None) -> ir.Table:
+    """Rows of patients who are not excluded."""
+    if excluded is None:
+        return rows
+    return rows.anti_join(excluded.select("patient_ref"), "patient_ref")
+
+
+def current(engine: Engine, records: Records, source: Source, *, excluded: ir.Table | None) -> Mapping[str, ir.Table]:
+    """See `service.Intake.current`."""
+    extracts = in_force(source, records.extracts(source.name))
+    found = {}
+    for table, having in tables_of(extracts).items():
+        rows = latest(landed(engine, records, having, table), having, table)
+        found[table] = without(rows.filter(~rows.row_withdrawn), excluded)
+    return found

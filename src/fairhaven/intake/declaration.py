@@ -1,0 +1,289 @@
+"""Reads ``sources/NAME.toml``, with every fault at once."""
+
+import codecs
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fairhaven.intake.casting import TYPES
+from fairhaven.intake.model import (
+    IDENTITY,
+    ColumnDeclaration,
+    DeliveryKind,
+    Dialect,
+    Format,
+    Source,
+    TableDeclaration,
+    Type1OptOut,
+)
+from fairhaven.kernel.toml import Document, Section
+
+KINDS = ("gp", "hospital", "social-care", "registry", "laboratory", "genomics", "imaging", "cdm", "opt-out")
+ENCODINGS = ("utf-8", "windows-1252", "latin-1", "utf-16")
+_TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_DIRECTIVES = frozenset("aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%-")
+
+
+def read_source(document: Document) -> Source | None:
+    """The source that a document declares; its name is the file's.
+
+    Returns:
+        None where the document has faults; they are in ``document.faults``.
+    """
+    if document.faults:
+        return None
+    root = document.root
+    source_format = Format(root.text("format", choices=[form.value for form in Format]) or Format.DELIMITED)
+    source = Source(
+        name=document.path.stem,
+        title=root.text("title"),
+        controller=root.text("controller"),
+        kind=root.text("kind", choices=KINDS),
+        format=source_format,
+        delivery=DeliveryKind(root.text("delivery", "changes", choices=[kind.value for kind in DeliveryKind])),
+        mapping=root.texts("mapping", ()),
+        quarantine_limit=_limit(root),
+        in_national_opt_out=root.yes("national_opt_out", source_format is not Format.OPT_OUT),
+        dialect=_dialect(root.section("dialect")),
+        tables=_tables(root, source_format),
+        type_1_opt_out=None,
+    )
+    if "type_1_opt_out" in root:
+        source = dataclasses.replace(source, type_1_opt_out=_type_1(root.section("type_1_opt_out"), source))
+    if not _TABLE_NAME.fullmatch(source.name):
+        root.fault("", f"the file's name must be like gp_riverside.toml (small letters, digits, _), not {source.name}")
+    if source_format is not Format.DELIMITED and "dialect" in root:
+        root.fault("dialect", 'belongs to format = "delimited" only')
+    root.finish()
+    if document.faults:
+        return None
+    return dataclasses.replace(source, digest=_digest(source))
+
+
+def _limit(root: Section) -> float | None:
+    if "quarantine_limit" not in root:
+        return None
+    limit = root.number("quarantine_limit")
+    if not 0 <= limit <= 1:
+        root.fault("quarantine_limit", "must be a share from 0 to 1 (0.02 is 2 %)")
+    return float(limit)
+
+
+def _dialect(section: Section) -> Dialect:
+    plain = Dialect()
+    dialect = Dialect(
+        delimiter=section.text("delimiter", plain.delimiter),
+        quote=section.text("quote", plain.quote),
+        encoding=section.text("encoding", plain.encoding, choices=ENCODINGS),
+        null=section.texts("null", plain.null),
+        decimal=section.text("decimal", plain.decimal, choices=(".", ",")),
+    )
+    for key, character in (("delimiter", dialect.delimiter), ("quote", dialect.quote)):
+        if len(character.encode()) != 1 or character in "\r\n\0":
+            section.fault(key, "must be one ASCII character")
+    if dialect.delimiter == dialect.quote:
+        section.fault("quote", "must differ from the delimiter")
+    if dialect.delimiter == dialect.decimal:
+        section.fault("decimal", "must differ from the delimiter")
+    section.finish()
+    return dialect
+
+
+def _tables(root: Section, source_format: Format) -> Mapping[str, TableDeclaration]:
+    needs_tables = source_format in (Format.DELIMITED, Format.PARQUET)
+    if not needs_tables:
+        if "tables" in root:
+            root.fault("tables", f'does not go with format = "{source_format}": its tables are known')
+            root.raw("tables")
+        return {}
+    tables = {name: _table(name, section) for name, section in root.section("tables").named()}
+    if not tables:
+        root.fault("tables", "is missing; declare at least one [tables.NAME]")
+    return tables
+
+
+def _table(name: str, section: Section) -> TableDeclaration:
+    if not _TABLE_NAME.fullmatch(name):
+        section.fault("", "a table's name is small letters, digits and _, and begins with a letter")
+    files = section.texts("files", ("*",))
+    if not files or any(not pattern.strip() for pattern in files):
+        section.fault("files", "give at least one file name pattern, such as *events*")
+    columns_section = section.section("columns")
+    columns: dict[str, ColumnDeclaration] = {}
+    for key in columns_section.values:
+        columns[key] = _column(key, columns_section)
+    if not columns:
+        section.fault("columns", "is missing; a table lands only the columns that are named here")
+    _check_twice(columns, columns_section)
+    withdrawn = section.section("withdrawn")
+    withdrawn_column, withdrawn_values = "", tuple[str, ...]()
+    if "withdrawn" in section:
+        withdrawn_column = _known(withdrawn, "column", withdrawn.text("column"), columns)
+        withdrawn_values = withdrawn.texts("values")
+        withdrawn.finish()
+    table = TableDeclaration(
+        name=name,
+        files=files,
+        key=tuple(_known(section, "key", key, columns) for key in section.texts("key", ())),
+        patient=_known(section, "patient", section.text("patient", ""), columns),
+        withdrawn_column=withdrawn_column,
+        withdrawn_values=withdrawn_values,
+        columns=tuple(columns.values()),
+    )
+    has_identity = [key for key, column in columns.items() if column.identity]
+    if has_identity and not table.patient:
+        section.fault("columns." + has_identity[0], "has an identity, so the table must say its patient column")
+    section.finish()
+    return table
+
+
+def _known(section: Section, key: str, named: str, columns: Mapping[str, ColumnDeclaration]) -> str:
+    """The landed name of a column that another setting refers to."""
+    if not named:
+        return ""
+    for declared, column in columns.items():
+        if named in (declared, column.name):
+            return column.name
+    section.fault(key, f"refers to {named}, which is not among the declared columns ({', '.join(columns) or 'none'})")
+    return named
+
+
+def _check_twice(columns: Mapping[str, ColumnDeclaration], section: Section) -> None:
+    landed: dict[str, str] = {}
+    read: dict[str, str] = {}
+    for key, column in columns.items():
+        for what, seen, value in (("lands as", landed, column.name), ("reads", read, column.header.strip())):
+            if value.casefold() in seen:
+                section.fault(key, f"{what} {value}, as {seen[value.casefold()]} does; each column needs its own")
+            seen.setdefault(value.casefold(), key)
+
+
+def _column(key: str, parent: Section) -> ColumnDeclaration:
+    written = parent.raw(key)
+    if isinstance(written, str):
+        if written not in TYPES:
+            parent.fault(key, f"is not one of {', '.join(TYPES)}")
+        return _named(
+            ColumnDeclaration(name=key, header=key, type=written if written in TYPES else "text"), key, parent
+        )
+    if not isinstance(written, dict):
+        parent.fault(key, 'must be a type, such as "text", or a table such as { type = "text" }')
+        return ColumnDeclaration(name=key, header=key)
+    section = parent.section(key)
+    identity = section.text("identity", "", choices=("", *IDENTITY)) if "identity" in section else ""
+    kind = section.text("type", choices=tuple(TYPES))
+    column = ColumnDeclaration(
+        name=identity or section.text("name", key),
+        header=section.text("from", key),
+        type=kind or "text",
+        identity=identity,
+        is_required=section.yes("required", False),
+        is_optional=section.yes("optional", False),
+        formats=section.texts("formats", ()),
+        earliest=section.day("earliest") if "earliest" in section else None,
+        latest=section.day("latest") if "latest" in section else None,
+    )
+    if identity and "name" in section:
+        section.fault("name", f"does not go with identity: the column lands as {identity}")
+        section.text("name")
+    if identity and (column.type == "date") != (identity == "birth_date"):
+        section.fault("type", 'must be "date" for birth_date' if identity == "birth_date" else 'must be "text"')
+    if column.is_required and column.is_optional:
+        section.fault("optional", "does not go with required: a row cannot have a value of an absent column")
+    _check_moments(section, column)
+    section.finish()
+    return _named(column, key, parent)
+
+
+def _check_moments(section: Section, column: ColumnDeclaration) -> None:
+    is_moment = column.type in ("date", "datetime", "time")
+    for key in ("formats", "earliest", "latest"):
+        if key in section and not (is_moment and (key == "formats" or column.type != "time")):
+            section.fault(key, f"does not go with type {column.type}")
+    for form in column.formats:
+        if message := _form_fault(form):
+            section.fault("formats", f"{form}: {message}")
+    if column.earliest and column.latest and column.earliest > column.latest:
+        section.fault("latest", "is before earliest")
+
+
+def _form_fault(form: str) -> str:
+    directives = re.findall(r"%(.?)", form)
+    if not directives:
+        return "has no % directive; write forms as in %d/%m/%Y"
+    unknown = [directive for directive in directives if directive not in _DIRECTIVES]
+    if unknown:
+        return f"%{unknown[0]} is not a directive of strptime"
+    try:
+        dt.datetime(2001, 2, 3, tzinfo=dt.UTC).strftime(form)
+    except ValueError:
+        return "is not a form of strptime"
+    return ""
+
+
+def _named(column: ColumnDeclaration, key: str, parent: Section) -> ColumnDeclaration:
+    if not column.name.strip() or not column.header.strip():
+        parent.fault(key, "a column needs a name")
+    if column.name.casefold().startswith("row_") or column.name.casefold() in ("patient_ref", "postcode_district"):
+        parent.fault(key, f"{column.name} is a name that Fairhaven gives itself; choose another with name = ...")
+    if any(ord(character) < 32 for character in column.name):
+        parent.fault(key, "a column's name is one line of text")
+    return column
+
+
+def _type_1(section: Section, source: Source) -> Type1OptOut | None:
+    if source.kind != "gp":
+        section.fault("", 'belongs to kind = "gp" only')
+    name = section.text("table")
+    table = source.tables.get(name)
+    columns = {column.name: column for column in table.columns} if table else {}
+    if source.format in (Format.DELIMITED, Format.PARQUET):
+        if table is None:
+            section.fault("table", f"refers to {name}, which is not a declared table")
+        else:
+            if not table.patient:
+                section.fault("table", f"{name} has no patient column, so an opt-out could not be told to a patient")
+            date = columns.get(section.text("date"))
+            if date is not None and date.type not in ("date", "datetime"):
+                section.fault("date", "must be a date or datetime column")
+            for key in ("column", "date"):
+                if section.text(key) not in columns:
+                    section.fault(key, f"refers to {section.text(key)}, which is not among the columns of {name}")
+    rule = Type1OptOut(
+        table=name,
+        column=section.text("column"),
+        date=section.text("date"),
+        opted_out=section.texts("opted_out"),
+        opted_in=section.texts("opted_in", ()),
+    )
+    if not rule.opted_out:
+        section.fault("opted_out", "give at least one code")
+    if both := set(rule.opted_out) & set(rule.opted_in):
+        section.fault("opted_in", f"holds {', '.join(sorted(both))}, which is in opted_out too")
+    section.finish()
+    return rule
+
+
+def _digest(source: Source) -> str:
+    """Digest of what changes the landed rows; a new title or limit does not."""
+    shaping: dict[str, Any] = {
+        "name": source.name,
+        "format": source.format,
+        "dialect": dataclasses.asdict(source.dialect),
+        "tables": [dataclasses.asdict(table) for table in _sorted(source.tables.values())],
+        "type_1": dataclasses.asdict(source.type_1_opt_out) if source.type_1_opt_out else None,
+    }
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _sorted(tables: Iterable[TableDeclaration]) -> list[TableDeclaration]:
+    return sorted(tables, key=lambda table: table.name)
+
+
+def python_encoding(encoding: str) -> str:
+    """Python's name of a declared encoding."""
+    return codecs.lookup("cp1252" if encoding == "windows-1252" else encoding).name

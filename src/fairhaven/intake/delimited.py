@@ -1,0 +1,262 @@
+"""Delimited text (CSV and its kin).
+
+Most files are plain, and DuckDB reads them as they are: every column as text, typed in the same query. That the
+reading is right is not trusted but checked: the last line's number must come out as the survey counted it, or the file
+is read again by `lines`, record by record.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from fairhaven.intake import arrival, lines
+from fairhaven.intake.casting import file, literal, name, typed
+from fairhaven.intake.model import Source, TableDeclaration
+from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.kernel.errors import Fault, Invalid
+
+_LONG_LINE = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Columns:
+    """Where the declared columns are: field number by column name; what else the file has; what it lacks."""
+
+    fields: dict[str, int]
+    dropped: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+class DelimitedReader:
+    """See `Reader`. One file is one table, told by the file's name."""
+
+    version = "1"
+
+    def stage(
+        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
+    ) -> Sequence[Staged]:
+        """See `Reader.stage`."""
+        return [stage_text(connection, source, arrival.table_for(source, arrived), arrived, scratch=scratch)]
+
+
+def stage_text(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: TableDeclaration,
+    arrived: Arrived,
+    *,
+    scratch: Path,
+    prefix: str = "staged",
+) -> Staged:
+    """Stage one file as one table, in relations whose names begin with *prefix*; see `Reader.stage`."""
+    if arrival.is_zip(arrived.path):
+        raise Invalid(Fault(path=arrived.name, message="is a zip archive; unpack it and deliver the files in it"))
+    text = lines.as_utf8(arrival.plain(arrived, scratch), source.dialect.encoding, scratch)
+    seen = lines.survey(text)
+    if seen.bytes == 0:
+        raise Invalid(Fault(path=arrived.name, message="is empty: not even a header. Deliver the file again."))
+    header = lines.header_of(text, source.dialect, carriage_only=seen.carriage_only)
+    if header is None:
+        raise Invalid(Fault(path=arrived.name, line=1, message=f"no header can be read as {_kind(source)}"))
+    columns = _match(table, header, source, arrived)
+    read = _Reading(connection, source, table, columns, header, prefix)
+    is_worth_trying = seen.is_plain and not seen.carriage_only and header.line == 1 and len(header.names) > 1
+    received = read.plain(text, seen.lines) if is_worth_trying else None
+    if received is None:
+        watched = _watched(source, table)
+        cleaned = lines.clean(text, source.dialect, header, scratch, carriage_only=seen.carriage_only, watched=watched)
+        received = read.cleaned(cleaned)
+    return Staged(
+        table=table.name,
+        declaration=table,
+        rows=f"{prefix}_rows",
+        rejects=f"{prefix}_rejects",
+        received=received,
+        withdrawn=withdrawn_sql(table),
+        dropped=columns.dropped,
+        missing=columns.missing,
+    )
+
+
+def withdrawn_sql(table: TableDeclaration) -> str:
+    """SQL that is true where a row of a declared table is taken back."""
+    if not table.withdrawn_column:
+        return "false"
+    values = ", ".join(map(literal, table.withdrawn_values))
+    return f"coalesce({name(table.withdrawn_column)}::VARCHAR IN ({values}), false)"
+
+
+def stage_typed(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: TableDeclaration,
+    query: str,
+    *,
+    structural: str = "",
+    last: int | None = None,
+    prefix: str = "staged",
+) -> bool:
+    """Make ``<prefix>_rows`` and ``<prefix>_rejects`` of a query that has ``row_line``, the columns and ``row_faults``.
+
+    Args:
+        structural: query of ``row_line, field, reason, patient, code`` for lines that are no rows at all.
+        last: the number that the last ``row_line`` must have.
+
+    Returns:
+        False where the last line is another one; then nothing is to be used.
+    """
+    patient = f"{name(table.patient)}::VARCHAR" if table.patient else "NULL"
+    rule = source.type_1_opt_out
+    code = f"{name(rule.column)}::VARCHAR" if rule and rule.table == table.name else "NULL"
+    # The last rows are kept beside the faulty ones, so that one scan both finds faults and counts.
+    end = f" OR row_line >= {last}" if last is not None else ""
+    connection.execute(f"CREATE OR REPLACE VIEW {prefix}_all AS {query}")
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {prefix}_faults AS "
+        f"SELECT row_line, row_faults, {patient}::VARCHAR AS patient, {code}::VARCHAR AS code "
+        f"FROM {prefix}_all WHERE row_faults IS NOT NULL{end}"
+    )
+    if last is not None:
+        found = connection.execute(f"SELECT list(row_line) FROM {prefix}_faults WHERE row_line >= {last}").fetchone()
+        if found != ([last],):
+            return False
+        connection.execute(f"DELETE FROM {prefix}_faults WHERE row_faults IS NULL")
+    connection.execute(
+        f"CREATE OR REPLACE VIEW {prefix}_rejects AS "
+        "SELECT row_line, fault.field, fault.reason, patient, code "
+        f"FROM (SELECT row_line, unnest(row_faults) AS fault, patient, code FROM {prefix}_faults)"
+        + (f" UNION ALL {structural}" if structural else "")
+    )
+    names = ", ".join(name(column.name) for column in table.columns)
+    has_faults = connection.execute(f"SELECT count(*) > 0 FROM {prefix}_faults").fetchone() == (True,)
+    # Without faults nothing needs to be checked again, so that a later scan reads only the columns it uses.
+    only_good = f" WHERE row_line NOT IN (SELECT row_line FROM {prefix}_faults)" if has_faults else ""
+    connection.execute(f"CREATE OR REPLACE VIEW {prefix}_rows AS SELECT row_line, {names} FROM {prefix}_all{only_good}")
+    return True
+
+
+class _Reading:
+    """Makes the staged relations of one file, the quick way or the careful one."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: Source,
+        table: TableDeclaration,
+        columns: _Columns,
+        header: lines.Header,
+        prefix: str,
+    ) -> None:
+        self._prefix = prefix
+        self._connection = connection
+        self._source = source
+        self._table = table
+        self._columns = columns
+        self._width = len(header.names)
+
+    def plain(self, text: Path, line_count: int) -> int | None:
+        """Stage a file as it is; the number of rows, or None where it does not read as one row a line."""
+        rows = line_count - 1
+        if rows == 0:
+            return None
+        relation = f"(SELECT row_number() OVER () + 1 AS row_line, * FROM {self._csv(text, skip=1)})"
+        try:
+            return rows if self._stage(relation, last=line_count) else None
+        except duckdb.Error:
+            return None
+
+    def cleaned(self, cleaned: lines.Cleaned) -> int:
+        """Stage the plain copy that `lines.clean` made."""
+        relation = self._csv(cleaned.rows, skip=0, first="row_line", longest=cleaned.longest)
+        if cleaned.kept == 0:
+            nothing = ", ".join(f"NULL::VARCHAR AS f{number}" for number in range(self._width))
+            relation = f"(SELECT NULL::BIGINT AS row_line, {nothing} LIMIT 0)"
+        structural = (
+            "SELECT row_line, '' AS field, reason, NULL::VARCHAR AS patient, nullif(code, '') AS code "
+            f"FROM read_csv({file(cleaned.rejects)}, auto_detect=false, header=false, delim=',', quote='\"', "
+            "escape='\"', columns={'row_line': 'BIGINT', 'reason': 'VARCHAR', 'code': 'VARCHAR'})"
+        )
+        self._stage(relation, structural if cleaned.rejected else "")
+        return cleaned.kept + cleaned.rejected
+
+    def _stage(self, relation: str, structural: str = "", last: int | None = None) -> bool:
+        texts = {
+            column.name: f"f{self._columns.fields[column.name]}"
+            if column.name in self._columns.fields
+            else "NULL::VARCHAR"
+            for column in self._table.columns
+        }
+        query = typed(self._table, texts, self._source.dialect, relation)
+        return stage_typed(
+            self._connection,
+            self._source,
+            self._table,
+            query,
+            structural=structural,
+            last=last,
+            prefix=self._prefix,
+        )
+
+    def _csv(self, path: Path, *, skip: int, first: str = "", longest: int = 0) -> str:
+        is_copy = bool(first)
+        dialect = self._source.dialect
+        columns = ([f"{first}: 'BIGINT'"] if is_copy else []) + [f"f{n}: 'VARCHAR'" for n in range(self._width)]
+        delimiter, quote = (",", '"') if is_copy else (dialect.delimiter, dialect.quote)
+        options = [
+            "auto_detect=false",
+            "header=false",
+            f"skip={skip}",
+            f"delim={literal(delimiter)}",
+            f"quote={literal(quote)}",
+            f"escape={literal(quote)}",
+            f"nullstr=[{', '.join(map(literal, sorted({'', *dialect.null})))}]",
+            f"columns={{{', '.join(columns)}}}",
+        ]
+        if longest > _LONG_LINE // 4:
+            options.append(f"max_line_size={2 * longest + 1024}")
+        return f"read_csv({file(path)}, {', '.join(options)})"
+
+
+def _match(table: TableDeclaration, header: lines.Header, source: Source, arrived: Arrived) -> _Columns:
+    """Find the declared columns in the header, in any case and with spaces around.
+
+    Raises:
+        Invalid: columns are missing, or a name is there twice. It does not show the file's own header, because a
+            file without one would show its first row.
+    """
+    places: dict[str, list[int]] = {}
+    for number, header_name in enumerate(header.names):
+        places.setdefault(header_name.casefold(), []).append(number)
+    fields: dict[str, int] = {}
+    missing: list[str] = []
+    faults: list[Fault] = []
+    for column in table.columns:
+        match places.pop(column.header.strip().casefold(), []):
+            case [number]:
+                fields[column.name] = number
+            case [] if column.is_optional:
+                missing.append(column.header)
+            case []:
+                faults.append(Fault(path=arrived.name, line=1, message=f"the column {column.header} is missing"))
+            case _:
+                message = f"the column {column.header} is there more than once; which one is meant cannot be told"
+                faults.append(Fault(path=arrived.name, line=1, message=message))
+    if faults:
+        if len(header.names) == 1:
+            faults.append(
+                Fault(path=arrived.name, line=1, message=f"the header has one column only: is it {_kind(source)}?")
+            )
+        raise Invalid(faults)
+    dropped = tuple(header.names[number] for numbers in places.values() for number in numbers)
+    return _Columns(fields=fields, dropped=dropped, missing=tuple(missing))
+
+
+def _watched(source: Source, table: TableDeclaration) -> frozenset[str]:
+    rule = source.type_1_opt_out
+    return frozenset(rule.opted_out) if rule and rule.table == table.name else frozenset()
+
+
+def _kind(source: Source) -> str:
+    return f"{source.dialect.encoding} text with fields divided by {source.dialect.delimiter!r}"

@@ -1,0 +1,328 @@
+"""Landing: staged rows become typed Parquet without identifiers, and identity records for the vault.
+
+The steps are the same for every format. Each distinct patient number is turned into a pseudonym once; identity columns
+leave the rows (what research needs of them stays, made coarse); each row gets a key that is the same in every delivery.
+"""
+
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from fairhaven.intake.casting import file, literal, name
+from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
+from fairhaven.intake.reader import Staged
+from fairhaven.kernel.ids import SEPARATOR, derive, row_key_sql
+
+REJECTS = "rejects"
+MEMORY_LIMIT = "1GB"
+_FINENESS = {"year": 0, "month": 1, "day": 2}
+_OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
+_BLOCK = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Secrets:
+    """Keys of landing, each for one purpose, derived from the hub's secret."""
+
+    pseudonym: bytes
+    row_key: str
+    tombstone: bytes
+
+    @classmethod
+    def of(cls, secret: bytes) -> "Secrets":
+        """The keys of a hub."""
+        return cls(
+            pseudonym=derive(secret, "patient_ref"),
+            row_key=derive(secret, "row_key").hex(),
+            tombstone=derive(secret, "tombstone"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Landed:
+    """What landed of one file.
+
+    Args:
+        identities: records for the vault.
+        erased_lines: table -> lines left out because their patient was erased from this hub.
+    """
+
+    tables: dict[str, TableCount]
+    columns: dict[str, tuple[str, ...]]
+    identities: pa.Table
+    erased_lines: Mapping[str, frozenset[int]]
+
+
+@contextmanager
+def connection(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A private DuckDB for one file, that spills into *scratch* and keeps the file's order."""
+    made = duckdb.connect(
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(scratch / "spill"),
+            "preserve_insertion_order": True,
+        }
+    )
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def land(
+    staged: Sequence[Staged],
+    *,
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    extract: int,
+    folder: Path,
+    secrets: Secrets,
+    birth_date: str,
+    tombstones: frozenset[str] = frozenset(),
+) -> Landed:
+    """Write the staged tables of one file to *folder*.
+
+    Args:
+        birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
+        tombstones: keyed digests of patients of this source who were erased; their rows are left out.
+
+    Raises:
+        AssertionError: rows landed, quarantined and erased do not add up to the rows received; nothing may be
+            committed then.
+    """
+    return _Landing(
+        connection=connection,
+        source=source,
+        extract=extract,
+        folder=folder,
+        secrets=secrets,
+        birth_date=birth_date,
+        tombstones=tombstones,
+    ).land(staged)
+
+
+class _Landing:
+    def __init__(
+        self,
+        *,
+        connection: duckdb.DuckDBPyConnection,
+        source: Source,
+        extract: int,
+        folder: Path,
+        secrets: Secrets,
+        birth_date: str,
+        tombstones: frozenset[str],
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._extract = extract
+        self._folder = folder
+        self._fineness = _FINENESS[birth_date]
+        self._birth_date = birth_date
+        _set_keyed_digest(connection, "pseudonym_of", secrets.pseudonym)
+        _set_keyed_digest(connection, "tombstone_of", secrets.tombstone)
+        connection.execute("SET VARIABLE row_salt = ?", [secrets.row_key])
+        connection.register("given_tombstones", pa.table({"tombstone": pa.array(sorted(tombstones), pa.string())}))
+        connection.execute("CREATE TABLE tombstones AS FROM given_tombstones")
+
+    def land(self, staged: Sequence[Staged]) -> Landed:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._patients(staged)
+        tables, columns = {}, {}
+        for table in staged:
+            tables[table.table], columns[table.table] = self._table(table)
+        self._rejects(staged)
+        return Landed(
+            tables=tables,
+            columns=columns,
+            identities=self._identities(),
+            erased_lines={table.table: self._erased(table) for table in staged},
+        )
+
+    def _patients(self, staged: Sequence[Staged]) -> None:
+        """``patients``: each patient of the file once, with pseudonym and identity."""
+        fields = ", ".join(f"any_value({field} ORDER BY place DESC) AS {field}" for field in IDENTITY)
+        parts = [_patients_of(table, place) for place, table in enumerate(staged) if table.declaration.patient]
+        nobody = f"SELECT NULL::VARCHAR AS patient, {', '.join(_identity_column(f, '') for f in IDENTITY)}, 0 AS place"
+        together = " UNION ALL BY NAME ".join([f"({part})" for part in [nobody, *parts]])
+        prefix = self._source.name + SEPARATOR
+        self._connection.execute(
+            "CREATE TABLE patients AS SELECT *, "
+            "EXISTS (FROM tombstones WHERE tombstone = tombstone_of(patient_ref)) AS is_erased FROM ("
+            f"SELECT *, pseudonym_of({literal(prefix)} || patient) AS patient_ref FROM ("
+            f"SELECT patient, {fields} FROM ({together}) WHERE patient IS NOT NULL GROUP BY patient))"
+        )
+
+    def _identities(self) -> pa.Table:
+        fields = ", ".join(IDENTITY)
+        return self._connection.execute(
+            f"SELECT {literal(self._source.name)} AS source, patient_ref, {self._extract}::INTEGER AS row_extract, "
+            f"{fields} FROM patients WHERE NOT is_erased ORDER BY patient_ref"
+        ).fetch_arrow_table()
+
+    def _table(self, staged: Staged) -> tuple[TableCount, tuple[str, ...]]:
+        declaration = staged.declaration
+        target = self._folder / f"{staged.table}.parquet"
+        columns = [column for column in declaration.columns if column.name != declaration.patient or column.identity]
+        landed = [part for column in columns for part in self._landed(column)]
+        names = tuple(alias for alias, _ in landed)
+        selected = "".join(f", {expression} AS {name(alias)}" for alias, expression in landed)
+        key, repeats = self._key(staged)
+        is_known = f"patients AS p ON p.patient = r.{name(declaration.patient)}::VARCHAR" if declaration.patient else ""
+        # Nobody may be landed without a pseudonym, so a row without patient number keeps NULL; erased ones go.
+        query = (
+            f"SELECT {row_key_sql(key)} AS row_key, {self._extract}::INTEGER AS row_extract, r.row_line AS row_line, "
+            f"({staged.withdrawn})::BOOLEAN AS row_withdrawn, "
+            f"{'p.patient_ref' if is_known else 'NULL::VARCHAR'} AS patient_ref{selected} "
+            f"FROM {name(staged.rows)} AS r"
+            + (f" LEFT JOIN {is_known}" if is_known else "")
+            + (f" LEFT JOIN {repeats} AS repeats ON repeats.row_line = r.row_line" if repeats else "")
+            + (" WHERE NOT coalesce(p.is_erased, false)" if is_known else "")
+        )
+        written = self._connection.execute(
+            f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchone()
+        count = TableCount(
+            received=staged.received,
+            landed=written[0] if written else 0,
+            quarantined=self._one(f"SELECT count(DISTINCT row_line) FROM {name(staged.rejects)}"),
+            erased=len(self._erased(staged)),
+            dropped=staged.dropped,
+            missing=staged.missing,
+            has_unique_keys=self._one(f"SELECT count(*) - count(DISTINCT row_key) FROM read_parquet({file(target)})")
+            == 0,
+        )
+        if count.received != count.landed + count.quarantined + count.erased:
+            raise AssertionError(
+                f"{self._source.name}, {staged.table}: {count.received} rows were received but {count.landed} landed, "
+                f"{count.quarantined} quarantined and {count.erased} left out as erased. This is a fault of Fairhaven."
+            )
+        return count, names
+
+    def _erased(self, staged: Staged) -> frozenset[int]:
+        if not staged.declaration.patient or self._one("SELECT count(*) FROM tombstones") == 0:
+            return frozenset()
+        patient = name(staged.declaration.patient)
+        lines = self._connection.execute(
+            f"SELECT row_line FROM {name(staged.rows)} AS r "
+            f"WHERE r.{patient}::VARCHAR IN (SELECT patient FROM patients WHERE is_erased)"
+        ).fetchall()
+        return frozenset(line for (line,) in lines)
+
+    def _key(self, staged: Staged) -> tuple[str, str]:
+        """SQL of the text whose digest is the row's key, and the relation that numbers equal rows, if any."""
+        declaration = staged.declaration
+        start = f"getvariable('row_salt') || {literal(SEPARATOR.join(['', self._source.name, staged.table, '']))}"
+        named = declaration.key or tuple(c.name for c in declaration.columns if not c.identity)
+        parts = ", ".join(f"coalesce(r.{name(column)}::VARCHAR, '')" for column in named) or "''"
+        text = f"{start} || concat_ws(chr(31), {parts})"
+        if declaration.key:
+            return text, ""
+        content = ", ".join(f"r.{name(column)}" for column in named)
+        hashed = f"hash({content})" if content else "0"
+        self._connection.execute(
+            "CREATE OR REPLACE TABLE repeated AS SELECT h FROM "
+            f"(SELECT {hashed} AS h FROM {name(staged.rows)} AS r) GROUP BY h HAVING count(*) > 1"
+        )
+        # Few rows are equal to another: only those that may be are sorted and numbered.
+        self._connection.execute(
+            "CREATE OR REPLACE TABLE repeats AS SELECT row_line, "
+            f"row_number() OVER (PARTITION BY {content or '1'} ORDER BY row_line) AS occurrence "
+            f"FROM {name(staged.rows)} AS r WHERE {hashed} IN (SELECT h FROM repeated)"
+        )
+        return f"{text} || chr(31) || coalesce(repeats.occurrence, 1)", "repeats"
+
+    def _landed(self, column: ColumnDeclaration) -> list[tuple[str, str]]:
+        """(name, SQL) of what lands of a column."""
+        value = f"r.{name(column.name)}"
+        match column.identity:
+            case "":
+                if column.birth_precision and _FINENESS[column.birth_precision] > self._fineness:
+                    return [(column.name, f"CASE WHEN false THEN {value} END")]
+                return [(column.name, value)]
+            case "birth_date":
+                return [("birth_date", f"date_trunc({literal(self._birth_date)}, {value})::DATE")]
+            case "sex" | "ethnicity":
+                return [(column.identity, value)]
+            case "postcode":
+                compact = f"upper(replace({value}, ' ', ''))"
+                return [("postcode_district", f"nullif(regexp_extract({compact}, {_OUTWARD}, 1), '')")]
+            case _:
+                return []
+
+    def _rejects(self, staged: Sequence[Staged]) -> None:
+        rule = self._source.type_1_opt_out
+        parts = []
+        for table in staged:
+            described = {row[0] for row in self._connection.execute(f"DESCRIBE {name(table.rejects)}").fetchall()}
+            codes = ", ".join(map(literal, rule.opted_out)) if rule and rule.table == table.table else ""
+            is_opt_out = f"coalesce(code IN ({codes}), false)" if codes and "code" in described else "false"
+            parts.append(
+                f"SELECT {literal(table.table)} AS table_name, row_line, field, reason, p.patient_ref AS patient_ref, "
+                f"{is_opt_out} AS is_opt_out FROM {name(table.rejects)} AS j "
+                f"LEFT JOIN rejected_patients AS p ON p.patient = j.patient"
+            )
+        self._rejected_patients(staged)
+        nothing = (
+            "SELECT ''::VARCHAR AS table_name, 0::BIGINT AS row_line, ''::VARCHAR AS field, ''::VARCHAR AS reason, "
+            "NULL::VARCHAR AS patient_ref, false AS is_opt_out LIMIT 0"
+        )
+        together = " UNION ALL ".join([f"({nothing})", *parts])
+        self._connection.execute(
+            f"COPY (SELECT * FROM ({together}) ORDER BY table_name, row_line, field) "
+            f"TO {literal(str(self._folder / f'{REJECTS}.parquet'))} (FORMAT parquet, COMPRESSION zstd)"
+        )
+
+    def _rejected_patients(self, staged: Sequence[Staged]) -> None:
+        parts = [f"SELECT patient::VARCHAR AS patient FROM {name(table.rejects)}" for table in staged]
+        together = " UNION ".join(["SELECT NULL::VARCHAR AS patient", *parts])
+        prefix = self._source.name + SEPARATOR
+        self._connection.execute(
+            "CREATE OR REPLACE TABLE rejected_patients AS "
+            f"SELECT patient, pseudonym_of({literal(prefix)} || patient) AS patient_ref FROM ({together}) "
+            "WHERE patient IS NOT NULL"
+        )
+
+    def _one(self, query: str) -> int:
+        row = self._connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+
+def _patients_of(staged: Staged, place: int) -> str:
+    """Query: each patient of a table once, with the latest value of each identity column."""
+    declaration = staged.declaration
+    patient = f"{name(declaration.patient)}::VARCHAR"
+    by_identity = {column.identity: column.name for column in declaration.columns if column.identity}
+    if not by_identity:
+        return f"SELECT DISTINCT {patient} AS patient, -1 AS place FROM {name(staged.rows)}"
+    fields = ", ".join(
+        f"arg_max({name(column)}, row_line) FILTER ({name(column)} IS NOT NULL) AS {identity}"
+        for identity, column in by_identity.items()
+    )
+    return f"SELECT {patient} AS patient, {fields}, {place} AS place FROM {name(staged.rows)} GROUP BY ALL"
+
+
+def _identity_column(field: str, value: str) -> str:
+    return f"{value or 'NULL'}::{'DATE' if field == 'birth_date' else 'VARCHAR'} AS {field}"
+
+
+def _set_keyed_digest(connection: duckdb.DuckDBPyConnection, macro: str, key: bytes) -> None:
+    """Define an SQL macro that equals `kernel.ids.pseudonym` with this key (HMAC-SHA256, RFC 2104)."""
+    block = key.ljust(_BLOCK, b"\0") if len(key) <= _BLOCK else sha256(key).digest().ljust(_BLOCK, b"\0")
+    connection.execute(f"SET VARIABLE {macro}_inner = ?::BLOB", [bytes(byte ^ 0x36 for byte in block)])
+    connection.execute(f"SET VARIABLE {macro}_outer = ?::BLOB", [bytes(byte ^ 0x5C for byte in block)])
+    connection.execute(
+        f"CREATE OR REPLACE MACRO {macro}(subject) AS substr(sha256(getvariable('{macro}_outer') || "
+        f"from_hex(sha256(getvariable('{macro}_inner') || encode(subject)))), 1, 32)"
+    )
+
+
+def tombstone(secrets: Secrets, patient_ref: str) -> str:
+    """The keyed digest by which an erased patient is known again, without keeping the pseudonym."""
+    return hmac.new(secrets.tombstone, patient_ref.encode(), sha256).hexdigest()[:32]

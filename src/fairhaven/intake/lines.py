@@ -1,0 +1,284 @@
+"""Delimited text line by line: a quick survey of every file, and a slow, careful reading of those that need it.
+
+A file that the survey finds plain goes to DuckDB as it is. Any other (values over several lines, broken quotes, lines
+of another length, bytes that are not text) is read here record by record into a plain copy whose first column is the
+line's number; what cannot be a row is rejected with its line and the reason, and reading goes on with the next line.
+"""
+
+import codecs
+import csv
+import re
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from fairhaven.intake.declaration import python_encoding
+from fairhaven.intake.model import Dialect
+
+_CHUNK = 1 << 22
+_LONGEST_RECORD = 64 << 20
+_MOST_LINES = 10_000
+_BOM = codecs.BOM_UTF8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survey:
+    """What a glance at all bytes of a UTF-8 file tells.
+
+    Args:
+        lines: number of lines; a last line without newline counts.
+        is_plain: valid UTF-8, no NUL, line ends all alike, so that a strict reader may be tried.
+        carriage_only: lines end in CR alone, as on old Macintosh systems.
+    """
+
+    bytes: int
+    lines: int
+    is_plain: bool
+    carriage_only: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header:
+    """The first record: its names, trimmed, and where the rows begin.
+
+    Args:
+        line: number of the header's last line.
+        start: offset of the first byte behind it.
+    """
+
+    names: tuple[str, ...]
+    line: int
+    start: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cleaned:
+    """A plain copy: ``line number, fields...`` quoted where needed, and ``line, reason, code`` of what was rejected."""
+
+    rows: Path
+    rejects: Path
+    kept: int
+    rejected: int
+    longest: int
+
+
+def as_utf8(path: Path, encoding: str, scratch: Path) -> Path:
+    """The file in UTF-8. What is not valid in its encoding becomes bytes that are not valid UTF-8 either, so that
+    there is one place where such lines are told and rejected."""
+    if encoding == "utf-8":
+        return path
+    target = scratch / "utf-8"
+    # Surrogates stand for what could not be decoded; written out they are not valid UTF-8.
+    errors = "surrogatepass" if encoding == "utf-16" else "surrogateescape"
+    decoder = codecs.getincrementaldecoder(python_encoding(encoding))(errors)
+    with path.open("rb") as file, target.open("wb") as out:
+        while chunk := file.read(_CHUNK):
+            out.write(decoder.decode(chunk).encode("utf-8", "surrogatepass"))
+        try:
+            out.write(decoder.decode(b"", final=True).encode("utf-8", "surrogatepass"))
+        except UnicodeDecodeError:
+            out.write(b"\xff")
+    return target
+
+
+def survey(path: Path) -> Survey:
+    """Look at every byte once, at memory speed."""
+    size = newlines = returns = pairs = 0
+    is_text, has_nul = True, False
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    last = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            size += len(chunk)
+            newlines += chunk.count(b"\n")
+            if b"\r" in chunk or last == b"\r":
+                returns += chunk.count(b"\r")
+                pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+            has_nul = has_nul or b"\0" in chunk
+            is_text = is_text and _decodes(decoder, chunk)
+            last = chunk[-1:]
+    is_text = is_text and _decodes(decoder, b"", final=True)
+    carriage_only = newlines == 0 and returns > 0
+    ends = returns if carriage_only else newlines
+    return Survey(
+        bytes=size,
+        lines=ends + (size > 0 and last != (b"\r" if carriage_only else b"\n")),
+        is_plain=is_text and not has_nul and (returns == 0 or (returns == pairs == newlines)),
+        carriage_only=carriage_only,
+    )
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    if chunk.isascii() and not final and not decoder.getstate()[0]:
+        return True
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def header_of(path: Path, dialect: Dialect, *, carriage_only: bool) -> Header | None:
+    """The first record that is not blank; None where the file has no header that can be read."""
+    with path.open("rb") as file:
+        for line, raw, fields, position in _Records(file, dialect, carriage_only).records():
+            if isinstance(fields, str):
+                return None
+            last = line + len(raw.rstrip(b"\r\n").splitlines()) - 1
+            return Header(names=tuple(field.strip() for field in fields), line=last, start=position)
+    return None
+
+
+def clean(
+    path: Path, dialect: Dialect, header: Header, scratch: Path, *, carriage_only: bool, watched: frozenset[str]
+) -> Cleaned:
+    """Read every record behind the header.
+
+    Args:
+        watched: codes to look for in lines that are rejected (Type 1 opt-outs must not be lost with a broken line).
+    """
+    kept = rejected = longest = 0
+    rows, rejects = scratch / "rows.csv", scratch / "rejects.csv"
+    width = len(header.names)
+    with (
+        path.open("rb") as file,
+        rows.open("w", encoding="utf-8", newline="") as out,
+        rejects.open("w", encoding="utf-8", newline="") as bad,
+    ):
+        write = csv.writer(out, lineterminator="\n").writerow
+        reject = csv.writer(bad, lineterminator="\n").writerow
+        for line, raw, fields, _ in _Records(file, dialect, carriage_only).records(header):
+            if not isinstance(fields, str) and len(fields) != width:
+                fields = f"has {len(fields)} fields where the header has {width}"
+            if isinstance(fields, str):
+                rejected += 1
+                text = raw.decode("utf-8", "replace")
+                reject([line, fields, next((code for code in watched if code in text), "")])
+            else:
+                kept += 1
+                longest = max(longest, len(raw))
+                write([line, *fields])
+    return Cleaned(rows=rows, rejects=rejects, kept=kept, rejected=rejected, longest=longest)
+
+
+def places(path: Path, dialect: Dialect, wanted: frozenset[int], *, carriage_only: bool) -> Iterator[tuple[int, int]]:
+    """(first byte, byte behind the last) of the records that begin in the wanted lines, in order."""
+    with path.open("rb") as file:
+        for line, raw, _, end in _Records(file, dialect, carriage_only).records():
+            if line in wanted:
+                yield end - len(raw), end
+
+
+def split(text: str, dialect: Dialect) -> list[str]:
+    """What a line that is no row may hold as values, whatever is wrong with it."""
+    fields = [field.strip(f" \t\r\n{dialect.quote}") for field in text.split(dialect.delimiter)]
+    return fields + re.split(r"[\s\"',;:|{}\[\]/\\]+", text)
+
+
+class _Records:
+    """Records of a file, each told by the line it begins in. A broken record is its first line only."""
+
+    def __init__(self, file: BinaryIO, dialect: Dialect, carriage_only: bool) -> None:
+        self._file = file
+        self._dialect = dialect
+        self._quote = dialect.quote.encode()
+        self._carriage_only = carriage_only
+        self._pending: deque[bytes] = deque()
+
+    def records(self, behind: Header | None = None) -> Iterator[tuple[int, bytes, list[str] | str, int]]:
+        """(line, raw bytes, fields or the reason why there are none, offset behind it)."""
+        # A process-wide setting of the csv module; its default would refuse long fields that are no fault.
+        csv.field_size_limit(sys.maxsize)
+        line, position = (behind.line, behind.start) if behind else (0, 0)
+        self._file.seek(position)
+        source = self._lines()
+        while raw := self._next(source):
+            line += 1
+            if line == 1 and raw.startswith(_BOM):
+                position += len(_BOM)
+                raw = raw[len(_BOM) :]
+            position += len(raw)
+            if not raw.strip(b" \t\r\n"):
+                continue
+            parts, fields, length = [raw], self._fields(raw), len(raw)
+            while fields is None:
+                more = self._next(source)
+                length += len(more)
+                parts.append(more)
+                if not more or length > _LONGEST_RECORD or len(parts) > _MOST_LINES:
+                    fields = "has a quote that is never closed"
+                elif self._quote in more:
+                    # An open quote can only be closed by a line that has one.
+                    fields = self._fields(b"".join(parts))
+            if isinstance(fields, str):
+                self._pending.extendleft(reversed(parts[1:]))
+                yield line, raw, fields, position
+            else:
+                position += length - len(raw)
+                yield line, b"".join(parts), fields, position
+                line += len(parts) - 1
+
+    def _next(self, source: Iterator[bytes]) -> bytes:
+        return self._pending.popleft() if self._pending else next(source, b"")
+
+    def _lines(self) -> Iterator[bytes]:
+        if not self._carriage_only:
+            yield from self._file
+            return
+        rest = b""
+        while chunk := self._file.read(_CHUNK):
+            *whole, rest = (rest + chunk).split(b"\r")
+            for part in whole:
+                yield part + b"\r"
+        if rest:
+            yield rest
+
+    def _fields(self, raw: bytes) -> list[str] | str | None:
+        """Fields of a record; the reason why it has none; None where a quote is still open at its end."""
+        if b"\0" in raw:
+            return "holds a NUL byte"
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return f"is not valid {self._dialect.encoding}"
+        text = text.removesuffix("\n").removesuffix("\r")
+        if self._dialect.quote not in text:
+            return text.split(self._dialect.delimiter)
+        try:
+            return next(
+                csv.reader([text], delimiter=self._dialect.delimiter, quotechar=self._dialect.quote, strict=True)
+            )
+        except csv.Error:
+            return _parse(text, self._dialect)
+
+
+def _parse(text: str, dialect: Dialect) -> list[str] | str | None:
+    """Fields of a record with quotes. A quote inside an unquoted field is text, as in ``12" dressing``."""
+    fields: list[str] = []
+    at, quote, delimiter = 0, dialect.quote, dialect.delimiter
+    while True:
+        if text.startswith(quote, at):
+            parts, at = [], at + 1
+            while True:
+                end = text.find(quote, at)
+                if end < 0:
+                    return None
+                parts.append(text[at:end])
+                at = end + 1
+                if not text.startswith(quote, at):
+                    break
+                at += 1
+            fields.append(quote.join(parts))
+            if at < len(text) and not text.startswith(delimiter, at):
+                return "has text behind a closing quote"
+        else:
+            end = text.find(delimiter, at)
+            end = len(text) if end < 0 else end
+            fields.append(text[at:end])
+            at = end
+        if at >= len(text):
+            return fields
+        at += 1

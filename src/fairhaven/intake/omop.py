@@ -1,0 +1,351 @@
+"""A CDM that a partner already has: OMOP 5.3 or 5.4 as a DuckDB file, or as a folder or zip of Parquet or CSV files.
+
+The tables land under the names of CDM 5.4, whatever their case in the delivery. Direct identifiers do not land: names,
+addresses, notes' texts, and source values of persons and places (an NHS number among them goes to the vault).
+"""
+
+import dataclasses
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import duckdb
+
+from fairhaven.intake import arrival
+from fairhaven.intake.casting import file, name, structured
+from fairhaven.intake.delimited import stage_text, stage_typed
+from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
+from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.omop import CDM
+
+RENAMED = {
+    "visit_occurrence": {
+        "admitted_from_concept_id": "admitting_source_concept_id",
+        "admitted_from_source_value": "admitting_source_value",
+        "discharged_to_concept_id": "discharge_to_concept_id",
+        "discharged_to_source_value": "discharge_to_source_value",
+    },
+    "visit_detail": {
+        "admitted_from_concept_id": "admitting_source_concept_id",
+        "admitted_from_source_value": "admitting_source_value",
+        "discharged_to_concept_id": "discharge_to_concept_id",
+        "discharged_to_source_value": "discharge_to_source_value",
+        "parent_visit_detail_id": "visit_detail_parent_id",
+    },
+}
+"""Fields of 5.4 that 5.3 calls otherwise."""
+
+IDENTIFYING = {
+    "person": ("person_source_value",),
+    "location": ("address_1", "address_2", "latitude", "longitude", "location_source_value"),
+    "provider": ("provider_name", "npi", "dea", "provider_source_value"),
+    "note": ("note_text", "note_title", "note_source_value"),
+    "note_nlp": ("snippet", "lexical_variant"),
+}
+"""Fields that do not land."""
+
+_KEYS = {
+    "death": ("person_id",),
+    "concept_relationship": ("concept_id_1", "concept_id_2", "relationship_id"),
+    "concept_ancestor": ("ancestor_concept_id", "descendant_concept_id"),
+    "drug_strength": ("drug_concept_id", "ingredient_concept_id"),
+}
+_BIRTH = {"month_of_birth": "month", "day_of_birth": "day", "birth_datetime": "day"}
+_TYPES = {"integer": "whole", "float": "number", "date": "date", "datetime": "datetime"}
+_DATES = ("%Y-%m-%d", "%Y%m%d", "%Y-%m-%d %H:%M:%S")
+_SUFFIXES = (".parquet", ".csv", ".tsv", ".txt")
+_MAGIC_AT, _MAGIC = 8, b"DUCK"
+# Athena's files have quotes as they come and no quoting; this character is in none of them.
+_NO_QUOTE = "\x02"
+_OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One table of a delivered CDM.
+
+    Args:
+        rows: relation with ``row_line`` and the table's columns; empty where the table is text.
+        text: the delimited file; None where the table is a relation.
+    """
+
+    table: str
+    rows: str = ""
+    text: Arrived | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Members:
+    """The tables of a delivered CDM, and the names of what is no table of the CDM."""
+
+    found: tuple[Member, ...]
+    others: tuple[str, ...]
+
+
+class OmopReader:
+    """See `Reader`."""
+
+    version = "1"
+
+    def stage(
+        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
+    ) -> Sequence[Staged]:
+        """See `Reader.stage`."""
+        delivered = members(connection, arrived, scratch)
+        if "person" not in {member.table for member in delivered.found}:
+            raise Invalid(
+                Fault(
+                    path=arrived.name,
+                    message="has no table person, so it is not an OMOP CDM. Deliver a DuckDB file, or a folder or zip "
+                    "with a Parquet or CSV file for each table.",
+                )
+            )
+        staged: dict[str, Staged] = {}
+        faults: list[Fault] = []
+        for member in delivered.found:
+            try:
+                staged[member.table] = _stage(connection, source, member, arrived, scratch)
+            except Invalid as invalid:
+                faults += invalid.faults
+        if faults:
+            raise Invalid(faults)
+        if "location" in staged:
+            staged["person"] = _identified(connection, staged["person"], staged["location"].rows)
+            staged["location"] = _without_identity(_coarse_location(connection, staged["location"]))
+        else:
+            staged["person"] = _identified(connection, staged["person"], "")
+        for table in IDENTIFYING.keys() - {"location"}:
+            if table in staged:
+                staged[table] = _without_identity(staged[table])
+        dropped = (*staged["person"].dropped, *delivered.others)
+        staged["person"] = dataclasses.replace(staged["person"], dropped=dropped)
+        return list(staged.values())
+
+
+def members(connection: duckdb.DuckDBPyConnection, arrived: Arrived, room: Path) -> Members:
+    """The tables in a delivered file; a zip is unpacked into *room*, a DuckDB file is attached read-only.
+
+    Raises:
+        Invalid: it is neither, or is damaged.
+    """
+    if arrival.is_zip(arrived.path):
+        return _of_files(_unpacked(arrived, room), arrived)
+    with arrived.path.open("rb") as head:
+        is_duckdb = head.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
+    if is_duckdb:
+        return _of_database(connection, arrived)
+    message = "is neither a DuckDB database nor a zip or folder of Parquet or CSV files"
+    raise Invalid(Fault(path=arrived.name, message=message))
+
+
+def dialect_of(path: Path) -> Dialect:
+    """CSV with commas, or with tabs as Athena writes it."""
+    with path.open("rb") as head:
+        is_tabbed = b"\t" in head.readline(1 << 16)
+    return Dialect(delimiter="\t", quote=_NO_QUOTE) if is_tabbed else Dialect()
+
+
+def declaration_of(table: str) -> TableDeclaration:
+    """The CDM's definition of a table as a declaration; all but keys and persons may be missing."""
+    definition = CDM[table]
+    key = _KEYS.get(table) or ((definition.primary_key,) if definition.primary_key else ())
+    columns = []
+    for field in definition.fields:
+        kind = "text" if field.type.startswith("varchar") else _TYPES.get(field.type, "text")
+        is_needed = field.name in key or (field.name == "person_id" and definition.has_person)
+        columns.append(
+            ColumnDeclaration(
+                name=field.name,
+                header=field.name,
+                type=kind,
+                is_optional=not is_needed,
+                formats=_DATES if kind == "date" else (),
+                birth_precision=_BIRTH.get(field.name, "") if table == "person" else "",
+            )
+        )
+    patient = "person_id" if definition.has_person else ""
+    return TableDeclaration(name=table, key=key, patient=patient, columns=tuple(columns))
+
+
+def _unpacked(arrived: Arrived, room: Path) -> list[Path]:
+    folder = room / "members"
+    try:
+        with zipfile.ZipFile(arrived.path) as archive:
+            # ZipFile.extract keeps every member inside the folder, whatever its name says.
+            return [Path(archive.extract(entry, folder)) for entry in archive.infolist() if not entry.is_dir()]
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError):
+        raise Invalid(
+            Fault(
+                path=arrived.name,
+                message="the zip file is cut off or damaged, so nothing of it was landed. Deliver it again.",
+            )
+        ) from None
+
+
+def _of_files(paths: Sequence[Path], arrived: Arrived) -> Members:
+    by_table: dict[str, list[Path]] = {}
+    others: list[str] = []
+    for path in sorted(paths):
+        plain = PurePosixPath(path.name.casefold().removesuffix(".gz"))
+        table = next((t for t in (plain.stem, path.parent.name.casefold()) if t in CDM), "")
+        if table and plain.suffix in _SUFFIXES:
+            by_table.setdefault(table, []).append(path)
+        else:
+            others.append(f"file {path.name}")
+    found, faults = [], []
+    for table, files in by_table.items():
+        if all(arrival.starts_with(path, b"PAR1") for path in files):
+            found.append(Member(table=table, rows=_parquet(files)))
+        elif len(files) == 1:
+            found.append(Member(table=table, text=Arrived(path=files[0], name=f"{arrived.name}/{files[0].name}")))
+        else:
+            faults.append(Fault(path=arrived.name, message=f"several files hold {table}; give one text file a table"))
+    if faults:
+        raise Invalid(faults)
+    return Members(found=tuple(found), others=tuple(others))
+
+
+def _parquet(files: Sequence[Path]) -> str:
+    if len(files) == 1:
+        reading = f"read_parquet({file(files[0])}, file_row_number=true)"
+        return f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading})"
+    listed = ", ".join(file(path) for path in files)
+    return f"(SELECT row_number() OVER () AS row_line, * FROM read_parquet([{listed}], union_by_name=true))"
+
+
+def _of_database(connection: duckdb.DuckDBPyConnection, arrived: Arrived) -> Members:
+    try:
+        connection.execute(f"ATTACH {file(arrived.path)} AS delivered (READ_ONLY)")
+        tables = connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'delivered' ORDER BY ALL"
+        ).fetchall()
+    except duckdb.Error:
+        message = (
+            "cannot be opened as a DuckDB database; it may be cut off, or written by a later DuckDB (save it as 1.x)"
+        )
+        raise Invalid(Fault(path=arrived.name, message=message)) from None
+    found: dict[str, Member] = {}
+    others, faults = [], []
+    for schema, table in tables:
+        known = table.casefold()
+        if known not in CDM:
+            others.append(f"table {table}")
+        elif known in found:
+            faults.append(Fault(path=arrived.name, message=f"{known} is in several schemas; deliver one CDM"))
+        else:
+            rows = f"(SELECT rowid + 1 AS row_line, * FROM delivered.{name(schema)}.{name(table)})"
+            found[known] = Member(table=known, rows=rows)
+    if faults:
+        raise Invalid(faults)
+    return Members(found=tuple(found.values()), others=tuple(others))
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection, source: Source, member: Member, arrived: Arrived, scratch: Path
+) -> Staged:
+    declaration = declaration_of(member.table)
+    renamed = RENAMED.get(member.table, {})
+    if member.text is not None:
+        room = scratch / member.table
+        room.mkdir()
+        text = arrival.plain(member.text, room)
+        has = _header(text, dialect_of(text))
+        columns = tuple(
+            dataclasses.replace(column, header=renamed[column.name])
+            if column.name not in has and column.name in renamed
+            else column
+            for column in declaration.columns
+        )
+        table = dataclasses.replace(declaration, columns=columns)
+        spoken = dataclasses.replace(source, dialect=dialect_of(text))
+        opened = Arrived(path=text, name=member.text.name)
+        return stage_text(connection, spoken, table, opened, scratch=room, prefix=member.table)
+    return _stage_relation(connection, source, member, declaration, arrived)
+
+
+def _stage_relation(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    member: Member,
+    declaration: TableDeclaration,
+    arrived: Arrived,
+) -> Staged:
+    renamed = RENAMED.get(member.table, {})
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {member.rows}").fetchall()
+        types = {row[0].casefold(): (row[0], row[1]) for row in described}
+        something = f"coalesce({', '.join(f'{name(row[0])}::VARCHAR' for row in described)}) IS NOT NULL"
+        rows = f"(FROM {member.rows} WHERE {something})"
+        received = connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
+    except duckdb.Error:
+        message = f"the table {member.table} cannot be read; the file may be cut off. Deliver it again."
+        raise Invalid(Fault(path=arrived.name, message=message)) from None
+    values: dict[str, tuple[str, str]] = {}
+    missing, faults, used = [], [], set()
+    for column in declaration.columns:
+        header = column.name if column.name in types else renamed.get(column.name, column.name)
+        if header in types:
+            used.add(header)
+            values[column.name] = (name(types[header][0]), types[header][1])
+        elif column.is_optional:
+            missing.append(column.name)
+        else:
+            faults.append(Fault(path=f"{arrived.name}/{member.table}", message=f"the column {column.name} is missing"))
+    if faults:
+        raise Invalid(faults)
+    query = structured(declaration, values, Dialect(), rows)
+    stage_typed(connection, source, declaration, query, prefix=member.table)
+    return Staged(
+        table=member.table,
+        declaration=declaration,
+        rows=f"{member.table}_rows",
+        rejects=f"{member.table}_rejects",
+        received=received[0] if received else 0,
+        dropped=tuple(written for header, (written, _) in types.items() if header not in used),
+        missing=tuple(missing),
+    )
+
+
+def _header(text: Path, dialect: Dialect) -> set[str]:
+    with text.open("rb") as head:
+        first = head.readline(1 << 16).decode("utf-8-sig", "replace")
+    return {part.strip(' "\r\n').casefold() for part in first.split(dialect.delimiter)}
+
+
+def _identified(connection: duckdb.DuckDBPyConnection, person: Staged, locations: str) -> Staged:
+    """The person table with what linkage needs, taken from several fields."""
+    zipped = f"(SELECT any_value(zip) FROM {name(locations)} AS l WHERE l.location_id = p.location_id)"
+    connection.execute(
+        "CREATE VIEW person_identified AS SELECT *, "
+        "CASE WHEN regexp_full_match(replace(person_source_value, ' ', ''), '[0-9]{10}') "
+        "THEN replace(person_source_value, ' ', '') END AS nhs_number, "
+        "coalesce(birth_datetime::DATE, try_cast(concat_ws('-', year_of_birth, "
+        "lpad(month_of_birth::VARCHAR, 2, '0'), lpad(day_of_birth::VARCHAR, 2, '0')) AS DATE)) AS birth_date, "
+        "CASE gender_concept_id WHEN 8507 THEN 'M' WHEN 8532 THEN 'F' ELSE gender_source_value END AS sex, "
+        f"{zipped if locations else 'NULL::VARCHAR'} AS postcode FROM {person.rows} AS p"
+    )
+    identity = [
+        ColumnDeclaration(name=field, header=field, type="date" if field == "birth_date" else "text", identity=field)
+        for field in ("nhs_number", "birth_date", "sex", "postcode")
+    ]
+    declaration = dataclasses.replace(person.declaration, columns=(*person.declaration.columns, *identity))
+    return dataclasses.replace(person, rows="person_identified", declaration=declaration)
+
+
+def _coarse_location(connection: duckdb.DuckDBPyConnection, location: Staged) -> Staged:
+    """Locations with the outward half of the postcode only."""
+    outward = f"nullif(regexp_extract(upper(replace(zip, ' ', '')), {_OUTWARD}, 1), '')"
+    connection.execute(f"CREATE VIEW location_coarse AS SELECT * REPLACE ({outward} AS zip) FROM {location.rows}")
+    return dataclasses.replace(location, rows="location_coarse")
+
+
+def _without_identity(staged: Staged) -> Staged:
+    """A table without the fields that identify, which are said to be dropped."""
+    hidden = [column for column in IDENTIFYING[staged.table] if staged.declaration.column(column)]
+    columns = tuple(column for column in staged.declaration.columns if column.name not in hidden)
+    declaration = dataclasses.replace(staged.declaration, columns=columns)
+    said = tuple(column for column in hidden if column not in staged.missing)
+    missing = tuple(column for column in staged.missing if column not in hidden)
+    return dataclasses.replace(staged, declaration=declaration, dropped=(*staged.dropped, *said), missing=missing)

@@ -1,0 +1,78 @@
+"""Parquet files with declared columns; the row's number in the file, from 1, is its line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from fairhaven.intake import arrival
+from fairhaven.intake.casting import file, name, structured
+from fairhaven.intake.delimited import stage_typed, withdrawn_sql
+from fairhaven.intake.model import Source, TableDeclaration
+from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.kernel.errors import Fault, Invalid
+
+
+class ParquetReader:
+    """See `Reader`. One file is one table, told by the file's name."""
+
+    version = "1"
+
+    def stage(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: Source,
+        arrived: Arrived,
+        *,
+        scratch: Path,  # noqa: ARG002 - of the protocol; Parquet is read where it is
+    ) -> Sequence[Staged]:
+        """See `Reader.stage`."""
+        table = arrival.table_for(source, arrived)
+        reading = f"read_parquet({file(arrived.path)}, file_row_number=true)"
+        try:
+            described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {reading}").fetchall()
+        except duckdb.Error:
+            raise Invalid(
+                Fault(path=arrived.name, message="cannot be read as Parquet; it may be cut off. Deliver it again.")
+            ) from None
+        types = {row[0]: row[1] for row in described}
+        found, missing = _match(table, types, arrived)
+        values = {column: (name(header), types[header]) for column, header in found.items()}
+        # A row that is NULL throughout is what a blank line is to a text file: erasure leaves such rows.
+        something = f"coalesce({', '.join(f'{name(header)}::VARCHAR' for header in types)}) IS NOT NULL"
+        relation = (
+            f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading} WHERE {something})"
+        )
+        received = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+        stage_typed(connection, source, table, structured(table, values, source.dialect, relation))
+        return [
+            Staged(
+                table=table.name,
+                declaration=table,
+                rows="staged_rows",
+                rejects="staged_rejects",
+                received=received[0] if received else 0,
+                withdrawn=withdrawn_sql(table),
+                dropped=tuple(header for header in types if header not in found.values()),
+                missing=missing,
+            )
+        ]
+
+
+def _match(table: TableDeclaration, types: dict[str, str], arrived: Arrived) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Column name -> the file's name for it; headers of optional columns that are missing."""
+    by_name = {header.strip().casefold(): header for header in types}
+    found = {
+        column.name: by_name[column.header.strip().casefold()]
+        for column in table.columns
+        if column.header.strip().casefold() in by_name
+    }
+    absent = [column for column in table.columns if column.name not in found]
+    faults = [
+        Fault(path=arrived.name, message=f"the column {column.header} is missing")
+        for column in absent
+        if not column.is_optional
+    ]
+    if faults:
+        raise Invalid(faults)
+    return found, tuple(column.header for column in absent)

@@ -1,0 +1,315 @@
+"""Receiving: files become a committed delivery, as a whole or not at all.
+
+Nothing that a killed receive leaves behind is ever read: folders and sealed files count only when a delivery names
+them, and the delivery's record is written last, by a rename.
+"""
+
+import datetime as dt
+import hashlib
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow.parquet as pq
+
+from fairhaven.intake import landing
+from fairhaven.intake.blanking import blank
+from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
+from fairhaven.intake.ports import IdentityVault
+from fairhaven.intake.reader import Arrived, Reader
+from fairhaven.intake.records import Records
+from fairhaven.intake.tombstones import Tombstones
+from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import clear_scratch, one_writer, scratch, sha256_of, sync_folder
+from fairhaven.kernel.progress import Progress
+
+_CHUNK = 1 << 22
+VERSION = "1"
+"""Of landing itself; raised when the same staged rows would land otherwise than before."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """What receiving works with: the store, its keys, the readers by format, the hub's precision of birth dates."""
+
+    store: Path
+    keyring: Keyring
+    readers: Mapping[Format, Reader]
+    birth_date: str
+
+    @property
+    def records(self) -> Records:
+        """The store's records."""
+        return Records(self.store)
+
+    def code(self, source: Source) -> str:
+        """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
+        return f"{source.format}-{self.readers[source.format].version}/landing-{VERSION}/birth-{self.birth_date}"
+
+
+def receive(
+    desk: Desk,
+    source: Source,
+    files: Sequence[Path],
+    *,
+    at: dt.date,
+    vault: IdentityVault,
+    progress: Progress,
+    code_version: str,
+) -> Receipt:
+    """Take delivery of the files.
+
+    Raises:
+        Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
+        NotAllowedNow: another command writes to the store.
+    """
+    with one_writer(desk.store):
+        records = desk.records
+        records.clear_uncommitted()
+        clear_scratch(desk.store / "scratch")
+        number, first = records.next_numbers()
+        vault.keep_only(_committed(records))
+        with scratch(desk.store / "scratch") as work:
+            arrived = _arrived(files, source, work)
+            known = _known(records, source)
+            digests = [sha256_of(file.path) for file in arrived]
+            new, already = _new(arrived, digests, known, source)
+            if not new:
+                return Receipt(source=source.name, delivery=None, already_received=already)
+            try:
+                extracts = []
+                faults: list[Fault] = []
+                for place, (file, digest) in enumerate(new):
+                    progress.stage(f"{source.name}: landing {file.name}")
+                    try:
+                        extracts.append(_take(desk, source, file, digest, first + place, number, vault, work))
+                    except Invalid as invalid:
+                        faults += invalid.faults
+                    progress.advance(place + 1, len(new), "files")
+                if not faults:
+                    faults += _missing_tables(records, source, extracts)
+                if faults:
+                    raise Invalid(faults)
+            except BaseException:
+                vault.keep_only(_committed(records))
+                records.clear_uncommitted()
+                raise
+            records.commit(
+                Delivery(
+                    number=number,
+                    source=source.name,
+                    format=source.format,
+                    received_on=at,
+                    extracts=tuple(extract.number for extract in extracts),
+                    already_received=tuple(already),
+                    code_version=code_version,
+                )
+            )
+    listed = [extract for extract in extracts if source.format is Format.OPT_OUT]
+    return Receipt(
+        source=source.name,
+        delivery=number,
+        extracts=tuple(extracts),
+        already_received=already,
+        opt_outs=sum(count.landed for extract in listed for count in extract.tables.values()) if listed else None,
+        faulty_lines=tuple(line for extract in listed for line in _faulty_lines(records, extract)),
+    )
+
+
+def land_file(
+    desk: Desk, source: Source, arrived: Arrived, *, extract: int, folder: Path, work: Path
+) -> landing.Landed:
+    """Read one file and land it in *folder*, without the patients who were erased from this hub.
+
+    Raises:
+        Invalid: the file as a whole cannot be landed.
+    """
+    with scratch(work) as room:
+        # DuckDB takes * and [ in a name for patterns; a link of our own has none.
+        link = room / "arrived"
+        link.symlink_to(arrived.path.resolve())
+        with landing.connection(room) as connection:
+            reader = desk.readers[source.format]
+            staged = reader.stage(connection, source, Arrived(path=link, name=arrived.name), scratch=room)
+            return landing.land(
+                staged,
+                connection=connection,
+                source=source,
+                extract=extract,
+                folder=folder,
+                secrets=landing.Secrets.of(desk.keyring.secret),
+                birth_date=desk.birth_date,
+                tombstones=Tombstones(desk.store).of(source.name),
+            )
+
+
+def _take(
+    desk: Desk,
+    source: Source,
+    arrived: Arrived,
+    digest: str,
+    number: int,
+    delivery: int,
+    vault: IdentityVault,
+    work: Path,
+) -> Extract:
+    """Land and seal one file; nothing of it counts until its delivery is committed."""
+    records = desk.records
+    folder = records.folder(number)
+    landed = land_file(desk, source, arrived, extract=number, folder=folder, work=work)
+    erased = sum(count.erased for count in landed.tables.values())
+    if erased:
+        # What was erased must not come in again by the back door of the bytes as delivered.
+        blanked = blank(source.format, source.dialect, arrived, landed.erased_lines, work)
+        with blanked.open("rb") as file:
+            desk.keyring.seal(file, records.sealed(digest))
+    elif not records.sealed(digest).exists():
+        _seal(desk, arrived, digest)
+    extract = Extract(
+        number=number,
+        source=source.name,
+        file=arrived.name,
+        sha256=digest,
+        bytes=arrived.path.stat().st_size,
+        delivery=delivery,
+        tables=landed.tables,
+        columns=landed.columns,
+        declaration=source.digest,
+        code=desk.code(source),
+        format=source.format,
+        dialect=source.dialect,
+        erased_lines=erased,
+    )
+    records.write_extract(folder, extract)
+    make_durable(folder)
+    if source.format is not Format.OPT_OUT:
+        vault.add(number, landed.identities)
+    return extract
+
+
+def _seal(desk: Desk, arrived: Arrived, digest: str) -> None:
+    target = desk.records.sealed(digest)
+    with arrived.path.open("rb") as file:
+        reading = _Hashing(file)
+        desk.keyring.seal(cast(BinaryIO, reading), target)
+    if reading.hexdigest() != digest:
+        target.unlink()
+        message = "changed while it was being received; deliver it again when it is whole"
+        raise Invalid(Fault(path=arrived.name, message=message))
+
+
+def _faulty_lines(records: Records, extract: Extract) -> list[int]:
+    rejects = pq.read_table(records.table(extract.number, landing.REJECTS), columns=["row_line"])
+    return sorted(rejects.column("row_line").to_pylist())
+
+
+def _committed(records: Records) -> set[int]:
+    return {number for delivery in records.deliveries() for number in delivery.extracts}
+
+
+def make_durable(folder: Path) -> None:
+    """Have the folder's files on disk before anything refers to them."""
+    for path in folder.iterdir():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_folder(folder)
+    sync_folder(folder.parent)
+
+
+def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[Arrived]:
+    """The delivered files: a folder counts as the files in it, or as one file where it is a whole CDM."""
+    faults = [Fault(path=str(path), message="does not exist") for path in files if not path.exists()]
+    if not files:
+        faults = [Fault(message="no file was given; name at least one")]
+    if faults:
+        raise Invalid(faults)
+    found: list[Arrived] = []
+    for number, path in enumerate(files):
+        if not path.is_dir():
+            found.append(Arrived(path=path, name=path.name))
+        elif source.format is Format.OMOP:
+            found.append(Arrived(path=_pack(path, work / f"folder-{number}.zip"), name=path.name))
+        else:
+            inside = [inner for inner in sorted(path.rglob("*")) if inner.is_file() and not inner.name.startswith(".")]
+            found += [Arrived(path=inner, name=inner.name) for inner in inside]
+            if not inside:
+                raise Invalid(Fault(path=str(path), message="is a folder without files"))
+    return found
+
+
+def _pack(folder: Path, target: Path) -> Path:
+    """A folder as one file whose bytes depend on its content alone."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as out:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
+                with path.open("rb") as source, out.open(entry, "w", force_zip64=True) as member:
+                    while chunk := source.read(_CHUNK):
+                        member.write(chunk)
+    return target
+
+
+def _known(records: Records, source: Source) -> dict[str, int]:
+    """sha256 -> delivery, of what this source has delivered."""
+    return {extract.sha256: extract.delivery for extract in reversed(records.extracts(source.name))}
+
+
+def _new(
+    arrived: Sequence[Arrived], digests: Sequence[str], known: Mapping[str, int], source: Source
+) -> tuple[list[tuple[Arrived, str]], dict[str, int]]:
+    """Files to land, and (name -> delivery) of those received before.
+
+    Of a full delivery every file is landed where one is new, because the delivery replaces the one before as a whole.
+    """
+    already = {file.name: known[digest] for file, digest in zip(arrived, digests, strict=True) if digest in known}
+    if source.delivery is DeliveryKind.FULL and any(digest not in known for digest in digests):
+        known, already = {}, {}
+    seen: set[str] = set()
+    new = []
+    for file, digest in zip(arrived, digests, strict=True):
+        if digest not in known and digest not in seen:
+            new.append((file, digest))
+            seen.add(digest)
+    return new, already
+
+
+def _missing_tables(records: Records, source: Source, extracts: Sequence[Extract]) -> list[Fault]:
+    """A full delivery must bring every table that the one before brought, or their rows would be gone unsaid."""
+    before = records.extracts(source.name)
+    if source.delivery is not DeliveryKind.FULL or not before or source.format is Format.OPT_OUT:
+        return []
+    last = max(extract.delivery for extract in before)
+    had = {table for extract in before if extract.delivery == last for table in extract.tables}
+    has = {table for extract in extracts for table in extract.tables}
+    return [
+        Fault(
+            message=f"{source.name} delivers in full, so this delivery replaces delivery {last}, but it brings no "
+            f"{table}, which that one did. Deliver all files together."
+        )
+        for table in sorted(had - has)
+    ]
+
+
+class _Hashing:
+    """A stream that hashes what is read of it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        """Read and hash."""
+        data = self._stream.read(size)
+        self._digest.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        """SHA-256 of what was read so far."""
+        return self._digest.hexdigest()

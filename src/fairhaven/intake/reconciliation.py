@@ -1,0 +1,117 @@
+"""What became of every row: received = landed + quarantined + opted out, always, and shown."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+
+from fairhaven.engine import Engine
+from fairhaven.intake import current
+from fairhaven.intake.model import Extract, Source
+from fairhaven.intake.records import Records
+from fairhaven.kernel.errors import NotAllowedNow, Refused
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciliation:
+    """Rows of one table of one source, over all its extracts.
+
+    Args:
+        received: rows in the files as delivered.
+        landed: rows kept, of patients who are not opted out; = superseded + withdrawn + current.
+        quarantined: rows that did not fit.
+        opted_out: rows of patients who are opted out or were erased.
+        superseded: rows that a later row with the same key, or a later full delivery, replaced.
+        withdrawn: rows that are the last word on their key and take it back.
+        current: rows that go on into the build.
+    """
+
+    source: str
+    table: str
+    received: int
+    landed: int
+    quarantined: int
+    opted_out: int
+    superseded: int
+    withdrawn: int
+    current: int
+
+
+def reconcile(engine: Engine, records: Records, source: Source, *, excluded: ir.Table | None) -> list[Reconciliation]:
+    """Count again, from the landed rows themselves."""
+    extracts = records.extracts(source.name)
+    in_force = {extract.number for extract in current.in_force(source, extracts)}
+    found = []
+    for table, having in current.tables_of(extracts).items():
+        on_disk = current.landed(engine, records, having, table)
+        everything = engine.count(on_disk)
+        landed = everything if excluded is None else engine.count(current.without(on_disk, excluded))
+        counting = [extract for extract in having if extract.number in in_force]
+        last, now = 0, 0
+        if counting:
+            rows = current.landed(engine, records, counting, table)
+            kept = current.without(current.latest(rows, counting, table), excluded)
+            last = engine.count(kept)
+            now = engine.count(kept.filter(~kept.row_withdrawn))
+        found.append(
+            Reconciliation(
+                source=source.name,
+                table=table,
+                received=sum(extract.tables[table].received for extract in having),
+                landed=landed,
+                quarantined=sum(extract.tables[table].quarantined for extract in having),
+                opted_out=everything - landed + sum(extract.tables[table].erased for extract in having),
+                superseded=landed - last,
+                withdrawn=last - now,
+                current=now,
+            )
+        )
+    return found
+
+
+def check_reconciled(counts: Sequence[Reconciliation]) -> None:
+    """Refuse to go on where rows were lost or made.
+
+    Raises:
+        Refused: received is not landed + quarantined + opted out.
+    """
+    wrong = [
+        f"{count.source}, {count.table}: {count.received} rows received, but {count.landed} landed, "
+        f"{count.quarantined} quarantined and {count.opted_out} opted out"
+        for count in counts
+        if count.received != count.landed + count.quarantined + count.opted_out
+        or min(count.landed, count.quarantined, count.opted_out, count.superseded, count.withdrawn, count.current) < 0
+    ]
+    if wrong:
+        raise Refused(
+            "rows do not add up, so nothing was built: "
+            + "; ".join(wrong)
+            + ". The landed files were changed by hand or damaged; land them again from the sealed bytes."
+        )
+
+
+def check_quarantine(source: Source, extracts: Sequence[Extract]) -> None:
+    """Refuse a source that has more quarantined rows than its declaration allows.
+
+    Args:
+        extracts: of the source; those that a later full delivery replaced do not count.
+
+    Raises:
+        NotAllowedNow: it says which table has how many, and what to do.
+    """
+    received: Counter[str] = Counter()
+    quarantined: Counter[str] = Counter()
+    for extract in current.in_force(source, extracts):
+        for table, count in extract.tables.items():
+            received[table] += count.received
+            quarantined[table] += count.quarantined
+    rows, bad = received.total(), quarantined.total()
+    if source.quarantine_limit is None or bad <= source.quarantine_limit * rows:
+        return
+    tables = ", ".join(f"{table} {number} of {received[table]}" for table, number in quarantined.items() if number)
+    raise NotAllowedNow(
+        f"{source.name}: {bad} of {rows} rows are quarantined ({bad / rows:.1%}), more than "
+        f"quarantine_limit = {source.quarantine_limit} allows ({tables}). See the reasons, correct the declaration or "
+        "have the file delivered again, or raise the limit."
+    )

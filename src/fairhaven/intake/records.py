@@ -1,0 +1,163 @@
+"""The records of what was received: where they are, how they are read, and what is committed.
+
+A delivery is committed when ``deliveries/NNNNNN.json`` is there, and not before. Whatever no delivery names is the rest
+of a receive that did not end: nobody reads it, and the next writer clears it away.
+"""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fairhaven.intake.model import Delivery, Dialect, Extract, Format, TableCount
+from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import read_json, write_json
+
+_NUMBERED = re.compile(r"\d{6}")
+
+
+class Records:
+    """Deliveries and extracts of one hub's store."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+
+    def deliveries(self) -> list[Delivery]:
+        """Every committed delivery, in order."""
+        found = sorted((self._store / "deliveries").glob("*.json"))
+        return [_delivery(read_json(path)) for path in found if _NUMBERED.fullmatch(path.stem)]
+
+    def extracts(self, source: str | None = None) -> list[Extract]:
+        """Every extract of the committed deliveries, in order."""
+        numbers = [
+            number
+            for delivery in self.deliveries()
+            if source is None or delivery.source == source
+            for number in delivery.extracts
+        ]
+        return [self.extract(number) for number in sorted(numbers)]
+
+    def extract(self, number: int) -> Extract:
+        """One extract.
+
+        Raises:
+            NotFound: no such extract was landed.
+        """
+        path = self.folder(number) / "extract.json"
+        if not path.exists():
+            finish_swap(self.folder(number))
+        if not path.exists():
+            raise NotFound(f"there is no extract {number} in {self._store}")
+        return _extract(read_json(path))
+
+    def delivery(self, number: int) -> Delivery:
+        """One delivery.
+
+        Raises:
+            NotFound: no such delivery was received.
+        """
+        path = self._store / "deliveries" / f"{number:06d}.json"
+        if not path.exists():
+            raise NotFound(f"there is no delivery {number} in {self._store}")
+        return _delivery(read_json(path))
+
+    def folder(self, extract: int) -> Path:
+        """Where an extract's landed tables are."""
+        return self._store / "landing" / f"{extract:06d}"
+
+    def table(self, extract: int, table: str) -> Path:
+        """The Parquet file of one landed table."""
+        return self.folder(extract) / f"{table}.parquet"
+
+    def sealed(self, sha256: str) -> Path:
+        """The sealed bytes of a delivered file."""
+        return self._store / "received" / f"{sha256}.sealed"
+
+    def write_extract(self, folder: Path, extract: Extract) -> None:
+        """Write ``extract.json`` beside the extract's tables."""
+        write_json(folder / "extract.json", _plain(extract))
+
+    def commit(self, delivery: Delivery) -> None:
+        """Make a delivery part of the hub: the file's appearance is the commit."""
+        write_json(self._store / "deliveries" / f"{delivery.number:06d}.json", _plain(delivery))
+
+    def next_numbers(self) -> tuple[int, int]:
+        """(delivery, extract) numbers that are free."""
+        deliveries = self.deliveries()
+        extracts = [number for delivery in deliveries for number in delivery.extracts]
+        return len(deliveries) + 1, max(extracts, default=0) + 1
+
+    def clear_uncommitted(self) -> None:
+        """Remove what no committed delivery names, and finish swaps of folders; the write lock must be held."""
+        committed = {number for delivery in self.deliveries() for number in delivery.extracts}
+        for number in committed:
+            finish_swap(self.folder(number))
+        for folder in (self._store / "landing").glob("*"):
+            if folder.is_dir() and (not _NUMBERED.fullmatch(folder.name) or int(folder.name) not in committed):
+                shutil.rmtree(folder)
+        kept = {self.sealed(self.extract(number).sha256) for number in committed}
+        for path in (self._store / "received").glob("*"):
+            if path.is_file() and path not in kept:
+                path.unlink()
+        for path in (self._store / "deliveries").glob(".*"):
+            path.unlink()
+
+
+def swap_in(new: Path, folder: Path) -> None:
+    """Put a complete new landing folder in the place of the old one; `finish_swap` ends it after a crash."""
+    new.rename(folder.with_name(folder.name + ".new"))
+    finish_swap(folder)
+
+
+def finish_swap(folder: Path) -> None:
+    """End a swap that was cut off: a folder that is ready takes its place, the old one goes."""
+    old = folder.with_name(folder.name + ".old")
+    ready = folder.with_name(folder.name + ".new")
+    if ready.exists():
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        # A reader that found the folder gone may have ended the swap in the meantime.
+        with contextlib.suppress(FileNotFoundError):
+            ready.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _plain(record: Delivery | Extract) -> dict[str, Any]:
+    plain = dataclasses.asdict(record)
+    if isinstance(record, Delivery):
+        plain["received_on"] = record.received_on.isoformat()
+    return plain
+
+
+def _delivery(plain: Mapping[str, Any]) -> Delivery:
+    return Delivery(
+        number=plain["number"],
+        source=plain["source"],
+        format=Format(plain["format"]),
+        received_on=dt.date.fromisoformat(plain["received_on"]),
+        extracts=tuple(plain["extracts"]),
+        already_received=tuple(plain["already_received"]),
+        code_version=plain["code_version"],
+    )
+
+
+def _extract(plain: Mapping[str, Any]) -> Extract:
+    tables = {
+        name: TableCount(**{**count, "dropped": tuple(count["dropped"]), "missing": tuple(count["missing"])})
+        for name, count in plain["tables"].items()
+    }
+    columns = {name: tuple(names) for name, names in plain["columns"].items()}
+    dialect = Dialect(**{**plain["dialect"], "null": tuple(plain["dialect"]["null"])})
+    parsed = {
+        "tables": tables,
+        "columns": columns,
+        "format": Format(plain["format"]),
+        "dialect": dialect,
+        "to_blank": {name: tuple(lines) for name, lines in plain["to_blank"].items()},
+    }
+    return Extract(**{**plain, **parsed})

@@ -1,0 +1,76 @@
+"""Landing again from the sealed bytes: a changed declaration needs no new delivery."""
+
+import dataclasses
+import shutil
+
+from fairhaven.intake.model import Extract, Source
+from fairhaven.intake.ports import IdentityVault
+from fairhaven.intake.reader import Arrived
+from fairhaven.intake.received import Desk, land_file, make_durable
+from fairhaven.intake.records import swap_in
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import scratch
+from fairhaven.kernel.progress import Progress
+
+
+def to_land_again(desk: Desk, source: Source) -> list[Extract]:
+    """Extracts whose declaration, reader or precision of birth dates is another now."""
+    wanted = (source.digest, desk.code(source))
+    return [e for e in desk.records.extracts(source.name) if (e.declaration, e.code) != wanted]
+
+
+def land_again(desk: Desk, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:
+    """See `service.Intake.land_again`."""
+    stale = to_land_again(desk, source)
+    faults: list[Fault] = []
+    done = []
+    for place, extract in enumerate(stale):
+        progress.stage(f"{source.name}: landing {extract.file} again")
+        try:
+            _land(desk, source, extract, vault)
+            done.append(extract.number)
+        except Invalid as invalid:
+            faults += invalid.faults
+        progress.advance(place + 1, len(stale), "files")
+    if faults:
+        raise Invalid(faults)
+    return tuple(done)
+
+
+def _land(desk: Desk, source: Source, extract: Extract, vault: IdentityVault) -> None:
+    records = desk.records
+    folder = records.folder(extract.number)
+    making = folder.with_name(folder.name + ".making")
+    shutil.rmtree(making, ignore_errors=True)
+    with scratch(desk.store / "scratch") as work:
+        opened = work / "opened"
+        desk.keyring.open_to(records.sealed(extract.sha256), opened)
+        arrived = Arrived(path=opened, name=extract.file)
+        try:
+            landed = land_file(desk, source, arrived, extract=extract.number, folder=making, work=work)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+    tables = dict(landed.tables)
+    for table, before in extract.tables.items():
+        # Lines that erasure blanked were received, though nobody can read them now.
+        if before.erased and table in tables:
+            count = tables[table]
+            tables[table] = dataclasses.replace(
+                count, received=count.received + before.erased, erased=count.erased + before.erased
+            )
+        elif before.erased:
+            tables[table] = dataclasses.replace(before, received=before.erased, landed=0, quarantined=0)
+    again = dataclasses.replace(
+        extract,
+        tables=tables,
+        columns=landed.columns,
+        declaration=source.digest,
+        code=desk.code(source),
+        format=source.format,
+        dialect=source.dialect,
+    )
+    records.write_extract(making, again)
+    make_durable(making)
+    vault.add(extract.number, landed.identities)
+    swap_in(making, folder)

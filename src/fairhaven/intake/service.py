@@ -1,0 +1,188 @@
+"""The intake room as others use it."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from fairhaven.engine import Engine
+from fairhaven.intake import current, erasure, opt_outs, reconciliation
+from fairhaven.intake.casting import file as sql_file
+from fairhaven.intake.delimited import DelimitedReader
+from fairhaven.intake.fhir import FhirReader
+from fairhaven.intake.landing import REJECTS
+from fairhaven.intake.model import Delivery, Extract, Format, Place, Receipt, Source
+from fairhaven.intake.omop import OmopReader
+from fairhaven.intake.opt_outs import OptOutList, OptOutReader
+from fairhaven.intake.parquet import ParquetReader
+from fairhaven.intake.ports import IdentityVault
+from fairhaven.intake.reader import Reader
+from fairhaven.intake.received import Desk, receive
+from fairhaven.intake.reconciliation import Reconciliation
+from fairhaven.intake.relanding import land_again, to_land_again
+from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.files import scratch
+from fairhaven.kernel.progress import Progress
+
+
+class Intake:
+    """What was received by a hub, and how more is.
+
+    Args:
+        store: the hub's ``store`` folder.
+        birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
+    """
+
+    def __init__(self, store: Path, keyring: Keyring, *, birth_date: str) -> None:
+        readers: dict[Format, Reader] = {
+            Format.DELIMITED: DelimitedReader(),
+            Format.PARQUET: ParquetReader(),
+            Format.FHIR: FhirReader(),
+            Format.OMOP: OmopReader(),
+            Format.OPT_OUT: OptOutReader(),
+        }
+        self._desk = Desk(store=store, keyring=keyring, readers=readers, birth_date=birth_date)
+        self._records = self._desk.records
+
+    def receive(
+        self,
+        source: Source,
+        files: Sequence[Path],
+        *,
+        at: dt.date,
+        vault: IdentityVault,
+        progress: Progress,
+        code_version: str,
+    ) -> Receipt:
+        """Take delivery of files, as a whole or not at all. It takes the store's write lock.
+
+        Raises:
+            Invalid: a file cannot be landed; every fault of every file.
+            NotAllowedNow: another command writes to the store.
+        """
+        return receive(self._desk, source, files, at=at, vault=vault, progress=progress, code_version=code_version)
+
+    def deliveries(self) -> list[Delivery]:
+        """Every delivery, in order."""
+        return self._records.deliveries()
+
+    def extracts(self, source_name: str | None = None) -> list[Extract]:
+        """Every extract, in order."""
+        return self._records.extracts(source_name)
+
+    def to_land_again(self, source: Source) -> list[Extract]:
+        """Extracts whose rows depend on something that has changed since they were landed."""
+        return to_land_again(self._desk, source)
+
+    def land_again(self, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:
+        """Land extracts again from the sealed bytes where the declaration, a reader or the hub's precision of birth
+        dates changed since. The caller holds the store's write lock.
+
+        Returns:
+            numbers of the extracts that were landed again.
+
+        Raises:
+            Invalid: extracts do not fit the new declaration; they are as they were, the others are landed again.
+        """
+        return land_again(self._desk, source, vault=vault, progress=progress)
+
+    def current(self, engine: Engine, source: Source, *, excluded: ir.Table | None) -> Mapping[str, ir.Table]:
+        """The current rows by table: of rows with one key the last, without withdrawn rows and excluded patients.
+
+        Args:
+            excluded: has ``patient_ref`` of patients to leave out; None for nobody.
+        """
+        return current.current(engine, self._records, source, excluded=excluded)
+
+    def type_1_opt_outs(self, engine: Engine, source: Source) -> pa.Table:
+        """See `opt_outs.type_1_opt_outs`."""
+        return opt_outs.type_1_opt_outs(engine, self._records, source)
+
+    def national_opt_out(self, *, as_of: dt.date) -> OptOutList:
+        """The national data opt-outs of the latest list received by *as_of*; check it by `check_opt_out_list`.
+
+        Where several sources deliver lists, they count together and the oldest of their latest days is the date.
+        """
+        last = {
+            delivery.source: delivery
+            for delivery in self._records.deliveries()
+            if delivery.format is Format.OPT_OUT and delivery.received_on <= as_of
+        }
+        dated = min((delivery.received_on for delivery in last.values()), default=None)
+        numbers = [self._listed(number) for delivery in last.values() for number in delivery.extracts]
+        empty = pa.table({"nhs_number": pa.array([], pa.string())})
+        together = pa.concat_tables([empty, *numbers])
+        return OptOutList(
+            numbers=together.group_by("nhs_number").aggregate([]),
+            dated=dated,
+            age_days=(as_of - dated).days if dated else None,
+        )
+
+    def reconcile(self, engine: Engine, source: Source, excluded: ir.Table | None) -> list[Reconciliation]:
+        """See `reconciliation`; check it by `check_reconciled` and `check_quarantine`."""
+        return reconciliation.reconcile(engine, self._records, source, excluded=excluded)
+
+    def erase(self, patient_refs_by_source: Mapping[str, Sequence[str]]) -> erasure.ErasureCounts:
+        """Erase patients from landed rows and sealed bytes, for good. The caller holds the store's write lock.
+
+        Doing it again, after a crash or not, changes nothing that is done.
+        """
+        return erasure.erase(self._desk, patient_refs_by_source)
+
+    def where(self, extract: int, line: int) -> Place:
+        """The delivered file that a row came from.
+
+        Raises:
+            NotFound: no such extract.
+        """
+        found = self._records.extract(extract)
+        delivery = self._records.delivery(found.delivery)
+        return Place(
+            source=found.source,
+            file=found.file,
+            delivery=delivery.number,
+            received_on=delivery.received_on,
+            extract=extract,
+            line=line,
+            sha256=found.sha256,
+        )
+
+    def quarantine(self, source_name: str | None = None) -> pa.Table:
+        """Quarantined rows: ``source, row_extract, file, table_name, row_line, field, reason``."""
+        parts = []
+        with duckdb.connect() as connection:
+            for extract in self._records.extracts(source_name):
+                path = self._records.table(extract.number, REJECTS)
+                parts.append(
+                    connection.execute(
+                        "SELECT ? AS source, ?::INTEGER AS row_extract, ? AS file, table_name, row_line, field, reason "
+                        f"FROM read_parquet({sql_file(path)}) ORDER BY table_name, row_line, field",
+                        [extract.source, extract.number, extract.file],
+                    ).fetch_arrow_table()
+                )
+        return pa.concat_tables([_NOTHING_QUARANTINED, *parts])
+
+    def _listed(self, extract: int) -> pa.Table:
+        store = self._desk.store
+        with scratch(store / "scratch") as room, duckdb.connect() as connection:
+            sealed = self._records.sealed(self._records.extract(extract).sha256)
+            opened = room / "opened"
+            self._desk.keyring.open_to(sealed, opened)
+            opt_outs.read_numbers(connection, opened, room)
+            return connection.execute("SELECT number AS nhs_number FROM listed WHERE is_valid").fetch_arrow_table()
+
+
+_NOTHING_QUARANTINED = pa.schema(
+    {
+        "source": pa.string(),
+        "row_extract": pa.int32(),
+        "file": pa.string(),
+        "table_name": pa.string(),
+        "row_line": pa.int64(),
+        "field": pa.string(),
+        "reason": pa.string(),
+    }
+).empty_table()
