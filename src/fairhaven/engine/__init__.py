@@ -2,5 +2,6 @@
 
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.engine.model import Engine, is_stored
+from fairhaven.engine.opening import open_engine
 
-__all__ = ["DuckDBEngine", "Engine", "is_stored"]
+__all__ = ["DuckDBEngine", "Engine", "is_stored", "open_engine"]

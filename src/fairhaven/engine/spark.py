@@ -1,0 +1,129 @@
+"""Spark as the engine, through Spark's own interface: the same for Sail, a cluster's Spark Connect, or PySpark here.
+
+Rows that are kept lie in Parquet files in the scratch folder: nothing is computed twice, and memory stays free. The
+folder, and the folders of the release, must be the same for the server and for this process.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fairhaven.engine.session import Session
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_BUCKET = "fairhaven_bucket"
+
+
+class SparkEngine:
+    """Spark through Ibis.
+
+    Args:
+        session: an open session (see `session`); the engine closes it.
+        scratch: folder for kept rows.
+    """
+
+    name = "spark"
+
+    def __init__(self, session: Session, scratch: Path) -> None:
+        self._session = session
+        self._scratch = scratch
+        self.backend = ibis.pyspark.connect(session.spark)
+        self._kept = 0
+
+    def parquet(self, files: Sequence[Path]) -> ir.Table:
+        """See `Engine.parquet`."""
+        if not files:
+            raise ValueError("no files to read")
+        return self._view(self._name(), files)
+
+    def arrow(self, table: pa.Table) -> ir.Table:
+        """See `Engine.arrow`."""
+        name = self._name()
+        file = self._scratch / name / "rows.parquet"
+        file.parent.mkdir(parents=True)
+        pq.write_table(_typed(table), file)
+        return self._view(name, [file])
+
+    def keep(self, expression: ir.Table) -> ir.Table:
+        """See `Engine.keep`."""
+        name = self._name()
+        folder = self._scratch / name
+        self._frame(expression).write.parquet(str(folder))
+        files = sorted(folder.glob("*.parquet"))
+        if not files:  # Sail writes no file where there is no row, and a table needs one for its columns.
+            return self.arrow(expression.schema().to_pyarrow().empty_table())
+        return self._view(name, files)
+
+    def drop(self, table: ir.Table) -> None:
+        """See `Engine.drop`."""
+        self._session.spark.catalog.dropTempView(table.get_name())
+        shutil.rmtree(self._scratch / table.get_name(), ignore_errors=True)
+
+    def count(self, expression: ir.Table) -> int:
+        """See `Engine.count`."""
+        return int(expression.count().execute())
+
+    def fetch(self, expression: ir.Table) -> pa.Table:
+        """See `Engine.fetch`."""
+        return self.backend.to_pyarrow(expression)
+
+    def write(
+        self, expression: ir.Table, folder: Path, *, order_by: Sequence[str] = (), buckets: int = 1, bucket_by: str = ""
+    ) -> Mapping[int, Path]:
+        """See `Engine.write`."""
+        from pyspark.sql import functions as f  # Spark is loaded where it is used.
+
+        number = f.pmod(f.coalesce(f.col(bucket_by), f.lit(0)), f.lit(buckets)) if buckets > 1 else f.lit(0)
+        order = [f.col(name).asc_nulls_last() for name in (_BUCKET, *order_by)]
+        staging = folder / ".spark"
+        (
+            self._frame(expression)
+            .withColumn(_BUCKET, number.cast("int"))
+            .repartition(buckets, _BUCKET)
+            .sortWithinPartitions(*order)
+            .write.option("compression", "zstd")
+            .partitionBy(_BUCKET)
+            .parquet(str(staging))
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        written = {}
+        for bucket in range(buckets):
+            parts = sorted(staging.glob(f"{_BUCKET}={bucket}/*.parquet"))
+            if len(parts) > 1:
+                raise RuntimeError(f"Spark wrote {len(parts)} files for one bucket")
+            if parts and pq.read_metadata(parts[0]).num_rows:
+                written[bucket] = parts[0].rename(folder / f"bucket-{bucket:03d}.parquet")
+        shutil.rmtree(staging, ignore_errors=True)  # Sail makes no folder where there is no row.
+        return written
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._session.close()
+        for number in range(1, self._kept + 1):
+            shutil.rmtree(self._scratch / f"kept_{number}", ignore_errors=True)
+
+    def _frame(self, expression: ir.Table) -> "DataFrame":
+        return self._session.spark.sql(self.backend.compile(expression))
+
+    def _view(self, name: str, files: Sequence[Path]) -> ir.Table:
+        frame: Any = self._session.spark.read.parquet(*(str(file) for file in files))
+        frame.createOrReplaceTempView(name)
+        return self.backend.table(name)
+
+    def _name(self) -> str:
+        self._kept += 1
+        return f"kept_{self._kept}"
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    """A column of nothing but absent values has a type, the one that DuckDB gives it."""
+    fields = [field.with_type(pa.int32()) if pa.types.is_null(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
