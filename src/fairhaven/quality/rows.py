@@ -9,7 +9,7 @@ with NULL is no violation.
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import ibis
@@ -51,9 +51,16 @@ class UnreadableError(Exception):
     """A threshold file asks for something that cannot be read; becomes the status error of that check."""
 
 
-def joined(shapes: Shapes, table: str, over: str) -> ir.Table:
-    """Rows of a table joined with the person, death or visit they belong to (or not joined: ``""``)."""
+def joined(shapes: Shapes, table: str, over: str, columns: Collection[str] = ()) -> ir.Table:
+    """Rows of a table joined with the person, death or visit they belong to (or not joined: ``""``).
+
+    Args:
+        columns: those that are needed; none given means all. A join of few columns costs Ibis less to write down.
+    """
     rows = shapes[table].table
+    if over and columns:
+        key = "visit_occurrence_id" if over == "visit_occurrence" else "person_id"
+        rows = rows.select(*sorted({*columns, key}))
     match over:
         case "":
             return rows

@@ -92,6 +92,7 @@ def _scan_rows(
     """Row rules of one table: one pass for each join."""
     rules: list[tuple[Check, RowRule]] = []
     tests: dict[str, dict[str, Test]] = {"": {}}
+    columns: dict[str, set[str]] = {}
     for check in checks:
         if concepts.is_by_concept(check) or check.kind in sets.KINDS:
             if check.field:
@@ -101,11 +102,17 @@ def _scan_rows(
         if rule is not None:
             rules.append((check, rule))
             tests.setdefault(rule.over, {})[rule.key] = rule.violated
+            columns.setdefault(rule.over, set()).add(check.field)
             if rule.counted is not None:
                 tests.setdefault(rule.counted_over, {})[f"counted {rule.key}"] = rule.counted
         elif check.kind == "cdmDatatype":
             found.numbers[check.id] = (0, found.rows[table])
-    sums = {over: _sum(table, over, wanted, shapes, found, engine) for over, wanted in tests.items()}
+    sums: dict[str, dict[str, int]] = {}
+    for over, wanted in tests.items():
+        sums[over] = dict.fromkeys(wanted, 0)
+        # Nothing is scanned where there is nothing.
+        if wanted and found.rows[table] and (not over or found.rows[over]):
+            sums[over] = _sum(wanted, joined(shapes, table, over, columns.get(over, ())), engine)
     for check, rule in rules:
         counted = found.rows[table] if rule.counted is None else sums[rule.counted_over][f"counted {rule.key}"]
         found.numbers[check.id] = (sums[rule.over][rule.key], counted)
@@ -118,13 +125,8 @@ def _is_null(name: str) -> Test:
     return lambda rows: rows[name].isnull()
 
 
-def _sum(
-    table: str, over: str, tests: Mapping[str, Test], shapes: Shapes, found: Measured, engine: Engine
-) -> dict[str, int]:
-    """How many rows each test holds for, in one pass; nothing is scanned where there is nothing."""
-    if not tests or found.rows[table] == 0 or (over and found.rows[over] == 0):
-        return dict.fromkeys(tests, 0)
-    rows = joined(shapes, table, over)
+def _sum(tests: Mapping[str, Test], rows: ir.Table, engine: Engine) -> dict[str, int]:
+    """How many rows each test holds for, in one pass."""
     sums = {f"_{number}": rows.count(where=test(rows)) for number, test in enumerate(tests.values())}
     [values] = engine.fetch(rows.aggregate(**sums)).to_pylist()
     return {key: int(values[f"_{number}"]) for number, key in enumerate(tests)}
@@ -156,16 +158,18 @@ def _set_numbers(check: Check, shapes: Shapes, found: Measured, engine: Engine) 
         case "isPrimaryKey":
             return _repeated(check, shapes, size) if size else (0, 0)
         case "isForeignKey":
-            return _number_of(sets.violated_rows(check, shapes), size) if found.filled(check) else (0, size)
+            return (
+                _number_of(sets.violated_rows(check, shapes, is_slim=True), size) if found.filled(check) else (0, size)
+            )
         case "measurePersonCompleteness":
             persons = found.rows["person"]
-            return _number_of(sets.violated_rows(check, shapes), persons) if size else (persons, persons)
+            return _number_of(sets.violated_rows(check, shapes, is_slim=True), persons) if size else (persons, persons)
         case "withinObservationPeriod":
             filled = found.filled(check)
-            return _number_of(sets.violated_rows(check, shapes), filled) if filled else (0, 0)
+            return _number_of(sets.violated_rows(check, shapes, is_slim=True), filled) if filled else (0, 0)
         case _:
             looked_at = sets.persons_looked_at(check, shapes)
-            return _number_of(sets.violated_rows(check, shapes), engine.count(looked_at))
+            return _number_of(sets.violated_rows(check, shapes, is_slim=True), engine.count(looked_at))
 
 
 def _number_of(rows: ir.Table, counted: int) -> ir.Table:

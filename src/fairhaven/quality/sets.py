@@ -47,20 +47,30 @@ def reference(check: Check) -> tuple[str, str]:
     return check.settings["fkTableName"].lower(), check.settings["fkFieldName"].lower()
 
 
-def violated_rows(check: Check, shapes: Shapes) -> ir.Table:
-    """The violating rows (persons, for the checks that count persons)."""
+def violated_rows(check: Check, shapes: Shapes, *, is_slim: bool = False) -> ir.Table:
+    """The violating rows (persons, for the checks that count persons).
+
+    Args:
+        is_slim: only the columns that decide, for who counts the rows and does not look at them.
+    """
+
+    def own(*columns: str) -> ir.Table:
+        rows = shapes[check.table].table
+        return rows.select(*columns) if is_slim else rows
+
     match check.kind:
         case "isPrimaryKey":
-            rows = shapes[check.table].table
+            rows = own(check.field)
             twice = rows.group_by(_key=rows[check.field]).aggregate(_rows=rows.count())
             return rows.semi_join(twice.filter(twice["_rows"] > 1), rows[check.field] == twice["_key"])
         case "isForeignKey":
             table, key = reference(check)
-            rows, other = shapes[check.table].table, shapes[table].table
+            rows, other = own(check.field), shapes[table].table
             keys = other.select(_key=other[key])
             return rows.filter(rows[check.field].notnull()).anti_join(keys, rows[check.field] == keys["_key"])
         case "measurePersonCompleteness":
             person, rows = shapes["person"].table, shapes[check.table].table
+            person = person.select("person_id") if is_slim else person
             present = rows.select(_person=rows["person_id"])
             return person.anti_join(present, person["person_id"] == present["_person"])
         case "measureConditionEraCompleteness":
@@ -71,7 +81,7 @@ def violated_rows(check: Check, shapes: Shapes) -> ir.Table:
         case "measureObservationPeriodOverlap":
             return overlapping(shapes["observation_period"].table)
         case _:
-            return outside_observation(check, shapes)
+            return outside_observation(own(check.field, "person_id"), check.field, shapes)
 
 
 def persons_looked_at(check: Check, shapes: Shapes) -> ir.Table:
@@ -103,15 +113,15 @@ def overlapping(period: ir.Table) -> ir.Table:
     return pairs.filter(touching).select("person_id").distinct()
 
 
-def outside_observation(check: Check, shapes: Shapes) -> ir.Table:
+def outside_observation(rows: ir.Table, name: str, shapes: Shapes) -> ir.Table:
     """Rows with a date in none of their person's observation periods."""
-    rows, period = shapes[check.table].table, shapes["observation_period"].table
+    period = shapes["observation_period"].table
     spans = period.select(
         _person=period["person_id"],
         _start=as_day(period["observation_period_start_date"]),
         _end=as_day(period["observation_period_end_date"]),
     )
-    day = as_day(rows[check.field])
-    return rows.filter(rows[check.field].notnull()).anti_join(
+    day = as_day(rows[name])
+    return rows.filter(rows[name].notnull()).anti_join(
         spans, [rows["person_id"] == spans["_person"], day >= spans["_start"], day <= spans["_end"]]
     )
