@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from fairhaven.catalogue.report.facts import Flow, ReportFacts, Source
 from fairhaven.catalogue.report.html import Html, join, tag
 from fairhaven.catalogue.report.layout import Column, Section, folded, key, table
-from fairhaven.catalogue.report.sankey import NARROW, WIDE, Stream, sankey
+from fairhaven.catalogue.report.sankey import sankey
+from fairhaven.catalogue.report.streams import NARROW, WIDE, Stream
 from fairhaven.catalogue.report.words import counted, kind_class, kind_name, kind_order, share, whole
 
 

@@ -8,75 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fairhaven.catalogue.report.html import Html, figure_of, tag
+from fairhaven.catalogue.report.streams import LOSSES, Layout, Stream, few_tables
 from fairhaven.catalogue.report.svg import drawing, rect
 from fairhaven.catalogue.report.words import share, short, split_title, whole
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stream:
-    """One source: its rows, what was kept back of them by reason, and the rows written to each table."""
-
-    title: str
-    style: str
-    received: int
-    lost: Mapping[str, int]
-    written: Mapping[str, int]
-
-    @property
-    def kept(self) -> int:
-        """Rows that the release is made of."""
-        return self.received - sum(self.lost.values())
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """Places, in units of the drawing.
-
-    Args:
-        columns: left edges of the three columns of nodes.
-        bar: thickness of the outer nodes; middle: of the middle ones.
-        tall: height that the fullest column's rows take, without gaps.
-        pitch: least distance between two nodes, so that their labels do not collide.
-        inside: labels lie over the streams, for narrow screens.
-        letters: how many letters of a label fit.
-    """
-
-    name: str
-    width: int
-    columns: tuple[int, int, int]
-    bar: int
-    middle: int
-    tall: int
-    pitch: int
-    inside: bool
-    letters: int
-
-
-WIDE = Layout(
-    name="wide",
-    width=1080,
-    columns=(212, 500, 856),
-    bar=10,
-    middle=34,
-    tall=430,
-    pitch=40,
-    inside=False,
-    letters=30,
-)
-NARROW = Layout(
-    name="narrow",
-    width=372,
-    columns=(0, 168, 364),
-    bar=8,
-    middle=20,
-    tall=460,
-    pitch=38,
-    inside=True,
-    letters=19,
-)
-LOSSES = {"quarantined": "Quarantined", "opted-out": "Opted out", "replaced": "Withdrawn or replaced"}
 _HEAD = 34
-_MOST_TABLES = 14
 
 
 @dataclass(slots=True)
@@ -93,7 +29,7 @@ def sankey(streams: Sequence[Stream], unmapped: Mapping[str, int], *, layout: La
     Args:
         unmapped: table -> rows of it with concept 0.
     """
-    tables, streams, unmapped = _tables(streams, unmapped)
+    tables, streams, unmapped = few_tables(streams, unmapped)
     lost = {reason: sum(stream.lost.get(reason, 0) for stream in streams) for reason in LOSSES}
     lost = {reason: rows for reason, rows in lost.items() if rows}
     made = sum(tables.values())
@@ -128,41 +64,6 @@ def sankey(streams: Sequence[Stream], unmapped: Mapping[str, int], *, layout: La
         name=f"flow-{layout.name}",
         class_=f"sankey {layout.name}",
     )
-
-
-def _tables(
-    streams: Sequence[Stream], unmapped: Mapping[str, int]
-) -> tuple[dict[str, int], list[Stream], dict[str, int]]:
-    """Tables in drawing order with their rows; the small ones become one."""
-    rows: dict[str, int] = {}
-    centre: dict[str, float] = {}
-    for place, stream in enumerate(streams):
-        for table, written in stream.written.items():
-            rows[table] = rows.get(table, 0) + written
-            centre[table] = centre.get(table, 0.0) + place * written
-    largest = sorted((table for table in rows if rows[table]), key=lambda table: (-rows[table], table))
-    shown = largest if len(largest) <= _MOST_TABLES else largest[: _MOST_TABLES - 1]
-    shown = sorted(shown, key=lambda table: (round(centre[table] / rows[table], 1), -rows[table]))
-    rest = [table for table in largest if table not in shown]
-    other = f"{len(rest)} smaller tables"
-    found = {table: rows[table] for table in shown}
-    if not rest:
-        return found, list(streams), dict(unmapped)
-    found[other] = sum(rows[table] for table in rest)
-    merged = [
-        Stream(
-            title=stream.title,
-            style=stream.style,
-            received=stream.received,
-            lost=stream.lost,
-            written={
-                **{table: n for table, n in stream.written.items() if table in shown},
-                other: sum(n for table, n in stream.written.items() if table in rest),
-            },
-        )
-        for stream in streams
-    ]
-    return found, merged, {**unmapped, other: sum(unmapped.get(table, 0) for table in rest)}
 
 
 def _thickness(stream: Stream) -> int:
