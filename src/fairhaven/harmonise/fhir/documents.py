@@ -8,7 +8,7 @@ from fairhaven.omop.concepts import TYPE
 
 REFUSED_DOCUMENT = ("entered-in-error", "superseded")
 REFUSED_REPORT = ("entered-in-error", "cancelled", "registered")
-REFUSED_COVERAGE = ("entered-in-error", "cancelled", "draft")
+REFUSED_COVERAGE = ("entered-in-error", "draft")
 
 
 def notes(context: Context) -> list[Rows]:
@@ -44,7 +44,7 @@ def notes(context: Context) -> list[Rows]:
 
 
 def coverages(context: Context) -> list[Rows]:
-    """Who pays, from when to when. Subscriber numbers have no column."""
+    """Who pays, from when to when; a cancelled coverage was one until then. Subscriber numbers have no column."""
     coverage = context.tables.get("coverage")
     if coverage is None:
         return []

@@ -135,7 +135,7 @@ def _is_not_done(table: ir.Table) -> ir.BooleanValue:
 def _value(table: ir.Table) -> dict[str, ir.Value]:
     flag = table["value_flag"]
     means = chosen(table["interpretation_code"], INTERPRETATION)
-    code = ibis.coalesce(table["value_code"], flag.ifelse(_YES, _NO))
+    code = ibis.coalesce(table["value_code"], _worded(flag, _YES, _NO))
     # What the value means is the value where there is no other, as in a report that only says "positive".
     is_bare = ~_has_value(table)
     value_code = ibis.coalesce(code, is_bare.ifelse(means, ibis.null("string")))
@@ -163,7 +163,7 @@ def _text(table: ir.Table) -> ir.StringValue:
     return ibis.coalesce(
         table["value_text"],
         table["value_code"].isnull().ifelse(table["value_code_text"], ibis.null("string")),
-        table["value_flag"].ifelse("true", "false"),
+        _worded(table["value_flag"], "true", "false"),
         table["value_moment"].cast("date").cast("string"),
         table["value_time"],
         table["value_start"].cast("date").cast("string")
@@ -178,3 +178,7 @@ def _text(table: ir.Table) -> ir.StringValue:
         table["value_samples"],
         table["absent_code"],
     )
+
+
+def _worded(flag: ir.BooleanValue, yes: str, no: str) -> ir.StringValue:
+    return ibis.cases((flag, yes), (~flag, no), else_=ibis.null("string"))

@@ -1,6 +1,7 @@
 """Organization, Location, Practitioner and PractitionerRole."""
 
 import ibis
+import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.columns import Context, codes, has_none_of, rows
 from fairhaven.harmonise.model import Rows
@@ -58,7 +59,7 @@ def places(context: Context) -> list[Rows]:
     return found
 
 
-def _address(rule: str, table: str, source: ibis.Table, ref: ibis.Value, takes: ibis.Value) -> Rows:
+def _address(rule: str, table: str, source: ir.Table, ref: ir.Value, takes: ir.BooleanValue) -> Rows:
     placed = source.mutate(location_ref=ref)
     addressed = placed.filter(
         placed["postcode"].notnull()
@@ -90,6 +91,11 @@ def providers(context: Context) -> list[Rows]:
     if role is not None:
         has_person = role["practitioner_id"].notnull()
         known = role.filter(has_person)
+        gender: ir.Value = ibis.null("string")
+        if practitioner is not None:
+            people = practitioner.group_by(known_id=practitioner["id"]).agg(known_gender=practitioner["gender"].max())
+            known = known.left_join(people, known["practitioner_id"] == people["known_id"])
+            gender = known["known_gender"]
         found.append(
             rows(
                 "provider",
@@ -99,6 +105,7 @@ def providers(context: Context) -> list[Rows]:
                 {
                     "provider_ref": known["practitioner_id"],
                     **codes(known, before="specialty_"),
+                    "gender": gender,
                     "care_site_ref": ibis.coalesce(
                         known["organization_id"], ibis.literal("Location/") + known["location_id"]
                     ),
