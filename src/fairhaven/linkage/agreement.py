@@ -4,7 +4,8 @@ The cascade asks them as yes or no, Splink's comparisons as levels: one rule, on
 a value is missing on either side.
 """
 
-LEFT, RIGHT = "l", "r"
+GENERATION = 13
+"""Years between two dates of birth from which they may be a parent's and a child's."""
 
 
 def given_equal() -> str:
@@ -17,6 +18,8 @@ def given_related() -> str:
     return (
         "(list_has_any(l.given_forms, r.given_forms)"
         " OR l.given = r.given_second OR l.given_second = r.given"
+        " OR list_contains(r.family_parts, l.given) OR list_contains(l.family_parts, r.given)"
+        " OR l.given = r.family OR l.family = r.given"
         " OR (length(l.given) >= 3 AND starts_with(r.given, l.given))"
         " OR (length(r.given) >= 3 AND starts_with(l.given, r.given)))"
     )
@@ -28,16 +31,19 @@ def given_initial() -> str:
 
 
 def names_swapped() -> str:
-    """Forename and surname in each other's place."""
-    return "(l.given = r.family AND l.family = r.given)"
+    """Forename and surname in each other's place, give or take a slip."""
+    return (
+        "(jaro_winkler_similarity(l.given, r.family) >= 0.85 AND jaro_winkler_similarity(l.family, r.given) >= 0.85"
+        " AND l.given <> r.given)"
+    )
 
 
 def typed_alike(column: str) -> str:
     """One slip of the finger apart, or long and nearly the same."""
     left, right = f"l.{column}", f"r.{column}"
     return (
-        f"(greatest(length({left}), length({right})) >= 4 AND (damerau_levenshtein({left}, {right}) <= 1"
-        f" OR jaro_winkler_similarity({left}, {right}) >= 0.93))"
+        f"(greatest(length({left}), length({right})) >= 4 AND ((abs(length({left}) - length({right})) <= 1"
+        f" AND damerau_levenshtein({left}, {right}) <= 1) OR jaro_winkler_similarity({left}, {right}) >= 0.93))"
     )
 
 
@@ -79,3 +85,24 @@ def family_agrees() -> str:
 def birth_agrees() -> str:
     """The same date of birth, or one slip away."""
     return f"(l.birth = r.birth OR {birth_turned()} OR {birth_typed_alike()})"
+
+
+def birth_related() -> str:
+    """Half of the date is the same, or two digits differ."""
+    return (
+        "(left(l.birth, 4) = left(r.birth, 4) OR right(l.birth, 4) = right(r.birth, 4)"
+        " OR damerau_levenshtein(l.birth, r.birth) = 2)"
+    )
+
+
+def is_someone_else() -> str:
+    """Forenames that no one person bears, or births a generation apart, without a shared number.
+
+    Twins, siblings and a father and son of one name share surname, postcode and address, and often a date or a
+    forename; a sum of weights would forgive the one thing that tells them apart.
+    """
+    has_other_given = f"(l.given IS NOT NULL AND r.given IS NOT NULL AND NOT coalesce({given_agrees()}, false))"
+    years = "abs(left(l.birth, 4)::INT - left(r.birth, 4)::INT)"
+    has_other_birth = f"coalesce({years} >= {GENERATION} AND NOT {birth_related()}, false)"
+    shares_number = "coalesce(l.id = r.id OR damerau_levenshtein(l.id_text, r.id_text) <= 1, false)"
+    return f"(({has_other_given} OR {has_other_birth}) AND NOT {shares_number})"

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import duckdb
 
+from fairhaven.linkage import agreement
+
 MAX_GROUP = 120
 """Rows under one key above which the key says too little."""
 
@@ -32,11 +34,17 @@ KEYS: tuple[tuple[str, ...], ...] = (
     ("address", "left(given_formal, 1)"),
     ("address", "left(family, 2)"),
     ("postcode", "left(birth, 4)"),
+    # Broad ones help a small hub and pass themselves over in a large one.
+    ("birth",),
+    ("family",),
+    ("postcode",),
+    ("address",),
 )
 
 
 def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[str] = ()) -> int:
-    """Read ``units`` and write ``candidates``: left_unit < right_unit of two groups of which at least one is open.
+    """Read ``units`` and write ``candidates``: left_unit < right_unit of two groups of which at least one is open,
+    the groups, and whether the two are plainly different people (`agreement.is_someone_else`).
 
     Returns:
         number of pairs.
@@ -44,7 +52,7 @@ def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[s
     keys = [*KEYS]
     for extra in extras:
         keys += [(f'"{extra}"', "given_formal", "left(family, 1)"), (f'"{extra}"', "family", "left(given_formal, 1)")]
-        keys += [(f'"{extra}"',), (f'"{extra}"', "birth")]
+        keys += [(f'"{extra}"',), (f'"{extra}"', "birth"), (f'"{extra}"', "left(birth, 4)", "left(family, 1)")]
     connection.execute("CREATE TEMP TABLE keyed (key UBIGINT, unit BIGINT, grouping BIGINT, is_open BOOLEAN)")
     for number, columns in enumerate(keys):
         present = " AND ".join(f"({column}) IS NOT NULL" for column in columns)
@@ -59,11 +67,20 @@ def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[s
         )
     connection.execute(
         """
-        CREATE TABLE candidates AS
+        CREATE TEMP TABLE met AS
         SELECT DISTINCT l.unit AS left_unit, r.unit AS right_unit
         FROM keyed AS l JOIN keyed AS r ON l.key = r.key AND l.unit < r.unit
         WHERE l.grouping <> r.grouping AND (l.is_open OR r.is_open)
         """
     )
     connection.execute("DROP TABLE keyed")
+    connection.execute(
+        f"""
+        CREATE TABLE candidates AS
+        SELECT left_unit, right_unit, least(l.grouping, r.grouping) AS left_group,
+            greatest(l.grouping, r.grouping) AS right_group, {agreement.is_someone_else()} AS is_someone_else
+        FROM met JOIN units AS l ON l.unit = left_unit JOIN units AS r ON r.unit = right_unit
+        """
+    )
+    connection.execute("DROP TABLE met")
     return int(connection.execute("SELECT count(*) FROM candidates").fetchall()[0][0])

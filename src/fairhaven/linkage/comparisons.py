@@ -16,16 +16,14 @@ def comparisons(present: Sequence[str]) -> list[dict[str, Any]]:
             "given",
             "l.given IS NULL OR r.given IS NULL",
             (agreement.given_equal(), "given"),
-            (agreement.names_swapped(), None),
-            (f"{agreement.given_related()} OR {agreement.typed_alike('given')}", None),
+            (f"{agreement.names_swapped()} OR {agreement.given_related()} OR {agreement.typed_alike('given')}", None),
             (f"{agreement.given_initial()} OR {agreement.sounds_alike('given')}", None),
         ),
         "family": _comparison(
             "family",
             "l.family IS NULL OR r.family IS NULL",
             ("l.family = r.family", "family"),
-            (agreement.names_swapped(), None),
-            (f"{agreement.family_shared()} OR {agreement.typed_alike('family')}", None),
+            (f"{agreement.names_swapped()} OR {agreement.family_shared()} OR {agreement.typed_alike('family')}", None),
             (agreement.sounds_alike("family"), None),
         ),
         "birth": _comparison(
@@ -33,8 +31,7 @@ def comparisons(present: Sequence[str]) -> list[dict[str, Any]]:
             "l.birth IS NULL OR r.birth IS NULL",
             ("l.birth = r.birth", "birth"),
             (f"{agreement.birth_turned()} OR {agreement.birth_typed_alike()}", None),
-            (("left(l.birth, 4) = left(r.birth, 4) OR right(l.birth, 4) = right(r.birth, 4)"
-             " OR damerau_levenshtein(l.birth, r.birth) = 2"), None),
+            (agreement.birth_related(), None),
             ("abs(left(l.birth, 4)::INT - left(r.birth, 4)::INT) <= 10", None),
         ),
         "id_text": _comparison(

@@ -62,17 +62,17 @@ class Thresholds:
 
     Args:
         link: mean weight of the pairs of two groups from which they are one person.
-        clerical: weight from which a pair left apart is listed for a human.
+        clerical: mean weight above which a pair left apart is listed for a human.
         floor: pairs below this count as this: one absurd value must not outvote many good ones.
         ceiling: pairs above this count as this.
         unseen: weight of a pair that no blocking rule brought together.
     """
 
-    link: float = 4.0
-    clerical: float = 0.0
-    floor: float = -12.0
+    link: float = 0.0
+    clerical: float = -2.0
+    floor: float = -8.0
     ceiling: float = 16.0
-    unseen: float = -6.0
+    unseen: float = -2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,12 +79,12 @@ def find_persons(
     if (merged := residue.merged) is not None:
         person = roots[merged.label][cluster]
         weight = merged.weight[cluster]
-        is_clerical = merged.apart >= thresholds.clerical
+        is_clerical = merged.apart > thresholds.clerical
         left, right = roots[merged.left[is_clerical]], roots[merged.right[is_clerical]]
         apart = merged.apart[is_clerical]
     step = _steps(connection, patients, weight)
     weight = np.where(np.array(step) == "splink", weight, np.nan)
-    for table in ("links", "units", "splink_units"):
+    for table in ("links", "units", "splink_units", "candidates"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     if residue.note:
         progress.note(residue.note)

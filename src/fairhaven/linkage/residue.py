@@ -6,7 +6,6 @@ hand by expectation maximisation, without labels; its sampling is a hash of the 
 What the pairs say is then settled by mutual-best merging (`graph`).
 """
 
-import itertools
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from fairhaven.linkage import agreement
 from fairhaven.linkage.blocking import candidate_pairs
 from fairhaven.linkage.comparisons import comparisons
 from fairhaven.linkage.graph import Ints, Merged, merge_mutual_best
@@ -33,7 +31,11 @@ _DESCRIPTION = (
     "birth", "birth_turned", "sex", "postcode", "area", "address",
 )  # fmt: skip
 _TRAINING_PAIRS = 1_000_000
+_RANDOM_PAIRS = 1_000_000
+_MIN_SEEN = 30  # random pairs at each level of a comparison after which no more are drawn
 _MIN_SHARE = 0.02
+_MIN_NUMBERED_PAIRS = 500
+_RECALL = 0.6  # of name and birth exact together; a factor of two either way is one unit of weight
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +74,7 @@ def link_residue(
         return Residue(merged=None, note="")
     present = _present(connection, units, (*_COLUMNS, *extras))
     with _quietly():
-        note = _score(connection, present)
+        note = _score(connection, present, is_numbered=_has_shared_numbers(connection))
     if note:
         return Residue(merged=None, note=note)
     return Residue(merged=_merge(connection, int(cluster.max()) + 1, thresholds))
@@ -112,17 +114,26 @@ def _present(connection: duckdb.DuckDBPyConnection, units: int, columns: Sequenc
     ]
 
 
+def _has_shared_numbers(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether enough pairs share a number to count from."""
+    pairs = connection.execute(
+        "SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM units WHERE id IS NOT NULL GROUP BY id)"
+    ).fetchall()[0][0]
+    return (pairs or 0) >= _MIN_NUMBERED_PAIRS
+
+
 def _training_rules(present: Sequence[str]) -> list[str]:
-    """Blocking rules of the training sessions: what one holds fixed, another learns."""
-    names = [f"l.{column} = r.{column}" for column in ("given", "family") if column in present]
-    rules = [" AND ".join(names)] if names else []
-    for column in ("birth", "postcode", "id_text", "address", "email"):
-        if column in present and len(rules) < 3:
-            rules.append(f"l.{column} = r.{column}")
-    return rules
+    """Blocking rules of the training sessions: what one holds fixed, another learns.
+
+    Never a postcode or an address where there is anything else: of those who share one, most are a family, and
+    the model would learn to tell families.
+    """
+    names = " AND ".join(f"l.{column} = r.{column}" for column in ("given", "family") if column in present)
+    others = [f"l.{column} = r.{column}" for column in ("birth", "email", "postcode", "address") if column in present]
+    return [rule for rule in (names, *others[:1]) if rule]
 
 
-def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str]) -> str:
+def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_numbered: bool) -> str:
     """Write ``weights`` (left_unit, right_unit, weight), or say why there are none."""
     from splink import DuckDBAPI, Linker
     from splink.internals.exceptions import EMTrainingException, SplinkException
@@ -131,7 +142,7 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str]) -> str
     if len(rules) < 2:
         return "too few columns of the records are filled for Splink to learn from"
     api = DuckDBAPI(connection=connection)
-    needed = {*present, "given_second", "given_forms", "family_parts", "birth_turned", "area"}
+    needed = {*present, "id", "given_second", "given_forms", "family_parts", "birth_turned", "area"}
     connection.execute(f"CREATE TABLE splink_units AS SELECT unit AS unique_id, {', '.join(sorted(needed))} FROM units")
     settings = {
         "link_type": "dedupe_only",
@@ -142,10 +153,16 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str]) -> str
         "retain_intermediate_calculation_columns": False,
     }
     linker = Linker(api.register("splink_units"), settings, log_level=None, validate_settings=False)
-    exact = [f"{' AND '.join(pair)}" for pair in itertools.pairwise(rules)]
+    both = " AND ".join(rules)
     try:
-        linker.training.estimate_probability_two_random_records_match(exact, recall=0.6)
-        linker.training.estimate_u_using_random_sampling(max_pairs=_TRAINING_PAIRS, seed=SEED)
+        linker.training.estimate_probability_two_random_records_match([both], recall=_RECALL)
+        linker.training.estimate_u_using_random_sampling(
+            max_pairs=_RANDOM_PAIRS, seed=SEED, min_count_per_level=_MIN_SEEN
+        )
+        if is_numbered:
+            # The number itself says who is one person: what the others look like then is counted, not guessed.
+            linker.training.estimate_m_from_label_column("id")
+            rules = [both]
         for rule in rules:
             linker.training.estimate_parameters_using_expectation_maximisation(
                 rule, max_pairs=_TRAINING_PAIRS, record_sample_proportion=1.0
@@ -156,6 +173,7 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str]) -> str
         """
         CREATE TABLE blocked AS
         SELECT left_unit AS join_key_l, right_unit AS join_key_r, '0' AS match_key FROM candidates
+        WHERE NOT is_someone_else
         """
     )
     linker.table_management.register_blocked_pairs_for_predict(api.register("blocked"))
@@ -168,24 +186,20 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str]) -> str
         """
     )
     predicted.drop_table_from_database_and_remove_from_cache()
-    connection.execute("DROP TABLE blocked; DROP TABLE candidates")
+    connection.execute("DROP TABLE blocked")
     return ""
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: Thresholds) -> Merged:
-    """Settle what the pairs say. Twins and siblings share all but the forename, which a sum of weights forgives: that
-    pair counts as the strongest contradiction, unless the number is the same."""
+    """Settle what the pairs say; a pair of two different people counts as the strongest contradiction."""
     pairs = connection.execute(
-        f"""
+        """
         WITH judged AS (
-            SELECT l.grouping AS left_group, r.grouping AS right_group,
-                CASE WHEN l.given IS NOT NULL AND r.given IS NOT NULL
-                    AND NOT coalesce({agreement.given_agrees()}, false)
-                    AND coalesce({agreement.birth_agrees()}, false) AND coalesce(l.id <> r.id, true) THEN $floor
-                ELSE greatest(least(weight, $ceiling), $floor) END AS weight
-            FROM weights JOIN units AS l ON l.unit = left_unit JOIN units AS r ON r.unit = right_unit
+            SELECT left_group, right_group,
+                CASE WHEN is_someone_else THEN $floor ELSE greatest(least(weight, $ceiling), $floor) END AS weight
+            FROM candidates LEFT JOIN weights USING (left_unit, right_unit)
         )
-        SELECT least(left_group, right_group) AS one, greatest(left_group, right_group) AS other,
+        SELECT left_group AS one, right_group AS other,
             sum(weight::DECIMAL(18, 4))::DOUBLE AS total, count(*)::DOUBLE AS pairs
         FROM judged GROUP BY ALL ORDER BY ALL
         """,
@@ -194,7 +208,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: Thr
     size = np.ones(clusters, np.int64)
     counted = connection.execute("SELECT grouping, count(*) AS units FROM units GROUP BY grouping").fetchnumpy()
     size[counted["grouping"]] = counted["units"]
-    connection.execute("DROP TABLE weights")
+    connection.execute("DROP TABLE weights; DROP TABLE candidates")
     return merge_mutual_best(
         size=size,
         left=pairs["one"],
