@@ -1,6 +1,7 @@
 """From a source's current rows to the OMOP CDM: rules yield generic rows, assembly makes the tables."""
 
 from fairhaven.harmonise.assemble import harmonise
+from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.codes import VocabularyTables
 from fairhaven.harmonise.documents import HubFacts
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
@@ -20,6 +21,7 @@ __all__ = [
     "check_columns",
     "harmonise",
     "local_maps",
+    "read_carrot",
     "read_code_map",
     "read_mapping",
 ]

@@ -37,8 +37,8 @@ def first_of_each(engine: Engine, rows: ir.Table, kind: str) -> ir.Table:
     return unique_ids(engine, kept(engine, named.semi_join(least, ["source", "ref", "id"])), "id", ORDER)
 
 
-def districts(engine: Engine, persons: ir.Table) -> ir.Table:
-    """A location for each postcode district: ``district, id`` and the lineage of the first person there.
+def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
+    """A location for each postcode district: ``district, id`` and the lineage of the first person there; None for none.
 
     The number is that of the district's name, the same in every release and hub.
     """
@@ -48,6 +48,8 @@ def districts(engine: Engine, persons: ir.Table) -> ir.Table:
         lived.group_by(district=lived["postcode_district"]).agg(person_id=lived["person_id"].min()),
     )
     names = engine.fetch(first.select("district").order_by("district"))["district"].to_pylist()
+    if not names:
+        return None
     ids = pa.table(
         {
             "district": pa.array(names, pa.string()),

@@ -114,7 +114,7 @@ RACE = _words(
         "pakistani": 38003589,
         "bangladeshi": 38003575,
         "chinese": 38003579,
-        "black": _BLACK,
+        "black": 8516,
         "black caribbean": _BLACK,
         "black african": 38003600,
         "african": 38003600,

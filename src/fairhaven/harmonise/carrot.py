@@ -1,0 +1,232 @@
+"""Carrot-Mapper rules (JSON, versions 1 and 2) as mapping rules.
+
+Both versions say: in this source table, this value of this field is that concept of that CDM table, with such dates and
+original values beside. Version 1 has a rule for each concept, version 2 one block for each source table. Rules over
+the same field become one mapping rule; a value that leads to several concepts makes one more for each further concept.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fairhaven.harmonise.condition import Condition
+from fairhaven.harmonise.mapping_file import MappingFile, MapRule
+from fairhaven.harmonise.model import EVENT_TABLES
+from fairhaven.harmonise.value import Mapped, Value, column, constant
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.omop.cdm import CDM
+
+ANY = "*"
+
+
+@dataclass(kw_only=True)
+class _Block:
+    """What is said of one field of one source table for one CDM table."""
+
+    target: str
+    table: str
+    source_field: str
+    dates: dict[str, str] = field(default_factory=dict)
+    concepts: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    originals: list[str] = field(default_factory=list)
+
+    def add(self, value: str, destination: str, concept: int) -> None:
+        known = self.concepts.setdefault(value, {}).setdefault(destination, [])
+        if concept not in known:
+            known.append(concept)
+
+    def widest(self) -> int:
+        return max((len(ids) for by_field in self.concepts.values() for ids in by_field.values()), default=0)
+
+
+def read_carrot(path: Path, shown: str = "") -> MappingFile:
+    """Read a Carrot rules file. Tables are named after its files, without the ending.
+
+    Raises:
+        Invalid: the file is no JSON, or no Carrot rules, or has rules for tables that it cannot have; all faults.
+    """
+    shown = shown or path.name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(Fault(message=f"the file cannot be read ({type(error).__name__})", path=shown)) from None
+    except json.JSONDecodeError as error:
+        raise Invalid(Fault(message=f"not valid JSON: {error.msg}", path=shown, line=error.lineno)) from None
+    tables = content.get("cdm") if isinstance(content, dict) else None
+    if not isinstance(tables, dict):
+        raise Invalid(Fault(message='no Carrot rules: there is no "cdm"', path=shown))
+    faults: list[Fault] = []
+    blocks: list[_Block] = []
+    for target, rules in tables.items():
+        if target not in (*EVENT_TABLES, "person"):
+            faults.append(Fault(message="rules for this table cannot be read", path=shown, field=f"cdm.{target}"))
+            continue
+        try:
+            blocks += _blocks(target, rules)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            message = f"the rules have another form than Carrot's version 1 or 2 ({type(error).__name__})"
+            faults.append(Fault(message=message, path=shown, field=f"cdm.{target}"))
+    if faults:
+        raise Invalid(faults)
+    return MappingFile(name=path.stem, rules=tuple(_rules(blocks, shown)))
+
+
+def _blocks(target: str, rules: Mapping[str, Any]) -> list[_Block]:
+    is_second = any("concept_mappings" in rule or "person_id_mapping" in rule for rule in rules.values())
+    return list(_second(target, rules)) if is_second else _first(target, rules)
+
+
+def _table_name(file: str) -> str:
+    return file.removesuffix(".csv")
+
+
+def _first(target: str, rules: Mapping[str, Any]) -> list[_Block]:
+    """Version 1: rule name -> CDM field -> source table, source field, term mapping."""
+    found: dict[tuple[str, ...], _Block] = {}
+    for rule in rules.values():
+        mapped = {name: at for name, at in rule.items() if "term_mapping" in at}
+        if not mapped:
+            continue
+        at = next(iter(mapped.values()))
+        others = {name: part for name, part in rule.items() if name not in mapped and name != "person_id"}
+        dates = {
+            name: part["source_field"]
+            for name, part in others.items()
+            if CDM[target][name].type in ("date", "datetime")
+        }
+        originals = [
+            name for name, part in others.items() if name not in dates and part["source_field"] == at["source_field"]
+        ]
+        key = (
+            at["source_table"],
+            at["source_field"],
+            *sorted(originals),
+            *sorted(f"{k}={v}" for k, v in dates.items()),
+        )
+        block = found.setdefault(
+            key,
+            _Block(
+                target=target,
+                table=_table_name(at["source_table"]),
+                source_field=at["source_field"],
+                dates=dates,
+                originals=originals,
+            ),
+        )
+        for destination, part in mapped.items():
+            terms = part["term_mapping"]
+            for value, concept in (terms if isinstance(terms, dict) else {ANY: terms}).items():
+                block.add(value, destination, int(concept))
+    return list(found.values())
+
+
+def _second(target: str, rules: Mapping[str, Any]) -> Iterator[_Block]:
+    """Version 2: source table -> date mapping, and field -> value -> CDM field -> concepts."""
+    for file, rule in rules.items():
+        date = rule.get("date_mapping") or {}
+        dates = dict.fromkeys(_listed(date.get("dest_field", [])), date.get("source_field", ""))
+        for source_field, by_value in rule["concept_mappings"].items():
+            block = _Block(
+                target=target,
+                table=_table_name(file),
+                source_field=source_field,
+                dates=dates,
+                originals=list(_listed(by_value.get("original_value", []))),
+            )
+            for value, destinations in by_value.items():
+                if value == "original_value":
+                    continue
+                for destination, ids in destinations.items():
+                    for concept in _listed(ids):
+                        block.concepts.setdefault(value, {}).setdefault(destination, []).append(int(concept))
+            yield block
+
+
+def _listed(given: Any) -> Iterable[Any]:
+    return given if isinstance(given, list) else [given]
+
+
+def _rules(blocks: list[_Block], shown: str) -> Iterator[MapRule]:
+    persons: dict[str, list[_Block]] = {}
+    for block in blocks:
+        if block.target == "person":
+            persons.setdefault(block.table, []).append(block)
+            continue
+        for turn in range(block.widest()):
+            yield _event(block, turn, shown)
+    for table, several in persons.items():
+        yield _person(table, several, shown)
+
+
+def _concept(block: _Block, destination: str, turn: int) -> Value | None:
+    """The concept of a row by the field's value."""
+    by_value = {
+        value: ids[turn]
+        for value, destinations in block.concepts.items()
+        if len(ids := destinations.get(destination, [])) > turn
+    }
+    if not by_value:
+        return None
+    wide = by_value.pop(ANY, None)
+    if not by_value:
+        return constant(wide)
+    source = column(block.source_field)
+    return Value(source=source.source, steps=(Mapped(pairs=tuple(by_value.items()), default=wide),))
+
+
+def _event(block: _Block, turn: int, shown: str) -> MapRule:
+    prefix = CDM[block.target].concept.removesuffix("_concept_id")
+    gives: dict[str, Value] = {"source_value": column(block.source_field)}
+    for destination, name in (
+        (f"{prefix}_concept_id", "concept_id"),
+        (f"{prefix}_source_concept_id", "source_concept_id"),
+    ):
+        concept = _concept(block, destination, turn)
+        if concept is not None:
+            gives[name] = concept
+    for destination, source in block.dates.items():
+        end = "end" if "_end_" in destination else "start"
+        kind = "datetime" if destination.endswith("datetime") else "date"
+        gives[f"{end}_{kind}"] = column(source)
+    if "value_as_number" in block.originals:
+        gives["value_number"] = column(block.source_field)
+    if "value_as_string" in block.originals:
+        gives["value_text"] = column(block.source_field)
+    values = {
+        value for value, destinations in block.concepts.items() if any(len(ids) > turn for ids in destinations.values())
+    }
+    condition = (
+        Condition(column=block.source_field, present=True)
+        if ANY in values
+        else Condition(column=block.source_field, one_of=tuple(sorted(values)))
+    )
+    number = f" {turn + 1}" if turn else ""
+    return MapRule(
+        name=f"{block.target} from {block.table}.{block.source_field}{number}",
+        tables=(block.table,),
+        kind="event",
+        target=block.target,
+        when=(condition,),
+        gives=tuple(gives.items()),
+        file=f"{shown}:1",
+    )
+
+
+def _person(table: str, blocks: list[_Block], shown: str) -> MapRule:
+    gives: dict[str, Value] = {}
+    for block in blocks:
+        for source in block.dates.values():
+            gives["birth_date"] = column(source)
+        for name in ("gender", "race", "ethnicity"):
+            concept = _concept(block, f"{name}_concept_id", 0)
+            if concept is not None:
+                gives |= {f"{name}_concept_id": concept, name: column(block.source_field)}
+    return MapRule(
+        name=f"person from {table}",
+        tables=(table,),
+        kind="person",
+        gives=tuple(gives.items()),
+        file=f"{shown}:1",
+    )

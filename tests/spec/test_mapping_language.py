@@ -1,0 +1,495 @@
+"""The mapping language by example: a table of rows, a rule, and what the CDM holds afterwards."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from fairhaven.engine import DuckDBEngine
+from fairhaven.harmonise import CodeMap, Harmonised
+from tests.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of
+
+DAY = dt.date(2020, 3, 1)
+CODED = """
+[map.code]
+column = "code"
+vocabulary = "SNOMED"
+"""
+
+
+@pytest.fixture
+def engine() -> Iterator[DuckDBEngine]:
+    engine = DuckDBEngine(threads=1)
+    yield engine
+    engine.close()
+
+
+class Made:
+    """Rows of a table `events` through one rule."""
+
+    def __init__(self, engine: DuckDBEngine, folder: Path) -> None:
+        self.engine = engine
+        self.folder = folder
+
+    def of(self, rule: str, rows: list[dict[str, Any]], schema: Any = None, **more: Any) -> Harmonised:
+        rules = mapping(self.folder, PEOPLE + rule)
+        given = [{"patient_ref": "p1", "day": DAY} | row for row in rows]
+        tables = {"people": landed("people", TWO_PEOPLE), "events": landed("events", given, schema=schema)}
+        return made(self.engine, rules, tables, **more)
+
+    def rows(self, found: Harmonised, table: str, *columns: str) -> list[tuple[Any, ...]]:
+        return rows_of(self.engine, found, table, *columns)
+
+
+@pytest.fixture
+def events(engine: DuckDBEngine, tmp_path: Path) -> Made:
+    return Made(engine, tmp_path)
+
+
+def rule(set_: str = "", *, to: str = "event", before: str = "", code: str = CODED) -> str:
+    return f"""
+[[map]]
+name = "events"
+from = "events"
+to = "{to}"
+{before}
+{code}
+[map.set]
+start_date = "day"
+{set_}
+"""
+
+
+def test_the_domain_of_the_concept_decides_the_table(events: Made) -> None:
+    found = events.of(
+        rule(),
+        [
+            {"code": "195967001"},
+            {"code": "76009000"},
+            {"code": "229819007"},
+            {"code": "119297000"},
+            {"code": "69805005"},
+        ],
+    )
+    assert events.rows(found, "condition_occurrence", "person_id", "condition_concept_id") == [(11, 317009)]
+    assert events.rows(found, "procedure_occurrence", "procedure_concept_id") == [(4181583,)]
+    assert events.rows(found, "observation", "observation_concept_id") == [(4275495,)]
+    assert events.rows(found, "specimen", "specimen_concept_id") == [(4171373,)]
+    assert events.rows(found, "device_exposure", "device_concept_id") == [(4217646,)]
+
+
+def test_an_unmapped_code_keeps_concept_0_and_its_source_value(events: Made) -> None:
+    found = events.of(rule(), [{"code": "nonsense"}])
+    assert events.rows(found, "observation", "observation_concept_id", "observation_source_value") == [(0, "nonsense")]
+    assert found.unmapped is not None
+    ranked = events.engine.fetch(found.unmapped).to_pylist()
+    assert [(row["vocabulary_id"], row["code"], row["rows"]) for row in ranked] == [("SNOMED", "nonsense", 1)]
+
+
+def test_an_unmapped_code_goes_where_the_rule_says(events: Made) -> None:
+    found = events.of(rule(before='unmapped_to = "condition_occurrence"'), [{"code": "nonsense"}])
+    assert events.rows(found, "condition_occurrence", "condition_concept_id") == [(0,)]
+
+
+def test_a_rule_may_fix_the_table(events: Made) -> None:
+    found = events.of(rule(to="observation"), [{"code": "195967001"}])
+    assert events.rows(found, "observation", "observation_concept_id") == [(317009,)]
+    assert "condition_occurrence" not in found.tables
+
+
+def test_a_source_concept_leads_to_its_standard_ones(events: Made) -> None:
+    code = '[map.code]\ncolumn = "code"\nvocabulary = "ICD10"'
+    found = events.of(rule(code=code), [{"code": "J45.9"}, {"code": "E149"}, {"code": "R69"}])
+    columns = ("condition_concept_id", "condition_source_concept_id", "condition_source_value")
+    assert events.rows(found, "condition_occurrence", *columns) == [
+        (201826, 45600000, "E149"),
+        (317009, 45548118, "J45.9"),
+        (317009, 45600000, "E149"),
+    ]
+    unmapped = ("observation_concept_id", "observation_source_concept_id")
+    assert events.rows(found, "observation", *unmapped) == [(0, 45600002)]
+
+
+def test_maps_to_value_becomes_the_value(events: Made) -> None:
+    code = '[map.code]\ncolumn = "code"\nvocabulary = "ICD10"'
+    found = events.of(rule(code=code), [{"code": "Z83.3"}])
+    assert events.rows(found, "observation", "observation_concept_id", "value_as_concept_id") == [(4167217, 201826)]
+
+
+@pytest.mark.parametrize(
+    ("delivered", "concept"),
+    [("J459", 317009), ("j45.9", 317009), ("J459D", 317009), ("E11X", 201826), ("E119", 201826), ("E11.-", 201826)],
+)
+def test_icd10_is_cleaned_and_falls_back_to_its_category(events: Made, delivered: str, concept: int) -> None:
+    code = '[map.code]\ncolumn = "code"\nvocabulary = "ICD10"\nclean = "icd10"'
+    found = events.of(rule(code=code), [{"code": delivered}])
+    columns = ("condition_concept_id", "condition_source_value")
+    assert events.rows(found, "condition_occurrence", *columns) == [(concept, delivered)]
+
+
+def test_a_local_map_wins_over_the_vocabulary_and_may_name_several_concepts(events: Made) -> None:
+    local = [
+        CodeMap(vocabulary="snomed", code="195967001", text="", target_concept_id=201826),
+        CodeMap(vocabulary="SNOMED", code="195967001", text="", target_concept_id=4193704),
+    ]
+    found = events.of(rule(), [{"code": "195967001"}], local=local)
+    assert events.rows(found, "condition_occurrence", "condition_concept_id") == [(201826,), (4193704,)]
+
+
+def test_one_code_with_two_meanings_is_told_apart_by_its_text(events: Made) -> None:
+    code = '[map.code]\ncolumn = "code"\nvocabulary = "local"\ntext = "words"'
+    local = [
+        CodeMap(vocabulary="local", code="A1", text="Asthma", target_concept_id=317009),
+        CodeMap(vocabulary="local", code="A1", text="Diabetes", target_concept_id=201826),
+        CodeMap(vocabulary="local", code="", text="Sugar", target_concept_id=4193704),
+    ]
+    rows = [{"code": "A1", "words": "asthma "}, {"code": "A1", "words": "DIABETES"}, {"code": None, "words": "sugar"}]
+    found = events.of(rule(code=code), rows, local=local)
+    columns = ("condition_concept_id", "condition_source_value")
+    assert events.rows(found, "condition_occurrence", *columns) == [(201826, "A1"), (317009, "A1"), (4193704, "sugar")]
+
+
+def test_the_vocabulary_may_come_from_a_column_through_a_map(events: Made) -> None:
+    code = """
+[map.code]
+column = "code"
+vocabulary = { column = "system", map = { I = "ICD10" }, default = "SNOMED" }
+"""
+    found = events.of(rule(code=code), [{"code": "J45.9", "system": "I"}, {"code": "44054006", "system": "x"}])
+    assert events.rows(found, "condition_occurrence", "condition_concept_id") == [(201826,), (317009,)]
+
+
+def test_further_codes_are_tried_where_the_first_has_no_standard_concept(events: Made) -> None:
+    code = CODED + '[map.code_2]\ncolumn = "other"\nvocabulary = "ICD10"\n'
+    found = events.of(rule(code=code), [{"code": "nonsense", "other": "J45.9"}])
+    columns = ("condition_concept_id", "condition_source_value")
+    assert events.rows(found, "condition_occurrence", *columns) == [(317009, "nonsense")]
+
+
+def test_a_concept_may_be_fixed(events: Made) -> None:
+    code = "[map.code]\nconcept_id = 3004249"
+    found = events.of(rule('value_number = "v"', code=code), [{"v": 120.0}])
+    assert events.rows(found, "measurement", "measurement_concept_id", "value_as_number") == [(3004249, 120.0)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ('x = "a"', ["a"]),
+        ('x = ["a", "b"]', ["a", "b"]),
+        ('x = { not = "a" }', ["", "b", "b2", None]),
+        ("x = { present = true }", ["a", "b", "b2"]),
+        ("x = { present = false }", ["", None]),
+        ('x = { starts_with = "b" }', ["b", "b2"]),
+        ('x = { matches = "^[a-z]$" }', ["a", "b"]),
+        ('x = { present = true, not = ["a", "b2"] }', ["b"]),
+        ("n = 3", ["b"]),
+        ("n = { at_least = 2, at_most = 3 }", ["b", "b2"]),
+        ("day = { at_least = 2020-03-01 }", ["", "a", "b", "b2", None]),
+    ],
+)
+def test_conditions_say_which_rows_a_rule_takes(events: Made, condition: str, kept: list[str | None]) -> None:
+    rows: list[dict[str, Any]] = [{"x": "a", "n": 1}, {"x": "b", "n": 3}, {"x": "b2", "n": 2}, {"x": None}, {"x": ""}]
+    rows = [{"code": "229819007"} | row for row in rows]
+    found = events.of(rule('value_text = "x"', before=f"when = {{ {condition} }}"), rows)
+    assert events.rows(found, "observation", "value_as_string") == sorted(((x,) for x in kept), key=repr)
+    not_taken = sum(count.rows for count in found.counts if count.outcome == "not taken")
+    assert not_taken == len(rows) - len(kept)
+
+
+@pytest.mark.parametrize(
+    ("value", "row", "expected"),
+    [
+        ('"x"', {"x": "a"}, "a"),
+        ('{ value = "kg" }', {}, "kg"),
+        ('{ column = "x", map = { 1 = "M", 2 = "F" } }', {"x": "2"}, "F"),
+        ('{ column = "x", map = { 1 = "M" } }', {"x": "9"}, None),
+        ('{ column = "x", map = { 1 = "M" }, default = "U" }', {"x": "9"}, "U"),
+        ('{ column = "x", map = { 1 = "M" }, default = { keep = true } }', {"x": "9"}, "9"),
+        ('{ first = ["x", "y"] }', {"x": None, "y": "b"}, "b"),
+        ('{ join = ["x", "y"], with = "|" }', {"x": "a", "y": "b"}, "a|b"),
+        ('{ join = ["x", "y"], with = "|" }', {"x": None, "y": "b"}, None),
+        ('{ column = "x", upper = true, strip = ".-", cut = 3 }', {"x": " a.b-cd"}, "ABC"),
+        ('{ column = "x", from_character = 2, cut = 2 }', {"x": "abcd"}, "bc"),
+        ('{ column = "x", pattern = "([0-9]+) mg" }', {"x": "take 20 mg daily"}, "20"),
+        ('{ column = "x", pattern = "([0-9]+) mg" }', {"x": "as needed"}, None),
+    ],
+)
+def test_values_as_text(events: Made, value: str, row: dict[str, Any], expected: str | None) -> None:
+    given = {"code": "229819007", "x": None, "y": None} | row
+    schema = pa.schema(
+        [("patient_ref", "string"), ("day", "date32"), ("code", "string"), ("x", "string"), ("y", "string")]
+    )
+    found = events.of(rule(f"value_text = {value}"), [given], schema=schema)
+    assert events.rows(found, "observation", "value_as_string") == [(expected,)]
+
+
+@pytest.mark.parametrize(
+    ("value", "row", "expected"),
+    [
+        ('"n"', {"n": 1.5}, 1.5),
+        ("2.5", {}, 2.5),
+        ('"x"', {"x": " 7.5 "}, 7.5),
+        ('"x"', {"x": "much"}, None),
+        ('{ column = "n", scale = 100 }', {"n": 1.7}, 170.0),
+        ('{ column = "n", scale = 0.5, offset = 1 }', {"n": 4.0}, 3.0),
+        ('{ column = "n", unit = "x", scales = { lb = 0.5 } }', {"n": 10.0, "x": "lb"}, 5.0),
+        ('{ column = "n", unit = "x", scales = { lb = 0.5 } }', {"n": 10.0, "x": "kg"}, 10.0),
+    ],
+)
+def test_values_as_numbers(events: Made, value: str, row: dict[str, Any], expected: float | None) -> None:
+    given = {"code": "8480-6", "n": None, "x": None} | row
+    schema = pa.schema(
+        [("patient_ref", "string"), ("day", "date32"), ("code", "string"), ("n", "float64"), ("x", "string")]
+    )
+    code = '[map.code]\ncolumn = "code"\nvocabulary = "LOINC"'
+    found = events.of(rule(f"value_number = {value}", code=code), [given], schema=schema)
+    (result,) = events.rows(found, "measurement", "value_as_number")[0]
+    assert result == (pytest.approx(expected) if expected is not None else None)
+
+
+def test_dates_with_times_and_days_added(events: Made) -> None:
+    given = {"code": "195967001", "clock": "14:30:00", "stay": 3}
+    found = events.of(
+        rule('start_datetime = { date = "day", time = "clock" }\nend_date = { column = "day", add_days = "stay" }'),
+        [given],
+    )
+    columns = ("condition_start_datetime", "condition_start_date", "condition_end_date")
+    assert events.rows(found, "condition_occurrence", *columns) == [
+        (dt.datetime(2020, 3, 1, 14, 30), DAY, dt.date(2020, 3, 4))  # noqa: DTZ001
+    ]
+
+
+def test_an_end_before_its_start_is_dropped_and_counted(events: Made) -> None:
+    found = events.of(rule('end_date = { column = "day", minus_days = 1 }'), [{"code": "195967001"}])
+    assert events.rows(found, "condition_occurrence", "condition_end_date") == [(None,)]
+    assert [count.rows for count in found.counts if count.outcome == "end before start dropped"] == [1]
+
+
+def test_units_operators_ranges_and_coded_values(events: Made) -> None:
+    code = """
+[map.code]
+column = "code"
+vocabulary = "LOINC"
+[map.value]
+column = "result"
+vocabulary = "SNOMED"
+"""
+    found = events.of(
+        rule('value_number = "n"\nunit = "u"\noperator = { value = "<" }\nrange_high = 140', code=code),
+        [
+            {"code": "8480-6", "n": 120.0, "u": "mmHg", "result": "10828004"},
+            {"code": "8480-6", "n": 80.0, "u": "MM HG"},
+        ],
+    )
+    columns = ("value_as_number", "unit_concept_id", "unit_source_value", "operator_concept_id", "value_as_concept_id")
+    assert events.rows(found, "measurement", *columns) == [
+        (120.0, 8876, "mmHg", 4171756, 4184633),
+        (80.0, 8876, "MM HG", 4171756, None),
+    ]
+
+
+def test_columns_side_by_side_become_rows(events: Made) -> None:
+    text = """
+[[map]]
+name = "diagnoses"
+from = "events"
+to = "event"
+when = { diagnosis = { not = "-" } }
+[map.unpivot]
+diagnosis = "DIAG_{01..03}"
+[map.code]
+column = "diagnosis"
+vocabulary = "ICD10"
+clean = "icd10"
+[map.set]
+start_date = "day"
+status = { column = "position", map = { 1 = "primary" }, default = "secondary" }
+"""
+    rows = [{"DIAG_01": "J459", "DIAG_02": None, "DIAG_03": "E11X"}, {"DIAG_01": "-", "DIAG_02": "", "DIAG_03": None}]
+    found = events.of(text, rows)
+    columns = ("condition_source_value", "condition_status_source_value", "condition_status_concept_id")
+    assert events.rows(found, "condition_occurrence", *columns) == [
+        ("E11X", "secondary", 32908),
+        ("J459", "primary", 32902),
+    ]
+
+
+def test_groups_of_columns_are_unpivoted_together_and_missing_ones_are_null(events: Made) -> None:
+    text = """
+[[map]]
+name = "operations"
+from = "events"
+to = "procedure_occurrence"
+[map.unpivot]
+operation = "OP_{1..3}"
+done = ["ON_1", "ON_2", "ON_3"]
+[map.code]
+column = "operation"
+vocabulary = "SNOMED"
+[map.set]
+start_date = { first = ["done", "day"] }
+"""
+    row = {"OP_1": "76009000", "OP_2": "76009000", "ON_1": dt.date(2020, 3, 5)}
+    found = events.of(text, [row])
+    assert events.rows(found, "procedure_occurrence", "procedure_date") == [(DAY,), (dt.date(2020, 3, 5),)]
+
+
+def test_episodes_name_their_spell_and_become_one_visit_with_details(events: Made) -> None:
+    text = """
+[[map]]
+name = "spells"
+from = "events"
+to = "visit_occurrence"
+[map.set]
+visit_ref = "spell"
+start_date = "day"
+end_date = "until"
+concept_id = { value = "inpatient" }
+care_site_ref = "site"
+
+[[map]]
+name = "episodes"
+from = "events"
+to = "visit_detail"
+[map.set]
+visit_ref = "spell"
+visit_detail_ref = "episode"
+start_date = "day"
+end_date = "until"
+concept_id = { value = "inpatient" }
+
+[[map]]
+name = "sites"
+from = "events"
+to = "care_site"
+[map.set]
+care_site_ref = "site"
+
+[[map]]
+name = "diagnoses"
+from = "events"
+to = "event"
+[map.code]
+column = "code"
+vocabulary = "SNOMED"
+[map.set]
+start_date = "day"
+visit_ref = "spell"
+visit_detail_ref = "episode"
+"""
+    rows = [
+        {"spell": "s1", "episode": "e1", "until": dt.date(2020, 3, 4), "site": "RGT01", "code": "195967001"},
+        {
+            "spell": "s1",
+            "episode": "e2",
+            "day": dt.date(2020, 3, 4),
+            "until": dt.date(2020, 3, 9),
+            "site": "RGT01",
+            "code": "44054006",
+        },
+        {"spell": "s2", "episode": "e3", "day": dt.date(2021, 1, 1), "until": None, "site": "RGT02", "code": None},
+    ]
+    found = events.of(text, rows)
+    visits = events.rows(
+        found, "visit_occurrence", "visit_start_date", "visit_end_date", "visit_concept_id", "visit_occurrence_id"
+    )
+    assert [visit[:3] for visit in visits] == [
+        (DAY, dt.date(2020, 3, 9), 9201),
+        (dt.date(2021, 1, 1), dt.date(2021, 1, 1), 9201),
+    ]
+    details = events.rows(found, "visit_detail", "visit_detail_start_date", "visit_occurrence_id", "visit_detail_id")
+    assert [detail[1] for detail in details] == [visits[0][3], visits[0][3], visits[1][3]]
+    conditions = events.rows(
+        found, "condition_occurrence", "condition_start_date", "visit_occurrence_id", "visit_detail_id"
+    )
+    assert conditions == [(start, visit, detail) for start, visit, detail in details[:2]]
+    assert len(events.rows(found, "care_site", "care_site_id", "care_site_source_value")) == 2
+
+
+def test_registrations_become_observation_periods_that_do_not_overlap(events: Made) -> None:
+    text = """
+[[map]]
+name = "registrations"
+from = "events"
+to = "observation_period"
+[map.set]
+start_date = "day"
+end_date = "until"
+"""
+    rows = [
+        {"until": dt.date(2020, 6, 1)},
+        {"day": dt.date(2020, 5, 1), "until": dt.date(2020, 7, 1)},
+        {"day": dt.date(2022, 5, 1), "until": None},
+    ]
+    found = events.of(text, rows)
+    columns = ("person_id", "observation_period_start_date", "observation_period_end_date")
+    assert events.rows(found, "observation_period", *columns) == [
+        (11, DAY, dt.date(2020, 7, 1)),
+        (11, dt.date(2022, 5, 1), dt.date(2026, 11, 21)),
+    ]
+
+
+def test_without_registrations_observation_is_from_first_to_last_record(events: Made) -> None:
+    found = events.of(rule(), [{"code": "195967001"}, {"code": "44054006", "day": dt.date(2022, 2, 2)}])
+    columns = ("observation_period_start_date", "observation_period_end_date")
+    assert events.rows(found, "observation_period", *columns) == [(DAY, dt.date(2022, 2, 2))]
+
+
+def test_a_person_has_words_for_sex_and_ethnicity_and_a_postcode_district(events: Made) -> None:
+    found = events.of(rule(), [{"code": "195967001"}])
+    columns = ("person_id", "gender_concept_id", "race_concept_id", "year_of_birth", "month_of_birth", "day_of_birth")
+    assert events.rows(found, "person", *columns) == [(11, 8532, 8527, 1960, 5, None), (12, 8507, 0, 1985, 1, None)]
+    assert events.rows(found, "location", "zip") == [("CB1",), ("CB2",)]
+
+
+def test_death_ends_observation_sixty_days_later(events: Made) -> None:
+    text = """
+[[map]]
+name = "deaths"
+from = "events"
+to = "death"
+[map.code]
+column = "code"
+vocabulary = "ICD10"
+clean = "icd10"
+[map.set]
+date = "day"
+
+[[map]]
+name = "registrations"
+from = "events"
+to = "observation_period"
+[map.set]
+start_date = { column = "day", minus_days = 100 }
+"""
+    found = events.of(text, [{"code": "J459"}, {"code": "J459", "day": dt.date(2020, 3, 2)}])
+    columns = ("person_id", "cause_concept_id", "cause_source_concept_id", "cause_source_value")
+    assert events.rows(found, "death", *columns) == [(11, 317009, 45548118, "J459")]
+    (ended,) = {end for (end,) in events.rows(found, "observation_period", "observation_period_end_date")}
+    assert ended in (dt.date(2020, 4, 30), dt.date(2020, 5, 1))
+
+
+def test_python_may_make_the_rows(events: Made) -> None:
+    (events.folder / "smears.py").write_text(
+        "def results(tables):\n"
+        "    t = tables['events']\n"
+        "    return t.select('row_key', 'row_extract', 'row_line', 'patient_ref', code=t.code,\n"
+        "                    vocabulary_id='SNOMED', start_date=t.day)\n",
+        encoding="utf-8",
+    )
+    text = '[[map]]\nname = "smears"\nfrom = ["events", "people"]\nto = "event"\npython = "smears:results"\n'
+    found = events.of(text.replace("python", "python"), [{"code": "195967001"}])
+    assert events.rows(found, "condition_occurrence", "condition_concept_id") == [(317009,)]
+
+
+def test_every_row_names_its_extract_line_and_rule(events: Made) -> None:
+    found = events.of(rule(), [{"code": "76009000"}, {"code": "195967001"}])
+    ((extract, line, number),) = events.rows(found, "condition_occurrence", "row_extract", "row_line", "row_rule")
+    assert (extract, line) == (1, 3)
+    (named,) = [found_rule for found_rule in found.rules if found_rule.number == number]
+    assert (named.name, named.source, named.table) == ("events", "gp", "events")
+    assert named.file == "mappings/test.toml:12"
