@@ -1,0 +1,298 @@
+"""How good is the linkage? Precision, recall and F1 on persons whose truth is known, by the hub's own machinery."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.linkage.columns import EXTRAS, faults_of, recognise
+from fairhaven.linkage.model import Thresholds
+from fairhaven.linkage.nhs_number import bare_digits_sql, valid_nhs_number_sql
+from fairhaven.linkage.persons import Persons, find_persons, room
+from fairhaven.linkage.service import THRESHOLDS
+
+_FEBRL = r"^\s*rec-([0-9]+)-(org|dup-[0-9]+)\s*$"
+_DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%Y", "%m/%d/%Y", "%d %b %Y", "%d-%b-%Y",
+                 "%d %B %Y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")  # fmt: skip
+_CHECKED_SHARE = 0.6  # of ten-digit identifiers that pass the NHS check digit; of random ones one in eleven does
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """Outcome of `trial`. All counts are of pairs of records unless named otherwise.
+
+    Args:
+        precision: share of the linked pairs that are one person.
+        recall: share of the pairs that are one person that were linked.
+        f1: their harmonic mean.
+        linked, true, right: pairs linked; pairs that are one person by the truth; pairs that are both.
+        across: precision, recall, f1, linked, true and right of pairs between two files; None for a single file.
+        steps: step -> records it linked, and of them how many stand with none but their own (``records``, ``pure``).
+        records, clusters, true_clusters: records with a truth; persons found; persons by the truth.
+        clerical: pairs of persons that would be listed for a human.
+        truth_form: how the truth was read, in words.
+        columns: for each file, meaning -> header.
+        notes: what was passed over, in words.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    linked: int
+    true: int
+    right: int
+    across: Mapping[str, float] | None
+    steps: Mapping[str, Mapping[str, int]]
+    records: int
+    clusters: int
+    true_clusters: int
+    clerical: int
+    thresholds: Thresholds
+    truth_form: str
+    columns: Mapping[str, Mapping[str, str]]
+    notes: Sequence[str] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+
+def trial(
+    files: Sequence[Path],
+    *,
+    truth: str,
+    columns: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    thresholds: Thresholds = THRESHOLDS,
+) -> Trial:
+    """Link the records of *files*, across and within them, and compare with the truth.
+
+    Args:
+        files: delimited text (any delimiter, header in the first line) or Parquet, one record of a person a row.
+        truth: column whose value is the same for records of one person; or FEBRL's ``rec-7-org`` and ``rec-7-dup-0``.
+        columns: meaning -> header where a header is not recognised (see `columns.SYNONYMS`).
+
+    Raises:
+        Invalid: every fault of the files at once.
+    """
+    listener = progress or Silent()
+    with room() as connection:
+        listener.stage("Reading")
+        meanings = _read(connection, files, truth=truth, given=columns or {})
+        found = {meaning for one in meanings.values() for meaning in one}
+        extras = tuple(extra for extra in EXTRAS if extra in found)
+        truth_form = _settle_truth(connection)
+        notes = _notes(connection)
+        persons = find_persons(
+            connection,
+            thresholds=thresholds,
+            progress=listener,
+            checked_id=_is_nhs_number(connection),
+            extras=extras,
+        )
+        return _judge(
+            connection,
+            persons,
+            thresholds=thresholds,
+            truth_form=truth_form,
+            columns=meanings,
+            notes=(*notes, *persons.notes),
+        )
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], *, truth: str, given: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Write ``identity`` and ``labelled`` (source, patient_ref, truth)."""
+    faults: list[Fault] = []
+    tables: list[pa.Table] = []
+    for path in files:
+        try:
+            tables.append(_rows(connection, path))
+        except (duckdb.Error, OSError, UnicodeError, pa.ArrowException):
+            # DuckDB's own words may quote a row.
+            faults.append(Fault(message="cannot be read as delimited text (UTF-8) or Parquet", path=str(path)))
+            continue
+        headers = tables[-1].column_names
+        faults += faults_of(headers, truth=truth, given=given, path=str(path))
+        if not tables[-1].num_rows:
+            faults.append(Fault(message="has no rows", path=str(path)))
+    if not files:
+        faults.append(Fault(message="no file to try; give at least one"))
+    if faults:
+        raise Invalid(list(dict.fromkeys(faults)))
+    parts, meanings = [], {}
+    for number, (path, table) in enumerate(zip(files, tables, strict=True)):
+        connection.register(f"file_{number}", table)
+        meaning = recognise(table.column_names, truth=truth, given=given)
+        meanings[f"{number + 1}: {path.name}"] = meaning
+        parts.append(_identity_sql(number, meaning, truth))
+    connection.execute(f"CREATE TABLE arrived AS {' UNION ALL BY NAME '.join(parts)}")
+    connection.execute("CREATE TABLE identity AS SELECT * EXCLUDE (truth, written_birth) FROM arrived")
+    connection.execute("CREATE TABLE labelled AS SELECT source, patient_ref, trim(truth) AS truth FROM arrived")
+    connection.execute(
+        "CREATE TABLE unread AS SELECT count(*) AS rows FROM arrived WHERE birth_date IS NULL AND written_birth IS NOT NULL"
+    )
+    connection.execute("DROP TABLE arrived")
+    return meanings
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, path: Path) -> pa.Table:
+    """All columns as text."""
+    with path.open("rb") as file:
+        is_parquet = file.read(4) == b"PAR1"
+    if is_parquet:
+        relation = connection.read_parquet(str(path))
+        names = ", ".join(f'"{name}"::VARCHAR AS "{name.strip()}"' for name in map(_quoted, relation.columns))
+    else:
+        relation = connection.read_csv(str(path), header=True, all_varchar=True, sample_size=20000)
+        names = ", ".join(f'trim("{name}") AS "{name.strip()}"' for name in map(_quoted, relation.columns))
+    return relation.project(names).fetch_arrow_table()
+
+
+def _quoted(name: str) -> str:
+    return name.replace('"', '""')
+
+
+def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
+    """One file's rows as identity records; the row's number is its patient_ref."""
+
+    def column(name: str) -> str:
+        return f"nullif(trim(\"{_quoted(meaning[name])}\"), '')" if name in meaning else "NULL::VARCHAR"
+
+    given = f"nullif(concat_ws(' ', {column('given_name')}, {column('middle_name')}), '')"
+    family = column("family_name")
+    if "full_name" in meaning:
+        full = f"string_split(regexp_replace({column('full_name')}, '\\s+', ' ', 'g'), ' ')"
+        given = (
+            f"coalesce({given}, array_to_string({full}[:-2], ' '), {full}[1])" if "given_name" not in meaning else given
+        )
+        family = (
+            f"coalesce({family}, CASE WHEN len({full}) > 1 THEN {full}[-1] END)"
+            if "family_name" not in meaning
+            else family
+        )
+    birth = column("birth_date")
+    if "birth_date" not in meaning and "birth_year" in meaning:
+        month, day = (f"lpad(coalesce({column(part)}, '1'), 2, '0')" for part in ("birth_month", "birth_day"))
+        birth = f"lpad({column('birth_year')}, 4, '0') || '-' || {month} || '-' || {day}"
+    attempts = ", ".join(f"try_strptime({birth}, '{form}')" for form in _DATE_FORMATS)
+    extras = "".join(f", {column(extra)} AS {extra}" for extra in EXTRAS)
+    return f"""
+        SELECT 'file_{number}' AS source, lpad(row_number() OVER ()::VARCHAR, 9, '0') AS patient_ref,
+            {number + 1} AS row_extract, {column("nhs_number")} AS nhs_number, {given} AS given_name,
+            {family} AS family_name, coalesce({attempts})::DATE AS birth_date, {column("sex")} AS sex,
+            {column("postcode")} AS postcode,
+            nullif(concat_ws(' ', {column("street_number")}, {column("address")}), '') AS address,
+            NULL::VARCHAR AS ethnicity{extras}, {birth} AS written_birth, "{_quoted(truth)}" AS truth
+        FROM file_{number}
+    """
+
+
+def _settle_truth(connection: duckdb.DuckDBPyConnection) -> str:
+    """FEBRL's record names become the number of the person; anything else is an entity's identifier."""
+    febrl, filled = connection.execute(
+        f"SELECT count(*) FILTER (regexp_matches(truth, '{_FEBRL}')), count(nullif(truth, '')) FROM labelled"
+    ).fetchall()[0]
+    if filled and febrl == filled:
+        connection.execute(f"UPDATE labelled SET truth = regexp_extract(truth, '{_FEBRL}', 1)")
+        return "FEBRL record names: rec-N-org and rec-N-dup-M are person N"
+    return "identifier of the person: equal values are one person"
+
+
+def _is_nhs_number(connection: duckdb.DuckDBPyConnection) -> bool:
+    bare = bare_digits_sql("nhs_number")
+    ten, valid, filled = connection.execute(
+        f"""
+        SELECT count(*) FILTER (regexp_full_match({bare}, '[0-9]{{10}}')), count({valid_nhs_number_sql(bare)}),
+            count(nhs_number) FROM identity
+        """
+    ).fetchall()[0]
+    return bool(filled) and ten >= filled * _CHECKED_SHARE and valid >= ten * _CHECKED_SHARE
+
+
+def _notes(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    unread = connection.execute("SELECT rows FROM unread").fetchall()[0][0]
+    unlabelled = connection.execute("SELECT count(*) FROM labelled WHERE nullif(truth, '') IS NULL").fetchall()[0][0]
+    notes = []
+    if unread:
+        notes.append(f"{unread} dates of birth could not be read and count as missing")
+    if unlabelled:
+        notes.append(f"{unlabelled} records have no truth; they are linked but not judged")
+    return tuple(notes)
+
+
+def _judge(
+    connection: duckdb.DuckDBPyConnection,
+    persons: Persons,
+    *,
+    thresholds: Thresholds,
+    truth_form: str,
+    columns: Mapping[str, Mapping[str, str]],
+    notes: tuple[str, ...],
+) -> Trial:
+    found = pa.table({"patient": np.arange(persons.person.size), "person": persons.person, "step": persons.step})
+    connection.register("found", found)
+    connection.execute(
+        """
+        CREATE TABLE judged AS
+        SELECT source, patient, person, step, truth FROM found JOIN patients USING (patient)
+        JOIN labelled USING (source, patient_ref) WHERE nullif(truth, '') IS NOT NULL
+        """
+    )
+    every = {key: _pairs(connection, key) for key in ("person", "truth", "person, truth")}
+    within = {key: _pairs(connection, f"source, {key}") for key in every}
+    linked, true, right = every.values()
+    crossing = _rates(*(every[key] - within[key] for key in every)) if len(columns) > 1 else None
+    rates = _rates(linked, true, right)
+    steps = connection.execute(
+        """
+        SELECT step, count(*), count(*) FILTER (persons = 1) FROM judged JOIN (
+            SELECT person, count(DISTINCT truth) AS persons FROM judged GROUP BY person
+        ) USING (person) GROUP BY step ORDER BY count(*) DESC, step
+        """
+    ).fetchall()
+    records, clusters, true_clusters = connection.execute(
+        "SELECT count(*), count(DISTINCT person), count(DISTINCT truth) FROM judged"
+    ).fetchall()[0]
+    return Trial(
+        precision=rates["precision"],
+        recall=rates["recall"],
+        f1=rates["f1"],
+        linked=linked,
+        true=true,
+        right=right,
+        across=crossing,
+        steps={step: {"records": count, "pure": pure} for step, count, pure in steps},
+        records=records,
+        clusters=clusters,
+        true_clusters=true_clusters,
+        clerical=int(persons.left.size),
+        thresholds=thresholds,
+        truth_form=truth_form,
+        columns=columns,
+        notes=notes,
+    )
+
+
+def _pairs(connection: duckdb.DuckDBPyConnection, key: str) -> int:
+    """Pairs of records that agree in *key*."""
+    return int(
+        connection.execute(
+            f"SELECT coalesce(sum(n * (n - 1) // 2), 0) FROM (SELECT count(*) AS n FROM judged GROUP BY {key})"
+        ).fetchall()[0][0]
+    )
+
+
+def _rates(linked: int, true: int, right: int) -> dict[str, float]:
+    """No pair linked is no wrong pair; no true pair is none missed."""
+    precision = right / linked if linked else 1.0
+    recall = right / true if true else 1.0
+    f1 = 2 * precision * recall / (precision + recall) if right else 0.0
+    return {"precision": precision, "recall": recall, "f1": f1, "linked": linked, "true": true, "right": right}
