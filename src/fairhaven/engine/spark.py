@@ -13,6 +13,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis.backends.sql.dialects import PySpark
 
 from fairhaven.engine.session import Session
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _BUCKET = "fairhaven_bucket"
+_NOT_IN_SPARK = frozenset("\a\v\f")
+"""Characters that sqlglot writes as ``\\a``, ``\\v``, ``\\f``, which Spark reads as the letters a, v and f: `strip()`, which
+takes away white space, took the f off a code that ends in one."""
 
 
 class SparkEngine:
@@ -33,6 +37,7 @@ class SparkEngine:
     name = "spark"
 
     def __init__(self, session: Session, scratch: Path) -> None:
+        _mend_literals()
         self._session = session
         self._scratch = scratch
         self.backend = ibis.pyspark.connect(session.spark)
@@ -121,6 +126,12 @@ class SparkEngine:
     def _name(self) -> str:
         self._kept += 1
         return f"kept_{self._kept}"
+
+
+def _mend_literals() -> None:
+    PySpark.ESCAPED_SEQUENCES = {
+        plain: escaped for plain, escaped in PySpark.ESCAPED_SEQUENCES.items() if plain not in _NOT_IN_SPARK
+    }
 
 
 def _typed(table: pa.Table) -> pa.Table:
