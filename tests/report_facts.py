@@ -49,8 +49,18 @@ _ROWS = {
     ("deaths", "deaths"): 204,
 }
 _WRITTEN = {
-    "gp_riverside": {"measurement": 38_412, "condition_occurrence": 9_114, "observation": 9_903, "drug_exposure": 14_620},
-    "gp_hillcrest": {"measurement": 30_220, "condition_occurrence": 7_406, "observation": 8_011, "drug_exposure": 11_207},
+    "gp_riverside": {
+        "measurement": 38_412,
+        "condition_occurrence": 9_114,
+        "observation": 9_903,
+        "drug_exposure": 14_620,
+    },
+    "gp_hillcrest": {
+        "measurement": 30_220,
+        "condition_occurrence": 7_406,
+        "observation": 8_011,
+        "drug_exposure": 11_207,
+    },
     "gp_market": {"measurement": 23_006, "condition_occurrence": 5_512, "observation": 6_031, "drug_exposure": 8_911},
     "trust_north": {
         "visit_occurrence": 31_733,
@@ -135,9 +145,7 @@ def _scores() -> tuple[Score, ...]:
     return tuple(
         Score(category=category, table=table, passed=passed, failed=failed)
         for table, entries in made.items()
-        for category, (passed, failed) in zip(
-            ("conformance", "completeness", "plausibility"), entries, strict=True
-        )
+        for category, (passed, failed) in zip(("conformance", "completeness", "plausibility"), entries, strict=True)
     )
 
 

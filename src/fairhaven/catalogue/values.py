@@ -54,14 +54,15 @@ def with_values(variable: Variable, values: Mapping[str, tuple[Count, str]], mis
 def with_years(variable: Variable, years: Mapping[int, Count], missing: int, policy: Policy) -> Variable:
     """The variable with its years."""
     hidden = _hidden(years, missing, policy)
-    shown = sorted(years.keys() - hidden)
-    inside = [year for year in sorted(years) if shown and shown[0] <= year <= shown[-1]]
+    # A year may be hidden for another's sake; that it has enough persons may still be said.
+    enough = sorted(year for year, count in years.items() if count.persons >= policy.threshold)
+    inside = [year for year in sorted(years) if enough and enough[0] <= year <= enough[-1]]
     return replace(
         variable,
         bars=tuple(_bar(str(year), "", years[year], policy, is_hidden=year in hidden) for year in inside),
-        lowest=shown[0] if shown else None,
-        highest=shown[-1] if shown else None,
-        others=_others(years, set(shown), variable, policy),
+        lowest=enough[0] if enough else None,
+        highest=enough[-1] if enough else None,
+        others=_others(years, years.keys() - hidden, variable, policy),
     )
 
 

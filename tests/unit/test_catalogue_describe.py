@@ -1,0 +1,231 @@
+"""A release describes itself rightly, and gives no small count away."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import ibis.expr.types as ir
+import pyarrow as pa
+import pytest
+
+from fairhaven.catalogue import Description, describe, read_description
+from fairhaven.catalogue.description import TableDescription, Variable
+from fairhaven.disclosure import policy_named
+from fairhaven.engine import DuckDBEngine
+from fairhaven.omop import to_cdm
+
+ONS = policy_named("ons")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DuckDBEngine]:
+    made = DuckDBEngine(threads=1)
+    yield made
+    made.close()
+
+
+def _people(persons: int) -> pa.Table:
+    return pa.table(
+        {
+            "person_id": list(range(persons)),
+            "gender_concept_id": [8507 if n % 2 else 8532 for n in range(persons)],
+            "year_of_birth": [1900 if n == 0 else 1940 + n % 60 for n in range(persons)],
+            "person_source_value": [f"pseudonym-{n}" for n in range(persons)],
+            "gender_source_value": ["rare" if n < 4 else "M" if n % 2 else "F" for n in range(persons)],
+        }
+    )
+
+
+def _measurements(persons: int) -> pa.Table:
+    rows = [(person, turn) for person in range(persons) for turn in range(3)]
+    return pa.table(
+        {
+            "measurement_id": list(range(len(rows))),
+            "person_id": [person for person, _ in rows],
+            # Concept 9: forty rows, but all of one person.
+            "measurement_concept_id": [4 if turn else 3 for _, turn in rows],
+            "measurement_date": [
+                dt.date(1871, 1, 1) if person == 5 and turn == 2 else dt.date(2000 + turn, 1, 1)
+                for person, turn in rows
+            ],
+            "measurement_type_concept_id": [32817] * len(rows),
+            "value_as_number": [
+                None if turn == 0 else 9_999.0 if person == 7 and turn == 1 else float(person % 50)
+                for person, turn in rows
+            ],
+            "unit_source_value": [None if person < 3 and turn == 0 else "mmol/L" for person, turn in rows],
+        }
+    )
+
+
+def _lonely(first: int) -> pa.Table:
+    return pa.table(
+        {
+            "condition_occurrence_id": list(range(first, first + 240)),
+            "person_id": [1] * 40 + list(range(200)),
+            "condition_concept_id": [9] * 40 + [3] * 150 + [4] * 50,
+            "condition_start_date": [dt.date(2001, 1, 1)] * 240,
+            "condition_type_concept_id": [32817] * 240,
+            "condition_source_value": ["rare-disease"] * 40 + ["common"] * 150 + ["other"] * 50,
+        }
+    )
+
+
+def _tables(engine: DuckDBEngine, **given: pa.Table) -> Mapping[str, ir.Table]:
+    return {name: engine.keep(to_cdm(engine.arrow(rows), name, lineage=False)) for name, rows in given.items()}
+
+
+@pytest.fixture(scope="module")
+def described(engine: DuckDBEngine) -> Description:
+    concept = engine.arrow(
+        pa.table({"concept_id": [3, 4, 9, 8507, 8532], "concept_name": ["Glucose", "Sodium", "Rare", "MALE", "FEMALE"]})
+    )
+    tables = _tables(
+        engine, person=_people(300), measurement=_measurements(300), condition_occurrence=_lonely(0), death=_no_deaths()
+    )
+    return describe(tables, engine=engine, policy=ONS, concept=concept, contents={"person": "p1"})
+
+
+def _no_deaths() -> pa.Table:
+    return pa.table({"person_id": pa.array([], "int64"), "death_date": pa.array([], "date32")})
+
+
+def _table(description: Description, name: str) -> TableDescription:
+    table = description.table(name)
+    assert table is not None
+    return table
+
+
+def _variable(description: Description, table: str, name: str) -> Variable:
+    return next(variable for variable in _table(description, table).variables if variable.name == name)
+
+
+def test_it_says_how_many_persons_rows_and_years(described: Description) -> None:
+    assert described.persons == 300
+    measurement = _table(described, "measurement")
+    assert (measurement.rows, measurement.persons) == (900, 300)
+    assert (measurement.first_year, measurement.last_year) == (2000, 2002)
+    assert [table.name for table in described.tables] == ["person", "condition_occurrence", "measurement", "death"]
+
+
+def test_a_table_without_rows_is_said_to_be_empty(described: Description) -> None:
+    death = _table(described, "death")
+    assert (death.rows, death.persons, death.first_year) == (0, 0, None)
+    assert all(variable.missing_share is None for variable in death.variables)
+
+
+def test_concepts_have_names_rows_and_persons(described: Description) -> None:
+    sex = _variable(described, "person", "gender_concept_id")
+    assert [(bar.label, bar.code, bar.rows, bar.persons) for bar in sex.bars] == [
+        ("MALE", "8507", 150, 150),
+        ("FEMALE", "8532", 150, 150),
+    ]
+    assert (sex.distinct, sex.others, sex.missing) == (2, 0, 0)
+
+
+def test_a_concept_of_few_persons_is_not_shown_however_many_rows_it_has(described: Description) -> None:
+    condition = _variable(described, "condition_occurrence", "condition_concept_id")
+    assert [bar.code for bar in condition.bars] == ["3"]
+    assert condition.others == 90, "the one of few persons, and the smallest of the others with it"
+    assert "Rare" not in json.dumps(described.to_json())
+
+
+def test_rare_categories_are_not_shown(described: Description) -> None:
+    sex = _variable(described, "person", "gender_source_value")
+    assert "rare" not in {bar.code for bar in sex.bars}
+    assert "rare-disease" not in json.dumps(described.to_json())
+
+
+def test_a_number_has_a_range_without_the_outermost_few(described: Description) -> None:
+    value = _variable(described, "measurement", "value_as_number")
+    assert value.missing == 300
+    assert value.missing_share == pytest.approx(1 / 3)
+    assert value.lowest == 0
+    assert value.highest is not None
+    assert 45 <= value.highest <= 50
+    assert value.middle == pytest.approx(24.5, abs=1)
+    assert sum(bar.rows or 0 for bar in value.bars) + (value.others or 0) == 600
+
+
+def test_years_of_few_persons_do_not_stretch_the_range(described: Description) -> None:
+    date = _variable(described, "measurement", "measurement_date")
+    assert (date.lowest, date.highest) == (2000, 2002)
+    assert [bar.label for bar in date.bars] == ["2000", "2001", "2002"]
+
+
+def test_a_small_number_of_missing_rows_is_not_told_nor_left_to_be_worked_out(described: Description) -> None:
+    unit = _variable(described, "measurement", "unit_source_value")
+    assert unit.missing is None
+    assert unit.missing_share == 0
+    assert unit.others is None
+    assert not unit.bars, "the only value is the difference between the rows and the missing ones"
+
+
+def test_pseudonyms_and_identifiers_are_never_listed(described: Description) -> None:
+    assert "pseudonym-" not in json.dumps(described.to_json())
+    for table in described.tables:
+        for variable in table.variables:
+            if variable.kind in ("identifier", "text"):
+                assert not variable.bars
+                assert variable.lowest is None
+
+
+def test_no_count_from_one_to_nine_is_in_the_description(described: Description) -> None:
+    for table in described.tables:
+        counts = [table.rows, table.persons]
+        for variable in table.variables:
+            counts += [variable.missing, variable.others]
+            counts += [count for bar in variable.bars for count in (bar.rows, bar.persons)]
+        assert not [count for count in counts if count is not None and 0 < count < 10], table.name
+
+
+def test_it_is_written_to_json_and_read_back_the_same(described: Description) -> None:
+    assert read_description(json.loads(json.dumps(described.to_json()))) == described
+
+
+def test_another_form_of_description_is_made_anew(described: Description) -> None:
+    assert read_description(None) is None
+    assert read_description(described.to_json() | {"format": 0}) is None
+
+
+def test_a_table_whose_content_is_the_same_is_not_scanned_again(engine: DuckDBEngine, described: Description) -> None:
+    marked = replace(described, tables=tuple(replace(table, rows=77) for table in described.tables))
+    tables = _tables(engine, person=_people(300), measurement=_measurements(20))
+    again = describe(tables, engine=engine, policy=ONS, contents={"person": "p1", "measurement": "m2"}, previous=marked)
+    assert _table(again, "person").rows == 77, "taken over"
+    assert _table(again, "measurement").rows == 60, "scanned, because its content is new"
+
+
+def test_another_policy_scans_everything_again(engine: DuckDBEngine, described: Description) -> None:
+    marked = replace(described, tables=tuple(replace(table, rows=77) for table in described.tables))
+    tables = _tables(engine, person=_people(304))
+    again = describe(tables, engine=engine, policy=policy_named("hes"), contents={"person": "p1"}, previous=marked)
+    assert _table(again, "person").rows == 305, "rounded to the nearest 5"
+
+
+def test_without_a_vocabulary_concepts_are_called_by_their_numbers(engine: DuckDBEngine) -> None:
+    only = describe(_tables(engine, person=_people(40)), engine=engine, policy=ONS)
+    assert {bar.label for bar in _variable(only, "person", "gender_concept_id").bars} == {
+        "Concept 8507",
+        "Concept 8532",
+    }
+
+
+def test_a_hub_of_few_persons_says_nothing_of_them(engine: DuckDBEngine) -> None:
+    few = describe(_tables(engine, person=_people(6), measurement=_measurements(6)), engine=engine, policy=ONS)
+    assert few.persons is None
+    for table in few.tables:
+        assert table.rows is None
+        for variable in table.variables:
+            assert not [bar for bar in variable.bars if bar.rows]
+            assert (variable.lowest, variable.highest, variable.middle) == (None, None, None)
+
+
+def test_not_a_number_and_infinity_have_no_place_in_a_range(engine: DuckDBEngine) -> None:
+    rows = _measurements(60).set_column(5, "value_as_number", pa.array([float("nan"), float("inf"), 5.0] * 60))
+    value = _variable(
+        describe(_tables(engine, measurement=rows), engine=engine, policy=ONS), "measurement", "value_as_number"
+    )
+    assert (value.lowest, value.highest, value.middle) == (5, 5, 5)
+    assert value.others == 0
