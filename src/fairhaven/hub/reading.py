@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from fairhaven.disclosure import POLICIES
+from fairhaven.disclosure import published_policies
 from fairhaven.harmonise import MappingFile, read_code_map, read_mapping
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, Settings
@@ -43,7 +43,7 @@ def read_text(folder: Path) -> HubText:
     faults += document.faults
     controllers = _read_all(folder, "controllers", _controller, faults)
     sources = _read_all(folder, "sources", read_source, faults)
-    mappings = _read_all(folder, "mappings", read_mapping, faults)
+    mappings = _read_all(folder, "mappings", lambda document: read_mapping(document, document.path.stem), faults)
     code_maps = tuple(sorted((folder / "vocabulary").glob("*.csv")))
     for path in code_maps:
         try:
@@ -64,13 +64,13 @@ def read_text(folder: Path) -> HubText:
 
 
 def _read_all(
-    folder: Path, kind: str, read: Callable[[Document, str], _T | None], faults: list[Fault]
+    folder: Path, kind: str, read: Callable[[Document], _T | None], faults: list[Fault]
 ) -> dict[str, _T]:
     """Every NAME.toml of one subfolder, by NAME; what cannot be read adds its faults."""
     found: dict[str, _T] = {}
     for path in sorted((folder / kind).glob("*.toml")):
         document = Document(path, f"{kind}/{path.name}")
-        value = read(document, path.stem) if document.data or not document.faults else None
+        value = read(document) if document.data or not document.faults else None
         faults += document.faults
         if value is not None:
             found[path.stem] = value
@@ -87,7 +87,7 @@ def _settings(document: Document) -> Settings:
         engine=root.text("engine", "duckdb", choices=("duckdb", "spark")),
         birth_date=root.text("birth_date", "month", choices=("day", "month", "year")),
         national_max_age_days=opt_out.whole("national_max_age_days", 30),
-        disclosure=root.text("disclosure", "ons", choices=tuple(POLICIES)),
+        disclosure=root.text("disclosure", "ons", choices=tuple(published_policies())),
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
@@ -98,10 +98,10 @@ def _settings(document: Document) -> Settings:
     return settings
 
 
-def _controller(document: Document, name: str) -> Controller:
+def _controller(document: Document) -> Controller:
     root = document.root
     controller = Controller(
-        name=name,
+        name=document.path.stem,
         title=root.text("title"),
         ods_code=root.text("ods_code", ""),
         contact=root.text("contact", ""),

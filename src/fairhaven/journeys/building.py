@@ -21,11 +21,11 @@ from fairhaven.harmonise import (
     HubFacts,
     SourceTables,
     VocabularyTables,
-    fhir_rows,
     harmonise,
     local_maps,
     read_code_map,
 )
+from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.intake import (
     Extract,
     Format,
@@ -192,7 +192,7 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
         ],
         "flow": [asdict(row) for row in flow],
         "linkage": linked.summary.as_dict(),
-        "opt_outs": _opt_out_facts(rooms, opted_out),
+        "opt_outs": _opt_out_facts(opted_out),
     }
     progress.stage("Sealing the release")
     release = rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts)
@@ -340,7 +340,7 @@ def _flow(
         counts = rooms.intake.reconcile(engine, source, excluded=engine.arrow(opted_out.of(source.name)))
         check_reconciled(counts)
         try:
-            check_quarantine(source, counts)
+            check_quarantine(source, rooms.intake.extracts(source.name))
         except NotAllowedNow as error:
             refusals.append(str(error))
         flow += counts
@@ -357,13 +357,13 @@ def _extract_facts(rooms: Rooms, extract: Extract) -> dict[str, Any]:
         "file": extract.file,
         "sha256": extract.sha256,
         "delivery": extract.delivery,
-        "received_on": delivery.at.isoformat(),
+        "received_on": delivery.received_on.isoformat(),
         "rows": sum(count.received for count in extract.tables.values()),
         "dropped": sorted({header for count in extract.tables.values() for header in count.dropped}),
     }
 
 
-def _opt_out_facts(rooms: Rooms, opted_out: OptedOut) -> list[dict[str, Any]]:
+def _opt_out_facts(opted_out: OptedOut) -> list[dict[str, Any]]:
     counted = opted_out.refs.group_by(["source", "kind"]).aggregate([("patient_ref", "count_distinct")])
     dated = opted_out.national.dated.isoformat() if opted_out.national else None
     return [

@@ -110,12 +110,14 @@ def _measures(release: Release, tables: Mapping[str, ir.Table], engine: Engine) 
     events = [_events(name, table, names) for name, table in tables.items() if _is_event(name)]
     together = engine.keep(ibis.union(*events) if len(events) > 1 else events[0])
     by_table = together.group_by("source", "cdm_table")
-    by_year = together.filter(together.year.notnull()).group_by("source", "year")
+    dated = together.filter(together.year.notnull())
     return {
         "links": engine.fetch(
             by_table.agg(rows=together.count(), unmapped=together.is_unmapped.cast("int64").sum())
         ).to_pylist(),
-        "years": engine.fetch(by_year.agg(rows=together.count(), persons=together.person_id.nunique())).to_pylist(),
+        "years": engine.fetch(
+            dated.group_by("source", "year").agg(rows=dated.count(), persons=dated.person_id.nunique())
+        ).to_pylist(),
         "unmapped": _unmapped(engine, tables, names),
         "notes": release.tables["note"].rows if "note" in release.tables else 0,
     }

@@ -79,5 +79,5 @@ class Rooms:
 
 def latest_delivery(rooms: Rooms) -> dt.date | None:
     """Day of the latest delivery, None before the first."""
-    days = [delivery.at for delivery in rooms.intake.deliveries()]
+    days = [delivery.received_on for delivery in rooms.intake.deliveries()]
     return max(days, default=None)

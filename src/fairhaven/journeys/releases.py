@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.archive import Change, Problem, Release
-from fairhaven.archive import export as write_export
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import scratch

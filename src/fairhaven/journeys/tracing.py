@@ -84,5 +84,5 @@ def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) 
         line=place.line,
         sha256=place.sha256,
         delivery=place.delivery,
-        received_on=place.at.isoformat(),
+        received_on=place.received_on.isoformat(),
     )
