@@ -34,7 +34,9 @@ class RowRule:
         key: equal keys mean equal rules, so that a scan sums each only once.
         over: ``""``, ``person``, ``death`` or ``visit_occurrence``: inner join, rows as often as they match.
         violated: True for a violating row.
-        counted: True for a row that is looked at; None for every one.
+        is_null_of: column whose absent values are the violations, for a scan that counts the present ones anyway.
+        filled: column; rows with a value in it are looked at. Counting a column is cheaper than any test.
+        counted: True for a row that is looked at, where that is not about one column. Neither: every row.
         counted_over: as *over*, for *counted*.
         needs: (table, column) pairs that must be there.
     """
@@ -42,6 +44,8 @@ class RowRule:
     key: str
     violated: Test
     over: str = ""
+    is_null_of: str = ""
+    filled: str = ""
     counted: Test | None = None
     counted_over: str = ""
     needs: tuple[tuple[str, str], ...] = ()
@@ -110,7 +114,7 @@ def row_rule(check: Check, *, today: dt.date) -> RowRule | None:
     name = check.field
     match check.kind:
         case "isRequired" | "measureValueCompleteness":
-            return RowRule(key=f"null {name}", violated=lambda rows: rows[name].isnull())
+            return RowRule(key=f"null {name}", violated=lambda rows: rows[name].isnull(), is_null_of=name)
         case "standardConceptRecordCompleteness" | "sourceConceptRecordCompleteness":
             return _mapped(check)
         case "plausibleValueLow" | "plausibleValueHigh" if check.level == "FIELD":
@@ -124,7 +128,7 @@ def row_rule(check: Check, *, today: dt.date) -> RowRule | None:
                 key=f"before birth {name}",
                 over="person",
                 violated=lambda rows: as_day(rows[name]) < rows["_birth"],
-                counted=lambda rows: rows[name].notnull(),
+                filled=name,
                 needs=(("person", "person_id"), (check.table, "person_id")),
             )
         case "plausibleBeforeDeath" | "plausibleDuringLife":
@@ -151,13 +155,13 @@ def row_rule(check: Check, *, today: dt.date) -> RowRule | None:
             return RowRule(
                 key=f"longer than {length} {name}",
                 violated=lambda rows: rows[name].length() > length,
-                counted=lambda rows: rows[name].notnull(),
+                filled=name,
             )
         case "identifierSize":
             return RowRule(
                 key=f"identifier {name}",
                 violated=lambda rows: (rows[name] >= _GREATEST_ID) | (rows[name] <= -_GREATEST_ID),
-                counted=lambda rows: rows[name].notnull(),
+                filled=name,
             )
         case _:
             return None
@@ -174,7 +178,7 @@ def _mapped(check: Check) -> RowRule:
         return RowRule(
             key=f"zero {name}",
             violated=lambda rows: rows[name] == 0,
-            counted=lambda rows: rows[name].notnull(),
+            filled=name,
         )
     return RowRule(
         key=f"zero or unmapped {name}",
@@ -235,7 +239,7 @@ def _limit(check: Check, today: dt.date) -> RowRule:
         value = as_day(rows[name]) if is_date else rows[name]
         return value < bound if is_low else value > bound
 
-    return RowRule(key=f"{check.kind} {limit} {name}", violated=violated, counted=lambda rows: rows[name].notnull())
+    return RowRule(key=f"{check.kind} {limit} {name}", violated=violated, filled=name)
 
 
 def limit_of(text: str, today: dt.date) -> dt.date | float | int:
@@ -284,7 +288,7 @@ def _temporal_after(check: Check) -> RowRule:
     if other != check.table:
         raise UnreadableError("only PERSON and the table itself can be compared with")
     return RowRule(
-        key=f"{name} before {earlier}",
+        key=f"{earlier} after {name}",
         violated=lambda rows: as_day(rows[earlier]) > as_day(rows[name]),
         needs=((check.table, earlier),),
     )

@@ -12,7 +12,8 @@ from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.quality.definition import NAME, defined_checks
 from fairhaven.quality.model import Check, QualityReport, Result
 from fairhaven.quality.obstacles import PRESENCE, reads
-from fairhaven.quality.scan import Numbers, count_rows, measure
+from fairhaven.quality.passes import Numbers, count_rows
+from fairhaven.quality.scan import measure
 from fairhaven.quality.shape import Shapes
 from fairhaven.quality.thresholds import Thresholds
 from fairhaven.quality.verdict import verdicts

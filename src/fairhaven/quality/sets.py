@@ -71,7 +71,8 @@ def violated_rows(check: Check, shapes: Shapes, *, is_slim: bool = False) -> ir.
         case "measurePersonCompleteness":
             person, rows = shapes["person"].table, shapes[check.table].table
             person = person.select("person_id") if is_slim else person
-            present = rows.select(_person=rows["person_id"])
+            # Distinct first: the join then builds on persons, not on all of their rows.
+            present = rows.select(_person=rows["person_id"]).distinct()
             return person.anti_join(present, person["person_id"] == present["_person"])
         case "measureConditionEraCompleteness":
             occurrence, eras = shapes["condition_occurrence"].table, shapes[check.table].table

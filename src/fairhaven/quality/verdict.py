@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from fairhaven.quality.model import Check, Result, Status
 from fairhaven.quality.obstacles import PRESENCE
-from fairhaven.quality.scan import Numbers
+from fairhaven.quality.passes import Numbers
 from fairhaven.quality.shape import Shapes
 
 
