@@ -17,6 +17,9 @@ from fairhaven.kernel.errors import Invalid, Refused
 # Times of the CDM have no zone.
 # ruff: noqa: DTZ001
 
+# PySpark's client leaves its sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+
 SCHEMA = pa.schema(
     [
         ("row_key", pa.int64()),

@@ -2,11 +2,12 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ibis.expr.types as ir
 
-from fairhaven.archive import difference, erasure, verification, writing
+from fairhaven.archive import difference, erasure, export, verification, writing
 from fairhaven.archive.model import Change, Erasure, Problem, Release, TableVersion
 from fairhaven.archive.shelf import Shelf
 from fairhaven.engine import Engine
@@ -102,3 +103,25 @@ class Archive(Shelf):
     def resume(self, *, progress: Progress | None = None) -> None:
         """Finish an erasure that was cut short, if there is one; `write` and `erase` do so first."""
         erasure.resume(self, progress=progress or Silent())
+
+    def export(
+        self,
+        release: Release,
+        out: Path,
+        *,
+        format: export.Format,  # noqa: A002 - the word that the command line has for it
+        vocabulary_files: Mapping[str, Sequence[Path]],
+        progress: Progress | None = None,
+    ) -> Path:
+        """Write a release as a standard OMOP CDM 5.4 database, whole or not at all.
+
+        Args:
+            out: a DuckDB file, or for ``parquet`` a folder with one file for each table; it must not be there yet.
+            vocabulary_files: Parquet files by vocabulary table (``concept`` and its company).
+
+        Raises:
+            NotAllowedNow: there is something at *out*.
+        """
+        return export.export(
+            self, release, out, form=format, vocabulary_files=vocabulary_files, progress=progress or Silent()
+        )

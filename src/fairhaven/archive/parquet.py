@@ -75,3 +75,23 @@ def literals(paths: list[Path]) -> str:
 def identifier(name: str) -> str:
     """A column or table name in SQL."""
     return f'"{name}"'
+
+
+def columns(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
+    """Columns of a Parquet file and their SQL types, in order."""
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM read_parquet({literal(file)})").fetchall()}
+
+
+def sql_type(dtype: object) -> str:
+    """DuckDB's name of a CDM column's type."""
+    return _SQL[str(dtype)]
+
+
+_SQL = {
+    "int64": "BIGINT",
+    "int32": "INTEGER",
+    "float64": "DOUBLE",
+    "date": "DATE",
+    "timestamp(6)": "TIMESTAMP",
+    "string": "VARCHAR",
+}

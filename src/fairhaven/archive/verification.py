@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import duckdb
-import pyarrow.parquet as pq
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
@@ -40,7 +39,7 @@ def verify(shelf: Shelf, names: frozenset[str], progress: Progress) -> list[Prob
                 problems += [
                     Problem(release=release.name, table=table.name, message=message) for message in _table(shelf, table)
                 ]
-    if not names and not shelf.building.exists():
+    if len(chosen) == len(shelf.manifests()) and not shelf.building.exists():
         problems += [
             Problem(path=_shown(str(file.relative_to(shelf.folder))), message="no release names this file")
             for file in shelf.stray()
@@ -114,11 +113,11 @@ def _file(shelf: Shelf, connection: duckdb.DuckDBPyConnection, table: str, file:
     elif sha256_of(path) != file.sha256:
         yield "the file was altered: its SHA-256 is not the manifest's"
     try:
-        schema, found = pq.read_schema(path), fingerprint(connection, path, table)
-    except (OSError, ValueError, duckdb.Error):
+        columns, found = parquet.columns(connection, path), fingerprint(connection, path, table)
+    except duckdb.Error:
         yield "the file cannot be read as Parquet"
         return
-    if schema.remove_metadata() != CDM[table].schema_of(lineage=True).to_pyarrow():
+    if columns != {name: parquet.sql_type(dtype) for name, dtype in CDM[table].schema_of(lineage=True).items()}:
         yield "its columns are not the CDM's"
     if found.rows != file.rows:
         yield f"the file has {found.rows:,} rows, and the manifest says {file.rows:,}"

@@ -87,6 +87,7 @@ def local(scratch: Path) -> Session:
         raise Refused(
             "PySpark needs Java 17, and there is none: install a JRE, or use Sail (pip install 'fairhaven[sail]')"
         )
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     from pyspark.sql import SparkSession
 
     settings = {

@@ -1,0 +1,247 @@
+"""Verify says exactly what is not as it was sealed; the difference of two releases; a release as a CDM database."""
+
+import datetime as dt
+import json
+import shutil
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fairhaven.archive import Archive, Change
+from fairhaven.archive.model import seal_of
+from fairhaven.engine import DuckDBEngine
+from fairhaven.kernel.errors import NotAllowedNow, NotFound
+from fairhaven.omop import CDM, to_cdm
+
+DAY = dt.date(2020, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    engine = DuckDBEngine(threads=1)
+    yield engine
+    engine.close()
+
+
+def table(engine, name, rows):
+    """A CDM table from rows given as dicts; columns not named are absent."""
+    schema = CDM[name].schema_of(lineage=True).to_pyarrow()
+    filled = [{"row_extract": 1, "row_line": 1, "row_rule": 1, **row} for row in rows]
+    return to_cdm(engine.arrow(pa.Table.from_pylist(filled, schema)), name)
+
+
+def publish(archive, engine, tables):
+    number = len(archive.releases()) + 1
+    written = archive.write(engine, {name: table(engine, name, rows) for name, rows in tables.items()}, number=number)
+    return archive.publish(number=number, as_of=dt.date(2026, 1, number), tables=written, facts={"vocabulary": "v1"})
+
+
+def person(number, year=1980):
+    return {"person_id": number, "year_of_birth": year, "race_concept_id": 0, "ethnicity_concept_id": 0}
+
+
+def condition(number, concept=4000, value="x"):
+    return {
+        "condition_occurrence_id": number,
+        "person_id": number % 3,
+        "condition_concept_id": concept,
+        "condition_start_date": DAY,
+        "condition_type_concept_id": 1,
+        "condition_source_value": value,
+    }
+
+
+FIRST = {
+    "person": [person(1), person(2), person(3)],
+    "condition_occurrence": [condition(1), condition(2), condition(3, value=None)],
+    "death": [{"person_id": 1, "death_date": DAY}],
+    "fact_relationship": [{"fact_id_1": 1, "fact_id_2": 2}, {"fact_id_1": 1, "fact_id_2": 2}],
+    "location": [{"location_id": 1, "zip": "AB1"}],
+}
+SECOND = {
+    "person": [person(1), person(2, 1981), person(4)],
+    "condition_occurrence": [condition(1), condition(2, value=None), condition(3, value=None), condition(5)],
+    "death": [{"person_id": 1, "death_date": dt.date(2020, 1, 2)}],
+    "fact_relationship": [{"fact_id_1": 1, "fact_id_2": 2}, {"fact_id_1": None, "fact_id_2": 3}],
+    "location": [{"location_id": 1, "zip": "AB1", "row_line": 9}],
+    "care_site": [{"care_site_id": 1}],
+}
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory, engine):
+    archive = Archive(tmp_path_factory.mktemp("hub") / "store")
+    publish(archive, engine, FIRST)
+    publish(archive, engine, SECOND)
+    return archive.store
+
+
+@pytest.fixture
+def archive(stored, tmp_path):
+    shutil.copytree(stored, tmp_path / "store")
+    return Archive(tmp_path / "store")
+
+
+def problems(archive, *names):
+    return [str(problem) for problem in archive.verify(*names)]
+
+
+def test_what_is_as_it_was_sealed_has_no_problem(archive):
+    assert archive.verify() == []
+    assert archive.verify("r0001") == []
+    with pytest.raises(NotFound):
+        archive.verify("r0007")
+
+
+def test_a_missing_file_is_named(archive):
+    [file] = archive.files(archive.release("r0001"), "death")
+    file.unlink()
+    assert problems(archive) == [f"r0001: archive/death/{file.name}: the file is missing"]
+    assert archive.verify("r0002") == []
+
+
+def test_a_changed_byte_is_found(archive):
+    [file] = archive.files(archive.release("r0002"), "death")
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    assert (
+        problems(archive)[0]
+        == f"r0002: archive/death/{file.name}: the file was altered: its SHA-256 is not the manifest's"
+    )
+
+
+def test_a_file_cut_short_is_found(archive):
+    [file] = archive.files(archive.release("r0002"), "death")
+    file.write_bytes(file.read_bytes()[:100])
+    first, second = problems(archive)
+    assert "has 100 bytes, and the manifest says" in first
+    assert "cannot be read as Parquet" in second
+
+
+def test_a_manifest_altered_without_its_seal_is_found(archive):
+    path = archive.manifest(1)
+    path.write_text(path.read_text().replace('"vocabulary": "v1"', '"vocabulary": "v2"'))
+    assert problems(archive) == ["r0001: archive/releases/0001.json: the manifest was altered: its seal does not hold"]
+
+
+def test_a_manifest_forged_with_its_seal_is_found_by_its_neighbour_and_the_ledger(archive):
+    path = archive.manifest(1)
+    manifest = json.loads(path.read_text()) | {"vocabulary": "v2"}
+    path.write_text(json.dumps(manifest | {"hash": seal_of(manifest)}))
+    found = problems(archive)
+    assert any("r0002" in problem and "does not follow" in problem for problem in found)
+    assert any("r0001" in problem and "the ledger holds another seal" in problem for problem in found)
+
+
+def test_a_removed_release_is_found(archive):
+    archive.manifest(2).unlink()
+    assert any(
+        "r0002: ledger.jsonl: the ledger knows it, and its manifest is gone" in problem for problem in problems(archive)
+    )
+
+
+def test_a_manifest_that_cannot_be_read_is_a_problem_and_the_others_are_checked(archive):
+    archive.manifest(1).write_text("{")
+    assert any("0001.json is damaged" in problem for problem in problems(archive))
+
+
+def test_rows_swapped_with_the_file_s_facts_are_found_by_content(archive, engine, tmp_path):
+    """Even who rewrites file, size, hash and seals in the manifest must also match the sums of contents."""
+    release = archive.release("r0002")
+    [file] = archive.files(release, "death")
+    rows = pq.read_table(file)
+    pq.write_table(rows.set_column(1, "death_date", pa.array([DAY], pa.date32())), file)
+    assert any("not those that were written" in problem for problem in problems(archive))
+
+
+def test_a_delta_log_that_says_otherwise_is_found(archive):
+    log = archive.folder / "person" / "_delta_log"
+    (log / f"{1:020d}.json").unlink()
+    assert problems(archive) == ["r0002: person: the Delta log has no readable version 1"]
+
+
+def test_a_file_that_no_release_names_is_found(archive):
+    (archive.folder / "person" / "extra.parquet").write_bytes(b"x")
+    assert problems(archive) == ["archive/person/extra.parquet: no release names this file"]
+
+
+def test_the_difference_counts_rows_added_changed_and_gone(archive, engine):
+    first, second = archive.releases()
+    assert archive.diff(first, second, engine) == {
+        "person": Change(added=1, changed=1, gone=1),
+        "condition_occurrence": Change(added=1, changed=1),
+        "death": Change(changed=1),
+        "fact_relationship": Change(added=1, gone=1),
+        "location": Change(),
+        "care_site": Change(added=1),
+    }
+    assert all(change.is_empty for change in archive.diff(second, second, engine).values())
+
+
+def test_the_difference_names_its_keys(archive, engine):
+    first, second = archive.releases()
+    found = engine.fetch(archive.changes(first, second, engine, "person")).to_pylist()
+    assert {(row["person_id"], row["change"]) for row in found} == {(2, "changed"), (3, "gone"), (4, "added")}
+
+
+def test_an_export_is_a_whole_cdm_database(archive, engine, tmp_path):
+    concept = tmp_path / "concept.parquet"
+    fields = {"concept_id": [4000], "concept_name": ["thing"], "domain_id": ["Condition"], "vocabulary_id": ["SNOMED"]}
+    fields |= {"concept_class_id": ["Finding"], "concept_code": ["1"], "extra": [1]}
+    fields |= {"valid_start_date": [DAY], "valid_end_date": [DAY]}
+    pq.write_table(pa.table(fields), concept)
+    out = archive.export(
+        archive.release(), tmp_path / "out" / "cdm.duckdb", format="duckdb", vocabulary_files={"concept": [concept]}
+    )
+    with duckdb.connect(str(out), read_only=True) as database:
+        tables = {row[0] for row in database.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+        assert tables == set(CDM)
+        columns = database.execute("DESCRIBE condition_occurrence").fetchall()
+        assert [row[0] for row in columns] == list(CDM["condition_occurrence"].names)
+        types = {row[0]: (row[1], row[2]) for row in columns}
+        assert types["condition_occurrence_id"] == ("BIGINT", "NO")
+        assert types["condition_concept_id"] == ("INTEGER", "NO")
+        assert types["stop_reason"] == ("VARCHAR", "YES")
+        assert database.execute(
+            "SELECT count(*) FROM condition_occurrence JOIN concept ON condition_concept_id = concept_id"
+        ).fetchone() == (4,)
+        [source] = database.execute(
+            "SELECT cdm_version, cdm_version_concept_id, vocabulary_version, cdm_release_date FROM cdm_source"
+        ).fetchall()
+        assert source == ("5.4", 756265, "v1", dt.date(2026, 1, 2))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["cdm.duckdb"]
+
+
+def test_an_export_as_parquet_has_a_file_for_each_table(archive, tmp_path):
+    out = archive.export(archive.release("r0001"), tmp_path / "cdm", format="parquet", vocabulary_files={})
+    assert {path.stem for path in out.iterdir()} == set(CDM)
+    assert pq.read_table(out / "person.parquet")["person_id"].to_pylist() == [1, 2, 3]
+    assert pq.read_metadata(out / "drug_era.parquet").num_rows == 0
+    assert "row_line" not in pq.read_schema(out / "person.parquet").names
+
+
+@pytest.mark.parametrize("form", ["duckdb", "parquet"])
+def test_an_export_never_writes_over_what_is_there(archive, tmp_path, form):
+    out = tmp_path / "mine"
+    out.write_text("precious")
+    with pytest.raises(NotAllowedNow):
+        archive.export(archive.release(), out, format=form, vocabulary_files={})
+    assert out.read_text() == "precious"
+
+
+def test_an_export_leaves_optional_what_the_rows_lack_and_says_so(archive, engine, tmp_path):
+    notes = []
+
+    class Notes:
+        def stage(self, title): ...
+        def advance(self, done, total, unit): ...
+        def note(self, message):
+            notes.append(message)
+
+    twice = [person(7), person(7) | {"year_of_birth": None}]
+    release = publish(archive, engine, {"person": twice})
+    archive.export(release, tmp_path / "cdm.duckdb", format="duckdb", vocabulary_files={}, progress=Notes())
+    assert [note.split(" is ")[0] for note in notes] == ["person.year_of_birth", "person.person_id"]
