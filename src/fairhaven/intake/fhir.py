@@ -17,7 +17,7 @@ import pyarrow as pa
 from fairhaven.intake.arrival import plain
 from fairhaven.intake.casting import literal
 from fairhaven.intake.fhir_columns import Cell, Column, merge
-from fairhaven.intake.fhir_lines import bundled, numbered_lines
+from fairhaven.intake.fhir_lines import bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir_macros import create_macros
 from fairhaven.intake.fhir_resources import RESOURCE_TYPES
 from fairhaven.intake.fhir_views import VIEWS, View
@@ -230,8 +230,7 @@ class _Staging:
         except (ValueError, RecursionError):
             self.reject([line], BROKEN)
             return
-        numbers = [line * ENTRIES + entry for entry in range(1, len(resources) + 1)]
-        self.add(pa.table({"row_line": pa.array(numbers, pa.int64()), "text": pa.array(resources, pa.large_string())}))
+        self.add(numbered_entries(resources, line * ENTRIES))
 
     def _staged(self, table: Compiled) -> Staged:
         name, patient = table.view.table, table.view.patient

@@ -56,7 +56,7 @@ def numbered_lines(path: Path, name: str) -> Iterator[Lines]:
 
 
 def bundled(bundle: Any) -> list[str]:
-    """The resources of a Bundle (or of a JSON array) as JSON texts.
+    """The resources of a Bundle (or of a JSON array) as JSON texts; an entry without one is the empty text.
 
     A resource without an id has the one of its ``fullUrl``; references to a ``fullUrl`` become references to the id.
     """
@@ -74,7 +74,18 @@ def bundled(bundle: Any) -> list[str]:
         resources.append(resource)
     for resource in resources:
         _point(resource, moved)
-    return [json.dumps(resource) for resource in resources]
+    return ["" if resource in (None, {}) else json.dumps(resource) for resource in resources]
+
+
+def numbered_entries(texts: list[str], before: int) -> pa.Table:
+    """Texts of a Bundle as lines that are numbered behind *before*; empty ones are left out, their numbers stay."""
+    given = [(before + number, text) for number, text in enumerate(texts, start=1) if text]
+    return pa.table(
+        {
+            "row_line": pa.array([number for number, _ in given], pa.int64()),
+            "text": pa.array([text for _, text in given], pa.large_string()),
+        }
+    )
 
 
 def _point(value: Any, moved: dict[str, str]) -> None:
@@ -125,8 +136,7 @@ def _is_bundle(value: Any) -> bool:
 
 def _resources(document: Any) -> Iterator[Lines]:
     texts = bundled(document) if isinstance(document, list) or _is_bundle(document) else [json.dumps(document)]
-    numbers = pa.array(range(1, len(texts) + 1), pa.int64())
-    yield Lines(rows=pa.table({"row_line": numbers, "text": pa.array(texts, pa.large_string())}))
+    yield Lines(rows=numbered_entries(texts, 0))
 
 
 def _ndjson(file: BinaryIO, name: str) -> Iterator[Lines]:
@@ -183,7 +193,7 @@ def _cut(block: memoryview, before: int) -> tuple[Lines, int]:
     for blank in (" ", "\t", "\r"):
         may_be_blank = pc.or_(may_be_blank, pc.starts_with(text, blank))
     if pc.any(may_be_blank).as_py():
-        rows = rows.filter(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0))
+        rows = rows.filter(pc.greater(pc.utf8_length(pc.utf8_trim(text, " \t\r\n")), 0))
     batches = pa.Table.from_batches(rows.to_batches(max_chunksize=_BATCH), schema=rows.schema)
     return Lines(rows=batches, undecodable=undecodable), count
 

@@ -1,0 +1,57 @@
+"""FHIR resources through the reader, landing and rules, for tests."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis.expr.types as ir
+
+from fairhaven.engine import DuckDBEngine
+from fairhaven.intake.fhir import FhirReader
+from fairhaven.intake.landing import Landed, Secrets, connection, land
+from fairhaven.intake.model import Format, Source
+from fairhaven.intake.reader import Arrived, Staged
+
+SECRETS = Secrets.of(b"x" * 32)
+SOURCE = Source(name="trust", title="Trust", controller="trust", kind="hospital", format=Format.FHIR)
+
+
+def written(folder: Path, content: bytes | str | Sequence[dict[str, Any]], name: str = "given.ndjson") -> Path:
+    """A file of these bytes, or of these resources, one a line."""
+    if not isinstance(content, bytes | str):
+        content = "".join(json.dumps(resource) + "\n" for resource in content)
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def staged(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> dict[str, Staged]:
+    """The staged tables of a file."""
+    scratch.mkdir(exist_ok=True)
+    found = FhirReader().stage(con, SOURCE, Arrived(path=path, name=path.name), scratch=scratch)
+    return {table.table: table for table in found}
+
+
+def landed(path: Path, folder: Path) -> Landed:
+    """The file landed in *folder*."""
+    scratch = folder / "scratch"
+    scratch.mkdir(parents=True)
+    with connection(scratch) as con:
+        tables = list(staged(con, path, scratch).values())
+        return land(
+            tables,
+            connection=con,
+            source=SOURCE,
+            extract=1,
+            folder=folder / "landed",
+            secrets=SECRETS,
+            birth_date="day",
+        )
+
+
+def tables(engine: DuckDBEngine, path: Path, folder: Path) -> dict[str, ir.Table]:
+    """Landed tables of a file, by name."""
+    found = landed(path, folder)
+    return {name: engine.parquet([folder / "landed" / f"{name}.parquet"]) for name in found.tables}

@@ -1,0 +1,935 @@
+"""What becomes of each FHIR resource: one resource in, generic rows out. This is the manual of the FHIR rules.
+
+All resources of all cases are landed as one file, so that a case costs next to nothing; a case's rows are told by their lines.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests import fhir
+
+from fairhaven.engine import DuckDBEngine
+from fairhaven.harmonise.fhir import fhir_rows
+
+SNOMED, LOINC, RXNORM = "http://snomed.info/sct", "http://loinc.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
+UCUM = "http://unitsofmeasure.org"
+HL7 = "http://terminology.hl7.org/CodeSystem"
+
+Resource = dict[str, Any]
+Row = dict[str, Any]
+
+
+def coded(code: str, system: str = SNOMED, text: str | None = None) -> Resource:
+    return {"coding": [{"system": system, "code": code}], **({"text": text} if text else {})}
+
+
+def quantity(value: float, unit: str) -> Resource:
+    return {"value": value, "unit": unit, "system": UCUM, "code": unit}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A resource and the rows it gives: `kind` and the columns that are named; other columns are not looked at."""
+
+    name: str
+    given: Resource | list[Resource]
+    rows: list[Row] = field(default_factory=list)
+
+
+ABOUT = {"subject": {"reference": "Patient/p1"}}
+NINE = "2020-03-04T09:30:00+01:00"
+MORNING = dt.datetime.fromisoformat("2020-03-04T09:30")
+DAY = dt.date(2020, 3, 4)
+
+
+def condition(**more: Any) -> Resource:
+    return {"resourceType": "Condition", "code": coded("44054006"), **ABOUT, "onsetDateTime": NINE, **more}
+
+
+def observation(**more: Any) -> Resource:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": coded("8302-2", LOINC),
+        **ABOUT,
+        "effectiveDateTime": NINE,
+        **more,
+    }
+
+
+def procedure(**more: Any) -> Resource:
+    return {"resourceType": "Procedure", "status": "completed", "code": coded("80146002"), **ABOUT, **more}
+
+
+def request(**more: Any) -> Resource:
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": coded("860975", RXNORM),
+        **ABOUT,
+        "authoredOn": NINE,
+        **more,
+    }
+
+
+def encounter(name: str, **more: Any) -> Resource:
+    return {
+        "resourceType": "Encounter",
+        "id": name,
+        "status": "finished",
+        "class": {"system": f"{HL7}/v3-ActCode", "code": "AMB"},
+        **ABOUT,
+        "period": {"start": NINE, "end": "2020-03-05T10:00:00+01:00"},
+        **more,
+    }
+
+
+def allergy(**more: Any) -> Resource:
+    return {
+        "resourceType": "AllergyIntolerance",
+        "code": coded("91936005", text="Allergy to penicillin"),
+        "patient": {"reference": "Patient/p1"},
+        "recordedDate": NINE,
+        **more,
+    }
+
+
+EVENT = {"kind": "event", "start_date": DAY}
+HEIGHT = {**EVENT, "code": "8302-2", "vocabulary_id": "LOINC"}
+DRUG = {**EVENT, "code": "860975", "vocabulary_id": "RxNorm", "default_target": "drug_exposure"}
+CONDITION = {**EVENT, "code": "44054006", "vocabulary_id": "SNOMED", "default_target": "condition_occurrence"}
+PROCEDURE = {"kind": "event", "code": "80146002", "default_target": "procedure_occurrence"}
+VISIT = {"kind": "visit_occurrence", "start_date": DAY, "end_date": dt.date(2020, 3, 5)}
+
+CASES = [
+    # Patient
+    Case(
+        "a patient is a person",
+        {"resourceType": "Patient", "id": "p1", "gender": "female", "birthDate": "1970-05-06"},
+        [{"kind": "person", "gender": "female", "birth_date": dt.date(1970, 5, 6)}],
+    ),
+    Case(
+        "a birth date may be a year",
+        {"resourceType": "Patient", "id": "p2", "birthDate": "1970"},
+        [{"kind": "person", "birth_date": dt.date(1970, 1, 1), "gender": None}],
+    ),
+    Case(
+        "race and ethnicity of US Core",
+        {
+            "resourceType": "Patient",
+            "id": "p3",
+            "birthDate": "1970-05-06",
+            "extension": [
+                {
+                    "url": f"http://hl7.org/fhir/us/core/StructureDefinition/us-core-{name}",
+                    "extension": [{"url": "ombCategory", "valueCoding": {"code": code}}],
+                }
+                for name, code in (("race", "2054-5"), ("ethnicity", "2186-5"))
+            ],
+        },
+        [{"kind": "person", "race": "2054-5", "race_concept_id": 8516, "ethnicity_concept_id": 38003564}],
+    ),
+    Case(
+        "ethnic category of UK Core, and the district of a postcode",
+        {
+            "resourceType": "Patient",
+            "id": "p4",
+            "birthDate": "1970-05-06",
+            "address": [{"use": "old", "postalCode": "M1 1AA"}, {"use": "home", "postalCode": "LS2 9JT"}],
+            "extension": [
+                {
+                    "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory",
+                    "valueCodeableConcept": coded("A", "https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategory"),
+                }
+            ],
+            "managingOrganization": {"reference": "Organization/o1"},
+            "generalPractitioner": [{"reference": "Practitioner/d1"}],
+        },
+        [
+            {
+                "kind": "person",
+                "race": "A",
+                "postcode_district": "LS2",
+                "care_site_ref": "o1",
+                "provider_ref": "d1",
+            }
+        ],
+    ),
+    Case(
+        "a day of death is a death",
+        {"resourceType": "Patient", "id": "p5", "birthDate": "1970-05-06", "deceasedDateTime": NINE},
+        [{"kind": "person"}, {"kind": "death", "date": DAY, "datetime": MORNING}],
+    ),
+    Case(
+        "dead without a day is no death",
+        {"resourceType": "Patient", "id": "p6", "birthDate": "1970-05-06", "deceasedBoolean": True},
+        [{"kind": "person"}],
+    ),
+    # Encounter
+    Case(
+        "an ambulatory encounter",
+        encounter("e1", serviceProvider={"reference": "Organization/o1"}),
+        [{**VISIT, "concept_id": 9202, "code": "AMB", "visit_ref": "e1", "care_site_ref": "o1"}],
+    ),
+    *[
+        Case(
+            f"an encounter of class {code}",
+            encounter(f"e-{code}", **{"class": {"code": code}}),
+            [{**VISIT, "concept_id": concept}],
+        )
+        for code, concept in (
+            ("IMP", 9201),
+            ("ACUTE", 9201),
+            ("EMER", 9203),
+            ("OBSENC", 262),
+            ("HH", 581476),
+            ("VR", 722455),
+            ("elsewhere", None),
+        )
+    ],
+    *[
+        Case(f"an encounter that is {status} gives nothing", encounter(f"e-{status}", status=status))
+        for status in ("planned", "cancelled", "entered-in-error")
+    ],
+    Case(
+        "where a patient came from and went to",
+        encounter(
+            "e2",
+            hospitalization={
+                "admitSource": coded("emd", f"{HL7}/admit-source"),
+                "dischargeDisposition": coded("home", f"{HL7}/discharge-disposition"),
+            },
+        ),
+        [{**VISIT, "admitted_from": "emd", "admitted_from_concept_id": 8670, "discharged_to_concept_id": 8536}],
+    ),
+    Case(
+        "an encounter that is part of another is a detail of the visit",
+        [
+            encounter("e3", **{"class": {"code": "IMP"}}),
+            encounter(
+                "e4", partOf={"reference": "Encounter/e3"}, location=[{"location": {"reference": "Location/l1"}}]
+            ),
+            encounter("e5", partOf={"reference": "Encounter/e4"}),
+        ],
+        [
+            {**VISIT, "visit_ref": "e3"},
+            {"kind": "visit_detail", "visit_detail_ref": "e4", "visit_ref": "e3", "care_site_ref": "Location/l1"},
+            {"kind": "visit_detail", "visit_detail_ref": "e5", "visit_ref": "e3"},
+        ],
+    ),
+    Case(
+        "an encounter that is part of one that was not sent is a visit",
+        encounter("e6", partOf={"reference": "Encounter/nowhere"}),
+        [{**VISIT, "visit_ref": "e6"}],
+    ),
+    Case(
+        "what happened in a part happened in the visit",
+        condition(encounter={"reference": "Encounter/e4"}),
+        [{**CONDITION, "visit_ref": "e3", "visit_detail_ref": "e4"}],
+    ),
+    # Condition
+    Case(
+        "a condition from its onset", condition(), [{**CONDITION, "start_datetime": MORNING, "type_concept_id": 32817}]
+    ),
+    Case(
+        "a condition that ended",
+        condition(abatementDateTime="2020-04", clinicalStatus=coded("resolved", f"{HL7}/condition-clinical")),
+        [{**CONDITION, "end_date": dt.date(2020, 4, 1), "status": "resolved"}],
+    ),
+    Case(
+        "a period of onset",
+        {**condition(onsetPeriod={"start": "2020-03-04"}), "onsetDateTime": None},
+        [{**CONDITION}],
+    ),
+    Case(
+        "a condition without onset has the day it was recorded",
+        {**condition(recordedDate="2020-03-04"), "onsetDateTime": None},
+        [CONDITION],
+    ),
+    *[
+        Case(
+            f"a condition that is {status} gives nothing",
+            condition(verificationStatus=coded(status, f"{HL7}/condition-ver-status")),
+        )
+        for status in ("refuted", "entered-in-error")
+    ],
+    *[
+        Case(
+            f"a condition that is {status} is preliminary",
+            condition(verificationStatus=coded(status, f"{HL7}/condition-ver-status")),
+            [{**CONDITION, "status": "preliminary"}],
+        )
+        for status in ("provisional", "differential", "unconfirmed")
+    ],
+    *[
+        Case(
+            f"a condition of category {category}",
+            condition(category=[coded(category, f"{HL7}/condition-category")]),
+            [{**CONDITION, "type_concept_id": concept}],
+        )
+        for category, concept in (("problem-list-item", 32840), ("encounter-diagnosis", 32827))
+    ],
+    Case(
+        "several codings: SNOMED before ICD-10, what a person chose before both",
+        [
+            condition(
+                code={
+                    "coding": [
+                        {"system": "http://hl7.org/fhir/sid/icd-10", "code": "E11.9"},
+                        {"system": SNOMED, "code": "44054006"},
+                        {"system": "https://example.org/local", "code": "DM2"},
+                    ]
+                }
+            ),
+            condition(
+                code={
+                    "coding": [
+                        {"system": SNOMED, "code": "44054006"},
+                        {"system": "http://hl7.org/fhir/sid/icd-10-uk", "code": "E119", "userSelected": True},
+                    ],
+                    "text": "Type 2 diabetes",
+                }
+            ),
+        ],
+        [
+            {
+                "code": "44054006",
+                "vocabulary_id": "SNOMED",
+                "code_2": "E11.9",
+                "vocabulary_id_2": "ICD10",
+                "code_3": "DM2",
+                "vocabulary_id_3": "https://example.org/local",
+            },
+            {"code": "E119", "vocabulary_id": "ICD10", "code_2": "44054006", "code_text": "Type 2 diabetes"},
+        ],
+    ),
+    Case(
+        "a condition in words only",
+        condition(code={"text": "Sore throat"}),
+        [{"kind": "event", "code": None, "code_text": "Sore throat"}],
+    ),
+    *[
+        Case(
+            f"a code of {vocabulary}", condition(code=coded("1", system)), [{"code": "1", "vocabulary_id": vocabulary}]
+        )
+        for vocabulary, system in (
+            ("dm+d", "https://dmd.nhs.uk"),
+            ("OPCS4", "https://fhir.hl7.org.uk/Id/opcs-4"),
+            ("Read", "http://read.info/readv2"),
+            ("CTV3", "http://read.info/ctv3"),
+            ("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"),
+            ("ICD9CM", "http://hl7.org/fhir/sid/icd-9-cm"),
+            ("NDC", "http://hl7.org/fhir/sid/ndc"),
+            ("ATC", "http://www.whocc.no/atc"),
+            ("CPT4", "http://www.ama-assn.org/go/cpt"),
+            ("LOINC", "urn:oid:2.16.840.1.113883.6.1"),
+        )
+    ],
+    # References
+    *[
+        Case(
+            f"a reference as {reference}",
+            condition(encounter={"reference": reference}),
+            [{**CONDITION, "visit_ref": visit}],
+        )
+        for reference, visit in (
+            ("Encounter/e1", "e1"),
+            ("https://server.example/fhir/Encounter/e1", "e1"),
+            ("Encounter/e1/_history/3", "e1"),
+            ("urn:uuid:0a1b", "0a1b"),
+            ("#e1", None),
+            ("EpisodeOfCare/e1", None),
+        )
+    ],
+    Case(
+        "a role stands for its practitioner",
+        [
+            {
+                "resourceType": "PractitionerRole",
+                "id": "r1",
+                "practitioner": {"reference": "Practitioner/d1"},
+                "specialty": [coded("394579002")],
+                "organization": {"reference": "Organization/o1"},
+            },
+            condition(asserter={"reference": "PractitionerRole/r1"}),
+        ],
+        [
+            {"kind": "provider", "provider_ref": "d1", "code": "394579002", "care_site_ref": "o1"},
+            {"provider_ref": "d1"},
+        ],
+    ),
+    # Observation
+    Case(
+        "a quantity",
+        observation(valueQuantity=quantity(172.5, "cm")),
+        [{**HEIGHT, "value_number": 172.5, "unit": "cm", "type_concept_id": 32817, "default_target": "observation"}],
+    ),
+    Case(
+        "a laboratory result below what can be measured, with its range",
+        observation(
+            category=[coded("laboratory", f"{HL7}/observation-category")],
+            valueQuantity={"value": 5, "comparator": "<", "unit": "ng/L"},
+            referenceRange=[{"low": {"value": 1}, "high": {"value": 14.5}}],
+            interpretation=[coded("L", f"{HL7}/v3-ObservationInterpretation")],
+        ),
+        [
+            {
+                **HEIGHT,
+                "value_number": 5.0,
+                "operator": "<",
+                "unit": "ng/L",
+                "range_low": 1.0,
+                "range_high": 14.5,
+                "qualifier": "62482003",
+                "qualifier_vocabulary_id": "SNOMED",
+                "value_code": None,
+                "type_concept_id": 32856,
+                "default_target": "measurement",
+            }
+        ],
+    ),
+    Case(
+        "a coded value",
+        observation(valueCodeableConcept=coded("266919005", text="Never smoked")),
+        [{**HEIGHT, "value_code": "266919005", "value_vocabulary_id": "SNOMED", "value_text": None}],
+    ),
+    Case(
+        "a meaning without a value is the value",
+        observation(interpretation=[coded("POS", f"{HL7}/v3-ObservationInterpretation")]),
+        [{**HEIGHT, "value_code": "10828004", "value_vocabulary_id": "SNOMED"}],
+    ),
+    *[
+        Case(f"a value that is {name}", observation(**value), [{**HEIGHT, **row}])
+        for name, value, row in (
+            ("a word", {"valueString": "trace"}, {"value_text": "trace"}),
+            ("a whole number", {"valueInteger": 7}, {"value_number": 7.0}),
+            ("yes", {"valueBoolean": True}, {"value_code": "373066001", "value_text": "true"}),
+            ("no", {"valueBoolean": False}, {"value_code": "373067005", "value_text": "false"}),
+            ("a moment", {"valueDateTime": NINE}, {"value_text": "2020-03-04"}),
+            ("a time", {"valueTime": "09:30:00"}, {"value_text": "09:30:00"}),
+            ("a range", {"valueRange": {"low": {"value": 1}, "high": {"value": 2.5}}}, {"value_text": "1-2.5"}),
+            (
+                "a ratio",
+                {"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 128}}},
+                {"value_text": "1:128", "value_number": None},
+            ),
+            (
+                "a period",
+                {"valuePeriod": {"start": "2020-01-01", "end": "2020-01-31"}},
+                {"value_text": "2020-01-01/2020-01-31"},
+            ),
+            ("a series", {"valueSampledData": {"data": "1 2 3"}}, {"value_text": "1 2 3"}),
+        )
+    ],
+    Case(
+        "no value, and the reason",
+        observation(dataAbsentReason=coded("unknown", f"{HL7}/data-absent-reason")),
+        [{**HEIGHT, "value_number": None, "value_text": "unknown"}],
+    ),
+    Case(
+        "what was not performed gives nothing",
+        observation(dataAbsentReason=coded("not-performed", f"{HL7}/data-absent-reason")),
+    ),
+    *[
+        Case(f"an observation that is {status} gives nothing", observation(status=status, valueInteger=1))
+        for status in ("entered-in-error", "cancelled", "registered")
+    ],
+    Case(
+        "a blood pressure is its two components",
+        observation(
+            code=coded("85354-9", LOINC),
+            component=[
+                {"code": coded("8480-6", LOINC), "valueQuantity": quantity(120, "mm[Hg]")},
+                {"code": coded("8462-4", LOINC), "valueQuantity": quantity(80, "mm[Hg]")},
+                {"code": coded("8478-0", LOINC), "dataAbsentReason": coded("not-performed")},
+            ],
+        ),
+        [
+            {**EVENT, "code": "8462-4", "value_number": 80.0, "position": 2},
+            {**EVENT, "code": "8480-6", "value_number": 120.0, "position": 1},
+        ],
+    ),
+    Case(
+        "a score with components is a row too",
+        observation(valueInteger=9, component=[{"code": coded("9268-4", LOINC), "valueInteger": 6}]),
+        [{**HEIGHT, "value_number": 9.0}, {"code": "9268-4", "value_number": 6.0, "position": 1}],
+    ),
+    Case("a panel of members gives nothing itself", observation(hasMember=[{"reference": "Observation/x"}])),
+    Case(
+        "an observation over a period",
+        {
+            **observation(effectivePeriod={"start": NINE, "end": "2020-03-06"}, valueInteger=1),
+            "effectiveDateTime": None,
+        },
+        [{**HEIGHT, "end_date": dt.date(2020, 3, 6)}],
+    ),
+    Case(
+        "an observation at an instant, by a practitioner",
+        {
+            **observation(effectiveInstant="2020-03-04T09:30:00.123Z", valueInteger=1),
+            "effectiveDateTime": None,
+            "performer": [{"reference": "Practitioner/d1"}],
+        },
+        [{**HEIGHT, "start_datetime": MORNING, "provider_ref": "d1"}],
+    ),
+    # Procedure
+    Case("a procedure", procedure(performedDateTime=NINE), [{**PROCEDURE, "start_datetime": MORNING}]),
+    Case(
+        "a procedure over a period",
+        procedure(
+            performedPeriod={"start": NINE, "end": "2020-03-04T11:00:00+01:00"},
+            performer=[{"actor": {"reference": "Practitioner/d1"}}],
+        ),
+        [
+            {
+                **PROCEDURE,
+                "start_date": DAY,
+                "end_datetime": dt.datetime.fromisoformat("2020-03-04T11:00"),
+                "provider_ref": "d1",
+            }
+        ],
+    ),
+    *[
+        Case(f"a procedure that is {status} gives nothing", procedure(performedDateTime=NINE, status=status))
+        for status in ("not-done", "entered-in-error", "preparation")
+    ],
+    # Medication
+    Case(
+        "a prescription",
+        request(
+            dosageInstruction=[
+                {
+                    "text": "one for Mrs Smith, twice a day",
+                    "route": coded("26643006"),
+                    "doseAndRate": [{"doseQuantity": quantity(1, "{tbl}")}],
+                    "timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}},
+                }
+            ],
+            dispenseRequest={
+                "quantity": {"value": 56},
+                "numberOfRepeatsAllowed": 3,
+                "expectedSupplyDuration": {"value": 4, "unit": "weeks"},
+            },
+        ),
+        [
+            {
+                **DRUG,
+                "type_concept_id": 32838,
+                "days_supply": 28,
+                "refills": 3,
+                "quantity": 56.0,
+                "route": "26643006",
+                "route_vocabulary_id": "SNOMED",
+                "sig": "1 {tbl} 2 per 1 d",
+                "dose_unit": "{tbl}",
+            }
+        ],
+    ),
+    Case("a prescription that a patient told of", request(reportedBoolean=True), [{**DRUG, "type_concept_id": 32865}]),
+    Case(
+        "a stopped prescription",
+        request(status="stopped", statusReason={"text": "rash"}),
+        [{**DRUG, "stop_reason": "rash"}],
+    ),
+    *[
+        Case(f"a prescription that is {name} gives nothing", request(**more))
+        for name, more in (
+            ("entered in error", {"status": "entered-in-error"}),
+            ("cancelled", {"status": "cancelled"}),
+            ("a draft", {"status": "draft"}),
+            ("a proposal", {"intent": "proposal"}),
+            ("a plan", {"intent": "plan"}),
+            ("not to be followed", {"doNotPerform": True}),
+        )
+    ],
+    Case(
+        "a medication by reference",
+        [
+            {"resourceType": "Medication", "id": "m1", "code": coded("860975", RXNORM)},
+            {**request(medicationReference={"reference": "Medication/m1"}), "medicationCodeableConcept": None},
+        ],
+        [DRUG],
+    ),
+    Case(
+        "a contained medication",
+        {
+            **request(
+                medicationReference={"reference": "#m"},
+                contained=[
+                    {"resourceType": "Medication", "id": "other", "code": coded("1", RXNORM)},
+                    {"resourceType": "Medication", "id": "m", "code": coded("860975", RXNORM)},
+                ],
+            ),
+            "medicationCodeableConcept": None,
+        },
+        [DRUG],
+    ),
+    Case(
+        "a medication that a patient takes",
+        {
+            "resourceType": "MedicationStatement",
+            "status": "active",
+            "medicationCodeableConcept": coded("860975", RXNORM),
+            **ABOUT,
+            "effectivePeriod": {"start": "2020-03-04", "end": "2020-03-10"},
+        },
+        [{**DRUG, "type_concept_id": 32865, "end_date": dt.date(2020, 3, 10)}],
+    ),
+    Case(
+        "a medication not taken gives nothing",
+        {
+            "resourceType": "MedicationStatement",
+            "status": "not-taken",
+            "medicationCodeableConcept": coded("860975", RXNORM),
+            **ABOUT,
+        },
+    ),
+    Case(
+        "a medication given",
+        {
+            "resourceType": "MedicationAdministration",
+            "status": "completed",
+            "medicationCodeableConcept": coded("860975", RXNORM),
+            **ABOUT,
+            "context": {"reference": "Encounter/e1"},
+            "effectiveDateTime": NINE,
+            "dosage": {"dose": quantity(500, "mg"), "route": coded("47625008")},
+        },
+        [{**DRUG, "type_concept_id": 32818, "quantity": 500.0, "dose_unit": "mg", "visit_ref": "e1", "end_date": DAY}],
+    ),
+    Case(
+        "a medication not given gives nothing",
+        {
+            "resourceType": "MedicationAdministration",
+            "status": "not-done",
+            "medicationCodeableConcept": coded("860975", RXNORM),
+            **ABOUT,
+        },
+    ),
+    Case(
+        "a medication dispensed",
+        {
+            "resourceType": "MedicationDispense",
+            "status": "completed",
+            "medicationCodeableConcept": coded("860975", RXNORM),
+            **ABOUT,
+            "whenPrepared": "2020-03-01",
+            "whenHandedOver": NINE,
+            "quantity": {"value": 28},
+            "daysSupply": quantity(28, "d"),
+        },
+        [{**DRUG, "type_concept_id": 32825, "quantity": 28.0, "days_supply": 28}],
+    ),
+    Case(
+        "a vaccine given",
+        {
+            "resourceType": "Immunization",
+            "status": "completed",
+            "vaccineCode": coded("140", "http://hl7.org/fhir/sid/cvx"),
+            "patient": {"reference": "Patient/p1"},
+            "occurrenceDateTime": NINE,
+            "lotNumber": "L976",
+            "doseQuantity": quantity(0.5, "mL"),
+        },
+        [
+            {
+                **EVENT,
+                "code": "140",
+                "vocabulary_id": "CVX",
+                "lot_number": "L976",
+                "quantity": 0.5,
+                "type_concept_id": 32818,
+            }
+        ],
+    ),
+    Case(
+        "a vaccine not given gives nothing",
+        {
+            "resourceType": "Immunization",
+            "status": "not-done",
+            "vaccineCode": coded("140", "http://hl7.org/fhir/sid/cvx"),
+            "patient": {"reference": "Patient/p1"},
+            "occurrenceDateTime": NINE,
+        },
+    ),
+    # Allergy
+    Case(
+        "an allergy as a whole is coded as such",
+        allergy(),
+        [{**EVENT, "target": "observation", "code": "91936005", "concept_id": None}],
+    ),
+    Case(
+        "an allergy to a substance is the kind of allergy, with the substance as its value",
+        allergy(code=coded("7980", RXNORM), category=["medication"], type="allergy"),
+        [{**EVENT, "concept_id": 439224, "code": "7980", "value_code": "7980", "value_vocabulary_id": "RxNorm"}],
+    ),
+    Case(
+        "an intolerance of a food",
+        allergy(code=coded("227493005", text="Cashew nuts"), category=["food"], type="intolerance"),
+        [{**EVENT, "concept_id": 4340252, "value_code": "227493005", "target": "observation"}],
+    ),
+    Case("a refuted allergy gives nothing", allergy(verificationStatus=coded("refuted"))),
+    # Reports and documents
+    Case(
+        "a report whose results are observations gives nothing itself",
+        {
+            "resourceType": "DiagnosticReport",
+            "status": "final",
+            "code": coded("24323-8", LOINC),
+            **ABOUT,
+            "effectiveDateTime": NINE,
+            "result": [{"reference": "Observation/x"}],
+        },
+    ),
+    Case(
+        "a report of its own, printed: what was reported, its conclusion, and a note without the text",
+        {
+            "resourceType": "DiagnosticReport",
+            "status": "final",
+            "category": [coded("LAB", f"{HL7}/v2-0074")],
+            "code": coded("24323-8", LOINC),
+            **ABOUT,
+            "effectiveDateTime": NINE,
+            "conclusion": "Mrs Smith is well",
+            "conclusionCode": [coded("17621005")],
+            "presentedForm": [{"data": "TXJzIFNtaXRo"}],
+        },
+        [
+            {**EVENT, "code": "24323-8", "value_code": "17621005", "default_target": "measurement"},
+            {"kind": "note", "date": DAY, "code": "24323-8"},
+        ],
+    ),
+    Case(
+        "a document is a note without the text",
+        {
+            "resourceType": "DocumentReference",
+            "status": "current",
+            "type": coded("18842-5", LOINC),
+            **ABOUT,
+            "date": NINE,
+            "author": [{"reference": "Practitioner/d1", "display": "Dr Jones"}],
+            "content": [{"attachment": {"data": "TXJzIFNtaXRo"}}],
+            "context": {"encounter": [{"reference": "Encounter/e1"}]},
+        },
+        [
+            {
+                "kind": "note",
+                "date": DAY,
+                "code": "18842-5",
+                "visit_ref": "e1",
+                "provider_ref": "d1",
+                "type_concept_id": 32831,
+            }
+        ],
+    ),
+    Case(
+        "a superseded document gives nothing",
+        {
+            "resourceType": "DocumentReference",
+            "status": "superseded",
+            "type": coded("18842-5", LOINC),
+            **ABOUT,
+            "date": NINE,
+        },
+    ),
+    # Devices, specimens, coverage
+    Case(
+        "the use of a device",
+        [
+            {
+                "resourceType": "Device",
+                "id": "dev1",
+                "status": "active",
+                "type": coded("23973005"),
+                "udiCarrier": [{"deviceIdentifier": "00844588003288"}],
+                "patient": {"reference": "Patient/p1"},
+                "manufactureDate": "2019-01-01",
+            },
+            {
+                "resourceType": "DeviceUseStatement",
+                "status": "completed",
+                **ABOUT,
+                "device": {"reference": "Device/dev1"},
+                "timingPeriod": {"start": "2020-03-04", "end": "2020-03-08"},
+            },
+        ],
+        [{**EVENT, "code": "23973005", "unique_device_id": "00844588003288", "end_date": dt.date(2020, 3, 8)}],
+    ),
+    Case(
+        "a device of which no use is stated, from its manufacture",
+        {
+            "resourceType": "Device",
+            "id": "dev2",
+            "status": "active",
+            "type": coded("72506001"),
+            "patient": {"reference": "Patient/p1"},
+            "manufactureDate": "2020-03-04",
+        },
+        [{**EVENT, "code": "72506001", "default_target": "device_exposure"}],
+    ),
+    Case(
+        "a specimen",
+        {
+            "resourceType": "Specimen",
+            "status": "available",
+            "type": coded("119297000"),
+            **ABOUT,
+            "collection": {"collectedDateTime": NINE, "quantity": quantity(5, "mL"), "bodySite": coded("368208006")},
+        },
+        [
+            {
+                **EVENT,
+                "target": "specimen",
+                "code": "119297000",
+                "quantity": 5.0,
+                "unit": "mL",
+                "anatomic_site": "368208006",
+            }
+        ],
+    ),
+    Case(
+        "a coverage",
+        {
+            "resourceType": "Coverage",
+            "status": "active",
+            "beneficiary": {"reference": "Patient/p1"},
+            "subscriberId": "91206949269",
+            "period": {"start": "2020-01-01", "end": "2020-12-31"},
+            "type": {"text": "Group plan"},
+            "payor": [{"reference": "Organization/o1"}],
+        },
+        [
+            {
+                "kind": "payer_plan_period",
+                "start_date": dt.date(2020, 1, 1),
+                "end_date": dt.date(2020, 12, 31),
+                "payer": "South Trust",
+                "plan": "Group plan",
+            }
+        ],
+    ),
+    # Places and people of care
+    Case(
+        "an organization is a care site, its address a location",
+        {
+            "resourceType": "Organization",
+            "id": "o1",
+            "name": "South Trust",
+            "type": [coded("prov", f"{HL7}/organization-type")],
+            "address": [{"city": "Leeds", "postalCode": "LS1 3EX", "country": "GB"}],
+        },
+        [
+            {"kind": "care_site", "care_site_ref": "o1", "name": "South Trust", "location_ref": "Organization/o1"},
+            {"kind": "location", "location_ref": "Organization/o1", "city": "Leeds", "zip": "LS1 3EX"},
+        ],
+    ),
+    Case(
+        "a ward is a care site",
+        {
+            "resourceType": "Location",
+            "id": "l1",
+            "name": "Ward 3",
+            "physicalType": coded("wa", f"{HL7}/location-physical-type"),
+        },
+        [{"kind": "care_site", "care_site_ref": "Location/l1", "name": "Ward 3"}],
+    ),
+    *[
+        Case(
+            f"a {name} is none",
+            {
+                "resourceType": "Location",
+                "id": f"l-{code}",
+                "physicalType": coded(code, f"{HL7}/location-physical-type"),
+                "address": {"postalCode": "LS1 3EX"},
+            },
+        )
+        for name, code in (("bed", "bd"), ("house", "ho"))
+    ],
+    Case(
+        "a practitioner without a role",
+        {
+            "resourceType": "Practitioner",
+            "id": "d2",
+            "name": [{"family": "Jones"}],
+            "gender": "male",
+            "qualification": [{"code": coded("MD", f"{HL7}/v2-0360")}],
+        },
+        [{"kind": "provider", "provider_ref": "d2", "gender": "male", "code": "MD", "vocabulary_id": "v2-0360"}],
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Rows of all cases, by the line they come from."""
+
+    rows: list[Row]
+    lines: dict[str, list[int]]
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
+    folder: Path = tmp_path_factory.mktemp("fhir")
+    resources: list[Resource] = []
+    lines: dict[str, list[int]] = {}
+    for case in CASES:
+        given = case.given if isinstance(case.given, list) else [case.given]
+        lines[case.name] = [len(resources) + number for number in range(1, len(given) + 1)]
+        for resource in given:
+            plain = {name: value for name, value in resource.items() if value is not None}
+            resources.append({"id": f"r{len(resources)}", **plain})
+    engine = DuckDBEngine(folder / "spill", threads=1)
+    tables = fhir.tables(engine, fhir.written(folder, resources), folder / "hub")
+    rows = [{"kind": rule.kind, **row} for rule in fhir_rows(tables) for row in engine.fetch(rule.rows).to_pylist()]
+    yield Evaluated(rows=rows, lines=lines)
+    engine.close()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_resource_gives_these_rows(case: Case, evaluated: Evaluated) -> None:
+    found = [row for row in evaluated.rows if row["row_line"] in evaluated.lines[case.name]]
+    shown = [
+        {name: row.get(name) for name in expected} for row, expected in zip(_ordered(found), case.rows, strict=False)
+    ]
+    assert len(found) == len(case.rows), [row["kind"] for row in found]
+    assert shown == case.rows
+
+
+def test_every_row_of_a_patient_has_its_pseudonym(evaluated: Evaluated) -> None:
+    of_patients = [
+        row for row in evaluated.rows if row["kind"] in ("event", "person", "death", "note", "visit_occurrence")
+    ]
+    assert of_patients
+    assert all(row["patient_ref"] and len(row["patient_ref"]) == 32 for row in of_patients)
+
+
+def test_nothing_that_names_a_person_is_in_any_row(evaluated: Evaluated) -> None:
+    everything = repr(evaluated.rows)
+    for name in ("Smith", "TXJzIFNtaXRo", "Jones", "91206949269", "M1 1AA", "LS2 9JT", "Patient/"):
+        assert name not in everything
+
+
+def _ordered(rows: list[Row]) -> list[Row]:
+    order = {
+        "person": 0,
+        "death": 1,
+        "visit_occurrence": 2,
+        "visit_detail": 3,
+        "provider": 4,
+        "care_site": 5,
+        "location": 6,
+    }
+    return sorted(
+        rows,
+        key=lambda row: (
+            order.get(row["kind"], 7) if row["kind"] != "note" else 8,
+            row["row_line"],
+            row.get("code") or "",
+            row.get("visit_detail_ref") or "",
+        ),
+    )
