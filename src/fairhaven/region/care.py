@@ -121,7 +121,7 @@ INSERT INTO fact (person, fact, kind, route, site, h, practice, vocabulary_id, c
 SELECT person, person::BIGINT * {FACTS} + 8000 + n, 'observation', 'events', 0, 0, holder, 'SNOMED', code, term, 0, 'observation',
   date, 0, CASE WHEN is_newcomer OR date > DATE '{first_extract}' THEN 2 ELSE 1 END, false
 FROM (
-  SELECT person, is_newcomer, CASE n // 2 WHEN 0 THEN practice ELSE old_practice END AS holder, n,
+  SELECT person, birth_date, death_date, is_newcomer, CASE n // 2 WHEN 0 THEN practice ELSE old_practice END AS holder, n,
     CASE n % 2 WHEN 0 THEN '{OPTED_OUT}' ELSE '{OPTED_IN}' END AS code,
     CASE n % 2 WHEN 0 THEN 'Dissent from secondary use of general practitioner patient identifiable data'
       ELSE 'Dissent withdrawn for secondary use of general practitioner patient identifiable data' END AS term,
@@ -129,7 +129,8 @@ FROM (
       CASE n % 2 WHEN 0 THEN 500 + draw(person, 'dissent') * 1500 ELSE 30 + draw(person, 'assent') * 400 END)::INT END AS date
   FROM person, range(4) r(n)
   WHERE has_gp AND type_1_delivery IS NOT NULL AND (n % 2 = 0 OR (is_type_1_withdrawn AND type_1_delivery = 1))
-    AND (n < 2 OR old_practice IS NOT NULL));
+    AND (n < 2 OR old_practice IS NOT NULL))
+WHERE date >= birth_date AND (death_date IS NULL OR date < death_date);
 
 -- The two pressures of one reading are components of one FHIR resource, named after the systolic.
 CREATE OR REPLACE TABLE panel AS

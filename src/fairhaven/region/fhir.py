@@ -29,7 +29,9 @@ def write(parcels: Parcels, folder: Path, *, delivery: int, volume: int, is_firs
     if is_first and delivery == 1:
         for name, struct in _STAY.items():
             many = "2" if name == "Organization" else "5"
-            parcels.lines(folder / f"{name}.ndjson", f"SELECT to_json({struct})::VARCHAR FROM range(1, {many}) r(n) ORDER BY n")
+            parcels.lines(
+                folder / f"{name}.ndjson", f"SELECT to_json({struct})::VARCHAR FROM range(1, {many}) r(n) ORDER BY n"
+            )
     when = {
         1: "f.delivery = 1",
         2: "(f.delivery = 2 OR f.is_withdrawn OR f.amended_value IS NOT NULL)",
@@ -52,8 +54,8 @@ CREATE MACRO head(type_, id) AS '{"resourceType":"' || type_ || '","id":"' || id
 CREATE MACRO encounter_id(person, visit) AS 'enc-' || person || '-' || visit;
 CREATE MACRO about(patient, person, visit) AS ',"subject":{"reference":"Patient/' || patient || '"}'
   || CASE WHEN visit IS NULL THEN '' ELSE ',"encounter":{"reference":"Encounter/' || encounter_id(person, visit) || '"}' END;
-CREATE MACRO quantity(value, unit) AS '{"value":' || value || ',"unit":' || js(unit)
-  || ',"system":"http://unitsofmeasure.org","code":' || js(unit) || '}';
+CREATE MACRO quantity(value, unit) AS '{"value":' || value || coalesce(',"unit":' || js(unit)
+  || ',"system":"http://unitsofmeasure.org","code":' || js(unit), '') || '}';
 CREATE MACRO moment(date, hour) AS date::VARCHAR || 'T' || lpad((8 + hour % 10)::VARCHAR, 2, '0') || ':15:00+00:00';
 CREATE MACRO fhir_status(denied, is_withdrawn, delivery, in_delivery, status) AS
   CASE WHEN denied = 'entered-in-error' OR (is_withdrawn AND delivery = 1 AND in_delivery = 2) THEN 'entered-in-error' ELSE status END;

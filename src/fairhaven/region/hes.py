@@ -17,6 +17,11 @@ OPERATIONS = 24
 EMERGENCY_CODES = 12
 UNKNOWN_CAUSE = "R69X"
 """Unknown and unspecified causes of morbidity: how HES fills an episode that nobody has coded. It maps to nothing."""
+LONG_TERM = (
+    "I10X", "E785", "E781", "I251", "E119", "E112", "E113", "E114", "I489", "I500", "J459", "J439", "G309", "G409", "M819", "M179",
+    "M169", "N181", "N182", "N183", "R522", "E039", "M069", "C189", "F102",
+)  # fmt: skip
+"""Conditions that HES coders add to every episode of a patient who has them."""
 NOT_ATTENDED = 0.05
 """Appointments that were missed, as a share of those kept."""
 
@@ -28,7 +33,12 @@ def block(connection: duckdb.DuckDBPyConnection) -> None:
     """Make tables ``episode``, ``appointment`` and ``attendance``, and ``coded``: each code's row, column and time of validity."""
     connection.execute(
         _BLOCK.format(
-            source=SOURCE, late=LATE, withdrawn=LATE + 4 * WITHDRAWN, unknown=UNKNOWN_CAUSE, not_attended=NOT_ATTENDED
+            source=SOURCE,
+            late=LATE,
+            long_term=str(LONG_TERM)[1:-1],
+            withdrawn=LATE + 4 * WITHDRAWN,
+            unknown=UNKNOWN_CAUSE,
+            not_attended=NOT_ATTENDED,
         )
     )
 
@@ -122,9 +132,16 @@ WITH placed AS (
   FROM fact f JOIN visit v USING (person, visit)
   LEFT JOIN episode e ON e.person = f.person AND e.visit = f.visit AND e.episode = f.episode
   WHERE f.route IN ('hes', 'emergency')),
+-- Coders add the long-term conditions a patient came with, whoever first recorded them.
+long_term AS (
+  SELECT DISTINCT e.person, NULL::BIGINT AS fact, 'condition' AS kind, 'diagnosis' AS part, e.key, 'comorbidity' AS class,
+    f.icd10 AS code, 'hes' AS route, 0 AS concept_id, '' AS cdm_table, e.delivery, e.h, e.start_date AS date
+  FROM episode e JOIN person p USING (person) JOIN template_fact f ON f.template = p.template
+  WHERE f.icd10 IN ({long_term}) AND f.start_date + p.shift < e.start_date
+    AND NOT EXISTS (FROM placed o WHERE o.key = e.key AND o.code = f.icd10)),
 numbered AS (
-  SELECT *, (row_number() OVER (PARTITION BY key, part ORDER BY fact))::INT AS position, count(*) OVER (PARTITION BY key, part) AS many
-  FROM placed)
+  SELECT *, (row_number() OVER (PARTITION BY key, part ORDER BY fact NULLS LAST, code))::INT AS position, count(*) OVER (PARTITION BY key, part) AS many
+  FROM (FROM placed UNION ALL FROM long_term))
 SELECT person, fact, kind, part, key, class, code, route, concept_id, cdm_table, delivery, date, position,
   -- A diagnosis that the trust thought better of: the episode is sent again without its last.
   CASE WHEN delivery = 1 AND part = 'diagnosis' AND position > 1 AND position = many

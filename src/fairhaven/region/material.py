@@ -33,7 +33,17 @@ _TABLES = (
     "OBSERVATION",
     "PROCEDURE_OCCURRENCE",
 )
-_LISTS = ("given_names", "surnames", "nicknames", "streets", "places", "measures", "icd10_coding", "opcs4_coding", "terms")
+_LISTS = (
+    "given_names",
+    "surnames",
+    "nicknames",
+    "streets",
+    "places",
+    "measures",
+    "icd10_coding",
+    "opcs4_coding",
+    "terms",
+)
 _MAPS = ("icd10", "opcs4", "parkview_local")
 
 _FACT = """
@@ -42,7 +52,14 @@ SELECT x.person_id::INT AS material_person, NULLIF(x.visit_occurrence_id, '0')::
   {end} AS end_date, {days} AS days_supply, x.{key}::INT AS material_row
 FROM material.{table} x"""
 _FACTS = (
-    ("condition", "condition_occurrence", "condition", "condition_start_date", "x.condition_end_date::DATE", "NULL::INT"),
+    (
+        "condition",
+        "condition_occurrence",
+        "condition",
+        "condition_start_date",
+        "x.condition_end_date::DATE",
+        "NULL::INT",
+    ),
     ("drug", "drug_exposure", "drug", "drug_exposure_start_date", "NULL::DATE", "NULLIF(x.days_supply::INT, 0)"),
     ("measurement", "measurement", "measurement", "measurement_date", "NULL::DATE", "NULL::INT"),
     ("observation", "observation", "observation", "observation_date", "NULL::DATE", "NULL::INT"),
@@ -87,7 +104,9 @@ def load(connection: duckdb.DuckDBPyConnection) -> int:
         with as_file(files("fairhaven").joinpath("region", *part, f"{name}.csv")) as path:
             if not path.is_file():  # pragma: no cover - a broken installation
                 raise NotFound(f"the package lacks its file {name}.csv; install Fairhaven again")
-            connection.execute(f"CREATE TABLE {name} AS FROM read_csv(?, header = true, all_varchar = true)", [str(path)])
+            connection.execute(
+                f"CREATE TABLE {name} AS FROM read_csv(?, header = true, all_varchar = true)", [str(path)]
+            )
     # The maps write codes as their classifications do; HES drops the dot and fills three characters up with X.
     connection.execute("UPDATE icd10 SET source_code = rpad(replace(source_code, '.', ''), 4, 'X')")
     connection.execute("UPDATE opcs4 SET source_code = replace(source_code, '.', '')")

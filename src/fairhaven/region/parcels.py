@@ -3,9 +3,9 @@
 import codecs
 import gzip
 import shutil
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import duckdb
 
@@ -27,13 +27,25 @@ class Parcels(AbstractContextManager["Parcels"]):
         self._connection = connection
         self._part = scratch / "part"
         self._open: dict[Path, Any] = {}
+        self._closing = ExitStack()
 
     def __exit__(self, *_: object) -> None:
-        for file in self._open.values():
-            file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close every file; one that is written to again is opened again at its end."""
+        self._open.clear()
+        self._closing.close()
 
     def table(
-        self, path: Path, query: str, columns: str, *, delimiter: str = ",", encoding: str = "utf-8", is_headed: bool = True
+        self,
+        path: Path,
+        query: str,
+        columns: str,
+        *,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        is_headed: bool = True,
     ) -> None:
         """Append a query's rows as delimited text, below a line of *columns* (comma-separated here) where the file is new."""
         file = self._file(path)
@@ -60,9 +72,9 @@ class Parcels(AbstractContextManager["Parcels"]):
     def _file(self, path: Path) -> Any:
         if path not in self._open:
             path.parent.mkdir(parents=True, exist_ok=True)
-            raw: IO[bytes] = path.open("wb")
-            packed = path.suffix == ".gz"
-            self._open[path] = gzip.GzipFile("", "wb", 4, raw, 0) if packed else raw
+            raw = self._closing.enter_context(path.open("ab"))
+            is_packed = path.suffix == ".gz"
+            self._open[path] = self._closing.enter_context(gzip.GzipFile("", "wb", 4, raw, 0)) if is_packed else raw
         return self._open[path]
 
     def _append(self, file: Any, encoding: str) -> None:

@@ -59,6 +59,9 @@ FROM (SELECT i, CASE WHEN i < 1000000 THEN '999' ELSE '998' END
       FROM range(({persons} * 1.12 + 200)::BIGINT) t(i))
 WHERE check_digit(body) < 10;
 
+CREATE TABLE template_end AS SELECT template, max(last_day) AS last_care FROM (
+  SELECT template, end_date AS last_day FROM template_visit
+  UNION ALL SELECT template, greatest(start_date, end_date) FROM template_fact) GROUP BY template;
 CREATE TABLE given_list AS SELECT naming, sex, list(name ORDER BY rowid) AS names FROM given_names GROUP BY ALL;
 CREATE TABLE family_list AS SELECT naming, list(name ORDER BY rowid) AS names FROM surnames GROUP BY ALL;
 CREATE TABLE nickname_list AS SELECT name, list(nickname ORDER BY rowid) AS nicknames FROM nicknames GROUP BY ALL;
@@ -108,7 +111,7 @@ lives AS (
     family_names[1 + floor(draw(person, 'family by marriage') * len(family_names))::INT] AS family_by_marriage,
     sex = 'F' AND birth_date < DATE '{first_day}' - INTERVAL 20 YEAR
       AND draw(person, 'renamed') < {RENAMED_AT_MARRIAGE} AS is_renamed,
-    (SELECT max(v.end_date) FROM template_visit v WHERE v.template = l.template) + (l.birth_date - l.material_birth)::INT AS last_visit
+    (SELECT last_care FROM template_end e WHERE e.template = l.template) + (l.birth_date - l.material_birth)::INT AS last_visit
   FROM letters l)
 SELECT l.* EXCLUDE (family_at_birth, family_by_marriage, has_died, last_visit),
   n.nhs_number, family_at_birth,

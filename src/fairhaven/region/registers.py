@@ -14,9 +14,7 @@ COUNCIL_COLUMNS = (
     "client_id,nhs_number,first_name,last_name,date_of_birth,gender,ethnicity,postcode,event_reference,event_type,service_type,"
     "primary_support_reason,event_start_date,event_end_date"
 )
-DEATH_COLUMNS = (
-    "registration_id,nhs_number,forenames,surname,date_of_birth,sex,usual_postcode,date_of_death,underlying_cause,place_of_death"
-)
+DEATH_COLUMNS = "registration_id,nhs_number,forenames,surname,date_of_birth,sex,usual_postcode,date_of_death,underlying_cause,place_of_death"
 BAD_COUNCIL_ROW = "-1,event_start_date"
 BAD_DEATH_ROW = "D26-1,date_of_death"
 
@@ -24,7 +22,9 @@ BAD_DEATH_ROW = "D26-1,date_of_death"
 def block(connection: duckdb.DuckDBPyConnection) -> None:
     """Make tables ``care_event`` (with the delivery that first has it) and ``death``."""
     connection.execute(
-        _BLOCK.format(first=FIRST.isoformat(), first_extract=FIRST_EXTRACT, second_extract=SECOND_EXTRACT, registrar=REGISTRAR)
+        _BLOCK.format(
+            first=FIRST.isoformat(), first_extract=FIRST_EXTRACT, second_extract=SECOND_EXTRACT, registrar=REGISTRAR
+        )
     )
 
 

@@ -20,6 +20,28 @@ import duckdb
 from fairhaven.region import fhir, hes, registers
 from fairhaven.region.practices import PRACTICES
 
+FIELDS_OF_FACTS = (
+    "person",
+    "source",
+    "table_name",
+    "row_id",
+    "field",
+    "kind",
+    "vocabulary_id",
+    "code",
+    "cdm_table",
+    "concept_id",
+    "date",
+    "end_date",
+    "value",
+    "unit",
+    "unit_concept_id",
+    "from_delivery",
+    "until_delivery",
+    "is_expected",
+)
+"""Columns of ``facts/``."""
+
 
 def write(connection: duckdb.DuckDBPyConnection, folder: Path, *, number: int) -> None:
     """Write a block's truth; *number* names its files."""
@@ -31,7 +53,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path, *, number: int) -
 
 def write_rejects(folder: Path) -> None:
     """Write down the bad rows."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (f"gp_{practice.name}", "events", line.split(",")[0], field)
         for practice in PRACTICES
         for line, field in practice.bad_events

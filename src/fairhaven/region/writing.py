@@ -19,7 +19,7 @@ _BLOCK = 4_000
 """Persons made at a time: what memory holds. Even, because twins are neighbours."""
 _VOLUME = 100_000
 """Persons in one file; a source sends as many files as that needs."""
-_MEMORY = "600MB"
+_MEMORY = "500MB"
 
 
 def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: Progress) -> Region:
@@ -54,6 +54,8 @@ def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: 
                 last = min(first + _BLOCK - 1, many)
                 _make_block(connection, first=first, last=last, persons=many, templates=templates)
                 _write_block(parcels, folder / "inbox", first=first)
+                if last % _VOLUME == 0:
+                    parcels.close()
                 truth.write(connection, folder / "truth", number=number)
                 progress.advance(last, many, "persons")
     truth.write_rejects(folder / "truth")
