@@ -129,7 +129,8 @@ def _document(path: Path) -> Any:
 
 def _without(bundle: Any, entries: set[int]) -> str:
     for number in entries:
-        bundle["entry"][number - 1] = {}
+        # An empty Bundle holds the entry's place, and nothing lands of it.
+        bundle["entry"][number - 1] = {"resource": {"resourceType": "Bundle"}}
     return json.dumps(bundle)
 
 

@@ -45,9 +45,14 @@ class ErasureCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Found:
-    """Lines of patients in one extract: landed, and quarantined, by table."""
+    """Lines of patients in one extract: landed, and quarantined, by table.
+
+    Args:
+        rows: how many landed rows the lines have; a line of FHIR may have several in one table.
+    """
 
     landed: Mapping[str, tuple[int, ...]]
+    rows: Mapping[str, int]
     quarantined: Mapping[str, tuple[int, ...]]
 
     def lines(self) -> dict[str, tuple[int, ...]]:
@@ -73,7 +78,7 @@ def erase(desk: Desk, patient_refs_by_source: Mapping[str, Sequence[str]]) -> Er
             found = _find(desk, extract, frozenset(refs), secrets)
             if found.lines():
                 extract = _rewrite(desk, extract, found)
-                rows.update({(source, table): len(gone) for table, gone in found.landed.items()})
+                rows.update({(source, table): count for table, count in found.rows.items()})
                 quarantined.update({(source, table): len(gone) for table, gone in found.quarantined.items()})
             if extract.to_blank:
                 _blank(desk, extract)
@@ -85,14 +90,15 @@ def _find(desk: Desk, extract: Extract, refs: frozenset[str], secrets: landing.S
     records = desk.records
     with duckdb.connect() as connection:
         connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
-        landed = {}
+        landed, rows = {}, {}
         for table in extract.tables:
             gone = connection.execute(
-                f"SELECT DISTINCT row_line FROM read_parquet({file(records.table(extract.number, table))}) "
-                "WHERE patient_ref IN (SELECT patient_ref FROM given) ORDER BY 1"
+                f"SELECT row_line, count(*) FROM read_parquet({file(records.table(extract.number, table))}) "
+                "WHERE patient_ref IN (SELECT patient_ref FROM given) GROUP BY row_line ORDER BY row_line"
             ).fetchall()
             if gone:
-                landed[table] = tuple(line for (line,) in gone)
+                landed[table] = tuple(line for line, _ in gone)
+                rows[table] = sum(count for _, count in gone)
         rejects = f"read_parquet({file(records.table(extract.number, landing.REJECTS))})"
         known = connection.execute(
             f"SELECT DISTINCT table_name, row_line FROM {rejects} "
@@ -105,7 +111,7 @@ def _find(desk: Desk, extract: Extract, refs: frozenset[str], secrets: landing.S
     quarantined: dict[str, tuple[int, ...]] = {}
     for table, line in known:
         quarantined[table] = (*quarantined.get(table, ()), line)
-    return _Found(landed=landed, quarantined=quarantined)
+    return _Found(landed=landed, rows=rows, quarantined=quarantined)
 
 
 def _naming(
@@ -155,7 +161,7 @@ def _rewrite(desk: Desk, extract: Extract, found: _Found) -> Extract:
     changed = dataclasses.replace(
         extract,
         tables=tables,
-        erased_lines=extract.erased_lines + sum(map(len, found.lines().values())),
+        erased_lines=extract.erased_lines + sum(len(gone) for gone in found.lines().values()),
         to_blank=to_blank,
     )
     desk.records.write_extract(making, changed)
@@ -165,7 +171,7 @@ def _rewrite(desk: Desk, extract: Extract, found: _Found) -> Extract:
 
 
 def _counted(count: TableCount, table: str, found: _Found) -> TableCount:
-    landed, quarantined = len(found.landed.get(table, ())), len(found.quarantined.get(table, ()))
+    landed, quarantined = found.rows.get(table, 0), len(found.quarantined.get(table, ()))
     return dataclasses.replace(
         count,
         landed=count.landed - landed,

@@ -142,7 +142,7 @@ class _Landing:
             tables=tables,
             columns=columns,
             identities=self._identities(),
-            erased_lines={table.table: self._erased(table) for table in staged},
+            erased_lines={table.table: frozenset(self._erased(table)) for table in staged},
         )
 
     def _patients(self, staged: Sequence[Staged]) -> None:
@@ -205,15 +205,16 @@ class _Landing:
             )
         return count, names
 
-    def _erased(self, staged: Staged) -> frozenset[int]:
+    def _erased(self, staged: Staged) -> list[int]:
+        """The line of each row whose patient was erased."""
         if not staged.declaration.patient or self._one("SELECT count(*) FROM tombstones") == 0:
-            return frozenset()
+            return []
         patient = name(staged.declaration.patient)
         lines = self._connection.execute(
             f"SELECT row_line FROM {name(staged.rows)} AS r "
             f"WHERE r.{patient}::VARCHAR IN (SELECT patient FROM patients WHERE is_erased)"
         ).fetchall()
-        return frozenset(line for (line,) in lines)
+        return [line for (line,) in lines]
 
     def _key(self, staged: Staged) -> tuple[str, str]:
         """SQL of the text whose digest is the row's key, and the relation that numbers equal rows, if any."""

@@ -151,6 +151,9 @@ def clean(
         write = csv.writer(out, lineterminator="\n").writerow
         reject = csv.writer(bad, lineterminator="\n").writerow
         for line, raw, fields, _ in _Records(file, dialect, carriage_only).records(header):
+            if not isinstance(fields, str) and len(fields) > width and not any(fields[width:]):
+                # Delimiters at the end of a line are no fields; DuckDB takes them so too.
+                fields = fields[:width]
             if not isinstance(fields, str) and len(fields) != width:
                 fields = f"has {len(fields)} fields where the header has {width}"
             if isinstance(fields, str):
@@ -247,19 +250,24 @@ class _Records:
         text = text.removesuffix("\n").removesuffix("\r")
         if self._dialect.quote not in text:
             return text.split(self._dialect.delimiter)
+        dialect = self._dialect
+        reader = csv.reader(
+            [text], delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True, skipinitialspace=True
+        )
         try:
-            return next(
-                csv.reader([text], delimiter=self._dialect.delimiter, quotechar=self._dialect.quote, strict=True)
-            )
+            return next(reader)
         except csv.Error:
-            return _parse(text, self._dialect)
+            return _parse(text, dialect)
 
 
 def _parse(text: str, dialect: Dialect) -> list[str] | str | None:
-    """Fields of a record with quotes. A quote inside an unquoted field is text, as in ``12" dressing``."""
+    """Fields of a record with quotes; spaces around them are nothing. A quote inside an unquoted field is text, as in
+    ``12" dressing``."""
     fields: list[str] = []
     at, quote, delimiter = 0, dialect.quote, dialect.delimiter
     while True:
+        while text.startswith(" ", at):
+            at += 1
         if text.startswith(quote, at):
             parts, at = [], at + 1
             while True:
@@ -272,6 +280,8 @@ def _parse(text: str, dialect: Dialect) -> list[str] | str | None:
                     break
                 at += 1
             fields.append(quote.join(parts))
+            while text.startswith(" ", at):
+                at += 1
             if at < len(text) and not text.startswith(delimiter, at):
                 return "has text behind a closing quote"
         else:

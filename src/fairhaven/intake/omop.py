@@ -6,7 +6,7 @@ addresses, notes' texts, and source values of persons and places (an NHS number 
 
 import dataclasses
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -106,7 +106,7 @@ class OmopReader:
         faults: list[Fault] = []
         for member in delivered.found:
             try:
-                staged[member.table] = _stage(connection, source, member, arrived, scratch)
+                staged[member.table] = _told_apart(connection, _stage(connection, source, member, arrived, scratch))
             except Invalid as invalid:
                 faults += invalid.faults
         if faults:
@@ -147,26 +147,36 @@ def dialect_of(path: Path) -> Dialect:
     return Dialect(delimiter="\t", quote=_NO_QUOTE) if is_tabbed else Dialect()
 
 
-def declaration_of(table: str) -> TableDeclaration:
-    """The CDM's definition of a table as a declaration; all but keys and persons may be missing."""
+def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
+    """The CDM's definition of a table as a declaration. All fields but a person's may be missing.
+
+    Args:
+        has: the delivered fields, in small letters; a field of 5.4 is read from what 5.3 calls it. A table that lacks
+            its primary key (5.3's metadata) is identified by its rows' content.
+    """
     definition = CDM[table]
-    key = _KEYS.get(table) or ((definition.primary_key,) if definition.primary_key else ())
+    renamed = RENAMED.get(table, {})
     columns = []
     for field in definition.fields:
         kind = "text" if field.type.startswith("varchar") else _TYPES.get(field.type, "text")
-        is_needed = field.name in key or (field.name == "person_id" and definition.has_person)
+        older = renamed.get(field.name, "")
         columns.append(
             ColumnDeclaration(
                 name=field.name,
-                header=field.name,
+                header=older if older in has and field.name not in has else field.name,
                 type=kind,
-                is_optional=not is_needed,
+                is_optional=not (field.name == "person_id" and definition.has_person),
                 formats=_DATES if kind == "date" else (),
                 birth_precision=_BIRTH.get(field.name, "") if table == "person" else "",
             )
         )
-    patient = "person_id" if definition.has_person else ""
-    return TableDeclaration(name=table, key=key, patient=patient, columns=tuple(columns))
+    key = _KEYS.get(table) or ((definition.primary_key,) if definition.primary_key else ())
+    return TableDeclaration(
+        name=table,
+        key=key if set(key) <= set(has) else (),
+        patient="person_id" if definition.has_person else "",
+        columns=tuple(columns),
+    )
 
 
 def _unpacked(arrived: Arrived, room: Path) -> list[Path]:
@@ -192,7 +202,7 @@ def _of_files(paths: Sequence[Path], arrived: Arrived) -> Members:
         table = next((t for t in (plain.stem, path.parent.name.casefold()) if t in CDM), "")
         if table and plain.suffix in _SUFFIXES:
             by_table.setdefault(table, []).append(path)
-        else:
+        elif not path.name.startswith("."):
             others.append(f"file {path.name}")
     found, faults = [], []
     for table, files in by_table.items():
@@ -245,34 +255,19 @@ def _of_database(connection: duckdb.DuckDBPyConnection, arrived: Arrived) -> Mem
 def _stage(
     connection: duckdb.DuckDBPyConnection, source: Source, member: Member, arrived: Arrived, scratch: Path
 ) -> Staged:
-    declaration = declaration_of(member.table)
-    renamed = RENAMED.get(member.table, {})
-    if member.text is not None:
-        room = scratch / member.table
-        room.mkdir()
-        text = arrival.plain(member.text, room)
-        has = _header(text, dialect_of(text))
-        columns = tuple(
-            dataclasses.replace(column, header=renamed[column.name])
-            if column.name not in has and column.name in renamed
-            else column
-            for column in declaration.columns
-        )
-        table = dataclasses.replace(declaration, columns=columns)
-        spoken = dataclasses.replace(source, dialect=dialect_of(text))
-        opened = Arrived(path=text, name=member.text.name)
-        return stage_text(connection, spoken, table, opened, scratch=room, prefix=member.table)
-    return _stage_relation(connection, source, member, declaration, arrived)
+    if member.text is None:
+        return _stage_relation(connection, source, member, arrived)
+    room = scratch / member.table
+    room.mkdir()
+    text = arrival.plain(member.text, room)
+    dialect = dialect_of(text)
+    declaration = declaration_of(member.table, _header(text, dialect))
+    spoken = dataclasses.replace(source, dialect=dialect)
+    opened = Arrived(path=text, name=member.text.name)
+    return stage_text(connection, spoken, declaration, opened, scratch=room, prefix=member.table)
 
 
-def _stage_relation(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    member: Member,
-    declaration: TableDeclaration,
-    arrived: Arrived,
-) -> Staged:
-    renamed = RENAMED.get(member.table, {})
+def _stage_relation(connection: duckdb.DuckDBPyConnection, source: Source, member: Member, arrived: Arrived) -> Staged:
     try:
         described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {member.rows}").fetchall()
         types = {row[0].casefold(): (row[0], row[1]) for row in described}
@@ -282,19 +277,20 @@ def _stage_relation(
     except duckdb.Error:
         message = f"the table {member.table} cannot be read; the file may be cut off. Deliver it again."
         raise Invalid(Fault(path=arrived.name, message=message)) from None
+    declaration = declaration_of(member.table, types)
     values: dict[str, tuple[str, str]] = {}
-    missing, faults, used = [], [], set()
+    missing, faults = [], []
     for column in declaration.columns:
-        header = column.name if column.name in types else renamed.get(column.name, column.name)
-        if header in types:
-            used.add(header)
-            values[column.name] = (name(types[header][0]), types[header][1])
+        if column.header in types:
+            written, kind = types[column.header]
+            values[column.name] = (name(written), kind)
         elif column.is_optional:
             missing.append(column.name)
         else:
             faults.append(Fault(path=f"{arrived.name}/{member.table}", message=f"the column {column.name} is missing"))
     if faults:
         raise Invalid(faults)
+    used = {column.header for column in declaration.columns}
     query = structured(declaration, values, Dialect(), rows)
     stage_typed(connection, source, declaration, query, prefix=member.table)
     return Staged(
@@ -303,9 +299,22 @@ def _stage_relation(
         rows=f"{member.table}_rows",
         rejects=f"{member.table}_rejects",
         received=received[0] if received else 0,
-        dropped=tuple(written for header, (written, _) in types.items() if header not in used),
+        dropped=tuple(types[header][0] for header in types if header not in used),
         missing=tuple(missing),
     )
+
+
+def _told_apart(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Staged:
+    """A table whose primary key is not unique (as in OHDSI's own GiBleed) is identified by its rows' content, because a
+    row may not take the place of another that is only numbered alike."""
+    declaration = staged.declaration
+    if not declaration.key or staged.table == "person":
+        return staged
+    key = ", ".join(name(column) for column in declaration.key)
+    twice = connection.execute(f"SELECT count(*) - count(DISTINCT ({key})) FROM {name(staged.rows)}").fetchone()
+    if twice == (0,):
+        return staged
+    return dataclasses.replace(staged, declaration=dataclasses.replace(declaration, key=()))
 
 
 def _header(text: Path, dialect: Dialect) -> set[str]:
