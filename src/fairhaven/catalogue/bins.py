@@ -56,6 +56,8 @@ def nice_bins(low: float, high: float, *, is_whole: bool) -> Bins:
     width = (high - low) / CLASSES if not is_whole or high - low >= MOST_SINGLE else 1.0
     if width <= 0:
         width = 1.0 if is_whole or low == 0 else abs(low) / CLASSES
+    # Narrower classes than this have edges that floating point cannot tell apart.
+    width = max(width, 1e-9 * max(abs(low), abs(high)), 1e-12)
     power = 10.0 ** math.floor(math.log10(width))
     step = next(multiple * power for multiple in (1, 2, 2.5, 5, 10) if multiple * power >= width * (1 - 1e-9))
     if is_whole:

@@ -31,13 +31,12 @@ def describe(
         tables: CDM table name -> rows; tables that are not of the CDM's clinical part are passed over.
         policy: decides which counts are shown.
         concept: the vocabulary's CONCEPT (``concept_id``, ``concept_name``), for names; without it numbers are given.
-        contents: table name -> hash that changes whenever the table or the vocabulary does.
+        contents: table name -> hash that changes whenever the table does.
         previous: an earlier description, whose tables are taken over where policy and content are the same.
     """
     contents = contents or {}
     earlier = {table.name: table for table in previous.tables} if previous and previous.policy == policy.name else {}
     described: list[TableDescription] = []
-    fresh: set[str] = set()
     for name, definition in CDM.items():
         if name not in tables or definition.schema != "CDM" or name in UNDESCRIBED:
             continue
@@ -45,10 +44,9 @@ def describe(
         if content and name in earlier and earlier[name].content == content:
             described.append(earlier[name])
             continue
-        fresh.add(name)
         described.append(replace(_table(tables[name], definition, engine, policy), content=content))
     if concept is not None:
-        described = _named(described, fresh, concept, engine)
+        described = _named(described, concept, engine)
     person = next((table for table in described if table.name == "person"), None)
     years = [year for table in described for year in (table.first_year, table.last_year) if year is not None]
     return Description(
@@ -101,19 +99,16 @@ def _has_bins(field: Field, found: Mapping[str, Any]) -> bool:
 
 
 def _bins(field: Field, found: Mapping[str, Any]) -> Bins:
-    low, _, high = found[f"{field.name}:q"]
-    return nice_bins(float(low), float(high), is_whole=field.type == "integer")
+    low, high = float(found[f"{field.name}:q0"]), float(found[f"{field.name}:q2"])
+    return nice_bins(low, high, is_whole=field.type == "integer")
 
 
-def _named(
-    described: Iterable[TableDescription], fresh: set[str], concept: ir.Table, engine: Engine
-) -> list[TableDescription]:
-    """Put names in place of concept identifiers in the tables that were scanned now; one look at the vocabulary."""
+def _named(described: Iterable[TableDescription], concept: ir.Table, engine: Engine) -> list[TableDescription]:
+    """Put names in place of concept identifiers; one look at the vocabulary, which may be another than before."""
     described = list(described)
     wanted = {
         int(bar.code)
         for table in described
-        if table.name in fresh
         for variable in table.variables
         if variable.kind == Kind.CONCEPT
         for bar in variable.bars
@@ -123,7 +118,7 @@ def _named(
         rows = concept.filter(concept.concept_id.isin(sorted(wanted))).select("concept_id", "concept_name")
         names = {str(row["concept_id"]): row["concept_name"] for row in engine.fetch(rows).to_pylist()}
     names["0"] = "No matching concept"
-    return [_with_names(table, names) if table.name in fresh else table for table in described]
+    return [_with_names(table, names) for table in described]
 
 
 def _with_names(table: TableDescription, names: Mapping[str, str]) -> TableDescription:

@@ -35,7 +35,7 @@ class Count:
 
 
 def summary(table: ir.Table, definition: Table, engine: Engine) -> Mapping[str, Any]:
-    """One row: ``rows``, ``persons``, and ``<field>:n``, ``:min``, ``:max``, ``:q``, ``:distinct`` where they apply."""
+    """One row: ``rows``, ``persons``, and ``<field>:n``, ``:min``, ``:max``, ``:q0`` to ``:q2``, ``:distinct`` where they apply."""
     asked: dict[str, ir.Value] = {"rows": table.count(), "persons": _persons(table, definition)}
     for field in present(table, definition):
         column = table[field.name]
@@ -45,7 +45,9 @@ def summary(table: ir.Table, definition: Table, engine: Engine) -> Mapping[str, 
                 number = finite(column)
                 asked[f"{field.name}:min"] = number.min()
                 asked[f"{field.name}:max"] = number.max()
-                asked[f"{field.name}:q"] = number.approx_quantile(list(PERCENTILES))
+                # One at a time: Sail has no list of percentiles.
+                for place, percentile in enumerate(PERCENTILES):
+                    asked[f"{field.name}:q{place}"] = number.approx_quantile(percentile)
             case Kind.CATEGORY:
                 asked[f"{field.name}:distinct"] = column.approx_nunique()
             case _:
@@ -127,7 +129,7 @@ def _class(column: ir.NumericColumn, bins: Bins) -> ir.Value:
 
 def _tail(column: ir.NumericColumn, name: str, found: Mapping[str, Any]) -> ir.Value:
     number = finite(column)
-    first, _, last = found[f"{name}:q"]
+    first, last = found[f"{name}:q0"], found[f"{name}:q2"]
     return ibis.cases(
         (number <= found[f"{name}:min"], LOWEST),
         (number >= found[f"{name}:max"], HIGHEST),

@@ -86,7 +86,7 @@ def with_classes(
         ),
         lowest=protect_extreme(_extremes(variable.name, slots, bins, classes, found), policy),
         highest=protect_extreme(_extremes(variable.name, slots, bins, classes, found, is_upper=True), policy),
-        middle=_figure(found[f"{variable.name}:q"][1], bins) if found["persons"] >= 2 * policy.threshold else None,
+        middle=_figure(found[f"{variable.name}:q1"], bins) if found["persons"] >= 2 * policy.threshold else None,
         others=_others(classes, classes.keys() - hidden, variable, policy),
     )
 
@@ -120,7 +120,7 @@ def _extremes(
     Persons at a percentile or beyond it are at least those of the fullest slot there; a sum could count some twice.
     """
     low, high = found[f"{name}:min"], found[f"{name}:max"]
-    first, _, last = found[f"{name}:q"]
+    first, last = found[f"{name}:q0"], found[f"{name}:q2"]
     ends = {scan.LOWEST: low, scan.LOW: first, scan.HIGH: last, scan.HIGHEST: high}
     persons = {slot: count.persons for slot, count in slots.get(f"{name}:tail", {}).items()}
     extreme, percentile = (high, last) if is_upper else (low, first)

@@ -172,12 +172,12 @@ class Quarantine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptOut:
-    """Persons of one source whom an opt-out keeps out. ``kind``: ``type-1`` or ``national``."""
+    """Persons of one source whom an opt-out keeps out. ``kind``: ``type-1`` or ``national``; ``rows``: where known."""
 
     source: str
     kind: str
     persons: int
-    rows: int
+    rows: int | None = None
     list_date: dt.date | None = None
 
 

@@ -27,15 +27,16 @@ def unmapped_section(facts: ReportFacts) -> Section | None:
     )
     rest = len(shown) - len(listed[:_MOST_CODES])
     most = listed[0][1] if listed else 1
+    rows_unmapped = sum(link.unmapped for link in facts.links) or protected.total.value or 0
     titles = {source.name: source.title for source in facts.sources}
     return Section(
         id="unmapped",
         title="Codes that wait for a concept",
         short="Unmapped",
         lead=(
-            f"{counted(len(facts.unmapped), 'source code')} have no standard concept. "
-            "Their rows are in the release under concept 0 and keep the source's code, so nothing is lost; a local map "
-            "would bring them in. The most frequent come first, because they repay the work soonest."
+            f"{counted(rows_unmapped, 'row')} have a source code without a standard concept. "
+            "They are in the release under concept 0 and keep the source's code, so nothing is lost; a local map would "
+            "bring them in. The most frequent codes come first, because they repay the work soonest."
         ),
         body=join(
             table(
@@ -100,7 +101,7 @@ def _opt_outs(facts: ReportFacts) -> Html | None:
             _OPT_OUTS.get(entry.kind, spoken(entry.kind)),
             titles.get(entry.source, entry.source),
             protect(entry.persons, facts.policy).text,
-            protect(entry.rows, facts.policy, persons=entry.persons).text,
+            "" if entry.rows is None else protect(entry.rows, facts.policy, persons=entry.persons).text,
             day(entry.list_date) if entry.list_date else "",
         ]
 

@@ -14,6 +14,7 @@ from fairhaven.catalogue.report.words import (
     kind_order,
     share,
     spoken,
+    step_order,
     whole,
 )
 from fairhaven.disclosure import Policy, protect, protect_table
@@ -55,7 +56,8 @@ def _lead(facts: ReportFacts) -> str:
 
 
 def _steps(linkage: Linkage, policy: Policy) -> Html:
-    steps = protect_table({step.name: step.records for step in linkage.steps}, policy).cells
+    ordered = sorted(linkage.steps, key=lambda step: step_order(step.name))
+    steps = protect_table({step.name: step.records for step in ordered}, policy).cells
     by_sources = protect_table(dict(sorted(linkage.persons_by_sources.items())), policy).cells
     entries = [
         (protect(linkage.clerical, policy).text, "pairs for a person to decide"),

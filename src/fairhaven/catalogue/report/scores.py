@@ -1,6 +1,7 @@
 """Section: the quality scorecard, and in words what failed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fairhaven.catalogue.report.facts import Check, ReportFacts, Score
 from fairhaven.catalogue.report.html import Child, Html, join, tag
@@ -9,8 +10,10 @@ from fairhaven.catalogue.report.svg import bar
 from fairhaven.catalogue.report.words import CATEGORIES, counted, share, spoken, whole
 from fairhaven.disclosure import Policy, protect
 from fairhaven.omop import CDM
+from fairhaven.omop.cdm import VOCABULARY_TABLES
 
 _LEVELS = ("error", "warning", "note")
+_VOCABULARY = "The vocabulary"
 _MOST = 12
 """How many failing checks are listed before the rest is folded."""
 
@@ -37,6 +40,7 @@ def scores_section(facts: ReportFacts) -> Section | None:
 
 def _tiles(scores: Sequence[Score]) -> Html:
     order = list(CDM)
+    scores = [replace(s, table=_VOCABULARY) if s.table in VOCABULARY_TABLES else s for s in scores]
     tables = sorted({s.table for s in scores}, key=lambda t: order.index(t) if t in order else len(order))
     categories = [*CATEGORIES, *sorted({s.category for s in scores} - CATEGORIES.keys())]
     head = tag(
@@ -47,7 +51,7 @@ def _tiles(scores: Sequence[Score]) -> Html:
     rows = [
         tag(
             "tr",
-            tag("th", named(table), scope="row"),
+            tag("th", _VOCABULARY if table == _VOCABULARY else named(table), scope="row"),
             [_tile([s for s in scores if s.table == table and s.category == category]) for category in categories],
         )
         for table in tables
@@ -102,7 +106,9 @@ def _check(check: Check, policy: Policy) -> Html:
     failed = protect(check.rows_failed, policy)
     said = f"{failed.text} rows"
     drawn: Child = None
-    if check.rows_checked:
+    if 0 < check.rows_checked < policy.threshold:
+        said = f"of {policy.mark} rows"
+    elif check.rows_checked:
         drawn = bar(check.rows_failed / check.rows_checked if failed.value else 0.0, f"level-{_level(check)}")
         said = f"{failed.text} of {whole(check.rows_checked)} rows"
         if failed.value:
@@ -112,10 +118,16 @@ def _check(check: Check, policy: Policy) -> Html:
     return tag(
         "li",
         tag("span", check.level, class_=f"level level-{_level(check)}"),
-        tag("p", check.words or spoken(check.name)),
+        tag("p", _sentence(check, place)),
         tag("p", named(place), " · ", said, class_="aside"),
         drawn,
     )
+
+
+def _sentence(check: Check, place: str) -> str:
+    """What is expected, without the place that stands below it."""
+    words = check.words.removeprefix(f"{place}: ") or spoken(check.name)
+    return words[:1].upper() + words[1:]
 
 
 def _level(check: Check) -> str:

@@ -5,7 +5,7 @@ from fairhaven.catalogue.report.facts import ReportFacts
 from fairhaven.catalogue.report.html import Child, Html, join, tag
 from fairhaven.catalogue.report.layout import Column, Section, folded, named, table
 from fairhaven.catalogue.report.svg import bar, columns
-from fairhaven.catalogue.report.words import counted, number, share, short, whole
+from fairhaven.catalogue.report.words import counted, number, share, short, telling_years, whole
 from fairhaven.disclosure import Policy
 
 _LISTED = 6
@@ -26,6 +26,7 @@ def tables_section(facts: ReportFacts) -> Section | None:
     if facts.description is None:
         return None
     described = [entry for entry in facts.description.tables if entry.rows is None or entry.rows > 0]
+    span = telling_years([{y: n or 0 for y, n in _years(e).items()} for e in described if e.first_year is not None])
     empty = [entry.name for entry in facts.description.tables if entry.rows == 0]
     return Section(
         id="variables",
@@ -33,7 +34,8 @@ def tables_section(facts: ReportFacts) -> Section | None:
         short="Variables",
         lead=_lead(facts.description, described),
         body=join(
-            tag("div", [_table(entry, facts.policy) for entry in described], class_="tables"),
+            tag("p", f"The small pictures run from {span[0]} to {span[-1]}.", class_="aside") if span else None,
+            tag("div", [_table(entry, span, facts.policy) for entry in described], class_="tables"),
             tag("p", "Empty in this release: ", _list(empty), class_="aside") if empty else None,
         ),
     )
@@ -47,15 +49,21 @@ def _lead(description: Description, described: list[TableDescription]) -> str:
     return f"{said}. Open a table to see what each variable holds, how often it is filled, and how its values spread."
 
 
-def _table(entry: TableDescription, policy: Policy) -> Html:
+def _years(entry: TableDescription) -> dict[int, int | None]:
+    """Rows by year of the table's first date that has a distribution; None for a hidden year."""
+    dates = next((v for v in entry.variables if v.kind == "date" and v.bars), None)
+    return {int(b.label): b.rows for b in dates.bars} if dates else {}
+
+
+def _table(entry: TableDescription, span: range, policy: Policy) -> Html:
     facts = [_count(entry.rows, "row", policy)]
     if entry.persons is not None:
         facts.append(_count(entry.persons, "person", policy))
     if entry.first_year is not None:
         facts.append(f"{entry.first_year}–{entry.last_year}")
     never = [v for v in entry.variables if v.missing and v.missing == entry.rows]
-    dates = next((v for v in entry.variables if v.kind == "date" and v.bars), None)
-    spark = columns([b.rows for b in dates.bars], "tone-1", css="columns spark") if dates and dates.bars else None
+    years = _years(entry) if entry.first_year is not None else {}
+    spark = columns([years.get(year, 0) for year in span], "tone-1", css="columns spark") if years else None
     said = [tag("span", fact) for fact in facts]
     return folded(
         join(

@@ -1,6 +1,7 @@
 """Figures and names as a reader says them."""
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
 
 from fairhaven.disclosure import Policy, protect
 
@@ -19,9 +20,14 @@ KINDS = {
 STEPS = {
     "nhs_number": "Same NHS number",
     "name-birth-postcode": "Same name, date of birth and postcode",
+    "name-birth-address": "Same name, date of birth and address",
+    "given-birth-postcode": "Same given name, date of birth, postcode and sex",
+    "swapped-name-birth-postcode": "Names or day and month swapped, same postcode",
     "splink": "Likely the same, by weight of evidence (Splink)",
     "alone": "No match: a person of one source",
 }
+
+"""Steps of linkage, the most certain first."""
 
 CATEGORIES = {
     "conformance": "Conformance",
@@ -90,6 +96,18 @@ def number(value: float) -> str:
 def day(date: dt.date) -> str:
     """``1 November 2026``"""
     return f"{date.day} {date:%B %Y}"
+
+
+def step_order(name: str) -> tuple[int, str]:
+    """Sorts steps as `STEPS` lists them, unknown ones before the last."""
+    known = list(STEPS)
+    return (known.index(name) if name in STEPS else len(known) - 2, name)
+
+
+def telling_years(series: Iterable[Mapping[int, int]]) -> range:
+    """The years from the first in which any series is more than a trace (a fiftieth of its highest year) to the last."""
+    told = [year for counts in series for year, rows in counts.items() if rows and rows * 50 >= max(counts.values())]
+    return range(min(told), max(told) + 1) if told else range(0)
 
 
 def split_title(title: str) -> tuple[str, str]:

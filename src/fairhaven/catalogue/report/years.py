@@ -4,7 +4,7 @@ from fairhaven.catalogue.report.facts import ReportFacts, YearRows
 from fairhaven.catalogue.report.html import Html, join, tag
 from fairhaven.catalogue.report.layout import Column, Section, folded, table
 from fairhaven.catalogue.report.svg import columns
-from fairhaven.catalogue.report.words import kind_class, kind_order, split_title, whole
+from fairhaven.catalogue.report.words import counted, kind_class, kind_order, split_title, telling_years, whole
 from fairhaven.disclosure import Cell, Protected, protect_table
 
 
@@ -17,10 +17,10 @@ def years_section(facts: ReportFacts) -> Section | None:
         key=lambda name: kind_order(sources[name].kind if name in sources else ""),
     )
     shown = {name: _protected([e for e in facts.completeness if e.source == name], facts) for name in names}
-    told = [year for cells in shown.values() for year, cell in cells.items() if cell.value]
-    if not told:
+    span = telling_years([{year: cell.value or 0 for year, cell in cells.items()} for cells in shown.values()])
+    if not span:
         return None
-    span = range(min(told), max(told) + 1)
+    earlier = sum(cell.value or 0 for cells in shown.values() for year, cell in cells.items() if year < span[0])
     body = [
         _row(
             sources[name].title if name in sources else name,
@@ -38,10 +38,11 @@ def years_section(facts: ReportFacts) -> Section | None:
             f"Events of each source by year, {span[0]} to {span[-1]}. Each row is drawn to its own highest year, so "
             "that gaps show: a year that dips has probably not been delivered whole. A pale stub is a year with too "
             "few persons to show."
+            + (f" The years before {span[0]} hold {counted(earlier, 'row')} in all." if earlier else "")
         ),
         body=join(
             tag("div", body, _axis(span), class_="years"),
-            folded("The figures of this picture", _figures(names, shown, span, facts)),
+            folded("The figures of this picture", _figures(names, shown, facts)),
         ),
     )
 
@@ -77,9 +78,9 @@ def _axis(span: range) -> Html:
     )
 
 
-def _figures(names: list[str], shown: dict[str, dict[int, Protected]], span: range, facts: ReportFacts) -> Html:
+def _figures(names: list[str], shown: dict[str, dict[int, Protected]], facts: ReportFacts) -> Html:
     titles = {source.name: source.title for source in facts.sources}
-    years = [year for year in span if any(year in shown[name] for name in names)]
+    years = sorted({year for cells in shown.values() for year in cells})
     return table(
         "Event rows by year and source",
         [Column(title="Year"), *(Column(title=titles.get(name, name), style="n") for name in names)],
