@@ -226,5 +226,23 @@ def test_expected_concepts_are_standard_ones_of_the_vocabulary(
     }
 
 
+def test_a_code_that_has_a_standard_concept_is_the_code_of_that_concept(
+    truth: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    folder = region.material_vocabulary(tmp_path)
+    for name in ("concept", "concept_relationship"):
+        truth.execute(
+            f"CREATE OR REPLACE TABLE {name} AS"
+            f" FROM read_csv('{folder}/{name.upper()}.csv', delim = '\t', quote = '', all_varchar = true)"
+        )
+    wrong = truth.execute(
+        "SELECT DISTINCT f.vocabulary_id, f.code, f.concept_id FROM facts f WHERE f.vocabulary_id IN"
+        " ('SNOMED', 'LOINC', 'RxNorm', 'CVX') AND f.concept_id <> coalesce((SELECT max(r.concept_id_2::INT) FROM concept c"
+        " JOIN concept_relationship r ON r.concept_id_1 = c.concept_id AND r.relationship_id = 'Maps to'"
+        " WHERE c.vocabulary_id = f.vocabulary_id AND c.concept_code = f.code), 0)"
+    ).fetchall()
+    assert wrong == []
+
+
 def test_the_columns_of_the_facts_are_those_documented(truth: duckdb.DuckDBPyConnection) -> None:
     assert [row[0] for row in truth.execute("DESCRIBE facts").fetchall()] == list(FIELDS_OF_FACTS)

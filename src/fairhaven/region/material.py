@@ -148,7 +148,8 @@ SELECT t.template,
   v.visit, r.kind,
   CASE WHEN c.vocabulary_id IN ('CVX', 'RxNorm', 'LOINC') THEN c.vocabulary_id WHEN r.kind = 'drug' THEN 'RxNorm'
        WHEN r.concept_id = 0 AND r.code LIKE '%-%' THEN 'LOINC' ELSE 'SNOMED' END AS vocabulary_id,
-  CASE WHEN c.vocabulary_id = 'CVX' THEN lpad(r.code, 2, '0') ELSE r.code END AS code,
+  -- The material writes CVX 03 as 3.
+  CASE WHEN c.vocabulary_id = 'CVX' THEN c.concept_code ELSE r.code END AS code,
   coalesce(c.concept_name, w.term, 'Code ' || r.code) AS term,
   CASE WHEN c.standard_concept = 'S' THEN r.concept_id ELSE 0 END AS concept_id,
   CASE WHEN r.kind = 'drug' THEN 'drug_exposure' ELSE CASE c.domain_id WHEN 'Condition' THEN 'condition_occurrence'
