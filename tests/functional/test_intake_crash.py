@@ -1,0 +1,73 @@
+"""Killed with -9 at any moment of receiving, the next receive gives exactly the one delivery."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.intake_desk import HEADER, Hub
+
+PROGRAM = """
+import datetime as dt, sys
+from pathlib import Path
+from fairhaven.intake import Intake, read_source
+from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.progress import Silent
+from fairhaven.kernel.toml import Document
+from fairhaven.linkage import Vault
+
+folder = Path(sys.argv[1])
+keyring = Keyring.load(folder / "store/keys")
+source = read_source(Document(folder / "gp.toml"))
+intake = Intake(folder / "store", keyring, birth_date="month")
+print("ready", flush=True)
+intake.receive(source, sorted((folder / "inbox").iterdir()), at=dt.date(2026, 1, 31),
+    vault=Vault(folder / "store/vault", keyring), progress=Silent(), code_version="test")
+print("done", flush=True)
+"""
+
+
+def trial(folder: Path, seed: int) -> str:
+    """Kill one receive, run the next to its end, and tell what the store then holds."""
+    folder.mkdir()
+    hub = Hub(folder)
+    hub.events()
+    (folder / "inbox").mkdir()
+    for part in range(3):
+        rows = "".join(f"{part}-{n},p{n % 50},2020-01-01,{n},c\n" for n in range(20_000))
+        (folder / f"inbox/events{part}.csv").write_text(HEADER + rows + "x,y\n")
+    command = [sys.executable, "-c", PROGRAM, str(folder)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(random.Random(seed).uniform(0, 1.2))
+        process.send_signal(signal.SIGKILL)
+    done = subprocess.run(command, capture_output=True, env=environment, text=True, check=False)
+    assert "done" in done.stdout, done.stderr
+    deliveries = hub.intake.deliveries()
+    assert [delivery.extracts for delivery in deliveries] == [(1, 2, 3)]
+    assert sorted(path.name for path in (hub.store / "landing").iterdir()) == ["000001", "000002", "000003"]
+    assert len(list((hub.store / "received").iterdir())) == 3
+    assert sorted(path.stem for path in (hub.store / "vault/identity").iterdir()) == ["000001", "000002", "000003"]
+    assert list((hub.store / "scratch").iterdir()) == []
+    assert len(hub.quarantined()) == 3
+    return repr([[sorted(row.items()) for row in hub.landed(number)] for number in (1, 2, 3)])
+
+
+def check(folder: Path, seeds: range) -> None:
+    outcomes = {trial(folder / str(seed), seed) for seed in seeds}
+    assert len(outcomes) == 1
+
+
+def test_a_receive_killed_at_a_random_moment_is_done_once_by_the_next(tmp_path: Path) -> None:
+    check(tmp_path, range(3))
+
+
+@pytest.mark.slow
+def test_a_receive_killed_at_fifty_random_moments_is_done_once_by_the_next(tmp_path: Path) -> None:
+    check(tmp_path, range(50))

@@ -1,0 +1,203 @@
+"""Erasing a patient leaves no trace in landed rows or sealed bytes, and line numbers hold."""
+
+import dataclasses
+import gzip
+import io
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from tests.intake_desk import HEADER, Hub
+
+from fairhaven.engine import DuckDBEngine
+from fairhaven.intake import Source, check_reconciled
+from fairhaven.intake.landing import Secrets
+from fairhaven.kernel.ids import pseudonym
+from fairhaven.kernel.progress import Silent
+
+HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
+
+
+def ref(hub: Hub, patient: str, source: str) -> str:
+    return pseudonym(Secrets.of(hub.keyring.secret).pseudonym, source, patient)
+
+
+def sealed(hub: Hub, extract: int = 1) -> bytes:
+    found = hub.intake.extracts()[extract - 1]
+    return hub.keyring.open_bytes(hub.store / "received" / f"{found.sha256}.sealed")
+
+
+def check_adds_up(hub: Hub, source: Source) -> dict[str, tuple[int, int, int]]:
+    engine = DuckDBEngine()
+    found = hub.intake.reconcile(engine, source, None)
+    check_reconciled(found)
+    engine.close()
+    return {count.table: (count.received, count.landed, count.opted_out) for count in found}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "windows-1252", "utf-16"])
+@pytest.mark.parametrize("is_gzip", [False, True])
+def test_a_patient_goes_from_delimited_text_in_every_form(tmp_path: Path, encoding: str, is_gzip: bool) -> None:
+    hub = Hub(tmp_path)
+    source = hub.events(f'[dialect]\nencoding = "{encoding}"')
+    rows = (
+        HEADER
+        + '1,p1,2020-01-01,,é\n2,zz9,2020-01-01,,"secret\nnote"\n3,zz9,not a day,,x\n4,"zz9",short\n5,p5,2020-01-05,,£\n'
+    )
+    content = rows.encode("cp1252" if encoding == "windows-1252" else encoding)
+    hub.receive(source, gzip.compress(content) if is_gzip else content)
+    before = hub.intake.extracts()[0].sha256
+    gone = {"gp": [ref(hub, "zz9", "gp")]}
+    counts = hub.intake.erase(gone)
+    assert counts.rows == {("gp", "events"): 1}
+    assert counts.quarantined == {("gp", "events"): 2}
+    text = sealed(hub).decode("cp1252" if encoding == "windows-1252" else encoding)
+    assert "zz9" not in text and "secret" not in text and "note" not in text
+    assert text.splitlines()[6] == "5,p5,2020-01-05,,£"
+    assert hub.intake.extracts()[0].sha256 == before
+    assert check_adds_up(hub, source) == {"events": (5, 2, 3)}
+    again = hub.intake.erase(gone)
+    assert (again.rows, again.extracts) == ({}, ())
+    hub.intake.land_again(
+        hub.events(f'[dialect]\nencoding = "{encoding}"\nnull = ["", "-"]'), vault=hub.vault, progress=Silent()
+    )
+    assert hub.lines() == [2, 7]
+    assert check_adds_up(hub, source) == {"events": (5, 2, 3)}
+
+
+def test_an_erased_patient_in_a_later_delivery_is_left_out_of_rows_vault_and_bytes(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.events()
+    hub.receive(source, HEADER + "1,zz9,2020-01-01,,\n")
+    hub.intake.erase({"gp": [ref(hub, "zz9", "gp")]})
+    hub.receive(source, HEADER + "2,zz9,2020-02-01,,\n3,p3,2020-02-01,,\n", name="events2.csv")
+    assert hub.lines(2) == [3]
+    assert b"zz9" not in sealed(hub, 2)
+    assert [record["patient_ref"] for record in hub.vault.by_extract[2].to_pylist()] == [ref(hub, "p3", "gp")]
+    assert check_adds_up(hub, source) == {"events": (3, 1, 2)}
+    assert hub.receive(source, HEADER + "1,zz9,2020-01-01,,\n", name="events3.csv").delivery is None
+
+
+def test_an_erasure_that_was_cut_off_before_the_bytes_is_ended_by_the_next(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.events()
+    hub.receive(source, HEADER + "1,zz9,2020-01-01,,\n2,p2,2020-01-01,,\n")
+    whole = (hub.store / "received" / f"{hub.intake.extracts()[0].sha256}.sealed").read_bytes()
+    gone = {"gp": [ref(hub, "zz9", "gp")]}
+    hub.intake.erase(gone)
+    # As if the process had died after the landed rows were swapped and before the bytes were sealed.
+    (hub.store / "received" / f"{hub.intake.extracts()[0].sha256}.sealed").write_bytes(whole)
+    record = hub.store / "landing/000001/extract.json"
+    facts = json.loads(record.read_text())
+    facts["to_blank"] = {"events": [2]}
+    record.write_text(json.dumps(facts))
+    assert hub.intake.erase(gone).extracts == (1,)
+    assert b"zz9" not in sealed(hub)
+
+
+def test_a_patient_goes_from_parquet(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    text = (
+        HEAD.format(kind="hospital", format="parquet")
+        + '[tables.stays]\npatient = "p"\n[tables.stays.columns]\np = "text"\nn = "whole"\nd = "date"\n'
+    )
+    source = hub.source(text, "acute")
+    path = tmp_path / "stays.parquet"
+    duckdb.sql(
+        "SELECT 'q' || (i % 3) AS p, i::DOUBLE AS n, DATE '2020-01-01' + i::INTEGER AS d FROM range(9) t(i)"
+    ).write_parquet(str(path))
+    hub.deliver(source, [path])
+    assert hub.landed(1, "stays")[4]["n"] == 4
+    hub.intake.erase({"acute": [ref(hub, "q1", "acute")]})
+    (tmp_path / "left.parquet").write_bytes(sealed(hub))
+    left = duckdb.sql(f"SELECT DISTINCT p FROM '{tmp_path}/left.parquet' ORDER BY 1 NULLS LAST").fetchall()
+    assert left == [("q0",), ("q2",), (None,)]
+    assert check_adds_up(hub, source) == {"stays": (9, 6, 3)}
+    hub.intake.land_again(
+        hub.source(text.replace('n = "whole"', 'n = "number"'), "acute"), vault=hub.vault, progress=Silent()
+    )
+    assert hub.lines(1, "stays") == [1, 3, 4, 6, 7, 9]
+    assert check_adds_up(hub, source) == {"stays": (9, 6, 3)}
+
+
+def observation(number: int, patient: str) -> dict[str, object]:
+    return {
+        "resourceType": "Observation",
+        "id": f"o{number}",
+        "status": "final",
+        "subject": {"reference": f"Patient/{patient}"},
+        "code": {"coding": [{"system": "http://loinc.org", "code": "1-8"}]},
+    }
+
+
+@pytest.mark.parametrize("form", ["ndjson", "bundle lines", "bundle file"])
+def test_a_patient_goes_from_fhir(tmp_path: Path, form: str) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
+    resources = [
+        {"resourceType": "Patient", "id": "zz9", "birthDate": "1980-01-01"},
+        observation(1, "zz9"),
+        {"resourceType": "Patient", "id": "kk1", "birthDate": "1980-01-01"},
+        observation(2, "kk1"),
+    ]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": r} for r in resources]}
+    lines = {
+        "ndjson": resources,
+        "bundle lines": [bundle, {"resourceType": "Patient", "id": "mm2"}],
+        "bundle file": [bundle],
+    }[form]
+    hub.receive(source, "".join(json.dumps(line) + "\n" for line in lines), name="export.ndjson")
+    kept = hub.lines(1, "observation")[1]
+    hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})
+    assert b"zz9" not in sealed(hub)
+    assert hub.lines(1, "observation") == [kept]
+    totals = check_adds_up(hub, source)
+    assert totals["observation"] == (2, 1, 1)
+    hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
+    assert hub.lines(1, "observation") == [kept]
+    assert check_adds_up(hub, source) == totals
+
+
+def cdm(folder: Path, form: str) -> Path:
+    """A CDM of two persons and three visits."""
+    person = "SELECT i AS person_id, 8507 AS gender_concept_id, 1980 AS year_of_birth, 5 AS month_of_birth, 6 AS day_of_birth, 0 AS race_concept_id, 0 AS ethnicity_concept_id, 'src' || i AS person_source_value FROM range(771, 773) t(i)"
+    visit = "SELECT i AS visit_occurrence_id, 771 + i % 2 AS person_id, 9201 AS visit_concept_id, {date} AS visit_start_date, {date} AS visit_end_date, 32817 AS visit_type_concept_id, 'S' AS discharge_to_source_value FROM range(3) t(i)"
+    folder.mkdir()
+    if form == "duckdb":
+        with duckdb.connect(str(folder / "cdm.duckdb")) as connection:
+            connection.execute(f"CREATE TABLE PERSON AS {person}")
+            connection.execute(f"CREATE TABLE VISIT_OCCURRENCE AS {visit.format(date='DATE ' + repr('2020-01-01'))}")
+        return folder / "cdm.duckdb"
+    date = {"csv": "'20200101'", "parquet": "DATE '2020-01-01'", "tsv": "'20200101'"}[form]
+    for table, query in (("PERSON", person), ("VISIT_OCCURRENCE", visit.format(date=date))):
+        options = {
+            "csv": "(FORMAT csv, HEADER)",
+            "tsv": "(FORMAT csv, HEADER, DELIMITER '\t')",
+            "parquet": "(FORMAT parquet)",
+        }[form]
+        duckdb.execute(f"COPY ({query}) TO '{folder}/{table}.{'csv' if form == 'tsv' else form}' {options}")
+    return folder
+
+
+@pytest.mark.parametrize("form", ["duckdb", "parquet", "csv", "tsv"])
+def test_a_partners_cdm_lands_and_a_patient_goes_from_it(tmp_path: Path, form: str) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="cdm", format="omop"), "partner")
+    path = cdm(tmp_path / "delivered", form)
+    receipt = hub.deliver(source, [path])
+    person, visit = hub.landed(1, "person")[0], hub.landed(1, "visit_occurrence")[0]
+    assert (person["year_of_birth"], person["month_of_birth"], person["day_of_birth"]) == (1980, 5, None)
+    assert str(person["birth_date"]) == "1980-05-01" and person["sex"] == "M"
+    assert "person_source_value" not in person and "person_id" not in person
+    assert visit["discharged_to_source_value"] == "S" and str(visit["visit_start_date"]) == "2020-01-01"
+    assert "person_source_value" in receipt.extracts[0].tables["person"].dropped
+    assert str(hub.vault.records()[0]["birth_date"]) == "1980-05-06"
+    assert hub.deliver(source, [path]).delivery is None
+    hub.intake.erase({"partner": [ref(hub, "771", "partner")]})
+    left = sealed(hub)
+    assert b"src771" not in left
+    assert check_adds_up(hub, source) == {"person": (2, 1, 1), "visit_occurrence": (3, 1, 2)}
+    hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
+    assert check_adds_up(hub, source) == {"person": (2, 1, 1), "visit_occurrence": (3, 1, 2)}
+    assert io.BytesIO(left).read(4) == b"PK\x03\x04"
