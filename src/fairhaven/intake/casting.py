@@ -82,10 +82,11 @@ def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
         case "datetime":
             return _moment(text, column, "TIMESTAMP")
         case "time":
+            # As text HH:MM:SS, because Spark has no time of day.
             if column.formats:
-                return f"try_cast({_moment(text, column, 'TIMESTAMP')} AS TIME)"
+                return f"try_cast({_moment(text, column, 'TIMESTAMP')} AS TIME)::VARCHAR"
             # The cast alone takes a time with anything behind it.
-            return f"CASE WHEN regexp_full_match({text}, {_TIME}) THEN try_cast({text} AS TIME) END"
+            return f"CASE WHEN regexp_full_match({text}, {_TIME}) THEN try_cast({text} AS TIME)::VARCHAR END"
         case _:
             lower = f"lower({text})"
             return (
@@ -144,6 +145,8 @@ def structured(
 def _converted(value: str, kind: str, wanted: str) -> str:
     """A typed value as another type, NULL where that would change it."""
     cast = f"try_cast({value} AS {TYPES[wanted]})"
+    if wanted == "time":
+        return f"{cast}::VARCHAR"
     if kind in ("DOUBLE", "FLOAT"):
         if wanted == "text":
             # Table libraries make floats of whole numbers with gaps; a code 42 must not become 42.0.
