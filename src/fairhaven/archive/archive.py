@@ -24,10 +24,11 @@ class Archive(Shelf):
     def tables(self, release: Release, engine: Engine) -> Mapping[str, ir.Table]:
         """A release's tables with the CDM's columns and lineage; a table without rows is there and empty."""
         found = {}
-        for name in release.tables:
-            files = self.files(release, name)
-            schema = CDM[name].schema_of(lineage=True).to_pyarrow()
-            found[name] = engine.parquet(files) if files else engine.arrow(schema.empty_table())
+        for name, table in CDM.items():
+            if table.schema == "CDM":
+                files = self.files(release, name)
+                schema = table.schema_of(lineage=True).to_pyarrow()
+                found[name] = engine.parquet(files) if files else engine.arrow(schema.empty_table())
         return found
 
     def write(

@@ -259,4 +259,4 @@ def export(
     if as_json:
         screen.show_json(shown)
         return
-    screen.show_lines([f"{shown['release']} is in {shown['out']}: {shown['rows']:,} rows in {shown['tables']} tables."])
+    screen.show_lines([f"{shown['release']} is in {shown['out']}: {shown['rows']:,} rows and the vocabulary, as OMOP CDM 5.4."])

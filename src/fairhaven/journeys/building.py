@@ -97,7 +97,7 @@ def plan(rooms: Rooms, *, as_of: dt.date | None) -> Plan:
     obstacles = list(_obstacles(rooms, day))
     number = len(rooms.archive.releases()) + 1
     fed = _fed(rooms)
-    stale = [number for source in fed for number in rooms.intake.stale(source)]
+    stale = [number for source in fed for number in rooms.intake.to_land_again(source)]
     scope = [source.name for source in fed if source.in_national_opt_out]
     rules = sum(len(rooms.mappings[name].rules) for source in fed for name in source.mapping)
     stages = (
@@ -195,9 +195,7 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
         "opt_outs": _opt_out_facts(opted_out),
     }
     progress.stage("Sealing the release")
-    release = rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts)
-    rooms.ledger.append_once("release", {"release": release.name, "manifest": release.hash, "content": release.content})
-    return release
+    return rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts)
 
 
 def _obstacles(rooms: Rooms, day: dt.date) -> Iterable[str]:
@@ -247,7 +245,7 @@ def _inputs(rooms: Rooms, day: dt.date) -> str:
         "text": {str(path.relative_to(rooms.folder)): sha256_of(path) for path in written},
         "extracts": [[extract.number, extract.sha256, extract.erased_lines] for extract in rooms.intake.extracts()],
         "vocabulary": Vocabulary.open(rooms.store / "vocabulary").version,
-        "erasures": sum(entry.kind == "erasure" for entry in rooms.ledger.entries()),
+        "erasures": sum(entry.kind.startswith("erasure") for entry in rooms.ledger.entries()),
     }
     return hashlib.sha256(canonical_json(said).encode()).hexdigest()
 

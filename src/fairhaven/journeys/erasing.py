@@ -67,7 +67,7 @@ def erase(rooms: Rooms, *, person_key: int, progress: Progress) -> Erased:
         progress.stage("Erasing from the vault")
         identities = rooms.vault.erase(refs)
         entry = rooms.ledger.append_once(
-            "erasure",
+            "erasure of deliveries",
             {
                 "person": pseudonym(derive(rooms.keyring.secret, "erasure"), str(person_key)),
                 "sources": sorted(refs),

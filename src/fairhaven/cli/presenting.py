@@ -1,0 +1,159 @@
+"""Results in words: one function for each thing that a command shows a person."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # rooms are loaded only when a command runs
+    from fairhaven.hub.demonstration import Demonstration
+    from fairhaven.intake import Receipt
+    from fairhaven.journeys import building, erasing
+    from fairhaven.journeys.tracing import Trace
+    from fairhaven.quality import QualityReport
+
+_SHOWN = 15
+"""How many failing checks a scorecard on a screen lists."""
+
+
+def receipt(found: "Receipt") -> Iterator[str]:
+    """What became of a delivery."""
+    for file, delivery in found.already_received.items():
+        yield f"{file}: the same bytes were received before (delivery {delivery}); nothing was done with it."
+    if found.delivery is None:
+        yield f"Nothing new for {found.source}."
+        return
+    yield f"Delivery {found.delivery} of {found.source}:"
+    if found.opt_outs is not None:
+        yield f"  a list of {found.opt_outs:,} NHS numbers"
+        if found.faulty_lines:
+            yield f"  {len(found.faulty_lines):,} lines are not NHS numbers: {_listed(found.faulty_lines)}"
+        return
+    for extract in found.extracts:
+        yield f"  {extract.file} (extract {extract.number})"
+        for table, count in extract.tables.items():
+            parts = [f"{count.received:,} rows received", f"{count.landed:,} landed"]
+            if count.quarantined:
+                parts.append(f"{count.quarantined:,} quarantined")
+            if count.erased:
+                parts.append(f"{count.erased:,} of erased persons left out")
+            yield f"    {table}: {', '.join(parts)}"
+            if count.dropped:
+                yield f"      outside the agreement, dropped: {', '.join(count.dropped)}"
+            if count.missing:
+                yield f"      not in the file: {', '.join(count.missing)}"
+
+
+def plan(found: "building.Plan") -> Iterator[str]:
+    """What a build would do."""
+    yield f"Building {found.release} as of {found.as_of} would:"
+    for number, stage in enumerate(found.stages, start=1):
+        yield f"  {number}. {stage.what}"
+    if found.obstacles:
+        yield ""
+        yield "It would be refused:"
+        yield from (f"  {obstacle}" for obstacle in found.obstacles)
+
+
+def built(found: "building.Built") -> Iterator[str]:
+    """What a build made."""
+    release = found.release
+    if not found.is_new:
+        yield f"Nothing has changed since {release.name} (as of {release.as_of}); it stays the current release."
+        return
+    flow = release.facts["flow"]
+    received = sum(row["received"] for row in flow)
+    yield f"{release.name}, as of {release.as_of}: {release.rows:,} rows in {sum(t.rows > 0 for t in release.tables.values())} tables."
+    yield (
+        f"  {received:,} rows received = {sum(row['landed'] for row in flow):,} landed "
+        f"+ {sum(row['quarantined'] for row in flow):,} quarantined + {sum(row['opted_out'] for row in flow):,} opted out"
+    )
+    linkage = release.facts["linkage"]
+    persons = release.tables["person"].rows if "person" in release.tables else 0
+    yield f"  {linkage['patients']:,} patient records of {len(linkage['sources'])} sources are {linkage['persons']:,} persons; {persons:,} are in the release"
+    yield f"  content {release.content}"
+
+
+def erasure_plan(found: "erasing.Plan") -> Iterator[str]:
+    """What an erasure would take away."""
+    yield "This erasure would take away:"
+    for source, patients in found.patients.items():
+        yield f"  {source}: {patients} patient record{'s' if patients != 1 else ''}, in every delivery, landed and as delivered"
+    for release, tables in found.releases.rows.items():
+        yield f"  {release}: {sum(tables.values()):,} rows in {len(tables)} tables"
+    yield "  and seal again every release that it touches. Copies that left the store (exports, the inbox) are yours to remove."
+
+
+def erased(found: "erasing.Erased") -> Iterator[str]:
+    """What an erasure took away."""
+    rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
+    yield f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and delivered row."
+    yield f"Recorded as entry {found.entry} of the ledger, without the person. Exports, reports and files outside the store are yours to remove."
+
+
+def trace(found: "Trace") -> Iterator[str]:
+    """The way back from a row."""
+    yield f"{found.table} {found.row_id} of {found.release}"
+    yield f"  rule      {found.rule}" + (f"  ({found.rule_file})" if found.rule_file else "")
+    if found.source is None:
+        yield "  it was made from other rows of the release, not from a line of a delivery"
+        return
+    yield f"  source    {found.source} (controller: {found.controller or 'no longer described'})"
+    yield f"  file      {found.file}, line {found.line}"
+    yield f"  delivery  {found.delivery}, received {found.received_on}"
+    yield f"  SHA-256   {found.sha256}"
+
+
+def quality(report: "QualityReport") -> Iterator[str]:
+    """A scorecard."""
+    rows = sum(report.rows.values())
+    yield f"{len(report.results):,} checks ({report.checked_against}) on {rows:,} rows of {len(report.rows)} tables"
+    yield ""
+    for rate in report.pass_rates():
+        share = "" if rate.share is None else f"{rate.share:7.1%} passed"
+        name = " ".join(part for part in (rate.category, f"({rate.context.lower()})" if rate.context else "") if part)
+        yield (
+            f"  {name:<32} {share}   {rate.passed:>5,} passed {rate.failed:>5,} failed "
+            f"{rate.not_applicable:>5,} not applicable" + (f" {rate.errors:>3,} could not run" if rate.errors else "")
+        )
+    failed = report.failed()
+    if not failed:
+        yield ""
+        yield "Every check passed."
+        return
+    yield ""
+    levels = Counter(result.check.severity.value for result in failed)
+    yield f"Not passed: {', '.join(f'{count} {level}' for level, count in levels.items())}. The gravest:"
+    for result in failed[:_SHOWN]:
+        place = f"{result.check.table}.{result.check.field}" if result.check.field else result.check.table
+        concept = f" [{result.check.concept}]" if result.check.concept else ""
+        much = (
+            result.reason
+            if result.violated is None
+            else f"{result.violated:,} of {result.denominator or 0:,} rows ({result.share:.1%})"
+        )
+        yield f"  {result.check.severity:<16} {result.check.kind:<32} {place}{concept}: {much}"
+    if len(failed) > _SHOWN:
+        yield f"  ... and {len(failed) - _SHOWN:,} more (--json gives all)"
+
+
+def demonstration(found: "Demonstration") -> Iterator[str]:
+    """What came of the demonstration."""
+    yield f"The demonstration hub is in {found.folder}: {found.persons:,} invented persons, known to seven organisations."
+    for made in found.releases:
+        yield ""
+        if made.is_new:
+            yield from built(made)
+        else:
+            yield f"{made.release.name}, as of {made.release.as_of}, was there already."
+    yield ""
+    yield f"Look at {found.report} in a browser: what came in, what became of it, how good it is."
+    yield "Try also:"
+    yield f"  fairhaven release diff {found.folder}"
+    yield f"  fairhaven quality {found.folder}"
+    yield f"  fairhaven export {found.folder} --format duckdb --out omop.duckdb"
+    yield f"({found.seconds:.0f} seconds)"
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
+    return ", ".join(str(number) for number in numbers[:10]) + more
