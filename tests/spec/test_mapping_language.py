@@ -7,10 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import CodeMap, Harmonised
-from tests.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of
+from fairhaven.harmonise.delimited import mapped_rows
 
 DAY = dt.date(2020, 3, 1)
 CODED = """
@@ -39,6 +40,13 @@ class Made:
         given = [{"patient_ref": "p1", "day": DAY} | row for row in rows]
         tables = {"people": landed("people", TWO_PEOPLE), "events": landed("events", given, schema=schema)}
         return made(self.engine, rules, tables, **more)
+
+    def generic(self, rule: str, rows: list[dict[str, Any]], column: str, schema: Any = None) -> list[Any]:
+        """One column of the generic rows that the rule yields, before assembly."""
+        given = [{"patient_ref": "p1", "day": DAY} | row for row in rows]
+        table = self.engine.arrow(landed("events", given, schema=schema))
+        (found,) = mapped_rows([mapping(self.folder, rule)], {"events": table})
+        return sorted(self.engine.fetch(found.rows.select(column))[column].to_pylist(), key=repr)
 
     def rows(self, found: Harmonised, table: str, *columns: str) -> list[tuple[Any, ...]]:
         return rows_of(self.engine, found, table, *columns)
@@ -119,15 +127,12 @@ def test_maps_to_value_becomes_the_value(events: Made) -> None:
     assert events.rows(found, "observation", "observation_concept_id", "value_as_concept_id") == [(4167217, 201826)]
 
 
-@pytest.mark.parametrize(
-    ("delivered", "concept"),
-    [("J459", 317009), ("j45.9", 317009), ("J459D", 317009), ("E11X", 201826), ("E119", 201826), ("E11.-", 201826)],
-)
-def test_icd10_is_cleaned_and_falls_back_to_its_category(events: Made, delivered: str, concept: int) -> None:
+def test_icd10_is_cleaned_and_falls_back_to_its_category(events: Made) -> None:
     code = '[map.code]\ncolumn = "code"\nvocabulary = "ICD10"\nclean = "icd10"'
-    found = events.of(rule(code=code), [{"code": delivered}])
-    columns = ("condition_concept_id", "condition_source_value")
-    assert events.rows(found, "condition_occurrence", *columns) == [(concept, delivered)]
+    delivered = {"J459": 317009, "j45.9": 317009, "J459D": 317009, "E11X": 201826, "E119": 201826, "E11.-": 201826}
+    found = events.of(rule(code=code), [{"code": code} for code in delivered])
+    rows = events.rows(found, "condition_occurrence", "condition_source_value", "condition_concept_id")
+    assert dict(rows) == delivered
 
 
 def test_a_local_map_wins_over_the_vocabulary_and_may_name_several_concepts(events: Made) -> None:
@@ -194,10 +199,17 @@ def test_a_concept_may_be_fixed(events: Made) -> None:
 def test_conditions_say_which_rows_a_rule_takes(events: Made, condition: str, kept: list[str | None]) -> None:
     rows: list[dict[str, Any]] = [{"x": "a", "n": 1}, {"x": "b", "n": 3}, {"x": "b2", "n": 2}, {"x": None}, {"x": ""}]
     rows = [{"code": "229819007"} | row for row in rows]
-    found = events.of(rule('value_text = "x"', before=f"when = {{ {condition} }}"), rows)
-    assert events.rows(found, "observation", "value_as_string") == sorted(((x,) for x in kept), key=repr)
-    not_taken = sum(count.rows for count in found.counts if count.outcome == "not taken")
-    assert not_taken == len(rows) - len(kept)
+    text = rule('value_text = "x"', before=f"when = {{ {condition} }}")
+    assert events.generic(text, rows, "value_text") == sorted(kept, key=repr)
+
+
+def test_rows_that_no_rule_takes_are_counted(events: Made) -> None:
+    found = events.of(
+        rule(before='when = { code = "195967001" }'), [{"code": "195967001"}, {"code": "x"}, {"code": None}]
+    )
+    assert [(count.source, count.table, count.rows) for count in found.counts if count.outcome == "not taken"] == [
+        ("gp", "events", 2)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -223,8 +235,7 @@ def test_values_as_text(events: Made, value: str, row: dict[str, Any], expected:
     schema = pa.schema(
         [("patient_ref", "string"), ("day", "date32"), ("code", "string"), ("x", "string"), ("y", "string")]
     )
-    found = events.of(rule(f"value_text = {value}"), [given], schema=schema)
-    assert events.rows(found, "observation", "value_as_string") == [(expected,)]
+    assert events.generic(rule(f"value_text = {value}"), [given], "value_text", schema) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -245,9 +256,7 @@ def test_values_as_numbers(events: Made, value: str, row: dict[str, Any], expect
     schema = pa.schema(
         [("patient_ref", "string"), ("day", "date32"), ("code", "string"), ("n", "float64"), ("x", "string")]
     )
-    code = '[map.code]\ncolumn = "code"\nvocabulary = "LOINC"'
-    found = events.of(rule(f"value_number = {value}", code=code), [given], schema=schema)
-    (result,) = events.rows(found, "measurement", "value_as_number")[0]
+    (result,) = events.generic(rule(f"value_number = {value}"), [given], "value_number", schema)
     assert result == (pytest.approx(expected) if expected is not None else None)
 
 
@@ -475,10 +484,10 @@ start_date = { column = "day", minus_days = 100 }
 
 def test_python_may_make_the_rows(events: Made) -> None:
     (events.folder / "smears.py").write_text(
-        "def results(tables):\n"
+        "import ibis\ndef results(tables):\n"
         "    t = tables['events']\n"
         "    return t.select('row_key', 'row_extract', 'row_line', 'patient_ref', code=t.code,\n"
-        "                    vocabulary_id='SNOMED', start_date=t.day)\n",
+        "                    vocabulary_id=ibis.literal('SNOMED'), start_date=t.day)\n",
         encoding="utf-8",
     )
     text = '[[map]]\nname = "smears"\nfrom = ["events", "people"]\nto = "event"\npython = "smears:results"\n'

@@ -49,7 +49,7 @@ def _declared(rule: MapRule, table: ir.Table) -> Rows:
     if rule.unpivot:
         taken = _unpivoted(taken, rule)
         first = {column for column in rule.unpivot[0][1] if column in table.columns}
-        has_any = ibis.or_(*[table[column].notnull() for column in sorted(first)]) if first else ibis.literal(False)
+        has_any = ibis.or_(*[_has_value(table[column]) for column in sorted(first)]) if first else ibis.literal(False)
         takes = has_any if takes is None else takes & has_any
         columns = {name: taken[name] for name in taken.columns}
         if after:
@@ -140,8 +140,12 @@ def _unpivoted(table: ir.Table, rule: MapRule) -> ir.Table:
     rows = table.select(*needed, unpivoted=ibis.array(groups).unnest())
     parts = {name: rows["unpivoted"][name] for name in ("position", *(name for name, _ in rule.unpivot))}
     rows = rows.select(*[name for name in needed if name not in parts], **parts)
-    first = rows[rule.unpivot[0][0]]
-    return rows.filter(first.notnull() & (first != "") if first.type().is_string() else first.notnull())
+    return rows.filter(_has_value(rows[rule.unpivot[0][0]]))
+
+
+def _has_value(column: ir.Value) -> ir.BooleanValue:
+    has = column.notnull() & (column != "") if column.type().is_string() else column.notnull()
+    return has.fill_null(False)
 
 
 def _python(rule: MapRule, file: MappingFile, tables: Mapping[str, ir.Table]) -> Rows:
