@@ -2,7 +2,7 @@
 
 They bear DQD's names where DQD has the same check. Three kinds are further ones: `withinObservationPeriod` (a record in
 none of its person's observation periods), `textLength` (longer than the CDM's varchar) and `identifierSize` (2^53 and
-above, which R cannot hold).
+above, which R cannot hold). Of vocabulary tables only the presence is checked: their content is its publisher's matter.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,6 @@ NAME = "CDM 5.4"
 _EARLIEST = "'18500101'"
 _TOMORROW = "DATEADD(dd,1,GETDATE())"
 _FATAL, _CONVENTION, _CHARACTER = Severity.FATAL, Severity.CONVENTION, Severity.CHARACTERIZATION
-_FUTURE = ("valid_end_date",)
-_KEY_OF = {"domain": "domain_id", "vocabulary": "vocabulary_id", "concept_class": "concept_class_id"}
 _NO_LIFE = ("person", "death", "cdm_source", "metadata", "note_nlp")
 _VISITED = (
     "condition_occurrence",
@@ -39,7 +37,7 @@ def defined_checks() -> tuple[Check, ...]:
 
 def _of_table(table: Table) -> Iterator[Check]:
     yield _check(table, "cdmTable", _FATAL, "the table is there")
-    if table.has_person and table.name != "person" and table.schema == "CDM":
+    if table.has_person and table.name != "person":
         needed = table.name == "observation_period"
         yield _check(
             table,
@@ -61,6 +59,8 @@ def _of_field(table: Table, field: Field) -> Iterator[Check]:
         return _check(table, kind, severity, words, field=field.name, threshold=threshold, settings=settings)
 
     yield check("cdmField", _FATAL, "the field is there")
+    if table.schema == "VOCAB":
+        return
     if field.is_required:
         yield check("isRequired", _FATAL, "the field is filled in every row")
     yield check("measureValueCompleteness", _CHARACTER, "the field is filled", threshold=100)
@@ -69,7 +69,7 @@ def _of_field(table: Table, field: Field) -> Iterator[Check]:
     if field.is_primary_key:
         yield check("isPrimaryKey", _FATAL, "no two rows have the same key")
     if field.fk_table:
-        key = CDM[field.fk_table].primary_key or _KEY_OF.get(field.fk_table, f"{field.fk_table}_id")
+        key = CDM[field.fk_table].primary_key or f"{field.fk_table}_id"
         yield check(
             "isForeignKey", _FATAL, f"the {field.fk_table} is there", fkTableName=field.fk_table, fkFieldName=key
         )
@@ -77,9 +77,8 @@ def _of_field(table: Table, field: Field) -> Iterator[Check]:
         yield check("fkDomain", _CONVENTION, f"concepts are of the domain {field.fk_domain}", fkDomain=field.fk_domain)
     if field.is_concept and field.fk_class:
         yield check("fkClass", _CONVENTION, f"concepts are of the class {field.fk_class}", fkClass=field.fk_class)
-    if table.schema == "CDM":
-        yield from _of_clinical_field(table, field)
-    if (length := field.length) is not None and table.schema == "CDM":
+    yield from _of_clinical_field(table, field)
+    if (length := field.length) is not None:
         yield check("textLength", _CONVENTION, f"texts have at most {length} characters")
     if field.dtype == "int64":
         yield check("identifierSize", _FATAL, "identifiers are below 2^53")
@@ -131,10 +130,9 @@ def _of_date(table: Table, field: Field) -> Iterator[Check]:
         return _check(table, kind, _CHARACTER, words, field=field.name, threshold=1, settings=settings)
 
     yield check("plausibleValueLow", "dates are not before 1850", plausibleValueLow=_EARLIEST, cdmDatatype=field.type)
-    if field.name not in _FUTURE:
-        yield check(
-            "plausibleValueHigh", "dates are not in the future", plausibleValueHigh=_TOMORROW, cdmDatatype=field.type
-        )
+    yield check(
+        "plausibleValueHigh", "dates are not in the future", plausibleValueHigh=_TOMORROW, cdmDatatype=field.type
+    )
     end = field.name.replace("_start_", "_end_")
     if end != field.name and end in table.names:
         yield check("plausibleStartBeforeEnd", "starts are not after ends", plausibleStartBeforeEndFieldName=end)

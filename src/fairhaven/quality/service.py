@@ -55,7 +55,9 @@ def check(
         checked_against=thresholds.name if thresholds is not None else NAME,
         rows=rows,
         results=verdicts(checks, taken | found.numbers, found.errors, shapes=shapes, rows=rows, bases=bases),
-        scanned=tuple(sorted({item.table for item in waiting if item.kind not in PRESENCE} & set(shapes))),
+        scanned=tuple(
+            sorted({item.table for item in waiting if item.id in found.numbers and item.kind not in PRESENCE})
+        ),
     )
 
 

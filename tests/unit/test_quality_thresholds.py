@@ -1,0 +1,92 @@
+"""Threshold files of DataQualityDashboard become checks, row by row."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from fairhaven.kernel.errors import Invalid
+from fairhaven.quality import Severity, Thresholds
+from fairhaven.quality.rows import UnreadableError, limit_of
+from shared import shared
+
+TODAY = dt.date(2026, 3, 1)
+KINDS = (
+    "checkLevel,checkName,checkDescription,kahnContext,kahnCategory,kahnSubcategory,evaluationFilter,severity\n"
+    "TABLE,cdmTable,is @cdmTableName there,Verification,Conformance,Relational,cdmTableName!='',fatal\n"
+    "FIELD,fkDomain,domain @fkDomain,Verification,Conformance,Value,isForeignKey=='Yes' & fkDomain!= '',convention\n"
+)
+TABLES = "cdmTableName,isRequired\nPERSON,Yes\n"
+FIELDS = (
+    "cdmTableName,cdmFieldName,isForeignKey,fkDomain,fkDomainThreshold\n"
+    "PERSON,gender_concept_id,Yes,Gender,5\nPERSON,race_concept_id,Yes,NA,\nPERSON,person_id,No,Gender,\n"
+)
+CONCEPTS = "cdmTableName,cdmFieldName,conceptId\n"
+
+
+def folder(path: Path, **files: str) -> Path:
+    named = {"Check_Descriptions": KINDS, "Table_Level": TABLES, "Field_Level": FIELDS, "Concept_Level": CONCEPTS}
+    for name, text in (named | files).items():
+        if text:
+            (path / f"OMOP_CDMv5.4_{name}.csv").write_text(text)
+    return path
+
+
+def test_a_check_exists_for_each_row_that_its_filter_lets_through(tmp_path: Path) -> None:
+    thresholds = Thresholds.read(folder(tmp_path))
+
+    assert thresholds.name == "OMOP_CDMv5.4"
+    assert [check.id for check in thresholds.checks] == [
+        "table_cdmtable_person",
+        "field_fkdomain_person_gender_concept_id",
+    ]
+    domain = thresholds.checks[1]
+    assert (domain.severity, domain.threshold, domain.description) == (Severity.CONVENTION, 5, "domain Gender")
+
+
+def test_every_missing_file_and_column_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Invalid) as refused:
+        Thresholds.read(folder(tmp_path, Field_Level="", Concept_Level=""))
+    assert len(refused.value.faults) == 2
+
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(Invalid) as refused:
+        Thresholds.read(folder(other, Field_Level="a,b\n1,2\n", Table_Level="x\n1\n"))
+    assert [fault.path for fault in refused.value.faults] == [
+        "OMOP_CDMv5.4_Table_Level.csv",
+        "OMOP_CDMv5.4_Field_Level.csv",
+        "OMOP_CDMv5.4_Field_Level.csv",
+    ]
+
+
+def test_a_filter_that_cannot_be_read_is_a_fault_with_its_line(tmp_path: Path) -> None:
+    broken = KINDS + "FIELD,other,words,,,,is.na(x) | TRUE,fatal\n"
+    with pytest.raises(Invalid, match=r"Check_Descriptions\.csv:4"):
+        Thresholds.read(folder(tmp_path, Check_Descriptions=broken))
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("31", 31),
+        ("0.0000001", 1e-7),
+        ("'19500101'", dt.date(1950, 1, 1)),
+        ("DATEADD(dd,1,GETDATE())", dt.date(2026, 3, 2)),
+        ("YEAR(GETDATE())+1", 2027),
+    ],
+)
+def test_limits_are_read_as_threshold_files_write_them(text: str, limit: object) -> None:
+    assert limit_of(text, TODAY) == limit
+
+
+def test_a_limit_that_is_none_is_not_guessed() -> None:
+    with pytest.raises(UnreadableError):
+        limit_of("SELECT 1", TODAY)
+
+
+def test_the_published_files_give_the_checks_that_dqd_runs() -> None:
+    checks = Thresholds.read(shared("data", "dqd")).checks
+    assert len(checks) == 2535
+    assert len({check.kind for check in checks}) == 27
+    assert len({check.id for check in checks}) == 2535
