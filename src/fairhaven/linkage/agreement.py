@@ -72,8 +72,9 @@ def birth_typed_alike() -> str:
 
 def given_agrees() -> str:
     """Forenames that one person may bear."""
+    # The cheap ones first: DuckDB asks the next only of the rows that the one before left.
     return (
-        f"({given_equal()} OR {given_related()} OR {given_initial()} OR {names_swapped()} OR {sounds_alike('given')})"
+        f"({given_equal()} OR {given_initial()} OR {sounds_alike('given')} OR {given_related()} OR {names_swapped()})"
     )
 
 

@@ -43,44 +43,68 @@ KEYS: tuple[tuple[str, ...], ...] = (
 
 
 def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[str] = ()) -> int:
-    """Read ``units`` and write ``candidates``: left_unit < right_unit of two groups of which at least one is open,
-    the groups, and whether the two are plainly different people (`agreement.is_someone_else`).
+    """Find the pairs of units of two groups of which at least one is open.
+
+    Writes ``candidates`` (left_unit < right_unit, left_group < right_group), to be weighed, and ``contradictions``
+    (left_group, right_group, pairs): how many pairs of the same groups are plainly different people.
 
     Returns:
-        number of pairs.
+        number of pairs to be weighed.
     """
     keys = [*KEYS]
     for extra in extras:
         keys += [(f'"{extra}"', "given_formal", "left(family, 1)"), (f'"{extra}"', "family", "left(given_formal, 1)")]
         keys += [(f'"{extra}"',), (f'"{extra}"', "birth"), (f'"{extra}"', "left(birth, 4)", "left(family, 1)")]
-    connection.execute("CREATE TEMP TABLE keyed (key UBIGINT, unit BIGINT, grouping BIGINT, is_open BOOLEAN)")
+    connection.execute("CREATE TEMP TABLE met (left_unit BIGINT, right_unit BIGINT)")
     for number, columns in enumerate(keys):
-        present = " AND ".join(f"({column}) IS NOT NULL" for column in columns)
-        connection.execute(
-            f"""
-            INSERT INTO keyed
-            SELECT hash({number}, {", ".join(columns)}) AS key, unit, grouping, is_open FROM units WHERE {present}
-            QUALIFY count(*) OVER (PARTITION BY key) BETWEEN 2 AND {MAX_GROUP}
-                AND bool_or(is_open) OVER (PARTITION BY key)
-                AND min(grouping) OVER (PARTITION BY key) < max(grouping) OVER (PARTITION BY key)
-            """
-        )
+        _meet(connection, number, columns)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE judged AS
+        SELECT left_unit, right_unit, least(l.grouping, r.grouping) AS left_group,
+            greatest(l.grouping, r.grouping) AS right_group, {agreement.is_someone_else()} AS is_someone_else
+        FROM (SELECT DISTINCT * FROM met)
+        JOIN units AS l ON l.unit = left_unit JOIN units AS r ON r.unit = right_unit
+        """
+    )
     connection.execute(
         """
-        CREATE TEMP TABLE met AS
-        SELECT DISTINCT l.unit AS left_unit, r.unit AS right_unit
-        FROM keyed AS l JOIN keyed AS r ON l.key = r.key AND l.unit < r.unit
+        DROP TABLE met;
+        CREATE TABLE candidates AS SELECT * EXCLUDE (is_someone_else) FROM judged WHERE NOT is_someone_else;
+        -- Of those who are plainly two only the number matters, and only among groups that may yet be joined to another.
+        CREATE TEMP TABLE hopeful AS
+        SELECT left_group AS grouping FROM candidates UNION SELECT right_group FROM candidates;
+        CREATE TABLE contradictions AS
+        SELECT left_group, right_group, count(*) AS pairs FROM judged
+        WHERE is_someone_else AND left_group IN (FROM hopeful) AND right_group IN (FROM hopeful)
+        GROUP BY ALL;
+        DROP TABLE hopeful;
+        DROP TABLE judged;
+        """
+    )
+    return int(connection.execute("SELECT count(*) FROM candidates").fetchall()[0][0])
+
+
+def _meet(connection: duckdb.DuckDBPyConnection, number: int, columns: Sequence[str]) -> None:
+    """Add the pairs of one key; key by key, because all keys of all rows at once would not fit in memory."""
+    present = " AND ".join(f"({column}) IS NOT NULL" for column in columns)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE keyed AS
+        WITH all_keys AS (
+            SELECT hash({number}, {", ".join(columns)}) AS key, unit, grouping, is_open FROM units WHERE {present}
+        ), telling AS (
+            SELECT key FROM all_keys GROUP BY key
+            HAVING count(*) BETWEEN 2 AND {MAX_GROUP} AND bool_or(is_open) AND min(grouping) < max(grouping)
+        )
+        FROM all_keys SEMI JOIN telling USING (key)
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO met
+        SELECT l.unit, r.unit FROM keyed AS l JOIN keyed AS r ON l.key = r.key AND l.unit < r.unit
         WHERE l.grouping <> r.grouping AND (l.is_open OR r.is_open)
         """
     )
     connection.execute("DROP TABLE keyed")
-    connection.execute(
-        f"""
-        CREATE TABLE candidates AS
-        SELECT left_unit, right_unit, least(l.grouping, r.grouping) AS left_group,
-            greatest(l.grouping, r.grouping) AS right_group, {agreement.is_someone_else()} AS is_someone_else
-        FROM met JOIN units AS l ON l.unit = left_unit JOIN units AS r ON r.unit = right_unit
-        """
-    )
-    connection.execute("DROP TABLE met")
-    return int(connection.execute("SELECT count(*) FROM candidates").fetchall()[0][0])

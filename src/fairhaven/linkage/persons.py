@@ -1,12 +1,14 @@
 """Who is one person: the whole way from identity records to groups of patients. `service` and `trial` both take it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress
 from fairhaven.linkage import cascade
 from fairhaven.linkage.graph import Floats, Ints, components
@@ -14,7 +16,7 @@ from fairhaven.linkage.model import Thresholds
 from fairhaven.linkage.residue import link_residue
 from fairhaven.linkage.standardise import standardise
 
-MEMORY_LIMIT = "1200MB"
+MEMORY_LIMIT = "1400MB"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +28,8 @@ class Persons:
         step: for each patient the step that linked it; ``alone`` where none did.
         weight: its match weight where Splink linked it, else NaN.
         left, right, apart: pairs of persons (by their smallest patient) in the clerical band, and their weight.
+        valid_numbers: patients with a valid NHS number.
+        notes: what was left undone, in words.
     """
 
     person: Ints
@@ -34,13 +38,19 @@ class Persons:
     left: Ints
     right: Ints
     apart: Floats
+    valid_numbers: int
     notes: tuple[str, ...] = ()
 
 
-def room() -> duckdb.DuckDBPyConnection:
+@contextmanager
+def room() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory that never spills: identifiers reach no disk unencrypted, so work that does not fit in
-    memory fails with words instead."""
-    return duckdb.connect(
+    memory is refused instead.
+
+    Raises:
+        Refused: `MEMORY_LIMIT` is not enough.
+    """
+    connection = duckdb.connect(
         config={
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": "",
@@ -48,6 +58,15 @@ def room() -> duckdb.DuckDBPyConnection:
             "preserve_insertion_order": False,
         }
     )
+    try:
+        yield connection
+    except duckdb.OutOfMemoryException:
+        raise Refused(
+            f"linking so many identity records needs more than {MEMORY_LIMIT} of memory; nothing was changed. Identity "
+            "records may not spill to disk; link fewer sources at a time."
+        ) from None
+    finally:
+        connection.close()
 
 
 def find_persons(
@@ -60,11 +79,12 @@ def find_persons(
 ) -> Persons:
     """Group the patients of the table ``identity``.
 
-    Leaves ``patients`` and ``versions`` in the connection.
+    Uses up ``identity`` and leaves ``patients`` in the connection.
     """
     progress.stage("Cleaning identity records")
     standardise(connection, checked_id=checked_id, extras=extras)
     patients = _count(connection, "patients")
+    numbered = connection.execute("SELECT count(DISTINCT patient) FROM versions WHERE id IS NOT NULL").fetchall()
     progress.stage("Linking by NHS number and exact combinations")
     cascade.cascade(connection)
     links = connection.execute("SELECT left_patient, right_patient FROM links").fetchnumpy()
@@ -84,7 +104,8 @@ def find_persons(
         apart = merged.apart[is_clerical]
     step = _steps(connection, patients, weight)
     weight = np.where(np.array(step) == "splink", weight, np.nan)
-    for table in ("links", "units", "splink_units", "candidates"):
+    connection.execute("DROP VIEW IF EXISTS splink_units")
+    for table in ("links", "versions", "units", "candidates", "contradictions"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     if residue.note:
         progress.note(residue.note)
@@ -95,6 +116,7 @@ def find_persons(
         left=left,
         right=right,
         apart=apart,
+        valid_numbers=int(numbered[0][0]),
         notes=(residue.note,) * bool(residue.note),
     )
 

@@ -61,7 +61,7 @@ def link_residue(
     """Merge clusters of patients by weight of evidence.
 
     Args:
-        connection: holds ``versions`` and ``links``.
+        connection: holds ``versions``, which is used up, and ``links``.
         cluster: for each patient its cluster, numbered from 0 without gaps.
     """
     units = _write_units(connection, cluster, extras)
@@ -73,7 +73,7 @@ def link_residue(
     if not candidate_pairs(connection, extras=extras):
         return Residue(merged=None, note="")
     present = _present(connection, units, (*_COLUMNS, *extras))
-    with _quietly():
+    with _quietly(), _memory_in_words():
         note = _score(connection, present, is_numbered=_has_shared_numbers(connection))
     if note:
         return Residue(merged=None, note=note)
@@ -99,6 +99,7 @@ def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: S
         FROM described WHERE given IS NOT NULL OR family IS NOT NULL OR birth IS NOT NULL OR id IS NOT NULL
         """
     )
+    connection.execute("DROP TABLE versions")
     connection.unregister("assigned")
     return int(connection.execute("SELECT count(*) FROM units").fetchall()[0][0])
 
@@ -136,14 +137,14 @@ def _training_rules(present: Sequence[str]) -> list[str]:
 def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_numbered: bool) -> str:
     """Write ``weights`` (left_unit, right_unit, weight), or say why there are none."""
     from splink import DuckDBAPI, Linker
-    from splink.internals.exceptions import EMTrainingException, SplinkException
+    from splink.internals.exceptions import EMTrainingException
 
     rules = _training_rules(present)
     if len(rules) < 2:
         return "too few columns of the records are filled for Splink to learn from"
     api = DuckDBAPI(connection=connection)
     needed = {*present, "id", "given_second", "given_forms", "family_parts", "birth_turned", "area"}
-    connection.execute(f"CREATE TABLE splink_units AS SELECT unit AS unique_id, {', '.join(sorted(needed))} FROM units")
+    connection.execute(f"CREATE VIEW splink_units AS SELECT unit AS unique_id, {', '.join(sorted(needed))} FROM units")
     settings = {
         "link_type": "dedupe_only",
         "unique_id_column_name": "unique_id",
@@ -167,13 +168,12 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_
             linker.training.estimate_parameters_using_expectation_maximisation(
                 rule, max_pairs=_TRAINING_PAIRS, record_sample_proportion=1.0
             )
-    except (EMTrainingException, SplinkException, ValueError):
+    except (EMTrainingException, ValueError):
         return "the records have too few likely matches for Splink to learn from"
     connection.execute(
         """
         CREATE TABLE blocked AS
         SELECT left_unit AS join_key_l, right_unit AS join_key_r, '0' AS match_key FROM candidates
-        WHERE NOT is_someone_else
         """
     )
     linker.table_management.register_blocked_pairs_for_predict(api.register("blocked"))
@@ -195,12 +195,13 @@ def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: Thr
     pairs = connection.execute(
         """
         WITH judged AS (
-            SELECT left_group, right_group,
-                CASE WHEN is_someone_else THEN $floor ELSE greatest(least(weight, $ceiling), $floor) END AS weight
-            FROM candidates LEFT JOIN weights USING (left_unit, right_unit)
+            SELECT left_group, right_group, 1 AS pairs,
+                greatest(least(weight, $ceiling), $floor)::DECIMAL(18, 4) AS total
+            FROM candidates JOIN weights USING (left_unit, right_unit)
+            UNION ALL
+            SELECT left_group, right_group, pairs, (pairs * $floor)::DECIMAL(18, 4) FROM contradictions
         )
-        SELECT left_group AS one, right_group AS other,
-            sum(weight::DECIMAL(18, 4))::DOUBLE AS total, count(*)::DOUBLE AS pairs
+        SELECT left_group AS one, right_group AS other, sum(total)::DOUBLE AS total, sum(pairs)::DOUBLE AS pairs
         FROM judged GROUP BY ALL ORDER BY ALL
         """,
         {"floor": thresholds.floor, "ceiling": thresholds.ceiling},
@@ -208,7 +209,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: Thr
     size = np.ones(clusters, np.int64)
     counted = connection.execute("SELECT grouping, count(*) AS units FROM units GROUP BY grouping").fetchnumpy()
     size[counted["grouping"]] = counted["units"]
-    connection.execute("DROP TABLE weights; DROP TABLE candidates")
+    connection.execute("DROP TABLE weights; DROP TABLE candidates; DROP TABLE contradictions")
     return merge_mutual_best(
         size=size,
         left=pairs["one"],
@@ -218,6 +219,19 @@ def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: Thr
         unseen=thresholds.unseen,
         link=thresholds.link,
     )
+
+
+@contextmanager
+def _memory_in_words() -> Iterator[None]:
+    """Splink puts the statement and DuckDB's words into its own exception; both may hold values."""
+    from splink.internals.exceptions import SplinkException
+
+    try:
+        yield
+    except SplinkException as fault:
+        if isinstance(fault.__cause__, duckdb.OutOfMemoryException):
+            raise fault.__cause__ from None
+        raise RuntimeError("Splink could not weigh the pairs; this is a fault of Fairhaven, please report it") from None
 
 
 @contextmanager

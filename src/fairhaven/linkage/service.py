@@ -42,10 +42,12 @@ def link(
 
     Returns:
         `Linked`; every (source, patient_ref) of the records is in its index once.
+
+    Raises:
+        Refused: the records are too many for the memory allowed.
     """
     listener = progress or Silent()
-    connection = room()
-    try:
+    with room() as connection:
         connection.register("arriving", records.select(IDENTITY_SCHEMA.names).cast(IDENTITY_SCHEMA))
         connection.execute("CREATE TABLE identity AS FROM arriving")
         connection.unregister("arriving")
@@ -54,8 +56,6 @@ def link(
         _write_members(connection, persons)
         numbered = number_persons(connection, previous, secret=secret)
         return _linked(connection, persons, numbered, thresholds)
-    finally:
-        connection.close()
 
 
 def _write_members(connection: duckdb.DuckDBPyConnection, persons: Persons) -> None:
@@ -95,7 +95,7 @@ def _linked(
         ORDER BY apart.weight DESC, left_source, left_patient_ref, right_source, right_patient_ref
         """
     ).fetch_arrow_table()
-    summary = _summary(connection, thresholds, persons.notes, clerical.num_rows, numbered)
+    summary = _summary(connection, persons, numbered, thresholds=thresholds, clerical=clerical.num_rows)
     return Linked(
         index=index.cast(INDEX_SCHEMA),
         merges=numbered.merges.cast(MERGES_SCHEMA),
@@ -107,10 +107,11 @@ def _linked(
 
 def _summary(
     connection: duckdb.DuckDBPyConnection,
-    thresholds: Thresholds,
-    notes: tuple[str, ...],
-    clerical: int,
+    persons: Persons,
     numbered: Numbered,
+    *,
+    thresholds: Thresholds,
+    clerical: int,
 ) -> Summary:
     def counts(sql: str) -> dict[str, int]:
         return dict(connection.execute(sql).fetchall())
@@ -122,7 +123,6 @@ def _summary(
         ) GROUP BY sources ORDER BY sources
         """
     ).fetchall()
-    valid = connection.execute("SELECT count(DISTINCT patient) FROM versions WHERE id IS NOT NULL").fetchall()
     sources = counts("SELECT source, count(*) FROM patients GROUP BY source ORDER BY source")
     return Summary(
         patients=sum(sources.values()),
@@ -130,10 +130,10 @@ def _summary(
         sources=sources,
         persons_by_sources=dict(by_sources),
         steps=counts("SELECT step, count(*) FROM members GROUP BY step ORDER BY count(*) DESC, step"),
-        valid_numbers=int(valid[0][0]),
+        valid_numbers=persons.valid_numbers,
         clerical=clerical,
         merges=numbered.merges.num_rows,
         splits=numbered.splits.num_rows,
         thresholds=thresholds,
-        notes=notes,
+        notes=persons.notes,
     )

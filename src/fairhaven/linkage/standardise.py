@@ -37,8 +37,8 @@ _DUMMY_BIRTHS = ("19000101", "18000101", "17530101", "99991231")
 
 
 def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = True, extras: Sequence[str] = ()) -> None:
-    """Read the table ``identity`` (see `model.IDENTITY_SCHEMA`; *extras* are further text columns) and write
-    ``patients`` and ``versions``.
+    """Turn the table ``identity`` (see `model.IDENTITY_SCHEMA`; *extras* are further text columns) into ``patients``
+    and ``versions``; it is dropped, because a million records are not held twice in memory.
 
     Args:
         checked_id: ``nhs_number`` must pass its check digit; False takes any identifier as it is.
@@ -81,7 +81,7 @@ def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = Tru
         FROM distinct_ones AS one LEFT JOIN nicknames ON nicknames.nickname = one.given
         """
     )
-    connection.execute("DROP TABLE cleaned; DROP TABLE nicknames")
+    connection.execute("DROP TABLE identity; DROP TABLE cleaned; DROP TABLE nicknames")
 
 
 def _load_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
