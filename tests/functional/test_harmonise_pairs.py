@@ -284,10 +284,9 @@ def test_synthea_csv_gives_the_rows_that_ohdsi_etl_synthea_gave(engine: DuckDBEn
             )
             both = sum((expected & got).values())
             agreement[table] = (both / sum(expected.values()), both / sum(got.values()))
-    # (theirs that are ours, ours that are theirs). Conditions: theirs maps 15777000 through a concept that the map file
-    # lacks. Drugs: codes absent from the map file. Visits: theirs merges encounters of a day, ours keeps each.
+    # (theirs that are ours, ours that are theirs). Visits: theirs merges visits that meet, ours keeps each encounter.
     print({table: tuple(round(share, 4) for share in shares) for table, shares in agreement.items()})  # noqa: T201
-    assert agreement["condition_occurrence"][0] > 0.99
-    assert agreement["drug_exposure"][0] > 0.99
-    assert agreement["device_exposure"][0] > 0.97
-    assert agreement["visit_occurrence"][0] > 0.99
+    assert agreement["condition_occurrence"] == (1.0, 1.0)
+    assert agreement["drug_exposure"] == (1.0, 1.0)
+    assert agreement["device_exposure"] == (1.0, 1.0)
+    assert agreement["visit_occurrence"][0] == 1.0

@@ -4,6 +4,7 @@ from fairhaven.harmonise.assemble import harmonise
 from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.codes import VocabularyTables
 from fairhaven.harmonise.documents import HubFacts
+from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
 from fairhaven.harmonise.model import Count, Harmonised, Rows, Rule, SourceTables
@@ -19,6 +20,7 @@ __all__ = [
     "SourceTables",
     "VocabularyTables",
     "check_columns",
+    "fhir_rows",
     "harmonise",
     "local_maps",
     "read_carrot",

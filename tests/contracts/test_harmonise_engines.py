@@ -1,0 +1,165 @@
+"""The same sources give the same CDM on every engine, row for row."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairhaven.engine import Engine, open_engine
+from fairhaven.harmonise import CodeMap
+from fairhaven.kernel.errors import Refused
+from tests.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping
+
+# PySpark's client leaves its sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+
+RULES = """
+[[map]]
+name = "spells"
+from = "apc"
+to = "visit_occurrence"
+[map.set]
+visit_ref = "spell"
+start_date = "admitted"
+end_date = { column = "admitted", add_days = "stay" }
+concept_id = { value = "inpatient" }
+care_site_ref = "site"
+provider_ref = "doctor"
+
+[[map]]
+name = "episodes"
+from = "apc"
+to = "visit_detail"
+[map.set]
+visit_ref = "spell"
+visit_detail_ref = "episode"
+start_datetime = { date = "admitted", time = "clock" }
+concept_id = { value = "inpatient" }
+
+[[map]]
+name = "sites"
+from = "apc"
+to = "care_site"
+[map.set]
+care_site_ref = "site"
+
+[[map]]
+name = "doctors"
+from = "apc"
+to = "provider"
+[map.set]
+provider_ref = "doctor"
+care_site_ref = "site"
+
+[[map]]
+name = "diagnoses"
+from = "apc"
+to = "event"
+unmapped_to = "condition_occurrence"
+[map.unpivot]
+diagnosis = "DIAG_{1..3}"
+[map.code]
+column = "diagnosis"
+vocabulary = "ICD10"
+clean = "icd10"
+[map.set]
+start_date = "admitted"
+visit_ref = "spell"
+visit_detail_ref = "episode"
+status = { column = "position", map = { 1 = "primary" }, default = "secondary" }
+
+[[map]]
+name = "measures"
+from = "apc"
+to = "event"
+when = { pressure = { at_least = 1 } }
+[map.code]
+concept_id = 3004249
+[map.value]
+column = "result"
+vocabulary = "SNOMED"
+[map.set]
+start_date = "admitted"
+value_number = { column = "pressure", unit = "unit", scales = { cmHg = 10 } }
+unit = { column = "unit", map = { cmHg = "mmHg" }, default = { keep = true } }
+value_text = { column = "words", pattern = "([0-9]+) times", strip = "." }
+
+[[map]]
+name = "drugs"
+from = "apc"
+to = "event"
+when = { drug = { present = true, matches = "^[0-9]+$" } }
+[map.code]
+column = "drug"
+vocabulary = "RxNorm"
+text = "words"
+[map.set]
+start_date = "admitted"
+days_supply = "stay"
+
+[[map]]
+name = "deaths"
+from = "people"
+to = "death"
+when = { died = { present = true } }
+[map.set]
+date = "died"
+"""
+APC: list[dict[str, Any]] = [
+    {
+        "patient_ref": f"p{number % 3 + 1}",
+        "spell": f"s{number // 2}",
+        "episode": f"e{number}",
+        "site": "RGT01" if number % 2 else "RGT02",
+        "doctor": f"C{number % 4}",
+        "admitted": dt.date(2020, 1, 1) + dt.timedelta(days=17 * number),
+        "clock": "09:30:00" if number % 3 else None,
+        "stay": number % 5 or None,
+        "DIAG_1": ["J459", "E11X", "Z833", "R69X", None, "E149D"][number % 6],
+        "DIAG_2": ["E149", None, ""][number % 3],
+        "pressure": float(number) * 10 if number % 4 else None,
+        "unit": ["mmHg", "cmHg", "mm[Hg]", "odd"][number % 4],
+        "result": "10828004" if number % 5 == 0 else None,
+        "words": "taken 3 times" if number % 2 else "é☃ \"'\\",
+        "drug": ["861007", "6809", "bad", None][number % 4],
+    }
+    for number in range(24)
+]
+
+
+def contents(engine: Engine, folder: Path) -> dict[str, list[Any]]:
+    people = [
+        person | {"died": dt.date(2020, 9, 1) if person["patient_ref"] == "p1" else None} for person in TWO_PEOPLE
+    ]
+    found = made(
+        engine,
+        mapping(folder, PEOPLE + RULES),
+        {"people": landed("people", people), "apc": landed("apc", APC)},
+        people={("gp", "p1"): 11, ("gp", "p2"): 12, ("gp", "p3"): 13},
+        local=[CodeMap(vocabulary="ICD10", code="R69", text="", target_concept_id=317009)],
+    )
+    return {
+        name: sorted((tuple(row.values()) for row in engine.fetch(table).to_pylist()), key=repr)
+        for name, table in found.tables.items()
+    } | {"counts": sorted((repr(count) for count in found.counts))}
+
+
+@pytest.mark.parametrize("other", ["sail", pytest.param("pyspark", marks=pytest.mark.slow)])
+def test_every_engine_makes_the_same_cdm(other: str, tmp_path: Path) -> None:
+    try:
+        engine = open_engine(other, tmp_path / other)
+    except Refused as missing:
+        pytest.skip(str(missing))
+    try:
+        theirs = contents(engine, tmp_path)
+    finally:
+        engine.close()
+    duckdb = open_engine("duckdb", tmp_path / "duckdb")
+    try:
+        ours = contents(duckdb, tmp_path)
+    finally:
+        duckdb.close()
+    assert set(theirs) == set(ours)
+    for table, rows in ours.items():
+        assert theirs[table] == rows, table
