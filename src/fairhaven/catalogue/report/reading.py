@@ -11,8 +11,9 @@ _SMALL = (
     "The rule: {title}, since {since}."
 )
 _ROWS = (
-    "Counts of rows received, quarantined and written are exact, because they must add up: received is landed, "
-    "quarantined and opted out together. They count lines of files, not people."
+    "Counts of rows received and quarantined are exact, because they must add up: received is landed, quarantined and "
+    "opted out together. They count lines of files, not people; where few rows were opted out, their number and what "
+    "would give it away is not shown."
 )
 _CONCEPT = (
     "A row whose source code has no standard concept stays in the release under concept 0, with the source's code "

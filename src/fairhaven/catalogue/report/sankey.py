@@ -11,6 +11,7 @@ from fairhaven.catalogue.report.html import Html, figure_of, tag
 from fairhaven.catalogue.report.streams import LOSSES, Layout, Stream, few_tables
 from fairhaven.catalogue.report.svg import drawing, rect
 from fairhaven.catalogue.report.words import share, short, split_title, whole
+from fairhaven.disclosure import Policy, protect
 
 _HEAD = 34
 
@@ -23,11 +24,12 @@ class _Node:
     right: float = 0.0
 
 
-def sankey(streams: Sequence[Stream], unmapped: Mapping[str, int], *, layout: Layout) -> Html:
+def sankey(streams: Sequence[Stream], unmapped: Mapping[str, int], *, policy: Policy, layout: Layout) -> Html:
     """The picture.
 
     Args:
-        unmapped: table -> rows of it with concept 0.
+        unmapped: table -> rows of it with concept 0; tables with too few to tell are left out.
+        policy: decides which counts are told.
     """
     tables, streams, unmapped = few_tables(streams, unmapped)
     lost = {reason: sum(stream.lost.get(reason, 0) for stream in streams) for reason in LOSSES}
@@ -53,14 +55,17 @@ def sankey(streams: Sequence[Stream], unmapped: Mapping[str, int], *, layout: La
         _hatch(layout.name),
         tag("g", bands, class_="bands"),
         _middle_nodes(streams, middle, scale, layout),
-        [_drain(reason, lost[reason], node, layout) for reason, node in drain_of.items()],
+        [_drain(reason, lost[reason], node, policy, layout) for reason, node in drain_of.items()],
         [_source(stream, node, layout) for stream, node in zip(streams, left, strict=True)],
-        [_table(name, tables[name], unmapped.get(name, 0), node, scale, layout) for name, node in table_of.items()],
+        [
+            _table(name, tables[name], unmapped.get(name, 0), node, scale, policy, layout)
+            for name, node in table_of.items()
+        ],
         _headings(sum(stream.received for stream in streams), sum(stream.kept for stream in streams), made, layout),
         width=layout.width,
         height=height,
         title="Rows on their way from each source to each table of the release",
-        description=_described(streams, lost, tables, unmapped),
+        description=_described(streams, lost, tables, unmapped, policy),
         name=f"flow-{layout.name}",
         class_=f"sankey {layout.name}",
     )
@@ -84,13 +89,13 @@ def _into(
 ) -> list[Html]:
     x0, x1 = layout.columns[0] + layout.bar, layout.columns[1]
     rows = stream.kept * scale
-    title = f"{stream.title}: {whole(stream.kept)} rows in use"
+    title = f"{stream.title}: rows in use"
     bands = [_band(x0, source.y, x1, centre.y + (centre.height - rows) / 2, rows, stream.style, title)]
     source.right = rows
     for reason, drain in drains.items():
         if count := stream.lost.get(reason, 0):
             thick = max(count * scale, 0.8)
-            title = f"{stream.title}: {whole(count)} rows {LOSSES[reason].lower()}"
+            title = f"{stream.title}: {stream.told.get(reason, '')} rows {LOSSES[reason].lower()}"
             bands.append(_band(x0, source.y + source.right, x1, drain.y + drain.left, thick, f"loss {reason}", title))
             source.right += count * scale
             drain.left += count * scale
@@ -104,7 +109,7 @@ def _onwards(stream: Stream, centre: _Node, tables: Mapping[str, _Node], scale: 
     for name, table in tables.items():
         if rows := stream.written.get(name, 0):
             thick = max(rows * scale, 0.6)
-            title = f"{stream.title} to {name}: {whole(rows)} rows"
+            title = f"{stream.title} to {name}: {stream.told.get(name, '')} rows"
             top, end = centre.y + centre.right, table.y + table.left
             bands.append(_band(x1, top, x2, end, thick, stream.style, title))
             centre.right += rows * scale
@@ -134,7 +139,7 @@ def _middle_nodes(streams: Sequence[Stream], nodes: Sequence[_Node], scale: floa
             f"M{n(float(x0))} {n(upper)}C{n(bend)} {n(upper)} {n(bend)} {n(lower)} {n(float(x1))} {n(lower)}"
             f"v{n(last)}C{n(bend)} {n(lower + last)} {n(bend)} {n(upper + first)} {n(float(x0))} {n(upper + first)}Z"
         )
-        title = f"{stream.title}: {whole(stream.kept)} rows became {whole(out)} rows of the release"
+        title = f"{stream.title}: what its rows became"
         drawn.append(tag("path", tag("title", title), d=path, class_=f"node {stream.style}"))
     return tag("g", drawn)
 
@@ -151,17 +156,17 @@ def _source(stream: Stream, node: _Node, layout: Layout) -> Html:
     )
 
 
-def _table(name: str, rows: int, unmapped: int, node: _Node, scale: float, layout: Layout) -> Html:
+def _table(name: str, rows: int, unmapped: int, node: _Node, scale: float, policy: Policy, layout: Layout) -> Html:
     x = layout.columns[2]
     at, anchor = (x - 8, "end") if layout.inside else (x + layout.bar + 12, "start")
     part = unmapped * scale
-    second = whole(rows) + (f" · {share(unmapped, rows)} unmapped" if unmapped else "")
+    second = protect(rows, policy).text + (f" · {share(unmapped, rows)} unmapped" if unmapped else "")
     return tag(
         "g",
         rect(x, node.y, layout.bar, node.height, "node table"),
         tag(
             "rect",
-            tag("title", f"{name}: {whole(unmapped)} rows without a standard concept"),
+            tag("title", f"{name}: rows without a standard concept"),
             x=float(x),
             y=node.y + node.height - max(part, 1.5),
             width=layout.bar,
@@ -174,12 +179,12 @@ def _table(name: str, rows: int, unmapped: int, node: _Node, scale: float, layou
     )
 
 
-def _drain(reason: str, rows: int, node: _Node, layout: Layout) -> Html:
+def _drain(reason: str, rows: int, node: _Node, policy: Policy, layout: Layout) -> Html:
     x = layout.columns[1]
     return tag(
         "g",
         rect(x, node.y, layout.middle / 2, node.height, f"node loss {reason}"),
-        _label(LOSSES[reason], whole(rows), x + layout.middle / 2 + 8, node, "start"),
+        _label(LOSSES[reason], protect(rows, policy).text, x + layout.middle / 2 + 8, node, "start"),
     )
 
 
@@ -235,12 +240,19 @@ def _hatch(name: str) -> Html:
 
 
 def _described(
-    streams: Sequence[Stream], lost: Mapping[str, int], tables: Mapping[str, int], unmapped: Mapping[str, int]
+    streams: Sequence[Stream],
+    lost: Mapping[str, int],
+    tables: Mapping[str, int],
+    unmapped: Mapping[str, int],
+    policy: Policy,
 ) -> str:
     sources = "; ".join(f"{stream.title} {whole(stream.received)}" for stream in streams)
-    kept_back = "; ".join(f"{LOSSES[reason].lower()} {whole(rows)}" for reason, rows in lost.items()) or "none"
+    kept_back = (
+        "; ".join(f"{LOSSES[reason].lower()} {protect(rows, policy).text}" for reason, rows in lost.items()) or "none"
+    )
     made = "; ".join(
-        f"{name} {whole(rows)}" + (f" of which {whole(unmapped[name])} unmapped" if unmapped.get(name) else "")
+        f"{name} {protect(rows, policy).text}"
+        + (f" of which {whole(unmapped[name])} unmapped" if unmapped.get(name) else "")
         for name, rows in tables.items()
     )
     return f"Rows received: {sources}. Kept back: {kept_back}. Rows written: {made}. The table below has every figure."

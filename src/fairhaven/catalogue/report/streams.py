@@ -1,18 +1,23 @@
 """What the flow picture is made of: streams of rows from sources to tables, and how they are laid out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stream:
-    """One source: its rows, what was kept back of them by reason, and the rows written to each table."""
+    """One source: its rows, what was kept back of them by reason, and the rows written to each table.
+
+    Args:
+        told: what may be said of the rows kept back for a reason and of those written to a table, by reason or table.
+    """
 
     title: str
     style: str
     received: int
     lost: Mapping[str, int]
     written: Mapping[str, int]
+    told: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kept(self) -> int:
