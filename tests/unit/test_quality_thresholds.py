@@ -3,11 +3,14 @@
 import datetime as dt
 from pathlib import Path
 
+import ibis
 import pytest
 
 from fairhaven.kernel.errors import Invalid
-from fairhaven.quality import Severity, Thresholds
+from fairhaven.quality import Check, Severity, Thresholds
+from fairhaven.quality.obstacles import obstacle
 from fairhaven.quality.rows import UnreadableError, limit_of
+from fairhaven.quality.shape import Shapes
 from shared import shared
 
 TODAY = dt.date(2026, 3, 1)
@@ -90,3 +93,34 @@ def test_the_published_files_give_the_checks_that_dqd_runs() -> None:
     assert len(checks) == 2535
     assert len({check.kind for check in checks}) == 27
     assert len({check.id for check in checks}) == 2535
+
+
+def test_a_threshold_that_is_no_number_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=r"Field_Level\.csv:2: the threshold is not a number"):
+        Thresholds.read(folder(tmp_path, Field_Level=FIELDS.replace("Gender,5", "Gender,five")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "reason"),
+    [
+        ("isForeignKey", {}, "The threshold file gives no fkTableName."),
+        ("sourceValueCompleteness", {}, "The threshold file gives no standardConceptFieldName."),
+        ("nobodyKnows", {}, "There is no check of the kind nobodyKnows."),
+        (
+            "plausibleValueLow",
+            {"settings": {"plausibleValueLow": "a lot"}},
+            "The threshold file's setting cannot be read",
+        ),
+        (
+            "plausibleUnitConceptIds",
+            {"level": "CONCEPT", "concept": "1,2"},
+            "The threshold file's concept, unit or limit",
+        ),
+    ],
+)
+def test_a_check_that_cannot_be_run_is_an_error_and_not_a_pass(kind: str, changes: dict, reason: str) -> None:
+    item = Check(
+        kind=kind, table="person", severity=Severity.FATAL, **({"level": "FIELD", "field": "person_id"} | changes)
+    )
+    shapes = Shapes({"person": ibis.table({"person_id": "int64", "unit_concept_id": "int64"}, name="person")})
+    assert obstacle(item, shapes, today=TODAY).startswith(reason)

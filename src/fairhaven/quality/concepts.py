@@ -261,5 +261,5 @@ def by_value(checks: Sequence[Check], shapes: Shapes, engine: Engine) -> dict[st
         beyond = ibis.ifelse(both["_is_low"], both["_number"] < both["_limit"], both["_number"] > both["_limit"])
         summed = both.group_by("_check").aggregate(_violated=both.count(where=beyond), _rows=both.count())
         for group in engine.fetch(summed).to_pylist():
-            numbers[checks[group["_check"]].id] = (group["_violated"], group["_rows"])
+            numbers[checks[group["_check"]].id] = (int(group["_violated"] or 0), group["_rows"])
     return numbers

@@ -1,6 +1,7 @@
 """What a check reads, and why it cannot run where something of that is not there."""
 
 import datetime as dt
+import math
 
 from fairhaven.quality import concepts, sets
 from fairhaven.quality.model import Check
@@ -8,6 +9,14 @@ from fairhaven.quality.rows import UnreadableError, row_rule
 from fairhaven.quality.shape import Shapes
 
 PRESENCE = frozenset(("cdmTable", "cdmField"))
+_SETTINGS = {
+    "isForeignKey": ("fkTableName", "fkFieldName"),
+    "fkDomain": ("fkDomain",),
+    "fkClass": ("fkClass",),
+    "sourceValueCompleteness": ("standardConceptFieldName",),
+    "plausibleStartBeforeEnd": ("plausibleStartBeforeEndFieldName",),
+    "plausibleTemporalAfter": ("plausibleTemporalAfterTableName", "plausibleTemporalAfterFieldName"),
+}
 _OWN_WAY = frozenset(("cdmDatatype", "sourceValueCompleteness"))
 
 
@@ -18,6 +27,8 @@ def reads(check: Check) -> frozenset[str]:
 
 def obstacle(check: Check, shapes: Shapes, *, today: dt.date) -> str:
     """Why a check cannot run; empty where it can."""
+    if lacking := _lacking(check):
+        return f"The threshold file gives no {lacking}."
     for table, column in _needs(check):
         if reason := shapes.missing(table, column):
             return reason
@@ -41,6 +52,8 @@ def _needs(check: Check) -> tuple[tuple[str, str], ...]:
     own = ((check.table, check.field),) if check.field else ()
     if check.kind in PRESENCE:
         return ()
+    if _lacking(check):
+        return own
     if concepts.is_by_concept(check):
         return concepts.needs(check)
     if check.kind in sets.KINDS:
@@ -54,10 +67,26 @@ def _needs(check: Check) -> tuple[tuple[str, str], ...]:
     return own + (rule.needs if rule is not None else ())
 
 
+def _lacking(check: Check) -> str:
+    """A setting that the kind cannot do without and the threshold file leaves empty; empty for none."""
+    return next((name for name in _SETTINGS.get(check.kind, ()) if not check.settings.get(name)), "")
+
+
 def _unreadable_concept(check: Check) -> str:
-    is_read = bool(concepts.concept_list(check.concept))
-    if check.kind in concepts.BY_VALUE:
-        is_read = is_read and bool(concepts.concept_list(check.unit.removesuffix(".0")))
-    elif check.kind not in concepts.BY_SEX and check.kind != concepts.BY_UNIT:
+    listed = len(concepts.concept_list(check.concept))
+    if check.kind in concepts.BY_SEX:
+        is_read = listed > 0
+    elif check.kind == concepts.BY_UNIT:
+        is_read = listed == 1
+    elif check.kind in concepts.BY_VALUE:
+        is_read = listed == 1 and _is_number(check.unit) and _is_number(check.settings.get(check.kind, ""))
+    else:
         return f"There is no check of the kind {check.kind}."
-    return "" if is_read else "The threshold file's concept or unit cannot be read."
+    return "" if is_read else "The threshold file's concept, unit or limit cannot be read."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -127,8 +127,9 @@ def _sums(rows: ir.Table, asked: Mapping[str, ir.IntegerScalar], engine: Engine)
     if not asked:
         return {}
     summed = rows.aggregate(**{f"_{number}": value for number, value in enumerate(asked.values())})
+    # Spark sums tests, and the sum of nothing but NULLs is NULL.
     [values] = engine.fetch(summed).to_pylist()
-    return {key: int(values[f"_{number}"]) for number, key in enumerate(asked)}
+    return {key: int(values[f"_{number}"] or 0) for number, key in enumerate(asked)}
 
 
 def _numbers(table: str, rule: RowRule, sums: Mapping[str, Mapping[str, int]], found: Measured) -> Numbers:

@@ -163,7 +163,7 @@ def _completeness(definition: Table, rows: ir.Table, engine: Engine) -> list[Com
             table=definition.name,
             field=field.name,
             rows=row["_rows"],
-            filled=row[f"_{number}"],
+            filled=int(row[f"_{number}"] or 0),
         )
         for row in engine.fetch(counted).to_pylist()
         for number, field in enumerate(fields)

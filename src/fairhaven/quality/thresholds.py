@@ -92,8 +92,13 @@ def _checks(
     if level not in rows or not all(conditions):
         faults.append(Fault(path="Check_Descriptions.csv", line=line, message="level or filter cannot be read"))
         return
-    for row in rows[level]:
+    for row_line, row in enumerate(rows[level], 2):
         if all(condition and _holds(condition, row) for condition in conditions):
+            threshold = row.get(f"{kind['checkName']}Threshold", "")
+            if threshold not in _ABSENT and not re.fullmatch(r"\d+(\.\d+)?", threshold):
+                where = f"{level.title()}_Level.csv"
+                faults.append(Fault(path=where, line=row_line, message="the threshold is not a number of percent"))
+                continue
             yield _check(kind, level, row)
 
 
