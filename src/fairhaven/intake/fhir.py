@@ -116,8 +116,8 @@ class Compiled:
             name=self.view.table, key=self.view.key, patient=self.view.patient, columns=(*position, *columns)
         )
 
-    def select(self) -> str:
-        """Rows of ``fhir_lines`` of the view's resource type (a parameter): ``row_line``, ``fault``, then the columns.
+    def select(self, lines: str) -> str:
+        """Rows of a relation of lines (``row_line``, ``text``): ``row_line``, ``fault``, then the columns.
 
         ``fault`` names the element that does not fit; it is empty where the line as a whole does not.
         """
@@ -125,21 +125,18 @@ class Compiled:
         cells = "".join(f', {cell.sql} AS "{cell.name}"' for cell, _ in self.cells if cell.name != "id")
         faults = "".join(f" WHEN {cell.fault_sql} THEN '{cell.name}'" for cell, _ in self.cells if cell.fault_sql)
         names = "".join(f', "{cell.name}"' for cell, _ in self.cells)
-        lines = (
-            f"SELECT row_line, text, TRY(json_transform(text, '{self.shape}')) AS r FROM fhir_lines WHERE resource = ?"
-        )
+        parsed = f"SELECT row_line, text, TRY(json_transform(text, '{self.shape}')) AS r FROM {lines}"
         position = ""
         if self.view.each:
             position = ", position"
             numbered = "lambda item, place: {'item': item, 'place': place}"
-            lines = (
+            parsed = (
                 "SELECT row_line, text, r, each.item AS item, each.place::BIGINT AS position FROM (SELECT row_line, text, r, "
-                f'unnest(list_transform(r."{self.view.each}", {numbered})) AS each '
-                f"FROM ({lines} AND contains(text, '\"{self.view.each}\"')))"
+                f'unnest(list_transform(r."{self.view.each}", {numbered})) AS each FROM ({parsed}))'
             )
         # Layer by layer, because DuckDB shares a result between columns only where it is a column itself.
         shared = "".join(f', {sql} AS "{name}"' for name, sql in parts.items())
-        inner = f"SELECT *{shared} FROM ({lines})"
+        inner = f"SELECT *{shared} FROM ({parsed})"
         # A resource need not have an id (in a Bundle, say); its content tells it from others then.
         outer = f"SELECT *, coalesce(r.id, 'unnamed-' || md5(text)) AS id{cells} FROM ({inner})"
         return f"SELECT row_line, CASE WHEN r IS NULL THEN ''{faults} END AS fault{position}{names} FROM ({outer})"
@@ -222,7 +219,13 @@ class _Staging:
         folder.mkdir(exist_ok=True)
         self._parts += 1
         target = literal(str(folder / f"{self._parts:06d}.parquet"))
-        self._connection.execute(f"COPY ({table.select()}) TO {target} (FORMAT parquet)", [view.resource])
+        lines = f"SELECT row_line, text FROM fhir_lines WHERE resource = {literal(view.resource)}"
+        if view.each:
+            # Few lines have the element. They are put together first: parsing costs by the vector, full or not.
+            lines += f" AND contains(text, '\"{view.each}\"')"
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fhir_each AS {lines}")
+            lines = "FROM fhir_each"
+        self._connection.execute(f"COPY ({table.select(f'({lines})')}) TO {target} (FORMAT parquet)")
 
     def _unbundle(self, line: int, text: str) -> None:
         try:

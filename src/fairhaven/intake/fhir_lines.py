@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from fairhaven.kernel.errors import Fault, Invalid
 
-_CHUNK = 64 << 20
+_CHUNK = 256 << 20
 _BATCH = 1 << 14
 _PIECE = 1 << 20
 _LONGEST_LINE = 256 << 20

@@ -64,12 +64,13 @@ END
 
 
 def _vocabulary() -> str:
-    known = [f"WHEN '{uri}' THEN '{vocabulary}'" for uri, vocabulary in VOCABULARIES.items()]
     ours = " OR ".join(f"starts_with(system, '{prefix}')" for prefix in HL7_PREFIXES)
-    # Each branch of a CASE is tried for all that is left, so what is most frequent, nothing at all, goes first.
+    place = f"list_position({list(VOCABULARIES)}, rtrim(system, '/'))"
+    # A branch of a CASE is evaluated for the rows that are left, so what is most frequent, nothing at all, goes first.
     return (
         "fhir_vocabulary(system) AS CASE WHEN system IS NULL THEN NULL "
-        f"WHEN system = 'http://snomed.info/sct' THEN 'SNOMED' WHEN system = 'http://loinc.org' THEN 'LOINC' "
-        f"ELSE CASE rtrim(system, '/') {' '.join(known)} "
-        f"ELSE CASE WHEN {ours} THEN split_part(system, '/', -1) ELSE system END END END"
+        "WHEN system = 'http://snomed.info/sct' THEN 'SNOMED' WHEN system = 'http://loinc.org' THEN 'LOINC' "
+        "WHEN starts_with(system, 'http://terminology.hl7.org/CodeSystem/v') THEN split_part(system, '/', -1) "
+        f"ELSE coalesce({list(VOCABULARIES.values())}[{place}], "
+        f"CASE WHEN {ours} THEN split_part(system, '/', -1) ELSE system END) END"
     )
