@@ -71,7 +71,8 @@ def test_two_small_files_are_linked_across_and_within(tmp_path):
     assert (outcome.linked, outcome.true, outcome.right) == (2, 2, 2)
     assert (outcome.across["linked"], outcome.across["true"], outcome.f1) == (1, 1, 1.0)
     assert (outcome.clusters, outcome.true_clusters, outcome.records) == (3, 3, 5)
-    assert outcome.as_dict()["precision"] == 1.0
+    assert outcome.to_json()["precision"] == 1.0
+    assert "across files: precision 1.0000" in "\n".join(outcome.lines())
 
 
 def test_records_without_a_truth_are_linked_but_not_judged(tmp_path):

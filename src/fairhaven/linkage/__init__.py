@@ -2,6 +2,7 @@
 
 from fairhaven.linkage.model import Linked, Summary, Thresholds
 from fairhaven.linkage.service import link
+from fairhaven.linkage.trial import Trial, trial
 from fairhaven.linkage.vault import Vault
 
-__all__ = ["Linked", "Summary", "Thresholds", "Vault", "link"]
+__all__ = ["Linked", "Summary", "Thresholds", "Trial", "Vault", "link", "trial"]

@@ -1,6 +1,6 @@
 """How good is the linkage? Precision, recall and F1 on persons whose truth is known, by the hub's own machinery."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,24 @@ class Trial:
     columns: Mapping[str, Mapping[str, str]]
     notes: Sequence[str] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The same as plain values."""
         return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """The same in words for a person."""
+        yield f"{self.records:,} records are {self.clusters:,} persons; by the truth {self.true_clusters:,}"
+        yield f"truth: {self.truth_form}"
+        for name, meanings in self.columns.items():
+            yield f"{name}: " + ", ".join(f"{meaning} ({header})" for meaning, header in meanings.items())
+        yield _line("all pairs", asdict(self))
+        if self.across is not None:
+            yield _line("across files", self.across)
+        yield "step".ljust(32) + "records".rjust(10) + "  with none but their own".rjust(10)
+        for step, counts in self.steps.items():
+            yield step.ljust(32) + f"{counts['records']:10,}" + f"{counts['pure']:26,}"
+        yield f"{self.clerical:,} pairs of persons would be listed for a human"
+        yield from self.notes
 
 
 def trial(
@@ -288,6 +303,12 @@ def _pairs(connection: duckdb.DuckDBPyConnection, key: str) -> int:
             f"SELECT coalesce(sum(n * (n - 1) // 2), 0) FROM (SELECT count(*) AS n FROM judged GROUP BY {key})"
         ).fetchall()[0][0]
     )
+
+
+def _line(title: str, rates: Mapping[str, Any]) -> str:
+    """A share is never rounded up to a perfection that it has not."""
+    shares = "  ".join(f"{name} {int(rates[name] * 10000) / 10000:.4f}" for name in ("precision", "recall", "f1"))
+    return f"{title}: {shares}  ({rates['linked']:,} linked, {rates['true']:,} true, {rates['right']:,} both)"
 
 
 def _rates(linked: int, true: int, right: int) -> dict[str, float]:
