@@ -1,0 +1,149 @@
+"""Writes docs/reference/fhir-mapping.md from the views and the rules: `python -m tests.docs.fhir_mapping`."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.spec.test_harmonise_fhir import CASES
+
+from fairhaven.harmonise.fhir import allergies, conditions, devices, documents, drugs, observations, people, visits
+from fairhaven.intake.fhir_systems import PREFERENCE, VOCABULARIES
+from fairhaven.intake.fhir_views import VIEWS, View
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "fhir-mapping.md"
+
+_HEAD = """# FHIR R4 to OMOP CDM 5.4
+
+This page is written by `python -m tests.docs.fhir_mapping` from the code that does the work; a test holds it to that.
+
+A source with `format = "fhir"` needs no mapping file. Its rules follow the HL7 Vulcan
+[FHIR to OMOP guide](https://hl7.org/fhir/uv/omop/) (version 1.0.0) and the OHDSI conventions (Themis). The row's standard concept
+decides its table: a Condition whose code is an observation in OMOP becomes an observation.
+
+## What is read
+
+- Bulk NDJSON, plain or gzip (told by content); one resource type in a file or several.
+- A Bundle (collection, transaction, searchset ...) or a JSON array as a file: its entries, numbered from 1. A Bundle as a line of
+  NDJSON: entry *e* of line *l* has the line number *l* x 1,000,000 + *e*.
+- A line that is not JSON, not UTF-8, no FHIR resource, or holds something else where a date should be is quarantined with its number
+  and the reason. An element of another shape than FHIR R4 gives it is read as absent.
+- Resource types without a view (CarePlan, Claim ...) land as id, status and patient, so that they are counted.
+
+## Moments
+
+The wall clock as written: the offset from UTC is dropped and nothing is shifted, because a record's day is the day where the patient was.
+`2019` and `2019-05` are their first day; a date without a time is midnight. Dates before 1800 and after 2200 are quarantined.
+
+## References
+
+`Patient/7`, `https://server/fhir/Patient/7`, either with `/_history/2`, `urn:uuid:...` and, for medications, `#contained` are
+resolved. A logical reference (an identifier, or `Patient?identifier=system|value`) becomes a digest of the identifier; it matches
+other references of the same form, not the resource that carries the identifier.
+
+## What never lands
+
+Names, telecom, narrative (`text.div`), notes, attachments, dosage text, contacts, and identifiers other than resource ids. The
+identity of patients (NHS number, names, birth date, sex, address, ethnicity) goes to the vault; of it the birth date (cut to the
+hub's precision), the sex, the ethnicity and the postcode district land. Text values (`valueString`) and the words of a coded
+element (`code.text`) do land.
+"""
+
+
+def page() -> str:
+    """The page."""
+    return "\n".join([_HEAD, *_rules(), *_cases(), *_systems(), *_views()]) + "\n"
+
+
+def _rules() -> Iterator[str]:
+    yield "## What gives no row\n"
+    yield "| resource | element | values |\n|---|---|---|"
+    for resource, element, values in (
+        ("Encounter", "status", visits.REFUSED),
+        ("Condition", "verificationStatus", conditions.REFUSED_CONDITION),
+        ("Procedure", "status", conditions.REFUSED_PROCEDURE),
+        ("Observation, DiagnosticReport", "status", observations.REFUSED),
+        ("Observation", "dataAbsentReason", observations.NOT_DONE),
+        ("MedicationRequest", "status", drugs.REFUSED_REQUEST),
+        ("MedicationRequest", "intent", drugs.REFUSED_INTENT),
+        ("MedicationStatement", "status", drugs.REFUSED_STATEMENT),
+        ("MedicationAdministration", "status", drugs.REFUSED_ADMINISTRATION),
+        ("MedicationDispense", "status", drugs.REFUSED_DISPENSE),
+        ("Immunization", "status", ("every one but completed",)),
+        ("AllergyIntolerance", "verificationStatus", allergies.REFUSED),
+        ("DocumentReference", "status", documents.REFUSED_DOCUMENT),
+        ("Device, Specimen", "status", devices.REFUSED),
+        ("DeviceUseStatement", "status", devices.REFUSED_USE),
+        ("Coverage", "status", documents.REFUSED_COVERAGE),
+    ):
+        yield f"| {resource} | {element} | {', '.join(values)} |"
+    yield "\n## Codes with a concept of their own\n"
+    for title, choices in (
+        ("Encounter.class", visits.CLASS),
+        ("Encounter.hospitalization.admitSource", visits.ADMITTED_FROM),
+        ("Encounter.hospitalization.dischargeDisposition", visits.DISCHARGED_TO),
+        ("US Core race", people.OMB_RACE),
+        ("US Core ethnicity", people.OMB_ETHNICITY),
+        ("AllergyIntolerance.category of an allergy", allergies.ALLERGY),
+        ("AllergyIntolerance.category of an intolerance", allergies.INTOLERANCE),
+        ("Observation.interpretation (SNOMED CT)", observations.INTERPRETATION),
+    ):
+        yield f"**{title}**: {_choices(choices)}\n"
+
+
+def _choices(choices: Mapping[str, int] | Mapping[str, str]) -> str:
+    return ", ".join(f"`{code}` {concept}" for code, concept in choices.items())
+
+
+def _cases() -> Iterator[str]:
+    """The cases of the tests, by resource: what goes in, what comes out."""
+    yield "## Case by case\n"
+    yield "Each line is a test (`tests/spec/test_harmonise_fhir.py`).\n"
+    yield "| resource | case | rows |\n|---|---|---|"
+    for case in CASES:
+        given = case.given if isinstance(case.given, list) else [case.given]
+        resources = ", ".join(dict.fromkeys(resource["resourceType"] for resource in given))
+        rows = "; ".join(_row(row) for row in case.rows) or "none"
+        yield f"| {resources} | {case.name} | {rows} |"
+    yield ""
+
+
+def _row(row: Mapping[str, object]) -> str:
+    shown = [f"{name} {value}" for name, value in row.items() if name != "kind" and value is not None]
+    return f"{row.get('kind', 'event')}: {', '.join(shown)}".removesuffix(": ").replace("|", "\\|")
+
+
+def _systems() -> Iterator[str]:
+    yield "## Code systems\n"
+    yield (
+        "Up to three codings of a concept are kept, first what a person selected (`userSelected`), then in this order; the first "
+        "that leads to a standard concept wins. Another system of HL7 keeps the last part of its URI as vocabulary, any other its "
+        "whole URI: a local map (`vocabulary/*.csv`) may name it so.\n"
+    )
+    yield "| OMOP vocabulary | FHIR systems |\n|---|---|"
+    for vocabulary in PREFERENCE:
+        yield f"| {vocabulary} | {', '.join(f'`{uri}`' for uri, name in VOCABULARIES.items() if name == vocabulary)} |"
+    yield ""
+
+
+def _views() -> Iterator[str]:
+    yield "## Landed tables\n"
+    for views in VIEWS.values():
+        for view in views:
+            yield from _view(view)
+
+
+def _view(view: View) -> Iterator[str]:
+    each = f", a row for each `{view.each}` (its elements begin with `$`)" if view.each else ""
+    yield f"### {view.resource}: `{view.table}`{each}\n"
+    yield "| column | path | kind |\n|---|---|---|"
+    for column in view.columns:
+        kind = f"identity ({column.identity})" if column.identity else column.kind
+        kind += f" to {', '.join(column.to)}" if column.to else ""
+        kind += f", {column.codings} codings" if column.codings > 1 else ""
+        path = re.sub(r" \| ", "`, else `", column.path)
+        yield f"| {column.name} | `{path}` | {kind} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
