@@ -64,7 +64,7 @@ def _facts(rooms: Rooms, release: Release, known: Mapping[str, Any], progress: P
                 source=row["source"],
                 kind=row["kind"],
                 persons=row["patients"],
-                rows=0,
+                rows=None,
                 list_date=day_of(row["list_date"]),
             )
             for row in facts["opt_outs"]

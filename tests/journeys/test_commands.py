@@ -1,0 +1,194 @@
+"""Each command, run as a user would run it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from fairhaven.hub import open_hub
+from tests.journeys.conftest import Command
+
+pytestmark = pytest.mark.xdist_group("demonstration")
+
+
+@pytest.fixture
+def copy(demo: Path, tmp_path: Path) -> Path:
+    """A copy of the demonstration hub that a test may change."""
+    shutil.copytree(demo, tmp_path / "hub")
+    return tmp_path / "hub"
+
+
+def test_the_demonstration_run_again_finds_all_done(fairhaven: Command, copy: Path) -> None:
+    before = json.loads(fairhaven("release", "list", copy, "--json").stdout)
+    again = json.loads(fairhaven("demo", copy, "--persons", 300, "--json").stdout)
+    assert [made["content"] for made in again["releases"]] == [release["content"] for release in before]
+    refused = fairhaven("demo", copy, "--persons", 301, code=1)
+    assert "another size or seed" in refused.stderr
+
+
+def test_a_second_build_of_the_same_makes_no_release(fairhaven: Command, copy: Path) -> None:
+    assert "Nothing has changed since r0002" in fairhaven("build", copy).stdout
+    assert "nothing has changed since r0002" in fairhaven("build", copy, "--plan").stdout
+
+
+def test_a_rebuild_from_nothing_has_the_same_content(fairhaven: Command, copy: Path) -> None:
+    before = json.loads(fairhaven("release", "show", copy, "--json").stdout)
+    shutil.rmtree(copy / "store" / "archive")
+    (copy / "store" / "ledger.jsonl").unlink()
+    assert json.loads(fairhaven("build", copy, "--json").stdout)["content"] == before["content"]
+
+
+def test_the_same_bytes_twice_change_nothing_and_it_is_said(fairhaven: Command, copy: Path) -> None:
+    file = next((copy / "inbox" / "2026-11-01" / "registrar_deaths").iterdir())
+    said = fairhaven("receive", copy, "registrar_deaths", file).stdout
+    assert "same bytes were received before" in said
+    assert "Nothing new" in said
+
+
+def test_releases_are_listed_compared_and_verified(fairhaven: Command, demo: Path) -> None:
+    assert [release["name"] for release in json.loads(fairhaven("release", "list", demo, "--json").stdout)] == ["r0001", "r0002"]
+    changes = json.loads(fairhaven("release", "diff", demo, "--json").stdout)["tables"]
+    assert changes["measurement"]["added"] > 0
+    assert changes["measurement"]["changed"] > 0
+    assert changes["measurement"]["gone"] > 0
+    assert "every hash agrees" in fairhaven("release", "verify", demo).stdout
+
+
+def test_verify_names_the_file_that_was_altered(fairhaven: Command, copy: Path) -> None:
+    file = sorted((copy / "store" / "archive" / "measurement").glob("*.parquet"))[-1]
+    altered = bytearray(file.read_bytes())
+    altered[len(altered) // 2] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(altered)
+    said = fairhaven("release", "verify", copy, code=1).stdout
+    assert file.name in said
+
+
+def test_a_row_is_traced_to_the_line_it_came_from(fairhaven: Command, demo: Path) -> None:
+    rooms = open_hub(demo)
+    files = [str(path) for path in rooms.archive.files(rooms.archive.release(), "condition_occurrence")]
+    query = "SELECT condition_occurrence_id, condition_source_value FROM read_parquet(?) WHERE condition_source_value IS NOT NULL"
+    sources = set()
+    for row_id, code in duckdb.execute(query, [files]).fetchall()[::7][:60]:
+        from fairhaven.journeys.tracing import trace
+
+        found = trace(rooms, table="condition_occurrence", row_id=row_id)
+        sources.add(found.source)
+        delivered = next(demo.glob(f"inbox/*/{found.source}/{found.file}"))
+        if delivered.suffix != ".gz":
+            line = delivered.read_bytes().decode("latin-1").splitlines()[(found.line or 0) - 1]
+            assert code.replace(".", "") in line.replace(".", "")
+    assert len(sources) > 2
+    said = fairhaven("trace", demo, "condition_occurrence", row_id).stdout
+    assert f"line {found.line}" in said
+    assert "no row 12" in fairhaven("trace", demo, "condition_occurrence", 12, code=1).stderr
+    assert "not a table" in fairhaven("trace", demo, "conditions", 12, code=1).stderr
+
+
+def test_an_export_is_a_cdm_database_and_passes_its_own_quality_checks(fairhaven: Command, demo: Path, tmp_path: Path) -> None:
+    shown = json.loads(fairhaven("release", "show", demo, "--json").stdout)
+    fairhaven("export", demo, "--format", "duckdb", "--out", tmp_path / "cdm.duckdb")
+    with duckdb.connect(str(tmp_path / "cdm.duckdb"), read_only=True) as database:
+        row = database.execute("SELECT count(*) FROM measurement").fetchone()
+        assert row == (shown["tables"]["measurement"]["rows"],)
+        assert database.execute("SELECT cdm_version FROM cdm_source").fetchone() is not None
+        assert database.execute("SELECT count(*) FROM concept").fetchone() != (0,)
+        columns = {name for (name,) in database.execute("SELECT DISTINCT column_name FROM duckdb_columns()").fetchall()}
+        assert not {"row_extract", "row_line", "row_rule"} & columns
+    fairhaven("export", demo, "--format", "parquet", "--out", tmp_path / "cdm")
+    for path in (tmp_path / "cdm.duckdb", tmp_path / "cdm"):
+        report = json.loads(fairhaven("quality", "--cdm", path, "--json").stdout)
+        assert report["rows"]["measurement"] == shown["tables"]["measurement"]["rows"]
+    assert "is there already" in fairhaven("export", demo, "--format", "parquet", "--out", tmp_path / "cdm", code=1).stderr
+
+
+def test_quality_prints_a_scorecard_and_fails_on_demand(fairhaven: Command, demo: Path) -> None:
+    assert "checks" in fairhaven("quality", demo).stdout
+    report = json.loads(fairhaven("quality", demo, "--json").stdout)
+    failed = {result["severity"] for result in report["results"] if result["status"] == "failed"}
+    fairhaven("quality", demo, "--fail-on", "characterization", code=1 if failed else 0)
+    fairhaven("quality", demo, "--fail-on", "nonsense", code=2)
+    fairhaven("quality", code=2)
+
+
+def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> None:
+    rooms = open_hub(copy)
+    release = rooms.archive.release()
+    person = duckdb.execute(
+        "SELECT person_id FROM read_parquet(?) GROUP BY 1 HAVING count(DISTINCT row_extract) > 2 ORDER BY 1 LIMIT 1",
+        [[str(path) for path in rooms.archive.files(release, "measurement")]],
+    ).fetchone()
+    assert person is not None
+    key = person[0]
+    index = rooms.vault.index()
+    assert index is not None
+    refs = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] == key]
+    planned = fairhaven("erase", copy, "--person-key", key, "--plan").stdout
+    assert "would take away" in planned
+    said = fairhaven("erase", copy, "--person-key", key).stdout
+    assert "Recorded as entry" in said
+    for path in (copy / "store").rglob("*.parquet"):
+        found = duckdb.execute(f"DESCRIBE FROM read_parquet('{path}')").fetchall()
+        columns = {name for name, *_ in found}
+        if "person_id" in columns:
+            assert duckdb.execute("SELECT count(*) FROM read_parquet(?) WHERE person_id = ?", [str(path), key]).fetchone() == (0,), path
+        if "patient_ref" in columns:
+            assert duckdb.execute(
+                "SELECT count(*) FROM read_parquet(?) WHERE list_contains(?, patient_ref)", [str(path), refs]
+            ).fetchone() == (0,), path
+    for path in (copy / "store").rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".jsonl", ".parquet"):
+            content = path.read_bytes()
+            assert str(key).encode() not in content, path
+            assert not any(ref.encode() in content for ref in refs), path
+    assert "every hash agrees" in fairhaven("release", "verify", copy).stdout
+    assert "nobody here has the person key" in fairhaven("erase", copy, "--person-key", key, code=1).stderr
+    rebuilt = json.loads(fairhaven("build", copy, "--json").stdout)
+    assert rebuilt["name"] == "r0003"
+    rooms = open_hub(copy)
+    index = rooms.vault.index()
+    assert index is not None
+    assert not set(refs) & set(index.column("patient_ref").to_pylist())
+
+
+def test_a_hub_begins_with_files_that_have_no_faults(fairhaven: Command, tmp_path: Path) -> None:
+    hub = tmp_path / "hub"
+    assert "hub.toml" in fairhaven("init", hub).stdout
+    assert "No faults" in fairhaven("check", hub).stdout
+    assert "is a hub already" in fairhaven("init", hub, code=1).stderr
+    refused = fairhaven("build", hub, code=1).stderr
+    assert "nothing was received yet" in refused
+    assert "no vocabulary is loaded" in refused
+
+
+def test_every_fault_of_a_hub_is_named_at_once_with_its_line(fairhaven: Command, tmp_path: Path) -> None:
+    hub = tmp_path / "hub"
+    fairhaven("init", hub)
+    (hub / "hub.toml").write_text('name = 3\nengin = "duckdb"\n')
+    (hub / "sources" / "a.toml").write_text('title = "A"\ncontroller = "nobody"\nkind = "gp"\nformat = "delimted"\n')
+    (hub / "mappings" / "b.toml").write_text("[[map]]\nnome = 'x'\n")
+    (hub / "controllers" / "c.toml").write_text("title = \n")
+    said = fairhaven("check", hub, code=1).stderr
+    for fault in ("hub.toml:1", "hub.toml:2", "sources/a.toml:4", "mappings/b.toml:2", "controllers/c.toml:1"):
+        assert fault in said
+    assert json.loads(fairhaven("check", hub, "--json", code=1).stdout)["faults"]
+
+
+def test_a_folder_that_is_no_hub_is_refused_in_words(fairhaven: Command, tmp_path: Path) -> None:
+    assert "is not a hub" in fairhaven("build", tmp_path, code=1).stderr
+    assert "is not a hub" in fairhaven("release", "list", tmp_path / "nowhere", code=1).stderr
+
+
+def test_a_stale_opt_out_list_stops_the_build(fairhaven: Command, copy: Path) -> None:
+    said = fairhaven("build", copy, "--as-of", "2027-01-01", code=1).stderr
+    assert "national data opt-out list" in said
+    assert "2027-01-01" in said
+    assert len(open_hub(copy).archive.releases()) == 2
+
+
+def test_wrong_usage_is_told_by_exit_code_two(fairhaven: Command, demo: Path) -> None:
+    fairhaven("build", code=2)
+    fairhaven("export", demo, "--format", "xlsx", "--out", "x", code=2)
+    fairhaven("build", demo, "--as-of", "yesterday", code=2)
