@@ -290,3 +290,76 @@ def test_synthea_csv_gives_the_rows_that_ohdsi_etl_synthea_gave(engine: DuckDBEn
     assert agreement["drug_exposure"] == (1.0, 1.0)
     assert agreement["device_exposure"] == (1.0, 1.0)
     assert agreement["visit_occurrence"][0] == 1.0
+
+
+HES = """
+[[map]]
+name = "patients"
+from = "apc"
+to = "person"
+[map.set]
+birth_year = { column = "MYDOB", from_character = 3, cut = 4, number = true }
+gender = "SEX"
+race = "ETHNOS"
+
+[[map]]
+name = "episodes"
+from = "apc"
+to = "visit_occurrence"
+[map.set]
+visit_ref = "EPIKEY"
+start_date = "EPISTART"
+end_date = "EPIEND"
+concept_id = { value = "inpatient" }
+
+[[map]]
+name = "diagnoses"
+from = "apc"
+to = "condition_occurrence"
+[map.unpivot]
+diagnosis = "DIAG_4_{01..20}"
+[map.code]
+column = "diagnosis"
+vocabulary = "ICD10"
+clean = "icd10"
+[map.set]
+start_date = "EPISTART"
+visit_ref = "EPIKEY"
+
+[[map]]
+name = "operations"
+from = "apc"
+to = "procedure_occurrence"
+when = { operation = { matches = "^[A-Z]" } }
+[map.unpivot]
+operation = "OPERTN_4_{01..24}"
+operation_date = "OPDATE_{01..24}"
+[map.code]
+column = "operation"
+vocabulary = "OPCS4"
+clean = "opcs4"
+[map.set]
+start_date = { first = ["operation_date", "EPISTART"] }
+visit_ref = "EPIKEY"
+"""
+
+
+def test_every_diagnosis_and_operation_of_artificial_hes_is_a_row(engine: DuckDBEngine, tmp_path: Path) -> None:
+    folder = unpacked(tmp_path, "uk_hes_artificial", "cured_hes_artificial.tar.gz")
+    apc = landed_csv(next((folder / "data" / "apc").glob("*.csv")), "PSEUDO_HESID")
+    rows = apc.to_pylist()
+    refs = sorted({row["patient_ref"] for row in rows})
+    people = {("hes", ref): number for number, ref in enumerate(refs, start=1)}
+    found = made(engine, mapping(tmp_path, HES), {"apc": apc}, people=people, name="hes", kind="hospital")
+    outcomes: Counter[tuple[str, str]] = Counter()
+    names = {rule.number: rule.name for rule in found.rules}
+    for count in found.counts:
+        if count.rule:
+            outcomes[names[count.rule], count.outcome] += count.rows
+    diagnoses = sum(bool(row[f"DIAG_4_{n:02d}"]) for row in rows for n in range(1, 21))
+    operations = sum((row[f"OPERTN_4_{n:02d}"] or "-")[0].isalpha() for row in rows for n in range(1, 25))
+    assert sum(rows for (rule, _), rows in outcomes.items() if rule == "diagnoses") == diagnoses > 1_000
+    assert sum(rows for (rule, _), rows in outcomes.items() if rule == "operations") == operations > 500
+    visits = rows_of(engine, found, "visit_occurrence", "visit_occurrence_id")
+    conditions = rows_of(engine, found, "condition_occurrence", "visit_occurrence_id")
+    assert conditions and {visit for (visit,) in conditions} <= {visit for (visit,) in visits}
