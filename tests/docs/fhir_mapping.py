@@ -37,8 +37,8 @@ The wall clock as written: the offset from UTC is dropped and nothing is shifted
 ## References
 
 `Patient/7`, `https://server/fhir/Patient/7`, either with `/_history/2`, `urn:uuid:...` and, for medications, `#contained` are
-resolved. A logical reference (an identifier, or `Patient?identifier=system|value`) becomes a digest of the identifier; it matches
-other references of the same form, not the resource that carries the identifier.
+resolved. A logical reference (an identifier, or `Patient?identifier=system|value`) becomes a digest of the identifier. Practitioners,
+organizations and locations are found by it; a patient or an encounter is not, and such a reference is one of its own.
 
 ## What never lands
 

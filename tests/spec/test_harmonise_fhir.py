@@ -363,6 +363,34 @@ CASES = [
             {"provider_ref": "d1"},
         ],
     ),
+    Case(
+        "references by identifier, as Synthea's transactions have them",
+        [
+            {
+                "resourceType": "Practitioner",
+                "id": "d3",
+                "identifier": [{"system": "https://x.example/gmc", "value": "7"}],
+            },
+            {
+                "resourceType": "Location",
+                "id": "l3",
+                "identifier": [
+                    {"system": "https://x.example/site", "value": "1"},
+                    {"system": "https://x.example/site", "value": "2"},
+                ],
+            },
+            encounter(
+                "e7",
+                participant=[{"individual": {"reference": "Practitioner?identifier=https://x.example/gmc|7"}}],
+                location=[{"location": {"identifier": {"system": "https://x.example/site", "value": "2"}}}],
+            ),
+        ],
+        [
+            {**VISIT, "provider_ref": "d3", "care_site_ref": "Location/l3"},
+            {"kind": "provider", "provider_ref": "d3"},
+            {"kind": "care_site", "care_site_ref": "Location/l3"},
+        ],
+    ),
     # Observation
     Case(
         "a quantity",

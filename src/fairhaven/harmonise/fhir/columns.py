@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import ibis
 import ibis.expr.types as ir
@@ -21,18 +22,34 @@ class Context:
 
     Args:
         parts: ``part, whole``: encounters that are part of another one, and the outermost one; None for none.
-        roles: ``role, practitioner``: what a PractitionerRole stands for; None for none.
+        aliases: ``alias, id_of_alias``: the practitioner that a PractitionerRole or an identifier stands for; None for none.
         tables: all landed tables.
     """
 
     parts: ir.Table | None
-    roles: ir.Table | None
+    aliases: ir.Table | None
     tables: Mapping[str, ir.Table]
 
     @classmethod
     def of(cls, tables: Mapping[str, ir.Table]) -> "Context":
         """The context of a source's landed tables."""
-        return cls(parts=_parts(tables.get("encounter")), roles=_roles(tables.get("practitioner_role")), tables=tables)
+        roles = [_roles(tables.get("practitioner_role")), _named(tables.get("practitioner"))]
+        found = [role for role in roles if role is not None]
+        return cls(
+            parts=_parts(tables.get("encounter")),
+            aliases=reduce(lambda left, right: left.union(right), found) if found else None,
+            tables=tables,
+        )
+
+    def resolved(self, table: ir.Table, column: str, target: str) -> ir.Table:
+        """The table with references to *target* by identifier as references by id."""
+        names = _named(self.tables.get(target))
+        if names is None:
+            return table
+        joined = table.left_join(names, table[column] == names["alias"])
+        return joined.mutate(**{column: ibis.coalesce(joined["id_of_alias"], joined[column])}).drop(
+            "alias", "id_of_alias"
+        )
 
     def placed(self, table: ir.Table) -> ir.Table:
         """The table with ``visit_ref``, ``visit_detail_ref`` and ``provider_ref``, as far as it refers to such."""
@@ -45,12 +62,12 @@ class Context:
                 whole = ibis.coalesce(placed["whole"], placed["encounter_id"])
                 placed = placed.mutate(visit_ref=whole, visit_detail_ref=placed["part"]).drop("part", "whole")
         if "practitioner_id" in table.columns:
-            if self.roles is None:
+            if self.aliases is None:
                 placed = placed.mutate(provider_ref=placed["practitioner_id"])
             else:
-                placed = placed.left_join(self.roles, placed["practitioner_id"] == self.roles["role"])
-                who = ibis.coalesce(placed["practitioner"], placed["practitioner_id"])
-                placed = placed.mutate(provider_ref=who).drop("role", "practitioner")
+                placed = placed.left_join(self.aliases, placed["practitioner_id"] == self.aliases["alias"])
+                who = ibis.coalesce(placed["id_of_alias"], placed["practitioner_id"])
+                placed = placed.mutate(provider_ref=who).drop("alias", "id_of_alias")
         return placed
 
 
@@ -71,9 +88,18 @@ def _roles(roles: ir.Table | None) -> ir.Table | None:
     if roles is None:
         return None
     known = roles.filter(roles["practitioner_id"].notnull())
-    return known.group_by(role=ibis.literal("PractitionerRole/") + known["id"]).agg(
-        practitioner=known["practitioner_id"].min()
+    return known.group_by(alias=ibis.literal("PractitionerRole/") + known["id"]).agg(
+        id_of_alias=known["practitioner_id"].min()
     )
+
+
+def _named(target: ir.Table | None) -> ir.Table | None:
+    """``alias, id_of_alias``: each identifier of a resource (its digest), and the resource's id."""
+    if target is None:
+        return None
+    known = target.filter(target["identifiers"].notnull())
+    each = known.select(id_of_alias=known["id"], alias=known["identifiers"].split(" ").unnest())
+    return each.group_by("alias").agg(id_of_alias=each["id_of_alias"].min())
 
 
 def rows(

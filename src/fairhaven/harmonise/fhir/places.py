@@ -90,7 +90,8 @@ def providers(context: Context) -> list[Rows]:
     practitioner = context.tables.get("practitioner")
     if role is not None:
         has_person = role["practitioner_id"].notnull()
-        known = role.filter(has_person)
+        known = context.resolved(role.filter(has_person), "organization_id", "organization")
+        known = context.resolved(known, "practitioner_id", "practitioner")
         gender: ir.Value = ibis.null("string")
         if practitioner is not None:
             people = practitioner.group_by(known_id=practitioner["id"]).agg(known_gender=practitioner["gender"].max())
@@ -116,7 +117,7 @@ def providers(context: Context) -> list[Rows]:
     if practitioner is not None:
         others = practitioner
         if role is not None:
-            named = role.select(practitioner_id=role["practitioner_id"]).distinct()
+            named = context.resolved(role, "practitioner_id", "practitioner").select("practitioner_id").distinct()
             others = practitioner.anti_join(named, practitioner["id"] == named["practitioner_id"])
         given = {
             "provider_ref": others["id"],

@@ -56,7 +56,9 @@ def visits(context: Context) -> list[Rows]:
     if encounter is None:
         return []
     takes = has_none_of(encounter["status"], REFUSED)
-    placed = context.placed(encounter.filter(takes).mutate(encounter_id=encounter["id"]))
+    named = context.resolved(encounter.filter(takes), "organization_id", "organization")
+    named = context.resolved(named, "location_id", "location")
+    placed = context.placed(named.mutate(encounter_id=named["id"]))
     is_part = placed["visit_detail_ref"].notnull()
     whole, part = placed.filter(~is_part), placed.filter(is_part)
     return [
