@@ -55,9 +55,9 @@ def test_any_bytes_are_refused_or_every_row_is_landed_or_quarantined(content: by
         source = hub.events()
         try:
             receipt = hub.receive(source, HEADER.encode() + content if has_header else content)
-        except Invalid as invalid:
-            assert not has_header, invalid
-            assert invalid.faults
+        except Invalid:
+            if has_header:
+                raise
             return
         count = receipt.extracts[0].tables["events"]
         assert count.received == count.landed + count.quarantined

@@ -17,7 +17,7 @@ import pyarrow as pa
 from fairhaven.intake.casting import file, literal, name
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
 from fairhaven.intake.reader import Staged
-from fairhaven.kernel.ids import SEPARATOR, derive, row_key_sql
+from fairhaven.kernel.ids import SEPARATOR, derive, pseudonym, row_key_sql
 
 REJECTS = "rejects"
 MEMORY_LIMIT = "1GB"
@@ -31,7 +31,7 @@ class Secrets:
     """Keys of landing, each for one purpose, derived from the hub's secret."""
 
     pseudonym: bytes
-    row_key: str
+    row_key: bytes
     tombstone: bytes
 
     @classmethod
@@ -39,9 +39,13 @@ class Secrets:
         """The keys of a hub."""
         return cls(
             pseudonym=derive(secret, "patient_ref"),
-            row_key=derive(secret, "row_key").hex(),
+            row_key=derive(secret, "row_key"),
             tombstone=derive(secret, "tombstone"),
         )
+
+    def salt(self, source: str, table: str) -> str:
+        """What is digested before a row's key: 96 bits, so that a usual key fits in one block of SHA-256."""
+        return pseudonym(self.row_key, source, table)[:24]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +131,7 @@ class _Landing:
         self._birth_date = birth_date
         _set_keyed_digest(connection, "pseudonym_of", secrets.pseudonym)
         _set_keyed_digest(connection, "tombstone_of", secrets.tombstone)
-        connection.execute("SET VARIABLE row_salt = ?", [secrets.row_key])
+        self._secrets = secrets
         connection.register("given_tombstones", pa.table({"tombstone": pa.array(sorted(tombstones), pa.string())}))
         connection.execute("CREATE TABLE tombstones AS FROM given_tombstones")
 
@@ -219,10 +223,10 @@ class _Landing:
     def _key(self, staged: Staged) -> tuple[str, str]:
         """SQL of the text whose digest is the row's key, and the relation that numbers equal rows, if any."""
         declaration = staged.declaration
-        start = f"getvariable('row_salt') || {literal(SEPARATOR.join(['', self._source.name, staged.table, '']))}"
+        self._connection.execute("SET VARIABLE row_salt = ?", [self._secrets.salt(self._source.name, staged.table)])
         named = declaration.key or tuple(c.name for c in declaration.columns if not c.identity)
         parts = ", ".join(f"coalesce(r.{name(column)}::VARCHAR, '')" for column in named) or "''"
-        text = f"{start} || concat_ws(chr(31), {parts})"
+        text = f"getvariable('row_salt') || {literal(SEPARATOR)} || concat_ws({literal(SEPARATOR)}, {parts})"
         if declaration.key:
             return text, ""
         content = ", ".join(f"r.{name(column)}" for column in named)
