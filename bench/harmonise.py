@@ -150,6 +150,7 @@ def run(rows: int, folder: Path) -> tuple[float, float, int, int]:
     path.write_text(text, encoding="utf-8")
     mapping = read_mapping(Document(path), "bench")
     assert mapping is not None
+    (folder / "scratch").mkdir()
     engine = DuckDBEngine(folder / "scratch")
     copied = time.process_time()
     for name, file in files.items():

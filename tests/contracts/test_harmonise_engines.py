@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping
 
 from fairhaven.engine import Engine, open_engine
 from fairhaven.harmonise import CodeMap
 from fairhaven.kernel.errors import Refused
-from tests.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping
 
 # PySpark's client leaves its sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
@@ -142,7 +142,7 @@ def contents(engine: Engine, folder: Path) -> dict[str, list[Any]]:
     return {
         name: sorted((tuple(row.values()) for row in engine.fetch(table).to_pylist()), key=repr)
         for name, table in found.tables.items()
-    } | {"counts": sorted((repr(count) for count in found.counts))}
+    } | {"counts": sorted(repr(count) for count in found.counts)}
 
 
 @pytest.mark.parametrize("other", ["sail", pytest.param("pyspark", marks=pytest.mark.slow)])
