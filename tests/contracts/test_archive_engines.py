@@ -1,0 +1,96 @@
+"""A release written by any engine has the same content, is verified by the same rules, and differs from others alike."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from fairhaven.archive import Archive
+from fairhaven.engine import DuckDBEngine, open_engine
+from fairhaven.kernel.errors import Refused
+from fairhaven.omop import CDM, to_cdm
+
+# Times of the CDM have no zone.
+# ruff: noqa: DTZ001
+
+# PySpark's client leaves its sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+
+LINEAGE = {"row_extract": 1, "row_line": 2, "row_rule": 3}
+MEASUREMENT = {"measurement_concept_id": 3004249, "measurement_date": dt.date(2020, 1, 1), **LINEAGE}
+MEASUREMENTS = [
+    {
+        "measurement_id": number * 7_000_000_000,
+        "person_id": number % 5,
+        "value_as_number": [0.1, -0.0, None, 1e-9, 123456789.125][number % 5],
+        "measurement_datetime": [None, dt.datetime(1899, 1, 1, 0, 0, 0, 1), dt.datetime(2020, 2, 29, 12)][number % 3],
+        "measurement_source_value": [None, "", "é|☃", "a:b", "|"][number % 5],
+        "unit_concept_id": [None, 0, 8876][number % 3],
+        **MEASUREMENT,
+    }
+    for number in range(60)
+]
+DEATHS = [{"person_id": number, "death_date": dt.date(1850 + number, 12, 31), **LINEAGE} for number in range(3)]
+
+
+@pytest.fixture(scope="module", params=["duckdb", "sail", pytest.param("pyspark", marks=pytest.mark.slow)])
+def engine(request, tmp_path_factory):
+    try:
+        engine = open_engine(request.param, tmp_path_factory.mktemp(request.param))
+    except Refused as refusal:
+        pytest.skip(str(refusal))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def reference():
+    engine = DuckDBEngine(threads=1)
+    yield engine
+    engine.close()
+
+
+def published(store, engine, measurements, number=1):
+    archive = Archive(store)
+    given = {"measurement": measurements, "death": DEATHS, "note": []}
+    tables = {}
+    for name, rows in given.items():
+        schema = CDM[name].schema_of(lineage=True).to_pyarrow()
+        tables[name] = to_cdm(engine.arrow(pa.Table.from_pylist(rows, schema)), name)
+    written = archive.write(engine, tables, number=number)
+    archive.publish(number=number, as_of=dt.date(2026, 11, number), tables=written, facts={})
+    return archive
+
+
+@pytest.fixture(autouse=True)
+def small_buckets(monkeypatch):
+    monkeypatch.setattr("fairhaven.archive.parquet.ROWS_A_BUCKET", 32)
+
+
+def test_a_release_has_the_same_content_from_every_engine(engine, reference, tmp_path):
+    mine = published(tmp_path / "mine", engine, MEASUREMENTS)
+    theirs = published(tmp_path / "theirs", reference, list(reversed(MEASUREMENTS)))
+    assert mine.release().content == theirs.release().content
+    assert mine.release().tables["measurement"].buckets == 4
+    assert mine.verify() == []
+
+
+def test_releases_of_two_engines_differ_by_their_rows_only(engine, reference, tmp_path):
+    published(tmp_path, reference, MEASUREMENTS)
+    changed = [{**MEASUREMENTS[0], "unit_concept_id": 1}, *MEASUREMENTS[2:]]
+    archive = published(tmp_path, engine, changed, number=2)
+    found = archive.diff(*archive.releases(), engine)
+    change = found["measurement"]
+    assert (change.added, change.changed, change.gone) == (0, 1, 1)
+    assert found["death"].is_empty and found["note"].is_empty
+
+
+def test_an_unchanged_release_is_not_stored_again(engine, tmp_path):
+    published(tmp_path, engine, MEASUREMENTS)
+    archive = published(tmp_path, engine, MEASUREMENTS, number=2)
+    first, second = archive.releases()
+    assert first.tables["death"].paths == second.tables["death"].paths
+    assert first.content == second.content
+    archive.erase([3], secret=b"k" * 32)
+    assert archive.verify() == []
+    assert [release.tables["measurement"].rows for release in archive.releases()] == [48, 48]
