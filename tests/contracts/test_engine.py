@@ -12,6 +12,7 @@ from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
 
 from fairhaven.engine import DuckDBEngine, is_stored, open_engine
+from fairhaven.harmonise.value import as_type
 from fairhaven.kernel.errors import Invalid, Refused
 
 # Times of the CDM have no zone.
@@ -82,6 +83,46 @@ def reference():
     engine = DuckDBEngine(threads=1)
     yield engine
     engine.close()
+
+
+ODD_TEXTS = [
+    *(
+        "1",
+        " 2.50 ",
+        "-3e2",
+        ".5",
+        "5.",
+        "1_0",
+        "NaN",
+        "infinity",
+        "1.5",
+        "2147483648",
+        "99999999999999999999",
+        "",
+        "x",
+    ),
+    *(
+        "2020-02-29",
+        "2020-02-30",
+        "2020-2-9",
+        "2020-01-01T10:00:00Z",
+        "2020-01-01 10:00",
+        "epoch",
+        "20200101",
+        "5f",
+        "7d",
+    ),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "int32", "date"])
+def test_text_becomes_numbers_and_dates_alike(engine, reference, dtype):
+    rows = pa.table({"code": ODD_TEXTS})
+    mine, theirs = engine.arrow(rows), reference.arrow(rows)
+    same_rows(
+        engine.fetch(mine.mutate(found=as_type(mine.code, dtype))),
+        reference.fetch(theirs.mutate(found=as_type(theirs.code, dtype))),
+    )
 
 
 @pytest.fixture(scope="module")

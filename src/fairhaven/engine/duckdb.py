@@ -30,6 +30,7 @@ class DuckDBEngine:
     ) -> None:
         self._own_scratch = tempfile.TemporaryDirectory(prefix="fairhaven-") if scratch is None else None
         folder = scratch if scratch is not None else Path(self._own_scratch.name)  # type: ignore[union-attr]
+        folder.mkdir(parents=True, exist_ok=True)
         settings: dict[str, Any] = {
             "memory_limit": memory_limit,
             "temp_directory": str(folder / "spill"),

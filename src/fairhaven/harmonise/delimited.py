@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 
 from fairhaven.harmonise.mapping_file import CARRIED, Code, MappingFile, MapRule, check_columns
 from fairhaven.harmonise.model import KINDS, Rows
-from fairhaven.harmonise.value import text_of
+from fairhaven.harmonise.value import as_type, text_of
 from fairhaven.kernel.errors import Fault, Invalid
 
 _ALTERNATES = (("code", "vocabulary_id"), ("code_2", "vocabulary_id_2"), ("code_3", "vocabulary_id_3"))
@@ -88,15 +88,8 @@ def _given(rule: MapRule, columns: Mapping[str, ir.Value]) -> dict[str, ir.Value
     if rule.unmapped_to:
         given["default_target"] = ibis.literal(rule.unmapped_to)
     for name, value in rule.gives:
-        given[name] = _as(value.build(columns), kind[name])
+        given[name] = as_type(value.build(columns), kind[name])
     return given
-
-
-def _as(value: ir.Value, dtype: str) -> ir.Value:
-    """The value in the type of its column; text that does not fit becomes NULL."""
-    if value.type().is_string() and dtype != "string":
-        return value.strip().try_cast(dtype)
-    return value.cast(dtype)
 
 
 def _alternates(code: Code, columns: Mapping[str, ir.Value]) -> Iterable[tuple[ir.Value, ir.Value]]:

@@ -14,9 +14,29 @@ import ibis.expr.types as ir
 Columns = Mapping[str, ir.Value]
 
 
+_FORMS = {
+    "float64": "^([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)$",
+    "int64": "^([+-]?[0-9]{1,19})([.]0*)?$",
+    "int32": "^([+-]?[0-9]{1,10})([.]0*)?$",
+    "date": "^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})([ T].*)?$",
+}
+"""What text must look like, and in the first group what of it is cast. Left to themselves engines also take NaN, 1_0, 1.5
+as a whole number, epoch as a date, and not all the same ones."""
+
+
 def number_of(value: ir.Value) -> ir.Value:
     """A column as a number; text that is none is NULL."""
-    return value.try_cast("float64") if value.type().is_string() else value.cast("float64")
+    return as_type(value, "float64")
+
+
+def as_type(value: ir.Value, dtype: str) -> ir.Value:
+    """A column in another type; text that does not fit is NULL, on every engine alike."""
+    if not value.type().is_string() or dtype == "string":
+        return value.cast(dtype)
+    text = value.strip()
+    if dtype in _FORMS:
+        text = text.re_extract(_FORMS[dtype], 1).nullif("")
+    return text.try_cast(dtype)
 
 
 def text_of(value: ir.Value) -> ir.Value:
