@@ -502,3 +502,27 @@ def test_every_row_names_its_extract_line_and_rule(events: Made) -> None:
     (named,) = [found_rule for found_rule in found.rules if found_rule.number == number]
     assert (named.name, named.source, named.table) == ("events", "gp", "events")
     assert named.file == "mappings/test.toml:12"
+
+
+def test_what_cannot_be_in_the_cdm_is_counted_with_its_reason(events: Made) -> None:
+    rows = [
+        {"patient_ref": "p9"},
+        {"patient_ref": "p3"},
+        {"day": None},
+        {"day": dt.date(2030, 1, 1)},
+        {"day": dt.date(1950, 1, 1)},
+        {"visit": "v1"},
+    ]
+    text = rule() + rule(to="visit_occurrence", code="").replace('"events"\nfrom', '"visits"\nfrom', 1)
+    text += rule('visit_ref = "visit"', to="visit_detail", code="").replace('"events"\nfrom', '"details"\nfrom', 1)
+    people = {("gp", "p1"): 11, ("gp", "p2"): 12, ("gp", "p3"): 13}
+    found = events.of(text, [{"code": "195967001", "visit": None} | row for row in rows], people=people)
+    names = {found_rule.number: found_rule.name for found_rule in found.rules}
+    reasons = {"no person", "no birth year", "no date", "after the release", "before birth"}
+    for name, last in (
+        ("events", {"condition_occurrence"}),
+        ("visits", {"visit_occurrence"}),
+        ("details", {"visit_detail", "no visit"}),
+    ):
+        outcomes = {count.outcome: count.rows for count in found.counts if names.get(count.rule) == name}
+        assert outcomes == dict.fromkeys(reasons | last, 1), name

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.codes import VocabularyTables, coded, distinct_codes, resolve
-from fairhaven.harmonise.counting import counted, unmapped
+from fairhaven.harmonise.counting import NO_VISIT, counted, left_out, unmapped
 from fairhaven.harmonise.delimited import mapped_rows
 from fairhaven.harmonise.documents import HubFacts, cdm_source, note_table, payer_plan_period_table
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
@@ -19,7 +19,7 @@ from fairhaven.harmonise.events import Context, events, placed
 from fairhaven.harmonise.gather import Numbered, gathered, given, numbered
 from fairhaven.harmonise.ids import row_id, unique_ids
 from fairhaven.harmonise.keeping import kept
-from fairhaven.harmonise.model import EVENT_TABLES, Harmonised, Rows, Rule, SourceTables, typed
+from fairhaven.harmonise.model import EVENT_TABLES, Count, Harmonised, Rows, Rule, SourceTables, typed
 from fairhaven.harmonise.people import People, deaths, people
 from fairhaven.harmonise.periods import observation_periods
 from fairhaven.harmonise.places import (
@@ -49,6 +49,7 @@ class _Work:
     resolved: ir.Table | None = None
     tables: dict[str, ir.Table] = field(default_factory=dict)
     derived: list[Rule] = field(default_factory=list)
+    left_out: list[Count] = field(default_factory=list)
 
     def rows(self, kind: str) -> ir.Table | None:
         """Gathered rows of a kind."""
@@ -117,9 +118,10 @@ def harmonise(
         cdm_source(engine, hub, as_of=as_of, vocabulary_version=vocabulary.version), "cdm_source"
     )
     rules = (*(rule.rule for rule in work.rules), *work.derived)
-    counts = counted(engine, work.rules, kept_events, {source.name: source.tables for source in sources})
+    tables = {source.name: source.tables for source in sources}
+    counts = counted(engine, work.rules, kept_events, found_people.who, tables, as_of=as_of)
     missing = None if kept_events is None else unmapped(engine, kept_events)
-    return Harmonised(tables=work.tables, rules=rules, counts=counts, unmapped=missing)
+    return Harmonised(tables=work.tables, rules=rules, counts=(*counts, *work.left_out), unmapped=missing)
 
 
 def _rules_of(source: SourceTables, standard: Sequence[Rows]) -> list[Rows]:
@@ -196,7 +198,9 @@ def _visits(work: _Work, found: People, places: Places) -> tuple[Visits | None, 
             table = fitted(visit_detail(details, occurrences, places), "visit_detail")
             work.tables["visit_detail"] = table
             # Events may name only details that reached the CDM.
-            details = replace(details, rows=details.rows.semi_join(table, [("id", "visit_detail_id")]))
+            is_in = [("id", "visit_detail_id")]
+            work.left_out += left_out(work.engine, work.rules, details.rows.anti_join(table, is_in), NO_VISIT)
+            details = replace(details, rows=details.rows.semi_join(table, is_in))
     return occurrences, details if occurrences is not None else None
 
 

@@ -1,33 +1,100 @@
 """What became of every row: by rule and outcome, and source rows that no rule took."""
 
+import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.gather import Numbered
+from fairhaven.harmonise.gather import Numbered, gathered
 from fairhaven.harmonise.keeping import kept
 from fairhaven.harmonise.model import EVENT_TABLES, Count
 
+NO_PERSON = "no person"
+NO_BIRTH_YEAR = "no birth year"
+NO_DATE = "no date"
+AFTER_RELEASE = "after the release"
+BEFORE_BIRTH = "before birth"
+NO_VISIT = "no visit"
 NOT_TAKEN = "not taken"
 END_DROPPED = "end before start dropped"
+
+
+_OF_PERSONS = ("person", "visit_occurrence", "visit_detail", "death", "note", "observation_period", "payer_plan_period")
+_STARTS = ("start_date", "start_datetime", "date", "datetime")
 
 
 def counted(
     engine: Engine,
     rules: Sequence[Numbered],
     events: ir.Table | None,
+    who: ir.Table,
     tables: Mapping[str, Mapping[str, ir.Table]],
+    *,
+    as_of: dt.date,
 ) -> tuple[Count, ...]:
-    """Counts of event rows by rule and outcome, and of source rows that no rule took.
+    """Counts of generic rows by rule and outcome, and of source rows that no rule took.
+
+    An event's outcome is the CDM table it is in, or why it is in none. Rows of other kinds are counted before they are
+    merged, so `visit_occurrence` counts the rows that tell of visits.
 
     Args:
         events: kept events.
+        who: persons of patients (`people.People`).
         tables: current tables by source.
     """
-    return (*_outcomes(engine, rules, events), *_not_taken(engine, rules, tables))
+    others = [count for kind in _OF_PERSONS for count in _of_kind(engine, rules, kind, who, as_of)]
+    return (*_outcomes(engine, rules, events), *others, *_not_taken(engine, rules, tables))
+
+
+def why_not(person_id: ir.Value, birth_year: ir.Value, start: ir.Value | None, as_of: dt.date) -> ir.StringValue:
+    """Why a row cannot be in the CDM, NULL where it can.
+
+    Dates are judged by the OHDSI Themis conventions: what starts after the release is a plan or a mistake, what starts
+    before the year before birth is another person's or a mistake; records after death are kept, the quality checks
+    count them.
+    """
+    tests: list[tuple[ir.BooleanValue, str]] = [(person_id.isnull(), NO_PERSON), (birth_year.isnull(), NO_BIRTH_YEAR)]
+    if start is not None:
+        tests += [
+            (start.isnull(), NO_DATE),
+            (start > ibis.literal(as_of), AFTER_RELEASE),
+            (start.year() < birth_year - 1, BEFORE_BIRTH),
+        ]
+    return ibis.cases(*tests, else_=ibis.null("string"))
+
+
+def left_out(engine: Engine, rules: Sequence[Numbered], rows: ir.Table, outcome: str) -> list[Count]:
+    """Counts of rows that a later step left out, by their ``rule``."""
+    by_number = {rule.rule.number: rule.rule for rule in rules}
+    found = engine.fetch(rows.group_by("rule").agg(rows=rows.count())).to_pylist()
+    return [
+        Count(rule=rule.number, source=rule.source, table=rule.table, outcome=outcome, rows=int(row["rows"]))
+        for row in sorted(found, key=lambda row: int(row["rule"]))
+        for rule in [by_number[row["rule"]]]
+    ]
+
+
+def _of_kind(engine: Engine, rules: Sequence[Numbered], kind: str, who: ir.Table, as_of: dt.date) -> Iterable[Count]:
+    rows = gathered(rules, kind)
+    if rows is None:
+        return
+    dates = [rows[name].cast("date") for name in _STARTS if name in rows.columns]
+    start = ibis.coalesce(*dates) if dates else None
+    if kind == "person":
+        start = None
+    named = rows.select("rule", "source", "patient_ref", **({} if start is None else {"start": start}))
+    joined = named.left_join(who, ["source", "patient_ref"])
+    reason = why_not(joined["person_id"], joined["birth_year"], joined["start"] if start is not None else None, as_of)
+    found = joined.group_by("rule", outcome=ibis.coalesce(reason, ibis.literal(kind))).agg(rows=joined.count())
+    by_number = {rule.rule.number: rule.rule for rule in rules}
+    for row in sorted(engine.fetch(found).to_pylist(), key=lambda row: (row["rule"], row["outcome"])):
+        rule = by_number[row["rule"]]
+        yield Count(
+            rule=rule.number, source=rule.source, table=rule.table, outcome=row["outcome"], rows=int(row["rows"])
+        )
 
 
 def _outcomes(engine: Engine, rules: Sequence[Numbered], events: ir.Table | None) -> list[Count]:

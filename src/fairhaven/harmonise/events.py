@@ -9,17 +9,12 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.codes import VocabularyTables, coded, looked_up
+from fairhaven.harmonise.counting import why_not
 from fairhaven.harmonise.gather import given
 from fairhaven.harmonise.keeping import kept
 from fairhaven.harmonise.people import People
 from fairhaven.harmonise.places import Places
 from fairhaven.harmonise.visits import Visits
-
-NO_PERSON = "no person"
-NO_BIRTH_YEAR = "no birth year"
-NO_DATE = "no date"
-AFTER_RELEASE = "after the release"
-BEFORE_BIRTH = "before birth"
 
 _FURTHER_CODES = (
     ("value_code", "value_vocabulary_id"),
@@ -68,9 +63,7 @@ def placed(rows: ir.Table, context: Context, as_of: dt.date) -> ir.Table:
     Args:
         rows: gathered rows with a column ``start``, the date that is judged.
 
-    ``why_not`` says why a row cannot be in the CDM (one of the constants above), NULL where it can. Dates are judged by
-    the OHDSI Themis conventions: what starts after the release is a plan or a mistake, what starts before the year
-    before birth is another person's or a mistake; records after death are kept, the quality checks count them.
+    ``why_not`` is that of `counting.why_not`.
     """
     who = context.people.who.rename(who_source="source", who_ref="patient_ref")
     joined = rows.left_join(who, [rows["source"] == who["who_source"], rows["patient_ref"] == who["who_ref"]])
@@ -96,16 +89,8 @@ def placed(rows: ir.Table, context: Context, as_of: dt.date) -> ir.Table:
         joined = joined.drop("by_source", "by_ref")
     else:
         joined = joined.mutate(provider_id=ibis.null("int64"))
-    start = joined["start"]
-    why_not = ibis.cases(
-        (joined["person_id"].isnull(), NO_PERSON),
-        (joined["birth_year"].isnull(), NO_BIRTH_YEAR),
-        (start.isnull(), NO_DATE),
-        (start > ibis.literal(as_of), AFTER_RELEASE),
-        (start.year() < joined["birth_year"] - 1, BEFORE_BIRTH),
-        else_=ibis.null("string"),
-    )
-    return joined.mutate(why_not=why_not).drop("birth_year")
+    reason = why_not(joined["person_id"], joined["birth_year"], joined["start"], as_of)
+    return joined.mutate(why_not=reason).drop("birth_year")
 
 
 def events(
