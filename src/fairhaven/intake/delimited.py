@@ -38,6 +38,8 @@ class DelimitedReader:
         self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
     ) -> Sequence[Staged]:
         """See `Reader.stage`."""
+        # Lines are numbered in the file's order, by one thread; a second would only wait, and burn a third more CPU.
+        connection.execute("SET threads = 1")
         return [stage_text(connection, source, arrival.table_for(source, arrived), arrived, scratch=scratch)]
 
 
@@ -169,7 +171,7 @@ class _Reading:
 
     def cleaned(self, cleaned: lines.Cleaned) -> int:
         """Stage the plain copy that `lines.clean` made."""
-        relation = self._csv(cleaned.rows, skip=0, first="row_line", longest=cleaned.longest)
+        relation = self._csv(cleaned.rows, skip=0, numbered=True, longest=cleaned.longest)
         if cleaned.kept == 0:
             nothing = ", ".join(f"NULL::VARCHAR AS f{number}" for number in range(self._width))
             relation = f"(SELECT NULL::BIGINT AS row_line, {nothing} LIMIT 0)"
@@ -199,18 +201,16 @@ class _Reading:
             prefix=self._prefix,
         )
 
-    def _csv(self, path: Path, *, skip: int, first: str = "", longest: int = 0) -> str:
-        is_copy = bool(first)
+    def _csv(self, path: Path, *, skip: int, numbered: bool = False, longest: int = 0) -> str:
         dialect = self._source.dialect
-        columns = ([f"{first}: 'BIGINT'"] if is_copy else []) + [f"f{n}: 'VARCHAR'" for n in range(self._width)]
-        delimiter, quote = (",", '"') if is_copy else (dialect.delimiter, dialect.quote)
+        columns = (["row_line: 'BIGINT'"] if numbered else []) + [f"f{n}: 'VARCHAR'" for n in range(self._width)]
         options = [
             "auto_detect=false",
             "header=false",
             f"skip={skip}",
-            f"delim={literal(delimiter)}",
-            f"quote={literal(quote)}",
-            f"escape={literal(quote)}",
+            f"delim={literal(dialect.delimiter)}",
+            f"quote={literal(dialect.quote)}",
+            f"escape={literal(dialect.quote)}",
             f"nullstr=[{', '.join(map(literal, sorted({'', *dialect.null})))}]",
             f"columns={{{', '.join(columns)}}}",
         ]

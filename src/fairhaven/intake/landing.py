@@ -235,6 +235,8 @@ class _Landing:
             "CREATE OR REPLACE TABLE repeated AS SELECT h FROM "
             f"(SELECT {hashed} AS h FROM {name(staged.rows)} AS r) GROUP BY h HAVING count(*) > 1"
         )
+        if self._one("SELECT count(*) FROM repeated") == 0:
+            return f"{text} || chr(31) || 1", ""
         # Few rows are equal to another: only those that may be are sorted and numbered.
         self._connection.execute(
             "CREATE OR REPLACE TABLE repeats AS SELECT row_line, "

@@ -56,7 +56,7 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cleaned:
-    """A plain copy: ``line number, fields...`` quoted where needed, and ``line, reason, code`` of what was rejected."""
+    """A plain copy in the file's dialect: ``line number, fields...`` quoted where needed; and ``line, reason, code`` of what was rejected."""
 
     rows: Path
     rejects: Path
@@ -142,13 +142,13 @@ def clean(
     """
     kept = rejected = longest = 0
     rows, rejects = scratch / "rows.csv", scratch / "rejects.csv"
-    width = len(header.names)
+    width, quote = len(header.names), dialect.quote.encode()
     with (
         path.open("rb") as file,
         rows.open("w", encoding="utf-8", newline="") as out,
         rejects.open("w", encoding="utf-8", newline="") as bad,
     ):
-        write = csv.writer(out, lineterminator="\n").writerow
+        write = csv.writer(out, delimiter=dialect.delimiter, quotechar=dialect.quote, lineterminator="\n").writerow
         reject = csv.writer(bad, lineterminator="\n").writerow
         for line, raw, fields, _ in _Records(file, dialect, carriage_only).records(header):
             if not isinstance(fields, str) and len(fields) > width and not any(fields[width:]):
@@ -163,7 +163,10 @@ def clean(
             else:
                 kept += 1
                 longest = max(longest, len(raw))
-                write([line, *fields])
+                if quote in raw or b"\r" in raw:
+                    write([line, *fields])
+                else:
+                    out.write(f"{line}{dialect.delimiter}{dialect.delimiter.join(fields)}\n")
     return Cleaned(rows=rows, rejects=rejects, kept=kept, rejected=rejected, longest=longest)
 
 

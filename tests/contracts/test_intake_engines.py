@@ -1,0 +1,80 @@
+"""Current rows, Type 1 opt-outs and the reconciliation are the same on every engine."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.intake_desk import HEADER, Hub
+
+from fairhaven.engine import Engine, open_engine
+from fairhaven.intake import Source, check_reconciled
+from fairhaven.kernel.errors import Refused
+
+# PySpark's client leaves its sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+
+TYPE_1 = (
+    '[type_1_opt_out]\ntable = "events"\ncolumn = "code"\ndate = "event_date"\nopted_out = ["OUT"]\nopted_in = ["IN"]'
+)
+DELIVERIES = (
+    "1,p1,2020-01-01,5,a\n2,p2,2020-01-02,6,OUT\n3,p3,2020-01-03,7,OUT\n4,p4,bad,8,c\n",
+    "1,p1,2020-01-01,9,a\n5,p3,2020-02-03,,IN\n5,p3,2020-02-03,1,IN\n",
+    "6,p5,2020-03-01,2,é\n",
+)
+
+
+def told(engine: Engine, hub: Hub, source: Source) -> list[object]:
+    """Everything that intake tells through an engine, in an order of its own."""
+    opted_out = hub.intake.type_1_opt_outs(engine, source)
+    excluded = engine.arrow(opted_out)
+    rows = engine.fetch(hub.intake.current(engine, source, excluded=excluded)["events"]).to_pylist()
+    counts = hub.intake.reconcile(engine, source, excluded)
+    check_reconciled(counts)
+    return [opted_out.to_pylist(), sorted(repr(sorted(row.items())) for row in rows), counts]
+
+
+@pytest.mark.parametrize("other", ["sail", pytest.param("pyspark", marks=pytest.mark.slow)])
+def test_every_engine_tells_the_same(other: str, tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.events(more=TYPE_1)
+    for number, rows in enumerate(DELIVERIES):
+        hub.receive(source, HEADER + rows, name=f"events{number}.csv")
+    try:
+        engine = open_engine(other, tmp_path / other)
+    except Refused as missing:
+        pytest.skip(str(missing))
+    try:
+        theirs = told(engine, hub, source)
+    finally:
+        engine.close()
+    duckdb = open_engine("duckdb", tmp_path / "duckdb")
+    try:
+        ours = told(duckdb, hub, source)
+    finally:
+        duckdb.close()
+    assert ours == theirs
+    assert isinstance(ours[0], list) and len(ours[0]) == 1
+    [count] = ours[2]  # type: ignore[misc]
+    assert (count.received, count.landed, count.quarantined, count.opted_out, count.current) == (8, 6, 1, 1, 4)
+
+
+@pytest.mark.parametrize("other", ["duckdb", "sail"])
+def test_columns_that_an_earlier_extract_lacks_are_null(other: str, tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source('title = "x"\ncontroller = "c"\nkind = "cdm"\nformat = "fhir"\n', "trust")
+    hub.receive(source, '{"resourceType": "Patient", "id": "a"}\n', name="one.ndjson")
+    hub.receive(source, '{"resourceType": "Patient", "id": "b", "birthDate": "1980-05-06"}\n', name="two.ndjson")
+    path = hub.store / "landing/000001/patient.parquet"
+
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["birth_date"]), path)
+    try:
+        engine = open_engine(other, tmp_path / other)
+    except Refused as missing:
+        pytest.skip(str(missing))
+    try:
+        rows: pa.Table = engine.fetch(hub.intake.current(engine, source, excluded=None)["patient"].order_by("row_extract"))
+    finally:
+        engine.close()
+    assert [str(day) for day in rows.column("birth_date").to_pylist()] == ["None", "1980-05-01"]
