@@ -74,7 +74,9 @@ def test_columns_that_an_earlier_extract_lacks_are_null(other: str, tmp_path: Pa
     except Refused as missing:
         pytest.skip(str(missing))
     try:
-        rows: pa.Table = engine.fetch(hub.intake.current(engine, source, excluded=None)["patient"].order_by("row_extract"))
+        rows: pa.Table = engine.fetch(
+            hub.intake.current(engine, source, excluded=None)["patient"].order_by("row_extract")
+        )
     finally:
         engine.close()
     assert [str(day) for day in rows.column("birth_date").to_pylist()] == ["None", "1980-05-01"]
