@@ -25,7 +25,7 @@ def fairhaven() -> Command:
 
     def run(*words: str | Path | int, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "fairhaven.cli", *map(str, words)],
+            [sys.executable, "-m", "fairhaven.cli", *map(str, words)],
             capture_output=True,
             text=True,
             check=False,

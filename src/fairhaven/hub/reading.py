@@ -13,6 +13,7 @@ from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.toml import Document
 
 _T = TypeVar("_T")
+_SHORTEST_ABSTRACT, _LONGEST_ABSTRACT = 5, 500
 _ABBREVIATION_LENGTH = 25  # cdm_source.cdm_source_abbreviation is varchar(25)
 
 
@@ -84,6 +85,8 @@ def _settings(document: Document) -> Settings:
         name=root.text("name"),
         abbreviation=root.text("abbreviation", document.path.parent.resolve().name[:_ABBREVIATION_LENGTH]),
         holder=root.text("holder", root.values.get("name", "")),
+        contact=root.text("contact", ""),
+        abstract=root.text("abstract", ""),
         engine=root.text("engine", "duckdb", choices=("duckdb", "spark")),
         birth_date=root.text("birth_date", "month", choices=("day", "month", "year")),
         national_max_age_days=opt_out.whole("national_max_age_days", 30),
@@ -91,6 +94,8 @@ def _settings(document: Document) -> Settings:
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
+    if settings.abstract and not _SHORTEST_ABSTRACT <= len(settings.abstract) <= _LONGEST_ABSTRACT:
+        root.fault("abstract", f"must have {_SHORTEST_ABSTRACT} to {_LONGEST_ABSTRACT} characters, as the HDR UK form asks")
     if settings.national_max_age_days < 0:
         opt_out.fault("national_max_age_days", "must not be negative")
     opt_out.finish()

@@ -13,7 +13,15 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.archive import Release
-from fairhaven.catalogue import describe, read_description
+from fairhaven.catalogue import (
+    About,
+    Description,
+    croissant_dataset,
+    dcat_dataset,
+    describe,
+    hdruk_dataset,
+    read_description,
+)
 from fairhaven.disclosure import policy_named
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
@@ -63,9 +71,34 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
                 previous=read_description(earlier[DESCRIPTION]) if DESCRIPTION in earlier else None,
             )
             write_json(folder / DESCRIPTION, description.to_json())
+            _write_exchange_forms(rooms, release, description)
             write_json(folder / MEASURES, {"content": release.content, **_measures(release, tables, engine)})
         finally:
             engine.close()
+
+
+def _write_exchange_forms(rooms: Rooms, release: Release, description: Description) -> None:
+    """The release for other catalogues: HDR UK, DCAT-AP, Croissant; where the hub says who it is and whom to ask."""
+    settings, folder = rooms.settings, rooms.archive.description(release.number)
+    if not (settings.contact and settings.abstract):
+        return
+    about = About(
+        title=f"{settings.name}, release {release.name}",
+        abstract=settings.abstract,
+        publisher=settings.holder,
+        publisher_id=settings.abbreviation,
+        contact=settings.contact,
+        release=release.name,
+        number=release.number,
+        as_of=release.as_of,
+        issued=release.as_of,
+        hash=release.hash,
+    )
+    if description.persons is not None:  # the HDR UK form asks for it, and a hidden number is not told
+        write_json(folder / "hdruk.json", hdruk_dataset(description, about))
+    write_json(folder / "dcat.jsonld", dcat_dataset(description, about))
+    files = {name: [(file.path, file.sha256) for file in table.files] for name, table in release.tables.items()}
+    write_json(folder / "croissant.json", croissant_dataset(description, about, files=files))
 
 
 def described(rooms: Rooms, release: Release, *, progress: Progress) -> Mapping[str, Any]:

@@ -20,6 +20,8 @@ class Settings:
 
     Args:
         abbreviation: at most 25 characters, as the CDM's cdm_source table holds no more.
+        contact: e-mail address for requests; abstract: the hub in 5 to 500 characters. Without both a release is not
+            described in the catalogues' exchange forms.
         engine: ``duckdb`` or ``spark``.
         birth_date: how much of a date of birth a release carries: ``day``, ``month`` or ``year``.
         national_max_age_days: days after which a national data opt-out list is too old to build with.
@@ -29,6 +31,8 @@ class Settings:
     name: str
     abbreviation: str
     holder: str
+    contact: str
+    abstract: str
     engine: str
     birth_date: str
     national_max_age_days: int

@@ -38,7 +38,9 @@ def receive(rooms: Rooms, *, source: str, files: Sequence[Path], on: dt.date, pr
 
 
 def take_vocabulary(rooms: Rooms, path: Path, *, progress: Progress) -> Vocabulary:
-    """Load a vocabulary and make it the one that the next build uses."""
+    """Load a vocabulary and make it the one that the next build uses; *path* may be another hub, whose own is taken."""
+    if (path / "hub.toml").is_file():
+        path = Vocabulary.open(path / "store" / "vocabulary").folder
     vocabulary = load_vocabulary(path, rooms.store / "vocabulary", progress=progress)
     rooms.ledger.append_once("vocabulary", {"version": vocabulary.version})
     return vocabulary
