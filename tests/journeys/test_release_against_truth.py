@@ -70,7 +70,7 @@ def test_linkage_finds_who_is_who(truth: duckdb.DuckDBPyConnection, record_prope
 def test_no_fact_is_in_the_release_that_is_not_true(compared: duckdb.DuckDBPyConnection) -> None:
     wrong = compared.execute(
         """
-        SELECT cdm_table, concept_id, sum(found.n - coalesce(wanted.n, 0)) AS too_many
+        SELECT found.cdm_table, found.concept_id, sum(found.n - coalesce(wanted.n, 0)) AS too_many
         FROM found LEFT JOIN wanted ON found.person_id = wanted.person_id AND found.cdm_table = wanted.cdm_table
           AND found.concept_id = wanted.concept_id AND found.date = wanted.date AND found.value IS NOT DISTINCT FROM wanted.value
         WHERE found.n > coalesce(wanted.n, 0) GROUP BY ALL ORDER BY ALL

@@ -19,7 +19,7 @@ from fairhaven.kernel.errors import FairhavenError, Invalid
 DONE, REFUSED, USAGE = 0, 1, 2
 _PATIENCE = 1.0  # seconds; what ends sooner shows no progress
 
-words = Console(stderr=True, highlight=False)
+words = Console(stderr=True, highlight=False, soft_wrap=True)
 # What is not a terminal has no width to keep to.
 results = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
