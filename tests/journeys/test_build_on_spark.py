@@ -1,0 +1,27 @@
+"""The demonstration hub built on Spark is the release that DuckDB built, hash for hash."""
+
+import json
+import shutil
+from importlib.util import find_spec
+
+import pytest
+
+from fairhaven.archive import Archive
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("pysail") is None, reason="Sail is not installed: pip install 'fairhaven[sail]'")
+def test_a_release_built_on_spark_has_the_content_of_duckdb_s(demo, fairhaven, tmp_path):
+    hub = tmp_path / "hub"
+    shutil.copytree(demo, hub)
+    built = Archive(hub / "store").release()
+    shutil.rmtree(hub / "store" / "archive")
+    (hub / "store" / "ledger.jsonl").unlink()
+    text = (hub / "hub.toml").read_text(encoding="utf-8")
+    (hub / "hub.toml").write_text(text.replace('engine = "duckdb"', 'engine = "spark"'), encoding="utf-8")
+    fairhaven("build", hub, "--as-of", built.as_of.isoformat(), "--json")
+    again = Archive(hub / "store").release()
+    assert json.dumps(
+        {name: [table.rows, table.content] for name, table in again.tables.items()}, indent=1
+    ) == json.dumps({name: [table.rows, table.content] for name, table in built.tables.items()}, indent=1)
+    assert again.content == built.content
