@@ -50,10 +50,14 @@ class _Work:
     tables: dict[str, ir.Table] = field(default_factory=dict)
     derived: list[Rule] = field(default_factory=list)
     left_out: list[Count] = field(default_factory=list)
+    _gathered: dict[str, ir.Table | None] = field(default_factory=dict)
 
     def rows(self, kind: str) -> ir.Table | None:
-        """Gathered rows of a kind."""
-        return gathered(self.rules, kind)
+        """Gathered rows of a kind, kept: several steps read them, and writing the query of all rules costs seconds."""
+        if kind not in self._gathered:
+            rows = gathered(self.rules, kind)
+            self._gathered[kind] = None if rows is None else kept(self.engine, rows)
+        return self._gathered[kind]
 
     def coded(self, kind: str) -> ir.Table | None:
         """Gathered rows of a kind with what their codes lead to."""
@@ -119,7 +123,7 @@ def harmonise(
     )
     rules = (*(rule.rule for rule in work.rules), *work.derived)
     tables = {source.name: source.tables for source in sources}
-    counts = counted(engine, work.rules, kept_events, found_people.who, tables, as_of=as_of)
+    counts = counted(engine, work.rules, work.rows, kept_events, found_people.who, tables, as_of=as_of)
     missing = None if kept_events is None else unmapped(engine, kept_events)
     return Harmonised(tables=work.tables, rules=rules, counts=(*counts, *work.left_out), unmapped=missing)
 

@@ -1,7 +1,8 @@
 """Source codes to standard concepts: distinct codes are resolved once, then joined back to the rows.
 
 A code leads to a concept through, in this order: a fixed concept that the rule gives; a local map; the vocabulary
-(`Maps to`, or the concept itself where it is standard). Alternates are tried in their order. A code may lead to several
+(`Maps to`, or the concept itself where it is standard). A fixed concept that the vocabulary has as not standard leads to
+what it maps to; one that the vocabulary does not know, or that maps to nothing, stays as it is. Alternates are tried in their order. A code may lead to several
 concepts. A code without a standard concept has concept 0 and keeps its source concept where the vocabulary knows it.
 """
 
@@ -26,9 +27,9 @@ TEXTS = (
     "vocabulary_id_3",
     "code_3",
     "code_text",
-    "source_value",
 )
 NUMBERS = ("concept_id", "source_concept_id")
+_FIXED, _REMAPPED = -1, -2
 _ALTERNATES = (("vocabulary_id", "code"), ("vocabulary_id_2", "code_2"), ("vocabulary_id_3", "code_3"))
 
 # dm+d identifiers are SNOMED identifiers, and sources name either.
@@ -82,7 +83,8 @@ def resolve(engine: Engine, codes: ir.Table, vocabulary: VocabularyTables, local
     Returns:
         a kept table: the columns of *codes* prefixed ``key_``, and for each one or more of ``resolved_concept_id``
         (int32, 0 where unmapped), ``resolved_source_concept_id`` (int32), ``resolved_table`` (of its domain,
-        NULL where unmapped or unknown), ``maps_to_value`` (int32), ``ordinal`` (int32, from 0).
+        NULL where unmapped or unknown), ``resolved_is_remapped`` (a fixed concept gave way to what it maps to),
+        ``maps_to_value`` (int32), ``ordinal`` (int32, from 0).
     """
     numbered = kept(
         engine, codes.mutate(number=ibis.row_number().over(order_by=[codes[name] for name in codes.columns]))
@@ -94,8 +96,7 @@ def resolve(engine: Engine, codes: ir.Table, vocabulary: VocabularyTables, local
     if local is not None and local.num_rows:
         parts.append(_from_local(engine.arrow(local), numbered, wanted))
     if "concept_id" in numbered.columns:
-        fixed = numbered.filter(numbered["concept_id"] > 0)
-        parts.append(fixed.select("number", order=_whole(-1), target=fixed["concept_id"], source=_whole(0)))
+        parts.append(_from_fixed(numbered, concept, vocabulary.concept_relationship))
     found = kept(engine, reduce(lambda left, right: left.union(right), parts).distinct())
     best = found.group_by("number").agg(best=found["order"].min())
     won = found.join(best, "number").filter(lambda t: t["order"] == t["best"])
@@ -183,6 +184,20 @@ def _from_vocabulary(hits: ir.Table, concept: ir.Table, relationship: ir.Table |
     return found.union(mapped.select("number", order=mapped["order"] + 1000, target=mapped["target"], source=_whole(0)))
 
 
+def _from_fixed(numbered: ir.Table, concept: ir.Table, relationship: ir.Table | None) -> ir.Table:
+    fixed = numbered.filter(numbered["concept_id"] > 0).select("number", fixed="concept_id")
+    found = fixed.select("number", order=_whole(_FIXED), target=fixed["fixed"], source=_whole(0))
+    if relationship is None:
+        return found
+    other = concept.filter(~concept["is_standard"]).select(fixed=concept["concept_id"])
+    targets = concept.filter(concept["is_standard"]).select(target=concept["concept_id"])
+    maps = _relations(relationship, "Maps to").rename(fixed="concept_id").semi_join(targets, "target")
+    mapped = fixed.semi_join(other, "fixed").join(maps, "fixed")
+    return found.union(
+        mapped.select("number", order=_whole(_REMAPPED), target=mapped["target"], source=mapped["fixed"])
+    )
+
+
 def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Table:
     """Maps by code, by code and text, and by text alone."""
     text = numbered["code_text"].strip().lower() if "code_text" in numbered.columns else ibis.literal("")
@@ -211,8 +226,10 @@ def _joined_back(numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship
     rows = numbered.left_join(source, "number").drop("number_right")
     rows = rows.left_join(won, "number").drop("number_right")
     value: ir.Value = ibis.null("int32")
+    is_remapped = (rows["order"] == _REMAPPED).fill_null(False)
     if relationship is not None:
-        valued = source.join(_relations(relationship, "Maps to value"), [("known_source", "concept_id")])
+        asked = rows.select("number", asked=is_remapped.ifelse(rows["source"], rows["known_source"])).distinct()
+        valued = asked.join(_relations(relationship, "Maps to value"), [("asked", "concept_id")])
         values = valued.group_by("number").agg(maps_to_value=valued["target"].min())
         rows = rows.left_join(values, "number").drop("number_right")
         value = rows["maps_to_value"].cast("int32")
@@ -224,6 +241,7 @@ def _joined_back(numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship
             "int32"
         ),
         resolved_table=_table(rows["resolved_domain_id"]),
+        resolved_is_remapped=(rows["order"] == _REMAPPED).fill_null(False),
         maps_to_value=value,
         ordinal=rows["ordinal"].fill_null(0).cast("int32"),
     )
@@ -239,28 +257,31 @@ def coded(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     """Rows with what their codes lead to, a row for each concept, without the code columns.
 
     Adds ``resolved_concept_id``, ``resolved_source_concept_id``, ``resolved_source_value``, ``resolved_vocabulary_id``,
-    ``resolved_table``,     ``maps_to_value`` and ``ordinal``.
+    ``resolved_table``, ``resolved_is_remapped``, ``maps_to_value`` and ``ordinal``.
     """
     present = [name for name in (*TEXTS, *NUMBERS) if name in rows.columns]
+    delivered = [rows["source_value"].nullif("")] if "source_value" in rows.columns else []
     if resolved is None or not present:
         zero = ibis.literal(0, type="int32")
-        return rows.mutate(
+        return rows.drop(*(["source_value"] if delivered else [])).mutate(
             resolved_concept_id=zero,
             resolved_source_concept_id=zero,
-            resolved_source_value=ibis.null("string"),
+            resolved_source_value=delivered[0] if delivered else ibis.null("string"),
             resolved_vocabulary_id=ibis.null("string"),
             resolved_table=ibis.null("string"),
+            resolved_is_remapped=ibis.literal(False),
             maps_to_value=ibis.null("int32"),
             ordinal=zero,
         )
     keys = [name.removeprefix("key_") for name in resolved.columns if name.startswith("key_")]
     filled = rows.mutate(**{f"row_{name}": value for name, value in code_columns(rows, keys).items()})
     joined = filled.join(resolved, [filled[f"row_{name}"] == resolved[f"key_{name}"] for name in keys])
-    words = [joined[f"row_{name}"].nullif("") for name in ("source_value", "code", "code_text") if name in keys]
+    words = [joined[f"row_{name}"].nullif("") for name in ("code", "code_text") if name in keys]
+    words = [joined["source_value"].nullif("")] + words if delivered else words
     value = ibis.coalesce(*words) if words else ibis.null("string")
     vocabulary = joined["row_vocabulary_id"].nullif("") if "vocabulary_id" in keys else ibis.null("string")
     joined = joined.mutate(resolved_source_value=value, resolved_vocabulary_id=vocabulary)
-    return joined.drop(*[f"row_{name}" for name in keys], *[f"key_{name}" for name in keys], *present)
+    return joined.drop(*[f"row_{name}" for name in keys], *[f"key_{name}" for name in keys], *present, *(["source_value"] if delivered else []))
 
 
 def looked_up(

@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.gather import Numbered, gathered
+from fairhaven.harmonise.gather import Numbered
 from fairhaven.harmonise.keeping import kept
 from fairhaven.harmonise.model import EVENT_TABLES, Count
 
@@ -29,6 +29,7 @@ _STARTS = ("start_date", "start_datetime", "date", "datetime")
 def counted(
     engine: Engine,
     rules: Sequence[Numbered],
+    rows_of: Callable[[str], ir.Table | None],
     events: ir.Table | None,
     who: ir.Table,
     tables: Mapping[str, Mapping[str, ir.Table]],
@@ -41,11 +42,12 @@ def counted(
     merged, so `visit_occurrence` counts the rows that tell of visits.
 
     Args:
+        rows_of: gathered rows of a kind.
         events: kept events.
         who: persons of patients (`people.People`).
         tables: current tables by source.
     """
-    others = [count for kind in _OF_PERSONS for count in _of_kind(engine, rules, kind, who, as_of)]
+    others = [count for kind in _OF_PERSONS for count in _of_kind(engine, rules, kind, rows_of(kind), who, as_of)]
     return (*_outcomes(engine, rules, events), *others, *_not_taken(engine, rules, tables))
 
 
@@ -77,8 +79,9 @@ def left_out(engine: Engine, rules: Sequence[Numbered], rows: ir.Table, outcome:
     ]
 
 
-def _of_kind(engine: Engine, rules: Sequence[Numbered], kind: str, who: ir.Table, as_of: dt.date) -> Iterable[Count]:
-    rows = gathered(rules, kind)
+def _of_kind(
+    engine: Engine, rules: Sequence[Numbered], kind: str, rows: ir.Table | None, who: ir.Table, as_of: dt.date
+) -> Iterable[Count]:
     if rows is None:
         return
     dates = [rows[name].cast("date") for name in _STARTS if name in rows.columns]

@@ -51,8 +51,8 @@ def note_table(rows: ir.Table) -> ir.Table:
         note_type_concept_id=rows["type_concept_id"],
         note_class_concept_id=rows["resolved_concept_id"],
         note_text=ibis.literal(WITHHELD),
-        encoding_concept_id=ibis.literal(concepts.NOTE_ENCODING_UTF8, type="int32"),
-        language_concept_id=ibis.literal(concepts.LANGUAGE_ENGLISH, type="int32"),
+        encoding_concept_id=given(rows, "encoding_concept_id", "note").fill_null(concepts.NOTE_ENCODING_UTF8),
+        language_concept_id=given(rows, "language_concept_id", "note").fill_null(concepts.LANGUAGE_ENGLISH),
         note_source_value=rows["resolved_source_value"],
         row_rule=rows["rule"],
     )
@@ -72,11 +72,17 @@ def payer_plan_period_table(rows: ir.Table) -> ir.Table:
         payer_plan_period_end_date=(end >= start).fill_null(False).ifelse(end, start),
         payer_concept_id=given(rows, "payer_concept_id", kind),
         payer_source_value=given(rows, "payer", kind),
+        payer_source_concept_id=given(rows, "payer_source_concept_id", kind),
         plan_concept_id=given(rows, "plan_concept_id", kind),
         plan_source_value=given(rows, "plan", kind),
+        plan_source_concept_id=given(rows, "plan_source_concept_id", kind),
+        sponsor_concept_id=given(rows, "sponsor_concept_id", kind),
         sponsor_source_value=given(rows, "sponsor", kind),
+        sponsor_source_concept_id=given(rows, "sponsor_source_concept_id", kind),
         family_source_value=given(rows, "family", kind),
+        stop_reason_concept_id=given(rows, "stop_reason_concept_id", kind),
         stop_reason_source_value=given(rows, "stop_reason", kind),
+        stop_reason_source_concept_id=given(rows, "stop_reason_source_concept_id", kind),
         row_rule=rows["rule"],
     )
 

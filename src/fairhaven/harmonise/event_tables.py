@@ -103,6 +103,14 @@ def _where(rows: ir.Table) -> Columns:
     return {name: rows[name] for name in ("provider_id", "visit_occurrence_id", "visit_detail_id")}
 
 
+def _said(rows: ir.Table, name: str, otherwise: ir.Value) -> ir.Value:
+    """What a rule says itself, else *otherwise*; what a CDM says, even where it says nothing."""
+    if name not in rows.columns:
+        return otherwise
+    said = ibis.coalesce(rows[name], otherwise)
+    return rows["is_cdm"].fill_null(False).ifelse(rows[name], said) if "is_cdm" in rows.columns else said
+
+
 def _word(value: ir.Value, words: Mapping[str, int], *, otherwise: ir.Value | None = None) -> ir.Value:
     known = value.strip().lower().cases(*words.items(), else_=0)
     has = value.notnull()
@@ -112,17 +120,23 @@ def _word(value: ir.Value, words: Mapping[str, int], *, otherwise: ir.Value | No
 
 def _unit(rows: ir.Table) -> Columns:
     concept = rows["unit_concept"] if "unit_concept" in rows.columns else ibis.null("int32")
-    return {"unit_concept_id": concept, "unit_source_value": _event(rows, "unit")}
+    return {
+        "unit_concept_id": _said(rows, "unit_concept_id", concept),
+        "unit_source_value": _event(rows, "unit"),
+        "unit_source_concept_id": _event(rows, "unit_source_concept_id"),
+    }
 
 
 def _value_source(rows: ir.Table) -> ir.Value:
     number = _event(rows, "value_number")
-    return ibis.coalesce(_event(rows, "value_text"), _event(rows, "value_code"), number.cast("string"))
+    value = ibis.coalesce(_event(rows, "value_text"), _event(rows, "value_code"), number.cast("string"))
+    return _said(rows, "value_source_value", value)
 
 
 def _further(rows: ir.Table, name: str, words: Mapping[str, int] | None = None) -> ir.Value:
     looked_up = rows[f"{name}_concept"] if f"{name}_concept" in rows.columns else ibis.null("int32")
-    return _word(_event(rows, name), words, otherwise=looked_up) if words else looked_up
+    concept = _word(_event(rows, name), words, otherwise=looked_up) if words else looked_up
+    return _said(rows, f"{name}_concept_id", concept)
 
 
 def _condition(rows: ir.Table) -> Columns:
@@ -134,7 +148,9 @@ def _condition(rows: ir.Table) -> Columns:
         "condition_start_datetime": rows["start_datetime"],
         "condition_end_date": rows["end_date"],
         "condition_end_datetime": rows["end_datetime"],
-        "condition_status_concept_id": _word(status, concepts.CONDITION_STATUS),
+        "condition_status_concept_id": _said(
+            rows, "status_concept_id", _word(status, concepts.CONDITION_STATUS)
+        ),
         "condition_status_source_value": status,
         "stop_reason": _event(rows, "stop_reason"),
     }
@@ -152,7 +168,7 @@ def _drug(rows: ir.Table) -> Columns:
         "drug_exposure_start_datetime": rows["start_datetime"],
         "drug_exposure_end_date": end,
         "drug_exposure_end_datetime": rows["end_datetime"],
-        "verbatim_end_date": rows["end_date"],
+        "verbatim_end_date": _said(rows, "verbatim_end_date", rows["end_date"]),
         "stop_reason": _event(rows, "stop_reason"),
         "refills": _event(rows, "refills"),
         "quantity": _event(rows, "quantity"),
@@ -201,7 +217,9 @@ def _measurement(rows: ir.Table) -> Columns:
         **_unit(rows),
         "measurement_date": rows["start_date"],
         "measurement_datetime": rows["start_datetime"],
-        "operator_concept_id": _word(_event(rows, "operator"), concepts.OPERATOR),
+        "operator_concept_id": _said(
+            rows, "operator_concept_id", _word(_event(rows, "operator"), concepts.OPERATOR)
+        ),
         "value_as_number": _event(rows, "value_number"),
         "value_as_concept_id": rows["value_concept_id"],
         "range_low": _event(rows, "range_low"),
@@ -235,6 +253,8 @@ def _specimen(rows: ir.Table) -> Columns:
         "quantity": _event(rows, "quantity"),
         "anatomic_site_concept_id": _further(rows, "anatomic_site"),
         "anatomic_site_source_value": _event(rows, "anatomic_site"),
+        "disease_status_concept_id": _event(rows, "disease_status_concept_id"),
+        "disease_status_source_value": _event(rows, "disease_status"),
     }
 
 

@@ -41,6 +41,7 @@ _REPLACED = (
     "resolved_source_concept_id",
     "resolved_source_value",
     "resolved_vocabulary_id",
+    "resolved_is_remapped",
     "maps_to_value",
     "value_code_concept",
     "why_not",
@@ -133,6 +134,9 @@ def events(
     value = joined["maps_to_value"]
     if "value_code_concept" in joined.columns:
         value = ibis.coalesce(joined["value_code_concept"].nullif(0), value)
+    if "value_concept_id" in joined.columns:
+        given_value = joined["value_concept_id"]
+        value = ibis.coalesce(given_value.nullif(0), value, given_value)
     joined = joined.mutate(
         outcome=ibis.coalesce(joined["why_not"], _table(joined)),
         value_concept_id=value,
@@ -162,9 +166,16 @@ def _with_concept(
 
 
 def _table(rows: ir.Table) -> ir.StringValue:
-    """The table that the rule fixes, else that of the concept's domain, else that of unmapped codes."""
+    """The table that the rule fixes, else that of the concept's domain, else that of unmapped codes.
+
+    A row of a CDM is where it was, unless its concept gave way to another.
+    """
+    target = rows["target"].nullif("") if "target" in rows.columns else None
+    if target is not None and "is_cdm" in rows.columns:
+        has_moved = rows["is_cdm"].fill_null(False) & rows["resolved_is_remapped"] & rows["resolved_table"].notnull()
+        target = has_moved.ifelse(ibis.null("string"), target)
     choices = [
-        rows["target"].nullif("") if "target" in rows.columns else None,
+        target,
         rows["resolved_table"],
         rows["default_target"].nullif("") if "default_target" in rows.columns else None,
         ibis.literal("observation"),

@@ -61,26 +61,39 @@ _EVENT = {
     "value_text": "string",
     "value_code": "string",  # a coded value; its concept becomes value_as_concept_id
     "value_vocabulary_id": "string",
+    "value_concept_id": "int32",  # where the rule knows it
+    "value_source_value": "string",  # NULL: the text, code or number
     "operator": "string",  # <, <=, =, >=, >
+    "operator_concept_id": "int32",  # where the rule knows it; so are the other concepts below
     "unit": "string",  # UCUM or a common spelling (omop/concepts.py knows them)
+    "unit_concept_id": "int32",
+    "unit_source_concept_id": "int32",
     "range_low": "float64",
     "range_high": "float64",
     "type_concept_id": "int32",  # where the record comes from; NULL: the default of the source's kind
     "status": "string",  # of a condition: a word of concepts.CONDITION_STATUS; another text is kept as source value
+    "status_concept_id": "int32",
     "stop_reason": "string",
+    "verbatim_end_date": "date",  # of a drug; NULL: the end
     "quantity": "float64",
     "days_supply": "int32",
     "refills": "int32",
     "sig": "string",
     "route": "string",  # a word of concepts.ROUTE or a code of route_vocabulary_id
     "route_vocabulary_id": "string",
+    "route_concept_id": "int32",
     "dose_unit": "string",
     "lot_number": "string",
     "unique_device_id": "string",
     "qualifier": "string",  # observation qualifier or procedure modifier, a code of qualifier_vocabulary_id
     "qualifier_vocabulary_id": "string",
+    "qualifier_concept_id": "int32",
     "anatomic_site": "string",  # of a specimen, a code of anatomic_site_vocabulary_id
     "anatomic_site_vocabulary_id": "string",
+    "anatomic_site_concept_id": "int32",
+    "disease_status": "string",  # of a specimen
+    "disease_status_concept_id": "int32",
+    "is_cdm": "boolean",  # the row is from a CDM: its further columns are as they were there, and NULL where empty
     **_REFS,
     "target": "string",  # a CDM table that overrides the domain; '' or NULL: by domain
     "default_target": "string",  # table of a row whose code is unmapped; '' or NULL: observation
@@ -88,6 +101,7 @@ _EVENT = {
 
 _VISIT = {
     "concept_id": "int32",  # a standard concept where the rule knows it (concepts.VISIT); NULL: through the code
+    "source_concept_id": "int32",
     **_CODE,
     **_PERIOD,
     "type_concept_id": "int32",
@@ -126,13 +140,18 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "patient_ref": "string",
             "birth_date": "date",  # already cut to the hub's precision
             "birth_year": "int32",  # where only the year is known
+            "birth_month": "int32",  # where only year and month are known
             "gender": "string",  # a word of concepts.GENDER; another text is kept as source value
             "gender_concept_id": "int32",  # where the rule knows it
+            "gender_source_concept_id": "int32",
             "race": "string",  # a word of concepts.RACE (English ethnic category codes too)
             "race_concept_id": "int32",
+            "race_source_concept_id": "int32",
             "ethnicity": "string",  # a word of concepts.ETHNICITY (Hispanic or not; not recorded in the UK)
             "ethnicity_concept_id": "int32",
+            "ethnicity_source_concept_id": "int32",
             "postcode_district": "string",  # becomes a location
+            "location_ref": "string",  # of a location that is coarse enough; goes before the district
             "provider_ref": "string",
             "care_site_ref": "string",
         },
@@ -143,6 +162,8 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "date": "date",
             "datetime": "timestamp(6)",
             "type_concept_id": "int32",
+            "concept_id": "int32",  # of the cause, where the rule knows it
+            "source_concept_id": "int32",
             **_CODE,  # of the cause
         },
         # Rows with the same *_ref become one. Names of people are no columns here and so reach no release.
@@ -150,8 +171,12 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             **LINEAGE,
             "provider_ref": "string",
             "specialty_concept_id": "int32",
+            "source_concept_id": "int32",
             **_CODE,  # of the specialty
             "gender": "string",
+            "gender_concept_id": "int32",  # where the rule knows it
+            "gender_source_concept_id": "int32",
+            "birth_year": "int32",
             "care_site_ref": "string",
         },
         "care_site": {
@@ -160,6 +185,7 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "name": "string",
             "place_of_service_concept_id": "int32",
             "place_of_service": "string",
+            "source_value": "string",  # NULL: the care_site_ref
             "location_ref": "string",
         },
         "location": {
@@ -170,6 +196,7 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "county": "string",
             "zip": "string",  # at most the outward code where people live
             "country": "string",
+            "country_concept_id": "int32",
         },
         # The text itself stays outside releases; NOTE carries a constant in its place.
         "note": {
@@ -179,7 +206,10 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "date": "date",
             "datetime": "timestamp(6)",
             "type_concept_id": "int32",
+            "concept_id": "int32",  # of the class of document, where the rule knows it
             **_CODE,  # of the class of document (LOINC)
+            "encoding_concept_id": "int32",  # NULL: UTF-8
+            "language_concept_id": "int32",  # NULL: English
             **_REFS,
         },
         "observation_period": {
@@ -196,11 +226,17 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "end_date": "date",
             "payer_concept_id": "int32",
             "payer": "string",
+            "payer_source_concept_id": "int32",
             "plan_concept_id": "int32",
             "plan": "string",
+            "plan_source_concept_id": "int32",
+            "sponsor_concept_id": "int32",
             "sponsor": "string",
+            "sponsor_source_concept_id": "int32",
             "family": "string",
+            "stop_reason_concept_id": "int32",
             "stop_reason": "string",
+            "stop_reason_source_concept_id": "int32",
         },
     }
 )

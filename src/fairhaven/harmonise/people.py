@@ -44,17 +44,18 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
     described = rows.join(index, ["source", "patient_ref"])
     date = given(described, "birth_date", "person")
     year = ibis.coalesce(given(described, "birth_year", "person"), date.year().cast("int32"))
+    month = ibis.coalesce(date.month().cast("int32"), given(described, "birth_month", "person"))
     described = described.select(
         *("person_id", "source", "patient_ref", "priority", "rule", "row_key", "row_extract", "row_line"),
         year=year,
-        month=date.month().cast("int32") if birth_date != "year" else ibis.null("int32"),
+        month=month if birth_date != "year" else ibis.null("int32"),
         day=date.day().cast("int32") if birth_date == "day" else ibis.null("int32"),
         **_coded(described, "gender", concepts.GENDER),
         **_coded(described, "race", concepts.RACE),
         **_coded(described, "ethnicity", concepts.ETHNICITY),
         **{
             name: given(described, name, "person").nullif("")
-            for name in ("postcode_district", "provider_ref", "care_site_ref")
+            for name in ("postcode_district", "location_ref", "provider_ref", "care_site_ref")
         },
     )
     order = [
@@ -74,7 +75,8 @@ def _coded(rows: ir.Table, name: str, words: Mapping[str, int]) -> dict[str, ir.
     value = given(rows, name, "person").strip().nullif("")
     known = value.lower().cases(*words.items(), else_=0)
     concept = ibis.coalesce(given(rows, f"{name}_concept_id", "person"), known, 0).cast("int32")
-    return {name: value, f"{name}_concept": concept}
+    source_concept = given(rows, f"{name}_source_concept_id", "person")
+    return {name: value, f"{name}_concept": concept, f"{name}_source_concept": source_concept}
 
 
 def _merged(ranked: ir.Table) -> ir.Table:
@@ -93,9 +95,11 @@ def _merged(ranked: ir.Table) -> ir.Table:
         is_known, has = concept != 0, value.notnull()
         columns[f"{name}_concept_id"] = ibis.coalesce(best(concept, is_known), 0)
         columns[f"{name}_source_value"] = ibis.coalesce(best(value, is_known & has), best(value, has))
+        source_concept = ranked[f"{name}_source_concept"]
+        columns[f"{name}_source_concept_id"] = best(source_concept, source_concept.notnull())
     columns["postcode_district"] = best(ranked["postcode_district"], ranked["postcode_district"].notnull())
     # References mean something only within the source that gave them.
-    for name in ("provider_ref", "care_site_ref"):
+    for name in ("location_ref", "provider_ref", "care_site_ref"):
         columns[name] = best(ranked[name], turn == 0)
     for name, source in (
         ("source", "source"),

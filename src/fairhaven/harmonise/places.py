@@ -70,7 +70,8 @@ def location_table(places: Places) -> ir.Table | None:
         parts.append(_location(found, found["id"], zip=found["district"]))
     if places.locations is not None:
         rows = places.locations.rename(row_rule="rule")
-        fields = {name: given(rows, name, "location") for name in ("city", "state", "county", "zip", "country")}
+        names = ("city", "state", "county", "zip", "country", "country_concept_id")
+        fields = {name: given(rows, name, "location") for name in names}
         parts.append(_location(rows, rows["id"], **fields))
     if not parts:
         return None
@@ -86,6 +87,7 @@ def _location(rows: ir.Table, number: ir.Value, **fields: ir.Value) -> ir.Table:
         zip=fields.get("zip", nothing),
         county=fields.get("county", nothing),
         location_source_value=fields.get("zip", nothing),
+        country_concept_id=fields.get("country_concept_id", ibis.null("int32")),
         country_source_value=fields.get("country", nothing),
         row_extract=rows["row_extract"],
         row_line=rows["row_line"],
@@ -106,7 +108,7 @@ def care_site_table(places: Places) -> ir.Table | None:
         care_site_name=given(rows, "name", "care_site"),
         place_of_service_concept_id=given(rows, "place_of_service_concept_id", "care_site"),
         location_id=rows["location_id"] if "location_id" in rows.columns else ibis.null("int64"),
-        care_site_source_value=rows["ref"],
+        care_site_source_value=ibis.coalesce(given(rows, "source_value", "care_site"), rows["ref"]),
         place_of_service_source_value=given(rows, "place_of_service", "care_site"),
         row_extract=rows["row_extract"],
         row_line=rows["row_line"],
@@ -129,10 +131,14 @@ def provider_table(places: Places) -> ir.Table | None:
             given(rows, "specialty_concept_id", "provider"), rows["resolved_concept_id"]
         ),
         care_site_id=rows["care_site_id"] if "care_site_id" in rows.columns else ibis.null("int64"),
-        gender_concept_id=gender.strip().lower().cases(*GENDER.items(), else_=0),
+        year_of_birth=given(rows, "birth_year", "provider"),
+        gender_concept_id=ibis.coalesce(
+            given(rows, "gender_concept_id", "provider"), gender.strip().lower().cases(*GENDER.items(), else_=0)
+        ),
         specialty_source_value=rows["resolved_source_value"],
         specialty_source_concept_id=rows["resolved_source_concept_id"],
         gender_source_value=gender,
+        gender_source_concept_id=given(rows, "gender_source_concept_id", "provider"),
         row_extract=rows["row_extract"],
         row_line=rows["row_line"],
         row_rule=rows["rule"],
