@@ -8,6 +8,7 @@ from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
 from fairhaven.harmonise.model import Count, Harmonised, Rows, Rule, SourceTables
+from fairhaven.harmonise.omop import omop_rows
 
 __all__ = [
     "CodeMap",
@@ -23,6 +24,7 @@ __all__ = [
     "fhir_rows",
     "harmonise",
     "local_maps",
+    "omop_rows",
     "read_carrot",
     "read_code_map",
     "read_mapping",

@@ -182,6 +182,11 @@ def _person_table(persons: ir.Table, places: Places) -> ir.Table:
     if places.districts is not None:
         lives = places.districts.select(district="district", location_id="id")
         rows = rows.left_join(lives, rows["postcode_district"] == lives["district"]).drop("district")
+    if places.locations is not None:
+        at = places.locations.select(at_source="source", at_ref="ref", at_id="id")
+        rows = rows.left_join(at, [rows["source"] == at["at_source"], rows["location_ref"] == at["at_ref"]])
+        lived = ibis.coalesce(rows["at_id"], rows["location_id"]) if places.districts is not None else rows["at_id"]
+        rows = rows.mutate(location_id=lived).drop("at_source", "at_ref", "at_id")
     for name, found in (("provider", places.providers), ("care_site", places.care_sites)):
         if found is not None:
             by = found.select(by_source="source", by_ref="ref", by_id="id").rename({f"{name}_id": "by_id"})

@@ -277,11 +277,16 @@ def coded(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     filled = rows.mutate(**{f"row_{name}": value for name, value in code_columns(rows, keys).items()})
     joined = filled.join(resolved, [filled[f"row_{name}"] == resolved[f"key_{name}"] for name in keys])
     words = [joined[f"row_{name}"].nullif("") for name in ("code", "code_text") if name in keys]
-    words = [joined["source_value"].nullif("")] + words if delivered else words
+    words = [joined["source_value"].nullif(""), *words] if delivered else words
     value = ibis.coalesce(*words) if words else ibis.null("string")
     vocabulary = joined["row_vocabulary_id"].nullif("") if "vocabulary_id" in keys else ibis.null("string")
     joined = joined.mutate(resolved_source_value=value, resolved_vocabulary_id=vocabulary)
-    return joined.drop(*[f"row_{name}" for name in keys], *[f"key_{name}" for name in keys], *present, *(["source_value"] if delivered else []))
+    return joined.drop(
+        *[f"row_{name}" for name in keys],
+        *[f"key_{name}" for name in keys],
+        *present,
+        *(["source_value"] if delivered else []),
+    )
 
 
 def looked_up(

@@ -148,9 +148,7 @@ def _condition(rows: ir.Table) -> Columns:
         "condition_start_datetime": rows["start_datetime"],
         "condition_end_date": rows["end_date"],
         "condition_end_datetime": rows["end_datetime"],
-        "condition_status_concept_id": _said(
-            rows, "status_concept_id", _word(status, concepts.CONDITION_STATUS)
-        ),
+        "condition_status_concept_id": _said(rows, "status_concept_id", _word(status, concepts.CONDITION_STATUS)),
         "condition_status_source_value": status,
         "stop_reason": _event(rows, "stop_reason"),
     }
@@ -217,9 +215,7 @@ def _measurement(rows: ir.Table) -> Columns:
         **_unit(rows),
         "measurement_date": rows["start_date"],
         "measurement_datetime": rows["start_datetime"],
-        "operator_concept_id": _said(
-            rows, "operator_concept_id", _word(_event(rows, "operator"), concepts.OPERATOR)
-        ),
+        "operator_concept_id": _said(rows, "operator_concept_id", _word(_event(rows, "operator"), concepts.OPERATOR)),
         "value_as_number": _event(rows, "value_number"),
         "value_as_concept_id": rows["value_concept_id"],
         "range_low": _event(rows, "range_low"),

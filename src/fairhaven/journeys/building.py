@@ -26,6 +26,7 @@ from fairhaven.harmonise import (
     read_code_map,
 )
 from fairhaven.harmonise.fhir import fhir_rows
+from fairhaven.harmonise.omop import omop_rows
 from fairhaven.intake import (
     Extract,
     Format,
@@ -291,7 +292,8 @@ def _harmonised(
         source.name: rooms.intake.current(engine, source, excluded=engine.arrow(opted_out.of(source.name)))
         for source in fed
     }
-    standards = {source.name: fhir_rows(tables[source.name]) for source in fed if source.format == Format.FHIR}
+    rules = {Format.FHIR: fhir_rows, Format.OMOP: omop_rows}
+    standards = {source.name: rules[source.format](tables[source.name]) for source in fed if source.format in rules}
     return harmonise(
         engine,
         [
