@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fairhaven.disclosure import published_policies
-from fairhaven.harmonise import MappingFile, read_code_map, read_mapping
+from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
@@ -44,7 +44,13 @@ def read_text(folder: Path) -> HubText:
     faults += document.faults
     controllers = _read_all(folder, "controllers", _controller, faults)
     sources = _read_all(folder, "sources", read_source, faults)
-    mappings = _read_all(folder, "mappings", lambda document: read_mapping(document, document.path.stem), faults)
+    by_stem = _read_all(folder, "mappings", lambda document: read_mapping(document, document.path.stem), faults)
+    mappings = {f"{stem}.toml": mapping for stem, mapping in by_stem.items()}
+    for path in sorted((folder / "mappings").glob("*.json")):
+        try:
+            mappings[path.name] = read_carrot(path, f"mappings/{path.name}")
+        except Invalid as error:
+            faults += error.faults
     code_maps = tuple(sorted((folder / "vocabulary").glob("*.csv")))
     for path in code_maps:
         try:
@@ -59,7 +65,7 @@ def read_text(folder: Path) -> HubText:
         settings=settings,
         controllers=controllers,
         sources=sources,
-        mappings={f"{name}.toml": mapping for name, mapping in mappings.items()},
+        mappings=mappings,
         code_maps=code_maps,
     )
 
@@ -116,6 +122,14 @@ def _controller(document: Document) -> Controller:
     return controller
 
 
+def _landed_columns(source: Source) -> dict[str, set[str]]:
+    """The columns that each declared table lands with."""
+    return {
+        name: {"postcode_district" if column.identity == "postcode" else column.name for column in table.columns}
+        for name, table in source.tables.items()
+    }
+
+
 def _dangling(
     folder: Path,
     sources: Mapping[str, Source],
@@ -132,7 +146,9 @@ def _dangling(
                 "controller", f"there is no controllers/{source.controller}.toml that can be read; add or mend it"
             )
         for mapping in source.mapping:
-            if mapping.removesuffix(".toml") not in mappings:
+            if mapping not in mappings:
                 place.fault("mapping", f"there is no mappings/{mapping} that can be read; add or mend it")
+            elif source.tables:  # what FHIR and OMOP sources have is known only from what they deliver
+                faults += check_columns(mappings[mapping].rules, _landed_columns(source))
         faults += place.faults
     return faults

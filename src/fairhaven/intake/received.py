@@ -75,7 +75,7 @@ def receive(
         vault.keep_only(_committed(records))
         with scratch(desk.store / "scratch") as work:
             arrived = _arrived(files, source, work)
-            known = _known(records, source)
+            known = _known(records, source, at)
             digests = [sha256_of(file.path) for file in arrived]
             new, already = _new(arrived, digests, known, source)
             if not new:
@@ -83,8 +83,8 @@ def receive(
             try:
                 extracts = []
                 faults: list[Fault] = []
+                progress.stage(f"Taking delivery of {source.name}")
                 for place, (file, digest) in enumerate(new):
-                    progress.stage(f"{source.name}: landing {file.name}")
                     try:
                         extracts.append(_take(desk, source, file, digest, first + place, number, vault, work))
                     except Invalid as invalid:
@@ -256,9 +256,16 @@ def _pack(folder: Path, target: Path) -> Path:
     return target
 
 
-def _known(records: Records, source: Source) -> dict[str, int]:
-    """sha256 -> delivery, of what this source has delivered."""
-    return {extract.sha256: extract.delivery for extract in reversed(records.extracts(source.name))}
+def _known(records: Records, source: Source, at: dt.date) -> dict[str, int]:
+    """sha256 -> delivery, of what this source has delivered.
+
+    An opt-out list says who has opted out on its day, so the same bytes on a later day are news: nobody has changed
+    their mind since.
+    """
+    extracts = records.extracts(source.name)
+    if source.format is Format.OPT_OUT:
+        extracts = [extract for extract in extracts if records.delivery(extract.delivery).received_on >= at]
+    return {extract.sha256: extract.delivery for extract in reversed(extracts)}
 
 
 def _new(
