@@ -307,3 +307,13 @@ def test_no_list_and_an_old_list_fail_closed(hub: Hub) -> None:
                 check_opt_out_list(found, as_of=day, max_age_days=30)
         else:
             check_opt_out_list(found, as_of=day, max_age_days=30)
+
+
+def test_an_opt_out_list_with_the_same_numbers_a_month_later_is_fresh(hub: Hub) -> None:
+    source = hub.source(LIST, "optouts")
+    month = dt.timedelta(days=31)
+    assert hub.receive(source, "9990000018,\n", "list.dat").delivery == 1
+    assert hub.receive(source, "9990000018,\n", "list.dat").delivery is None
+    assert hub.receive(source, "9990000018,\n", "list.dat", DAY + month).delivery == 2
+    assert hub.intake.national_opt_out(as_of=DAY + month + dt.timedelta(days=1)).age_days == 1
+    assert hub.intake.national_opt_out(as_of=DAY + dt.timedelta(days=2)).age_days == 2
