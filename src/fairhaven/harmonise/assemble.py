@@ -31,6 +31,7 @@ from fairhaven.harmonise.places import (
     provider_table,
 )
 from fairhaven.harmonise.visits import Visits, visit_detail, visit_occurrence, visits
+from fairhaven.omop.cdm import VOCABULARY_TABLES
 
 _WITH_CODES = ("event", "visit_occurrence", "visit_detail", "death", "provider", "note")
 
@@ -122,7 +123,7 @@ def harmonise(
         cdm_source(engine, hub, as_of=as_of, vocabulary_version=vocabulary.version), "cdm_source"
     )
     rules = (*(rule.rule for rule in work.rules), *work.derived)
-    tables = {source.name: source.tables for source in sources}
+    tables = {source.name: _of_patients(source) for source in sources}
     counts = counted(engine, work.rules, work.rows, kept_events, found_people.who, tables, as_of=as_of)
     missing = None if kept_events is None else unmapped(engine, kept_events)
     return Harmonised(tables=work.tables, rules=rules, counts=(*counts, *work.left_out), unmapped=missing)
@@ -130,6 +131,13 @@ def harmonise(
 
 def _rules_of(source: SourceTables, standard: Sequence[Rows]) -> list[Rows]:
     return [*standard, *mapped_rows(source.mapping, source.tables)]
+
+
+def _of_patients(source: SourceTables) -> Mapping[str, ir.Table]:
+    """A source's tables without the vocabulary that a partner's CDM brings along."""
+    if source.format != "omop":
+        return source.tables
+    return {name: table for name, table in source.tables.items() if name not in VOCABULARY_TABLES}
 
 
 def _resolve(work: _Work) -> None:
