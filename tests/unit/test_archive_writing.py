@@ -173,3 +173,12 @@ def test_each_release_is_entered_in_the_ledger(archive, engine, persons):
     made = release(archive, engine, 1, person=persons([1]))
     [entry] = archive.ledger.entries()
     assert (entry.kind, entry.facts) == ("release", {"release": "r0001", "hash": made.hash})
+
+
+def test_a_hub_may_have_any_name(tmp_path, engine, persons):
+    archive = Archive(tmp_path / "it's a [hub] *" / "store")
+    release(archive, engine, 1, person=persons([1, 2]))
+    second = release(archive, engine, 2, person=persons([1, 2, 3]))
+    assert engine.count(archive.tables(second, engine)["person"]) == 3
+    assert not archive.erase([2], secret=b"k" * 32).is_empty
+    assert archive.verify() == []

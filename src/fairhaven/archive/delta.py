@@ -4,7 +4,6 @@ Only numbers of rows go into the log, never the smallest and largest value of a 
 """
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,7 +105,8 @@ def paths_at(folder: Path, version: int) -> frozenset[str]:
         files = DeltaTable(folder, version=version).file_uris()
     except Exception as error:
         raise OSError(str(error)) from error
-    return frozenset(os.path.relpath(file, folder.parent) for file in files)
+    # The folder's own name may be written otherwise in a URI; a file's name never is.
+    return frozenset(f"{folder.name}/{file.rpartition('/')[2]}" for file in files)
 
 
 def _add(file: StoredFile) -> AddAction:

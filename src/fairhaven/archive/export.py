@@ -16,7 +16,7 @@ from typing import Literal
 import duckdb
 
 from fairhaven.archive.model import Release
-from fairhaven.archive.parquet import identifier, literal, literals, sql_type
+from fairhaven.archive.parquet import identifier, literal, reading, sql_type
 from fairhaven.archive.shelf import Shelf
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sync_file, sync_folder
@@ -74,15 +74,15 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[P
     if not files:
         _make(connection, table, optional=frozenset())
         return
-    reading = f"read_parquet({literals(list(files))}, union_by_name => true)"
-    there = {row[0].lower() for row in connection.execute(f"DESCRIBE FROM {reading}").fetchall()}
+    rows = reading(*files)
+    there = {row[0].lower() for row in connection.execute(f"DESCRIBE FROM {rows}").fetchall()}
     required = [field.name for field in table.fields if field.is_required]
-    absent = _absent(connection, reading, [name for name in required if name in there]) | (set(required) - there)
+    absent = _absent(connection, rows, [name for name in required if name in there]) | (set(required) - there)
     for name in sorted(absent):
         progress.note(f"{table.name}.{name} is required, and some rows have no value: exported as an optional column")
     _make(connection, table, optional=frozenset(absent))
     listed = ", ".join(identifier(field.name) for field in table.fields if field.name in there)
-    connection.execute(f"INSERT INTO {identifier(table.name)} ({listed}) SELECT {listed} FROM {reading}")
+    connection.execute(f"INSERT INTO {identifier(table.name)} ({listed}) SELECT {listed} FROM {rows}")
     if table.primary_key and _has_twice(connection, table):
         progress.note(f"{table.name}.{table.primary_key} is the table's key, and some value occurs more than once")
 
@@ -95,10 +95,10 @@ def _make(connection: duckdb.DuckDBPyConnection, table: Table, *, optional: froz
     connection.execute(f"CREATE TABLE {identifier(table.name)} ({columns})")
 
 
-def _absent(connection: duckdb.DuckDBPyConnection, reading: str, columns: Sequence[str]) -> set[str]:
+def _absent(connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[str]) -> set[str]:
     """Which of the columns have rows without a value, in one scan."""
     counts = ", ".join(f"count(*) - count({identifier(name)})" for name in columns)
-    found = connection.execute(f"SELECT {counts or 0} FROM {reading}").fetchone() or ()
+    found = connection.execute(f"SELECT {counts or 0} FROM {rows}").fetchone() or ()
     return {name for name, count in zip(columns, found, strict=False) if count}
 
 

@@ -1,5 +1,6 @@
 """Parquet files of the archive: where a row goes, in which order, and DuckDB to read them with."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,13 +64,14 @@ def reader(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def literal(path: Path) -> str:
-    """A path as an SQL text."""
+    """A path to write as an SQL text."""
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def literals(paths: list[Path]) -> str:
-    """Paths as an SQL list."""
-    return "[" + ", ".join(literal(path) for path in paths) + "]"
+def reading(*paths: Path) -> str:
+    """Parquet files as an SQL relation; ``*?[`` in a path are kept from being a pattern."""
+    plain = (Path(re.sub(r"([*?\[])", r"[\1]", str(path))) for path in paths)
+    return f"read_parquet([{', '.join(literal(path) for path in plain)}], union_by_name => true)"
 
 
 def identifier(name: str) -> str:
@@ -79,7 +81,7 @@ def identifier(name: str) -> str:
 
 def columns(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
     """Columns of a Parquet file and their SQL types, in order."""
-    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM read_parquet({literal(file)})").fetchall()}
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {reading(file)}").fetchall()}
 
 
 def sql_type(dtype: object) -> str:
