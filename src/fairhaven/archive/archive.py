@@ -11,6 +11,7 @@ from fairhaven.archive import difference, erasure, export, verification, writing
 from fairhaven.archive.model import Change, Erasure, Problem, Release, TableVersion
 from fairhaven.archive.shelf import Shelf
 from fairhaven.engine import Engine
+from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop import CDM
 
@@ -102,8 +103,10 @@ class Archive(Shelf):
         return erasure.erase(self, person_ids, secret=secret, progress=progress or Silent())
 
     def resume(self, *, progress: Progress | None = None) -> None:
-        """Finish an erasure that was cut short, if there is one; `write` and `erase` do so first."""
+        """Finish an erasure or a publication that was cut short, if there is one; `write` and `erase` do so first."""
+        writing.settle(self)
         erasure.resume(self, progress=progress or Silent())
+        clear_torn(self.folder)
 
     def export(
         self,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from fairhaven.archive import delta
 from fairhaven.archive.model import Release, TableVersion, name_of
-from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import read_json, write_json
+from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import clear_torn, damaged, read_json, write_json
 from fairhaven.ledger import Ledger
 from fairhaven.omop import CDM
 
@@ -129,6 +129,10 @@ class Shelf:
         record = read_json(self.building)
         return record["inputs"], {name: TableVersion.from_json(name, table) for name, table in record["tables"].items()}
 
+    def built_number(self) -> int:
+        """Number of the release that a build under way is for."""
+        return int(read_json(self.building)["number"])
+
     def stray(self) -> list[Path]:
         """Parquet files that no release names, nor the new manifests of an erasure under way."""
         pending = read_json(self.erasing).get("manifests", []) if self.erasing.exists() else []
@@ -150,8 +154,7 @@ class Shelf:
         keep = keep or {}
         kept = {path for table in keep.values() for path in table.paths}
         shutil.rmtree(self.work, ignore_errors=True)
-        for torn in [*self.folder.glob(".*.json.*"), *self.folder.glob("releases/.*.json.*")]:
-            torn.unlink()
+        clear_torn(self.folder)
         if not keep:
             self.building.unlink(missing_ok=True)
         strays = [file for file in self.stray() if str(file.relative_to(self.folder)) not in kept]
@@ -172,7 +175,7 @@ class Shelf:
         try:
             return Release.from_json(read_json(path))
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise Invalid(f"archive/releases/{path.name} is damaged: restore it from a backup") from None
+            raise damaged(path) from None
 
 
 def latest(releases: Sequence[Release], table: str) -> TableVersion | None:

@@ -37,8 +37,8 @@ def write(
                 before = latest(releases, name)
                 written = _Writing(shelf, engine, connection, name_of(number)).table(name, expression, before)
                 done[name] = _committed(shelf, written, before, number)
-                record = {"inputs": inputs, "tables": {name: table.as_json() for name, table in done.items()}}
-                write_json(shelf.building, record)
+                tables_done = {name: table.as_json() for name, table in done.items()}
+                write_json(shelf.building, {"number": number, "inputs": inputs, "tables": tables_done})
     shutil.rmtree(shelf.work, ignore_errors=True)
     progress.advance(len(tables), len(tables), "tables")
     return {name: done[name] for name in tables}
@@ -63,9 +63,16 @@ def publish(
     )
     shutil.rmtree(shelf.description(number), ignore_errors=True)
     write_json(shelf.manifest(number), release.as_json())
-    shelf.building.unlink(missing_ok=True)
     record(shelf, release)
+    shelf.building.unlink(missing_ok=True)
     return release
+
+
+def settle(shelf: Shelf) -> None:
+    """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
+    if shelf.building.exists() and (releases := shelf.releases()) and shelf.built_number() <= releases[-1].number:
+        record(shelf, releases[-1])
+        shelf.building.unlink()
 
 
 def sealed(release: Release) -> Release:

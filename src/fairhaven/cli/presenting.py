@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import Receipt
-    from fairhaven.journeys import building, erasing
+    from fairhaven.journeys import building, erasing, settling
     from fairhaven.journeys.tracing import Trace
     from fairhaven.quality import QualityReport
 
@@ -83,7 +83,7 @@ def erasure_plan(found: "erasing.Plan") -> Iterator[str]:
     yield "  and seal again every release that it touches. Copies that left the store (exports, the inbox) are yours to remove."
 
 
-def erased(found: "erasing.Erased") -> Iterator[str]:
+def erased(found: "settling.Erased") -> Iterator[str]:
     """What an erasure took away."""
     rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
     yield f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and delivered row."

@@ -107,9 +107,8 @@ def _find(desk: Desk, extract: Extract, refs: frozenset[str], secrets: landing.S
         unknown = connection.execute(
             f"SELECT DISTINCT table_name, row_line FROM {rejects} WHERE patient_ref IS NULL ORDER BY ALL"
         ).fetchall()
-    known += _naming(desk, extract, unknown, refs, secrets)
     quarantined: dict[str, tuple[int, ...]] = {}
-    for table, line in known:
+    for table, line in sorted({*known, *_naming(desk, extract, unknown, refs, secrets)}):
         quarantined[table] = (*quarantined.get(table, ()), line)
     return _Found(landed=landed, rows=rows, quarantined=quarantined)
 

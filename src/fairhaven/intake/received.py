@@ -69,10 +69,9 @@ def receive(
     """
     with one_writer(desk.store):
         records = desk.records
-        records.clear_uncommitted()
+        settle(records, vault)
         clear_scratch(desk.store / "scratch")
         number, first = records.next_numbers()
-        vault.keep_only(_committed(records))
         with scratch(desk.store / "scratch") as work:
             arrived = _arrived(files, source, work)
             known = _known(records, source, at)
@@ -95,8 +94,7 @@ def receive(
                 if faults:
                     raise Invalid(faults)
             except BaseException:
-                vault.keep_only(_committed(records))
-                records.clear_uncommitted()
+                settle(records, vault)
                 raise
             records.commit(
                 Delivery(
@@ -118,6 +116,12 @@ def receive(
         opt_outs=sum(count.landed for extract in listed for count in extract.tables.values()) if listed else None,
         faulty_lines=tuple(line for extract in listed for line in _faulty_lines(records, extract)),
     )
+
+
+def settle(records: Records, vault: IdentityVault) -> None:
+    """Clear away what no committed delivery names; the write lock must be held."""
+    records.clear_uncommitted()
+    vault.keep_only({number for delivery in records.deliveries() for number in delivery.extracts})
 
 
 def land_file(
@@ -205,10 +209,6 @@ def _seal(desk: Desk, arrived: Arrived, digest: str) -> None:
 def _faulty_lines(records: Records, extract: Extract) -> list[int]:
     rejects = pq.read_table(records.table(extract.number, landing.REJECTS), columns=["row_line"])
     return sorted(rejects.column("row_line").to_pylist())
-
-
-def _committed(records: Records) -> set[int]:
-    return {number for delivery in records.deliveries() for number in delivery.extracts}
 
 
 def make_durable(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from fairhaven.intake.model import Delivery, Dialect, Extract, Format, TableCount
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import read_json, write_json
+from fairhaven.kernel.files import clear_torn, damaged, read_json, write_json
 
 _NUMBERED = re.compile(r"\d{6}")
 
@@ -29,7 +29,7 @@ class Records:
     def deliveries(self) -> list[Delivery]:
         """Every committed delivery, in order."""
         found = sorted((self._store / "deliveries").glob("*.json"))
-        return [_delivery(read_json(path)) for path in found if _NUMBERED.fullmatch(path.stem)]
+        return [_delivery(path) for path in found if _NUMBERED.fullmatch(path.stem)]
 
     def extracts(self, source: str | None = None) -> list[Extract]:
         """Every extract of the committed deliveries, in order."""
@@ -51,8 +51,12 @@ class Records:
         if not path.exists():
             finish_swap(self.folder(number))
         if not path.exists():
-            raise NotFound(f"there is no extract {number} in {self._store}")
-        return _extract(read_json(path))
+            raise NotFound(
+                f"{path} is missing, which says what extract {number} holds. Restore that folder from the hub's backup."
+                if any(number in delivery.extracts for delivery in self.deliveries())
+                else f"there is no extract {number} in {self._store}"
+            )
+        return _extract(path)
 
     def delivery(self, number: int) -> Delivery:
         """One delivery.
@@ -63,7 +67,7 @@ class Records:
         path = self._store / "deliveries" / f"{number:06d}.json"
         if not path.exists():
             raise NotFound(f"there is no delivery {number} in {self._store}")
-        return _delivery(read_json(path))
+        return _delivery(path)
 
     def folder(self, extract: int) -> Path:
         """Where an extract's landed tables are."""
@@ -103,12 +107,13 @@ class Records:
         for path in (self._store / "received").glob("*"):
             if path.is_file() and path not in kept:
                 path.unlink()
-        for path in (self._store / "deliveries").glob(".*"):
-            path.unlink()
+        for name in ("deliveries", "landing", "received", "erased"):
+            clear_torn(self._store / name)
 
 
 def swap_in(new: Path, folder: Path) -> None:
     """Put a complete new landing folder in the place of the old one; `finish_swap` ends it after a crash."""
+    finish_swap(folder)
     new.rename(folder.with_name(folder.name + ".new"))
     finish_swap(folder)
 
@@ -134,7 +139,15 @@ def _plain(record: Delivery | Extract) -> dict[str, Any]:
     return plain
 
 
-def _delivery(plain: Mapping[str, Any]) -> Delivery:
+def _delivery(path: Path) -> Delivery:
+    plain = read_json(path)
+    try:
+        return _parsed_delivery(plain)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise damaged(path) from None
+
+
+def _parsed_delivery(plain: Mapping[str, Any]) -> Delivery:
     return Delivery(
         number=plain["number"],
         source=plain["source"],
@@ -146,7 +159,15 @@ def _delivery(plain: Mapping[str, Any]) -> Delivery:
     )
 
 
-def _extract(plain: Mapping[str, Any]) -> Extract:
+def _extract(path: Path) -> Extract:
+    plain = read_json(path)
+    try:
+        return _parsed_extract(plain)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise damaged(path) from None
+
+
+def _parsed_extract(plain: Mapping[str, Any]) -> Extract:
     tables = {
         name: TableCount(**{**count, "dropped": tuple(count["dropped"]), "missing": tuple(count["missing"])})
         for name, count in plain["tables"].items()

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 
+from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Arrived
@@ -14,9 +15,17 @@ from fairhaven.kernel.progress import Progress
 
 
 def to_land_again(desk: Desk, source: Source) -> list[Extract]:
-    """Extracts whose declaration, reader or precision of birth dates is another now."""
+    """Extracts whose declaration, reader or precision of birth dates is another now, or whose landed files are gone."""
     wanted = (source.digest, desk.code(source))
-    return [e for e in desk.records.extracts(source.name) if (e.declaration, e.code) != wanted]
+    return [
+        extract
+        for extract in desk.records.extracts(source.name)
+        if (extract.declaration, extract.code) != wanted or not _is_whole(desk, extract)
+    ]
+
+
+def _is_whole(desk: Desk, extract: Extract) -> bool:
+    return all(desk.records.table(extract.number, table).exists() for table in (*extract.tables, REJECTS))
 
 
 def land_again(desk: Desk, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from fairhaven.intake.opt_outs import OptOutList, OptOutReader
 from fairhaven.intake.parquet import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
-from fairhaven.intake.received import Desk, receive
+from fairhaven.intake.received import Desk, receive, settle
 from fairhaven.intake.reconciliation import Reconciliation
 from fairhaven.intake.relanding import land_again, to_land_again
 from fairhaven.kernel.envelope import Keyring
@@ -64,6 +64,10 @@ class Intake:
             NotAllowedNow: another command writes to the store.
         """
         return receive(self._desk, source, files, at=at, vault=vault, progress=progress, code_version=code_version)
+
+    def settle(self, vault: IdentityVault) -> None:
+        """Clear away what a killed command left and finish what it decided. The caller holds the store's write lock."""
+        settle(self._records, vault)
 
     def deliveries(self) -> list[Delivery]:
         """Every delivery, in order."""

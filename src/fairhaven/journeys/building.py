@@ -39,8 +39,9 @@ from fairhaven.intake import (
 )
 from fairhaven.journeys.describing import describe_release
 from fairhaven.journeys.model import Rooms, latest_delivery
+from fairhaven.journeys.settling import settle
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import canonical_json, clear_scratch, one_writer, scratch, sha256_of
+from fairhaven.kernel.files import canonical_json, one_writer, scratch, sha256_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.linkage import link
@@ -101,7 +102,7 @@ def plan(rooms: Rooms, *, as_of: dt.date | None) -> Plan:
     stale = [number for source in fed for number in rooms.intake.to_land_again(source)]
     scope = [source.name for source in fed if source.in_national_opt_out]
     rules = sum(len(rooms.mappings[name].rules) for source in fed for name in source.mapping)
-    stages = (
+    stages: tuple[Stage, ...] = (
         Stage(
             name="land",
             what=f"land {len(stale)} of {len(extracts)} extracts again, because their declaration or the reader changed"
@@ -142,11 +143,10 @@ def build(rooms: Rooms, *, as_of: dt.date | None, progress: Progress) -> Built:
             of a source are in quarantine, or another command is writing.
     """
     with one_writer(rooms.store):
-        clear_scratch(rooms.store / "scratch")
+        settle(rooms, progress=progress)
         day = as_of or latest_delivery(rooms) or dt.date.min
         if obstacles := list(_obstacles(rooms, day)):
             raise NotAllowedNow("\n".join(obstacles))
-        rooms.archive.resume(progress=progress)
         inputs = _inputs(rooms, day)
         releases = rooms.archive.releases()
         if releases and releases[-1].facts.get("inputs") == inputs:
@@ -170,7 +170,6 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
     names = {source.name for source in fed}
     identified = [extract.number for extract in extracts if extract.source in names]
     linked = link(rooms.vault.records(identified), rooms.vault.index(), secret=rooms.keyring.secret, progress=progress)
-    rooms.vault.keep_index(linked.index)
     opted_out = _opt_outs(rooms, engine, fed, linked.index, day, progress)
     flow = _flow(rooms, engine, fed, opted_out, progress)
 
@@ -178,6 +177,7 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
     vocabulary = Vocabulary.open(rooms.store / "vocabulary")
     harmonised = _harmonised(rooms, engine, fed, linked.index, opted_out, vocabulary, day)
     number = len(rooms.archive.releases()) + 1
+    rooms.vault.propose_index(linked.index, release=number)
     tables = rooms.archive.write(engine, harmonised.tables, number=number, inputs=inputs, progress=progress)
 
     facts = {
@@ -196,7 +196,9 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
         "opt_outs": _opt_out_facts(opted_out),
     }
     progress.stage("Sealing the release")
-    return rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts)
+    release = rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts)
+    rooms.vault.settle_index(published=number)
+    return release
 
 
 def _obstacles(rooms: Rooms, day: dt.date) -> Iterable[str]:
@@ -365,13 +367,13 @@ def _extract_facts(rooms: Rooms, extract: Extract) -> dict[str, Any]:
 
 def _opt_out_facts(opted_out: OptedOut) -> list[dict[str, Any]]:
     counted = opted_out.refs.group_by(["source", "kind"]).aggregate([("patient_ref", "count_distinct")])
-    dated = opted_out.national.dated.isoformat() if opted_out.national else None
+    dated = opted_out.national.dated if opted_out.national else None
     return [
         {
             "source": row["source"],
             "kind": row["kind"],
             "patients": row["patient_ref_count_distinct"],
-            "list_date": dated if row["kind"] == "national" else None,
+            "list_date": dated.isoformat() if dated and row["kind"] == "national" else None,
         }
         for row in sorted(counted.to_pylist(), key=lambda row: (row["source"], row["kind"]))
     ]

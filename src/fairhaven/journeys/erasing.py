@@ -1,7 +1,7 @@
 """Erasing a person from everything that is kept.
 
-The order matters: releases first, then what was delivered, then the vault, whose index is how the person's records are
-found. So a killed erasure, run again, still finds what is left to do, and ends as it would have ended.
+What is to be erased is written down first (`settling.ErasureUnderWay`), so that whichever command writes next after a
+kill finishes the erasure before it does anything else.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from fairhaven.archive import Erasure
-from fairhaven.intake import ErasureCounts
-from fairhaven.journeys.describing import describe_release
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.settling import Erased, ErasureUnderWay, carry_out, settle
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import clear_scratch, one_writer
-from fairhaven.kernel.ids import derive, pseudonym
+from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.progress import Progress
 
 
@@ -25,21 +23,6 @@ class Plan:
 
     patients: Mapping[str, int]
     releases: Erasure
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Erased:
-    """What an erasure took away.
-
-    Args:
-        identities: records removed from the vault.
-        entry: number of the ledger's entry that records the erasure, with a keyed digest in place of the person.
-    """
-
-    releases: Erasure
-    deliveries: ErasureCounts
-    identities: int
-    entry: int
 
 
 def plan(rooms: Rooms, *, person_key: int) -> Plan:
@@ -57,25 +40,13 @@ def erase(rooms: Rooms, *, person_key: int, progress: Progress) -> Erased:
         NotFound: neither a release nor the vault knows the person.
     """
     with one_writer(rooms.store):
-        clear_scratch(rooms.store / "scratch")
-        rooms.archive.resume(progress=progress)
+        under_way = ErasureUnderWay.of(rooms)
+        finished = settle(rooms, progress=progress)
+        if finished and under_way and under_way.person == person_key:
+            return finished
         refs = _refs(rooms, person_key)
         _check_known(person_key, refs, rooms.archive.plan_erase([person_key]))
-        releases = rooms.archive.erase([person_key], secret=rooms.keyring.secret, progress=progress)
-        progress.stage("Erasing from what was delivered")
-        deliveries = rooms.intake.erase(refs)
-        progress.stage("Erasing from the vault")
-        identities = rooms.vault.erase(refs)
-        entry = rooms.ledger.append_once(
-            "erasure of deliveries",
-            {
-                "person": pseudonym(derive(rooms.keyring.secret, "erasure"), str(person_key)),
-                "sources": sorted(refs),
-            },
-        )
-        for release in rooms.archive.releases():
-            describe_release(rooms, release, progress=progress)
-        return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
+        return carry_out(rooms, ErasureUnderWay(person=person_key, patients=refs), progress=progress)
 
 
 def _refs(rooms: Rooms, person_key: int) -> dict[str, list[str]]:

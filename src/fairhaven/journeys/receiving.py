@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fairhaven.intake import Receipt
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.settling import record_deliveries
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
@@ -27,13 +28,7 @@ def receive(rooms: Rooms, *, source: str, files: Sequence[Path], on: dt.date, pr
     receipt = rooms.intake.receive(
         rooms.sources[source], files, at=on, vault=rooms.vault, progress=progress, code_version=code_version()
     )
-    if receipt.delivery is not None:
-        facts = {
-            "delivery": receipt.delivery,
-            "source": source,
-            "files": [{"name": extract.file, "sha256": extract.sha256} for extract in receipt.extracts],
-        }
-        rooms.ledger.append_once("delivery", facts)
+    record_deliveries(rooms)
     return receipt
 
 

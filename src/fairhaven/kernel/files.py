@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.kernel.errors import Invalid, NotAllowedNow
 
 _CHUNK = 1 << 20
 
@@ -48,7 +48,7 @@ def sync_folder(folder: Path) -> None:
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o640) -> None:
     """Write a file by a temporary neighbour and a rename: readers see the old bytes or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
@@ -68,8 +68,20 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON document."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON document that Fairhaven wrote.
+
+    Raises:
+        Invalid: the file is no JSON, so something else wrote to it or the disk lost a part.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise damaged(path) from None
+
+
+def damaged(path: Path) -> Invalid:
+    """What is said of a file of the store that does not hold what Fairhaven wrote there."""
+    return Invalid(f"{path} is damaged, so nothing can be built on it. Restore it from the hub's backup.")
 
 
 @contextmanager
@@ -105,3 +117,9 @@ def clear_scratch(parent: Path) -> None:
     """Remove what a killed process left behind; call it only while holding the write lock."""
     for folder in parent.glob("work-*"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_torn(folder: Path) -> None:
+    """Remove files that a killed process had not yet renamed, anywhere below; only while holding the write lock."""
+    for path in folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """The identity vault: the one place where identifiers are kept, sealed.
 
 ``identity/<extract>.sealed`` is one extract's identity records as Parquet bytes under a file key of their own;
-``index.sealed`` is the index of persons. What is read is held in memory only: nothing of the vault is ever
+``index.sealed`` is the index of persons, ``index-NNNN.sealed`` the one that release NNNN, under way, will bring. What is read is held in memory only: nothing of the vault is ever
 on disk in plaintext, not even for a moment, and the databases that work on it may not spill (`persons.room`).
 """
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import clear_torn
 from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
 from fairhaven.linkage.nhs_number import bare_digits_sql, valid_nhs_number
 from fairhaven.linkage.persons import room
@@ -53,6 +54,7 @@ class Vault:
         """Remove the records of every other extract: those of a delivery that was never committed."""
         for extract in self.extracts() - set(extracts):
             self._file(extract).unlink()
+        clear_torn(self._folder)
 
     def records(self, extracts: Collection[int] | None = None) -> pa.Table:
         """Identity records, in memory.
@@ -152,12 +154,29 @@ class Vault:
 
     def keep_index(self, index: pa.Table) -> None:
         """Keep the index of persons (`model.INDEX_SCHEMA`); it replaces the one before, whole or not at all."""
-        ordered = (
-            index.select(INDEX_SCHEMA.names)
-            .cast(INDEX_SCHEMA)
-            .sort_by([("source", "ascending"), ("patient_ref", "ascending")])
-        )
-        self._write(self._folder / "index.sealed", ordered)
+        self._write(self._folder / "index.sealed", _ordered(index))
+
+    def propose_index(self, index: pa.Table, *, release: int) -> None:
+        """Keep an index that becomes the hub's when its release is published (`settle_index`), and not before.
+
+        So a build that is killed links again from the same index, and reports the same merges and splits.
+        """
+        self._write(self._proposed(release), _ordered(index))
+
+    def settle_index(self, *, published: int) -> None:
+        """The index proposed with a release takes its place; one whose release never came goes.
+
+        Args:
+            published: number of the latest release, 0 where there is none.
+        """
+        for file in sorted(self._folder.glob("index-*.sealed")):
+            if file == self._proposed(published):
+                file.replace(self._folder / "index.sealed")
+            else:
+                file.unlink()
+
+    def _proposed(self, release: int) -> Path:
+        return self._folder / f"index-{release:04d}.sealed"
 
     def _file(self, extract: int) -> Path:
         return self._folder / "identity" / f"{extract:06d}.sealed"
@@ -169,6 +188,11 @@ class Vault:
 
     def _read(self, file: Path) -> pa.Table:
         return pq.read_table(pa.BufferReader(self._keyring.open_bytes(file)))
+
+
+def _ordered(index: pa.Table) -> pa.Table:
+    shaped = index.select(INDEX_SCHEMA.names).cast(INDEX_SCHEMA)
+    return shaped.sort_by([("source", "ascending"), ("patient_ref", "ascending")])
 
 
 def _shaped(records: pa.Table, extract: int) -> pa.Table:

@@ -14,7 +14,7 @@ import duckdb
 
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
-from fairhaven.kernel.files import clear_scratch, one_writer, read_json, scratch, sha256_of, write_json
+from fairhaven.kernel.files import clear_scratch, clear_torn, one_writer, read_json, scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
 from fairhaven.omop.stored import StoredTable, find_tables, literal, quoted, unzip
@@ -94,6 +94,7 @@ def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None)
     progress = progress or Silent()
     with one_writer(root):
         clear_scratch(root)
+        clear_torn(root)
         with scratch(root) as work:
             engine = DuckDBEngine(work)
             try:

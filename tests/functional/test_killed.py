@@ -1,0 +1,107 @@
+"""kill -9 at any moment of receive, build and erase: the next run ends as an undisturbed one would have ended.
+
+The same holds of every file: none is left over. Half of the trials are killed before their n-th change of a file, spread
+over all of them, so that each gap between two changes can be hit; the others after a time spread over the run's length.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.killing import Commands, Ended, commands, copied, differences, outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A hub before a command, and what it holds when the command has run undisturbed."""
+
+    before: Path
+    command: tuple[Any, ...]
+    undisturbed: Ended
+    after: dict[str, Any]
+
+
+class Region:
+    """A small hub at every stage of its life, each made once."""
+
+    def __init__(self, folder: Path, processes: Commands) -> None:
+        self._folder = folder
+        self.processes = processes
+        self._stages: dict[str, Stage] = {}
+        (folder / "start").mkdir()
+        self._run(folder / "start", "prepare")
+
+    def stage(self, name: str) -> Stage:
+        """The stage of a name: receive, build, rebuild, erase."""
+        if name not in self._stages:
+            before, command = self._before(name)
+            after = copied(before, self._folder / f"after-{name}")
+            undisturbed = self._run(after, *command)
+            self._stages[name] = Stage(before=before, command=command, undisturbed=undisturbed, after=outcome(after))
+        return self._stages[name]
+
+    def _before(self, name: str) -> tuple[Path, tuple[Any, ...]]:
+        match name:
+            case "receive":
+                return self._folder / "start", ("receive", 0)
+            case "build":
+                self.stage("receive")
+                return self._folder / "after-receive", ("build",)
+            case "rebuild":
+                self.stage("build")
+                before = copied(self._folder / "after-build", self._folder / "before-rebuild")
+                self._run(before, "receive", 1)
+                # Another declaration lands every extract of this source again.
+                path = before / "sources/gp_riverside.toml"
+                path.write_text(path.read_text().replace('"%Y-%m-%d"', '"%Y-%m-%d", "%Y%m%d"'))
+                return before, ("build",)
+            case "erase":
+                person = self.stage("build").after["index"][0]["person_id"]
+                return self._folder / "after-build", ("erase", person)
+        raise AssertionError(name)
+
+    def _run(self, folder: Path, *command: Any) -> Ended:
+        ended = self.processes.run(folder, *command)
+        assert ended.code == 0, ended.said
+        return ended
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
+    with commands() as processes:
+        yield Region(tmp_path_factory.mktemp("region"), processes)
+
+
+def check(region: Region, stage: Stage, folder: Path, trials: int, seed: int = 1) -> None:
+    """Kill the stage's command so many times, each in a copy of the hub, and run it again."""
+    chance = random.Random(seed)
+    killed = 0
+    for trial in range(trials):
+        hub = copied(stage.before, folder / f"trial-{trial}")
+        place = (trial // 2 + chance.random()) / ((trials + 1) // 2)
+        if trial % 2 == 0:
+            moment = {"step": 1 + int(place * stage.undisturbed.changes)}
+        else:
+            moment = {"after": place * stage.undisturbed.seconds}
+        first = region.processes.run(hub, *stage.command, **moment)
+        killed += first.code == -9
+        again = region.processes.run(hub, *stage.command)
+        is_done = first.code == 0 and stage.command[0] == "erase"
+        assert again.code == 0 or is_done, f"{moment}: {again.said}"
+        found = outcome(hub)
+        assert not list(differences(stage.after, found)), moment
+    assert killed >= trials // 2
+
+
+@pytest.mark.parametrize("name", ["receive", "build", "erase"])
+def test_what_is_killed_at_any_moment_ends_as_if_undisturbed(region: Region, tmp_path: Path, name: str) -> None:
+    check(region, region.stage(name), tmp_path, trials=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["receive", "build", "rebuild", "erase"])
+def test_what_is_killed_at_fifty_moments_ends_as_if_undisturbed(region: Region, tmp_path: Path, name: str) -> None:
+    check(region, region.stage(name), tmp_path, trials=50)

@@ -1,0 +1,282 @@
+"""Hubs whose commands are killed: a process that forks one command at a time, and what a store holds in the end.
+
+Run as a script it imports Fairhaven once, then reads one order a line (JSON: folder, command, arguments, step) and forks
+a process for each. That process runs the journey as the command line does. Where a step is given, it kills itself with
+SIGKILL before its step-th change of a file, so that every gap between two changes can be hit; where none is given, it
+may be killed from outside at any moment.
+"""
+
+import datetime as dt
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MONTHS = ("2026-10-01", "2026-11-01")
+_CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """How a command ended. ``code`` is negative where a signal ended it; ``changes`` counts what it did to files."""
+
+    code: int
+    changes: int
+    seconds: float
+    said: str
+
+
+class Commands:
+    """The forking process, seen from the test."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(
+        self, folder: Path, command: str, *arguments: Any, step: int | None = None, after: float | None = None
+    ) -> Ended:
+        """Run one command.
+
+        Args:
+            step: the change of a file before which it kills itself.
+            after: seconds after which it is killed.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        order = {"folder": str(folder), "command": command, "arguments": arguments, "step": step}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        pid = int(self._process.stdout.readline())
+        if after is not None:
+            time.sleep(after)
+            # The process is not reaped before this line is answered, so the number is still its own.
+            os.kill(pid, signal.SIGKILL)
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return Ended(**json.loads(self._process.stdout.readline()))
+
+
+@contextmanager
+def commands() -> Iterator[Commands]:
+    """The forking process, for as long as it is needed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-W", "ignore", __file__]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        yield Commands(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
+    """A demonstration hub with the first month received; nothing is built yet."""
+    from fairhaven import region
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys import receiving
+    from fairhaven.kernel.envelope import Keyring
+    from fairhaven.kernel.progress import Silent
+
+    Keyring.create(folder / "store" / "keys", secret=b"killed hub's own secret" + bytes(9))
+    made = region.write(folder, persons=persons, seed=seed, progress=Silent())
+    for path in (folder / "sources").glob("*.toml"):
+        # A single bad row of a handful is more than the demonstration's sources allow.
+        path.write_text(re.sub(r"quarantine_limit = \S+", "quarantine_limit = 0.5", path.read_text()))
+    receiving.take_vocabulary(open_hub(folder), region.material_vocabulary(), progress=Silent())
+    months = [
+        [day.isoformat(), [[source, [str(file.relative_to(folder)) for file in files]] for source, files in delivered]]
+        for day, delivered in made.deliveries
+    ]
+    (folder / "months.json").write_text(json.dumps(months))
+
+
+def receive_month(folder: Path, month: int) -> None:
+    """Take all deliveries of a month."""
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys import receiving
+    from fairhaven.kernel.progress import Silent
+
+    day, delivered = json.loads((folder / "months.json").read_text())[month]
+    rooms = open_hub(folder)
+    for source, files in delivered:
+        receiving.receive(
+            rooms,
+            source=source,
+            files=[folder / file for file in files],
+            on=dt.date.fromisoformat(day),
+            progress=Silent(),
+        )
+
+
+def build(folder: Path) -> None:
+    """Build from all that was received."""
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys import building
+    from fairhaven.kernel.progress import Silent
+
+    building.build(open_hub(folder), as_of=None, progress=Silent())
+
+
+def erase(folder: Path, person: int) -> None:
+    """Erase a person; one who is gone already is what a killed run that had ended would find."""
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys import erasing
+    from fairhaven.kernel.progress import Silent
+
+    erasing.erase(open_hub(folder), person_key=person, progress=Silent())
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """All that a store holds, without what is random by design (keys of files, salts and the seals over them, times)."""
+    import duckdb
+
+    from fairhaven.hub import open_hub
+    from fairhaven.kernel.files import read_json
+
+    rooms = open_hub(folder)
+    store = rooms.store
+    index = rooms.vault.index()
+    with duckdb.connect() as connection:
+        landed = {
+            str(path.relative_to(store)): connection.execute(
+                "SELECT count(*), sum(hash(r)) FROM read_parquet(?) AS r", [str(path)]
+            ).fetchone()
+            for path in sorted((store / "landing").rglob("*.parquet"))
+        }
+        identities = rooms.vault.records()
+        connection.register("identities", identities)
+        records = connection.execute(
+            "SELECT row_extract, count(*), sum(hash(i)) FROM identities AS i GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    return {
+        "releases": [
+            {
+                "name": release.name,
+                "content": release.content,
+                "as_of": str(release.as_of),
+                **_without_seals(release.facts),
+            }
+            for release in rooms.archive.releases()
+        ],
+        "problems": [str(problem) for problem in rooms.archive.verify()],
+        "ledger": rooms.ledger.verify(),
+        "entries": sorted(
+            (entry.kind, json.dumps(_without_seals(entry.facts), sort_keys=True)) for entry in rooms.ledger.entries()
+        ),
+        "deliveries": [read_json(path) for path in sorted((store / "deliveries").glob("*.json"))],
+        "extracts": [read_json(path) for path in sorted((store / "landing").glob("*/extract.json"))],
+        "landed": landed,
+        "sealed": {path.stem: len(rooms.keyring.open_bytes(path)) for path in sorted((store / "received").iterdir())},
+        "identities": records,
+        "index": index.to_pylist() if index is not None else None,
+        "described": {
+            str(path.relative_to(store)): read_json(path)
+            for path in sorted((store / "archive/releases").glob("*/*.json"))
+            if path.name not in ("dcat.jsonld", "croissant.json", "hdruk.json")
+        },
+        "files": sorted(str(path.relative_to(store)) for path in store.rglob("*")),
+    }
+
+
+def differences(expected: Any, found: Any, place: str = "") -> Iterator[str]:
+    """Where two outcomes differ, a line for each place."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for name in sorted(expected.keys() | found.keys()):
+            yield from differences(expected.get(name), found.get(name), f"{place}/{name}")
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for number, (one, other) in enumerate(zip(expected, found, strict=True)):
+            yield from differences(one, other, f"{place}/{number}")
+    elif expected != found:
+        yield f"{place}: {str(expected)[:300]} became {str(found)[:300]}"
+
+
+def _without_seals(facts: Any) -> Any:
+    return {name: value for name, value in facts.items() if name not in ("hash", "superseded", "by", "inputs")}
+
+
+def _serve() -> None:
+    """Fork a process for each order."""
+    import duckdb  # noqa: F401 - imported before the first fork, so that no trial waits for it
+    import splink  # noqa: F401
+
+    from fairhaven.hub import open_hub  # noqa: F401
+    from fairhaven.journeys import building, erasing, receiving  # noqa: F401
+    from fairhaven.kernel.version import code_version
+
+    code_version()
+    for line in sys.stdin:
+        order = json.loads(line)
+        reading, writing = os.pipe()
+        began = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            _obey(order, writing)
+        os.close(writing)
+        _say(pid)
+        sys.stdin.readline()
+        with os.fdopen(reading) as pipe:
+            said = pipe.read()
+        _, status = os.waitpid(pid, 0)
+        counted = re.findall(r"^changes (\d+)$", said, re.MULTILINE)
+        ended = {
+            "code": os.waitstatus_to_exitcode(status),
+            "changes": int(counted[-1]) if counted else -1,
+            "seconds": time.monotonic() - began,
+            "said": said,
+        }
+        _say(json.dumps(ended))
+
+
+def _say(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+def _obey(order: dict[str, Any], writing: int) -> None:
+    os.dup2(writing, 1)
+    os.dup2(writing, 2)
+    changes = 0
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal changes
+        is_change = event in _CHANGES or (
+            event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        )
+        if is_change:
+            changes += 1
+            if changes == order["step"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    code = 1
+    try:
+        _COMMANDS[order["command"]](Path(order["folder"]), *order["arguments"])
+        code = 0
+    except BaseException:  # noqa: BLE001 - the process ends here, and the test shows what it said
+        traceback.print_exc()
+    finally:
+        _say(f"changes {changes}")
+        os._exit(code)
+
+
+_COMMANDS = {"prepare": prepare, "receive": receive_month, "build": build, "erase": erase}
+
+
+def copied(folder: Path, target: Path) -> Path:
+    """A copy of a hub to do harm to."""
+    shutil.copytree(folder, target)
+    return target
+
+
+if __name__ == "__main__":
+    _serve()
