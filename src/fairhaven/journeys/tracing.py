@@ -1,6 +1,6 @@
 """The way back from a row of a release to the line it came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fairhaven.journeys.model import Rooms
@@ -17,7 +17,6 @@ class Trace:
         rule: name of the mapping rule; ``rule_file`` is where it is written.
         source, file, line, sha256, delivery, received_on: the place in what was delivered; None where the row was derived
             from other rows of the release (eras, periods).
-        unit: what ``line`` counts: ``line`` or ``row``.
     """
 
     release: str
@@ -65,19 +64,19 @@ def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) 
     row = rows[0]
     rules = {rule["number"]: rule for rule in found.facts["rules"]}
     rule = rules.get(row["row_rule"])
-    known = {
-        "release": found.name,
-        "table": table,
-        "row_id": row_id,
-        "rule": rule["name"] if rule else f"derived from the rows of {table.removesuffix('_era')}",
-        "rule_file": rule["file"] if rule else "",
-    }
+    origin = Trace(
+        release=found.name,
+        table=table,
+        row_id=row_id,
+        rule=rule["name"] if rule else "made by Fairhaven itself",
+        rule_file=rule["file"] if rule else "",
+    )
     if row["row_extract"] is None or row["row_line"] is None:
-        return Trace(**known)
+        return origin
     place = rooms.intake.where(row["row_extract"], row["row_line"])
     source = rooms.sources.get(place.source)
-    return Trace(
-        **known,
+    return replace(
+        origin,
         source=place.source,
         controller=source.controller if source else None,
         file=place.file,

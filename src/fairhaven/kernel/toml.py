@@ -136,7 +136,7 @@ class Section:
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             self.fault(key, "must be a list of texts")
             return ()
-        return tuple(value) if value is not None else value
+        return tuple(value)
 
     def section(self, key: str) -> "Section":
         """A table below this one; empty where it is absent."""

@@ -10,6 +10,8 @@ from fairhaven.region.parcels import Parcels
 COUNCIL = "council_asc"
 REGISTRAR = "registrar_deaths"
 OPT_OUT = "national_opt_out"
+ELSEWHERE = "9989999996"
+"""NHS number of nobody in the region."""
 COUNCIL_COLUMNS = (
     "client_id,nhs_number,first_name,last_name,date_of_birth,gender,ethnicity,postcode,event_reference,event_type,service_type,"
     "primary_support_reason,event_start_date,event_end_date"
@@ -40,7 +42,8 @@ def write(parcels: Parcels, inbox: Path, *, delivery: int, volume: int, is_first
     if is_first and delivery == 1:
         parcels.text(path, "D26-1,,Not,Known,1950-01-01,F,,3026-01-01,I219,Hospital\n")
     path = inbox / OPT_OUT / "nhs_england_national_data_opt_out.csv"
-    parcels.text(path, "")
+    # A real list is the nation's, so it also names people who live elsewhere, and is never empty.
+    parcels.text(path, f"{ELSEWHERE},\n" if is_first else "")
     parcels.lines(path, _OPT_OUT.format(list="first" if delivery == 1 else "second"))
 
 
