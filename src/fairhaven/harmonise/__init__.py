@@ -3,6 +3,7 @@
 from fairhaven.harmonise.assemble import harmonise
 from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.codes import VocabularyTables
+from fairhaven.harmonise.counting import LEFT_OUT
 from fairhaven.harmonise.documents import HubFacts
 from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
@@ -11,6 +12,7 @@ from fairhaven.harmonise.model import Count, Harmonised, Rows, Rule, SourceTable
 from fairhaven.harmonise.omop import omop_rows
 
 __all__ = [
+    "LEFT_OUT",
     "CodeMap",
     "Count",
     "Harmonised",

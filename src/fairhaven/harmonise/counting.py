@@ -20,7 +20,8 @@ BEFORE_BIRTH = "before birth"
 NO_VISIT = "no visit"
 NOT_TAKEN = "not taken"
 END_DROPPED = "end before start dropped"
-
+LEFT_OUT = (NO_PERSON, NO_BIRTH_YEAR, NO_DATE, AFTER_RELEASE, BEFORE_BIRTH, NO_VISIT, NOT_TAKEN)
+"""Outcomes of rows that are in no CDM table."""
 
 _OF_PERSONS = ("person", "visit_occurrence", "visit_detail", "death", "note", "observation_period", "payer_plan_period")
 _STARTS = ("start_date", "start_datetime", "date", "datetime")

@@ -13,6 +13,7 @@ from fairhaven.archive import Release
 from fairhaven.catalogue import read_description
 from fairhaven.catalogue import report as page
 from fairhaven.disclosure import policy_named
+from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys import releases
 from fairhaven.journeys.describing import DESCRIPTION, MEASURES, QUALITY, SCORECARD, day_of, described
 from fairhaven.journeys.model import Rooms
@@ -59,6 +60,7 @@ def _facts(rooms: Rooms, release: Release, known: Mapping[str, Any], progress: P
         description=read_description(known[DESCRIPTION]),
         unmapped=tuple(page.Unmapped(vocabulary="", **code) for code in measures["unmapped"]),
         quarantine=tuple(_quarantine(rooms, {extract["number"] for extract in facts["extracts"]})),
+        set_aside=tuple(_set_aside(facts["counts"])),
         opt_outs=tuple(
             page.OptOut(
                 source=row["source"],
@@ -89,6 +91,16 @@ def _facts(rooms: Rooms, release: Release, known: Mapping[str, Any], progress: P
 def _flow(row: Mapping[str, Any]) -> page.Flow:
     names = ("source", "table", "received", "landed", "quarantined", "opted_out", "withdrawn", "superseded")
     return page.Flow(**{name: row[name] for name in names})
+
+
+def _set_aside(counts: Iterable[Mapping[str, Any]]) -> Iterable[page.SetAside]:
+    """Landed rows that became no row, by source and reason; an outcome that is a CDM table is none."""
+    summed: Counter[tuple[str, str]] = Counter()
+    for count in counts:
+        if count["outcome"] in LEFT_OUT:
+            summed[count["source"], count["outcome"]] += count["rows"]
+    for (source, reason), rows in summed.items():
+        yield page.SetAside(source=source, reason=reason, rows=rows)
 
 
 def _linkage(facts: Mapping[str, Any]) -> page.Linkage:

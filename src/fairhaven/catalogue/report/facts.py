@@ -171,6 +171,15 @@ class Quarantine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SetAside:
+    """Landed rows of one source that no CDM row was made of, for one reason (the words of `harmonise`: ``no date``)."""
+
+    source: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OptOut:
     """Persons of one source whom an opt-out keeps out. ``kind``: ``type-1`` or ``national``; ``rows``: where known."""
 
@@ -236,6 +245,7 @@ class ReportFacts:
     description: Description | None = None
     unmapped: tuple[Unmapped, ...] = ()
     quarantine: tuple[Quarantine, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
     opt_outs: tuple[OptOut, ...] = ()
     changes: tuple[Change, ...] = ()
     deliveries: tuple[Delivery, ...] = ()

@@ -1,6 +1,6 @@
 """Sections: codes without a concept, and what is not in the release and why."""
 
-from fairhaven.catalogue.report.facts import OptOut, ReportFacts, Unmapped
+from fairhaven.catalogue.report.facts import OptOut, ReportFacts, SetAside, Unmapped
 from fairhaven.catalogue.report.html import Child, Html, join, tag
 from fairhaven.catalogue.report.layout import Column, Section, named, table
 from fairhaven.catalogue.report.svg import bar
@@ -9,6 +9,15 @@ from fairhaven.disclosure import Cell, protect, protect_table
 
 _MOST_CODES = 25
 _MOST_REASONS = 20
+_REASONS = {
+    "no person": "Names no patient",
+    "no birth year": "Of a patient whose year of birth nobody knows",
+    "no date": "Has no date",
+    "after the release": "Dated after the day of the release",
+    "before birth": "Dated before its patient was born",
+    "no visit": "Part of a visit that was not delivered",
+    "not taken": "Says of itself that it does not hold, or no mapping rule reads it",
+}
 _OPT_OUTS = {"type-1": "Type 1 opt-out, at the practice", "national": "National data opt-out"}
 
 
@@ -79,7 +88,7 @@ def _code(entry: Unmapped) -> Html:
 
 def left_out_section(facts: ReportFacts) -> Section | None:
     """Opt-outs, quarantine and notes; None where nothing is known of any."""
-    parts = [_opt_outs(facts), _quarantine(facts), _notes(facts)]
+    parts = [_opt_outs(facts), _quarantine(facts), _set_aside(facts), _notes(facts)]
     if not any(parts):
         return None
     return Section(
@@ -162,6 +171,37 @@ def _quarantine(facts: ReportFacts) -> Html | None:
         tag("p", f"{counted(len(rest), 'further reason')} in {counted(others, 'row')}.", class_="aside")
         if rest
         else None,
+    )
+
+
+def _set_aside(facts: ReportFacts) -> Html | None:
+    if not facts.set_aside:
+        return None
+    titles = {source.name: source.title for source in facts.sources}
+
+    def row(entry: SetAside) -> list[Child]:
+        return [
+            _REASONS.get(entry.reason, spoken(entry.reason)),
+            protect(entry.rows, facts.policy).text,
+            titles.get(entry.source, entry.source),
+        ]
+
+    return tag(
+        "div",
+        tag("h3", "Rows that became no row of the release"),
+        tag(
+            "p",
+            "They are sound as rows, but what they say cannot be placed in a life, or is denied by the source itself.",
+        ),
+        table(
+            "Landed rows without a row in the release, by reason",
+            [Column(title="Reason"), Column(title="Rows", style="n"), Column(title="Source")],
+            [
+                row(entry)
+                for entry in sorted(facts.set_aside, key=lambda entry: (-entry.rows, entry.source, entry.reason))
+            ],
+            class_="cards",
+        ),
     )
 
 
