@@ -28,8 +28,9 @@ def write_report(rooms: Rooms, name: str | None, *, out: Path, progress: Progres
     release = rooms.archive.release(name)
     with one_writer(rooms.store):
         known = described(rooms, release, progress=progress)
+    facts = _facts(rooms, release, known, progress)
     progress.stage("Drawing the page")
-    write_atomically(out, page.render(_facts(rooms, release, known, progress)), mode=0o644)
+    write_atomically(out, page.render(facts), mode=0o644)
     return release.name
 
 
