@@ -1,7 +1,9 @@
 """Landing again from the sealed bytes: a changed declaration needs no new delivery."""
 
 import dataclasses
+import os
 import shutil
+from pathlib import Path
 
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
@@ -13,9 +15,11 @@ from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
 
+_MAGIC = b"PAR1"
+
 
 def to_land_again(desk: Desk, source: Source) -> list[Extract]:
-    """Extracts whose declaration, reader or precision of birth dates is another now, or whose landed files are gone."""
+    """Extracts whose declaration, reader or precision of birth dates is another now, or whose landed files are gone or cut off."""
     wanted = (source.digest, desk.code(source))
     return [
         extract
@@ -25,7 +29,17 @@ def to_land_again(desk: Desk, source: Source) -> list[Extract]:
 
 
 def _is_whole(desk: Desk, extract: Extract) -> bool:
-    return all(desk.records.table(extract.number, table).exists() for table in (*extract.tables, REJECTS))
+    return all(_is_parquet(desk.records.table(extract.number, table)) for table in (*extract.tables, REJECTS))
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether a Parquet file is there to its last byte; that its rows are right is what reconciliation checks."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(_MAGIC), os.SEEK_END)
+            return file.read() == _MAGIC
+    except OSError:
+        return False
 
 
 def land_again(desk: Desk, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:

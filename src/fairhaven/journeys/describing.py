@@ -6,6 +6,7 @@ was killed at the end, and after an erasure, which takes it away.
 
 import datetime as dt
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -25,7 +26,7 @@ from fairhaven.catalogue import (
 from fairhaven.disclosure import policy_named
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import read_json, scratch, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM
@@ -40,7 +41,7 @@ _UNMAPPED = 200
 def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> None:
     """Write what describes a release, unless it is there and says what the release holds."""
     folder = rooms.archive.description(release.number)
-    if (folder / MEASURES).exists() and read_json(folder / MEASURES)["content"] == release.content:
+    if _read(folder).get(MEASURES, {}).get("content") == release.content:
         return
     with scratch(rooms.store / "scratch") as work:
         engine = rooms.new_engine(work)
@@ -105,13 +106,20 @@ def described(rooms: Rooms, release: Release, *, progress: Progress) -> Mapping[
     """What describes a release, by file name; made first where it is not there."""
     describe_release(rooms, release, progress=progress)
     folder = rooms.archive.description(release.number)
-    return {name: read_json(folder / name) for name in (QUALITY, SCORECARD, DESCRIPTION, MEASURES)}
+    return _read(folder)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """What describes a release, by file name; nothing where any of it is missing or damaged: it can be made again."""
+    try:
+        return {name: read_json(folder / name) for name in (QUALITY, SCORECARD, DESCRIPTION, MEASURES)}
+    except (FileNotFoundError, Invalid):
+        return {}
 
 
 def _earlier(rooms: Rooms, release: Release) -> dict[str, Any]:
     """What describes the release before, so that unchanged tables are not read again."""
-    folder = rooms.archive.description(release.number - 1)
-    return {name: read_json(folder / name) for name in (QUALITY, DESCRIPTION) if (folder / name).exists()}
+    return _read(rooms.archive.description(release.number - 1))
 
 
 def _known_quality(earlier: Mapping[str, Any]) -> QualityReport | None:
@@ -146,10 +154,14 @@ def _measures(release: Release, tables: Mapping[str, ir.Table], engine: Engine) 
     dated = together.filter(together.year.notnull())
     return {
         "links": engine.fetch(
-            by_table.agg(rows=together.count(), unmapped=together.is_unmapped.cast("int64").sum())
+            by_table.agg(rows=together.count(), unmapped=together.is_unmapped.cast("int64").sum()).order_by(
+                "source", "cdm_table"
+            )
         ).to_pylist(),
         "years": engine.fetch(
-            dated.group_by("source", "year").agg(rows=dated.count(), persons=dated.person_id.nunique())
+            dated.group_by("source", "year")
+            .agg(rows=dated.count(), persons=dated.person_id.nunique())
+            .order_by("source", "year")
         ).to_pylist(),
         "unmapped": _unmapped(engine, tables, names),
         "notes": release.tables["note"].rows if "note" in release.tables else 0,

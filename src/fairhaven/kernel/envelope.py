@@ -18,10 +18,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import sync_folder
+from fairhaven.kernel.files import damaged, sync_folder
 
 _MAGIC = b"FHE1"
 _CHUNK = 1 << 20
+_KEY_LENGTH = 32
 
 
 class Keyring:
@@ -37,14 +38,18 @@ class Keyring:
 
         Raises:
             NotFound: the hub has no keys, so nothing sealed can be read or written.
+            Invalid: a key is not as it was made.
         """
         try:
-            return cls(master=(folder / "master.key").read_bytes(), secret=(folder / "secret.key").read_bytes())
+            master, secret = (folder / "master.key").read_bytes(), (folder / "secret.key").read_bytes()
         except FileNotFoundError:
             raise NotFound(
                 f"{folder} holds no keys. Restore master.key and secret.key from the hub's key backup; "
                 "without them what was delivered cannot be read."
             ) from None
+        if len(master) != _KEY_LENGTH or not secret:
+            raise damaged(folder / ("secret.key" if len(master) == _KEY_LENGTH else "master.key"))
+        return cls(master=master, secret=secret)
 
     @classmethod
     def create(cls, folder: Path, *, secret: bytes | None = None) -> "Keyring":
@@ -60,7 +65,7 @@ class Keyring:
             if not path.exists():
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(value or secrets.token_bytes(32))
+                    file.write(value or secrets.token_bytes(_KEY_LENGTH))
         return cls.load(folder)
 
     def seal(self, source: BinaryIO, target: Path) -> None:
@@ -100,10 +105,13 @@ class Keyring:
         Raises:
             Invalid: the file was altered, cut off, or sealed with another hub's key.
         """
-        damaged = Invalid(f"{source.name}: the sealed file was altered, cut off, or sealed with another hub's key")
+        broken = Invalid(
+            f"{source}: the sealed file was altered, cut off, or sealed with another hub's key. "
+            "Restore it from the hub's backup."
+        )
         with source.open("rb") as file:
             if file.read(4) != _MAGIC:
-                raise damaged
+                raise broken
             try:
                 wrapped = file.read(struct.unpack(">I", file.read(4))[0])
                 cipher = AESGCM(self._master.decrypt(wrapped[:12], wrapped[12:], _MAGIC))
@@ -113,13 +121,13 @@ class Keyring:
                     sealed = file.read(length)
                     head = file.read(4)
                     if len(sealed) != length:
-                        raise damaged
+                        raise broken
                     yield cipher.decrypt(_nonce(number), sealed, _place(number, not head))
                     if not head:
                         return
                     number += 1
             except (InvalidTag, struct.error, ValueError):
-                raise damaged from None
+                raise broken from None
 
     def open_bytes(self, source: Path) -> bytes:
         """Decrypt a whole sealed file into memory."""
