@@ -14,6 +14,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from fairhaven.cli.storage import storage_fault
 from fairhaven.kernel.errors import FairhavenError, Invalid
 
 DONE, REFUSED, USAGE = 0, 1, 2
@@ -146,7 +147,7 @@ def errors_become_exit_codes(*, as_json: bool) -> Iterator[None]:
     try:
         yield
     except FairhavenError as error:
-        faults = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else [str(error)]
+        faults = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else str(error).splitlines()
         if as_json:
             show_json({"error": type(error).__name__, "faults": faults})
         heading = (
@@ -159,10 +160,12 @@ def errors_become_exit_codes(*, as_json: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         words.print("Interrupted. What was finished is kept; run the same command again to go on.")
         raise typer.Exit(REFUSED) from None
-    except OSError as error:
-        # A full disk, a folder without leave: the system's word names the file, never a row.
+    except Exception as error:
+        # A full disk, a folder without leave, a lost file: what libraries say of it may hold rows, so it is said anew.
+        if (said := storage_fault(error)) is None:
+            raise
+        if as_json:
+            show_json({"error": "Refused", "faults": [said]})
         words.print("[bold red]Refused[/]")
-        words.print(
-            f"  {error.strerror or type(error).__name__}: {error.filename or 'the system said no'}", markup=False
-        )
+        words.print(f"  {said}", markup=False)
         raise typer.Exit(REFUSED) from None
