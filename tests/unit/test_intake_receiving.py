@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import hashlib
+import os
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +53,18 @@ def current(hub: Hub, source: Source, table: str = "events") -> list[dict[str, o
     rows = engine.fetch(hub.intake.current(engine, source, excluded=None)[table].order_by(["row_extract", "row_line"]))
     engine.close()
     return rows.to_pylist()
+
+
+def test_a_pipe_a_missing_file_and_a_name_that_is_not_utf_8_are_told_at_once(hub: Hub) -> None:
+    os.mkfifo(hub.folder / "events_pipe.csv")
+    oddly_named = hub.folder / os.fsdecode(b"events_caf\xe9.csv")
+    oddly_named.write_text(ROWS)
+    with pytest.raises(Invalid) as caught:
+        hub.deliver(hub.events(), [hub.folder / "events_pipe.csv", oddly_named, hub.folder / "events_gone.csv"])
+    said = "\n".join(map(str, caught.value.faults))
+    assert "events_pipe.csv: is neither a file nor a folder" in said
+    assert "events_caf?.csv: the file's name is not UTF-8" in said
+    assert "events_gone.csv: does not exist" in said
 
 
 def test_the_same_bytes_again_do_nothing_and_it_is_said(hub: Hub) -> None:

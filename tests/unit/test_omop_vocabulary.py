@@ -47,6 +47,14 @@ def test_an_athena_folder_is_loaded_with_its_version_and_unquoted_names(tmp_path
     assert Vocabulary.open(tmp_path / "store") == vocabulary
 
 
+@pytest.mark.parametrize(("rows", "said"), [("", "has no rows"), (CONCEPT_ROWS * 2, "2 rows repeat a concept_id")])
+def test_no_concept_or_a_concept_twice_is_refused(tmp_path: Path, rows: str, said: str) -> None:
+    before = load_vocabulary(download(tmp_path / "athena"), tmp_path / "store")
+    with pytest.raises(Invalid, match=said):
+        load_vocabulary(download(tmp_path / "other", concept=CONCEPT_HEADER + rows), tmp_path / "store")
+    assert Vocabulary.open(tmp_path / "store") == before
+
+
 def test_absent_tables_are_empty_with_the_right_columns(tmp_path: Path) -> None:
     vocabulary = load_vocabulary(download(tmp_path / "athena"), tmp_path / "store")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import ibis
 import pytest
 
 from fairhaven.engine import DuckDBEngine
@@ -148,7 +149,13 @@ def test_the_scorecard_says_which_kinds_of_data_each_person_has(engine: DuckDBEn
     assert card.to_json()["persons_by_number_of_kinds"] == {"1": 1, "2": 2}
 
 
-def _case(cases):  # type: ignore[no-untyped-def]
-    import ibis
+def test_a_release_with_persons_and_no_other_row_of_theirs_has_a_scorecard(engine: DuckDBEngine) -> None:
+    found = {"person": tables(sound(), engine)["person"]}
+    empty = tables(sound(), engine)["measurement"].mutate(row_extract=ibis.literal(1, type="int32")).limit(0)
+    for several in (found, found | {"measurement": empty}):
+        card = scorecard(several, engine=engine, origins={1: Origin(source="gp", kind="gp")})
+        assert (card.persons, card.linked, card.reach) == (3, (), ())
 
+
+def _case(cases):  # type: ignore[no-untyped-def]
     return ibis.cases(*cases).cast("int32")

@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -225,7 +225,7 @@ def make_durable(folder: Path) -> None:
 
 def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[Arrived]:
     """The delivered files: a folder counts as the files in it, or as one file where it is a whole CDM."""
-    faults = [Fault(path=str(path), message="does not exist") for path in files if not path.exists()]
+    faults = [fault for path in files for fault in _name_faults(path)]
     if not files:
         faults = [Fault(message="no file was given; name at least one")]
     if faults:
@@ -242,6 +242,23 @@ def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[Arrived]
             if not inside:
                 raise Invalid(Fault(path=str(path), message="is a folder without files"))
     return found
+
+
+def _name_faults(path: Path) -> Iterator[Fault]:
+    """What must hold of a delivered path before it is opened; a pipe would be waited for without end."""
+    inside = sorted(path.rglob("*")) if path.is_dir() else []
+    for each in (path, *inside):
+        if not _is_utf_8(each.name):
+            shown = each.name.encode("utf-8", "replace").decode()
+            yield Fault(path=shown, message="the file's name is not UTF-8, so it could not be recorded; rename it")
+    if not path.exists():
+        yield Fault(path=str(path), message="does not exist")
+    elif not path.is_dir() and not path.is_file():
+        yield Fault(path=str(path), message="is neither a file nor a folder")
+
+
+def _is_utf_8(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _pack(folder: Path, target: Path) -> Path:

@@ -124,6 +124,8 @@ def _load(path: Path, root: Path, work: Path, connection: duckdb.DuckDBPyConnect
             faults += _value_faults(connection, tables[name]) if name in tables else []
         except duckdb.Error as error:
             faults.append(Fault(path=tables[name].shown, message=f"cannot be read ({type(error).__name__})"))
+    if not faults:
+        faults += _concept_faults(connection, ready / "concept.parquet", tables["concept"].shown)
     if faults:
         raise Invalid(faults)
 
@@ -191,6 +193,19 @@ def _value_faults(connection: duckdb.DuckDBPyConnection, table: StoredTable) -> 
             others = f" (and {count - 1:,} further rows)" if count > 1 else ""
             faults.append(Fault(path=table.shown, line=line, field=name, message=f"is not of the type {kind}{others}"))
     return faults
+
+
+def _concept_faults(connection: duckdb.DuckDBPyConnection, file: Path, shown: str) -> list[Fault]:
+    """No concept at all would map every code to 0; a concept twice would make two rows of one."""
+    rows, concepts = connection.execute(
+        f"SELECT count(*), count(DISTINCT concept_id) FROM {literal(file)}"
+    ).fetchone() or (0, 0)
+    if not rows:
+        return [Fault(path=shown, message="has no rows, so no code could be mapped")]
+    if rows > concepts:
+        twice = f"{rows - concepts:,} rows repeat a concept_id"
+        return [Fault(path=shown, message=f"{twice}; a concept is there once. Is the file two downloads in one?")]
+    return []
 
 
 def _first_line(connection: duckdb.DuckDBPyConnection, table: StoredTable, test: str) -> int | None:

@@ -231,6 +231,8 @@ def _persons(stays: list[ir.Table], engine: Engine) -> tuple[tuple[Reach, ...], 
 
 def _linked(kinds: list[str], each: ir.Table, engine: Engine) -> tuple[Linked, ...]:
     """Persons by the set of kinds they have: a flag for each kind, as engines do not order aggregated texts alike."""
+    if not kinds:  # no person has a row of any source
+        return ()
     flags = {f"_{number}": (each["_kind"] == kind).any() for number, kind in enumerate(kinds)}
     persons = each.group_by("person_id").aggregate(**flags)
     counted = persons.group_by(list(flags)).aggregate(_persons=persons.count())
