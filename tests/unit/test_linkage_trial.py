@@ -45,14 +45,15 @@ def test_every_fault_of_every_file_is_told_at_once(tmp_path):
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"PAR1 and nothing more")
     with pytest.raises(Invalid) as caught:
-        trial([bare, empty, broken, tmp_path / "absent.csv"], truth="entity", columns={"shoes": "a"})
+        trial([bare, empty, broken, tmp_path / "absent.csv", tmp_path], truth="entity", columns={"shoes": "a"})
     text = str(caught.value)
     assert "bare.csv: has no column 'entity'" in text
     assert "bare.csv: has no column recognised as a name" in text
     assert "shoes: is not something persons are compared by" in text
     assert "empty.csv: has no rows" in text
     assert "broken.parquet: cannot be read" in text
-    assert "absent.csv: cannot be read" in text
+    assert "absent.csv: does not exist" in text
+    assert f"{tmp_path}: is a folder" in text
 
 
 def test_a_message_about_a_file_quotes_no_row(tmp_path):

@@ -14,6 +14,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.settling import Erased, ErasureUnderWay, carry_out, settle
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import one_writer
+from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.progress import Progress
 
 
@@ -51,6 +52,8 @@ def erase(rooms: Rooms, *, person_key: int, progress: Progress) -> Erased:
 
 def _refs(rooms: Rooms, person_key: int) -> dict[str, list[str]]:
     """The person's patient_refs by source."""
+    if person_key.bit_length() > BITS:
+        raise _unknown(person_key)
     index = rooms.vault.index()
     refs: dict[str, list[str]] = {}
     if index is not None:
@@ -62,7 +65,11 @@ def _refs(rooms: Rooms, person_key: int) -> dict[str, list[str]]:
 
 def _check_known(person_key: int, refs: Mapping[str, list[str]], releases: Erasure) -> None:
     if not refs and releases.is_empty:
-        raise NotFound(
-            f"nobody here has the person key {person_key}: it is not one of this hub's, or the person was erased already. "
-            "A person key is the person_id of a release."
-        )
+        raise _unknown(person_key)
+
+
+def _unknown(person_key: int) -> NotFound:
+    return NotFound(
+        f"nobody here has the person key {person_key}: it is not one of this hub's, or the person was erased already. "
+        "A person key is the person_id of a release."
+    )

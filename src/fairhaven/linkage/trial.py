@@ -128,6 +128,10 @@ def _read(
     faults: list[Fault] = []
     tables: list[pa.Table] = []
     for path in files:
+        if not path.is_file():
+            message = "is a folder; name its files" if path.is_dir() else "does not exist"
+            faults.append(Fault(message=message, path=str(path)))
+            continue
         try:
             tables.append(_rows(connection, path))
         except (duckdb.Error, OSError, UnicodeError, pa.ArrowException):
