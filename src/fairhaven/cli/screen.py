@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
@@ -37,6 +38,7 @@ class ScreenProgress:
             TimeElapsedColumn(),
             console=words,
             transient=True,
+            disable=not words.is_terminal,  # where nothing can be drawn over, the ticked stages are enough
         )
         self._task: TaskID | None = None
         self._began = time.monotonic()
@@ -45,8 +47,9 @@ class ScreenProgress:
     def stage(self, title: str) -> None:
         """A new line for a new stage; the one before is ticked off."""
         self._finish_stage()
-        self._task = self._bar.add_task(title, total=None, amount="")
-        self._title = title
+        # A file's name may hold brackets.
+        self._title = escape(title)
+        self._task = self._bar.add_task(self._title, total=None, amount="")
         self._show_when_due()
 
     def advance(self, done: int, total: int, unit: str) -> None:
