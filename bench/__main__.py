@@ -7,14 +7,14 @@ from pathlib import Path
 
 _SHARED = Path(os.environ.get("FAIRHAVEN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 _SMALL = {
-    "build": ("--times", "1", "4"),
-    "harmonise": ("--rows", "1000000"),
-    "linkage": ("--records", "50000"),
+    "build": ("--times", "1", "3"),
+    "harmonise": ("--rows", "500000"),
+    "linkage": ("--records", "20000"),
     "quality": ("--times", "5"),
-    "intake": ("--rows", "500000"),
+    "intake": ("--rows", "400000"),
     "fhir": (),
-    "archive": ("--rows", "1000000"),
-    "catalogue": ("--rows", "2000000"),
+    "archive": ("--rows", "500000"),
+    "catalogue": ("--rows", "1000000"),
 }
 _NEEDS = {"quality": _SHARED / "data" / "omop_gibleed_5.3"}
 
