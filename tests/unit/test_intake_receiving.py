@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from tests.intake_desk import DAY, HEADER, Hub
 
+from fairhaven.cli import presenting
 from fairhaven.engine import DuckDBEngine
 from fairhaven.intake import (
     Source,
@@ -65,6 +66,17 @@ def test_a_pipe_a_missing_file_and_a_name_that_is_not_utf_8_are_told_at_once(hub
     assert "events_pipe.csv: is neither a file nor a folder" in said
     assert "events_caf?.csv: the file's name is not UTF-8" in said
     assert "events_gone.csv: does not exist" in said
+
+
+def test_the_receipt_says_why_rows_are_in_quarantine_and_where(hub: Hub) -> None:
+    days = "".join(f"{number},p{number},someday,5,a\n" for number in range(7))
+    receipt = hub.receive(hub.events(), HEADER + days + "8,p8,2020-01-01,five,a\n9,p9\n")
+    first, *others = receipt.misfits
+    assert (first.table, first.field, first.rows, first.lines) == ("events", "event_date", 7, (2, 3, 4, 5, 6))
+    assert {(misfit.field, misfit.lines) for misfit in others} == {("value", (9,)), ("", (10,))}
+    said = "\n".join(presenting.receipt(receipt))
+    assert "quarantined: event_date is not a date in a declared form: 7 (lines 2, 3, 4, 5, 6, ...)" in said
+    assert "quarantined: value is not a number: 1 (line 9)" in said
 
 
 def test_the_same_bytes_again_do_nothing_and_it_is_said(hub: Hub) -> None:

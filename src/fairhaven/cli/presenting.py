@@ -1,18 +1,20 @@
 """Results in words: one function for each thing that a command shows a person."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.hub.demonstration import Demonstration
-    from fairhaven.intake import Receipt
+    from fairhaven.intake import Misfit, Receipt
     from fairhaven.journeys import building, erasing, settling
     from fairhaven.journeys.tracing import Trace
     from fairhaven.quality import QualityReport
 
 _SHOWN = 15
 """How many failing checks a scorecard on a screen lists."""
+_REASONS = 10
+"""How many reasons for quarantine a receipt on a screen lists for each table."""
 
 
 def receipt(found: "Receipt") -> Iterator[str]:
@@ -37,10 +39,30 @@ def receipt(found: "Receipt") -> Iterator[str]:
             if count.erased:
                 parts.append(f"{count.erased:,} of erased persons left out")
             yield f"    {table}: {', '.join(parts)}"
+            mine = [misfit for misfit in found.misfits if (misfit.extract, misfit.table) == (extract.number, table)]
+            yield from _misfits(mine)
             if count.dropped:
-                yield f"      outside the agreement, dropped: {', '.join(count.dropped)}"
+                yield f"      outside the agreement, dropped: {_columns(count.dropped)}"
             if count.missing:
                 yield f"      not in the file: {', '.join(count.missing)}"
+
+
+def _misfits(found: "Sequence[Misfit]") -> Iterator[str]:
+    """Why rows are in quarantine, and where to look."""
+    for misfit in found[:_REASONS]:
+        lines = ", ".join(map(str, misfit.lines)) + (", ..." if misfit.rows > len(misfit.lines) else "")
+        what = f"{misfit.field} {misfit.reason}" if misfit.field else misfit.reason
+        yield f"      quarantined: {what}: {misfit.rows:,} (line{'s' if misfit.rows > 1 else ''} {lines})"
+    if (rest := len(found) - _REASONS) > 0:
+        yield f"      ... and {rest} more reasons (--json gives all)"
+
+
+def _columns(names: Sequence[str]) -> str:
+    """Names of columns; spreadsheets add columns that have none."""
+    named = [name for name in names if name]
+    if unnamed := len(names) - len(named):
+        named.append("a column without a name" if unnamed == 1 else f"{unnamed} columns without a name")
+    return ", ".join(named)
 
 
 def plan(found: "building.Plan") -> Iterator[str]:

@@ -210,6 +210,24 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Misfit:
+    """A reason why rows of one table of an extract are in quarantine.
+
+    Args:
+        field: the column; empty where the whole line could not be read.
+        rows: how many rows; one row may have several reasons.
+        lines: the first few of their lines, for the person who looks into the file.
+    """
+
+    extract: int
+    table: str
+    field: str
+    reason: str
+    rows: int
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What a receive did, for the person who delivered.
 
@@ -218,6 +236,7 @@ class Receipt:
         already_received: file name -> number of the delivery that brought the same bytes.
         opt_outs: how many NHS numbers an opt-out list holds; None for other sources.
         faulty_lines: lines of an opt-out list that are not NHS numbers.
+        misfits: why rows were quarantined, the most frequent reason of each extract first.
     """
 
     source: str
@@ -226,6 +245,7 @@ class Receipt:
     already_received: Mapping[str, int] = field(default_factory=dict)
     opt_outs: int | None = None
     faulty_lines: tuple[int, ...] = ()
+    misfits: tuple[Misfit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from fairhaven.intake import landing
 from fairhaven.intake.blanking import blank
+from fairhaven.intake.misfits import misfits
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Arrived, Reader
@@ -115,6 +116,7 @@ def receive(
         already_received=already,
         opt_outs=sum(count.landed for extract in listed for count in extract.tables.values()) if listed else None,
         faulty_lines=tuple(line for extract in listed for line in _faulty_lines(records, extract)),
+        misfits=() if listed else tuple(misfits(records, extracts)),
     )
 
 

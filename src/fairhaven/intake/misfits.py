@@ -1,0 +1,28 @@
+"""Why rows of an extract are in quarantine, added up."""
+
+from collections.abc import Iterable, Iterator
+
+import duckdb
+
+from fairhaven.intake.casting import file
+from fairhaven.intake.landing import REJECTS
+from fairhaven.intake.model import Extract, Misfit
+from fairhaven.intake.records import Records
+
+_LINES = 5
+
+_REASONS = """
+SELECT table_name, coalesce(field, '') AS field, reason, count(DISTINCT row_line) AS rows,
+  list(DISTINCT row_line ORDER BY row_line)[:?] AS lines
+FROM read_parquet({rejects}) GROUP BY ALL ORDER BY rows DESC, table_name, field, reason"""
+
+
+def misfits(records: Records, extracts: Iterable[Extract]) -> Iterator[Misfit]:
+    """Reasons by extract, the most frequent first; no value of a row is in them."""
+    with duckdb.connect() as connection:
+        for extract in extracts:
+            query = _REASONS.format(rejects=file(records.table(extract.number, REJECTS)))
+            for table, field, reason, rows, lines in connection.execute(query, [_LINES]).fetchall():
+                yield Misfit(
+                    extract=extract.number, table=table, field=field, reason=reason, rows=rows, lines=tuple(lines)
+                )
