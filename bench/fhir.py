@@ -1,15 +1,17 @@
-"""FHIR intake against DuckDB's own `read_json` on the same file: `python -m bench.fhir [FILE.ndjson ...]`.
+"""FHIR intake against DuckDB's own `read_json` on the same file.
+
+    python -m bench.fhir [FILE.ndjson ...]
 
 The peer reads the same elements of the same lines into a table and does nothing else: no line numbers, no lines kept apart
 that are broken, no codes chosen, no references resolved. Each is run in a process of its own; CPU seconds are of
 the user and the system. Without a file, one is made of invented blood pressures and weights.
 """
 
+import argparse
 import json
 import multiprocessing
 import random
 import resource
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,8 +29,11 @@ _REPEATS = 3
 
 def main() -> None:
     """Print a line for each file: MB a CPU second of both, and the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", type=Path, nargs="*", help="NDJSON, one resource type each")
+    given = parser.parse_args().files
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(name) for name in sys.argv[1:]] or [_invented(Path(folder) / "Observation.ndjson")]
+        files = given or [_invented(Path(folder) / "Observation.ndjson")]
         print(f"{'file':<28}{'MB':>8}{'read_json':>12}{'fairhaven':>12}{'ratio':>8}{'peak MB':>10}   (MB a CPU second)")
         for path in files:
             size = path.stat().st_size / 1e6
