@@ -207,3 +207,14 @@ def test_a_file_whose_name_is_a_pattern_is_read_as_it_is_named(tmp_path: Path) -
     hub = Hub(tmp_path)
     hub.receive(hub.events(), HEADER + GOOD, name="events[1]*.csv")
     assert hub.lines() == [2]
+
+
+def test_a_year_of_two_digits_is_the_last_that_is_not_after_latest(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    form = 'seen = { type = "date", formats = ["%d-%m-%Y", "%d-%m-%y"], latest = "2026-12-31" }'
+    rows = ["31-12-26", "01-01-27", "29-02-48", "03-02-61", "19-11-99", "05-01-1961", "05-01-2061"]
+    lines = "".join(f"{number},p,2020-01-01,,,{day}\n" for number, day in enumerate(rows))
+    hub.receive(hub.events(more=form), HEADER.strip() + ",seen\n" + lines)
+    assert [str(row["seen"]) for row in hub.landed()] == [
+        "2026-12-31", "1927-01-01", "1948-02-29", "1961-02-03", "1999-11-19", "1961-01-05",
+    ]  # fmt: skip

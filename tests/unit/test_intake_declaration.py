@@ -42,6 +42,7 @@ def test_a_declaration_is_read_with_landed_names_and_defaults(tmp_path: Path) ->
         (('format = "delimited"', 'format = "csv"'), "is not one of delimited, parquet"),
         (('kind = "gp"', 'kind = "gp"\ncolour = "red"'), "colour: is not a setting here"),
         (('"%d/%m/%Y"', '"%d/%m/%Q"'), "%Q is not a directive"),
+        (('"%d/%m/%Y"', '"%d/%m/%y"'), "a year of two digits needs latest"),
         (('"%d/%m/%Y"', '"dd/mm/yyyy"'), "has no % directive"),
         (('identity = "postcode"', 'identity = "zip"'), "identity: is not one of"),
         (('type = "date", identity', 'type = "text", identity'), 'must be "date" for birth_date'),

@@ -202,6 +202,10 @@ def _moment(text: str, column: ColumnDeclaration, sql_type: str) -> str:
         # Twice as fast as strptime. As TIMESTAMP, because a cast to DATE takes any text behind the date.
         length = "= 10" if sql_type == "DATE" else ">= 10"
         return f"CASE WHEN length({text}) {length} THEN try_cast(try_cast({text} AS TIMESTAMP) AS {sql_type}) END"
+    if any("%y" in form for form in column.formats):
+        # Years of two digits first: strptime's %Y would take 61 for the year 61.
+        forms = sorted(column.formats, key=lambda form: "%y" not in form)
+        return f"try_cast(coalesce({', '.join(_of_its_century(text, form, column) for form in forms)}) AS {sql_type})"
     if len(column.formats) == 1:
         return f"try_cast(try_strptime({text}, {literal(column.formats[0])}) AS {sql_type})"
     # A form that does not match costs ten times one that does: the look of the text picks the one to try first.
@@ -213,6 +217,16 @@ def _moment(text: str, column: ColumnDeclaration, sql_type: str) -> str:
     )
     moment = f"CASE {looks} ELSE {every} END" if looks else every
     return f"try_cast({moment} AS {sql_type})"
+
+
+def _of_its_century(text: str, form: str, column: ColumnDeclaration) -> str:
+    """A moment whose year, where it has two digits, is the last such year that is not after the column's latest day."""
+    moment = f"try_strptime({text}, {literal(form)})"
+    if "%y" not in form:
+        return moment
+    after = (column.latest or LATEST) + dt.timedelta(days=1)
+    # strptime says 1969 to 2068.
+    return f"CASE WHEN {moment} >= DATE '{after}' THEN {moment} - INTERVAL 100 YEAR ELSE {moment} END"
 
 
 def _look_of(form: str) -> str:

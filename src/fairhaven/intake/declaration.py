@@ -207,6 +207,10 @@ def _check_moments(section: Section, column: ColumnDeclaration) -> None:
     for form in column.formats:
         if message := _form_fault(form):
             section.fault("formats", f"{form}: {message}")
+        elif "%y" in form and column.latest is None:
+            section.fault(
+                "formats", f"{form}: a year of two digits needs latest; what would be after it is of the century before"
+            )
     if column.earliest and column.latest and column.earliest > column.latest:
         section.fault("latest", "is before earliest")
 

@@ -47,7 +47,7 @@ class ColumnDeclaration:
         is_required: a row without a value is quarantined.
         is_optional: the file may lack the column.
         formats: strptime forms of dates and times; empty means ISO 8601.
-        earliest, latest: rows outside are quarantined.
+        earliest, latest: rows outside are quarantined. A year of two digits (``%y``) is the last one not after latest.
         birth_precision: set on columns that say a part of the date of birth: they land only in a hub whose
             ``birth_date`` is at least this fine (``month`` or ``day``), else as NULL.
     """
