@@ -6,7 +6,7 @@ import re
 _LIBRARIES = ("duckdb", "_duckdb", "pyarrow", "deltalake")
 _FULL = re.compile(r"no space left|disk quota|could not write all bytes|failed to write|max_temp_directory_size", re.I)
 _MEMORY = re.compile(r"out of memory|failed to allocate|could not allocate", re.I)
-_FILE = re.compile(r"/[^\s\"'*]+?\.(?:parquet|json|sealed|csv|duckdb)")
+_FILE = re.compile(r"[^\s\"'*]*/[^\s\"'*]+?\.(?:parquet|json|sealed|csv|duckdb)")
 _LOST = re.compile(
     r"no files found|no such file|cannot open|could not open|magic bytes|not a parquet|corrupt|snappy|zstd", re.I
 )

@@ -5,6 +5,7 @@ reading is right is not trusted but checked: the last line's number must come ou
 is read again by `lines`, record by record.
 """
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from fairhaven.intake.reader import Arrived, Staged
 from fairhaven.kernel.errors import Fault, Invalid
 
 _LONG_LINE = 2_000_000
+_BYTE_A_CHARACTER = ("windows-1252", "latin-1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +57,11 @@ def stage_text(
     """Stage one file as one table, in relations whose names begin with *prefix*; see `Reader.stage`."""
     if arrival.is_zip(arrived.path):
         raise Invalid(Fault(path=arrived.name, message="is a zip archive; unpack it and deliver the files in it"))
-    text = lines.as_utf8(arrival.plain(arrived, scratch), source.dialect.encoding, scratch)
+    plain = arrival.plain(arrived, scratch)
+    if source.dialect.encoding in _BYTE_A_CHARACTER and arrival.starts_with(plain, codecs.BOM_UTF8):
+        message = f"begins with the mark of UTF-8, and its source declares {source.dialect.encoding}: which is it?"
+        raise Invalid(Fault(path=arrived.name, line=1, message=message))
+    text = lines.as_utf8(plain, source.dialect.encoding, scratch)
     seen = lines.survey(text)
     if seen.bytes == 0:
         raise Invalid(Fault(path=arrived.name, message="is empty: not even a header. Deliver the file again."))
