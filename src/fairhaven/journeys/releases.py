@@ -44,9 +44,8 @@ def compared(
 
 def verified(rooms: Rooms, name: str | None, *, progress: Progress) -> tuple[list[Release], list[Problem]]:
     """Recompute every hash of one release or of all; the ledger's chain as well."""
-    chosen = [rooms.archive.release(name)] if name else rooms.archive.releases()
-    problems = rooms.archive.verify(*(release.name for release in chosen), progress=progress)
-    return chosen, problems
+    problems = rooms.archive.verify(*([name] if name else []), progress=progress)
+    return ([rooms.archive.release(name)] if name else rooms.archive.releases()), problems
 
 
 def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Progress) -> dict[str, Any]:
