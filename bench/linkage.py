@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from fairhaven.linkage import link
 from fairhaven.linkage.model import IDENTITY_SCHEMA
-from fairhaven.linkage.nhs_number import check_digit
+from fairhaven.nhs.number import check_digit
 
 SHARES = (0.95, 0.6, 0.55, 0.5, 0.45, 0.3, 0.15)  # chance that a source knows a person
 

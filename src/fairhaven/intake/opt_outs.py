@@ -21,14 +21,9 @@ from fairhaven.intake.model import Extract, Source, TableDeclaration
 from fairhaven.intake.reader import Arrived, Staged
 from fairhaven.intake.records import Records
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
+from fairhaven.nhs import bare_digits_sql, valid_nhs_number_sql
 
 TABLE = "opt_out"
-_WEIGHTED = " + ".join(f"substr(number, {place}, 1)::INTEGER * {11 - place}" for place in range(1, 10))
-# NHS data dictionary: 11 minus the weighted sum modulo 11; 11 counts as 0, and 10 is never issued.
-_IS_VALID = (
-    "CASE WHEN regexp_full_match(number, '[0-9]{10}') "
-    f"THEN (11 - ({_WEIGHTED}) % 11) % 11 = substr(number, 10, 1)::INTEGER ELSE false END"
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,8 +87,8 @@ def read_numbers(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Pat
     text = scratch / "list"
     text.write_text(path.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\0", "?"))
     connection.execute(
-        f"CREATE TABLE listed AS SELECT line, number, {_IS_VALID} AS is_valid FROM ("
-        "SELECT line, regexp_replace(written, '[ \\t,]', '', 'g') AS number FROM ("
+        f"CREATE TABLE listed AS SELECT line, number, {valid_nhs_number_sql('number')} IS NOT NULL AS is_valid FROM ("
+        f"SELECT line, replace({bare_digits_sql('written')}, ',', '') AS number FROM ("
         "SELECT unnest(string_split(content, chr(10))) AS written, "
         "generate_subscripts(string_split(content, chr(10)), 1) AS line "
         f"FROM read_text({file(text)}))) WHERE number <> ''"

@@ -25,7 +25,7 @@ from importlib.resources import files
 
 import duckdb
 
-from fairhaven.linkage.nhs_number import bare_digits_sql, valid_nhs_number_sql
+from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number_sql
 
 _UNKNOWN = (
     "unknown", "unk", "not known", "notknown", "none", "null", "nan", "na", "n a", "nil", "test", "anon", "anonymous",

@@ -17,8 +17,8 @@ from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn
 from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
-from fairhaven.linkage.nhs_number import bare_digits_sql, valid_nhs_number
 from fairhaven.linkage.persons import room
+from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number
 
 _REFERENCE = pa.schema([IDENTITY_SCHEMA.field("source"), IDENTITY_SCHEMA.field("patient_ref")])
 

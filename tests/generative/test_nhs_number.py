@@ -4,7 +4,7 @@ import duckdb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairhaven.linkage.nhs_number import DUMMIES, bare_digits_sql, check_digit, valid_nhs_number, valid_nhs_number_sql
+from fairhaven.nhs.number import DUMMIES, bare_digits_sql, check_digit, valid_nhs_number, valid_nhs_number_sql
 
 NINE = st.text("0123456789", min_size=9, max_size=9)
 TEXTS = st.one_of(

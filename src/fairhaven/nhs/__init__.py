@@ -1,0 +1,5 @@
+"""Standards of the NHS, as code: so far the NHS number."""
+
+from fairhaven.nhs.number import bare_digits_sql, check_digit, valid_nhs_number, valid_nhs_number_sql
+
+__all__ = ["bare_digits_sql", "check_digit", "valid_nhs_number", "valid_nhs_number_sql"]
