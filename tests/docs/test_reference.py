@@ -28,7 +28,9 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
 
 def test_every_setting_of_a_hub_is_in_its_commented_file() -> None:
     text = (ROOT / "src" / "fairhaven" / "hub" / "new" / "hub.toml").read_text(encoding="utf-8")
-    settings = re.findall(r'(?:root|opt_out)\.(?:text|whole|yes|number)\("(\w+)"', (ROOT / "src/fairhaven/hub/reading.py").read_text())
+    settings = re.findall(
+        r'(?:root|opt_out)\.(?:text|whole|yes|number)\("(\w+)"', (ROOT / "src/fairhaven/hub/reading.py").read_text()
+    )
     hub_settings = {name for name in settings if name not in ("title", "ods_code", "contact", "terms")}
     assert hub_settings
     assert not {name for name in hub_settings if not re.search(rf"^{name} = ", text, re.MULTILINE)}
@@ -36,5 +38,9 @@ def test_every_setting_of_a_hub_is_in_its_commented_file() -> None:
 
 def test_every_page_is_reached_from_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    unlisted = [str(path.relative_to(ROOT)) for path in DOCS.rglob("*.md") if path.parent.name != "adr" and str(path.relative_to(ROOT)) not in text]
+    unlisted = [
+        str(path.relative_to(ROOT))
+        for path in DOCS.rglob("*.md")
+        if path.parent.name != "adr" and str(path.relative_to(ROOT)) not in text
+    ]
     assert unlisted == []

@@ -5,6 +5,10 @@ over all of them, so that each gap between two changes can be hit; the others af
 """
 
 import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,3 +109,46 @@ def test_what_is_killed_at_any_moment_ends_as_if_undisturbed(region: Region, tmp
 @pytest.mark.parametrize("name", ["receive", "build", "rebuild", "erase"])
 def test_what_is_killed_at_fifty_moments_ends_as_if_undisturbed(region: Region, tmp_path: Path, name: str) -> None:
     check(region, region.stage(name), tmp_path, trials=50)
+
+
+def test_while_a_build_runs_others_are_told_to_wait_and_interrupted_it_goes_on_where_it_stopped(
+    region: Region, tmp_path: Path
+) -> None:
+    stage = region.stage("build")
+    hub = copied(stage.before, tmp_path / "hub")
+    delivered = sorted((hub / "inbox").rglob("*.csv"))[0]
+    with subprocess.Popen(
+        command_line("build", hub), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        wait_for(hub / "store/archive/building.json", first)
+        others = [
+            subprocess.run(command_line(*words), capture_output=True, text=True, check=False)
+            for words in (("build", hub), ("receive", hub, "gp_riverside", delivered))
+        ]
+        first.send_signal(signal.SIGINT)
+        said = first.communicate()[1]
+    assert [other.returncode for other in others] == [1, 1]
+    assert all("another Fairhaven command is writing" in other.stderr for other in others)
+    assert first.returncode == 1
+    assert "Interrupted" in said
+    assert "Traceback" not in said
+    assert region.processes.run(hub, "build").code == 0
+    assert not list(differences(stage.after, outcome(hub)))
+
+
+def test_the_same_region_gives_the_same_release_in_another_folder(region: Region, tmp_path: Path) -> None:
+    for command in (("prepare",), ("receive", 0), ("build",)):
+        assert region.processes.run(tmp_path, *command).code == 0
+    found = outcome(tmp_path)
+    assert found["index"] == region.stage("build").after["index"]
+    assert not list(differences(region.stage("build").after["releases"], found["releases"]))
+
+
+def command_line(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "fairhaven.cli", *map(str, words)]
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)

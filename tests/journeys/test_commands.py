@@ -6,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tests.journeys.conftest import Command
 
 from fairhaven.hub import open_hub
-from tests.journeys.conftest import Command
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 
@@ -48,7 +48,10 @@ def test_the_same_bytes_twice_change_nothing_and_it_is_said(fairhaven: Command, 
 
 
 def test_releases_are_listed_compared_and_verified(fairhaven: Command, demo: Path) -> None:
-    assert [release["name"] for release in json.loads(fairhaven("release", "list", demo, "--json").stdout)] == ["r0001", "r0002"]
+    assert [release["name"] for release in json.loads(fairhaven("release", "list", demo, "--json").stdout)] == [
+        "r0001",
+        "r0002",
+    ]
     changes = json.loads(fairhaven("release", "diff", demo, "--json").stdout)["tables"]
     assert changes["measurement"]["added"] > 0
     assert changes["measurement"]["changed"] > 0
@@ -87,7 +90,9 @@ def test_a_row_is_traced_to_the_line_it_came_from(fairhaven: Command, demo: Path
     assert "not a table" in fairhaven("trace", demo, "conditions", 12, code=1).stderr
 
 
-def test_an_export_is_a_cdm_database_and_passes_its_own_quality_checks(fairhaven: Command, demo: Path, tmp_path: Path) -> None:
+def test_an_export_is_a_cdm_database_and_passes_its_own_quality_checks(
+    fairhaven: Command, demo: Path, tmp_path: Path
+) -> None:
     shown = json.loads(fairhaven("release", "show", demo, "--json").stdout)
     fairhaven("export", demo, "--format", "duckdb", "--out", tmp_path / "cdm.duckdb")
     with duckdb.connect(str(tmp_path / "cdm.duckdb"), read_only=True) as database:
@@ -101,7 +106,9 @@ def test_an_export_is_a_cdm_database_and_passes_its_own_quality_checks(fairhaven
     for path in (tmp_path / "cdm.duckdb", tmp_path / "cdm"):
         report = json.loads(fairhaven("quality", "--cdm", path, "--json").stdout)
         assert report["rows"]["measurement"] == shown["tables"]["measurement"]["rows"]
-    assert "is there already" in fairhaven("export", demo, "--format", "parquet", "--out", tmp_path / "cdm", code=1).stderr
+    assert (
+        "is there already" in fairhaven("export", demo, "--format", "parquet", "--out", tmp_path / "cdm", code=1).stderr
+    )
 
 
 def test_quality_prints_a_scorecard_and_fails_on_demand(fairhaven: Command, demo: Path) -> None:
@@ -133,7 +140,9 @@ def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> Non
         found = duckdb.execute(f"DESCRIBE FROM read_parquet('{path}')").fetchall()
         columns = {name for name, *_ in found}
         if "person_id" in columns:
-            assert duckdb.execute("SELECT count(*) FROM read_parquet(?) WHERE person_id = ?", [str(path), key]).fetchone() == (0,), path
+            assert duckdb.execute(
+                "SELECT count(*) FROM read_parquet(?) WHERE person_id = ?", [str(path), key]
+            ).fetchone() == (0,), path
         if "patient_ref" in columns:
             assert duckdb.execute(
                 "SELECT count(*) FROM read_parquet(?) WHERE list_contains(?, patient_ref)", [str(path), refs]

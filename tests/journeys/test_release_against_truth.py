@@ -160,7 +160,9 @@ def test_no_identifier_of_a_person_is_in_any_table(demo: Path, rooms: Rooms, tru
 
 def test_every_row_knows_where_it_came_from(truth: duckdb.DuckDBPyConnection) -> None:
     for table in _EVENTS:
-        (without,) = _one(truth, f"SELECT count(*) FROM {table} WHERE row_extract IS NULL OR row_line IS NULL OR row_rule IS NULL")
+        (without,) = _one(
+            truth, f"SELECT count(*) FROM {table} WHERE row_extract IS NULL OR row_line IS NULL OR row_rule IS NULL"
+        )
         assert without == 0, table
 
 

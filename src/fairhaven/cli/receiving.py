@@ -33,7 +33,9 @@ def receive(
 
 def load_vocabulary(
     folder: Hub,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An Athena download: the zip or its folder; or another hub's folder.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An Athena download: the zip or its folder; or another hub's folder.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Load an OMOP vocabulary; its version is recorded and the next build uses it."""

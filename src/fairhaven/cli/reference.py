@@ -10,12 +10,19 @@ import typer.main
 
 from fairhaven.cli.app import app
 
-
 _FILES = (
     ("hub.toml", "hub.toml", "What the hub is, and its rules."),
     ("controllers/NAME.toml", "controller.toml", "One file for each data controller."),
-    ("sources/NAME.toml", "source.toml.example", "One file for each feed. `docs/how-to/new-source.md` explains every part."),
-    ("mappings/NAME.toml", "mapping.toml.example", "Rules to the CDM. `docs/reference/mapping-files.md` has the whole language."),
+    (
+        "sources/NAME.toml",
+        "source.toml.example",
+        "One file for each feed. `docs/how-to/new-source.md` explains every part.",
+    ),
+    (
+        "mappings/NAME.toml",
+        "mapping.toml.example",
+        "Rules to the CDM. `docs/reference/mapping-files.md` has the whole language.",
+    ),
 )
 
 
@@ -24,9 +31,11 @@ def files_page() -> str:
     lines = [
         "# Files of a hub",
         "",
-        "Made from the commented files that `fairhaven init` writes, by `make docs`; a test holds it to them. "
-        "`fairhaven check` tells every fault of these files with its line. What Fairhaven makes is in `store/`, and "
-        "`docs/explanation/the-way-of-the-data.md` says what is where.",
+        (
+            "Made from the commented files that `fairhaven init` writes, by `make docs`; a test holds it to them. "
+            "`fairhaven check` tells every fault of these files with its line. What Fairhaven makes is in `store/`, and "
+            "`docs/explanation/the-way-of-the-data.md` says what is where."
+        ),
     ]
     for place, template, words in _FILES:
         text = files("fairhaven.hub").joinpath("new", template).read_text(encoding="utf-8")
@@ -51,8 +60,10 @@ def page() -> str:
         "",
         "Made from the commands themselves by `make docs`; a test holds it to them.",
         "",
-        "Every command writes its result on stdout (with `--json` for a machine) and words and progress on stderr. "
-        "Exit codes: 0 done, 1 refused or checks failed, 2 wrong usage.",
+        (
+            "Every command writes its result on stdout (with `--json` for a machine) and words and progress on stderr. "
+            "Exit codes: 0 done, 1 refused or checks failed, 2 wrong usage."
+        ),
     ]
     for path, command in _commands((), typer.main.get_command(app)):
         context = typer.Context(command, info_name=" ".join(("fairhaven", *path)))

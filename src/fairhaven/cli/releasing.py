@@ -241,22 +241,24 @@ def trace(
 
 def export(
     folder: Hub,
-    format: Annotated[
-        str, typer.Option(help="duckdb: one database file; parquet: a folder with a file for each table.")
+    form: Annotated[
+        str, typer.Option("--format", help="duckdb: one database file; parquet: a folder with a file for each table.")
     ],
     out: Annotated[Path, typer.Option(metavar="PATH", help="What to write; it must not exist yet.")],
     name: ReleaseName = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a release as a standard OMOP CDM 5.4 database, with its vocabulary, that any OHDSI tool opens."""
-    if format not in ("duckdb", "parquet"):
+    if form not in ("duckdb", "parquet"):
         raise typer.BadParameter("is duckdb or parquet", param_hint="--format")
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
         from fairhaven.journeys.releases import export as write
 
-        shown = write(open_hub(folder), name, out=out, form=format, progress=progress)
+        shown = write(open_hub(folder), name, out=out, form=form, progress=progress)
     if as_json:
         screen.show_json(shown)
         return
-    screen.show_lines([f"{shown['release']} is in {shown['out']}: {shown['rows']:,} rows and the vocabulary, as OMOP CDM 5.4."])
+    screen.show_lines(
+        [f"{shown['release']} is in {shown['out']}: {shown['rows']:,} rows and the vocabulary, as OMOP CDM 5.4."]
+    )

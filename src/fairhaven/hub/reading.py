@@ -70,9 +70,7 @@ def read_text(folder: Path) -> HubText:
     )
 
 
-def _read_all(
-    folder: Path, kind: str, read: Callable[[Document], _T | None], faults: list[Fault]
-) -> dict[str, _T]:
+def _read_all(folder: Path, kind: str, read: Callable[[Document], _T | None], faults: list[Fault]) -> dict[str, _T]:
     """Every NAME.toml of one subfolder, by NAME; what cannot be read adds its faults."""
     found: dict[str, _T] = {}
     for path in sorted((folder / kind).glob("*.toml")):
@@ -101,7 +99,9 @@ def _settings(document: Document) -> Settings:
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
     if settings.abstract and not _SHORTEST_ABSTRACT <= len(settings.abstract) <= _LONGEST_ABSTRACT:
-        root.fault("abstract", f"must have {_SHORTEST_ABSTRACT} to {_LONGEST_ABSTRACT} characters, as the HDR UK form asks")
+        root.fault(
+            "abstract", f"must have {_SHORTEST_ABSTRACT} to {_LONGEST_ABSTRACT} characters, as the HDR UK form asks"
+        )
     if settings.national_max_age_days < 0:
         opt_out.fault("national_max_age_days", "must not be negative")
     opt_out.finish()

@@ -76,7 +76,9 @@ class Field:
         """Ibis type: row identifiers are int64 (up to 2^53), concepts and other whole numbers int32."""
         match self.type:
             case "integer":
-                is_row_id = self.name.endswith(("_id", "_id_1", "_id_2")) and not self.is_concept and "concept" not in self.name
+                is_row_id = (
+                    self.name.endswith(("_id", "_id_1", "_id_2")) and not self.is_concept and "concept" not in self.name
+                )
                 return "int64" if is_row_id else "int32"
             case "float":
                 return "float64"
