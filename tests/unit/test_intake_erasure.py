@@ -131,6 +131,24 @@ def observation(number: int, patient: str) -> dict[str, object]:
     }
 
 
+def test_rows_add_up_when_several_of_an_erased_patient_share_a_line(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
+    pressure = [
+        {"code": {"coding": [{"system": "http://loinc.org", "code": code}]}, "valueQuantity": {"value": value}}
+        for code, value in (("8480-6", 120), ("8462-4", 80))
+    ]
+    both = [observation(number, patient) | {"component": pressure} for number, patient in ((1, "zz9"), (2, "kk1"))]
+    hub.receive(source, "".join(json.dumps(line) + "\n" for line in both), name="export.ndjson")
+    assert hub.lines(1, "observation_component") == [1, 1, 2, 2]
+    hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})
+    assert hub.lines(1, "observation_component") == [2, 2]
+    totals = check_adds_up(hub, source)
+    assert totals["observation_component"] == (4, 2, 2)
+    hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
+    assert check_adds_up(hub, source) == totals
+
+
 @pytest.mark.parametrize("form", ["ndjson", "bundle lines", "bundle file"])
 def test_a_patient_goes_from_fhir(tmp_path: Path, form: str) -> None:
     hub = Hub(tmp_path)
