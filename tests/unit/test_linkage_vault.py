@@ -91,3 +91,15 @@ def test_erasure_reaches_every_extract_and_the_index(vault):
     assert vault.records()["patient_ref"].to_pylist() == ["b"]
     assert vault.index()["patient_ref"].to_pylist() == ["b"]
     assert vault.records([2]).num_rows == 0
+
+
+def test_an_index_proposed_with_a_release_counts_from_its_publication(vault, tmp_path):
+    vault.keep_index(index(("gp", "a", 1)))
+    vault.propose_index(index(("gp", "a", 1), ("gp", "b", 2)), release=2)
+    assert vault.index().num_rows == 1
+    vault.settle_index(published=1)
+    assert vault.index().num_rows == 1
+    vault.propose_index(index(("gp", "a", 1), ("gp", "b", 2)), release=2)
+    vault.settle_index(published=2)
+    assert vault.index().num_rows == 2
+    assert not list(tmp_path.rglob("index-*"))

@@ -1,0 +1,72 @@
+"""A store that lost something: told in words what to do, with exit code 1, or made again from what was delivered."""
+
+import errno
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from tests.killing import copied, prepare, receive_month
+from typer.testing import CliRunner
+
+from fairhaven.cli.app import app
+from fairhaven.cli.storage import storage_fault
+from fairhaven.hub import open_hub
+
+
+@pytest.fixture(scope="module")
+def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("received")
+    prepare(folder)
+    receive_month(folder, 0)
+    return folder
+
+
+def written(place: str, content: bytes) -> Callable[[Path], object]:
+    return lambda store: (store / place).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda store: shutil.rmtree(store / "keys"), "Restore master.key and secret.key"),
+        (written("keys/master.key", b"short"), "keys/master.key is damaged"),
+        (written("deliveries/000002.json", b"{"), "deliveries/000002.json is damaged"),
+        (written("deliveries/000002.json", b"{}"), "deliveries/000002.json is damaged"),
+        (written("landing/000003/extract.json", b"{}"), "landing/000003/extract.json is damaged"),
+        (lambda store: shutil.rmtree(store / "landing/000003"), "Restore that folder from the hub's backup"),
+        (written("vault/identity/000002.sealed", b"FHE1"), "vault/identity/000002.sealed: the sealed file was altered"),
+        (lambda store: (store / "vault/identity/000002.sealed").unlink(), "no identity records of extract 2"),
+        (written("ledger.jsonl", b"nonsense\n"), "ledger.jsonl:1: not an entry of a ledger"),
+    ],
+)
+def test_what_cannot_be_made_again_is_named(
+    received: Path, tmp_path: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    hub = copied(received, tmp_path / "hub")
+    damage(hub / "store")
+    done = CliRunner().invoke(app, ["build", str(hub)])
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_landed_files_that_are_gone_or_cut_off_are_landed_again(received: Path, tmp_path: Path) -> None:
+    hub = copied(received, tmp_path / "hub")
+    rooms = open_hub(hub)
+    extract = rooms.intake.extracts("gp_riverside")[0]
+    first, *others = sorted((hub / f"store/landing/{extract.number:06d}").glob("*.parquet"))
+    first.unlink()
+    others[0].write_bytes(others[0].read_bytes()[:-5])
+    assert rooms.intake.to_land_again(rooms.sources["gp_riverside"]) == [extract]
+
+
+def test_what_the_disk_says_no_to_is_told_without_a_row() -> None:
+    full = duckdb.IOException('IO Error: Could not write file "/hub/store/x": No space left on device')
+    lost = duckdb.IOException('IO Error: No files found that match the pattern "/hub/store/archive/person/a.parquet"')
+    assert "the disk is full" in (storage_fault(full) or "")
+    assert "the disk is full" in (storage_fault(OSError(errno.ENOSPC, "No space left on device")) or "")
+    assert (storage_fault(lost) or "").startswith("/hub/store/archive/person/a.parquet is missing or damaged")
+    assert storage_fault(duckdb.ConversionException("Could not convert string 'Jane Doe' to INT32")) is None
+    assert storage_fault(ValueError("a fault of Fairhaven")) is None
