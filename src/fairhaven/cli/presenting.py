@@ -78,6 +78,8 @@ def plan(found: "building.Plan") -> Iterator[str]:
 
 def built(found: "building.Built") -> Iterator[str]:
     """What a build made."""
+    from fairhaven.harmonise import LEFT_OUT
+
     release = found.release
     if not found.is_new:
         yield f"Nothing has changed since {release.name} (as of {release.as_of}); it stays the current release."
@@ -92,6 +94,13 @@ def built(found: "building.Built") -> Iterator[str]:
     linkage = release.facts["linkage"]
     persons = release.tables["person"].rows if "person" in release.tables else 0
     yield f"  {linkage['patients']:,} patient records of {len(linkage['sources'])} sources are {linkage['persons']:,} persons; {persons:,} are in the release"
+    aside = Counter[str]()
+    for count in release.facts["counts"]:
+        if count["outcome"] in LEFT_OUT:
+            aside[count["outcome"]] += count["rows"]
+    if aside:
+        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in aside.most_common())
+        yield f"  {sum(aside.values()):,} landed rows became no row of the release: {reasons}"
     yield f"  content {release.content}"
 
 

@@ -192,10 +192,10 @@ def verify_releases(
         screen.show_json({"releases": names, "files": len(files), "problems": problems})
     elif problems:
         screen.show_lines(["Something was altered or lost:", *(f"  {problem}" for problem in problems)])
+    elif not names:
+        screen.show_lines(["There is no release yet, so there is nothing to verify."])
     else:
-        screen.show_lines(
-            [f"Verified: {', '.join(names) or 'there is no release yet'}. {len(files):,} files, every hash agrees."]
-        )
+        screen.show_lines([f"Verified: {', '.join(names)}. {len(files):,} files, every hash agrees."])
     if problems:
         raise typer.Exit(screen.REFUSED)
 

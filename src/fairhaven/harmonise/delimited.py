@@ -17,6 +17,9 @@ from fairhaven.kernel.errors import Fault, Invalid
 _ALTERNATES = (("code", "vocabulary_id"), ("code_2", "vocabulary_id_2"), ("code_3", "vocabulary_id_3"))
 
 
+_CLASSIFICATIONS = ("icd10", "opcs4")
+
+
 def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) -> list[Rows]:
     """What each rule of these files yields from a source's current tables, in order.
 
@@ -54,6 +57,12 @@ def _declared(rule: MapRule, table: ir.Table) -> Rows:
         columns = {name: taken[name] for name in taken.columns}
         if after:
             taken = taken.filter(*[condition.build(columns) for condition in after])
+    has_code = _has_code(rule, {name: taken[name] for name in taken.columns})
+    if has_code is not None:
+        if not rule.unpivot:
+            here = _has_code(rule, {name: table[name] for name in table.columns})
+            takes = here if takes is None else takes & here
+        taken = taken.filter(has_code)
     given = _given(rule, {name: taken[name] for name in taken.columns})
     return Rows(
         kind=rule.kind,
@@ -92,11 +101,18 @@ def _given(rule: MapRule, columns: Mapping[str, ir.Value]) -> dict[str, ir.Value
     return given
 
 
+def _has_code(rule: MapRule, columns: Mapping[str, ir.Value]) -> ir.BooleanValue | None:
+    """Whether a row has a code at all: what HES writes in an empty place (``-``, ``&``) is none. None: any row has."""
+    if not rule.codes or rule.codes[0].clean not in _CLASSIFICATIONS:
+        return None
+    return text_of(rule.codes[0].column.build(columns)).re_search("[0-9A-Za-z]").fill_null(True)
+
+
 def _alternates(code: Code, columns: Mapping[str, ir.Value]) -> Iterable[tuple[ir.Value, ir.Value]]:
     """The code as cleaned, then the wider codes that stand for it where it is unknown."""
     text = text_of(code.column.build(columns)).strip()
     vocabulary = text_of(code.vocabulary.build(columns))
-    if code.clean in ("icd10", "opcs4"):
+    if code.clean in _CLASSIFICATIONS:
         text = text.upper().replace(".", "").replace(" ", "")
     match code.clean:
         case "icd10":

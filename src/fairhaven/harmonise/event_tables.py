@@ -127,9 +127,14 @@ def _unit(rows: ir.Table) -> Columns:
     }
 
 
+def _written(number: ir.FloatingValue) -> ir.StringValue:
+    """A number as sources write it: a whole one without a decimal point."""
+    return number.cast("string").re_replace(r"^(-?[0-9]+)\.0$", r"\1")
+
+
 def _value_source(rows: ir.Table) -> ir.Value:
     number = _event(rows, "value_number")
-    value = ibis.coalesce(_event(rows, "value_text"), _event(rows, "value_code"), number.cast("string"))
+    value = ibis.coalesce(_event(rows, "value_text"), _event(rows, "value_code"), _written(number))
     return _said(rows, "value_source_value", value)
 
 

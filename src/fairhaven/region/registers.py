@@ -30,8 +30,8 @@ def block(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def write(parcels: Parcels, inbox: Path, *, delivery: int, volume: int, is_first: bool) -> None:
-    """Append the block's rows of a delivery for all three."""
+def write(parcels: Parcels, inbox: Path, *, delivery: int, volume: int, is_first: bool, has_head: bool) -> None:
+    """Append the block's rows of a delivery for all three; *has_head*: the first block of a list."""
     form = {"delivery": delivery, "council": COUNCIL, "registrar": REGISTRAR}
     path = inbox / COUNCIL / f"CLD_{volume:02d}.csv"
     parcels.table(path, _COUNCIL.format(**form), COUNCIL_COLUMNS)
@@ -43,7 +43,7 @@ def write(parcels: Parcels, inbox: Path, *, delivery: int, volume: int, is_first
         parcels.text(path, "D26-1,,Not,Known,1950-01-01,F,,3026-01-01,I219,Hospital\n")
     path = inbox / OPT_OUT / "nhs_england_national_data_opt_out.csv"
     # A real list is the nation's, so it also names people who live elsewhere, and is never empty.
-    parcels.text(path, f"{ELSEWHERE},\n" if is_first else "")
+    parcels.text(path, f"{ELSEWHERE},\n" if has_head else "")
     parcels.lines(path, _OPT_OUT.format(list="first" if delivery == 1 else "second"))
 
 

@@ -51,8 +51,8 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path, *, number: int) -
         connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
 
 
-def write_rejects(folder: Path) -> None:
-    """Write down the bad rows."""
+def write_rejects(folder: Path, *, are_there: bool) -> None:
+    """Write down the bad rows; a region of very few people has none, because they would be most of a file."""
     rows: list[tuple[str, ...]] = [
         (f"gp_{practice.name}", "events", line.split(",")[0], field)
         for practice in PRACTICES
@@ -62,6 +62,8 @@ def write_rejects(folder: Path) -> None:
     rows += [(fhir.SOURCE, "condition", "", "") for _ in fhir.BAD_LINES]
     rows.append((registers.COUNCIL, "events", *registers.BAD_COUNCIL_ROW.split(",")))
     rows.append((registers.REGISTRAR, "deaths", *registers.BAD_DEATH_ROW.split(",")))
+    if not are_there:
+        rows = []
     text = "source,table_name,row_id,field\n" + "".join(f"{','.join(row)}\n" for row in rows)
     (folder / "rejects.csv").write_text(text, encoding="utf-8")
 

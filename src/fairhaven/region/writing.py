@@ -17,6 +17,8 @@ from fairhaven.region.parcels import Parcels
 MOST_PERSONS = 1_000_000
 _BLOCK = 4_000
 """Persons made at a time: what memory holds. Even, because twins are neighbours."""
+_FEW = 40
+"""Below this many persons no bad rows are planted: they would be most of a file."""
 _VOLUME = 100_000
 """Persons in one file; a source sends as many files as that needs."""
 _MEMORY = "500MB"
@@ -53,12 +55,12 @@ def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: 
             for number, first in enumerate(range(1, many + 1, _BLOCK)):
                 last = min(first + _BLOCK - 1, many)
                 _make_block(connection, first=first, last=last, persons=many, templates=templates)
-                _write_block(parcels, folder / "inbox", first=first)
+                _write_block(parcels, folder / "inbox", first=first, has_faults=first == 1 and many >= _FEW)
                 if last % _VOLUME == 0:
                     parcels.close()
                 truth.write(connection, folder / "truth", number=number)
                 progress.advance(last, many, "persons")
-    truth.write_rejects(folder / "truth")
+    truth.write_rejects(folder / "truth", are_there=many >= _FEW)
     return Region(folder=folder, persons=many, seed=seed, deliveries=tuple(_deliveries(folder / "inbox")))
 
 
@@ -83,16 +85,16 @@ def _make_block(connection: duckdb.DuckDBPyConnection, *, first: int, last: int,
     registers.block(connection)
 
 
-def _write_block(parcels: Parcels, inbox: Path, *, first: int) -> None:
+def _write_block(parcels: Parcels, inbox: Path, *, first: int, has_faults: bool) -> None:
     volume = 1 + (first - 1) // _VOLUME
     for delivery, day in ((1, FIRST), (2, SECOND)):
         place = inbox / day.isoformat()
         for practice in practices.PRACTICES:
             folder = place / f"gp_{practice.name}"
-            practice.write(parcels, folder, delivery=delivery, volume=volume, is_first=first == 1)
-        hes.write(parcels, place / hes.SOURCE, delivery=delivery, volume=volume, is_first=first == 1)
-        fhir.write(parcels, place / fhir.SOURCE, delivery=delivery, volume=volume, is_first=first == 1)
-        registers.write(parcels, place, delivery=delivery, volume=volume, is_first=first == 1)
+            practice.write(parcels, folder, delivery=delivery, volume=volume, is_first=has_faults)
+        hes.write(parcels, place / hes.SOURCE, delivery=delivery, volume=volume, is_first=has_faults)
+        fhir.write(parcels, place / fhir.SOURCE, delivery=delivery, volume=volume, is_first=has_faults)
+        registers.write(parcels, place, delivery=delivery, volume=volume, is_first=has_faults, has_head=first == 1)
 
 
 def _deliveries(inbox: Path) -> Iterator[Delivery]:

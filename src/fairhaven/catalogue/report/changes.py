@@ -83,7 +83,6 @@ def deliveries_section(facts: ReportFacts) -> Section | None:
                 "Files delivered",
                 [
                     Column(title="Extract", style="n"),
-                    Column(title="File"),
                     Column(title="Source"),
                     Column(title="Received on"),
                     Column(title="Rows", style="n"),
@@ -93,7 +92,6 @@ def deliveries_section(facts: ReportFacts) -> Section | None:
                 [
                     [
                         str(delivery.extract),
-                        delivery.file,
                         titles.get(delivery.source, delivery.source),
                         day(delivery.received_on) if delivery.received_on else "",
                         whole(delivery.rows),
