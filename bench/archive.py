@@ -117,7 +117,7 @@ def main() -> None:
     ):
         print(f"{title:42}{here / million:8.2f}{other / million:8.2f}{here / other:8.1f}  {words}")
     print(
-        f"{'a person erased from two releases (s)':42}{erasing:8.2f}{peer:8.2f}{erasing / peer:8.2f}  delta-rs, 1 version"
+        f"{'a person erased from two releases (s)':42}{erasing:8.2f}{peer:8.2f}{erasing / peer:8.1f}  delta-rs, 1 version"
     )
 
 
