@@ -18,11 +18,12 @@ def test_the_page_of_files_is_made_from_the_files_that_init_writes() -> None:
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:
-    broken = []
-    for path in (*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "DEVELOPERS.md"):
-        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", path.read_text(encoding="utf-8")):
-            if not (path.parent / target).exists():
-                broken.append(f"{path.relative_to(ROOT)}: {target}")
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path in (*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "DEVELOPERS.md")
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", path.read_text(encoding="utf-8"))
+        if not (path.parent / target).exists()
+    ]
     assert broken == []
 
 

@@ -38,6 +38,7 @@ from fairhaven.intake import (
     check_reconciled,
 )
 from fairhaven.journeys.describing import describe_release
+from fairhaven.journeys.guarding import check_no_nhs_numbers
 from fairhaven.journeys.model import Rooms, latest_delivery
 from fairhaven.journeys.settling import settle
 from fairhaven.kernel.errors import NotAllowedNow
@@ -179,6 +180,10 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
     number = len(rooms.archive.releases()) + 1
     rooms.vault.propose_index(linked.index, release=number)
     tables = rooms.archive.write(engine, harmonised.tables, number=number, inputs=inputs, progress=progress)
+    check_no_nhs_numbers(
+        {name: [rooms.archive.path(file.path) for file in table.files] for name, table in tables.items()},
+        lambda: rooms.vault.records(identified)["nhs_number"].drop_null().unique().to_pylist(),
+    )
 
     facts = {
         "inputs": inputs,
