@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -74,7 +75,11 @@ class DuckDBEngine:
 
     def count(self, expression: ir.Table) -> int:
         """See `Engine.count`."""
-        return int(expression.count().execute())
+        # As text: for a table that is there, Ibis takes a hundred times as long to ask as DuckDB to answer.
+        operation = expression.op()
+        is_named = isinstance(operation, ops.DatabaseTable)
+        rows = f'"{operation.name}"' if is_named else f"({self.backend.compile(expression)})"
+        return int(self.connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
 
     def fetch(self, expression: ir.Table) -> pa.Table:
         """See `Engine.fetch`."""
