@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import Misfit, Receipt
-    from fairhaven.journeys import building, erasing, settling
+    from fairhaven.journeys import building, erasing, planning, settling
     from fairhaven.journeys.tracing import Trace
     from fairhaven.quality import QualityReport
 
@@ -65,7 +65,7 @@ def _columns(names: Sequence[str]) -> str:
     return ", ".join(named)
 
 
-def plan(found: "building.Plan") -> Iterator[str]:
+def plan(found: "planning.Plan") -> Iterator[str]:
     """What a build would do."""
     yield f"Building {found.release} as of {found.as_of} would:"
     for number, stage in enumerate(found.stages, start=1):

@@ -53,10 +53,10 @@ def build(
     as_of_day = day(as_of)
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys import building
+        from fairhaven.journeys import building, planning
 
         rooms = open_hub(folder)
-        planned = building.plan(rooms, as_of=as_of_day) if plan else None
+        planned = planning.plan(rooms, as_of=as_of_day) if plan else None
         made = None if plan else building.build(rooms, as_of=as_of_day, progress=progress)
     if as_json:
         screen.show_json(planned or (made and release_json(made)))
