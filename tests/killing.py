@@ -127,7 +127,7 @@ def build(folder: Path) -> None:
 
 
 def erase(folder: Path, person: int) -> None:
-    """Erase a person; one who is gone already is what a killed run that had ended would find."""
+    """Erase a person."""
     from fairhaven.hub import open_hub
     from fairhaven.journeys import erasing
     from fairhaven.kernel.progress import Silent

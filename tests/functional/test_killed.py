@@ -60,7 +60,9 @@ class Region:
                 self._run(before, "receive", 1)
                 # Another declaration lands every extract of this source again.
                 path = before / "sources/gp_riverside.toml"
-                path.write_text(path.read_text().replace('"%Y-%m-%d"', '"%Y-%m-%d", "%Y%m%d"'))
+                declared = path.read_text()
+                path.write_text(declared.replace('unit = "text"\n', 'unit = { type = "text", optional = true }\n'))
+                assert path.read_text() != declared
                 return before, ("build",)
             case "erase":
                 person = self.stage("build").after["index"][0]["person_id"]
