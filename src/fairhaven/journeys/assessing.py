@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from fairhaven.journeys.describing import QUALITY, described
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.files import one_writer, scratch
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.quality import QualityReport, Thresholds, check, open_cdm
@@ -16,10 +16,9 @@ def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | Non
     """The quality of a release, against the CDM's definition or DQD's threshold files."""
     release = rooms.archive.release(name)
     if thresholds is None:
-        with one_writer(rooms.store):
-            return QualityReport.from_json(described(rooms, release, progress=progress)[QUALITY])
+        return QualityReport.from_json(described(rooms, release, progress=progress)[QUALITY])
     limits = Thresholds.read(thresholds)
-    with scratch(rooms.store / "scratch") as work:
+    with readers_scratch() as work:
         engine = rooms.new_engine(work)
         try:
             vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])

@@ -27,7 +27,7 @@ from fairhaven.disclosure import policy_named
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import read_json, scratch, write_json
+from fairhaven.kernel.files import one_writer, read_json, scratch, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM
 from fairhaven.omop.vocabulary import Vocabulary
@@ -41,7 +41,7 @@ _UNMAPPED = 200
 def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> None:
     """Write what describes a release, unless it is there and says what the release holds."""
     folder = rooms.archive.description(release.number)
-    if _read(folder).get(MEASURES, {}).get("content") == release.content:
+    if _is_described(folder, release):
         return
     with scratch(rooms.store / "scratch") as work:
         engine = rooms.new_engine(work)
@@ -103,10 +103,16 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
 
 
 def described(rooms: Rooms, release: Release, *, progress: Progress) -> Mapping[str, Any]:
-    """What describes a release, by file name; made first where it is not there."""
-    describe_release(rooms, release, progress=progress)
+    """What describes a release, by file name; made first where it is not there, which takes the store's write lock."""
     folder = rooms.archive.description(release.number)
+    if not _is_described(folder, release):
+        with one_writer(rooms.store):
+            describe_release(rooms, release, progress=progress)
     return _read(folder)
+
+
+def _is_described(folder: Path, release: Release) -> bool:
+    return bool(_read(folder).get(MEASURES, {}).get("content") == release.content)
 
 
 def _read(folder: Path) -> dict[str, Any]:

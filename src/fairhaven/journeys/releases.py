@@ -7,7 +7,7 @@ from typing import Any
 from fairhaven.archive import Change, Problem, Release
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import scratch
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 from fairhaven.omop.vocabulary import Vocabulary
@@ -34,7 +34,7 @@ def compared(
     """How two releases differ, table by table."""
     earlier, later = pair(rooms, older, newer)
     progress.stage(f"Comparing {earlier.name} with {later.name}")
-    with scratch(rooms.store / "scratch") as work:
+    with readers_scratch() as work:
         engine = rooms.new_engine(work)
         try:
             return earlier, later, rooms.archive.diff(earlier, later, engine)

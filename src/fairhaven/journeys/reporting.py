@@ -18,7 +18,7 @@ from fairhaven.journeys import releases
 from fairhaven.journeys.describing import DESCRIPTION, MEASURES, QUALITY, SCORECARD, day_of, described
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import one_writer, write_atomically
+from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.progress import Progress
 from fairhaven.quality import QualityReport, Status
 
@@ -26,8 +26,7 @@ from fairhaven.quality import QualityReport, Status
 def write_report(rooms: Rooms, name: str | None, *, out: Path, progress: Progress) -> str:
     """Write the page on a release; returns the release's name."""
     release = rooms.archive.release(name)
-    with one_writer(rooms.store):
-        known = described(rooms, release, progress=progress)
+    known = described(rooms, release, progress=progress)
     facts = _facts(rooms, release, known, progress)
     progress.stage("Drawing the page")
     write_atomically(out, page.render(facts), mode=0o644)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import scratch
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.omop import CDM
 
 
@@ -51,7 +51,7 @@ def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) 
     files = rooms.archive.files(found, table)
     rows: list[dict[str, Any]] = []
     if files:
-        with scratch(rooms.store / "scratch") as work:
+        with readers_scratch() as work:
             engine = rooms.new_engine(work)
             try:
                 stored = engine.parquet(files)

@@ -113,6 +113,13 @@ def scratch(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def readers_scratch() -> Iterator[Path]:
+    """A private folder outside the store, for commands that only read: a writer's clearing does not reach it."""
+    with scratch(Path(tempfile.gettempdir())) as folder:
+        yield folder
+
+
 def clear_scratch(parent: Path) -> None:
     """Remove what a killed process left behind; call it only while holding the write lock."""
     for folder in parent.glob("work-*"):
