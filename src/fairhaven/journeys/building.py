@@ -115,13 +115,14 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
         lambda: rooms.vault.records(identified)["nhs_number"].drop_null().unique().to_pylist(),
     )
 
+    received_on = {delivery.number: delivery.received_on for delivery in rooms.intake.deliveries()}
     facts = {
         "inputs": inputs,
         "code_version": code_version(),
         "vocabulary": vocabulary.version,
         "rules": [asdict(rule) for rule in harmonised.rules],
         "counts": [asdict(count) for count in harmonised.counts],
-        "extracts": [_extract_facts(rooms, extract) for extract in extracts],
+        "extracts": [_extract_facts(extract, received_on[extract.delivery]) for extract in extracts],
         "sources": [
             {"name": source.name, "title": source.title, "kind": source.kind, "controller": source.controller}
             for source in fed
@@ -206,15 +207,14 @@ def _flow(
     return flow
 
 
-def _extract_facts(rooms: Rooms, extract: Extract) -> dict[str, Any]:
-    delivery = next(d for d in rooms.intake.deliveries() if d.number == extract.delivery)
+def _extract_facts(extract: Extract, received_on: dt.date) -> dict[str, Any]:
     return {
         "number": extract.number,
         "source": extract.source,
         "file": extract.file,
         "sha256": extract.sha256,
         "delivery": extract.delivery,
-        "received_on": delivery.received_on.isoformat(),
+        "received_on": received_on.isoformat(),
         "rows": sum(count.received for count in extract.tables.values()),
         "dropped": sorted({header for count in extract.tables.values() for header in count.dropped}),
     }

@@ -13,8 +13,6 @@ from typing import Any
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 
-_CHUNK = 1 << 20
-
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, hex."""

@@ -1,7 +1,5 @@
 """Progress of long work, told to whoever listens."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -29,9 +27,3 @@ class Silent:
 
     def note(self, message: str) -> None:
         """Say nothing."""
-
-
-@contextmanager
-def silently() -> Iterator[Progress]:
-    """Progress for callers that want none."""
-    yield Silent()
