@@ -239,8 +239,8 @@ def test_few_rows_of_a_table_are_not_told_however_they_are_drawn() -> None:
     text = Page(render(replace(made, changes=(), linkage=None, kinds=(), completeness=(), deliveries=()))).text
     for secret in ("497", "280", "277"):
         assert not re.search(rf"\b{secret}\b", text), secret
-    assert "Market Street Surgery, GP record to death: under 10 rows" in text
-    assert "Market Street Surgery, GP record: under 10 rows opted out" in text
+    assert "Market Street Surgery, GP record to death: a hidden number of rows" in text
+    assert "Market Street Surgery, GP record: a hidden number of rows opted out" in text
 
 
 def test_small_counts_are_not_on_the_page(page: Page) -> None:

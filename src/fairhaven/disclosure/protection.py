@@ -1,10 +1,11 @@
-"""Counts, one-dimensional tables and ranges as they may be shown."""
+"""Counts, one-dimensional tables and ranges as they may be shown. Tables of more dimensions: `crosstab`."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fairhaven.disclosure.policy import Policy, Small
+from fairhaven.disclosure.totals import adds_up, totals_note
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -16,11 +17,13 @@ class Protected:
 
     Args:
         value: the count, or None where it is hidden.
-        text: what a reader sees.
+        text: what a reader sees in words: ``12,340``, ``under 10``, ``not shown``.
+        mark: what stands in a cell of a released table: the count in plain digits, or the policy's mark.
     """
 
     value: int | None
     text: str
+    mark: str = ""
 
     @property
     def is_hidden(self) -> bool:
@@ -44,15 +47,20 @@ class ProtectedTable(Generic[Key]):
         cells: every cell of the table, in the order given.
         total: the sum of the shown cells and of nothing else, so that no hidden cell is its difference.
         hidden: how many cells are hidden.
+        further: how many of them are hidden for the sake of others.
+        adds_up: the total is that of the whole table; note: what a reader is told where it is not.
     """
 
     cells: Mapping[Key, Protected]
     total: Protected
     hidden: int
+    further: int = 0
+    adds_up: bool = True
+    note: str = ""
 
 
 def protect(count: int, policy: Policy, *, persons: int | None = None) -> Protected:
-    """A count as the policy lets it be shown.
+    """A count as the policy lets it be shown: suppressed first, then rounded.
 
     Args:
         count: of persons or of rows.
@@ -63,27 +71,33 @@ def protect(count: int, policy: Policy, *, persons: int | None = None) -> Protec
     """
     if count < 0:
         raise ValueError("a count is never negative")
-    if count == 0:
-        return _shown(0)
-    if _is_small(count, policy, persons):
-        return _shown(0) if policy.small is Small.ZERO else _hidden(policy)
-    return _shown(_rounded(count, policy.round_to))
+    if is_small(Cell(rows=count, persons=count if persons is None else persons), policy):
+        return shown(0) if policy.small is Small.ZERO else hidden(policy)
+    return shown(policy.rounded(count))
 
 
 def protect_table(cells: Mapping[Key, int | Cell], policy: Policy) -> ProtectedTable[Key]:
     """A one-dimensional distribution as it may be shown.
 
     A reader who knows the true total, from elsewhere, computes the sum of the hidden cells. So where the policy asks
-    for it, the smallest shown cells are hidden too until two are hidden and together they reach the threshold.
+    for it, the smallest shown cells are hidden too until a hidden count may be anything under the threshold. They
+    look like the others: a reader who knew which are the small ones could narrow those down again.
     """
-    sizes = {key: cell if isinstance(cell, Cell) else Cell(rows=cell, persons=cell) for key, cell in cells.items()}
-    shown = {key: protect(cell.rows, policy, persons=cell.persons) for key, cell in sizes.items()}
-    small = [key for key, cell in sizes.items() if cell.rows and _is_small(cell.rows, policy, cell.persons)]
+    sizes = {key: as_cell(cell) for key, cell in cells.items()}
+    protected = {key: protect(cell.rows, policy, persons=cell.persons) for key, cell in sizes.items()}
+    small = [key for key, cell in protected.items() if cell.is_hidden]
     also = _secondary(sizes, small, policy) if policy.secondary and small else []
-    for key in also:
-        shown[key] = _hidden(policy, secondary=True)
-    total = sum(cell.value for cell in shown.values() if cell.value is not None)
-    return ProtectedTable(cells=shown, total=_shown(total), hidden=sum(cell.is_hidden for cell in shown.values()))
+    if policy.secondary:
+        protected |= {key: hidden(policy, is_one_of_several=True) for key in (*small, *also)}
+    count = len(small) + len(also)
+    return ProtectedTable(
+        cells=protected,
+        total=shown(sum(cell.value for cell in protected.values() if cell.value is not None)),
+        hidden=count,
+        further=len(also),
+        adds_up=adds_up(policy, hidden=count),
+        note=totals_note(policy, hidden=count, cells=len(cells)),
+    )
 
 
 def protect_extreme(candidates: Sequence[tuple[Value, int]], policy: Policy) -> Value | None:
@@ -99,27 +113,44 @@ def protect_extreme(candidates: Sequence[tuple[Value, int]], policy: Policy) -> 
     return next((value for value, persons in candidates if persons >= policy.threshold), None)
 
 
+def is_small(cell: Cell, policy: Policy) -> bool:
+    """True where a cell's count may not be shown: too few rows, or too few persons behind them."""
+    return policy.is_small(cell.rows) or (cell.rows > 0 and cell.persons < policy.threshold)
+
+
+def as_cell(count: int | Cell) -> Cell:
+    """A plain count is one of persons."""
+    return count if isinstance(count, Cell) else Cell(rows=count, persons=count)
+
+
+def shown(count: int) -> Protected:
+    """A count that may be seen."""
+    return Protected(value=count, text=f"{count:,}", mark=str(count))
+
+
+def hidden(policy: Policy, *, is_one_of_several: bool = False) -> Protected:
+    """A count that may not be seen; one of several in a table may be hidden for another's sake and not be small."""
+    words = "not shown" if is_one_of_several else policy.under
+    return Protected(value=None, text=words, mark=policy.mark or words)
+
+
 def _secondary(sizes: Mapping[Key, Cell], small: Sequence[Key], policy: Policy) -> list[Key]:
-    hidden = [sizes[key] for key in small]
-    others = sorted((key for key in sizes if sizes[key].rows and key not in set(small)), key=lambda k: sizes[k].persons)
+    """The cells to hide for the sake of the small ones.
+
+    With the total known, a hidden cell can grow by what the other hidden ones can give: each keeps one person, and a
+    hidden zero keeps none. It must be able to grow to threshold - 1.
+    """
+    kept = set(small)
+    others = sorted((key for key in sizes if sizes[key].rows and key not in kept), key=lambda key: sizes[key].persons)
+    among = [sizes[key].persons for key in small]
     also: list[Key] = []
-    while others and (len(hidden) < 2 or sum(cell.persons for cell in hidden) < policy.threshold):
+
+    def is_safe() -> bool:
+        to_give = sum(persons - 1 for persons in among if persons)
+        least = min(among)
+        return len(among) > 1 and to_give + (1 if least else 0) >= policy.threshold - 1
+
+    while others and not is_safe():
         also.append(others.pop(0))
-        hidden.append(sizes[also[-1]])
+        among.append(sizes[also[-1]].persons)
     return also
-
-
-def _is_small(count: int, policy: Policy, persons: int | None) -> bool:
-    return min(count, count if persons is None else persons) < policy.threshold
-
-
-def _rounded(count: int, base: int) -> int:
-    return (count + base // 2) // base * base if base > 1 else count
-
-
-def _shown(count: int) -> Protected:
-    return Protected(value=count, text=f"{count:,}")
-
-
-def _hidden(policy: Policy, *, secondary: bool = False) -> Protected:
-    return Protected(value=None, text="not shown" if secondary else policy.mark)

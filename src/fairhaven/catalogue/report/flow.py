@@ -106,7 +106,11 @@ def _stream(facts: ReportFacts, source: Source, told: Mapping[tuple[str, str], P
         lost=lost,
         written=written,
         told={reason: whole(rows) for reason, rows in lost.items()}
-        | {name: cell.text for (of, name), cell in told.items() if of == source.name},
+        | {
+            name: "a hidden number of" if cell.is_hidden else cell.text
+            for (of, name), cell in told.items()
+            if of == source.name
+        },
     )
 
 

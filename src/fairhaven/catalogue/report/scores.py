@@ -107,7 +107,7 @@ def _check(check: Check, policy: Policy) -> Html:
     said = f"{failed.text} rows"
     drawn: Child = None
     if 0 < check.rows_checked < policy.threshold:
-        said = f"of {policy.mark} rows"
+        said = f"of {policy.under} rows"
     elif check.rows_checked:
         drawn = bar(check.rows_failed / check.rows_checked if failed.value else 0.0, f"level-{_level(check)}")
         said = f"{failed.text} of {whole(check.rows_checked)} rows"

@@ -92,7 +92,7 @@ def _table(entry: TableDescription, span: range, policy: Policy) -> Html:
 
 
 def _count(count: int | None, word: str, policy: Policy) -> str:
-    return counted(count, word) if count is not None else f"{policy.mark} {word}s"
+    return counted(count, word) if count is not None else f"{policy.under} {word}s"
 
 
 def _name(variable: Variable) -> Child:
@@ -110,7 +110,7 @@ def _filled(variable: Variable, policy: Policy) -> Child:
         rest = f"{whole(variable.missing)} missing" if variable.missing else ""
     else:
         said = "nearly all" if filled else "nearly none"
-        rest = f"{policy.mark} {'missing' if filled else 'filled'}"
+        rest = f"{policy.under} {'missing' if filled else 'filled'}"
     return join(tag("span", bar(filled, "tone-3"), said, class_="filled"), tag("small", rest) if rest else None)
 
 
@@ -143,7 +143,7 @@ def _spread(variable: Variable, policy: Policy) -> Child:
 
 
 def _histogram(variable: Variable, policy: Policy) -> Html:
-    titles = [f"{b.label}: {policy.mark if b.rows is None else whole(b.rows)}" for b in variable.bars]
+    titles = [f"{b.label}: {policy.under if b.rows is None else whole(b.rows)}" for b in variable.bars]
     style = "tone-2" if variable.kind == "date" else "tone-1"
     ends = tag("span", tag("span", variable.bars[0].label), tag("span", variable.bars[-1].label), class_="marks")
     return join(columns([b.rows for b in variable.bars], style, titles=titles, css="columns mid"), ends)

@@ -1,0 +1,96 @@
+"""Policies as dated files: the published ones in `policies/`, and a hub's own in the same form."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from fairhaven.disclosure.policy import ACRO, Dominance, Groups, Policy, Small, Ties, Zeros
+from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.toml import Document, Section
+
+_PUBLISHED = ("ons", "hdr-uk", "opensafely", "hes")
+_ORDER = Policy.ORDER
+
+
+@cache
+def published_policies() -> Mapping[str, Policy]:
+    """The rules that Fairhaven ships, by name."""
+    with as_file(files("fairhaven.disclosure").joinpath("policies")) as folder:
+        return {name: read_policy(folder / f"{name}.toml", shown=f"policies/{name}.toml") for name in _PUBLISHED}
+
+
+def policy_named(name: str) -> Policy:
+    """A published rule. Raises NotFound with the names that there are."""
+    try:
+        return published_policies()[name]
+    except KeyError:
+        known = ", ".join(sorted(published_policies()))
+        raise NotFound(f"there is no disclosure policy {name!r}; use one of {known}, or a file of your own") from None
+
+
+def read_policy(path: Path, *, shown: str = "") -> Policy:
+    """A rule from a TOML file with one table in the form of `policies/ons.toml`.
+
+    Raises:
+        Invalid: every fault of the file, with its line.
+    """
+    document = Document(path, shown or path.name)
+    read = [_policy(name, section) for name, section in document.root.named()]
+    if document.faults:
+        raise Invalid(document.faults)
+    if len(read) != 1 or read[0] is None:
+        raise Invalid(Fault(message="must hold exactly one policy, as [name]", path=document.shown))
+    return read[0]
+
+
+def _policy(name: str, section: Section) -> Policy | None:
+    threshold, round_to = section.whole("threshold"), section.whole("round_to", 1)
+    for key, value in (("threshold", threshold), ("round_to", round_to)):
+        if key in section and value < 1:
+            section.fault(key, "must be 1 or more")
+    if section.texts("order", list(_ORDER)) != _ORDER:
+        section.fault("order", f"must be {list(_ORDER)}: rounding first would show counts under the threshold")
+    title, source, since = section.text("title"), section.text("source"), section.day("since")
+    read = section.day("read") if "read" in section else None
+    small = section.text("small", Small.HIDE.value, choices=[small.value for small in Small])
+    ties = section.text("ties", Ties.UP.value, choices=[ties.value for ties in Ties])
+    zeros = section.text("zeros", Zeros.SHOW.value, choices=[zeros.value for zeros in Zeros])
+    groups = section.text("groups", Groups.TELL.value, choices=[groups.value for groups in Groups])
+    mark, secondary = section.text("mark", ""), section.yes("secondary", small != Small.ZERO)
+    dominance = _dominance(section.section("dominance")) if "dominance" in section else ACRO
+    if small == Small.ZERO and zeros == Zeros.HIDE:
+        section.fault("zeros", 'cannot be "hide" where small counts are shown as zero')
+    if small == Small.ZERO and secondary:
+        section.fault("secondary", "must be false where small counts are shown as zero: further cells are hidden")
+    section.finish()
+    if section.document.faults or dominance is None:
+        return None
+    return Policy(
+        name=name,
+        title=title,
+        threshold=threshold,
+        small=Small(small),
+        mark=mark,
+        round_to=round_to,
+        ties=Ties(ties),
+        zeros=Zeros(zeros),
+        groups=Groups(groups),
+        secondary=secondary,
+        dominance=dominance,
+        since=since,
+        read=read,
+        source=source,
+    )
+
+
+def _dominance(section: Section) -> Dominance | None:
+    n, k, p, source = section.whole("n"), section.number("k"), section.number("p"), section.text("source")
+    if "n" in section and n < 1:
+        section.fault("n", "must be 1 or more")
+    if "k" in section and not 0 < k <= 1:
+        section.fault("k", "is a share: over 0 and at most 1")
+    if "p" in section and p <= 0:
+        section.fault("p", "is a share over 0")
+    section.finish()
+    return None if section.document.faults else Dominance(n=n, k=k, p=p, source=source)
