@@ -1,0 +1,143 @@
+"""Where a worker connects to and as whom: the address, the collection, the name and secret, and how much it bears."""
+
+import base64
+import ipaddress
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.network.task import Queue, is_collection
+
+USERNAME = "FAIRHAVEN_TASK_API_USERNAME"
+PASSWORD = "FAIRHAVEN_TASK_API_PASSWORD"
+SECRET_FILE = "FAIRHAVEN_TASK_API_SECRET_FILE"
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credentials:
+    """A name and a secret; neither is in its text.
+
+    Args:
+        username: without a colon, as HTTP Basic wants it.
+        password: the secret.
+    """
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+    def header(self) -> str:
+        """What goes into ``Authorization``."""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """A task API as a worker uses it.
+
+    Args:
+        url: what comes before ``/task/nextjob``, for example ``https://hub.example/link_connector_api``.
+        collection: the collection that is answered for.
+        credentials: as whom.
+        queues: which queues are asked, in turn.
+        authority: certificates (PEM) that are trusted in place of the usual ones, for a server of a private network.
+        is_plain_allowed: whether ``http`` may be used beyond this machine; the secret then travels in the clear.
+        deadline: seconds that one exchange may take in all.
+        largest: bytes of a task that are read.
+
+    Raises:
+        Invalid: with every fault.
+    """
+
+    url: str
+    collection: str
+    credentials: Credentials
+    queues: tuple[Queue, ...] = (Queue.AVAILABILITY, Queue.DISTRIBUTION)
+    authority: Path | None = None
+    is_plain_allowed: bool = False
+    deadline: float = 60.0
+    largest: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        faults = [*_address_faults(self.url, is_plain_allowed=self.is_plain_allowed)]
+        if not is_collection(self.collection):
+            faults.append(
+                Fault(
+                    field="collection",
+                    message="is letters, digits and _ . : -, 128 at most, and does not end in a dot and one letter",
+                )
+            )
+        if not self.queues:
+            faults.append(Fault(field="queues", message="names at least one queue"))
+        if self.authority is not None and not self.authority.is_file():
+            faults.append(Fault(field="authority", message="there is no such file", path=str(self.authority)))
+        if faults:
+            raise Invalid(faults)
+
+
+def read_credentials(environment: Mapping[str, str] = os.environ) -> Credentials:
+    """Read name and secret: from a file of one line ``name:secret`` that only its owner may read, or from two variables.
+
+    Raises:
+        Invalid: something is missing, or others may read the file. The message holds nothing of the secret.
+    """
+    if (name := environment.get(SECRET_FILE)) is not None:
+        return _from_file(Path(name))
+    username, password = environment.get(USERNAME, ""), environment.get(PASSWORD, "")
+    faults = [
+        Fault(field=variable, message=f"is not set; set it, or {SECRET_FILE} to a file with the line name:secret")
+        for variable, value in ((USERNAME, username), (PASSWORD, password))
+        if not value
+    ]
+    if ":" in username:
+        faults.append(Fault(field=USERNAME, message="holds a colon, which HTTP Basic does not allow"))
+    if faults:
+        raise Invalid(faults)
+    return Credentials(username=username, password=password)
+
+
+def _from_file(path: Path) -> Credentials:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(Fault(path=str(path), field=SECRET_FILE, message="the file cannot be read")) from None
+    if mode & _OTHERS:
+        raise Invalid(Fault(path=str(path), message="others may read this secret; allow its owner only (chmod 600)"))
+    username, colon, password = text.strip().partition(":")
+    if not (username and colon and password) or "\n" in text.strip():
+        raise Invalid(Fault(path=str(path), message="is not one line name:secret"))
+    return Credentials(username=username, password=password)
+
+
+def _address_faults(url: str, *, is_plain_allowed: bool) -> list[Fault]:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return [Fault(field="url", message="is not an address")]
+    faults = []
+    if parts.scheme not in {"http", "https"} or not host:
+        faults.append(Fault(field="url", message="is not an address that begins with https://"))
+    elif parts.scheme == "http" and not (is_plain_allowed or is_loopback(host)):
+        faults.append(
+            Fault(field="url", message="begins with http://, which sends the secret in the clear; use https://")
+        )
+    if parts.username is not None or parts.password is not None:
+        faults.append(Fault(field="url", message=f"holds a name or a secret; those belong into {SECRET_FILE}"))
+    if parts.query or parts.fragment:
+        faults.append(Fault(field="url", message="ends in a query or fragment; the paths are put after it"))
+    return faults
+
+
+def is_loopback(host: str) -> bool:
+    """True for a host that is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,134 @@
+"""What a worker was asked and what it said, on the disk before it is said.
+
+A task is written down when it comes, and its answer before it is posted. So a process that is killed at any moment
+loses neither, and what it says after a restart is what it would have said. A task is told by its uuid and its question:
+a server that hands it out again gets the same answer.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from fairhaven.network.database import open_database, transaction
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE task (
+  number INTEGER PRIMARY KEY,
+  uuid TEXT NOT NULL,
+  question TEXT NOT NULL,
+  state TEXT NOT NULL,
+  body BLOB,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  answer TEXT,
+  settled_at REAL,
+  UNIQUE (uuid, question)
+);
+CREATE INDEX task_by_state ON task (state, number)
+"""
+
+
+class State(StrEnum):
+    """How far a task has come."""
+
+    ASKED = "asked"
+    ANSWERED = "answered"
+    POSTED = "posted"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A task in the record.
+
+    Args:
+        number: place in the record.
+        uuid: the server's name for the task.
+        state: how far it has come.
+        body: what was asked, as it came; None once it is answered.
+        attempts: how often an answer was begun.
+        answer: the result's JSON; None until there is one.
+    """
+
+    number: int
+    uuid: str
+    state: State
+    body: bytes | None
+    attempts: int
+    answer: str | None
+
+
+class Record:
+    """The record of one collection's worker; one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._database: sqlite3.Connection = open_database(path, _SCHEMA, version=_VERSION)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def take(self, uuid: str, question: str, body: bytes) -> Entry:
+        """Write a task down, or find it where it came before; one that was handed in already is to be handed in again."""
+        with transaction(self._database):
+            self._database.execute(
+                "INSERT INTO task (uuid, question, state, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (uuid, question, State.ASKED, body),
+            )
+            self._database.execute(
+                "UPDATE task SET state = ?, settled_at = NULL WHERE uuid = ? AND question = ? AND answer IS NOT NULL",
+                (State.ANSWERED, uuid, question),
+            )
+        (entry,) = self._entries("uuid = ? AND question = ?", uuid, question)
+        return entry
+
+    def begin(self, entry: Entry) -> int:
+        """Count an attempt before it is made, so that one which kills the process counts too; gives how many there were."""
+        with transaction(self._database):
+            self._database.execute("UPDATE task SET attempts = attempts + 1 WHERE number = ?", (entry.number,))
+        return entry.attempts + 1
+
+    def answer(self, entry: Entry, answer: str) -> Entry:
+        """Keep the answer, and the question no longer than until then. The first answer stays."""
+        with transaction(self._database):
+            self._database.execute(
+                "UPDATE task SET answer = ?, state = ?, body = NULL WHERE number = ? AND answer IS NULL",
+                (answer, State.ANSWERED, entry.number),
+            )
+        return self.entry(entry.number)
+
+    def settle(self, entry: Entry, state: State, *, at: float) -> None:
+        """The server has the answer, or does not want it.
+
+        Args:
+            at: seconds since 1970.
+        """
+        with transaction(self._database):
+            self._database.execute(
+                "UPDATE task SET state = ?, settled_at = ? WHERE number = ?", (state, at, entry.number)
+            )
+
+    def waiting(self, state: State) -> list[int]:
+        """The numbers of the tasks in a state, the oldest first."""
+        rows = self._database.execute("SELECT number FROM task WHERE state = ? ORDER BY number", (state,))
+        return [number for (number,) in rows]
+
+    def entry(self, number: int) -> Entry:
+        """One task of the record."""
+        (entry,) = self._entries("number = ?", number)
+        return entry
+
+    def forget(self, *, before: float) -> None:
+        """Drop what was settled before a moment, in seconds since 1970."""
+        with transaction(self._database):
+            self._database.execute("DELETE FROM task WHERE settled_at < ?", (before,))
+
+    def _entries(self, condition: str, *values: object) -> list[Entry]:
+        rows = self._database.execute(
+            f"SELECT number, uuid, state, body, attempts, answer FROM task WHERE {condition} ORDER BY number", values
+        )
+        return [
+            Entry(number=number, uuid=uuid, state=State(state), body=body, attempts=attempts, answer=answer)
+            for number, uuid, state, body, attempts, answer in rows
+        ]

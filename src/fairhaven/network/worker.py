@@ -1,0 +1,153 @@
+"""The worker: asks a task API for tasks, has them answered, and hands the results in. It only ever calls out."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairhaven.kernel.files import one_writer
+from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.network.answers import Answers
+from fairhaven.network.backoff import Pace
+from fairhaven.network.channel import Channel, Empty, Received, Trouble
+from fairhaven.network.connection import Connection
+from fairhaven.network.desk import Desk, Summary
+from fairhaven.network.distribution import About
+from fairhaven.network.record import Record, State
+from fairhaven.network.task import Queue
+
+KEPT = 90 * 86_400.0
+"""Seconds for which an answer is remembered, in case the server hands the task out again."""
+
+
+def work(
+    connection: Connection,
+    answers: Answers,
+    *,
+    folder: Path,
+    about: About,
+    once: bool = False,
+    pace: Pace | None = None,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+    pause: Callable[[float], object] | None = None,
+    now: Callable[[], float] = time.time,
+    chance: random.Random | None = None,
+) -> Summary:
+    """Answer the tasks of one collection until told to stop.
+
+    Args:
+        connection: the task API, as whom, and which queues.
+        answers: who counts; what comes back is protected.
+        folder: where this collection's record is kept; one worker at a time.
+        about: who answers, for the metadata of a distribution.
+        once: end when every queue is empty, or after `Pace.patience` failures in a row.
+        pace: how often, and how patiently.
+        progress: is told of trouble and its end, and of each task, without its content.
+        stop: set it to end the run, from another thread.
+        pause: how to wait; given by tests.
+        now: the clock, in seconds since 1970.
+        chance: where the spread of the waits comes from.
+
+    Returns:
+        What was done. Ctrl-C ends a run like *stop*: what was begun is in the record and is finished by the next run.
+
+    Raises:
+        NotAllowedNow: another process works on this folder.
+        Invalid: the record is damaged.
+    """
+    stop = stop or threading.Event()
+    pace = pace or Pace()
+    chance = chance or random.Random()
+    with one_writer(folder):
+        record = Record(folder / "record.sqlite")
+        try:
+            record.forget(before=now() - KEPT)
+            with Channel(connection) as channel:
+                desk = Desk(
+                    collection=connection.collection,
+                    answers=answers,
+                    about=about,
+                    record=record,
+                    channel=channel,
+                    pace=pace,
+                    progress=progress or Silent(),
+                    now=now,
+                    chance=chance,
+                )
+                try:
+                    _run(desk, connection.queues, once=once, stop=stop, pause=pause or stop.wait)
+                except KeyboardInterrupt:
+                    stop.set()
+                return desk.ended(is_stopped=stop.is_set())
+        finally:
+            record.close()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    """What came of one look at every queue; `is_cut_short` where the server could not be worked with at all."""
+
+    has_news: bool = False
+    trouble: Trouble | None = None
+    is_cut_short: bool = False
+
+
+def _run(
+    desk: Desk,
+    queues: tuple[Queue, ...],
+    *,
+    once: bool,
+    stop: threading.Event,
+    pause: Callable[[float], object],
+) -> None:
+    failures = 0
+    while not stop.is_set():
+        came = _round(desk, queues, once=once, stop=stop)
+        desk.tell(came.trouble)
+        failures = failures + 1 if came.trouble is not None else 0
+        if once and came.trouble is None and not came.has_news:
+            return
+        if once and came.trouble is not None and (came.trouble.is_lasting or failures >= desk.pace.patience):
+            return
+        if came.is_cut_short or (once and came.trouble is not None):
+            asked = came.trouble.retry_after if came.trouble is not None else None
+            pause(desk.pace.after(failures, desk.chance, asked=asked))
+        elif not came.has_news:
+            pause(desk.pace.idle(desk.chance))
+
+
+def _round(desk: Desk, queues: tuple[Queue, ...], *, once: bool, stop: threading.Event) -> _Round:
+    """Hand in and answer what is left over, then take one task from each queue."""
+    # A result at which the server fails must not keep the others waiting: it is left alone for a while.
+    trouble: Trouble | None = None
+    for number in desk.waiting(State.ANSWERED, is_due=not once):
+        found = desk.post(desk.record.entry(number))
+        if found is not None and not found.is_about_one:
+            return _Round(trouble=found, is_cut_short=True)
+        trouble = trouble or found
+    for number in desk.waiting(State.ASKED, is_due=True):
+        if stop.is_set():
+            break
+        found = desk.answer(desk.record.entry(number))
+        if found is not None and not found.is_about_one:
+            return _Round(trouble=found, is_cut_short=True)
+        trouble = trouble or found
+    has_news = False
+    for queue in queues:
+        if stop.is_set():
+            break
+        match desk.channel.next_task(queue):
+            case Trouble() as found:
+                return _Round(has_news=has_news, trouble=found, is_cut_short=True)
+            case Empty():
+                continue
+            case Received() as received:
+                is_news, found_after = desk.take(received)
+                has_news = has_news or is_news
+                if found_after is not None and not found_after.is_about_one:
+                    return _Round(has_news=has_news, trouble=found_after, is_cut_short=True)
+                trouble = trouble or found_after
+    return _Round(has_news=has_news, trouble=trouble)
