@@ -15,6 +15,7 @@ from fairhaven.kernel.errors import Fault
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?")
 _KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=""")
+_TOKEN = re.compile(r"""#|"(?:[^"\\]|\\.)*"|'[^']*'|[\[\]{},]|[^\s\[\]{},"'#]+""")
 _MISSING: Any = object()
 
 
@@ -53,17 +54,25 @@ class Document:
             return
         self._lines = dict(_key_lines(text))
 
+    @classmethod
+    def of(cls, data: dict[str, Any], shown: str) -> "Document":
+        """Values that were parsed elsewhere, from JSON for example: the same checks, without lines."""
+        document = cls.__new__(cls)
+        document.path, document.shown = Path(shown), shown
+        document.faults, document.data, document._lines = [], data, {}
+        return document
+
     @property
     def root(self) -> "Section":
         """The whole document as a section."""
         return Section(self, "", self.data)
 
     def line_of(self, field: str) -> int | None:
-        """Line of a dotted key, or of the nearest one around it."""
+        """Line of a dotted key or of an item of its list, or of the nearest one around it."""
         while field:
             if field in self._lines:
                 return self._lines[field]
-            field = field.rpartition(".")[0]
+            field = field.rpartition("[" if field.endswith("]") else ".")[0]
         return None
 
     def fault(self, field: str, message: str) -> None:
@@ -184,7 +193,8 @@ def _key_lines(text: str) -> Iterator[tuple[str, int]]:
     """(dotted key, line) for headers and keys; array tables are numbered ``name[0]``, ``name[1]``."""
     counts: dict[str, int] = {}
     prefix = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    lines = enumerate(text.splitlines(), start=1)
+    for number, line in lines:
         if header := _HEADER.match(line):
             name = ".".join(_parts(header[2]))
             name = _with_indexes(name, counts)
@@ -194,8 +204,33 @@ def _key_lines(text: str) -> Iterator[tuple[str, int]]:
             prefix = name
             yield prefix, number
         elif key := _KEY.match(line):
-            parts = _parts(key[1])
-            yield ".".join(([prefix] if prefix else []) + parts), number
+            name = ".".join(([prefix] if prefix else []) + _parts(key[1]))
+            yield name, number
+            if line[key.end() :].lstrip().startswith("["):
+                for item, item_line in enumerate(_item_lines(line[key.end() :], number, lines)):
+                    yield f"{name}[{item}]", item_line
+
+
+def _item_lines(rest: str, number: int, lines: Iterator[tuple[int, str]]) -> Iterator[int]:
+    """The line on which each item of a list begins; *rest* is what follows the equals sign, *lines* the lines below it."""
+    depth = 0
+    is_between = False
+    while True:
+        for token in _TOKEN.findall(rest):
+            if token.startswith("#"):
+                break
+            if depth == 1 and is_between and token not in ",]":
+                yield number
+                is_between = False
+            depth += (token in "[{") - (token in "]}")
+            if depth == 1 and token in "[,":
+                is_between = True
+            if depth == 0:
+                return
+        try:
+            number, rest = next(lines)
+        except StopIteration:
+            return
 
 
 def _parts(dotted: str) -> list[str]:
