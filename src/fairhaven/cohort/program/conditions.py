@@ -147,7 +147,7 @@ _WINDOWS = {
     "second_until_edge": "text",
     "within": "flag",
     "same_visit": "flag",
-    "distinct": "flag",
+    "is_distinct": "flag",
 }
 
 
@@ -159,7 +159,7 @@ def _windows(number: int, each: Count) -> dict[str, Any]:
         "criterion": each.criterion,
         "within": each.within_observation,
         "same_visit": each.same_visit,
-        "distinct": each.occurrence.distinct is not None,
+        "is_distinct": each.occurrence.distinct is not None,
     }
     for prefix, window in (("", each.start), ("second_", each.end or Window())):
         row[f"{prefix}of_end"] = window.of is DateField.END
@@ -195,7 +195,7 @@ def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: boo
         "person_id",
         "of_end",
         "second_of_end",
-        "distinct",
+        "is_distinct",
         index_event=probes.event_id,
         first_day=ibis.ifelse(probes.within, probes.op_start_date, -ALWAYS),
         last_day=ibis.ifelse(probes.within, probes.op_end_date, ALWAYS),
@@ -224,7 +224,7 @@ def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: boo
     pairs = pairs.filter(~pairs.same_visit | (pairs.in_visit == pairs.visit).fill_null(False))
     found = pairs.count()
     if distinct:
-        found = ibis.ifelse(pairs.distinct.any(), pairs.counted.nunique(), found)
+        found = ibis.ifelse(pairs.is_distinct.any(), pairs.counted.nunique(), found)
     return pairs.group_by(["condition", "person_id", "index_event"]).agg(found=found).rename(event_id="index_event")
 
 
@@ -298,7 +298,7 @@ def _combinations(
         )
     if some and counted is not None:
         reached = counted.join(needed, "condition")
-        parts.append(reached.filter(reached.found >= reached.least).select(MET))
+        parts.append(reached.filter(reached.least > 0, reached.found >= reached.least).select(MET))
     if none:
         every = index.join(needed.filter(needed.condition.isin(none)), "index")
         every = every.select("condition", "person_id", "event_id", "most")

@@ -27,8 +27,11 @@ def joined_up(stretches: ir.Table, by: Sequence[str]) -> ir.Table:
     opened = stretches.mutate(
         opens=(stretches.end_date.max().over(before) >= stretches.start_date).fill_null(False).ifelse(0, 1)
     )
+    # The stretch that opens an era comes first among those that start on its day.
     until = ibis.window(
-        group_by=[opened[name] for name in by], order_by=[opened.start_date, opened.end_date], preceding=(None, 0)
+        group_by=[opened[name] for name in by],
+        order_by=[opened.start_date, opened.opens.desc()],
+        preceding=(None, 0),
     )
     numbered = opened.mutate(era=opened.opens.sum().over(until))
     return (

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 
 from fairhaven.cohort.model import Abnormal, Compare, Dates, InSet, Known, Numbers, Text
@@ -59,27 +58,33 @@ class Filters:
             table: with a column for each of `fields` (dates as day numbers) and the columns of `schema`.
             members: ``concept_set``, ``concept_id``, each pair once.
         """
-        predicates = []
         for slot, name in self.slots.items():
             if slot.kind in ("in", "not in"):
-                table, found = _looked_up(table, slot.field, name, members)
-                known = table[slot.field].notnull()
-                holds = table[found] if slot.kind == "in" else known & ~table[found]
-                predicates.append((name, holds))
-            elif slot.kind == "outside":
-                low, high = name, f"{name}_to"
-                value = table[slot.field]
-                predicates.append((low, ~((value >= table[low]) & (value <= table[high]))))
-            elif slot.kind == "known":
-                predicates.append((name, table[slot.field].notnull() == table[name]))
-            elif slot.kind in ("like", "not like"):
-                matches = table[slot.field].like(table[name])
-                predicates.append((name, matches if slot.kind == "like" else ~matches))
-            elif slot.kind == "abnormal":
-                predicates.append((name, table.abnormal))
-            else:
-                predicates.append((name, _COMPARES[Compare(slot.kind)](table[slot.field], table[name])))
-        return table.filter([table[name].isnull() | holds for name, holds in predicates])
+                table = _looked_up(table, slot.field, name, members)
+        predicates = [table[name].isnull() | _holds(table, slot, name) for slot, name in self.slots.items()]
+        return table.filter(predicates) if predicates else table
+
+
+def _holds(table: ir.Table, slot: _Slot, name: str) -> ir.BooleanValue:
+    """Whether an event's field passes the test whose values are in column *name*."""
+    value = table[slot.field]
+    match slot.kind:
+        case "in":
+            return table[_found(name)]
+        case "not in":
+            return value.notnull() & ~table[_found(name)]
+        case "outside":
+            return ~((value >= table[name]) & (value <= table[f"{name}_to"]))
+        case "known":
+            return value.notnull() == table[name]
+        case "like":
+            return value.like(table[name])
+        case "not like":
+            return ~value.like(table[name])
+        case "abnormal":
+            return value
+        case compare:
+            return _COMPARES[Compare(compare)](value, table[name])
 
 
 def filters_of(filters: Iterable[tuple[FieldTest, ...]]) -> Filters:
@@ -127,20 +132,18 @@ def _value(value: Any) -> tuple[Any, str]:
     return day_number(value), "whole"
 
 
-def _looked_up(table: ir.Table, column: str, name: str, members: ir.Table) -> tuple[ir.Table, str]:
+def _looked_up(table: ir.Table, column: str, name: str, members: ir.Table) -> ir.Table:
     """The table with a column that says whether a concept is in the set that its row asks for."""
-    found = f"{name}_found"
-    sets = members.select(**{f"{name}_set": members.concept_set, f"{name}_concept": members.concept_id})
-    joined = table.left_join(sets, [(name, f"{name}_set"), (column, f"{name}_concept")])
-    kept = joined.mutate(**{found: joined[f"{name}_set"].notnull()})
-    return kept.drop(f"{name}_set", f"{name}_concept"), found
+    set_of, concept_of = f"{name}_set", f"{name}_concept"
+    sets = members.select(**{set_of: members.concept_set, concept_of: members.concept_id})
+    joined = table.left_join(sets, [(name, set_of), (column, concept_of)])
+    return joined.mutate(**{_found(name): joined[set_of].notnull()}).drop(set_of, concept_of)
+
+
+def _found(name: str) -> str:
+    return f"{name}_found"
 
 
 def is_abnormal(low: ir.Value, high: ir.Value, value: ir.Value, concept: ir.Value) -> ir.BooleanValue:
     """A measurement's value beyond its range or called so."""
     return (value < low) | (value > high) | concept.isin(ABNORMAL_CONCEPTS)
-
-
-def nothing() -> ir.Value:
-    """A value that is not there."""
-    return ibis.null("int64")

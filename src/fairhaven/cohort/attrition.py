@@ -1,0 +1,103 @@
+"""How many persons and events each step of a definition leaves."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.cohort.program.keeping import Keeping
+from fairhaven.cohort.program.parts import Cohort
+from fairhaven.cohort.program.run import Outcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """So many persons, with so many events (entry events, or rows of the cohort)."""
+
+    persons: int = 0
+    events: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attrition:
+    """What each step of a definition leaves.
+
+    Args:
+        entry: entry events after the observation window and the first limit.
+        qualified: of these, what the qualifying group and its limit leave; equal to `entry` where there is none.
+        left: what is left after each rule and all before it, in their order.
+        alone: what each rule would leave if it were the only one.
+        included: what all rules and the last limit leave.
+        cohort: persons and rows of the cohort itself.
+    """
+
+    entry: Tally = Tally()
+    qualified: Tally = Tally()
+    left: tuple[Tally, ...] = ()
+    alone: tuple[Tally, ...] = ()
+    included: Tally = Tally()
+    cohort: Tally = Tally()
+
+
+def attrition(cohorts: Mapping[int, Cohort], outcome: Outcome, keeping: Keeping) -> dict[int, Attrition]:
+    """The attrition of each cohort of a batch, by its number."""
+    entry = _by_index(outcome.index, keeping)
+    included = _tallies(outcome.included, ["cohort"], keeping)
+    rows = tallies(outcome.rows, keeping)
+    left, alone = _by_rule(cohorts, outcome, keeping)
+    none = Tally()
+    return {
+        number: Attrition(
+            entry=entry.get(each.entry, none),
+            qualified=entry.get(each.index, none),
+            left=tuple(left.get((number, place), none) for place in range(len(each.rules))),
+            alone=tuple(alone.get((number, place), none) for place in range(len(each.rules))),
+            included=included.get((number,), none),
+            cohort=rows.get(number, none),
+        )
+        for number, each in cohorts.items()
+    }
+
+
+def tallies(rows: ir.Table, keeping: Keeping) -> dict[int, Tally]:
+    """Persons and rows of each cohort; a cohort without rows is left out."""
+    renamed = rows.select(cohort=rows.cohort_definition_id, person_id=rows.subject_id)
+    return {key[0]: tally for key, tally in _tallies(renamed, ["cohort"], keeping).items()}
+
+
+def _by_index(index: ir.Table, keeping: Keeping) -> dict[int, Tally]:
+    return {key[0]: tally for key, tally in _tallies(index, ["index"], keeping).items()}
+
+
+def _by_rule(
+    cohorts: Mapping[int, Cohort], outcome: Outcome, keeping: Keeping
+) -> tuple[dict[tuple[int, ...], Tally], dict[tuple[int, ...], Tally]]:
+    """Tallies by cohort and place of the rule: of what meets all rules so far, and of what meets this one."""
+    if outcome.met is None:
+        return {}, {}
+    rules = keeping.parameters(
+        [
+            {"cohort": number, "index": each.index, "condition": rule, "place": place}
+            for number, each in cohorts.items()
+            for place, rule in enumerate(each.rules)
+        ],
+        dict.fromkeys(("cohort", "index", "condition", "place"), "whole"),
+    )
+    met = keeping.keep(outcome.met.join(rules, "condition").select("cohort", "place", "person_id", "event_id"))
+    # An event meets all rules up to a place if as many of its rules lie before it as there are places.
+    before = ibis.window(group_by=[met.cohort, met.person_id, met.event_id], order_by=[met.place])
+    run = met.mutate(met_before=ibis.row_number().over(before))
+    run = run.filter(run.met_before == run.place)
+    return _tallies(run, ["cohort", "place"], keeping), _tallies(met, ["cohort", "place"], keeping)
+
+
+def _tallies(events: ir.Table, by: list[str], keeping: Keeping) -> dict[tuple[int, ...], Tally]:
+    # Persons first: counting different values of many groups at once takes far more memory.
+    persons = events.group_by([*by, "person_id"]).agg(events=events.count())
+    counted = persons.group_by(by).agg(persons=persons.count(), events=persons.events.sum())
+    found: defaultdict[tuple[int, ...], Tally] = defaultdict(Tally)
+    for row in keeping.engine.fetch(counted).to_pylist():
+        found[tuple(row[name] for name in by)] = Tally(persons=row["persons"], events=row["events"])
+    return dict(found)

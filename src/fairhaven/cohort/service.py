@@ -1,0 +1,98 @@
+"""Definitions in, persons and dates out: the one way to run cohort definitions."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from fairhaven.cohort.attrition import Attrition, Tally, attrition, tallies
+from fairhaven.cohort.domains import DOMAINS
+from fairhaven.cohort.model import CohortDefinition
+from fairhaven.cohort.program import Program, number
+from fairhaven.cohort.program.keeping import Keeping
+from fairhaven.cohort.program.run import Outcome, Run
+from fairhaven.engine import Engine
+from fairhaven.kernel.progress import Progress, Silent
+
+_WORK = 300_000_000
+"""Events of the CDM times definitions of a batch: what runs within the engine's memory without spilling much."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Definitions that ran together.
+
+    Args:
+        definitions: by cohort definition id.
+        rows: ``cohort_definition_id``, ``subject_id`` (int64), ``cohort_start_date``, ``cohort_end_date``; there as long as
+            the batch is the latest.
+    """
+
+    definitions: Mapping[int, CohortDefinition]
+    rows: ir.Table
+    _program: Program
+    _outcome: Outcome
+    _keeping: Keeping
+
+    def tallies(self) -> dict[int, Tally]:
+        """Persons and rows of each cohort."""
+        found = tallies(self.rows, self._keeping)
+        return {number: found.get(number, Tally()) for number in self.definitions}
+
+    def attrition(self) -> dict[int, Attrition]:
+        """What each step of each definition leaves."""
+        return attrition(self._program.cohorts, self._outcome, self._keeping)
+
+    def fetch(self) -> pa.Table:
+        """The rows, in the order of definition, person and date."""
+        order = ["cohort_definition_id", "subject_id", "cohort_start_date"]
+        return self._keeping.engine.fetch(self.rows.order_by(order))
+
+
+class Cohorts:
+    """The cohorts of one CDM.
+
+    Args:
+        engine: runs the program; `tables` are on it.
+        tables: OMOP tables by name, with the vocabulary's CONCEPT, CONCEPT_ANCESTOR and CONCEPT_RELATIONSHIP.
+    """
+
+    def __init__(self, engine: Engine, tables: Mapping[str, ir.Table]) -> None:
+        self._engine = engine
+        self._tables = tables
+
+    def run(self, definitions: Mapping[int, CohortDefinition], *, progress: Progress | None = None) -> Iterator[Batch]:
+        """Run definitions, as many together as memory allows.
+
+        Args:
+            definitions: checked definitions by cohort definition id.
+
+        Yields:
+            batches, which together hold every definition once; a batch's rows are gone when the next is asked for.
+
+        Raises:
+            Refused: the CDM lacks what a definition needs.
+        """
+        progress = progress or Silent()
+        numbers = list(definitions)
+        size = max(1, _WORK // max(1, self._events()))
+        for start in range(0, len(numbers), size):
+            chosen = {each: definitions[each] for each in numbers[start : start + size]}
+            with self._batch(chosen) as batch:
+                yield batch
+            progress.advance(min(start + size, len(numbers)), len(numbers), "definitions")
+
+    @contextmanager
+    def _batch(self, definitions: Mapping[int, CohortDefinition]) -> Iterator[Batch]:
+        program = number(definitions)
+        with Keeping(self._engine) as keeping:
+            outcome = Run(program, self._tables, keeping).outcome()
+            yield Batch(
+                definitions=definitions, rows=outcome.rows, _program=program, _outcome=outcome, _keeping=keeping
+            )
+
+    def _events(self) -> int:
+        """Rows of all tables of events."""
+        return sum(self._engine.count(self._tables[name]) for name in DOMAINS if name in self._tables)
