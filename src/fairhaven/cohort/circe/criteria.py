@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 from fairhaven.cohort.circe.filters import Property, user_period
 from fairhaven.cohort.circe.kinds import ERA_COUNTS, ERA_PROPERTIES, KINDS, Kind
-from fairhaven.cohort.circe.part import Part
 from fairhaven.cohort.model import Criterion, DateAdjustment, DateField, Eras, Events, Filter, Group
+from fairhaven.cohort.part import Part
 
 ReadGroup: TypeAlias = Callable[[Part], Group]
 """Reads a criteria group; given from outside, because groups hold criteria and criteria hold groups."""

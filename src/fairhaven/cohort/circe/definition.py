@@ -6,7 +6,6 @@ from typing import Any
 from fairhaven.cohort.circe.criteria import read_criterion
 from fairhaven.cohort.circe.filters import concept_id, user_period
 from fairhaven.cohort.circe.groups import read_group
-from fairhaven.cohort.circe.part import HARMLESS, Part, Reading
 from fairhaven.cohort.document import json_object
 from fairhaven.cohort.model import (
     CohortDefinition,
@@ -23,6 +22,7 @@ from fairhaven.cohort.model import (
     InclusionRule,
     Limit,
 )
+from fairhaven.cohort.part import HARMLESS, Part, Reading
 from fairhaven.kernel.errors import Fault, Invalid
 
 _ENDS = ("StartDate", "EndDate")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeAlias
 
-from fairhaven.cohort.circe.part import Number, Part
 from fairhaven.cohort.model import (
     Abnormal,
     Compare,
@@ -23,6 +22,7 @@ from fairhaven.cohort.model import (
     Text,
     UserPeriod,
 )
+from fairhaven.cohort.part import Number, Part
 
 Property: TypeAlias = Callable[[Part, str], Filter | None]
 

@@ -2,7 +2,6 @@
 
 from fairhaven.cohort.circe.criteria import countable, filters, read_criterion
 from fairhaven.cohort.circe.kinds import COUNT_COLUMNS, DEMOGRAPHIC_PROPERTIES
-from fairhaven.cohort.circe.part import Part
 from fairhaven.cohort.model import (
     Correlated,
     DateField,
@@ -14,6 +13,7 @@ from fairhaven.cohort.model import (
     Times,
     Window,
 )
+from fairhaven.cohort.part import Part
 
 _TIMES = (Times.EXACTLY, Times.AT_MOST, Times.AT_LEAST)
 _NO_VISIT_DETAIL = "has no meaning in the reference, which cannot run it; use VISIT_ID"

@@ -1,6 +1,6 @@
-"""A JSON object of a Circe definition, read property by property, with every fault and its place.
+"""An object of somebody else's JSON, read property by property, with every fault and its place.
 
-Values are as lenient as in the reference, whose Java reads ``"30"`` as 30, 30.7 as 30, ``1`` as true and an enum by its
+Values are as lenient as in OHDSI's Circe, whose Java reads ``"30"`` as 30, 30.7 as 30, ``1`` as true and an enum by its
 name or its ordinal. Nothing else is: a property that nobody asked for is a fault, because passing over it would count
 other persons than its author meant.
 """
@@ -21,6 +21,8 @@ _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DEPTH = 100
 """Objects inside objects. A group in a group is one deeper, a nested criterion four; published definitions go 20 deep."""
+
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 
 HARMLESS = frozenset(
     [
@@ -223,7 +225,7 @@ class Part:
         if unknown := self.values.keys() - self._asked - beside - set(known):
             names = ", ".join(sorted(self._asked | set(known)))
             for key in sorted(unknown):
-                if self.values[key] is not None:
+                if self.values[key] not in _NOTHING:
                     self.fault(
                         key,
                         "is not known here, and passing over it could count other persons than are meant; "
