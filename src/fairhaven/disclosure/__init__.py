@@ -1,22 +1,29 @@
 """Which counts may be shown: the one home of small-number rules. Pure: numbers in, numbers out."""
 
+from fairhaven.disclosure.crosstab import ALL, Alike, ProtectedCrosstab, protect_crosstab
 from fairhaven.disclosure.policy import Dominance, Groups, Policy, Small, Ties, Zeros
 from fairhaven.disclosure.protection import Cell, Protected, ProtectedTable, protect, protect_extreme, protect_table
 from fairhaven.disclosure.published import policy_named, published_policies, read_policy
+from fairhaven.disclosure.steps import protect_steps
 
 __all__ = [
+    "ALL",
+    "Alike",
     "Cell",
     "Dominance",
     "Groups",
     "Policy",
     "Protected",
+    "ProtectedCrosstab",
     "ProtectedTable",
     "Small",
     "Ties",
     "Zeros",
     "policy_named",
     "protect",
+    "protect_crosstab",
     "protect_extreme",
+    "protect_steps",
     "protect_table",
     "published_policies",
     "read_policy",

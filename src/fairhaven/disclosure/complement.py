@@ -1,0 +1,137 @@
+"""Secondary suppression: which further cells to hide so that no hidden one can be worked out.
+
+For every sensitive cell a *proof* is kept: moves (`moves`) over hidden cells alone that lead from the true table to one in
+which the cell is as much higher, and to one in which it is as much lower, as its protection asks. A cell without a proof
+is not safe; cells are hidden until all have one, and then those are shown again that no proof needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fairhaven.disclosure.moves import NARROWEST, SUM, Floats, Mask, Move, Moves, Place
+
+_ENOUGH_MOVES = 64
+"""A proof that takes more moves is given up, and more is hidden instead."""
+_TOTAL_COST, _GRAND_TOTAL_COST = 4.0, 1_000.0
+"""Against 1 for a cell: a total that is hidden is one that readers are taken not to know, which weakens the promise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """How much higher and lower than it is a hidden cell must be able to be."""
+
+    up: float
+    down: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suppression:
+    """What is hidden of a table with its totals.
+
+    Args:
+        hidden: True for hidden cells; for totals: that readers are taken not to know them.
+        unproved: sensitive cells that nothing could make safe; empty unless a need is beyond the table's own size.
+    """
+
+    hidden: Mask
+    unproved: frozenset[Place]
+
+
+def complement(values: Floats, *, least: Floats, hidden: Mask, needs: Mapping[Place, Need]) -> Suppression:
+    """Hides further cells until every sensitive one is proved safe; as few as a greedy search finds.
+
+    Args:
+        values: the table with its totals.
+        least: the smallest value that a reader must allow for, by cell.
+        hidden: what is hidden to begin with; it holds every place of *needs*.
+        needs: the sensitive cells and what each asks for.
+    """
+    search = _Search(values, least, hidden.copy())
+    proofs: dict[Place, frozenset[Place]] = {}
+    unproved = set()
+    for place in sorted(needs, key=lambda place: (values[place], place)):
+        proof = search.proof(place, needs[place])
+        if proof is None and (move := search.cheapest(place, needs[place])) is not None:
+            for cell in move.places:
+                search.hidden[cell] = True
+            proof = search.proof(place, needs[place])
+        if proof is None:
+            unproved.add(place)
+        else:
+            proofs[place] = proof
+    _show_again(search, hidden, needs, proofs)
+    return Suppression(hidden=search.hidden, unproved=frozenset(unproved))
+
+
+def _show_again(
+    search: "_Search", primary: Mask, needs: Mapping[Place, Need], proofs: dict[Place, frozenset[Place]]
+) -> None:
+    """Shows cells that turn out not to be needed, totals first and then the largest."""
+    further = [tuple(int(index) for index in place) for place in np.argwhere(search.hidden & ~primary)]
+    for cell in sorted(further, key=lambda place: -search.cost[place] * 1e12 - search.values[place]):
+        search.hidden[cell] = False
+        leaning = [place for place, proof in proofs.items() if cell in proof]
+        found = {}
+        for place in leaning:
+            proof = search.proof(place, needs[place])
+            if proof is None:
+                search.hidden[cell] = True
+                break
+            found[place] = proof
+        else:
+            proofs |= found
+
+
+class _Search:
+    """The moves that a suppression allows, and the cheapest ones that it does not allow yet."""
+
+    def __init__(self, values: Floats, least: Floats, hidden: Mask) -> None:
+        self.values, self.least, self.hidden = values, least, hidden
+        totals = sum(np.indices(values.shape)[dim] == size - 1 for dim, size in enumerate(values.shape))
+        grand = values[(-1,) * values.ndim]
+        self.cost: Floats = np.where(totals > 0, _TOTAL_COST, 1.0) + values / (grand + 1) / 2
+        self.cost[(-1,) * values.ndim] = _GRAND_TOTAL_COST
+        # Everybody may know why a zero is one (no man is pregnant); the zeros that have to be hidden come in hidden.
+        self.can_hide: Mask = hidden | (values > 0)
+
+    def proof(self, place: Place, need: Need) -> frozenset[Place] | None:
+        """The cells of moves that make room enough for a cell, up and down; None where there are not enough."""
+        used: frozenset[Place] = frozenset()
+        for amount, sign in ((need.up, 1), (need.down, -1)):
+            found = self._reach(place, amount, sign)
+            if found is None:
+                return None
+            used |= found
+        return used
+
+    def _reach(self, place: Place, amount: float, sign: int) -> frozenset[Place] | None:
+        now = self.values.copy()
+        moves = Moves(now.shape, place)
+        used: frozenset[Place] = frozenset()
+        for _ in range(_ENOUGH_MOVES):
+            if amount <= 0:
+                return used
+            gain = np.where(self.hidden, np.inf, 0.0)
+            lose = np.where(self.hidden, now - self.least, 0.0)
+            rising, falling = (gain, lose) if sign > 0 else (lose, gain)
+            move, room = moves.best(rising, falling, NARROWEST)
+            room = min(room, float(rising[place]), amount)
+            if room <= 0:
+                return None
+            for cell, direction in move.steps:
+                now[cell] += sign * direction * room
+            used |= move.places
+            amount -= room
+        return None
+
+    def cheapest(self, place: Place, need: Need) -> Move | None:
+        """The move that costs least to allow and by itself meets the need; None where there is none."""
+        room = self.values - self.least
+        cost = np.where(self.hidden, 0.0, self.cost)
+        # While this cell rises by `up` a losing one must have that much to give; while it falls, a gaining one.
+        gains = np.where(self.can_hide & (room >= need.down), cost, np.inf)
+        loses = np.where(self.can_hide & (room >= need.up), cost, np.inf)
+        move, least = Moves(self.values.shape, place).best(gains, loses, SUM)
+        return move if 0 < least < np.inf else None
