@@ -2,7 +2,7 @@
 
 import typer
 
-from fairhaven.cli import describing, hubs, linking, receiving, releasing
+from fairhaven.cli import cohorts, describing, hubs, linking, receiving, releasing
 
 app = typer.Typer(
     name="fairhaven",
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 release = typer.Typer(help="Look at releases, compare them, check that nothing was altered.", no_args_is_help=True)
 vocabulary = typer.Typer(help="Load the OMOP vocabulary.", no_args_is_help=True)
+cohort = typer.Typer(help="Count, write and explain cohorts of persons.", no_args_is_help=True)
 linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
 
 app.command()(hubs.demo)
@@ -34,6 +35,11 @@ app.command()(describing.quality)
 linkage.command("trial")(linking.trial)
 app.add_typer(linkage, name="linkage")
 app.command()(describing.report)
+cohort.command("count")(cohorts.count)
+cohort.command("generate")(cohorts.generate)
+cohort.command("explain")(cohorts.explain)
+cohort.command("report")(cohorts.report)
+app.add_typer(cohort, name="cohort")
 vocabulary.command("load")(receiving.load_vocabulary)
 app.add_typer(vocabulary, name="vocabulary")
 

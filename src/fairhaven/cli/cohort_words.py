@@ -1,0 +1,106 @@
+"""Cohorts in words: what `fairhaven cohort` shows people and machines."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # rooms are loaded only when a command runs
+    from fairhaven.disclosure import Policy, Protected
+    from fairhaven.journeys.cohorts import Counted, Named, Reported
+
+_BAR = 28
+
+
+def counted_json(found: "Sequence[Counted]", policy: "Policy | None") -> dict[str, Any]:
+    """Counts for a machine; a hidden count is null."""
+    return {"policy": policy.name if policy else None, "cohorts": [_counted(each) for each in found]}
+
+
+def reported_json(found: "Sequence[Reported]", policy: "Policy | None") -> dict[str, Any]:
+    """Steps for a machine; a hidden count is null."""
+    return {
+        "policy": policy.name if policy else None,
+        "cohorts": [
+            _counted(each.counted)
+            | {
+                "sentence": _sentence(each.counted.named),
+                "steps": [
+                    {"step": step.words, "persons": step.persons.value, "events": step.events.value}
+                    for step in each.steps
+                ],
+                "rules_alone": [persons.value for persons in each.alone],
+            }
+            for each in found
+        ],
+    }
+
+
+def _counted(found: "Counted") -> dict[str, Any]:
+    from fairhaven.cohort.identity import definition_hash
+
+    named = found.named
+    return {
+        "id": named.number,
+        "name": named.name,
+        "file": str(named.file),
+        "hash": definition_hash(named.definition),
+        "persons": found.persons.value,
+        "rows": found.rows.value,
+    }
+
+
+def counts(found: "Sequence[Counted]") -> list[tuple[str, str, str, str]]:
+    """Rows of the table of counts."""
+    return [(str(each.named.number), each.named.name, each.persons.text, each.rows.text) for each in found]
+
+
+def report(found: "Sequence[Reported]") -> Iterator[str]:
+    """Each definition's steps as bars."""
+    for each in found:
+        yield f"{each.counted.named.number}  {each.counted.named.name}"
+        yield from (f"   {line}" for line in _sentence(each.counted.named).splitlines())
+        yield ""
+        widest = max([len(step.words) for step in each.steps] + [len("Cohort")])
+        largest = max([step.persons.value or 0 for step in each.steps] + [1])
+        for step in each.steps:
+            yield f"   {step.words:<{widest}}  {step.persons.text:>10} persons {_bar(step.persons, largest)}"
+        yield f"   {'Cohort':<{widest}}  {each.counted.persons.text:>10} persons, {each.counted.rows.text} rows"
+        yield ""
+
+
+def _bar(persons: "Protected", largest: int) -> str:
+    return "█" * round(_BAR * persons.value / largest) if persons.value else ""
+
+
+def policy_words(policy: "Policy | None") -> Iterator[str]:
+    """By which rule counts are shown."""
+    if policy is not None:
+        yield ""
+        yield f"{policy.title}: {policy.words}"
+
+
+def _sentence(named: "Named") -> str:
+    from fairhaven.cohort.words import sentence
+
+    return sentence(named.definition)
+
+
+def explained(named: "Sequence[Named]") -> list[dict[str, Any]]:
+    """Definitions in words: a sentence, the whole as text and as Markdown."""
+    from fairhaven.cohort.identity import definition_hash
+    from fairhaven.cohort.words import explain, sentence
+
+    found = []
+    for each in named:
+        words = explain(each.definition)
+        found.append(
+            {
+                "id": each.number,
+                "name": each.name,
+                "file": str(each.file),
+                "hash": definition_hash(each.definition),
+                "sentence": sentence(each.definition),
+                "text": words.text(),
+                "markdown": words.markdown(),
+            }
+        )
+    return found

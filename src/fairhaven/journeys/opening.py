@@ -1,0 +1,66 @@
+"""A release, open for reading: its tables and its vocabulary on an engine of their own."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+
+from fairhaven.archive import Release
+from fairhaven.engine import Engine
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.errors import NotFound, Refused
+from fairhaven.kernel.files import readers_scratch
+from fairhaven.omop.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenRelease:
+    """What can be read of a release.
+
+    Args:
+        tables: every table of the CDM, empty where the release has no rows for it, and the vocabulary's.
+    """
+
+    release: Release
+    engine: Engine
+    tables: Mapping[str, ir.Table]
+
+
+@contextmanager
+def open_release(rooms: Rooms, name: str | None) -> Iterator[OpenRelease]:
+    """Open a release for reading; nothing is locked.
+
+    Raises:
+        NotFound: there is no such release, or its vocabulary is no longer here.
+        Refused: the release was altered (a person was erased) while it was read; what was read may be half of each.
+    """
+    release = rooms.archive.release(name)
+    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
+    with readers_scratch() as work:
+        engine = rooms.new_engine(work)
+        try:
+            tables = dict(rooms.archive.tables(release, engine))
+            tables |= {table: engine.parquet(vocabulary.files(table)) for table in vocabulary.counts}
+            try:
+                yield OpenRelease(release=release, engine=engine, tables=tables)
+            except Exception as error:
+                # A file that went away in the middle of a query shows as whatever the engine makes of it.
+                if _content(rooms, release.name) != release.content:
+                    raise _altered(release) from error
+                raise
+            if _content(rooms, release.name) != release.content:
+                raise _altered(release)
+        finally:
+            engine.close()
+
+
+def _content(rooms: Rooms, name: str) -> str:
+    try:
+        return rooms.archive.release(name).content
+    except NotFound:
+        return ""
+
+
+def _altered(release: Release) -> Refused:
+    return Refused(f"{release.name} was altered while it was read (a person was erased): run the command again")
