@@ -1,0 +1,40 @@
+"""What bitmaps stand for: the kinds of sets of persons in an index, by name."""
+
+from fairhaven.cohort.discovery.reading import PERSON_FIELDS
+from fairhaven.cohort.model import Domain
+
+EVERYBODY = "everybody"
+OBSERVED = "observed"
+
+
+def has_event(domain: Domain) -> str:
+    """Persons with any event of a table (concept 0)."""
+    return f"{domain} any"
+
+
+def has_concept(domain: Domain) -> str:
+    """Persons with a concept in a table."""
+    return f"{domain} concept"
+
+
+def has_below(domain: Domain) -> str:
+    """Persons with any valid concept below one in a table, kept where putting them together takes time."""
+    return f"{domain} below"
+
+
+def has_source(domain: Domain) -> str:
+    """Persons with a source concept in a table."""
+    return f"{domain} source"
+
+
+def is_person(field: str) -> str:
+    """Persons by a column of PERSON."""
+    return f"person {field}"
+
+
+def numbered(domains: list[Domain]) -> dict[str, int]:
+    """A number for each kind."""
+    names = [EVERYBODY, OBSERVED, *(is_person(field) for field in PERSON_FIELDS)]
+    for domain in domains:
+        names += [has_event(domain), has_concept(domain), has_below(domain), has_source(domain)]
+    return {name: number for number, name in enumerate(names)}

@@ -1,0 +1,405 @@
+"""From a definition to what an index can answer, or the reason why it cannot.
+
+Two kinds of definitions are within reach:
+
+- *questions about persons*: the entry is a person as such (`Domain.PERSON`, not observed). There is one index event for each
+  person, so that every condition is a set of persons and the answer is made of sets;
+- *questions about events*: the entry is events of tables in an observation period, with conditions on events around them.
+
+Whatever might change the answer and is not kept in the index is `Beyond`; nothing is left out in silence.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fairhaven.cohort.discovery.arrays import Array
+from fairhaven.cohort.discovery.concepts import Concepts
+from fairhaven.cohort.discovery.plan import (
+    Around,
+    AtIndex,
+    Being,
+    Beyond,
+    Bound,
+    Combined,
+    Condition,
+    Entered,
+    Grouped,
+    Having,
+    Persons,
+    Rows,
+    RowTest,
+    Times,
+    Without,
+)
+from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS
+from fairhaven.cohort.model import (
+    CohortDefinition,
+    ConceptSet,
+    Correlated,
+    Criterion,
+    DateField,
+    DateOffset,
+    Dates,
+    Demographic,
+    Domain,
+    Edge,
+    EndOfObservation,
+    Entry,
+    Events,
+    Filter,
+    Group,
+    InSet,
+    Known,
+    Limit,
+    Match,
+    Numbers,
+    Occurrence,
+    OneOf,
+    Test,
+    Window,
+)
+from fairhaven.cohort.model import Times as Compared
+
+_OF_START = frozenset({"start_date", "age", *DEMOGRAPHIC_FIELDS} - {"end_date"})
+"""Fields that are the same for all events of a person that start on one day."""
+
+_OF_EVENT = frozenset({"start_date", "end_date", "days", "age", "age_at_end"})
+_OF_PERSON = frozenset(DEMOGRAPHIC_FIELDS) - {"age", "start_date", "end_date"}
+
+
+class Planner:
+    """Plans definitions for one index.
+
+    Args:
+        tables: what the index's manifest says of each table of events.
+        has_birth_years: every person has a year of birth.
+        periods_are_sound: observation periods are whole and do not overlap.
+    """
+
+    def __init__(
+        self,
+        concepts: Concepts,
+        tables: Mapping[str, Mapping[str, Any]],
+        *,
+        has_birth_years: bool,
+        periods_are_sound: bool,
+    ) -> None:
+        self._concepts = concepts
+        self._tables = tables
+        self._has_birth_years = has_birth_years
+        self._periods_are_sound = periods_are_sound
+
+    def plan(self, definition: CohortDefinition) -> Persons:
+        """The persons of a cohort.
+
+        Raises:
+            Beyond: the index cannot tell; why.
+        """
+        _check_stay(definition)
+        sets = {each.id: each for each in definition.concept_sets}
+        of = _Definition(self._concepts, self._tables, sets)
+        if not self._has_birth_years:
+            raise Beyond("persons without a year of birth")
+        entry = definition.entry
+        groups = [group for group in (definition.qualifying, *(rule.group for rule in definition.rules)) if group]
+        if all(isinstance(each, Events) and each.domain is Domain.PERSON for each in entry.events):
+            persons = Grouped(match=Match.ANY, count=None, members=tuple(of.entry_persons(entry)))
+            return Grouped(
+                match=Match.ALL, count=None, members=(persons, *(of.group_of_persons(each) for each in groups))
+            )
+        if not entry.observed:
+            raise Beyond("an entry by events that need not be observed")
+        if not self._periods_are_sound:
+            raise Beyond("observation periods that overlap or lack a date")
+        return of.entered(definition)
+
+
+def _check_stay(definition: CohortDefinition) -> None:
+    """A stay may end as it likes, as long as it cannot come to nothing."""
+    window = definition.window
+    if window is not None and (window.start is not None or window.end is not None):
+        raise Beyond("stays cut to calendar dates")
+    match definition.exit:
+        case EndOfObservation():
+            pass
+        case DateOffset(date=DateField.START, days=days) if days >= 0:
+            pass
+        case _:
+            raise Beyond("an exit that might fall before the entry")
+
+
+class _Definition:
+    """Plans the parts of one definition."""
+
+    def __init__(
+        self, concepts: Concepts, tables: Mapping[str, Mapping[str, Any]], sets: Mapping[str, ConceptSet]
+    ) -> None:
+        self._concepts = concepts
+        self._tables = tables
+        self._sets = sets
+        self._found: dict[str, Array] = {}
+
+    # Questions about persons
+
+    def entry_persons(self, entry: Entry) -> Iterable[Persons]:
+        """Persons as such, by each of the entry's criteria."""
+        if entry.observed:
+            raise Beyond("persons that must be observed at the start of their year of birth")
+        if entry.prior_days or entry.post_days:
+            raise Beyond("days of observation around persons that need not be observed")
+        for each in entry.events:
+            match each:
+                case Events(concepts=None, source_concepts=None, dates=None, period=None, nested=None):
+                    yield self._being(each.filters)
+                case _:
+                    raise Beyond("persons as such with concepts, dates or nested conditions")
+
+    def group_of_persons(self, group: Group) -> Persons:
+        """The persons who meet a group."""
+        members = []
+        for member in group.members:
+            match member:
+                case Group():
+                    members.append(self.group_of_persons(member))
+                case Demographic():
+                    members.append(self._being(member.filters))
+                case Correlated():
+                    members.append(self._of_correlated(member))
+        return Grouped(match=group.match, count=group.count, members=tuple(members))
+
+    def _being(self, filters: tuple[Filter, ...]) -> Persons:
+        for each in filters:
+            if each.field not in DEMOGRAPHIC_FIELDS:
+                raise Beyond(f"{each.field} of a person")
+        members = tuple(Being(field=each.field, test=self._test(each.test)) for each in filters)
+        return Grouped(match=Match.ALL, count=None, members=members)
+
+    def _of_correlated(self, asked: Correlated) -> Persons:
+        """With one index event for each person, what lies around it is a question about the person."""
+        if asked.same_visit:
+            raise Beyond("the visit of a person as such")
+        rows = self.rows(asked.events)
+        of, since, until = _interval(asked, observed=False)
+        _check_counted(rows, asked.occurrence, of)
+        some = _needs_one(asked.occurrence)
+        if since or until or some is None or rows.tests or rows.nested:
+            return Times(
+                rows=rows,
+                occurrence=asked.occurrence,
+                of=of,
+                since_birth=tuple(bound.days for bound in since if bound.days is not None),
+                until_birth=tuple(bound.days for bound in until if bound.days is not None),
+            )
+        if rows.concepts is not None and rows.source_concepts is not None:
+            return Times(rows=rows, occurrence=asked.occurrence)
+        of_source = rows.source_concepts is not None
+        having = Having(
+            domain=rows.domain,
+            concepts=rows.source_concepts if of_source else rows.concepts,
+            of_source=of_source,
+            tops=rows.tops,
+        )
+        return having if some else Without(persons=having)
+
+    # Questions about events
+
+    def entered(self, definition: CohortDefinition) -> Persons:
+        """Persons by their entry events."""
+        entry = definition.entry
+        groups = [definition.qualifying, *(rule.group for rule in definition.rules)]
+        qualified_limit = definition.qualified_limit if definition.qualifying else Limit.ALL
+        parts = tuple(self.rows(each) for each in entry.events)
+        if entry.limit is not Limit.ALL or qualified_limit is not Limit.ALL or any(part.first for part in parts):
+            for group in groups:
+                _check_start_only(group)
+        qualifying, *rules = (None if group is None else self.condition(group) for group in groups)
+        return Entered(
+            parts=parts,
+            prior_days=entry.prior_days,
+            post_days=entry.post_days,
+            limit=entry.limit,
+            qualifying=qualifying,
+            qualified_limit=qualified_limit,
+            rules=tuple(rule for rule in rules if rule is not None),
+        )
+
+    def condition(self, group: Group) -> Condition:
+        """A group on index events."""
+        members: list[Condition] = []
+        for member in group.members:
+            match member:
+                case Group():
+                    members.append(self.condition(member))
+                case Demographic():
+                    for each in member.filters:
+                        if each.field not in DEMOGRAPHIC_FIELDS:
+                            raise Beyond(f"{each.field} of a person")
+                    members.append(AtIndex(tests=self._tests(member.filters)))
+                case Correlated():
+                    members.append(self._around(member))
+        return Combined(match=group.match, count=group.count, members=tuple(members))
+
+    def _around(self, asked: Correlated) -> Condition:
+        if asked.same_visit:
+            raise Beyond("events of the same visit")
+        rows = self.rows(asked.events)
+        of, since, until = _interval(asked, observed=True)
+        _check_counted(rows, asked.occurrence, of)
+        return Around(rows=rows, occurrence=asked.occurrence, of=of, since=since, until=until)
+
+    # Rows
+
+    def rows(self, criterion: Criterion) -> Rows:
+        """The events of a criterion."""
+        if not isinstance(criterion, Events):
+            raise Beyond("eras that the definition builds")
+        if criterion.dates is not None or criterion.period is not None:
+            raise Beyond("dates put in place of recorded ones")
+        domain = criterion.domain
+        table = self._tables.get(domain)
+        if table is None:
+            raise Beyond(f"the table {domain}")
+        if table["missing_starts"]:
+            raise Beyond(f"events of {domain} without a date")
+        facts = DOMAINS[domain]
+        concepts = None if criterion.concepts is None else self._of_set(criterion.concepts)
+        source = None if criterion.source_concepts is None else self._of_set(criterion.source_concepts)
+        if source is not None and table["rows"] and facts.source_concept not in table["fields"]:
+            raise Beyond(f"source concepts of {domain}")
+        tops = self._tops(criterion.concepts)
+        tests = []
+        for each in criterion.filters:
+            ids = self._listed(each.test) if each.field == facts.concept else None
+            if ids is not None and not criterion.first:
+                concepts = ids if concepts is None else np.intersect1d(concepts, ids)
+                tops = ()
+                continue
+            self._check_field(domain, each)
+            tests.append(RowTest(field=each.field, test=self._test(each.test)))
+        if criterion.first:
+            _check_first(criterion)
+        nested = None if criterion.nested is None else self.condition(criterion.nested)
+        return Rows(
+            domain=domain,
+            concepts=concepts,
+            source_concepts=source,
+            first=criterion.first,
+            tests=tuple(tests),
+            nested=nested,
+            tops=tops,
+        )
+
+    def _check_field(self, domain: Domain, asked: Filter) -> None:
+        kept: Collection[str] = (*self._tables[domain]["fields"], *_OF_EVENT, *_OF_PERSON)
+        if self._tables[domain]["rows"] and asked.field not in kept:
+            raise Beyond(f"{asked.field} of {domain}")
+
+    def _listed(self, test: Test) -> Array | None:
+        """The release's concepts that a test lets through, where it names those."""
+        match test:
+            case OneOf(concepts=ids, excluded=False):
+                return self._concepts.of_ids(ids)
+            case InSet(concept_set=name, excluded=False):
+                return self._of_set(name)
+        return None
+
+    def _test(self, test: Test) -> Test:
+        """A test without concept sets."""
+        match test:
+            case InSet(concept_set=name, excluded=excluded):
+                return OneOf(concepts=tuple(int(each) for each in self._of_set(name)), excluded=excluded)
+            case Numbers() | Dates() | OneOf() | Known():
+                return test
+        raise Beyond(f"a test of this kind: {type(test).__name__}")
+
+    def _tests(self, filters: Iterable[Filter]) -> tuple[RowTest, ...]:
+        return tuple(RowTest(field=each.field, test=self._test(each.test)) for each in filters)
+
+    def _of_set(self, name: str) -> Array:
+        if name not in self._sets:
+            raise Beyond("a concept set that the definition does not have")
+        if name not in self._found:
+            self._found[name] = self._concepts.of_set(self._sets[name].items)
+        return self._found[name]
+
+    def _tops(self, name: str | None) -> tuple[int, ...]:
+        items = () if name is None else self._sets[name].items
+        return tuple(each.concept_id for each in items if each.descendants and not each.excluded)
+
+
+def _interval(asked: Correlated, *, observed: bool) -> tuple[DateField, tuple[Bound, ...], tuple[Bound, ...]]:
+    """The windows of a condition as bounds of one date.
+
+    Args:
+        observed: index events have an observation period; without, the whole of time is one.
+    """
+    windows = [each for each in (asked.start, asked.end) if each is not None and not _is_open(each, observed)]
+    of = windows[0].of if windows else DateField.START
+    within = asked.within_observation and observed
+    if any(each.of is not of for each in windows) or (within and of is not DateField.START):
+        raise Beyond("windows on both dates of an event")
+    since = [_bound(each.since, each) for each in windows if _is_bound(each.since, observed)]
+    until = [_bound(each.until, each) for each in windows if _is_bound(each.until, observed)]
+    if within:
+        since.append(Bound())
+        until.append(Bound())
+    return of, tuple(since), tuple(until)
+
+
+def _is_bound(end: int | Edge, observed: bool) -> bool:
+    if isinstance(end, Edge):
+        return observed and end is not Edge.OPEN
+    return True
+
+
+def _is_open(window: Window, observed: bool) -> bool:
+    return not _is_bound(window.since, observed) and not _is_bound(window.until, observed)
+
+
+def _bound(end: int | Edge, window: Window) -> Bound:
+    return Bound() if isinstance(end, Edge) else Bound(days=end, index=window.index)
+
+
+def _needs_one(occurrence: Occurrence) -> bool | None:
+    """True where one event is enough, False where there must be none, None for other numbers."""
+    match occurrence:
+        case Occurrence(times=Compared.AT_LEAST, count=1):
+            return True
+        case Occurrence(times=Compared.EXACTLY | Compared.AT_MOST, count=0):
+            return False
+    return None
+
+
+def _check_counted(rows: Rows, occurrence: Occurrence, of: DateField) -> None:
+    if rows.first and of is DateField.END:
+        raise Beyond("the end of a first event")
+    if occurrence.distinct is None:
+        return
+    if occurrence.distinct != "start_date":
+        raise Beyond(f"different values of {occurrence.distinct}")
+    if of is not DateField.START:
+        raise Beyond("different start dates of events in a window on their end")
+
+
+def _check_first(criterion: Events) -> None:
+    """Events that start on one day come in the order of their ids, which an index does not keep."""
+    if any(each.field not in _OF_START for each in criterion.filters):
+        raise Beyond("a test of a first event on more than its date")
+    _check_start_only(criterion.nested)
+
+
+def _check_start_only(group: Group | None) -> None:
+    """Raise Beyond where a condition looks at the end of the index event."""
+    for member in group.members if group else ():
+        match member:
+            case Group():
+                _check_start_only(member)
+            case Demographic():
+                if any(each.field == "end_date" for each in member.filters):
+                    raise Beyond("the end of a first or last event")
+            case Correlated():
+                for window in (member.start, member.end):
+                    if window is not None and window.index is DateField.END and not _is_open(window, observed=True):
+                        raise Beyond("the end of a first or last event")

@@ -1,0 +1,121 @@
+"""What an index takes of a release's tables: expressions, the same on every engine."""
+
+from collections.abc import Mapping
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.cohort.domains import DOMAINS, DomainFacts, Kind
+from fairhaven.cohort.model import Domain
+from fairhaven.kernel.errors import Fault, Invalid
+
+MISSING = -(1 << 40)
+"""Stands for a concept that is not recorded, so that such rows have a place in the order."""
+
+PERSON_FIELDS = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
+VALUE = "value_as_number"
+CONCEPT, ORDINAL, START, END = "held_concept", "ordinal", "start_day", "end_day"
+
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "person": ("person_id", *PERSON_FIELDS),
+    "observation_period": ("person_id", "observation_period_start_date", "observation_period_end_date"),
+    "concept": ("concept_id", "invalid_reason"),
+    "concept_ancestor": ("ancestor_concept_id", "descendant_concept_id"),
+    "concept_relationship": ("concept_id_1", "concept_id_2", "relationship_id", "invalid_reason"),
+}
+
+
+def check_tables(tables: Mapping[str, ir.Table]) -> None:
+    """Raise Invalid with everything that is missing for an index."""
+    faults = [
+        Fault(path=name, message="an index needs this table")
+        if name not in tables
+        else Fault(path=name, field=column, message="an index needs this column")
+        for name, columns in _NEEDED.items()
+        for column in (columns if name in tables else ("",))
+        if name not in tables or column not in tables[name].columns
+    ]
+    faults += [
+        Fault(path=domain, field=column, message="an index needs this column")
+        for domain in event_domains(tables)
+        for column in _needed(DOMAINS[domain])
+        if column not in tables[domain].columns
+    ]
+    if faults:
+        raise Invalid(faults)
+
+
+def event_domains(tables: Mapping[str, ir.Table]) -> list[Domain]:
+    """The tables of events that are there and have a concept to look for."""
+    return [domain for domain, facts in DOMAINS.items() if facts.concept and domain in tables]
+
+
+def own_fields(domain: Domain, table: ir.Table) -> list[str]:
+    """The columns that are kept beside concept and dates: concepts, and a value's number."""
+    facts = DOMAINS[domain]
+    wanted = dict.fromkeys(
+        name
+        for name, field in facts.fields.items()
+        if field.via is None and (field.kind is Kind.CONCEPT or name == VALUE)
+    )
+    if facts.source_concept:
+        wanted[facts.source_concept] = None
+    return [name for name in wanted if name != facts.concept and name in table.columns]
+
+
+def persons(tables: Mapping[str, ir.Table]) -> ir.Table:
+    """``person_id`` and `PERSON_FIELDS`, all int64."""
+    person = tables["person"]
+    return person.select(**{name: person[name].cast("int64") for name in ("person_id", *PERSON_FIELDS)})
+
+
+def periods(tables: Mapping[str, ir.Table], ordinals: ir.Table) -> ir.Table:
+    """Observation periods: ordinal, start, end (days since 1970)."""
+    period = tables["observation_period"]
+    days = period.select(
+        person_id=period.person_id.cast("int64"),
+        **{
+            START: _days(period.observation_period_start_date),
+            END: _days(period.observation_period_end_date),
+        },
+    )
+    return days.join(ordinals, "person_id").select(ORDINAL, START, END)
+
+
+def events(domain: Domain, table: ir.Table, ordinals: ir.Table) -> ir.Table:
+    """The events of a table: concept, ordinal, start, end (days since 1970) and `own_fields`.
+
+    Args:
+        ordinals: ``person_id``, ``ordinal``; an event of nobody else is an event.
+    """
+    facts = DOMAINS[domain]
+    start = _days(table[facts.start])
+    columns: dict[str, ir.Value] = {
+        "person_id": table.person_id.cast("int64"),
+        CONCEPT: table[facts.concept].cast("int64").fill_null(ibis.literal(MISSING, "int64")),
+        START: start,
+        END: _end(table, facts, start),
+    }
+    for name in own_fields(domain, table):
+        columns[name] = table[name].cast("float64" if name == VALUE else "int64")
+    rows = table.select(**columns)
+    return rows.join(ordinals, "person_id").drop("person_id")
+
+
+def _end(table: ir.Table, facts: DomainFacts, start: ir.Value) -> ir.Value:
+    """See `DomainFacts.end_after`."""
+    known = [_days(table[facts.end])] if facts.end else []
+    if facts.end_after is not None:
+        if isinstance(facts.end_after, str):
+            known.append((start + table[facts.end_after].cast("int32")).cast("int32"))
+        known.append((start + 1).cast("int32"))
+    return ibis.coalesce(*known)
+
+
+def _days(column: ir.Value) -> ir.Value:
+    return column.cast("date").epoch_days().cast("int32")
+
+
+def _needed(facts: DomainFacts) -> list[str]:
+    after = [facts.end_after] if isinstance(facts.end_after, str) else []
+    return ["person_id", facts.start, facts.concept or "", *([facts.end] if facts.end else []), *after]

@@ -1,0 +1,73 @@
+"""Tests of values, as NumPy sees them: which of many pass."""
+
+import datetime as dt
+
+import numpy as np
+
+from fairhaven.cohort.discovery.arrays import Array
+from fairhaven.cohort.discovery.plan import Beyond
+from fairhaven.cohort.model import Compare, Dates, Known, Numbers, OneOf, Test
+
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def passing(values: Array, test: Test) -> Array:
+    """Which of some known values pass a test.
+
+    Args:
+        values: numbers; days since 1970 where the test is of dates.
+    """
+    passed: Array
+    match test:
+        case Known(yes=yes):
+            passed = np.full(len(values), yes)
+        case OneOf(concepts=ids, excluded=excluded):
+            passed = np.isin(values, np.array(ids, np.int64), invert=excluded)
+        case Numbers(compare=compare, value=value, to=to):
+            passed = _compared(values, compare, value, to)
+        case Dates(compare=compare, value=first, to=last):
+            passed = _compared(values, compare, day_number(first), None if last is None else day_number(last))
+        case _:
+            raise Beyond(f"a test of this kind: {type(test).__name__}")
+    return passed
+
+
+def day_number(day: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def year_of(days: Array) -> Array:
+    """Calendar years of days since 1970."""
+    years: Array = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + _EPOCH.year
+    return years
+
+
+def first_of_year(years: Array) -> Array:
+    """Days since 1970 of the first of January."""
+    days: Array = (
+        (years.astype(np.int64) - _EPOCH.year).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
+    )
+    return days
+
+
+def _compared(values: Array, compare: Compare, value: float, to: float | None) -> Array:
+    passed: Array
+    match compare:
+        case Compare.LESS:
+            passed = values < value
+        case Compare.AT_MOST:
+            passed = values <= value
+        case Compare.EQUAL:
+            passed = values == value
+        case Compare.NOT_EQUAL:
+            passed = values != value
+        case Compare.AT_LEAST:
+            passed = values >= value
+        case Compare.MORE:
+            passed = values > value
+        case Compare.BETWEEN:
+            passed = (values >= value) & (values <= (value if to is None else to))
+        case Compare.OUTSIDE:
+            passed = (values < value) | (values > (value if to is None else to))
+    return passed
