@@ -1,0 +1,255 @@
+"""The one door for counts that are given to people: every question goes through here, and is recorded before it is told."""
+
+import hashlib
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from fairhaven.disclosure.audit.circle import Circle, Kind, Opinion
+from fairhaven.disclosure.audit.privacy import noisy_count
+from fairhaven.disclosure.audit.question import Asker, Budget, Decision, Outcome
+from fairhaven.disclosure.audit.record import Record, Spending
+from fairhaven.disclosure.audit.rules import AuditRules, Coalition, Mode
+from fairhaven.disclosure.audit.sketch import Sketcher, numbers_of
+from fairhaven.disclosure.policy import Policy, Small
+from fairhaven.disclosure.protection import Protected, protect
+from fairhaven.kernel.errors import Invalid, NotFound
+
+_KEEP_EVERY = 64
+
+
+class QueryAudit:
+    """Answers questions of the form "how many persons?" so that answers put together tell no more than each alone.
+
+    Safe with several processes on one file: each question is one transaction, and a process first learns what the
+    others told. An answer that was told is on the disk; one that is on the disk may not have been told.
+
+    Use `open`, and close it at the end (or use it in a ``with`` statement).
+    """
+
+    def __init__(self, record: Record, policy: Policy, rules: AuditRules) -> None:
+        self._record = record
+        self._policy = policy
+        self._rules = rules
+        self._sketcher = Sketcher(record.secret)
+        self._circles: dict[str, tuple[Circle, int]] = {}
+        self._kept: dict[str, int] = {}
+        self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
+
+    @classmethod
+    def open(cls, path: Path, policy: Policy, rules: AuditRules) -> Self:
+        """Open a hub's record of questions, or begin one.
+
+        Raises:
+            Invalid: the file is damaged or something else.
+        """
+        return cls(Record(path), policy, rules)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._record.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def bytes_held(self) -> int:
+        """Memory that grows with questions and population, in bytes, without the sets kept at hand (64 MB at most)."""
+        return sum(circle.bytes_held for circle, _ in self._circles.values())
+
+    def knows(self, release: str) -> bool:
+        """True where questions about a release may be asked."""
+        return self._release(release) is not None
+
+    def add_release(self, release: str, person_ids: NDArray[np.int64]) -> None:
+        """Make the persons of a release known, once, before the first question.
+
+        Args:
+            release: its name.
+            person_ids: the ``person_id`` of person 0, 1, 2 ... as the bitmaps of this release count them, int64. The
+                same person has the same id in every release: so it is seen that two releases differ by few.
+
+        Raises:
+            Invalid: an id occurs twice, or the release is known with other persons.
+        """
+        if np.unique(person_ids).size != person_ids.size:
+            raise Invalid(f"release {release}: a person_id occurs twice")
+        with self._record.writing():
+            roster = self._record.roster()
+            if known := self._record.release(release):
+                if not np.array_equal(roster[known[1]], person_ids):
+                    raise Invalid(f"release {release} is known to the query audit with other persons")
+                return
+            order = np.argsort(roster, kind="stable")
+            place = np.searchsorted(roster, person_ids, sorter=order)
+            found = np.zeros(person_ids.size, np.bool_)
+            inside = place < roster.size
+            found[inside] = roster[order[place[inside]]] == person_ids[inside]
+            numbers = np.empty(person_ids.size, np.uint32)
+            numbers[found] = order[place[found]]
+            numbers[~found] = np.arange(roster.size, roster.size + int((~found).sum()), dtype=np.uint32)
+            self._record.save_release(release, np.concatenate([roster, person_ids[~found]]), numbers)
+
+    def budget(self, project: str) -> Budget:
+        """What a project has asked and may still ask."""
+        return self._budget(self._record.spending(project))
+
+    def ask(self, persons: BitMap, *, by: Asker, release: str, definition: str = "") -> Decision:
+        """Decide a question, record it, and give what may be told.
+
+        Args:
+            persons: the persons counted, as numbers 0 to n - 1 of the release.
+            by: on whose behalf.
+            release: a release made known by `add_release`.
+            definition: what was asked, or its hash; used with differential privacy only, where the same definition
+                gets the same answer at no cost.
+
+        Raises:
+            NotFound: the release is not known.
+            ValueError: a person outside the release.
+            Refused: differential privacy without OpenDP.
+        """
+        key, numbers = self._known(release)
+        if persons and persons.max() >= numbers.size:
+            raise ValueError("a person outside the release")
+        asked = BitMap(numbers[numbers_of(persons)])
+        try:
+            with self._record.writing():
+                if self._rules.mode is Mode.PRIVACY:
+                    return self._with_noise(len(asked), by=by, release=key, definition=definition)
+                spending = self._record.spending(by.project)
+                if spending.spent >= self._rules.budget:
+                    return Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
+                return self._audited(asked, by=by, release=key)
+        except BaseException:
+            self._circles.clear()  # they may have learnt what was then not recorded
+            raise
+
+    def _audited(self, persons: BitMap, *, by: Asker, release: int) -> Decision:
+        digest = _digest(persons)
+        names = self._names(by)
+        circles = [self._circle(name, release) for name in names]
+        opinions = [circle.consider(persons, digest) for circle in circles]
+        is_refused = any(opinion.kind is Kind.REFUSED for opinion in opinions)
+        values = set() if is_refused else {self._value(opinion, persons) for opinion in opinions}
+        if len(values) != 1:  # what one circle was told does not go with what another was told
+            is_refused, values = True, set()
+        shown = next(iter(values), None)
+        question = self._record.add_question(
+            asker=(by.project, by.organisation, by.is_federated),
+            release=release,
+            digest=digest,
+            is_refused=is_refused,
+            shown=shown,
+            persons=None if is_refused else persons,
+            image=None if is_refused else self._sketcher.image(persons),
+        )
+        for name, circle, opinion in zip(names, circles, opinions, strict=True):
+            met = Opinion(kind=Kind.REFUSED) if is_refused else opinion
+            if not circle.has_met(digest):
+                seq = self._record.tell(name, question, met.kind, met.earlier)
+                circle.learn(question, persons, digest, met)
+                if seq - self._kept[name] > _KEEP_EVERY:
+                    self._record.save_exposure(name, seq, circle.exposure)
+                    self._kept[name] = seq
+                self._circles[name] = (circle, seq)
+        budget = self._budget(self._record.spend(by.project, is_refused=is_refused))
+        if is_refused:
+            return Decision(outcome=Outcome.REFUSED, count=None, budget=budget)
+        return Decision(outcome=Outcome.ANSWERED, count=self._protected(shown), budget=budget)
+
+    def _with_noise(self, count: int, *, by: Asker, release: int, definition: str) -> Decision:
+        cost = round(self._rules.epsilon * 1e6)
+        spending = self._record.spending(by.project)
+        shown = self._record.noisy(by.project, release, definition) if definition else None
+        if shown is None:
+            if spending.spent >= self._rules.budget or spending.micro_epsilon + cost > self._rules.epsilon_total * 1e6:
+                return Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
+            shown = noisy_count(count, epsilon=self._rules.epsilon)
+            spending = self._record.spend(by.project, micro_epsilon=cost)
+            if definition:
+                self._record.save_noisy(by.project, release, definition, shown)
+        return Decision(outcome=Outcome.ANSWERED, count=protect(shown, self._policy), budget=self._budget(spending))
+
+    def _names(self, by: Asker) -> list[str]:
+        """The circles that a caller is in. The first holds the project, so it always hears what the project does."""
+        together = Coalition.ORGANISATION in self._rules.coalitions and by.organisation
+        names = [f"organisation {by.organisation}" if together else f"project {by.project}"]
+        if by.is_federated and Coalition.FEDERATED in self._rules.coalitions:
+            names.append("federated")
+        return names
+
+    def _circle(self, name: str, release: int) -> Circle:
+        """A circle that has heard all that was recorded, by this process or another."""
+        if name not in self._circles:
+            circle = Circle(self._policy, self._sketcher, self._record.persons, budget=self._rules.budget)
+            kept, exposure = self._record.exposure(name)
+            circle.start(exposure)
+            self._circles[name], self._kept[name] = (circle, 0), kept
+        circle, heard = self._circles[name]
+        kept = self._kept[name]
+        circle.reach(self._record.population)
+        for told in self._record.told(name, after=heard):
+            if told.question < 0:
+                population = self._record.persons(told.question)
+                circle.learn(told.question, population, _digest(population), Opinion(kind=Kind.FRESH))
+            else:
+                circle.recall(
+                    told.question,
+                    told.digest,
+                    told.kind,
+                    told.earlier,
+                    size=told.size,
+                    image=told.image,
+                    is_weighed=told.seq <= kept,
+                )
+            heard = told.seq
+        everybody = self._record.persons(-release)
+        if not circle.has_met(digest := _digest(everybody)):
+            heard = self._record.tell(name, -release, Kind.FRESH, None)
+            circle.learn(-release, everybody, digest, Opinion(kind=Kind.FRESH))
+        self._circles[name] = (circle, heard)
+        return circle
+
+    def _value(self, opinion: Opinion, persons: BitMap) -> int | None:
+        match opinion.kind:
+            case Kind.FRESH:
+                return self._policy.rounded(len(persons))
+            case Kind.SMALL:
+                return 0 if self._policy.small is Small.ZERO else None
+            case _ if opinion.earlier is not None and opinion.earlier < 0:
+                return self._policy.rounded(len(self._record.persons(opinion.earlier)))
+            case _ if opinion.earlier is not None:
+                return self._record.shown(opinion.earlier)
+        raise AssertionError("a refusal has no value")
+
+    def _protected(self, shown: int | None) -> Protected:
+        """An answer in the policy's words. None of the policy's small numbers looks different from another, or from 0."""
+        return protect(1 if shown is None else shown, self._policy)
+
+    def _budget(self, spending: Spending) -> Budget:
+        allowed = self._rules.budget
+        if self._rules.mode is Mode.PRIVACY:
+            allowed = min(allowed, int(self._rules.epsilon_total * 1e6 // round(self._rules.epsilon * 1e6)))
+        return Budget(allowed=allowed, spent=spending.spent, refused=spending.refused)
+
+    def _release(self, release: str) -> tuple[int, NDArray[np.uint32]] | None:
+        if release not in self._releases and (found := self._record.release(release)):
+            self._releases[release] = found
+        return self._releases.get(release)
+
+    def _known(self, release: str) -> tuple[int, NDArray[np.uint32]]:
+        if found := self._release(release):
+            return found
+        raise NotFound(f"release {release} is not known to the query audit; its persons must be made known first")
+
+
+def _digest(persons: BitMap) -> bytes:
+    return hashlib.blake2b(persons.serialize(), digest_size=16).digest()

@@ -1,0 +1,80 @@
+"""The nouns of the query audit: who asks, what is decided, what is left to ask."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fairhaven.disclosure.protection import Protected
+
+
+class Outcome(StrEnum):
+    """All that the one who asks may see of a decision."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asker:
+    """On whose behalf a question is put.
+
+    Args:
+        project: the project's identifier.
+        organisation: the organisation that the project belongs to; empty for one of its own.
+        is_federated: true where the question comes over a network of hubs.
+    """
+
+    project: str
+    organisation: str = ""
+    is_federated: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.project:
+            raise ValueError("a question is asked on behalf of a project")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What a project has asked and may still ask; shown to the project itself.
+
+    Args:
+        allowed: questions that the rules allow. Each question costs one, whatever comes of it: if a repetition or a
+            refusal were cheaper, the budget would tell what the refusal does not.
+        spent: questions put so far.
+        refused: those of them that were refused.
+    """
+
+    allowed: int
+    spent: int
+    refused: int
+
+    @property
+    def left(self) -> int:
+        """Questions that may still be put."""
+        return max(self.allowed - self.spent, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What the one who asks gets.
+
+    Args:
+        outcome: whether there is an answer.
+        count: the count as the policy shows it; None where there is no answer.
+        budget: after this question.
+    """
+
+    outcome: Outcome
+    count: Protected | None
+    budget: Budget
+
+    @property
+    def text(self) -> str:
+        """What a reader sees. One sentence for every refusal: why it was refused would be an answer."""
+        match self.outcome:
+            case Outcome.ANSWERED if self.count is not None:
+                return self.count.text
+            case Outcome.SPENT:
+                return "not answered: the project's budget of questions is spent"
+            case _:
+                return "not answered: with the answers already given it could point at few persons"

@@ -1,0 +1,255 @@
+"""The questions and answers of a hub, in one SQLite file: what was told outlives every process."""
+
+import secrets
+import sqlite3
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from fairhaven.disclosure.audit.circle import Kind
+from fairhaven.kernel.errors import Invalid, NotAllowedNow
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS roster (only INTEGER PRIMARY KEY CHECK (only = 1), person_ids BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS release (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, numbers BLOB NOT NULL, persons BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS question (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, organisation TEXT NOT NULL, is_federated INTEGER NOT NULL,
+    release INTEGER NOT NULL, digest BLOB NOT NULL, is_refused INTEGER NOT NULL, shown INTEGER, size INTEGER, persons BLOB, image BLOB);
+CREATE TABLE IF NOT EXISTS told (
+    seq INTEGER PRIMARY KEY, circle TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, earlier INTEGER);
+CREATE INDEX IF NOT EXISTS told_circle ON told (circle, seq);
+CREATE TABLE IF NOT EXISTS exposure (circle TEXT PRIMARY KEY, seq INTEGER NOT NULL, weights BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS spending (
+    project TEXT PRIMARY KEY, spent INTEGER NOT NULL, refused INTEGER NOT NULL, micro_epsilon INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS noisy (
+    project TEXT NOT NULL, release INTEGER NOT NULL, definition TEXT NOT NULL, shown INTEGER NOT NULL,
+    PRIMARY KEY (project, release, definition));
+"""
+_HELD = 64_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """One thing that a circle was told, as recorded."""
+
+    seq: int
+    question: int
+    kind: Kind
+    earlier: int | None
+    digest: bytes
+    size: int
+    image: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spending:
+    """What a project has used up."""
+
+    spent: int = 0
+    refused: int = 0
+    micro_epsilon: int = 0
+
+
+class Record:
+    """The file. Every change is made inside `writing`, and is on the disk when `writing` ends.
+
+    Raises:
+        Invalid: the file is no record of questions.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._held: OrderedDict[int, tuple[BitMap, int]] = OrderedDict()
+        self._held_bytes = 0
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+            path.chmod(0o600)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            with self.writing():
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (secrets.token_bytes(16),))
+        except sqlite3.DatabaseError as error:
+            raise Invalid(
+                f"{path} is no record of questions ({type(error).__name__}). Without it nobody knows what was told: "
+                "restore it from the hub's backup, or ask no more of these releases."
+            ) from None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction, one writer at a time.
+
+        Raises:
+            NotAllowedNow: another process has been writing for half a minute.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            raise NotAllowedNow("another question is being answered; nothing was recorded. Ask again.") from None
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    @property
+    def secret(self) -> bytes:
+        """The hub's secret for images and edges: 16 bytes."""
+        return bytes(self._one("SELECT bytes FROM secret")[0])
+
+    # Releases: persons of all releases have numbers of the audit's own, because each release counts its persons anew.
+
+    def roster(self) -> NDArray[np.int64]:
+        """The person ids of all releases; a person's number is its place."""
+        rows = self._connection.execute("SELECT person_ids FROM roster").fetchall()
+        return np.frombuffer(rows[0][0], np.int64) if rows else np.empty(0, np.int64)
+
+    def save_release(self, name: str, roster: NDArray[np.int64], numbers: NDArray[np.uint32]) -> None:
+        """Keep a release's persons: the number of each, in the release's own order."""
+        self._connection.execute("INSERT OR REPLACE INTO roster VALUES (1, ?)", (roster.tobytes(),))
+        self._connection.execute(
+            "INSERT INTO release (name, numbers, persons) VALUES (?, ?, ?)",
+            (name, numbers.tobytes(), BitMap(numbers).serialize()),
+        )
+
+    def release(self, name: str) -> tuple[int, NDArray[np.uint32]] | None:
+        """A release's key and the number of each of its persons; None where it is not known."""
+        rows = self._connection.execute("SELECT number, numbers FROM release WHERE name = ?", (name,)).fetchall()
+        return (int(rows[0][0]), np.frombuffer(rows[0][1], np.uint32)) if rows else None
+
+    @property
+    def population(self) -> int:
+        """Persons of all releases together."""
+        return int(self._one("SELECT coalesce(max(length(person_ids)), 0) / 8 FROM roster")[0])
+
+    # Questions. A release's whole population is question minus its key: everybody may know about how many there are.
+
+    def persons(self, question: int) -> BitMap:
+        """The persons of a question."""
+        if question in self._held:
+            self._held.move_to_end(question)
+            return self._held[question][0]
+        table, key, name = ("release", -question, "number") if question < 0 else ("question", question, "id")
+        blob = self._one(f"SELECT persons FROM {table} WHERE {name} = ?", key)[0]
+        persons: BitMap = BitMap.deserialize(blob)
+        self._held[question] = (persons, len(blob))
+        self._held_bytes += len(blob)
+        while self._held_bytes > _HELD and len(self._held) > 1:
+            _, (_, size) = self._held.popitem(last=False)
+            self._held_bytes -= size
+        return persons
+
+    def add_question(
+        self, *, asker: Sequence[str | bool], release: int, digest: bytes, is_refused: bool, shown: int | None,
+        persons: BitMap | None, image: NDArray[np.float32] | None,
+    ) -> int:  # fmt: skip
+        """Record a question with what was shown; returns its key."""
+        cursor = self._connection.execute(
+            "INSERT INTO question (project, organisation, is_federated, release, digest, is_refused, shown, size, persons,"
+            " image) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *asker,
+                release,
+                digest,
+                is_refused,
+                shown,
+                0 if persons is None else len(persons),
+                None if persons is None else persons.serialize(),
+                None if image is None else image.astype(np.int32).tobytes(),
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def shown(self, question: int) -> int | None:
+        """What an earlier question was shown."""
+        value = self._one("SELECT shown FROM question WHERE id = ?", question)[0]
+        return None if value is None else int(value)
+
+    def tell(self, circle: str, question: int, kind: Kind, earlier: int | None) -> int:
+        """Record that a circle was told; returns the place in the sequence."""
+        cursor = self._connection.execute(
+            "INSERT INTO told (circle, question, kind, earlier) VALUES (?, ?, ?, ?)", (circle, question, kind, earlier)
+        )
+        return int(cursor.lastrowid or 0)
+
+    def told(self, circle: str, *, after: int) -> Iterator[Told]:
+        """What a circle was told after a place in the sequence, in order."""
+        rows = self._connection.execute(
+            "SELECT seq, question, kind, earlier, digest, size, image FROM told LEFT JOIN question ON question.id = told.question"
+            " WHERE circle = ? AND seq > ? ORDER BY seq",
+            (circle, after),
+        ).fetchall()
+        for seq, question, kind, earlier, digest, size, image in rows:
+            yield Told(
+                seq=seq,
+                question=question,
+                kind=Kind(kind),
+                earlier=earlier,
+                digest=digest or b"",
+                size=size or 0,
+                image=None if image is None else np.frombuffer(image, np.int32).astype(np.float32),
+            )
+
+    def save_exposure(self, circle: str, seq: int, exposure: NDArray[np.float32]) -> None:
+        """Keep the exposures of a circle as they are after a place in the sequence."""
+        blob = zlib.compress(exposure.tobytes(), 1)
+        self._connection.execute("INSERT OR REPLACE INTO exposure VALUES (?, ?, ?)", (circle, seq, blob))
+
+    def exposure(self, circle: str) -> tuple[int, NDArray[np.float32]]:
+        """The kept exposures of a circle and their place in the sequence."""
+        rows = self._connection.execute("SELECT seq, weights FROM exposure WHERE circle = ?", (circle,)).fetchall()
+        if not rows:
+            return 0, np.empty(0, np.float32)
+        return int(rows[0][0]), np.frombuffer(zlib.decompress(rows[0][1]), np.float32).copy()
+
+    # Budgets.
+
+    def spending(self, project: str) -> Spending:
+        """What a project has used up."""
+        rows = self._connection.execute(
+            "SELECT spent, refused, micro_epsilon FROM spending WHERE project = ?", (project,)
+        ).fetchall()
+        return Spending(spent=rows[0][0], refused=rows[0][1], micro_epsilon=rows[0][2]) if rows else Spending()
+
+    def spend(self, project: str, *, is_refused: bool = False, micro_epsilon: int = 0) -> Spending:
+        """Count one more question of a project."""
+        self._connection.execute(
+            "INSERT INTO spending VALUES (?, 1, ?, ?) ON CONFLICT (project) DO UPDATE SET spent = spent + 1,"
+            " refused = refused + excluded.refused, micro_epsilon = micro_epsilon + excluded.micro_epsilon",
+            (project, int(is_refused), micro_epsilon),
+        )
+        return self.spending(project)
+
+    def noisy(self, project: str, release: int, definition: str) -> int | None:
+        """The noisy answer that a project got to a definition."""
+        rows = self._connection.execute(
+            "SELECT shown FROM noisy WHERE project = ? AND release = ? AND definition = ?",
+            (project, release, definition),
+        ).fetchall()
+        return int(rows[0][0]) if rows else None
+
+    def save_noisy(self, project: str, release: int, definition: str, shown: int) -> None:
+        """Keep a noisy answer."""
+        self._connection.execute("INSERT INTO noisy VALUES (?, ?, ?, ?)", (project, release, definition, shown))
+
+    def _one(self, statement: str, *values: int) -> tuple[bytes, ...]:
+        row: tuple[bytes, ...] | None = self._connection.execute(statement, values).fetchone()
+        if row is None:
+            raise Invalid(f"{self._path} lost a part of what was told. Restore it from the hub's backup.")
+        return row

@@ -1,0 +1,136 @@
+"""How questions are audited, as dated data: the shipped ways in `rules.toml`, or a hub's own."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.toml import Document, Section
+
+
+class Mode(StrEnum):
+    """What keeps a count from pointing at few persons: the audit of all answers, or noise."""
+
+    AUDIT = "audit"
+    PRIVACY = "differential-privacy"
+
+
+class Coalition(StrEnum):
+    """Who is taken to share answers with whom, beside the people of one project, who always are."""
+
+    ORGANISATION = "organisation"
+    FEDERATED = "federated"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditRules:
+    """One way of auditing questions.
+
+    Args:
+        budget: questions that a project may put, whatever comes of them.
+        coalitions: who is taken to share answers.
+        mode: by audit, or by differential privacy.
+        epsilon: privacy loss of one answer; 0 in audit mode.
+        epsilon_total: privacy loss that all answers to one project may add up to; 0 in audit mode.
+        since: the day from which the way applies; source: who decided it, where.
+    """
+
+    name: str
+    title: str
+    budget: int
+    coalitions: frozenset[Coalition] = frozenset(Coalition)
+    mode: Mode = Mode.AUDIT
+    epsilon: float = 0.0
+    epsilon_total: float = 0.0
+    since: dt.date
+    source: str
+
+    def __post_init__(self) -> None:
+        if self.budget < 1:
+            raise Invalid(f"audit rules {self.name}: budget is a whole number from 1")
+        if self.mode is Mode.PRIVACY and not 0 < self.epsilon <= self.epsilon_total:
+            raise Invalid(f"audit rules {self.name}: epsilon is over 0 and at most epsilon_total")
+
+    @property
+    def words(self) -> str:
+        """The way in a sentence for readers."""
+        who = {
+            frozenset(): "the people of one project",
+            frozenset({Coalition.ORGANISATION}): "all projects of one organisation",
+            frozenset({Coalition.FEDERATED}): "the people of one project, and all callers from other hubs,",
+            frozenset(Coalition): "all projects of one organisation, and all callers from other hubs,",
+        }[self.coalitions]
+        by = (
+            "checked against all earlier answers"
+            if self.mode is Mode.AUDIT
+            else f"given with noise of {self.epsilon:g}"
+        )
+        return f"A project may ask {self.budget:,} questions; each answer is {by}; {who} are taken to share answers."
+
+
+@cache
+def shipped_rules() -> Mapping[str, AuditRules]:
+    """The ways of auditing that Fairhaven ships, by name."""
+    with as_file(files("fairhaven.disclosure.audit").joinpath("rules.toml")) as path:
+        return _read(Document(path, "disclosure/audit/rules.toml"))
+
+
+def rules_named(name: str) -> AuditRules:
+    """A shipped way. Raises NotFound with the names that there are."""
+    try:
+        return shipped_rules()[name]
+    except KeyError:
+        known = ", ".join(sorted(shipped_rules()))
+        raise NotFound(f"there are no audit rules {name!r}; use one of {known}, or a file of your own") from None
+
+
+def read_rules(path: Path, *, shown: str = "") -> AuditRules:
+    """A hub's own way from a TOML file with one table in the form of `rules.toml`.
+
+    Raises:
+        Invalid: every fault of the file, with its line.
+    """
+    document = Document(path, shown or path.name)
+    found = _read(document)
+    if len(found) != 1:
+        raise Invalid(Fault(message="must hold exactly one way of auditing, as [name]", path=document.shown))
+    return next(iter(found.values()))
+
+
+def _read(document: Document) -> Mapping[str, AuditRules]:
+    read = {name: _rules(name, section) for name, section in document.root.named()}
+    if document.faults:
+        raise Invalid(document.faults)
+    return {name: rules for name, rules in read.items() if rules is not None}
+
+
+def _rules(name: str, section: Section) -> AuditRules | None:
+    budget = section.whole("budget")
+    if "budget" in section and budget < 1:
+        section.fault("budget", "must be 1 or more")
+    coalitions = section.texts("coalitions", tuple(Coalition))
+    if strange := set(coalitions) - set(Coalition):
+        section.fault("coalitions", f"knows {', '.join(Coalition)}; not {', '.join(sorted(strange))}")
+    mode = section.text("mode", Mode.AUDIT.value, choices=[mode.value for mode in Mode])
+    epsilon, total = section.number("epsilon", 0.0), section.number("epsilon_total", 0.0)
+    if mode == Mode.PRIVACY and not 0 < epsilon <= total:
+        section.fault("epsilon", "must be over 0 and at most epsilon_total")
+    title, source, since = section.text("title"), section.text("source"), section.day("since")
+    section.finish()
+    if section.document.faults:
+        return None
+    return AuditRules(
+        name=name,
+        title=title,
+        budget=budget,
+        coalitions=frozenset(Coalition(name) for name in coalitions),
+        mode=Mode(mode),
+        epsilon=float(epsilon),
+        epsilon_total=float(total),
+        since=since,
+        source=source,
+    )
