@@ -1,5 +1,6 @@
 """Cohorts in words: what `fairhaven cohort` shows people and machines."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,8 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.journeys.cohorts import Counted, Named, Reported
 
 _BAR = 28
+_NAME = 60
+"""Columns that the bar and the name of a step have on a screen."""
 
 
 def counted_json(found: "Sequence[Counted]", policy: "Policy | None") -> dict[str, Any]:
@@ -57,12 +60,13 @@ def report(found: "Sequence[Reported]") -> Iterator[str]:
     """Each definition's steps as bars."""
     for each in found:
         yield f"{each.counted.named.number}  {each.counted.named.name}"
-        yield from (f"   {line}" for line in _sentence(each.counted.named).splitlines())
+        yield from textwrap.wrap(_sentence(each.counted.named), 88, initial_indent="   ", subsequent_indent="   ")
         yield ""
-        widest = max([len(step.words) for step in each.steps] + [len("Cohort")])
+        names = [textwrap.shorten(step.words, _NAME, placeholder=" ...") for step in each.steps]
+        widest = max(len(name) for name in (*names, "Cohort"))
         largest = max([step.persons.value or 0 for step in each.steps] + [1])
-        for step in each.steps:
-            yield f"   {step.words:<{widest}}  {step.persons.text:>10} persons {_bar(step.persons, largest)}"
+        for name, step in zip(names, each.steps, strict=True):
+            yield f"   {name:<{widest}}  {step.persons.text:>10} persons {_bar(step.persons, largest)}"
         yield f"   {'Cohort':<{widest}}  {each.counted.persons.text:>10} persons, {each.counted.rows.text} rows"
         yield ""
 
@@ -99,8 +103,8 @@ def explained(named: "Sequence[Named]") -> list[dict[str, Any]]:
                 "file": str(each.file),
                 "hash": definition_hash(each.definition),
                 "sentence": sentence(each.definition),
-                "text": words.text(),
-                "markdown": words.markdown(),
+                "text": words.as_text(),
+                "markdown": words.as_markdown(),
             }
         )
     return found
