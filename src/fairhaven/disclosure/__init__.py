@@ -1,6 +1,9 @@
 """Which counts may be shown: the one home of small-number rules. Pure: numbers in, numbers out."""
 
-from fairhaven.disclosure.crosstab import ALL, Alike, ProtectedCrosstab, protect_crosstab
+from fairhaven.disclosure.crosstab import Alike, ProtectedCrosstab, protect_crosstab
+from fairhaven.disclosure.dominance import is_dominated
+from fairhaven.disclosure.keyed import ALL
+from fairhaven.disclosure.magnitude import Magnitude, ProtectedMagnitudes, Statistic, protect_magnitudes
 from fairhaven.disclosure.policy import Dominance, Groups, Policy, Small, Ties, Zeros
 from fairhaven.disclosure.protection import Cell, Protected, ProtectedTable, protect, protect_extreme, protect_table
 from fairhaven.disclosure.published import policy_named, published_policies, read_policy
@@ -12,17 +15,22 @@ __all__ = [
     "Cell",
     "Dominance",
     "Groups",
+    "Magnitude",
     "Policy",
     "Protected",
     "ProtectedCrosstab",
+    "ProtectedMagnitudes",
     "ProtectedTable",
     "Small",
+    "Statistic",
     "Ties",
     "Zeros",
+    "is_dominated",
     "policy_named",
     "protect",
     "protect_crosstab",
     "protect_extreme",
+    "protect_magnitudes",
     "protect_steps",
     "protect_table",
     "published_policies",

@@ -39,16 +39,20 @@ class Suppression:
     unproved: frozenset[Place]
 
 
-def complement(values: Floats, *, least: Floats, hidden: Mask, needs: Mapping[Place, Need]) -> Suppression:
+def complement(
+    values: Floats, *, sizes: Floats, least: Floats, hidden: Mask, can_hide: Mask, needs: Mapping[Place, Need]
+) -> Suppression:
     """Hides further cells until every sensitive one is proved safe; as few as a greedy search finds.
 
     Args:
         values: the table with its totals.
+        sizes: persons by cell; of cells that would do, the ones with few persons are hidden.
         least: the smallest value that a reader must allow for, by cell.
         hidden: what is hidden to begin with; it holds every place of *needs*.
+        can_hide: what is hidden already, and what may be. Not zeros that everybody may know (no man is pregnant).
         needs: the sensitive cells and what each asks for.
     """
-    search = _Search(values, least, hidden.copy())
+    search = _Search(values, sizes, least, hidden.copy(), can_hide)
     proofs: dict[Place, frozenset[Place]] = {}
     unproved = set()
     for place in sorted(needs, key=lambda place: (values[place], place)):
@@ -70,7 +74,7 @@ def _show_again(
 ) -> None:
     """Shows cells that turn out not to be needed, totals first and then the largest."""
     further = [tuple(int(index) for index in place) for place in np.argwhere(search.hidden & ~primary)]
-    for cell in sorted(further, key=lambda place: -search.cost[place] * 1e12 - search.values[place]):
+    for cell in sorted(further, key=lambda place: -search.cost[place]):
         search.hidden[cell] = False
         leaning = [place for place, proof in proofs.items() if cell in proof]
         found = {}
@@ -87,14 +91,13 @@ def _show_again(
 class _Search:
     """The moves that a suppression allows, and the cheapest ones that it does not allow yet."""
 
-    def __init__(self, values: Floats, least: Floats, hidden: Mask) -> None:
-        self.values, self.least, self.hidden = values, least, hidden
-        totals = sum(np.indices(values.shape)[dim] == size - 1 for dim, size in enumerate(values.shape))
-        grand = values[(-1,) * values.ndim]
-        self.cost: Floats = np.where(totals > 0, _TOTAL_COST, 1.0) + values / (grand + 1) / 2
-        self.cost[(-1,) * values.ndim] = _GRAND_TOTAL_COST
-        # Everybody may know why a zero is one (no man is pregnant); the zeros that have to be hidden come in hidden.
-        self.can_hide: Mask = hidden | (values > 0)
+    def __init__(self, values: Floats, sizes: Floats, least: Floats, hidden: Mask, can_hide: Mask) -> None:
+        self.values, self.least, self.hidden, self.can_hide = values, least, hidden, can_hide
+        grand = (-1,) * values.ndim
+        is_total = np.ones(values.shape, dtype=bool)
+        is_total[(slice(0, -1),) * values.ndim] = False
+        self.cost: Floats = np.where(is_total, _TOTAL_COST, 1.0) + sizes / (sizes[grand] + 1) / 2
+        self.cost[grand] = _GRAND_TOTAL_COST
 
     def proof(self, place: Place, need: Need) -> frozenset[Place] | None:
         """The cells of moves that make room enough for a cell, up and down; None where there are not enough."""

@@ -5,30 +5,18 @@ asks for it), and the further cells without which those could be worked out. The
 cells, so a table by itself gives no hidden cell away; the further cells guard against readers who know true totals.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from itertools import product
 
 import numpy as np
 
 from fairhaven.disclosure.complement import Need, complement
 from fairhaven.disclosure.groups import full_cells
+from fairhaven.disclosure.keyed import Key, Keyed
 from fairhaven.disclosure.moves import Floats, Mask, with_totals
 from fairhaven.disclosure.policy import Groups, Policy, Zeros
 from fairhaven.disclosure.protection import Cell, Protected, as_cell, hidden, protect, shown
 from fairhaven.disclosure.totals import adds_up, totals_note
-
-
-class Total(Enum):
-    """Stands in a key for all categories of a dimension."""
-
-    ALL = "all"
-
-
-ALL = Total.ALL
-Key = tuple[Hashable, ...]
-"""One category for each dimension; `ALL` in the keys of totals."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +41,8 @@ class ProtectedCrosstab:
         hidden: how many cells are hidden; further: how many of them for the sake of others.
         alike: the groups of which all persons are in one cell, hidden or not as the policy says.
         may_be_known: totals whose true value a reader may know from elsewhere, and still every hidden small count may
-            be anything under the threshold. Small totals, and those hidden with them, are not among them.
+            be anything under the threshold. Small totals, and those hidden with them, are not among them; where
+            cells are hidden under a policy without ``secondary``, none is.
         adds_up: the totals are those of the whole table; note: what a reader is told where they are not.
     """
 
@@ -79,28 +68,37 @@ def protect_crosstab(
     Raises:
         ValueError: a negative count, keys of different lengths, or a structural zero that is none.
     """
-    table = _Table(counts, structural)
+    table = Keyed(tuple(counts), structural)
+    cells = {key: as_cell(counts.get(key, 0)) for key in table.keys}
+    if any(cells[key].rows for key in table.structural_keys):
+        raise ValueError("a structural zero has a count")
     protected = {
         key: shown(0) if key in table.structural_keys else protect(cell.rows, policy, persons=cell.persons)
-        for key, cell in table.cells.items()
+        for key, cell in cells.items()
     }
-    primary = table.array(cell.is_hidden for cell in protected.values())
-    found = tuple(full_cells(table.persons, table.structural))
+    # Rows without a person are taken for one person's: what is not known is not taken for safe.
+    sizes = [max(cell.persons, min(cell.rows, 1)) for cell in cells.values()]
+    persons = np.array(sizes, dtype=float).reshape(table.shape)
+    primary = table.mask(cell.is_hidden for cell in protected.values())
+    found = tuple(full_cells(persons, table.structural))
     if policy.groups is Groups.HIDE:
         for full in found:
             primary[full.place] = primary[full.zeros[0]] = True
-    concealed = _with_further(table.persons, primary, policy)
+    concealed = _with_further(persons, primary, policy)
     inner = concealed[table.inner]
     for place in np.argwhere(inner):
         protected[table.key(place)] = hidden(policy, is_one_of_several=True)
     count = int(inner.sum())
+    sums = with_totals(np.array([cell.value or 0 for cell in protected.values()]).reshape(table.shape))
+    totals = [place for place in table.places() if table.is_total(place)]
+    is_guarded = policy.secondary or not count
     return ProtectedCrosstab(
         cells=protected,
-        totals=table.totals(protected),
+        totals={table.key(place): shown(int(sums[place])) for place in totals},
         hidden=count,
         further=count - int(primary.sum()),
         alike=tuple(Alike(cell=table.key(full.place), dimension=full.dimension) for full in found),
-        may_be_known=frozenset(table.key(place) for place in np.argwhere(~concealed) if table.is_total(place)),
+        may_be_known=frozenset(table.key(place) for place in totals if is_guarded and not concealed[place]),
         adds_up=adds_up(policy, hidden=count),
         note=totals_note(policy, hidden=count, cells=len(protected)),
     )
@@ -127,46 +125,9 @@ def _with_further(persons: Floats, primary: Mask, policy: Policy) -> Mask:
         elif not is_inner:
             # That a total is small must not be certain; it is not less than its hidden cells have at least.
             needs[place] = Need(up=policy.threshold - value, down=0)
-    suppression = complement(values, least=least, hidden=concealed, needs=needs)
+    suppression = complement(
+        values, sizes=values, least=least, hidden=concealed, can_hide=concealed | (values > 0), needs=needs
+    )
     if suppression.unproved:  # never seen; were it to happen, nothing of the table is shown
         return np.ones_like(concealed)
     return suppression.hidden
-
-
-class _Table:
-    """Counts by key as arrays over the categories of each dimension, in the order in which they come."""
-
-    def __init__(self, counts: Mapping[Key, int | Cell], structural: Collection[Key]) -> None:
-        lengths = {len(key) for key in (*counts, *structural)}
-        if len(lengths) != 1 or lengths == {0}:
-            raise ValueError("every key has one category for each dimension, and there is at least one key")
-        keys = (*counts, *structural)
-        self._categories = [list(dict.fromkeys(key[dim] for key in keys)) for dim in range(lengths.pop())]
-        self.shape = tuple(len(categories) for categories in self._categories)
-        self.inner = (slice(0, -1),) * len(self.shape)
-        self.structural_keys = frozenset(structural)
-        self.cells = {key: as_cell(counts.get(key, 0)) for key in product(*self._categories)}
-        if any(self.cells[key].rows for key in self.structural_keys):
-            raise ValueError("a structural zero has a count")
-        # Rows without a person are taken for one person's: what is not known is not taken for safe.
-        self.persons = np.array([max(cell.persons, min(cell.rows, 1)) for cell in self.cells.values()], dtype=float)
-        self.persons = self.persons.reshape(self.shape)
-        self.structural = self.array(key in self.structural_keys for key in self.cells)
-
-    def array(self, flags: Iterable[bool]) -> Mask:
-        """One flag for each cell, in the table's shape."""
-        return np.array(list(flags), dtype=bool).reshape(self.shape)
-
-    def key(self, place: Iterable[int]) -> Key:
-        """The key of a cell or total."""
-        named = zip(self._categories, place, strict=True)
-        return tuple(categories[index] if index < len(categories) else ALL for categories, index in named)
-
-    def is_total(self, place: Iterable[int]) -> bool:
-        """True for the place of a total."""
-        return any(index == size for index, size in zip(place, self.shape, strict=True))
-
-    def totals(self, cells: Mapping[Key, Protected]) -> Mapping[Key, Protected]:
-        """Sums of the shown cells, in the order of the cells they belong to."""
-        sums = with_totals(np.array([cell.value or 0 for cell in cells.values()]).reshape(self.shape))
-        return {self.key(place): shown(int(sums[place])) for place in np.ndindex(*sums.shape) if self.is_total(place)}
