@@ -41,6 +41,7 @@ def entries(indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Tab
         {
             "index": number,
             "part": part,
+            "turn": turn,
             "prior_days": each.prior_days,
             "post_days": each.post_days,
             "one": each.limit is not Limit.ALL,
@@ -48,9 +49,9 @@ def entries(indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Tab
             "observed": each.observed,
         }
         for number, each in indexes.items()
-        for part in each.criteria
+        for turn, part in enumerate(each.criteria)
     ]
-    whole = dict.fromkeys(("index", "part", "prior_days", "post_days", "sign"), "whole")
+    whole = dict.fromkeys(("index", "part", "turn", "prior_days", "post_days", "sign"), "whole")
     wanted = keeping.parameters(rows, whole | {"one": "flag", "observed": "flag"})
     found = events.join(wanted, [("criterion", "part")])
     seen = []
@@ -67,13 +68,14 @@ def entries(indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Tab
         seen.append(
             always.mutate(op_start_date=ibis.literal(-ALWAYS, "int64"), op_end_date=ibis.literal(ALWAYS, "int64"))
         )
-    columns = [*INDEX_COLUMNS, "part", "sort_date", "sign", "one"]
+    columns = [*INDEX_COLUMNS, "turn", "sort_date", "sign", "one"]
     all_of = together([each.select(columns) for each in seen])
     place = ibis.row_number().over(
         ibis.window(
             group_by=[all_of["index"], all_of.person_id],
-            # The criterion tells apart events of two tables that have the same day and id.
-            order_by=[all_of.sort_date * all_of.sign, all_of.event_id, all_of.part, all_of.op_start_date],
+            # The place in the entry tells apart events of two tables that have the same day and id: a criterion's number
+            # would depend on what else is in the batch.
+            order_by=[all_of.sort_date * all_of.sign, all_of.event_id, all_of.turn, all_of.op_start_date],
         )
     )
     placed = all_of.mutate(place=place)

@@ -81,7 +81,8 @@ class _Numbering:
         asked = self._definition
         entry = index = self._program.indexes.number(
             EntryIndex(
-                criteria=tuple(sorted({self._criterion(each) for each in asked.entry.events})),
+                # In the order of the entry, which decides between events of one day and one id.
+                criteria=tuple(dict.fromkeys(self._criterion(each) for each in asked.entry.events)),
                 prior_days=asked.entry.prior_days,
                 post_days=asked.entry.post_days,
                 limit=asked.entry.limit,

@@ -84,7 +84,7 @@ class NestedIndex:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EntryIndex:
-    """Entry events of one or more definitions."""
+    """Entry events of one or more definitions; of two events of one day and one id that of the earlier criterion comes first."""
 
     criteria: tuple[int, ...]
     prior_days: int
