@@ -109,8 +109,7 @@ def _basic(text: str) -> str:
 
 def _lines(text: str) -> str:
     """A text of several lines as TOML's text of several lines; what is no plain character is escaped."""
-    escaped = text.replace("\\", "\\\\").replace('"""', '""\\"')
+    escaped = text.replace("\\", "\\\\")
+    escaped = re.sub(r'"(?="|\Z)', r'\\"', escaped)
     escaped = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04X}", escaped)
-    if escaped.endswith('"'):
-        escaped = f'{escaped[:-1]}\\"'
     return f'"""\n{escaped}"""'

@@ -102,7 +102,7 @@ def _phrase(criterion: Criterion, naming: Naming, word: str, names: str = "") ->
         phrases.append(_adjusted(criterion.dates))
     if isinstance(criterion, Events) and criterion.period is not None:
         phrases.append(_taken(criterion.period))
-    return " ".join(phrases)
+    return " ".join(phrase for phrase in phrases if phrase)
 
 
 def _subject(events: Events, naming: Naming, word: str, names: str) -> str:

@@ -44,7 +44,7 @@ class Explanation:
         """For a terminal, lines no longer than *width* columns (a single word excepted)."""
         blocks = [textwrap.fill(self.sentence, width, break_long_words=False, break_on_hyphens=False)]
         if self.name:
-            blocks.insert(0, self.name)
+            blocks.insert(0, " ".join(self.name.split()))
         blocks += ["\n".join((part.title.upper(), *_wrapped(part, width))) for part in self.parts]
         return "\n\n".join(blocks) + "\n"
 

@@ -85,13 +85,19 @@ def of_person(item: Filter, naming: Naming) -> str:
             return f"entering {on_dates(test)}"
         case "end_date", Dates() as test:
             return f"with an event ending {on_dates(test)}"
+        case field, Known() as test:
+            return f"of {'known' if test.yes else 'unknown'} {_label(field)}"
         case _:
             return f"with {_plain(item, naming)}"
 
 
+def _label(field: str) -> str:
+    return _LABELS.get(field, field.removesuffix("_concept_id").replace("_", " "))
+
+
 def _plain(item: Filter, naming: Naming) -> str:
     """``a quantity above 3``, after "with"."""
-    label = _LABELS.get(item.field, item.field.removesuffix("_concept_id").replace("_", " "))
+    label = _label(item.field)
     match item.test:
         case Numbers() as test:
             return f"{with_article(label)} {of_number(test)}"
@@ -115,7 +121,7 @@ def _which(test: OneOf | InSet, naming: Naming) -> str:
             names = naming.concepts(test.concepts)
             return f"other than {names}" if test.excluded else names
         case InSet():
-            return f"{'not in' if test.excluded else 'in'} {naming.set(test.concept_set)}"
+            return f"{'none' if test.excluded else 'one'} of {naming.set(test.concept_set)}"
 
 
 def _like(test: Text) -> str:
