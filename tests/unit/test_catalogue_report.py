@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from fairhaven.catalogue.description import Bar, Description, TableDescription, Variable
+from fairhaven.catalogue.pages.html import Html, join, tag
+from fairhaven.catalogue.pages.words import share
 from fairhaven.catalogue.report import (
     Change,
     Flow,
@@ -24,8 +26,6 @@ from fairhaven.catalogue.report import (
     YearRows,
     render,
 )
-from fairhaven.catalogue.report.html import Html, join, tag
-from fairhaven.catalogue.report.words import share
 from fairhaven.disclosure import policy_named
 from report_facts import SOURCES, facts, flows, links
 

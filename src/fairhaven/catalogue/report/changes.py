@@ -1,10 +1,10 @@
 """Sections: what changed since the release before, and what was delivered."""
 
+from fairhaven.catalogue.pages.html import Child, join, tag
+from fairhaven.catalogue.pages.layout import Column, Section, folded, key, named, table
+from fairhaven.catalogue.pages.svg import stacked
+from fairhaven.catalogue.pages.words import counted, day, whole
 from fairhaven.catalogue.report.facts import Change, ReportFacts
-from fairhaven.catalogue.report.html import Child, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, folded, key, named, table
-from fairhaven.catalogue.report.svg import stacked
-from fairhaven.catalogue.report.words import counted, day, whole
 from fairhaven.disclosure import Policy, protect, protect_table
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from fairhaven.catalogue.pages.html import Html, join, tag
+from fairhaven.catalogue.pages.layout import Column, Section, folded, key, table
+from fairhaven.catalogue.pages.words import counted, share, whole
 from fairhaven.catalogue.report.facts import Flow, ReportFacts, Source
-from fairhaven.catalogue.report.html import Html, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, folded, key, table
 from fairhaven.catalogue.report.sankey import sankey
 from fairhaven.catalogue.report.streams import NARROW, WIDE, Stream
-from fairhaven.catalogue.report.words import counted, kind_class, kind_name, kind_order, share, whole
+from fairhaven.catalogue.report.words import kind_class, kind_name, kind_order
 from fairhaven.disclosure import Protected, protect, protect_table
 
 

@@ -1,10 +1,10 @@
 """Sections: codes without a concept, and what is not in the release and why."""
 
+from fairhaven.catalogue.pages.html import Child, Html, join, tag
+from fairhaven.catalogue.pages.layout import Column, Section, named, table
+from fairhaven.catalogue.pages.svg import bar
+from fairhaven.catalogue.pages.words import counted, day, share, spoken, whole
 from fairhaven.catalogue.report.facts import OptOut, ReportFacts, SetAside, Unmapped
-from fairhaven.catalogue.report.html import Child, Html, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, named, table
-from fairhaven.catalogue.report.svg import bar
-from fairhaven.catalogue.report.words import counted, day, share, spoken, whole
 from fairhaven.disclosure import Cell, protect, protect_table
 
 _MOST_CODES = 25

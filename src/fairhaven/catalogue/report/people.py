@@ -2,21 +2,12 @@
 
 from collections.abc import Sequence
 
+from fairhaven.catalogue.pages.html import Html, join, tag
+from fairhaven.catalogue.pages.layout import Column, Section, figures, table
+from fairhaven.catalogue.pages.svg import bar, ornament
+from fairhaven.catalogue.pages.words import counted, share, spoken, whole
 from fairhaven.catalogue.report.facts import Kinds, Linkage, ReportFacts
-from fairhaven.catalogue.report.html import Html, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, figures, table
-from fairhaven.catalogue.report.svg import bar, ornament
-from fairhaven.catalogue.report.words import (
-    STEPS,
-    counted,
-    kind_class,
-    kind_name,
-    kind_order,
-    share,
-    spoken,
-    step_order,
-    whole,
-)
+from fairhaven.catalogue.report.words import STEPS, kind_class, kind_name, kind_order, step_order
 from fairhaven.disclosure import Policy, protect, protect_table
 
 _MOST = 16

@@ -1,9 +1,10 @@
 """The opening of the page and its end: whose release it is, and how to read the figures."""
 
+from fairhaven.catalogue.pages.html import Html, join, tag
+from fairhaven.catalogue.pages.layout import Section, figures
+from fairhaven.catalogue.pages.words import day, share, whole
 from fairhaven.catalogue.report.facts import ReportFacts
-from fairhaven.catalogue.report.html import Html, join, tag
-from fairhaven.catalogue.report.layout import Section, figures
-from fairhaven.catalogue.report.words import day, persons, share, whole
+from fairhaven.catalogue.report.words import persons
 
 _SMALL = (
     "{rule} This holds for counts of persons and of values, and where one hidden count could be worked out from the "

@@ -7,10 +7,11 @@ or narrows where its rows became more or fewer rows of the release: one admissio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fairhaven.catalogue.report.html import Html, figure_of, tag
+from fairhaven.catalogue.pages.html import Html, figure_of, tag
+from fairhaven.catalogue.pages.svg import drawing, rect
+from fairhaven.catalogue.pages.words import share, short, whole
 from fairhaven.catalogue.report.streams import LOSSES, Layout, Stream, few_tables
-from fairhaven.catalogue.report.svg import drawing, rect
-from fairhaven.catalogue.report.words import share, short, split_title, whole
+from fairhaven.catalogue.report.words import split_title
 from fairhaven.disclosure import Policy, protect
 
 _HEAD = 34

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fairhaven.catalogue.pages.html import Child, Html, join, tag
+from fairhaven.catalogue.pages.layout import Section, folded, named
+from fairhaven.catalogue.pages.svg import bar
+from fairhaven.catalogue.pages.words import counted, share, spoken, whole
 from fairhaven.catalogue.report.facts import Check, ReportFacts, Score
-from fairhaven.catalogue.report.html import Child, Html, join, tag
-from fairhaven.catalogue.report.layout import Section, folded, named
-from fairhaven.catalogue.report.svg import bar
-from fairhaven.catalogue.report.words import CATEGORIES, counted, share, spoken, whole
+from fairhaven.catalogue.report.words import CATEGORIES
 from fairhaven.disclosure import Policy, protect
 from fairhaven.omop import CDM
 from fairhaven.omop.cdm import VOCABULARY_TABLES

@@ -1,11 +1,12 @@
 """Section: every variable of every table, with what is missing, its range and its distribution."""
 
 from fairhaven.catalogue.description import Bar, Description, TableDescription, Variable
+from fairhaven.catalogue.pages.html import Child, Html, join, tag
+from fairhaven.catalogue.pages.layout import Column, Section, folded, named, table
+from fairhaven.catalogue.pages.svg import bar, columns
+from fairhaven.catalogue.pages.words import counted, number, share, short, whole
 from fairhaven.catalogue.report.facts import ReportFacts
-from fairhaven.catalogue.report.html import Child, Html, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, folded, named, table
-from fairhaven.catalogue.report.svg import bar, columns
-from fairhaven.catalogue.report.words import counted, number, share, short, telling_years, whole
+from fairhaven.catalogue.report.words import telling_years
 from fairhaven.disclosure import Policy
 
 _LISTED = 6

@@ -1,10 +1,11 @@
 """Section: how much each source holds of each year."""
 
+from fairhaven.catalogue.pages.html import Html, join, tag
+from fairhaven.catalogue.pages.layout import Column, Section, folded, table
+from fairhaven.catalogue.pages.svg import columns
+from fairhaven.catalogue.pages.words import counted, whole
 from fairhaven.catalogue.report.facts import ReportFacts, YearRows
-from fairhaven.catalogue.report.html import Html, join, tag
-from fairhaven.catalogue.report.layout import Column, Section, folded, table
-from fairhaven.catalogue.report.svg import columns
-from fairhaven.catalogue.report.words import counted, kind_class, kind_order, split_title, telling_years, whole
+from fairhaven.catalogue.report.words import kind_class, kind_order, split_title, telling_years
 from fairhaven.disclosure import Cell, Protected, protect_table
 
 

@@ -8,7 +8,7 @@ _VOID = frozenset({"br", "hr", "img", "link", "meta", "wbr"})
 
 
 class Html(str):
-    """Text that is markup already. Only this module and literals of this package make it."""
+    """Text that is markup already. Only this module and literals of the catalogue make it."""
 
     __slots__ = ()
 

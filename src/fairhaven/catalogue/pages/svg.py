@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fairhaven.catalogue.report.html import Child, Html, figure_of, tag
+from fairhaven.catalogue.pages.html import Child, Html, figure_of, tag
 
 
 def drawing(
