@@ -1,6 +1,7 @@
 """The one door for counts that are given to people: every question goes through here, and is recorded before it is told."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -116,23 +117,49 @@ class QueryAudit:
             ValueError: a person outside the release.
             Refused: differential privacy without OpenDP.
         """
+        return self.ask_together({definition: persons}, by=by, release=release)[definition]
+
+    def ask_together(self, cells: Mapping[str, BitMap], *, by: Asker, release: str) -> dict[str, Decision]:
+        """Decide the cells of a table, each like a question of its own, for the price of one.
+
+        With differential privacy each cell costs its own privacy loss.
+
+        Args:
+            cells: the persons of each cell by its definition; see `ask`.
+
+        Raises:
+            as `ask`.
+        """
         key, numbers = self._known(release)
-        if persons and persons.max() >= numbers.size:
+        if any(persons and persons.max() >= numbers.size for persons in cells.values()):
             raise ValueError("a person outside the release")
-        asked = BitMap(numbers[numbers_of(persons)])
+        asked = {definition: BitMap(numbers[numbers_of(persons)]) for definition, persons in cells.items()}
         try:
             with self._record.writing():
                 if self._rules.mode is Mode.PRIVACY:
-                    return self._with_noise(len(asked), by=by, release=key, definition=definition)
+                    return {
+                        definition: self._with_noise(len(persons), by=by, release=key, definition=definition)
+                        for definition, persons in asked.items()
+                    }
                 spending = self._record.spending(by.project)
                 if spending.spent >= self._rules.budget:
-                    return Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
-                return self._audited(asked, by=by, release=key)
+                    spent = Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
+                    return dict.fromkeys(asked, spent)
+                told = {definition: self._audited(persons, by=by, release=key) for definition, persons in asked.items()}
+                is_refused = all(count is None for count in told.values())
+                budget = self._budget(self._record.spend(by.project, is_refused=is_refused))
         except BaseException:
             self._circles.clear()  # they may have learnt what was then not recorded
             raise
+        return {
+            definition: Decision(
+                outcome=Outcome.REFUSED if count is None else Outcome.ANSWERED, count=count, budget=budget
+            )
+            for definition, count in told.items()
+        }
 
-    def _audited(self, persons: BitMap, *, by: Asker, release: int) -> Decision:
+    def _audited(self, persons: BitMap, *, by: Asker, release: int) -> Protected | None:
+        """What may be told of a set; None for a refusal. It is recorded."""
         digest = _digest(persons)
         names = self._names(by)
         circles = [self._circle(name, release) for name in names]
@@ -160,10 +187,7 @@ class QueryAudit:
                     self._record.save_exposure(name, seq, circle.exposure)
                     self._kept[name] = seq
                 self._circles[name] = (circle, seq)
-        budget = self._budget(self._record.spend(by.project, is_refused=is_refused))
-        if is_refused:
-            return Decision(outcome=Outcome.REFUSED, count=None, budget=budget)
-        return Decision(outcome=Outcome.ANSWERED, count=self._protected(shown), budget=budget)
+        return None if is_refused else self._protected(shown)
 
     def _with_noise(self, count: int, *, by: Asker, release: int, definition: str) -> Decision:
         cost = round(self._rules.epsilon * 1e6)
