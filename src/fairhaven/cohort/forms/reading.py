@@ -64,7 +64,7 @@ def read_definition(document: Document) -> CohortDefinition:
         name=root.text("name", ""),
         description=root.text("description", ""),
         concept_sets=tuple(_concept_set(name, section) for name, section in root.section("concept_sets").named()),
-        entry=_entry(root.section("entry")) if "entry" in root else _no_entry(root),
+        entry=_entry(root.section("entry")) if isinstance(root.raw("entry"), dict) else _no_entry(root),
         qualifying=_group_at(root, "qualifying", 1),
         qualified_limit=_limit(root, "qualified_limit"),
         rules=tuple(_rule(section) for section in root.sections("rules")),
@@ -84,7 +84,7 @@ def read_definition(document: Document) -> CohortDefinition:
 
 
 def _no_entry(root: Section) -> Entry:
-    root.fault("entry", "is missing; say in [entry] which events let a person in")
+    root.fault("entry", "must be a table, [entry], that says which events let a person in")
     return Entry(events=())
 
 
