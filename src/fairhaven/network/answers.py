@@ -12,8 +12,8 @@ class Answers(Protocol):
 
     Raises (each of the three):
         Invalid: the question cannot be read, or asks for what is not supported; answered with an error result.
-        Refused, NotFound: it is not answered; the error result does not tell why.
-        NotAllowedNow: it cannot be answered now; it is kept, and tried again.
+        Refused: it is not answered; the error result does not tell why.
+        NotAllowedNow, NotFound, anything else: it cannot be answered now; it is kept, tried again, and at last given up.
     """
 
     def availability(self, query: Mapping[str, Any], *, task: AvailabilityTask) -> int:

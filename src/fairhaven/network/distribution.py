@@ -61,7 +61,7 @@ class Demographics:
 
     Args:
         total: persons of the collection.
-        sexes: (name, persons) for each that is shown, in the order of `SEXES`.
+        sexes: (name, persons) in the order of `SEXES`; one of 0 is left out, as the reference does with too few.
     """
 
     total: int
@@ -108,7 +108,7 @@ def code_result(task: DistributionTask, counts: Iterable[CodeCount], about: Abou
 def demographics_result(task: DistributionTask, answer: Demographics) -> Result:
     """The answer to DEMOGRAPHICS: one line for sex, one for genomics, which no known worker says more of than "No"."""
     alternatives = {
-        "SEX": ("Sex", answer.sexes),
+        "SEX": ("Sex", [(name, count) for name, count in answer.sexes if count]),
         "GENOMICS": ("Genomics", [("No", answer.total)]),
     }
     rows = [

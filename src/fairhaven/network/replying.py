@@ -32,9 +32,10 @@ def reply(task: Task, answers: Answers, about: About) -> Result:
                 return demographics_result(task, answers.demographics(task=task))
     except Invalid:
         return failed(uuid=task.uuid, collection=task.collection, message=NOT_SUPPORTED)
-    except NotAllowedNow as error:
+    except (NotAllowedNow, NotFound) as error:
+        # A release that is being built, or was withdrawn under the question, is followed by another.
         raise Later(str(error)) from None
-    except (Refused, NotFound):
+    except Refused:
         return failed(uuid=task.uuid, collection=task.collection, message=NOT_ANSWERED)
     except Exception as error:  # noqa: BLE001 one task's fault must not end the worker; the task is tried again, then given up
         # Only the kind of error is told: its text and its frames may hold values.
