@@ -2,7 +2,7 @@
 
 import typer
 
-from fairhaven.cli import cohorts, describing, hubs, linking, receiving, releasing
+from fairhaven.cli import cohorts, describing, hubs, linking, networking, receiving, releasing
 
 app = typer.Typer(
     name="fairhaven",
@@ -14,6 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 release = typer.Typer(help="Look at releases, compare them, check that nothing was altered.", no_args_is_help=True)
+network = typer.Typer(help="Put questions to the collections of a network.", no_args_is_help=True)
 vocabulary = typer.Typer(help="Load the OMOP vocabulary.", no_args_is_help=True)
 cohort = typer.Typer(help="Count, write and explain cohorts of persons.", no_args_is_help=True)
 linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
@@ -39,7 +40,15 @@ cohort.command("count")(cohorts.count)
 cohort.command("generate")(cohorts.generate)
 cohort.command("explain")(cohorts.explain)
 cohort.command("report")(cohorts.report)
+cohort.command("budget")(cohorts.budget)
 app.add_typer(cohort, name="cohort")
+app.command()(networking.answer)
+network.command("serve")(networking.serve)
+network.command("join")(networking.join)
+network.command("leave")(networking.leave)
+network.command("ask")(networking.ask)
+network.command("results")(networking.results)
+app.add_typer(network, name="network")
 vocabulary.command("load")(receiving.load_vocabulary)
 app.add_typer(vocabulary, name="vocabulary")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.disclosure import Policy, Protected
+    from fairhaven.disclosure.audit import Budget, Decision
     from fairhaven.journeys.cohorts import Counted, Named, Reported
 
 _BAR = 28
@@ -73,6 +74,40 @@ def report(found: "Sequence[Reported]") -> Iterator[str]:
 
 def _bar(persons: "Protected", largest: int) -> str:
     return "█" * round(_BAR * persons.value / largest) if persons.value else ""
+
+
+def asked_json(
+    decisions: "Sequence[tuple[Named, Decision]]", budget: "Budget", policy: "Policy | None"
+) -> dict[str, Any]:
+    """Answers to a project for a machine; what is not told is null."""
+    return {
+        "policy": policy.name if policy else None,
+        "budget": budget_json(budget),
+        "cohorts": [
+            {
+                "id": named.number,
+                "name": named.name,
+                "file": str(named.file),
+                "outcome": told.outcome.value,
+                "persons": told.count.value if told.count else None,
+                "text": told.text,
+            }
+            for named, told in decisions
+        ],
+    }
+
+
+def budget_json(budget: "Budget") -> dict[str, int]:
+    """A budget for a machine."""
+    return {"allowed": budget.allowed, "spent": budget.spent, "refused": budget.refused, "left": budget.left}
+
+
+def budget_words(project: str, budget: "Budget") -> str:
+    """A budget in a sentence."""
+    return (
+        f"{project} has asked {budget.spent:,} of {budget.allowed:,} questions ({budget.refused:,} not answered); "
+        f"{budget.left:,} are left."
+    )
 
 
 def policy_words(policy: "Policy | None") -> Iterator[str]:

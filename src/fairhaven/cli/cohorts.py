@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import cohort_words, screen
-from fairhaven.cli.words import AsJson, ReleaseName, today
+from fairhaven.cli.words import AsJson, Hub, ReleaseName, today
 
 if TYPE_CHECKING:
     from fairhaven.journeys.cohorts import Asked, Named
+    from fairhaven.kernel.progress import Progress
 
 Files = Annotated[
     list[Path],
@@ -26,18 +27,73 @@ Cdm = Annotated[
 ]
 
 
-def count(files: Files, cdm: Cdm = None, name: ReleaseName = None, as_json: AsJson = False) -> None:
+def count(
+    files: Files,
+    cdm: Cdm = None,
+    name: ReleaseName = None,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P", help="Ask on behalf of a project: persons only, from its budget, checked by the query audit."
+        ),
+    ] = None,
+    organisation: Annotated[str, typer.Option(metavar="O", help="The project's organisation.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Count the persons and rows of cohorts: of a hub's release as its disclosure policy lets it, of a CDM exactly."""
+    if project is not None and cdm is not None:
+        raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--project")
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.journeys import cohorts
 
         asked, named = _read(files, cdm, name)
+        if project is not None:
+            _ask(asked, named, project, organisation, progress, as_json=as_json)
+            return
         found = cohorts.count(asked, named, progress=progress)
     if as_json:
         screen.show_json(cohort_words.counted_json(found, asked.policy))
     else:
         screen.show_table("", ["id", "cohort", "persons", "rows"], cohort_words.counts(found))
         screen.show_lines(cohort_words.policy_words(asked.policy))
+
+
+def _ask(
+    asked: "Asked", named: "list[Named]", project: str, organisation: str, progress: "Progress", *, as_json: bool
+) -> None:
+    """Count on behalf of a project."""
+    from fairhaven.disclosure.audit import Asker
+    from fairhaven.journeys.discovering import budget_of, discover
+
+    assert asked.rooms is not None
+    by = Asker(project=project, organisation=organisation)
+    discovery = discover(asked.rooms, asked.release, progress=progress)
+    decisions = [(each, discovery.ask(each.definition, by=by)) for each in named]
+    budget = budget_of(asked.rooms, project)
+    if as_json:
+        screen.show_json(cohort_words.asked_json(decisions, budget, asked.policy))
+        return
+    screen.show_table(
+        "", ["id", "cohort", "persons"], [(str(each.number), each.name, told.text) for each, told in decisions]
+    )
+    screen.show_lines([*cohort_words.policy_words(asked.policy), cohort_words.budget_words(project, budget)])
+
+
+def budget(
+    folder: Hub,
+    project: Annotated[str, typer.Argument(metavar="PROJECT", help="The project.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """How many questions a project has asked and may still ask."""
+    with screen.errors_become_exit_codes(as_json=as_json):
+        from fairhaven.hub import open_hub
+        from fairhaven.journeys.discovering import budget_of
+
+        found = budget_of(open_hub(folder), project)
+    if as_json:
+        screen.show_json(cohort_words.budget_json(found))
+    else:
+        screen.show_lines([cohort_words.budget_words(project, found)])
 
 
 def generate(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fairhaven.disclosure import published_policies
+from fairhaven.disclosure.audit import shipped_rules
 from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, Settings
@@ -95,6 +96,7 @@ def _settings(document: Document) -> Settings:
         birth_date=root.text("birth_date", "month", choices=("day", "month", "year")),
         national_max_age_days=opt_out.whole("national_max_age_days", 30),
         disclosure=root.text("disclosure", "ons", choices=tuple(published_policies())),
+        audit=root.text("audit", "standard", choices=tuple(shipped_rules())),
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")

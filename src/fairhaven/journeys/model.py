@@ -26,6 +26,7 @@ class Settings:
         birth_date: how much of a date of birth a release carries: ``day``, ``month`` or ``year``.
         national_max_age_days: days after which a national data opt-out list is too old to build with.
         disclosure: name of the policy by which small counts are protected in whatever people read.
+        audit: name of the rules by which counts asked for by projects are audited.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Settings:
     birth_date: str
     national_max_age_days: int
     disclosure: str
+    audit: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

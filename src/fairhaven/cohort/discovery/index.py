@@ -1,6 +1,6 @@
 """The discovery index of a release, as other rooms see it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 import numpy as np
 from pyroaring import BitMap
 
+from fairhaven.cohort.discovery import kinds
 from fairhaven.cohort.discovery.answering import Answering
 from fairhaven.cohort.discovery.arrays import Array, Arrays, making, remove
 from fairhaven.cohort.discovery.bitmaps import Bitmaps
@@ -18,7 +19,7 @@ from fairhaven.cohort.discovery.persons import PersonSets
 from fairhaven.cohort.discovery.plan import Beyond
 from fairhaven.cohort.discovery.planning import Planner
 from fairhaven.cohort.discovery.selecting import Selecting
-from fairhaven.cohort.model import CohortDefinition
+from fairhaven.cohort.model import CohortDefinition, Domain
 from fairhaven.engine import Engine
 from fairhaven.kernel.progress import Progress, Silent
 
@@ -119,6 +120,14 @@ class DiscoveryIndex:
     def count(self, definition: CohortDefinition) -> int:
         """How many persons are in a cohort; see `persons_of`."""
         return len(self._answering.persons(self._planner.plan(definition)))
+
+    def by_concept(self, domain: Domain) -> Iterator[tuple[int, BitMap]]:
+        """The persons with each concept of a table that anybody has: the concept itself, not those below it."""
+        return self._sets.each(kinds.has_concept(domain))
+
+    def by_value(self, column: str) -> Iterator[tuple[int, BitMap]]:
+        """The persons with each value of a column of PERSON, for example ``gender_concept_id``."""
+        return self._sets.each(kinds.is_person(column))
 
     def person_ids(self, ordinals: BitMap) -> Array:
         """The ``person_id`` (int64) of each ordinal, in order."""

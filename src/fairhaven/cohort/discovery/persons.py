@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from pyroaring import BitMap
@@ -59,6 +59,12 @@ class PersonSets:
             return self.everybody - self._bitmaps.union(kind, values)
         passed = passing(first_of_year(values) if is_date else values, asked.test)
         return self._remembered((kind, passed.tobytes()), lambda: self._bitmaps.union(kind, values[passed]))
+
+    def each(self, kind: str) -> Iterator[tuple[int, BitMap]]:
+        """The persons of each value of a kind, one by one."""
+        number = self._numbers[kind]
+        for value in self._bitmaps.concepts(number):
+            yield int(value), self._bitmaps.get(number, int(value)) or BitMap()
 
     def _union(self, asked: Having, concepts: Array) -> BitMap:
         if asked.of_source:

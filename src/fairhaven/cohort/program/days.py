@@ -15,6 +15,10 @@ def day_number(day: dt.date) -> int:
     return (day - _EPOCH).days
 
 
+FIRST_DAY, LAST_DAY = day_number(dt.date.min), day_number(dt.date.max)
+"""The calendar, for what counts as observed at all times: these days can be written as dates."""
+
+
 def days(column: ir.Value) -> ir.IntegerValue:
     """A date or timestamp column as day numbers."""
     return column.cast("date").epoch_days().cast("int64")

@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 
 from fairhaven.cohort.model import Domain, Limit
 from fairhaven.cohort.program.conditions import INDEX_COLUMNS
-from fairhaven.cohort.program.days import ALWAYS, days
+from fairhaven.cohort.program.days import FIRST_DAY, LAST_DAY, days
 from fairhaven.cohort.program.keeping import Keeping, together
 from fairhaven.cohort.program.parts import EntryIndex, NestedIndex, QualifiedIndex
 from fairhaven.kernel.errors import Refused
@@ -66,7 +66,7 @@ def entries(indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Tab
     if not all(each.observed for each in indexes.values()):
         always = found.filter(~found.observed)
         seen.append(
-            always.mutate(op_start_date=ibis.literal(-ALWAYS, "int64"), op_end_date=ibis.literal(ALWAYS, "int64"))
+            always.mutate(op_start_date=ibis.literal(FIRST_DAY, "int64"), op_end_date=ibis.literal(LAST_DAY, "int64"))
         )
     columns = [*INDEX_COLUMNS, "turn", "sort_date", "sign", "one"]
     all_of = together([each.select(columns) for each in seen])

@@ -1,0 +1,113 @@
+"""Answering the national Cohort Discovery tool: each task becomes a question to discovery, and leaves protected."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fairhaven.cohort.rquest import read_rquest
+from fairhaven.disclosure import policy_named
+from fairhaven.disclosure.audit import Asker, Decision, Outcome
+from fairhaven.journeys.discovering import Discovery, discover
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.errors import Refused
+from fairhaven.kernel.progress import Progress
+from fairhaven.kernel.version import code_version
+from fairhaven.network import (
+    CATEGORIES,
+    SEXES,
+    About,
+    AvailabilityTask,
+    CodeCount,
+    Connection,
+    Demographics,
+    DistributionTask,
+    Summary,
+    work,
+)
+
+_NAMELESS = "cohort discovery"
+"""The project of a task that names none."""
+
+
+class HubAnswers:
+    """Counts for the wire, of the hub's latest release, as the hub's policy and audit let them be told."""
+
+    def __init__(self, rooms: Rooms, *, today: Callable[[], dt.date], progress: Progress) -> None:
+        self._rooms = rooms
+        self._today = today
+        self._progress = progress
+        self._discovery: Discovery | None = None
+
+    def availability(self, query: Mapping[str, Any], *, task: AvailabilityTask) -> int:
+        """See `network.Answers`."""
+        definition = read_rquest(query, today=self._today())
+        return _told(self._latest().ask(definition, by=_asker(task.query)))
+
+    def code_distribution(self, *, task: DistributionTask) -> Iterable[CodeCount]:
+        """See `network.Answers`."""
+        asked = self._latest()
+        told = {
+            category: asked.by_concept(table, column, by=_asker(task.query))
+            for category, (table, column) in CATEGORIES.items()
+        }
+        names = asked.names({concept for cells in told.values() for concept in cells})
+        return [
+            CodeCount(concept_id=concept, concept_name=names[concept], category=category, count=_cell(decision))
+            for category, cells in told.items()
+            for concept, decision in cells.items()
+            if concept in names
+        ]
+
+    def demographics(self, *, task: DistributionTask) -> Demographics:
+        """See `network.Answers`."""
+        asked, by = self._latest(), _asker(task.query)
+        cells = asked.by_concept("person", "gender_concept_id", by=by)
+        sexes = [(name, _cell(cells[concept]) if concept in cells else 0) for concept, name in SEXES.items()]
+        return Demographics(total=_told(asked.ask_everybody(by=by)), sexes=sexes)
+
+    def _latest(self) -> Discovery:
+        """The latest release, opened again when it is another one or has been altered."""
+        latest = self._rooms.archive.current()
+        if self._discovery is None or self._discovery.release.content != latest.content:
+            self._discovery = discover(self._rooms, latest.name, progress=self._progress)
+        return self._discovery
+
+
+def answer(
+    rooms: Rooms, connection: Connection, *, once: bool, today: Callable[[], dt.date], progress: Progress
+) -> Summary:
+    """Work for a task API until told to stop, or until its queues are empty.
+
+    Raises:
+        Refused: the hub has no release to count in.
+    """
+    if not rooms.archive.releases():
+        raise Refused(f"there is no release to count in: make one with `fairhaven build {rooms.folder}`")
+    policy = policy_named(rooms.settings.disclosure)
+    about = About(software="fairhaven", version=code_version(), rounding=policy.round_to, threshold=policy.threshold)
+    return work(
+        connection,
+        HubAnswers(rooms, today=today, progress=progress),
+        folder=rooms.store / "discovery" / connection.collection,
+        about=about,
+        once=once,
+        progress=progress,
+    )
+
+
+def _asker(query: Mapping[str, Any]) -> Asker:
+    """Who asks, as far as the server tells: it alone knows, so all that it hands on is one coalition."""
+    project = str(query.get("project") or query.get("owner") or _NAMELESS)
+    return Asker(project=project, is_federated=True)
+
+
+def _told(decision: Decision) -> int:
+    """The number that leaves; the wire has no other mark for a hidden count than 0."""
+    if decision.outcome is not Outcome.ANSWERED or decision.count is None:
+        raise Refused(decision.text)
+    return decision.count.value or 0
+
+
+def _cell(decision: Decision) -> int:
+    """The number in a table; a cell that is not told leaves no line, like one of too few."""
+    return (decision.count.value or 0) if decision.count is not None else 0

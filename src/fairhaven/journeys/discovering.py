@@ -1,0 +1,139 @@
+"""Discovery: how many persons of a release are in a cohort, told so that many answers tell no more than each alone."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pyroaring import BitMap
+
+from fairhaven.archive import Release
+from fairhaven.cohort.checking import check
+from fairhaven.cohort.discovery import DiscoveryIndex
+from fairhaven.cohort.identity import definition_hash
+from fairhaven.cohort.model import CohortDefinition, Domain
+from fairhaven.cohort.service import Cohorts
+from fairhaven.disclosure import policy_named
+from fairhaven.disclosure.audit import Asker, Budget, Decision, QueryAudit, rules_named
+from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.opening import open_release
+from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.kernel.files import one_writer
+from fairhaven.kernel.progress import Progress, Silent
+
+_INDEX, _EVERYBODY = "discovery", "everybody"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discovery:
+    """A release that can be asked.
+
+    Args:
+        index: who has what in it.
+        slowly: finds the persons of a definition that is beyond the index.
+    """
+
+    rooms: Rooms
+    release: Release
+    index: DiscoveryIndex
+    slowly: Callable[[CohortDefinition], BitMap]
+
+    def persons_of(self, definition: CohortDefinition) -> BitMap:
+        """The persons in a cohort, as the index numbers them."""
+        check(definition)
+        return self.index.persons_of(definition) if self.index.can_answer(definition) else self.slowly(definition)
+
+    def ask(self, definition: CohortDefinition, *, by: Asker) -> Decision:
+        """Decide a question and record it; see `disclosure.audit`."""
+        question = definition_hash(definition)
+        return self._asked({question: self.persons_of(definition)}, by)[question]
+
+    def ask_everybody(self, *, by: Asker) -> Decision:
+        """How many persons the release has."""
+        return self._asked({_EVERYBODY: self.index.universe}, by)[_EVERYBODY]
+
+    def by_concept(self, table: str, column: str, *, by: Asker) -> dict[int, Decision]:
+        """How many persons have each concept of a column, each decided like a question of its own.
+
+        Args:
+            table, column: a table of events and its concept, or PERSON and one of its concepts.
+        """
+        sets = self.index.by_value(column) if table == Domain.PERSON else self.index.by_concept(Domain(table))
+        told = self._asked({f"{table} {column} {concept}": persons for concept, persons in sets}, by)
+        return {int(cell.rsplit(" ", 1)[1]): decision for cell, decision in told.items()}
+
+    def names(self, concepts: Iterable[int]) -> dict[int, str]:
+        """The names of concepts in the release's vocabulary; one that it does not know is left out."""
+        with open_release(self.rooms, self.release.name) as opened:
+            concept = opened.tables["concept"]
+            wanted = concept.filter(concept.concept_id.isin(sorted(concepts))).select("concept_id", "concept_name")
+            rows = opened.engine.fetch(wanted).to_pylist()
+        return {row["concept_id"]: row["concept_name"] for row in rows}
+
+    def _asked(self, cells: Mapping[str, BitMap], by: Asker) -> dict[str, Decision]:
+        with open_audit(self.rooms) as audit:
+            self._make_known(audit)
+            return audit.ask_together(cells, by=by, release=self.release.content)
+
+    def _make_known(self, audit: QueryAudit) -> None:
+        # By content: an erasure makes other persons of a release.
+        if not audit.knows(self.release.content):
+            audit.add_release(self.release.content, self.index.person_ids(self.index.universe))
+
+
+def open_audit(rooms: Rooms) -> QueryAudit:
+    """The hub's record of questions."""
+    policy, rules = policy_named(rooms.settings.disclosure), rules_named(rooms.settings.audit)
+    return QueryAudit.open(rooms.store / "query-audit.sqlite", policy, rules)
+
+
+def budget_of(rooms: Rooms, project: str) -> Budget:
+    """What a project has asked and may still ask."""
+    with open_audit(rooms) as audit:
+        return audit.budget(project)
+
+
+def discover(rooms: Rooms, name: str | None, *, progress: Progress | None = None) -> Discovery:
+    """Open a release for questions; its index is made first where it is not there, which takes the store's write lock."""
+    release = rooms.archive.release(name)
+    folder = rooms.archive.description(release.number) / _INDEX
+    index = _there(folder, release)
+    if index is None:
+        with one_writer(rooms.store):
+            index = _there(folder, release) or make_index(rooms, release, progress=progress or Silent())
+
+    def slowly(definition: CohortDefinition) -> BitMap:
+        return _by_program(rooms, release, index, definition)
+
+    return Discovery(rooms=rooms, release=release, index=index, slowly=slowly)
+
+
+def make_index(rooms: Rooms, release: Release, *, progress: Progress) -> DiscoveryIndex:
+    """Make the discovery index of a release, unless it is there; the caller holds the store's write lock."""
+    folder = rooms.archive.description(release.number) / _INDEX
+    if (index := _there(folder, release)) is not None:
+        return index
+    progress.stage("Indexing persons by concept")
+    with open_release(rooms, release.name) as opened:
+        return DiscoveryIndex.build(opened.tables, opened.engine, folder, release=release.content, progress=progress)
+
+
+def _there(folder: Path, release: Release) -> DiscoveryIndex | None:
+    """The index of a release as it is now; None where there is none, or one of rows that have been erased since."""
+    try:
+        index = DiscoveryIndex.open(folder)
+    except (NotFound, Invalid):
+        return None
+    return index if index.release == release.content else None
+
+
+def _by_program(rooms: Rooms, release: Release, index: DiscoveryIndex, definition: CohortDefinition) -> BitMap:
+    """The persons of a cohort by running its definition over the release's tables."""
+    found: list[int] = []
+    with open_release(rooms, release.name) as opened:
+        for batch in Cohorts(opened.engine, opened.tables).run({1: definition}):
+            persons = opened.engine.fetch(batch.rows.select("subject_id").distinct())
+            found = np.searchsorted(
+                index.person_ids(index.universe), np.sort(persons["subject_id"].to_numpy())
+            ).tolist()
+    return BitMap(found)
