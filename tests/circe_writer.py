@@ -379,6 +379,9 @@ def _events(events: Events, sets: Mapping[str, int]) -> Json:
         written["UserDefinedPeriod"] = _period(events.period)
     for each in events.filters:
         _add(written, _filter(domain, _FIELDS[domain], each, sets))
+    if "Abnormal" in written and not {"ValueAsConcept", "ValueAsConceptCS"} & written.keys():
+        # The reference's SQL asks for a column that it has not selected.
+        raise Inexpressible("abnormal")
     if events.nested is not None:
         _refuse_episode(events)
         written["CorrelatedCriteria"] = _group(events.nested, sets)

@@ -275,10 +275,7 @@ class _Drawing:
                 InclusionRule(name=f"rule {number}", group=self._group(1)) for number in range(random.randint(1, 3))
             ]
             asked = self._with(asked, rules=tuple(rules))
-        if asked.entry.observed:
-            asked = self._with(asked, exit=self._exit())
-        else:
-            asked = self._with(asked, exit=DateOffset(days=random.choice([0, 1, 400])))
+        asked = self._with(asked, exit=self._exit())
         if self._chance(0.3):
             asked = self._with(asked, censoring=tuple(self._criterion(1) for _ in range(random.choice([1, 1, 2]))))
         if self._chance(0.15):

@@ -1,0 +1,76 @@
+"""Random definitions over random CDMs: the compiler finds whom the plain evaluation finds, however they are run."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from cohort_oracle import Oracle
+from cohort_running import attritions, differing, on, stays
+from cohort_strategies import cdm, cdms, cohort_definitions, definitions
+from fairhaven.cohort.model import CohortDefinition
+from fairhaven.engine import DuckDBEngine
+
+Tables = dict[str, list[dict[str, object]]]
+
+
+@pytest.fixture
+def engine() -> Iterator[DuckDBEngine]:
+    opened = DuckDBEngine()
+    yield opened
+    opened.close()
+
+
+def batch(seed: int, number: int) -> dict[int, CohortDefinition]:
+    return dict(enumerate(definitions(Random(seed), number), start=1))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_batch_finds_whom_the_oracle_finds(seed: int, engine: DuckDBEngine) -> None:
+    tables, asked = cdm(Random(seed)), batch(seed, 60)
+    found = stays(engine, on(engine, tables), asked)
+    assert not differing(found, Oracle(tables), asked)
+    assert sum(map(bool, found.values())) > len(asked) / 3, "most cohorts are empty: the trial says little"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_many_batches_find_whom_the_oracle_finds(seed: int, engine: DuckDBEngine) -> None:
+    tables, asked = cdm(Random(seed)), batch(seed, 200)
+    assert not differing(stays(engine, on(engine, tables), asked), Oracle(tables), asked)
+
+
+@given(tables=cdms, definition=cohort_definitions)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+def test_one_definition_finds_whom_the_oracle_finds(tables: Tables, definition: CohortDefinition) -> None:
+    opened = DuckDBEngine()
+    try:
+        found = stays(opened, on(opened, tables), {1: definition})
+    finally:
+        opened.close()
+    assert found[1] == Oracle(tables).stays(definition)
+
+
+def test_the_rules_leave_what_the_oracle_says(engine: DuckDBEngine) -> None:
+    tables, asked = cdm(Random(11)), batch(11, 30)
+    oracle = Oracle(tables)
+    found = attritions(engine, on(engine, tables), asked)
+    assert {number: found[number] for number in asked} == {
+        number: oracle.attrition(each) for number, each in asked.items()
+    }
+
+
+def test_a_definition_finds_the_same_alone_and_among_others(engine: DuckDBEngine) -> None:
+    tables, asked = on(engine, cdm(Random(21))), batch(21, 24)
+    together = stays(engine, tables, asked)
+    backwards = stays(engine, tables, dict(reversed(asked.items())))
+    assert backwards == together
+    for number in list(asked)[::6]:
+        assert stays(engine, tables, {number: asked[number]})[number] == together[number], asked[number]
+
+
+def test_the_order_of_rows_does_not_matter(engine: DuckDBEngine) -> None:
+    tables, asked = cdm(Random(31)), batch(31, 30)
+    shuffled = {name: Random(32).sample(rows, len(rows)) for name, rows in tables.items()}
+    assert stays(engine, on(engine, shuffled), asked) == stays(engine, on(engine, tables), asked)
