@@ -1,5 +1,8 @@
 """From a plan to the persons: sets first, then, for as few persons as they leave, the rows of events."""
 
+from functools import reduce
+from operator import and_
+
 import numpy as np
 from pyroaring import BitMap
 
@@ -64,27 +67,32 @@ class Answering:
         members = asked.members
         if not members:
             return self._sets.everybody
+        count = asked.count or 0
         match asked.match:
             case Match.ALL:
                 # Sets before rows: what they leave is all that rows are read for.
                 for member in sorted(members, key=_reads_rows):
                     persons = self.persons(member, within)
                     within = persons if within is None else within & persons
-                return BitMap() if within is None else within
+                return self._sets.everybody if within is None else within
             case Match.ANY:
-                return BitMap.union(BitMap(), *(self.persons(member, within) for member in members))
+                return self._any(asked, within)
+            case Match.AT_MOST if count == 0:
+                return self._sets.everybody - self._any(asked, within)
         counts = np.zeros(len(self._birth_years), np.int16)
         for member in members:
             counts += as_flags(self.persons(member, within), len(self._birth_years))
-        least = asked.match is Match.AT_LEAST
-        return of_flags(counts >= (asked.count or 0) if least else counts <= (asked.count or 0))
+        return of_flags(counts >= count if asked.match is Match.AT_LEAST else counts <= count)
+
+    def _any(self, asked: Grouped, within: BitMap | None) -> BitMap:
+        return BitMap.union(BitMap(), *(self.persons(member, within) for member in asked.members))
 
     def _times(self, asked: Times, within: BitMap | None) -> BitMap:
         """Persons by how many rows they have."""
         if needs_some(asked.occurrence):
             possible = self._selecting.persons_of(asked.rows)
             within = possible if within is None else within & possible
-        rows = self._selecting.rows(asked.rows, within)
+        rows = self._selecting.rows(asked.rows, self._selecting.flags(within))
         if asked.of is DateField.END and (asked.since_birth or asked.until_birth):
             rows.keep(rows.has_end())
         if asked.since_birth or asked.until_birth:
@@ -108,9 +116,7 @@ class Answering:
         selecting = self._selecting
         conditions = [each for each in (asked.qualifying, *asked.rules) if each is not None]
         possible = [each for each in map(selecting.possible, conditions) if each is not None]
-        within: BitMap | None = None
-        for each in possible:
-            within = each if within is None else within & each
+        within = selecting.flags(reduce(and_, possible) if possible else None)
         indexes = [selecting.index(selecting.rows(part, within))[0] for part in asked.parts]
         index = Index(**{name: np.concatenate([getattr(each, name) for each in indexes]) for name in Index.__slots__})
         index = index.take(

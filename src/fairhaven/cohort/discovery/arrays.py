@@ -8,6 +8,7 @@ An index appears whole or not at all: it is written beside its place and renamed
 
 import hashlib
 import mmap
+import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -68,15 +69,13 @@ class ArrayFile:
         self._file.flush()
         return np.fromfile(self.path, place.dtype, place.length, offset=place.offset)
 
-    def parts(self, name: str, dtype: npt.DTypeLike, length: int) -> Array:
-        """Room for an array that comes in parts: write into what is returned, in any order."""
-        offset = self._place(name, np.dtype(dtype), length, None)
-        if not length:
-            return np.empty(0, dtype)
-        end = offset + length * np.dtype(dtype).itemsize
-        self._file.truncate(end)
-        self._file.seek(end)
-        return np.memmap(self.path, dtype, "r+", offset, (length,))
+    def parts(self, name: str, dtype: npt.DTypeLike, length: int) -> "Parts":
+        """Room for an array that comes in parts."""
+        kind = np.dtype(dtype)
+        offset = self._place(name, kind, length, None)
+        self._file.seek(offset + length * kind.itemsize)
+        self._file.truncate()
+        return Parts(self._file, offset, kind)
 
     @contextmanager
     def stream(self, name: str) -> Iterator[Callable[[bytes], int]]:
@@ -97,6 +96,20 @@ class ArrayFile:
         self._file.flush()
         self.places[name] = Place(offset=offset, dtype=dtype.str, length=length, crc32=crc32)
         return offset
+
+
+class Parts:
+    """An array of a file, written part by part. (As memory mapped for writing it would count as this process's.)"""
+
+    def __init__(self, file: BinaryIO, offset: int, dtype: np.dtype[Any]) -> None:
+        self._file = file
+        self._offset = offset
+        self._dtype = dtype
+
+    def write(self, at: int, part: Array) -> None:
+        """Put a part where it belongs, counted in elements."""
+        data = np.ascontiguousarray(part, self._dtype).data.cast("B")
+        os.pwrite(self._file.fileno(), data, self._offset + at * self._dtype.itemsize)
 
 
 class Making:
@@ -156,6 +169,7 @@ class Arrays:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._maps: dict[str, mmap.mmap | bytes] = {}
+        self._arrays: dict[tuple[str, str], Array] = {}
         self.facts = self._manifest()
         self._places = {
             name: {key: Place(offset=p[0], dtype=p[1], length=p[2], crc32=p[3]) for key, p in file["arrays"].items()}
@@ -164,10 +178,13 @@ class Arrays:
 
     def __call__(self, file: str, name: str) -> Array:
         """An array, read-only."""
+        if (known := self._arrays.get((file, name))) is not None:
+            return known
         place = self._places[file][name]
         array: Array = np.frombuffer(self._map(file), place.dtype, place.length, place.offset)
         if place.crc32 is not None and zlib.crc32(array.data.cast("B") if place.length else b"") != place.crc32:
             raise self.damaged(file)
+        self._arrays[file, name] = array
         return array
 
     def has(self, file: str, name: str) -> bool:
@@ -187,10 +204,6 @@ class Arrays:
         for name, file in self.facts["files"].items():
             if sha256_of(self.folder / f"{name}.bin") != file["sha256"]:
                 raise self.damaged(name)
-
-    def close(self) -> None:
-        """Forget the maps; arrays that are still held keep theirs."""
-        self._maps.clear()
 
     def _map(self, file: str) -> mmap.mmap | bytes:
         if file not in self._maps:

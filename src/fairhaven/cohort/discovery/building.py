@@ -7,11 +7,13 @@ and of different concepts, not of events.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyroaring import BitMap
 
@@ -29,6 +31,7 @@ from fairhaven.cohort.discovery.reading import (
     START,
     VALUE,
     check_tables,
+    ends_on_next_day,
     event_domains,
     events,
     own_fields,
@@ -48,15 +51,22 @@ _SLOW_UNION = 48 << 10
 
 @dataclass(frozen=True, kw_only=True)
 class Sorted:
-    """The events of a table in order, waiting to be read; no file where there are none."""
+    """The events of a table in order, waiting to be read.
+
+    Args:
+        file: None where there are no events.
+        columns: what is in the file beside concept and ordinal.
+        same: fields that have one value in all rows, with it; None where it is missing in all.
+        missing_starts: rows without a start date.
+    """
 
     domain: Domain
-    fields: list[str]
-    file: Path | None
+    file: Path | None = None
+    columns: tuple[str, ...] = ()
+    same: Mapping[str, float | int | None] = field(default_factory=dict)
     codings: Mapping[str, Coded] = field(default_factory=dict)
     days: Days = field(default_factory=lambda: Days(before=0, last=0))
     missing_starts: int = 0
-    has_nan: bool = False
 
 
 def build(tables: Mapping[str, ir.Table], engine: Engine, making: Making, *, release: str, progress: Progress) -> None:
@@ -83,11 +93,7 @@ def build(tables: Mapping[str, ir.Table], engine: Engine, making: Making, *, rel
 
     progress.stage("Concepts")
     concepts = making.file("concepts")
-    present = np.unique(
-        np.concatenate(
-            [np.empty(0, np.int64), *(c.values for each in ordered for n, c in each.codings.items() if n != VALUE)]
-        )
-    )
+    present = _present(ordered)
     write_concepts(concepts, present, tables, engine)
 
     facts = {}
@@ -146,39 +152,71 @@ def _periods(
 
 def _in_order(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine, work: Path) -> Sorted:
     """Sort the events of a table and see what values their columns have."""
+    rows = events(domain, table)
     fields = own_fields(domain, table)
-    files = engine.write(events(domain, table, ordinals), work / domain.value, order_by=(CONCEPT, ORDINAL, START))
+    found = engine.fetch(rows.aggregate(**_summary(rows, fields))).to_pylist()[0]
+    if not found["rows"]:
+        return Sorted(domain=domain, same=dict.fromkeys(fields))
+    same = {name: found[f"{name} least"] for name in fields if _is_same(found, name)}
+    days = [found[f"{name} {which}"] for name in (START, END) for which in ("least", "most")]
+    known = [day for day in days if day is not None] or [0]
+    columns = (START, *(() if ends_on_next_day(domain) else (END,)), *(name for name in fields if name not in same))
+    joined = rows.join(ordinals, "person_id").select(CONCEPT, ORDINAL, *columns)
+    files = engine.write(joined, work / domain.value, order_by=(CONCEPT, ORDINAL, START))
     if not files:
-        return Sorted(domain=domain, fields=fields, file=None)
-    rows = engine.parquet(list(files.values()))
+        return Sorted(domain=domain, same=dict.fromkeys(fields))
+    in_order = engine.parquet(list(files.values()))
+    return Sorted(
+        domain=domain,
+        file=next(iter(files.values())),
+        columns=columns,
+        same=same,
+        codings=_codings(in_order, (CONCEPT, *(name for name in columns if name in fields)), engine),
+        days=Days(before=min(known) - 1, last=max(known)),
+        missing_starts=found["rows"] - found[f"{START} known"],
+    )
+
+
+def _summary(rows: ir.Table, fields: list[str]) -> dict[str, ir.Value]:
+    """How many rows there are, and of each column how many are known, the least and the most."""
+    summary = {"rows": rows.count().cast("int64")}
+    for name in (START, END, *fields):
+        column = rows[name]
+        summary |= {
+            f"{name} known": column.count().cast("int64"),
+            f"{name} least": column.min(),
+            f"{name} most": column.max(),
+        }
+    return summary
+
+
+def _is_same(found: Mapping[str, Any], name: str) -> bool:
+    known = found[f"{name} known"]
+    return not known or (known == found["rows"] and found[f"{name} least"] == found[f"{name} most"])
+
+
+def _codings(rows: ir.Table, names: tuple[str, ...], engine: Engine) -> dict[str, Coded]:
+    """The values of columns, where they are not too many, or not numbers at all."""
     codings = {}
-    has_nan = False
-    for name in (CONCEPT, *fields):
+    for name in names:
         different = rows.filter(rows[name].notnull()).select(name).distinct()
         if name == VALUE:
             different = different.limit(MOST_CODES + 1)
         values = engine.fetch(different)[name].to_numpy()
-        if name == VALUE and np.isnan(values).any():
-            has_nan = True
-        elif name != VALUE or len(values) <= MOST_CODES:
+        if name != VALUE or (len(values) <= MOST_CODES and not np.isnan(values).any()):
             codings[name] = coded(values[values != MISSING])
-    summary = engine.fetch(
-        rows.aggregate(
-            first=ibis.least(rows[START].min(), rows[END].min().fill_null(rows[START].min())),
-            last=ibis.greatest(rows[START].max(), rows[END].max().fill_null(rows[START].max())),
-            missing=rows[START].isnull().sum().cast("int64"),
+    return codings
+
+
+def _present(ordered: list[Sorted]) -> Array:
+    """Every concept that any column has, sorted."""
+    parts = [np.empty(0, np.int64)]
+    for each in ordered:
+        parts += [coding.values.astype(np.int64) for name, coding in each.codings.items() if name != VALUE]
+        parts.append(
+            np.array([value for name, value in each.same.items() if name != VALUE and value is not None], np.int64)
         )
-    ).to_pylist()[0]
-    first, last = summary["first"] or 0, summary["last"] or 0
-    return Sorted(
-        domain=domain,
-        fields=fields,
-        file=next(iter(files.values())),
-        codings=codings,
-        days=Days(before=first - 1, last=last),
-        missing_starts=summary["missing"] or 0,
-        has_nan=has_nan,
-    )
+    return np.unique(np.concatenate(parts))
 
 
 def _write_persons(writer: BitmapWriter, number: Mapping[str, int], who: Mapping[str, Array], observed: BitMap) -> None:
@@ -205,66 +243,62 @@ def _write_events(
     table: Sorted, making: Making, writer: BitmapWriter, number: Mapping[str, int], below: Below
 ) -> dict[str, object]:
     """Write the bitmaps and the columns of a table's events; what the manifest says of it."""
+    facts: dict[str, object] = {"rows": 0, "same": table.same, "fields": list(table.same), "missing_starts": 0}
     if table.file is None:
-        return {"rows": 0, "fields": table.fields, "missing_starts": 0}
+        return facts
     stored = pq.ParquetFile(table.file)
     rows = stored.metadata.num_rows
     file = making.file(table.domain.value)
-    columns = _columns(file, table, rows)
-    source = DOMAINS[table.domain].source_concept
+    columns = {ORDINAL: file.parts(ORDINAL, np.uint32, rows)}
+    columns |= {name: file.parts(name, _dtype(table, name), rows) for name in table.columns}
+    source = DOMAINS[table.domain].source_concept or ""
     by_concept: dict[int, BitMap] = {}
     by_source: dict[int, BitMap] = {}
     firsts: dict[int, int] = {}
+    has_nan = False
     at = 0
     for batch in stored.iter_batches(_BATCH):
-        end = at + len(batch)
-        for name, column in columns.items():
-            column[at:end] = _stored(table, name, batch.column(name))
-        concept = batch.column(CONCEPT).to_numpy()
         ordinal = batch.column(ORDINAL).to_numpy()
-        for value, begin, members in _runs(concept, ordinal):
+        columns[ORDINAL].write(at, ordinal)
+        for name in table.columns:
+            part = _stored(table, name, batch.column(name))
+            columns[name].write(at, part)
+            if name == source:
+                for value, members in _by_value(part, ordinal):
+                    _add(by_source, int(table.codings[source].values[value - 1]), members)
+            elif name == VALUE and name not in table.codings:
+                has_nan |= bool(pc.any(pc.is_nan(batch.column(name))).as_py())
+        for value, begin, members in _runs(batch.column(CONCEPT).to_numpy(), ordinal):
             firsts.setdefault(value, at + begin)
             _add(by_concept, value, members)
-        if source in columns and table.codings[source].values.size:
-            for value, members in _by_value(columns[source][at:end], ordinal):
-                _add(by_source, int(table.codings[source].values[value - 1]), members)
-        at = end
+        at += len(batch)
     stored.close()
     table.file.unlink()
-    for name in columns:
-        if (coding := table.codings.get(name)) is not None:
-            file.add(f"{name} values", coding.values)
-    concepts = np.array(list(firsts), np.int64)
-    file.add("concepts", concepts)
+    for name, coding in table.codings.items():
+        file.add(f"{name} values", coding.values)
+    file.add("concepts", np.array(list(firsts), np.int64))
     file.add("first", np.array([*firsts.values(), rows], np.int64))
+    everybody = BitMap.union(BitMap(), BitMap(), *by_concept.values())
+    if (value_of_all := table.same.get(source)) is not None:
+        by_source = {int(value_of_all): everybody}
+    writer.add(number[kinds.has_event(table.domain)], 0, everybody)
     _write_bitmaps(table.domain, writer, number, by_concept, by_source, below)
-    return {
+    kept = [name for name in table.columns if name not in (START, END) and not (name == VALUE and has_nan)]
+    return facts | {
         "rows": rows,
         "before": table.days.before,
-        "fields": [name for name in table.fields if name in columns],
+        "fields": [*table.same, *kept],
         "missing_starts": table.missing_starts,
     }
 
 
-def _columns(file: ArrayFile, table: Sorted, rows: int) -> dict[str, Array]:
-    """Room for each column."""
-    columns = {
-        ORDINAL: file.parts(ORDINAL, np.uint32, rows),
-        START: file.parts(START, table.days.dtype, rows),
-        END: file.parts(END, table.days.dtype, rows),
-    }
-    for name in table.fields:
-        if name in table.codings:
-            columns[name] = file.parts(name, table.codings[name].dtype, rows)
-        elif not table.has_nan:
-            columns[name] = file.parts(name, np.float64, rows)
-    return columns
+def _dtype(table: Sorted, name: str) -> npt.DTypeLike:
+    if name in (START, END):
+        return table.days.dtype
+    return table.codings[name].dtype if name in table.codings else np.float64
 
 
 def _stored(table: Sorted, name: str, values: pa.Array) -> Array:
-    if name == ORDINAL:
-        ordinals: Array = values.to_numpy()
-        return ordinals
     if name in (START, END):
         return table.days.stored(values)
     return table.codings[name].stored(values) if name in table.codings else plain(values)
@@ -309,7 +343,6 @@ def _write_bitmaps(
     by_source: dict[int, BitMap],
     below: Below,
 ) -> None:
-    writer.add(number[kinds.has_event(domain)], 0, BitMap.union(BitMap(), BitMap(), *by_concept.values()))
     by_concept.pop(MISSING, None)
     present, above, first, to = below
     sizes = np.zeros(len(present), np.int64)

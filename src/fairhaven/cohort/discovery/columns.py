@@ -32,7 +32,7 @@ class Days:
 
     def days(self, stored: Array) -> Array:
         """Kept values as days since 1970; those missing come out as `before`."""
-        found: Array = stored.astype(np.int64) + self.before
+        found: Array = stored.astype(np.int32) + np.int32(self.before)
         return found
 
 

@@ -24,7 +24,7 @@ class Periods:
 
     def containing(self, ordinals: Array, days: Array) -> tuple[Array, Array, Array]:
         """Of each pair of person and day: is it observed, and the first and last day of the period."""
-        start, end = self._start, self._end
+        start, end = self._arrays("periods", START), self._arrays("periods", END)
         if not len(start):
             nothing = np.zeros(len(ordinals), np.int64)
             return nothing.astype(bool), nothing, nothing
@@ -42,23 +42,15 @@ class Periods:
         return self._arrays("periods", ORDINAL)
 
     @cached_property
-    def _start(self) -> Array:
-        return self._arrays("periods", START).astype(np.int64)
-
-    @cached_property
-    def _end(self) -> Array:
-        return self._arrays("periods", END).astype(np.int64)
-
-    @cached_property
     def _keys(self) -> Array:
-        return keyed(self._ordinal, self._start)
+        return keyed(self._ordinal, self._arrays("periods", START))
 
     @cached_property
     def _only_one(self) -> Array | None:
         """Place of each person's period, -1 for none, where nobody has two: then no search is needed."""
         if (self._ordinal[1:] == self._ordinal[:-1]).any():
             return None
-        places = np.full(self._persons, -1, np.int64)
+        places = np.full(self._persons, -1, np.int32)
         places[self._ordinal] = np.arange(len(self._ordinal))
         return places
 

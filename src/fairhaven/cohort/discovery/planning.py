@@ -16,6 +16,7 @@ import numpy as np
 
 from fairhaven.cohort.discovery.arrays import Array
 from fairhaven.cohort.discovery.concepts import Concepts
+from fairhaven.cohort.discovery.periods import NO_DAY
 from fairhaven.cohort.discovery.plan import (
     Around,
     AtIndex,
@@ -217,8 +218,8 @@ class _Definition:
         qualifying, *rules = (None if group is None else self.condition(group) for group in groups)
         return Entered(
             parts=parts,
-            prior_days=entry.prior_days,
-            post_days=entry.post_days,
+            prior_days=_near(entry.prior_days),
+            post_days=_near(entry.post_days),
             limit=entry.limit,
             qualifying=qualifying,
             qualified_limit=qualified_limit,
@@ -359,7 +360,12 @@ def _is_open(window: Window, observed: bool) -> bool:
 
 
 def _bound(end: int | Edge, window: Window) -> Bound:
-    return Bound() if isinstance(end, Edge) else Bound(days=end, index=window.index)
+    return Bound() if isinstance(end, Edge) else Bound(days=_near(end), index=window.index)
+
+
+def _near(days: int) -> int:
+    """Days that reach beyond every event, and no further than numbers of days go."""
+    return max(-NO_DAY, min(NO_DAY, days))
 
 
 def _needs_one(occurrence: Occurrence) -> bool | None:

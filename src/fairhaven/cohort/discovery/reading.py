@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from fairhaven.cohort.domains import DOMAINS, DomainFacts, Kind
 from fairhaven.cohort.model import Domain
 from fairhaven.kernel.errors import Fault, Invalid
 
-MISSING = -(1 << 40)
+MISSING = -(1 << 31)
 """Stands for a concept that is not recorded, so that such rows have a place in the order."""
 
 PERSON_FIELDS = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
@@ -82,24 +83,30 @@ def periods(tables: Mapping[str, ir.Table], ordinals: ir.Table) -> ir.Table:
     return days.join(ordinals, "person_id").select(ORDINAL, START, END)
 
 
-def events(domain: Domain, table: ir.Table, ordinals: ir.Table) -> ir.Table:
-    """The events of a table: concept, ordinal, start, end (days since 1970) and `own_fields`.
-
-    Args:
-        ordinals: ``person_id``, ``ordinal``; an event of nobody else is an event.
-    """
+def events(domain: Domain, table: ir.Table) -> ir.Table:
+    """The events of a table: ``person_id``, concept, start, end (days since 1970) and `own_fields`."""
     facts = DOMAINS[domain]
     start = _days(table[facts.start])
+    concept = _concept(table[facts.concept])
     columns: dict[str, ir.Value] = {
         "person_id": table.person_id.cast("int64"),
-        CONCEPT: table[facts.concept].cast("int64").fill_null(ibis.literal(MISSING, "int64")),
+        CONCEPT: concept.fill_null(ibis.literal(MISSING, concept.type())),
         START: start,
         END: _end(table, facts, start),
     }
     for name in own_fields(domain, table):
-        columns[name] = table[name].cast("float64" if name == VALUE else "int64")
-    rows = table.select(**columns)
-    return rows.join(ordinals, "person_id").drop("person_id")
+        columns[name] = table[name].cast("float64") if name == VALUE else _concept(table[name])
+    return table.select(**columns)
+
+
+def ends_on_next_day(domain: Domain) -> bool:
+    """Whether every event of a table ends on the day after it starts."""
+    return DOMAINS[domain].end is None and DOMAINS[domain].end_after == 1
+
+
+def _concept(column: ir.Value) -> ir.Value:
+    """Narrow where the CDM's type is: sorting moves every byte."""
+    return column if column.type() == dt.int32 else column.cast("int64")
 
 
 def _end(table: ir.Table, facts: DomainFacts, start: ir.Value) -> ir.Value:

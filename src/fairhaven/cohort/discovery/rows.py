@@ -8,10 +8,10 @@ import numpy as np
 from fairhaven.cohort.discovery.arrays import Array, Arrays
 from fairhaven.cohort.discovery.columns import Coded, Days
 from fairhaven.cohort.discovery.plan import RowTest
-from fairhaven.cohort.discovery.reading import END, ORDINAL, START
+from fairhaven.cohort.discovery.reading import END, ORDINAL, START, ends_on_next_day
 from fairhaven.cohort.discovery.testing import passing, year_of
 from fairhaven.cohort.domains import DOMAINS
-from fairhaven.cohort.model import DateField, Domain, Known, OneOf
+from fairhaven.cohort.model import DateField, Domain, Known, OneOf, Test
 
 
 class EventTable:
@@ -22,6 +22,8 @@ class EventTable:
         self.domain = domain
         self.length: int = facts["rows"]
         self.days = Days(before=facts.get("before", 0), last=0)
+        self.same: Mapping[str, float | int | None] = facts["same"]
+        self.ends_on_next_day = ends_on_next_day(domain)
         self._arrays = arrays
         self._columns: dict[str, Array] = {}
         self._codings: dict[str, Coded] = {}
@@ -100,11 +102,16 @@ class Selected:
 
     def days(self, of: DateField) -> Array:
         """Start or end of each row, days since 1970; a missing end is a day before all others."""
+        if of is DateField.END and self._table.ends_on_next_day:
+            return self.days(DateField.START) + np.int32(1)
         return self._table.days.days(self._column(START if of is DateField.START else END))
 
     def has_end(self) -> Array:
         """Whether the row's end is known."""
-        return self._column(END) > 0
+        if self._table.ends_on_next_day:
+            return np.ones(len(self), bool)
+        flags: Array = self._column(END) > 0
+        return flags
 
     def pass_test(self, asked: RowTest, of_persons: Callable[[RowTest], Array], birth_years: Array) -> Array:
         """Which rows pass a test.
@@ -129,6 +136,8 @@ class Selected:
                 return self._if_ended(passing(length, test), asked)
         if not len(self):
             return np.zeros(0, bool)
+        if name in self._table.same:
+            return np.full(len(self), self._pass_same(self._table.same[name], test))
         if self._table.has_column(name):
             return self._pass_stored(name, asked)
         flags: Array = of_persons(asked)[self.ordinals]
@@ -143,6 +152,11 @@ class Selected:
         by_code = np.append(wants_missing, passing(coding.values, asked.test))
         flags: Array = by_code[stored]
         return flags
+
+    def _pass_same(self, value: float | int | None, test: Test) -> bool:
+        if value is None:
+            return isinstance(test, Known) and not test.yes
+        return bool(passing(np.array([value]), test)[0])
 
     def _if_ended(self, passed: Array, asked: RowTest) -> Array:
         ended = self.has_end()

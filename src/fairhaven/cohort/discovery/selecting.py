@@ -39,7 +39,9 @@ class Index:
         return len(self.ordinals)
 
     def take(self, places: Array) -> "Index":
-        """Some of the events."""
+        """Some of the events, in order."""
+        if len(places) == len(self):
+            return self
         return Index(**{name: getattr(self, name)[places] for name in Index.__slots__})
 
 
@@ -57,23 +59,27 @@ class Selecting:
         self._birth_years = birth_years
         self._tables: dict[Domain, EventTable] = {}
 
-    def rows(self, asked: Rows, within: BitMap | None = None) -> Selected:
+    def flags(self, persons: BitMap | None) -> Array | None:
+        """Persons as flags, where they are few enough for looking rows up to spare more than it costs."""
+        count = len(self._birth_years)
+        return None if persons is None or 2 * len(persons) > count else as_flags(persons, count)
+
+    def rows(self, asked: Rows, within: Array | None = None) -> Selected:
         """The rows.
 
         Of the earliest rows of each person all that share the day are given: whoever counts must count them once.
 
         Args:
-            within: rows of others may be left out.
+            within: flags of persons; rows of others may be left out.
         """
         if asked.domain not in self._tables:
             self._tables[asked.domain] = EventTable(self._arrays, asked.domain)
         table = self._tables[asked.domain]
         found = Selected(table, table.stretches(asked.concepts))
-        if asked.nested is not None and (possible := self.possible(asked.nested)) is not None:
-            within = possible if within is None else within & possible
-        # For most of the persons, looking each row up costs more than it spares.
-        if within is not None and 2 * len(within) < len(self._birth_years):
-            found.keep(as_flags(within, len(self._birth_years))[found.ordinals])
+        if within is not None:
+            found.keep(within[found.ordinals])
+        if asked.nested is not None and (possible := self.flags(self.possible(asked.nested))) is not None:
+            found.keep(possible[found.ordinals])
         if asked.source_concepts is not None:
             found.keep(self._passing(found, source_test(asked.domain, asked.source_concepts)))
         if asked.first:
@@ -150,7 +156,7 @@ class Selecting:
 
     def _found(self, index: Index, asked: Around) -> Array:
         """How many rows lie around each index event."""
-        rows = self.rows(asked.rows, BitMap() if not len(index) else self._persons_in(index))
+        rows = self.rows(asked.rows, self._persons_in(index))
         if asked.of is DateField.END:
             rows.keep(rows.has_end())
         keys = keyed(rows.ordinals, rows.days(asked.of))
@@ -164,17 +170,19 @@ class Selecting:
         counts: Array = np.where(is_known & is_known_too, np.maximum(up_to - before, 0), 0)
         return counts
 
-    def _persons_in(self, index: Index) -> BitMap | None:
+    def _persons_in(self, index: Index) -> Array | None:
         """The persons of index events, where that spares rows."""
-        if 4 * len(index) > len(self._birth_years):
+        if 2 * len(index) > len(self._birth_years):
             return None
-        return BitMap(np.unique(index.ordinals).tolist())
+        flags = np.zeros(len(self._birth_years), bool)
+        flags[index.ordinals] = True
+        return flags
 
     def _limit(
         self, index: Index, bounds: tuple[Bound, ...], open_end: int, narrower: np.ufunc, edge: Array
     ) -> tuple[Array, Array]:
         """One end of the stretch of days for each index event, and whether it is known."""
-        limit = np.full(len(index), open_end, np.int64)
+        limit = np.full(len(index), open_end, np.int32)
         is_known = np.ones(len(index), bool)
         for bound in bounds:
             if bound.days is None:
@@ -195,7 +203,7 @@ class Selecting:
 
     def _earliest(self, rows: Selected) -> Array:
         start = rows.days(DateField.START)
-        earliest = np.full(len(self._birth_years), NO_DAY, np.int64)
+        earliest = np.full(len(self._birth_years), NO_DAY, np.int32)
         np.minimum.at(earliest, rows.ordinals, start)
         is_earliest: Array = start == earliest[rows.ordinals]
         return is_earliest
