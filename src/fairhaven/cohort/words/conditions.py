@@ -58,21 +58,19 @@ def quantified(group: Group) -> str:
             return f"{str(how).capitalize()} {count} of these hold"
 
 
-def clause(group: Group, voice: Voice) -> str | None:
-    """The group as a clause ("has ... and has no record of ..."); None where a sentence would not carry it."""
-    if not group.members or len(group.members) > _CLAUSES:
-        return None
-    if len(group.members) > 1 and group.match not in (Match.ALL, Match.ANY):
-        return None
-    if len(group.members) == 1 and not _is_plain(group):
-        return None
+def clauses(group: Group, voice: Voice) -> list[str]:
+    """The group as clauses that must all hold ("has ...", "has no record of ..."); none where a sentence would not carry it."""
+    if len(group.members) > _CLAUSES:
+        return []
+    if not (_is_plain(group) if len(group.members) == 1 else group.match in (Match.ALL, Match.ANY)):
+        return []
     parts = [_member_clause(member, voice) for member in group.members]
     told = [part for part in parts if part is not None]
     if len(told) < len(parts):
-        return None
+        return []
     if len(told) > 1 and group.match == Match.ANY:
-        return f"{'either ' if len(told) == 2 else ''}{joined(told, 'or')}"
-    return joined(told)
+        return [f"{'either ' if len(told) == 2 else ''}{joined(told, 'or')}"]
+    return told
 
 
 def _is_plain(group: Group) -> bool:
@@ -99,7 +97,8 @@ def _member_lines(member: Correlated | Demographic | Group, voice: Voice) -> tup
 def _member_clause(member: Correlated | Demographic | Group, voice: Voice) -> str | None:
     match member:
         case Group():
-            return clause(member, voice) if len(member.members) == 1 else None
+            inner = clauses(member, voice)
+            return inner[0] if len(member.members) == 1 and inner else None
         case Demographic():
             return demographic(member, voice)
         case Correlated(events=Events(nested=Group())):

@@ -69,10 +69,13 @@ def more(criterion: Criterion, naming: Naming) -> str:
     return _phrase(criterion, naming, noun(criterion).more)
 
 
-def merged(criteria: Iterable[Criterion], naming: Naming) -> list[str]:
+def merged(criteria: Iterable[Criterion], naming: Naming, most: int = 5) -> list[str]:
     """Events of one kind that differ in their concept set alone are told together, the others one by one.
 
     Conditions nested in them are left to the caller.
+
+    Args:
+        most: concept sets told by name of each kind; then the rest is counted.
     """
     alike: dict[Criterion, list[str]] = {}
     for criterion in criteria:
@@ -81,9 +84,15 @@ def merged(criteria: Iterable[Criterion], naming: Naming) -> list[str]:
         else:
             alike.setdefault(criterion, [])
     return [
-        with_article(_phrase(criterion, naming, noun(criterion).one, joined(list(dict.fromkeys(names)), "or")))
+        with_article(_phrase(criterion, naming, noun(criterion).one, _either(list(dict.fromkeys(names)), most)))
         for criterion, names in alike.items()
     ]
+
+
+def _either(names: list[str], most: int) -> str:
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} other concept sets"]
+    return joined(names, "or")
 
 
 def _phrase(criterion: Criterion, naming: Naming, word: str, names: str = "") -> str:

@@ -154,7 +154,9 @@ def _course(era: DrugEraExit) -> str:
     if era.days_supply is not None:
         told.append(f"each exposure is taken to last {many(era.days_supply, 'day')}")
     if era.offset:
-        told.append(f"{many(abs(era.offset), 'day')} are {'added to' if era.offset > 0 else 'taken off'} each exposure")
+        told.append(
+            f"{many(abs(era.offset), 'day')} {'is' if abs(era.offset) == 1 else 'are'} {'added to' if era.offset > 0 else 'taken off'} each exposure"
+        )
     return f" ({'; '.join(told)})" if told else ""
 
 

@@ -1,6 +1,7 @@
 """The smallest pieces of English: lists, numbers, dates, comparisons."""
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 
 from fairhaven.cohort.forms.notation import write_number
@@ -8,11 +9,13 @@ from fairhaven.cohort.model import Compare, Dates, Numbers
 
 
 def joined(parts: Sequence[str], word: str = "and") -> str:
-    """``a``, ``a and b``, ``a, b and c``; parts that hold commas themselves are set apart by semicolons."""
+    """``a``, ``a and b``, ``a, b and c``; parts that hold commas themselves are set apart more strongly."""
     if len(parts) < 2:
         return "".join(parts)
-    mark = "; " if any(", " in part for part in parts) and len(parts) > 2 else ", "
-    return f"{mark.join(parts[:-1])}{mark.rstrip() if mark == '; ' else ''} {word} {parts[-1]}"
+    if any(", " in re.sub("“[^”]*”", "", part) for part in parts):
+        mark = "; " if len(parts) > 2 else ", "
+        return f"{mark.join(parts[:-1])}{mark}{word} {parts[-1]}"
+    return f"{', '.join(parts[:-1])} {word} {parts[-1]}"
 
 
 def many(count: int, singular: str, plural: str | None = None) -> str:

@@ -18,7 +18,7 @@ from fairhaven.cohort.model import (
     Limit,
     Match,
 )
-from fairhaven.cohort.words.conditions import Voice, clause
+from fairhaven.cohort.words.conditions import Voice, clauses
 from fairhaven.cohort.words.events import merged, noun
 from fairhaven.cohort.words.naming import Naming
 from fairhaven.cohort.words.phrases import joined, many, quoted
@@ -49,20 +49,23 @@ def _who(definition: CohortDefinition, naming: Naming) -> tuple[list[str], str]:
     traits: list[str] = []
     told: list[str] = []
     untold: list[str] = []
+    number = 0
     if definition.qualifying is not None and definition.qualifying.members:
         own = [] if definition.qualified_limit != Limit.ALL else _traits(definition.qualifying, naming)
         traits += own
         if not own:
-            text = clause(definition.qualifying, voice) or "meet further conditions at entry"
+            text = joined(clauses(definition.qualifying, voice)) or "meet further conditions at entry"
             limit = _LIMITS.get(definition.qualified_limit)
+            number += 1
             told.append(f"{text} (of such events each person's {limit})" if limit else text)
     for rule in definition.rules:
         own = _traits(rule.group, naming)
         traits += own
         if rule.group.members and not own:
-            text = clause(rule.group, voice) or ""
-            (told if text else untold).append(text or " ".join(rule.name.split()))
-    number = len(told) + len(untold)
+            own = clauses(rule.group, voice)
+            told += own
+            untold += [] if own else [" ".join(rule.name.split())]
+            number += 1
     parts = [*told, *_by_name(untold)]
     if number > _RULES or sum(map(len, parts)) > _LETTERS:
         return traits, f"meet {number} {'further ' if traits else ''}{'condition' if number == 1 else 'conditions'}"
@@ -104,10 +107,7 @@ def _entering(definition: CohortDefinition, naming: Naming) -> str:
     phrases = merged(
         [replace(each, nested=None) if isinstance(each, Events) else each for each in entry.events], naming
     )
-    if len(phrases) > _EVENTS or sum(map(len, phrases)) > _LETTERS:
-        rest = len(phrases) - 2
-        phrases = [*phrases[:2], "one other kind of event" if rest == 1 else f"one of {rest} other kinds of event"]
-    text = joined(phrases, "or") + _nested(entry.events, naming)
+    text = _either(phrases) + _nested(entry.events, naming)
     if entry.limit != Limit.ALL and not _is_first(entry):
         text += f" (each person's {_LIMITS[entry.limit]})"
     spans = [
@@ -118,6 +118,17 @@ def _entering(definition: CohortDefinition, naming: Naming) -> str:
     return f"{text}, {' and '.join(spans)}" if spans else text
 
 
+def _either(events: list[str]) -> str:
+    """As many kinds of event as a sentence carries, at least one."""
+    told = len(events)
+    while told > 1 and (told > _EVENTS or sum(map(len, events[:told])) > _LETTERS):
+        told -= 1
+    rest = len(events) - told
+    if rest:
+        events = [*events[:told], "one other kind of event" if rest == 1 else f"one of {rest} other kinds of event"]
+    return joined(events, "or")
+
+
 def _nested(events: Sequence[Criterion], naming: Naming) -> str:
     """The conditions on entry events themselves."""
     groups = [each.nested for each in events if isinstance(each, Events) and each.nested is not None]
@@ -125,7 +136,7 @@ def _nested(events: Sequence[Criterion], naming: Naming) -> str:
         return ""
     if len(events) == 1:
         voice = Voice(naming=naming, has="have", is_="are", anchor=f"that {noun(events[0]).one}")
-        text = clause(groups[0], voice)
+        text = joined(clauses(groups[0], voice))
         return f" for which they {text}" if text and len(text) <= _LETTERS // 2 else " that meets conditions of its own"
     return (
         " (which must meet conditions of its own)"
@@ -148,9 +159,10 @@ def _stay(definition: CohortDefinition, naming: Naming) -> str:
         start = "each such event"
     stay = _until(definition, start, naming)
     if definition.censoring:
-        events = merged(definition.censoring, naming)
-        text = joined(events, "or") if len(events) < 3 else f"one of {len(events)} kinds of event"
-        stay += f", or until {text}, if that comes first"
+        # Conditions on these events make a sentence too long; without them it would say too much.
+        plain = not any(isinstance(each, Events) and each.nested for each in definition.censoring)
+        events = _either(merged(definition.censoring, naming)) if plain else ""
+        stay += f", or until {events if events and len(events) < _LETTERS // 2 else 'an event that ends it'}, if that comes first"
     return stay
 
 

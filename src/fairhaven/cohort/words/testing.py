@@ -48,9 +48,9 @@ def after_event(item: Filter, naming: Naming) -> str:
     """A test of an event, said after it."""
     match item.field, item.test:
         case "age", Numbers() as test:
-            return f"at age {in_years(test)}"
+            return _at_age(test)
         case "age_at_end", Numbers() as test:
-            return f"at age {in_years(test)} at its end"
+            return f"{_at_age(test)} at its end"
         case "year_of_birth", Numbers() as test:
             return f"in a person born {born(test)}"
         case "days", Numbers() as test:
@@ -66,6 +66,11 @@ def after_event(item: Filter, naming: Naming) -> str:
             return _CONCEPTS[field].format(_which(test, naming))
         case _:
             return f"with {_plain(item, naming)}"
+
+
+def _at_age(test: Numbers) -> str:
+    years = in_years(test)
+    return f"at {'age' if years[0].isdigit() else 'an age'} {years}"
 
 
 def of_person(item: Filter, naming: Naming) -> str:
