@@ -3,7 +3,8 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
+from random import Random
 
 import pytest
 from hypothesis import assume, given, settings
@@ -180,3 +181,33 @@ def test_knowing_the_program_does_not_help_either(shape: tuple[int, ...], round_
     for found in alike.values():
         for cell in zip(*found, strict=True):
             assert not set(cell) & {1, 2} or set(cell) >= {1, 2}
+
+
+def test_few_more_cells_are_hidden_than_the_least_that_would_do() -> None:
+    policy, hidden, least = replace(FEW, threshold=10), 0, 0
+    keys = list(product(range(3), range(3)))
+    for seed in range(1, 11):
+        draw = Random(seed)
+        counts = {key: int(draw.lognormvariate(3.2, 1)) for key in keys}
+        small = {key for key, count in counts.items() if policy.is_small(count)}
+        table = protect_crosstab(counts, policy)
+        truth = totals_of(counts, ALL)
+        known = {key: truth[key] for key in table.may_be_known}
+        hidden += table.further
+        least += next(
+            size
+            for size in range(table.further + 1)
+            for further in combinations([key for key, count in counts.items() if count >= 10], size)
+            if _is_safe(counts, small.union(further), known, small)
+        )
+    assert least > 15
+    assert hidden <= 1.15 * least
+
+
+def _is_safe(
+    counts: Table, hidden: set[tuple[int, ...]], known: dict[tuple[object, ...], int], small: set[tuple[int, ...]]
+) -> bool:
+    shown = {key: None if key in hidden else count for key, count in counts.items()}
+    most = max(counts.values()) + 20
+    ends = (possible(shown, known, ALL, least=1, most=most, asked=range(end, end + 1)) for end in (9, 1))
+    return all(open_counts[key] for open_counts in ends for key in small)

@@ -5,8 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.disclosure import Dominance, Policy, Ties, policy_named, protect, published_policies, read_policy
-from fairhaven.kernel.errors import Invalid
+from fairhaven.disclosure import (
+    Dominance,
+    Policy,
+    Ties,
+    policy_in,
+    policy_named,
+    protect,
+    published_policies,
+    read_policy,
+)
+from fairhaven.kernel.errors import Invalid, NotFound
 
 SHOWN = {
     # Secure Research Service: nothing under 10, nothing rounded.
@@ -151,3 +160,24 @@ def test_a_rule_that_would_not_protect_is_a_fault_with_its_place(
     with pytest.raises(Invalid, match=why) as caught:
         read_policy(written(tmp_path, OWN + line + "\n"))
     assert field in {fault.field for fault in caught.value.faults}
+
+
+def test_a_hub_names_a_published_policy_or_a_file_in_its_folder(tmp_path: Path) -> None:
+    written(tmp_path, OWN)
+    assert policy_in(tmp_path, "hes") is policy_named("hes")
+    assert policy_in(tmp_path, "disclosure.toml").name == "ours"
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("../disclosure.toml", "in the hub's folder"),
+        ("missing.toml", "does not exist"),
+        ("taken.toml", "name of a published policy"),
+        ("nobody", "no disclosure policy"),
+    ],
+)
+def test_a_policy_that_cannot_be_had_is_said_so(tmp_path: Path, setting: str, why: str) -> None:
+    (tmp_path / "taken.toml").write_text(OWN.replace("[ours]", "[ons]"))
+    with pytest.raises((Invalid, NotFound), match=why):
+        policy_in(tmp_path, setting)

@@ -6,7 +6,7 @@ from fairhaven.disclosure.keyed import ALL
 from fairhaven.disclosure.magnitude import Magnitude, ProtectedMagnitudes, Statistic, protect_magnitudes
 from fairhaven.disclosure.policy import Dominance, Groups, Policy, Small, Ties, Zeros
 from fairhaven.disclosure.protection import Cell, Protected, ProtectedTable, protect, protect_extreme, protect_table
-from fairhaven.disclosure.published import policy_named, published_policies, read_policy
+from fairhaven.disclosure.published import policy_in, policy_named, published_policies, read_policy
 from fairhaven.disclosure.steps import protect_steps
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Ties",
     "Zeros",
     "is_dominated",
+    "policy_in",
     "policy_named",
     "protect",
     "protect_crosstab",

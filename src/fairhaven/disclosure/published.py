@@ -29,6 +29,25 @@ def policy_named(name: str) -> Policy:
         raise NotFound(f"there is no disclosure policy {name!r}; use one of {known}, or a file of your own") from None
 
 
+def policy_in(folder: Path, setting: str) -> Policy:
+    """The rule that a hub names: a published one, or a file of its own in its folder (``disclosure.toml``).
+
+    Raises:
+        NotFound: no published rule has that name.
+        Invalid: every fault of the file, or a file that is not in the hub's folder or takes a published rule's name.
+    """
+    if not setting.endswith(".toml"):
+        return policy_named(setting)
+    path = folder / setting
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise Invalid(Fault(message="must be a file in the hub's folder", path=setting))
+    policy = read_policy(path, shown=setting)
+    if policy.name in published_policies():
+        message = "is the name of a published policy; a hub's own needs another, because releases name it"
+        raise Invalid(Fault(message=message, path=setting, field=policy.name))
+    return policy
+
+
 def read_policy(path: Path, *, shown: str = "") -> Policy:
     """A rule from a TOML file with one table in the form of `policies/ons.toml`.
 

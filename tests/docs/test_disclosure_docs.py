@@ -1,0 +1,30 @@
+"""What the documents say of disclosure control is what the policy files say."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.docs import disclosure_policies
+
+from fairhaven.disclosure import policy_in, published_policies
+
+HOW_TO = disclosure_policies.PAGE.parents[1] / "how-to" / "disclosure-policy.md"
+
+
+def test_the_table_of_policies_is_the_one_of_their_files() -> None:
+    text = disclosure_policies.PAGE.read_text(encoding="utf-8")
+    assert disclosure_policies.page() == text, "run: python -m tests.docs.disclosure_policies"
+    assert all(f"| `{name}` |" in text for name in published_policies())
+
+
+def test_the_example_of_the_how_to_is_a_policy(tmp_path: Path) -> None:
+    example = re.search(r"```toml\n(\[.*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
+    assert example
+    (tmp_path / "disclosure.toml").write_text(example[1], encoding="utf-8")
+    policy = policy_in(tmp_path, "disclosure.toml")
+    assert (policy.threshold, policy.round_to, policy.dominance.n) == (10, 5, 2)
+
+
+@pytest.mark.parametrize("key", ["order", "small", "mark", "round_to", "ties", "zeros", "groups", "secondary", "read"])
+def test_the_how_to_explains_every_key(key: str) -> None:
+    assert f"`{key}`" in HOW_TO.read_text(encoding="utf-8")
