@@ -28,7 +28,7 @@ def batch(seed: int, number: int) -> dict[int, CohortDefinition]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_batch_finds_whom_the_oracle_finds(seed: int, engine: DuckDBEngine) -> None:
-    tables, asked = cdm(Random(seed)), batch(seed, 60)
+    tables, asked = cdm(Random(seed), persons=20), batch(seed, 60)
     found = stays(engine, on(engine, tables), asked)
     assert not differing(found, Oracle(tables), asked)
     assert sum(map(bool, found.values())) > len(asked) / 3, "most cohorts are empty: the trial says little"
@@ -62,7 +62,7 @@ def test_the_rules_leave_what_the_oracle_says(engine: DuckDBEngine) -> None:
 
 
 def test_a_definition_finds_the_same_alone_and_among_others(engine: DuckDBEngine) -> None:
-    tables, asked = on(engine, cdm(Random(21))), batch(21, 24)
+    tables, asked = on(engine, cdm(Random(21))), batch(21, 18)
     together = stays(engine, tables, asked)
     backwards = stays(engine, tables, dict(reversed(asked.items())))
     assert backwards == together
@@ -71,6 +71,6 @@ def test_a_definition_finds_the_same_alone_and_among_others(engine: DuckDBEngine
 
 
 def test_the_order_of_rows_does_not_matter(engine: DuckDBEngine) -> None:
-    tables, asked = cdm(Random(31)), batch(31, 30)
+    tables, asked = cdm(Random(31)), batch(31, 20)
     shuffled = {name: Random(32).sample(rows, len(rows)) for name, rows in tables.items()}
     assert stays(engine, on(engine, shuffled), asked) == stays(engine, on(engine, tables), asked)
