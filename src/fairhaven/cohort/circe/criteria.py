@@ -73,10 +73,11 @@ def _eras(body: Part, read_group: ReadGroup) -> Eras | None:
             "CorrelatedCriteria",
             "has no effect on a CustomEra in the reference; put it on the criteria inside, or on the criterion around",
         )
-    gap_days = body.whole("GapDays") or 0
+    # Checked and passed over: the reference pads the ends after it has decided which events follow each other, and takes the
+    # padding off again, so that only events that touch or overlap become one era.
+    body.whole("GapDays")
     eras = Eras(
         of=tuple(criterion for criterion in of if criterion is not None),
-        gap_days=gap_days,
         first=bool(body.flag("First")),
         dates=_dates(body),
         filters=filters(body, ERA_PROPERTIES),
