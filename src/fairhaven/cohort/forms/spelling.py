@@ -22,12 +22,12 @@ def _table(path: tuple[str, ...], table: Table) -> Iterator[str]:
     below: list[tuple[str, Any]] = []
     for key, value in table.items():
         inline = f"{margin}{_key(key)} = {_inline(value)}"
-        if _is_tables(value) and len(value) > 1 and all(_fits(margin, part) for part in value):
+        if not path and (_is_tables(value) or (isinstance(value, dict) and key != "exit")):
+            below.append((key, value))
+        elif _is_tables(value) and len(value) > 1 and all(_fits(margin, part) for part in value):
             yield f"{margin}{_key(key)} = ["
             yield from (f"{margin}  {_inline(part)}," for part in value)
             yield f"{margin}]"
-        elif isinstance(value, dict) and not path and key != "exit":
-            below.append((key, value))
         elif isinstance(value, dict | list) and value and (len(inline) > _WIDTH or _is_long(value)):
             if isinstance(value, dict) or _is_tables(value):
                 below.append((key, value))
@@ -71,7 +71,9 @@ def _is_tables(value: Any) -> bool:
 def _is_long(value: Table | list[Any]) -> bool:
     """A list of several texts is read line by line; a text of several lines fits in no line."""
     texts = isinstance(value, list) and not _is_tables(value)
-    return (texts and sum(len(text) for text in value) > _WIDTH // 2) or (not texts and "\\n" in _inline(value))
+    return (texts and len(value) > 1 and sum(len(text) for text in value) > _WIDTH // 2) or (
+        not texts and "\\n" in _inline(value)
+    )
 
 
 def _fits(margin: str, part: Table) -> bool:

@@ -105,7 +105,8 @@ def _phrase(criterion: Criterion, naming: Naming, word: str, names: str = "") ->
             nested = " (each with conditions of its own)" if any(_has_nested(part) for part in criterion.of) else ""
             gap = f"gaps of up to {many(criterion.gap_days, 'day')}" if criterion.gap_days else "no gaps"
             subject = f"{word} of {parts}{nested} with {gap} between them"
-    tests = [after_event(item, naming) for item in criterion.filters]
+    is_visit = isinstance(criterion, Events) and criterion.domain == Domain.VISIT_OCCURRENCE
+    tests = [after_event(item, naming, is_visit=is_visit) for item in criterion.filters]
     phrases = [f"{first}{subject}", *tests]
     if criterion.dates is not None:
         phrases.append(_adjusted(criterion.dates))

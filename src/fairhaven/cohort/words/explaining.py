@@ -6,9 +6,11 @@ from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,
     ConceptSetItem,
+    Correlated,
     Criterion,
     DateField,
     DateOffset,
+    Demographic,
     DrugEraExit,
     EndOfObservation,
     Entry,
@@ -238,10 +240,25 @@ def _within_group(group: Group) -> Iterator[Criterion]:
         match member:
             case Group():
                 yield from _within_group(member)
-            case _ if hasattr(member, "events"):
+            case Correlated():
                 yield from _within_criterion(member.events)
 
 
 def _filters(definition: CohortDefinition) -> Iterator[Filter]:
+    """Every test of a field, of events and of persons."""
     for criterion in _criteria(definition):
         yield from criterion.filters
+        if isinstance(criterion, Events) and criterion.nested is not None:
+            yield from _demographic(criterion.nested)
+    for group in (definition.qualifying, *(rule.group for rule in definition.rules)):
+        if group is not None:
+            yield from _demographic(group)
+
+
+def _demographic(group: Group) -> Iterator[Filter]:
+    for member in group.members:
+        match member:
+            case Group():
+                yield from _demographic(member)
+            case Demographic():
+                yield from member.filters

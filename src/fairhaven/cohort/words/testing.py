@@ -44,9 +44,15 @@ _CONCEPTS: Mapping[str, str] = {
 }
 
 
-def after_event(item: Filter, naming: Naming) -> str:
-    """A test of an event, said after it."""
+def after_event(item: Filter, naming: Naming, *, is_visit: bool = False) -> str:
+    """A test of an event, said after it.
+
+    Args:
+        is_visit: the event is a visit itself, not something in a visit.
+    """
     match item.field, item.test:
+        case "visit_concept_id", (OneOf() | InSet()) as test if is_visit:
+            return f"whose type is {_which(test, naming)}"
         case "age", Numbers() as test:
             return _at_age(test)
         case "age_at_end", Numbers() as test:
