@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from fairhaven.disclosure import published_policies
+from fairhaven.disclosure import Policy, policy_in, policy_named
 from fairhaven.disclosure.audit import shipped_rules
 from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
-from fairhaven.kernel.toml import Document
+from fairhaven.kernel.toml import Document, Section
 
 _T = TypeVar("_T")
 _SHORTEST_ABSTRACT, _LONGEST_ABSTRACT = 5, 500
@@ -95,7 +95,7 @@ def _settings(document: Document) -> Settings:
         engine=root.text("engine", "duckdb", choices=("duckdb", "spark")),
         birth_date=root.text("birth_date", "month", choices=("day", "month", "year")),
         national_max_age_days=opt_out.whole("national_max_age_days", 30),
-        disclosure=root.text("disclosure", "ons", choices=tuple(published_policies())),
+        disclosure=_disclosure(root),
         audit=root.text("audit", "standard", choices=tuple(shipped_rules())),
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
@@ -109,6 +109,18 @@ def _settings(document: Document) -> Settings:
     opt_out.finish()
     root.finish()
     return settings
+
+
+def _disclosure(root: Section) -> Policy:
+    """The policy that the hub names; where it cannot be had the faults say why, and one is given that is not used."""
+    setting = root.text("disclosure", "ons")
+    try:
+        return policy_in(root.document.path.parent, setting)
+    except NotFound as error:
+        root.fault("disclosure", str(error))
+    except Invalid as error:
+        root.document.faults += error.faults
+    return policy_named("ons")
 
 
 def _controller(document: Document) -> Controller:

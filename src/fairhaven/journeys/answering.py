@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fairhaven.cohort.rquest import read_rquest
-from fairhaven.disclosure import policy_named
 from fairhaven.disclosure.audit import Asker, Decision, Outcome
 from fairhaven.journeys.discovering import Discovery, discover
 from fairhaven.journeys.model import Rooms
@@ -83,7 +82,7 @@ def answer(
     """
     if not rooms.archive.releases():
         raise Refused(f"there is no release to count in: make one with `fairhaven build {rooms.folder}`")
-    policy = policy_named(rooms.settings.disclosure)
+    policy = rooms.settings.disclosure
     about = About(software="fairhaven", version=code_version(), rounding=policy.round_to, threshold=policy.threshold)
     return work(
         connection,

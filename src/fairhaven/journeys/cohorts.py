@@ -1,21 +1,24 @@
-"""Cohorts of a hub's release, or of any OMOP CDM: counted, written, reported."""
+"""Cohorts of a hub's release, or of any OMOP CDM: counted and written."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from fairhaven.cohort.attrition import Attrition, Tally
-from fairhaven.cohort.model import CohortDefinition, Limit
+from fairhaven.archive import Release
+from fairhaven.cohort.attrition import Tally
+from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.reading import definition_id, read_definition
 from fairhaven.cohort.service import Cohorts
-from fairhaven.disclosure import Cell, Policy, Protected, policy_named, protect_steps
+from fairhaven.disclosure import Cell, Policy, Protected, protect_steps
+from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.opening import open_release
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
@@ -64,29 +67,6 @@ class Counted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """What one step of a definition leaves, as it may be shown."""
-
-    words: str
-    persons: Protected
-    events: Protected
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reported:
-    """What each step of a definition leaves.
-
-    Args:
-        steps: in their order, each of what the one before left.
-        alone: persons that each rule would leave on its own; nothing where that would tell too much.
-    """
-
-    counted: Counted
-    steps: tuple[Step, ...]
-    alone: tuple[Protected, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
     """Where cohorts are looked for: a hub's release (its latest without a name), or a CDM."""
 
@@ -97,7 +77,17 @@ class Asked:
     @property
     def policy(self) -> Policy | None:
         """The rule for what people may read; none for a CDM, which is its owner's to look at."""
-        return policy_named(self.rooms.settings.disclosure) if self.rooms else None
+        return self.rooms.settings.disclosure if self.rooms else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A release, or a CDM that is none, open for running definitions."""
+
+    cohorts: Cohorts
+    engine: Engine
+    tables: Mapping[str, ir.Table]
+    release: Release | None
 
 
 def read_files(paths: Sequence[Path], *, today: dt.date) -> list[Named]:
@@ -134,19 +124,10 @@ def read_files(paths: Sequence[Path], *, today: dt.date) -> list[Named]:
 def count(asked: Asked, named: Sequence[Named], *, progress: Progress) -> list[Counted]:
     """Persons and rows of each cohort, as the policy lets them be shown."""
     found: dict[int, Tally] = {}
-    with _opened(asked, progress) as cohorts:
-        for batch in cohorts.run(_by_number(named), progress=progress):
+    with open_cohorts(asked, progress) as opened:
+        for batch in opened.cohorts.run(by_number(named), progress=progress):
             found |= batch.tallies()
-    return [_counted(each, found[each.number], asked.policy) for each in named]
-
-
-def report(asked: Asked, named: Sequence[Named], *, progress: Progress) -> list[Reported]:
-    """What each step of each definition leaves, as the policy lets it be shown."""
-    found: dict[int, Attrition] = {}
-    with _opened(asked, progress) as cohorts:
-        for batch in cohorts.run(_by_number(named), progress=progress):
-            found |= batch.attrition()
-    return [_reported(each, found[each.number], asked.policy) for each in named]
+    return [counted(each, found[each.number], asked.policy) for each in named]
 
 
 def generate(asked: Asked, named: Sequence[Named], *, out: Path, progress: Progress) -> list[Counted]:
@@ -158,39 +139,21 @@ def generate(asked: Asked, named: Sequence[Named], *, out: Path, progress: Progr
     if out.suffix not in (".parquet", ".csv"):
         raise Invalid(Fault(path=str(out), message="the file's name ends in .parquet or .csv"))
     found: dict[int, Tally] = {}
-    with _opened(asked, progress) as cohorts, _written(out) as write:
-        for batch in cohorts.run(_by_number(named), progress=progress):
+    with open_cohorts(asked, progress) as opened, _written(out) as write:
+        for batch in opened.cohorts.run(by_number(named), progress=progress):
             found |= batch.tallies()
             write(batch.fetch().cast(COHORT))
-    return [_counted(each, found[each.number], asked.policy) for each in named]
+    return [counted(each, found[each.number], asked.policy) for each in named]
 
 
-def _counted(named: Named, tally: Tally, policy: Policy | None) -> Counted:
-    persons, rows = _shown([tally], policy)[0]
+def counted(named: Named, tally: Tally, policy: Policy | None) -> Counted:
+    """A cohort's size as it may be shown."""
+    persons, rows = shown([tally], policy)[0]
     return Counted(named=named, persons=persons, rows=rows)
 
 
-def _reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
-    asked = named.definition
-    nested = [("Entry events", found.entry)]
-    if asked.qualifying is not None:
-        nested.append(("that qualify", found.qualified))
-    nested += zip((rule.name for rule in asked.rules), found.left, strict=True)
-    if asked.limit is not Limit.ALL:
-        nested.append((f"{asked.limit.value} of each person", found.included))
-    words = [name for name, _ in nested]
-    steps = [
-        Step(words=name, persons=persons, events=events)
-        for name, (persons, events) in zip(words, _shown([tally for _, tally in nested], policy), strict=True)
-    ]
-    # Where counts are exact, who meets none of several rules could be computed from those who meet each.
-    can_stand_alone = policy is None or policy.round_to > 1 or len(asked.rules) < 2
-    alone = [_shown([tally], policy)[0][0] for tally in found.alone] if can_stand_alone else []
-    return Reported(counted=_counted(named, found.cohort, policy), steps=tuple(steps), alone=tuple(alone))
-
-
-def _shown(tallies: Sequence[Tally], policy: Policy | None) -> list[tuple[Protected, Protected]]:
-    """Persons and events of nested steps as they may be shown."""
+def shown(tallies: Sequence[Tally], policy: Policy | None) -> list[tuple[Protected, Protected]]:
+    """Persons and events as they may be shown together, each of a part of the one before or of a whole that holds it."""
     if policy is None:
         return [(_exact(each.persons), _exact(each.events)) for each in tallies]
     persons = protect_steps([Cell(rows=each.persons, persons=each.persons) for each in tallies], policy)
@@ -202,7 +165,8 @@ def _exact(count: int) -> Protected:
     return Protected(value=count, text=f"{count:,}", mark=str(count))
 
 
-def _by_number(named: Sequence[Named]) -> dict[int, CohortDefinition]:
+def by_number(named: Sequence[Named]) -> dict[int, CohortDefinition]:
+    """The definitions alone."""
     return {each.number: each.definition for each in named}
 
 
@@ -218,18 +182,22 @@ def _files(path: Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(asked: Asked, progress: Progress) -> Iterator[Cohorts]:
+def open_cohorts(asked: Asked, progress: Progress) -> Iterator[Opened]:
+    """Open the release or the CDM for running definitions."""
     if asked.rooms is not None:
         progress.stage(f"Opening {asked.release or 'the latest release'}")
         with open_release(asked.rooms, asked.release) as opened:
             progress.stage("Running cohort definitions")
-            yield Cohorts(opened.engine, opened.tables)
+            cohorts = Cohorts(opened.engine, opened.tables)
+            yield Opened(cohorts=cohorts, engine=opened.engine, tables=opened.tables, release=opened.release)
         return
     assert asked.cdm is not None
     progress.stage(f"Opening {asked.cdm.name}")
     with TemporaryDirectory(prefix="fairhaven-") as work, open_cdm(asked.cdm, work=Path(work)) as foreign:
         progress.stage("Running cohort definitions")
-        yield Cohorts(foreign.engine, foreign.tables)
+        yield Opened(
+            cohorts=Cohorts(foreign.engine, foreign.tables), engine=foreign.engine, tables=foreign.tables, release=None
+        )
 
 
 @contextmanager

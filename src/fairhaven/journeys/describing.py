@@ -23,7 +23,6 @@ from fairhaven.catalogue import (
     hdruk_dataset,
     read_description,
 )
-from fairhaven.disclosure import policy_named
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotFound
@@ -66,7 +65,7 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
             description = describe(
                 tables,
                 engine=engine,
-                policy=policy_named(rooms.settings.disclosure),
+                policy=rooms.settings.disclosure,
                 concept=vocabulary.get("concept"),
                 contents=contents,
                 previous=read_description(earlier[DESCRIPTION]) if DESCRIPTION in earlier else None,

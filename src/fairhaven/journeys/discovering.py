@@ -13,7 +13,6 @@ from fairhaven.cohort.discovery import DiscoveryIndex
 from fairhaven.cohort.identity import definition_hash
 from fairhaven.cohort.model import CohortDefinition, Domain
 from fairhaven.cohort.service import Cohorts
-from fairhaven.disclosure import policy_named
 from fairhaven.disclosure.audit import Asker, Budget, Decision, QueryAudit, rules_named
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.opening import open_release
@@ -83,7 +82,7 @@ class Discovery:
 
 def open_audit(rooms: Rooms) -> QueryAudit:
     """The hub's record of questions."""
-    policy, rules = policy_named(rooms.settings.disclosure), rules_named(rooms.settings.audit)
+    policy, rules = rooms.settings.disclosure, rules_named(rooms.settings.audit)
     return QueryAudit.open(rooms.store / "query-audit.sqlite", policy, rules)
 
 

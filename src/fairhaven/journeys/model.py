@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.archive import Archive
+from fairhaven.disclosure import Policy
 from fairhaven.engine import Engine
 from fairhaven.harmonise import MappingFile
 from fairhaven.intake import Intake, Source
@@ -25,7 +26,7 @@ class Settings:
         engine: ``duckdb`` or ``spark``.
         birth_date: how much of a date of birth a release carries: ``day``, ``month`` or ``year``.
         national_max_age_days: days after which a national data opt-out list is too old to build with.
-        disclosure: name of the policy by which small counts are protected in whatever people read.
+        disclosure: the policy by which small counts are protected in whatever people read.
         audit: name of the rules by which counts asked for by projects are audited.
     """
 
@@ -37,7 +38,7 @@ class Settings:
     engine: str
     birth_date: str
     national_max_age_days: int
-    disclosure: str
+    disclosure: Policy
     audit: str
 
 

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from fairhaven.archive import Release
 from fairhaven.catalogue import read_description
 from fairhaven.catalogue import report as page
-from fairhaven.disclosure import policy_named
 from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys import releases
 from fairhaven.journeys.describing import DESCRIPTION, MEASURES, QUALITY, SCORECARD, day_of, described
@@ -43,7 +42,7 @@ def _facts(rooms: Rooms, release: Release, known: Mapping[str, Any], progress: P
         as_of=release.as_of,
         hash=release.hash,
         previous=previous,
-        policy=policy_named(rooms.settings.disclosure),
+        policy=rooms.settings.disclosure,
         persons=release.tables["person"].rows if "person" in release.tables else 0,
         vocabulary=facts["vocabulary"],
         code_version=facts["code_version"],
