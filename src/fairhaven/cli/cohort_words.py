@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.disclosure import Policy, Protected
     from fairhaven.disclosure.audit import Budget, Decision
-    from fairhaven.journeys.cohorts import Counted, Named, Reported
+    from fairhaven.journeys.cohort_reporting import Reported
+    from fairhaven.journeys.cohorts import Counted, Named
 
 _BAR = 28
 _NAME = 60

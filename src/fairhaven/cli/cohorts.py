@@ -151,14 +151,14 @@ def report(
 ) -> None:
     """Show what each rule of a cohort leaves, step by step."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys import cohorts
+        from fairhaven.journeys import cohort_reporting
 
         asked, named = _read(files, cdm, name)
-        found = cohorts.report(asked, named, progress=progress)
-        if out is not None:
-            from fairhaven.kernel.files import write_atomically
-
-            write_atomically(out, cohort_words.page(found, asked))
+        found = (
+            cohort_reporting.report(asked, named, progress=progress)
+            if out is None
+            else cohort_reporting.write_report(asked, named, out=out, progress=progress)
+        )
     if as_json:
         screen.show_json(cohort_words.reported_json(found, asked.policy))
     elif out is None:

@@ -14,14 +14,15 @@ def protect_steps(steps: Sequence[Cell], policy: Policy) -> tuple[Protected, ...
     as many as the policy's threshold.
 
     Args:
-        steps: each the count of a subset of the one before.
+        steps: each the count of a subset of the one before, or each of a set that holds the one before. The first has the
+            best chance to be shown.
     """
     shown: list[Protected] = []
     last: Cell | None = None
     for step in steps:
         protected = protect(step.rows, policy, persons=step.persons)
         if not protected.is_hidden and policy.round_to == 1 and last is not None:
-            gone = last.persons - step.persons
+            gone = abs(last.persons - step.persons)
             is_telling = 0 < gone < policy.threshold or (gone == 0 and step.rows != last.rows)
             protected = hidden(policy, is_one_of_several=True) if is_telling else protected
         if not protected.is_hidden:

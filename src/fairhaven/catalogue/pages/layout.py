@@ -62,9 +62,9 @@ def named(name: str) -> Html:
     return tag("code", [join(tag("wbr") if place else None, part) for place, part in enumerate(parts)])
 
 
-def folded(summary: Child, *body: Child, class_: str = "") -> Html:
-    """A part that opens when asked."""
-    return tag("details", tag("summary", summary), *body, class_=class_ or None)
+def folded(summary: Child, *body: Child, class_: str = "", is_open: bool = False) -> Html:
+    """A part that opens when asked; ``is_open``: it starts open and can be closed."""
+    return tag("details", tag("summary", summary), *body, class_=class_ or None, open=is_open)
 
 
 def key(entries: Iterable[tuple[str, str]]) -> Html:

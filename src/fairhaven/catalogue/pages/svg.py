@@ -54,6 +54,16 @@ def rect(x: float, y: float, width: float, height: float, class_: str, *, title:
     )
 
 
+def canvas(*children: Child, class_: str) -> Html:
+    """An ornament as wide as its place, for shapes whose sizes are `percent`: they stretch, text and strokes do not."""
+    return tag("svg", *children, width="100%", aria_hidden="true", focusable="false", class_=class_)
+
+
+def percent(value: float) -> str:
+    """A size or place on a `canvas`, 0 to 100."""
+    return f"{figure_of(float(value))}%"
+
+
 def bar(share: float, class_: str, *, ghost: bool = True) -> Html:
     """A horizontal bar that fills its cell to a share of 0 to 1; a sliver is left visible where it is not 0."""
     length = 0.0 if share <= 0 else max(0.8, 100 * min(share, 1.0))

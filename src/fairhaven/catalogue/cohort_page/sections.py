@@ -1,0 +1,115 @@
+"""One cohort on the page: alone, as one of a few, or as one of very many."""
+
+from fairhaven.catalogue.cohort_page.facts import CohortFacts, Step
+from fairhaven.catalogue.cohort_page.funnel import funnel, persons_bar
+from fairhaven.catalogue.cohort_page.telling import concept_sets, told
+from fairhaven.catalogue.cohort_page.timeline import timeline
+from fairhaven.catalogue.pages.html import Html, join, tag
+from fairhaven.catalogue.pages.layout import Section, figures, folded
+from fairhaven.catalogue.pages.words import counted, short
+from fairhaven.disclosure import Policy
+
+_STEPS = (
+    "Each bar is as long as the number of persons whom that step leaves, the steps before it included.",
+    " The last column but one says what the rule would leave on its own.",
+)
+_TIME = "Where in time the definition looks, seen from the entry event. Near days are drawn apart, far ones closer together."
+
+
+def sections(cohort: CohortFacts, policy: Policy | None) -> list[Section]:
+    """A page's only cohort."""
+    return [
+        Section(
+            id="steps",
+            title="Who is left after each step",
+            short="Steps",
+            lead=_steps_lead(cohort.steps),
+            body=funnel(cohort, policy),
+        ),
+        Section(id="time", title="When it looks", short="Time", lead=_TIME, body=timeline(cohort.definition)),
+        Section(
+            id="definition",
+            title="What it says",
+            short="Definition",
+            lead=join("The definition's hash is ", tag("code", cohort.hash, class_="hash"), "."),
+            body=join(told(cohort.explanation, level=3, is_open=True), concept_sets(cohort.explanation)),
+        ),
+    ]
+
+
+def section(cohort: CohortFacts, policy: Policy | None) -> Html:
+    """One of a few cohorts."""
+    name = anchor(cohort)
+    return tag(
+        "section",
+        tag(
+            "header",
+            tag("p", f"Cohort {cohort.number}", class_="eyebrow"),
+            tag("h2", cohort.name, id=f"{name}-h"),
+            tag("p", cohort.explanation.sentence, class_="lead"),
+            sizes(cohort),
+        ),
+        _parts(cohort, policy),
+        id=name,
+        aria_labelledby=f"{name}-h",
+        class_="cohort",
+    )
+
+
+def folded_section(cohort: CohortFacts, policy: Policy | None, *, largest: int) -> Html:
+    """One of very many cohorts: a line that opens."""
+    return folded(
+        join(
+            tag(
+                "span",
+                tag("h3", tag("span", str(cohort.number), class_="rule"), cohort.name),
+                tag("span", short(cohort.explanation.sentence, 180), class_="aside"),
+                class_="what",
+            ),
+            tag(
+                "span",
+                tag("span", tag("b", cohort.persons.text), " persons", class_="size"),
+                persons_bar(cohort.persons, largest),
+                class_="measure",
+            ),
+        ),
+        # A link to what lies within opens a folded part; a link to the part itself does not.
+        tag(
+            "div",
+            tag("p", cohort.explanation.sentence, class_="lead"),
+            sizes(cohort),
+            _parts(cohort, policy, level=4),
+            id=anchor(cohort),
+            class_="cohort",
+        ),
+        class_="table many",
+    )
+
+
+def anchor(cohort: CohortFacts) -> str:
+    """The id of a cohort's part of the page."""
+    return f"cohort-{cohort.number}"
+
+
+def sizes(cohort: CohortFacts) -> Html:
+    """Persons and rows in large."""
+    return figures([(cohort.persons.text, "persons"), (cohort.rows.text, "rows: stays of a person")])
+
+
+def _parts(cohort: CohortFacts, policy: Policy | None, level: int = 3) -> Html:
+    heading = f"h{level}"
+    return join(
+        tag(heading, "Who is left after each step"),
+        funnel(cohort, policy),
+        tag(heading, "When it looks"),
+        timeline(cohort.definition),
+        told(cohort.explanation, level=level + 1, is_open=False),
+        concept_sets(cohort.explanation),
+        tag("p", "Hash of the definition: ", tag("code", cohort.hash, class_="hash"), class_="aside"),
+    )
+
+
+def _steps_lead(steps: tuple[Step, ...]) -> str:
+    rules = sum(step.rule is not None for step in steps)
+    alone = _STEPS[1] if any(step.alone is not None for step in steps) else ""
+    return f"{counted(rules, 'rule') if rules else 'No rules'} after the entry events. {_STEPS[0]}{alone}"

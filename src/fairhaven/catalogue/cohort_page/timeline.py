@@ -1,0 +1,229 @@
+"""The picture of a definition in time: what must be observed, where each rule looks, how long a person stays."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from fairhaven.catalogue.cohort_page.axis import Axis, axis_for
+from fairhaven.catalogue.cohort_page.windows import Asked, Lane, Look, lanes
+from fairhaven.catalogue.pages.html import Child, Html, tag
+from fairhaven.catalogue.pages.layout import key
+from fairhaven.catalogue.pages.svg import canvas, percent
+from fairhaven.catalogue.pages.words import counted, short, whole
+from fairhaven.cohort.model import (
+    CohortDefinition,
+    DateField,
+    DateOffset,
+    DrugEraExit,
+    Edge,
+    EndOfObservation,
+    Limit,
+    Window,
+)
+from fairhaven.cohort.words.events import one
+from fairhaven.cohort.words.naming import Naming
+
+_WORDS = 3
+"""Looks that a lane tells in words; the definition in words tells all."""
+
+_LEAST = 1.2
+"""Width of a stretch that is one day, of 100."""
+
+_TALL = 10
+"""Height of a stretch, in pixels."""
+
+_LIMITS = {Limit.FIRST: "each person's earliest", Limit.LAST: "each person's latest"}
+_KEY = {
+    Asked.PRESENT: "must be on record",
+    Asked.ABSENT: "must not be on record",
+    Asked.COUNTED: "is counted",
+    Asked.PERSON: "what the person is at entry",
+}
+
+
+def timeline(definition: CohortDefinition) -> Html:
+    """The picture; the words beside each lane say what it shows."""
+    told = lanes(definition)
+    stay = _stay(definition)
+    windows = [look.window for lane in told for look in lane.looks]
+    observed = Window(since=-definition.entry.prior_days, until=definition.entry.post_days)
+    everything = [*windows, stay, observed]
+    axis = axis_for(everything, is_observed=definition.entry.observed)
+    rows = [
+        _row("Under observation", _observation(definition), axis, _part(axis, observed), "top"),
+        _row("Entry event", _entry(definition), axis, _event(axis)),
+        *(_row(_name(lane), _looks(lane.looks), axis, _drawn(lane.looks, axis)) for lane in told),
+        _row("In the cohort", _leaving(definition), axis, _stayed(axis, stay, _stay_class(definition))),
+    ]
+    asked = dict.fromkeys(look.asked for lane in told for look in lane.looks)
+    entries = [(f"look {each}", _KEY[each]) for each in Asked if each in asked]
+    return tag(
+        "figure",
+        tag("ul", rows, class_="lanes"),
+        _scale(axis, everything),
+        tag("figcaption", key([*entries, ("look stay", "in the cohort")])) if entries else None,
+        class_="timeline",
+    )
+
+
+def _row(name: str, words: str, axis: Axis, drawn: Child, class_: str = "") -> Html:
+    guides = [_guide(axis.entry, "guide entry")]
+    if axis.is_observed:
+        guides += [_guide(axis.start, "guide"), _guide(axis.end, "guide")]
+    if class_ == "top" and axis.is_observed:
+        guides.append(_span(axis.start, axis.end, "observed"))
+    return tag(
+        "li",
+        tag("div", tag("b", short(name, 110)), tag("span", words), class_="what"),
+        canvas(guides, drawn, class_="lane"),
+    )
+
+
+def _guide(place: float, class_: str) -> Html:
+    return tag("line", x1=percent(place), x2=percent(place), y1="0", y2="100%", class_=class_)
+
+
+def _span(low: float, high: float, class_: str) -> Html:
+    """A stretch of time, half-way up its lane, whose height follows the words beside it."""
+    width = max(high - low, _LEAST)
+    left = low if high - low >= _LEAST else (low + high) / 2 - _LEAST / 2
+    return tag(
+        "rect",
+        x=percent(left),
+        width=percent(width),
+        y="50%",
+        height=_TALL,
+        transform=f"translate(0 -{_TALL // 2})",
+        rx=2,
+        class_=class_,
+    )
+
+
+def _part(axis: Axis, observed: Window) -> Html | None:
+    """The days that must be observed."""
+    place = axis.stretch(observed, in_period=True)
+    return _span(*place, "observed-part") if place is not None and axis.is_observed else None
+
+
+def _stayed(axis: Axis, stay: Window, class_: str) -> Html | None:
+    """From the entry event's start, whichever of its dates the end is counted from."""
+    place = axis.stretch(stay, in_period=True)
+    return _span(axis.entry, max(axis.entry, place[1]), class_) if place is not None else None
+
+
+def _event(axis: Axis) -> Html:
+    if axis.entry_end > axis.entry:
+        return _span(axis.entry, axis.entry_end, "event")
+    return tag("circle", cx=percent(axis.entry), cy="50%", r=6, class_="event")
+
+
+def _drawn(looks: Sequence[Look], axis: Axis) -> Iterator[Html]:
+    """Wide stretches first, so that narrow ones lie upon them."""
+    places = [(axis.stretch(look.window, in_period=look.in_period), look) for look in looks]
+    seen = [(place, look) for place, look in places if place is not None]
+    for (low, high), look in sorted(seen, key=lambda each: each[0][0] - each[0][1]):
+        style = f"look {look.asked}"
+        if look.asked is Asked.PERSON:
+            yield tag("circle", cx=percent(low), cy="50%", r=5, class_=style)
+            continue
+        yield _span(low, high, f"{style} ends" if look.window.of == DateField.END else style)
+        if look.asked is Asked.ABSENT and high - low >= 2 * _LEAST:
+            inner = (percent(low + 0.6), percent(high - 0.6))
+            yield tag("line", x1=inner[0], x2=inner[1], y1="50%", y2="50%", class_="strike")
+
+
+def _scale(axis: Axis, windows: Iterable[Window]) -> Html:
+    """Days under the lanes."""
+    days = [
+        (reach, window.index) for window in windows for reach in (window.since, window.until) if isinstance(reach, int)
+    ]
+    ends = [(axis.start, "start", "observation starts"), (axis.end, "end", "observation ends")]
+    marks: list[Child] = [
+        tag("text", words, x=percent(place), y=14, text_anchor="middle") for place, words in axis.marks(days)
+    ]
+    if axis.is_observed:
+        marks += [
+            tag("text", words, x=percent(place), y=31, text_anchor=anchor, class_="ends")
+            for place, anchor, words in ends
+        ]
+    return tag(
+        "div", tag("div", class_="what"), canvas(marks, class_="scale"), class_="lanes-scale", aria_hidden="true"
+    )
+
+
+def _name(lane: Lane) -> str:
+    if lane.name:
+        return f"{lane.rules[0]}. {lane.name}" if lane.rules else lane.name
+    return f"Rules {_numbers(lane.rules)}" if len(lane.rules) > 1 else f"Rule {lane.rules[0]}"
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """``1, 3–5 and 8``"""
+    starts = [numbers[0], *(after for before, after in pairwise(numbers) if after != before + 1)]
+    ends = [*(before for before, after in pairwise(numbers) if after != before + 1), numbers[-1]]
+    told = [
+        str(first) if first == last else f"{first}–{last}" if last > first + 1 else f"{first}, {last}"
+        for first, last in zip(starts, ends, strict=True)
+    ]
+    return " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else told[0]
+
+
+def _looks(looks: Sequence[Look]) -> str:
+    told = list(dict.fromkeys(look.words for look in looks))
+    if not told:
+        return "Nothing is asked"
+    more = f"; and {counted(len(told) - _WORDS, 'more look')}" if len(told) > _WORDS else ""
+    first, *others = told[:_WORDS]
+    return "; ".join([first, *(words[:1].lower() + words[1:] for words in others)]) + more
+
+
+def _observation(definition: CohortDefinition) -> str:
+    entry = definition.entry
+    if not entry.observed:
+        return "Not asked for"
+    spans = [
+        f"{counted(days, 'day')} {side}"
+        for days, side in ((entry.prior_days, "before"), (entry.post_days, "after"))
+        if days
+    ]
+    return f"At least {' and '.join(spans)} entry" if spans else "On the day of entry"
+
+
+def _entry(definition: CohortDefinition) -> str:
+    events, naming = definition.entry.events, Naming(definition, {})
+    told = one(events[0], naming) if len(events) == 1 else f"one of {whole(len(events))} kinds of event"
+    limit = _LIMITS.get(definition.entry.limit) or _LIMITS.get(definition.limit)
+    words = f"{told}; {limit}" if limit else told
+    return short(words[:1].upper() + words[1:], 160)
+
+
+def _stay(definition: CohortDefinition) -> Window:
+    match definition.exit:
+        case DateOffset(date=date, days=days):
+            return Window(since=min(0, days), until=days, index=date)
+        case EndOfObservation() | DrugEraExit():
+            return Window(since=0, until=Edge.PERIOD_END)
+
+
+def _stay_class(definition: CohortDefinition) -> str:
+    is_open = isinstance(definition.exit, DrugEraExit) or bool(definition.censoring)
+    return "look stay open" if is_open else "look stay"
+
+
+def _leaving(definition: CohortDefinition) -> str:
+    match definition.exit:
+        case EndOfObservation():
+            told = "Until observation ends" if definition.entry.observed else "From entry on"
+        case DateOffset(date=DateField.START, days=0):
+            told = "On the day of entry only"
+        case DateOffset(date=DateField.END, days=0):
+            told = "Until the entry event ends"
+        case DateOffset(date=date, days=days):
+            edge = "entry" if date == DateField.START else "the end of the entry event"
+            told = f"Until {counted(abs(days), 'day')} {'after' if days > 0 else 'before'} {edge}"
+        case DrugEraExit(concepts=concepts):
+            told = f"Until their course of {Naming(definition, {}).set(concepts)} ends"
+    if definition.censoring:
+        told += f", or earlier with {counted(len(definition.censoring), 'kind')} of event"
+    if definition.gap_days:
+        told += f"; stays within {counted(definition.gap_days, 'day')} of each other are one"
+    return told

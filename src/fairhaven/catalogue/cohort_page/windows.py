@@ -1,0 +1,122 @@
+"""When a definition looks: the time windows of its rules around the entry event, told apart by what they ask for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fairhaven.cohort.model import (
+    CohortDefinition,
+    Correlated,
+    DateField,
+    Demographic,
+    Group,
+    Match,
+    Times,
+    Window,
+)
+from fairhaven.cohort.words.conditions import Voice, demographic
+from fairhaven.cohort.words.naming import Naming
+from fairhaven.cohort.words.timing import when
+
+
+class Asked(StrEnum):
+    """What is asked of a stretch of time; the value is its style class."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    COUNTED = "counted"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One look at a person's record.
+
+    Args:
+        window: the days, from the entry event.
+        in_period: only within the entry event's period of observation.
+        words: what is asked, for a reader.
+    """
+
+    asked: Asked
+    window: Window
+    in_period: bool
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lane:
+    """Rules that look alike.
+
+    Args:
+        rules: their numbers, from 1; none for what is asked of entry events before all rules.
+        name: of the rule, where it is one.
+    """
+
+    rules: tuple[int, ...]
+    name: str
+    looks: tuple[Look, ...]
+
+
+def lanes(definition: CohortDefinition) -> list[Lane]:
+    """What is asked before the rules, then the rules in their order; rules that look alike are told together."""
+    naming = Naming(definition, {})
+    found: dict[tuple[Look, ...], list[int]] = {}
+    for number, rule in enumerate(definition.rules, start=1):
+        found.setdefault(_looks(rule.group, naming), []).append(number)
+    first = _looks(definition.qualifying, naming) if definition.qualifying is not None else ()
+    return [
+        *([Lane(rules=(), name="Asked of entry events first", looks=first)] if first else []),
+        *(
+            Lane(
+                rules=tuple(numbers),
+                name=definition.rules[numbers[0] - 1].name if len(numbers) == 1 else "",
+                looks=looks,
+            )
+            for looks, numbers in found.items()
+        ),
+    ]
+
+
+def _looks(group: Group, naming: Naming) -> tuple[Look, ...]:
+    """The looks of a group, each once."""
+    return tuple(dict.fromkeys(_within(group, naming, is_negated=False)))
+
+
+def _within(group: Group, naming: Naming, *, is_negated: bool) -> Iterator[Look]:
+    if group.match == Match.AT_MOST and group.count == 0:
+        is_negated = not is_negated
+    is_counted = group.match == Match.AT_MOST and group.count != 0
+    for member in group.members:
+        match member:
+            case Group():
+                yield from _within(member, naming, is_negated=is_negated)
+            case Demographic():
+                text = demographic(member, Voice(naming=naming))
+                words = f"Not: {text}" if is_negated else f"{text[:1].upper()}{text[1:]}"
+                yield Look(asked=Asked.PERSON, window=Window(since=0, until=0), in_period=True, words=words)
+            case Correlated():
+                asked = Asked.COUNTED if is_counted else _asked(member, is_negated=is_negated)
+                for window in (member.start, member.end):
+                    if window is not None:
+                        words = _words(window, asked, in_period=member.within_observation)
+                        yield Look(asked=asked, window=window, in_period=member.within_observation, words=words)
+
+
+def _asked(member: Correlated, *, is_negated: bool) -> Asked:
+    times, count = member.occurrence.times, member.occurrence.count
+    if count == 0 and times != Times.AT_LEAST:
+        return Asked.PRESENT if is_negated else Asked.ABSENT
+    if times == Times.AT_LEAST and count > 0:
+        return Asked.ABSENT if is_negated and count == 1 else Asked.COUNTED if is_negated else Asked.PRESENT
+    return Asked.COUNTED
+
+
+_STARTS = {Asked.PRESENT: "A record", Asked.ABSENT: "No record", Asked.COUNTED: "Records are counted"}
+
+
+def _words(window: Window, asked: Asked, *, in_period: bool) -> str:
+    anchor = "the entry event" if window.index == DateField.END else "entry"
+    ending = " that ends" if window.of == DateField.END else ""
+    told = f"{_STARTS[asked]}{ending} {when(window, anchor, in_period=in_period)}"
+    return told if in_period else f"{told}, observed or not"
