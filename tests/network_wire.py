@@ -136,7 +136,8 @@ def raw_server(reply: Callable[[bytes, socket.socket], None]) -> Iterator[str]:
             with client:
                 client.settimeout(5)
                 try:
-                    reply(_request(client), client)
+                    if request := _request(client):
+                        reply(request, client)
                 except OSError:
                     continue
 
@@ -151,19 +152,22 @@ def raw_server(reply: Callable[[bytes, socket.socket], None]) -> Iterator[str]:
 
 
 def _request(client: socket.socket) -> bytes:
-    """One whole request: its head, and as much body as it says."""
+    """One whole request: its head, and as much body as it says; nothing where the client went away before."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = client.recv(65536)
         if not piece:
-            return data
+            return b""
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(
         (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
     )
     while len(body) < length:
-        body += client.recv(65536)
+        piece = client.recv(65536)
+        if not piece:
+            return b""
+        body += piece
     return head + b"\r\n\r\n" + body
 
 

@@ -252,6 +252,8 @@ def test_a_question_that_no_worker_could_read_is_not_put(hub: Hub, member: httpx
     for query in ({}, {"cohort": []}, {"analysis": "DISTRIBUTION", "code": "ICD-MAIN"}, {"analysis": "GWAS"}):
         with pytest.raises(Invalid):
             hub.queue.submit(query, [COLLECTION])
+    with pytest.raises(Invalid, match="longer than is read"):
+        hub.queue.submit({"cohort": {"groups": ["x" * (1 << 20)]}}, [COLLECTION])
     with pytest.raises(Invalid, match="nobody would be asked"):
         hub.queue.submit(AVAILABILITY, [])
     with pytest.raises(NotFound, match="nobody was asked: dale, moor"):

@@ -11,12 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotPermitted
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
 from fairhaven.network import Connection, Pace, Queue, Status, read_credentials, work
 from fairhaven.network.desk import ATTEMPTS
 from fairhaven.network.server import Standing
@@ -97,7 +98,7 @@ def test_a_result_that_cannot_be_posted_is_kept_and_posted_by_the_next_run(tmp_p
 def test_a_result_at_which_the_server_fails_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
     tasks = [TASK.replace(b'"7"', f'"{number}"'.encode()) for number in (7, 8, 9)]
     posted: list[str] = []
-    stop = threading.Event()
+    stop, notes = threading.Event(), Notes()
 
     def reply(request: bytes, client: socket.socket) -> None:
         if request.startswith(b"GET"):
@@ -111,10 +112,17 @@ def test_a_result_at_which_the_server_fails_does_not_keep_the_others_waiting(tmp
 
     with raw_server(reply) as url:
         summary = work(
-            connection_to(url), Numbers(), folder=tmp_path, about=ABOUT, stop=stop, pace=Pace(interval=0.01, first=30)
+            connection_to(url),
+            Numbers(),
+            folder=tmp_path,
+            about=ABOUT,
+            stop=stop,
+            pace=Pace(interval=0.01, first=30),
+            progress=notes,
         )
-    assert (summary.posted, summary.unposted) == (2, 1)
+    assert (summary.posted, summary.unposted, summary.trouble) == (2, 1, "")
     assert posted.count("7") == 1
+    assert "task 7: the result is kept and posted later; the server answers 500" in notes.lines
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 422])
@@ -311,7 +319,14 @@ def test_a_refusal_becomes_an_error_result_that_tells_nothing(tmp_path: Path, er
     assert (reply.standing, reply.result.count, reply.result.message) == (Standing.FAILED, 0, message)
 
 
-@pytest.mark.parametrize("error", [NotAllowedNow("the release is being built"), RuntimeError("row 17: 999 000 0018")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotAllowedNow("the release is being built"),
+        NotFound("release 3 was withdrawn"),
+        RuntimeError("row 17: 999 000 0018"),
+    ],
+)
 def test_a_task_that_cannot_be_answered_now_is_kept_and_at_last_given_up(tmp_path: Path, error: Exception) -> None:
     notes = Notes()
     with network(tmp_path) as (queue, connection):
@@ -336,6 +351,40 @@ def test_a_task_that_failed_once_is_answered_by_the_next_try(tmp_path: Path) -> 
         (reply,) = queue.results(uuid)
     assert reply.result is not None
     assert reply.result.count == 120
+
+
+def test_a_task_that_cannot_be_answered_now_waits_longer_each_time_while_others_are_answered(tmp_path: Path) -> None:
+    seconds, tried, stop = 0.0, list[float](), threading.Event()
+
+    class Building(Numbers):
+        def availability(self, query: Any, *, task: Any) -> int:
+            tried.append(seconds)
+            raise NotAllowedNow("the release is being built")
+
+    def pause(wait: float) -> None:
+        nonlocal seconds
+        seconds += 10
+        if seconds > 2000:
+            stop.set()
+
+    with network(tmp_path) as (queue, connection):
+        blocked = queue.submit(AVAILABILITY, [COLLECTION])
+        asked = [queue.submit(GENERIC, [COLLECTION]) for _ in range(3)]
+        summary = work(
+            connection,
+            Building(),
+            folder=tmp_path / "worker",
+            about=ABOUT,
+            stop=stop,
+            pause=pause,
+            now=lambda: seconds,
+        )
+        assert {queue.results(uuid)[0].standing for uuid in asked} == {Standing.ANSWERED}
+        assert queue.results(blocked)[0].standing is Standing.FAILED
+    assert (summary.answered, summary.failed) == (3, 1)
+    gaps = [later - sooner for sooner, later in pairwise(tried)]
+    assert len(gaps) == ATTEMPTS - 1
+    assert all(half <= gap <= min(300, 2 * half) + 10 for gap, half in zip(gaps, (30, 60, 120, 150), strict=True))
 
 
 def test_one_folder_has_one_worker(tmp_path: Path) -> None:
@@ -513,8 +562,6 @@ class Shelf:
             client.sendall(http(200, body) if body else http(204))
             return
         head, _, body = request.partition(b"\r\n\r\n")
-        if not body:
-            return
         self.posted.setdefault(head.split(b" ")[1].split(b"/")[-2].decode(), []).append(body)
         self.has_posted.set()
         client.sendall(http(200 if self.is_taking else 503))
@@ -556,6 +603,24 @@ def test_ctrl_c_ends_a_worker_in_good_order(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         said, errors = process.communicate(timeout=20)
     assert process.returncode == 0
+    assert "is_stopped=True" in said
+    assert errors == ""
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(tmp_path: Path) -> None:
+    is_asked, is_over = threading.Event(), threading.Event()
+
+    def reply(request: bytes, client: socket.socket) -> None:
+        is_asked.set()
+        is_over.wait(20)
+
+    with raw_server(reply) as url, worker_process(url, tmp_path, once=False) as process:
+        assert is_asked.wait(20)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        said, errors = process.communicate(timeout=20)
+        is_over.set()
+    assert time.monotonic() - began < 4
     assert "is_stopped=True" in said
     assert errors == ""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.network.task import Queue, is_collection
+from fairhaven.network.task import LARGEST, Queue, is_collection
 
 USERNAME = "FAIRHAVEN_TASK_API_USERNAME"
 PASSWORD = "FAIRHAVEN_TASK_API_PASSWORD"
@@ -61,7 +61,7 @@ class Connection:
     authority: Path | None = None
     is_plain_allowed: bool = False
     deadline: float = 60.0
-    largest: int = 1 << 20
+    largest: int = LARGEST
 
     def __post_init__(self) -> None:
         faults = [*_address_faults(self.url, is_plain_allowed=self.is_plain_allowed)]

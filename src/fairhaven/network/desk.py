@@ -118,6 +118,8 @@ class Desk:
         assert entry.answer is not None
         match self.channel.post(entry.uuid, entry.answer):
             case Trouble() as trouble:
+                if trouble.is_about_one and entry.number not in self._failures:
+                    self.progress.note(f"task {entry.uuid}: the result is kept and posted later; {trouble.reason}")
                 self._leave_alone(entry, self.pace.first)
                 return trouble
             case Taken():

@@ -17,6 +17,9 @@ from fairhaven.kernel.files import canonical_json
 PROTOCOL = "v2"
 """The one version of the wire that is spoken."""
 
+LARGEST = 1 << 20
+"""Bytes of a task: a worker reads no more, a server hands out no more."""
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
 _QUEUE_AT_END = re.compile(r"\.[a-z]$")
 _UUID_IN_TEXT = re.compile(rb'(?<!\\)"uuid"\s*:\s*"([A-Za-z0-9_.:-]{1,128})"')

@@ -106,7 +106,7 @@ def _run(
     failures = 0
     while not stop.is_set():
         came = _round(desk, queues, once=once, stop=stop)
-        desk.tell(came.trouble)
+        desk.tell(came.trouble if came.is_cut_short or once else None)
         failures = failures + 1 if came.trouble is not None else 0
         if once and came.trouble is None and not came.has_news:
             return

@@ -20,7 +20,7 @@ from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.network.database import open_database, transaction
 from fairhaven.network.result import Result, Status, read_result
 from fairhaven.network.server import members
-from fairhaven.network.task import PROTOCOL, Queue, UnreadableTask, read_task
+from fairhaven.network.task import LARGEST, PROTOCOL, Queue, UnreadableTask, read_task
 
 _VERSION = 1
 _SCHEMA = (
@@ -119,7 +119,7 @@ class TaskQueue:
         bodies = {collection: _body(query, uuid, collection) for collection in asked}
         rows = []
         for collection, body in bodies.items():
-            task = read_task(body.encode(), collection=collection)
+            task = read_task(body.encode(), collection=collection, is_whole=len(body) <= LARGEST)
             if isinstance(task, UnreadableTask):
                 raise Invalid([Fault(message=reason, field="query") for reason in task.reasons])
             rows.append((uuid, collection, task.queue, body, self._now()))
