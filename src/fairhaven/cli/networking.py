@@ -1,5 +1,6 @@
 """Commands about other hubs: answer a task API, and run one for a network of hubs."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,14 +75,15 @@ def serve(
         from fairhaven.hub import open_hub
         from fairhaven.journeys.networks import serve_network
 
-        serve_network(
-            open_hub(folder),
-            host=host,
-            port=port,
-            certificate=certificate,
-            key=key,
-            ready=lambda address: screen.say(f"Serving {address}; Ctrl-C ends it."),
-        )
+        with suppress(KeyboardInterrupt):
+            serve_network(
+                open_hub(folder),
+                host=host,
+                port=port,
+                certificate=certificate,
+                key=key,
+                ready=lambda address: screen.say(f"Serving {address}; Ctrl-C ends it."),
+            )
 
 
 def join(
