@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from fairhaven.cohort.checking import MAX_DAYS
 from fairhaven.kernel.errors import Fault
 
 Number = int | float
@@ -19,8 +20,8 @@ _LONG = 2**63
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_DEPTH = 100
-"""Objects inside objects. A group in a group is one deeper, a nested criterion four; published definitions go 20 deep."""
+_DEPTH = 60
+"""Objects inside objects. A group in a group is one deeper, a nested criterion four; published definitions go 12 deep."""
 
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
@@ -108,6 +109,17 @@ class Part:
     def long(self, key: str) -> int | None:
         """A whole number of 63 bits, such as a concept's id."""
         return self.whole(key, limit=_LONG)
+
+    def days(self, key: str, *, negative: bool = False) -> int | None:
+        """A number of days, no more than the calendar has."""
+        days = self.whole(key)
+        if days is not None and days < 0 and not negative:
+            self.fault(key, "must be 0 days or more")
+            return None
+        if days is not None and abs(days) > MAX_DAYS:
+            self.fault(key, f"is more days than the calendar has ({MAX_DAYS:,})")
+            return None
+        return days
 
     def number(self, key: str) -> Number | None:
         """A number, or a text that holds one."""

@@ -75,7 +75,7 @@ def _eras(body: Part, read_group: ReadGroup) -> Eras | None:
         )
     # Checked and passed over: the reference pads the ends after it has decided which events follow each other, and takes the
     # padding off again, so that only events that touch or overlap become one era.
-    body.whole("GapDays")
+    body.days("GapDays")
     eras = Eras(
         of=tuple(criterion for criterion in of if criterion is not None),
         first=bool(body.flag("First")),
@@ -104,9 +104,9 @@ def _dates(body: Part, kind: Kind | None = None) -> DateAdjustment | None:
     adjustment = DateAdjustment(
         # An explicit null is the end date: the reference asks only whether it is the start date.
         start=DateField.START if start == "START_DATE" else DateField.END,
-        start_days=given.whole("StartOffset") or 0,
+        start_days=given.days("StartOffset", negative=True) or 0,
         end=DateField.START if end == "START_DATE" else DateField.END,
-        end_days=given.whole("EndOffset") or 0,
+        end_days=given.days("EndOffset", negative=True) or 0,
     )
     given.finish()
     return adjustment if kind is None or kind.dates_adjusted else None

@@ -148,7 +148,7 @@ def _entry(part: Part) -> Entry:
     observed = part.part("ObservationWindow", needed="the days of observation, {PriorDays, PostDays}")
     prior_days = post_days = 0
     if observed is not None:
-        prior_days, post_days = observed.whole("PriorDays") or 0, observed.whole("PostDays") or 0
+        prior_days, post_days = observed.days("PriorDays") or 0, observed.days("PostDays") or 0
         observed.finish()
     limit = _limit(part, "PrimaryCriteriaLimit", typed=True)
     part.finish()
@@ -206,7 +206,7 @@ def _exit(part: Part) -> Exit:
             date = body.choice("DateField", _ENDS, default="StartDate")
             if date is None and body.values["DateField"] is None:
                 body.fault("DateField", f"must be one of {', '.join(_ENDS)}")
-            days = body.whole("Offset") or 0
+            days = body.days("Offset", negative=True) or 0
             body.finish()
             return DateOffset(date=DateField.END if date == "EndDate" else DateField.START, days=days)
         case "CustomEra":
@@ -215,9 +215,9 @@ def _exit(part: Part) -> Exit:
                 body.fault("DrugCodesetId", "is missing; name the concept set of the drugs")
             leave = DrugEraExit(
                 concepts=concepts or "",
-                gap_days=body.whole("GapDays") or 0,
-                offset=body.whole("Offset") or 0,
-                days_supply=body.whole("DaysSupplyOverride"),
+                gap_days=body.days("GapDays") or 0,
+                offset=body.days("Offset", negative=True) or 0,
+                days_supply=body.days("DaysSupplyOverride"),
             )
             body.finish()
             return leave
@@ -232,6 +232,6 @@ def _gap_days(part: Part) -> int:
     if given is None:
         return 0
     given.choice("CollapseType", ("ERA",))
-    gap_days = given.whole("EraPad") or 0
+    gap_days = given.days("EraPad") or 0
     given.finish()
     return gap_days

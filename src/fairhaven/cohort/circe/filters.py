@@ -37,6 +37,7 @@ _COMPARE = {
     "!bt": Compare.OUTSIDE,
 }
 _RANGES = (Compare.BETWEEN, Compare.OUTSIDE)
+_REVERSED = "lies before Value, so that nothing is between them; give the smaller one as Value"
 _TEXT_OPERATORS = {"startsWith": ("", "%"), "endsWith": ("%", ""), "contains": ("%", "%"), "eq": ("", "")}
 _CONCEPT = frozenset(
     [
@@ -84,6 +85,8 @@ def date(field: str) -> Property:
         _ends(given, compare)
         if compare is None or value is None or (compare in _RANGES and to is None):
             return None
+        if to is not None and to < value:
+            given.fault("Extent", _REVERSED)
         return Filter(field=field, test=Dates(compare=compare, value=value, to=to))
 
     return read
@@ -199,6 +202,8 @@ def concept_id(concept: Part) -> int | None:
     number = concept.long("CONCEPT_ID")
     if number is None and not isinstance(concept.values.get("CONCEPT_ID"), bool | list | dict):
         concept.fault("CONCEPT_ID", "is missing; give the concept's id")
+    if number is not None and number < 0:
+        concept.fault("CONCEPT_ID", "is no concept id, which are 0 or more")
     concept.finish(known=_CONCEPT)
     return number
 
@@ -225,6 +230,8 @@ def user_period(part: Part, key: str) -> UserPeriod | None:
         return None
     start, end = day(given, "StartDate"), day(given, "EndDate")
     given.finish()
+    if start is not None and end is not None and end < start:
+        given.fault("EndDate", "lies before StartDate")
     return None if start is None and end is None else UserPeriod(start=start, end=end)
 
 
@@ -243,6 +250,8 @@ def _numbers(field: str, form: Callable[[Part, str, Number], Number | None]) -> 
         _ends(given, compare)
         if compare is None or value is None or (compare in _RANGES and to is None):
             return None
+        if to is not None and to < value:
+            given.fault("Extent", _REVERSED)
         return Filter(field=field, test=Numbers(compare=compare, value=value, to=to))
 
     return read

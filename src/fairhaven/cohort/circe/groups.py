@@ -2,11 +2,13 @@
 
 from fairhaven.cohort.circe.criteria import countable, filters, read_criterion
 from fairhaven.cohort.circe.kinds import COUNT_COLUMNS, DEMOGRAPHIC_PROPERTIES
+from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.model import (
     Correlated,
     DateField,
     Demographic,
     Edge,
+    Events,
     Group,
     Match,
     Occurrence,
@@ -72,6 +74,9 @@ def _correlated(part: Part) -> Correlated | None:
     second = None if end is None else _window(end, ignores_period, event_end=True)
     correlated = None
     if events is not None and first is not None:
+        same_visit = bool(part.flag("RestrictVisit"))
+        if same_visit and not (isinstance(events, Events) and DOMAINS[events.domain].visit):
+            part.fault("RestrictVisit", f"has no meaning for {kind}, whose events name no visit; leave it out")
         is_open = second is not None and second.since is Edge.OPEN and second.until is Edge.OPEN
         correlated = Correlated(
             events=events,
@@ -79,7 +84,7 @@ def _correlated(part: Part) -> Correlated | None:
             start=first,
             end=None if is_open else second,
             within_observation=not ignores_period,
-            same_visit=bool(part.flag("RestrictVisit")),
+            same_visit=same_visit,
         )
     part.finish(known=("RestrictVisit",))
     return correlated
@@ -107,8 +112,10 @@ def _edge(window: Part, key: str, ignores_period: bool) -> int | Edge:
     part = window.part(key, needed="an end of the window, written {Days, Coeff}")
     if part is None:
         return Edge.OPEN
-    days, sign = part.whole("Days"), part.whole("Coeff") or 0
+    days, sign = part.days("Days", negative=True), part.whole("Coeff") or 0
     part.finish()
+    if sign not in (-1, 0, 1):
+        part.fault("Coeff", "must be -1 (before) or 1 (after)")
     if days is not None:
         return days * sign
     if ignores_period:
