@@ -6,9 +6,8 @@ from tempfile import TemporaryDirectory
 
 from fairhaven.journeys.describing import QUALITY, described
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.files import readers_scratch
+from fairhaven.journeys.opening import open_release
 from fairhaven.kernel.progress import Progress
-from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.quality import QualityReport, Thresholds, check, open_cdm
 
 
@@ -18,15 +17,8 @@ def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | Non
     if thresholds is None:
         return QualityReport.from_json(described(rooms, release, progress=progress)[QUALITY])
     limits = Thresholds.read(thresholds)
-    with readers_scratch() as work:
-        engine = rooms.new_engine(work)
-        try:
-            vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
-            tables = dict(rooms.archive.tables(release, engine))
-            tables |= {table: engine.parquet(vocabulary.files(table)) for table in vocabulary.counts}
-            return check(tables, engine=engine, today=release.as_of, thresholds=limits, progress=progress)
-        finally:
-            engine.close()
+    with open_release(rooms, release.name) as opened:
+        return check(opened.tables, engine=opened.engine, today=release.as_of, thresholds=limits, progress=progress)
 
 
 def quality_of_cdm(path: Path, *, thresholds: Path | None, today: dt.date, progress: Progress) -> QualityReport:

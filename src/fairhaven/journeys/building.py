@@ -6,6 +6,7 @@ build depends on is digested; a build whose digest is the current release's make
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -81,12 +82,8 @@ def build(rooms: Rooms, *, as_of: dt.date | None, progress: Progress) -> Built:
         if releases and releases[-1].facts.get("inputs") == inputs:
             describe_release(rooms, releases[-1], progress=progress)
             return Built(release=releases[-1], is_new=False)
-        with scratch(rooms.store / "scratch") as work:
-            engine = rooms.new_engine(work)
-            try:
-                release = _build(rooms, engine, day, inputs, progress)
-            finally:
-                engine.close()
+        with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
+            release = _build(rooms, engine, day, inputs, progress)
         describe_release(rooms, release, progress=progress)
         return Built(release=release, is_new=True)
 

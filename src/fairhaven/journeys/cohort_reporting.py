@@ -100,8 +100,8 @@ def _run(asked: Asked, named: Sequence[Named], progress: Progress) -> tuple[list
 def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
     """Attrition as it may be shown.
 
-    The cohort's own size is told elsewhere too, so it comes first, and the steps are shown as far as they do not tell,
-    beside it and each other, how many few persons a step took away.
+    The cohort's own size is told elsewhere too, so it comes first, then the entry events; the steps between are shown as
+    far as none tells, beside these and each other, of few persons that a step took away.
     """
     asked = named.definition
     nested = [("Entry events", found.entry)]
@@ -111,10 +111,11 @@ def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
     nested += zip((rule.name for rule in asked.rules), found.left, strict=True)
     if asked.limit is not Limit.ALL:
         nested.append((f"{asked.limit.value} of each person", found.included))
-    _, *outwards = shown([found.cohort, *(tally for _, tally in reversed(nested))], policy)
+    tallies = [*(tally for _, tally in nested), found.cohort]
+    *told, _ = shown(tallies, policy, first=(len(nested), 0))
     steps = tuple(
         Step(words=words, persons=persons, events=events)
-        for (words, _), (persons, events) in zip(nested, reversed(outwards), strict=True)
+        for (words, _), (persons, events) in zip(nested, told, strict=True)
     )
     return Reported(
         counted=counted(named, found.cohort, policy), steps=steps, alone=_alone(steps[first_rule:], found, policy)

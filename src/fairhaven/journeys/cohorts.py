@@ -152,12 +152,14 @@ def counted(named: Named, tally: Tally, policy: Policy | None) -> Counted:
     return Counted(named=named, persons=persons, rows=rows)
 
 
-def shown(tallies: Sequence[Tally], policy: Policy | None) -> list[tuple[Protected, Protected]]:
-    """Persons and events as they may be shown together, each of a part of the one before or of a whole that holds it."""
+def shown(
+    tallies: Sequence[Tally], policy: Policy | None, *, first: Sequence[int] = ()
+) -> list[tuple[Protected, Protected]]:
+    """Persons and events of nested steps as they may be shown together; `first`: places of those that matter most."""
     if policy is None:
         return [(_exact(each.persons), _exact(each.events)) for each in tallies]
-    persons = protect_steps([Cell(rows=each.persons, persons=each.persons) for each in tallies], policy)
-    events = protect_steps([Cell(rows=each.events, persons=each.persons) for each in tallies], policy)
+    persons = protect_steps([Cell(rows=each.persons, persons=each.persons) for each in tallies], policy, first=first)
+    events = protect_steps([Cell(rows=each.events, persons=each.persons) for each in tallies], policy, first=first)
     return list(zip(persons, events, strict=True))
 
 

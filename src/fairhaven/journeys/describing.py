@@ -6,6 +6,7 @@ was killed at the end, and after an erasure, which takes it away.
 
 import datetime as dt
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,39 +43,35 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
     folder = rooms.archive.description(release.number)
     if _is_described(folder, release):
         return
-    with scratch(rooms.store / "scratch") as work:
-        engine = rooms.new_engine(work)
-        try:
-            tables = rooms.archive.tables(release, engine)
-            contents = {name: version.content for name, version in release.tables.items()}
-            earlier = _earlier(rooms, release)
-            vocabulary = _vocabulary(rooms, release, engine)
-            quality = check(
-                {**tables, **vocabulary},
-                engine=engine,
-                today=release.as_of,
-                known=_known_quality(earlier),
-                contents={**contents, **dict.fromkeys(vocabulary, release.facts["vocabulary"])},
-                progress=progress,
-            )
-            write_json(folder / QUALITY, quality.to_json())
-            progress.stage("Measuring completeness and dimensions")
-            card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
-            write_json(folder / SCORECARD, card.to_json())
-            progress.stage("Describing every variable")
-            description = describe(
-                tables,
-                engine=engine,
-                policy=rooms.settings.disclosure,
-                concept=vocabulary.get("concept"),
-                contents=contents,
-                previous=read_description(earlier[DESCRIPTION]) if DESCRIPTION in earlier else None,
-            )
-            write_json(folder / DESCRIPTION, description.to_json())
-            _write_exchange_forms(rooms, release, description)
-            write_json(folder / MEASURES, {"content": release.content, **_measures(release, tables, engine)})
-        finally:
-            engine.close()
+    with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
+        tables = rooms.archive.tables(release, engine)
+        contents = {name: version.content for name, version in release.tables.items()}
+        earlier = _earlier(rooms, release)
+        vocabulary = _vocabulary(rooms, release, engine)
+        quality = check(
+            {**tables, **vocabulary},
+            engine=engine,
+            today=release.as_of,
+            known=_known_quality(earlier),
+            contents={**contents, **dict.fromkeys(vocabulary, release.facts["vocabulary"])},
+            progress=progress,
+        )
+        write_json(folder / QUALITY, quality.to_json())
+        progress.stage("Measuring completeness and dimensions")
+        card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
+        write_json(folder / SCORECARD, card.to_json())
+        progress.stage("Describing every variable")
+        description = describe(
+            tables,
+            engine=engine,
+            policy=rooms.settings.disclosure,
+            concept=vocabulary.get("concept"),
+            contents=contents,
+            previous=read_description(earlier[DESCRIPTION]) if DESCRIPTION in earlier else None,
+        )
+        write_json(folder / DESCRIPTION, description.to_json())
+        _write_exchange_forms(rooms, release, description)
+        write_json(folder / MEASURES, {"content": release.content, **_measures(release, tables, engine)})
 
 
 def _write_exchange_forms(rooms: Rooms, release: Release, description: Description) -> None:

@@ -1,7 +1,7 @@
 """A release, open for reading: its tables and its vocabulary on an engine of their own."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import ibis.expr.types as ir
@@ -37,22 +37,18 @@ def open_release(rooms: Rooms, name: str | None) -> Iterator[OpenRelease]:
     """
     release = rooms.archive.release(name)
     vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
-    with readers_scratch() as work:
-        engine = rooms.new_engine(work)
+    with readers_scratch() as work, closing(rooms.new_engine(work)) as engine:
         try:
             tables = dict(rooms.archive.tables(release, engine))
             tables |= {table: engine.parquet(vocabulary.files(table)) for table in vocabulary.counts}
-            try:
-                yield OpenRelease(release=release, engine=engine, tables=tables)
-            except Exception as error:
-                # A file that went away in the middle of a query shows as whatever the engine makes of it.
-                if _content(rooms, release.name) != release.content:
-                    raise _altered(release) from error
-                raise
+            yield OpenRelease(release=release, engine=engine, tables=tables)
+        except Exception as error:
+            # A file that went away in the middle of a query shows as whatever the engine makes of it.
             if _content(rooms, release.name) != release.content:
-                raise _altered(release)
-        finally:
-            engine.close()
+                raise _altered(release) from error
+            raise
+        if _content(rooms, release.name) != release.content:
+            raise _altered(release)
 
 
 def _content(rooms: Rooms, name: str) -> str:

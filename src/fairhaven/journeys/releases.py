@@ -1,6 +1,7 @@
 """Looking at releases: list, show, compare, verify, export."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,8 @@ def compared(
     """How two releases differ, table by table."""
     earlier, later = pair(rooms, older, newer)
     progress.stage(f"Comparing {earlier.name} with {later.name}")
-    with readers_scratch() as work:
-        engine = rooms.new_engine(work)
-        try:
-            return earlier, later, rooms.archive.diff(earlier, later, engine)
-        finally:
-            engine.close()
+    with readers_scratch() as work, closing(rooms.new_engine(work)) as engine:
+        return earlier, later, rooms.archive.diff(earlier, later, engine)
 
 
 def verified(rooms: Rooms, name: str | None, *, progress: Progress) -> tuple[list[Release], list[Problem]]:

@@ -1,5 +1,6 @@
 """The way back from a row of a release to the line it came from."""
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,14 +52,10 @@ def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) 
     files = rooms.archive.files(found, table)
     rows: list[dict[str, Any]] = []
     if files:
-        with readers_scratch() as work:
-            engine = rooms.new_engine(work)
-            try:
-                stored = engine.parquet(files)
-                wanted = stored.filter(stored[key] == row_id).select("row_extract", "row_line", "row_rule")
-                rows = engine.fetch(wanted).to_pylist()
-            finally:
-                engine.close()
+        with readers_scratch() as work, closing(rooms.new_engine(work)) as engine:
+            stored = engine.parquet(files)
+            wanted = stored.filter(stored[key] == row_id).select("row_extract", "row_line", "row_rule")
+            rows = engine.fetch(wanted).to_pylist()
     if not rows:
         raise NotFound(f"{found.name} has no row {row_id} in {table}")
     row = rows[0]

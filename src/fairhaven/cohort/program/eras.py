@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.cohort.program.filtering import filters_of
-from fairhaven.cohort.program.keeping import Keeping
+from fairhaven.cohort.program.keeping import Keeping, together
 from fairhaven.cohort.program.parts import EraSet
 from fairhaven.cohort.program.scanning import EVENT_COLUMNS, PARAMETERS, adjusted, counted_as, parameters, with_derived
 
@@ -89,18 +89,10 @@ def eras(
     built = adjusted(built, list(criteria.values()))
     built = filters.where(with_derived(built, filters.fields, tables), members)
     built = built.mutate(sort_date=built.start_date)
-    kinds = {each.counted for each in criteria.values()}
-    return keeping.keep(
-        ibis.union(*several)
-        if len(
-            several := [
-                counted_as(
-                    built.filter(built.criterion.isin([n for n, each in criteria.items() if each.counted == kind])),
-                    kind,
-                ).select(EVENT_COLUMNS)
-                for kind in kinds
-            ]
-        )
-        > 1
-        else several[0]
-    )
+    return keeping.keep(together([_counting(built, criteria, kind) for kind in {e.counted for e in criteria.values()}]))
+
+
+def _counting(built: ir.Table, criteria: Mapping[int, EraSet], counted: str | None) -> ir.Table:
+    """The eras of the criteria that count the same column."""
+    alike = [number for number, each in criteria.items() if each.counted == counted]
+    return counted_as(built.filter(built.criterion.isin(alike)), counted).select(EVENT_COLUMNS)
