@@ -72,6 +72,8 @@ SENTENCES: list[tuple[CohortDefinition, str]] = [
     (_definition(_DX, exit="end_date"), "People with a diagnosis of “Asthma”; from each such event until it ends, while under observation."),
     (_definition(_DX, exit={"drug_era": "drug"}), "People with a diagnosis of “Asthma”; from each such event until their course of “Steroids” ends, while under observation."),
     (_definition(_DX, censoring=[{"death": "*"}]), "People with a diagnosis of “Asthma”; from each such event until observation ends, or until a death, if that comes first."),
+    (_definition(_DX, window="2010-01-01 to any time"), "People with a diagnosis of “Asthma”; from each such event until observation ends; only the days from 1 January 2010 on count."),
+    (_definition({"events": [{"person": "*"}], "observed": False}, rules=_rule(_DX | {"within_observation": False})), "People who have a diagnosis of “Asthma” at any time."),
 ]  # fmt: skip
 
 
@@ -179,13 +181,13 @@ def test_the_steps_tell_what_the_sentence_leaves_out() -> None:
     assert _lines(explanation, "How long they stay") == [
         (
             "A person is in the cohort from the start of the entry event until their course of “Steroids” ends (gaps of up "
-            "to 30 days do not end it; each exposure is taken to last 28 days; 1 day is taken off each exposure), or "
-            "observation does."
+            "to 30 days do not end it; each exposure is taken to last 28 days; 1 day is taken off each exposure); "
+            "without one at that time, until observation ends."
         ),
         "Stays of a person that overlap, or follow each other within 7 days, are one.",
         "Only the part of a stay from 1 January 2010 on counts.",
     ]
-    assert _lines(explanation, "Concept sets")[-2:] == ["  HbA1c (3004410)", "  not concept 1"]
+    assert _lines(explanation, "Concept sets")[-2:] == ["  prednisone (1551099), with everything below it", "“HbA1c” is not used."]
     assert any("year of the event less the year of birth" in line for line in _lines(explanation, "How to read this"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fairhaven.cohort.forms.writing import Table
 
-_WIDTH = 110
+_WIDTH = 120
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 

@@ -1,6 +1,6 @@
 """Groups of conditions: as statements below each other, and as clauses of a sentence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fairhaven.cohort.model import Correlated, DateField, Demographic, Events, Group, Match, Occurrence, Times, Window
 from fairhaven.cohort.words.events import more, noun, one, one_bare
@@ -21,16 +21,18 @@ class Voice:
     Args:
         has, is_: "has" and "is", or "have" and "are".
         anchor: the index event, for example "the entry event".
+        observed: observation matters to the definition, so that what disregards it says so.
     """
 
     naming: Naming
     has: str = "has"
     is_: str = "is"
     anchor: str = "the entry event"
+    observed: bool = True
 
     def at(self, anchor: str) -> "Voice":
         """The same, from another event."""
-        return Voice(naming=self.naming, has=self.has, is_=self.is_, anchor=anchor)
+        return replace(self, anchor=anchor)
 
 
 def group_lines(group: Group, voice: Voice) -> tuple[Line, ...]:
@@ -124,7 +126,11 @@ def correlated(member: Correlated, voice: Voice) -> str:
     if member.same_visit:
         phrases.append(f"in the same visit as {voice.anchor}")
     text = " ".join(phrases)
-    return text if in_period or _is_same_day(member.start) else f"{text}, whether or not under observation"
+    return (
+        text
+        if in_period or not voice.observed or _is_same_day(member.start)
+        else f"{text}, whether or not under observation"
+    )
 
 
 def _dated(window: Window, anchor: str, *, in_period: bool, is_second: bool = False) -> str:

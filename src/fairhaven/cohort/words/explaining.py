@@ -18,6 +18,7 @@ from fairhaven.cohort.model import (
     Events,
     Filter,
     Group,
+    InSet,
     Limit,
     UserPeriod,
 )
@@ -25,7 +26,7 @@ from fairhaven.cohort.words.conditions import Voice, group_lines
 from fairhaven.cohort.words.events import noun, one
 from fairhaven.cohort.words.layout import Explanation, Line, Part
 from fairhaven.cohort.words.naming import Naming, set_name
-from fairhaven.cohort.words.phrases import day, many, quoted
+from fairhaven.cohort.words.phrases import many, quoted, within
 from fairhaven.cohort.words.summary import summarised
 
 _LINES = 12
@@ -63,14 +64,16 @@ def _parts(definition: CohortDefinition, naming: Naming, concept_lines: int | No
     yield Part(title="Who enters", lines=tuple(_entry(definition, naming)))
     yield Part(title="Rules", lines=tuple(_rules(definition, naming)), is_numbered=True)
     yield Part(title="How long they stay", lines=tuple(_stay(definition, naming)))
-    yield Part(
-        title="Concept sets", lines=tuple(_concept_set(item, naming, concept_lines) for item in definition.concept_sets)
-    )
+    yield Part(title="Concept sets", lines=tuple(_concept_sets(definition, naming, concept_lines)))
     yield Part(title="How to read this", lines=tuple(Line(text=text) for text in _notes(definition)))
 
 
+def _voice(definition: CohortDefinition, naming: Naming) -> Voice:
+    return Voice(naming=naming, observed=definition.entry.observed)
+
+
 def _entry(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
-    entry, voice = definition.entry, Voice(naming=naming)
+    entry, voice = definition.entry, _voice(definition, naming)
     events = tuple(_entry_event(criterion, voice) for criterion in entry.events)
     if len(events) == 1:
         stop = "" if events[0].below else "."
@@ -111,7 +114,7 @@ def _observation(entry: Entry) -> Iterator[str]:
 
 
 def _rules(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
-    voice = Voice(naming=naming)
+    voice = _voice(definition, naming)
     for index, rule in enumerate(definition.rules, start=1):
         about = (Line(text=f"In its author's words: {quoted(rule.description)}"),) if rule.description.strip() else ()
         yield Line(text=" ".join(rule.name.split()) or f"Rule {index}", below=(*about, *group_lines(rule.group, voice)))
@@ -123,7 +126,7 @@ def _stay(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
         yield Line(text=f"Of the entry events {of}, each person's {_LIMITS[definition.limit]} counts.")
     yield Line(text=f"A person is in the cohort from the start of the entry event {_exit(definition, naming)}.")
     if definition.censoring:
-        below = tuple(_entry_event(criterion, Voice(naming=naming)) for criterion in definition.censoring)
+        below = tuple(_entry_event(criterion, _voice(definition, naming)) for criterion in definition.censoring)
         yield Line(
             text="The stay ends earlier with the first of these that starts on or after its first day:", below=below
         )
@@ -134,7 +137,7 @@ def _stay(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
     else:
         yield Line(text="Stays of a person that overlap are one.")
     if definition.window is not None and definition.window != UserPeriod():
-        yield Line(text=f"Only the part of a stay {_within(definition.window)} counts.")
+        yield Line(text=f"Only the part of a stay {within(definition.window)} counts.")
 
 
 def _exit(definition: CohortDefinition, naming: Naming) -> str:
@@ -148,7 +151,7 @@ def _exit(definition: CohortDefinition, naming: Naming) -> str:
             side = "after" if days > 0 else "before"
             return f"until {many(abs(days), 'day')} {side} {edge}, or until observation ends if that is earlier"
         case DrugEraExit() as era:
-            return f"until their course of {naming.set(era.concepts)} ends{_course(era)}, or observation does"
+            return f"until their course of {naming.set(era.concepts)} ends{_course(era)}; without one at that time, until observation ends"
 
 
 def _course(era: DrugEraExit) -> str:
@@ -162,16 +165,13 @@ def _course(era: DrugEraExit) -> str:
     return f" ({'; '.join(told)})" if told else ""
 
 
-def _within(window: UserPeriod) -> str:
-    match window.start, window.end:
-        case start, None if start:
-            return f"from {day(start)} on"
-        case None, end if end:
-            return f"up to {day(end)}"
-        case start, end:
-            assert start is not None
-            assert end is not None
-            return f"from {day(start)} to {day(end)}"
+def _concept_sets(definition: CohortDefinition, naming: Naming, most: int | None) -> Iterator[Line]:
+    used = set(_used(definition))
+    for item in definition.concept_sets:
+        if item.id in used:
+            yield _concept_set(item, naming, most)
+        else:
+            yield Line(text=f"{quoted(set_name(item, naming))} is not used.")
 
 
 def _concept_set(concept_set: ConceptSet, naming: Naming, most: int | None) -> Line:
@@ -242,6 +242,18 @@ def _within_group(group: Group) -> Iterator[Criterion]:
                 yield from _within_group(member)
             case Correlated():
                 yield from _within_criterion(member.events)
+
+
+def _used(definition: CohortDefinition) -> Iterator[str]:
+    """Ids of the concept sets that the definition refers to."""
+    for criterion in _criteria(definition):
+        if isinstance(criterion, Events):
+            yield from (name for name in (criterion.concepts, criterion.source_concepts) if name is not None)
+    for item in _filters(definition):
+        if isinstance(item.test, InSet):
+            yield item.test.concept_set
+    if isinstance(definition.exit, DrugEraExit):
+        yield definition.exit.concepts
 
 
 def _filters(definition: CohortDefinition) -> Iterator[Filter]:

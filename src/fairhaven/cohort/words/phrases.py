@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from fairhaven.cohort.forms.notation import write_number
-from fairhaven.cohort.model import Compare, Dates, Numbers
+from fairhaven.cohort.model import Compare, Dates, Numbers, UserPeriod
 
 
 def joined(parts: Sequence[str], word: str = "and") -> str:
@@ -147,6 +147,19 @@ def born(test: Numbers) -> str:
             return f"from {value} to {to}"
         case Compare.OUTSIDE:
             return f"before {value} or after {to}"
+
+
+def within(window: UserPeriod) -> str:
+    """``from 1 January 2010 on``, ``up to 31 December 2019``."""
+    match window.start, window.end:
+        case start, None if start:
+            return f"from {day(start)} on"
+        case None, end if end:
+            return f"up to {day(end)}"
+        case start, end:
+            assert start is not None
+            assert end is not None
+            return f"from {day(start)} to {day(end)}"
 
 
 _MONTHS = (

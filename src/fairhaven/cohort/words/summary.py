@@ -17,11 +17,12 @@ from fairhaven.cohort.model import (
     Group,
     Limit,
     Match,
+    UserPeriod,
 )
 from fairhaven.cohort.words.conditions import Voice, clauses
 from fairhaven.cohort.words.events import merged, noun
 from fairhaven.cohort.words.naming import Naming
-from fairhaven.cohort.words.phrases import joined, many, quoted
+from fairhaven.cohort.words.phrases import joined, many, quoted, within
 from fairhaven.cohort.words.testing import of_person
 
 _EVENTS = 4
@@ -45,7 +46,7 @@ def summarised(definition: CohortDefinition, naming: Naming) -> str:
 
 def _who(definition: CohortDefinition, naming: Naming) -> tuple[list[str], str]:
     """What is said of the persons, and the clauses of the rules."""
-    voice = Voice(naming=naming, has="have", is_="are", anchor="entry")
+    voice = Voice(naming=naming, has="have", is_="are", anchor="entry", observed=definition.entry.observed)
     traits: list[str] = []
     told: list[str] = []
     untold: list[str] = []
@@ -163,6 +164,8 @@ def _stay(definition: CohortDefinition, naming: Naming) -> str:
         plain = not any(isinstance(each, Events) and each.nested for each in definition.censoring)
         events = _either(merged(definition.censoring, naming)) if plain else ""
         stay += f", or until {events if events and len(events) < _LETTERS // 2 else 'an event that ends it'}, if that comes first"
+    if definition.window is not None and definition.window != UserPeriod():
+        stay += f"; only the days {within(definition.window)} count"
     return stay
 
 
