@@ -85,9 +85,10 @@ class ArrayFile:
         self.places[name] = Place(offset=offset, dtype="|u1", length=self._file.tell() - offset, crc32=None)
 
     def close(self) -> None:
-        """Make the bytes durable."""
-        self._file.close()
-        sync_file(self.path)
+        """Close the file, its bytes durable."""
+        if not self._file.closed:
+            self._file.close()
+            sync_file(self.path)
 
     def _place(self, name: str, dtype: np.dtype[Any], length: int, crc32: int | None) -> int:
         at = self._file.tell()
@@ -129,6 +130,11 @@ class Making:
         self._files[name] = ArrayFile(self.folder / f"{name}.bin")
         return self._files[name]
 
+    def close(self) -> None:
+        """Close the files; those that are sealed already stay as they are."""
+        for file in self._files.values():
+            file.close()
+
     def seal(self, facts: Mapping[str, Any]) -> None:
         """Close the files and write the manifest.
 
@@ -150,7 +156,11 @@ def making(folder: Path) -> Iterator[Making]:
     with scratch(folder.parent) as work:
         new = work / "index"
         new.mkdir()
-        yield Making(new, work)
+        index = Making(new, work)
+        try:
+            yield index
+        finally:
+            index.close()
         sync_folder(new)
         if folder.exists():
             folder.rename(work / "old")

@@ -162,6 +162,12 @@ class Bitmaps:
             return BitMap()
         return BitMap.union(*found) if len(found) > 1 else found[0]
 
+    def forget(self) -> None:
+        """Give back the memory of unpacked bitmaps."""
+        with self._lock:
+            self._kept.clear()
+            self._kept_bytes = 0
+
     def _keep(self, key: tuple[int, int], persons: BitMap, size: int) -> None:
         # Unpacked, a set takes about its stored bytes and some for each of its parts.
         size += 512

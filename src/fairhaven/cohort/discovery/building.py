@@ -45,7 +45,7 @@ from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.progress import Progress
 
 _BATCH = 1_000_000
-_SLOW_UNION = 48 << 10
+_SLOW_UNION = 512 << 10
 """Bytes of bitmaps that take longer to put together at a question than the answer should; kept ready from here on."""
 
 
@@ -93,7 +93,7 @@ def build(tables: Mapping[str, ir.Table], engine: Engine, making: Making, *, rel
 
     progress.stage("Concepts")
     concepts = making.file("concepts")
-    present = _present(ordered)
+    present = _present(ordered, who)
     write_concepts(concepts, present, tables, engine)
 
     facts = {}
@@ -208,9 +208,9 @@ def _codings(rows: ir.Table, names: tuple[str, ...], engine: Engine) -> dict[str
     return codings
 
 
-def _present(ordered: list[Sorted]) -> Array:
+def _present(ordered: list[Sorted], who: Mapping[str, Array]) -> Array:
     """Every concept that any column has, sorted."""
-    parts = [np.empty(0, np.int64)]
+    parts = [who[name][who[name] != MISSING] for name in PERSON_FIELDS if name != "year_of_birth"]
     for each in ordered:
         parts += [coding.values.astype(np.int64) for name, coding in each.codings.items() if name != VALUE]
         parts.append(
@@ -225,9 +225,9 @@ def _write_persons(writer: BitmapWriter, number: Mapping[str, int], who: Mapping
     for name in PERSON_FIELDS:
         order = np.argsort(who[name], kind="stable")
         values, first = np.unique(who[name][order], return_index=True)
-        for value, members in zip(values, np.split(order, first[1:]), strict=True):
+        for value, begin, end in zip(values, first, np.append(first[1:], len(order)), strict=True):
             if value != MISSING:
-                writer.add(number[kinds.is_person(name)], int(value), of_ordinals(members))
+                writer.add(number[kinds.is_person(name)], int(value), of_ordinals(order[begin:end]))
 
 
 Below = tuple[Array, Array, Array, Array]

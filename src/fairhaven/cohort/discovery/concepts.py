@@ -18,6 +18,10 @@ BELOW, MAPPED, MAPPED_BELOW = "below", "mapped", "mapped_below"
 """To the valid concepts below it; to those that map to it; to those that map to a valid concept below it."""
 
 
+_MOST = (1 << 63) - 1
+"""No vocabulary has a higher id, nor a column room for one."""
+
+
 def write_concepts(file: ArrayFile, present: Array, tables: Mapping[str, ir.Table], engine: Engine) -> None:
     """Write the relations.
 
@@ -84,7 +88,9 @@ class Concepts:
 
     def of_ids(self, ids: Iterable[int]) -> Array:
         """The ids among those given that the release has, sorted, whatever the vocabulary says of them."""
-        found: Array = self.present[self._places(np.unique(np.array(list(ids), np.int64)))]
+        found: Array = self.present[
+            self._places(np.unique(np.array([each for each in ids if abs(each) <= _MOST], np.int64)))
+        ]
         return found
 
     def below(self, concept: int) -> Array:
@@ -97,6 +103,8 @@ class Concepts:
         return self._relations[BELOW][0]
 
     def _of_item(self, item: ConceptSetItem) -> Array:
+        if abs(item.concept_id) > _MOST:
+            return np.empty(0, np.int64)
         own = self._places(np.array([item.concept_id], np.int64))
         parts = [own[self._known[own]]]
         if item.descendants:

@@ -134,6 +134,10 @@ class DiscoveryIndex:
         ids: Array = self._arrays("persons", "person_id")[np.asarray(ordinals.to_array(), np.int64)]
         return ids
 
+    def forget(self) -> None:
+        """Give back the memory that earlier answers are kept in."""
+        self._sets.forget()
+
     def verify(self) -> None:
         """Read every byte and compare it with the manifest.
 

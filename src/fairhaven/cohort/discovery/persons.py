@@ -60,6 +60,12 @@ class PersonSets:
         passed = passing(first_of_year(values) if is_date else values, asked.test)
         return self._remembered((kind, passed.tobytes()), lambda: self._bitmaps.union(kind, values[passed]))
 
+    def forget(self) -> None:
+        """Give back the memory that earlier answers are kept in."""
+        with self._lock:
+            self._kept.clear()
+        self._bitmaps.forget()
+
     def each(self, kind: str) -> Iterator[tuple[int, BitMap]]:
         """The persons of each value of a kind, one by one."""
         number = self._numbers[kind]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from fairhaven.cohort.discovery.arrays import Array
-from fairhaven.cohort.model import DateField, Domain, Limit, Match, Occurrence, Test
+from fairhaven.cohort.model import DateField, Domain, Edge, Limit, Match, Occurrence, Test
 from fairhaven.kernel.errors import Refused
 
 
@@ -77,9 +77,14 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bound:
-    """One end of an interval of days: days from a date of the index event, or an edge of its observation period."""
+    """One end of an interval of days: days from a date of the index event, or an edge of its observation period.
 
-    days: int | None = None
+    Args:
+        at: days, or which edge.
+        index: which date of the index event days are counted from.
+    """
+
+    at: int | Edge
     index: DateField = DateField.START
 
 

@@ -190,8 +190,8 @@ class _Definition:
                 rows=rows,
                 occurrence=asked.occurrence,
                 of=of,
-                since_birth=tuple(bound.days for bound in since if bound.days is not None),
-                until_birth=tuple(bound.days for bound in until if bound.days is not None),
+                since_birth=tuple(bound.at for bound in since if isinstance(bound.at, int)),
+                until_birth=tuple(bound.at for bound in until if isinstance(bound.at, int)),
             )
         if rows.concepts is not None and rows.source_concepts is not None:
             return Times(rows=rows, occurrence=asked.occurrence)
@@ -281,7 +281,8 @@ class _Definition:
             tests.append(RowTest(field=each.field, test=self._test(each.test)))
         if criterion.first:
             _check_first(criterion)
-        nested = None if criterion.nested is None else self.condition(criterion.nested)
+        # A group without members does not ask for observation either.
+        nested = self.condition(criterion.nested) if criterion.nested and criterion.nested.members else None
         return Rows(
             domain=domain,
             concepts=concepts,
@@ -311,7 +312,10 @@ class _Definition:
         match test:
             case InSet(concept_set=name, excluded=excluded):
                 return OneOf(concepts=tuple(int(each) for each in self._of_set(name)), excluded=excluded)
-            case Numbers() | Dates() | OneOf() | Known():
+            case OneOf(concepts=ids, excluded=excluded):
+                # Ids that the release does not have make no difference.
+                return OneOf(concepts=tuple(int(each) for each in self._concepts.of_ids(ids)), excluded=excluded)
+            case Numbers() | Dates() | Known():
                 return test
         raise Beyond(f"a test of this kind: {type(test).__name__}")
 
@@ -336,6 +340,9 @@ def _interval(asked: Correlated, *, observed: bool) -> tuple[DateField, tuple[Bo
     Args:
         observed: index events have an observation period; without, the whole of time is one.
     """
+    for each in (asked.start, asked.end):
+        if not observed and each is not None and (each.since is Edge.PERIOD_END or each.until is Edge.PERIOD_START):
+            raise Beyond("a window before or after the whole of time")
     windows = [each for each in (asked.start, asked.end) if each is not None and not _is_open(each, observed)]
     of = windows[0].of if windows else DateField.START
     within = asked.within_observation and observed
@@ -344,8 +351,8 @@ def _interval(asked: Correlated, *, observed: bool) -> tuple[DateField, tuple[Bo
     since = [_bound(each.since, each) for each in windows if _is_bound(each.since, observed)]
     until = [_bound(each.until, each) for each in windows if _is_bound(each.until, observed)]
     if within:
-        since.append(Bound())
-        until.append(Bound())
+        since.append(Bound(at=Edge.PERIOD_START))
+        until.append(Bound(at=Edge.PERIOD_END))
     return of, tuple(since), tuple(until)
 
 
@@ -360,7 +367,7 @@ def _is_open(window: Window, observed: bool) -> bool:
 
 
 def _bound(end: int | Edge, window: Window) -> Bound:
-    return Bound() if isinstance(end, Edge) else Bound(days=_near(end), index=window.index)
+    return Bound(at=end) if isinstance(end, Edge) else Bound(at=_near(end), index=window.index)
 
 
 def _near(days: int) -> int:

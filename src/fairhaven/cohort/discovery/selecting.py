@@ -17,7 +17,7 @@ from fairhaven.cohort.discovery.persons import PersonSets
 from fairhaven.cohort.discovery.plan import Around, AtIndex, Being, Bound, Combined, Condition, Having, Rows, RowTest
 from fairhaven.cohort.discovery.rows import EventTable, Selected, source_test
 from fairhaven.cohort.discovery.testing import passing, year_of
-from fairhaven.cohort.model import DateField, Domain, Known, Match, Occurrence, Times
+from fairhaven.cohort.model import DateField, Domain, Edge, Known, Match, Occurrence, Times
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,8 +163,8 @@ class Selecting:
         keys.sort()
         if asked.rows.first or asked.occurrence.distinct is not None:
             keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
-        begin, is_known = self._limit(index, asked.since, -NO_DAY, np.maximum, index.period_start)
-        end, is_known_too = self._limit(index, asked.until, NO_DAY, np.minimum, index.period_end)
+        begin, is_known = self._limit(index, asked.since, -NO_DAY, np.maximum)
+        end, is_known_too = self._limit(index, asked.until, NO_DAY, np.minimum)
         before = np.searchsorted(keys, keyed(index.ordinals, begin), "left")
         up_to = np.searchsorted(keys, keyed(index.ordinals, end), "right")
         counts: Array = np.where(is_known & is_known_too, np.maximum(up_to - before, 0), 0)
@@ -178,20 +178,21 @@ class Selecting:
         flags[index.ordinals] = True
         return flags
 
-    def _limit(
-        self, index: Index, bounds: tuple[Bound, ...], open_end: int, narrower: np.ufunc, edge: Array
-    ) -> tuple[Array, Array]:
+    def _limit(self, index: Index, bounds: tuple[Bound, ...], open_end: int, narrower: np.ufunc) -> tuple[Array, Array]:
         """One end of the stretch of days for each index event, and whether it is known."""
         limit = np.full(len(index), open_end, np.int32)
         is_known = np.ones(len(index), bool)
         for bound in bounds:
-            if bound.days is None:
-                day = edge
-            elif bound.index is DateField.START:
-                day = index.start + bound.days
-            else:
-                day = index.end + bound.days
-                is_known &= index.has_end
+            match bound:
+                case Bound(at=Edge.PERIOD_START):
+                    day = index.period_start
+                case Bound(at=Edge()):
+                    day = index.period_end
+                case Bound(at=days, index=DateField.START):
+                    day = index.start + days
+                case Bound(at=days):
+                    day = index.end + days
+                    is_known &= index.has_end
             limit = narrower(limit, day)
         return np.clip(limit, -NO_DAY, NO_DAY), is_known
 

@@ -1,0 +1,286 @@
+"""The discovery index as files: whole or not at all, refused when it is not what was written, gone when it is removed."""
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from pyroaring import BitMap
+
+from cohort_running import on
+from cohort_strategies import cdm
+from fairhaven.cohort.discovery import DiscoveryIndex
+from fairhaven.cohort.discovery.arrays import FORMAT
+from fairhaven.cohort.discovery.bitmaps import as_flags, of_flags, of_ordinals
+from fairhaven.cohort.model import (
+    CohortDefinition,
+    Compare,
+    ConceptSet,
+    ConceptSetItem,
+    Correlated,
+    Domain,
+    Entry,
+    Events,
+    Filter,
+    Group,
+    InclusionRule,
+    Numbers,
+)
+from fairhaven.engine import DuckDBEngine
+from fairhaven.kernel.errors import Invalid, NotFound, Refused
+
+CONDITION = Domain.CONDITION_OCCURRENCE
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DuckDBEngine]:
+    opened = DuckDBEngine()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def made(engine: DuckDBEngine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "index"
+    DiscoveryIndex.build(on(engine, cdm(Random(1), persons=30)), engine, folder, release="r0001")
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "index"))
+
+
+def asking(*filters: Filter, concept: int = 3) -> CohortDefinition:
+    rule = Correlated(events=Events(domain=CONDITION, concepts="c", filters=filters), within_observation=False)
+    return CohortDefinition(
+        concept_sets=(ConceptSet(id="c", items=(ConceptSetItem(concept_id=concept),)),),
+        entry=Entry(events=(Events(domain=Domain.PERSON),), observed=False),
+        rules=(InclusionRule(name="has it", group=Group(members=(rule,))),),
+    )
+
+
+OLD = Filter(field="age", test=Numbers(compare=Compare.MORE, value=50))
+
+
+def test_an_index_says_what_it_is_of(made: Path) -> None:
+    index = DiscoveryIndex.open(made)
+    assert (index.release, index.persons, len(index.universe)) == ("r0001", 30, 30)
+    assert index.observed < index.universe
+    assert index.person_ids(BitMap([0, 29])).tolist() == [1, 30]
+
+
+def test_what_is_handed_out_is_the_caller_s_own(made: Path) -> None:
+    index = DiscoveryIndex.open(made)
+    before = index.count(asking())
+    index.persons_of(asking()).clear()
+    index.universe.clear()
+    index.observed.clear()
+    assert index.count(asking()) == before > 0 and len(index.universe) == 30
+
+
+def test_an_index_is_made_of_few_files_and_no_scratch(made: Path) -> None:
+    assert [path.name for path in made.parent.iterdir()] == ["index"]
+    assert {path.suffix for path in made.iterdir()} == {".bin", ".json"}
+    DiscoveryIndex.open(made).verify()
+
+
+def test_no_index_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="Make the index again"):
+        DiscoveryIndex.open(tmp_path / "index")
+
+
+def test_an_index_of_another_format_is_refused(folder: Path) -> None:
+    rewrite(folder, format=FORMAT - 1)
+    with pytest.raises(Invalid, match=r"not of this version .* Make the index again"):
+        DiscoveryIndex.open(folder)
+
+
+def test_a_manifest_that_was_changed_is_refused(folder: Path) -> None:
+    rewrite(folder, persons=31)
+    with pytest.raises(Invalid, match="is damaged"):
+        DiscoveryIndex.open(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_a_manifest_that_is_none_is_refused(folder: Path, text: str) -> None:
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(Invalid):
+        DiscoveryIndex.open(folder)
+
+
+def test_a_half_written_or_lost_file_is_refused_at_once(folder: Path) -> None:
+    file = folder / "bitmaps.bin"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(Invalid, match=r"bitmaps\.bin is damaged"):
+        DiscoveryIndex.open(folder)
+    file.unlink()
+    with pytest.raises(Invalid, match=r"bitmaps\.bin is damaged"):
+        DiscoveryIndex.open(folder)
+
+
+def test_no_wrong_bit_of_a_bitmap_is_counted(folder: Path) -> None:
+    file = folder / "bitmaps.bin"
+    offset, _, length, _ = json.loads((folder / "manifest.json").read_text())["files"]["bitmaps"]["arrays"]["data"]
+    data = bytearray(file.read_bytes())
+    data[offset : offset + length] = bytes(byte ^ 1 for byte in data[offset : offset + length])
+    file.write_bytes(data)
+    with pytest.raises(Invalid, match=r"bitmaps\.bin is damaged"):
+        DiscoveryIndex.open(folder).count(asking())
+
+
+@pytest.mark.parametrize("file", ["persons", "periods", "concepts", "bitmaps", "condition_occurrence", "measurement"])
+def test_every_changed_byte_is_found_by_verifying(folder: Path, file: str) -> None:
+    path = folder / f"{file}.bin"
+    data = bytearray(path.read_bytes())
+    for place in (0, len(data) // 2, len(data) - 1):
+        data[place] ^= 0xFF
+        path.write_bytes(data)
+        with pytest.raises(Invalid, match=rf"{file}\.bin is damaged"):
+            DiscoveryIndex.open(folder).verify()
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+    DiscoveryIndex.open(folder).verify()
+
+
+def test_an_index_removed_during_a_session_answers_or_says_so(folder: Path) -> None:
+    index = DiscoveryIndex.open(folder)
+    expected = index.count(asking())
+    DiscoveryIndex.remove(folder)
+    assert not folder.exists()
+    assert index.count(asking()) == expected
+    with pytest.raises(NotFound, match="removed while it was in use"):
+        index.count(asking(OLD))
+    with pytest.raises(NotFound):
+        DiscoveryIndex.open(folder)
+    DiscoveryIndex.remove(folder)
+
+
+def test_an_index_takes_the_place_of_an_earlier_one(engine: DuckDBEngine, folder: Path) -> None:
+    earlier = DiscoveryIndex.open(folder)
+    assert earlier.count(asking(OLD)) >= 0
+    later = DiscoveryIndex.build(on(engine, cdm(Random(2), persons=7)), engine, folder, release="r0002")
+    assert (later.release, later.persons) == ("r0002", 7)
+    # Who still holds the earlier one has all of it.
+    assert earlier.persons == 30 and earlier.count(asking(OLD)) >= 0
+
+
+def test_a_failed_build_leaves_what_was_there(engine: DuckDBEngine, folder: Path) -> None:
+    rows = cdm(Random(3), persons=5)
+    rows["person"].append(rows["person"][0])
+    with pytest.raises(Invalid, match="1 rows of persons that it has already"):
+        DiscoveryIndex.build(on(engine, rows), engine, folder)
+    assert DiscoveryIndex.open(folder).persons == 30
+    assert [path.name for path in folder.parent.iterdir()] == ["index"]
+
+
+def test_all_that_is_missing_is_said_at_once(engine: DuckDBEngine, tmp_path: Path) -> None:
+    tables = on(engine, cdm(Random(3), persons=5))
+    del tables["concept_ancestor"], tables["observation_period"]
+    tables["person"] = tables["person"].drop("race_concept_id")
+    tables["drug_exposure"] = tables["drug_exposure"].drop("days_supply")
+    with pytest.raises(Invalid) as refusal:
+        DiscoveryIndex.build(tables, engine, tmp_path / "index")
+    assert {(fault.path, fault.field) for fault in refusal.value.faults} == {
+        ("concept_ancestor", ""),
+        ("observation_period", ""),
+        ("person", "race_concept_id"),
+        ("drug_exposure", "days_supply"),
+    }
+    assert not (tmp_path / "index").exists()
+
+
+def test_a_table_that_is_absent_is_not_taken_for_empty(engine: DuckDBEngine, tmp_path: Path) -> None:
+    tables = on(engine, cdm(Random(4), persons=5))
+    del tables["condition_occurrence"]
+    index = DiscoveryIndex.build(tables, engine, tmp_path / "index")
+    assert index.obstacle(asking()) == "the table condition_occurrence"
+    with pytest.raises(Refused, match="the table condition_occurrence"):
+        index.count(asking())
+
+
+def test_nobody_at_all_is_counted_as_nobody(engine: DuckDBEngine, tmp_path: Path) -> None:
+    rows = cdm(Random(4), persons=5)
+    empty: dict[str, list[dict[str, Any]]] = {name: [] for name in rows}
+    index = DiscoveryIndex.build(on(engine, empty), engine, tmp_path / "index")
+    assert (index.persons, len(index.universe), index.count(asking()), index.count(asking(OLD))) == (0, 0, 0, 0)
+
+
+def test_events_without_a_date_or_a_known_person_are_not_counted_blindly(engine: DuckDBEngine, tmp_path: Path) -> None:
+    rows = cdm(Random(4), persons=5)
+    stranger = dict(rows["condition_occurrence"][0]) | {"person_id": 999}
+    rows["condition_occurrence"].append(stranger)
+    index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "one")
+    assert index.count(asking(concept=stranger["condition_concept_id"])) <= 5
+    rows["condition_occurrence"][0]["condition_start_date"] = None
+    index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "two")
+    assert index.obstacle(asking()) == "events of condition_occurrence without a date"
+
+
+@pytest.mark.parametrize("change", ["overlap", "backwards", "no end"])
+def test_periods_that_are_unsound_leave_observed_entries_to_the_compiler(
+    engine: DuckDBEngine, tmp_path: Path, change: str
+) -> None:
+    rows = cdm(Random(4), persons=5)
+    period = rows["observation_period"][0]
+    match change:
+        case "overlap":
+            rows["observation_period"].append(dict(period))
+        case "backwards":
+            period["observation_period_end_date"] = period["observation_period_start_date"] - dt.timedelta(days=1)
+        case "no end":
+            period["observation_period_end_date"] = None
+    index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "index")
+    observed = CohortDefinition(entry=Entry(events=(Events(domain=CONDITION),)))
+    assert index.obstacle(observed) == "observation periods that overlap or lack a date"
+    assert index.can_answer(asking())
+
+
+def test_a_number_that_is_none_is_left_to_the_compiler(engine: DuckDBEngine, tmp_path: Path) -> None:
+    rows = cdm(Random(4), persons=5)
+    rows["measurement"][0]["value_as_number"] = float("nan")
+    index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "index")
+    high = Filter(field="value_as_number", test=Numbers(compare=Compare.MORE, value=1))
+    asked = CohortDefinition(entry=Entry(events=(Events(domain=Domain.MEASUREMENT, filters=(high,)),)))
+    assert index.obstacle(asked) == "value_as_number of measurement"
+
+
+def test_more_values_than_codes_are_kept_as_they_are(engine: DuckDBEngine, tmp_path: Path) -> None:
+    rows = cdm(Random(4), persons=5)
+    template = rows["measurement"][0] | {"person_id": 1}
+    rows["measurement"] = [
+        template | {"measurement_id": place, "value_as_number": place / 8 if place % 10 else None}
+        for place in range(80_000)
+    ]
+    index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "index")
+    for least, expected in ((9999.8, 1), (10000.0, 0)):
+        high = Filter(field="value_as_number", test=Numbers(compare=Compare.AT_LEAST, value=least))
+        rule = Correlated(events=Events(domain=Domain.MEASUREMENT, filters=(high,)), within_observation=False)
+        asked = CohortDefinition(
+            entry=Entry(events=(Events(domain=Domain.PERSON),), observed=False),
+            rules=(InclusionRule(name="", group=Group(members=(rule,))),),
+        )
+        assert index.count(asked) == expected
+
+
+def test_concepts_beyond_every_number_are_not_there(made: Path) -> None:
+    assert DiscoveryIndex.open(made).count(asking(concept=1 << 70)) == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 1.0])
+@pytest.mark.parametrize("count", [0, 1, 65_535, 65_536, 65_537, 200_000])
+def test_flags_and_ordinals_are_the_same_sets(count: int, share: float) -> None:
+    flags = np.random.default_rng(count).random(count) < share
+    expected = BitMap(np.flatnonzero(flags).tolist())
+    assert of_flags(flags) == expected == of_ordinals(np.flatnonzero(flags))
+    assert np.array_equal(as_flags(expected, count), flags)
+
+
+def rewrite(folder: Path, **changes: Any) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
