@@ -62,16 +62,16 @@ class ScreenProgress:
         """A line that stays."""
         words.print(message, style="yellow", markup=False)
 
-    def close(self) -> None:
-        """Stop drawing."""
-        self._finish_stage()
+    def close(self, *, is_done: bool = True) -> None:
+        """Stop drawing; a stage that failed is not ticked off."""
+        self._finish_stage(is_done=is_done)
         if self._is_shown:
             self._bar.stop()
 
-    def _finish_stage(self) -> None:
+    def _finish_stage(self, *, is_done: bool = True) -> None:
         if self._task is not None:
             self._bar.remove_task(self._task)
-            if self._is_shown:
+            if self._is_shown and is_done:
                 words.print(f"[green]✓[/] {self._title}")
             self._task = None
 
@@ -87,8 +87,10 @@ def progress() -> Iterator[ScreenProgress]:
     drawn = ScreenProgress()
     try:
         yield drawn
-    finally:
-        drawn.close()
+    except BaseException:
+        drawn.close(is_done=False)
+        raise
+    drawn.close()
 
 
 def say(message: str) -> None:

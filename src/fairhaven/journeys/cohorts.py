@@ -137,7 +137,9 @@ def generate(asked: Asked, named: Sequence[Named], *, out: Path, progress: Progr
         out: a file that ends in .parquet or .csv; it is there when all of it is written.
     """
     if out.suffix not in (".parquet", ".csv"):
-        raise Invalid(Fault(path=str(out), message="the file's name ends in .parquet or .csv"))
+        raise Invalid(Fault(path=str(out), message="the file's name must end in .parquet or .csv"))
+    if not out.parent.is_dir():
+        raise NotFound(f"there is no folder {out.parent} to write {out.name} in")
     found: dict[int, Tally] = {}
     with open_cohorts(asked, progress) as opened, _written(out) as write:
         for batch in opened.cohorts.run(by_number(named), progress=progress):
