@@ -231,8 +231,10 @@ def by_postgres(server: Postgres) -> dict[str, Measured]:
     """The same questions to PostgreSQL, warm."""
     found = {}
     for each in questions():
-        server.run(each.sql)
-        runs = [server.timed(each.sql) for _ in range(3)]
+        _, once, _ = server.timed(each.sql)
+        # The kernel counts hundredths of a second: short questions are asked until they fill some tenths.
+        times = max(1, min(50, int(0.5 / max(once, 0.001))))
+        runs = [server.timed(each.sql, times=times) for _ in range(3)]
         rows, wall, cpu = sorted(runs, key=lambda run: run[2])[1]
         found[each.title] = Measured(wall=1000 * wall, cpu=1000 * cpu, answer=int(rows[0][0]))
     return found

@@ -40,11 +40,15 @@ class Postgres:
         )
         return [line.split("|") for line in done.stdout.splitlines()]
 
-    def timed(self, sql: str) -> tuple[list[list[str]], float, float]:
-        """Rows, seconds by the clock, CPU-seconds of the server; without those of an empty question."""
-        rows, wall, cpu = self._timed(sql)
+    def timed(self, sql: str, *, times: int = 1) -> tuple[list[list[str]], float, float]:
+        """Rows, seconds by the clock, CPU-seconds of the server; without those of an empty question.
+
+        Args:
+            times: how often it is asked in one session; the seconds are those of one.
+        """
+        rows, wall, cpu = self._timed(";".join([sql] * times))
         _, nothing, idle = self._timed("SELECT 1")
-        return rows, max(0.0, wall - nothing), max(0.0, cpu - idle)
+        return rows, max(0.0, wall - nothing) / times, max(0.0, cpu - idle) / times
 
     def size_mb(self) -> float:
         """Tables and indexes."""

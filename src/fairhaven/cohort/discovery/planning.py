@@ -98,14 +98,15 @@ class Planner:
         Raises:
             Beyond: the index cannot tell; why.
         """
-        _check_stay(definition)
+        are_persons = all(isinstance(each, Events) and each.domain is Domain.PERSON for each in definition.entry.events)
+        _check_stay(definition, are_persons=are_persons)
         sets = {each.id: each for each in definition.concept_sets}
         of = _Definition(self._concepts, self._tables, sets)
         if not self._has_birth_years:
             raise Beyond("persons without a year of birth")
         entry = definition.entry
         groups = [group for group in (definition.qualifying, *(rule.group for rule in definition.rules)) if group]
-        if all(isinstance(each, Events) and each.domain is Domain.PERSON for each in entry.events):
+        if are_persons:
             persons = Grouped(match=Match.ANY, count=None, members=tuple(of.entry_persons(entry)))
             return Grouped(
                 match=Match.ALL, count=None, members=(persons, *(of.group_of_persons(each) for each in groups))
@@ -117,15 +118,19 @@ class Planner:
         return of.entered(definition)
 
 
-def _check_stay(definition: CohortDefinition) -> None:
-    """A stay may end as it likes, as long as it cannot come to nothing."""
+def _check_stay(definition: CohortDefinition, *, are_persons: bool) -> None:
+    """A stay may end as it likes, as long as it cannot come to nothing.
+
+    Args:
+        are_persons: the entry is of persons as such, which end on the day they start.
+    """
     window = definition.window
     if window is not None and (window.start is not None or window.end is not None):
         raise Beyond("stays cut to calendar dates")
     match definition.exit:
         case EndOfObservation():
             pass
-        case DateOffset(date=DateField.START, days=days) if days >= 0:
+        case DateOffset(date=date, days=days) if days >= 0 and (are_persons or date is DateField.START):
             pass
         case _:
             raise Beyond("an exit that might fall before the entry")

@@ -24,7 +24,6 @@ from fairhaven.cohort.model import (
     Demographic,
     Domain,
     DrugEraExit,
-    EndOfObservation,
     Entry,
     Eras,
     Events,
@@ -280,7 +279,7 @@ def within_reach(part: object) -> bool:
 
 def about_persons(definition: CohortDefinition) -> CohortDefinition:
     entry = Entry(events=(Events(domain=Domain.PERSON),), observed=False)
-    return replace(definition, entry=entry, exit=EndOfObservation())
+    return replace(definition, entry=entry)
 
 
 @pytest.mark.parametrize("seeds", [range(100, 112), pytest.param(range(1000, 1200), marks=pytest.mark.slow)])
