@@ -6,26 +6,31 @@ from fairhaven.disclosure.policy import Policy
 from fairhaven.disclosure.protection import Cell, Protected, hidden, protect
 
 
-def protect_steps(steps: Sequence[Cell], policy: Policy) -> tuple[Protected, ...]:
+def protect_steps(steps: Sequence[Cell], policy: Policy, *, first: Sequence[int] = ()) -> tuple[Protected, ...]:
     """Counts of nested sets as the policy lets them be shown together.
 
-    Whoever sees two of them computes how many one step took away, and those are few where the two are close. Rounding
-    blurs that. Where the policy does not round, a step is shown only if it takes nobody away from the last step shown, or
-    as many as the policy's threshold.
+    Whoever sees two of them computes how many lie between them, and those are few where the two are close. Rounding
+    blurs that. Where the policy does not round, a step is shown only if between it and every other one shown there is
+    nobody, or as many as the policy's threshold.
 
     Args:
-        steps: each the count of a subset of the one before, or each of a set that holds the one before. The first has the
-            best chance to be shown.
+        steps: each the count of a subset of the one before.
+        first: places of the steps that matter most, the first of them most: where two are too close the later is hidden.
     """
-    shown: list[Protected] = []
-    last: Cell | None = None
-    for step in steps:
-        protected = protect(step.rows, policy, persons=step.persons)
-        if not protected.is_hidden and policy.round_to == 1 and last is not None:
-            gone = abs(last.persons - step.persons)
-            is_telling = 0 < gone < policy.threshold or (gone == 0 and step.rows != last.rows)
-            protected = hidden(policy, is_one_of_several=True) if is_telling else protected
-        if not protected.is_hidden:
-            last = step
-        shown.append(protected)
-    return tuple(shown)
+    protected = [protect(step.rows, policy, persons=step.persons) for step in steps]
+    if policy.round_to > 1:
+        return tuple(protected)
+    kept: list[Cell] = []
+    for place in (*first, *(place for place in range(len(steps)) if place not in first)):
+        if protected[place].is_hidden:
+            continue
+        if any(_is_telling(steps[place], other, policy) for other in kept):
+            protected[place] = hidden(policy, is_one_of_several=True)
+        else:
+            kept.append(steps[place])
+    return tuple(protected)
+
+
+def _is_telling(one: Cell, other: Cell, policy: Policy) -> bool:
+    between = abs(one.persons - other.persons)
+    return 0 < between < policy.threshold or (between == 0 and one.rows != other.rows)

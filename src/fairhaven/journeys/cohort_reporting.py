@@ -82,7 +82,7 @@ def write_report(asked: Asked, named: Sequence[Named], *, out: Path, progress: P
         vocabulary=whence.vocabulary,
         code_version=code_version(),
         policy=asked.policy,
-        cohorts=tuple(_facts(each, concept_lines=None if len(found) <= _FEW else 12) for each in found),
+        cohorts=tuple(page_facts(each, concept_lines=None if len(found) <= _FEW else 12) for each in found),
     )
     write_atomically(out, page.render(facts), mode=0o644)
     return found
@@ -166,7 +166,8 @@ def _said(opened: Opened) -> Mapping[str, object]:
     return dict(row)
 
 
-def _facts(found: Reported, *, concept_lines: int | None) -> page.CohortFacts:
+def page_facts(found: Reported, *, concept_lines: int | None = None) -> page.CohortFacts:
+    """A cohort as the page shows it; ``concept_lines`` told of each concept set, None for all."""
     named, definition = found.counted.named, found.counted.named.definition
     first_rule = 1 if definition.qualifying is None else 2
     rules = range(first_rule, first_rule + len(definition.rules))

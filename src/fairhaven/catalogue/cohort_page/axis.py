@@ -15,8 +15,8 @@ _NEAREST = 30
 _SHARE = 0.84
 """Of the room on a side that days take; the rest is between the furthest day and the end of observation."""
 
-_APART = 12.0
-"""Between two marks, of 100, so that their words do not meet on a narrow screen."""
+_LETTER, _GAP = 0.95, 1.2
+"""Half the width of a mark's letter, and the room between two marks, of 100, on a narrow screen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,9 +66,9 @@ class Axis:
         if self.entry_end > self.entry:
             kept.append((self.entry_end, "its end"))
         for count, index in sorted(set(days), key=lambda each: (-abs(each[0]), each)):
-            place = self.day(count, index)
-            if count and all(abs(place - other) >= _APART for other, _ in kept):
-                kept.append((place, f"{'−' if count < 0 else '+'}{abs(count):,}"))
+            place, words = self.day(count, index), f"{'−' if count < 0 else '+'}{abs(count):,}"
+            if count and all(abs(place - at) >= _LETTER * (len(words) + len(other)) + _GAP for at, other in kept):
+                kept.append((place, words))
         return sorted(kept)
 
     def _edge(self, reach: int | Edge, index: DateField, *, is_low: bool, in_period: bool) -> float:

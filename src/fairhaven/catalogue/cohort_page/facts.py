@@ -46,6 +46,11 @@ class CohortFacts:
     rows: Protected
     steps: tuple[Step, ...]
 
+    @property
+    def title(self) -> str:
+        """Its name; where that is but its number, that with a word before it."""
+        return f"Cohort {self.number}" if self.name == str(self.number) else self.name
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CohortReport:

@@ -1,6 +1,7 @@
 """What each step leaves, as bars that narrow. Only counts that may be seen have a length; the others all look alike."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from fairhaven.catalogue.cohort_page.facts import CohortFacts, Step
 from fairhaven.catalogue.pages.html import Child, Html, figure_of, join, tag
@@ -34,17 +35,18 @@ def funnel(cohort: CohortFacts, policy: Policy | None) -> Html:
     ]
     last = [tag("b", "Cohort"), _flow(before[-1], cohort.persons, largest, "whole"), cohort.persons.text, ""]
     last += [""] if has_alone else []
-    is_hidden = any(step.persons.is_hidden for step in cohort.steps) or cohort.persons.is_hidden
-    entries = [("flow-bar", "persons left"), ("flow-gone", "taken away by the step")]
+    shown = [persons.value for persons in (*(step.persons for step in cohort.steps), cohort.persons)]
+    has_gone = any(a is not None and b is not None and a > b for a, b in pairwise(shown))
+    entries = [("flow-bar", "persons left")] + ([("flow-gone", "taken away by the step")] if has_gone else [])
     return join(
         table(
-            f"Persons and events after each step of {cohort.name}",
+            f"Persons and events after each step of {cohort.title}",
             columns,
             rows,
             class_="funnel",
             foot=[*last, f"{cohort.rows.text} rows"],
         ),
-        key([*entries, ("hidden", "not shown: the hatching is as long for any number")] if is_hidden else entries),
+        key([*entries, ("hidden", "not shown: as long for any number")] if None in shown else entries),
     )
 
 
@@ -81,7 +83,9 @@ def hatch() -> Html:
 
 
 def _name(step: Step) -> Child:
-    return join(tag("span", f"{step.rule}", class_="rule"), step.words) if step.rule is not None else step.words
+    if step.rule is None:
+        return step.words
+    return tag("span", tag("span", step.rule, class_="rule"), tag("span", step.words), class_="numbered")
 
 
 def _flow(last: Protected | None, now: Protected, largest: int, style: str = "flow-bar") -> Html:

@@ -24,8 +24,8 @@ def opening(report: CohortReport) -> Html:
     only = report.cohorts[0] if len(report.cohorts) == 1 else None
     return tag(
         "header",
-        tag("p", f"Cohort {only.number}" if only else "Cohort report", class_="eyebrow"),
-        tag("h1", only.name if only else report.place),
+        tag("p", f"Cohort {only.number}" if only and only.title == only.name else "Cohort report", class_="eyebrow"),
+        tag("h1", only.title if only else report.place),
         tag("p", only.explanation.sentence, class_="lead") if only else None,
         tag("p", _whence(report, is_named=only is not None), class_="which"),
         tag("p", rule(report), class_="aside"),
@@ -57,7 +57,7 @@ def contents_section(report: CohortReport) -> Section:
             ],
             [
                 [
-                    join(tag("span", str(each.number), class_="rule"), tag("a", each.name, href=f"#{anchor(each)}")),
+                    tag("a", each.title, href=f"#{anchor(each)}"),
                     persons_bar(each.persons, largest),
                     each.persons.text,
                     each.rows.text,

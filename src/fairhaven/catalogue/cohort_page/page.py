@@ -19,7 +19,7 @@ def render(report: CohortReport) -> str:
     Counts are shown as they come; nothing of a hidden one is on the page, in words or in shapes.
     """
     links, body = _body(report)
-    only = report.cohorts[0].name if len(report.cohorts) == 1 else counted(len(report.cohorts), "cohort")
+    only = report.cohorts[0].title if len(report.cohorts) == 1 else counted(len(report.cohorts), "cohort")
     return document(
         hatch(),
         opening(report),
@@ -46,7 +46,7 @@ def _body(report: CohortReport) -> tuple[list[tuple[str, str]], list[Html]]:
         return [(each.id, each.short) for each in listed], [each.html() for each in listed]
     if len(cohorts) <= _FEW:
         front = contents_section(report)
-        links = [(front.id, front.short), *((anchor(each), short(each.name, 28)) for each in cohorts)]
+        links = [(front.id, front.short), *((anchor(each), short(each.title, 28)) for each in cohorts)]
         body = [front.html(), *(section(each, report.policy) for each in cohorts), reading.html()]
         return [*links, (reading.id, reading.short)], body
     listed = [_many(report), reading]
@@ -63,7 +63,10 @@ def _many(report: CohortReport) -> Section:
         "A bar is as long as the cohort's persons beside those of the largest.",
         body=tag(
             "div",
-            [folded_section(each, report.policy, largest=largest) for each in report.cohorts],
+            [
+                folded_section(each, report.policy, largest=largest)
+                for each in sorted(report.cohorts, key=lambda each: each.number)
+            ],
             class_="tables",
         ),
     )

@@ -9,11 +9,11 @@ from fairhaven.catalogue.pages.layout import Section, figures, folded
 from fairhaven.catalogue.pages.words import counted, short
 from fairhaven.disclosure import Policy
 
-_STEPS = (
-    "Each bar is as long as the number of persons whom that step leaves, the steps before it included.",
-    " The last column but one says what the rule would leave on its own.",
-)
+_STEPS = "Each bar is as long as the number of persons whom that step leaves, the steps before it included."
+_ALONE = " “Rule alone” is what the rule would leave on its own."
 _TIME = "Where in time the definition looks, seen from the entry event. Near days are drawn apart, far ones closer together."
+_BRIEF = 180
+"""Letters of the sentence that stand in a folded line."""
 
 
 def sections(cohort: CohortFacts, policy: Policy | None) -> list[Section]:
@@ -31,8 +31,8 @@ def sections(cohort: CohortFacts, policy: Policy | None) -> list[Section]:
             id="definition",
             title="What it says",
             short="Definition",
-            lead=join("The definition's hash is ", tag("code", cohort.hash, class_="hash"), "."),
-            body=join(told(cohort.explanation, level=3, is_open=True), concept_sets(cohort.explanation)),
+            lead="The whole definition in words, and the concepts that it is made of.",
+            body=join(told(cohort.explanation, level=3, is_open=True), concept_sets(cohort.explanation), _hash(cohort)),
         ),
     ]
 
@@ -44,8 +44,8 @@ def section(cohort: CohortFacts, policy: Policy | None) -> Html:
         "section",
         tag(
             "header",
-            tag("p", f"Cohort {cohort.number}", class_="eyebrow"),
-            tag("h2", cohort.name, id=f"{name}-h"),
+            tag("p", f"Cohort {cohort.number}", class_="eyebrow") if cohort.title == cohort.name else None,
+            tag("h2", cohort.title, id=f"{name}-h"),
             tag("p", cohort.explanation.sentence, class_="lead"),
             sizes(cohort),
         ),
@@ -58,17 +58,25 @@ def section(cohort: CohortFacts, policy: Policy | None) -> Html:
 
 def folded_section(cohort: CohortFacts, policy: Policy | None, *, largest: int) -> Html:
     """One of very many cohorts: a line that opens."""
+    number = f"{cohort.number} · " if cohort.title == cohort.name else None
+    sentence = cohort.explanation.sentence
+    brief = short(sentence, _BRIEF)
     return folded(
         join(
             tag(
                 "span",
-                tag("h3", tag("span", str(cohort.number), class_="rule"), cohort.name),
-                tag("span", short(cohort.explanation.sentence, 180), class_="aside"),
+                tag("h3", cohort.title),
+                tag("span", number, brief, class_="aside"),
                 class_="what",
             ),
             tag(
                 "span",
-                tag("span", tag("b", cohort.persons.text), " persons", class_="size"),
+                tag(
+                    "span",
+                    tag("b", cohort.persons.text),
+                    " person" if cohort.persons.value == 1 else " persons",
+                    class_="size",
+                ),
                 persons_bar(cohort.persons, largest),
                 class_="measure",
             ),
@@ -76,7 +84,7 @@ def folded_section(cohort: CohortFacts, policy: Policy | None, *, largest: int) 
         # A link to what lies within opens a folded part; a link to the part itself does not.
         tag(
             "div",
-            tag("p", cohort.explanation.sentence, class_="lead"),
+            tag("p", sentence, class_="lead") if brief != sentence else None,
             sizes(cohort),
             _parts(cohort, policy, level=4),
             id=anchor(cohort),
@@ -93,7 +101,9 @@ def anchor(cohort: CohortFacts) -> str:
 
 def sizes(cohort: CohortFacts) -> Html:
     """Persons and rows in large."""
-    return figures([(cohort.persons.text, "persons"), (cohort.rows.text, "rows: stays of a person")])
+    persons = "person" if cohort.persons.value == 1 else "persons"
+    rows = "row, a stay" if cohort.rows.value == 1 else "rows, one for each stay"
+    return figures([(cohort.persons.text, persons), (cohort.rows.text, rows)])
 
 
 def _parts(cohort: CohortFacts, policy: Policy | None, level: int = 3) -> Html:
@@ -105,11 +115,15 @@ def _parts(cohort: CohortFacts, policy: Policy | None, level: int = 3) -> Html:
         timeline(cohort.definition),
         told(cohort.explanation, level=level + 1, is_open=False),
         concept_sets(cohort.explanation),
-        tag("p", "Hash of the definition: ", tag("code", cohort.hash, class_="hash"), class_="aside"),
+        _hash(cohort),
     )
+
+
+def _hash(cohort: CohortFacts) -> Html:
+    return tag("p", "Hash of the definition: ", tag("code", cohort.hash, class_="hash"), class_="aside")
 
 
 def _steps_lead(steps: tuple[Step, ...]) -> str:
     rules = sum(step.rule is not None for step in steps)
-    alone = _STEPS[1] if any(step.alone is not None for step in steps) else ""
-    return f"{counted(rules, 'rule') if rules else 'No rules'} after the entry events. {_STEPS[0]}{alone}"
+    alone = _ALONE if any(step.alone is not None for step in steps) else ""
+    return f"{counted(rules, 'rule') if rules else 'No rules'} after the entry events. {_STEPS}{alone}"

@@ -191,7 +191,8 @@ def _observation(definition: CohortDefinition) -> str:
 def _entry(definition: CohortDefinition) -> str:
     events, naming = definition.entry.events, Naming(definition, {})
     told = one(events[0], naming) if len(events) == 1 else f"one of {whole(len(events))} kinds of event"
-    limit = _LIMITS.get(definition.entry.limit) or _LIMITS.get(definition.limit)
+    is_first = len(events) == 1 and events[0].first
+    limit = None if is_first else _LIMITS.get(definition.entry.limit) or _LIMITS.get(definition.limit)
     words = f"{told}; {limit}" if limit else told
     return short(words[:1].upper() + words[1:], 160)
 
