@@ -16,7 +16,7 @@ from cohort_running import on, stays
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.forms import read_json
 from fairhaven.cohort.model import Domain
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import DuckDBEngine, Engine
 from fairhaven.omop import CDM
 
 TABLES = {
@@ -137,8 +137,8 @@ class Found:
         return expected, by_oracle, compiled
 
 
-def run(cases: Sequence[Case]) -> Found:
-    """Run cases as one batch."""
+def run(cases: Sequence[Case], engine: Engine | None = None) -> Found:
+    """Run cases as one batch, on a DuckDB of their own where no engine is given."""
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in DOMAINS}
     tables |= {"provider": [], "care_site": [], **VOCABULARY}
     definitions = {}
@@ -146,8 +146,9 @@ def run(cases: Sequence[Case]) -> Found:
         rows_of(number, each.rows, tables)
         definitions[number] = read_json(DEFINITION | each.says)
     oracle = Oracle(tables)
-    engine = DuckDBEngine()
-    compiled = stays(engine, on(engine, tables), definitions)
-    engine.close()
+    running = engine or DuckDBEngine()
+    compiled = stays(running, on(running, tables), definitions)
+    if engine is None:
+        running.close()
     by_oracle = {number: oracle.stays(each) for number, each in definitions.items()}
     return Found(by_oracle=by_oracle, compiled=compiled)

@@ -1,12 +1,14 @@
 """Every engine finds the same cohorts, and the same as the plain evaluation of the language."""
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from random import Random
 
 import pyarrow as pa
 import pytest
 
+from cohort_cases import case_of, entering_by, run
 from cohort_oracle import Oracle
 from cohort_running import attritions, differing, on, stays
 from cohort_strategies import cdm, definitions
@@ -54,6 +56,26 @@ def test_who_need_not_be_observed_stays_until_the_end_of_the_calendar(engine: En
     people = CohortDefinition(entry=Entry(events=(Events(domain=Domain.PERSON),), observed=False), gap_days=30)
     tables = {"person": [{"person_id": 1, "year_of_birth": 1970}], "observation_period": []}
     assert stays(engine, on(engine, tables), {1: people})[1] == [(1, dt.date(1970, 1, 1), dt.date.max)]
+
+
+def test_patterns_match_the_same_texts(engine: Engine) -> None:
+    """Spark's LIKE takes a backslash for an escape, and the language does not."""
+    rows = r"condition 1 5 stop_reason=a\b, condition 1 8 stop_reason=ab, condition 1 11 stop_reason=a_b"
+    said = {"a\\b": "5-5", "a\\_%": "5-5", "%\\": "", "a_b": "5-5, 11-11", "%b": "5-5, 8-8, 11-11"}
+    cases = [
+        case_of(
+            pattern,
+            rows,
+            expected,
+            exit="start_date",
+            entry=entering_by({"condition_occurrence": "one", "where": [f"stop_reason like {json.dumps(pattern)}"]}),
+        )
+        for pattern, expected in said.items()
+    ]
+    found = run(cases, engine)
+    for case in cases:
+        expected, by_oracle, compiled = found.of(cases, case)
+        assert compiled == by_oracle == expected, case
 
 
 def test_events_of_one_day_and_one_id_come_in_the_order_of_the_entry(engine: DuckDBEngine) -> None:

@@ -16,6 +16,9 @@ from fairhaven.cohort.program.parts import FieldTest
 
 ABNORMAL_CONCEPTS = (4155142, 4155143)
 
+_BACKSLASH = "\ue05c"
+"""Stands for a backslash in texts and patterns alike: Spark's LIKE takes that for an escape, DuckDB's does not."""
+
 _COMPARES: Mapping[Compare, Callable[[ir.Value, ir.Value], ir.BooleanValue]] = {
     Compare.LESS: lambda value, asked: value < asked,
     Compare.AT_MOST: lambda value, asked: value <= asked,
@@ -78,9 +81,9 @@ def _holds(table: ir.Table, slot: _Slot, name: str) -> ir.BooleanValue:
         case "known":
             return value.notnull() == table[name]
         case "like":
-            return value.like(table[name])
+            return value.replace("\\", _BACKSLASH).like(table[name])
         case "not like":
-            return ~value.like(table[name])
+            return ~value.replace("\\", _BACKSLASH).like(table[name])
         case "abnormal":
             return value
         case compare:
@@ -120,7 +123,7 @@ def _kinds(asked: FieldTest) -> list[tuple[str, list[tuple[Any, str]]]]:
     if isinstance(test, Known):
         return [("known", [(test.yes, "flag")])]
     if isinstance(test, Text):
-        return [("not like" if test.negated else "like", [(test.pattern, "text")])]
+        return [("not like" if test.negated else "like", [(test.pattern.replace("\\", _BACKSLASH), "text")])]
     if isinstance(test, Abnormal):
         return [("abnormal", [(True, "flag")])]
     raise TypeError(f"no such test: {test!r}")  # the check lets nothing else through
