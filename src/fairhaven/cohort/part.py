@@ -7,7 +7,7 @@ other persons than its author meant.
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from fairhaven.cohort.checking import MAX_DAYS
@@ -96,6 +96,10 @@ class Part:
         self._asked.add(key)
         return key in self.values
 
+    def lacks(self, key: str) -> bool:
+        """Whether a property is absent, null or empty: another value that cannot be read has its own fault already."""
+        return self.values.get(key) in (None, "", [])
+
     def whole(self, key: str, *, limit: int = _INT) -> int | None:
         """A whole number; a fraction is cut off, as the reference does."""
         number = self.number(key)
@@ -126,7 +130,7 @@ class Part:
         self._asked.add(key)
         value = self.values.get(key)
         match value:
-            case None | "" | "null":
+            case None | "":
                 return None
             case str() if _WHOLE.fullmatch(value.strip()):
                 return int(value)
@@ -143,11 +147,12 @@ class Part:
     def flag(self, key: str) -> bool | None:
         """true or false, also as 0, 1 or a text."""
         self._asked.add(key)
-        match self.values.get(key):
-            case None | "" | "null":
+        given = self.values.get(key)
+        if given is None or isinstance(given, bool):
+            return given
+        match given:
+            case "":
                 return None
-            case bool(value):
-                return value
             case int(value):
                 return value != 0
             case "true" | "True" | "TRUE":
@@ -227,22 +232,23 @@ class Part:
         name = next(iter(self.values))
         return name, self.part(name, needed="an object")
 
-    def finish(self, *, known: Iterable[str] = (), beside: frozenset[str] = frozenset()) -> None:
+    def finish(self, *, known: Collection[str] = (), beside: Collection[str] = ()) -> None:
         """Report the properties that nothing asked for.
 
         Args:
             known: properties that have a meaning here and were not asked for.
             beside: properties without a meaning that may stand here.
         """
-        if unknown := self.values.keys() - self._asked - beside - set(known):
-            names = ", ".join(sorted(self._asked | set(known)))
-            for key in sorted(unknown):
-                if self.values[key] not in _NOTHING:
-                    self.fault(
-                        key,
-                        "is not known here, and passing over it could count other persons than are meant; "
-                        f"remove it or mend its name (known: {names})",
-                    )
+        asked = self._asked
+        for key, value in self.values.items():
+            if key in asked or key in known or key in beside or value in _NOTHING:
+                continue
+            names = ", ".join(sorted({*asked, *known}))
+            self.fault(
+                key,
+                "is not known here, and passing over it could count other persons than are meant; "
+                f"remove it or mend its name (known: {names})",
+            )
 
     def _below(self, value: Any, name: str) -> "Part | None":
         if not isinstance(value, dict):

@@ -34,7 +34,7 @@ def read_definition(path: Path, *, today: dt.date) -> CohortDefinition:
     """
     content = _content(path)
     name = path.stem
-    if not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    if path.suffix.lower() != ".json" and not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _named(read_toml(path), name)
     value = json_object(content, path=str(path))
     if _is_circe(value):

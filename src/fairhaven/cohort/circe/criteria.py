@@ -66,7 +66,7 @@ def _events(body: Part, kind: Kind, read_group: ReadGroup) -> Events:
 
 def _eras(body: Part, read_group: ReadGroup) -> Eras | None:
     of = tuple(read_criterion(wrapper, read_group) for wrapper in body.parts("CriteriaList"))
-    if not of:
+    if body.lacks("CriteriaList"):
         body.fault("CriteriaList", "is empty; give at least one criterion that the eras are built from")
     if _nested(body, read_group) is not None:
         body.fault(

@@ -111,12 +111,13 @@ def _concept_set(part: Part) -> ConceptSet | None:
     expression = part.part("expression", needed="the concepts of the set, {items: [...]}")
     items = () if expression is None else tuple(filter(None, map(_item, expression.parts("items"))))
     if expression is not None:
-        if expression.values.get("items") is None:
+        if "items" not in expression.values or expression.values["items"] is None:
             expression.fault("items", "is missing; give a list of concepts, which may be empty")
         expression.finish(beside=HARMLESS)
     part.finish(beside=HARMLESS)
-    if number is None:
+    if part.lacks("id"):
         part.fault("id", "is missing; give the number that criteria refer to the set by")
+    if number is None:
         return None
     if str(number) in part.reading.concept_sets:
         part.fault("id", f"is the second concept set {number}; give each a number of its own")
@@ -143,7 +144,7 @@ def _item(part: Part) -> ConceptSetItem | None:
 
 def _entry(part: Part) -> Entry:
     events = _criteria(part, "CriteriaList")
-    if not part.values.get("CriteriaList"):
+    if part.lacks("CriteriaList"):
         part.fault("CriteriaList", "is empty; give at least one criterion that lets a person in")
     observed = part.part("ObservationWindow", needed="the days of observation, {PriorDays, PostDays}")
     prior_days = post_days = 0
@@ -211,7 +212,7 @@ def _exit(part: Part) -> Exit:
             return DateOffset(date=DateField.END if date == "EndDate" else DateField.START, days=days)
         case "CustomEra":
             concepts = body.concept_set("DrugCodesetId")
-            if body.values.get("DrugCodesetId") is None:
+            if body.lacks("DrugCodesetId"):
                 body.fault("DrugCodesetId", "is missing; name the concept set of the drugs")
             leave = DrugEraExit(
                 concepts=concepts or "",

@@ -120,7 +120,7 @@ def selection(field: str, *, joined: str = "") -> Property:
         if given is None:
             return None
         concept_set = given.concept_set("CodesetId")
-        named = given.values.get("CodesetId") is not None
+        named = not given.lacks("CodesetId")
         excluded = bool(given.flag("IsExclusion"))
         given.finish()
         if concept_set is not None:
@@ -164,7 +164,7 @@ def text(field: str) -> Property:
         if around is None:
             known = ", ".join(_TEXT_OPERATORS)
             given.fault("Op", f"must be one of {known}, or one of them with ! before it")
-        if wanted is None:
+        if given.values.get("Text") is None:
             given.fault("Text", "is missing; give the text to look for")
         if around is None or wanted is None:
             return None
@@ -200,7 +200,7 @@ def refused(reason: str) -> Property:
 def concept_id(concept: Part) -> int | None:
     """The id of a concept as ATLAS writes it, with its name and the rest."""
     number = concept.long("CONCEPT_ID")
-    if number is None and not isinstance(concept.values.get("CONCEPT_ID"), bool | list | dict):
+    if concept.lacks("CONCEPT_ID"):
         concept.fault("CONCEPT_ID", "is missing; give the concept's id")
     if number is not None and number < 0:
         concept.fault("CONCEPT_ID", "is no concept id, which are 0 or more")
@@ -268,7 +268,7 @@ def _operator(given: Part) -> Compare | None:
 def _ends(given: Part, compare: Compare | None) -> None:
     """Faults of a range's ends that are absent; an end that is not used may hold anything, as in the reference."""
     for key in ("Value", "Extent") if compare in _RANGES else ("Value",):
-        if given.values.get(key) in (None, ""):
+        if given.lacks(key):
             given.fault(key, "is missing; give the end of the range" if compare in _RANGES else "is missing")
     given.finish(known=("Extent",))
 

@@ -36,7 +36,7 @@ def read_group(part: Part) -> Group:
     match = _match(kind)
     if match is None:
         part.fault("Type", "must be ALL, ANY, AT_LEAST or AT_MOST")
-    elif match in (Match.AT_LEAST, Match.AT_MOST) and (count is None or count < 0):
+    elif match in (Match.AT_LEAST, Match.AT_MOST) and (part.lacks("Count") or (count is not None and count < 0)):
         part.fault("Count", f"must say how many members {kind} means, 0 or more")
     is_counted = match in (Match.AT_LEAST, Match.AT_MOST)
     return Group(match=match or Match.ALL, count=count if is_counted else None, members=tuple(members))
