@@ -54,7 +54,9 @@ bench: .venv/test ## print every figure that the documents quote
 docs: .venv/test ## write the generated reference pages
 	@$(BIN)/python -m fairhaven.cli.reference docs/reference
 	@$(BIN)/python -m tests.docs.fhir_mapping
+	@PYTHONPATH=tests $(BIN)/python -m tests.docs.cohort_language
 	@$(BIN)/python docs/draw_way.py
+	@$(BIN)/python docs/draw_cohort.py
 
 lock: ## resolve again (needs uv)
 	$(COMPILE) pyproject.toml --extra demo requirements/build.in --output-file requirements/run.txt

@@ -187,7 +187,10 @@ def test_the_steps_tell_what_the_sentence_leaves_out() -> None:
         "Stays of a person that overlap, or follow each other within 7 days, are one.",
         "Only the part of a stay from 1 January 2010 on counts.",
     ]
-    assert _lines(explanation, "Concept sets")[-2:] == ["  prednisone (1551099), with everything below it", "“HbA1c” is not used."]
+    assert _lines(explanation, "Concept sets")[-2:] == [
+        "  prednisone (1551099), with everything below it",
+        "“HbA1c” is not used.",
+    ]
     assert any("year of the event less the year of birth" in line for line in _lines(explanation, "How to read this"))
 
 
