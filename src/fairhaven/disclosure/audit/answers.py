@@ -13,7 +13,7 @@ COMPLETE = 256
 """Up to so many answers a new set is compared with all of them together; beyond, with the nearest ones."""
 NEAREST = 48
 _RIDGE = 1e-3
-_REACH = 3_000_000
+_REACH = 2_000_000
 """Persons touched at most while a set is compared; keeps a decision on a million persons in milliseconds."""
 
 
@@ -56,7 +56,7 @@ class Answers:
         self._images = np.empty((64, BUCKETS), np.float32)
         self._lengths = np.empty(64, np.float32)
         self._first: list[int] = []
-        self._gram = np.zeros((COMPLETE, COMPLETE))
+        self._inverse = np.zeros((COMPLETE, COMPLETE))
 
     def __len__(self) -> int:
         return self._count
@@ -64,7 +64,7 @@ class Answers:
     @property
     def bytes_held(self) -> int:
         """Memory of the images and of what goes with them."""
-        arrays = (self._keys, self._sizes, self._counted, self._images, self._lengths, self._gram)
+        arrays = (self._keys, self._sizes, self._counted, self._images, self._lengths, self._inverse)
         return sum(array.nbytes for array in arrays)
 
     def add(self, key: int, size: int, image: NDArray[np.float32], *, is_counted: bool) -> None:
@@ -76,9 +76,7 @@ class Answers:
         self._images[place], self._lengths[place] = image, float(image @ image)
         self._count += 1
         if is_counted and len(self._first) < COMPLETE:
-            row = len(self._first)
-            self._gram[row, : row + 1] = [*self._shared(self._load(key), self._first), size]
-            self._gram[: row + 1, row] = self._gram[row, : row + 1]
+            self._border(self._shared(self._load(key), self._first), size)
             self._first.append(key)
 
     def nearest(self, persons: BitMap, image: NDArray[np.float32], *, within: int) -> Near | None:
@@ -105,15 +103,15 @@ class Answers:
         The set is written as the combination of earlier sets that comes nearest to it (least squares). What is left
         over, squared and divided by its sum, is the leverage that each person gains.
         """
-        keys, gram = self._compared(image)
+        keys, inverse = self._compared(image)
         shared = self._shared(persons, keys)
-        factors = np.linalg.solve(gram + self._noise * np.eye(len(keys)), shared) if keys else np.empty(0)
+        factors = inverse @ shared
         size = max(len(persons) - float(shared @ factors), 0.0) + self._noise
         left = np.zeros(population, np.float32)
         left[numbers_of(persons)] = 1
         reach = 0
         for place in np.argsort(-np.abs(factors)):
-            if abs(factors[place]) < 1e-4 or reach > _REACH:
+            if abs(factors[place]) < 0.01 or reach > _REACH:
                 break
             others = numbers_of(self._load(keys[place]))
             left[others] -= np.float32(factors[place])
@@ -121,19 +119,31 @@ class Answers:
         return News(size=size, weights=left * left / np.float32(size))
 
     def _compared(self, image: NDArray[np.float32]) -> tuple[list[int], NDArray[np.float64]]:
-        counted = np.flatnonzero(self._counted[: self._count])
-        if counted.size <= COMPLETE:
+        """The sets to compare with, and the inverse of what they share with each other plus the noise of each."""
+        counted = self._counted[: self._count]
+        if np.count_nonzero(counted) <= COMPLETE:
             size = len(self._first)
-            return self._first, self._gram[:size, :size]
+            return self._first, self._inverse[:size, :size]
         apart = self._lengths[: self._count] - 2 * (self._images[: self._count] @ image)
-        apart[~self._counted[: self._count]] = np.inf
+        apart[~counted] = np.inf
         keys = [int(self._keys[place]) for place in np.argpartition(apart, NEAREST)[:NEAREST]]
         sets = [self._load(key) for key in keys]
-        gram = np.empty((NEAREST, NEAREST))
+        gram = np.diag(np.full(NEAREST, self._noise))
         for row, one in enumerate(sets):
             for column in range(row + 1):
-                gram[row, column] = gram[column, row] = one.intersection_cardinality(sets[column])
-        return keys, gram
+                gram[row, column] += one.intersection_cardinality(sets[column])
+                gram[column, row] = gram[row, column]
+        return keys, np.linalg.inv(gram)
+
+    def _border(self, shared: NDArray[np.float64], size: int) -> None:
+        """Enlarge the inverse by one set. Solving anew each time would cost the cube of the number of sets."""
+        count = shared.size
+        inverse = self._inverse[:count, :count]
+        factors = inverse @ shared
+        news = max(size - float(shared @ factors), 0.0) + self._noise
+        inverse += np.outer(factors, factors) / news
+        self._inverse[:count, count] = self._inverse[count, :count] = -factors / news
+        self._inverse[count, count] = 1 / news
 
     def _shared(self, persons: BitMap, keys: Sequence[int]) -> NDArray[np.float64]:
         return np.array([persons.intersection_cardinality(self._load(key)) for key in keys], np.float64)

@@ -20,7 +20,8 @@ from fairhaven.disclosure.policy import Policy, Small
 from fairhaven.disclosure.protection import Protected, protect
 from fairhaven.kernel.errors import Invalid, NotFound
 
-_KEEP_EVERY = 64
+_KEEP_EVERY = 256
+"""So many answers are weighed anew at most when a process begins."""
 
 
 class QueryAudit:
@@ -184,7 +185,7 @@ class QueryAudit:
                 seq = self._record.tell(name, question, met.kind, met.earlier)
                 circle.learn(question, persons, digest, met)
                 if seq - self._kept[name] > _KEEP_EVERY:
-                    self._record.save_exposure(name, seq, circle.exposure)
+                    self._record.save_state(name, seq, circle.state())
                     self._kept[name] = seq
                 self._circles[name] = (circle, seq)
         return None if is_refused else self._protected(shown)
@@ -214,8 +215,8 @@ class QueryAudit:
         """A circle that has heard all that was recorded, by this process or another."""
         if name not in self._circles:
             circle = Circle(self._policy, self._sketcher, self._record.persons, budget=self._rules.budget)
-            kept, exposure = self._record.exposure(name)
-            circle.start(exposure)
+            kept, state = self._record.state(name)
+            circle.start(state)
             self._circles[name], self._kept[name] = (circle, 0), kept
         circle, heard = self._circles[name]
         kept = self._kept[name]

@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from fairhaven.disclosure.audit.answers import Answers
+from fairhaven.disclosure.audit.answers import Answers, Near
 from fairhaven.disclosure.audit.sketch import Sketcher, numbers_of
 from fairhaven.disclosure.policy import Policy
 
 HINTS = 6
-"""So often may a person be in a group of which it becomes known that it is small, and no more."""
+"""So often may a person be in a group of which an answer tells that it is small, and no more."""
 MARGIN = 2
 """The edge of suppression may be wider by up to so many persons, on either side; how many is the hub's secret."""
+REACH = 2
+"""Sets are near to each other that differ by fewer persons than the threshold and up to so many; how many is secret."""
 _SLACK = 1.0001
 
 
@@ -57,8 +59,8 @@ class Circle:
     2. A set of nearly ``threshold`` persons, some of whom are in earlier small answers, gets none; how nearly, only
        the hub knows. Otherwise the edge of suppression could be felt out with helpers of known size.
     3. A set under the threshold is suppressed.
-    4. A set that differs from an earlier one by fewer persons than the threshold gets the earlier answer where that
-       is within the rounding of its own count, and otherwise none.
+    4. A set that differs from an earlier one by fewer persons than the threshold, or hardly more, gets the earlier
+       answer where that is within the rounding of its own count, and otherwise none.
     5. A set whose count would raise any person's exposure above ``1 / threshold`` gets none.
     6. Any other gets its count, rounded.
 
@@ -78,26 +80,34 @@ class Circle:
         self._load = load
         noise = (policy.round_to**2 - 1) / 12
         self._limit = 1 / policy.threshold
-        self._hint = self._limit / HINTS
         self._floor = self._limit / (2 * budget)
         self._answers = Answers(load, noise=noise)
         self._met: dict[bytes, tuple[int, Kind]] = {}
         self._small: dict[int, list[BitMap]] = {}
+        self._in_small = BitMap()
         self.exposure = np.zeros(0, np.float32)
+        self._hints = np.zeros(0, np.uint8)
 
     @property
     def bytes_held(self) -> int:
         """Memory that grows with the questions and the population."""
-        return self._answers.bytes_held + self.exposure.nbytes + 200 * len(self._met)
+        return self._answers.bytes_held + self.exposure.nbytes + self._hints.nbytes + 200 * len(self._met)
 
-    def start(self, exposure: NDArray[np.float32]) -> None:
-        """Begin with exposures that were kept."""
-        self.exposure = exposure
+    def start(self, kept: bytes) -> None:
+        """Begin with what `state` gave."""
+        count = len(kept) // 5
+        self.exposure = np.frombuffer(kept, np.float32, count).copy()
+        self._hints = np.frombuffer(kept, np.uint8, count, offset=4 * count).copy()
+
+    def state(self) -> bytes:
+        """What would be slow to work out again from the questions: exposures and hints, 5 bytes a person."""
+        return self.exposure.tobytes() + self._hints.tobytes()
 
     def reach(self, population: int) -> None:
         """Make room for persons 0 to population - 1."""
         if population > self.exposure.size:
             self.exposure = np.concatenate([self.exposure, np.zeros(population - self.exposure.size, np.float32)])
+            self._hints = np.concatenate([self._hints, np.zeros(population - self._hints.size, np.uint8)])
 
     def consider(self, persons: BitMap, digest: bytes) -> Opinion:
         """How a question is to be met; changes nothing."""
@@ -108,7 +118,7 @@ class Circle:
         if len(persons) < threshold and self._is_known_small(persons):
             return Opinion(kind=Kind.SMALL)
         image = self._sketcher.image(persons)
-        near = self._answers.nearest(persons, image, within=threshold)
+        near = self._near(persons, image)
         if self._is_at_the_edge(persons, is_near=near is not None):
             return _REFUSED
         if len(persons) < threshold:
@@ -161,6 +171,7 @@ class Circle:
         if image is None:
             return
         if kind is Kind.SMALL and not self._is_known_small(small := persons()):
+            self._in_small |= small
             for person in small:
                 self._small.setdefault(person, []).append(small)
         if kind is Kind.FRESH or kind is Kind.SMALL:
@@ -173,12 +184,25 @@ class Circle:
         """True where the circle asked for the same set before."""
         return digest in self._met
 
+    def _near(self, persons: BitMap, image: NDArray[np.float32]) -> Near | None:
+        """The nearest earlier set, where it is nearer than the threshold or not much further.
+
+        How much, is a secret of the persons apart: else helpers of known size would tell how many the others are.
+        """
+        near = self._answers.nearest(persons, image, within=self._policy.threshold + REACH + 1)
+        if near is None or near.distance < self._policy.threshold:
+            return near
+        apart = numbers_of(persons ^ self._load(near.key))
+        reach = int(self._sketcher.order(apart).min() >> np.uint64(5)) % REACH + 1
+        return near if near.distance < self._policy.threshold + reach else None
+
     def _is_at_the_edge(self, persons: BitMap, *, is_near: bool) -> bool:
         threshold = self._policy.threshold
         if threshold < 2 or not persons or len(persons) >= 2 * threshold:
             return False
         numbers = numbers_of(persons)
-        exposed = numbers[self.exposure[numbers] >= 0.99 * self._hint]
+        exposed = numbers[self.exposure[numbers] >= self._limit / 3]
+        exposed = np.union1d(exposed, numbers_of(persons & self._in_small))
         if not exposed.size and not is_near:
             return False
         secret = int(self._sketcher.order(exposed if exposed.size else numbers).min()) >> 3
@@ -186,14 +210,14 @@ class Circle:
         return threshold - below <= len(persons) <= threshold + above
 
     def _hinted(self, opinion: Opinion) -> Opinion:
-        """That a group is small is news too: each person may be in little of it."""
+        """That a group is small is news too: each person may be in few groups of which it is told."""
         apart = opinion.apart
-        if apart and float(self.exposure[numbers_of(apart)].max()) + self._hint > self._limit * _SLACK:
+        if apart and int(self._hints[numbers_of(apart)].max()) >= HINTS:
             return _REFUSED
         return opinion
 
     def _expose(self, apart: BitMap) -> None:
-        self.exposure[numbers_of(apart)] += np.float32(self._hint)
+        self._hints[numbers_of(apart)] += 1
 
     def _is_known_small(self, persons: BitMap) -> bool:
         return not persons or any(persons.issubset(known) for known in self._small.get(persons.min(), ()))

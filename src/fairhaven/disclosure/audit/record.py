@@ -2,7 +2,6 @@
 
 import secrets
 import sqlite3
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ CREATE TABLE IF NOT EXISTS question (
 CREATE TABLE IF NOT EXISTS told (
     seq INTEGER PRIMARY KEY, circle TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, earlier INTEGER);
 CREATE INDEX IF NOT EXISTS told_circle ON told (circle, seq);
-CREATE TABLE IF NOT EXISTS exposure (circle TEXT PRIMARY KEY, seq INTEGER NOT NULL, weights BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS state (circle TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS spending (
     project TEXT PRIMARY KEY, spent INTEGER NOT NULL, refused INTEGER NOT NULL, micro_epsilon INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS noisy (
@@ -206,17 +205,14 @@ class Record:
                 image=None if image is None else np.frombuffer(image, np.int32).astype(np.float32),
             )
 
-    def save_exposure(self, circle: str, seq: int, exposure: NDArray[np.float32]) -> None:
-        """Keep the exposures of a circle as they are after a place in the sequence."""
-        blob = zlib.compress(exposure.tobytes(), 1)
-        self._connection.execute("INSERT OR REPLACE INTO exposure VALUES (?, ?, ?)", (circle, seq, blob))
+    def save_state(self, circle: str, seq: int, state: bytes) -> None:
+        """Keep the state of a circle as it is after a place in the sequence."""
+        self._connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (circle, seq, state))
 
-    def exposure(self, circle: str) -> tuple[int, NDArray[np.float32]]:
-        """The kept exposures of a circle and their place in the sequence."""
-        rows = self._connection.execute("SELECT seq, weights FROM exposure WHERE circle = ?", (circle,)).fetchall()
-        if not rows:
-            return 0, np.empty(0, np.float32)
-        return int(rows[0][0]), np.frombuffer(zlib.decompress(rows[0][1]), np.float32).copy()
+    def state(self, circle: str) -> tuple[int, bytes]:
+        """The kept state of a circle and its place in the sequence."""
+        rows = self._connection.execute("SELECT seq, bytes FROM state WHERE circle = ?", (circle,)).fetchall()
+        return (int(rows[0][0]), bytes(rows[0][1])) if rows else (0, b"")
 
     # Budgets.
 

@@ -1,0 +1,99 @@
+"""Attacks that give back what plain suppression and rounding hides get nothing through the audit."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attacks import EVERY_ATTACK, Ask, Claim, World, averaging_unions, random_world
+from pyroaring import BitMap
+
+from fairhaven.disclosure import policy_named, protect
+from fairhaven.disclosure.audit import Asker, AuditRules, Coalition, QueryAudit, rules_named
+
+POLICY = policy_named("hdr-uk")
+Attack = Callable[[Ask, World], Claim]
+
+
+def plain(persons: BitMap) -> int | None:
+    """Suppress below 10, round to 10: each answer by itself is as the policy says."""
+    return protect(len(persons), POLICY).value
+
+
+def seeded(persons: BitMap) -> int | None:
+    """The same after noise that is fixed for each set, so that asking twice does not help."""
+    seed = int.from_bytes(hashlib.blake2b(persons.serialize(), digest_size=4).digest(), "little")
+    return protect(max(len(persons) + seed % 7 - 3, 0) if len(persons) >= 10 else 0, POLICY).value
+
+
+def audited(folder: Path, world: World, *askers: Asker, rules: AuditRules | None = None) -> Ask:
+    """The audit as an oracle; several askers take turns."""
+    standard = rules_named("standard")
+    many = AuditRules(
+        name="many", title="Many", budget=5_000, coalitions=frozenset(Coalition), since=standard.since, source="-"
+    )
+    audit = QueryAudit.open(folder / "audit.sqlite", POLICY, rules or many)
+    audit.add_release("r1", np.arange(len(world.everybody), dtype=np.int64))
+    turns = 0
+
+    def ask(persons: BitMap) -> int | None:
+        nonlocal turns
+        turns += 1
+        decision = audit.ask(
+            persons, by=(askers or (Asker(project="curious"),))[turns % max(len(askers), 1)], release="r1"
+        )
+        return decision.count.value if decision.count else None
+
+    return ask
+
+
+def share(oracle: Ask, sizes: range = range(1, 10)) -> float:
+    """Of all attacks on hidden groups of all sizes, how many recover the group's size."""
+    claims = [
+        attack(oracle, random_world(100 * turn + size, size=size)).recovers(size)
+        for turn, attack in enumerate(EVERY_ATTACK)
+        for size in sizes
+    ]
+    return sum(claims) / len(claims)
+
+
+def test_the_attacks_work_on_plain_suppression_and_rounding() -> None:
+    assert share(plain, range(2, 10, 3)) >= 0.9
+
+
+def test_the_attacks_work_on_noise_that_is_fixed_for_each_set() -> None:
+    """Not those that feel for an edge, which the noise moves; all that average."""
+    found = [averaging_unions(seeded, random_world(size, size=size)).recovers(size) for size in range(1, 10)]
+    assert sum(found) >= 8
+
+
+@pytest.mark.parametrize("attack", EVERY_ATTACK, ids=lambda attack: attack.__name__)
+def test_an_attack_recovers_nothing_through_the_audit(tmp_path: Path, attack: Attack) -> None:
+    size = 1 + sum(attack.__name__.encode()) % 9
+    world = random_world(size, size=size)
+    assert not attack(audited(tmp_path, world), world).recovers(size)
+
+
+@pytest.mark.parametrize(
+    "askers",
+    [
+        [Asker(project=f"p{n}", organisation="one") for n in range(5)],
+        [Asker(project=f"p{n}", organisation=f"o{n}", is_federated=True) for n in range(2)],
+    ],
+    ids=["five projects of one organisation", "two federated callers"],
+)
+def test_several_accounts_together_recover_nothing(tmp_path: Path, askers: list[Asker]) -> None:
+    world = random_world(4, size=4)
+    assert averaging_unions(plain, world).recovers(4)
+    assert not averaging_unions(audited(tmp_path, world, *askers), world).recovers(4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", range(1, 10))
+@pytest.mark.parametrize("attack", EVERY_ATTACK, ids=lambda attack: attack.__name__)
+def test_every_attack_on_every_size(tmp_path: Path, attack: Attack, size: int) -> None:
+    for turn in range(2):
+        folder = tmp_path / str(turn)
+        world = random_world(1_000 * turn + size, size=size)
+        assert not attack(audited(folder, world), world).recovers(size)

@@ -1,0 +1,55 @@
+"""The audit stays useful: honest researchers get answers, each within the rounding."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sessions import Library, Session, invented, published
+from shared import shared
+
+from fairhaven.disclosure import policy_named
+from fairhaven.disclosure.audit import Asker, QueryAudit, rules_named
+
+POLICY = policy_named("hdr-uk")
+ARCHIVE = ("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz")
+
+
+def answered(folder: Path, library: Library, *, sessions: int, least: int, together: int = 1, seed: int = 3) -> float:
+    """The share of questions that are answered. Every answer must be within the rounding of the true count."""
+    draw, told, asked = random.Random(seed), 0, 0
+    with QueryAudit.open(folder / "audit.sqlite", POLICY, rules_named("standard")) as audit:
+        audit.add_release("r1", np.arange(library.persons, dtype=np.int64))
+        for session in range(sessions):
+            asker = Asker(project=f"project {session}", organisation=f"organisation {session // together}")
+            for persons in Session(library, draw, least=least).questions():
+                decision = audit.ask(persons, by=asker, release="r1")
+                asked += 1
+                if decision.count is not None:
+                    told += 1
+                    assert decision.count.value is not None
+                    assert abs(decision.count.value - len(persons)) <= POLICY.round_to
+    return told / asked
+
+
+def test_honest_sessions_are_answered(tmp_path: Path) -> None:
+    library = invented(shared(*ARCHIVE), persons=100_000, every=10)
+    assert answered(tmp_path, library, sessions=40, least=100) >= 0.95
+
+
+@pytest.mark.slow
+def test_five_hundred_honest_sessions_are_answered(tmp_path: Path) -> None:
+    assert answered(tmp_path, invented(shared(*ARCHIVE), persons=100_000), sessions=500, least=100) >= 0.95
+
+
+@pytest.mark.slow
+def test_sessions_on_a_published_cdm_are_answered(tmp_path: Path) -> None:
+    library = published(shared(*ARCHIVE), shared("data", "omop_gibleed_5.3"))
+    assert answered(tmp_path, library, sessions=500, least=10) >= 0.95
+
+
+@pytest.mark.slow
+def test_where_every_concept_has_ten_persons_at_most_fewer_questions_are_answered(tmp_path: Path) -> None:
+    """The stress CDM has no concept with more than 10 persons: hardly a step there changes a cohort by enough."""
+    library = published(shared(*ARCHIVE), shared("data", "cohorts", "stress_cdm_5.4_parquet"))
+    assert answered(tmp_path, library, sessions=500, least=50) >= 0.9

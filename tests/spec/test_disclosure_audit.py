@@ -1,0 +1,315 @@
+"""The query audit's rules, each as a small table. The policy suppresses below 10 and rounds to 10, if nothing is said."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyroaring import BitMap
+
+from fairhaven.disclosure import policy_named
+from fairhaven.disclosure.audit import (
+    Asker,
+    AuditRules,
+    Coalition,
+    Decision,
+    Outcome,
+    QueryAudit,
+    read_rules,
+    rules_named,
+    shipped_rules,
+)
+from fairhaven.kernel.errors import Invalid, NotFound
+
+PERSONS = 2_000
+US = Asker(project="ours", organisation="university")
+COLLEAGUES = Asker(project="theirs", organisation="university")
+STRANGERS = Asker(project="others", organisation="company")
+PEER = Asker(project="peer", organisation="hub one", is_federated=True)
+SECOND_PEER = Asker(project="peer two", organisation="hub two", is_federated=True)
+
+
+def rules(*coalitions: Coalition, budget: int = 1_000) -> AuditRules:
+    return AuditRules(
+        name="test",
+        title="Test",
+        budget=budget,
+        coalitions=frozenset(coalitions),
+        since=dt.date(2026, 1, 1),
+        source="-",
+    )
+
+
+ALL = rules(*Coalition)
+
+
+def opened(folder: Path, way: AuditRules = ALL, policy: str = "hdr-uk") -> QueryAudit:
+    audit = QueryAudit.open(folder / "store" / "audit.sqlite", policy_named(policy), way)
+    audit.add_release("r1", np.arange(1, PERSONS + 1, dtype=np.int64))
+    return audit
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Iterator[QueryAudit]:
+    with opened(tmp_path) as audit:
+        yield audit
+
+
+def shown(decision: Decision) -> int | None:
+    return decision.count.value if decision.count else None
+
+
+def ask(audit: QueryAudit, persons: range | BitMap, by: Asker = US) -> int | None:
+    return shown(audit.ask(BitMap(persons), by=by, release="r1"))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(0, 0), (1, 0), (9, 0), (10, 10), (14, 10), (15, 20), (104, 100), (106, 110)]
+)
+def test_a_first_question_is_answered_as_the_policy_says(audit: QueryAudit, size: int, expected: int) -> None:
+    assert ask(audit, range(size)) == expected
+
+
+def test_nobody_looks_like_few_where_small_counts_are_hidden(tmp_path: Path) -> None:
+    with opened(tmp_path, policy="ons") as audit:
+        answers = [audit.ask(BitMap(range(size)), by=US, release="r1") for size in (0, 4)]
+    assert {answer.text for answer in answers} == {answers[0].text}
+    assert {shown(answer) for answer in answers} == {None}
+
+
+def test_the_same_set_gets_the_same_answer_whatever_was_asked_between(audit: QueryAudit) -> None:
+    assert [ask(audit, range(500, 600)), ask(audit, range(600, 800)), ask(audit, range(500, 600))] == [100, 200, 100]
+
+
+@pytest.mark.parametrize("more", range(1, 10))
+def test_a_set_that_differs_by_fewer_than_the_threshold_gets_the_earlier_answer(audit: QueryAudit, more: int) -> None:
+    assert ask(audit, range(100, 214)) == 110
+    # 114 + more persons would be 120 by themselves; the earlier answer is given as long as it is within the rounding.
+    assert ask(audit, range(100, 214 + more)) == (110 if more <= 6 else None)
+
+
+def test_a_set_that_differs_by_clearly_more_is_answered_by_itself(audit: QueryAudit) -> None:
+    assert (ask(audit, range(100, 214)), ask(audit, range(100, 227))) == (110, 130)
+
+
+def test_answers_drift_no_further_than_one_step(audit: QueryAudit) -> None:
+    told = [ask(audit, range(100, 200 + 4 * step)) for step in range(12)]
+    assert told[0] == 100
+    for step, answer in enumerate(told):
+        assert answer is None or abs(answer - (100 + 4 * step)) <= 10
+
+
+def test_a_suppressed_set_and_a_few_persons_more_get_no_number(audit: QueryAudit) -> None:
+    assert ask(audit, range(7)) == 0
+    assert {ask(audit, range(size)) for size in range(10, 17)} <= {0, None}
+
+
+def test_a_part_of_a_suppressed_set_is_suppressed(audit: QueryAudit) -> None:
+    assert [ask(audit, range(size)) for size in (7, 6, 5, 4, 3, 2, 1)] == [0] * 7
+
+
+CASES = {
+    "the union of two disjoint ones": ([range(100), range(100, 300)], range(303)),
+    "a difference": ([range(300), range(100)], range(97, 300)),
+    "all but an answered one": ([range(300)], range(298, PERSONS)),
+    "an intersection, by inclusion and exclusion": ([range(300), range(200, 500), range(500)], range(200, 303)),
+    "the union of three": ([range(100), range(100, 220), range(220, 400)], range(404)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_exact_counts_tell_nothing_that_earlier_ones_and_few_persons_determine(tmp_path: Path, case: str) -> None:
+    earlier, asked = CASES[case]
+    with opened(tmp_path, policy="ons") as audit:
+        assert None not in [ask(audit, persons) for persons in earlier]
+        assert ask(audit, asked) is None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rounded_counts_that_few_persons_separate_are_told_a_few_times_at_most(audit: QueryAudit, case: str) -> None:
+    """One such answer says nothing, because the rounding of each count hides the few. Many would."""
+    few = BitMap(range(1_990, 1_995))
+    answered = 0
+    for turn in range(40):
+        low = 40 * turn
+        parts = [BitMap(range(low, low + 20)), BitMap(range(low + 20, low + 40))]
+        answers = [ask(audit, part) for part in parts]
+        answered += None not in [*answers, ask(audit, parts[0] | parts[1] | few)]
+    assert answered <= 8
+
+
+@pytest.mark.parametrize(
+    ("coalitions", "second", "hears"),
+    [
+        ([], US, True),
+        ([], COLLEAGUES, False),
+        ([Coalition.ORGANISATION], COLLEAGUES, True),
+        ([Coalition.ORGANISATION], STRANGERS, False),
+        ([Coalition.ORGANISATION, Coalition.FEDERATED], STRANGERS, False),
+    ],
+)
+def test_what_one_project_was_told_counts_for_its_coalition(
+    tmp_path: Path, coalitions: list[Coalition], second: Asker, hears: bool
+) -> None:
+    with opened(tmp_path, rules(*coalitions)) as audit:
+        assert ask(audit, range(100, 214), US) == 110
+        assert ask(audit, range(100, 216), second) == (110 if hears else 120)
+
+
+@pytest.mark.parametrize(("coalitions", "hears"), [([Coalition.FEDERATED], True), ([], False)])
+def test_federated_callers_are_one_circle_where_the_rules_say_so(
+    tmp_path: Path, coalitions: list[Coalition], hears: bool
+) -> None:
+    with opened(tmp_path, rules(*coalitions)) as audit:
+        assert ask(audit, range(100, 214), PEER) == 110
+        # The second peer's own circle has not heard the first answer: where the two disagree, nothing is told.
+        assert ask(audit, range(100, 216), SECOND_PEER) == (None if hears else 120)
+        assert ask(audit, range(100, 214), SECOND_PEER) == (110 if hears else 120)
+
+
+def test_every_question_costs_one_whatever_comes_of_it(audit: QueryAudit) -> None:
+    for persons in (range(100, 214), range(100, 214), range(100, 222), range(3)):
+        ask(audit, persons)
+    budget = audit.budget("ours")
+    assert (budget.spent, budget.refused, budget.left) == (4, 1, 996)
+
+
+def test_a_spent_budget_is_told_as_such_and_costs_nothing_more(tmp_path: Path) -> None:
+    with opened(tmp_path, rules(budget=2)) as audit:
+        decisions = [audit.ask(BitMap(range(50 * n, 50 * n + 50)), by=US, release="r1") for n in range(4)]
+        assert [decision.outcome for decision in decisions] == ["answered", "answered", "spent", "spent"]
+        assert decisions[-1].budget.spent == 2
+        assert audit.ask(BitMap(range(50)), by=STRANGERS, release="r1").outcome is Outcome.ANSWERED
+
+
+def test_every_refusal_reads_the_same(audit: QueryAudit) -> None:
+    ask(audit, range(100, 214))
+    ask(audit, range(7))
+    refused = [audit.ask(BitMap(range(*ends)), by=US, release="r1") for ends in ((100, 222), (0, 12))]
+    assert {decision.outcome for decision in refused} == {Outcome.REFUSED}
+    assert len({decision.text for decision in refused}) == 1
+
+
+def test_two_releases_cannot_be_subtracted(audit: QueryAudit) -> None:
+    ids = np.arange(1, PERSONS + 1, dtype=np.int64)
+    audit.add_release("r2", np.concatenate([[9_000_001, 9_000_002], np.delete(ids, 150)])[::-1].copy())
+    persons = PERSONS + 1
+    assert ask(audit, range(100, 214)) == 110
+    # The same definition in the next release: person 150 opted out and two came; counted from the other end.
+    later = BitMap(
+        [*(persons - 1 - (2 + n - (n > 150)) for n in range(100, 214) if n != 150), persons - 1, persons - 2]
+    )
+    assert len(later) == 115
+    assert shown(audit.ask(later, by=US, release="r2")) == 110
+
+
+def test_the_whole_of_the_next_release_gets_the_number_of_the_last(audit: QueryAudit) -> None:
+    assert ask(audit, range(PERSONS)) == 2_000
+    audit.add_release("r2", np.arange(1, PERSONS + 7, dtype=np.int64))
+    assert shown(audit.ask(BitMap(range(PERSONS + 6)), by=US, release="r2")) in (2_000, 2_010)
+
+
+def test_a_release_is_made_known_once_and_as_it_is(audit: QueryAudit) -> None:
+    assert audit.knows("r1") and not audit.knows("r9")
+    audit.add_release("r1", np.arange(1, PERSONS + 1, dtype=np.int64))
+    with pytest.raises(Invalid, match="other persons"):
+        audit.add_release("r1", np.arange(2, PERSONS + 2, dtype=np.int64))
+    with pytest.raises(Invalid, match="twice"):
+        audit.add_release("r2", np.array([1, 2, 2], np.int64))
+    with pytest.raises(NotFound, match="r9"):
+        audit.ask(BitMap([1]), by=US, release="r9")
+    with pytest.raises(ValueError, match="outside"):
+        audit.ask(BitMap([PERSONS]), by=US, release="r1")
+
+
+@pytest.mark.parametrize("persons", [1, 5, 12, 25])
+def test_a_tiny_population_gives_nothing_away(tmp_path: Path, persons: int) -> None:
+    with QueryAudit.open(tmp_path / "audit.sqlite", policy_named("hdr-uk"), ALL) as audit:
+        audit.add_release("tiny", np.arange(persons, dtype=np.int64))
+        whole = shown(audit.ask(BitMap(range(persons)), by=US, release="tiny"))
+        assert whole == (0 if persons < 10 else policy_named("hdr-uk").rounded(persons))
+        told = {shown(audit.ask(BitMap(range(size)), by=US, release="tiny")) for size in range(1, min(persons, 10))}
+        assert told <= {0, None}
+
+
+def test_what_was_told_outlives_the_process(tmp_path: Path) -> None:
+    with opened(tmp_path) as audit:
+        told = [
+            ask(audit, range(100, 214)),
+            ask(audit, range(5)),
+            ask(audit, range(100, 222)),
+            ask(audit, range(100, 216)),
+        ]
+    with opened(tmp_path) as audit:
+        again = [
+            ask(audit, range(100, 214)),
+            ask(audit, range(5)),
+            ask(audit, range(100, 222)),
+            ask(audit, range(100, 216)),
+        ]
+        assert again == told == [110, 0, None, 110]
+        assert audit.budget("ours").spent == 8
+
+
+def test_two_processes_hear_each_other(tmp_path: Path) -> None:
+    with opened(tmp_path) as one, opened(tmp_path) as other:
+        assert ask(one, range(100, 214)) == 110
+        assert ask(other, range(100, 216)) == 110
+        assert ask(other, range(300, 424)) == 120
+        assert ask(one, range(300, 426)) == 120
+
+
+def test_a_damaged_record_is_said_and_not_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "audit.sqlite"
+    path.write_bytes(b"something else entirely, long enough to be a page of something" * 99)
+    with pytest.raises(Invalid, match="backup"):
+        QueryAudit.open(path, policy_named("hdr-uk"), ALL)
+    assert path.read_bytes().startswith(b"something else")
+
+
+def test_the_record_is_for_its_owner_only(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        assert (tmp_path / "store" / "audit.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_an_asker_has_a_project() -> None:
+    with pytest.raises(ValueError, match="project"):
+        Asker(project="")
+
+
+# The rules as files.
+
+
+def test_every_shipped_way_has_a_source_and_a_sentence() -> None:
+    for name, way in shipped_rules().items():
+        assert way.name == name and way.source and f"{way.budget:,}" in way.words
+    assert rules_named("standard").coalitions == frozenset(Coalition)
+    with pytest.raises(NotFound, match="by-project, private, standard"):
+        rules_named("nobody")
+
+
+def test_a_hub_reads_its_own_way(tmp_path: Path) -> None:
+    file = tmp_path / "audit.toml"
+    file.write_text(
+        '[ours]\ntitle = "Ours"\nbudget = 50\ncoalitions = ["organisation"]\nsince = 2026-01-01\nsource = "Board"\n'
+    )
+    way = read_rules(file)
+    assert (way.budget, way.coalitions) == (50, frozenset({Coalition.ORGANISATION}))
+
+
+def test_every_fault_of_a_way_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "audit.toml"
+    file.write_text(
+        '[ours]\ntitle = 3\nbudget = 0\ncoalitions = ["planet"]\nmode = "differential-privacy"\nepsilon = 0\nsorce = ""\n'
+    )
+    with pytest.raises(Invalid) as caught:
+        read_rules(file)
+    told = {(fault.line, fault.field) for fault in caught.value.faults}
+    assert {
+        (2, "ours.title"),
+        (3, "ours.budget"),
+        (4, "ours.coalitions"),
+        (6, "ours.epsilon"),
+        (7, "ours.sorce"),
+    } <= told
