@@ -55,6 +55,7 @@ docs: .venv/test ## write the generated reference pages
 	@$(BIN)/python -m fairhaven.cli.reference docs/reference
 	@$(BIN)/python -m tests.docs.fhir_mapping
 	@PYTHONPATH=tests $(BIN)/python -m tests.docs.cohort_language
+	@$(BIN)/python -m tests.docs.disclosure_policies
 	@$(BIN)/python docs/draw_way.py
 	@$(BIN)/python docs/draw_cohort.py
 

@@ -15,8 +15,15 @@ _SMALL = {
     "fhir": (),
     "archive": ("--rows", "500000"),
     "catalogue": ("--rows", "1000000"),
+    "cohort_reading": (),
+    "cohorts": (),
+    "discovery": (),
+    "disclosure": (),
+    "audit": (),
+    "network": (),
 }
-_NEEDS = {"quality": _SHARED / "data" / "omop_gibleed_5.3"}
+_LIBRARY = _SHARED / "data" / "cohorts"
+_NEEDS = {"quality": _SHARED / "data" / "omop_gibleed_5.3", "cohort_reading": _LIBRARY, "cohorts": _LIBRARY}
 
 
 def main() -> int:
