@@ -165,7 +165,7 @@ def report(
         screen.show_lines(cohort_words.report(found))
         screen.show_lines(cohort_words.policy_words(asked.policy))
     else:
-        screen.show_lines([f"The report on {len(named):,} cohorts is in {out}."])
+        screen.show_lines([f"The report on {len(named):,} cohort{'' if len(named) == 1 else 's'} is in {out}."])
 
 
 def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[Asked, list[Named]]":

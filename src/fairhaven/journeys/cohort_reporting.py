@@ -185,7 +185,8 @@ def page_facts(found: Reported, *, concept_lines: int | None = None) -> page.Coh
                 persons=step.persons,
                 events=step.events,
                 rule=place - first_rule + 1 if place in rules else None,
-                alone=found.alone[place - first_rule] if place in rules and found.alone else None,
+                # A single rule leaves alone what it leaves as a step.
+                alone=found.alone[place - first_rule] if place in rules and len(found.alone) > 1 else None,
             )
             for place, step in enumerate(found.steps)
         ),
