@@ -111,6 +111,11 @@ def budget_words(project: str, budget: "Budget") -> str:
     )
 
 
+def how_many(named: "Sequence[Named]", noun: str) -> str:
+    """For example ``1 cohort is`` or ``12 cohorts are``."""
+    return f"1 {noun} is" if len(named) == 1 else f"{len(named):,} {noun}s are"
+
+
 def policy_words(policy: "Policy | None") -> Iterator[str]:
     """By which rule counts are shown."""
     if policy is not None:

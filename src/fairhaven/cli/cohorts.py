@@ -112,7 +112,7 @@ def generate(
     if as_json:
         screen.show_json({"out": str(out)} | cohort_words.counted_json(found, asked.policy))
     else:
-        screen.show_lines([f"{len(named):,} cohorts are in {out}."])
+        screen.show_lines([f"{cohort_words.how_many(named, 'cohort')} in {out}."])
 
 
 def explain(
@@ -137,7 +137,7 @@ def explain(
     elif out is None:
         screen.show_lines(line for each in explained for line in (*each["text"].splitlines(), ""))
     else:
-        screen.show_lines([f"{len(named):,} definitions are explained in {out}."])
+        screen.show_lines([f"{cohort_words.how_many(named, 'definition')} explained in {out}."])
 
 
 def report(
