@@ -1,7 +1,6 @@
 """What of a cohort's attrition may be shown: beside each other, no two counts tell of few persons."""
 
 import datetime as dt
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,10 +117,3 @@ def test_each_step_of_the_page_knows_its_rule() -> None:
         (2, "rule 2", 75),
         (None, "Of these, each person's first", None),
     ]
-
-
-def test_a_rule_named_like_a_step_keeps_its_name() -> None:
-    named = _named(1)
-    odd = replace(named.definition, rules=(InclusionRule(name="that qualify", group=Group()),))
-    facts = page_facts(reported(replace(named, definition=odd), _attrition(100, 80), None))
-    assert [step.words for step in facts.steps] == ["Entry events", "that qualify"]

@@ -20,14 +20,6 @@ _FEW = 12
 """Cohorts of a page that still tells every line of their concept sets."""
 
 
-_SPOKEN = {
-    "that qualify": "Of these, those that qualify",
-    "first of each person": "Of these, each person's first",
-    "last of each person": "Of these, each person's last",
-}
-"""Steps that are no rules, for a page."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """What one step of a definition leaves, as it may be shown."""
@@ -106,11 +98,11 @@ def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
     asked = named.definition
     nested = [("Entry events", found.entry)]
     if asked.qualifying is not None:
-        nested.append(("that qualify", found.qualified))
+        nested.append(("Of these, those that qualify", found.qualified))
     first_rule = len(nested)
     nested += zip((rule.name for rule in asked.rules), found.left, strict=True)
     if asked.limit is not Limit.ALL:
-        nested.append((f"{asked.limit.value} of each person", found.included))
+        nested.append((f"Of these, each person's {asked.limit.value}", found.included))
     tallies = [*(tally for _, tally in nested), found.cohort]
     *told, _ = shown(tallies, policy, first=(len(nested), 0))
     steps = tuple(
@@ -181,7 +173,7 @@ def page_facts(found: Reported, *, concept_lines: int | None = None) -> page.Coh
         rows=found.counted.rows,
         steps=tuple(
             page.Step(
-                words=_SPOKEN.get(step.words, step.words) if place not in rules else step.words,
+                words=step.words,
                 persons=step.persons,
                 events=step.events,
                 rule=place - first_rule + 1 if place in rules else None,
