@@ -68,7 +68,7 @@ def report(found: "Sequence[Reported]") -> Iterator[str]:
         widest = max(len(name) for name in (*names, "Cohort"))
         largest = max([step.persons.value or 0 for step in each.steps] + [1])
         for name, step in zip(names, each.steps, strict=True):
-            yield f"   {name:<{widest}}  {step.persons.text:>10} persons {_bar(step.persons, largest)}"
+            yield f"   {name:<{widest}}  {step.persons.text:>10} persons {_bar(step.persons, largest)}".rstrip()
         yield f"   {'Cohort':<{widest}}  {each.counted.persons.text:>10} persons, {each.counted.rows.text} rows"
         yield ""
 
