@@ -15,6 +15,7 @@ _SMALL = {
     "fhir": (),
     "archive": ("--rows", "500000"),
     "catalogue": ("--rows", "1000000"),
+    "discovery": ("--persons", "20000"),
     "cohort_reading": (),
     "cohorts": (),
     "discovery": (),

@@ -225,7 +225,8 @@ def _write_persons(writer: BitmapWriter, number: Mapping[str, int], who: Mapping
     for name in PERSON_FIELDS:
         order = np.argsort(who[name], kind="stable")
         values, first = np.unique(who[name][order], return_index=True)
-        for value, begin, end in zip(values, first, np.append(first[1:], len(order)), strict=True):
+        edges = np.append(first, len(order))
+        for value, begin, end in zip(values, edges[:-1], edges[1:], strict=True):
             if value != MISSING:
                 writer.add(number[kinds.is_person(name)], int(value), of_ordinals(order[begin:end]))
 
