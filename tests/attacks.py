@@ -242,9 +242,12 @@ def boundary_of_rounding(ask: Ask, world: World) -> Claim:
     blocks = iter(world.blocks)
 
     def search(ask: Ask, group: BitMap, helpers: Sequence[int]) -> float | None:
-        block = next(blocks)
-        steps = [rise(ask, base, helpers) for base in (block, block | group)]
-        return None if steps[0] is None or steps[1] is None else (steps[0] - steps[1]) % 10
+        shifts = []
+        for _, block in zip(range(4), blocks, strict=False):
+            steps = [rise(ask, base, helpers) for base in (block, block | group)]
+            if steps[0] is not None and steps[1] is not None:
+                shifts.append((steps[0] - steps[1]) % 10)
+        return float(np.mean(shifts)) if shifts else None
 
     return _calibrated(ask, world, search)
 
@@ -255,7 +258,7 @@ def share_of_refusals(ask: Ask, world: World) -> Claim:
 
     def search(ask: Ask, group: BitMap, helpers: Sequence[int]) -> float | None:
         heard = []
-        for _, carrier in zip(range(60), carriers, strict=False):
+        for _, carrier in zip(range(120), carriers, strict=False):
             first, second = ask(carrier), ask(carrier | group)
             if first is not None:
                 heard.append(second is None or second != first)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attacks import EVERY_ATTACK, Ask, Claim, World, averaging_unions, random_world
+from attacks import EVERY_ATTACK, Ask, Claim, World, averaging_complements, averaging_unions, random_world
 from pyroaring import BitMap
+from sessions import published
+from shared import shared
 
 from fairhaven.disclosure import policy_named, protect
 from fairhaven.disclosure.audit import Asker, AuditRules, Coalition, QueryAudit, rules_named
@@ -93,7 +95,37 @@ def test_several_accounts_together_recover_nothing(tmp_path: Path, askers: list[
 @pytest.mark.parametrize("size", range(1, 10))
 @pytest.mark.parametrize("attack", EVERY_ATTACK, ids=lambda attack: attack.__name__)
 def test_every_attack_on_every_size(tmp_path: Path, attack: Attack, size: int) -> None:
-    for turn in range(2):
-        folder = tmp_path / str(turn)
-        world = random_world(1_000 * turn + size, size=size)
-        assert not attack(audited(folder, world), world).recovers(size)
+    world = random_world(1_000 + size, size=size)
+    assert not attack(audited(tmp_path, world), world).recovers(size)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", [averaging_unions, averaging_complements], ids=lambda attack: attack.__name__)
+def test_attacks_on_the_concepts_of_a_published_cdm(tmp_path: Path, attack: Attack) -> None:
+    library = published(
+        shared("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz"), shared("data", "omop_gibleed_5.3")
+    )
+    draw = np.random.default_rng(1)
+    small = [persons for persons in library.having.values() if 1 <= len(persons) <= 9]
+    large = [persons for persons in library.having.values() if len(persons) >= 100]
+    assert len(small) >= 5 and len(large) >= 20
+    recovered = {"plain": 0, "audit": 0}
+    for turn, hidden in enumerate(small[:6]):
+        pairs = [large[one] | large[other] for one, other in draw.integers(0, len(large), (600, 2))]
+        blocks, rest = [], BitMap(range(library.persons)) - hidden
+        for block in large:
+            if len(block & rest) >= 60:
+                blocks.append(block & rest)
+                rest -= block
+        world = World(
+            everybody=BitMap(range(library.persons)),
+            hidden=hidden,
+            carriers=[pair - hidden for pair in pairs],
+            blocks=blocks,
+            rare=[one - hidden for one in small[6:30]],
+            acquaintances=[],
+        )
+        recovered["plain"] += attack(plain, world).recovers(len(hidden))
+        recovered["audit"] += attack(audited(tmp_path / str(turn), world), world).recovers(len(hidden))
+    assert recovered["audit"] == 0
+    assert recovered["plain"] >= 3

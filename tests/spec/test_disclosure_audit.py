@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyroaring import BitMap
 
-from fairhaven.disclosure import policy_named
+from fairhaven.disclosure import policy_named, read_policy
 from fairhaven.disclosure.audit import (
     Asker,
     AuditRules,
@@ -313,3 +313,13 @@ def test_every_fault_of_a_way_is_told_at_once_with_its_line(tmp_path: Path) -> N
         (6, "ours.epsilon"),
         (7, "ours.sorce"),
     } <= told
+
+
+def test_a_policy_that_shows_every_count_shows_every_count(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        '[open]\ntitle = "Open"\nthreshold = 1\nsince = 2026-01-01\nread = 2026-01-01\nsource = "Test data"\n'
+    )
+    with QueryAudit.open(tmp_path / "audit.sqlite", read_policy(file), ALL) as audit:
+        audit.add_release("r1", np.arange(PERSONS, dtype=np.int64))
+        assert [ask(audit, range(size)) for size in (1, 2, 3, 4, 50, 51)] == [1, 2, 3, 4, 50, 51]

@@ -214,7 +214,7 @@ class QueryAudit:
     def _circle(self, name: str, release: int) -> Circle:
         """A circle that has heard all that was recorded, by this process or another."""
         if name not in self._circles:
-            circle = Circle(self._policy, self._sketcher, self._record.persons, budget=self._rules.budget)
+            circle = Circle(self._policy, self._sketcher, self._record.persons)
             kept, state = self._record.state(name)
             circle.start(state)
             self._circles[name], self._kept[name] = (circle, 0), kept

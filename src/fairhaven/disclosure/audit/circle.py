@@ -71,16 +71,14 @@ class Circle:
     Args:
         policy: threshold and rounding.
         load: gives the set of an earlier question by its key.
-        budget: how many questions the circle may ask; what is too little to matter even so often is not added up.
     """
 
-    def __init__(self, policy: Policy, sketcher: Sketcher, load: Callable[[int], BitMap], *, budget: int) -> None:
+    def __init__(self, policy: Policy, sketcher: Sketcher, load: Callable[[int], BitMap]) -> None:
         self._policy = policy
         self._sketcher = sketcher
         self._load = load
         noise = (policy.round_to**2 - 1) / 12
         self._limit = 1 / policy.threshold
-        self._floor = self._limit / (2 * budget)
         self._answers = Answers(load, noise=noise)
         self._met: dict[bytes, tuple[int, Kind]] = {}
         self._small: dict[int, list[BitMap]] = {}
@@ -115,6 +113,8 @@ class Circle:
             key, kind = met
             return _REFUSED if kind is Kind.REFUSED else Opinion(kind=Kind.EARLIER, earlier=key)
         threshold = self._policy.threshold
+        if threshold == 1:
+            return Opinion(kind=Kind.FRESH)
         if len(persons) < threshold and self._is_known_small(persons):
             return Opinion(kind=Kind.SMALL)
         image = self._sketcher.image(persons)
@@ -140,7 +140,7 @@ class Circle:
             return
         self._remember(key, digest, opinion.kind, len(persons), self._sketcher.image(persons), lambda: persons)
         if opinion.weights is not None:
-            self._weigh(opinion.weights)
+            self.exposure += opinion.weights
         elif opinion.apart is not None and opinion.kind is not Kind.REFUSED:
             self._expose(opinion.apart)
 
@@ -156,7 +156,7 @@ class Circle:
         if digest in self._met:
             return
         if not is_weighed and kind is Kind.FRESH and image is not None:
-            self._weigh(self._answers.news(self._load(key), image, population=self.exposure.size).weights)
+            self.exposure += self._answers.news(self._load(key), image, population=self.exposure.size).weights
         elif not is_weighed and kind is Kind.SMALL and not self._is_known_small(self._load(key)):
             self._expose(self._load(key))
         elif not is_weighed and kind is Kind.EARLIER and earlier is not None:
@@ -177,9 +177,6 @@ class Circle:
         if kind is Kind.FRESH or kind is Kind.SMALL:
             self._answers.add(key, size, image, is_counted=kind is Kind.FRESH)
 
-    def _weigh(self, weights: NDArray[np.float32]) -> None:
-        self.exposure += np.where(weights < self._floor, 0, weights)
-
     def has_met(self, digest: bytes) -> bool:
         """True where the circle asked for the same set before."""
         return digest in self._met
@@ -198,10 +195,10 @@ class Circle:
 
     def _is_at_the_edge(self, persons: BitMap, *, is_near: bool) -> bool:
         threshold = self._policy.threshold
-        if threshold < 2 or not persons or len(persons) >= 2 * threshold:
+        if not persons or len(persons) >= 2 * threshold:
             return False
         numbers = numbers_of(persons)
-        exposed = numbers[self.exposure[numbers] >= self._limit / 3]
+        exposed = numbers[self.exposure[numbers] >= 0.4 * self._limit]
         exposed = np.union1d(exposed, numbers_of(persons & self._in_small))
         if not exposed.size and not is_near:
             return False
