@@ -18,7 +18,6 @@ _SMALL = {
     "discovery": ("--persons", "20000"),
     "cohort_reading": (),
     "cohorts": (),
-    "discovery": (),
     "disclosure": (),
     "audit": (),
     "network": (),
