@@ -215,7 +215,8 @@ def network(fairhaven: Command, copy: Path) -> Iterator[tuple[str, dict[str, str
         },
     )
     serving.send_signal(signal.SIGINT)
-    assert serving.wait(timeout=30) == 0
+    serving.communicate(timeout=30)
+    assert serving.returncode == 0
 
 
 def test_a_hub_answers_questions_that_come_over_the_wire(
