@@ -182,6 +182,7 @@ def demonstration(found: "Demonstration") -> Iterator[str]:
     yield f"  fairhaven release diff {found.folder}"
     yield f"  fairhaven quality {found.folder}"
     yield f"  fairhaven export {found.folder} --format duckdb --out omop.duckdb"
+    yield f"  fairhaven cohort report {found.folder} {found.folder}/cohorts"
     yield f"({found.seconds:.0f} seconds)"
 
 

@@ -25,6 +25,7 @@ from fairhaven.catalogue import (
     read_description,
 )
 from fairhaven.engine import Engine
+from fairhaven.journeys.discovering import make_index
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import one_writer, read_json, scratch, write_json
@@ -39,7 +40,8 @@ _UNMAPPED = 200
 
 
 def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> None:
-    """Write what describes a release, unless it is there and says what the release holds."""
+    """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
+    make_index(rooms, release, progress=progress)
     folder = rooms.archive.description(release.number)
     if _is_described(folder, release):
         return

@@ -112,7 +112,6 @@ def make_index(rooms: Rooms, release: Release, *, progress: Progress) -> Discove
     folder = rooms.archive.description(release.number) / _INDEX
     if (index := _there(folder, release)) is not None:
         return index
-    progress.stage("Indexing persons by concept")
     with open_release(rooms, release.name) as opened:
         return DiscoveryIndex.build(opened.tables, opened.engine, folder, release=release.content, progress=progress)
 

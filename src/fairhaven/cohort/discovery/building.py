@@ -72,7 +72,7 @@ class Sorted:
 def build(tables: Mapping[str, ir.Table], engine: Engine, making: Making, *, release: str, progress: Progress) -> None:
     """Write all files of an index; see `DiscoveryIndex.build`."""
     check_tables(tables)
-    progress.stage("Persons")
+    progress.stage("Indexing who has what")
     who = _persons(tables, engine)
     ordinals = engine.arrow(
         pa.table({"person_id": who["person_id"], ORDINAL: np.arange(len(who["person_id"]), dtype=np.int32)})
@@ -86,12 +86,10 @@ def build(tables: Mapping[str, ir.Table], engine: Engine, making: Making, *, rel
 
     ordered = []
     for place, domain in enumerate(domains):
-        progress.stage(f"Events of {domain} in order")
-        progress.advance(place, len(domains), "tables")
+        progress.advance(place, 2 * len(domains), "steps")
         ordered.append(_in_order(domain, tables[domain], ordinals, engine, making.work))
     engine.drop(ordinals)
 
-    progress.stage("Concepts")
     concepts = making.file("concepts")
     present = _present(ordered, who)
     write_concepts(concepts, present, tables, engine)
@@ -102,8 +100,7 @@ def build(tables: Mapping[str, ir.Table], engine: Engine, making: Making, *, rel
         writer = BitmapWriter(write)
         _write_persons(writer, number, who, observed)
         for place, each in enumerate(ordered):
-            progress.stage(f"Index of {each.domain}")
-            progress.advance(place, len(ordered), "tables")
+            progress.advance(len(ordered) + place, 2 * len(ordered), "steps")
             facts[each.domain.value] = _write_events(each, making, writer, number, _below(concepts, present))
     for name, array in writer.directory().items():
         bitmaps.add(name, array)
