@@ -60,7 +60,7 @@ def _brought(items: ir.Table, rows: list[dict[str, Any]], tables: Mapping[str, i
     brought = items.semi_join(known, "concept_id").select(columns)
     if any(row["descendants"] for row in rows):
         ancestor = tables["concept_ancestor"]
-        valid = known.filter(known.invalid_reason.isnull())
+        valid = known.filter(_is_valid(known))
         below = ancestor.select(
             above=ancestor.ancestor_concept_id.cast("int64"), concept_id=ancestor.descendant_concept_id.cast("int64")
         ).semi_join(valid, "concept_id")
@@ -69,8 +69,13 @@ def _brought(items: ir.Table, rows: list[dict[str, Any]], tables: Mapping[str, i
     if any(row["mapped"] for row in rows):
         brought = keeping.keep(brought)
         relationship = tables["concept_relationship"]
-        maps = relationship.filter(relationship.relationship_id == "Maps to", relationship.invalid_reason.isnull())
+        maps = relationship.filter(relationship.relationship_id == "Maps to", _is_valid(relationship))
         maps = maps.select(target=maps.concept_id_2.cast("int64"), concept_id=maps.concept_id_1.cast("int64"))
         wanted = brought.filter(brought.mapped).rename(target="concept_id")
         brought = together([brought, wanted.join(maps, "target").select(columns)])
     return brought
+
+
+def _is_valid(table: ir.Table) -> ir.BooleanValue:
+    """A concept or relationship that was not withdrawn; some CDMs hold an empty text where the standard has NULL."""
+    return table.invalid_reason.isnull() | (table.invalid_reason.strip() == "")

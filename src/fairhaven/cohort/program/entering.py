@@ -10,13 +10,10 @@ from fairhaven.cohort.program.conditions import INDEX_COLUMNS
 from fairhaven.cohort.program.days import FIRST_DAY, LAST_DAY, days
 from fairhaven.cohort.program.keeping import Keeping, together
 from fairhaven.cohort.program.parts import EntryIndex, NestedIndex, QualifiedIndex
-from fairhaven.kernel.errors import Refused
 
 
 def observation(tables: Mapping[str, ir.Table], keeping: Keeping) -> ir.Table:
     """Observation periods as day numbers: ``person_id``, ``op_start_date``, ``op_end_date``."""
-    if Domain.OBSERVATION_PERIOD not in tables:
-        raise Refused("the CDM has no table observation_period, and without it nobody is known to be observed")
     period = tables[Domain.OBSERVATION_PERIOD]
     return keeping.keep(
         period.select(

@@ -4,12 +4,13 @@ A criterion that does not ask something has NULL there, and the predicate lets i
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import ibis.expr.types as ir
 
+from fairhaven.cohort.comparing import COMPARES
 from fairhaven.cohort.model import Abnormal, Compare, Dates, InSet, Known, Numbers, Text
 from fairhaven.cohort.program.days import day_number
 from fairhaven.cohort.program.parts import FieldTest
@@ -18,15 +19,6 @@ ABNORMAL_CONCEPTS = (4155142, 4155143)
 
 _BACKSLASH = "\ue05c"
 """Stands for a backslash in texts and patterns alike: Spark's LIKE takes that for an escape, DuckDB's does not."""
-
-_COMPARES: Mapping[Compare, Callable[[ir.Value, ir.Value], ir.BooleanValue]] = {
-    Compare.LESS: lambda value, asked: value < asked,
-    Compare.AT_MOST: lambda value, asked: value <= asked,
-    Compare.EQUAL: lambda value, asked: value == asked,
-    Compare.NOT_EQUAL: lambda value, asked: value != asked,
-    Compare.AT_LEAST: lambda value, asked: value >= asked,
-    Compare.MORE: lambda value, asked: value > asked,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +79,8 @@ def _holds(table: ir.Table, slot: _Slot, name: str) -> ir.BooleanValue:
         case "abnormal":
             return value
         case compare:
-            return _COMPARES[Compare(compare)](value, table[name])
+            holds: ir.BooleanValue = COMPARES[Compare(compare)](value, table[name])
+            return holds
 
 
 def filters_of(filters: Iterable[tuple[FieldTest, ...]]) -> Filters:

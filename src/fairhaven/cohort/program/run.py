@@ -10,6 +10,7 @@ from fairhaven.cohort.program import entering, leaving
 from fairhaven.cohort.program.concepts import members
 from fairhaven.cohort.program.eras import eras
 from fairhaven.cohort.program.keeping import Keeping, together
+from fairhaven.cohort.program.needs import fit, needs
 from fairhaven.cohort.program.numbering import Program
 from fairhaven.cohort.program.parts import (
     Combination,
@@ -43,14 +44,18 @@ class Outcome:
 
 
 class Run:
-    """One run of a program over a CDM."""
+    """One run of a program over a CDM.
+
+    Raises:
+        Refused: the CDM lacks what the program needs; all of it at once.
+    """
 
     def __init__(self, program: Program, tables: Mapping[str, ir.Table], keeping: Keeping) -> None:
         self._program = program
-        self._tables = tables
+        self._tables = fit(tables, needs(program), keeping.engine)
         self._keeping = keeping
-        self._members = members(program.concept_sets.parts, tables, keeping)
-        self._periods = entering.observation(tables, keeping)
+        self._members = members(program.concept_sets.parts, self._tables, keeping)
+        self._periods = entering.observation(self._tables, keeping)
         self._events: list[tuple[frozenset[int], ir.Table]] = []
 
     def outcome(self) -> Outcome:

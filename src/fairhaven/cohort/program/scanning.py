@@ -13,7 +13,6 @@ from fairhaven.cohort.program.days import day_number, days, first_of_year, year
 from fairhaven.cohort.program.filtering import Filters, filters_of, is_abnormal
 from fairhaven.cohort.program.keeping import Keeping
 from fairhaven.cohort.program.parts import EraSet, Scan
-from fairhaven.kernel.errors import Refused
 
 EVENT_COLUMNS = (
     "criterion",
@@ -28,9 +27,18 @@ EVENT_COLUMNS = (
 """Of every table of events: days as numbers; `sort_date` orders the events of a person, `counted` is what some occurrence
 counts the different values of."""
 
-_OF_EVENT = ("start_date", "end_date", "days", "visit_occurrence_id")
-_VIA_PERSON = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
+OF_EVENT = ("start_date", "end_date", "days", "visit_occurrence_id")
+"""What can be counted of an event that is no column of its table, or is read anyway."""
+
+VIA_PERSON = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
+"""Columns of PERSON that come with an event whose filters ask for the person."""
+
 _RATIOS = {"value_to_range_low": "range_low", "value_to_range_high": "range_high"}
+OWN_COLUMNS: Mapping[str, set[str]] = {
+    **{name: {"value_as_number", limit} for name, limit in _RATIOS.items()},
+    "abnormal": {"range_low", "range_high", "value_as_number", "value_as_concept_id"},
+}
+"""Columns behind a field that is made of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +60,11 @@ def scans(
 
     Args:
         criteria: by number.
+        tables: with all that the criteria need (`needs.fit`).
         members: see `concepts.members`.
 
     Returns:
         for each shape the criteria's numbers and a kept table of `EVENT_COLUMNS`.
-
-    Raises:
-        Refused: the CDM lacks a table or column that a criterion needs.
     """
     shapes: defaultdict[Shape, dict[int, Scan]] = defaultdict(dict)
     for number, scan in criteria.items():
@@ -105,61 +111,61 @@ def _events(
 
 def _rows(shape: Shape, facts: DomainFacts, filters: Filters, tables: Mapping[str, ir.Table]) -> ir.Table:
     """The table's rows with the columns that the criteria need, days as numbers."""
-    table = _table(tables, shape.domain)
+    table = tables[shape.domain]
     nothing = ibis.null("int64")
     if shape.domain is Domain.PERSON:
         start = end = first_of_year(table.year_of_birth)
     else:
-        start = days(_column(table, facts.start, shape.domain))
-        end = _end(table, facts, start, shape.domain)
+        start = days(table[facts.start])
+        end = _end(table, facts, start)
     columns: dict[str, ir.Value] = {
         "person_id": table.person_id.cast("int64"),
-        "event_id": _column(table, facts.key, shape.domain).cast("int64"),
+        "event_id": table[facts.key].cast("int64"),
         "start_date": start,
         "end_date": end,
         "visit_occurrence_id": table.visit_occurrence_id.cast("int64") if facts.visit else nothing,
     }
     if shape.has_concepts:
-        columns["held_concept"] = _column(table, facts.concept or "", shape.domain).cast("int64")
+        columns["held_concept"] = table[facts.concept or ""].cast("int64")
     if shape.has_source_concepts:
-        columns["held_source"] = _column(table, facts.source_concept or "", shape.domain).cast("int64")
-    if shape.counted is not None and shape.counted not in _OF_EVENT:
+        columns["held_source"] = table[facts.source_concept or ""].cast("int64")
+    if shape.counted is not None and shape.counted not in OF_EVENT:
         columns["counted_value"] = _counted_column(table, facts, shape)
     for name in filters.fields:
         via = facts.fields[name].via
         if via is None:
-            columns[name] = _own(table, name, shape.domain)
+            columns[name] = _own(table, name)
         elif via is Via.PROVIDER:
-            columns["provider_id"] = _column(table, "provider_id", shape.domain)
+            columns["provider_id"] = table["provider_id"]
         elif via is Via.CARE_SITE:
-            columns["care_site_id"] = _column(table, "care_site_id", shape.domain)
+            columns["care_site_id"] = table["care_site_id"]
     return table.select(**columns)
 
 
-def _end(table: ir.Table, facts: DomainFacts, start: ir.IntegerValue, domain: Domain) -> ir.Value:
-    recorded = [days(_column(table, facts.end, domain))] if facts.end else []
+def _end(table: ir.Table, facts: DomainFacts, start: ir.IntegerValue) -> ir.Value:
+    recorded = [days(table[facts.end])] if facts.end else []
     if facts.end_after is None:
         return recorded[0]
     if isinstance(facts.end_after, str):
-        recorded.append(start + _column(table, facts.end_after, domain).cast("int64"))
+        recorded.append(start + table[facts.end_after].cast("int64"))
     return ibis.coalesce(*recorded, start + 1)
 
 
-def _own(table: ir.Table, name: str, domain: Domain) -> ir.Value:
+def _own(table: ir.Table, name: str) -> ir.Value:
     if name in _RATIOS:
         limit = table[_RATIOS[name]].cast("float64")
         return table.value_as_number.cast("float64") / limit.nullif(0)
     if name == "abnormal":
         low, high, value = (table[each].cast("float64") for each in ("range_low", "range_high", "value_as_number"))
         return is_abnormal(low, high, value, table.value_as_concept_id)
-    column = _column(table, name, domain)
+    column = table[name]
     return column.cast("float64") if column.type().is_decimal() else column
 
 
 def _counted_column(table: ir.Table, facts: DomainFacts, shape: Shape) -> ir.Value:
     if shape.counted != "concept_id":
-        return _column(table, shape.counted or "", shape.domain)
-    concept = _column(table, facts.concept or "", shape.domain)
+        return table[shape.counted or ""]
+    concept = table[facts.concept or ""]
     # A death without a known cause has the cause "no matching concept".
     return concept.fill_null(0) if shape.domain is Domain.DEATH else concept
 
@@ -239,21 +245,21 @@ def with_derived(events: ir.Table, fields: frozenset[str], tables: Mapping[str, 
     """Events with the fields that are not columns of their own table."""
     if "days" in fields:
         events = events.mutate(days=events.end_date - events.start_date)
-    if fields & {"age", "age_at_end", *_VIA_PERSON}:
-        person = _table(tables, Domain.PERSON)
-        known = person.select(person_id=person.person_id.cast("int64"), **{name: person[name] for name in _VIA_PERSON})
-        events = events.drop(*(name for name in _VIA_PERSON if name in events.columns))
+    if fields & {"age", "age_at_end", *VIA_PERSON}:
+        person = tables[Domain.PERSON]
+        known = person.select(person_id=person.person_id.cast("int64"), **{name: person[name] for name in VIA_PERSON})
+        events = events.drop(*(name for name in VIA_PERSON if name in events.columns))
         events = events.join(known, "person_id")
         if "age" in fields:
             events = events.mutate(age=year(events.start_date) - events.year_of_birth)
         if "age_at_end" in fields:
             events = events.mutate(age_at_end=year(events.end_date) - events.year_of_birth)
     if "specialty_concept_id" in fields:
-        provider = _table(tables, "provider")
+        provider = tables["provider"]
         seen_by = provider.select(of_provider=provider.provider_id, specialty_concept_id=provider.specialty_concept_id)
         events = events.left_join(seen_by, [("provider_id", "of_provider")]).drop("of_provider")
     if "visit_concept_id" in fields and "visit_concept_id" not in events.columns:
-        visit = _table(tables, Domain.VISIT_OCCURRENCE)
+        visit = tables[Domain.VISIT_OCCURRENCE]
         made = visit.select(
             of_visit=visit.visit_occurrence_id, of_person=visit.person_id, visit_concept_id=visit.visit_concept_id
         )
@@ -261,7 +267,7 @@ def with_derived(events: ir.Table, fields: frozenset[str], tables: Mapping[str, 
             "of_visit", "of_person"
         )
     if "place_of_service_concept_id" in fields:
-        site = _table(tables, "care_site")
+        site = tables["care_site"]
         at = site.select(of_site=site.care_site_id, place_of_service_concept_id=site.place_of_service_concept_id)
         events = events.left_join(at, [("care_site_id", "of_site")]).drop("of_site")
     return events
@@ -285,20 +291,8 @@ def counted_as(events: ir.Table, counted: str | None) -> ir.Table:
         value: ir.Value = ibis.null("float64")
     elif counted == "days":
         value = events.end_date - events.start_date
-    elif counted in _OF_EVENT:
+    elif counted in OF_EVENT:
         value = events[counted]
     else:
         value = events.counted_value
     return events.mutate(counted=value.cast("float64"))
-
-
-def _table(tables: Mapping[str, ir.Table], name: str) -> ir.Table:
-    if name not in tables:
-        raise Refused(f"the CDM has no table {name}, which the definition asks for")
-    return tables[name]
-
-
-def _column(table: ir.Table, name: str, domain: Domain) -> ir.Value:
-    if name not in table.columns:
-        raise Refused(f"the CDM's table {domain} has no column {name}, which the definition asks for")
-    return table[name]
