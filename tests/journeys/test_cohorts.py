@@ -138,6 +138,33 @@ def test_all_faults_of_all_files_are_told_at_once_and_nothing_is_written(fairhav
     assert not list(tmp_path.glob("*rows*")) and not list(tmp_path.glob(".*"))
 
 
+def test_paths_that_are_not_there_are_told_with_all_other_faults(fairhaven: Command, tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "empty").mkdir()
+    paths = [tmp_path / name for name in ("absent.json", "broken.json", "empty", "missing.toml")]
+    done = fairhaven("cohort", "explain", *paths, "--json", code=1)
+    faults = json.loads(done.stdout)["faults"]
+    assert len(faults) == 4
+    assert all(any(str(path) in fault for fault in faults) for path in paths)
+
+
+def test_a_name_does_nothing_to_the_screen(fairhaven: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(
+        'name = "Asthma [bold]severe[/bold] \\u001b[31m\\u0007"\n[entry]\nevents = [{ condition_occurrence = "*" }]\n'
+    )
+    cdm = shared("data", "omop_gibleed_5.3")
+    for done in (
+        fairhaven("cohort", "count", "--cdm", cdm, tmp_path / "a.toml"),
+        fairhaven("cohort", "explain", tmp_path / "a.toml"),
+    ):
+        assert "Asthma [bold]severe[/bold] \N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}" in done.stdout
+
+
+def test_options_that_mean_nothing_where_they_stand_are_refused(fairhaven: Command, tmp_path: Path) -> None:
+    for words in (("--organisation", "riverside"), ("--project", " "), ("--project", "p", "--cdm", tmp_path)):
+        assert words[0] in fairhaven("cohort", "count", tmp_path, tmp_path / "a.toml", *words, code=2).stderr
+
+
 def test_a_table_that_the_cdm_does_not_have_is_named(fairhaven: Command, library: Path, tmp_path: Path) -> None:
     cdm = tmp_path / "cdm"
     cdm.mkdir()

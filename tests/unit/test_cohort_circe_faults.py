@@ -219,12 +219,13 @@ def test_places_inside_a_wrapping_name_it() -> None:
         (b"null", "JSON object"),
         (b'{"PrimaryCriteria": NaN}', "NaN is no number"),
         (b'{"PrimaryCriteria": -Infinity}', "-Infinity is no number"),
+        (b'{"ConceptSets": [{"id": 0, "id": 1}]}', "an object has the property 'id' twice"),
         (b'{"PrimaryCriteria": ' + b"9" * 5000 + b"}", "too long"),
         (b"\xff\xfe{}", "UTF-8"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "deep"),
         (b"[" * 100_000, "deep"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_what_is_no_json_object_is_a_fault(content: bytes, word: str) -> None:
     with pytest.raises(Invalid, match=word):

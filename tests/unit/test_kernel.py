@@ -2,6 +2,7 @@
 
 import io
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from fairhaven.kernel import ids
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
-from fairhaven.kernel.files import clear_scratch, one_writer, scratch, write_atomically
+from fairhaven.kernel.files import clear_scratch, one_writer, scratch, write_atomically, written_whole
 from fairhaven.kernel.toml import Document
 
 
@@ -105,6 +106,37 @@ def test_a_second_writer_is_told_at_once(tmp_path: Path) -> None:
         pass
 
 
+def test_a_file_written_bit_by_bit_appears_when_it_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "rows"
+    out.write_text("before")
+    with suppress(RuntimeError), written_whole(out) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert (out.read_text(), list(tmp_path.iterdir())) == ("before", [out])
+    (tmp_path / ".rows.part").write_text("what a killed process left, longer than the new")
+    with written_whole(out) as file:
+        file.write(b"all")
+        assert out.read_text() == "before"
+    assert (out.read_text(), list(tmp_path.iterdir())) == ("all", [out])
+
+
+def test_of_two_writers_of_a_file_the_second_is_told_and_spoils_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "rows"
+    with written_whole(out) as file:
+        file.write(b"first")
+        with pytest.raises(NotAllowedNow, match=f"another command is writing {out}"), written_whole(out):
+            pass
+    assert (out.read_text(), list(tmp_path.iterdir())) == ("first", [out])
+
+
+def test_a_file_that_cannot_be_written_is_named_as_the_user_knows_it(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="is a folder"), written_whole(tmp_path):
+        pass
+    with pytest.raises(FileNotFoundError) as missing, written_whole(tmp_path / "nowhere" / "rows"):
+        pass
+    assert missing.value.filename == str(tmp_path / "nowhere" / "rows")
+
+
 def test_scratch_is_gone_afterwards_and_after_a_crash(tmp_path: Path) -> None:
     with scratch(tmp_path) as folder:
         assert folder.is_dir()
@@ -143,6 +175,11 @@ def test_broken_toml_is_a_fault_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text("a = 1\nb = = 2\n")
     assert [fault.line for fault in Document(path).faults] == [2]
+
+
+def test_a_number_too_long_to_be_read_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "file.toml").write_text("a = " + "9" * 5000)
+    assert "too long to be read" in Document(tmp_path / "file.toml").faults[0].message
 
 
 def test_an_unknown_setting_is_not_passed_over(tmp_path: Path) -> None:

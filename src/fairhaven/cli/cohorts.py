@@ -23,7 +23,9 @@ Files = Annotated[
 ]
 Cdm = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="Any OMOP CDM instead of a hub: a DuckDB file, or a folder of Parquet or CSV."),
+    typer.Option(
+        metavar="PATH", help="Any OMOP CDM instead of a hub: a DuckDB file, or a folder or zip of Parquet or CSV."
+    ),
 ]
 
 
@@ -43,6 +45,10 @@ def count(
     """Count the persons and rows of cohorts: of a hub's release as its disclosure policy lets it, of a CDM exactly."""
     if project is not None and cdm is not None:
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--project")
+    if project is not None and not project.strip():
+        raise typer.BadParameter("is empty; give the project's name", param_hint="--project")
+    if organisation and project is None:
+        raise typer.BadParameter("goes with --project", param_hint="--organisation")
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.journeys import cohorts
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,9 @@ from fairhaven.cli.storage import storage_fault
 from fairhaven.kernel.errors import FairhavenError, Invalid
 
 DONE, REFUSED, USAGE = 0, 1, 2
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor, changes its colours or turns the direction of writing."""
+
 _PATIENCE = 1.0  # seconds; what ends sooner shows no progress
 
 words = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -48,7 +52,7 @@ class ScreenProgress:
         """A new line for a new stage; the one before is ticked off."""
         self._finish_stage()
         # A file's name may hold brackets.
-        self._title = escape(title)
+        self._title = escape(_harmless(title))
         self._task = self._bar.add_task(self._title, total=None, amount="")
         self._show_when_due()
 
@@ -60,7 +64,7 @@ class ScreenProgress:
 
     def note(self, message: str) -> None:
         """A line that stays."""
-        words.print(message, style="yellow", markup=False)
+        words.print(_harmless(message), style="yellow", markup=False)
 
     def close(self, *, is_done: bool = True) -> None:
         """Stop drawing; a stage that failed is not ticked off."""
@@ -95,7 +99,12 @@ def progress() -> Iterator[ScreenProgress]:
 
 def say(message: str) -> None:
     """A line on stderr for the person at the keyboard."""
-    words.print(message, markup=False)
+    words.print(_harmless(message), markup=False)
+
+
+def _harmless(text: str) -> str:
+    """A text whose control characters (a name in somebody's file may hold some) do nothing to the terminal."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def show_json(value: Any) -> None:
@@ -117,7 +126,7 @@ def _plain(value: Any) -> Any:
 def show_lines(lines: Iterable[str]) -> None:
     """The result, for a person."""
     for line in lines:
-        results.print(line, markup=False)
+        results.print(_harmless(line), markup=False)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -128,7 +137,8 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         is_number = bool(listed) and all(isinstance(row[index], int | float) or row[index] is None for row in listed)
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in listed:
-        table.add_row(*(_cell(value) for value in row))
+        # A name may hold brackets.
+        table.add_row(*(escape(_harmless(_cell(value))) for value in row))
     results.print(table)
 
 
@@ -160,7 +170,7 @@ def errors_become_exit_codes(*, as_json: bool) -> Iterator[None]:
         )
         words.print(f"[bold red]{heading}[/]")
         for fault in faults:
-            words.print(f"  {fault}", markup=False)
+            words.print(f"  {_harmless(fault)}", markup=False)
         raise typer.Exit(REFUSED) from None
     except KeyboardInterrupt:
         words.print("Interrupted. What was finished is kept; run the same command again to go on.")

@@ -31,21 +31,32 @@ def json_object(value: Mapping[str, Any] | str | bytes, *, path: str = "") -> Ma
 
 def _parsed(text: str, path: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_each_once)
     except json.JSONDecodeError as error:
         message = f"not valid JSON: {error.msg} (column {error.colno})"
         raise Invalid(Fault(message=message, path=path, line=error.lineno)) from None
     except RecursionError:
         raise Invalid(Fault(message="is nested too deeply to be a definition", path=path)) from None
-    except ValueError as error:
-        # Python's own limit of digits of a whole number, or one of JavaScript's numbers that JSON does not have.
-        message = str(error) if isinstance(error, _NoNumber) else "holds a number too long to be read"
-        raise Invalid(Fault(message=f"not valid JSON: {message}", path=path)) from None
+    except _Ambiguous as error:
+        raise Invalid(Fault(message=f"not valid JSON: {error}", path=path)) from None
+    except ValueError:
+        # Python's own limit of digits of a whole number.
+        raise Invalid(Fault(message="not valid JSON: holds a number too long to be read", path=path)) from None
 
 
-class _NoNumber(ValueError):
-    pass
+class _Ambiguous(ValueError):
+    """What Python reads and others do not, or otherwise."""
 
 
 def _no_number(text: str) -> NoReturn:
-    raise _NoNumber(f"{text} is no number")
+    raise _Ambiguous(f"{text} is no number")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose properties are given once: of two, one would be passed over in silence."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in values if names.count(name) > 1)
+        raise _Ambiguous(f"an object has the property {twice[:60]!r} twice")
+    return values

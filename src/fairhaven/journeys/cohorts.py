@@ -22,7 +22,7 @@ from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.opening import open_release
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
-from fairhaven.kernel.files import sync_file, sync_folder
+from fairhaven.kernel.files import written_whole
 from fairhaven.kernel.progress import Progress
 from fairhaven.quality import open_cdm
 
@@ -94,11 +94,10 @@ def read_files(paths: Sequence[Path], *, today: dt.date) -> list[Named]:
     """Definitions from files, and from the .json and .toml files of folders.
 
     Raises:
-        Invalid: every fault of every file at once.
-        NotFound: a path is not there, or a folder holds no definition.
+        Invalid: every fault of every file at once; also a path that is not there, and a folder without a definition.
     """
-    files = [file for path in paths for file in _files(path)]
     faults: list[Fault] = []
+    files = [file for path in paths for file in _files(path, faults)]
     read: list[tuple[Path, CohortDefinition]] = []
     for file in files:
         try:
@@ -141,7 +140,7 @@ def generate(asked: Asked, named: Sequence[Named], *, out: Path, progress: Progr
     if not out.parent.is_dir():
         raise NotFound(f"there is no folder {out.parent} to write {out.name} in")
     found: dict[int, Tally] = {}
-    with open_cohorts(asked, progress) as opened, _written(out) as write:
+    with _written(out) as write, open_cohorts(asked, progress) as opened:
         for batch in opened.cohorts.run(by_number(named), progress=progress):
             found |= batch.tallies()
             write(batch.fetch().cast(COHORT))
@@ -174,14 +173,17 @@ def by_number(named: Sequence[Named]) -> dict[int, CohortDefinition]:
     return {each.number: each.definition for each in named}
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, faults: list[Fault]) -> list[Path]:
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES)
         if not found:
-            raise NotFound(f"{path} holds no definition: no file that ends in {' or '.join(_SUFFIXES)}")
+            faults.append(
+                Fault(path=str(path), message=f"holds no definition: no file that ends in {' or '.join(_SUFFIXES)}")
+            )
         return found
     if not path.is_file():
-        raise NotFound(f"there is no file {path}")
+        faults.append(Fault(path=str(path), message="there is no such file"))
+        return []
     return [path]
 
 
@@ -207,13 +209,9 @@ def open_cohorts(asked: Asked, progress: Progress) -> Iterator[Opened]:
 @contextmanager
 def _written(out: Path) -> Iterator[Callable[[pa.Table], None]]:
     """A writer of tables; the file appears when all of them are written, and not at all after an error."""
-    part = out.with_name(f".{out.name}.part")
     is_parquet = out.suffix == ".parquet"
-    try:
-        with pq.ParquetWriter(part, COHORT, compression="zstd") if is_parquet else pc.CSVWriter(part, COHORT) as writer:
-            yield writer.write_table
-        sync_file(part)
-        part.replace(out)
-        sync_folder(out.parent)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        written_whole(out) as file,
+        pq.ParquetWriter(file, COHORT, compression="zstd") if is_parquet else pc.CSVWriter(file, COHORT) as writer,
+    ):
+        yield writer.write_table

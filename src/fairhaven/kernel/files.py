@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from fairhaven.kernel.errors import Invalid, NotAllowedNow
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 
 
 def sha256_of(path: Path) -> str:
@@ -98,6 +98,49 @@ def one_writer(folder: Path) -> Iterator[None]:
                 f"another Fairhaven command is writing to {folder.parent}; nothing was done. Try again when it has ended."
             ) from None
         yield
+
+
+@contextmanager
+def written_whole(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
+    """A file to be written bit by bit, for what is too large for `write_atomically`: it appears when all is written.
+
+    What a killed process left beside it is written over by the next that writes the same file.
+
+    Raises:
+        NotAllowedNow: another process is writing this file.
+        Invalid: the path is a folder.
+    """
+    if path.is_dir():
+        raise Invalid(Fault(path=str(path), message="is a folder; give a file's name"))
+    part = path.with_name(f".{path.name}.part")
+    try:
+        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, mode), "r+b")
+    except OSError as error:
+        # Under the name that the user knows.
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    with file:
+        _hold(file, part, path)
+        try:
+            file.truncate(0)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    sync_folder(path.parent)
+
+
+def _hold(file: BinaryIO, part: Path, path: Path) -> None:
+    """Lock an open file that is not yet written; it must still be the one of its name, not one that is finished already."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = part.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except (BlockingIOError, FileNotFoundError):
+        is_ours = False
+    if not is_ours:
+        raise NotAllowedNow(f"another command is writing {path}; nothing was done. Try again when it has ended.")
 
 
 @contextmanager

@@ -52,6 +52,10 @@ class Document:
                 Fault(message=f"not valid TOML: {what}", path=self.shown, line=int(place[1]) if place else None)
             )
             return
+        except ValueError:
+            # Python's own limit of digits.
+            self.faults.append(Fault(message="not valid TOML: holds a number too long to be read", path=self.shown))
+            return
         self._lines = dict(_key_lines(text))
 
     @classmethod

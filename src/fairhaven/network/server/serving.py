@@ -60,7 +60,8 @@ def serve(
     try:
         config.load()
     except (ssl.SSLError, OSError):
-        raise Invalid(f"the certificate {certificate} and its key {key} cannot be used") from None
+        pair = f"the certificate {certificate}" + (f" and its key {key}" if key else ", without a key of its own,")
+        raise Invalid(f"{pair} cannot be used") from None
     with _listening(host, port) as listener:
         if ready is not None:
             scheme, name = "https" if certificate else "http", f"[{host}]" if ":" in host else host
