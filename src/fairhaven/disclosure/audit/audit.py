@@ -1,7 +1,8 @@
 """The one door for counts that are given to people: every question goes through here, and is recorded before it is told."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,7 @@ from fairhaven.disclosure.audit.question import Asker, Budget, Decision, Outcome
 from fairhaven.disclosure.audit.record import Record, Spending
 from fairhaven.disclosure.audit.rules import AuditRules, Coalition, Mode
 from fairhaven.disclosure.audit.sketch import Sketcher, numbers_of
-from fairhaven.disclosure.policy import Policy, Small
+from fairhaven.disclosure.policy import Policy
 from fairhaven.disclosure.protection import Protected, protect
 from fairhaven.kernel.errors import Invalid, NotFound
 
@@ -146,7 +147,10 @@ class QueryAudit:
                 if spending.spent >= self._rules.budget:
                     spent = Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
                     return dict.fromkeys(asked, spent)
-                told = {definition: self._audited(persons, by=by, release=key) for definition, persons in asked.items()}
+                told = {
+                    definition: self._audited(persons, by=by, release=key, in_table=len(asked) > 1)
+                    for definition, persons in asked.items()
+                }
                 is_refused = all(count is None for count in told.values())
                 budget = self._budget(self._record.spend(by.project, is_refused=is_refused))
         except BaseException:
@@ -159,17 +163,13 @@ class QueryAudit:
             for definition, count in told.items()
         }
 
-    def _audited(self, persons: BitMap, *, by: Asker, release: int) -> Protected | None:
+    def _audited(self, persons: BitMap, *, by: Asker, release: int, in_table: bool) -> Protected | None:
         """What may be told of a set; None for a refusal. It is recorded."""
         digest = _digest(persons)
         names = self._names(by)
         circles = [self._circle(name, release) for name in names]
-        opinions = [circle.consider(persons, digest) for circle in circles]
-        is_refused = any(opinion.kind is Kind.REFUSED for opinion in opinions)
-        values = set() if is_refused else {self._value(opinion, persons) for opinion in opinions}
-        if len(values) != 1:  # what one circle was told does not go with what another was told
-            is_refused, values = True, set()
-        shown = next(iter(values), None)
+        opinions = _agreed([circle.consider(persons, digest, in_table=in_table) for circle in circles])
+        is_refused, shown = opinions[0].is_refused, opinions[0].value
         question = self._record.add_question(
             asker=(by.project, by.organisation, by.is_federated),
             release=release,
@@ -180,10 +180,9 @@ class QueryAudit:
             image=None if is_refused else self._sketcher.image(persons),
         )
         for name, circle, opinion in zip(names, circles, opinions, strict=True):
-            met = Opinion(kind=Kind.REFUSED) if is_refused else opinion
-            if not circle.has_met(digest):
-                seq = self._record.tell(name, question, met.kind, met.earlier)
-                circle.learn(question, persons, digest, met)
+            if not circle.has_settled(digest):
+                seq = self._record.tell(name, question, opinion.kind, opinion.apart)
+                circle.learn(question, persons, digest, opinion)
                 if seq - self._kept[name] > _KEEP_EVERY:
                     self._record.save_state(name, seq, circle.state())
                     self._kept[name] = seq
@@ -224,13 +223,14 @@ class QueryAudit:
         for told in self._record.told(name, after=heard):
             if told.question < 0:
                 population = self._record.persons(told.question)
-                circle.learn(told.question, population, _digest(population), Opinion(kind=Kind.FRESH))
+                circle.learn(told.question, population, _digest(population), self._whole(population))
             else:
                 circle.recall(
                     told.question,
                     told.digest,
                     told.kind,
-                    told.earlier,
+                    told.shown,
+                    apart=told.apart,
                     size=told.size,
                     image=told.image,
                     is_weighed=told.seq <= kept,
@@ -239,21 +239,13 @@ class QueryAudit:
         everybody = self._record.persons(-release)
         if not circle.has_met(digest := _digest(everybody)):
             heard = self._record.tell(name, -release, Kind.FRESH, None)
-            circle.learn(-release, everybody, digest, Opinion(kind=Kind.FRESH))
+            circle.learn(-release, everybody, digest, self._whole(everybody))
         self._circles[name] = (circle, heard)
         return circle
 
-    def _value(self, opinion: Opinion, persons: BitMap) -> int | None:
-        match opinion.kind:
-            case Kind.FRESH:
-                return self._policy.rounded(len(persons))
-            case Kind.SMALL:
-                return 0 if self._policy.small is Small.ZERO else None
-            case _ if opinion.earlier is not None and opinion.earlier < 0:
-                return self._policy.rounded(len(self._record.persons(opinion.earlier)))
-            case _ if opinion.earlier is not None:
-                return self._record.shown(opinion.earlier)
-        raise AssertionError("a refusal has no value")
+    def _whole(self, population: BitMap) -> Opinion:
+        """A release's whole population counts as told: everybody may know about how many there are."""
+        return Opinion(kind=Kind.FRESH, value=self._policy.rounded(len(population)))
 
     def _protected(self, shown: int | None) -> Protected:
         """An answer in the policy's words. None of the policy's small numbers looks different from another, or from 0."""
@@ -278,3 +270,16 @@ class QueryAudit:
 
 def _digest(persons: BitMap) -> bytes:
     return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
+
+
+def _agreed(opinions: Sequence[Opinion]) -> list[Opinion]:
+    """What several circles say as one: who was told something hears it again, and others hear the same.
+
+    An earlier answer tells a circle that has not heard it no more than a count of its own would. Where two circles were
+    told different things, or one may be told nothing, nobody is.
+    """
+    bound = {opinion.value for opinion in opinions if opinion.kind is not Kind.FRESH}
+    if any(opinion.is_refused for opinion in opinions) or len(bound) > 1:
+        kind = Kind.REFUSED if any(one.kind is Kind.REFUSED for one in opinions) or len(bound) > 1 else Kind.WITHHELD
+        return [Opinion(kind=kind, apart=opinion.apart) for opinion in opinions]
+    return [replace(opinion, value=next(iter(bound), opinion.value)) for opinion in opinions]

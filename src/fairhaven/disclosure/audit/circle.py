@@ -1,24 +1,25 @@
 """What one circle of askers has been told, and what it may be told next. Pure: nothing is read or written here."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from fairhaven.disclosure.audit.answers import Answers, Near
+from fairhaven.disclosure.audit.answers import Answers, Combination, Near
 from fairhaven.disclosure.audit.sketch import Sketcher, numbers_of
-from fairhaven.disclosure.policy import Policy
+from fairhaven.disclosure.policy import Policy, Small
 
-HINTS = 6
-"""So often may a person be in a group of which an answer tells that it is small, and no more."""
-MARGIN = 2
-"""The edge of suppression may be wider by up to so many persons, on either side; how many is the hub's secret."""
-REACH = 2
-"""Sets are near to each other that differ by fewer persons than the threshold and up to so many; how many is secret."""
+HINTS = 10
+"""So often may a person be among few of whom an answer, or its refusal, tells something, and no more."""
+BLUR = 3
+"""Every edge that could be felt has so many places, one person apart; which is the hub's secret."""
+TABLE_SHARE = 0.5
+"""The part of each person's exposure that tables may use up; the rest is kept for questions."""
 _SLACK = 1.0001
+_TOLD = 0.3
 
 
 class Kind(StrEnum):
@@ -28,6 +29,8 @@ class Kind(StrEnum):
     SMALL = "small"
     EARLIER = "earlier"
     REFUSED = "refused"
+    WITHHELD = "withheld"
+    """Refused to a table only; a question of its own may be answered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,18 +39,22 @@ class Opinion:
 
     Args:
         kind: how the question is to be met.
-        earlier: the key of the question whose answer is given again.
-        apart: the persons of whom the answer tells that they are few.
+        value: the count to show; None where it is suppressed or refused.
+        apart: the persons of whom it tells that they are few, or not.
         weights: what each person's exposure rises by.
+        why: the rule that refuses, for measurement; nobody is told.
     """
 
     kind: Kind
-    earlier: int | None = None
+    value: int | None = None
     apart: BitMap | None = None
     weights: NDArray[np.float32] | None = field(default=None, repr=False)
+    why: str = ""
 
-
-_REFUSED = Opinion(kind=Kind.REFUSED)
+    @property
+    def is_refused(self) -> bool:
+        """True where nothing is told."""
+        return self.kind in (Kind.REFUSED, Kind.WITHHELD)
 
 
 class Circle:
@@ -56,17 +63,22 @@ class Circle:
     The rules, in this order:
 
     1. A set that was asked before gets what it got.
-    2. A set of nearly ``threshold`` persons, some of whom are in earlier small answers, gets none; how nearly, only
-       the hub knows. Otherwise the edge of suppression could be felt out with helpers of known size.
-    3. A set under the threshold is suppressed.
-    4. A set that differs from an earlier one by fewer persons than the threshold, or hardly more, gets the earlier
-       answer where that is within the rounding of its own count, and otherwise none.
-    5. A set whose count would raise any person's exposure above ``1 / threshold`` gets none.
-    6. Any other gets its count, rounded.
+    2. A set that differs from answered ones by fewer persons than the threshold, or hardly more, gets the answer of the
+       oldest of them that is within the rounding of its own count, or hardly less; otherwise none.
+    3. A set of nearly ``threshold`` persons, some of whom were told of before as few, gets none. Otherwise the edge of
+       suppression could be felt out with helpers of known size.
+    4. A set under the threshold is suppressed.
+    5. A set that differs as little from the sum or difference of two answered ones gets the sum or difference of their
+       answers, by the same measure as in 2. One that hardly differs from a longer combination gets none.
+    6. A set whose count would raise any person's exposure above ``1 / threshold`` gets none.
+    7. Any other gets its count, rounded.
 
     A person's exposure is the statistical leverage of that person in all counts told so far, with the rounding as
     their error. Had a combination of the counts, however long, the number of a group of *s* persons as its result,
     free of error, each of them would have a leverage of ``1 / s``; so none has for a group under the threshold.
+
+    "Hardly" is a secret that depends on the persons by whom the sets differ. What rules 2 to 5 tell of few persons,
+    also by refusing, they tell of each person `HINTS` times at most.
 
     Args:
         policy: threshold and rounding.
@@ -80,9 +92,8 @@ class Circle:
         noise = (policy.round_to**2 - 1) / 12
         self._limit = 1 / policy.threshold
         self._answers = Answers(load, noise=noise)
-        self._met: dict[bytes, tuple[int, Kind]] = {}
+        self._met: dict[bytes, tuple[Kind, int | None]] = {}
         self._small: dict[int, list[BitMap]] = {}
-        self._in_small = BitMap()
         self.exposure = np.zeros(0, np.float32)
         self._hints = np.zeros(0, np.uint8)
 
@@ -107,110 +118,179 @@ class Circle:
             self.exposure = np.concatenate([self.exposure, np.zeros(population - self.exposure.size, np.float32)])
             self._hints = np.concatenate([self._hints, np.zeros(population - self._hints.size, np.uint8)])
 
-    def consider(self, persons: BitMap, digest: bytes) -> Opinion:
-        """How a question is to be met; changes nothing."""
-        if met := self._met.get(digest):
-            key, kind = met
-            return _REFUSED if kind is Kind.REFUSED else Opinion(kind=Kind.EARLIER, earlier=key)
-        threshold = self._policy.threshold
+    def consider(self, persons: BitMap, digest: bytes, *, in_table: bool = False) -> Opinion:
+        """How a question is to be met; changes nothing.
+
+        Args:
+            in_table: True for a cell of a table, which may use up `TABLE_SHARE` of what a question may.
+        """
+        kind, value = self._met.get(digest, (None, None))
+        if kind is not None and (kind is not Kind.WITHHELD or in_table):
+            return Opinion(kind=kind if kind in (Kind.REFUSED, Kind.WITHHELD) else Kind.EARLIER, value=value, why="met")
+        size, threshold = len(persons), self._policy.threshold
+        fresh = Opinion(kind=Kind.FRESH, value=self._policy.rounded(size))
         if threshold == 1:
-            return Opinion(kind=Kind.FRESH)
-        if len(persons) < threshold and self._is_known_small(persons):
-            return Opinion(kind=Kind.SMALL)
+            return fresh
+        if size < threshold and self._is_known_small(persons):
+            return Opinion(kind=Kind.SMALL, value=self._suppressed)
         image = self._sketcher.image(persons)
-        near = self._near(persons, image)
-        if self._is_at_the_edge(persons, is_near=near is not None):
-            return _REFUSED
-        if len(persons) < threshold:
-            return self._hinted(Opinion(kind=Kind.SMALL, apart=persons))
-        if near:
-            earlier = self._load(near.key)
-            error = abs(self._policy.rounded(len(earlier)) - len(persons))
-            if len(earlier) < threshold or error > self._policy.round_to or self._policy.round_to == 1:
-                return _REFUSED
-            return self._hinted(Opinion(kind=Kind.EARLIER, earlier=near.key, apart=persons ^ earlier))
-        news = self._answers.news(persons, image, population=self.exposure.size)
-        if float((self.exposure + news.weights).max()) > self._limit * _SLACK:
-            return _REFUSED
-        return Opinion(kind=Kind.FRESH, weights=news.weights)
+        within = threshold + BLUR
+        if near := [one for one in self._answers.near(persons, image, within=within) if self._is_near(one, persons)]:
+            return self._as_earlier(persons, near, image)
+        if self._is_at_the_edge(persons):
+            return Opinion(kind=Kind.REFUSED, why="edge")
+        if size < threshold:
+            return self._hinted(Opinion(kind=Kind.SMALL, value=self._suppressed, apart=persons))
+        compared = self._answers.compare(persons, image)
+        combined = None
+        if found := self._answers.combination(persons, compared, within=within):
+            combined = self._as_combined(persons, found)
+            if combined is not None and (found.terms == 2 or combined.is_refused):
+                return combined
+        weights = self._answers.news(persons, compared, population=self.exposure.size).weights
+        highest = float((self.exposure + weights).max())
+        if highest > self._limit * _SLACK:
+            return Opinion(kind=Kind.REFUSED, why="leverage")
+        if in_table and highest > TABLE_SHARE * self._limit:
+            return Opinion(kind=Kind.WITHHELD, why="table")
+        return replace(combined or fresh, weights=weights)
 
     def learn(self, key: int, persons: BitMap, digest: bytes, opinion: Opinion) -> None:
         """Remember a question and how it was met."""
-        if digest in self._met:
+        if self.has_settled(digest):
             return
-        self._remember(key, digest, opinion.kind, len(persons), self._sketcher.image(persons), lambda: persons)
+        image = None if opinion.is_refused else self._sketcher.image(persons)
+        self._remember(key, digest, opinion.kind, opinion.value, len(persons), image, lambda: persons)
         if opinion.weights is not None:
             self.exposure += opinion.weights
-        elif opinion.apart is not None and opinion.kind is not Kind.REFUSED:
+        if opinion.apart is not None:
             self._expose(opinion.apart)
 
     def recall(
-        self, key: int, digest: bytes, kind: Kind, earlier: int | None, *, size: int, image: NDArray[np.float32] | None,
-        is_weighed: bool,
+        self, key: int, digest: bytes, kind: Kind, value: int | None, *, apart: BitMap | None, size: int,
+        image: NDArray[np.float32] | None, is_weighed: bool,
     ) -> None:  # fmt: skip
         """Remember, from the record, what another process or an earlier one met.
 
         Args:
             is_weighed: True where the exposures that the circle started from have it already.
         """
-        if digest in self._met:
+        if self.has_settled(digest):
             return
-        if not is_weighed and kind is Kind.FRESH and image is not None:
-            self.exposure += self._answers.news(self._load(key), image, population=self.exposure.size).weights
-        elif not is_weighed and kind is Kind.SMALL and not self._is_known_small(self._load(key)):
-            self._expose(self._load(key))
-        elif not is_weighed and kind is Kind.EARLIER and earlier is not None:
-            self._expose(self._load(key) ^ self._load(earlier))
-        self._remember(key, digest, kind, size, image, lambda: self._load(key))
+        if not is_weighed and kind is Kind.FRESH and image is not None and self._policy.threshold > 1:
+            persons = self._load(key)
+            compared = self._answers.compare(persons, image)
+            self.exposure += self._answers.news(persons, compared, population=self.exposure.size).weights
+        if not is_weighed and apart is not None:
+            self._expose(apart)
+        self._remember(key, digest, kind, value, size, image, lambda: self._load(key))
 
-    def _remember(
-        self, key: int, digest: bytes, kind: Kind, size: int, image: NDArray[np.float32] | None,
-        persons: Callable[[], BitMap],
-    ) -> None:  # fmt: skip
-        self._met[digest] = (key, kind)
-        if image is None:
-            return
-        if kind is Kind.SMALL and not self._is_known_small(small := persons()):
-            self._in_small |= small
-            for person in small:
-                self._small.setdefault(person, []).append(small)
-        if kind is Kind.FRESH or kind is Kind.SMALL:
-            self._answers.add(key, size, image, is_counted=kind is Kind.FRESH)
+    def has_settled(self, digest: bytes) -> bool:
+        """True where the circle asked for the same set before, and how it was met will not change."""
+        return self._met.get(digest, (Kind.WITHHELD, None))[0] is not Kind.WITHHELD
 
     def has_met(self, digest: bytes) -> bool:
         """True where the circle asked for the same set before."""
         return digest in self._met
 
-    def _near(self, persons: BitMap, image: NDArray[np.float32]) -> Near | None:
-        """The nearest earlier set, where it is nearer than the threshold or not much further.
+    @property
+    def _suppressed(self) -> int | None:
+        return 0 if self._policy.small is Small.ZERO else None
 
-        How much, is a secret of the persons apart: else helpers of known size would tell how many the others are.
+    def _remember(
+        self, key: int, digest: bytes, kind: Kind, value: int | None, size: int, image: NDArray[np.float32] | None,
+        persons: Callable[[], BitMap],
+    ) -> None:  # fmt: skip
+        self._met[digest] = (kind, value)
+        if image is None:
+            return
+        if kind is Kind.SMALL and not self._is_known_small(small := persons()):
+            for person in small:
+                self._small.setdefault(person, []).append(small)
+        shown = None if kind is Kind.SMALL else value
+        self._answers.add(key, size, image, shown=shown, is_counted=kind is Kind.FRESH)
+
+    def _is_near(self, near: Near, persons: BitMap) -> bool:
+        beyond = near.distance - self._policy.threshold
+        return beyond < 0 or beyond < self._blur(persons ^ self._load(near.key))
+
+    def _as_earlier(self, persons: BitMap, near: Sequence[Near], image: NDArray[np.float32]) -> Opinion:
+        """The answer of the oldest near set that will do, or the sum or difference of two answers.
+
+        Not of the nearest: which of two is nearer would tell how many persons are in between.
         """
-        near = self._answers.nearest(persons, image, within=self._policy.threshold + REACH + 1)
-        if near is None or near.distance < self._policy.threshold:
-            return near
-        apart = numbers_of(persons ^ self._load(near.key))
-        reach = int(self._sketcher.order(apart).min() >> np.uint64(5)) % REACH + 1
-        return near if near.distance < self._policy.threshold + reach else None
+        apart, size = BitMap(), len(persons)
+        for one in sorted(near, key=lambda one: one.key):
+            differing = persons ^ self._load(one.key)
+            apart |= differing
+            if one.shown is None:
+                if size < self._policy.threshold - self._withdrawn(persons):
+                    return self._hinted(Opinion(kind=Kind.SMALL, value=self._suppressed, apart=apart))
+            elif self._is_close(one.shown, size, differing):
+                return self._hinted(Opinion(kind=Kind.EARLIER, value=one.shown, apart=apart))
+        refused = self._hinted(Opinion(kind=Kind.REFUSED, apart=apart, why="near"))
+        within = self._policy.threshold + BLUR
+        if refused.apart and size >= self._policy.threshold and any(one.shown is not None for one in near):
+            found = self._answers.combination(persons, self._answers.compare(persons, image), within=within)
+            combined = self._as_combined(persons, found) if found and found.terms == 2 else None
+            if combined and not combined.is_refused:
+                return replace(combined, apart=apart | (combined.apart or BitMap()))
+        return refused
 
-    def _is_at_the_edge(self, persons: BitMap, *, is_near: bool) -> bool:
+    def _as_combined(self, persons: BitMap, found: Combination) -> Opinion | None:
+        """The sum and difference of answers; None where the set needs a count of its own."""
+        left = np.zeros(self.exposure.size, np.int16)
+        left[numbers_of(persons)] = 1
+        for key, factor in found.factors.items():
+            left[numbers_of(self._load(key))] -= factor
+        apart, threshold, size = BitMap(np.flatnonzero(left).astype(np.uint32)), self._policy.threshold, len(persons)
+        if len(apart) >= threshold + self._blur(apart):
+            return None
+        if found.terms > 2 and not apart and self._policy.round_to > 1:
+            return None  # the sum of many roundings is further off than one
+        told = persons if size < 2 * threshold else apart
+        if found.shown >= threshold and self._is_close(found.shown, size, apart):
+            return self._hinted(Opinion(kind=Kind.EARLIER, value=found.shown, apart=told))
+        return self._hinted(Opinion(kind=Kind.REFUSED, apart=told, why="combined"))
+
+    def _is_close(self, shown: int, size: int, apart: BitMap) -> bool:
+        """True where an answer is within the rounding."""
+        if self._policy.round_to == 1:
+            return shown == size and not apart
+        return abs(shown - size) <= self._policy.round_to - self._withdrawn(apart)
+
+    def _is_at_the_edge(self, persons: BitMap) -> bool:
+        """True for two sizes, one after the other, at the threshold, where some of the persons were told of."""
         threshold = self._policy.threshold
-        if not persons or len(persons) >= 2 * threshold:
+        if len(persons) >= 2 * threshold or not self._told_of(persons):
             return False
+        first = threshold - self._withdrawn(persons)
+        return first <= len(persons) < first + BLUR - 1
+
+    def _blur(self, persons: BitMap) -> int:
+        """Where an edge is among `BLUR` places.
+
+        It belongs to those of the persons who were told of before, so that helpers who are new each time do not move
+        it, and is the same for every kind of edge, so that two kinds do not tell more than one. Of persons of whom
+        nothing was told, 0: one answer at an edge tells little.
+        """
+        told = self._told_of(persons)
+        return int(self._sketcher.order(numbers_of(told)).min() >> np.uint64(5)) % BLUR if told else 0
+
+    def _withdrawn(self, persons: BitMap) -> int:
+        """By how many persons an edge is nearer than it would be; 0 where nothing was told of any of them."""
+        return BLUR - 1 - self._blur(persons) if self._told_of(persons) else 0
+
+    def _told_of(self, persons: BitMap) -> BitMap:
+        """Those who have been among few of whom something was told."""
         numbers = numbers_of(persons)
-        exposed = numbers[self.exposure[numbers] >= 0.4 * self._limit]
-        exposed = np.union1d(exposed, numbers_of(persons & self._in_small))
-        if not exposed.size and not is_near:
-            return False
-        secret = int(self._sketcher.order(exposed if exposed.size else numbers).min()) >> 3
-        below, above = 1 + secret % MARGIN, secret // MARGIN % MARGIN
-        return threshold - below <= len(persons) <= threshold + above
+        return BitMap(numbers[(self.exposure[numbers] >= _TOLD * self._limit) | (self._hints[numbers] > 0)])
 
     def _hinted(self, opinion: Opinion) -> Opinion:
         """That a group is small is news too: each person may be in few groups of which it is told."""
         apart = opinion.apart
         if apart and int(self._hints[numbers_of(apart)].max()) >= HINTS:
-            return _REFUSED
+            return Opinion(kind=Kind.REFUSED, why="hints")
         return opinion
 
     def _expose(self, apart: BitMap) -> None:

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS question (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, organisation TEXT NOT NULL, is_federated INTEGER NOT NULL,
     release INTEGER NOT NULL, digest BLOB NOT NULL, is_refused INTEGER NOT NULL, shown INTEGER, size INTEGER, persons BLOB, image BLOB);
 CREATE TABLE IF NOT EXISTS told (
-    seq INTEGER PRIMARY KEY, circle TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, earlier INTEGER);
+    seq INTEGER PRIMARY KEY, circle TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, apart BLOB);
 CREATE INDEX IF NOT EXISTS told_circle ON told (circle, seq);
 CREATE TABLE IF NOT EXISTS state (circle TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS spending (
@@ -43,7 +43,8 @@ class Told:
     seq: int
     question: int
     kind: Kind
-    earlier: int | None
+    apart: BitMap | None
+    shown: int | None
     digest: bytes
     size: int
     image: NDArray[np.float32] | None
@@ -175,31 +176,28 @@ class Record:
         )
         return int(cursor.lastrowid or 0)
 
-    def shown(self, question: int) -> int | None:
-        """What an earlier question was shown."""
-        value = self._one("SELECT shown FROM question WHERE id = ?", question)[0]
-        return None if value is None else int(value)
-
-    def tell(self, circle: str, question: int, kind: Kind, earlier: int | None) -> int:
-        """Record that a circle was told; returns the place in the sequence."""
+    def tell(self, circle: str, question: int, kind: Kind, apart: BitMap | None) -> int:
+        """Record how a circle was met; returns the place in the sequence."""
         cursor = self._connection.execute(
-            "INSERT INTO told (circle, question, kind, earlier) VALUES (?, ?, ?, ?)", (circle, question, kind, earlier)
+            "INSERT INTO told (circle, question, kind, apart) VALUES (?, ?, ?, ?)",
+            (circle, question, kind, apart.serialize() if apart else None),
         )
         return int(cursor.lastrowid or 0)
 
     def told(self, circle: str, *, after: int) -> Iterator[Told]:
         """What a circle was told after a place in the sequence, in order."""
         rows = self._connection.execute(
-            "SELECT seq, question, kind, earlier, digest, size, image FROM told LEFT JOIN question ON question.id = told.question"
+            "SELECT seq, question, kind, apart, shown, digest, size, image FROM told LEFT JOIN question ON question.id = told.question"
             " WHERE circle = ? AND seq > ? ORDER BY seq",
             (circle, after),
         ).fetchall()
-        for seq, question, kind, earlier, digest, size, image in rows:
+        for seq, question, kind, apart, shown, digest, size, image in rows:
             yield Told(
                 seq=seq,
                 question=question,
                 kind=Kind(kind),
-                earlier=earlier,
+                apart=None if apart is None else BitMap.deserialize(apart),
+                shown=shown,
                 digest=digest or b"",
                 size=size or 0,
                 image=None if image is None else np.frombuffer(image, np.int32).astype(np.float32),
