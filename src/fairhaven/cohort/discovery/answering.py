@@ -6,6 +6,7 @@ from operator import and_
 import numpy as np
 from pyroaring import BitMap
 
+from fairhaven.cohort.comparing import needs_one
 from fairhaven.cohort.discovery.arrays import Array
 from fairhaven.cohort.discovery.bitmaps import as_flags, of_flags, of_ordinals
 from fairhaven.cohort.discovery.periods import keyed
@@ -22,9 +23,10 @@ from fairhaven.cohort.discovery.plan import (
     Times,
     Without,
 )
-from fairhaven.cohort.discovery.selecting import Index, Selecting, compared, needs_some
+from fairhaven.cohort.discovery.selecting import Index, Selecting, enough, many_enough
 from fairhaven.cohort.discovery.testing import first_of_year
 from fairhaven.cohort.model import DateField, Limit, Match
+from fairhaven.cohort.model import Times as Compared
 
 
 class Answering:
@@ -67,7 +69,6 @@ class Answering:
         members = asked.members
         if not members:
             return self._sets.everybody
-        count = asked.count or 0
         match asked.match:
             case Match.ALL:
                 # Sets before rows: what they leave is all that rows are read for.
@@ -77,19 +78,19 @@ class Answering:
                 return self._sets.everybody if within is None else within
             case Match.ANY:
                 return self._any(asked, within)
-            case Match.AT_MOST if count == 0:
+            case Match.AT_MOST if not asked.count:
                 return self._sets.everybody - self._any(asked, within)
         counts = np.zeros(len(self._birth_years), np.int16)
         for member in members:
             counts += as_flags(self.persons(member, within), len(self._birth_years))
-        return of_flags(counts >= count if asked.match is Match.AT_LEAST else counts <= count)
+        return of_flags(many_enough(counts, asked))
 
     def _any(self, asked: Grouped, within: BitMap | None) -> BitMap:
         return BitMap.union(BitMap(), *(self.persons(member, within) for member in asked.members))
 
     def _times(self, asked: Times, within: BitMap | None) -> BitMap:
         """Persons by how many rows they have."""
-        if needs_some(asked.occurrence):
+        if needs_one(asked.occurrence):
             possible = self._selecting.persons_of(asked.rows)
             within = possible if within is None else within & possible
         rows = self._selecting.rows(asked.rows, self._selecting.flags(within))
@@ -105,12 +106,12 @@ class Answering:
                 flags &= lived <= until
             rows.keep(flags)
         ordinals = rows.ordinals
-        if needs_some(asked.occurrence) and asked.occurrence.count == 1 and asked.occurrence.times.value == "at least":
+        if asked.occurrence.times is Compared.AT_LEAST and asked.occurrence.count == 1:
             return of_ordinals(ordinals)
         if asked.rows.first or asked.occurrence.distinct is not None:
             ordinals = np.unique(keyed(ordinals, rows.days(DateField.START))) >> 32
         counts = np.bincount(ordinals, minlength=len(self._birth_years))
-        return of_flags(compared(counts, asked.occurrence))
+        return of_flags(enough(counts, asked.occurrence))
 
     def _entered(self, asked: Entered) -> BitMap:
         selecting = self._selecting

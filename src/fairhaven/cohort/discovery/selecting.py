@@ -10,14 +10,26 @@ from functools import reduce
 import numpy as np
 from pyroaring import BitMap
 
+from fairhaven.cohort.comparing import TIMES, least_and_most, needs_one
 from fairhaven.cohort.discovery.arrays import Array, Arrays
 from fairhaven.cohort.discovery.bitmaps import as_flags
 from fairhaven.cohort.discovery.periods import NO_DAY, Periods, keyed
 from fairhaven.cohort.discovery.persons import PersonSets
-from fairhaven.cohort.discovery.plan import Around, AtIndex, Being, Bound, Combined, Condition, Having, Rows, RowTest
+from fairhaven.cohort.discovery.plan import (
+    Around,
+    AtIndex,
+    Being,
+    Bound,
+    Combined,
+    Condition,
+    Grouped,
+    Having,
+    Rows,
+    RowTest,
+)
 from fairhaven.cohort.discovery.rows import EventTable, Selected, source_test
 from fairhaven.cohort.discovery.testing import passing, year_of
-from fairhaven.cohort.model import DateField, Domain, Edge, Known, Match, Occurrence, Times
+from fairhaven.cohort.model import DateField, Domain, Edge, Known, Match, Occurrence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +122,7 @@ class Selecting:
         """Of which index events a condition holds."""
         match condition:
             case Around():
-                return compared(self._found(index, condition), condition.occurrence)
+                return enough(self._found(index, condition), condition.occurrence)
             case AtIndex(tests=tests):
                 return reduce(
                     np.logical_and, (self._at_index(index, test) for test in tests), np.ones(len(index), bool)
@@ -122,18 +134,16 @@ class Selecting:
                 flags = np.zeros(len(index), bool)
                 flags[left] = True
                 return flags
-            case Combined(members=()):
-                return np.ones(len(index), bool)
             case Combined(members=members):
                 counts = np.zeros(len(index), np.int64)
                 for member in members:
                     counts += self.holds(index, member)
-                return enough(counts, condition)
+                return many_enough(counts, condition)
 
     def possible(self, condition: Condition) -> BitMap | None:
         """Persons outside whom a condition holds of nobody, told by bitmaps alone; None where they do not tell."""
         match condition:
-            case Around(rows=rows, occurrence=occurrence) if needs_some(occurrence):
+            case Around(rows=rows, occurrence=occurrence) if needs_one(occurrence):
                 return self.persons_of(rows)
             case Combined(match=Match.ALL, members=members):
                 known = [each for each in map(self.possible, members) if each is not None]
@@ -223,31 +233,14 @@ class Selecting:
         return flags
 
 
-def needs_some(occurrence: Occurrence) -> bool:
-    """Whether a number of events can only be reached with at least one."""
-    return occurrence.times is not Times.AT_MOST and occurrence.count > 0
-
-
-def enough(counts: Array, group: Combined) -> Array:
-    """Whether so many members hold as the group asks for; it has members."""
-    match group.match:
-        case Match.ALL:
-            flags: Array = counts == len(group.members)
-        case Match.ANY:
-            flags = counts >= 1
-        case Match.AT_LEAST:
-            flags = counts >= (group.count or 0)
-        case Match.AT_MOST:
-            flags = counts <= (group.count or 0)
+def enough(counts: Array, occurrence: Occurrence) -> Array:
+    """Which numbers of events an occurrence asks for."""
+    flags: Array = TIMES[occurrence.times](counts, occurrence.count)
     return flags
 
 
-def compared(counts: Array, occurrence: Occurrence) -> Array:
-    match occurrence.times:
-        case Times.EXACTLY:
-            flags: Array = counts == occurrence.count
-        case Times.AT_MOST:
-            flags = counts <= occurrence.count
-        case Times.AT_LEAST:
-            flags = counts >= occurrence.count
+def many_enough(counts: Array, group: Combined | Grouped) -> Array:
+    """Which numbers of members that hold are enough for a group."""
+    least, most = least_and_most(group.match, group.count, len(group.members))
+    flags: Array = (counts >= least) & (counts <= most)
     return flags

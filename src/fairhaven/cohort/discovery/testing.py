@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 
+from fairhaven.cohort.comparing import COMPARES
 from fairhaven.cohort.discovery.arrays import Array
 from fairhaven.cohort.discovery.plan import Beyond
 from fairhaven.cohort.model import Compare, Dates, Known, Numbers, OneOf, Test
@@ -54,20 +55,10 @@ def first_of_year(years: Array) -> Array:
 def _compared(values: Array, compare: Compare, value: float, to: float | None) -> Array:
     passed: Array
     match compare:
-        case Compare.LESS:
-            passed = values < value
-        case Compare.AT_MOST:
-            passed = values <= value
-        case Compare.EQUAL:
-            passed = values == value
-        case Compare.NOT_EQUAL:
-            passed = values != value
-        case Compare.AT_LEAST:
-            passed = values >= value
-        case Compare.MORE:
-            passed = values > value
         case Compare.BETWEEN:
             passed = (values >= value) & (values <= (value if to is None else to))
         case Compare.OUTSIDE:
             passed = (values < value) | (values > (value if to is None else to))
+        case _:
+            passed = COMPARES[compare](values, value)
     return passed

@@ -32,8 +32,8 @@ class Outcome:
 
     Args:
         rows: ``cohort_definition_id``, ``subject_id``, ``cohort_start_date``, ``cohort_end_date``.
-        index: entry and qualified events (`conditions.INDEX_COLUMNS`).
-        met: events that meet each rule (`conditions.MET`); None where no definition has a rule.
+        index: entry and qualified events (`counting.INDEX_COLUMNS`).
+        met: events that meet each rule (`counting.MET`); None where no definition has a rule.
         included: events that meet all rules (`leaving.INCLUDED`).
     """
 
