@@ -14,9 +14,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 release = typer.Typer(help="Look at releases, compare them, check that nothing was altered.", no_args_is_help=True)
-network = typer.Typer(help="Put questions to the collections of a network.", no_args_is_help=True)
+network = typer.Typer(
+    help="Serve a network of hubs: who is in it, what they are asked, what they say.", no_args_is_help=True
+)
 vocabulary = typer.Typer(help="Load the OMOP vocabulary.", no_args_is_help=True)
-cohort = typer.Typer(help="Count, write and explain cohorts of persons.", no_args_is_help=True)
+cohort = typer.Typer(
+    help="Say in words who a cohort is, count it, show what each rule leaves, write out who is in it.",
+    no_args_is_help=True,
+)
 linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
 
 app.command()(hubs.demo)
@@ -36,10 +41,10 @@ app.command()(describing.quality)
 linkage.command("trial")(linking.trial)
 app.add_typer(linkage, name="linkage")
 app.command()(describing.report)
-cohort.command("count")(cohorts.count)
-cohort.command("generate")(cohorts.generate)
 cohort.command("explain")(cohorts.explain)
+cohort.command("count")(cohorts.count)
 cohort.command("report")(cohorts.report)
+cohort.command("generate")(cohorts.generate)
 cohort.command("budget")(cohorts.budget)
 app.add_typer(cohort, name="cohort")
 app.command()(networking.answer)

@@ -1,10 +1,12 @@
 """Cohorts in words: what `fairhaven cohort` shows people and machines."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
+    import pyarrow as pa
+
     from fairhaven.disclosure import Policy, Protected
     from fairhaven.disclosure.audit import Budget, Decision
     from fairhaven.journeys.cohort_reporting import Reported
@@ -40,7 +42,7 @@ def reported_json(found: "Sequence[Reported]", policy: "Policy | None") -> dict[
 
 
 def _counted(found: "Counted") -> dict[str, Any]:
-    from fairhaven.cohort.identity import definition_hash
+    from fairhaven.cohort import definition_hash
 
     named = found.named
     return {
@@ -111,6 +113,11 @@ def budget_words(project: str, budget: "Budget") -> str:
     )
 
 
+def collect(rows: list[dict[str, Any]]) -> "Callable[[pa.Table], None]":
+    """A writer that keeps the rows of tables."""
+    return lambda table: rows.extend(table.to_pylist())
+
+
 def how_many(named: "Sequence[Named]", noun: str) -> str:
     """For example ``1 cohort is`` or ``12 cohorts are``."""
     return f"1 {noun} is" if len(named) == 1 else f"{len(named):,} {noun}s are"
@@ -124,15 +131,14 @@ def policy_words(policy: "Policy | None") -> Iterator[str]:
 
 
 def _sentence(named: "Named") -> str:
-    from fairhaven.cohort.words import sentence
+    from fairhaven.cohort import sentence
 
     return sentence(named.definition)
 
 
 def explained(named: "Sequence[Named]") -> list[dict[str, Any]]:
     """Definitions in words: a sentence, the whole as text and as Markdown."""
-    from fairhaven.cohort.identity import definition_hash
-    from fairhaven.cohort.words import explain, sentence
+    from fairhaven.cohort import definition_hash, explain, sentence
 
     found = []
     for each in named:

@@ -1,5 +1,6 @@
-"""Commands about cohorts: count, generate, explain, report."""
+"""Commands about cohorts, in the order of the work: explain, count, report, generate; and what a project may still ask."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +13,11 @@ if TYPE_CHECKING:
     from fairhaven.journeys.cohorts import Asked, Named
     from fairhaven.kernel.progress import Progress
 
+_FORMS = "definitions, or folders of them: OHDSI Circe JSON, Cohort Discovery (RQuest) JSON, or Fairhaven's own TOML or JSON."
 Files = Annotated[
     list[Path],
     typer.Argument(
-        metavar="[DIR] FILE...",
-        help="The hub's folder, unless --cdm is given; then definitions, or folders of them: OHDSI Circe JSON, "
-        "Cohort Discovery (RQuest) JSON, or Fairhaven's own TOML or JSON.",
-        show_default=False,
+        metavar="[DIR] FILE...", help=f"The hub's folder, unless --cdm is given; then {_FORMS}", show_default=False
     ),
 ]
 Cdm = Annotated[
@@ -27,6 +26,34 @@ Cdm = Annotated[
         metavar="PATH", help="Any OMOP CDM instead of a hub: a DuckDB file, or a folder or zip of Parquet or CSV."
     ),
 ]
+
+
+def explain(
+    files: Files,
+    cdm: Cdm = None,
+    name: ReleaseName = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A Markdown file to write instead of the screen.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in plain words who a cohort is. Needs no data: a hub's folder, --cdm and --release are allowed and not used."""
+    del cdm, name  # there so that the four commands take the same words
+    with screen.errors_become_exit_codes(as_json=as_json):
+        from fairhaven.journeys import cohorts
+
+        named = cohorts.read_files(_definitions(files), today=today())
+        explained = cohort_words.explained(named)
+        if out is not None:
+            from fairhaven.kernel.files import write_atomically
+
+            write_atomically(out, "\n".join(each["markdown"] for each in explained))
+    if as_json:
+        screen.show_json(explained)
+    elif out is None:
+        screen.show_lines(line for each in explained for line in (*each["text"].splitlines(), ""))
+    else:
+        screen.show_lines([f"{cohort_words.how_many(named, 'definition')} explained in {out}."])
 
 
 def count(
@@ -40,9 +67,12 @@ def count(
         ),
     ] = None,
     organisation: Annotated[str, typer.Option(metavar="O", help="The project's organisation.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A JSON file to write the counts to as well.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count the persons and rows of cohorts: of a hub's release as its disclosure policy lets it, of a CDM exactly."""
+    """Count persons and rows. Of a hub's release as its disclosure policy lets it, of a CDM exactly."""
     if project is not None and cdm is not None:
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--project")
     if project is not None and not project.strip():
@@ -54,18 +84,27 @@ def count(
 
         asked, named = _read(files, cdm, name)
         if project is not None:
-            _ask(asked, named, project, organisation, progress, as_json=as_json)
+            _ask(asked, named, project, organisation, progress, out=out, as_json=as_json)
             return
         found = cohorts.count(asked, named, progress=progress)
+        value = cohort_words.counted_json(found, asked.policy)
+        _write_json(out, value)
     if as_json:
-        screen.show_json(cohort_words.counted_json(found, asked.policy))
+        screen.show_json(value)
     else:
         screen.show_table("", ["id", "cohort", "persons", "rows"], cohort_words.counts(found))
         screen.show_lines(cohort_words.policy_words(asked.policy))
 
 
 def _ask(
-    asked: "Asked", named: "list[Named]", project: str, organisation: str, progress: "Progress", *, as_json: bool
+    asked: "Asked",
+    named: "list[Named]",
+    project: str,
+    organisation: str,
+    progress: "Progress",
+    *,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Count on behalf of a project."""
     from fairhaven.disclosure.audit import Asker
@@ -76,13 +115,82 @@ def _ask(
     discovery = discover(asked.rooms, asked.release, progress=progress)
     decisions = [(each, discovery.ask(each.definition, by=by)) for each in named]
     budget = budget_of(asked.rooms, project)
+    value = cohort_words.asked_json(decisions, budget, asked.policy)
+    _write_json(out, value)
     if as_json:
-        screen.show_json(cohort_words.asked_json(decisions, budget, asked.policy))
+        screen.show_json(value)
         return
     screen.show_table(
         "", ["id", "cohort", "persons"], [(str(each.number), each.name, told.text) for each, told in decisions]
     )
     screen.show_lines([*cohort_words.policy_words(asked.policy), cohort_words.budget_words(project, budget)])
+
+
+def report(
+    files: Files,
+    cdm: Cdm = None,
+    name: ReleaseName = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A file to write instead of the screen: a page, or JSON where it ends in .json."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what each rule of a cohort leaves, step by step."""
+    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
+        from fairhaven.journeys import cohort_reporting
+
+        asked, named = _read(files, cdm, name)
+        is_page = out is not None and out.suffix != ".json"
+        found = (
+            cohort_reporting.write_report(asked, named, out=out, progress=progress)
+            if out is not None and is_page
+            else cohort_reporting.report(asked, named, progress=progress)
+        )
+        value = cohort_words.reported_json(found, asked.policy)
+        _write_json(None if is_page else out, value)
+    if as_json:
+        screen.show_json(value)
+    elif out is None:
+        screen.show_lines(cohort_words.report(found))
+        screen.show_lines(cohort_words.policy_words(asked.policy))
+    else:
+        screen.show_lines([f"The report on {len(named):,} cohort{'' if len(named) == 1 else 's'} is in {out}."])
+
+
+def generate(
+    files: Files,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The file to write, .parquet or .csv.", show_default="CSV on the standard output"
+        ),
+    ] = None,
+    cdm: Cdm = None,
+    name: ReleaseName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write who is in which cohort and when, as the OMOP table COHORT."""
+    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
+        from fairhaven.journeys import cohorts
+
+        asked, named = _read(files, cdm, name)
+        rows: list[dict[str, object]] = []
+        with ExitStack() as open_files:
+            if out is not None:
+                write = open_files.enter_context(cohorts.rows_file(out))
+            elif as_json:
+                write = cohort_words.collect(rows)
+            else:
+                write = open_files.enter_context(screen.csv_writer(cohorts.COHORT))
+            found = cohorts.generate(asked, named, write, progress=progress)
+    value = cohort_words.counted_json(found, asked.policy)
+    if as_json:
+        screen.show_json(value | ({"rows": rows} if out is None else {"out": str(out)}))
+    elif out is not None:
+        screen.show_lines([f"{cohort_words.how_many(named, 'cohort')} in {out}."])
 
 
 def budget(
@@ -102,78 +210,6 @@ def budget(
         screen.show_lines([cohort_words.budget_words(project, found)])
 
 
-def generate(
-    files: Files,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write, .parquet or .csv.")],
-    cdm: Cdm = None,
-    name: ReleaseName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write who is in which cohort and when, as the OMOP table COHORT."""
-    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys import cohorts
-
-        asked, named = _read(files, cdm, name)
-        found = cohorts.generate(asked, named, out=out, progress=progress)
-    if as_json:
-        screen.show_json({"out": str(out)} | cohort_words.counted_json(found, asked.policy))
-    else:
-        screen.show_lines([f"{cohort_words.how_many(named, 'cohort')} in {out}."])
-
-
-def explain(
-    files: Files,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A Markdown file to write instead of the screen.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say in plain words who a cohort is. Needs no data; a hub's folder before the files is allowed and not used."""
-    with screen.errors_become_exit_codes(as_json=as_json):
-        from fairhaven.journeys import cohorts
-
-        named = cohorts.read_files(_definitions(files), today=today())
-        explained = cohort_words.explained(named)
-        if out is not None:
-            from fairhaven.kernel.files import write_atomically
-
-            write_atomically(out, "\n".join(each["markdown"] for each in explained))
-    if as_json:
-        screen.show_json(explained)
-    elif out is None:
-        screen.show_lines(line for each in explained for line in (*each["text"].splitlines(), ""))
-    else:
-        screen.show_lines([f"{cohort_words.how_many(named, 'definition')} explained in {out}."])
-
-
-def report(
-    files: Files,
-    cdm: Cdm = None,
-    name: ReleaseName = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="A page to write instead of the screen.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what each rule of a cohort leaves, step by step."""
-    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys import cohort_reporting
-
-        asked, named = _read(files, cdm, name)
-        found = (
-            cohort_reporting.report(asked, named, progress=progress)
-            if out is None
-            else cohort_reporting.write_report(asked, named, out=out, progress=progress)
-        )
-    if as_json:
-        screen.show_json(cohort_words.reported_json(found, asked.policy))
-    elif out is None:
-        screen.show_lines(cohort_words.report(found))
-        screen.show_lines(cohort_words.policy_words(asked.policy))
-    else:
-        screen.show_lines([f"The report on {len(named):,} cohort{'' if len(named) == 1 else 's'} is in {out}."])
-
-
 def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[Asked, list[Named]]":
     """Where to look and for what: the first path is the hub's folder unless a CDM is given."""
     from fairhaven.hub import open_hub
@@ -187,6 +223,14 @@ def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[As
     if not definitions:
         raise typer.BadParameter("give a hub's folder (or --cdm PATH) and at least one definition", param_hint="FILE")
     return Asked(rooms=open_hub(hub), release=release), read_files(definitions, today=today())
+
+
+def _write_json(out: Path | None, value: object) -> None:
+    """A result to a file, where one is asked for."""
+    if out is not None:
+        from fairhaven.kernel.files import write_json
+
+        write_json(out, value)
 
 
 def _definitions(files: list[Path]) -> list[Path]:

@@ -5,9 +5,9 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from rich.table import Table
 
 from fairhaven.cli.storage import storage_fault
 from fairhaven.kernel.errors import FairhavenError, Invalid
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DONE, REFUSED, USAGE = 0, 1, 2
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -121,6 +124,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset | tuple):
         return list(value)
     return str(value)
+
+
+@contextmanager
+def csv_writer(schema: "pa.Schema") -> Iterator[Callable[["pa.Table"], None]]:
+    """A writer of tables as CSV, with a heading, on stdout."""
+    import pyarrow.csv as pc
+
+    with pc.CSVWriter(sys.stdout.buffer, schema) as writer:
+        yield writer.write_table
 
 
 def show_lines(lines: Iterable[str]) -> None:

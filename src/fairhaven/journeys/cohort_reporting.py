@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.catalogue import cohort_page as page
-from fairhaven.cohort.attrition import Attrition
-from fairhaven.cohort.identity import definition_hash
+from fairhaven.cohort import Attrition, definition_hash, explain
 from fairhaven.cohort.model import Limit
-from fairhaven.cohort.words import explain
 from fairhaven.disclosure import Policy, Protected
 from fairhaven.journeys.cohorts import Asked, Counted, Named, Opened, by_number, counted, open_cohorts, shown
 from fairhaven.kernel.files import write_atomically

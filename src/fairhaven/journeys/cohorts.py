@@ -13,10 +13,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from fairhaven.archive import Release
-from fairhaven.cohort.attrition import Tally
-from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.reading import definition_id, read_definition
-from fairhaven.cohort.service import Cohorts
+from fairhaven.cohort import CohortDefinition, Cohorts, Tally, definition_id, read_definition
 from fairhaven.disclosure import Cell, Policy, Protected, protect_steps
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
@@ -129,18 +126,16 @@ def count(asked: Asked, named: Sequence[Named], *, progress: Progress) -> list[C
     return [counted(each, found[each.number], asked.policy) for each in named]
 
 
-def generate(asked: Asked, named: Sequence[Named], *, out: Path, progress: Progress) -> list[Counted]:
+def generate(
+    asked: Asked, named: Sequence[Named], write: Callable[[pa.Table], None], *, progress: Progress
+) -> list[Counted]:
     """Write the rows of the OMOP table COHORT, exactly, sorted within each batch of definitions.
 
     Args:
-        out: a file that ends in .parquet or .csv; it is there when all of it is written.
+        write: is given the rows of each batch, with the columns of `COHORT`.
     """
-    if out.suffix not in (".parquet", ".csv"):
-        raise Invalid(Fault(path=str(out), message="the file's name must end in .parquet or .csv"))
-    if not out.parent.is_dir():
-        raise NotFound(f"there is no folder {out.parent} to write {out.name} in")
     found: dict[int, Tally] = {}
-    with _written(out) as write, open_cohorts(asked, progress) as opened:
+    with open_cohorts(asked, progress) as opened:
         for batch in opened.cohorts.run(by_number(named), progress=progress):
             found |= batch.tallies()
             write(batch.fetch().cast(COHORT))
@@ -207,8 +202,17 @@ def open_cohorts(asked: Asked, progress: Progress) -> Iterator[Opened]:
 
 
 @contextmanager
-def _written(out: Path) -> Iterator[Callable[[pa.Table], None]]:
-    """A writer of tables; the file appears when all of them are written, and not at all after an error."""
+def rows_file(out: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """A writer of rows for `generate`; the file appears when all of them are written, and not at all after an error.
+
+    Raises:
+        Invalid: the name ends neither in .parquet nor in .csv.
+        NotFound: there is no folder to write it in.
+    """
+    if out.suffix not in (".parquet", ".csv"):
+        raise Invalid(Fault(path=str(out), message="the file's name must end in .parquet or .csv"))
+    if not out.parent.is_dir():
+        raise NotFound(f"there is no folder {out.parent} to write {out.name} in")
     is_parquet = out.suffix == ".parquet"
     with (
         written_whole(out) as file,

@@ -8,11 +8,8 @@ import numpy as np
 from pyroaring import BitMap
 
 from fairhaven.archive import Release
-from fairhaven.cohort.checking import check
-from fairhaven.cohort.discovery import DiscoveryIndex
-from fairhaven.cohort.identity import definition_hash
-from fairhaven.cohort.model import CohortDefinition, Domain
-from fairhaven.cohort.service import Cohorts
+from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check, definition_hash
+from fairhaven.cohort.model import Domain
 from fairhaven.disclosure.audit import Asker, Budget, Decision, QueryAudit, rules_named
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.opening import open_release
