@@ -217,8 +217,11 @@ def test_the_index_goes_with_an_erasure_and_questions_go_on(fairhaven: Command, 
     before = discover(rooms, None)
     person = int(before.index.person_ids(before.index.universe)[0])
     fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1")
+    assert person.to_bytes(8, "little") in (copy / "store" / "query-audit.sqlite").read_bytes()
     fairhaven("erase", copy, "--person-key", person)
     after = discover(rooms, None)
+    kept = b"".join(path.read_bytes() for path in (copy / "store").glob("query-audit.sqlite*"))
+    assert person.to_bytes(8, "little") not in kept and str(person).encode() not in kept
     assert after.index.persons == before.index.persons - 1
     assert person not in after.index.person_ids(after.index.universe)
     told = json.loads(fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1", "--json").stdout)
@@ -293,3 +296,13 @@ def _definition(file: Path) -> Any:
     from fairhaven.cohort.reading import read_definition
 
     return read_definition(file, today=dt.date(2026, 11, 1))
+
+
+def test_concepts_that_the_vocabulary_does_not_know_are_told(fairhaven: Command, tmp_path: Path) -> None:
+    (tmp_path / "7.toml").write_text(
+        '[concept_sets.both]\nconcepts = ["201826", "999999999 descendants"]\n'
+        '[entry]\nevents = [{ condition_occurrence = "both" }]\n'
+    )
+    cdm = shared("data", "cohorts", "stress_cdm_5.4_parquet")
+    done = fairhaven("cohort", "count", "--cdm", cdm, tmp_path / "7.toml")
+    assert "1 of its concepts are not in this vocabulary and bring nothing: 999999999" in done.stderr

@@ -1,5 +1,7 @@
 """The tree of commands. Rooms are imported when a command runs, so that `--help` answers at once."""
 
+import signal
+
 import typer
 
 from fairhaven.cli import cohorts, describing, hubs, linking, networking, receiving, releasing
@@ -60,4 +62,6 @@ app.add_typer(vocabulary, name="vocabulary")
 
 def main() -> None:
     """Run the command line."""
+    # Told to end, it ends as by Ctrl-C: half-written files are taken away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

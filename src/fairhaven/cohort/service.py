@@ -84,6 +84,26 @@ class Cohorts:
                 yield batch
             progress.advance(min(start + size, len(numbers)), len(numbers), "definitions")
 
+    def unknown_concepts(self, definitions: Mapping[int, CohortDefinition]) -> dict[int, tuple[int, ...]]:
+        """The concepts that each definition's sets name and the vocabulary does not know; they bring nothing.
+
+        A definition that names none of these is left out.
+        """
+        named = {
+            number: {item.concept_id for each in definition.concept_sets for item in each.items}
+            for number, definition in definitions.items()
+        }
+        every = sorted(set().union(*named.values()))
+        if not every or "concept" not in self._tables:
+            return {}
+        with Keeping(self._engine) as keeping:
+            asked = keeping.parameters([{"concept_id": concept} for concept in every], {"concept_id": "whole"})
+            concept = self._tables["concept"]
+            known = concept.select(concept_id=concept.concept_id.cast("int64"))
+            missing = set(self._engine.fetch(asked.anti_join(known, "concept_id"))["concept_id"].to_pylist())
+        found = {number: tuple(sorted(concepts & missing)) for number, concepts in named.items()}
+        return {number: concepts for number, concepts in found.items() if concepts}
+
     @contextmanager
     def _batch(self, definitions: Mapping[int, CohortDefinition]) -> Iterator[Batch]:
         program = number(definitions)

@@ -9,7 +9,17 @@ from fairhaven.catalogue import cohort_page as page
 from fairhaven.cohort import Attrition, definition_hash, explain
 from fairhaven.cohort.model import Limit
 from fairhaven.disclosure import Policy, Protected
-from fairhaven.journeys.cohorts import Asked, Counted, Named, Opened, by_number, counted, open_cohorts, shown
+from fairhaven.journeys.cohorts import (
+    Asked,
+    Counted,
+    Named,
+    Opened,
+    by_number,
+    counted,
+    open_cohorts,
+    shown,
+    tell_unknown,
+)
 from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
@@ -82,6 +92,7 @@ def _run(asked: Asked, named: Sequence[Named], progress: Progress) -> tuple[list
     found: dict[int, Attrition] = {}
     with open_cohorts(asked, progress) as opened:
         whence = _whence(asked, opened)
+        tell_unknown(opened.cohorts, named, progress)
         for batch in opened.cohorts.run(by_number(named), progress=progress):
             found |= batch.attrition()
     return [reported(each, found[each.number], asked.policy) for each in named], whence

@@ -33,6 +33,9 @@ COHORT = pa.schema(
 )
 """The OMOP table COHORT."""
 
+_TOLD, _LISTED = 5, 12
+"""Definitions whose unknown concepts are told, and how many concepts of each."""
+
 _SUFFIXES = (".json", ".toml")
 
 
@@ -121,6 +124,7 @@ def count(asked: Asked, named: Sequence[Named], *, progress: Progress) -> list[C
     """Persons and rows of each cohort, as the policy lets them be shown."""
     found: dict[int, Tally] = {}
     with open_cohorts(asked, progress) as opened:
+        tell_unknown(opened.cohorts, named, progress)
         for batch in opened.cohorts.run(by_number(named), progress=progress):
             found |= batch.tallies()
     return [counted(each, found[each.number], asked.policy) for each in named]
@@ -136,10 +140,29 @@ def generate(
     """
     found: dict[int, Tally] = {}
     with open_cohorts(asked, progress) as opened:
+        tell_unknown(opened.cohorts, named, progress)
         for batch in opened.cohorts.run(by_number(named), progress=progress):
             found |= batch.tallies()
             write(batch.fetch().cast(COHORT))
     return [counted(each, found[each.number], asked.policy) for each in named]
+
+
+def tell_unknown(cohorts: Cohorts, named: Sequence[Named], progress: Progress) -> None:
+    """Say which definitions name concepts that the vocabulary does not know: a wrong id finds nobody, without an error."""
+    unknown = cohorts.unknown_concepts(by_number(named))
+    short = [each for each in named if each.number in unknown]
+    if len(short) > _TOLD:
+        progress.note(
+            f"{len(short):,} of {len(named):,} definitions name concepts that are not in this vocabulary, which bring "
+            "nothing; each tells which when it is asked for alone"
+        )
+        return
+    for each in short:
+        missing = unknown[each.number]
+        listed = ", ".join(map(str, missing[:_LISTED])) + (", ..." if len(missing) > _LISTED else "")
+        progress.note(
+            f"{each.file}: {len(missing):,} of its concepts are not in this vocabulary and bring nothing: {listed}"
+        )
 
 
 def counted(named: Named, tally: Tally, policy: Policy | None) -> Counted:
