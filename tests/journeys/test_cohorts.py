@@ -305,4 +305,4 @@ def test_concepts_that_the_vocabulary_does_not_know_are_told(fairhaven: Command,
     )
     cdm = shared("data", "cohorts", "stress_cdm_5.4_parquet")
     done = fairhaven("cohort", "count", "--cdm", cdm, tmp_path / "7.toml")
-    assert "1 of its concepts are not in this vocabulary and bring nothing: 999999999" in done.stderr
+    assert "not in this vocabulary, and so bringing nothing: 999999999" in done.stderr

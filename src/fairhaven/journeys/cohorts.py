@@ -160,9 +160,7 @@ def tell_unknown(cohorts: Cohorts, named: Sequence[Named], progress: Progress) -
     for each in short:
         missing = unknown[each.number]
         listed = ", ".join(map(str, missing[:_LISTED])) + (", ..." if len(missing) > _LISTED else "")
-        progress.note(
-            f"{each.file}: {len(missing):,} of its concepts are not in this vocabulary and bring nothing: {listed}"
-        )
+        progress.note(f"{each.file}: not in this vocabulary, and so bringing nothing: {listed}")
 
 
 def counted(named: Named, tally: Tally, policy: Policy | None) -> Counted:
