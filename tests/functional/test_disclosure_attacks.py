@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attacks import EVERY_ATTACK, Ask, Claim, World, averaging_complements, averaging_unions, random_world
 from pyroaring import BitMap
+
+from attacks import EVERY_ATTACK, Ask, Claim, World, averaging_complements, averaging_unions, random_world
+from fairhaven.disclosure import policy_named, protect
+from fairhaven.disclosure.audit import Asker, AuditRules, Coalition, Decision, QueryAudit, circle, rules_named
 from sessions import published
 from shared import shared
-
-from fairhaven.disclosure import policy_named, protect
-from fairhaven.disclosure.audit import Asker, AuditRules, Coalition, QueryAudit, rules_named
+from subtle_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
 
 POLICY = policy_named("hdr-uk")
 Attack = Callable[[Ask, World], Claim]
@@ -29,32 +30,46 @@ def seeded(persons: BitMap) -> int | None:
     return protect(max(len(persons) + seed % 7 - 3, 0) if len(persons) >= 10 else 0, POLICY).value
 
 
-def audited(folder: Path, world: World, *askers: Asker, rules: AuditRules | None = None) -> Ask:
-    """The audit as an oracle; several askers take turns."""
+def opened(folder: Path, rules: AuditRules | None = None) -> QueryAudit:
+    """An audit that may be asked often."""
     standard = rules_named("standard")
     many = AuditRules(
         name="many", title="Many", budget=5_000, coalitions=frozenset(Coalition), since=standard.since, source="-"
     )
-    audit = QueryAudit.open(folder / "audit.sqlite", POLICY, rules or many)
+    return QueryAudit.open(folder / "audit.sqlite", POLICY, rules or many)
+
+
+def told(decision: Decision) -> int | None:
+    return decision.count.value if decision.count else None
+
+
+def audited(folder: Path, world: World, *askers: Asker, rules: AuditRules | None = None) -> Ask:
+    """The audit as an oracle; several askers take turns."""
+    audit = opened(folder, rules)
     audit.add_release("r1", np.arange(len(world.everybody), dtype=np.int64))
     turns = 0
 
     def ask(persons: BitMap) -> int | None:
         nonlocal turns
         turns += 1
-        decision = audit.ask(
-            persons, by=(askers or (Asker(project="curious"),))[turns % max(len(askers), 1)], release="r1"
+        return told(
+            audit.ask(persons, by=(askers or (Asker(project="curious"),))[turns % max(len(askers), 1)], release="r1")
         )
-        return decision.count.value if decision.count else None
 
     return ask
+
+
+FEELING = (edge_of_near_sets, edge_of_nearness)
+"""Attacks on edges that only an audit has: what they are worth is shown on an audit without blur and tallies."""
+AVERAGING = [attack for attack in SUBTLE_ATTACKS if attack not in FEELING]
+EVERY = [*EVERY_ATTACK, *SUBTLE_ATTACKS]
 
 
 def share(oracle: Ask, sizes: range = range(1, 10)) -> float:
     """Of all attacks on hidden groups of all sizes, how many recover the group's size."""
     claims = [
         attack(oracle, random_world(100 * turn + size, size=size)).recovers(size)
-        for turn, attack in enumerate(EVERY_ATTACK)
+        for turn, attack in enumerate([*EVERY_ATTACK, *AVERAGING])
         for size in sizes
     ]
     return sum(claims) / len(claims)
@@ -70,7 +85,15 @@ def test_the_attacks_work_on_noise_that_is_fixed_for_each_set() -> None:
     assert sum(found) >= 8
 
 
-@pytest.mark.parametrize("attack", EVERY_ATTACK, ids=lambda attack: attack.__name__)
+def test_without_blur_and_tallies_edges_can_be_felt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"BLUR": 1, "HINTS": 255, "MOVES": 255}.items():
+        monkeypatch.setattr(circle, name, value)
+    for size in (2, 5, 8):
+        world = random_world(1_000 + size, size=size)
+        assert edge_of_near_sets(audited(tmp_path / str(size), world), world).recovers(size)
+
+
+@pytest.mark.parametrize("attack", EVERY[::3], ids=lambda attack: attack.__name__)
 def test_an_attack_recovers_nothing_through_the_audit(tmp_path: Path, attack: Attack) -> None:
     size = 1 + sum(attack.__name__.encode()) % 9
     world = random_world(size, size=size)
@@ -81,9 +104,10 @@ def test_an_attack_recovers_nothing_through_the_audit(tmp_path: Path, attack: At
     "askers",
     [
         [Asker(project=f"p{n}", organisation="one") for n in range(5)],
+        [Asker(project=name, organisation="one") for name in ("bases", "unions")],
         [Asker(project=f"p{n}", organisation=f"o{n}", is_federated=True) for n in range(2)],
     ],
-    ids=["five projects of one organisation", "two federated callers"],
+    ids=["five projects of one organisation", "one project asks with, one without", "two federated callers"],
 )
 def test_several_accounts_together_recover_nothing(tmp_path: Path, askers: list[Asker]) -> None:
     world = random_world(4, size=4)
@@ -91,9 +115,51 @@ def test_several_accounts_together_recover_nothing(tmp_path: Path, askers: list[
     assert not averaging_unions(audited(tmp_path, world, *askers), world).recovers(4)
 
 
+def releases_compared(ask: Callable[[BitMap, str], int | None], world: World) -> Claim:
+    """The same cohorts in two releases; between them the hidden group opted out and others came."""
+    found = []
+    for carrier in world.carriers:
+        before, after = ask(carrier | world.hidden, "r1"), ask(carrier, "r2")
+        if before is not None and after is not None:
+            found.append(before - after)
+    return claimed(found)
+
+
+def test_two_releases_compared_recover_nothing(tmp_path: Path) -> None:
+    world = random_world(6, size=6)
+    assert releases_compared(lambda persons, _: plain(persons), world).recovers(6)
+    everybody = np.arange(len(world.everybody), dtype=np.int64)
+    stays = np.setdiff1d(everybody, np.array(world.hidden))
+    number = {int(person): place for place, person in enumerate(stays)}
+    with opened(tmp_path) as audit:
+        audit.add_release("r1", everybody)
+        audit.add_release("r2", np.concatenate([stays, [50_001, 50_002]]))
+
+        def ask(persons: BitMap, release: str) -> int | None:
+            asked = persons if release == "r1" else BitMap(number[person] for person in persons)
+            return told(audit.ask(asked, by=Asker(project="curious"), release=release))
+
+        assert not releases_compared(ask, world).recovers(6)
+
+
+def test_tables_mixed_with_questions_recover_nothing(tmp_path: Path) -> None:
+    """Carriers as cells of tables, and with the hidden group as questions."""
+    world = random_world(7, size=7)
+    with opened(tmp_path) as audit:
+        audit.add_release("r1", np.arange(len(world.everybody), dtype=np.int64))
+        by, cells, asked = Asker(project="curious"), {}, {}
+        for start in range(0, 600, 20):
+            table = {str(place): world.carriers[place] for place in range(start, start + 20)}
+            cells |= {name: told(decision) for name, decision in audit.ask_together(table, by=by, release="r1").items()}
+            for name, carrier in table.items():
+                asked[name] = told(audit.ask(carrier | world.hidden, by=by, release="r1"))
+    found = [asked[name] - cells[name] for name in cells if asked[name] is not None and cells[name] is not None]
+    assert not claimed(found).recovers(7)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", range(1, 10))
-@pytest.mark.parametrize("attack", EVERY_ATTACK, ids=lambda attack: attack.__name__)
+@pytest.mark.parametrize("attack", EVERY, ids=lambda attack: attack.__name__)
 def test_every_attack_on_every_size(tmp_path: Path, attack: Attack, size: int) -> None:
     world = random_world(1_000 + size, size=size)
     assert not attack(audited(tmp_path, world), world).recovers(size)

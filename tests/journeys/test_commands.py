@@ -148,7 +148,7 @@ def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> Non
                 "SELECT count(*) FROM read_parquet(?) WHERE list_contains(?, patient_ref)", [str(path), refs]
             ).fetchone() == (0,), path
     for path in (copy / "store").rglob("*"):
-        if path.is_file() and path.suffix in (".json", ".jsonl", ".parquet"):
+        if path.is_file() and path.suffix in (".json", ".jsonl", ".parquet", ".sqlite"):
             content = path.read_bytes()
             assert str(key).encode() not in content, path
             assert not any(ref.encode() in content for ref in refs), path

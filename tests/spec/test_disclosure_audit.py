@@ -17,6 +17,7 @@ from fairhaven.disclosure.audit import (
     Outcome,
     QueryAudit,
     read_rules,
+    rules_in,
     rules_named,
     shipped_rules,
 )
@@ -155,7 +156,8 @@ def test_where_a_few_persons_are_all_the_difference_that_is_told_of_them_a_few_t
     for turn in range(40):
         low = 40 * turn
         parts = [BitMap(range(low, low + 20)), BitMap(range(low + 20, low + 40))]
-        answers = [ask(audit, part) for part in parts]
+        for part in parts:
+            ask(audit, part)
         last = ask(audit, parts[0] | parts[1] | few)
         assert last in (None, 40)  # the sum of the answers to the parts
         answered += last is not None
@@ -299,6 +301,49 @@ def test_two_processes_hear_each_other(tmp_path: Path) -> None:
         assert ask(one, range(300, 426)) == 120
 
 
+def test_a_forgotten_person_is_nowhere_in_the_file_and_answers_stay_comparable(tmp_path: Path) -> None:
+    ids = np.arange(7_000_000_000, 7_000_000_000 + PERSONS, dtype=np.int64)
+    path, gone = tmp_path / "audit.sqlite", int(ids[150])
+
+    def kept() -> bytes:
+        return b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+    with QueryAudit.open(path, policy_named("hdr-uk"), ALL) as audit:
+        audit.add_release("r1", ids)
+        assert ask(audit, range(100, 214)) == 110
+        audit.add_release("r2", ids[::-1].copy())
+        assert gone.to_bytes(8, "little") in kept()
+        audit.forget([gone])
+        assert gone.to_bytes(8, "little") not in kept()
+        assert int(ids[151]).to_bytes(8, "little") in kept()
+        assert ask(audit, range(100, 214)) == 110
+        # The same release without the person, by its new content: one of 114 is missing.
+        audit.add_release("r1 altered", np.delete(ids, 150))
+        assert shown(audit.ask(BitMap(range(100, 213)), by=US, release="r1 altered")) == 110
+    with QueryAudit.open(path, policy_named("hdr-uk"), ALL) as audit:
+        audit.forget([gone])
+        assert shown(audit.ask(BitMap(range(100, 215)), by=US, release="r1 altered")) == 110
+
+
+def test_a_table_leaves_room_for_questions_and_stays_as_it_is(audit: QueryAudit) -> None:
+    draw = np.random.default_rng(3)
+    table = {str(cell): BitMap(draw.choice(PERSONS, 150, replace=False).astype(np.uint32)) for cell in range(60)}
+
+    def asked() -> dict[str, int | None]:
+        return {cell: shown(told) for cell, told in audit.ask_together(table, by=US, release="r1").items()}
+
+    first = asked()
+    told = [cell for cell, count in first.items() if count is not None]
+    assert 3 <= len(told) < 60
+    questions = [ask(audit, range(200 * n, 200 * n + 200)) for n in range(8)]
+    assert questions.count(200) >= 6
+    assert asked() == first
+    withheld = next(cell for cell in table if cell not in told)
+    assert ask(audit, table[told[0]]) == first[told[0]]
+    assert ask(audit, table[withheld]) in (150, None)
+    assert asked() == {**first, withheld: shown(audit.ask(table[withheld], by=US, release="r1"))}
+
+
 def test_a_damaged_record_is_said_and_not_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "audit.sqlite"
     path.write_bytes(b"something else entirely, long enough to be a page of something" * 99)
@@ -335,6 +380,22 @@ def test_a_hub_reads_its_own_way(tmp_path: Path) -> None:
     )
     way = read_rules(file)
     assert (way.budget, way.coalitions) == (50, frozenset({Coalition.ORGANISATION}))
+
+
+def test_a_hub_names_a_shipped_way_or_a_file_in_its_folder(tmp_path: Path) -> None:
+    text = 'title = "Ours"\nbudget = 50\nsince = 2026-01-01\nsource = "Board"\n'
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "audit.toml").write_text(f"[ours]\n{text}")
+    (tmp_path / "hub" / "taken.toml").write_text(f"[standard]\n{text}")
+    (tmp_path / "outside.toml").write_text(f"[ours]\n{text}")
+    assert rules_in(tmp_path / "hub", "by-project").name == "by-project"
+    assert rules_in(tmp_path / "hub", "audit.toml").budget == 50
+    with pytest.raises(Invalid, match="shipped"):
+        rules_in(tmp_path / "hub", "taken.toml")
+    with pytest.raises(Invalid, match="folder"):
+        rules_in(tmp_path / "hub", "../outside.toml")
+    with pytest.raises(NotFound, match="standard"):
+        rules_in(tmp_path / "hub", "nonsense")
 
 
 def test_every_fault_of_a_way_is_told_at_once_with_its_line(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fairhaven.disclosure import Policy, policy_in, policy_named
-from fairhaven.disclosure.audit import shipped_rules
+from fairhaven.disclosure.audit import AuditRules, rules_in, rules_named
 from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, Settings
@@ -96,7 +96,7 @@ def _settings(document: Document) -> Settings:
         birth_date=root.text("birth_date", "month", choices=("day", "month", "year")),
         national_max_age_days=opt_out.whole("national_max_age_days", 30),
         disclosure=_disclosure(root),
-        audit=root.text("audit", "standard", choices=tuple(shipped_rules())),
+        audit=_audit(root),
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
@@ -121,6 +121,18 @@ def _disclosure(root: Section) -> Policy:
     except Invalid as error:
         root.document.faults += error.faults
     return policy_named("ons")
+
+
+def _audit(root: Section) -> AuditRules:
+    """The way of auditing that the hub names; as `_disclosure` where it cannot be had."""
+    setting = root.text("audit", "standard")
+    try:
+        return rules_in(root.document.path.parent, setting)
+    except NotFound as error:
+        root.fault("audit", str(error))
+    except Invalid as error:
+        root.document.faults += error.faults
+    return rules_named("standard")
 
 
 def _controller(document: Document) -> Controller:

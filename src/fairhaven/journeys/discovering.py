@@ -10,14 +10,14 @@ from pyroaring import BitMap
 from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check, definition_hash
 from fairhaven.cohort.model import Domain
-from fairhaven.disclosure.audit import Asker, Budget, Decision, QueryAudit, rules_named
+from fairhaven.disclosure.audit import Asker, Budget, Decision, QueryAudit
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.opening import open_release
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.progress import Progress, Silent
 
-_INDEX, _EVERYBODY = "discovery", "everybody"
+_INDEX, _AUDIT, _EVERYBODY = "discovery", "query-audit.sqlite", "everybody"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +79,14 @@ class Discovery:
 
 def open_audit(rooms: Rooms) -> QueryAudit:
     """The hub's record of questions."""
-    policy, rules = rooms.settings.disclosure, rules_named(rooms.settings.audit)
-    return QueryAudit.open(rooms.store / "query-audit.sqlite", policy, rules)
+    return QueryAudit.open(rooms.store / _AUDIT, rooms.settings.disclosure, rooms.settings.audit)
+
+
+def forget_in_audit(rooms: Rooms, person_key: int) -> None:
+    """Take a person out of the hub's record of questions, if it has one."""
+    if (rooms.store / _AUDIT).exists():
+        with open_audit(rooms) as audit:
+            audit.forget([person_key])
 
 
 def budget_of(rooms: Rooms, project: str) -> Budget:

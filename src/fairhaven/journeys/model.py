@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fairhaven.archive import Archive
 from fairhaven.disclosure import Policy
+from fairhaven.disclosure.audit import AuditRules
 from fairhaven.engine import Engine
 from fairhaven.harmonise import MappingFile
 from fairhaven.intake import Intake, Source
@@ -27,7 +28,7 @@ class Settings:
         birth_date: how much of a date of birth a release carries: ``day``, ``month`` or ``year``.
         national_max_age_days: days after which a national data opt-out list is too old to build with.
         disclosure: the policy by which small counts are protected in whatever people read.
-        audit: name of the rules by which counts asked for by projects are audited.
+        audit: the rules by which counts asked for by projects are audited.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Settings:
     birth_date: str
     national_max_age_days: int
     disclosure: Policy
-    audit: str
+    audit: AuditRules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from fairhaven.archive import Erasure
 from fairhaven.intake import ErasureCounts
 from fairhaven.journeys.describing import describe_release
+from fairhaven.journeys.discovering import forget_in_audit
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.files import clear_scratch, read_json, write_json
 from fairhaven.kernel.ids import derive, pseudonym
@@ -80,7 +81,7 @@ def record_deliveries(rooms: Rooms) -> None:
 
 
 def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> Erased:
-    """Erase a person from releases, deliveries and vault, and record it; killed, `settle` ends what it began."""
+    """Erase a person from releases, deliveries, vault and the record of questions; killed, `settle` ends what it began."""
     write_json(_place(rooms), asdict(erasure))
     releases = rooms.archive.erase([erasure.person], secret=rooms.keyring.secret, progress=progress)
     progress.stage("Erasing from what was delivered")
@@ -96,6 +97,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
     )
     for release in rooms.archive.releases():
         describe_release(rooms, release, progress=progress)
+    forget_in_audit(rooms, erasure.person)
     _place(rooms).unlink()
     return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
 

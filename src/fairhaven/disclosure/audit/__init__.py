@@ -2,7 +2,15 @@
 
 from fairhaven.disclosure.audit.audit import QueryAudit
 from fairhaven.disclosure.audit.question import Asker, Budget, Decision, Outcome
-from fairhaven.disclosure.audit.rules import AuditRules, Coalition, Mode, read_rules, rules_named, shipped_rules
+from fairhaven.disclosure.audit.rules import (
+    AuditRules,
+    Coalition,
+    Mode,
+    read_rules,
+    rules_in,
+    rules_named,
+    shipped_rules,
+)
 
 __all__ = [
     "Asker",
@@ -14,6 +22,7 @@ __all__ = [
     "Outcome",
     "QueryAudit",
     "read_rules",
+    "rules_in",
     "rules_named",
     "shipped_rules",
 ]

@@ -69,7 +69,7 @@ class _Compared:
     keys: Sequence[int]
     gram: NDArray[np.float64]
     shared: NDArray[np.float64]
-    factors: NDArray[np.float64]
+    factors: NDArray[np.floating]
 
 
 class Answers:
@@ -159,7 +159,7 @@ class Answers:
         used = np.flatnonzero(factors)
         if distance >= within or used.size < 2:
             return None
-        by_key = {compared.keys[place]: int(factors[place]) for place in used}
+        by_key = {compared.keys[int(place)]: int(factors[place]) for place in used}
         shown = sum(factor * self._told[key] for key, factor in by_key.items())
         terms = sum(abs(factor) for factor in by_key.values())
         return Combination(terms=terms, distance=max(distance, 0), shown=shown, factors=by_key)

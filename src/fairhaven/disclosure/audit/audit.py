@@ -1,7 +1,7 @@
 """The one door for counts that are given to people: every question goes through here, and is recorded before it is told."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,8 @@ from fairhaven.disclosure.policy import Policy
 from fairhaven.disclosure.protection import Protected, protect
 from fairhaven.kernel.errors import Invalid, NotFound
 
+_NOBODY = np.iinfo(np.int64).min
+"""In the place of the id of somebody who was erased."""
 _KEEP_EVERY = 256
 """So many answers are weighed anew at most when a process begins."""
 
@@ -100,6 +102,19 @@ class QueryAudit:
             numbers[~found] = np.arange(roster.size, roster.size + int((~found).sum()), dtype=np.uint32)
             self._record.save_release(release, np.concatenate([roster, person_ids[~found]]), numbers)
 
+    def forget(self, person_ids: Iterable[int]) -> None:
+        """Forget who persons were, for an erasure: their ids leave the file, also its free pages.
+
+        Their numbers stay, so that earlier answers remain comparable with later ones; nobody can tell whose they were.
+
+        Raises:
+            NotAllowedNow: another process holds on to the file's older pages; nothing is lost by doing it again.
+        """
+        with self._record.writing():
+            roster = self._record.roster()
+            self._record.save_roster(np.where(np.isin(roster, list(person_ids)), _NOBODY, roster))
+        self._record.wipe()
+
     def budget(self, project: str) -> Budget:
         """What a project has asked and may still ask."""
         return self._budget(self._record.spending(project))
@@ -123,6 +138,9 @@ class QueryAudit:
 
     def ask_together(self, cells: Mapping[str, BitMap], *, by: Asker, release: str) -> dict[str, Decision]:
         """Decide the cells of a table, each like a question of its own, for the price of one.
+
+        All tables together use up at most half of what persons bear, so that questions can still be answered. Which
+        cells are told follows from the order of their definitions, and is the same each time.
 
         With differential privacy each cell costs its own privacy loss.
 
@@ -149,7 +167,7 @@ class QueryAudit:
                     return dict.fromkeys(asked, spent)
                 told = {
                     definition: self._audited(persons, by=by, release=key, in_table=len(asked) > 1)
-                    for definition, persons in asked.items()
+                    for definition, persons in sorted(asked.items())  # an order that tells nothing of sizes
                 }
                 is_refused = all(count is None for count in told.values())
                 budget = self._budget(self._record.spend(by.project, is_refused=is_refused))

@@ -14,6 +14,10 @@ from fairhaven.disclosure.policy import Policy, Small
 
 HINTS = 10
 """So often may a person be among few of whom an answer, or its refusal, tells something, and no more."""
+MOVES = 6
+"""So often may a person be among those, not many, by whom a set that gets a count of its own differs from another."""
+AROUND = 4
+"""Not many: fewer than so many thresholds."""
 BLUR = 3
 """Every edge that could be felt has so many places, one person apart; which is the hub's secret."""
 TABLE_SHARE = 0.5
@@ -96,27 +100,31 @@ class Circle:
         self._small: dict[int, list[BitMap]] = {}
         self.exposure = np.zeros(0, np.float32)
         self._hints = np.zeros(0, np.uint8)
+        self._moves = np.zeros(0, np.uint8)
 
     @property
     def bytes_held(self) -> int:
         """Memory that grows with the questions and the population."""
-        return self._answers.bytes_held + self.exposure.nbytes + self._hints.nbytes + 200 * len(self._met)
+        return self._answers.bytes_held + self.exposure.nbytes + 2 * self._hints.nbytes + 200 * len(self._met)
 
     def start(self, kept: bytes) -> None:
         """Begin with what `state` gave."""
-        count = len(kept) // 5
+        count = len(kept) // 6
         self.exposure = np.frombuffer(kept, np.float32, count).copy()
         self._hints = np.frombuffer(kept, np.uint8, count, offset=4 * count).copy()
+        self._moves = np.frombuffer(kept, np.uint8, count, offset=5 * count).copy()
 
     def state(self) -> bytes:
-        """What would be slow to work out again from the questions: exposures and hints, 5 bytes a person."""
-        return self.exposure.tobytes() + self._hints.tobytes()
+        """What would be slow to work out again from the questions: exposures and tallies, 6 bytes a person."""
+        return self.exposure.tobytes() + self._hints.tobytes() + self._moves.tobytes()
 
     def reach(self, population: int) -> None:
         """Make room for persons 0 to population - 1."""
         if population > self.exposure.size:
-            self.exposure = np.concatenate([self.exposure, np.zeros(population - self.exposure.size, np.float32)])
-            self._hints = np.concatenate([self._hints, np.zeros(population - self._hints.size, np.uint8)])
+            more = population - self.exposure.size
+            self.exposure = np.concatenate([self.exposure, np.zeros(more, np.float32)])
+            self._hints = np.concatenate([self._hints, np.zeros(more, np.uint8)])
+            self._moves = np.concatenate([self._moves, np.zeros(more, np.uint8)])
 
     def consider(self, persons: BitMap, digest: bytes, *, in_table: bool = False) -> Opinion:
         """How a question is to be met; changes nothing.
@@ -134,8 +142,8 @@ class Circle:
         if size < threshold and self._is_known_small(persons):
             return Opinion(kind=Kind.SMALL, value=self._suppressed)
         image = self._sketcher.image(persons)
-        within = threshold + BLUR
-        if near := [one for one in self._answers.near(persons, image, within=within) if self._is_near(one, persons)]:
+        around = self._answers.near(persons, image, within=AROUND * threshold)
+        if near := [one for one in around if self._is_near(one, persons)]:
             return self._as_earlier(persons, near, image)
         if self._is_at_the_edge(persons):
             return Opinion(kind=Kind.REFUSED, why="edge")
@@ -143,17 +151,21 @@ class Circle:
             return self._hinted(Opinion(kind=Kind.SMALL, value=self._suppressed, apart=persons))
         compared = self._answers.compare(persons, image)
         combined = None
-        if found := self._answers.combination(persons, compared, within=within):
+        found = self._answers.combination(persons, compared, within=AROUND * threshold)
+        if found:
             combined = self._as_combined(persons, found)
             if combined is not None and (found.terms == 2 or combined.is_refused):
                 return combined
+        apart = self._moved(persons, around, found)
+        if self._is_worn(apart, MOVES, self._moves):
+            return Opinion(kind=Kind.REFUSED, why="moves")
         weights = self._answers.news(persons, compared, population=self.exposure.size).weights
         highest = float((self.exposure + weights).max())
         if highest > self._limit * _SLACK:
             return Opinion(kind=Kind.REFUSED, why="leverage")
         if in_table and highest > TABLE_SHARE * self._limit:
             return Opinion(kind=Kind.WITHHELD, why="table")
-        return replace(combined or fresh, weights=weights)
+        return replace(combined, weights=weights) if combined else replace(fresh, weights=weights, apart=apart)
 
     def learn(self, key: int, persons: BitMap, digest: bytes, opinion: Opinion) -> None:
         """Remember a question and how it was met."""
@@ -163,8 +175,7 @@ class Circle:
         self._remember(key, digest, opinion.kind, opinion.value, len(persons), image, lambda: persons)
         if opinion.weights is not None:
             self.exposure += opinion.weights
-        if opinion.apart is not None:
-            self._expose(opinion.apart)
+        self._tally(opinion.kind, opinion.apart)
 
     def recall(
         self, key: int, digest: bytes, kind: Kind, value: int | None, *, apart: BitMap | None, size: int,
@@ -181,8 +192,8 @@ class Circle:
             persons = self._load(key)
             compared = self._answers.compare(persons, image)
             self.exposure += self._answers.news(persons, compared, population=self.exposure.size).weights
-        if not is_weighed and apart is not None:
-            self._expose(apart)
+        if not is_weighed:
+            self._tally(kind, apart)
         self._remember(key, digest, kind, value, size, image, lambda: self._load(key))
 
     def has_settled(self, digest: bytes) -> bool:
@@ -239,11 +250,7 @@ class Circle:
 
     def _as_combined(self, persons: BitMap, found: Combination) -> Opinion | None:
         """The sum and difference of answers; None where the set needs a count of its own."""
-        left = np.zeros(self.exposure.size, np.int16)
-        left[numbers_of(persons)] = 1
-        for key, factor in found.factors.items():
-            left[numbers_of(self._load(key))] -= factor
-        apart, threshold, size = BitMap(np.flatnonzero(left).astype(np.uint32)), self._policy.threshold, len(persons)
+        apart, threshold, size = self._rest(persons, found), self._policy.threshold, len(persons)
         if len(apart) >= threshold + self._blur(apart):
             return None
         if found.terms > 2 and not apart and self._policy.round_to > 1:
@@ -289,12 +296,28 @@ class Circle:
     def _hinted(self, opinion: Opinion) -> Opinion:
         """That a group is small is news too: each person may be in few groups of which it is told."""
         apart = opinion.apart
-        if apart and int(self._hints[numbers_of(apart)].max()) >= HINTS:
-            return Opinion(kind=Kind.REFUSED, why="hints")
-        return opinion
+        return Opinion(kind=Kind.REFUSED, why="hints") if self._is_worn(apart, HINTS, self._hints) else opinion
 
-    def _expose(self, apart: BitMap) -> None:
-        self._hints[numbers_of(apart)] += 1
+    def _moved(self, persons: BitMap, around: Sequence[Near], found: Combination | None) -> BitMap:
+        """By whom a set differs from answered ones, or a combination, where that are not many."""
+        moved = BitMap().union(*(persons ^ self._load(one.key) for one in around))
+        return moved | self._rest(persons, found) if found else moved
+
+    def _rest(self, persons: BitMap, found: Combination) -> BitMap:
+        """The persons whom a set and a combination do not share."""
+        left = np.zeros(self.exposure.size, np.int16)
+        left[numbers_of(persons)] = 1
+        for key, factor in found.factors.items():
+            left[numbers_of(self._load(key))] -= factor
+        return BitMap(np.flatnonzero(left).astype(np.uint32))
+
+    def _is_worn(self, apart: BitMap | None, most: int, tally: NDArray[np.uint8]) -> bool:
+        return apart is not None and bool(apart) and int(tally[numbers_of(apart)].max()) >= most
+
+    def _tally(self, kind: Kind, apart: BitMap | None) -> None:
+        if apart:
+            tally = self._moves if kind is Kind.FRESH else self._hints
+            tally[numbers_of(apart)] += 1
 
     def _is_known_small(self, persons: BitMap) -> bool:
         return not persons or any(persons.issubset(known) for known in self._small.get(persons.min(), ()))

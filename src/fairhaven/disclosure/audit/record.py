@@ -76,6 +76,7 @@ class Record:
             path.chmod(0o600)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA secure_delete = ON")
             with self.writing():
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
@@ -120,9 +121,18 @@ class Record:
         rows = self._connection.execute("SELECT person_ids FROM roster").fetchall()
         return np.frombuffer(rows[0][0], np.int64) if rows else np.empty(0, np.int64)
 
+    def save_roster(self, roster: NDArray[np.int64]) -> None:
+        """Keep the person ids of all releases, by number."""
+        self._connection.execute("INSERT OR REPLACE INTO roster VALUES (1, ?)", (roster.tobytes(),))
+
+    def wipe(self) -> None:
+        """Leave nothing of what was replaced in the file, nor in the log of changes beside it."""
+        if self._one("PRAGMA wal_checkpoint(TRUNCATE)")[0]:
+            raise NotAllowedNow("questions are being answered; what was erased is still in their log. Erase again.")
+
     def save_release(self, name: str, roster: NDArray[np.int64], numbers: NDArray[np.uint32]) -> None:
         """Keep a release's persons: the number of each, in the release's own order."""
-        self._connection.execute("INSERT OR REPLACE INTO roster VALUES (1, ?)", (roster.tobytes(),))
+        self.save_roster(roster)
         self._connection.execute(
             "INSERT INTO release (name, numbers, persons) VALUES (?, ?, ?)",
             (name, numbers.tobytes(), BitMap(numbers).serialize()),

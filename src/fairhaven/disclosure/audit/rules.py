@@ -88,6 +88,25 @@ def rules_named(name: str) -> AuditRules:
         raise NotFound(f"there are no audit rules {name!r}; use one of {known}, or a file of your own") from None
 
 
+def rules_in(folder: Path, setting: str) -> AuditRules:
+    """The way that a hub names: a shipped one, or a file of its own in its folder (``audit.toml``).
+
+    Raises:
+        NotFound: no shipped way has that name.
+        Invalid: every fault of the file, or a file that is not in the hub's folder or takes a shipped way's name.
+    """
+    if not setting.endswith(".toml"):
+        return rules_named(setting)
+    path = folder / setting
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise Invalid(Fault(message="must be a file in the hub's folder", path=setting))
+    rules = read_rules(path, shown=setting)
+    if rules.name in shipped_rules():
+        message = "is the name of a shipped way of auditing; a hub's own needs another"
+        raise Invalid(Fault(message=message, path=setting, field=rules.name))
+    return rules
+
+
 def read_rules(path: Path, *, shown: str = "") -> AuditRules:
     """A hub's own way from a TOML file with one table in the form of `rules.toml`.
 
