@@ -58,7 +58,7 @@ def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
             seq = record.tell(_CIRCLE, question, Kind.FRESH, None)
             if size > 500:  # as if the small ones were about ever new persons: else nothing could be asked any more
                 exposure[np.frombuffer(cohort.to_array(), np.uint32)] += np.float32(1 / size)
-        record.save_state(_CIRCLE, seq, np.minimum(exposure, 0.05).tobytes() + bytes(persons))
+        record.save_state(_CIRCLE, seq, np.minimum(exposure, 0.05).tobytes() + bytes(2 * persons))
     record.close()
 
 

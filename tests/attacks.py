@@ -59,7 +59,7 @@ def random_world(seed: int, *, size: int, population: int = 20_000, carriers: in
     """A world whose hidden group has *size* persons."""
     draw = np.random.default_rng(seed)
     order = draw.permutation(population).astype(np.uint32)
-    hidden, friends, rest = order[:size], order[size : size + 400], order[size + 400 :]
+    hidden, friends, rest = order[:size], order[size : size + 1_200], order[size + 1_200 :]
     rare, at = [], 0
     for few in draw.integers(1, 10, 150):
         rare.append(BitMap(rest[at : at + few]))

@@ -200,7 +200,7 @@ def _boxed(design: np.ndarray, told: np.ndarray) -> Claim:
 
 def _calibrated(ask: Ask, world: World, search: Callable[[Ask, BitMap, Iterator[int]], float | None]) -> Claim:
     known, off = iter(world.acquaintances), []
-    for size in (2, 4, 6, 8):
+    for size in range(2, 10):
         found = search(ask, BitMap([next(known) for _ in range(size)]), known)
         off.append(math.inf if found is None else found - size)
     found = search(ask, world.hidden, known)

@@ -142,9 +142,10 @@ class Circle:
         if size < threshold and self._is_known_small(persons):
             return Opinion(kind=Kind.SMALL, value=self._suppressed)
         image = self._sketcher.image(persons)
-        around = self._answers.near(persons, image, within=AROUND * threshold)
+        within = max(threshold + BLUR, min(AROUND * threshold, size))  # up to its size, or all that is small would be
+        around = self._answers.near(persons, image, within=within)
         if near := [one for one in around if self._is_near(one, persons)]:
-            return self._as_earlier(persons, near, image)
+            return self._as_earlier(persons, near)
         if self._is_at_the_edge(persons):
             return Opinion(kind=Kind.REFUSED, why="edge")
         if size < threshold:
@@ -225,8 +226,8 @@ class Circle:
         beyond = near.distance - self._policy.threshold
         return beyond < 0 or beyond < self._blur(persons ^ self._load(near.key))
 
-    def _as_earlier(self, persons: BitMap, near: Sequence[Near], image: NDArray[np.float32]) -> Opinion:
-        """The answer of the oldest near set that will do, or the sum or difference of two answers.
+    def _as_earlier(self, persons: BitMap, near: Sequence[Near]) -> Opinion:
+        """The answer of the oldest near set that will do.
 
         Not of the nearest: which of two is nearer would tell how many persons are in between.
         """
@@ -239,14 +240,7 @@ class Circle:
                     return self._hinted(Opinion(kind=Kind.SMALL, value=self._suppressed, apart=apart))
             elif self._is_close(one.shown, size, differing):
                 return self._hinted(Opinion(kind=Kind.EARLIER, value=one.shown, apart=apart))
-        refused = self._hinted(Opinion(kind=Kind.REFUSED, apart=apart, why="near"))
-        within = self._policy.threshold + BLUR
-        if refused.apart and size >= self._policy.threshold and any(one.shown is not None for one in near):
-            found = self._answers.combination(persons, self._answers.compare(persons, image), within=within)
-            combined = self._as_combined(persons, found) if found and found.terms == 2 else None
-            if combined and not combined.is_refused:
-                return replace(combined, apart=apart | (combined.apart or BitMap()))
-        return refused
+        return self._hinted(Opinion(kind=Kind.REFUSED, apart=apart, why="near"))
 
     def _as_combined(self, persons: BitMap, found: Combination) -> Opinion | None:
         """The sum and difference of answers; None where the set needs a count of its own."""
