@@ -49,8 +49,7 @@ def fairhaven(library: Path, cdm: Path, out: Path) -> tuple[float, float, float,
 
     import pyarrow.parquet as pq
 
-    from fairhaven.cohort.reading import definition_id, read_definition
-    from fairhaven.cohort.service import Cohorts
+    from fairhaven.cohort import Cohorts, definition_id, read_definition
     from fairhaven.engine import open_engine
 
     began = time.process_time()

@@ -24,7 +24,7 @@ from bench.measure import in_fresh_process, size_mb
 from bench.population import TABLES, make
 from bench.postgres import Postgres, postgres, programs
 
-from fairhaven.cohort.discovery import DiscoveryIndex
+from fairhaven.cohort import DiscoveryIndex
 from fairhaven.cohort.model import (
     CohortDefinition,
     Compare,

@@ -348,6 +348,9 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
     ),
 }
 
+PERSON_COLUMNS = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
+"""Columns of PERSON that an event's filters can ask for."""
+
 ERA_FIELDS: Mapping[str, Field] = _DATES | _PERSON
 """What filters can ask of eras that a definition builds."""
 

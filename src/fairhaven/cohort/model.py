@@ -159,7 +159,7 @@ class Filter:
     """A test that a field of an event must pass; a missing value passes none but ``Known(yes=False)``.
 
     Args:
-        field: a name of `domains.fields(domain)`: an OMOP column, or a derived one such as ``age`` or ``days``.
+        field: a name of `DomainFacts.fields`: an OMOP column, or a derived one such as ``age`` or ``days``.
     """
 
     field: str

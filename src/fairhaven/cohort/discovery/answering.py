@@ -24,7 +24,7 @@ from fairhaven.cohort.discovery.plan import (
     Without,
 )
 from fairhaven.cohort.discovery.selecting import Index, Selecting, enough, many_enough
-from fairhaven.cohort.discovery.testing import first_of_year
+from fairhaven.cohort.discovery.years import first_of_year
 from fairhaven.cohort.model import DateField, Limit, Match
 from fairhaven.cohort.model import Times as Compared
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fairhaven.cohort.discovery.arrays import Array, ArrayFile, Arrays
 from fairhaven.cohort.model import ConceptSetItem
+from fairhaven.cohort.vocabulary import below, known, mapping
 from fairhaven.engine import Engine
 
 BELOW, MAPPED, MAPPED_BELOW = "below", "mapped", "mapped_below"
@@ -29,27 +30,19 @@ def write_concepts(file: ArrayFile, present: Array, tables: Mapping[str, ir.Tabl
         present: the concepts of the release, sorted, each once.
         tables: ``concept``, ``concept_ancestor``, ``concept_relationship``.
     """
-    concept = tables["concept"]
-    known = concept.select(concept_id=concept.concept_id.cast("int64"), is_valid=concept.invalid_reason.isnull())
-    ancestor = tables["concept_ancestor"].select(
-        above=tables["concept_ancestor"].ancestor_concept_id.cast("int64"),
-        concept_id=tables["concept_ancestor"].descendant_concept_id.cast("int64"),
-    )
-    relationship = tables["concept_relationship"]
-    maps = relationship.filter(
-        (relationship.relationship_id == "Maps to") & relationship.invalid_reason.isnull()
-    ).select(present=relationship.concept_id_1.cast("int64"), concept_id=relationship.concept_id_2.cast("int64"))
-
     here = engine.arrow(pa.table({"present": pa.array(present, pa.int64())}))
-    below = ancestor.semi_join(known.filter(known.is_valid), "concept_id")
-    leading = engine.keep(maps.semi_join(here, "present"))
+    concepts, descendants = known(tables), below(tables)
+    # A source concept of the release, and the concept that it maps to.
+    leading = engine.keep(
+        mapping(tables).rename(present="concept_id").rename(concept_id="target").semi_join(here, "present")
+    )
     relations = {
-        BELOW: below.semi_join(here, [("concept_id", "present")]).select("above", present="concept_id"),
-        MAPPED: leading.semi_join(known, "concept_id").select(above="concept_id", present="present"),
-        MAPPED_BELOW: below.join(leading, "concept_id").select("above", "present"),
+        BELOW: descendants.semi_join(here, [("concept_id", "present")]).select("above", present="concept_id"),
+        MAPPED: leading.semi_join(concepts, "concept_id").select(above="concept_id", present="present"),
+        MAPPED_BELOW: descendants.join(leading, "concept_id").select("above", "present"),
     }
     file.add("present", present)
-    is_known = engine.fetch(here.semi_join(known, [("present", "concept_id")]))["present"].to_numpy()
+    is_known = engine.fetch(here.semi_join(concepts, [("present", "concept_id")]))["present"].to_numpy()
     file.add("known", np.isin(present, is_known))
     for name, relation in relations.items():
         rows = engine.fetch(relation.distinct())

@@ -1,6 +1,6 @@
 """What bitmaps stand for: the kinds of sets of persons in an index, by name."""
 
-from fairhaven.cohort.discovery.reading import PERSON_FIELDS
+from fairhaven.cohort.domains import PERSON_COLUMNS
 from fairhaven.cohort.model import Domain
 
 EVERYBODY = "everybody"
@@ -34,7 +34,7 @@ def is_person(field: str) -> str:
 
 def numbered(domains: list[Domain]) -> dict[str, int]:
     """A number for each kind."""
-    names = [EVERYBODY, OBSERVED, *(is_person(field) for field in PERSON_FIELDS)]
+    names = [EVERYBODY, OBSERVED, *(is_person(field) for field in PERSON_COLUMNS)]
     for domain in domains:
         names += [has_event(domain), has_concept(domain), has_below(domain), has_source(domain)]
     return {name: number for number, name in enumerate(names)}

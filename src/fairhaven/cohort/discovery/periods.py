@@ -4,11 +4,9 @@ from functools import cached_property
 
 import numpy as np
 
+from fairhaven.cohort.days import FAR
 from fairhaven.cohort.discovery.arrays import Array, Arrays
 from fairhaven.cohort.discovery.reading import END, ORDINAL, START
-
-NO_DAY = 1 << 29
-"""Beyond every day, to either side."""
 
 
 class Periods:
@@ -57,5 +55,5 @@ class Periods:
 
 def keyed(ordinals: Array, days: Array) -> Array:
     """One number for each pair of person and day, in the order of person, then day."""
-    keys: Array = (ordinals.astype(np.int64) << 32) + (days + NO_DAY)
+    keys: Array = (ordinals.astype(np.int64) << 32) + (days + FAR)
     return keys

@@ -12,7 +12,8 @@ from fairhaven.cohort.discovery.arrays import Array
 from fairhaven.cohort.discovery.bitmaps import Bitmaps
 from fairhaven.cohort.discovery.concepts import Concepts
 from fairhaven.cohort.discovery.plan import Being, Having
-from fairhaven.cohort.discovery.testing import first_of_year, passing
+from fairhaven.cohort.discovery.testing import passing
+from fairhaven.cohort.discovery.years import first_of_year
 from fairhaven.cohort.model import Known
 
 _FEW = 16

@@ -16,13 +16,11 @@ import numpy as np
 
 from fairhaven.cohort.discovery.arrays import Array
 from fairhaven.cohort.discovery.concepts import Concepts
-from fairhaven.cohort.discovery.periods import NO_DAY
 from fairhaven.cohort.discovery.plan import (
     Around,
     AtIndex,
     Being,
     Beyond,
-    Bound,
     Combined,
     Condition,
     Entered,
@@ -34,19 +32,17 @@ from fairhaven.cohort.discovery.plan import (
     Times,
     Without,
 )
+from fairhaven.cohort.discovery.reach import check_counted, check_first, check_start_only, check_stay
+from fairhaven.cohort.discovery.windows import interval, near
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS
 from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,
     Correlated,
     Criterion,
-    DateField,
-    DateOffset,
     Dates,
     Demographic,
     Domain,
-    Edge,
-    EndOfObservation,
     Entry,
     Events,
     Filter,
@@ -59,12 +55,8 @@ from fairhaven.cohort.model import (
     Occurrence,
     OneOf,
     Test,
-    Window,
 )
 from fairhaven.cohort.model import Times as Compared
-
-_OF_START = frozenset({"start_date", "age", *DEMOGRAPHIC_FIELDS} - {"end_date"})
-"""Fields that are the same for all events of a person that start on one day."""
 
 _OF_EVENT = frozenset({"start_date", "end_date", "days", "age", "age_at_end"})
 _OF_PERSON = frozenset(DEMOGRAPHIC_FIELDS) - {"age", "start_date", "end_date"}
@@ -99,7 +91,7 @@ class Planner:
             Beyond: the index cannot tell; why.
         """
         are_persons = all(isinstance(each, Events) and each.domain is Domain.PERSON for each in definition.entry.events)
-        _check_stay(definition, are_persons=are_persons)
+        check_stay(definition, are_persons=are_persons)
         sets = {each.id: each for each in definition.concept_sets}
         of = _Definition(self._concepts, self._tables, sets)
         if not self._has_birth_years:
@@ -116,24 +108,6 @@ class Planner:
         if not self._periods_are_sound:
             raise Beyond("observation periods that overlap or lack a date")
         return of.entered(definition)
-
-
-def _check_stay(definition: CohortDefinition, *, are_persons: bool) -> None:
-    """A stay may end as it likes, as long as it cannot come to nothing.
-
-    Args:
-        are_persons: the entry is of persons as such, which end on the day they start.
-    """
-    window = definition.window
-    if window is not None and (window.start is not None or window.end is not None):
-        raise Beyond("stays cut to calendar dates")
-    match definition.exit:
-        case EndOfObservation():
-            pass
-        case DateOffset(date=date, days=days) if days >= 0 and (are_persons or date is DateField.START):
-            pass
-        case _:
-            raise Beyond("an exit that might fall before the entry")
 
 
 class _Definition:
@@ -187,9 +161,9 @@ class _Definition:
         if asked.same_visit:
             raise Beyond("the visit of a person as such")
         rows = self.rows(asked.events)
-        of, since, until = _interval(asked, observed=False)
-        _check_counted(rows, asked.occurrence, of)
-        some = _needs_one(asked.occurrence)
+        of, since, until = interval(asked, observed=False)
+        check_counted(rows, asked.occurrence, of)
+        some = _some_or_none(asked.occurrence)
         if since or until or some is None or rows.tests or rows.nested:
             return Times(
                 rows=rows,
@@ -219,12 +193,12 @@ class _Definition:
         parts = tuple(self.rows(each) for each in entry.events)
         if entry.limit is not Limit.ALL or qualified_limit is not Limit.ALL or any(part.first for part in parts):
             for group in groups:
-                _check_start_only(group)
+                check_start_only(group)
         qualifying, *rules = (None if group is None else self.condition(group) for group in groups)
         return Entered(
             parts=parts,
-            prior_days=_near(entry.prior_days),
-            post_days=_near(entry.post_days),
+            prior_days=near(entry.prior_days),
+            post_days=near(entry.post_days),
             limit=entry.limit,
             qualifying=qualifying,
             qualified_limit=qualified_limit,
@@ -251,8 +225,8 @@ class _Definition:
         if asked.same_visit:
             raise Beyond("events of the same visit")
         rows = self.rows(asked.events)
-        of, since, until = _interval(asked, observed=True)
-        _check_counted(rows, asked.occurrence, of)
+        of, since, until = interval(asked, observed=True)
+        check_counted(rows, asked.occurrence, of)
         return Around(rows=rows, occurrence=asked.occurrence, of=of, since=since, until=until)
 
     # Rows
@@ -285,7 +259,7 @@ class _Definition:
             self._check_field(domain, each)
             tests.append(RowTest(field=each.field, test=self._test(each.test)))
         if criterion.first:
-            _check_first(criterion)
+            check_first(criterion)
         # A group without members does not ask for observation either.
         nested = self.condition(criterion.nested) if criterion.nested and criterion.nested.members else None
         return Rows(
@@ -339,48 +313,7 @@ class _Definition:
         return tuple(each.concept_id for each in items if each.descendants and not each.excluded)
 
 
-def _interval(asked: Correlated, *, observed: bool) -> tuple[DateField, tuple[Bound, ...], tuple[Bound, ...]]:
-    """The windows of a condition as bounds of one date.
-
-    Args:
-        observed: index events have an observation period; without, the whole of time is one.
-    """
-    for each in (asked.start, asked.end):
-        if not observed and each is not None and (each.since is Edge.PERIOD_END or each.until is Edge.PERIOD_START):
-            raise Beyond("a window before or after the whole of time")
-    windows = [each for each in (asked.start, asked.end) if each is not None and not _is_open(each, observed)]
-    of = windows[0].of if windows else DateField.START
-    within = asked.within_observation and observed
-    if any(each.of is not of for each in windows) or (within and of is not DateField.START):
-        raise Beyond("windows on both dates of an event")
-    since = [_bound(each.since, each) for each in windows if _is_bound(each.since, observed)]
-    until = [_bound(each.until, each) for each in windows if _is_bound(each.until, observed)]
-    if within:
-        since.append(Bound(at=Edge.PERIOD_START))
-        until.append(Bound(at=Edge.PERIOD_END))
-    return of, tuple(since), tuple(until)
-
-
-def _is_bound(end: int | Edge, observed: bool) -> bool:
-    if isinstance(end, Edge):
-        return observed and end is not Edge.OPEN
-    return True
-
-
-def _is_open(window: Window, observed: bool) -> bool:
-    return not _is_bound(window.since, observed) and not _is_bound(window.until, observed)
-
-
-def _bound(end: int | Edge, window: Window) -> Bound:
-    return Bound(at=end) if isinstance(end, Edge) else Bound(at=_near(end), index=window.index)
-
-
-def _near(days: int) -> int:
-    """Days that reach beyond every event, and no further than numbers of days go."""
-    return max(-NO_DAY, min(NO_DAY, days))
-
-
-def _needs_one(occurrence: Occurrence) -> bool | None:
+def _some_or_none(occurrence: Occurrence) -> bool | None:
     """True where one event is enough, False where there must be none, None for other numbers."""
     match occurrence:
         case Occurrence(times=Compared.AT_LEAST, count=1):
@@ -388,36 +321,3 @@ def _needs_one(occurrence: Occurrence) -> bool | None:
         case Occurrence(times=Compared.EXACTLY | Compared.AT_MOST, count=0):
             return False
     return None
-
-
-def _check_counted(rows: Rows, occurrence: Occurrence, of: DateField) -> None:
-    if rows.first and of is DateField.END:
-        raise Beyond("the end of a first event")
-    if occurrence.distinct is None:
-        return
-    if occurrence.distinct != "start_date":
-        raise Beyond(f"different values of {occurrence.distinct}")
-    if of is not DateField.START:
-        raise Beyond("different start dates of events in a window on their end")
-
-
-def _check_first(criterion: Events) -> None:
-    """Events that start on one day come in the order of their ids, which an index does not keep."""
-    if any(each.field not in _OF_START for each in criterion.filters):
-        raise Beyond("a test of a first event on more than its date")
-    _check_start_only(criterion.nested)
-
-
-def _check_start_only(group: Group | None) -> None:
-    """Raise Beyond where a condition looks at the end of the index event."""
-    for member in group.members if group else ():
-        match member:
-            case Group():
-                _check_start_only(member)
-            case Demographic():
-                if any(each.field == "end_date" for each in member.filters):
-                    raise Beyond("the end of a first or last event")
-            case Correlated():
-                for window in (member.start, member.end):
-                    if window is not None and window.index is DateField.END and not _is_open(window, observed=True):
-                        raise Beyond("the end of a first or last event")

@@ -6,19 +6,20 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from fairhaven.cohort.domains import DOMAINS, DomainFacts, Kind
+from fairhaven.cohort.days import days
+from fairhaven.cohort.domains import DOMAINS, PERSON_COLUMNS, Kind
+from fairhaven.cohort.events import date_columns, end_day, start_day
 from fairhaven.cohort.model import Domain
 from fairhaven.kernel.errors import Fault, Invalid
 
 MISSING = -(1 << 31)
 """Stands for a concept that is not recorded, so that such rows have a place in the order."""
 
-PERSON_FIELDS = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
 VALUE = "value_as_number"
 CONCEPT, ORDINAL, START, END = "held_concept", "ordinal", "start_day", "end_day"
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
-    "person": ("person_id", *PERSON_FIELDS),
+    "person": ("person_id", *PERSON_COLUMNS),
     "observation_period": ("person_id", "observation_period_start_date", "observation_period_end_date"),
     "concept": ("concept_id", "invalid_reason"),
     "concept_ancestor": ("ancestor_concept_id", "descendant_concept_id"),
@@ -39,7 +40,7 @@ def check_tables(tables: Mapping[str, ir.Table]) -> None:
     faults += [
         Fault(path=domain, field=column, message="an index needs this column")
         for domain in event_domains(tables)
-        for column in _needed(DOMAINS[domain])
+        for column in sorted(_needed(domain))
         if column not in tables[domain].columns
     ]
     if faults:
@@ -65,43 +66,37 @@ def own_fields(domain: Domain, table: ir.Table) -> list[str]:
 
 
 def persons(tables: Mapping[str, ir.Table]) -> ir.Table:
-    """``person_id`` and `PERSON_FIELDS`, all int64."""
+    """``person_id`` and `PERSON_COLUMNS`, all int64."""
     person = tables["person"]
-    return person.select(**{name: person[name].cast("int64") for name in ("person_id", *PERSON_FIELDS)})
+    return person.select(**{name: person[name].cast("int64") for name in ("person_id", *PERSON_COLUMNS)})
 
 
 def periods(tables: Mapping[str, ir.Table], ordinals: ir.Table) -> ir.Table:
     """Observation periods: ordinal, start, end (days since 1970)."""
     period = tables["observation_period"]
-    days = period.select(
+    dated = period.select(
         person_id=period.person_id.cast("int64"),
         **{
-            START: _days(period.observation_period_start_date),
-            END: _days(period.observation_period_end_date),
+            START: _narrow(days(period.observation_period_start_date)),
+            END: _narrow(days(period.observation_period_end_date)),
         },
     )
-    return days.join(ordinals, "person_id").select(ORDINAL, START, END)
+    return dated.join(ordinals, "person_id").select(ORDINAL, START, END)
 
 
 def events(domain: Domain, table: ir.Table) -> ir.Table:
     """The events of a table: ``person_id``, concept, start, end (days since 1970) and `own_fields`."""
     facts = DOMAINS[domain]
-    start = _days(table[facts.start])
     concept = _concept(table[facts.concept])
     columns: dict[str, ir.Value] = {
         "person_id": table.person_id.cast("int64"),
         CONCEPT: concept.fill_null(ibis.literal(MISSING, concept.type())),
-        START: start,
-        END: _end(table, facts, start),
+        START: _narrow(start_day(domain, table)),
+        END: _narrow(end_day(domain, table)),
     }
     for name in own_fields(domain, table):
         columns[name] = table[name].cast("float64") if name == VALUE else _concept(table[name])
     return table.select(**columns)
-
-
-def ends_on_next_day(domain: Domain) -> bool:
-    """Whether every event of a table ends on the day after it starts."""
-    return DOMAINS[domain].end is None and DOMAINS[domain].end_after == 1
 
 
 def _concept(column: ir.Value) -> ir.Value:
@@ -109,20 +104,10 @@ def _concept(column: ir.Value) -> ir.Value:
     return column if column.type() == dt.int32 else column.cast("int64")
 
 
-def _end(table: ir.Table, facts: DomainFacts, start: ir.Value) -> ir.Value:
-    """See `DomainFacts.end_after`."""
-    known = [_days(table[facts.end])] if facts.end else []
-    if facts.end_after is not None:
-        if isinstance(facts.end_after, str):
-            known.append((start + table[facts.end_after].cast("int32")).cast("int32"))
-        known.append((start + 1).cast("int32"))
-    return ibis.coalesce(*known)
+def _narrow(day: ir.IntegerValue) -> ir.IntegerValue:
+    """Day numbers, in half the bytes: see `_concept`."""
+    return day.cast("int32")
 
 
-def _days(column: ir.Value) -> ir.Value:
-    return column.cast("date").epoch_days().cast("int32")
-
-
-def _needed(facts: DomainFacts) -> list[str]:
-    after = [facts.end_after] if isinstance(facts.end_after, str) else []
-    return ["person_id", facts.start, facts.concept or "", *([facts.end] if facts.end else []), *after]
+def _needed(domain: Domain) -> set[str]:
+    return {"person_id", DOMAINS[domain].concept or "", *date_columns(domain)}

@@ -8,9 +8,11 @@ import numpy as np
 from fairhaven.cohort.discovery.arrays import Array, Arrays
 from fairhaven.cohort.discovery.columns import Coded, Days
 from fairhaven.cohort.discovery.plan import RowTest
-from fairhaven.cohort.discovery.reading import END, ORDINAL, START, ends_on_next_day
-from fairhaven.cohort.discovery.testing import passing, year_of
+from fairhaven.cohort.discovery.reading import END, ORDINAL, START
+from fairhaven.cohort.discovery.testing import passing
+from fairhaven.cohort.discovery.years import year_of
 from fairhaven.cohort.domains import DOMAINS
+from fairhaven.cohort.events import ends_on_next_day
 from fairhaven.cohort.model import DateField, Domain, Known, OneOf, Test
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from pyroaring import BitMap
 
 from fairhaven.cohort.comparing import TIMES, least_and_most, needs_one
+from fairhaven.cohort.days import FAR
 from fairhaven.cohort.discovery.arrays import Array, Arrays
 from fairhaven.cohort.discovery.bitmaps import as_flags
-from fairhaven.cohort.discovery.periods import NO_DAY, Periods, keyed
+from fairhaven.cohort.discovery.periods import Periods, keyed
 from fairhaven.cohort.discovery.persons import PersonSets
 from fairhaven.cohort.discovery.plan import (
     Around,
@@ -28,7 +29,8 @@ from fairhaven.cohort.discovery.plan import (
     RowTest,
 )
 from fairhaven.cohort.discovery.rows import EventTable, Selected, source_test
-from fairhaven.cohort.discovery.testing import passing, year_of
+from fairhaven.cohort.discovery.testing import passing
+from fairhaven.cohort.discovery.years import year_of
 from fairhaven.cohort.model import DateField, Domain, Edge, Known, Match, Occurrence
 
 
@@ -173,8 +175,8 @@ class Selecting:
         keys.sort()
         if asked.rows.first or asked.occurrence.distinct is not None:
             keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
-        begin, is_known = self._limit(index, asked.since, -NO_DAY, np.maximum)
-        end, is_known_too = self._limit(index, asked.until, NO_DAY, np.minimum)
+        begin, is_known = self._limit(index, asked.since, -FAR, np.maximum)
+        end, is_known_too = self._limit(index, asked.until, FAR, np.minimum)
         before = np.searchsorted(keys, keyed(index.ordinals, begin), "left")
         up_to = np.searchsorted(keys, keyed(index.ordinals, end), "right")
         counts: Array = np.where(is_known & is_known_too, np.maximum(up_to - before, 0), 0)
@@ -204,7 +206,7 @@ class Selecting:
                     day = index.end + days
                     is_known &= index.has_end
             limit = narrower(limit, day)
-        return np.clip(limit, -NO_DAY, NO_DAY), is_known
+        return np.clip(limit, -FAR, FAR), is_known
 
     def _passing(self, rows: Selected, test: RowTest) -> Array:
         return rows.pass_test(test, self._flags, self._birth_years)
@@ -214,7 +216,7 @@ class Selecting:
 
     def _earliest(self, rows: Selected) -> Array:
         start = rows.days(DateField.START)
-        earliest = np.full(len(self._birth_years), NO_DAY, np.int32)
+        earliest = np.full(len(self._birth_years), FAR, np.int32)
         np.minimum.at(earliest, rows.ordinals, start)
         is_earliest: Array = start == earliest[rows.ordinals]
         return is_earliest

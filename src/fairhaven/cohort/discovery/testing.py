@@ -1,15 +1,12 @@
 """Tests of values, as NumPy sees them: which of many pass."""
 
-import datetime as dt
-
 import numpy as np
 
 from fairhaven.cohort.comparing import COMPARES
+from fairhaven.cohort.days import day_number
 from fairhaven.cohort.discovery.arrays import Array
 from fairhaven.cohort.discovery.plan import Beyond
 from fairhaven.cohort.model import Compare, Dates, Known, Numbers, OneOf, Test
-
-_EPOCH = dt.date(1970, 1, 1)
 
 
 def passing(values: Array, test: Test) -> Array:
@@ -31,25 +28,6 @@ def passing(values: Array, test: Test) -> Array:
         case _:
             raise Beyond(f"a test of this kind: {type(test).__name__}")
     return passed
-
-
-def day_number(day: dt.date) -> int:
-    """Days since 1970-01-01."""
-    return (day - _EPOCH).days
-
-
-def year_of(days: Array) -> Array:
-    """Calendar years of days since 1970."""
-    years: Array = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + _EPOCH.year
-    return years
-
-
-def first_of_year(years: Array) -> Array:
-    """Days since 1970 of the first of January."""
-    days: Array = (
-        (years.astype(np.int64) - _EPOCH.year).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
-    )
-    return days
 
 
 def _compared(values: Array, compare: Compare, value: float, to: float | None) -> Array:

@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 from fairhaven.cohort.model import ConceptSetItem
 from fairhaven.cohort.program.keeping import Keeping, together
 from fairhaven.cohort.program.parts import Items
+from fairhaven.cohort.vocabulary import below, known, mapping
 
 
 def members(sets: list[Items], tables: Mapping[str, ir.Table], keeping: Keeping) -> ir.Table:
@@ -55,27 +56,12 @@ def _rows(number: int, items: Items) -> list[dict[str, Any]]:
 def _brought(items: ir.Table, rows: list[dict[str, Any]], tables: Mapping[str, ir.Table], keeping: Keeping) -> ir.Table:
     """What each item brings: ``concept_set``, ``concept_id``, ``mapped``, ``excluded``."""
     columns = [*_PAIR, "mapped", "excluded"]
-    concept = tables["concept"]
-    known = concept.select(concept_id=concept.concept_id.cast("int64"), invalid_reason=concept.invalid_reason)
-    brought = items.semi_join(known, "concept_id").select(columns)
+    brought = items.semi_join(known(tables), "concept_id").select(columns)
     if any(row["descendants"] for row in rows):
-        ancestor = tables["concept_ancestor"]
-        valid = known.filter(_is_valid(known))
-        below = ancestor.select(
-            above=ancestor.ancestor_concept_id.cast("int64"), concept_id=ancestor.descendant_concept_id.cast("int64")
-        ).semi_join(valid, "concept_id")
         wanted = items.filter(items.descendants).drop("descendants", "literal").rename(above="concept_id")
-        brought = together([brought, wanted.join(below, "above").select(columns)])
+        brought = together([brought, wanted.join(below(tables), "above").select(columns)])
     if any(row["mapped"] for row in rows):
         brought = keeping.keep(brought)
-        relationship = tables["concept_relationship"]
-        maps = relationship.filter(relationship.relationship_id == "Maps to", _is_valid(relationship))
-        maps = maps.select(target=maps.concept_id_2.cast("int64"), concept_id=maps.concept_id_1.cast("int64"))
         wanted = brought.filter(brought.mapped).rename(target="concept_id")
-        brought = together([brought, wanted.join(maps, "target").select(columns)])
+        brought = together([brought, wanted.join(mapping(tables), "target").select(columns)])
     return brought
-
-
-def _is_valid(table: ir.Table) -> ir.BooleanValue:
-    """A concept or relationship that was not withdrawn; some CDMs hold an empty text where the standard has NULL."""
-    return table.invalid_reason.isnull() | (table.invalid_reason.strip() == "")

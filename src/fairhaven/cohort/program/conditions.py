@@ -8,10 +8,10 @@ import ibis.expr.types as ir
 
 from fairhaven.cohort.comparing import least_and_most
 from fairhaven.cohort.program.counting import MET, counts
+from fairhaven.cohort.program.fields import with_derived
 from fairhaven.cohort.program.filtering import filters_of
 from fairhaven.cohort.program.keeping import Keeping, together
 from fairhaven.cohort.program.parts import Combination, Condition, Count, PersonTest
-from fairhaven.cohort.program.scanning import with_derived
 
 
 def with_members(conditions: Iterable[int], parts: list[Condition]) -> dict[int, Condition]:

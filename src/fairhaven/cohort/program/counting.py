@@ -7,8 +7,8 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.cohort.comparing import TIMES, needs_one
+from fairhaven.cohort.days import FAR
 from fairhaven.cohort.model import DateField, Edge, Window
-from fairhaven.cohort.program.days import ALWAYS
 from fairhaven.cohort.program.keeping import Keeping
 from fairhaven.cohort.program.parts import Count
 
@@ -132,7 +132,7 @@ def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: boo
     bounds: dict[str, ir.Value] = {}
     for prefix in ("", "second_"):
         origin = ibis.ifelse(probes[f"{prefix}from_end"], probes.end_date, probes.start_date)
-        for name, beyond in (("since", -ALWAYS), ("until", ALWAYS)):
+        for name, beyond in (("since", -FAR), ("until", FAR)):
             edge = probes[f"{prefix}{name}_edge"]
             bounds[f"{prefix}{name}_day"] = ibis.cases(
                 (edge.isnull(), origin + probes[f"{prefix}{name}"]),
@@ -148,8 +148,8 @@ def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: boo
         "second_of_end",
         "is_distinct",
         index_event=probes.event_id,
-        first_day=ibis.ifelse(probes.within, probes.op_start_date, -ALWAYS),
-        last_day=ibis.ifelse(probes.within, probes.op_end_date, ALWAYS),
+        first_day=ibis.ifelse(probes.within, probes.op_start_date, -FAR),
+        last_day=ibis.ifelse(probes.within, probes.op_end_date, FAR),
         visit=probes.visit_occurrence_id,
         same_visit=probes.same_visit,
         **bounds,
@@ -169,8 +169,8 @@ def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: boo
         # A date that is not known is in every window that is open on both sides.
         since, until = pairs[f"{prefix}since_day"], pairs[f"{prefix}until_day"]
         pairs = pairs.filter(
-            ((since == -ALWAYS) | (day >= since)).fill_null(False),
-            ((until == ALWAYS) | (day <= until)).fill_null(False),
+            ((since == -FAR) | (day >= since)).fill_null(False),
+            ((until == FAR) | (day <= until)).fill_null(False),
         )
     pairs = pairs.filter(~pairs.same_visit | (pairs.in_visit == pairs.visit).fill_null(False))
     found = pairs.count()

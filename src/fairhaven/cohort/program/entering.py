@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.cohort.days import FIRST_DAY, LAST_DAY, days
 from fairhaven.cohort.model import Domain, Limit
 from fairhaven.cohort.program.counting import INDEX_COLUMNS
-from fairhaven.cohort.program.days import FIRST_DAY, LAST_DAY, days
 from fairhaven.cohort.program.keeping import Keeping, together
 from fairhaven.cohort.program.parts import EntryIndex, NestedIndex, QualifiedIndex
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.cohort.program.fields import with_derived
 from fairhaven.cohort.program.filtering import filters_of
 from fairhaven.cohort.program.keeping import Keeping, together
 from fairhaven.cohort.program.parts import EraSet
-from fairhaven.cohort.program.scanning import EVENT_COLUMNS, PARAMETERS, adjusted, counted_as, parameters, with_derived
+from fairhaven.cohort.program.scanning import EVENT_COLUMNS, PARAMETERS, adjusted, counted_as, parameters
 
 
 def joined_up(stretches: ir.Table, by: Sequence[str]) -> ir.Table:

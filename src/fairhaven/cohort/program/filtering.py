@@ -11,11 +11,9 @@ from typing import Any
 import ibis.expr.types as ir
 
 from fairhaven.cohort.comparing import COMPARES
+from fairhaven.cohort.days import day_number
 from fairhaven.cohort.model import Abnormal, Compare, Dates, InSet, Known, Numbers, Text
-from fairhaven.cohort.program.days import day_number
 from fairhaven.cohort.program.parts import FieldTest
-
-ABNORMAL_CONCEPTS = (4155142, 4155143)
 
 _BACKSLASH = "\ue05c"
 """Stands for a backslash in texts and patterns alike: Spark's LIKE takes that for an escape, DuckDB's does not."""
@@ -138,8 +136,3 @@ def _looked_up(table: ir.Table, column: str, name: str, members: ir.Table) -> ir
 
 def _found(name: str) -> str:
     return f"{name}_found"
-
-
-def is_abnormal(low: ir.Value, high: ir.Value, value: ir.Value, concept: ir.Value) -> ir.BooleanValue:
-    """A measurement's value beyond its range or called so."""
-    return (value < low) | (value > high) | concept.isin(ABNORMAL_CONCEPTS)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.cohort.days import FAR, date, day_number
 from fairhaven.cohort.model import DateField, DateOffset, Limit
-from fairhaven.cohort.program.days import ALWAYS, date, day_number
 from fairhaven.cohort.program.entering import limited
 from fairhaven.cohort.program.eras import joined_up
 from fairhaven.cohort.program.keeping import Keeping, together
@@ -117,8 +117,8 @@ def _exit(number: int, each: Cohort) -> dict[str, object]:
         "gap_days": each.gap_days,
         "of_end": False,
         "is_cut": window is not None,
-        "window_start": -ALWAYS if window is None or window.start is None else day_number(window.start),
-        "window_end": ALWAYS if window is None or window.end is None else day_number(window.end),
+        "window_start": -FAR if window is None or window.start is None else day_number(window.start),
+        "window_end": FAR if window is None or window.end is None else day_number(window.end),
     }
     if isinstance(each.exit, DateOffset):
         row |= {"add": each.exit.days, "of_end": each.exit.date is DateField.END}

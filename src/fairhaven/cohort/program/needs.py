@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, Field, Via
+from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, PERSON_COLUMNS, Field, Via
+from fairhaven.cohort.events import date_columns
 from fairhaven.cohort.model import ConceptSetItem, Domain
+from fairhaven.cohort.program.fields import OWN_COLUMNS
 from fairhaven.cohort.program.numbering import Program
 from fairhaven.cohort.program.parts import EraSet, FieldTest, PersonTest, Scan
-from fairhaven.cohort.program.scanning import OF_EVENT, OWN_COLUMNS, VIA_PERSON
+from fairhaven.cohort.program.scanning import OF_EVENT
 from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Refused
 from fairhaven.omop.cdm import CDM
@@ -63,8 +65,7 @@ def needs(program: Program) -> Needs:
 def _scanned(scan: Scan) -> set[str]:
     """The columns of a scan's own table, without those of its filters."""
     facts = DOMAINS[scan.domain]
-    columns = {"person_id", facts.key, facts.start}
-    columns |= {each for each in (facts.end, facts.end_after) if isinstance(each, str)}
+    columns = {"person_id", facts.key, *date_columns(scan.domain)}
     columns |= {"visit_occurrence_id"} if facts.visit else set()
     columns |= {facts.concept} if scan.concepts is not None and facts.concept else set()
     columns |= {facts.source_concept} if scan.source_concepts is not None and facts.source_concept else set()
@@ -82,7 +83,7 @@ def _add_asked(
             case None:
                 found[table] |= OWN_COLUMNS.get(name, {name})
             case Via.PERSON:
-                found["person"] |= {"person_id", *VIA_PERSON}
+                found["person"] |= {"person_id", *PERSON_COLUMNS}
             case Via.PROVIDER:
                 found[table].add("provider_id")
                 found["provider"] |= {"provider_id", "specialty_concept_id"}

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.cohort.days import day_number
 from fairhaven.cohort.domains import DOMAINS, DomainFacts, Via
+from fairhaven.cohort.events import end_day, start_day
 from fairhaven.cohort.model import DateField, Domain
-from fairhaven.cohort.program.days import day_number, days, first_of_year, year
-from fairhaven.cohort.program.filtering import Filters, filters_of, is_abnormal
+from fairhaven.cohort.program.fields import own_field, with_derived
+from fairhaven.cohort.program.filtering import Filters, filters_of
 from fairhaven.cohort.program.keeping import Keeping
 from fairhaven.cohort.program.parts import EraSet, Scan
 
@@ -29,16 +31,6 @@ counts the different values of."""
 
 OF_EVENT = ("start_date", "end_date", "days", "visit_occurrence_id")
 """What can be counted of an event that is no column of its table, or is read anyway."""
-
-VIA_PERSON = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
-"""Columns of PERSON that come with an event whose filters ask for the person."""
-
-_RATIOS = {"value_to_range_low": "range_low", "value_to_range_high": "range_high"}
-OWN_COLUMNS: Mapping[str, set[str]] = {
-    **{name: {"value_as_number", limit} for name, limit in _RATIOS.items()},
-    "abnormal": {"range_low", "range_high", "value_as_number", "value_as_concept_id"},
-}
-"""Columns behind a field that is made of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +105,11 @@ def _rows(shape: Shape, facts: DomainFacts, filters: Filters, tables: Mapping[st
     """The table's rows with the columns that the criteria need, days as numbers."""
     table = tables[shape.domain]
     nothing = ibis.null("int64")
-    if shape.domain is Domain.PERSON:
-        start = end = first_of_year(table.year_of_birth)
-    else:
-        start = days(table[facts.start])
-        end = _end(table, facts, start)
     columns: dict[str, ir.Value] = {
         "person_id": table.person_id.cast("int64"),
         "event_id": table[facts.key].cast("int64"),
-        "start_date": start,
-        "end_date": end,
+        "start_date": start_day(shape.domain, table),
+        "end_date": end_day(shape.domain, table),
         "visit_occurrence_id": table.visit_occurrence_id.cast("int64") if facts.visit else nothing,
     }
     if shape.has_concepts:
@@ -134,32 +121,12 @@ def _rows(shape: Shape, facts: DomainFacts, filters: Filters, tables: Mapping[st
     for name in filters.fields:
         via = facts.fields[name].via
         if via is None:
-            columns[name] = _own(table, name)
+            columns[name] = own_field(table, name)
         elif via is Via.PROVIDER:
             columns["provider_id"] = table["provider_id"]
         elif via is Via.CARE_SITE:
             columns["care_site_id"] = table["care_site_id"]
     return table.select(**columns)
-
-
-def _end(table: ir.Table, facts: DomainFacts, start: ir.IntegerValue) -> ir.Value:
-    recorded = [days(table[facts.end])] if facts.end else []
-    if facts.end_after is None:
-        return recorded[0]
-    if isinstance(facts.end_after, str):
-        recorded.append(start + table[facts.end_after].cast("int64"))
-    return ibis.coalesce(*recorded, start + 1)
-
-
-def _own(table: ir.Table, name: str) -> ir.Value:
-    if name in _RATIOS:
-        limit = table[_RATIOS[name]].cast("float64")
-        return table.value_as_number.cast("float64") / limit.nullif(0)
-    if name == "abnormal":
-        low, high, value = (table[each].cast("float64") for each in ("range_low", "range_high", "value_as_number"))
-        return is_abnormal(low, high, value, table.value_as_concept_id)
-    column = table[name]
-    return column.cast("float64") if column.type().is_decimal() else column
 
 
 def _counted_column(table: ir.Table, facts: DomainFacts, shape: Shape) -> ir.Value:
@@ -239,38 +206,6 @@ def adjusted(events: ir.Table, criteria: list[Scan] | list[EraSet]) -> ir.Table:
         start_date=ibis.ifelse(is_asked, start, events.start_date), end_date=ibis.ifelse(is_asked, end, events.end_date)
     )
     return events.filter(~events.forwards.fill_null(False) | (events.end_date >= events.start_date))
-
-
-def with_derived(events: ir.Table, fields: frozenset[str], tables: Mapping[str, ir.Table]) -> ir.Table:
-    """Events with the fields that are not columns of their own table."""
-    if "days" in fields:
-        events = events.mutate(days=events.end_date - events.start_date)
-    if fields & {"age", "age_at_end", *VIA_PERSON}:
-        person = tables[Domain.PERSON]
-        known = person.select(person_id=person.person_id.cast("int64"), **{name: person[name] for name in VIA_PERSON})
-        events = events.drop(*(name for name in VIA_PERSON if name in events.columns))
-        events = events.join(known, "person_id")
-        if "age" in fields:
-            events = events.mutate(age=year(events.start_date) - events.year_of_birth)
-        if "age_at_end" in fields:
-            events = events.mutate(age_at_end=year(events.end_date) - events.year_of_birth)
-    if "specialty_concept_id" in fields:
-        provider = tables["provider"]
-        seen_by = provider.select(of_provider=provider.provider_id, specialty_concept_id=provider.specialty_concept_id)
-        events = events.left_join(seen_by, [("provider_id", "of_provider")]).drop("of_provider")
-    if "visit_concept_id" in fields and "visit_concept_id" not in events.columns:
-        visit = tables[Domain.VISIT_OCCURRENCE]
-        made = visit.select(
-            of_visit=visit.visit_occurrence_id, of_person=visit.person_id, visit_concept_id=visit.visit_concept_id
-        )
-        events = events.left_join(made, [("visit_occurrence_id", "of_visit"), ("person_id", "of_person")]).drop(
-            "of_visit", "of_person"
-        )
-    if "place_of_service_concept_id" in fields:
-        site = tables["care_site"]
-        at = site.select(of_site=site.care_site_id, place_of_service_concept_id=site.place_of_service_concept_id)
-        events = events.left_join(at, [("care_site_id", "of_site")]).drop("of_site")
-    return events
 
 
 def _in_period(events: ir.Table, criteria: list[Scan]) -> ir.Table:

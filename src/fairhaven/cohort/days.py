@@ -6,8 +6,8 @@ import ibis
 import ibis.expr.types as ir
 
 _EPOCH = dt.date(1970, 1, 1)
-ALWAYS = 1 << 29
-"""A day beyond every calendar date, to either side: an end of a window that is open."""
+FAR = 1 << 29
+"""Beyond every calendar date, to either side: the end of a window that is open."""
 
 
 def day_number(day: dt.date) -> int:
