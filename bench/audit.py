@@ -21,7 +21,7 @@ from pyroaring import BitMap
 
 from fairhaven.disclosure import policy_named
 from fairhaven.disclosure.audit import Asker, Outcome, QueryAudit, rules_named
-from fairhaven.disclosure.audit.circle import Kind
+from fairhaven.disclosure.audit.opinion import Kind
 from fairhaven.disclosure.audit.record import Record
 from fairhaven.disclosure.audit.sketch import Sketcher
 

@@ -1,6 +1,7 @@
 """The query audit's rules, each as a small table. The policy suppresses below 10 and rounds to 10, if nothing is said."""
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -293,6 +294,23 @@ def test_what_was_told_outlives_the_process(tmp_path: Path) -> None:
         ]
         assert again == told == [110, 0, None, 110]
         assert audit.budget("ours").spent == 8
+
+
+def test_who_reads_the_record_decides_as_who_wrote_it(tmp_path: Path) -> None:
+    draw = np.random.default_rng(11)
+
+    def drawn() -> BitMap:
+        low, size = int(draw.integers(0, 300)), int(draw.integers(1, 90))
+        return BitMap(range(low, low + size)) - BitMap(draw.integers(low, low + size, 4).tolist())
+
+    with opened(tmp_path / "one") as audit:
+        first = [ask(audit, drawn()) for _ in range(150)]
+        (tmp_path / "other").mkdir()
+        shutil.copytree(tmp_path / "one" / "store", tmp_path / "other" / "store")
+        with opened(tmp_path / "other") as reader:
+            later = [drawn() for _ in range(100)]
+            assert [ask(audit, persons) for persons in later] == [ask(reader, persons) for persons in later]
+    assert None in first and len(set(first)) > 5
 
 
 def test_two_processes_hear_each_other(tmp_path: Path) -> None:

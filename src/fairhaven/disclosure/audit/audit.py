@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from fairhaven.disclosure.audit.circle import Circle, Kind, Opinion
+from fairhaven.disclosure.audit.circle import Circle
+from fairhaven.disclosure.audit.opinion import Kind, Opinion
 from fairhaven.disclosure.audit.privacy import noisy_count
 from fairhaven.disclosure.audit.question import Asker, Budget, Decision, Outcome
 from fairhaven.disclosure.audit.record import Record, Spending

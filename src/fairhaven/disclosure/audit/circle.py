@@ -1,14 +1,14 @@
 """What one circle of askers has been told, and what it may be told next. Pure: nothing is read or written here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.disclosure.audit.answers import Answers, Combination, Near
+from fairhaven.disclosure.audit.opinion import Kind, Opinion
 from fairhaven.disclosure.audit.sketch import Sketcher, numbers_of
 from fairhaven.disclosure.policy import Policy, Small
 
@@ -21,44 +21,9 @@ AROUND = 4
 BLUR = 3
 """Every edge that could be felt has so many places, one person apart; which is the hub's secret."""
 TABLE_SHARE = 0.5
-"""The part of each person's exposure that tables may use up; the rest is kept for questions."""
+"""The part of all that is limited for each person that tables may use up; the rest is kept for questions."""
 _SLACK = 1.0001
 _TOLD = 0.3
-
-
-class Kind(StrEnum):
-    """How a question is met."""
-
-    FRESH = "fresh"
-    SMALL = "small"
-    EARLIER = "earlier"
-    REFUSED = "refused"
-    WITHHELD = "withheld"
-    """Refused to a table only; a question of its own may be answered."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Opinion:
-    """What a circle has to say to a question.
-
-    Args:
-        kind: how the question is to be met.
-        value: the count to show; None where it is suppressed or refused.
-        apart: the persons of whom it tells that they are few, or not.
-        weights: what each person's exposure rises by.
-        why: the rule that refuses, for measurement; nobody is told.
-    """
-
-    kind: Kind
-    value: int | None = None
-    apart: BitMap | None = None
-    weights: NDArray[np.float32] | None = field(default=None, repr=False)
-    why: str = ""
-
-    @property
-    def is_refused(self) -> bool:
-        """True where nothing is told."""
-        return self.kind in (Kind.REFUSED, Kind.WITHHELD)
 
 
 class Circle:
@@ -73,8 +38,11 @@ class Circle:
        suppression could be felt out with helpers of known size.
     4. A set under the threshold is suppressed.
     5. A set that differs as little from the sum or difference of two answered ones gets the sum or difference of their
-       answers, by the same measure as in 2. One that hardly differs from a longer combination gets none.
-    6. A set whose count would raise any person's exposure above ``1 / threshold`` gets none.
+       answers, by the same measure as in 2; one that differs as little from a longer combination that of the
+       combination, where rule 6 lets it have one.
+    6. A set that differs by few thresholds of persons from an answered one or a combination gets none where any of
+       these persons made up such a difference `MOVES` times; nor one whose count would raise any person's exposure
+       above ``1 / threshold``.
     7. Any other gets its count, rounded.
 
     A person's exposure is the statistical leverage of that person in all counts told so far, with the rounding as
@@ -166,7 +134,9 @@ class Circle:
             return Opinion(kind=Kind.REFUSED, why="leverage")
         if in_table and highest > TABLE_SHARE * self._limit:
             return Opinion(kind=Kind.WITHHELD, why="table")
-        return replace(combined, weights=weights) if combined else replace(fresh, weights=weights, apart=apart)
+        if combined:
+            return replace(combined, kind=Kind.COMBINED, weights=weights)
+        return replace(fresh, weights=weights, apart=apart)
 
     def learn(self, key: int, persons: BitMap, digest: bytes, opinion: Opinion) -> None:
         """Remember a question and how it was met."""
@@ -189,7 +159,8 @@ class Circle:
         """
         if self.has_settled(digest):
             return
-        if not is_weighed and kind is Kind.FRESH and image is not None and self._policy.threshold > 1:
+        has_weights = kind in (Kind.FRESH, Kind.COMBINED) and self._policy.threshold > 1
+        if not is_weighed and has_weights and image is not None:
             persons = self._load(key)
             compared = self._answers.compare(persons, image)
             self.exposure += self._answers.news(persons, compared, population=self.exposure.size).weights

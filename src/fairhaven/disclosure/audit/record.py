@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from fairhaven.disclosure.audit.circle import Kind
+from fairhaven.disclosure.audit.opinion import Kind
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 
 _SCHEMA = """
