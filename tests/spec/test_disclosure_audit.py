@@ -2,7 +2,9 @@
 
 import datetime as dt
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -443,3 +445,12 @@ def test_a_policy_that_shows_every_count_shows_every_count(tmp_path: Path) -> No
     with QueryAudit.open(tmp_path / "audit.sqlite", read_policy(file), ALL) as audit:
         audit.add_release("r1", np.arange(PERSONS, dtype=np.int64))
         assert [ask(audit, range(size)) for size in (1, 2, 3, 4, 50, 51)] == [1, 2, 3, 4, 50, 51]
+
+
+def test_a_record_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "audit.sqlite"
+    QueryAudit.open(path, policy_named("hdr-uk"), rules_named("standard")).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(Invalid, match="another version of Fairhaven"):
+        QueryAudit.open(path, policy_named("hdr-uk"), rules_named("standard"))

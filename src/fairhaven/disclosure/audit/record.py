@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS noisy (
     project TEXT NOT NULL, release INTEGER NOT NULL, definition TEXT NOT NULL, shown INTEGER NOT NULL,
     PRIMARY KEY (project, release, definition));
 """
+_FORM = 1
+"""Of the tables above; it rises when they change."""
+
 _HELD = 64_000_000
 
 
@@ -78,6 +81,7 @@ class Record:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA secure_delete = ON")
             with self.writing():
+                self._check_form()
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
                 self._connection.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (secrets.token_bytes(16),))
@@ -86,6 +90,16 @@ class Record:
                 f"{path} is no record of questions ({type(error).__name__}). Without it nobody knows what was told: "
                 "restore it from the hub's backup, or ask no more of these releases."
             ) from None
+
+    def _check_form(self) -> None:
+        """Mark a new file with its form; refuse one of another form."""
+        form = int(self._one("PRAGMA user_version")[0])
+        if form == 0 and not self._one("SELECT count(*) FROM sqlite_master")[0]:
+            self._connection.execute(f"PRAGMA user_version = {_FORM}")
+        elif form != _FORM:
+            raise Invalid(
+                f"{self._path} is a record of questions of another version of Fairhaven: use the version that wrote it"
+            )
 
     def close(self) -> None:
         """Let go of the file."""
