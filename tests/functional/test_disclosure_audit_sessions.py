@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sessions import Library, Session, invented, published
-from shared import shared
 
 from fairhaven.disclosure import policy_named
 from fairhaven.disclosure.audit import Asker, QueryAudit, rules_named
+from sessions import Library, Session, invented, published
+from shared import shared
 
 POLICY = policy_named("hdr-uk")
 ARCHIVE = ("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz")
