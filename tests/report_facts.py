@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 
-from fairhaven.catalogue.report import (
+from fairhaven.pages.release import (
     Change,
     Check,
     Delivery,

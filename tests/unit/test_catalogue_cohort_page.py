@@ -7,9 +7,6 @@ from itertools import pairwise
 
 import pytest
 
-from fairhaven.catalogue.cohort_page import CohortFacts, CohortReport, Step, render
-from fairhaven.catalogue.cohort_page.axis import axis_for
-from fairhaven.catalogue.cohort_page.windows import Asked, lanes
 from fairhaven.cohort.model import (
     CohortDefinition,
     Compare,
@@ -36,6 +33,9 @@ from fairhaven.cohort.model import (
 )
 from fairhaven.cohort.words import explain
 from fairhaven.disclosure import Protected, policy_named, protect
+from fairhaven.pages.cohort import CohortFacts, CohortReport, Step, render
+from fairhaven.pages.cohort.axis import axis_for
+from fairhaven.pages.cohort.windows import Asked, lanes
 from page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
@@ -120,7 +120,7 @@ def test_hostile_names_stay_words() -> None:
 
 
 def test_colours_are_those_that_are_tested() -> None:
-    style = files("fairhaven.catalogue.cohort_page").joinpath("style.css").read_text(encoding="utf-8")
+    style = files("fairhaven.pages.cohort").joinpath("style.css").read_text(encoding="utf-8")
     assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgb|hsl", style)
 
 

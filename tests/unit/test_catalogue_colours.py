@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-_STYLE = files("fairhaven.catalogue.pages").joinpath("style.css").read_text(encoding="utf-8")
+_STYLE = files("fairhaven.pages.kit").joinpath("style.css").read_text(encoding="utf-8")
 _TEXT = [
     ("ink", "paper"),
     ("soft", "paper"),

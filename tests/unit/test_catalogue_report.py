@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from fairhaven.catalogue.description import Bar, Description, TableDescription, Variable
-from fairhaven.catalogue.pages.html import Html, join, tag
-from fairhaven.catalogue.pages.words import share
-from fairhaven.catalogue.report import (
+from fairhaven.disclosure import policy_named
+from fairhaven.pages.kit.figures import share
+from fairhaven.pages.kit.html import Html, join, tag
+from fairhaven.pages.release import (
     Change,
     Flow,
     Kinds,
@@ -23,7 +24,6 @@ from fairhaven.catalogue.report import (
     YearRows,
     render,
 )
-from fairhaven.disclosure import policy_named
 from page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 from report_facts import SOURCES, facts, flows, links
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.catalogue.cohort_page import CohortReport, render
 from fairhaven.cohort.attrition import Attrition, Tally
 from fairhaven.cohort.model import CohortDefinition, Domain, Entry, Events, Group, InclusionRule, Limit
 from fairhaven.disclosure import policy_named
 from fairhaven.journeys.cohort_reporting import Reported, page_facts, reported
 from fairhaven.journeys.cohorts import Named
+from fairhaven.pages.cohort import CohortReport, render
 
 _ONS = policy_named("ons")
 

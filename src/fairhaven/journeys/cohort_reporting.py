@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.catalogue import cohort_page as page
 from fairhaven.cohort import Attrition, definition_hash, explain
 from fairhaven.cohort.model import Limit
 from fairhaven.disclosure import Policy, Protected
@@ -23,6 +22,7 @@ from fairhaven.journeys.cohorts import (
 from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
+from fairhaven.pages import cohort as page
 
 _FEW = 12
 """Cohorts of a page that still tells every line of their concept sets."""

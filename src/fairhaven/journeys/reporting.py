@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from fairhaven.archive import Release
 from fairhaven.catalogue import read_description
-from fairhaven.catalogue import report as page
 from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys import releases
 from fairhaven.journeys.describing import DESCRIPTION, MEASURES, QUALITY, SCORECARD, day_of, described
@@ -19,6 +18,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.progress import Progress
+from fairhaven.pages import release as page
 from fairhaven.quality import QualityReport, Status
 
 

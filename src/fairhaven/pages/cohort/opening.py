@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from fairhaven.catalogue.cohort_page.facts import CohortFacts, CohortReport
-from fairhaven.catalogue.cohort_page.funnel import largest_of, persons_bar
-from fairhaven.catalogue.cohort_page.sections import anchor, sizes
-from fairhaven.catalogue.pages.html import Child, Html, join, tag
-from fairhaven.catalogue.pages.layout import Column, Section, figures, table
-from fairhaven.catalogue.pages.words import counted, day, whole
+from fairhaven.pages.cohort.cohort_report import CohortFacts, CohortReport
+from fairhaven.pages.cohort.funnel import largest_of, persons_bar
+from fairhaven.pages.cohort.sections import anchor, sizes
+from fairhaven.pages.kit.figures import counted, day, whole
+from fairhaven.pages.kit.html import Child, Html, join, tag
+from fairhaven.pages.kit.layout import Column, Section, figures, table
 
 _EXACT = "Counts are exact, the small ones too. This page is for those who may see the data itself; do not publish it."
 _NESTED = (

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from fairhaven.catalogue.pages.html import Html, join, tag
-from fairhaven.catalogue.pages.layout import Column, Section, folded, key, table
-from fairhaven.catalogue.pages.words import counted, share, whole
-from fairhaven.catalogue.report.facts import Flow, ReportFacts, Source
-from fairhaven.catalogue.report.sankey import sankey
-from fairhaven.catalogue.report.streams import NARROW, WIDE, Stream
-from fairhaven.catalogue.report.words import kind_class, kind_name, kind_order
 from fairhaven.disclosure import Protected, protect, protect_table
+from fairhaven.pages.kit.figures import counted, share, whole
+from fairhaven.pages.kit.html import Html, join, tag
+from fairhaven.pages.kit.layout import Column, Section, folded, key, table
+from fairhaven.pages.release.facts import Flow, ReportFacts, Source
+from fairhaven.pages.release.labels import kind_class, kind_name, kind_order
+from fairhaven.pages.release.row_flow import NARROW, WIDE, Stream
+from fairhaven.pages.release.sankey import sankey
 
 
 def flow_section(facts: ReportFacts) -> Section | None:

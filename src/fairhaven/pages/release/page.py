@@ -1,16 +1,16 @@
 """The page: its sections in their order."""
 
-from fairhaven.catalogue.pages.document import document
-from fairhaven.catalogue.pages.html import tag
-from fairhaven.catalogue.report.changes import changes_section, deliveries_section
-from fairhaven.catalogue.report.facts import ReportFacts
-from fairhaven.catalogue.report.flow import flow_section
-from fairhaven.catalogue.report.leftout import left_out_section, unmapped_section
-from fairhaven.catalogue.report.people import people_section
-from fairhaven.catalogue.report.reading import opening, reading_section
-from fairhaven.catalogue.report.scores import scores_section
-from fairhaven.catalogue.report.tables import tables_section
-from fairhaven.catalogue.report.years import years_section
+from fairhaven.pages.kit.html import tag
+from fairhaven.pages.kit.html_document import document
+from fairhaven.pages.release.changes_section import changes_section, deliveries_section
+from fairhaven.pages.release.coverage_section import years_section
+from fairhaven.pages.release.facts import ReportFacts
+from fairhaven.pages.release.linkage_section import people_section
+from fairhaven.pages.release.not_in_release import left_out_section, unmapped_section
+from fairhaven.pages.release.opening import opening, reading_section
+from fairhaven.pages.release.quality_section import scores_section
+from fairhaven.pages.release.row_flow_section import flow_section
+from fairhaven.pages.release.variables_section import tables_section
 
 _SECTIONS = (
     flow_section,
@@ -40,5 +40,5 @@ def render(facts: ReportFacts) -> str:
         tag("footer", tag("p", f"{facts.hub} · release {facts.release} · made by Fairhaven")),
         title=f"{facts.hub}: release {facts.release}",
         skip_to=("Skip to the report", "report"),
-        styles=["fairhaven.catalogue.report"],
+        styles=["fairhaven.pages.release"],
     )

@@ -3,12 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from fairhaven.catalogue.cohort_page.axis import Axis, axis_for
-from fairhaven.catalogue.cohort_page.windows import Asked, Lane, Look, lanes
-from fairhaven.catalogue.pages.html import Child, Html, tag
-from fairhaven.catalogue.pages.layout import key
-from fairhaven.catalogue.pages.svg import canvas, percent
-from fairhaven.catalogue.pages.words import counted, short, whole
 from fairhaven.cohort.model import (
     CohortDefinition,
     DateField,
@@ -21,6 +15,12 @@ from fairhaven.cohort.model import (
 )
 from fairhaven.cohort.words.events import one
 from fairhaven.cohort.words.naming import Naming
+from fairhaven.pages.cohort.axis import Axis, axis_for
+from fairhaven.pages.cohort.windows import Asked, Lane, Look, lanes
+from fairhaven.pages.kit.charts import canvas, percent
+from fairhaven.pages.kit.figures import counted, short, whole
+from fairhaven.pages.kit.html import Child, Html, tag
+from fairhaven.pages.kit.layout import key
 
 _WORDS = 3
 """Looks that a lane tells in words; the definition in words tells all."""

@@ -1,10 +1,10 @@
 """The opening of the page and its end: whose release it is, and how to read the figures."""
 
-from fairhaven.catalogue.pages.html import Html, join, tag
-from fairhaven.catalogue.pages.layout import Section, figures
-from fairhaven.catalogue.pages.words import day, share, whole
-from fairhaven.catalogue.report.facts import ReportFacts
-from fairhaven.catalogue.report.words import persons
+from fairhaven.pages.kit.figures import day, share, whole
+from fairhaven.pages.kit.html import Html, join, tag
+from fairhaven.pages.kit.layout import Section, figures
+from fairhaven.pages.release.facts import ReportFacts
+from fairhaven.pages.release.labels import persons
 
 _SMALL = (
     "{rule} This holds for counts of persons and of values, and where one hidden count could be worked out from the "

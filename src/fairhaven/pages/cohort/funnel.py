@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from fairhaven.catalogue.cohort_page.facts import CohortFacts, Step
-from fairhaven.catalogue.pages.html import Child, Html, figure_of, join, tag
-from fairhaven.catalogue.pages.layout import Column, key, table
-from fairhaven.catalogue.pages.svg import bar, canvas, ornament, rect
-from fairhaven.catalogue.pages.words import share, whole
 from fairhaven.disclosure import Policy, Protected
+from fairhaven.pages.cohort.cohort_report import CohortFacts, Step
+from fairhaven.pages.kit.charts import bar, canvas, ornament, rect
+from fairhaven.pages.kit.figures import share, whole
+from fairhaven.pages.kit.html import Child, Html, figure_of, join, tag
+from fairhaven.pages.kit.layout import Column, key, table
 
 _TOP, _TALL = 15.0, 25.0
 """A row's drawing: the flow from the row above, then the bar; 40 together."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from fairhaven.catalogue.pages.html import Html, join, tag
-from fairhaven.catalogue.pages.layout import Column, Section, figures, table
-from fairhaven.catalogue.pages.svg import bar, ornament
-from fairhaven.catalogue.pages.words import counted, share, spoken, whole
-from fairhaven.catalogue.report.facts import Kinds, Linkage, ReportFacts
-from fairhaven.catalogue.report.words import STEPS, kind_class, kind_name, kind_order, step_order
 from fairhaven.disclosure import Policy, protect, protect_table
+from fairhaven.pages.kit.charts import bar, ornament
+from fairhaven.pages.kit.figures import counted, share, spoken, whole
+from fairhaven.pages.kit.html import Html, join, tag
+from fairhaven.pages.kit.layout import Column, Section, figures, table
+from fairhaven.pages.release.facts import Kinds, Linkage, ReportFacts
+from fairhaven.pages.release.labels import STEPS, kind_class, kind_name, kind_order, step_order
 
 _MOST = 16
 """How many combinations of kinds are drawn."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from fairhaven.catalogue.pages.html import Html, tag
-from fairhaven.catalogue.pages.layout import folded
-from fairhaven.catalogue.pages.words import counted
 from fairhaven.cohort.words import Explanation, Line, Part
+from fairhaven.pages.kit.figures import counted
+from fairhaven.pages.kit.html import Html, tag
+from fairhaven.pages.kit.layout import folded
 
 _CONCEPT_SETS = "Concept sets"
 

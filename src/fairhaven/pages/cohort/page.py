@@ -1,13 +1,13 @@
 """The page: one cohort, a few below each other, or very many as lines that open."""
 
-from fairhaven.catalogue.cohort_page.facts import CohortReport
-from fairhaven.catalogue.cohort_page.funnel import hatch, largest_of
-from fairhaven.catalogue.cohort_page.opening import contents_section, opening, reading_section
-from fairhaven.catalogue.cohort_page.sections import anchor, folded_section, section, sections
-from fairhaven.catalogue.pages.document import document
-from fairhaven.catalogue.pages.html import Html, tag
-from fairhaven.catalogue.pages.layout import Section
-from fairhaven.catalogue.pages.words import counted, short
+from fairhaven.pages.cohort.cohort_report import CohortReport
+from fairhaven.pages.cohort.funnel import hatch, largest_of
+from fairhaven.pages.cohort.opening import contents_section, opening, reading_section
+from fairhaven.pages.cohort.sections import anchor, folded_section, section, sections
+from fairhaven.pages.kit.figures import counted, short
+from fairhaven.pages.kit.html import Html, tag
+from fairhaven.pages.kit.html_document import document
+from fairhaven.pages.kit.layout import Section
 
 _FEW = 8
 """Cohorts that stand open below each other; more are folded."""
@@ -34,7 +34,7 @@ def render(report: CohortReport) -> str:
         ),
         title=f"{only}: {report.place}{f', {report.release}' if report.release else ''}",
         skip_to=("Skip to the report", "report"),
-        styles=["fairhaven.catalogue.cohort_page"],
+        styles=["fairhaven.pages.cohort"],
     )
 
 

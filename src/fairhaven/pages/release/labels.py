@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from fairhaven.catalogue.pages.words import spoken
 from fairhaven.disclosure import Policy, protect
+from fairhaven.pages.kit.figures import spoken
 
 KINDS = {
     "gp": "General practice",

@@ -1,6 +1,6 @@
 """One page on a release that one would rather look at than read."""
 
-from fairhaven.catalogue.report.facts import (
+from fairhaven.pages.release.facts import (
     Change,
     Check,
     Delivery,
@@ -19,7 +19,7 @@ from fairhaven.catalogue.report.facts import (
     Unmapped,
     YearRows,
 )
-from fairhaven.catalogue.report.page import render
+from fairhaven.pages.release.page import render
 
 __all__ = [
     "Change",

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 
-from fairhaven.catalogue.pages.html import Child, Html, join, tag
+from fairhaven.pages.kit.html import Child, Html, join, tag
 
 
 def document(*content: Child, title: str, skip_to: tuple[str, str], styles: Sequence[str]) -> str:
@@ -16,7 +16,7 @@ def document(*content: Child, title: str, skip_to: tuple[str, str], styles: Sequ
         skip_to: words and id of the link that the keyboard reaches first.
         styles: packages whose ``style.css`` follows the one that all pages share.
     """
-    sheets = [_sheet(package) for package in ("fairhaven.catalogue.pages", *styles)]
+    sheets = [_sheet(package) for package in ("fairhaven.pages.kit", *styles)]
     words, target = skip_to
     body = tag("body", tag("a", words, href=f"#{target}", class_="skip"), tag("div", *content, class_="page"))
     return f"<!doctype html>\n{tag('html', _head(title, ''.join(sheets)), body, lang='en-GB')}\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fairhaven.catalogue.pages.html import Child, Html, figure_of, tag
+from fairhaven.pages.kit.html import Child, Html, figure_of, tag
 
 
 def drawing(

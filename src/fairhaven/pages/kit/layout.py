@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fairhaven.catalogue.pages.html import Child, Html, join, tag
+from fairhaven.pages.kit.html import Child, Html, join, tag
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,11 +1,11 @@
 """Sections: codes without a concept, and what is not in the release and why."""
 
-from fairhaven.catalogue.pages.html import Child, Html, join, tag
-from fairhaven.catalogue.pages.layout import Column, Section, named, table
-from fairhaven.catalogue.pages.svg import bar
-from fairhaven.catalogue.pages.words import counted, day, share, spoken, whole
-from fairhaven.catalogue.report.facts import OptOut, ReportFacts, SetAside, Unmapped
 from fairhaven.disclosure import Cell, protect, protect_table
+from fairhaven.pages.kit.charts import bar
+from fairhaven.pages.kit.figures import counted, day, share, spoken, whole
+from fairhaven.pages.kit.html import Child, Html, join, tag
+from fairhaven.pages.kit.layout import Column, Section, named, table
+from fairhaven.pages.release.facts import OptOut, ReportFacts, SetAside, Unmapped
 
 _MOST_CODES = 25
 _MOST_REASONS = 20

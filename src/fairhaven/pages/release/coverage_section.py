@@ -1,12 +1,12 @@
 """Section: how much each source holds of each year."""
 
-from fairhaven.catalogue.pages.html import Html, join, tag
-from fairhaven.catalogue.pages.layout import Column, Section, folded, table
-from fairhaven.catalogue.pages.svg import columns
-from fairhaven.catalogue.pages.words import counted, whole
-from fairhaven.catalogue.report.facts import ReportFacts, YearRows
-from fairhaven.catalogue.report.words import kind_class, kind_order, split_title, telling_years
 from fairhaven.disclosure import Cell, Protected, protect_table
+from fairhaven.pages.kit.charts import columns
+from fairhaven.pages.kit.figures import counted, whole
+from fairhaven.pages.kit.html import Html, join, tag
+from fairhaven.pages.kit.layout import Column, Section, folded, table
+from fairhaven.pages.release.facts import ReportFacts, YearRows
+from fairhaven.pages.release.labels import kind_class, kind_order, split_title, telling_years
 
 
 def years_section(facts: ReportFacts) -> Section | None:

@@ -1,13 +1,13 @@
 """One cohort on the page: alone, as one of a few, or as one of very many."""
 
-from fairhaven.catalogue.cohort_page.facts import CohortFacts, Step
-from fairhaven.catalogue.cohort_page.funnel import funnel, persons_bar
-from fairhaven.catalogue.cohort_page.telling import concept_sets, told
-from fairhaven.catalogue.cohort_page.timeline import timeline
-from fairhaven.catalogue.pages.html import Html, join, tag
-from fairhaven.catalogue.pages.layout import Section, figures, folded
-from fairhaven.catalogue.pages.words import counted, short
 from fairhaven.disclosure import Policy
+from fairhaven.pages.cohort.cohort_report import CohortFacts, Step
+from fairhaven.pages.cohort.definition_text import concept_sets, told
+from fairhaven.pages.cohort.funnel import funnel, persons_bar
+from fairhaven.pages.cohort.timeline import timeline
+from fairhaven.pages.kit.figures import counted, short
+from fairhaven.pages.kit.html import Html, join, tag
+from fairhaven.pages.kit.layout import Section, figures, folded
 
 _STEPS = "Each bar is as long as the number of persons whom that step leaves, the steps before it included."
 _ALONE = " “Rule alone” is what the rule would leave on its own."

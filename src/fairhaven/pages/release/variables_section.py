@@ -1,13 +1,13 @@
 """Section: every variable of every table, with what is missing, its range and its distribution."""
 
 from fairhaven.catalogue.description import Bar, Description, TableDescription, Variable
-from fairhaven.catalogue.pages.html import Child, Html, join, tag
-from fairhaven.catalogue.pages.layout import Column, Section, folded, named, table
-from fairhaven.catalogue.pages.svg import bar, columns
-from fairhaven.catalogue.pages.words import counted, number, share, short, whole
-from fairhaven.catalogue.report.facts import ReportFacts
-from fairhaven.catalogue.report.words import telling_years
 from fairhaven.disclosure import Policy
+from fairhaven.pages.kit.charts import bar, columns
+from fairhaven.pages.kit.figures import counted, number, share, short, whole
+from fairhaven.pages.kit.html import Child, Html, join, tag
+from fairhaven.pages.kit.layout import Column, Section, folded, named, table
+from fairhaven.pages.release.facts import ReportFacts
+from fairhaven.pages.release.labels import telling_years
 
 _LISTED = 6
 """How many of a variable's values are listed."""

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fairhaven.catalogue.pages.html import Child, Html, join, tag
-from fairhaven.catalogue.pages.layout import Section, folded, named
-from fairhaven.catalogue.pages.svg import bar
-from fairhaven.catalogue.pages.words import counted, share, spoken, whole
-from fairhaven.catalogue.report.facts import Check, ReportFacts, Score
-from fairhaven.catalogue.report.words import CATEGORIES
 from fairhaven.disclosure import Policy, protect
 from fairhaven.omop import CDM
 from fairhaven.omop.cdm import VOCABULARY_TABLES
+from fairhaven.pages.kit.charts import bar
+from fairhaven.pages.kit.figures import counted, share, spoken, whole
+from fairhaven.pages.kit.html import Child, Html, join, tag
+from fairhaven.pages.kit.layout import Section, folded, named
+from fairhaven.pages.release.facts import Check, ReportFacts, Score
+from fairhaven.pages.release.labels import CATEGORIES
 
 _LEVELS = ("error", "warning", "note")
 _VOCABULARY = "The vocabulary"

@@ -7,12 +7,12 @@ or narrows where its rows became more or fewer rows of the release: one admissio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fairhaven.catalogue.pages.html import Html, figure_of, tag
-from fairhaven.catalogue.pages.svg import drawing, rect
-from fairhaven.catalogue.pages.words import share, short, whole
-from fairhaven.catalogue.report.streams import LOSSES, Layout, Stream, few_tables
-from fairhaven.catalogue.report.words import split_title
 from fairhaven.disclosure import Policy, protect
+from fairhaven.pages.kit.charts import drawing, rect
+from fairhaven.pages.kit.figures import share, short, whole
+from fairhaven.pages.kit.html import Html, figure_of, tag
+from fairhaven.pages.release.labels import split_title
+from fairhaven.pages.release.row_flow import LOSSES, Layout, Stream, few_tables
 
 _HEAD = 34
 

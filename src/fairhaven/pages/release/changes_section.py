@@ -1,11 +1,11 @@
 """Sections: what changed since the release before, and what was delivered."""
 
-from fairhaven.catalogue.pages.html import Child, join, tag
-from fairhaven.catalogue.pages.layout import Column, Section, folded, key, named, table
-from fairhaven.catalogue.pages.svg import stacked
-from fairhaven.catalogue.pages.words import counted, day, whole
-from fairhaven.catalogue.report.facts import Change, ReportFacts
 from fairhaven.disclosure import Policy, protect, protect_table
+from fairhaven.pages.kit.charts import stacked
+from fairhaven.pages.kit.figures import counted, day, whole
+from fairhaven.pages.kit.html import Child, join, tag
+from fairhaven.pages.kit.layout import Column, Section, folded, key, named, table
+from fairhaven.pages.release.facts import Change, ReportFacts
 
 
 def changes_section(facts: ReportFacts) -> Section | None:
