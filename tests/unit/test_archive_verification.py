@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.archive import Archive, Change
-from fairhaven.archive.model import seal_of
 from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.omop import CDM, to_cdm
+from fairhaven.release.manifest import seal_of
 
 DAY = dt.date(2020, 1, 1)
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.catalogue import Description, describe, read_description
-from fairhaven.catalogue.description import TableDescription, Variable
 from fairhaven.disclosure import policy_named
 from fairhaven.engine import DuckDBEngine
 from fairhaven.omop import to_cdm
+from fairhaven.release.description import TableDescription, Variable
 
 ONS = policy_named("ons")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fairhaven.catalogue import About, Description, croissant_dataset, dcat_dataset, hdruk_dataset
-from fairhaven.catalogue.description import Bar, TableDescription, Variable
 from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.release.description import Bar, TableDescription, Variable
 from shared import shared
 
 ABOUT = About(

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from fairhaven.catalogue.description import Bar, Description, TableDescription, Variable
 from fairhaven.disclosure import policy_named
 from fairhaven.pages.kit.figures import share
 from fairhaven.pages.kit.html import Html, join, tag
@@ -24,6 +23,7 @@ from fairhaven.pages.release import (
     YearRows,
     render,
 )
+from fairhaven.release.description import Bar, Description, TableDescription, Variable
 from page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 from report_facts import SOURCES, facts, flows, links
 

@@ -8,12 +8,12 @@ from typing import Any
 import ibis.expr.types as ir
 
 from fairhaven.archive import difference, erasure, export, verification, writing
-from fairhaven.archive.model import Change, Erasure, Problem, Release, TableVersion
 from fairhaven.archive.shelf import Shelf
 from fairhaven.engine import Engine
 from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop import CDM
+from fairhaven.release.manifest import Change, Erasure, Problem, Release, TableVersion
 
 
 class Archive(Shelf):

@@ -17,9 +17,9 @@ from deltalake.transaction import (
     create_table_with_add_actions,
 )
 
-from fairhaven.archive.model import StoredFile
 from fairhaven.kernel.files import sync_folder
 from fairhaven.omop import CDM
+from fairhaven.release.manifest import StoredFile
 
 _LOG = "_delta_log"
 # A checkpoint would keep what an erasure must take away, and a log of a few hundred releases does not need one.

@@ -11,10 +11,10 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.archive.model import Change, Release, TableVersion
 from fairhaven.archive.shelf import Shelf
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM
+from fairhaven.release.manifest import Change, Release, TableVersion
 
 
 def diff(shelf: Shelf, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:

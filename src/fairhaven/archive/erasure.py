@@ -22,12 +22,12 @@ import duckdb
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.belonging import Belonging
-from fairhaven.archive.model import Erasure, Release, StoredFile, TableVersion
 from fairhaven.archive.shelf import Shelf
 from fairhaven.archive.writing import placed_file, sealed, with_files
 from fairhaven.kernel.files import read_json, sha256_of, write_json
 from fairhaven.kernel.ids import derive
 from fairhaven.kernel.progress import Progress
+from fairhaven.release.manifest import Erasure, Release, StoredFile, TableVersion
 
 
 def plan_erase(shelf: Shelf, person_ids: Sequence[int]) -> Erasure:

@@ -15,13 +15,13 @@ from typing import Literal
 
 import duckdb
 
-from fairhaven.archive.model import Release
 from fairhaven.archive.parquet import identifier, literal, reading, sql_type
 from fairhaven.archive.shelf import Shelf
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sync_file, sync_folder
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM, Field, Table
+from fairhaven.release.manifest import Release
 
 Format = Literal["duckdb", "parquet"]
 

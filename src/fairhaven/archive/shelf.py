@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fairhaven.archive import delta
-from fairhaven.archive.model import Release, TableVersion, name_of
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, damaged, read_json, write_json
 from fairhaven.ledger import Ledger
 from fairhaven.omop import CDM
+from fairhaven.release.manifest import Release, TableVersion, name_of
 
 _CURRENT = "current.json"
 _BUILDING = "building.json"

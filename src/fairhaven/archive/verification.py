@@ -6,12 +6,12 @@ import duckdb
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
-from fairhaven.archive.model import GENESIS, Problem, Release, StoredFile, TableVersion, name_of, seal_of
 from fairhaven.archive.shelf import Shelf
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, sha256_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM
+from fairhaven.release.manifest import GENESIS, Problem, Release, StoredFile, TableVersion, name_of, seal_of
 
 
 def verify(shelf: Shelf, names: frozenset[str], progress: Progress) -> list[Problem]:

@@ -13,13 +13,13 @@ import ibis.expr.types as ir
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
-from fairhaven.archive.model import GENESIS, Release, StoredFile, TableVersion, name_of, seal_of
 from fairhaven.archive.shelf import Shelf, latest
 from fairhaven.engine import Engine, is_stored
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sha256_of, sync_file, sync_folder, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM, to_cdm
+from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, name_of, seal_of
 
 
 def write(

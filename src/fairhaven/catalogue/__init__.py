@@ -1,11 +1,11 @@
 """The describing half of the catalogue: each release says what it holds, to machines and to people."""
 
-from fairhaven.catalogue.about import About
-from fairhaven.catalogue.croissant import croissant_dataset
-from fairhaven.catalogue.dcat import dcat_dataset
 from fairhaven.catalogue.describe import describe
-from fairhaven.catalogue.description import Description, read_description
-from fairhaven.catalogue.hdruk import hdruk_dataset
+from fairhaven.exchange.about import About
+from fairhaven.exchange.croissant import croissant_dataset
+from fairhaven.exchange.dcat import dcat_dataset
+from fairhaven.exchange.hdruk import hdruk_dataset
+from fairhaven.release.description import Description, read_description
 
 __all__ = [
     "About",

@@ -8,12 +8,12 @@ import ibis.expr.types as ir
 
 from fairhaven.catalogue import scan
 from fairhaven.catalogue.bins import Bins, nice_bins
-from fairhaven.catalogue.description import Description, TableDescription
 from fairhaven.catalogue.values import variable_of, with_classes, with_values, with_years
 from fairhaven.catalogue.variables import UNDESCRIBED, Kind, kind_of
 from fairhaven.disclosure import Policy, protect
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM, Field, Table
+from fairhaven.release.description import Description, TableDescription
 
 
 def describe(

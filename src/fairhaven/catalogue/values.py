@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from fairhaven.catalogue import scan
 from fairhaven.catalogue.bins import Bins
-from fairhaven.catalogue.description import Bar, Variable
 from fairhaven.catalogue.scan import Count
 from fairhaven.catalogue.variables import kind_of
 from fairhaven.disclosure import Cell, Policy, protect, protect_extreme, protect_table
 from fairhaven.omop import Field
+from fairhaven.release.description import Bar, Variable
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fairhaven.catalogue.description import Description
 from fairhaven.disclosure import Policy, policy_named
+from fairhaven.release.description import Description
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

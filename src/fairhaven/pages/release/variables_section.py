@@ -1,6 +1,5 @@
 """Section: every variable of every table, with what is missing, its range and its distribution."""
 
-from fairhaven.catalogue.description import Bar, Description, TableDescription, Variable
 from fairhaven.disclosure import Policy
 from fairhaven.pages.kit.charts import bar, columns
 from fairhaven.pages.kit.figures import counted, number, share, short, whole
@@ -8,6 +7,7 @@ from fairhaven.pages.kit.html import Child, Html, join, tag
 from fairhaven.pages.kit.layout import Column, Section, folded, named, table
 from fairhaven.pages.release.facts import ReportFacts
 from fairhaven.pages.release.labels import telling_years
+from fairhaven.release.description import Bar, Description, TableDescription, Variable
 
 _LISTED = 6
 """How many of a variable's values are listed."""

@@ -5,9 +5,9 @@ Source: github.com/HDRUK/schemata, hdruk 4.0.0. Fields that Fairhaven does not k
 
 from typing import Any
 
-from fairhaven.catalogue.about import About
-from fairhaven.catalogue.description import Bar, Description, TableDescription, Variable
+from fairhaven.exchange.about import About
 from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.release.description import Bar, Description, TableDescription, Variable
 
 _EVENTS = {
     "condition_occurrence": "Findings",

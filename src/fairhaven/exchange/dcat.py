@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fairhaven.catalogue.about import About
-from fairhaven.catalogue.description import Description
+from fairhaven.exchange.about import About
+from fairhaven.release.description import Description
 
 _CONTEXT = {
     "dcat": "http://www.w3.org/ns/dcat#",

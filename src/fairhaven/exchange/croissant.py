@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fairhaven.catalogue.about import About
-from fairhaven.catalogue.description import Description, TableDescription, Variable
+from fairhaven.exchange.about import About
+from fairhaven.release.description import Description, TableDescription, Variable
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
