@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.measure import in_fresh_process
 
-from fairhaven.cohort.circe import read_circe
+from fairhaven.cohort.formats.circe import read_circe
 
 _SHARED = Path(os.environ.get("FAIRHAVEN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 _LIBRARY = _SHARED / "data" / "cohorts" / "phenotypelibrary_3.37.0_json.tar.gz"

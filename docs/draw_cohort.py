@@ -3,7 +3,7 @@
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from fairhaven.cohort.forms.notation import read_window
+from fairhaven.cohort.formats.fairhaven.notation import read_window
 
 _LEFT, _WIDTH, _HEIGHT = 40, 920, 344
 _DAYS = (-420, 500)

@@ -1,6 +1,6 @@
 """Cohort definitions as OHDSI's Circe JSON, as far as Circe can say them: for tests, so that its SQL can be a second oracle.
 
-The tables here were read off the reference's SQL on their own, not off `fairhaven.cohort.circe`, which they check.
+The tables here were read off the reference's SQL on their own, not off `fairhaven.cohort.formats.circe`, which they check.
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import Any
 from cohort_oracle import Oracle, Stay
 from cohort_running import on, stays
 from fairhaven.cohort.domains import DOMAINS
-from fairhaven.cohort.forms import read_json
+from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.model import Domain
 from fairhaven.engine import DuckDBEngine, Engine
 from fairhaven.omop import CDM

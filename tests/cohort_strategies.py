@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from fairhaven.cohort.checking import check_parts
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, Field, Kind, Via, countable
 from fairhaven.cohort.model import (
     Abnormal,
@@ -51,6 +50,7 @@ from fairhaven.cohort.model import (
     UserPeriod,
     Window,
 )
+from fairhaven.cohort.validation import check_parts
 from fairhaven.omop import CDM
 
 Rows = list[dict[str, Any]]

@@ -9,8 +9,8 @@ import pytest
 
 from cohort_running import on
 from cohort_strategies import cdm
-from fairhaven.cohort.discovery import DiscoveryIndex
-from fairhaven.cohort.discovery.arrays import Arrays
+from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
+from fairhaven.cohort.engines.bitmap_index.storage import Arrays
 from fairhaven.cohort.model import Domain
 from fairhaven.engine import DuckDBEngine, Engine, open_engine
 from fairhaven.kernel.errors import Refused

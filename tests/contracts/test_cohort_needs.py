@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pytest
 
-from fairhaven.cohort.forms import read_json
+from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.service import Cohorts
 from fairhaven.engine import Engine, open_engine

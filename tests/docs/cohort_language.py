@@ -7,14 +7,14 @@ from pathlib import Path
 from tests.docs.cohort_examples import EXAMPLES, PEOPLE, SETS, Example
 from tests.spec import test_cohort_conditions, test_cohort_events
 
-from fairhaven.cohort.checking import DEPTH, MAX_DAYS
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, DomainFacts, Field, Kind, countable
-from fairhaven.cohort.forms import read_json
-from fairhaven.cohort.forms.spelling import spell
+from fairhaven.cohort.english import explain, sentence
+from fairhaven.cohort.english.events import NOUNS
+from fairhaven.cohort.english.phrases import with_article
+from fairhaven.cohort.formats.fairhaven import read_json
+from fairhaven.cohort.formats.fairhaven.toml_layout import spell
 from fairhaven.cohort.model import CohortDefinition, Domain
-from fairhaven.cohort.words import explain, sentence
-from fairhaven.cohort.words.events import NOUNS
-from fairhaven.cohort.words.phrases import with_article
+from fairhaven.cohort.validation import DEPTH, MAX_DAYS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cohort-language.md"
 

@@ -10,9 +10,9 @@ from tests.docs.cohort_language import PAGE, page
 
 from cohort_oracle import Oracle
 from cohort_running import on, stays
-from fairhaven.cohort.circe import read_circe
 from fairhaven.cohort.domains import DOMAINS, ERA_FIELDS
-from fairhaven.cohort.forms import read_toml, to_toml
+from fairhaven.cohort.formats.circe import read_circe
+from fairhaven.cohort.formats.fairhaven import read_toml, to_toml
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.engine import DuckDBEngine
 

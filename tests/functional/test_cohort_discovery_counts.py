@@ -9,7 +9,7 @@ from typing import Any
 import ibis.expr.types as ir
 import pytest
 
-from fairhaven.cohort.rquest import read_rquest
+from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.service import Cohorts
 from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import Invalid, Refused

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.cohort.checking import check
-from fairhaven.cohort.circe import read_circe
-from fairhaven.cohort.forms import read_json, to_json
+from fairhaven.cohort.formats.circe import read_circe
+from fairhaven.cohort.formats.detect import definition_id, read_definition
+from fairhaven.cohort.formats.fairhaven import read_json, to_json
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.reading import definition_id, read_definition
+from fairhaven.cohort.validation import check
 from shared import shared
 
 PUBLISHED = 1100

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from cohort_oracle import Oracle
 from cohort_running import on
 from cohort_strategies import CONCEPTS, FEMALE, MALE, UNKNOWN, cdm, definitions
-from fairhaven.cohort.discovery import DiscoveryIndex
 from fairhaven.cohort.domains import DOMAINS
+from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.model import (
     CohortDefinition,
     Compare,

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tests.cohort_definitions import definitions
 from tests.shared import shared
 
-from fairhaven.cohort.checking import check
-from fairhaven.cohort.circe import read_circe
-from fairhaven.cohort.forms import read_json, read_toml, to_json, to_toml
-from fairhaven.cohort.identity import definition_hash
+from fairhaven.cohort.definition_hash import definition_hash
+from fairhaven.cohort.english import explain, sentence
+from fairhaven.cohort.formats.circe import read_circe
+from fairhaven.cohort.formats.fairhaven import read_json, read_toml, to_json, to_toml
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.words import explain, sentence
+from fairhaven.cohort.validation import check
 from fairhaven.kernel.errors import Invalid
 
 _MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

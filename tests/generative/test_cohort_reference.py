@@ -10,7 +10,7 @@ from circe_writer import says, write
 from cohort_oracle import Oracle, Stay
 from cohort_reference import Reference
 from cohort_strategies import cdm, definitions
-from fairhaven.cohort.circe import read_circe
+from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.model import CohortDefinition, InSet
 
 TURNS = 4

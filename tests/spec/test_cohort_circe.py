@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fairhaven.cohort.circe import read_circe
+from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.model import (
     Abnormal,
     CohortDefinition,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cohort_running import on
-from fairhaven.cohort.discovery import DiscoveryIndex
+from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.model import (
     CohortDefinition,
     Compare,

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from fairhaven.cohort.checking import DEPTH, check
-from fairhaven.cohort.forms import read_json, read_toml, to_json
+from fairhaven.cohort.formats.fairhaven import read_json, read_toml, to_json
 from fairhaven.cohort.model import (
     Compare,
     ConceptSet,
@@ -26,6 +25,7 @@ from fairhaven.cohort.model import (
     Occurrence,
     Window,
 )
+from fairhaven.cohort.validation import DEPTH, check
 from fairhaven.kernel.errors import Invalid
 
 GOOD: dict[str, Any] = {

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.model import (
     Compare,
     Correlated,
@@ -22,7 +23,6 @@ from fairhaven.cohort.model import (
     OneOf,
     Times,
 )
-from fairhaven.cohort.rquest import read_rquest
 from fairhaven.kernel.errors import Invalid
 
 TODAY = dt.date(2026, 3, 31)

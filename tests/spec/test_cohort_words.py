@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from fairhaven.cohort.forms import read_json
-from fairhaven.cohort.forms.notation import read_window
+from fairhaven.cohort.english import Explanation, Line, explain, sentence
+from fairhaven.cohort.english.time_windows import when
+from fairhaven.cohort.formats.fairhaven import read_json
+from fairhaven.cohort.formats.fairhaven.notation import read_window
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.words import Explanation, Line, explain, sentence
-from fairhaven.cohort.words.timing import when
 
 _SETS = {
     "dx": {"name": "Asthma", "concepts": ["317009 descendants | Asthma"]},

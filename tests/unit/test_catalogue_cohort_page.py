@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from fairhaven.cohort.english import explain
 from fairhaven.cohort.model import (
     CohortDefinition,
     Compare,
@@ -31,7 +32,6 @@ from fairhaven.cohort.model import (
     Times,
     Window,
 )
-from fairhaven.cohort.words import explain
 from fairhaven.disclosure import Protected, policy_named, protect
 from fairhaven.pages.cohort import CohortFacts, CohortReport, Step, render
 from fairhaven.pages.cohort.axis import axis_for

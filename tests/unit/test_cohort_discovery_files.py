@@ -14,9 +14,9 @@ from pyroaring import BitMap
 
 from cohort_running import on
 from cohort_strategies import cdm
-from fairhaven.cohort.discovery import DiscoveryIndex
-from fairhaven.cohort.discovery.arrays import FORMAT
-from fairhaven.cohort.discovery.bitmaps import as_flags, of_flags, of_ordinals
+from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
+from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
+from fairhaven.cohort.engines.bitmap_index.storage import FORMAT
 from fairhaven.cohort.model import (
     CohortDefinition,
     Compare,

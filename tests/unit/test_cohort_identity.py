@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fairhaven.cohort.forms import read_json
-from fairhaven.cohort.identity import definition_hash
+from fairhaven.cohort.definition_hash import definition_hash
+from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.model import CohortDefinition, ConceptSet, ConceptSetItem, DateOffset, EndOfObservation, Limit
 
 RICH = read_json(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.cohort.forms import notation as n
+from fairhaven.cohort.formats.fairhaven import notation as n
 from fairhaven.cohort.model import (
     Abnormal,
     Compare,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.cohort.forms import to_json, to_toml
+from fairhaven.cohort.formats.detect import definition_id, read_definition
+from fairhaven.cohort.formats.fairhaven import to_json, to_toml
 from fairhaven.cohort.model import CohortDefinition, Domain, Entry, Events
-from fairhaven.cohort.reading import definition_id, read_definition
 from fairhaven.kernel.errors import Invalid, NotFound
 
 TODAY = dt.date(2026, 11, 22)

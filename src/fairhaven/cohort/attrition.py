@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.program.keeping import Keeping
-from fairhaven.cohort.program.parts import Cohort
-from fairhaven.cohort.program.run import Outcome
+from fairhaven.cohort.engines.relational.parts import Cohort
+from fairhaven.cohort.engines.relational.run import Outcome
+from fairhaven.cohort.engines.relational.temporary_tables import Keeping
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from fairhaven.cohort.attrition import Attrition, Tally, attrition, tallies
 from fairhaven.cohort.domains import DOMAINS
+from fairhaven.cohort.engines.relational import Program, number
+from fairhaven.cohort.engines.relational.run import Outcome, Run
+from fairhaven.cohort.engines.relational.temporary_tables import Keeping
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.program import Program, number
-from fairhaven.cohort.program.keeping import Keeping
-from fairhaven.cohort.program.run import Outcome, Run
 from fairhaven.engine import Engine
 from fairhaven.kernel.progress import Progress, Silent
 

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fairhaven.cohort.rquest import read_rquest
+from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.disclosure.audit import Asker, Decision, Outcome
 from fairhaven.journeys.discovering import Discovery, discover
 from fairhaven.journeys.model import Rooms

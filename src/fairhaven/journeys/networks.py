@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fairhaven.cohort.document import json_object
+from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.network.server import TaskQueue, serve, task_api

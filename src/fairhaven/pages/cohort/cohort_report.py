@@ -3,8 +3,8 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from fairhaven.cohort.english import Explanation
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.words import Explanation
 from fairhaven.disclosure import Policy, Protected
 
 

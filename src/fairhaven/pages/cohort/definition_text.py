@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from fairhaven.cohort.words import Explanation, Line, Part
+from fairhaven.cohort.english import Explanation, Line, Part
 from fairhaven.pages.kit.figures import counted
 from fairhaven.pages.kit.html import Html, tag
 from fairhaven.pages.kit.layout import folded

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from fairhaven.cohort.english.concept_names import Naming
+from fairhaven.cohort.english.events import one
 from fairhaven.cohort.model import (
     CohortDefinition,
     DateField,
@@ -13,8 +15,6 @@ from fairhaven.cohort.model import (
     Limit,
     Window,
 )
-from fairhaven.cohort.words.events import one
-from fairhaven.cohort.words.naming import Naming
 from fairhaven.pages.cohort.axis import Axis, axis_for
 from fairhaven.pages.cohort.windows import Asked, Lane, Look, lanes
 from fairhaven.pages.kit.charts import canvas, percent

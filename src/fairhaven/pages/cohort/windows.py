@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fairhaven.cohort.english.concept_names import Naming
+from fairhaven.cohort.english.conditions import Voice, demographic
+from fairhaven.cohort.english.time_windows import when
 from fairhaven.cohort.model import (
     CohortDefinition,
     Correlated,
@@ -14,9 +17,6 @@ from fairhaven.cohort.model import (
     Times,
     Window,
 )
-from fairhaven.cohort.words.conditions import Voice, demographic
-from fairhaven.cohort.words.naming import Naming
-from fairhaven.cohort.words.timing import when
 
 
 class Asked(StrEnum):

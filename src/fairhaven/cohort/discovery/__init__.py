@@ -1,5 +1,0 @@
-"""The discovery index of a release: who has which concept, and when, ready to be counted in milliseconds."""
-
-from fairhaven.cohort.discovery.index import DiscoveryIndex
-
-__all__ = ["DiscoveryIndex"]

@@ -1,0 +1,180 @@
+"""Sets of persons as Roaring bitmaps: thousands in one file, found by kind and concept, read when they are asked for."""
+
+import array
+import hashlib
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from pyroaring import BitMap
+
+from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
+
+_KEPT = 64 << 20
+"""Bytes of bitmaps that a reader keeps unpacked."""
+
+_CHUNK = 1 << 16
+_SPARSE = 4096
+"""Roaring keeps up to so many of 65,536 as a sorted list, more as bits."""
+
+
+def of_ordinals(ordinals: Array) -> BitMap:
+    """The set of these ordinals, in any order and however often. (pyroaring takes a NumPy array one number at a time.)"""
+    numbers = array.array("I")
+    numbers.frombytes(np.ascontiguousarray(ordinals, np.uint32).tobytes())
+    return BitMap(numbers)
+
+
+def of_flags(flags: Array) -> BitMap:
+    """The set of the places that are True, by way of Roaring's own portable form (github.com/RoaringBitmap/RoaringFormatSpec)."""
+    keys, counts, bodies = [], [], []
+    for key, begin in enumerate(range(0, len(flags), _CHUNK)):
+        part = flags[begin : begin + _CHUNK]
+        count = int(np.count_nonzero(part))
+        if not count:
+            continue
+        keys.append(key)
+        counts.append(count)
+        if count <= _SPARSE:
+            bodies.append(np.flatnonzero(part).astype("<u2").tobytes())
+        else:
+            bodies.append(np.packbits(part, bitorder="little").tobytes().ljust(_CHUNK // 8, b"\0"))
+    described = np.array([keys, [count - 1 for count in counts]], "<u2").T.tobytes()
+    first = 8 + 8 * len(keys)
+    offsets = first + np.cumsum([0, *(len(body) for body in bodies)])[:-1]
+    head = np.array([12346, len(keys)], "<u4").tobytes()
+    return BitMap.deserialize(b"".join((head, described, offsets.astype("<u4").tobytes(), *bodies)))
+
+
+def as_flags(persons: BitMap, count: int) -> Array:
+    """True at the place of each person of the set, False at the others."""
+    flags = np.zeros(count, bool)
+    flags[np.asarray(persons.to_array(), np.uint32)] = True
+    return flags
+
+
+class BitmapWriter:
+    """Writes bitmaps one by one; equal ones are stored once.
+
+    A condition's persons and those of its eras, or of its only descendant, are mostly the same.
+
+    Args:
+        write: appends to the file's array of bytes.
+    """
+
+    def __init__(self, write: Callable[[bytes], int]) -> None:
+        self._write = write
+        self._at = 0
+        self._stored: dict[bytes, tuple[int, int, int]] = {}
+        self._rows: list[tuple[int, int, int, int, int, int]] = []
+
+    def add(self, kind: int, concept: int, persons: BitMap) -> int:
+        """Store a set; nothing is stored of nobody.
+
+        Returns:
+            its size in bytes.
+        """
+        if not persons:
+            return 0
+        persons.run_optimize()
+        data = persons.serialize()
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        if digest not in self._stored:
+            self._stored[digest] = (self._at, len(data), zlib.crc32(data))
+            self._at += self._write(data)
+        self._rows.append((kind, concept, *self._stored[digest], len(persons)))
+        return len(data)
+
+    def directory(self) -> Mapping[str, Array]:
+        """Where each bitmap is, by kind and concept."""
+        rows = np.array(sorted(self._rows), np.int64).reshape(-1, 6)
+        return {name: rows[:, place].astype(dtype) for place, (name, dtype) in enumerate(_DIRECTORY.items())}
+
+
+_DIRECTORY: Mapping[str, type[np.integer[Any]]] = {
+    "kind": np.uint16,
+    "concept": np.int64,
+    "offset": np.int64,
+    "bytes": np.uint32,
+    "crc32": np.uint32,
+    "persons": np.uint32,
+}
+
+
+class Bitmaps:
+    """The bitmaps of an index. What is handed out is shared: never change it."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self._kept: OrderedDict[tuple[int, int], tuple[BitMap, int]] = OrderedDict()
+        self._kept_bytes = 0
+        self._lock = threading.Lock()
+        kinds = arrays("bitmaps", "kind")
+        self._first = {int(kind): int(np.searchsorted(kinds, kind)) for kind in np.unique(kinds)}
+        self._last = {kind: int(np.searchsorted(kinds, kind, "right")) for kind in self._first}
+        self._concept, self._persons, self._offset, self._bytes, self._crc32 = (
+            arrays("bitmaps", name) for name in ("concept", "persons", "offset", "bytes", "crc32")
+        )
+        self._data = arrays("bitmaps", "data").data
+
+    def concepts(self, kind: int) -> Array:
+        """The concepts of a kind that anybody has, sorted."""
+        if kind not in self._first:
+            return np.empty(0, np.int64)
+        return self._concept[self._first[kind] : self._last[kind]]
+
+    def persons(self, kind: int) -> Array:
+        """How many persons have each of `concepts`."""
+        if kind not in self._first:
+            return np.empty(0, np.uint32)
+        return self._persons[self._first[kind] : self._last[kind]]
+
+    def get(self, kind: int, concept: int) -> BitMap | None:
+        """The persons who have a concept; None where nobody has.
+
+        Raises:
+            Invalid: the stored bytes are damaged.
+        """
+        with self._lock:
+            if (kept := self._kept.get((kind, concept))) is not None:
+                self._kept.move_to_end((kind, concept))
+                return kept[0]
+        concepts = self.concepts(kind)
+        place = int(np.searchsorted(concepts, concept))
+        if place == len(concepts) or concepts[place] != concept:
+            return None
+        row = self._first[kind] + place
+        begin, size = int(self._offset[row]), int(self._bytes[row])
+        data = bytes(self._data[begin : begin + size])
+        if zlib.crc32(data) != self._crc32[row]:
+            raise self._arrays.damaged("bitmaps")
+        persons = BitMap.deserialize(data)
+        self._keep((kind, concept), persons, size)
+        return persons
+
+    def union(self, kind: int, concepts: Iterable[int]) -> BitMap:
+        """The persons who have any of the concepts."""
+        found = [persons for concept in concepts if (persons := self.get(kind, int(concept))) is not None]
+        if not found:
+            return BitMap()
+        return BitMap.union(*found) if len(found) > 1 else found[0]
+
+    def forget(self) -> None:
+        """Give back the memory of unpacked bitmaps."""
+        with self._lock:
+            self._kept.clear()
+            self._kept_bytes = 0
+
+    def _keep(self, key: tuple[int, int], persons: BitMap, size: int) -> None:
+        # Unpacked, a set takes about its stored bytes and some for each of its parts.
+        size += 512
+        with self._lock:
+            if key in self._kept:
+                return
+            self._kept[key] = persons, size
+            self._kept_bytes += size
+            while self._kept_bytes > _KEPT and len(self._kept) > 1:
+                self._kept_bytes -= self._kept.popitem(last=False)[1][1]

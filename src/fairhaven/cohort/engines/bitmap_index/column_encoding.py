@@ -1,0 +1,72 @@
+"""Columns of events: each value as the narrowest whole number that keeps its order; 0 is a value that is missing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fairhaven.cohort.engines.bitmap_index.storage import Array
+
+MOST_CODES = (1 << 16) - 1
+"""More different values than this are kept as they are."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Days:
+    """Days since 1970, counted from a day before the first."""
+
+    before: int
+    last: int
+
+    @property
+    def dtype(self) -> npt.DTypeLike:
+        """Two bytes reach over 179 years."""
+        return _narrowest(self.last - self.before)
+
+    def stored(self, values: pa.Array) -> Array:
+        """Values as they are kept."""
+        found: Array = (values.fill_null(self.before).to_numpy(zero_copy_only=False) - self.before).astype(self.dtype)
+        return found
+
+    def days(self, stored: Array) -> Array:
+        """Kept values as days since 1970; those missing come out as `before`."""
+        found: Array = stored.astype(np.int32) + np.int32(self.before)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coded:
+    """Places, from 1, in the sorted list of all values."""
+
+    values: Array
+
+    @property
+    def dtype(self) -> npt.DTypeLike:
+        """One byte for up to 255 values."""
+        return _narrowest(len(self.values))
+
+    def stored(self, values: pa.Array) -> Array:
+        """Values as they are kept."""
+        encoded = values.dictionary_encode()
+        places = np.searchsorted(self.values, encoded.dictionary.to_numpy(zero_copy_only=False)) + 1
+        places = np.append(places, 0).astype(self.dtype)
+        found: Array = places[encoded.indices.fill_null(len(places) - 1).to_numpy(zero_copy_only=False)]
+        return found
+
+
+def coded(values: Array) -> Coded:
+    """The coding of these values, in any order."""
+    return Coded(values=np.unique(values))
+
+
+def plain(values: pa.Array) -> Array:
+    """Numbers of too many values to be coded, missing ones as NaN."""
+    found: Array = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _narrowest(largest: int) -> npt.DTypeLike:
+    kinds: tuple[type[np.unsignedinteger[Any]], ...] = (np.uint8, np.uint16, np.uint32)
+    return next(kind for kind in kinds if largest <= np.iinfo(kind).max)

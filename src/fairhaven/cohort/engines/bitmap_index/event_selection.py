@@ -1,0 +1,248 @@
+"""Rows of events that a plan asks for, and conditions on index events.
+
+A row's person and day are one number, so that the events around an index event are a stretch of sorted numbers and
+counting them is two searches.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from pyroaring import BitMap
+
+from fairhaven.cohort.comparison_semantics import TIMES, least_and_most, needs_one
+from fairhaven.cohort.day_numbers import FAR
+from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags
+from fairhaven.cohort.engines.bitmap_index.calendar_years import year_of
+from fairhaven.cohort.engines.bitmap_index.event_columns import EventTable, Selected, source_test
+from fairhaven.cohort.engines.bitmap_index.periods import Periods, keyed
+from fairhaven.cohort.engines.bitmap_index.persons import PersonSets
+from fairhaven.cohort.engines.bitmap_index.plan import (
+    Around,
+    AtIndex,
+    Being,
+    Bound,
+    Combined,
+    Condition,
+    Grouped,
+    Having,
+    Rows,
+    RowTest,
+)
+from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
+from fairhaven.cohort.engines.bitmap_index.value_tests import passing
+from fairhaven.cohort.model import DateField, Domain, Edge, Known, Match, Occurrence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """Index events: whose, when (days since 1970), and the observation period they start in.
+
+    Args:
+        has_end: whether the end is known.
+    """
+
+    ordinals: Array
+    start: Array
+    end: Array
+    has_end: Array
+    period_start: Array
+    period_end: Array
+
+    def __len__(self) -> int:
+        return len(self.ordinals)
+
+    def take(self, places: Array) -> "Index":
+        """Some of the events, in order."""
+        if len(places) == len(self):
+            return self
+        return Index(**{name: getattr(self, name)[places] for name in Index.__slots__})
+
+
+class Selecting:
+    """Reads rows of an index.
+
+    Args:
+        birth_years: by ordinal.
+    """
+
+    def __init__(self, arrays: Arrays, sets: PersonSets, periods: Periods, birth_years: Array) -> None:
+        self._arrays = arrays
+        self._sets = sets
+        self._periods = periods
+        self._birth_years = birth_years
+        self._tables: dict[Domain, EventTable] = {}
+
+    def flags(self, persons: BitMap | None) -> Array | None:
+        """Persons as flags, where they are few enough for looking rows up to spare more than it costs."""
+        count = len(self._birth_years)
+        return None if persons is None or 2 * len(persons) > count else as_flags(persons, count)
+
+    def rows(self, asked: Rows, within: Array | None = None) -> Selected:
+        """The rows.
+
+        Of the earliest rows of each person all that share the day are given: whoever counts must count them once.
+
+        Args:
+            within: flags of persons; rows of others may be left out.
+        """
+        if asked.domain not in self._tables:
+            self._tables[asked.domain] = EventTable(self._arrays, asked.domain)
+        table = self._tables[asked.domain]
+        found = Selected(table, table.stretches(asked.concepts))
+        if within is not None:
+            found.keep(within[found.ordinals])
+        if asked.nested is not None and (possible := self.flags(self.possible(asked.nested))) is not None:
+            found.keep(possible[found.ordinals])
+        if asked.source_concepts is not None:
+            found.keep(self._passing(found, source_test(asked.domain, asked.source_concepts)))
+        if asked.first:
+            found.keep(self._earliest(found))
+        for test in asked.tests:
+            found.keep(self._passing(found, test))
+        if asked.nested is not None:
+            index, places = self.index(found)
+            found.take(places[self.holds(index, asked.nested)])
+        return found
+
+    def index(self, rows: Selected) -> tuple[Index, Array]:
+        """The rows that start in an observation period, as index events; and which rows they are."""
+        start = rows.days(DateField.START)
+        observed, first, last = self._periods.containing(rows.ordinals, start)
+        places = np.flatnonzero(observed)
+        index = Index(
+            ordinals=rows.ordinals[places],
+            start=start[places],
+            end=rows.days(DateField.END)[places],
+            has_end=rows.has_end()[places],
+            period_start=first[places],
+            period_end=last[places],
+        )
+        return index, places
+
+    def holds(self, index: Index, condition: Condition) -> Array:
+        """Of which index events a condition holds."""
+        match condition:
+            case Around():
+                return enough(self._found(index, condition), condition.occurrence)
+            case AtIndex(tests=tests):
+                return reduce(
+                    np.logical_and, (self._at_index(index, test) for test in tests), np.ones(len(index), bool)
+                )
+            case Combined(match=Match.ALL, members=members):
+                left = np.arange(len(index))
+                for member in sorted(members, key=lambda each: not isinstance(each, AtIndex)):
+                    left = left[self.holds(index.take(left), member)]
+                flags = np.zeros(len(index), bool)
+                flags[left] = True
+                return flags
+            case Combined(members=members):
+                counts = np.zeros(len(index), np.int64)
+                for member in members:
+                    counts += self.holds(index, member)
+                return many_enough(counts, condition)
+
+    def possible(self, condition: Condition) -> BitMap | None:
+        """Persons outside whom a condition holds of nobody, told by bitmaps alone; None where they do not tell."""
+        match condition:
+            case Around(rows=rows, occurrence=occurrence) if needs_one(occurrence):
+                return self.persons_of(rows)
+            case Combined(match=Match.ALL, members=members):
+                known = [each for each in map(self.possible, members) if each is not None]
+                return reduce(lambda one, other: one & other, known) if known else None
+            case Combined(match=Match.ANY, members=members) if members:
+                found = [self.possible(each) for each in members]
+                known = [each for each in found if each is not None]
+                return BitMap.union(BitMap(), *known) if len(known) == len(found) else None
+        return None
+
+    def persons_of(self, rows: Rows) -> BitMap:
+        """Everybody who might have such rows: by concept, whatever else is asked."""
+        having = self._sets.having(Having(domain=rows.domain, concepts=rows.concepts, tops=rows.tops))
+        if rows.source_concepts is not None:
+            having = having & self._sets.having(
+                Having(domain=rows.domain, concepts=rows.source_concepts, of_source=True)
+            )
+        possible = None if rows.nested is None else self.possible(rows.nested)
+        return having if possible is None else having & possible
+
+    def _found(self, index: Index, asked: Around) -> Array:
+        """How many rows lie around each index event."""
+        rows = self.rows(asked.rows, self._persons_in(index))
+        if asked.of is DateField.END:
+            rows.keep(rows.has_end())
+        keys = keyed(rows.ordinals, rows.days(asked.of))
+        keys.sort()
+        if asked.rows.first or asked.occurrence.distinct is not None:
+            keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
+        begin, is_known = self._limit(index, asked.since, -FAR, np.maximum)
+        end, is_known_too = self._limit(index, asked.until, FAR, np.minimum)
+        before = np.searchsorted(keys, keyed(index.ordinals, begin), "left")
+        up_to = np.searchsorted(keys, keyed(index.ordinals, end), "right")
+        counts: Array = np.where(is_known & is_known_too, np.maximum(up_to - before, 0), 0)
+        return counts
+
+    def _persons_in(self, index: Index) -> Array | None:
+        """The persons of index events, where that spares rows."""
+        if 2 * len(index) > len(self._birth_years):
+            return None
+        flags = np.zeros(len(self._birth_years), bool)
+        flags[index.ordinals] = True
+        return flags
+
+    def _limit(self, index: Index, bounds: tuple[Bound, ...], open_end: int, narrower: np.ufunc) -> tuple[Array, Array]:
+        """One end of the stretch of days for each index event, and whether it is known."""
+        limit = np.full(len(index), open_end, np.int32)
+        is_known = np.ones(len(index), bool)
+        for bound in bounds:
+            match bound:
+                case Bound(at=Edge.PERIOD_START):
+                    day = index.period_start
+                case Bound(at=Edge()):
+                    day = index.period_end
+                case Bound(at=days, index=DateField.START):
+                    day = index.start + days
+                case Bound(at=days):
+                    day = index.end + days
+                    is_known &= index.has_end
+            limit = narrower(limit, day)
+        return np.clip(limit, -FAR, FAR), is_known
+
+    def _passing(self, rows: Selected, test: RowTest) -> Array:
+        return rows.pass_test(test, self._flags, self._birth_years)
+
+    def _flags(self, test: RowTest) -> Array:
+        return as_flags(self._sets.being(Being(field=test.field, test=test.test)), len(self._birth_years))
+
+    def _earliest(self, rows: Selected) -> Array:
+        start = rows.days(DateField.START)
+        earliest = np.full(len(self._birth_years), FAR, np.int32)
+        np.minimum.at(earliest, rows.ordinals, start)
+        is_earliest: Array = start == earliest[rows.ordinals]
+        return is_earliest
+
+    def _at_index(self, index: Index, asked: RowTest) -> Array:
+        match asked.field:
+            case "age":
+                return passing(year_of(index.start) - self._birth_years[index.ordinals], asked.test)
+            case "start_date":
+                return passing(index.start, asked.test)
+            case "end_date":
+                if isinstance(asked.test, Known):
+                    return index.has_end if asked.test.yes else ~index.has_end
+                return passing(index.end, asked.test) & index.has_end
+        flags: Array = self._flags(asked)[index.ordinals]
+        return flags
+
+
+def enough(counts: Array, occurrence: Occurrence) -> Array:
+    """Which numbers of events an occurrence asks for."""
+    flags: Array = TIMES[occurrence.times](counts, occurrence.count)
+    return flags
+
+
+def many_enough(counts: Array, group: Combined | Grouped) -> Array:
+    """Which numbers of members that hold are enough for a group."""
+    least, most = least_and_most(group.match, group.count, len(group.members))
+    flags: Array = (counts >= least) & (counts <= most)
+    return flags

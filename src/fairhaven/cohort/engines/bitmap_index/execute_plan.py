@@ -1,0 +1,157 @@
+"""From a plan to the persons: sets first, then, for as few persons as they leave, the rows of events."""
+
+from functools import reduce
+from operator import and_
+
+import numpy as np
+from pyroaring import BitMap
+
+from fairhaven.cohort.comparison_semantics import needs_one
+from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
+from fairhaven.cohort.engines.bitmap_index.calendar_years import first_of_year
+from fairhaven.cohort.engines.bitmap_index.event_selection import Index, Selecting, enough, many_enough
+from fairhaven.cohort.engines.bitmap_index.periods import keyed
+from fairhaven.cohort.engines.bitmap_index.persons import PersonSets
+from fairhaven.cohort.engines.bitmap_index.plan import (
+    Being,
+    Combined,
+    Entered,
+    Everybody,
+    Grouped,
+    Having,
+    Nobody,
+    Persons,
+    Times,
+    Without,
+)
+from fairhaven.cohort.engines.bitmap_index.storage import Array
+from fairhaven.cohort.model import DateField, Limit, Match
+from fairhaven.cohort.model import Times as Compared
+
+
+class Answering:
+    """Answers plans.
+
+    Args:
+        birth_years: by ordinal.
+    """
+
+    def __init__(self, sets: PersonSets, selecting: Selecting, birth_years: Array) -> None:
+        self._sets = sets
+        self._selecting = selecting
+        self._birth_years = birth_years
+
+    def persons(self, asked: Persons, within: BitMap | None = None) -> BitMap:
+        """The persons of a plan.
+
+        Args:
+            within: whether others belong to it does not matter.
+        """
+        match asked:
+            case Nobody():
+                return BitMap()
+            case Everybody():
+                return self._sets.everybody
+            case Having():
+                return self._sets.having(asked)
+            case Being():
+                return self._sets.being(asked)
+            case Without(persons=persons):
+                return self._sets.everybody - self.persons(persons, within)
+            case Grouped():
+                return self._grouped(asked, within)
+            case Times():
+                return self._times(asked, within)
+            case Entered():
+                return self._entered(asked)
+
+    def _grouped(self, asked: Grouped, within: BitMap | None) -> BitMap:
+        members = asked.members
+        if not members:
+            return self._sets.everybody
+        match asked.match:
+            case Match.ALL:
+                # Sets before rows: what they leave is all that rows are read for.
+                for member in sorted(members, key=_reads_rows):
+                    persons = self.persons(member, within)
+                    within = persons if within is None else within & persons
+                return self._sets.everybody if within is None else within
+            case Match.ANY:
+                return self._any(asked, within)
+            case Match.AT_MOST if not asked.count:
+                return self._sets.everybody - self._any(asked, within)
+        counts = np.zeros(len(self._birth_years), np.int16)
+        for member in members:
+            counts += as_flags(self.persons(member, within), len(self._birth_years))
+        return of_flags(many_enough(counts, asked))
+
+    def _any(self, asked: Grouped, within: BitMap | None) -> BitMap:
+        return BitMap.union(BitMap(), *(self.persons(member, within) for member in asked.members))
+
+    def _times(self, asked: Times, within: BitMap | None) -> BitMap:
+        """Persons by how many rows they have."""
+        if needs_one(asked.occurrence):
+            possible = self._selecting.persons_of(asked.rows)
+            within = possible if within is None else within & possible
+        rows = self._selecting.rows(asked.rows, self._selecting.flags(within))
+        if asked.of is DateField.END and (asked.since_birth or asked.until_birth):
+            rows.keep(rows.has_end())
+        if asked.since_birth or asked.until_birth:
+            lived = rows.days(asked.of) - first_of_year(self._birth_years)[rows.ordinals]
+            since, until = max(asked.since_birth, default=None), min(asked.until_birth, default=None)
+            flags = np.ones(len(rows), bool)
+            if since is not None:
+                flags &= lived >= since
+            if until is not None:
+                flags &= lived <= until
+            rows.keep(flags)
+        ordinals = rows.ordinals
+        if asked.occurrence.times is Compared.AT_LEAST and asked.occurrence.count == 1:
+            return of_ordinals(ordinals)
+        if asked.rows.first or asked.occurrence.distinct is not None:
+            ordinals = np.unique(keyed(ordinals, rows.days(DateField.START))) >> 32
+        counts = np.bincount(ordinals, minlength=len(self._birth_years))
+        return of_flags(enough(counts, asked.occurrence))
+
+    def _entered(self, asked: Entered) -> BitMap:
+        selecting = self._selecting
+        conditions = [each for each in (asked.qualifying, *asked.rules) if each is not None]
+        possible = [each for each in map(selecting.possible, conditions) if each is not None]
+        within = selecting.flags(reduce(and_, possible) if possible else None)
+        indexes = [selecting.index(selecting.rows(part, within))[0] for part in asked.parts]
+        index = Index(**{name: np.concatenate([getattr(each, name) for each in indexes]) for name in Index.__slots__})
+        index = index.take(
+            np.flatnonzero(
+                (index.period_start + asked.prior_days <= index.start)
+                & (index.start + asked.post_days <= index.period_end)
+            )
+        )
+        index = _limited(index, asked.limit)
+        if asked.qualifying is not None:
+            index = index.take(np.flatnonzero(selecting.holds(index, asked.qualifying)))
+            index = _limited(index, asked.qualified_limit)
+        rules = Combined(match=Match.ALL, count=None, members=asked.rules)
+        return of_ordinals(index.ordinals[selecting.holds(index, rules)])
+
+
+def _limited(index: Index, limit: Limit) -> Index:
+    """Each person's first or last index event; which of several on one day makes no difference to what is asked then."""
+    if limit is Limit.ALL:
+        return index
+    order = np.argsort(keyed(index.ordinals, index.start), kind="stable")
+    ordinals = index.ordinals[order]
+    differs = ordinals[1:] != ordinals[:-1]
+    chosen = np.append(True, differs) if limit is Limit.FIRST else np.append(differs, True)
+    return index.take(order[chosen[: len(order)]])
+
+
+def _reads_rows(asked: Persons) -> int:
+    """Sets first, groups of sets next, rows last."""
+    match asked:
+        case Times() | Entered():
+            return 2
+        case Grouped(members=members):
+            return max(map(_reads_rows, members), default=0)
+        case Without(persons=persons):
+            return _reads_rows(persons)
+    return 0

@@ -1,0 +1,323 @@
+"""From a definition to what an index can answer, or the reason why it cannot.
+
+Two kinds of definitions are within reach:
+
+- *questions about persons*: the entry is a person as such (`Domain.PERSON`, not observed). There is one index event for each
+  person, so that every condition is a set of persons and the answer is made of sets;
+- *questions about events*: the entry is events of tables in an observation period, with conditions on events around them.
+
+Whatever might change the answer and is not kept in the index is `Beyond`; nothing is left out in silence.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS
+from fairhaven.cohort.engines.bitmap_index.concept_sets import Concepts
+from fairhaven.cohort.engines.bitmap_index.plan import (
+    Around,
+    AtIndex,
+    Being,
+    Beyond,
+    Combined,
+    Condition,
+    Entered,
+    Grouped,
+    Having,
+    Persons,
+    Rows,
+    RowTest,
+    Times,
+    Without,
+)
+from fairhaven.cohort.engines.bitmap_index.storage import Array
+from fairhaven.cohort.engines.bitmap_index.unsupported import check_counted, check_first, check_start_only, check_stay
+from fairhaven.cohort.engines.bitmap_index.windows import interval, near
+from fairhaven.cohort.model import (
+    CohortDefinition,
+    ConceptSet,
+    Correlated,
+    Criterion,
+    Dates,
+    Demographic,
+    Domain,
+    Entry,
+    Events,
+    Filter,
+    Group,
+    InSet,
+    Known,
+    Limit,
+    Match,
+    Numbers,
+    Occurrence,
+    OneOf,
+    Test,
+)
+from fairhaven.cohort.model import Times as Compared
+
+_OF_EVENT = frozenset({"start_date", "end_date", "days", "age", "age_at_end"})
+_OF_PERSON = frozenset(DEMOGRAPHIC_FIELDS) - {"age", "start_date", "end_date"}
+
+
+class Planner:
+    """Plans definitions for one index.
+
+    Args:
+        tables: what the index's manifest says of each table of events.
+        has_birth_years: every person has a year of birth.
+        periods_are_sound: observation periods are whole and do not overlap.
+    """
+
+    def __init__(
+        self,
+        concepts: Concepts,
+        tables: Mapping[str, Mapping[str, Any]],
+        *,
+        has_birth_years: bool,
+        periods_are_sound: bool,
+    ) -> None:
+        self._concepts = concepts
+        self._tables = tables
+        self._has_birth_years = has_birth_years
+        self._periods_are_sound = periods_are_sound
+
+    def plan(self, definition: CohortDefinition) -> Persons:
+        """The persons of a cohort.
+
+        Raises:
+            Beyond: the index cannot tell; why.
+        """
+        are_persons = all(isinstance(each, Events) and each.domain is Domain.PERSON for each in definition.entry.events)
+        check_stay(definition, are_persons=are_persons)
+        sets = {each.id: each for each in definition.concept_sets}
+        of = _Definition(self._concepts, self._tables, sets)
+        if not self._has_birth_years:
+            raise Beyond("persons without a year of birth")
+        entry = definition.entry
+        groups = [group for group in (definition.qualifying, *(rule.group for rule in definition.rules)) if group]
+        if are_persons:
+            persons = Grouped(match=Match.ANY, count=None, members=tuple(of.entry_persons(entry)))
+            return Grouped(
+                match=Match.ALL, count=None, members=(persons, *(of.group_of_persons(each) for each in groups))
+            )
+        if not entry.observed:
+            raise Beyond("an entry by events that need not be observed")
+        if not self._periods_are_sound:
+            raise Beyond("observation periods that overlap or lack a date")
+        return of.entered(definition)
+
+
+class _Definition:
+    """Plans the parts of one definition."""
+
+    def __init__(
+        self, concepts: Concepts, tables: Mapping[str, Mapping[str, Any]], sets: Mapping[str, ConceptSet]
+    ) -> None:
+        self._concepts = concepts
+        self._tables = tables
+        self._sets = sets
+        self._found: dict[str, Array] = {}
+
+    # Questions about persons
+
+    def entry_persons(self, entry: Entry) -> Iterable[Persons]:
+        """Persons as such, by each of the entry's criteria."""
+        if entry.observed:
+            raise Beyond("persons that must be observed at the start of their year of birth")
+        if entry.prior_days or entry.post_days:
+            raise Beyond("days of observation around persons that need not be observed")
+        for each in entry.events:
+            match each:
+                case Events(concepts=None, source_concepts=None, dates=None, period=None, nested=None):
+                    yield self._being(each.filters)
+                case _:
+                    raise Beyond("persons as such with concepts, dates or nested conditions")
+
+    def group_of_persons(self, group: Group) -> Persons:
+        """The persons who meet a group."""
+        members = []
+        for member in group.members:
+            match member:
+                case Group():
+                    members.append(self.group_of_persons(member))
+                case Demographic():
+                    members.append(self._being(member.filters))
+                case Correlated():
+                    members.append(self._of_correlated(member))
+        return Grouped(match=group.match, count=group.count, members=tuple(members))
+
+    def _being(self, filters: tuple[Filter, ...]) -> Persons:
+        for each in filters:
+            if each.field not in DEMOGRAPHIC_FIELDS:
+                raise Beyond(f"{each.field} of a person")
+        members = tuple(Being(field=each.field, test=self._test(each.test)) for each in filters)
+        return Grouped(match=Match.ALL, count=None, members=members)
+
+    def _of_correlated(self, asked: Correlated) -> Persons:
+        """With one index event for each person, what lies around it is a question about the person."""
+        if asked.same_visit:
+            raise Beyond("the visit of a person as such")
+        rows = self.rows(asked.events)
+        of, since, until = interval(asked, observed=False)
+        check_counted(rows, asked.occurrence, of)
+        some = _some_or_none(asked.occurrence)
+        if since or until or some is None or rows.tests or rows.nested:
+            return Times(
+                rows=rows,
+                occurrence=asked.occurrence,
+                of=of,
+                since_birth=tuple(bound.at for bound in since if isinstance(bound.at, int)),
+                until_birth=tuple(bound.at for bound in until if isinstance(bound.at, int)),
+            )
+        if rows.concepts is not None and rows.source_concepts is not None:
+            return Times(rows=rows, occurrence=asked.occurrence)
+        of_source = rows.source_concepts is not None
+        having = Having(
+            domain=rows.domain,
+            concepts=rows.source_concepts if of_source else rows.concepts,
+            of_source=of_source,
+            tops=rows.tops,
+        )
+        return having if some else Without(persons=having)
+
+    # Questions about events
+
+    def entered(self, definition: CohortDefinition) -> Persons:
+        """Persons by their entry events."""
+        entry = definition.entry
+        groups = [definition.qualifying, *(rule.group for rule in definition.rules)]
+        qualified_limit = definition.qualified_limit if definition.qualifying else Limit.ALL
+        parts = tuple(self.rows(each) for each in entry.events)
+        if entry.limit is not Limit.ALL or qualified_limit is not Limit.ALL or any(part.first for part in parts):
+            for group in groups:
+                check_start_only(group)
+        qualifying, *rules = (None if group is None else self.condition(group) for group in groups)
+        return Entered(
+            parts=parts,
+            prior_days=near(entry.prior_days),
+            post_days=near(entry.post_days),
+            limit=entry.limit,
+            qualifying=qualifying,
+            qualified_limit=qualified_limit,
+            rules=tuple(rule for rule in rules if rule is not None),
+        )
+
+    def condition(self, group: Group) -> Condition:
+        """A group on index events."""
+        members: list[Condition] = []
+        for member in group.members:
+            match member:
+                case Group():
+                    members.append(self.condition(member))
+                case Demographic():
+                    for each in member.filters:
+                        if each.field not in DEMOGRAPHIC_FIELDS:
+                            raise Beyond(f"{each.field} of a person")
+                    members.append(AtIndex(tests=self._tests(member.filters)))
+                case Correlated():
+                    members.append(self._around(member))
+        return Combined(match=group.match, count=group.count, members=tuple(members))
+
+    def _around(self, asked: Correlated) -> Condition:
+        if asked.same_visit:
+            raise Beyond("events of the same visit")
+        rows = self.rows(asked.events)
+        of, since, until = interval(asked, observed=True)
+        check_counted(rows, asked.occurrence, of)
+        return Around(rows=rows, occurrence=asked.occurrence, of=of, since=since, until=until)
+
+    # Rows
+
+    def rows(self, criterion: Criterion) -> Rows:
+        """The events of a criterion."""
+        if not isinstance(criterion, Events):
+            raise Beyond("eras that the definition builds")
+        if criterion.dates is not None or criterion.period is not None:
+            raise Beyond("dates put in place of recorded ones")
+        domain = criterion.domain
+        table = self._tables.get(domain)
+        if table is None:
+            raise Beyond(f"the table {domain}")
+        if table["missing_starts"]:
+            raise Beyond(f"events of {domain} without a date")
+        facts = DOMAINS[domain]
+        concepts = None if criterion.concepts is None else self._of_set(criterion.concepts)
+        source = None if criterion.source_concepts is None else self._of_set(criterion.source_concepts)
+        if source is not None and table["rows"] and facts.source_concept not in table["fields"]:
+            raise Beyond(f"source concepts of {domain}")
+        tops = self._tops(criterion.concepts)
+        tests = []
+        for each in criterion.filters:
+            ids = self._listed(each.test) if each.field == facts.concept else None
+            if ids is not None and not criterion.first:
+                concepts = ids if concepts is None else np.intersect1d(concepts, ids)
+                tops = ()
+                continue
+            self._check_field(domain, each)
+            tests.append(RowTest(field=each.field, test=self._test(each.test)))
+        if criterion.first:
+            check_first(criterion)
+        # A group without members does not ask for observation either.
+        nested = self.condition(criterion.nested) if criterion.nested and criterion.nested.members else None
+        return Rows(
+            domain=domain,
+            concepts=concepts,
+            source_concepts=source,
+            first=criterion.first,
+            tests=tuple(tests),
+            nested=nested,
+            tops=tops,
+        )
+
+    def _check_field(self, domain: Domain, asked: Filter) -> None:
+        kept: Collection[str] = (*self._tables[domain]["fields"], *_OF_EVENT, *_OF_PERSON)
+        if self._tables[domain]["rows"] and asked.field not in kept:
+            raise Beyond(f"{asked.field} of {domain}")
+
+    def _listed(self, test: Test) -> Array | None:
+        """The release's concepts that a test lets through, where it names those."""
+        match test:
+            case OneOf(concepts=ids, excluded=False):
+                return self._concepts.of_ids(ids)
+            case InSet(concept_set=name, excluded=False):
+                return self._of_set(name)
+        return None
+
+    def _test(self, test: Test) -> Test:
+        """A test without concept sets."""
+        match test:
+            case InSet(concept_set=name, excluded=excluded):
+                return OneOf(concepts=tuple(int(each) for each in self._of_set(name)), excluded=excluded)
+            case OneOf(concepts=ids, excluded=excluded):
+                # Ids that the release does not have make no difference.
+                return OneOf(concepts=tuple(int(each) for each in self._concepts.of_ids(ids)), excluded=excluded)
+            case Numbers() | Dates() | Known():
+                return test
+        raise Beyond(f"a test of this kind: {type(test).__name__}")
+
+    def _tests(self, filters: Iterable[Filter]) -> tuple[RowTest, ...]:
+        return tuple(RowTest(field=each.field, test=self._test(each.test)) for each in filters)
+
+    def _of_set(self, name: str) -> Array:
+        if name not in self._sets:
+            raise Beyond("a concept set that the definition does not have")
+        if name not in self._found:
+            self._found[name] = self._concepts.of_set(self._sets[name].items)
+        return self._found[name]
+
+    def _tops(self, name: str | None) -> tuple[int, ...]:
+        items = () if name is None else self._sets[name].items
+        return tuple(each.concept_id for each in items if each.descendants and not each.excluded)
+
+
+def _some_or_none(occurrence: Occurrence) -> bool | None:
+    """True where one event is enough, False where there must be none, None for other numbers."""
+    match occurrence:
+        case Occurrence(times=Compared.AT_LEAST, count=1):
+            return True
+        case Occurrence(times=Compared.EXACTLY | Compared.AT_MOST, count=0):
+            return False
+    return None

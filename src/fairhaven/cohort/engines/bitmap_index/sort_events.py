@@ -1,0 +1,102 @@
+"""The events of a table in the order of concept, person and day, and what values their columns have: the engine's part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ibis.expr.types as ir
+import numpy as np
+
+from fairhaven.cohort.engines.bitmap_index.column_encoding import MOST_CODES, Coded, Days, coded
+from fairhaven.cohort.engines.bitmap_index.event_source import (
+    CONCEPT,
+    END,
+    MISSING,
+    ORDINAL,
+    START,
+    VALUE,
+    events,
+    own_fields,
+)
+from fairhaven.cohort.event_dates import ends_on_next_day
+from fairhaven.cohort.model import Domain
+from fairhaven.engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sorted:
+    """The events of a table in order, waiting to be read.
+
+    Args:
+        file: None where there are no events.
+        columns: what is in the file beside concept and ordinal.
+        same: fields that have one value in all rows, with it; None where it is missing in all.
+        missing_starts: rows without a start date.
+    """
+
+    domain: Domain
+    file: Path | None = None
+    columns: tuple[str, ...] = ()
+    same: Mapping[str, float | int | None] = field(default_factory=dict)
+    codings: Mapping[str, Coded] = field(default_factory=dict)
+    days: Days = field(default_factory=lambda: Days(before=0, last=0))
+    missing_starts: int = 0
+
+
+def in_order(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine, work: Path) -> Sorted:
+    """Sort the events of a table and see what values their columns have."""
+    rows = events(domain, table)
+    fields = own_fields(domain, table)
+    found = engine.fetch(rows.aggregate(**_summary(rows, fields))).to_pylist()[0]
+    if not found["rows"]:
+        return Sorted(domain=domain, same=dict.fromkeys(fields))
+    same = {name: found[f"{name} least"] for name in fields if _is_same(found, name)}
+    days = [found[f"{name} {which}"] for name in (START, END) for which in ("least", "most")]
+    known = [day for day in days if day is not None] or [0]
+    columns = (START, *(() if ends_on_next_day(domain) else (END,)), *(name for name in fields if name not in same))
+    joined = rows.join(ordinals, "person_id").select(CONCEPT, ORDINAL, *columns)
+    files = engine.write(joined, work / domain.value, order_by=(CONCEPT, ORDINAL, START))
+    if not files:
+        return Sorted(domain=domain, same=dict.fromkeys(fields))
+    in_order = engine.parquet(list(files.values()))
+    return Sorted(
+        domain=domain,
+        file=next(iter(files.values())),
+        columns=columns,
+        same=same,
+        codings=_codings(in_order, (CONCEPT, *(name for name in columns if name in fields)), engine),
+        days=Days(before=min(known) - 1, last=max(known)),
+        missing_starts=found["rows"] - found[f"{START} known"],
+    )
+
+
+def _summary(rows: ir.Table, fields: list[str]) -> dict[str, ir.Value]:
+    """How many rows there are, and of each column how many are known, the least and the most."""
+    summary = {"rows": rows.count().cast("int64")}
+    for name in (START, END, *fields):
+        column = rows[name]
+        summary |= {
+            f"{name} known": column.count().cast("int64"),
+            f"{name} least": column.min(),
+            f"{name} most": column.max(),
+        }
+    return summary
+
+
+def _is_same(found: Mapping[str, Any], name: str) -> bool:
+    known = found[f"{name} known"]
+    return not known or (known == found["rows"] and found[f"{name} least"] == found[f"{name} most"])
+
+
+def _codings(rows: ir.Table, names: tuple[str, ...], engine: Engine) -> dict[str, Coded]:
+    """The values of columns, where they are not too many, or not numbers at all."""
+    codings = {}
+    for name in names:
+        different = rows.filter(rows[name].notnull()).select(name).distinct()
+        if name == VALUE:
+            different = different.limit(MOST_CODES + 1)
+        values = engine.fetch(different)[name].to_numpy()
+        if name != VALUE or (len(values) <= MOST_CODES and not np.isnan(values).any()):
+            codings[name] = coded(values[values != MISSING])
+    return codings

@@ -1,0 +1,165 @@
+"""The sorted events of a table as columns and bitmaps, read in batches: this process's part."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyroaring import BitMap
+
+from fairhaven.cohort.domains import DOMAINS
+from fairhaven.cohort.engines.bitmap_index import bitmap_keys
+from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, of_ordinals
+from fairhaven.cohort.engines.bitmap_index.column_encoding import plain
+from fairhaven.cohort.engines.bitmap_index.concept_sets import BELOW
+from fairhaven.cohort.engines.bitmap_index.event_source import CONCEPT, END, MISSING, ORDINAL, START, VALUE
+from fairhaven.cohort.engines.bitmap_index.sort_events import Sorted
+from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, Making
+from fairhaven.cohort.model import Domain
+
+_BATCH = 1_000_000
+_SLOW_UNION = 512 << 10
+"""Bytes of bitmaps that take longer to put together at a question than the answer should; kept ready from here on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Below:
+    """The relation to valid concepts below, as it was written (see `concepts`), and the concepts that it leads to."""
+
+    present: Array
+    above: Array
+    first: Array
+    to: Array
+
+
+def read_below(concepts: ArrayFile, present: Array) -> Below:
+    """The relation of an index that is being made."""
+    above, first, to = (concepts.read(f"{BELOW}_{part}") for part in ("from", "first", "to"))
+    return Below(present=present, above=above, first=first, to=to)
+
+
+def write_events(
+    table: Sorted, making: Making, writer: BitmapWriter, number: Mapping[str, int], below: Below
+) -> dict[str, object]:
+    """Write the bitmaps and the columns of a table's events; what the manifest says of it."""
+    facts: dict[str, object] = {"rows": 0, "same": table.same, "fields": list(table.same), "missing_starts": 0}
+    if table.file is None:
+        return facts
+    stored = pq.ParquetFile(table.file)
+    rows = stored.metadata.num_rows
+    file = making.file(table.domain.value)
+    columns = {ORDINAL: file.parts(ORDINAL, np.uint32, rows)}
+    columns |= {name: file.parts(name, _dtype(table, name), rows) for name in table.columns}
+    source = DOMAINS[table.domain].source_concept or ""
+    by_concept: dict[int, BitMap] = {}
+    by_source: dict[int, BitMap] = {}
+    firsts: dict[int, int] = {}
+    has_nan = False
+    at = 0
+    for batch in stored.iter_batches(_BATCH):
+        ordinal = batch.column(ORDINAL).to_numpy()
+        columns[ORDINAL].write(at, ordinal)
+        for name in table.columns:
+            part = _stored(table, name, batch.column(name))
+            columns[name].write(at, part)
+            if name == source:
+                for value, members in _by_value(part, ordinal):
+                    _add(by_source, int(table.codings[source].values[value - 1]), members)
+            elif name == VALUE and name not in table.codings:
+                has_nan |= bool(pc.any(pc.is_nan(batch.column(name))).as_py())
+        for value, begin, members in _runs(batch.column(CONCEPT).to_numpy(), ordinal):
+            firsts.setdefault(value, at + begin)
+            _add(by_concept, value, members)
+        at += len(batch)
+    stored.close()
+    table.file.unlink()
+    for name, coding in table.codings.items():
+        file.add(f"{name} values", coding.values)
+    file.add("concepts", np.array(list(firsts), np.int64))
+    file.add("first", np.array([*firsts.values(), rows], np.int64))
+    everybody = BitMap.union(BitMap(), BitMap(), *by_concept.values())
+    if (value_of_all := table.same.get(source)) is not None:
+        by_source = {int(value_of_all): everybody}
+    writer.add(number[bitmap_keys.has_event(table.domain)], 0, everybody)
+    _write_bitmaps(table.domain, writer, number, by_concept, by_source, below)
+    kept = [name for name in table.columns if name not in (START, END) and not (name == VALUE and has_nan)]
+    return facts | {
+        "rows": rows,
+        "before": table.days.before,
+        "fields": [*table.same, *kept],
+        "missing_starts": table.missing_starts,
+    }
+
+
+def _dtype(table: Sorted, name: str) -> npt.DTypeLike:
+    if name in (START, END):
+        return table.days.dtype
+    return table.codings[name].dtype if name in table.codings else np.float64
+
+
+def _stored(table: Sorted, name: str, values: pa.Array) -> Array:
+    if name in (START, END):
+        return table.days.stored(values)
+    return table.codings[name].stored(values) if name in table.codings else plain(values)
+
+
+def _runs(values: Array, ordinals: Array) -> Iterator[tuple[int, int, Array]]:
+    """Stretches of one value: the value, where it begins, and its persons, each once. Both columns are in order."""
+    is_new = np.empty(len(values), bool)
+    is_new[0] = True
+    np.not_equal(values[1:], values[:-1], out=is_new[1:])
+    begins = np.flatnonzero(is_new)
+    is_new[1:] |= ordinals[1:] != ordinals[:-1]
+    once = ordinals[is_new]
+    # How many of those before a stretch were kept says where it begins among them.
+    kept_before = np.cumsum(is_new)[begins] - 1
+    for begin, members in zip(begins, np.split(once, kept_before[1:]), strict=True):
+        yield int(values[begin]), int(begin), members
+
+
+def _by_value(codes: Array, ordinals: Array) -> Iterator[tuple[int, Array]]:
+    """The persons of each code but 0, in any order of rows."""
+    keys = (codes.astype(np.int64) << 32) | ordinals
+    keys.sort()
+    for value, _, members in _runs(keys >> 32, keys & 0xFFFFFFFF):
+        if value:
+            yield value, members
+
+
+def _add(sets: dict[int, BitMap], value: int, ordinals: Array) -> None:
+    members = of_ordinals(ordinals)
+    if value in sets:
+        sets[value] |= members
+    else:
+        sets[value] = members
+
+
+def _write_bitmaps(
+    domain: Domain,
+    writer: BitmapWriter,
+    number: Mapping[str, int],
+    by_concept: dict[int, BitMap],
+    by_source: dict[int, BitMap],
+    below: Below,
+) -> None:
+    by_concept.pop(MISSING, None)
+    present, first, to = below.present, below.first, below.to
+    sizes = np.zeros(len(present), np.int64)
+    place_of = {int(concept): place for place, concept in enumerate(present)}
+    for concept, members in by_concept.items():
+        sizes[place_of[concept]] = writer.add(number[bitmap_keys.has_concept(domain)], concept, members)
+    for concept, members in by_source.items():
+        writer.add(number[bitmap_keys.has_source(domain)], concept, members)
+    total = np.append(0, np.cumsum(sizes[to]))
+    unions: dict[bytes, BitMap] = {}
+    for place in np.flatnonzero(total[first[1:]] - total[first[:-1]] >= _SLOW_UNION):
+        places = to[first[place] : first[place + 1]]
+        places = places[sizes[places] > 0]
+        if len(places) > 1:
+            key = places.tobytes()
+            if key not in unions:
+                unions[key] = BitMap.union(*(by_concept[int(present[each])] for each in places))
+            writer.add(number[bitmap_keys.has_below(domain)], int(below.above[place]), unions[key])

@@ -1,0 +1,146 @@
+"""Sixth pass: which entry events meet all rules, when each stay ends, and how stays become eras."""
+
+from collections.abc import Mapping
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.cohort.day_numbers import FAR, date, day_number
+from fairhaven.cohort.engines.relational.eras import joined_up
+from fairhaven.cohort.engines.relational.index_events import limited
+from fairhaven.cohort.engines.relational.parts import Cohort
+from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+from fairhaven.cohort.model import DateField, DateOffset, Limit
+
+INCLUDED = ("cohort", "person_id", "event_id", "start_date", "end_date", "op_start_date", "op_end_date")
+_STAY = ["cohort", "person_id", "event_id", "ends"]
+
+
+def included(cohorts: Mapping[int, Cohort], index: ir.Table, met: ir.Table | None, keeping: Keeping) -> ir.Table:
+    """The events that meet all rules of their definition, limited.
+
+    Args:
+        met: the events that meet each rule's condition; None where no definition has a rule.
+
+    Returns:
+        a kept table `INCLUDED`.
+    """
+    wanted = keeping.parameters(
+        [
+            {
+                "cohort": number,
+                "index": each.index,
+                "needed": len(each.rules),
+                "one": each.limit is not Limit.ALL,
+                "sign": -1 if each.limit is Limit.LAST else 1,
+            }
+            for number, each in cohorts.items()
+        ],
+        dict.fromkeys(("cohort", "index", "needed", "sign"), "whole") | {"one": "flag"},
+    )
+    events = index.join(wanted, "index")
+    passing = [events.filter(events.needed == 0).select(*INCLUDED, "one", "sign")]
+    if met is not None:
+        rules = keeping.parameters(
+            [{"cohort": number, "condition": rule} for number, each in cohorts.items() for rule in each.rules],
+            {"cohort": "whole", "condition": "whole"},
+        )
+        held = met.join(rules, "condition")
+        held = held.group_by(["cohort", "person_id", "event_id"]).agg(held=held.count())
+        judged = events.join(held, ["cohort", "person_id", "event_id"])
+        passing.append(judged.filter(judged.held == judged.needed).select(*INCLUDED, "one", "sign"))
+    return keeping.keep(limited(together(passing), by="cohort").select(INCLUDED))
+
+
+def stays(
+    cohorts: Mapping[int, Cohort], events: ir.Table, endings: Mapping[int, ir.Table], keeping: Keeping
+) -> ir.Table:
+    """The stays of each person as the definition wants them.
+
+    Args:
+        events: see `included`.
+        endings: events of the criteria that end a stay, by criterion number.
+
+    Returns:
+        ``cohort_definition_id``, ``subject_id``, ``cohort_start_date``, ``cohort_end_date``.
+    """
+    wanted = keeping.parameters([_exit(number, each) for number, each in cohorts.items()], _EXIT)
+    staying = events.join(wanted, "cohort")
+    offset = ibis.ifelse(staying.of_end, staying.end_date, staying.start_date) + staying.add
+    ends = [
+        staying.mutate(
+            ends=ibis.ifelse(staying.add.isnull(), staying.op_end_date, _earlier(offset, staying.op_end_date))
+        ).select(_STAY)
+    ]
+    by_drug = {number: each.drug_eras for number, each in cohorts.items() if each.drug_eras is not None}
+    if by_drug:
+        eras = together([endings[each] for each in sorted(set(by_drug.values()))])
+        pairs = _pairs(by_drug.items(), eras, events, keeping)
+        within = pairs.filter(pairs.start_date >= pairs.other_start, pairs.start_date <= pairs.other_end)
+        ends.append(within.mutate(ends=within.other_end).select(_STAY))
+    by_event = [(number, criterion) for number, each in cohorts.items() for criterion in each.censoring]
+    if by_event:
+        censoring = together([endings[each] for each in sorted({criterion for _, criterion in by_event})])
+        pairs = _pairs(by_event, censoring, events, keeping)
+        within = pairs.filter(pairs.other_start >= pairs.start_date, pairs.other_start <= pairs.op_end_date)
+        ends.append(within.mutate(ends=within.other_start).select(_STAY))
+    left = events.join(together(ends), ["cohort", "person_id", "event_id"])
+    left = left.filter(left.ends >= left.start_date)
+    left = left.group_by(["cohort", "person_id", "event_id", "start_date"]).agg(end_date=left.ends.min())
+    padded = left.join(wanted, "cohort")
+    padded = padded.mutate(end_date=padded.end_date + padded.gap_days)
+    joined = joined_up(padded.select("cohort", "person_id", "start_date", "end_date"), ["cohort", "person_id"])
+    joined = joined.join(wanted, "cohort")
+    joined = joined.mutate(end_date=joined.end_date - joined.gap_days)
+    cut = joined.mutate(
+        start_date=_later(joined.start_date, joined.window_start), end_date=_earlier(joined.end_date, joined.window_end)
+    )
+    cut = cut.filter(~cut.is_cut | (cut.start_date <= cut.end_date))
+    return cut.select(
+        cohort_definition_id=cut.cohort,
+        subject_id=cut.person_id,
+        cohort_start_date=date(cut.start_date),
+        cohort_end_date=date(cut.end_date),
+    )
+
+
+_EXIT = dict.fromkeys(("cohort", "add", "gap_days", "window_start", "window_end"), "whole") | {
+    "of_end": "flag",
+    "is_cut": "flag",
+}
+
+
+def _exit(number: int, each: Cohort) -> dict[str, object]:
+    window = each.window
+    row: dict[str, object] = {
+        "cohort": number,
+        "gap_days": each.gap_days,
+        "of_end": False,
+        "is_cut": window is not None,
+        "window_start": -FAR if window is None or window.start is None else day_number(window.start),
+        "window_end": FAR if window is None or window.end is None else day_number(window.end),
+    }
+    if isinstance(each.exit, DateOffset):
+        row |= {"add": each.exit.days, "of_end": each.exit.date is DateField.END}
+    return row
+
+
+def _pairs(wanted: object, others: ir.Table, events: ir.Table, keeping: Keeping) -> ir.Table:
+    """Included events beside the events that may end their stay."""
+    asked = keeping.parameters(
+        [{"cohort": number, "criterion": criterion} for number, criterion in wanted],  # type: ignore[attr-defined]
+        {"cohort": "whole", "criterion": "whole"},
+    )
+    other = others.select(
+        criterion=others.criterion, person_id=others.person_id, other_start=others.start_date, other_end=others.end_date
+    )
+    return events.join(asked, "cohort").join(other, ["criterion", "person_id"])
+
+
+def _earlier(one: ir.Value, other: ir.Value) -> ir.Value:
+    """The smaller of two days, unknown where the first is."""
+    return ibis.ifelse(one > other, other, one)
+
+
+def _later(one: ir.Value, other: ir.Value) -> ir.Value:
+    return ibis.ifelse(one < other, other, one)

@@ -1,0 +1,136 @@
+"""Fourth pass: which events of which index meet which condition; the conditions of many indexes in a few joins."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.cohort.comparison_semantics import least_and_most
+from fairhaven.cohort.engines.relational.fields import with_derived
+from fairhaven.cohort.engines.relational.filters import filters_of
+from fairhaven.cohort.engines.relational.occurrence_counts import MET, counts
+from fairhaven.cohort.engines.relational.parts import Combination, Condition, Count, PersonTest
+from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+
+
+def with_members(conditions: Iterable[int], parts: list[Condition]) -> dict[int, Condition]:
+    """Conditions and all that they are made of, by number."""
+    found: dict[int, Condition] = {}
+    todo = list(conditions)
+    while todo:
+        if (number := todo.pop()) not in found:
+            found[number] = part = parts[number]
+            if isinstance(part, Combination):
+                todo.extend(part.members)
+    return found
+
+
+def met(
+    conditions: Mapping[int, Condition],
+    index: ir.Table,
+    events: Callable[[Iterable[int]], ir.Table],
+    tables: Mapping[str, ir.Table],
+    members: ir.Table,
+    keeping: Keeping,
+) -> ir.Table:
+    """The index events that meet each condition.
+
+    Args:
+        conditions: by number, with all that they are made of.
+        index: `INDEX_COLUMNS`.
+        events: gives the events of criteria by number.
+        members: see `concepts.members`.
+
+    Returns:
+        a kept table `MET`.
+    """
+    counting = {number: each for number, each in conditions.items() if isinstance(each, Count)}
+    tests = {number: each for number, each in conditions.items() if isinstance(each, PersonTest)}
+    found = []
+    if counting:
+        found += counts(counting, index, events(each.criterion for each in counting.values()), keeping)
+    if tests:
+        found.append(keeping.keep(_person_tests(tests, index, tables, members, keeping)))
+    for level in _levels(conditions):
+        found.append(keeping.keep(_combinations(level, found, index, keeping)))
+    return together(found)
+
+
+def _person_tests(
+    conditions: Mapping[int, PersonTest],
+    index: ir.Table,
+    tables: Mapping[str, ir.Table],
+    members: ir.Table,
+    keeping: Keeping,
+) -> ir.Table:
+    filters = filters_of(each.filters for each in conditions.values())
+    asked = keeping.parameters(
+        [
+            {"condition": number, "index": each.index} | row
+            for (number, each), row in zip(conditions.items(), filters.rows, strict=True)
+        ],
+        {"condition": "whole", "index": "whole"} | filters.schema,
+    )
+    events = with_derived(index.join(asked, "index"), filters.fields, tables)
+    return filters.where(events, members).select(MET).distinct()
+
+
+def _levels(conditions: Mapping[int, Condition]) -> list[dict[int, Combination]]:
+    """Combinations, those first that are made of no other combination."""
+    heights: dict[int, int] = {}
+
+    def height(number: int) -> int:
+        part = conditions[number]
+        if number not in heights:
+            made_of = part.members if isinstance(part, Combination) else ()
+            heights[number] = max((height(each) for each in made_of), default=0) + isinstance(part, Combination)
+        return heights[number]
+
+    levels: defaultdict[int, dict[int, Combination]] = defaultdict(dict)
+    for number, part in conditions.items():
+        if isinstance(part, Combination):
+            levels[height(number)][number] = part
+    return [levels[each] for each in sorted(levels)]
+
+
+def _combinations(
+    combinations: Mapping[int, Combination], found: list[ir.Table], index: ir.Table, keeping: Keeping
+) -> ir.Table:
+    rows = [
+        {"combination": number, "member": member} for number, each in combinations.items() for member in each.members
+    ]
+    made_of = keeping.parameters(rows, {"combination": "whole", "member": "whole"})
+    bounds = {
+        number: least_and_most(each.match, each.count, len(each.members)) for number, each in combinations.items()
+    }
+    needed = keeping.parameters(
+        [
+            {"condition": number, "index": combinations[number].index, "least": least, "most": most}
+            for number, (least, most) in bounds.items()
+        ],
+        dict.fromkeys(("condition", "index", "least", "most"), "whole"),
+    )
+    parts = []
+    some = [number for number, (least, _) in bounds.items() if least > 0]
+    none = [number for number, (least, _) in bounds.items() if least <= 0]
+    counted = None
+    if found and rows:
+        holding = together(found)
+        holding = holding.join(made_of, holding.condition == made_of.member)
+        counted = (
+            holding.group_by(["combination", "person_id", "event_id"])
+            .agg(found=holding.count())
+            .rename(condition="combination")
+        )
+    if some and counted is not None:
+        reached = counted.join(needed, "condition")
+        parts.append(reached.filter(reached.least > 0, reached.found >= reached.least).select(MET))
+    if none:
+        every = index.join(needed.filter(needed.condition.isin(none)), "index")
+        every = every.select("condition", "person_id", "event_id", "most")
+        if counted is not None:
+            joined = every.left_join(counted, list(MET))
+            every = joined.filter(ibis.coalesce(joined.found, 0) <= joined.most)
+        parts.append(every.select(MET).distinct())
+    return together(parts)

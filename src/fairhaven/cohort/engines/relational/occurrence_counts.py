@@ -1,0 +1,179 @@
+"""Of the fourth pass the conditions on a number of events: windows become days, and one join finds what lies in them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from fairhaven.cohort.comparison_semantics import TIMES, needs_one
+from fairhaven.cohort.day_numbers import FAR
+from fairhaven.cohort.engines.relational.parts import Count
+from fairhaven.cohort.engines.relational.temporary_tables import Keeping
+from fairhaven.cohort.model import DateField, Edge, Window
+
+INDEX_COLUMNS = (
+    "index",
+    "person_id",
+    "event_id",
+    "start_date",
+    "end_date",
+    "op_start_date",
+    "op_end_date",
+    "visit_occurrence_id",
+)
+"""Of every table of index events: days as numbers, with the observation period that the event starts in."""
+
+MET = ("condition", "person_id", "event_id")
+"""Of every table of conditions: the events that meet each, once."""
+
+
+def counts(conditions: Mapping[int, Count], index: ir.Table, events: ir.Table, keeping: Keeping) -> list[ir.Table]:
+    """The index events that meet each condition on a number of events around them.
+
+    Args:
+        conditions: by number.
+        index: `INDEX_COLUMNS`.
+        events: of all criteria that are counted.
+
+    Returns:
+        kept tables `MET`: of conditions that need at least one event, which the join with the events finds; of the others.
+    """
+    asked = keeping.parameters([_windows(number, each) for number, each in conditions.items()], _WINDOWS)
+    found = keeping.keep(
+        _around(asked, index, events, distinct=any(each.occurrence.distinct for each in conditions.values()))
+    )
+    kept = []
+    some = {number: each for number, each in conditions.items() if needs_one(each.occurrence)}
+    if some:
+        kept.append(_enough(found.join(_occurrences(some, keeping), "condition")))
+    none = {number: each for number, each in conditions.items() if not needs_one(each.occurrence)}
+    if none:
+        occurrences = _occurrences(none, keeping)
+        every = index.join(occurrences, "index").select("condition", "person_id", "event_id", "times", "asked")
+        counted = every.left_join(found, list(MET)).mutate(found=ibis.coalesce(found.found, 0))
+        kept.append(_enough(counted.select(*MET, "times", "asked", "found")))
+    result = [keeping.keep(each) for each in kept]
+    keeping.give_back(found)
+    return result
+
+
+def _occurrences(conditions: Mapping[int, Count], keeping: Keeping) -> ir.Table:
+    return keeping.parameters(
+        [
+            {
+                "condition": number,
+                "index": each.index,
+                "times": each.occurrence.times.value,
+                "asked": each.occurrence.count,
+            }
+            for number, each in conditions.items()
+        ],
+        {"condition": "whole", "index": "whole", "times": "text", "asked": "whole"},
+    )
+
+
+def _enough(counted: ir.Table) -> ir.Table:
+    holds: ir.BooleanValue = ibis.or_(
+        *((counted.times == times.value) & compare(counted.found, counted.asked) for times, compare in TIMES.items())
+    )
+    return counted.filter(holds).select(MET)
+
+
+_WINDOWS = {
+    "condition": "whole",
+    "index": "whole",
+    "criterion": "whole",
+    "of_end": "flag",
+    "from_end": "flag",
+    "since": "whole",
+    "since_edge": "text",
+    "until": "whole",
+    "until_edge": "text",
+    "second_of_end": "flag",
+    "second_from_end": "flag",
+    "second_since": "whole",
+    "second_since_edge": "text",
+    "second_until": "whole",
+    "second_until_edge": "text",
+    "within": "flag",
+    "same_visit": "flag",
+    "is_distinct": "flag",
+}
+
+
+def _windows(number: int, each: Count) -> dict[str, Any]:
+    """The windows of a condition as parameters."""
+    row: dict[str, Any] = {
+        "condition": number,
+        "index": each.index,
+        "criterion": each.criterion,
+        "within": each.within_observation,
+        "same_visit": each.same_visit,
+        "is_distinct": each.occurrence.distinct is not None,
+    }
+    for prefix, window in (("", each.start), ("second_", each.end or Window())):
+        row[f"{prefix}of_end"] = window.of is DateField.END
+        row[f"{prefix}from_end"] = window.index is DateField.END
+        for name, bound in (("since", window.since), ("until", window.until)):
+            if isinstance(bound, Edge):
+                row[f"{prefix}{name}_edge"] = bound.value
+            else:
+                row[f"{prefix}{name}"] = bound
+    return row
+
+
+def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: bool) -> ir.Table:
+    """How many events each condition finds around each index event; no row where it finds none.
+
+    The bounds of the windows become days before the join with the events, so that the join compares numbers only.
+    """
+    probes = index.join(asked, "index")
+    bounds: dict[str, ir.Value] = {}
+    for prefix in ("", "second_"):
+        origin = ibis.ifelse(probes[f"{prefix}from_end"], probes.end_date, probes.start_date)
+        for name, beyond in (("since", -FAR), ("until", FAR)):
+            edge = probes[f"{prefix}{name}_edge"]
+            bounds[f"{prefix}{name}_day"] = ibis.cases(
+                (edge.isnull(), origin + probes[f"{prefix}{name}"]),
+                (edge == Edge.PERIOD_START.value, probes.op_start_date),
+                (edge == Edge.PERIOD_END.value, probes.op_end_date),
+                else_=ibis.literal(beyond, "int64"),
+            )
+    probes = probes.select(
+        "condition",
+        "criterion",
+        "person_id",
+        "of_end",
+        "second_of_end",
+        "is_distinct",
+        index_event=probes.event_id,
+        first_day=ibis.ifelse(probes.within, probes.op_start_date, -FAR),
+        last_day=ibis.ifelse(probes.within, probes.op_end_date, FAR),
+        visit=probes.visit_occurrence_id,
+        same_visit=probes.same_visit,
+        **bounds,
+    )
+    other = events.select(
+        "criterion",
+        "person_id",
+        begins=events.start_date,
+        ends=events.end_date,
+        in_visit=events.visit_occurrence_id,
+        counted=events.counted,
+    )
+    pairs = probes.join(other, ["criterion", "person_id"])
+    pairs = pairs.filter(pairs.begins >= pairs.first_day, pairs.begins <= pairs.last_day)
+    for prefix in ("", "second_"):
+        day = ibis.ifelse(pairs[f"{prefix}of_end"], pairs.ends, pairs.begins)
+        # A date that is not known is in every window that is open on both sides.
+        since, until = pairs[f"{prefix}since_day"], pairs[f"{prefix}until_day"]
+        pairs = pairs.filter(
+            ((since == -FAR) | (day >= since)).fill_null(False),
+            ((until == FAR) | (day <= until)).fill_null(False),
+        )
+    pairs = pairs.filter(~pairs.same_visit | (pairs.in_visit == pairs.visit).fill_null(False))
+    found = pairs.count()
+    if distinct:
+        found = ibis.ifelse(pairs.is_distinct.any(), pairs.counted.nunique(), found)
+    return pairs.group_by(["condition", "person_id", "index_event"]).agg(found=found).rename(event_id="index_event")

@@ -1,0 +1,151 @@
+"""All passes over a batch, from definitions to persons and dates."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+
+from fairhaven.cohort.engines.relational import cohort_exit, index_events
+from fairhaven.cohort.engines.relational import conditions as asking
+from fairhaven.cohort.engines.relational.concept_sets import members
+from fairhaven.cohort.engines.relational.criterion_events import EVENT_COLUMNS, scans
+from fairhaven.cohort.engines.relational.eras import eras
+from fairhaven.cohort.engines.relational.parts import (
+    Combination,
+    Condition,
+    Count,
+    EntryIndex,
+    EraSet,
+    NestedIndex,
+    QualifiedIndex,
+    Restricted,
+    Scan,
+)
+from fairhaven.cohort.engines.relational.required_columns import fit, needs
+from fairhaven.cohort.engines.relational.shared_parts import Program
+from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a batch gave.
+
+    Args:
+        rows: ``cohort_definition_id``, ``subject_id``, ``cohort_start_date``, ``cohort_end_date``.
+        index: entry and qualified events (`counting.INDEX_COLUMNS`).
+        met: events that meet each rule (`counting.MET`); None where no definition has a rule.
+        included: events that meet all rules (`cohort_exit.INCLUDED`).
+    """
+
+    rows: ir.Table
+    index: ir.Table
+    met: ir.Table | None
+    included: ir.Table
+
+
+class Run:
+    """One run of a program over a CDM.
+
+    Raises:
+        Refused: the CDM lacks what the program needs; all of it at once.
+    """
+
+    def __init__(self, program: Program, tables: Mapping[str, ir.Table], keeping: Keeping) -> None:
+        self._program = program
+        self._tables = fit(tables, needs(program), keeping.engine)
+        self._keeping = keeping
+        self._members = members(program.concept_sets.parts, self._tables, keeping)
+        self._periods = index_events.observation(self._tables, keeping)
+        self._events: list[tuple[frozenset[int], ir.Table]] = []
+
+    def outcome(self) -> Outcome:
+        """Run all passes."""
+        self._criteria()
+        indexes, cohorts = self._program.indexes.parts, self._program.cohorts
+        entry = {number: each for number, each in enumerate(indexes) if isinstance(each, EntryIndex)}
+        index = index_events.entries(
+            entry, self._of(part for each in entry.values() for part in each.criteria), self._periods, self._keeping
+        )
+        qualifying = {number: each for number, each in enumerate(indexes) if isinstance(each, QualifiedIndex)}
+        if qualifying:
+            passed = self._met({each.condition for each in qualifying.values()}, index)
+            index = together([index, index_events.qualified(qualifying, index, passed, self._keeping)])
+        rules = {rule for each in cohorts.values() for rule in each.rules}
+        met = self._met(rules, index) if rules else None
+        included = cohort_exit.included(cohorts, index, met, self._keeping)
+        ending = {each.drug_eras for each in cohorts.values() if each.drug_eras is not None} | {
+            criterion for each in cohorts.values() for criterion in each.censoring
+        }
+        endings = {number: self._of([number]) for number in ending}
+        rows = self._keeping.keep(cohort_exit.stays(cohorts, included, endings, self._keeping))
+        return Outcome(rows=rows, index=index, met=met, included=included)
+
+    def _criteria(self) -> None:
+        """The events of all criteria, those first that others are made of."""
+        levels = criterion_levels(self._program)
+        parts = self._program.criteria.parts
+        for level in range(max(levels, default=0) + 1):
+            now = {number: parts[number] for number, each in enumerate(levels) if each == level}
+            scanned = {number: each for number, each in now.items() if isinstance(each, Scan)}
+            if scanned:
+                self._events += scans(scanned, self._tables, self._members, self._keeping).values()
+            built = {number: each for number, each in now.items() if isinstance(each, EraSet)}
+            if built:
+                of = self._of(part for each in built.values() for part in each.of)
+                self._events.append((frozenset(built), eras(built, of, self._tables, self._members, self._keeping)))
+            restricted = {number: each for number, each in now.items() if isinstance(each, Restricted)}
+            if restricted:
+                self._events.append((frozenset(restricted), self._restricted(restricted)))
+
+    def _restricted(self, criteria: Mapping[int, Restricted]) -> ir.Table:
+        wanted = {self._program.conditions.parts[each.condition].index for each in criteria.values()}
+        indexes = {
+            number: each
+            for number, each in enumerate(self._program.indexes.parts)
+            if number in wanted and isinstance(each, NestedIndex)
+        }
+        base = self._of(each.base for each in criteria.values())
+        index = index_events.nested(indexes, base, self._periods, self._keeping)
+        passed = self._met({each.condition for each in criteria.values()}, index)
+        asked = self._keeping.parameters(
+            [
+                {"restricted": number, "criterion": each.base, "condition": each.condition}
+                for number, each in criteria.items()
+            ],
+            dict.fromkeys(("restricted", "criterion", "condition"), "whole"),
+        )
+        left = base.join(asked, "criterion").semi_join(passed, ["condition", "person_id", "event_id"])
+        return self._keeping.keep(left.mutate(criterion=left.restricted).select(EVENT_COLUMNS))
+
+    def _met(self, wanted: Iterable[int], index: ir.Table) -> ir.Table:
+        needed = asking.with_members(wanted, self._program.conditions.parts)
+        return asking.met(needed, index, self._of, self._tables, self._members, self._keeping)
+
+    def _of(self, criteria: Iterable[int]) -> ir.Table:
+        """The kept events of criteria, with others that were kept beside them."""
+        wanted = frozenset(criteria)
+        return together([table for numbers, table in self._events if numbers & wanted])
+
+
+def criterion_levels(program: Program) -> list[int]:
+    """For each criterion how many others must be there one after the other before it."""
+    criteria, conditions = program.criteria.parts, program.conditions.parts
+    levels: list[int] = []
+
+    def of_condition(number: int) -> int:
+        part: Condition = conditions[number]
+        if isinstance(part, Count):
+            return levels[part.criterion]
+        if isinstance(part, Combination):
+            return max((of_condition(member) for member in part.members), default=0)
+        return 0
+
+    # A part is numbered after all that it is made of.
+    for part in criteria:
+        if isinstance(part, Scan):
+            levels.append(0)
+        elif isinstance(part, EraSet):
+            levels.append(1 + max(levels[each] for each in part.of))
+        else:
+            levels.append(1 + max(levels[part.base], of_condition(part.condition)))
+    return levels

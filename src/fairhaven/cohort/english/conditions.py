@@ -1,0 +1,178 @@
+"""Groups of conditions: as statements below each other, and as clauses of a sentence."""
+
+from dataclasses import dataclass, replace
+
+from fairhaven.cohort.english.concept_names import Naming
+from fairhaven.cohort.english.events import more, noun, one, one_bare
+from fairhaven.cohort.english.layout import Line
+from fairhaven.cohort.english.phrases import joined
+from fairhaven.cohort.english.time_windows import when
+from fairhaven.cohort.english.value_tests import of_person
+from fairhaven.cohort.model import Correlated, DateField, Demographic, Events, Group, Match, Occurrence, Times, Window
+
+_CLAUSES = 3
+"""Conditions that a sentence takes from one group."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Voice:
+    """Of whom and from when it is told.
+
+    Args:
+        has, is_: "has" and "is", or "have" and "are".
+        anchor: the index event, for example "the entry event".
+        observed: observation matters to the definition, so that what disregards it says so.
+    """
+
+    naming: Naming
+    has: str = "has"
+    is_: str = "is"
+    anchor: str = "the entry event"
+    observed: bool = True
+
+    def at(self, anchor: str) -> "Voice":
+        """The same, from another event."""
+        return replace(self, anchor=anchor)
+
+
+def group_lines(group: Group, voice: Voice) -> tuple[Line, ...]:
+    """The group as statements: one for its only member, or a heading and one below for each."""
+    if not group.members:
+        return (Line(text="Nothing is asked."),)
+    if len(group.members) == 1 and _is_plain(group):
+        return _member_lines(group.members[0], voice)
+    below = tuple(line for member in group.members for line in _member_lines(member, voice))
+    return (Line(text=f"{quantified(group)}:", below=below),)
+
+
+def quantified(group: Group) -> str:
+    """``All of these hold``, ``At least 2 of these hold``."""
+    match group.match, group.count:
+        case Match.ALL, _:
+            return "All of these hold" if len(group.members) != 2 else "Both of these hold"
+        case (Match.ANY, _) | (Match.AT_LEAST, 1):
+            return "At least one of these holds"
+        case Match.AT_MOST, 0:
+            return "None of these holds" if len(group.members) > 1 else "This does not hold"
+        case Match.AT_MOST, 1:
+            return "At most one of these holds"
+        case how, count:
+            return f"{str(how).capitalize()} {count} of these hold"
+
+
+def clauses(group: Group, voice: Voice) -> list[str]:
+    """The group as clauses that must all hold ("has ...", "has no record of ..."); none where a sentence would not carry it."""
+    if len(group.members) > _CLAUSES:
+        return []
+    if not (_is_plain(group) if len(group.members) == 1 else group.match in (Match.ALL, Match.ANY)):
+        return []
+    parts = [_member_clause(member, voice) for member in group.members]
+    told = [part for part in parts if part is not None]
+    if len(told) < len(parts):
+        return []
+    if len(told) > 1 and group.match == Match.ANY:
+        return [f"{'either ' if len(told) == 2 else ''}{joined(told, 'or')}"]
+    return told
+
+
+def _is_plain(group: Group) -> bool:
+    """A group of one member that says no more than its member."""
+    return group.match in (Match.ALL, Match.ANY) or (group.match, group.count) == (Match.AT_LEAST, 1)
+
+
+def _member_lines(member: Correlated | Demographic | Group, voice: Voice) -> tuple[Line, ...]:
+    match member:
+        case Group():
+            return group_lines(member, voice)
+        case Demographic():
+            return (Line(text=f"The person {demographic(member, voice)}."),)
+        case Correlated(events=Events(nested=Group() as nested) as events):
+            told = noun(events)
+            below = group_lines(nested, voice.at(f"that {told.one}"))
+            return (
+                Line(text=f"The person {correlated(member, voice)}, counting only {told.more} for which:", below=below),
+            )
+        case Correlated():
+            return (Line(text=f"The person {correlated(member, voice)}."),)
+
+
+def _member_clause(member: Correlated | Demographic | Group, voice: Voice) -> str | None:
+    match member:
+        case Group():
+            inner = clauses(member, voice)
+            return inner[0] if len(member.members) == 1 and inner else None
+        case Demographic():
+            return demographic(member, voice)
+        case Correlated(events=Events(nested=Group())):
+            return None
+        case Correlated():
+            return correlated(member, voice)
+
+
+def demographic(member: Demographic, voice: Voice) -> str:
+    """``is aged 18 or over and recorded as female``."""
+    if not member.filters:
+        return f"{voice.is_} anyone"
+    return f"{voice.is_} {joined([of_person(item, voice.naming) for item in member.filters])}"
+
+
+def correlated(member: Correlated, voice: Voice) -> str:
+    """``has at least 2 diagnoses of “Asthma” in the 365 days before the entry event``."""
+    phrases = [f"{voice.has} {_counted(member, voice.naming)}"]
+    in_period = member.within_observation
+    phrases.append(_dated(member.start, voice.anchor, in_period=in_period))
+    if member.end is not None:
+        phrases.append(f"and {_dated(member.end, voice.anchor, in_period=in_period, is_second=True)}")
+    if member.same_visit:
+        phrases.append(f"in the same visit as {voice.anchor}")
+    text = " ".join(phrases)
+    return (
+        text
+        if in_period or not voice.observed or _is_same_day(member.start)
+        else f"{text}, whether or not under observation"
+    )
+
+
+def _dated(window: Window, anchor: str, *, in_period: bool, is_second: bool = False) -> str:
+    words = when(window, anchor, in_period=in_period)
+    if window.of == DateField.END:
+        return f"ending {words}"
+    return f"starting {words}" if is_second else words
+
+
+def _is_same_day(window: Window) -> bool:
+    """The entry event's own day is under observation by itself."""
+    return (window.since, window.until, window.of, window.index) == (0, 0, DateField.START, DateField.START)
+
+
+def _counted(member: Correlated, naming: Naming) -> str:
+    events, occurrence = member.events, member.occurrence
+    times, count = occurrence.times, occurrence.count
+    if count == 0:
+        none = f"no record of {one(events, naming)}"
+        return f"any number of {more(events, naming)}, or none," if times == Times.AT_LEAST else none
+    if occurrence.distinct is not None and (times, count) != (Times.AT_LEAST, 1):
+        return f"{more(events, naming)} {_different(occurrence)}"
+    if occurrence.distinct is not None and occurrence.distinct not in ("start_date", "concept_id"):
+        return f"{one(events, naming)} {_different(occurrence)}"
+    if (times, count) == (Times.AT_LEAST, 1):
+        return one(events, naming)
+    return f"{times} {count:,} {one_bare(events, naming) if count == 1 else more(events, naming)}"
+
+
+def _different(occurrence: Occurrence) -> str:
+    count, each = f"{occurrence.times} {occurrence.count:,}", occurrence.count
+    match occurrence.distinct:
+        case "start_date":
+            return f"on {count} {'day' if each == 1 else 'different days'}"
+        case "end_date":
+            return f"ending on {count} {'day' if each == 1 else 'different days'}"
+        case "concept_id":
+            return f"with {count} {'concept' if each == 1 else 'different concepts'}"
+        case "visit_occurrence_id":
+            return f"in {count} {'visit' if each == 1 else 'different visits'}"
+        case "days":
+            return f"of {count} {'length' if each == 1 else 'different lengths'}"
+        case column:
+            label = str(column).removesuffix("_id").replace("_", " ")
+            return f"with {count} {'value' if each == 1 else 'different values'} of {label}"

@@ -1,0 +1,276 @@
+"""A definition in words: every statement, in the order of its meaning."""
+
+from collections.abc import Iterator, Mapping
+
+from fairhaven.cohort.english.concept_names import Naming, set_name
+from fairhaven.cohort.english.conditions import Voice, group_lines
+from fairhaven.cohort.english.events import noun, one
+from fairhaven.cohort.english.layout import Explanation, Line, Part
+from fairhaven.cohort.english.phrases import many, quoted, within
+from fairhaven.cohort.english.summary import summarised
+from fairhaven.cohort.model import (
+    CohortDefinition,
+    ConceptSet,
+    ConceptSetItem,
+    Correlated,
+    Criterion,
+    DateField,
+    DateOffset,
+    Demographic,
+    DrugEraExit,
+    EndOfObservation,
+    Entry,
+    Eras,
+    Events,
+    Filter,
+    Group,
+    InSet,
+    Limit,
+    UserPeriod,
+)
+
+_LINES = 12
+"""Lines told of a concept set; then the rest is counted."""
+
+_LIMITS = {Limit.FIRST: "earliest", Limit.LAST: "latest"}
+
+
+def explain(
+    definition: CohortDefinition, *, names: Mapping[int, str] | None = None, concept_lines: int | None = _LINES
+) -> Explanation:
+    """Everything that a definition says, for a clinician and a member of the public alike.
+
+    Args:
+        definition: a checked definition.
+        names: names of concepts from a vocabulary, for those that the definition does not name.
+        concept_lines: lines told of each concept set; None tells all.
+    """
+    naming = Naming(definition, names or {})
+    return Explanation(
+        name=definition.name,
+        sentence=summarised(definition, naming),
+        parts=tuple(part for part in _parts(definition, naming, concept_lines) if part.lines),
+    )
+
+
+def sentence(definition: CohortDefinition, *, names: Mapping[int, str] | None = None) -> str:
+    """Who is in the cohort, from when until when, in one English sentence."""
+    return summarised(definition, Naming(definition, names or {}))
+
+
+def _parts(definition: CohortDefinition, naming: Naming, concept_lines: int | None) -> Iterator[Part]:
+    if definition.description.strip():
+        yield Part(title="In its author's words", lines=(Line(text=" ".join(definition.description.split())),))
+    yield Part(title="Who enters", lines=tuple(_entry(definition, naming)))
+    yield Part(title="Rules", lines=tuple(_rules(definition, naming)), is_numbered=True)
+    yield Part(title="How long they stay", lines=tuple(_stay(definition, naming)))
+    yield Part(title="Concept sets", lines=tuple(_concept_sets(definition, naming, concept_lines)))
+    yield Part(title="How to read this", lines=tuple(Line(text=text) for text in _notes(definition)))
+
+
+def _voice(definition: CohortDefinition, naming: Naming) -> Voice:
+    return Voice(naming=naming, observed=definition.entry.observed)
+
+
+def _entry(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
+    entry, voice = definition.entry, _voice(definition, naming)
+    events = tuple(_entry_event(criterion, voice) for criterion in entry.events)
+    if len(events) == 1:
+        stop = "" if events[0].below else "."
+        yield Line(text=f"The entry event is {events[0].text}{stop}", below=events[0].below)
+    else:
+        yield Line(text="An entry event is any of these:", below=events)
+    yield from (Line(text=text) for text in _observation(entry))
+    if entry.limit != Limit.ALL:
+        yield Line(text=f"Of each person's entry events the {_LIMITS[entry.limit]} goes on.")
+    if definition.qualifying is not None and definition.qualifying.members:
+        yield Line(text="An entry event goes on only where:", below=group_lines(definition.qualifying, voice))
+    if definition.qualifying is not None and definition.qualified_limit != Limit.ALL:
+        yield Line(text=f"Of those the {_LIMITS[definition.qualified_limit]} of each person goes on.")
+
+
+def _entry_event(criterion: Criterion, voice: Voice) -> Line:
+    text = one(criterion, voice.naming)
+    if isinstance(criterion, Events) and criterion.nested is not None:
+        told = noun(criterion)
+        below = group_lines(criterion.nested, voice.at(f"that {told.one}"))
+        return Line(text=f"{text}, counting only {told.more} for which:", below=below)
+    return Line(text=text)
+
+
+def _observation(entry: Entry) -> Iterator[str]:
+    if not entry.observed:
+        yield "It counts whether or not the person was under observation."
+        return
+    spans = [
+        f"at least {many(days, 'day')} {side}"
+        for days, side in ((entry.prior_days, "before"), (entry.post_days, "after"))
+        if days
+    ]
+    if spans:
+        yield f"The person must be under observation on the event's first day and for {' and '.join(spans)}."
+    else:
+        yield "The person must be under observation on the event's first day."
+
+
+def _rules(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
+    voice = _voice(definition, naming)
+    for index, rule in enumerate(definition.rules, start=1):
+        about = (Line(text=f"In its author's words: {quoted(rule.description)}"),) if rule.description.strip() else ()
+        yield Line(text=" ".join(rule.name.split()) or f"Rule {index}", below=(*about, *group_lines(rule.group, voice)))
+
+
+def _stay(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
+    if definition.limit != Limit.ALL:
+        of = "that meet every rule" if definition.rules else "that went on"
+        yield Line(text=f"Of the entry events {of}, each person's {_LIMITS[definition.limit]} counts.")
+    yield Line(text=f"A person is in the cohort from the start of the entry event {_exit(definition, naming)}.")
+    if definition.censoring:
+        below = tuple(_entry_event(criterion, _voice(definition, naming)) for criterion in definition.censoring)
+        yield Line(
+            text="The stay ends earlier with the first of these that starts on or after its first day:", below=below
+        )
+    if definition.gap_days:
+        yield Line(
+            text=f"Stays of a person that overlap, or follow each other within {many(definition.gap_days, 'day')}, are one."
+        )
+    else:
+        yield Line(text="Stays of a person that overlap are one.")
+    if definition.window is not None and definition.window != UserPeriod():
+        yield Line(text=f"Only the part of a stay {within(definition.window)} counts.")
+
+
+def _exit(definition: CohortDefinition, naming: Naming) -> str:
+    match definition.exit:
+        case EndOfObservation():
+            return "until observation ends" if definition.entry.observed else "on"
+        case DateOffset(date=date, days=0):
+            return "on that day only" if date == DateField.START else "until that event ends, or observation does"
+        case DateOffset(date=date, days=days):
+            edge = "its start" if date == DateField.START else "its end"
+            side = "after" if days > 0 else "before"
+            return f"until {many(abs(days), 'day')} {side} {edge}, or until observation ends if that is earlier"
+        case DrugEraExit() as era:
+            return f"until their course of {naming.set(era.concepts)} ends{_course(era)}; without one at that time, until observation ends"
+
+
+def _course(era: DrugEraExit) -> str:
+    told = [f"gaps of up to {many(era.gap_days, 'day')} do not end it"] if era.gap_days else []
+    if era.days_supply is not None:
+        told.append(f"each exposure is taken to last {many(era.days_supply, 'day')}")
+    if era.offset:
+        told.append(
+            f"{many(abs(era.offset), 'day')} {'is' if abs(era.offset) == 1 else 'are'} {'added to' if era.offset > 0 else 'taken off'} each exposure"
+        )
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def _concept_sets(definition: CohortDefinition, naming: Naming, most: int | None) -> Iterator[Line]:
+    used = set(_used(definition))
+    for item in definition.concept_sets:
+        if item.id in used:
+            yield _concept_set(item, naming, most)
+        else:
+            yield Line(text=f"{quoted(set_name(item, naming))} is not used.")
+
+
+def _concept_set(concept_set: ConceptSet, naming: Naming, most: int | None) -> Line:
+    lines = [_item(item, naming) for item in concept_set.items]
+    if most is not None and len(lines) > most:
+        lines = [*lines[: most - 1], f"and {many(len(lines) - most + 1, 'more line')}"]
+    if not lines:
+        lines = ["nothing: no concept is in it"]
+    return Line(text=quoted(set_name(concept_set, naming)), below=tuple(Line(text=line) for line in lines))
+
+
+def _item(item: ConceptSetItem, naming: Naming) -> str:
+    name = item.name or naming.concept(item.concept_id)
+    told = [name if name.startswith("concept ") else f"{name} ({item.concept_id})"]
+    if item.descendants:
+        told.append("with everything below it")
+    if item.mapped:
+        told.append(
+            "with the source codes that map to it" if not item.descendants else "and the source codes that map to these"
+        )
+    return f"{'not ' if item.excluded else ''}{', '.join(told[:2])}{' ' + told[2] if len(told) > 2 else ''}"
+
+
+def _notes(definition: CohortDefinition) -> Iterator[str]:
+    """What every reader has to know, where it matters for this definition."""
+    groups = [rule.group for rule in definition.rules]
+    if definition.qualifying is not None:
+        groups.append(definition.qualifying)
+    nested = [*definition.entry.events, *definition.censoring]
+    if any(group.members for group in groups) or any(isinstance(each, Events) and each.nested for each in nested):
+        yield "“Before” and “after” an event count from the day it starts, unless its end is named."
+        if definition.entry.observed:
+            yield (
+                "Events are looked for in the period of observation in which the entry event lies, unless it says "
+                "“whether or not under observation”."
+            )
+    if any(item.field in ("age", "age_at_end") for item in _filters(definition)):
+        yield "An age is the year of the event less the year of birth."
+    if any(isinstance(each, Events) and each.first for each in _criteria(definition)):
+        yield (
+            "“A first diagnosis” and the like is the earliest on record; what is said after it must be true of that one."
+        )
+    yield "Only what was recorded can be known: “no record of” something does not prove that it was not there."
+
+
+def _criteria(definition: CohortDefinition) -> Iterator[Criterion]:
+    for criterion in (*definition.entry.events, *definition.censoring):
+        yield from _within_criterion(criterion)
+    for group in (definition.qualifying, *(rule.group for rule in definition.rules)):
+        if group is not None:
+            yield from _within_group(group)
+
+
+def _within_criterion(criterion: Criterion) -> Iterator[Criterion]:
+    yield criterion
+    match criterion:
+        case Events(nested=Group() as nested):
+            yield from _within_group(nested)
+        case Eras():
+            for part in criterion.of:
+                yield from _within_criterion(part)
+
+
+def _within_group(group: Group) -> Iterator[Criterion]:
+    for member in group.members:
+        match member:
+            case Group():
+                yield from _within_group(member)
+            case Correlated():
+                yield from _within_criterion(member.events)
+
+
+def _used(definition: CohortDefinition) -> Iterator[str]:
+    """Ids of the concept sets that the definition refers to."""
+    for criterion in _criteria(definition):
+        if isinstance(criterion, Events):
+            yield from (name for name in (criterion.concepts, criterion.source_concepts) if name is not None)
+    for item in _filters(definition):
+        if isinstance(item.test, InSet):
+            yield item.test.concept_set
+    if isinstance(definition.exit, DrugEraExit):
+        yield definition.exit.concepts
+
+
+def _filters(definition: CohortDefinition) -> Iterator[Filter]:
+    """Every test of a field, of events and of persons."""
+    for criterion in _criteria(definition):
+        yield from criterion.filters
+        if isinstance(criterion, Events) and criterion.nested is not None:
+            yield from _demographic(criterion.nested)
+    for group in (definition.qualifying, *(rule.group for rule in definition.rules)):
+        if group is not None:
+            yield from _demographic(group)
+
+
+def _demographic(group: Group) -> Iterator[Filter]:
+    for member in group.members:
+        match member:
+            case Group():
+                yield from _demographic(member)
+            case Demographic():
+                yield from member.filters

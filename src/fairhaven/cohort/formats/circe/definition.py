@@ -1,0 +1,238 @@
+"""A whole Circe definition: concept sets, entry events, rules, exit, eras."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fairhaven.cohort.formats.circe.criteria import read_criterion
+from fairhaven.cohort.formats.circe.filters import concept_id, user_period
+from fairhaven.cohort.formats.circe.groups import read_group
+from fairhaven.cohort.formats.json_document import json_object
+from fairhaven.cohort.formats.json_object import HARMLESS, Part, Reading
+from fairhaven.cohort.model import (
+    CohortDefinition,
+    ConceptSet,
+    ConceptSetItem,
+    Criterion,
+    DateField,
+    DateOffset,
+    DrugEraExit,
+    EndOfObservation,
+    Entry,
+    Exit,
+    Group,
+    InclusionRule,
+    Limit,
+)
+from fairhaven.kernel.errors import Fault, Invalid
+
+_ENDS = ("StartDate", "EndDate")
+
+
+def read_circe(value: Mapping[str, Any] | str | bytes, *, path: str = "", name: str = "") -> CohortDefinition:
+    """An OHDSI cohort definition, as ATLAS exports it, WebAPI serves it, or the Phenotype Library publishes it.
+
+    Args:
+        value: the JSON document; either the expression itself (with ``PrimaryCriteria``) or an object around it whose
+            ``expression`` holds it, as an object or as text.
+        path: how faults name the document.
+        name: the cohort's name; without, the document's own.
+
+    Returns:
+        The definition, with the meaning that Circe 1.11.3 gives it.
+
+    Raises:
+        Invalid: with every fault of the document at once, each with its place, for example
+            ``InclusionRules[2].expression.CriteriaList[0].Criteria.DrugExposure.Age``. What the reference reads but would
+            pass over, or could not run, is a fault.
+    """
+    document = json_object(value, path=path)
+    reading = Reading(path)
+    around = Part(reading, dict(document))
+    expression = around
+    if "PrimaryCriteria" not in document and "expression" in document:
+        expression = _unwrapped(around, path)
+    definition = _definition(expression, around, name)
+    if definition is None or reading.faults:
+        raise Invalid(reading.faults)
+    return definition
+
+
+def _unwrapped(around: Part, path: str) -> Part:
+    inner = around.values["expression"]
+    if isinstance(inner, str):
+        try:
+            inner = dict(json_object(inner, path=path))
+        except Invalid as invalid:
+            raise Invalid(
+                [Fault(message=fault.message, path=path, field="expression") for fault in invalid.faults]
+            ) from None
+    return Part(around.reading, inner, around, "expression") if isinstance(inner, dict) else around
+
+
+def _definition(part: Part, around: Part, name: str) -> CohortDefinition | None:
+    concept_sets = tuple(filter(None, (_concept_set(entry) for entry in part.parts("ConceptSets"))))
+    primary = part.part("PrimaryCriteria", needed="the events that let a person in")
+    entry = None if primary is None else _entry(primary)
+    qualifying = part.part("AdditionalCriteria")
+    group = None if qualifying is None else read_group(qualifying)
+    qualified_limit = _limit(part, "QualifiedLimit")
+    rules = tuple(_rule(rule, number) for number, rule in enumerate(part.parts("InclusionRules"), start=1))
+    limit = _limit(part, "ExpressionLimit")
+    leave = _exit(part)
+    censoring = _criteria(part, "CensoringCriteria")
+    gap_days = _gap_days(part)
+    window = user_period(part, "CensorWindow")
+    title = part.text("Title")
+    own_name = around.text("name")
+    description = around.text("description")
+    part.text("cdmVersionRange")
+    part.finish(beside=HARMLESS)
+    if entry is None:
+        return None
+    return CohortDefinition(
+        name=name or own_name or title or "",
+        description=description or "",
+        concept_sets=concept_sets,
+        entry=entry,
+        qualifying=group,
+        qualified_limit=qualified_limit if group is not None else Limit.ALL,
+        rules=rules,
+        limit=limit,
+        exit=leave,
+        censoring=censoring,
+        gap_days=gap_days,
+        window=window,
+    )
+
+
+def _concept_set(part: Part) -> ConceptSet | None:
+    number = part.whole("id")
+    name = part.text("name") or ""
+    expression = part.part("expression", needed="the concepts of the set, {items: [...]}")
+    items = () if expression is None else tuple(filter(None, map(_item, expression.parts("items"))))
+    if expression is not None:
+        if "items" not in expression.values or expression.values["items"] is None:
+            expression.fault("items", "is missing; give a list of concepts, which may be empty")
+        expression.finish(beside=HARMLESS)
+    part.finish(beside=HARMLESS)
+    if part.lacks("id"):
+        part.fault("id", "is missing; give the number that criteria refer to the set by")
+    if number is None:
+        return None
+    if str(number) in part.reading.concept_sets:
+        part.fault("id", f"is the second concept set {number}; give each a number of its own")
+    part.reading.concept_sets.add(str(number))
+    return ConceptSet(id=str(number), name=name, items=items)
+
+
+def _item(part: Part) -> ConceptSetItem | None:
+    concept = part.part("concept", needed="a concept")
+    number = None if concept is None else concept_id(concept)
+    descendants, mapped = part.flag("includeDescendants"), part.flag("includeMapped")
+    excluded = part.flag("isExcluded")
+    part.finish()
+    if concept is None or number is None:
+        return None
+    return ConceptSetItem(
+        concept_id=number,
+        descendants=bool(descendants),
+        mapped=bool(mapped),
+        excluded=bool(excluded),
+        name=concept.text("CONCEPT_NAME") or "",
+    )
+
+
+def _entry(part: Part) -> Entry:
+    events = _criteria(part, "CriteriaList")
+    if part.lacks("CriteriaList"):
+        part.fault("CriteriaList", "is empty; give at least one criterion that lets a person in")
+    observed = part.part("ObservationWindow", needed="the days of observation, {PriorDays, PostDays}")
+    prior_days = post_days = 0
+    if observed is not None:
+        prior_days, post_days = observed.days("PriorDays") or 0, observed.days("PostDays") or 0
+        observed.finish()
+    limit = _limit(part, "PrimaryCriteriaLimit", typed=True)
+    part.finish()
+    return Entry(events=events, prior_days=prior_days, post_days=post_days, limit=limit)
+
+
+def _criteria(part: Part, key: str) -> tuple[Criterion, ...]:
+    return tuple(filter(None, (read_criterion(wrapper, read_group) for wrapper in part.parts(key))))
+
+
+def _limit(part: Part, key: str, *, typed: bool = False) -> Limit:
+    """Which events go on: the first, unless it says ``All`` or ``Last``, in any case.
+
+    Args:
+        typed: whether the reference breaks on a type of null, which elsewhere means all.
+    """
+    if not part.has(key):
+        return Limit.FIRST
+    given = part.part(key, needed='which events go on, {"Type": "All"}, "First" or "Last"')
+    if given is None:
+        return Limit.FIRST
+    is_null = given.has("Type") and given.values["Type"] is None
+    kind = given.text("Type")
+    given.finish()
+    if is_null and typed:
+        given.fault("Type", "must be All, First or Last")
+    if is_null:
+        return Limit.ALL
+    match (kind or "").upper():
+        case "ALL":
+            return Limit.ALL
+        case "LAST":
+            return Limit.LAST
+        case _:
+            return Limit.FIRST
+
+
+def _rule(part: Part, number: int) -> InclusionRule:
+    name, description = part.text("name"), part.text("description")
+    expression = part.part("expression", needed="the group that the rule is")
+    group = Group() if expression is None else read_group(expression)
+    part.finish(beside=HARMLESS)
+    return InclusionRule(name=name or f"Rule {number}", group=group, description=description or "")
+
+
+def _exit(part: Part) -> Exit:
+    wrapper = part.part("EndStrategy")
+    if wrapper is None:
+        return EndOfObservation()
+    kind, body = wrapper.only()
+    if body is None:
+        return EndOfObservation()
+    match kind:
+        case "DateOffset":
+            date = body.choice("DateField", _ENDS, default="StartDate")
+            if date is None and body.values["DateField"] is None:
+                body.fault("DateField", f"must be one of {', '.join(_ENDS)}")
+            days = body.days("Offset", negative=True) or 0
+            body.finish()
+            return DateOffset(date=DateField.END if date == "EndDate" else DateField.START, days=days)
+        case "CustomEra":
+            concepts = body.concept_set("DrugCodesetId")
+            if body.lacks("DrugCodesetId"):
+                body.fault("DrugCodesetId", "is missing; name the concept set of the drugs")
+            leave = DrugEraExit(
+                concepts=concepts or "",
+                gap_days=body.days("GapDays") or 0,
+                offset=body.days("Offset", negative=True) or 0,
+                days_supply=body.days("DaysSupplyOverride"),
+            )
+            body.finish()
+            return leave
+    wrapper.fault(kind, "is no kind of exit (known: CustomEra, DateOffset)")
+    return EndOfObservation()
+
+
+def _gap_days(part: Part) -> int:
+    if not part.has("CollapseSettings"):
+        return 0
+    given = part.part("CollapseSettings", needed="how stays become eras, {CollapseType, EraPad}")
+    if given is None:
+        return 0
+    given.choice("CollapseType", ("ERA",))
+    gap_days = given.days("EraPad") or 0
+    given.finish()
+    return gap_days

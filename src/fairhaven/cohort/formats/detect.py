@@ -1,0 +1,68 @@
+"""Definitions from files, in whichever form they are written."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fairhaven.cohort.formats.circe import read_circe
+from fairhaven.cohort.formats.fairhaven import read_json, read_toml
+from fairhaven.cohort.formats.json_document import json_object
+from fairhaven.cohort.formats.rquest import read_rquest
+from fairhaven.cohort.model import CohortDefinition
+from fairhaven.kernel.errors import Fault, Invalid, NotFound
+
+_ID = re.compile(r"[0-9]{1,18}")
+_LARGEST = 100_000_000
+"""Bytes. The largest published definition has half a million."""
+
+
+def read_definition(path: Path, *, today: dt.date) -> CohortDefinition:
+    """The definition in a file: Circe JSON, RQuest JSON, or the language's own TOML or JSON, told apart by content.
+
+    Args:
+        today: the day that RQuest's ages and times are counted back from.
+
+    Returns:
+        The definition; one without a name has the file's.
+
+    Raises:
+        NotFound: there is no such file.
+        Invalid: the file cannot be read or holds no definition, with every fault.
+    """
+    content = _content(path)
+    name = path.stem
+    if path.suffix.lower() != ".json" and not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return _named(read_toml(path), name)
+    value = json_object(content, path=str(path))
+    if _is_circe(value):
+        return _named(read_circe(value, path=str(path)), name)
+    if "cohort" in value or "analysis" in value:
+        return read_rquest(value, today=today, path=str(path), name=name)
+    return _named(read_json(content, str(path)), name)
+
+
+def definition_id(path: Path) -> int | None:
+    """The definition's id: its file's name, where that is a number."""
+    return int(path.stem) if _ID.fullmatch(path.stem) else None
+
+
+def _is_circe(value: Mapping[str, Any]) -> bool:
+    return "PrimaryCriteria" in value or "ConceptSets" in value or "expression" in value
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise Invalid(Fault(message="is too large for a cohort definition", path=str(path)))
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise Invalid(Fault(message=f"cannot be read ({type(error).__name__})", path=str(path))) from None
+
+
+def _named(definition: CohortDefinition, name: str) -> CohortDefinition:
+    return definition if definition.name else replace(definition, name=name)

@@ -1,0 +1,51 @@
+"""Definitions in and out of their own form. What is written reads back as the same definition, to the last character."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fairhaven.cohort.formats.fairhaven.reading import read_definition
+from fairhaven.cohort.formats.fairhaven.toml_layout import spell
+from fairhaven.cohort.formats.fairhaven.writing import write_definition
+from fairhaven.cohort.formats.json_document import json_object
+from fairhaven.cohort.model import CohortDefinition
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.toml import Document
+
+
+def to_json(definition: CohortDefinition) -> dict[str, Any]:
+    """The definition as JSON values; docs/reference/cohort-language.md describes every key."""
+    return write_definition(definition)
+
+
+def to_toml(definition: CohortDefinition) -> str:
+    """The definition as TOML text."""
+    return spell(write_definition(definition))
+
+
+def read_json(value: Mapping[str, Any] | str | bytes, path: str = "") -> CohortDefinition:
+    """A definition from JSON, as text or already parsed.
+
+    Args:
+        path: how the file is named in faults.
+
+    Raises:
+        Invalid: with every fault, each with its place (`rules[1].members[0].when`).
+    """
+    return read_definition(Document.of(dict(json_object(value, path=path)), path))
+
+
+def read_toml(path: Path, shown: str = "") -> CohortDefinition:
+    """A definition from a TOML file.
+
+    Args:
+        shown: how the file is named in faults; its path without.
+
+    Raises:
+        Invalid: with every fault, each with its line and place.
+    """
+    try:
+        document = Document(path, shown)
+    except RecursionError:
+        raise Invalid(Fault(message="is nested too deeply to be read", path=shown or str(path))) from None
+    return read_definition(document)

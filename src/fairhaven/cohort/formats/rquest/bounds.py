@@ -1,0 +1,105 @@
+"""Ranges and bounds as RQuest writes them: ``1.0|3.0``, ``50|:AGE:Y`` (50 years or older), ``|1:TIME:M`` (in the last month)."""
+
+import calendar
+import datetime as dt
+import math
+import re
+from dataclasses import dataclass
+
+from fairhaven.cohort.formats.json_object import Part
+from fairhaven.cohort.model import Compare, Dates, Filter, Numbers
+
+_BOUND = re.compile(r"([0-9]*)(\|)?([0-9]*):(AGE|TIME):([A-Z])")
+_NUMBER = r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_RANGE = re.compile(rf"({_NUMBER})?\|({_NUMBER})?")
+_DOTTED = re.compile(r"([0-9]+|[0-9]*\.[0-9]+)\.\.(-?[0-9]*\.[0-9]+)")
+_UNITS = {"AGE": "Y", "TIME": "M"}
+_LONGEST = {"AGE": 1_000, "TIME": 12_000}
+_LARGEST = 1e15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """An age or a date that events must lie on one side of.
+
+    Args:
+        field: ``age`` or ``start_date``.
+        value: years, or the date that lies so many months back.
+        compare: on which side; the bound itself belongs to it.
+    """
+
+    field: str
+    value: int | dt.date
+    compare: Compare
+
+    def at_event(self) -> Filter:
+        """The bound asked of an event."""
+        match self.value:
+            case dt.date() as day:
+                return Filter(field=self.field, test=Dates(compare=self.compare, value=day))
+            case years:
+                return Filter(field=self.field, test=Numbers(compare=self.compare, value=years))
+
+    def at_birth(self, today: dt.date) -> Filter:
+        """An age asked of a person: the age that is reached in this calendar year."""
+        assert isinstance(self.value, int)
+        compare = Compare.AT_MOST if self.compare is Compare.AT_LEAST else Compare.AT_LEAST
+        return Filter(field="year_of_birth", test=Numbers(compare=compare, value=today.year - self.value))
+
+
+def read_bound(part: Part, today: dt.date) -> Bound | None:
+    """The bound that ``time`` gives; None without one, and where it has a fault."""
+    text = part.text("time")
+    if not text:
+        return None
+    found = _BOUND.fullmatch(text)
+    if found is None or not (found[1] or found[3]):
+        part.fault("time", "must be written like 50|:AGE:Y (50 years or older) or |6:TIME:M (in the last 6 months)")
+        return None
+    least, most, category, unit = found[1], found[3], found[4], found[5]
+    if least and most:
+        part.fault("time", "has two bounds, of which the reference passes over one; write two rules")
+        return None
+    if unit != _UNITS[category]:
+        part.fault(
+            "time", f"{category} is counted in {_UNITS[category]}, whatever the unit says; write {_UNITS[category]}"
+        )
+        return None
+    amount = int((least or most)[:12])
+    if amount > _LONGEST[category]:
+        part.fault("time", "lies further back than anybody's record")
+        return None
+    if category == "AGE":
+        compare = Compare.AT_LEAST if least else Compare.AT_MOST
+        return Bound(field="age", value=amount, compare=compare)
+    # Longer ago than so many months is on or before that day; events within them are on or after it.
+    compare = Compare.AT_MOST if least else Compare.AT_LEAST
+    return Bound(field="start_date", value=months_before(today, amount), compare=compare)
+
+
+def read_range(part: Part) -> tuple[float, float] | None:
+    """Both ends of the range in ``value``, which belong to it; None where it has a fault."""
+    text = part.text("value") or ""
+    found = _RANGE.fullmatch(text) or _DOTTED.fullmatch(text)
+    if found is None:
+        part.fault("value", "must be a range written like 1.0|3.0")
+        return None
+    if found[1] is None or found[2] is None:
+        part.fault("value", "gives one end of the range, which the reference passes over as a whole; give both")
+        return None
+    low, high = float(found[1]), float(found[2])
+    if not (math.isfinite(low) and math.isfinite(high)) or max(abs(low), abs(high)) > _LARGEST:
+        part.fault("value", "is too large to be compared exactly; give at most 1e15")
+        return None
+    if low > high:
+        part.fault("value", "ends before it starts; give the smaller number first")
+        return None
+    return low, high
+
+
+def months_before(day: dt.date, months: int) -> dt.date:
+    """The same day of an earlier month, or that month's last day where it is shorter; the calendar's first at most."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    if year < dt.MINYEAR:
+        return dt.date.min
+    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))

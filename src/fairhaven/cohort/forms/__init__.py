@@ -1,5 +1,0 @@
-"""The language's own form, for people as TOML and for programs as JSON: one structure, two spellings."""
-
-from fairhaven.cohort.forms.documents import read_json, read_toml, to_json, to_toml
-
-__all__ = ["read_json", "read_toml", "to_json", "to_toml"]

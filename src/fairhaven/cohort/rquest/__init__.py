@@ -1,5 +1,0 @@
-"""Questions of the national Cohort Discovery tool (RQuest JSON) read into the cohort language."""
-
-from fairhaven.cohort.rquest.query import read_rquest
-
-__all__ = ["read_rquest"]
