@@ -20,10 +20,10 @@ from bench.measure import peak_mb, size_mb
 from pyroaring import BitMap
 
 from fairhaven.disclosure import policy_named
-from fairhaven.disclosure.audit import Asker, Outcome, QueryAudit, rules_named
-from fairhaven.disclosure.audit.opinion import Kind
-from fairhaven.disclosure.audit.record import Record
-from fairhaven.disclosure.audit.sketch import Sketcher
+from fairhaven.query_audit import Asker, Outcome, QueryAudit, rules_named
+from fairhaven.query_audit.set_sketches import Sketcher
+from fairhaven.query_audit.sqlite import Record
+from fairhaven.query_audit.verdict import Kind
 
 _POLICY = policy_named("hdr-uk")
 _RULES = rules_named("standard")

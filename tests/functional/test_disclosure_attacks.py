@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from attacks import EVERY_ATTACK, Ask, Claim, World, averaging_complements, averaging_unions, random_world
 from fairhaven.disclosure import policy_named, protect
-from fairhaven.disclosure.audit import Asker, AuditRules, Coalition, Decision, QueryAudit, circle, rules_named
+from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, rules_named
 from sessions import published
 from shared import shared
 from subtle_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness

@@ -12,7 +12,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from fairhaven.disclosure import policy_named
-from fairhaven.disclosure.audit import Asker, QueryAudit, rules_named
+from fairhaven.query_audit import Asker, QueryAudit, rules_named
 
 # No machine is so quick that it spends this budget before it is killed.
 _RULES = replace(rules_named("standard"), budget=10_000_000)
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from pyroaring import BitMap
 from fairhaven.disclosure import policy_named
-from fairhaven.disclosure.audit import Asker, QueryAudit, rules_named
+from fairhaven.query_audit import Asker, QueryAudit, rules_named
 
 draw = np.random.default_rng(int(sys.argv[2]))
 rules = replace(rules_named("standard"), budget=10_000_000)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fairhaven.disclosure import policy_named
-from fairhaven.disclosure.audit import Asker, QueryAudit, rules_named
+from fairhaven.query_audit import Asker, QueryAudit, rules_named
 from sessions import Library, Session, invented, published
 from shared import shared
 

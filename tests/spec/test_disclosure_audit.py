@@ -12,7 +12,8 @@ import pytest
 from pyroaring import BitMap
 
 from fairhaven.disclosure import policy_named, read_policy
-from fairhaven.disclosure.audit import (
+from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.query_audit import (
     Asker,
     AuditRules,
     Coalition,
@@ -24,8 +25,7 @@ from fairhaven.disclosure.audit import (
     rules_named,
     shipped_rules,
 )
-from fairhaven.disclosure.audit.circle import BLUR, HINTS
-from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.query_audit.coalition import BLUR, HINTS
 
 PERSONS = 2_000
 US = Asker(project="ours", organisation="university")

@@ -11,9 +11,9 @@ import pytest
 from pyroaring import BitMap
 
 from fairhaven.disclosure import policy_named
-from fairhaven.disclosure.audit import Asker, AuditRules, Mode, Outcome, QueryAudit
-from fairhaven.disclosure.audit.privacy import noisy_count
 from fairhaven.kernel.errors import Invalid, Refused
+from fairhaven.query_audit import Asker, AuditRules, Mode, Outcome, QueryAudit
+from fairhaven.query_audit.differential_privacy import noisy_count
 
 US = Asker(project="ours")
 

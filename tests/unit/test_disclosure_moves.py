@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fairhaven.disclosure.moves import NARROWEST, SUM, Fold, Moves, with_totals
+from fairhaven.disclosure.known_totals import NARROWEST, SUM, Fold, Moves, with_totals
 
 SHAPES = [(3,), (3, 4), (2, 2), (1, 3), (3, 2, 3), (2, 2, 2, 2)]
 

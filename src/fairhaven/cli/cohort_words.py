@@ -8,9 +8,9 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     import pyarrow as pa
 
     from fairhaven.disclosure import Policy, Protected
-    from fairhaven.disclosure.audit import Budget, Decision
     from fairhaven.journeys.cohort_reporting import Reported
     from fairhaven.journeys.cohorts import Counted, Named
+    from fairhaven.query_audit import Budget, Decision
 
 _BAR = 28
 _NAME = 60

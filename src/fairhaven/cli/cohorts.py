@@ -107,8 +107,8 @@ def _ask(
     as_json: bool,
 ) -> None:
     """Count on behalf of a project."""
-    from fairhaven.disclosure.audit import Asker
     from fairhaven.journeys.discovering import budget_of, discover
+    from fairhaven.query_audit import Asker
 
     assert asked.rooms is not None
     by = Asker(project=project, organisation=organisation)

@@ -2,12 +2,19 @@
 
 from fairhaven.disclosure.crosstab import Alike, ProtectedCrosstab, protect_crosstab
 from fairhaven.disclosure.dominance import is_dominated
-from fairhaven.disclosure.keyed import ALL
 from fairhaven.disclosure.magnitude import Magnitude, ProtectedMagnitudes, Statistic, protect_magnitudes
+from fairhaven.disclosure.nested_counts import protect_steps
 from fairhaven.disclosure.policy import Dominance, Groups, Policy, Small, Ties, Zeros
-from fairhaven.disclosure.protection import Cell, Protected, ProtectedTable, protect, protect_extreme, protect_table
-from fairhaven.disclosure.published import policy_in, policy_named, published_policies, read_policy
-from fairhaven.disclosure.steps import protect_steps
+from fairhaven.disclosure.policy_files import policy_in, policy_named, published_policies, read_policy
+from fairhaven.disclosure.primary_suppression import (
+    Cell,
+    Protected,
+    ProtectedTable,
+    protect,
+    protect_extreme,
+    protect_table,
+)
+from fairhaven.disclosure.table_arrays import ALL
 
 __all__ = [
     "ALL",

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairhaven.disclosure.complement import Need, complement
-from fairhaven.disclosure.groups import full_cells
-from fairhaven.disclosure.keyed import Key, Keyed
-from fairhaven.disclosure.moves import Floats, Mask, with_totals
+from fairhaven.disclosure.group_disclosure import full_cells
+from fairhaven.disclosure.known_totals import Floats, Mask, with_totals
 from fairhaven.disclosure.policy import Groups, Policy, Zeros
-from fairhaven.disclosure.protection import Cell, Protected, as_cell, hidden, protect, shown
-from fairhaven.disclosure.totals import adds_up, totals_note
+from fairhaven.disclosure.primary_suppression import Cell, Protected, as_cell, hidden, protect, shown
+from fairhaven.disclosure.secondary_suppression import Need, complement
+from fairhaven.disclosure.shown_totals import adds_up, totals_note
+from fairhaven.disclosure.table_arrays import Key, Keyed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,13 +7,13 @@ from enum import StrEnum
 
 import numpy as np
 
-from fairhaven.disclosure.complement import Need, complement
 from fairhaven.disclosure.crosstab import protect_crosstab
 from fairhaven.disclosure.dominance import is_dominated
-from fairhaven.disclosure.keyed import ALL, Key, Keyed, totals_over
-from fairhaven.disclosure.moves import Mask, with_totals
+from fairhaven.disclosure.known_totals import Mask, with_totals
 from fairhaven.disclosure.policy import Policy, Small
-from fairhaven.disclosure.protection import Protected, hidden, shown
+from fairhaven.disclosure.primary_suppression import Protected, hidden, shown
+from fairhaven.disclosure.secondary_suppression import Need, complement
+from fairhaven.disclosure.table_arrays import ALL, Key, Keyed, totals_over
 
 _Persons = dict[Hashable, float]
 """What each person contributed to a cell or total."""

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from fairhaven.disclosure import Policy, policy_in, policy_named
-from fairhaven.disclosure.audit import AuditRules, rules_in, rules_named
 from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.toml import Document, Section
+from fairhaven.query_audit import AuditRules, rules_in, rules_named
 
 _T = TypeVar("_T")
 _SHORTEST_ABSTRACT, _LONGEST_ABSTRACT = 5, 500

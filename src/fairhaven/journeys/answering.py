@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fairhaven.cohort.formats.rquest import read_rquest
-from fairhaven.disclosure.audit import Asker, Decision, Outcome
 from fairhaven.journeys.discovering import Discovery, discover
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Refused
@@ -23,6 +22,7 @@ from fairhaven.network import (
     Summary,
     work,
 )
+from fairhaven.query_audit import Asker, Decision, Outcome
 
 _NAMELESS = "cohort discovery"
 """The project of a task that names none."""

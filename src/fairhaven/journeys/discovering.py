@@ -10,12 +10,12 @@ from pyroaring import BitMap
 from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check, definition_hash
 from fairhaven.cohort.model import Domain
-from fairhaven.disclosure.audit import Asker, Budget, Decision, QueryAudit
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.opening import open_release
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.query_audit import Asker, Budget, Decision, QueryAudit
 
 _INDEX, _AUDIT, _EVERYBODY = "discovery", "query-audit.sqlite", "everybody"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from fairhaven.archive import Archive
 from fairhaven.disclosure import Policy
-from fairhaven.disclosure.audit import AuditRules
 from fairhaven.engine import Engine
 from fairhaven.harmonise import MappingFile
 from fairhaven.intake import Intake, Source
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
+from fairhaven.query_audit import AuditRules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairhaven.disclosure.moves import NARROWEST, SUM, Floats, Mask, Move, Moves, Place
+from fairhaven.disclosure.known_totals import NARROWEST, SUM, Floats, Mask, Move, Moves, Place
 
 _ENOUGH_MOVES = 64
 """A proof that takes more moves is given up, and more is hidden instead."""

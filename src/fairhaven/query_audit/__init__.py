@@ -1,8 +1,6 @@
 """Counts for people who may put their answers together: each question is checked against all earlier answers."""
 
-from fairhaven.disclosure.audit.audit import QueryAudit
-from fairhaven.disclosure.audit.question import Asker, Budget, Decision, Outcome
-from fairhaven.disclosure.audit.rules import (
+from fairhaven.query_audit.audit_rules import (
     AuditRules,
     Coalition,
     Mode,
@@ -11,6 +9,8 @@ from fairhaven.disclosure.audit.rules import (
     rules_named,
     shipped_rules,
 )
+from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome
+from fairhaven.query_audit.service import QueryAudit
 
 __all__ = [
     "Asker",

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from fairhaven.disclosure.audit.sketch import BUCKETS, numbers_of
+from fairhaven.query_audit.set_sketches import BUCKETS, numbers_of
 
 COMPLETE = 256
 """Up to so many answers a new set is compared with all of them together; beyond, with the nearest ones."""

@@ -75,7 +75,7 @@ class AuditRules:
 @cache
 def shipped_rules() -> Mapping[str, AuditRules]:
     """The ways of auditing that Fairhaven ships, by name."""
-    with as_file(files("fairhaven.disclosure.audit").joinpath("rules.toml")) as path:
+    with as_file(files("fairhaven.query_audit").joinpath("rules.toml")) as path:
         return _read(Document(path, "disclosure/audit/rules.toml"))
 
 

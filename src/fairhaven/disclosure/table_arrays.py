@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from fairhaven.disclosure.moves import Mask, Place
+from fairhaven.disclosure.known_totals import Mask, Place
 
 
 class Total(Enum):

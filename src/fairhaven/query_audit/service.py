@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from fairhaven.disclosure.audit.circle import Circle
-from fairhaven.disclosure.audit.opinion import Kind, Opinion
-from fairhaven.disclosure.audit.privacy import noisy_count
-from fairhaven.disclosure.audit.question import Asker, Budget, Decision, Outcome
-from fairhaven.disclosure.audit.record import Record, Spending
-from fairhaven.disclosure.audit.rules import AuditRules, Coalition, Mode
-from fairhaven.disclosure.audit.sketch import Sketcher, numbers_of
 from fairhaven.disclosure.policy import Policy
-from fairhaven.disclosure.protection import Protected, protect
+from fairhaven.disclosure.primary_suppression import Protected, protect
 from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.query_audit.audit_rules import AuditRules, Coalition, Mode
+from fairhaven.query_audit.coalition import Circle
+from fairhaven.query_audit.differential_privacy import noisy_count
+from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome
+from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
+from fairhaven.query_audit.sqlite import Record, Spending
+from fairhaven.query_audit.verdict import Kind, Opinion
 
 _NOBODY = np.iinfo(np.int64).min
 """In the place of the id of somebody who was erased."""

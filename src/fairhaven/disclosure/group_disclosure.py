@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairhaven.disclosure.moves import Floats, Mask, Place
+from fairhaven.disclosure.known_totals import Floats, Mask, Place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

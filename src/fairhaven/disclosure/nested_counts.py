@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fairhaven.disclosure.policy import Policy
-from fairhaven.disclosure.protection import Cell, Protected, hidden, protect
+from fairhaven.disclosure.primary_suppression import Cell, Protected, hidden, protect
 
 
 def protect_steps(steps: Sequence[Cell], policy: Policy, *, first: Sequence[int] = ()) -> tuple[Protected, ...]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fairhaven.disclosure.protection import Protected
+from fairhaven.disclosure.primary_suppression import Protected
 
 
 class Outcome(StrEnum):

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from fairhaven.disclosure.audit.opinion import Kind
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
+from fairhaven.query_audit.verdict import Kind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);

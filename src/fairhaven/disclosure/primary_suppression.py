@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fairhaven.disclosure.policy import Policy, Small
-from fairhaven.disclosure.totals import adds_up, totals_note
+from fairhaven.disclosure.shown_totals import adds_up, totals_note
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")

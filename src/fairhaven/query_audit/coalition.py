@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from fairhaven.disclosure.audit.answers import Answers, Combination, Near
-from fairhaven.disclosure.audit.opinion import Kind, Opinion
-from fairhaven.disclosure.audit.sketch import Sketcher, numbers_of
 from fairhaven.disclosure.policy import Policy, Small
+from fairhaven.query_audit.answered_sets import Answers, Combination, Near
+from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
+from fairhaven.query_audit.verdict import Kind, Opinion
 
 HINTS = 10
 """So often may a person be among few of whom an answer, or its refusal, tells something, and no more."""
