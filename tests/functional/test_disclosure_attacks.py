@@ -87,7 +87,7 @@ def test_the_attacks_work_on_noise_that_is_fixed_for_each_set() -> None:
 
 def test_without_blur_and_tallies_edges_can_be_felt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"BLUR": 1, "HINTS": 255, "MOVES": 255}.items():
-        monkeypatch.setattr(circle, name, value)
+        monkeypatch.setattr(coalition, name, value)
     recovered = 0
     for size in (2, 5, 8):
         world = random_world(1_000 + size, size=size)

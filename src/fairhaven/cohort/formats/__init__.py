@@ -1,0 +1,1 @@
+"""The written forms of a cohort definition: Fairhaven's own, OHDSI Circe, RQuest."""

@@ -1,0 +1,1 @@
+"""A release for other catalogues: HDR UK, DCAT-AP, Croissant."""
