@@ -22,7 +22,8 @@ from bench.measure import Clock, in_fresh_process, peak_mb
 
 from fairhaven import region
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.journeys import building, receiving
+from fairhaven.journeys.deliveries import receive
+from fairhaven.journeys.releases import build
 from fairhaven.kernel.progress import Silent
 
 SHARED = Path(os.environ.get("FAIRHAVEN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -239,11 +240,11 @@ def ours(folder: Path, extract: Path) -> tuple[float, float, float, int]:
     """Receive and build: CPU-seconds to OMOP, of checks, peak MB, CDM rows."""
     write_hub(folder)
     rooms, clock = open_hub(folder), Clock()
-    receiving.take_vocabulary(rooms, region.material_vocabulary(), progress=Silent())
+    receive.take_vocabulary(rooms, region.material_vocabulary(), progress=Silent())
     began = time.process_time()
-    receiving.receive(rooms, source="synthea", files=sorted(extract.glob("*")), on=_DAY, progress=clock)
+    receive.receive(rooms, source="synthea", files=sorted(extract.glob("*")), on=_DAY, progress=clock)
     clock.stage("Building")
-    release = building.build(rooms, as_of=_DAY, progress=clock).release
+    release = build.build(rooms, as_of=_DAY, progress=clock).release
     spent = time.process_time() - began
     seconds = clock.stop()
     checks = sum(seconds[stage] for stage in _CHECKS)

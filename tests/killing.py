@@ -82,7 +82,7 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
     """A demonstration hub with the first month received; nothing is built yet."""
     from fairhaven import region
     from fairhaven.hub import open_hub
-    from fairhaven.journeys import receiving
+    from fairhaven.journeys.deliveries import receive
     from fairhaven.kernel.envelope import Keyring
     from fairhaven.kernel.progress import Silent
 
@@ -91,7 +91,7 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
     for path in (folder / "sources").glob("*.toml"):
         # A single bad row of a handful is more than the demonstration's sources allow.
         path.write_text(re.sub(r"quarantine_limit = \S+", "quarantine_limit = 0.5", path.read_text()))
-    receiving.take_vocabulary(open_hub(folder), region.material_vocabulary(), progress=Silent())
+    receive.take_vocabulary(open_hub(folder), region.material_vocabulary(), progress=Silent())
     months = [
         [day.isoformat(), [[source, [str(file.relative_to(folder)) for file in files]] for source, files in delivered]]
         for day, delivered in made.deliveries
@@ -102,13 +102,13 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
 def receive_month(folder: Path, month: int) -> None:
     """Take all deliveries of a month."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys import receiving
+    from fairhaven.journeys.deliveries import receive
     from fairhaven.kernel.progress import Silent
 
     day, delivered = json.loads((folder / "months.json").read_text())[month]
     rooms = open_hub(folder)
     for source, files in delivered:
-        receiving.receive(
+        receive.receive(
             rooms,
             source=source,
             files=[folder / file for file in files],
@@ -120,19 +120,19 @@ def receive_month(folder: Path, month: int) -> None:
 def build(folder: Path) -> None:
     """Build from all that was received."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys import building
+    from fairhaven.journeys.releases import build
     from fairhaven.kernel.progress import Silent
 
-    building.build(open_hub(folder), as_of=None, progress=Silent())
+    build.build(open_hub(folder), as_of=None, progress=Silent())
 
 
 def erase(folder: Path, person: int) -> None:
     """Erase a person."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys import erasing
+    from fairhaven.journeys.persons import erase
     from fairhaven.kernel.progress import Silent
 
-    erasing.erase(open_hub(folder), person_key=person, progress=Silent())
+    erase.erase(open_hub(folder), person_key=person, progress=Silent())
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -209,7 +209,6 @@ def _serve() -> None:
     import splink  # noqa: F401
 
     from fairhaven.hub import open_hub  # noqa: F401
-    from fairhaven.journeys import building, erasing, receiving  # noqa: F401
     from fairhaven.kernel.version import code_version
 
     code_version()

@@ -8,9 +8,9 @@ import duckdb
 
 from fairhaven.hub import make_hub, open_hub
 from fairhaven.intake.omop import RENAMED
-from fairhaven.journeys.building import build
+from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.receiving import receive, take_vocabulary
+from fairhaven.journeys.releases.build import build
 from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM
 

@@ -18,7 +18,7 @@ from tests.journeys.test_commands import copy  # noqa: F401 a fixture
 from tests.shared import shared
 
 from fairhaven.hub import open_hub
-from fairhaven.journeys.discovering import discover
+from fairhaven.journeys.cohorts.discover import discover
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 

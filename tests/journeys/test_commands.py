@@ -75,7 +75,7 @@ def test_a_row_is_traced_to_the_line_it_came_from(fairhaven: Command, demo: Path
     query = "SELECT condition_occurrence_id, condition_source_value FROM read_parquet(?) WHERE condition_source_value IS NOT NULL"
     sources = set()
     for row_id, code in duckdb.execute(query, [files]).fetchall()[::7][:60]:
-        from fairhaven.journeys.tracing import trace
+        from fairhaven.journeys.releases.trace_row import trace
 
         found = trace(rooms, table="condition_occurrence", row_id=row_id)
         sources.add(found.source)

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fairhaven.journeys.guarding import check_no_nhs_numbers
+from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
 from fairhaven.kernel.errors import NotAllowedNow
 
 NUMBER = "9990000018"

@@ -8,8 +8,8 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     import pyarrow as pa
 
     from fairhaven.disclosure import Policy, Protected
-    from fairhaven.journeys.cohort_reporting import Reported
-    from fairhaven.journeys.cohorts import Counted, Named
+    from fairhaven.journeys.cohorts.attrition import Reported
+    from fairhaven.journeys.cohorts.count import Counted, Named
     from fairhaven.query_audit import Budget, Decision
 
 _BAR = 28

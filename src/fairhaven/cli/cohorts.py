@@ -10,7 +10,7 @@ from fairhaven.cli import cohort_words, screen
 from fairhaven.cli.words import AsJson, Hub, ReleaseName, today
 
 if TYPE_CHECKING:
-    from fairhaven.journeys.cohorts import Asked, Named
+    from fairhaven.journeys.cohorts.count import Asked, Named
     from fairhaven.kernel.progress import Progress
 
 _FORMS = "definitions, or folders of them: OHDSI Circe JSON, Cohort Discovery (RQuest) JSON, or Fairhaven's own TOML or JSON."
@@ -40,9 +40,9 @@ def explain(
     """Say in plain words who a cohort is. Needs no data: a hub's folder, --cdm and --release are allowed and not used."""
     del cdm, name  # there so that the four commands take the same words
     with screen.errors_become_exit_codes(as_json=as_json):
-        from fairhaven.journeys import cohorts
+        from fairhaven.journeys.cohorts import count
 
-        named = cohorts.read_files(_definitions(files), today=today())
+        named = count.read_files(_definitions(files), today=today())
         explained = cohort_words.explained(named)
         if out is not None:
             from fairhaven.kernel.files import write_atomically
@@ -80,13 +80,13 @@ def count(
     if organisation and project is None:
         raise typer.BadParameter("goes with --project", param_hint="--organisation")
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys import cohorts
+        from fairhaven.journeys.cohorts import count
 
         asked, named = _read(files, cdm, name)
         if project is not None:
             _ask(asked, named, project, organisation, progress, out=out, as_json=as_json)
             return
-        found = cohorts.count(asked, named, progress=progress)
+        found = count.count(asked, named, progress=progress)
         value = cohort_words.counted_json(found, asked.policy)
         _write_json(out, value)
     if as_json:
@@ -107,7 +107,7 @@ def _ask(
     as_json: bool,
 ) -> None:
     """Count on behalf of a project."""
-    from fairhaven.journeys.discovering import budget_of, discover
+    from fairhaven.journeys.cohorts.discover import budget_of, discover
     from fairhaven.query_audit import Asker
 
     assert asked.rooms is not None
@@ -140,14 +140,14 @@ def report(
 ) -> None:
     """Show what each rule of a cohort leaves, step by step."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys import cohort_reporting
+        from fairhaven.journeys.cohorts import attrition
 
         asked, named = _read(files, cdm, name)
         is_page = out is not None and out.suffix != ".json"
         found = (
-            cohort_reporting.write_report(asked, named, out=out, progress=progress)
+            attrition.write_report(asked, named, out=out, progress=progress)
             if out is not None and is_page
-            else cohort_reporting.report(asked, named, progress=progress)
+            else attrition.report(asked, named, progress=progress)
         )
         value = cohort_words.reported_json(found, asked.policy)
         _write_json(None if is_page else out, value)
@@ -174,18 +174,18 @@ def generate(
 ) -> None:
     """Write who is in which cohort and when, as the OMOP table COHORT."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys import cohorts
+        from fairhaven.journeys.cohorts import count
 
         asked, named = _read(files, cdm, name)
         rows: list[dict[str, object]] = []
         with ExitStack() as open_files:
             if out is not None:
-                write = open_files.enter_context(cohorts.rows_file(out))
+                write = open_files.enter_context(count.rows_file(out))
             elif as_json:
                 write = cohort_words.collect(rows)
             else:
-                write = open_files.enter_context(screen.csv_writer(cohorts.COHORT))
-            found = cohorts.generate(asked, named, write, progress=progress)
+                write = open_files.enter_context(screen.csv_writer(count.COHORT))
+            found = count.generate(asked, named, write, progress=progress)
     value = cohort_words.counted_json(found, asked.policy)
     if as_json:
         screen.show_json(value | ({"rows": rows} if out is None else {"out": str(out)}))
@@ -201,7 +201,7 @@ def budget(
     """How many questions a project has asked and may still ask."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.discovering import budget_of
+        from fairhaven.journeys.cohorts.discover import budget_of
 
         found = budget_of(open_hub(folder), project)
     if as_json:
@@ -213,7 +213,7 @@ def budget(
 def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[Asked, list[Named]]":
     """Where to look and for what: the first path is the hub's folder unless a CDM is given."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.cohorts import Asked, read_files
+    from fairhaven.journeys.cohorts.count import Asked, read_files
 
     if cdm is not None:
         if release is not None:

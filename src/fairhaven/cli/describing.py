@@ -40,15 +40,15 @@ def quality(
     if cdm is not None and name is not None:
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--release")
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys import assessing
+        from fairhaven.journeys.releases import quality
 
         if cdm is not None:
-            shown = assessing.quality_of_cdm(cdm, thresholds=thresholds, today=today(), progress=progress)
+            shown = quality.quality_of_cdm(cdm, thresholds=thresholds, today=today(), progress=progress)
         else:
             assert folder is not None
             from fairhaven.hub import open_hub
 
-            shown = assessing.quality_of_release(open_hub(folder), name, thresholds=thresholds, progress=progress)
+            shown = quality.quality_of_release(open_hub(folder), name, thresholds=thresholds, progress=progress)
     if as_json:
         screen.show_json(shown.to_json())
     else:
@@ -66,7 +66,7 @@ def report(
     """Write one self-contained page that shows a release to people: what came in, what became of it, how good it is."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.reporting import write_report
+        from fairhaven.journeys.releases.report_facts import write_report
 
         release = write_report(open_hub(folder), name, out=out, progress=progress)
     if as_json:

@@ -33,7 +33,7 @@ def answer(
     """Answer the national Cohort Discovery tool: fetch tasks, count, hand in protected results. Only ever calls out."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.answering import answer as answer_tasks
+        from fairhaven.journeys.network.answer import answer as answer_tasks
         from fairhaven.network import Connection, read_credentials
 
         rooms = open_hub(folder)
@@ -73,7 +73,7 @@ def serve(
     """Hand out tasks to the collections of this hub's network and take their answers, until Ctrl-C."""
     with screen.errors_become_exit_codes(as_json=False):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.networks import serve_network
+        from fairhaven.journeys.network.serve import serve_network
 
         with suppress(KeyboardInterrupt):
             serve_network(
@@ -95,7 +95,7 @@ def join(
     """Let a collection join this hub's network, and show its secret, once."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.networks import network
+        from fairhaven.journeys.network.serve import network
 
         with network(open_hub(folder)) as tasks:
             made: Credentials = tasks.members.renew(collection) if renew else tasks.members.add(collection)
@@ -117,7 +117,7 @@ def leave(folder: Hub, collection: Collection) -> None:
     """End a collection's membership; its answers stay."""
     with screen.errors_become_exit_codes(as_json=False):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.networks import network
+        from fairhaven.journeys.network.serve import network
 
         with network(open_hub(folder)) as tasks:
             tasks.members.remove(collection)
@@ -135,7 +135,7 @@ def ask(
     """Put a question to collections of this hub's network."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.networks import network, read_question
+        from fairhaven.journeys.network.serve import network, read_question
 
         question = read_question(file)
         with network(open_hub(folder)) as tasks:
@@ -155,7 +155,7 @@ def results(
     """What the collections of this hub's network have said to a question."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.networks import network
+        from fairhaven.journeys.network.serve import network
 
         with network(open_hub(folder)) as tasks:
             replies = tasks.results(uuid)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import Misfit, Receipt
-    from fairhaven.journeys import building, erasing, planning, settling
-    from fairhaven.journeys.tracing import Trace
+    from fairhaven.journeys import recovery
+    from fairhaven.journeys.persons import erase
+    from fairhaven.journeys.releases import build, build_plan
+    from fairhaven.journeys.releases.trace_row import Trace
     from fairhaven.quality import QualityReport
 
 _SHOWN = 15
@@ -65,7 +67,7 @@ def _columns(names: Sequence[str]) -> str:
     return ", ".join(named)
 
 
-def plan(found: "planning.Plan") -> Iterator[str]:
+def plan(found: "build_plan.Plan") -> Iterator[str]:
     """What a build would do."""
     yield f"Building {found.release} as of {found.as_of} would:"
     for number, stage in enumerate(found.stages, start=1):
@@ -76,7 +78,7 @@ def plan(found: "planning.Plan") -> Iterator[str]:
         yield from (f"  {obstacle}" for obstacle in found.obstacles)
 
 
-def built(found: "building.Built") -> Iterator[str]:
+def built(found: "build.Built") -> Iterator[str]:
     """What a build made."""
     from fairhaven.harmonise import LEFT_OUT
 
@@ -104,7 +106,7 @@ def built(found: "building.Built") -> Iterator[str]:
     yield f"  content {release.content}"
 
 
-def erasure_plan(found: "erasing.Plan") -> Iterator[str]:
+def erasure_plan(found: "erase.Plan") -> Iterator[str]:
     """What an erasure would take away."""
     yield "This erasure would take away:"
     for source, patients in found.patients.items():
@@ -114,7 +116,7 @@ def erasure_plan(found: "erasing.Plan") -> Iterator[str]:
     yield "  and seal again every release that it touches. Copies that left the store (exports, the inbox) are yours to remove."
 
 
-def erased(found: "settling.Erased") -> Iterator[str]:
+def erased(found: "recovery.Erased") -> Iterator[str]:
     """What an erasure took away."""
     rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
     yield f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and delivered row."

@@ -22,7 +22,7 @@ def receive(
     received_on = day(on) or today()
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.receiving import receive as take
+        from fairhaven.journeys.deliveries.receive import receive as take
 
         receipt = take(open_hub(folder), source=source, files=files, on=received_on, progress=progress)
     if as_json:
@@ -41,7 +41,7 @@ def load_vocabulary(
     """Load an OMOP vocabulary; its version is recorded and the next build uses it."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.receiving import take_vocabulary
+        from fairhaven.journeys.deliveries.receive import take_vocabulary
 
         vocabulary = take_vocabulary(open_hub(folder), file, progress=progress)
     if as_json:

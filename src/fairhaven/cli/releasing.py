@@ -10,7 +10,7 @@ from fairhaven.cli.words import AsJson, Hub, Plan, ReleaseName, day
 
 if TYPE_CHECKING:
     from fairhaven.archive import Release
-    from fairhaven.journeys.building import Built
+    from fairhaven.journeys.releases.build import Built
 
 
 def release_json(made: "Built") -> dict[str, Any]:
@@ -53,11 +53,11 @@ def build(
     as_of_day = day(as_of)
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys import building, planning
+        from fairhaven.journeys.releases import build, build_plan
 
         rooms = open_hub(folder)
-        planned = planning.plan(rooms, as_of=as_of_day) if plan else None
-        made = None if plan else building.build(rooms, as_of=as_of_day, progress=progress)
+        planned = build_plan.plan(rooms, as_of=as_of_day) if plan else None
+        made = None if plan else build.build(rooms, as_of=as_of_day, progress=progress)
     if as_json:
         screen.show_json(planned or (made and release_json(made)))
     else:
@@ -160,9 +160,9 @@ def diff_releases(
     """Rows added, changed and gone between two releases, table by table."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys import releases
+        from fairhaven.journeys.releases import compare
 
-        earlier, later, changes = releases.compared(open_hub(folder), older, newer, progress=progress)
+        earlier, later, changes = compare.compared(open_hub(folder), older, newer, progress=progress)
     if as_json:
         screen.show_json({"older": earlier.name, "newer": later.name, "tables": changes})
         return
@@ -183,9 +183,9 @@ def verify_releases(
     """Recompute every hash of a release, its files and its rows; say exactly what does not agree."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys import releases
+        from fairhaven.journeys.releases import compare
 
-        found, problems = releases.verified(open_hub(folder), name, progress=progress)
+        found, problems = compare.verified(open_hub(folder), name, progress=progress)
     names = [release.name for release in found]
     files = {path for release in found for table in release.tables.values() for path in table.paths}
     if as_json:
@@ -209,11 +209,11 @@ def erase(
     """Erase a person from everything that is kept: deliveries, vault, every release. The erasure itself is recorded."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys import erasing
+        from fairhaven.journeys.persons import erase
 
         rooms = open_hub(folder)
-        planned = erasing.plan(rooms, person_key=person_key) if plan else None
-        done = None if plan else erasing.erase(rooms, person_key=person_key, progress=progress)
+        planned = erase.plan(rooms, person_key=person_key) if plan else None
+        done = None if plan else erase.erase(rooms, person_key=person_key, progress=progress)
     if as_json:
         screen.show_json(planned or done)
         return
@@ -230,7 +230,7 @@ def trace(
     """The way back from a row of a release to the file and line it came from, and the rule that made it."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.tracing import trace as find
+        from fairhaven.journeys.releases.trace_row import trace as find
 
         found = find(open_hub(folder), table=table, row_id=row_id, release=name)
     if as_json:
@@ -253,7 +253,7 @@ def export(
         raise typer.BadParameter("is duckdb or parquet", param_hint="--format")
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.releases import export as write
+        from fairhaven.journeys.releases.compare import export as write
 
         shown = write(open_hub(folder), name, out=out, form=form, progress=progress)
     if as_json:

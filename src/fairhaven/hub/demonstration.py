@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fairhaven import region
 from fairhaven.hub.wiring import open_hub
-from fairhaven.journeys import building, receiving, reporting
+from fairhaven.journeys.deliveries import receive
+from fairhaven.journeys.releases import build, report_facts
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import read_json, write_json
@@ -29,7 +30,7 @@ class Demonstration:
 
     folder: Path
     persons: int
-    releases: tuple[building.Built, ...]
+    releases: tuple[build.Built, ...]
     report: Path
     seconds: float
 
@@ -66,15 +67,15 @@ def demonstrate(folder: Path, *, persons: int | None, seed: int, progress: Progr
     facts = read_json(mark)
     rooms = open_hub(folder)
     if not (rooms.store / "vocabulary" / "current.json").exists():
-        receiving.take_vocabulary(rooms, region.material_vocabulary(), progress=progress)
+        receive.take_vocabulary(rooms, region.material_vocabulary(), progress=progress)
     built = []
     for text, delivered in facts["days"]:
         day = dt.date.fromisoformat(text)
         for source, files in delivered:
-            receiving.receive(rooms, source=source, files=[folder / file for file in files], on=day, progress=progress)
-        built.append(building.release_of(rooms, day) or building.build(rooms, as_of=day, progress=progress))
+            receive.receive(rooms, source=source, files=[folder / file for file in files], on=day, progress=progress)
+        built.append(build.release_of(rooms, day) or build.build(rooms, as_of=day, progress=progress))
     report = folder / "report.html"
-    reporting.write_report(rooms, None, out=report, progress=progress)
+    report_facts.write_report(rooms, None, out=report, progress=progress)
     return Demonstration(
         folder=folder,
         persons=facts["persons"],

@@ -4,9 +4,9 @@ import datetime as dt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fairhaven.journeys.describing import QUALITY, described
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.opening import open_release
+from fairhaven.journeys.releases.describe import QUALITY, described
+from fairhaven.journeys.releases.open import open_release
 from fairhaven.kernel.progress import Progress
 from fairhaven.quality import QualityReport, Thresholds, check, open_cdm
 

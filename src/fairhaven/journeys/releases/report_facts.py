@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from fairhaven.archive import Release
 from fairhaven.catalogue import read_description
 from fairhaven.harmonise import LEFT_OUT
-from fairhaven.journeys import releases
-from fairhaven.journeys.describing import DESCRIPTION, MEASURES, QUALITY, SCORECARD, day_of, described
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.releases import compare
+from fairhaven.journeys.releases.describe import DESCRIPTION, MEASURES, QUALITY, SCORECARD, day_of, described
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.progress import Progress
@@ -164,7 +164,7 @@ def _quarantine(rooms: Rooms, extracts: set[int]) -> Iterable[page.Quarantine]:
 
 def _changes(rooms: Rooms, release: Release, progress: Progress) -> tuple[tuple[page.Change, ...], str]:
     try:
-        earlier, later, changes = releases.compared(rooms, None, release.name, progress=progress)
+        earlier, later, changes = compare.compared(rooms, None, release.name, progress=progress)
     except NotFound:
         return (), ""
     rows = [

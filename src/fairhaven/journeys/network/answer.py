@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fairhaven.cohort.formats.rquest import read_rquest
-from fairhaven.journeys.discovering import Discovery, discover
+from fairhaven.journeys.cohorts.discover import Discovery, discover
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress

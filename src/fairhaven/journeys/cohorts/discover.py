@@ -11,7 +11,7 @@ from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check, definition_hash
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.opening import open_release
+from fairhaven.journeys.releases.open import open_release
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.progress import Progress, Silent

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fairhaven.archive import Erasure
 from fairhaven.intake import ErasureCounts
-from fairhaven.journeys.describing import describe_release
-from fairhaven.journeys.discovering import forget_in_audit
+from fairhaven.journeys.cohorts.discover import forget_in_audit
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.releases.describe import describe_release
 from fairhaven.kernel.files import clear_scratch, read_json, write_json
 from fairhaven.kernel.ids import derive, pseudonym
 from fairhaven.kernel.progress import Progress

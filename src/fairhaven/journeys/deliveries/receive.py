@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fairhaven.intake import Receipt
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.settling import record_deliveries
+from fairhaven.journeys.recovery import record_deliveries
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version

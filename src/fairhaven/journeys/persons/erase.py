@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from fairhaven.archive import Erasure
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.settling import Erased, ErasureUnderWay, carry_out, settle
+from fairhaven.journeys.recovery import Erased, ErasureUnderWay, carry_out, settle
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.ids import BITS

@@ -8,7 +8,7 @@ from pathlib import Path
 from fairhaven.cohort import Attrition, definition_hash, explain
 from fairhaven.cohort.model import Limit
 from fairhaven.disclosure import Policy, Protected
-from fairhaven.journeys.cohorts import (
+from fairhaven.journeys.cohorts.count import (
     Asked,
     Counted,
     Named,

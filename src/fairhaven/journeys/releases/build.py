@@ -34,12 +34,12 @@ from fairhaven.intake import (
     check_quarantine,
     check_reconciled,
 )
-from fairhaven.journeys.describing import describe_release
-from fairhaven.journeys.guarding import check_no_nhs_numbers
 from fairhaven.journeys.model import Rooms, latest_delivery
-from fairhaven.journeys.opting_out import OptedOut, opt_out_facts, opt_outs
-from fairhaven.journeys.planning import fed_sources, inputs_of, obstacles_to
-from fairhaven.journeys.settling import settle
+from fairhaven.journeys.persons.opt_outs import OptedOut, opt_out_facts, opt_outs
+from fairhaven.journeys.recovery import settle
+from fairhaven.journeys.releases.build_plan import fed_sources, inputs_of, obstacles_to
+from fairhaven.journeys.releases.describe import describe_release
+from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import one_writer, scratch
 from fairhaven.kernel.progress import Progress

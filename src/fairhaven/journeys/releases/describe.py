@@ -25,7 +25,7 @@ from fairhaven.catalogue import (
     read_description,
 )
 from fairhaven.engine import Engine
-from fairhaven.journeys.discovering import make_index
+from fairhaven.journeys.cohorts.discover import make_index
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import one_writer, read_json, scratch, write_json

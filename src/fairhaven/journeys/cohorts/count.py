@@ -17,7 +17,7 @@ from fairhaven.cohort import CohortDefinition, Cohorts, Tally, definition_id, re
 from fairhaven.disclosure import Cell, Policy, Protected, protect_steps
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.opening import open_release
+from fairhaven.journeys.releases.open import open_release
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.files import written_whole
 from fairhaven.kernel.progress import Progress
