@@ -19,10 +19,10 @@ import duckdb
 
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.omop.cdm import CDM
+from fairhaven.quality.dqd_thresholds import Thresholds
 from fairhaven.quality.model import Check
-from fairhaven.quality.rows import UnreadableError, limit_of, paired_source_value
+from fairhaven.quality.row_checks import UnreadableError, limit_of, paired_source_value
 from fairhaven.quality.service import check
-from fairhaven.quality.thresholds import Thresholds
 
 TODAY = dt.date(2026, 11, 21)
 STEP = 10_000_000

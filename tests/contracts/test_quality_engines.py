@@ -20,11 +20,10 @@ from fairhaven.quality import (
     Status,
     Thresholds,
     check,
-    failing,
     open_cdm,
     scorecard,
 )
-from fairhaven.quality.definition import defined_checks
+from fairhaven.quality.cdm_checks import defined_checks
 from quality_cdm import TODAY, day, sound, tables
 from shared import shared
 

@@ -8,9 +8,9 @@ import pytest
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.quality import Check, Severity, Thresholds
-from fairhaven.quality.obstacles import obstacle
-from fairhaven.quality.rows import UnreadableError, limit_of
-from fairhaven.quality.shape import Shapes
+from fairhaven.quality.column_types import Shapes
+from fairhaven.quality.not_applicable import obstacle
+from fairhaven.quality.row_checks import UnreadableError, limit_of
 from shared import shared
 
 TODAY = dt.date(2026, 3, 1)

@@ -17,7 +17,7 @@ from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.files import clear_scratch, clear_torn, one_writer, read_json, scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
-from fairhaven.omop.stored import StoredTable, find_tables, literal, quoted, unzip
+from fairhaven.omop.external_tables import StoredTable, find_tables, literal, quoted, unzip
 
 _DESCRIPTION = "vocabulary.json"
 _CURRENT = "current.json"

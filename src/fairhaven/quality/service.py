@@ -9,14 +9,14 @@ import ibis.expr.types as ir
 from fairhaven.engine.model import Engine
 from fairhaven.kernel.files import canonical_json
 from fairhaven.kernel.progress import Progress, Silent
-from fairhaven.quality.definition import NAME, defined_checks
+from fairhaven.quality.cdm_checks import NAME, defined_checks
+from fairhaven.quality.check_status import verdicts
+from fairhaven.quality.column_types import Shapes
+from fairhaven.quality.dqd_thresholds import Thresholds
 from fairhaven.quality.model import Check, QualityReport, Result
-from fairhaven.quality.obstacles import PRESENCE, reads
-from fairhaven.quality.passes import Numbers, count_rows
-from fairhaven.quality.scan import measure
-from fairhaven.quality.shape import Shapes
-from fairhaven.quality.thresholds import Thresholds
-from fairhaven.quality.verdict import verdicts
+from fairhaven.quality.not_applicable import PRESENCE, reads
+from fairhaven.quality.run_checks import measure
+from fairhaven.quality.table_scans import Numbers, count_rows
 
 _RULES = "1"
 """Changes when a rule changes, so that results of an older rule are not taken for known."""

@@ -6,8 +6,8 @@
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.quality.column_types import Shapes, as_day
 from fairhaven.quality.model import Check
-from fairhaven.quality.shape import Shapes, as_day
 
 KINDS = frozenset(
     (

@@ -3,10 +3,10 @@
 import datetime as dt
 import math
 
-from fairhaven.quality import concepts, sets
+from fairhaven.quality import concept_checks, cross_row_checks
+from fairhaven.quality.column_types import Shapes
 from fairhaven.quality.model import Check
-from fairhaven.quality.rows import UnreadableError, row_rule
-from fairhaven.quality.shape import Shapes
+from fairhaven.quality.row_checks import UnreadableError, row_rule
 
 PRESENCE = frozenset(("cdmTable", "cdmField"))
 _SETTINGS = {
@@ -34,7 +34,7 @@ def obstacle(check: Check, shapes: Shapes, *, today: dt.date) -> str:
             return reason
     if check.level == "CONCEPT":
         return _unreadable_concept(check)
-    if check.kind in PRESENCE | _OWN_WAY | sets.KINDS or concepts.is_by_concept(check):
+    if check.kind in PRESENCE | _OWN_WAY | cross_row_checks.KINDS or concept_checks.is_by_concept(check):
         return ""
     try:
         rule = row_rule(check, today=today)
@@ -54,10 +54,10 @@ def _needs(check: Check) -> tuple[tuple[str, str], ...]:
         return ()
     if _lacking(check):
         return own
-    if concepts.is_by_concept(check):
-        return concepts.needs(check)
-    if check.kind in sets.KINDS:
-        return sets.needs(check)
+    if concept_checks.is_by_concept(check):
+        return concept_checks.needs(check)
+    if check.kind in cross_row_checks.KINDS:
+        return cross_row_checks.needs(check)
     if check.kind == "sourceValueCompleteness":
         return (*own, (check.table, standard_concept(check)))
     try:
@@ -73,12 +73,12 @@ def _lacking(check: Check) -> str:
 
 
 def _unreadable_concept(check: Check) -> str:
-    listed = len(concepts.concept_list(check.concept))
-    if check.kind in concepts.BY_SEX:
+    listed = len(concept_checks.concept_list(check.concept))
+    if check.kind in concept_checks.BY_SEX:
         is_read = listed > 0
-    elif check.kind == concepts.BY_UNIT:
+    elif check.kind == concept_checks.BY_UNIT:
         is_read = listed == 1
-    elif check.kind in concepts.BY_VALUE:
+    elif check.kind in concept_checks.BY_VALUE:
         is_read = listed == 1 and _is_number(check.unit) and _is_number(check.settings.get(check.kind, ""))
     else:
         return f"There is no check of the kind {check.kind}."

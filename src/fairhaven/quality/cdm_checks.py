@@ -10,7 +10,7 @@ from functools import cache
 
 from fairhaven.omop.cdm import CDM, Field, Table
 from fairhaven.quality.model import Check, Severity
-from fairhaven.quality.rows import paired_source_value
+from fairhaven.quality.row_checks import paired_source_value
 
 NAME = "CDM 5.4"
 _EARLIEST = "'18500101'"

@@ -9,11 +9,11 @@ import ibis.expr.types as ir
 from fairhaven.engine.model import Engine
 from fairhaven.kernel.errors import Invalid
 from fairhaven.omop.cdm import CDM
-from fairhaven.quality import concepts, sets
+from fairhaven.quality import concept_checks, cross_row_checks
+from fairhaven.quality.column_types import Shapes
 from fairhaven.quality.model import Check
-from fairhaven.quality.obstacles import PRESENCE, obstacle, standard_concept
-from fairhaven.quality.rows import datatype_rule, joined, row_rule
-from fairhaven.quality.shape import Shapes
+from fairhaven.quality.not_applicable import PRESENCE, obstacle, standard_concept
+from fairhaven.quality.row_checks import datatype_rule, joined, row_rule
 
 
 def failing(
@@ -48,10 +48,10 @@ def _key(check: Check, rows: ir.Table) -> str:
 
 
 def _violated(check: Check, shapes: Shapes, today: dt.date) -> ir.Table | None:
-    if concepts.is_by_concept(check):
+    if concept_checks.is_by_concept(check):
         return _by_concept(check, shapes)
-    if check.kind in sets.KINDS:
-        return sets.violated_rows(check, shapes)
+    if check.kind in cross_row_checks.KINDS:
+        return cross_row_checks.violated_rows(check, shapes)
     if check.kind == "sourceValueCompleteness":
         rows = shapes[check.table].table
         return rows.filter(rows[standard_concept(check)] == 0)
@@ -65,12 +65,12 @@ def _violated(check: Check, shapes: Shapes, today: dt.date) -> ir.Table | None:
 def _by_concept(check: Check, shapes: Shapes) -> ir.Table:
     rows = shapes[check.table].table
     value = rows[check.field]
-    if check.kind in concepts.BY_SEX:
+    if check.kind in concept_checks.BY_SEX:
         return _wrong_sex(check, shapes)
-    if check.kind == concepts.BY_UNIT:
-        plausible = [0, *concepts.concept_list(check.settings.get(concepts.BY_UNIT, ""))]
+    if check.kind == concept_checks.BY_UNIT:
+        plausible = [0, *concept_checks.concept_list(check.settings.get(concept_checks.BY_UNIT, ""))]
         return rows.filter(value == int(check.concept), rows["unit_concept_id"].notin(plausible))
-    if check.kind in concepts.BY_VALUE:
+    if check.kind in concept_checks.BY_VALUE:
         number, limit = rows["value_as_number"], float(check.settings[check.kind])
         is_beyond = number < limit if check.kind == "plausibleValueLow" else number > limit
         return rows.filter(value == int(check.concept), rows["unit_concept_id"] == int(float(check.unit)), is_beyond)
@@ -95,9 +95,9 @@ def _is_wrong(check: Check, concept: ir.Table) -> ir.BooleanValue:
 
 def _wrong_sex(check: Check, shapes: Shapes) -> ir.Table:
     rows = joined(shapes, check.table, "person")
-    right = concepts.SEX.get(check.settings.get(check.kind, ""), concepts.SEX["Female"])
+    right = concept_checks.SEX.get(check.settings.get(check.kind, ""), concept_checks.SEX["Female"])
     wrong = rows.filter(rows["_gender"] != right)
-    listed = concepts.concept_list(check.concept)
+    listed = concept_checks.concept_list(check.concept)
     if check.kind == "plausibleGender":
         return wrong.filter(wrong[check.field].isin(listed))
     tree = shapes["concept_ancestor"].table

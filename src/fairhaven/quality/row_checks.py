@@ -16,8 +16,8 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.omop.cdm import CDM
+from fairhaven.quality.column_types import Shapes, as_day, as_found, births
 from fairhaven.quality.model import Check
-from fairhaven.quality.shape import Shapes, as_day, as_found, births
 
 Test = Callable[[ir.Table], ir.BooleanValue]
 

@@ -7,10 +7,10 @@ and the others do not say it again.
 
 from collections.abc import Mapping, Sequence
 
+from fairhaven.quality.column_types import Shapes
 from fairhaven.quality.model import Check, Result, Status
-from fairhaven.quality.obstacles import PRESENCE
-from fairhaven.quality.passes import Numbers
-from fairhaven.quality.shape import Shapes
+from fairhaven.quality.not_applicable import PRESENCE
+from fairhaven.quality.table_scans import Numbers
 
 
 def verdicts(

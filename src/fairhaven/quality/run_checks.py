@@ -12,11 +12,11 @@ import ibis.expr.types as ir
 
 from fairhaven.engine.model import Engine
 from fairhaven.kernel.progress import Progress
-from fairhaven.quality import concepts, sets
+from fairhaven.quality import concept_checks, cross_row_checks
+from fairhaven.quality.column_types import Shapes
 from fairhaven.quality.model import Check
-from fairhaven.quality.obstacles import PRESENCE, obstacle, standard_concept
-from fairhaven.quality.passes import Measured, Numbers, scan_rows, stacked
-from fairhaven.quality.shape import Shapes
+from fairhaven.quality.not_applicable import PRESENCE, obstacle, standard_concept
+from fairhaven.quality.table_scans import Measured, Numbers, scan_rows, stacked
 
 
 def measure(
@@ -43,7 +43,7 @@ def measure(
         progress.advance(done, len(able), "tables")
         scan_rows(table, own, shapes, found, engine=engine, today=today)
         _scan_sets(own, shapes, found, engine)
-    by_concept = [check for own in able.values() for check in own if concepts.is_by_concept(check)]
+    by_concept = [check for own in able.values() for check in own if concept_checks.is_by_concept(check)]
     _scan_concepts(by_concept, shapes, found, engine)
     return found
 
@@ -53,7 +53,9 @@ def _scan_sets(checks: Iterable[Check], shapes: Shapes, found: Measured, engine:
     asked: list[Check] = []
     parts: list[ir.Table] = []
     for check in checks:
-        if check.kind == "sourceValueCompleteness" or (check.kind in sets.KINDS and not concepts.is_by_concept(check)):
+        if check.kind == "sourceValueCompleteness" or (
+            check.kind in cross_row_checks.KINDS and not concept_checks.is_by_concept(check)
+        ):
             answer = _set_numbers(check, shapes, found, engine)
             if isinstance(answer, tuple):
                 found.numbers[check.id] = answer
@@ -78,18 +80,22 @@ def _set_numbers(check: Check, shapes: Shapes, found: Measured, engine: Engine) 
             return _repeated(check, shapes, size) if size else (0, 0)
         case "isForeignKey":
             filled = found.filled_of(check)
-            if not filled or not found.rows[sets.reference(check)[0]]:
+            if not filled or not found.rows[cross_row_checks.reference(check)[0]]:
                 return (filled, size)
-            return _number_of(sets.violated_rows(check, shapes, is_slim=True), size)
+            return _number_of(cross_row_checks.violated_rows(check, shapes, is_slim=True), size)
         case "measurePersonCompleteness":
             persons = found.rows["person"]
-            return _number_of(sets.violated_rows(check, shapes, is_slim=True), persons) if size else (persons, persons)
+            return (
+                _number_of(cross_row_checks.violated_rows(check, shapes, is_slim=True), persons)
+                if size
+                else (persons, persons)
+            )
         case "withinObservationPeriod":
             filled = found.filled_of(check)
-            return _number_of(sets.violated_rows(check, shapes, is_slim=True), filled) if filled else (0, 0)
+            return _number_of(cross_row_checks.violated_rows(check, shapes, is_slim=True), filled) if filled else (0, 0)
         case _:
-            looked_at = engine.count(sets.persons_looked_at(check, shapes))
-            return _number_of(sets.violated_rows(check, shapes), looked_at) if looked_at else (0, 0)
+            looked_at = engine.count(cross_row_checks.persons_looked_at(check, shapes))
+            return _number_of(cross_row_checks.violated_rows(check, shapes), looked_at) if looked_at else (0, 0)
 
 
 def _number_of(rows: ir.Table, counted: int) -> ir.Table:
@@ -116,18 +122,20 @@ def _source_values(check: Check, shapes: Shapes) -> ir.Table:
 def _scan_concepts(checks: Sequence[Check], shapes: Shapes, found: Measured, engine: Engine) -> None:
     """Checks on concepts, of all tables together."""
     found.numbers |= {check.id: (0, 0) for check in checks}
-    by_field = [check for check in checks if check.kind in concepts.BY_FIELD]
-    by_sex = [check for check in checks if check.kind in concepts.BY_SEX]
+    by_field = [check for check in checks if check.kind in concept_checks.BY_FIELD]
+    by_sex = [check for check in checks if check.kind in concept_checks.BY_SEX]
     places = {(check.table, check.field) for check in (*by_field, *by_sex) if found.filled_of(check)}
-    counted = concepts.histograms(places, shapes, engine)
-    violated = concepts.by_field(by_field, counted, shapes, engine)
+    counted = concept_checks.histograms(places, shapes, engine)
+    violated = concept_checks.by_field(by_field, counted, shapes, engine)
     for check in by_field:
         is_filled_only = check.kind == "isStandardValidConcept"
         looked_at = found.filled_of(check) if is_filled_only else found.rows[check.table]
         found.numbers[check.id] = (violated[check.id], looked_at)
     filled = [check for check in checks if found.rows[check.table]]
-    by_sex = [check for check in filled if check.kind in concepts.BY_SEX]
-    found.numbers |= concepts.by_sex(by_sex, counted, shapes, engine)
-    found.numbers |= concepts.by_unit([check for check in filled if check.kind == concepts.BY_UNIT], shapes, engine)
-    by_value = [check for check in filled if check.kind in concepts.BY_VALUE and check.level == "CONCEPT"]
-    found.numbers |= concepts.by_value(by_value, shapes, engine)
+    by_sex = [check for check in filled if check.kind in concept_checks.BY_SEX]
+    found.numbers |= concept_checks.by_sex(by_sex, counted, shapes, engine)
+    found.numbers |= concept_checks.by_unit(
+        [check for check in filled if check.kind == concept_checks.BY_UNIT], shapes, engine
+    )
+    by_value = [check for check in filled if check.kind in concept_checks.BY_VALUE and check.level == "CONCEPT"]
+    found.numbers |= concept_checks.by_value(by_value, shapes, engine)

@@ -8,11 +8,11 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine.model import Engine
-from fairhaven.quality import concepts, sets
+from fairhaven.quality import concept_checks, cross_row_checks
+from fairhaven.quality.column_types import Shapes
 from fairhaven.quality.model import Check
-from fairhaven.quality.obstacles import standard_concept
-from fairhaven.quality.rows import RowRule, Test, datatype_rule, joined, row_rule
-from fairhaven.quality.shape import Shapes
+from fairhaven.quality.not_applicable import standard_concept
+from fairhaven.quality.row_checks import RowRule, Test, datatype_rule, joined, row_rule
 
 Numbers = tuple[int, int]
 
@@ -85,7 +85,11 @@ def scan_rows(
     wanted = _Wanted()
     rules: list[tuple[Check, RowRule]] = []
     for check in checks:
-        if concepts.is_by_concept(check) or check.kind in sets.KINDS or check.kind == "sourceValueCompleteness":
+        if (
+            concept_checks.is_by_concept(check)
+            or check.kind in cross_row_checks.KINDS
+            or check.kind == "sourceValueCompleteness"
+        ):
             wanted.filled |= {check.field} - {""}
             wanted.zeros |= {standard_concept(check)} - {""}
             continue

@@ -12,8 +12,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine.model import Engine
+from fairhaven.quality.column_types import Shapes, births
 from fairhaven.quality.model import Check
-from fairhaven.quality.shape import Shapes, births
 
 Numbers = tuple[int, int]
 Place = tuple[str, str]
