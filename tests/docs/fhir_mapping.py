@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.spec.test_harmonise_fhir import CASES
 
 from fairhaven.harmonise.fhir import allergies, conditions, devices, documents, drugs, observations, people, visits
-from fairhaven.intake.fhir_systems import PREFERENCE, VOCABULARIES
-from fairhaven.intake.fhir_views import VIEWS, View
+from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
+from fairhaven.intake.fhir.views import VIEWS, View
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "fhir-mapping.md"
 

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 from tests import fhir
 
-from fairhaven.intake.fhir import BROKEN, NO_MOMENT, TYPELESS, UNDECODABLE, UNKNOWN, views_of
-from fairhaven.intake.fhir_columns import steps
-from fairhaven.intake.fhir_systems import PREFERENCE, VOCABULARIES
-from fairhaven.intake.fhir_views import VIEWS
+from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
+from fairhaven.intake.fhir.columns import steps
+from fairhaven.intake.fhir.reader import BROKEN, NO_MOMENT, TYPELESS, UNDECODABLE, UNKNOWN, views_of
+from fairhaven.intake.fhir.views import VIEWS
 from fairhaven.intake.model import IDENTITY
 from fairhaven.kernel.errors import Invalid
 

@@ -1,6 +1,5 @@
 """Intake: extracts are received as a whole, kept as delivered, and landed as typed rows without identifiers."""
 
-from fairhaven.intake.declaration import read_source
 from fairhaven.intake.erasure import ErasureCounts
 from fairhaven.intake.model import (
     ColumnDeclaration,
@@ -22,6 +21,7 @@ from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Arrived, Reader, Staged
 from fairhaven.intake.reconciliation import Reconciliation, check_quarantine, check_reconciled
 from fairhaven.intake.service import Intake
+from fairhaven.intake.source_file import read_source
 
 __all__ = [
     "Arrived",

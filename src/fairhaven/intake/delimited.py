@@ -12,10 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from fairhaven.intake import arrival, lines
-from fairhaven.intake.casting import file, literal, name, typed
+from fairhaven.intake import file_detection, lines
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.type_casting import file, literal, name, typed
 from fairhaven.kernel.errors import Fault, Invalid
 
 _LONG_LINE = 2_000_000
@@ -42,7 +42,7 @@ class DelimitedReader:
         """See `Reader.stage`."""
         # Lines are numbered in the file's order, by one thread; a second would only wait, and burn a third more CPU.
         connection.execute("SET threads = 1")
-        return [stage_text(connection, source, arrival.table_for(source, arrived), arrived, scratch=scratch)]
+        return [stage_text(connection, source, file_detection.table_for(source, arrived), arrived, scratch=scratch)]
 
 
 def stage_text(
@@ -55,10 +55,10 @@ def stage_text(
     prefix: str = "staged",
 ) -> Staged:
     """Stage one file as one table, in relations whose names begin with *prefix*; see `Reader.stage`."""
-    if arrival.is_zip(arrived.path):
+    if file_detection.is_zip(arrived.path):
         raise Invalid(Fault(path=arrived.name, message="is a zip archive; unpack it and deliver the files in it"))
-    plain = arrival.plain(arrived, scratch)
-    if source.dialect.encoding in _BYTE_A_CHARACTER and arrival.starts_with(plain, codecs.BOM_UTF8):
+    plain = file_detection.plain(arrived, scratch)
+    if source.dialect.encoding in _BYTE_A_CHARACTER and file_detection.starts_with(plain, codecs.BOM_UTF8):
         message = f"begins with the mark of UTF-8, and its source declares {source.dialect.encoding}: which is it?"
         raise Invalid(Fault(path=arrived.name, line=1, message=message))
     text = lines.as_utf8(plain, source.dialect.encoding, scratch)

@@ -16,14 +16,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from fairhaven.intake import arrival, landing, lines
-from fairhaven.intake.blanking import blank
-from fairhaven.intake.casting import file, literal
+from fairhaven.intake import file_detection, landing, lines
+from fairhaven.intake.delivery_records import swap_in
+from fairhaven.intake.erase_lines import blank
+from fairhaven.intake.erased_patients import Tombstones
 from fairhaven.intake.model import Extract, Format, TableCount
 from fairhaven.intake.reader import Arrived
-from fairhaven.intake.received import Desk, make_durable
-from fairhaven.intake.records import swap_in
-from fairhaven.intake.tombstones import Tombstones
+from fairhaven.intake.receive import Desk, make_durable
+from fairhaven.intake.type_casting import file, literal
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.ids import pseudonym
 
@@ -124,7 +124,7 @@ def _naming(
     with scratch(desk.store / "scratch") as work:
         opened = work / "opened"
         desk.keyring.open_to(desk.records.sealed(extract.sha256), opened)
-        plain = arrival.plain(Arrived(path=opened, name=extract.file), work)
+        plain = file_detection.plain(Arrived(path=opened, name=extract.file), work)
         text = lines.as_utf8(plain, extract.dialect.encoding if extract.format is Format.DELIMITED else "utf-8", work)
         with text.open("rb") as content:
             for number, line in enumerate(content, start=1):

@@ -14,9 +14,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from fairhaven.intake.casting import file, literal, name
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
 from fairhaven.intake.reader import Staged
+from fairhaven.intake.type_casting import file, literal, name
 from fairhaven.kernel.ids import SEPARATOR, derive, pseudonym, row_key_sql
 
 REJECTS = "rejects"

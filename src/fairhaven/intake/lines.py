@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from fairhaven.intake.declaration import python_encoding
 from fairhaven.intake.model import Dialect
+from fairhaven.intake.source_file import python_encoding
 
 _CHUNK = 1 << 22
 _LONGEST_RECORD = 64 << 20

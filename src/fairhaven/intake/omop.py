@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
-from fairhaven.intake import arrival
-from fairhaven.intake.casting import file, name, structured
+from fairhaven.intake import file_detection
 from fairhaven.intake.delimited import stage_text, stage_typed
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
 from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.type_casting import file, name, structured
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.omop import CDM
 
@@ -130,7 +130,7 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: Arrived, room: Path)
     Raises:
         Invalid: it is neither, or is damaged.
     """
-    if arrival.is_zip(arrived.path):
+    if file_detection.is_zip(arrived.path):
         return _of_files(_unpacked(arrived, room), arrived)
     with arrived.path.open("rb") as head:
         is_duckdb = head.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
@@ -206,7 +206,7 @@ def _of_files(paths: Sequence[Path], arrived: Arrived) -> Members:
             others.append(f"file {path.name}")
     found, faults = [], []
     for table, files in by_table.items():
-        if all(arrival.starts_with(path, b"PAR1") for path in files):
+        if all(file_detection.starts_with(path, b"PAR1") for path in files):
             found.append(Member(table=table, rows=_parquet(files)))
         elif len(files) == 1:
             found.append(Member(table=table, text=Arrived(path=files[0], name=f"{arrived.name}/{files[0].name}")))
@@ -259,7 +259,7 @@ def _stage(
         return _stage_relation(connection, source, member, arrived)
     room = scratch / member.table
     room.mkdir()
-    text = arrival.plain(member.text, room)
+    text = file_detection.plain(member.text, room)
     dialect = dialect_of(text)
     declaration = declaration_of(member.table, _header(text, dialect))
     spoken = dataclasses.replace(source, dialect=dialect)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import duckdb
 
-from fairhaven.intake import arrival
-from fairhaven.intake.casting import file, name, structured
+from fairhaven.intake import file_detection
 from fairhaven.intake.delimited import stage_typed, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.type_casting import file, name, structured
 from fairhaven.kernel.errors import Fault, Invalid
 
 
@@ -27,7 +27,7 @@ class ParquetReader:
         scratch: Path,  # noqa: ARG002 - of the protocol; Parquet is read where it is
     ) -> Sequence[Staged]:
         """See `Reader.stage`."""
-        table = arrival.table_for(source, arrived)
+        table = file_detection.table_for(source, arrived)
         reading = f"read_parquet({file(arrived.path)}, file_row_number=true)"
         try:
             described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {reading}").fetchall()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.intake import current
+from fairhaven.intake import current_rows
+from fairhaven.intake.delivery_records import Records
 from fairhaven.intake.model import Extract, Source
-from fairhaven.intake.records import Records
 from fairhaven.kernel.errors import NotAllowedNow, Refused
 
 
@@ -41,17 +41,17 @@ class Reconciliation:
 def reconcile(engine: Engine, records: Records, source: Source, *, excluded: ir.Table | None) -> list[Reconciliation]:
     """Count again, from the landed rows themselves."""
     extracts = records.extracts(source.name)
-    in_force = {extract.number for extract in current.in_force(source, extracts)}
+    in_force = {extract.number for extract in current_rows.in_force(source, extracts)}
     found = []
-    for table, having in current.tables_of(extracts).items():
-        on_disk = current.landed(engine, records, having, table)
+    for table, having in current_rows.tables_of(extracts).items():
+        on_disk = current_rows.landed(engine, records, having, table)
         everything = engine.count(on_disk)
-        landed = everything if excluded is None else engine.count(current.without(on_disk, excluded))
+        landed = everything if excluded is None else engine.count(current_rows.without(on_disk, excluded))
         counting = [extract for extract in having if extract.number in in_force]
         last, now = 0, 0
         if counting:
-            rows = current.landed(engine, records, counting, table)
-            kept = current.without(current.latest(rows, counting, table), excluded)
+            rows = current_rows.landed(engine, records, counting, table)
+            kept = current_rows.without(current_rows.latest(rows, counting, table), excluded)
             last = engine.count(kept)
             now = engine.count(kept.filter(~kept.row_withdrawn))
         found.append(
@@ -102,7 +102,7 @@ def check_quarantine(source: Source, extracts: Sequence[Extract]) -> None:
     """
     received: Counter[str] = Counter()
     quarantined: Counter[str] = Counter()
-    for extract in current.in_force(source, extracts):
+    for extract in current_rows.in_force(source, extracts):
         for table, count in extract.tables.items():
             received[table] += count.received
             quarantined[table] += count.quarantined

@@ -9,10 +9,10 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.intake import current, erasure, opt_outs, reconciliation
-from fairhaven.intake.casting import file as sql_file
+from fairhaven.intake import current_rows, erasure, opt_outs, reconciliation
 from fairhaven.intake.delimited import DelimitedReader
-from fairhaven.intake.fhir import FhirReader
+from fairhaven.intake.fhir.reader import FhirReader
+from fairhaven.intake.land_again import land_again, to_land_again
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Delivery, Extract, Format, Place, Receipt, Source
 from fairhaven.intake.omop import OmopReader
@@ -20,9 +20,9 @@ from fairhaven.intake.opt_outs import OptOutList, OptOutReader
 from fairhaven.intake.parquet import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
-from fairhaven.intake.received import Desk, receive, settle
+from fairhaven.intake.receive import Desk, receive, settle
 from fairhaven.intake.reconciliation import Reconciliation
-from fairhaven.intake.relanding import land_again, to_land_again
+from fairhaven.intake.type_casting import file as sql_file
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
@@ -99,7 +99,7 @@ class Intake:
         Args:
             excluded: has ``patient_ref`` of patients to leave out; None for nobody.
         """
-        return current.current(engine, self._records, source, excluded=excluded)
+        return current_rows.current(engine, self._records, source, excluded=excluded)
 
     def type_1_opt_outs(self, engine: Engine, source: Source) -> pa.Table:
         """See `opt_outs.type_1_opt_outs`."""

@@ -8,8 +8,8 @@ import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
 from fairhaven.engine import Engine
+from fairhaven.intake.delivery_records import Records
 from fairhaven.intake.model import DeliveryKind, Extract, Source
-from fairhaven.intake.records import Records
 
 _LINES = 1 << 40
 """More lines than a file has; extract * _LINES + line puts rows in the order of their arrival."""

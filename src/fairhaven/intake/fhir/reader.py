@@ -14,15 +14,15 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from fairhaven.intake.arrival import plain
-from fairhaven.intake.casting import literal
-from fairhaven.intake.fhir_columns import Cell, Column, merge
-from fairhaven.intake.fhir_lines import bundled, numbered_entries, numbered_lines
-from fairhaven.intake.fhir_macros import create_macros
-from fairhaven.intake.fhir_resources import RESOURCE_TYPES
-from fairhaven.intake.fhir_views import VIEWS, View
+from fairhaven.intake.fhir.columns import Cell, Column, merge
+from fairhaven.intake.fhir.duckdb_macros import create_macros
+from fairhaven.intake.fhir.ndjson_lines import bundled, numbered_entries, numbered_lines
+from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
+from fairhaven.intake.fhir.views import VIEWS, View
+from fairhaven.intake.file_detection import plain
 from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
 from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.type_casting import literal
 
 _DECLARED = {
     "VARCHAR": "text",

@@ -2,7 +2,7 @@
 
 import duckdb
 
-from fairhaven.intake.fhir_systems import HL7_PREFIXES, VOCABULARIES
+from fairhaven.intake.fhir.code_systems import HL7_PREFIXES, VOCABULARIES
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection) -> None:

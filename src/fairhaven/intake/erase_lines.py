@@ -12,14 +12,14 @@ from typing import Any
 
 import duckdb
 
-from fairhaven.intake import arrival, lines
-from fairhaven.intake.casting import file, literal, name
-from fairhaven.intake.declaration import python_encoding
-from fairhaven.intake.fhir import ENTRIES
-from fairhaven.intake.fhir_lines import bundled
+from fairhaven.intake import file_detection, lines
+from fairhaven.intake.fhir.ndjson_lines import bundled
+from fairhaven.intake.fhir.reader import ENTRIES
 from fairhaven.intake.model import Dialect, Format
 from fairhaven.intake.omop import dialect_of, members
 from fairhaven.intake.reader import Arrived
+from fairhaven.intake.source_file import python_encoding
+from fairhaven.intake.type_casting import file, literal, name
 from fairhaven.kernel.files import scratch as private
 
 _CHUNK = 1 << 22
@@ -38,10 +38,10 @@ def blank(
     every = frozenset[int]().union(*gone.values())
     match written:
         case Format.DELIMITED:
-            text = arrival.plain(arrived, scratch)
+            text = file_detection.plain(arrived, scratch)
             _blank_delimited(text, every, dialect, scratch, target)
         case Format.FHIR:
-            _blank_ndjson(arrival.plain(arrived, scratch), every, target)
+            _blank_ndjson(file_detection.plain(arrived, scratch), every, target)
         case Format.PARQUET:
             _blank_parquet(arrived.path, every, target)
         case Format.OMOP:
@@ -170,6 +170,6 @@ def _blank_cdm(arrived: Arrived, gone: Mapping[str, Collection[int]], scratch: P
                 _copy_without(connection, member.rows, lines_gone, blanked)
                 out.write(blanked, f"{member.table}.parquet")
             else:
-                text = arrival.plain(member.text, room)
+                text = file_detection.plain(member.text, room)
                 _blank_delimited(text, lines_gone, dialect_of(text), room, blanked)
                 out.write(blanked, f"{member.table}.csv")

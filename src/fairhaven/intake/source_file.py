@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fairhaven.intake.casting import TYPES
 from fairhaven.intake.model import (
     IDENTITY,
     ColumnDeclaration,
@@ -20,6 +19,7 @@ from fairhaven.intake.model import (
     TableDeclaration,
     Type1OptOut,
 )
+from fairhaven.intake.type_casting import TYPES
 from fairhaven.kernel.toml import Document, Section
 
 KINDS = ("gp", "hospital", "social-care", "registry", "laboratory", "genomics", "imaging", "cdm", "opt-out")

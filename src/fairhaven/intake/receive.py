@@ -16,13 +16,13 @@ from typing import BinaryIO, cast
 import pyarrow.parquet as pq
 
 from fairhaven.intake import landing
-from fairhaven.intake.blanking import blank
-from fairhaven.intake.misfits import misfits
+from fairhaven.intake.delivery_records import Records
+from fairhaven.intake.erase_lines import blank
+from fairhaven.intake.erased_patients import Tombstones
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.ports import IdentityVault
+from fairhaven.intake.quarantine_reasons import misfits
 from fairhaven.intake.reader import Arrived, Reader
-from fairhaven.intake.records import Records
-from fairhaven.intake.tombstones import Tombstones
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import clear_scratch, one_writer, scratch, sha256_of, sync_folder

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import duckdb
 
-from fairhaven.intake.casting import file
+from fairhaven.intake.delivery_records import Records
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Misfit
-from fairhaven.intake.records import Records
+from fairhaven.intake.type_casting import file
 
 _LINES = 5
 
