@@ -12,7 +12,7 @@ from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
 
 from fairhaven.engine import DuckDBEngine, is_stored, open_engine
-from fairhaven.harmonise.value import as_type
+from fairhaven.harmonise.mapping_values import as_type
 from fairhaven.kernel.errors import Invalid, Refused
 
 # Times of the CDM have no zone.

@@ -11,7 +11,7 @@ from tests.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import CodeMap, Harmonised
-from fairhaven.harmonise.delimited import mapped_rows
+from fairhaven.harmonise.mapping_rows import mapped_rows
 
 DAY = dt.date(2020, 3, 1)
 CODED = """

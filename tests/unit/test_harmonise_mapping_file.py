@@ -8,8 +8,8 @@ from tests.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping, mapping
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import check_columns, local_maps, read_carrot, read_code_map
-from fairhaven.harmonise.codes import distinct_codes, resolve
-from fairhaven.harmonise.ids import unique_ids
+from fairhaven.harmonise.code_mapping import distinct_codes, resolve
+from fairhaven.harmonise.row_ids import unique_ids
 from fairhaven.kernel.errors import Invalid
 
 

@@ -3,9 +3,9 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.codes import VocabularyTables
-from fairhaven.harmonise.ids import table_constant
+from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.periods import merged
+from fairhaven.harmonise.row_ids import table_constant
 
 GAP_DAYS = 30
 _CARRIED = ("row_extract", "row_line")

@@ -6,11 +6,11 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.codes import VocabularyTables
-from fairhaven.harmonise.gather import given
-from fairhaven.harmonise.ids import row_id, unique_ids
-from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.model import EVENT_TABLES
+from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.row_ids import row_id, unique_ids
+from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.omop import concepts
 from fairhaven.omop.cdm import CDM, to_cdm
 

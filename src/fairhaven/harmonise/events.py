@@ -8,12 +8,12 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.codes import VocabularyTables, coded, looked_up
-from fairhaven.harmonise.counting import why_not
-from fairhaven.harmonise.gather import given
-from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.code_mapping import VocabularyTables, coded, looked_up
+from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.people import People
 from fairhaven.harmonise.places import Places
+from fairhaven.harmonise.row_outcomes import why_not
+from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.harmonise.visits import Visits
 
 _FURTHER_CODES = (

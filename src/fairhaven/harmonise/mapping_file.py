@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fairhaven.harmonise.condition import Condition
-from fairhaven.harmonise.model import EVENT_TABLES, KINDS
-from fairhaven.harmonise.value import (
+from fairhaven.harmonise.mapping_conditions import Condition
+from fairhaven.harmonise.mapping_values import (
     Cleaned,
     Column,
     Constant,
@@ -27,6 +26,7 @@ from fairhaven.harmonise.value import (
     column,
     constant,
 )
+from fairhaven.harmonise.model import EVENT_TABLES, KINDS
 from fairhaven.kernel.errors import Fault
 from fairhaven.kernel.toml import Document, Section
 from fairhaven.omop import concepts

@@ -8,9 +8,9 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.gather import given
-from fairhaven.harmonise.ids import row_id
-from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.row_ids import row_id
+from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.omop import concepts
 
 DAYS_AFTER_DEATH = 60

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.ids import table_constant
 from fairhaven.harmonise.people import DAYS_AFTER_DEATH
+from fairhaven.harmonise.row_ids import table_constant
 from fairhaven.omop.concepts import TYPE
 
 

@@ -7,9 +7,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.gather import given
-from fairhaven.harmonise.ids import row_id, unique_ids
-from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.row_ids import row_id, unique_ids
+from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.kernel.ids import digest52
 from fairhaven.omop.concepts import GENDER
 

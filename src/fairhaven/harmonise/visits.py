@@ -7,10 +7,10 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.gather import given
-from fairhaven.harmonise.ids import row_id, unique_ids
-from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.places import Places
+from fairhaven.harmonise.row_ids import row_id, unique_ids
+from fairhaven.harmonise.temporary_tables import kept
 
 ORDER = ("rule", "row_key")
 

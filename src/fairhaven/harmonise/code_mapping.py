@@ -15,8 +15,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.keeping import kept
 from fairhaven.harmonise.local_maps import SPELLINGS
+from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.omop.concepts import TABLE_OF_DOMAIN
 
 TEXTS = (

@@ -7,7 +7,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.value import number_of, text_of
+from fairhaven.harmonise.mapping_values import number_of, text_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,9 +8,9 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.gather import Numbered
-from fairhaven.harmonise.keeping import kept
 from fairhaven.harmonise.model import EVENT_TABLES, Count
+from fairhaven.harmonise.numbered_rules import Numbered
+from fairhaven.harmonise.temporary_tables import kept
 
 NO_PERSON = "no person"
 NO_BIRTH_YEAR = "no birth year"

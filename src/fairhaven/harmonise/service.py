@@ -9,17 +9,14 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.codes import VocabularyTables, coded, distinct_codes, resolve
-from fairhaven.harmonise.counting import NO_VISIT, counted, left_out, unmapped
-from fairhaven.harmonise.delimited import mapped_rows
-from fairhaven.harmonise.documents import HubFacts, cdm_source, note_table, payer_plan_period_table
+from fairhaven.harmonise.code_mapping import VocabularyTables, coded, distinct_codes, resolve
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fitted
 from fairhaven.harmonise.events import Context, events, placed
-from fairhaven.harmonise.gather import Numbered, gathered, given, numbered
-from fairhaven.harmonise.ids import row_id, unique_ids
-from fairhaven.harmonise.keeping import kept
+from fairhaven.harmonise.mapping_rows import mapped_rows
 from fairhaven.harmonise.model import EVENT_TABLES, Count, Harmonised, Rows, Rule, SourceTables, typed
+from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
+from fairhaven.harmonise.numbered_rules import Numbered, gathered, given, numbered
 from fairhaven.harmonise.people import People, deaths, people
 from fairhaven.harmonise.periods import observation_periods
 from fairhaven.harmonise.places import (
@@ -30,6 +27,9 @@ from fairhaven.harmonise.places import (
     location_table,
     provider_table,
 )
+from fairhaven.harmonise.row_ids import row_id, unique_ids
+from fairhaven.harmonise.row_outcomes import NO_VISIT, counted, left_out, unmapped
+from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.harmonise.visits import Visits, visit_detail, visit_occurrence, visits
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 

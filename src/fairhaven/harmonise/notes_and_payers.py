@@ -8,8 +8,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.gather import given
-from fairhaven.harmonise.ids import row_id
+from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.row_ids import row_id
 from fairhaven.omop import concepts
 
 WITHHELD = "[withheld until de-identified]"
