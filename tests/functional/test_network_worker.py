@@ -19,8 +19,8 @@ import pytest
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
 from fairhaven.network import Connection, Pace, Queue, Status, read_credentials, work
-from fairhaven.network.desk import ATTEMPTS
 from fairhaven.network.server import Standing
+from fairhaven.network.worker_session import ATTEMPTS
 from network_wire import (
     ABOUT,
     AVAILABILITY,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.network import AvailabilityTask, CodeCount, DistributionTask, work
-from fairhaven.network.distribution import CODE_COLUMNS, About, code_result
+from fairhaven.network.distribution_tables import CODE_COLUMNS, About, code_result
 from fairhaven.network.result import Result, ResultFile, Status, read_result
 from fairhaven.network.server import PREFIX
 from fairhaven.network.task import UnreadableTask, is_name, read_task

@@ -19,7 +19,7 @@ from fairhaven.network import (
     ResultFile,
     work,
 )
-from fairhaven.network.distribution import code_result
+from fairhaven.network.distribution_tables import code_result
 from fairhaven.network.result import Result, read_result
 from fairhaven.network.task import UnreadableTask, read_task
 from network_wire import COLLECTION, QUICK, Numbers, connection_to, http, raw_server

@@ -6,8 +6,8 @@ from bench.linkage import region_of_errors
 from tests.shared import shared
 
 from fairhaven.kernel.errors import Invalid
-from fairhaven.linkage.columns import normal, recognise
-from fairhaven.linkage.trial import trial
+from fairhaven.linkage.evaluation import trial
+from fairhaven.linkage.evaluation_columns import normal, recognise
 
 HEADERS = ["rec_id", "First Name", "SURNAME", "dateOfBirth", "post-code", "Gender", "soc_sec_id", "e-mail", "shoe_size"]
 

@@ -1,6 +1,6 @@
 """Releases: immutable versions of the record, each sealed, comparable with the others, and without the erased."""
 
-from fairhaven.archive.archive import Archive
+from fairhaven.archive.service import Archive
 from fairhaven.release.manifest import Change, Erasure, Problem, Release, StoredFile, TableVersion
 
 __all__ = ["Archive", "Change", "Erasure", "Problem", "Release", "StoredFile", "TableVersion"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.archive.shelf import Shelf
+from fairhaven.archive.release_store import Shelf
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM
 from fairhaven.release.manifest import Change, Release, TableVersion

@@ -21,9 +21,9 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.archive import delta, parquet
-from fairhaven.archive.belonging import Belonging
-from fairhaven.archive.shelf import Shelf
-from fairhaven.archive.writing import placed_file, sealed, with_files
+from fairhaven.archive.publish import placed_file, sealed, with_files
+from fairhaven.archive.release_store import Shelf
+from fairhaven.archive.rows_of_persons import Belonging
 from fairhaven.kernel.files import read_json, sha256_of, write_json
 from fairhaven.kernel.ids import derive
 from fairhaven.kernel.progress import Progress

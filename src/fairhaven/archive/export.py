@@ -16,7 +16,7 @@ from typing import Literal
 import duckdb
 
 from fairhaven.archive.parquet import identifier, literal, reading, sql_type
-from fairhaven.archive.shelf import Shelf
+from fairhaven.archive.release_store import Shelf
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sync_file, sync_folder
 from fairhaven.kernel.progress import Progress

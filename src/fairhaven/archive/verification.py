@@ -6,7 +6,7 @@ import duckdb
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
-from fairhaven.archive.shelf import Shelf
+from fairhaven.archive.release_store import Shelf
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, sha256_of
 from fairhaven.kernel.progress import Progress

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from fairhaven.linkage import agreement
+from fairhaven.linkage import agreement_conditions
 
 MAX_GROUP = 120
 """Rows under one key above which the key says too little."""
@@ -62,7 +62,7 @@ def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[s
         f"""
         CREATE TEMP TABLE judged AS
         SELECT left_unit, right_unit, least(l.grouping, r.grouping) AS left_group,
-            greatest(l.grouping, r.grouping) AS right_group, {agreement.is_someone_else()} AS is_someone_else
+            greatest(l.grouping, r.grouping) AS right_group, {agreement_conditions.is_someone_else()} AS is_someone_else
         FROM (SELECT DISTINCT * FROM met)
         JOIN units AS l ON l.unit = left_unit JOIN units AS r ON r.unit = right_unit
         """

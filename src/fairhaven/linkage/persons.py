@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress
-from fairhaven.linkage import cascade
+from fairhaven.linkage import deterministic
 from fairhaven.linkage.graph import Floats, Ints, components
 from fairhaven.linkage.model import Thresholds
-from fairhaven.linkage.residue import link_residue
+from fairhaven.linkage.probabilistic import link_residue
 from fairhaven.linkage.standardise import standardise
 
 MEMORY_LIMIT = "1400MB"
@@ -86,7 +86,7 @@ def find_persons(
     patients = _count(connection, "patients")
     numbered = connection.execute("SELECT count(DISTINCT patient) FROM versions WHERE id IS NOT NULL").fetchall()
     progress.stage("Linking by NHS number and exact combinations")
-    cascade.cascade(connection)
+    deterministic.cascade(connection)
     links = connection.execute("SELECT left_patient, right_patient FROM links").fetchnumpy()
     certain = components(patients, links["left_patient"], links["right_patient"])
     roots, cluster = np.unique(certain, return_inverse=True)
@@ -123,7 +123,7 @@ def find_persons(
 
 def _steps(connection: duckdb.DuckDBPyConnection, patients: int, weight: Floats) -> list[str]:
     """The most certain step that each patient has a link by."""
-    order = ", ".join(f"'{name}'" for name in cascade.ORDER)
+    order = ", ".join(f"'{name}'" for name in deterministic.ORDER)
     connection.register("weighed", pa.table({"patient": np.arange(patients), "weight": weight}))
     steps = connection.execute(
         f"""

@@ -5,7 +5,6 @@ import numpy as np
 import pyarrow as pa
 
 from fairhaven.kernel.progress import Progress, Silent
-from fairhaven.linkage.identity import Numbered, number_persons
 from fairhaven.linkage.model import (
     CLERICAL_SCHEMA,
     IDENTITY_SCHEMA,
@@ -16,6 +15,7 @@ from fairhaven.linkage.model import (
     Summary,
     Thresholds,
 )
+from fairhaven.linkage.person_keys import Numbered, number_persons
 from fairhaven.linkage.persons import Persons, find_persons, room
 
 THRESHOLDS = Thresholds()

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.progress import Progress, Silent
-from fairhaven.network.answers import Answers
 from fairhaven.network.backoff import Pace
-from fairhaven.network.channel import Channel, Empty, Received, Trouble
 from fairhaven.network.connection import Connection
-from fairhaven.network.desk import Desk, Summary
-from fairhaven.network.distribution import About
-from fairhaven.network.record import Record, State
+from fairhaven.network.distribution_tables import About
+from fairhaven.network.ports import Answers
 from fairhaven.network.task import Queue
+from fairhaven.network.task_api_client import Channel, Empty, Received, Trouble
+from fairhaven.network.task_record import Record, State
+from fairhaven.network.worker_session import Desk, Summary
 
 KEPT = 90 * 86_400.0
 """Seconds for which an answer is remembered, in case the server hands the task out again."""

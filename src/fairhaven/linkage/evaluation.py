@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.progress import Progress, Silent
-from fairhaven.linkage.columns import EXTRAS, faults_of, recognise
+from fairhaven.linkage.evaluation_columns import EXTRAS, faults_of, recognise
 from fairhaven.linkage.model import Thresholds
 from fairhaven.linkage.persons import Persons, find_persons, room
 from fairhaven.linkage.service import THRESHOLDS

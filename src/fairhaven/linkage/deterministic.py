@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from fairhaven.linkage import agreement
+from fairhaven.linkage import agreement_conditions
 
 MAX_GROUP = 200
 """Versions under one combination above which it is a default value (a hostel's address, a dummy), not a person."""
@@ -58,9 +58,9 @@ def cascade(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _by_number(connection: duckdb.DuckDBPyConnection) -> None:
     agree = {
-        "given": agreement.given_agrees(),
-        "family": agreement.family_agrees(),
-        "birth": agreement.birth_agrees(),
+        "given": agreement_conditions.given_agrees(),
+        "family": agreement_conditions.family_agrees(),
+        "birth": agreement_conditions.birth_agrees(),
         "sex": "l.sex = r.sex",
     }
     columns = ", ".join(f"coalesce({sql}, false) AS {name}_agrees" for name, sql in agree.items())

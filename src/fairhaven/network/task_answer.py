@@ -1,8 +1,8 @@
 """From a task to its result: asks who counts, and turns a refusal into an error result that tells nothing."""
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, Refused
-from fairhaven.network.answers import Answers
-from fairhaven.network.distribution import About, code_result, demographics_result
+from fairhaven.network.distribution_tables import About, code_result, demographics_result
+from fairhaven.network.ports import Answers
 from fairhaven.network.result import Result, failed
 from fairhaven.network.task import AvailabilityTask, Distribution, DistributionTask, Task, UnreadableTask
 

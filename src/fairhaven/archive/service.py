@@ -7,8 +7,8 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from fairhaven.archive import difference, erasure, export, verification, writing
-from fairhaven.archive.shelf import Shelf
+from fairhaven.archive import difference, erasure, export, publish, verification
+from fairhaven.archive.release_store import Shelf
 from fairhaven.engine import Engine
 from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.progress import Progress, Silent
@@ -52,7 +52,7 @@ class Archive(Shelf):
                 finished are kept; an empty one keeps nothing.
         """
         self.resume(progress=progress)
-        return writing.write(self, engine, tables, number=number, progress=progress or Silent(), inputs=inputs)
+        return publish.write(self, engine, tables, number=number, progress=progress or Silent(), inputs=inputs)
 
     def publish(
         self, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Archive(Shelf):
         Raises:
             NotAllowedNow: the number does not follow the last release's.
         """
-        return writing.publish(self, number=number, as_of=as_of, tables=tables, facts=facts)
+        return publish.publish(self, number=number, as_of=as_of, tables=tables, facts=facts)
 
     def verify(self, *releases: str, progress: Progress | None = None) -> list[Problem]:
         """Recompute every hash: nothing where all is as it was sealed.
@@ -104,7 +104,7 @@ class Archive(Shelf):
 
     def resume(self, *, progress: Progress | None = None) -> None:
         """Finish an erasure or a publication that was cut short, if there is one; `write` and `erase` do so first."""
-        writing.settle(self)
+        publish.settle(self)
         erasure.resume(self, progress=progress or Silent())
         clear_torn(self.folder)
 

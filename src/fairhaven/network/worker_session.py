@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from fairhaven.kernel.progress import Progress
-from fairhaven.network.answers import Answers
 from fairhaven.network.backoff import Pace
-from fairhaven.network.channel import Channel, Declined, Received, Taken, Trouble
-from fairhaven.network.distribution import About
-from fairhaven.network.record import Entry, Record, State
-from fairhaven.network.replying import NO_ANSWER, Later, reply, unreadable
+from fairhaven.network.distribution_tables import About
+from fairhaven.network.ports import Answers
 from fairhaven.network.result import Result, Status, failed
 from fairhaven.network.task import UnreadableTask, read_task
+from fairhaven.network.task_answer import NO_ANSWER, Later, reply, unreadable
+from fairhaven.network.task_api_client import Channel, Declined, Received, Taken, Trouble
+from fairhaven.network.task_record import Entry, Record, State
 
 ATTEMPTS = 5
 """How often an answer is begun before the task gets an error result; one that killed the process counts too."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from fairhaven.network.distribution import CodeCount, Demographics
+from fairhaven.network.distribution_tables import CodeCount, Demographics
 from fairhaven.network.task import AvailabilityTask, DistributionTask
 
 

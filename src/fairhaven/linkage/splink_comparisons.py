@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from fairhaven.linkage import agreement
+from fairhaven.linkage import agreement_conditions
 
 _SIDE = re.compile(r"\b([lr])\.(\w+)")
 
@@ -15,23 +15,23 @@ def comparisons(present: Sequence[str]) -> list[dict[str, Any]]:
         "given": _comparison(
             "given",
             "l.given IS NULL OR r.given IS NULL",
-            (agreement.given_equal(), "given"),
-            (f"{agreement.names_swapped()} OR {agreement.given_related()} OR {agreement.typed_alike('given')}", None),
-            (f"{agreement.given_initial()} OR {agreement.sounds_alike('given')}", None),
+            (agreement_conditions.given_equal(), "given"),
+            (f"{agreement_conditions.names_swapped()} OR {agreement_conditions.given_related()} OR {agreement_conditions.typed_alike('given')}", None),
+            (f"{agreement_conditions.given_initial()} OR {agreement_conditions.sounds_alike('given')}", None),
         ),
         "family": _comparison(
             "family",
             "l.family IS NULL OR r.family IS NULL",
             ("l.family = r.family", "family"),
-            (f"{agreement.names_swapped()} OR {agreement.family_shared()} OR {agreement.typed_alike('family')}", None),
-            (agreement.sounds_alike("family"), None),
+            (f"{agreement_conditions.names_swapped()} OR {agreement_conditions.family_shared()} OR {agreement_conditions.typed_alike('family')}", None),
+            (agreement_conditions.sounds_alike("family"), None),
         ),
         "birth": _comparison(
             "birth",
             "l.birth IS NULL OR r.birth IS NULL",
             ("l.birth = r.birth", "birth"),
-            (f"{agreement.birth_turned()} OR {agreement.birth_typed_alike()}", None),
-            (agreement.birth_related(), None),
+            (f"{agreement_conditions.birth_turned()} OR {agreement_conditions.birth_typed_alike()}", None),
+            (agreement_conditions.birth_related(), None),
             ("abs(left(l.birth, 4)::INT - left(r.birth, 4)::INT) <= 10", None),
         ),
         "id_text": _comparison(

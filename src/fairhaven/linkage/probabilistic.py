@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from fairhaven.linkage.blocking import candidate_pairs
-from fairhaven.linkage.comparisons import comparisons
 from fairhaven.linkage.graph import Ints, Merged, merge_mutual_best
 from fairhaven.linkage.model import Thresholds
+from fairhaven.linkage.splink_comparisons import comparisons
 
 SEED = 1948
 MIN_UNITS = 100

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
-from fairhaven.archive.shelf import Shelf, latest
+from fairhaven.archive.release_store import Shelf, latest
 from fairhaven.engine import Engine, is_stored
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sha256_of, sync_file, sync_folder, write_json
