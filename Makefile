@@ -52,7 +52,7 @@ bench: .venv/test ## print every figure that the documents quote
 	@$(BIN)/python -m bench
 
 docs: .venv/test ## write the generated reference pages
-	@$(BIN)/python -m fairhaven.cli.reference docs/reference
+	@$(BIN)/python -m fairhaven.cli.reference_pages docs/reference
 	@$(BIN)/python -m tests.docs.fhir_mapping
 	@PYTHONPATH=tests $(BIN)/python -m tests.docs.cohort_language
 	@$(BIN)/python -m tests.docs.disclosure_policies

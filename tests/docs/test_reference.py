@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from fairhaven.cli.reference import files_page, page
+from fairhaven.cli.reference_pages import files_page, page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -30,7 +30,7 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
 def test_every_setting_of_a_hub_is_in_its_commented_file() -> None:
     text = (ROOT / "src" / "fairhaven" / "hub" / "new" / "hub.toml").read_text(encoding="utf-8")
     settings = re.findall(
-        r'(?:root|opt_out)\.(?:text|whole|yes|number)\("(\w+)"', (ROOT / "src/fairhaven/hub/reading.py").read_text()
+        r'(?:root|opt_out)\.(?:text|whole|yes|number)\("(\w+)"', (ROOT / "src/fairhaven/hub/hub_files.py").read_text()
     )
     hub_settings = {name for name in settings if name not in ("title", "ods_code", "contact", "terms")}
     assert hub_settings

@@ -11,7 +11,7 @@ from tests.killing import copied, prepare, receive_month
 from typer.testing import CliRunner
 
 from fairhaven.cli.app import app
-from fairhaven.cli.storage import storage_fault
+from fairhaven.cli.storage_errors import storage_fault
 from fairhaven.hub import open_hub
 
 

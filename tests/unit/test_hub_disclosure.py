@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from fairhaven.hub.hub_files import read_text
 from fairhaven.hub.new_hub import make_hub
-from fairhaven.hub.reading import read_text
 from fairhaven.kernel.errors import Invalid
 
 OWN = '[ours]\ntitle = "Ours"\nthreshold = 7\nsince = 2026-01-01\nsource = "Board"\n'

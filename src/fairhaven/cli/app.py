@@ -4,7 +4,15 @@ import signal
 
 import typer
 
-from fairhaven.cli import cohorts, describing, hubs, linking, networking, receiving, releasing
+from fairhaven.cli import (
+    cohort_commands,
+    delivery_commands,
+    hub_commands,
+    linkage_commands,
+    network_commands,
+    quality_commands,
+    release_commands,
+)
 
 app = typer.Typer(
     name="fairhaven",
@@ -26,37 +34,37 @@ cohort = typer.Typer(
 )
 linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
 
-app.command()(hubs.demo)
-app.command()(hubs.init)
-app.command()(hubs.check)
-app.command()(receiving.receive)
-app.command()(releasing.build)
-release.command("list")(releasing.list_releases)
-release.command("show")(releasing.show_release)
-release.command("diff")(releasing.diff_releases)
-release.command("verify")(releasing.verify_releases)
+app.command()(hub_commands.demo)
+app.command()(hub_commands.init)
+app.command()(hub_commands.check)
+app.command()(delivery_commands.receive)
+app.command()(release_commands.build)
+release.command("list")(release_commands.list_releases)
+release.command("show")(release_commands.show_release)
+release.command("diff")(release_commands.diff_releases)
+release.command("verify")(release_commands.verify_releases)
 app.add_typer(release, name="release")
-app.command()(releasing.erase)
-app.command()(releasing.trace)
-app.command()(releasing.export)
-app.command()(describing.quality)
-linkage.command("trial")(linking.trial)
+app.command()(release_commands.erase)
+app.command()(release_commands.trace)
+app.command()(release_commands.export)
+app.command()(quality_commands.quality)
+linkage.command("trial")(linkage_commands.trial)
 app.add_typer(linkage, name="linkage")
-app.command()(describing.report)
-cohort.command("explain")(cohorts.explain)
-cohort.command("count")(cohorts.count)
-cohort.command("report")(cohorts.report)
-cohort.command("generate")(cohorts.generate)
-cohort.command("budget")(cohorts.budget)
+app.command()(quality_commands.report)
+cohort.command("explain")(cohort_commands.explain)
+cohort.command("count")(cohort_commands.count)
+cohort.command("report")(cohort_commands.report)
+cohort.command("generate")(cohort_commands.generate)
+cohort.command("budget")(cohort_commands.budget)
 app.add_typer(cohort, name="cohort")
-app.command()(networking.answer)
-network.command("serve")(networking.serve)
-network.command("join")(networking.join)
-network.command("leave")(networking.leave)
-network.command("ask")(networking.ask)
-network.command("results")(networking.results)
+app.command()(network_commands.answer)
+network.command("serve")(network_commands.serve)
+network.command("join")(network_commands.join)
+network.command("leave")(network_commands.leave)
+network.command("ask")(network_commands.ask)
+network.command("results")(network_commands.results)
 app.add_typer(network, name="network")
-vocabulary.command("load")(receiving.load_vocabulary)
+vocabulary.command("load")(delivery_commands.load_vocabulary)
 app.add_typer(vocabulary, name="vocabulary")
 
 

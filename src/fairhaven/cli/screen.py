@@ -16,7 +16,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from fairhaven.cli.storage import storage_fault
+from fairhaven.cli.storage_errors import storage_fault
 from fairhaven.kernel.errors import FairhavenError, Invalid
 
 if TYPE_CHECKING:

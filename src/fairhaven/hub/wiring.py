@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fairhaven.archive import Archive
 from fairhaven.engine import open_engine
-from fairhaven.hub.reading import read_text
+from fairhaven.hub.hub_files import read_text
 from fairhaven.intake import Intake
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.envelope import Keyring

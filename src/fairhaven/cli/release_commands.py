@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairhaven.cli import presenting, screen
-from fairhaven.cli.words import AsJson, Hub, Plan, ReleaseName, day
+from fairhaven.cli import result_text, screen
+from fairhaven.cli.arguments import AsJson, Hub, Plan, ReleaseName, day
 
 if TYPE_CHECKING:
     from fairhaven.archive import Release
@@ -61,7 +61,7 @@ def build(
     if as_json:
         screen.show_json(planned or (made and release_json(made)))
     else:
-        screen.show_lines(presenting.plan(planned) if planned else presenting.built(made) if made else [])
+        screen.show_lines(result_text.plan(planned) if planned else result_text.built(made) if made else [])
     if planned and planned.obstacles:
         raise typer.Exit(screen.REFUSED)
 
@@ -217,7 +217,7 @@ def erase(
     if as_json:
         screen.show_json(planned or done)
         return
-    screen.show_lines(presenting.erasure_plan(planned) if planned else presenting.erased(done) if done else [])
+    screen.show_lines(result_text.erasure_plan(planned) if planned else result_text.erased(done) if done else [])
 
 
 def trace(
@@ -236,7 +236,7 @@ def trace(
     if as_json:
         screen.show_json(found)
         return
-    screen.show_lines(presenting.trace(found))
+    screen.show_lines(result_text.trace(found))
 
 
 def export(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fairhaven.cli import presenting, screen
-from fairhaven.cli.words import AsJson, ReleaseName, today
+from fairhaven.cli import result_text, screen
+from fairhaven.cli.arguments import AsJson, ReleaseName, today
 
 _LEVELS = ("fatal", "convention", "characterization", "never")
 
@@ -52,7 +52,7 @@ def quality(
     if as_json:
         screen.show_json(shown.to_json())
     else:
-        screen.show_lines(presenting.quality(shown))
+        screen.show_lines(result_text.quality(shown))
     if shown.fails(fail_on):
         raise typer.Exit(screen.REFUSED)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fairhaven.cli import screen
-from fairhaven.cli.words import AsJson
+from fairhaven.cli.arguments import AsJson
 
 
 def trial(

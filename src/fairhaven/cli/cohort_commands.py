@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairhaven.cli import cohort_words, screen
-from fairhaven.cli.words import AsJson, Hub, ReleaseName, today
+from fairhaven.cli import cohort_text, screen
+from fairhaven.cli.arguments import AsJson, Hub, ReleaseName, today
 
 if TYPE_CHECKING:
     from fairhaven.journeys.cohorts.count import Asked, Named
@@ -43,7 +43,7 @@ def explain(
         from fairhaven.journeys.cohorts import count
 
         named = count.read_files(_definitions(files), today=today())
-        explained = cohort_words.explained(named)
+        explained = cohort_text.explained(named)
         if out is not None:
             from fairhaven.kernel.files import write_atomically
 
@@ -53,7 +53,7 @@ def explain(
     elif out is None:
         screen.show_lines(line for each in explained for line in (*each["text"].splitlines(), ""))
     else:
-        screen.show_lines([f"{cohort_words.how_many(named, 'definition')} explained in {out}."])
+        screen.show_lines([f"{cohort_text.how_many(named, 'definition')} explained in {out}."])
 
 
 def count(
@@ -87,13 +87,13 @@ def count(
             _ask(asked, named, project, organisation, progress, out=out, as_json=as_json)
             return
         found = count.count(asked, named, progress=progress)
-        value = cohort_words.counted_json(found, asked.policy)
+        value = cohort_text.counted_json(found, asked.policy)
         _write_json(out, value)
     if as_json:
         screen.show_json(value)
     else:
-        screen.show_table("", ["id", "cohort", "persons", "rows"], cohort_words.counts(found))
-        screen.show_lines(cohort_words.policy_words(asked.policy))
+        screen.show_table("", ["id", "cohort", "persons", "rows"], cohort_text.counts(found))
+        screen.show_lines(cohort_text.policy_words(asked.policy))
 
 
 def _ask(
@@ -115,7 +115,7 @@ def _ask(
     discovery = discover(asked.rooms, asked.release, progress=progress)
     decisions = [(each, discovery.ask(each.definition, by=by)) for each in named]
     budget = budget_of(asked.rooms, project)
-    value = cohort_words.asked_json(decisions, budget, asked.policy)
+    value = cohort_text.asked_json(decisions, budget, asked.policy)
     _write_json(out, value)
     if as_json:
         screen.show_json(value)
@@ -123,7 +123,7 @@ def _ask(
     screen.show_table(
         "", ["id", "cohort", "persons"], [(str(each.number), each.name, told.text) for each, told in decisions]
     )
-    screen.show_lines([*cohort_words.policy_words(asked.policy), cohort_words.budget_words(project, budget)])
+    screen.show_lines([*cohort_text.policy_words(asked.policy), cohort_text.budget_words(project, budget)])
 
 
 def report(
@@ -149,13 +149,13 @@ def report(
             if out is not None and is_page
             else attrition.report(asked, named, progress=progress)
         )
-        value = cohort_words.reported_json(found, asked.policy)
+        value = cohort_text.reported_json(found, asked.policy)
         _write_json(None if is_page else out, value)
     if as_json:
         screen.show_json(value)
     elif out is None:
-        screen.show_lines(cohort_words.report(found))
-        screen.show_lines(cohort_words.policy_words(asked.policy))
+        screen.show_lines(cohort_text.report(found))
+        screen.show_lines(cohort_text.policy_words(asked.policy))
     else:
         screen.show_lines([f"The report on {len(named):,} cohort{'' if len(named) == 1 else 's'} is in {out}."])
 
@@ -182,15 +182,15 @@ def generate(
             if out is not None:
                 write = open_files.enter_context(count.rows_file(out))
             elif as_json:
-                write = cohort_words.collect(rows)
+                write = cohort_text.collect(rows)
             else:
                 write = open_files.enter_context(screen.csv_writer(count.COHORT))
             found = count.generate(asked, named, write, progress=progress)
-    value = cohort_words.counted_json(found, asked.policy)
+    value = cohort_text.counted_json(found, asked.policy)
     if as_json:
         screen.show_json(value | ({"rows": rows} if out is None else {"out": str(out)}))
     elif out is not None:
-        screen.show_lines([f"{cohort_words.how_many(named, 'cohort')} in {out}."])
+        screen.show_lines([f"{cohort_text.how_many(named, 'cohort')} in {out}."])
 
 
 def budget(
@@ -205,9 +205,9 @@ def budget(
 
         found = budget_of(open_hub(folder), project)
     if as_json:
-        screen.show_json(cohort_words.budget_json(found))
+        screen.show_json(cohort_text.budget_json(found))
     else:
-        screen.show_lines([cohort_words.budget_words(project, found)])
+        screen.show_lines([cohort_text.budget_words(project, found)])
 
 
 def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[Asked, list[Named]]":

@@ -1,4 +1,4 @@
-"""The reference pages of commands and files, made from the things themselves: `python -m fairhaven.cli.reference FOLDER`."""
+"""The reference pages of commands and files, made from the things themselves: `python -m fairhaven.cli.reference_pages FOLDER`."""
 
 import re
 import sys

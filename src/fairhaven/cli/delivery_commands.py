@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fairhaven.cli import presenting, screen
-from fairhaven.cli.words import AsJson, Hub, day, today
+from fairhaven.cli import result_text, screen
+from fairhaven.cli.arguments import AsJson, Hub, day, today
 
 
 def receive(
@@ -28,7 +28,7 @@ def receive(
     if as_json:
         screen.show_json(receipt)
         return
-    screen.show_lines(presenting.receipt(receipt))
+    screen.show_lines(result_text.receipt(receipt))
 
 
 def load_vocabulary(

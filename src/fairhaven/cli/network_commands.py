@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import screen
-from fairhaven.cli.words import AsJson, Hub, today
+from fairhaven.cli.arguments import AsJson, Hub, today
 
 if TYPE_CHECKING:
     from fairhaven.network import Credentials, Summary

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from fairhaven.cli import presenting, screen
-from fairhaven.cli.releasing import release_json
-from fairhaven.cli.words import AsJson, Hub
+from fairhaven.cli import result_text, screen
+from fairhaven.cli.arguments import AsJson, Hub
+from fairhaven.cli.release_commands import release_json
 
 
 def demo(
@@ -43,7 +43,7 @@ def demo(
             }
         )
         return
-    screen.show_lines(presenting.demonstration(shown))
+    screen.show_lines(result_text.demonstration(shown))
 
 
 def init(folder: Hub, as_json: AsJson = False) -> None:
