@@ -24,8 +24,9 @@ from bench.measure import Clock, in_fresh_process, peak_mb, size_mb
 
 from fairhaven import region
 from fairhaven.hub import open_hub
-from fairhaven.journeys.deliveries import receive
-from fairhaven.journeys.releases import build
+from fairhaven.journeys.deliveries.receive import receive as receive_delivery
+from fairhaven.journeys.deliveries.receive import take_vocabulary
+from fairhaven.journeys.releases.build import build as build_release
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.progress import Silent
 
@@ -87,19 +88,19 @@ def write_region(folder: Path, times: int) -> None:
 def receive(folder: Path) -> tuple[float, float]:
     """Take the first delivery: CPU-seconds, peak MB."""
     rooms = open_hub(folder)
-    receive.take_vocabulary(rooms, region.material_vocabulary(), progress=Silent())
+    take_vocabulary(rooms, region.material_vocabulary(), progress=Silent())
     day = region.writing.FIRST
     began = time.process_time()
     for source in region.SOURCES:
         if files := sorted((folder / "inbox" / day.isoformat() / source).glob("*")):
-            receive.receive(rooms, source=source, files=files, on=day, progress=Silent())
+            receive_delivery(rooms, source=source, files=files, on=day, progress=Silent())
     return time.process_time() - began, peak_mb()
 
 
 def build(folder: Path) -> tuple[int, int, dict[str, float], float]:
     """Build the first release: source rows, CDM rows, CPU-seconds by part, peak MB."""
     rooms, clock = open_hub(folder), Clock()
-    release = build.build(rooms, as_of=region.writing.FIRST, progress=clock).release
+    release = build_release(rooms, as_of=region.writing.FIRST, progress=clock).release
     seconds: dict[str, float] = {}
     for stage, spent in clock.stop().items():
         part = _PARTS.get(stage, "start")

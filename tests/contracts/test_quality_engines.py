@@ -20,12 +20,13 @@ from fairhaven.quality import (
     Status,
     Thresholds,
     check,
+    failing,
     open_cdm,
     scorecard,
 )
 from fairhaven.quality.cdm_checks import defined_checks
-from quality_cdm import TODAY, day, sound, tables
-from shared import shared
+from support.quality_cdm import TODAY, day, sound, tables
+from support.shared import shared
 
 DAY_OF_THE_NUMBERS = dt.date(2026, 11, 21)
 WITHOUT_ANSWER = {"field_cdmfield_note_nlp_offset", "field_isforeignkey_cohort_definition_cohort_definition_id"}

@@ -8,13 +8,13 @@ import pytest
 from tests.docs.cohort_examples import EXAMPLES, PEOPLE, SETS, tables
 from tests.docs.cohort_language import PAGE, page
 
-from cohort_oracle import Oracle
-from cohort_running import on, stays
 from fairhaven.cohort.domains import DOMAINS, ERA_FIELDS
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_toml, to_toml
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.engine import DuckDBEngine
+from support.cohort_oracle import Oracle
+from support.cohort_running import on, stays
 
 ROOT = Path(__file__).parents[2]
 HOW_TO = ROOT / "docs" / "how-to" / "write-a-cohort.md"

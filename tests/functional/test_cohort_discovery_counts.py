@@ -15,7 +15,7 @@ from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import Invalid, Refused
 from fairhaven.omop import CDM
 from fairhaven.region.material import folder
-from shared import shared
+from support.shared import shared
 
 ANSWERED_ON = dt.date(2026, 11, 21)
 """The day on which the recorded answers were given: ages are counted from its year."""

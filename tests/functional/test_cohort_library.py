@@ -14,7 +14,7 @@ from fairhaven.cohort.formats.detect import definition_id, read_definition
 from fairhaven.cohort.formats.fairhaven import read_json, to_json
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.validation import check
-from shared import shared
+from support.shared import shared
 
 PUBLISHED = 1100
 ITEMS = 45_606

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from pyroaring import BitMap
 
-from attacks import EVERY_ATTACK, Ask, Claim, World, averaging_complements, averaging_unions, random_world
 from fairhaven.disclosure import policy_named, protect
-from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, rules_named
-from sessions import published
-from shared import shared
-from subtle_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
+from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, coalition, rules_named
+from support.attacks import EVERY_ATTACK, Ask, Claim, World, averaging_complements, averaging_unions, random_world
+from support.sessions import published
+from support.shared import shared
+from support.subtle_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
 
 POLICY = policy_named("hdr-uk")
 Attack = Callable[[Ask, World], Claim]

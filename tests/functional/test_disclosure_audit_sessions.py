@@ -8,8 +8,8 @@ import pytest
 
 from fairhaven.disclosure import policy_named
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
-from sessions import Library, Session, invented, published
-from shared import shared
+from support.sessions import Library, Session, invented, published
+from support.shared import shared
 
 POLICY = policy_named("hdr-uk")
 ARCHIVE = ("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz")

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.intake_desk import HEADER, Hub
+
+from support.intake_desk import HEADER, Hub
 
 PROGRAM = """
 import datetime as dt, sys

@@ -19,7 +19,7 @@ from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.network import Connection, Credentials, work
 from fairhaven.network.result import Result, failed
 from fairhaven.network.server import PREFIX, Standing, TaskQueue, serve, task_api
-from network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
+from support.network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
 
 GENERIC = {"analysis": "DISTRIBUTION", "code": "GENERIC"}
 BASE = f"{PREFIX}/task"
@@ -384,7 +384,7 @@ def test_a_queue_killed_at_any_moment_has_every_task_that_it_gave_a_name_to(tmp_
 import sys
 sys.path[:0] = {[str(Path(__file__).parents[1]), *sys.path]!r}
 from pathlib import Path
-from network_wire import AVAILABILITY, COLLECTION
+from support.network_wire import AVAILABILITY, COLLECTION
 from fairhaven.network.server import TaskQueue
 queue = TaskQueue(Path({str(tmp_path / "tasks.sqlite")!r}))
 queue.members.add(COLLECTION)

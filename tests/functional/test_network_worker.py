@@ -21,7 +21,7 @@ from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitt
 from fairhaven.network import Connection, Pace, Queue, Status, read_credentials, work
 from fairhaven.network.server import Standing
 from fairhaven.network.worker_session import ATTEMPTS
-from network_wire import (
+from support.network_wire import (
     ABOUT,
     AVAILABILITY,
     COLLECTION,
@@ -521,7 +521,7 @@ WORKER = """
 import sys, time
 sys.path[:0] = {paths!r}
 from pathlib import Path
-from network_wire import ABOUT, QUICK, COLLECTION
+from support.network_wire import ABOUT, QUICK, COLLECTION
 from fairhaven.network import Connection, Credentials, work
 
 class Moments:

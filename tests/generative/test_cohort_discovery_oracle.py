@@ -10,9 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohort_oracle import Oracle
-from cohort_running import on
-from cohort_strategies import CONCEPTS, FEMALE, MALE, UNKNOWN, cdm, definitions
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.model import (
@@ -37,6 +34,9 @@ from fairhaven.cohort.model import (
     Times,
 )
 from fairhaven.engine import DuckDBEngine
+from support.cohort_oracle import Oracle
+from support.cohort_running import on
+from support.cohort_strategies import CONCEPTS, FEMALE, MALE, UNKNOWN, cdm, definitions
 
 Tables = Mapping[str, list[dict[str, Any]]]
 ASKED = (Domain.CONDITION_OCCURRENCE, Domain.DRUG_EXPOSURE, Domain.MEASUREMENT, Domain.DEATH, Domain.VISIT_OCCURRENCE)

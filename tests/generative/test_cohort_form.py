@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.cohort_definitions import definitions
-from tests.shared import shared
 
 from fairhaven.cohort.definition_hash import definition_hash
 from fairhaven.cohort.english import explain, sentence
@@ -19,6 +17,8 @@ from fairhaven.cohort.formats.fairhaven import read_json, read_toml, to_json, to
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.validation import check
 from fairhaven.kernel.errors import Invalid
+from support.cohort_definitions import definitions
+from support.shared import shared
 
 _MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 

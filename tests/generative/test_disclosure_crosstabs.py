@@ -21,7 +21,7 @@ from fairhaven.disclosure import (
     protect_table,
     published_policies,
 )
-from table_attack import possible, totals_of
+from support.table_attack import possible, totals_of
 
 Table = dict[tuple[int, ...], int]
 

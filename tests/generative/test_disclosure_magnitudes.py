@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairhaven.disclosure import ALL, Dominance, Policy, is_dominated, protect_magnitudes
-from table_attack import possible, totals_of
+from support.table_attack import possible, totals_of
 
 RULE = Dominance(n=1, k=0.8, p=0.5, source="a test")
 PAIRS = Policy(name="pairs", title="", threshold=2, dominance=RULE, since=dt.date(2026, 1, 1), source="a test")

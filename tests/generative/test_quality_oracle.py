@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.quality import Check, Severity, Thresholds, check
-from quality_cdm import TODAY, tables
+from support.quality_cdm import TODAY, tables
 
 Rows = list[dict[str, Any]]
 days = st.none() | st.dates(dt.date(2019, 12, 20), dt.date(2020, 3, 20))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.shared import shared
+
+from support.shared import shared
 
 _IN_PERIOD = """
   FROM {table} e JOIN '{cdm}/observation_period.parquet' o USING (person_id)

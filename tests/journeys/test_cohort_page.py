@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.journeys.conftest import Command
 
-from page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
+from support.page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 

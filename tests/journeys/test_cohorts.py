@@ -15,10 +15,10 @@ import duckdb
 import pytest
 from tests.journeys.conftest import Command
 from tests.journeys.test_commands import copy  # noqa: F401 a fixture
-from tests.shared import shared
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import discover
+from support.shared import shared
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cohort_cases import JUST_THE_EVENT, Case, Found, case_of, drug, entering_by, rule, run
+from support.cohort_cases import JUST_THE_EVENT, Case, Found, case_of, drug, entering_by, rule, run
 
 CASES = [
     # -- windows

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from cohort_running import on
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.model import (
     CohortDefinition,
@@ -41,6 +40,7 @@ from fairhaven.cohort.model import (
     Window,
 )
 from fairhaven.engine import DuckDBEngine
+from support.cohort_running import on
 
 ASTHMA, SEVERE, OLD_CODE, INHALER, PEAK_FLOW, LITRES = 100, 101, 102, 200, 300, 8519
 MALE, FEMALE = 8507, 8532

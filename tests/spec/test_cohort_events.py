@@ -2,7 +2,7 @@
 
 import pytest
 
-from cohort_cases import DEFINITION, JUST_THE_EVENT, Case, Found, case_of, concepts, entering_by, run
+from support.cohort_cases import DEFINITION, JUST_THE_EVENT, Case, Found, case_of, concepts, entering_by, run
 
 CASES = [
     # -- entry

@@ -22,8 +22,8 @@ from fairhaven.network import (
 from fairhaven.network.distribution_tables import code_result
 from fairhaven.network.result import Result, read_result
 from fairhaven.network.task import UnreadableTask, read_task
-from network_wire import COLLECTION, QUICK, Numbers, connection_to, http, raw_server
-from shared import shared
+from support.network_wire import COLLECTION, QUICK, Numbers, connection_to, http, raw_server
+from support.shared import shared
 
 BUNNY = About(software="Bunny", version="1.9.0")
 AVAILABILITY = [

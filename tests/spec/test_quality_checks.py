@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from fairhaven.engine import DuckDBEngine
-from fairhaven.quality import Check, Severity, Thresholds, check
+from fairhaven.quality import Check, Severity, Thresholds, check, failing
 from fairhaven.quality.cdm_checks import defined_checks
 from fairhaven.quality.not_applicable import reads
-from quality_cdm import TODAY, Rows, day, sound, tables
+from support.quality_cdm import TODAY, Rows, day, sound, tables
 
 KEYS = {"death": "person_id", "person": "person_id"}
 

@@ -36,7 +36,7 @@ from fairhaven.disclosure import Protected, policy_named, protect
 from fairhaven.pages.cohort import CohortFacts, CohortReport, Step, render
 from fairhaven.pages.cohort.axis import axis_for
 from fairhaven.pages.cohort.windows import Asked, lanes
-from page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
+from support.page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
 _ADULT = Demographic(filters=(Filter(field="age", test=Numbers(compare=Compare.AT_LEAST, value=18)),))

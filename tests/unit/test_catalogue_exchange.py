@@ -10,7 +10,7 @@ import pytest
 from fairhaven.catalogue import About, Description, croissant_dataset, dcat_dataset, hdruk_dataset
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.release.description import Bar, TableDescription, Variable
-from shared import shared
+from support.shared import shared
 
 ABOUT = About(
     title="Demonstration hub, release r0002",

@@ -24,8 +24,8 @@ from fairhaven.pages.release import (
     render,
 )
 from fairhaven.release.description import Bar, Description, TableDescription, Variable
-from page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
-from report_facts import SOURCES, facts, flows, links
+from support.page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
+from support.report_facts import SOURCES, facts, flows, links
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
 

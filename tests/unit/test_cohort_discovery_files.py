@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from pyroaring import BitMap
 
-from cohort_running import on
-from cohort_strategies import cdm
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
 from fairhaven.cohort.engines.bitmap_index.storage import FORMAT
@@ -33,6 +31,8 @@ from fairhaven.cohort.model import (
 )
 from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import Invalid, NotFound, Refused
+from support.cohort_running import on
+from support.cohort_strategies import cdm
 
 CONDITION = Domain.CONDITION_OCCURRENCE
 

@@ -3,11 +3,11 @@
 import duckdb
 import pytest
 from bench.linkage import region_of_errors
-from tests.shared import shared
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.linkage.evaluation import trial
 from fairhaven.linkage.evaluation_columns import normal, recognise
+from support.shared import shared
 
 HEADERS = ["rec_id", "First Name", "SURNAME", "dateOfBirth", "post-code", "Gender", "soc_sec_id", "e-mail", "shoe_size"]
 

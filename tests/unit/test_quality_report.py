@@ -7,7 +7,7 @@ import pytest
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.quality import Origin, QualityReport, Severity, Status, check, scorecard
-from quality_cdm import TODAY, day, sound, tables
+from support.quality_cdm import TODAY, day, sound, tables
 
 
 @pytest.fixture(scope="module")

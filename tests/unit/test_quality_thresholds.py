@@ -11,7 +11,7 @@ from fairhaven.quality import Check, Severity, Thresholds
 from fairhaven.quality.column_types import Shapes
 from fairhaven.quality.not_applicable import obstacle
 from fairhaven.quality.row_checks import UnreadableError, limit_of
-from shared import shared
+from support.shared import shared
 
 TODAY = dt.date(2026, 3, 1)
 KINDS = (

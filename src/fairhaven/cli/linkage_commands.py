@@ -26,7 +26,7 @@ def trial(
             raise typer.BadParameter(f"{text!r} is not FIELD=NAME", param_hint="--column")
         columns[field.strip()] = name.strip()
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.linkage import evaluation as run_trial
+        from fairhaven.linkage import trial as run_trial
 
         result = run_trial(files, truth=truth, columns=columns or None, progress=progress)
     if as_json:

@@ -208,3 +208,15 @@ def to_cdm(expression: ir.Table, table: str, *, lineage: bool = True) -> ir.Tabl
             )
         columns[name] = value
     return expression.select(**columns)
+
+
+def type_of(table: str, column: str) -> str:
+    """Kind of type a column should have: int64, float64, date, timestamp, string; empty for a column nobody knows.
+
+    Columns of CDM 5.3 that 5.4 no longer has are known by their names.
+    """
+    if table in CDM and column in CDM[table].names:
+        dtype = CDM[table][column].dtype
+        return "timestamp" if dtype.startswith("timestamp") else dtype.replace("int32", "int64")
+    endings = {"_id": "int64", "_date": "date", "_datetime": "timestamp", "_source_value": "string"}
+    return next((kind for ending, kind in endings.items() if column.endswith(ending)), "")

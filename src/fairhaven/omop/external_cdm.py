@@ -11,9 +11,8 @@ import ibis.expr.types as ir
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import scratch
-from fairhaven.omop.cdm import CDM
+from fairhaven.omop.cdm import CDM, type_of
 from fairhaven.omop.external_tables import StoredTable, find_tables, quoted, unzip
-from fairhaven.quality.column_types import type_of
 
 _TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "date": "DATE", "timestamp": "TIMESTAMP"}
 _NAMES = frozenset((*CDM, "attribute_definition", "cohort_attribute"))

@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from fairhaven.omop.cdm import CDM
+from fairhaven.omop.cdm import type_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +64,6 @@ def _shape(name: str, table: ir.Table) -> Shape:
 def as_found(name: str) -> str:
     """Column that keeps a value as it was before it was read as the CDM's type."""
     return f"_found_{name}"
-
-
-def type_of(table: str, column: str) -> str:
-    """Kind of type a column should have: int64, float64, date, timestamp, string; empty for a column nobody knows.
-
-    Columns of CDM 5.3 that 5.4 no longer has are known by their names.
-    """
-    if table in CDM and column in CDM[table].names:
-        dtype = CDM[table][column].dtype
-        return "timestamp" if dtype.startswith("timestamp") else dtype.replace("int32", "int64")
-    endings = {"_id": "int64", "_date": "date", "_datetime": "timestamp", "_source_value": "string"}
-    return next((kind for ending, kind in endings.items() if column.endswith(ending)), "")
 
 
 def _in_type(value: ir.Value, wanted: str) -> ir.Value | None:

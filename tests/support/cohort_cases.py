@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cohort_oracle import Oracle, Stay
-from cohort_running import on, stays
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.model import Domain
 from fairhaven.engine import DuckDBEngine, Engine
 from fairhaven.omop import CDM
+from support.cohort_oracle import Oracle, Stay
+from support.cohort_running import on, stays
 
 TABLES = {
     "observed": Domain.OBSERVATION_PERIOD,

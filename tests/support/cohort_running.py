@@ -6,12 +6,12 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from cohort_oracle import Attrition, Left, Oracle, Stay
-from cohort_reference import arrow_table
 from fairhaven.cohort.attrition import Tally
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.service import Cohorts
 from fairhaven.engine import Engine
+from support.cohort_oracle import Attrition, Left, Oracle, Stay
+from support.cohort_reference import arrow_table
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 

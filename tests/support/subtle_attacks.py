@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from pyroaring import BitMap
 
-from attacks import Ask, Claim, World
+from support.attacks import Ask, Claim, World
 
 
 def claimed(found: Sequence[float]) -> Claim:

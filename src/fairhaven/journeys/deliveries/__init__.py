@@ -1,0 +1,1 @@
+"""Use cases about deliveries: take an extract or a vocabulary."""

@@ -1,0 +1,1 @@
+"""Use cases about other hubs: answer a task API, and serve one."""

@@ -1,0 +1,1 @@
+"""Use cases about persons: erase one, apply opt-outs."""

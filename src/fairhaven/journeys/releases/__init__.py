@@ -1,0 +1,1 @@
+"""Use cases about releases: build, describe, assess, compare, export, trace a row, report."""

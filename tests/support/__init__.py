@@ -1,0 +1,1 @@
+"""What several tests share: inputs, oracles, attacks, readers of what came out."""
