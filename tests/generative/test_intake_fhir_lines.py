@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import fhir
+
+from support import fhir
 
 TYPES = ("Patient", "Condition", "Observation", "Encounter", "MedicationRequest", "CarePlan", "Wizard")
 ELEMENTS = (

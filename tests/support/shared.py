@@ -8,7 +8,7 @@ import pytest
 
 def shared(*parts: str) -> Path:
     """A file or folder of the shared test data; the test is skipped, and says so, where it is not there."""
-    root = Path(os.environ.get("FAIRHAVEN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    root = Path(os.environ.get("FAIRHAVEN_SHARED", Path(__file__).resolve().parents[3] / "shared"))
     path = root.joinpath(*parts)
     if not path.exists():
         pytest.skip(f"the shared test data {'/'.join(parts)} is not here (set FAIRHAVEN_SHARED)")

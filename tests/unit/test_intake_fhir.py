@@ -8,7 +8,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from tests import fhir
 
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
 from fairhaven.intake.fhir.columns import steps
@@ -16,6 +15,7 @@ from fairhaven.intake.fhir.reader import BROKEN, NO_MOMENT, TYPELESS, UNDECODABL
 from fairhaven.intake.fhir.views import VIEWS
 from fairhaven.intake.model import IDENTITY
 from fairhaven.kernel.errors import Invalid
+from support import fhir
 
 GOOD = '{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1"},"onsetDateTime":"2020-03-04"}'
 

@@ -75,8 +75,8 @@ class AuditRules:
 @cache
 def shipped_rules() -> Mapping[str, AuditRules]:
     """The ways of auditing that Fairhaven ships, by name."""
-    with as_file(files("fairhaven.query_audit").joinpath("rules.toml")) as path:
-        return _read(Document(path, "disclosure/audit/rules.toml"))
+    with as_file(files("fairhaven.query_audit").joinpath("audit_rules.toml")) as path:
+        return _read(Document(path, "query_audit/audit_rules.toml"))
 
 
 def rules_named(name: str) -> AuditRules:
