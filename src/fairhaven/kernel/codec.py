@@ -1,0 +1,77 @@
+"""The one codec between values of the code and JSON: records of the store, and results that commands and services give.
+
+Values are dataclasses; their annotations are the form. pydantic does the work and is imported on first use, because a
+command that only says its help should not pay for it.
+"""
+
+from functools import cache
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from fairhaven.kernel.errors import Fault, Invalid
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+    from pydantic_core import ErrorDetails
+
+T = TypeVar("T")
+
+
+def to_json(value: object) -> Any:
+    """The value as what JSON has: dataclasses become objects, sequences and sets arrays, dates their ISO text."""
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value)
+
+
+def from_json(form: type[T], value: Any, *, path: str = "") -> T:
+    """The inverse of `to_json`.
+
+    Args:
+        form: the dataclass to be made.
+        value: what `to_json` gave, or a JSON document that was read.
+        path: the file that it was read from, for the faults.
+
+    Raises:
+        Invalid: the value has not this form; every fault with its place, none with what stands there. A field that the
+            form does not know is a fault, because a record that is read and written again must lose nothing.
+    """
+    from pydantic import ValidationError
+    from pydantic_core import to_json as text_of
+
+    try:
+        # By way of the text: what is strict about JSON (a date is its text, an array is a tuple) holds for text only.
+        made: tuple[T] = _reader(cast("Any", form)).validate_json(text_of([value]), strict=True)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=True, include_input=False)
+        raise Invalid([_fault(detail, path) for detail in details]) from None
+    return made[0]
+
+
+def schema_of(form: type) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of what `to_json` gives for a value of this dataclass."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(form).json_schema(mode="serialization")
+
+
+@cache
+def _reader(form: Any) -> "TypeAdapter[Any]":
+    from pydantic import ConfigDict, TypeAdapter
+
+    # pydantic takes no configuration for a dataclass of the standard library itself, but hands down that of a container.
+    container: Any = GenericAlias(tuple, (form,))
+    return TypeAdapter(container, config=ConfigDict(extra="forbid"))
+
+
+def _fault(detail: "ErrorDetails", path: str) -> Fault:
+    place = ".".join(str(part) for part in detail["loc"][1:])
+    return Fault(message=_MESSAGES.get(detail["type"], detail["msg"]), path=path, field=place)
+
+
+_MESSAGES = {
+    "missing": "is missing",
+    "unexpected_keyword_argument": "is not known here",
+    # pydantic's own words repeat the value.
+    "union_tag_invalid": "is of no known kind",
+}
