@@ -19,7 +19,7 @@ import numpy as np
 from bench.measure import peak_mb, size_mb
 from pyroaring import BitMap
 
-from fairhaven.disclosure import policy_named
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, Outcome, QueryAudit, rules_named
 from fairhaven.query_audit.set_sketches import Sketcher
 from fairhaven.query_audit.sqlite import Record

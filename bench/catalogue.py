@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 from fairhaven.catalogue import describe
-from fairhaven.disclosure import policy_named
 from fairhaven.engine import DuckDBEngine
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.omop import to_cdm
 
 _TABLE = """

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fairhaven.disclosure import Groups, policy_named, protect_crosstab
+from fairhaven.disclosure import Groups, protect_crosstab
+from fairhaven.hub.disclosure_policies import policy_named
 
 _TABLES = (
     ((10, 5), 3.5, 1.3),

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.catalogue import Description, describe
-from fairhaven.disclosure import policy_named
 from fairhaven.engine import open_engine
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.kernel.errors import Refused
 from fairhaven.omop import to_cdm
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fairhaven.disclosure import Groups, Policy, Small, Zeros, published_policies
+from fairhaven.disclosure import Groups, Policy, Small, Zeros
+from fairhaven.hub.disclosure_policies import published_policies
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "disclosure.md"
 _TABLE = re.compile(r"(<!-- policies -->\n).*?(<!-- end of policies -->)", re.DOTALL)

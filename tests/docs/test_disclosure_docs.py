@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.docs import disclosure_policies
 
-from fairhaven.disclosure import policy_in, published_policies
+from fairhaven.hub.disclosure_policies import policy_in, published_policies
 
 HOW_TO = disclosure_policies.PAGE.parents[1] / "how-to" / "disclosure-policy.md"
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from fairhaven.harmonise.generic_rows import KINDS
 from fairhaven.harmonise.mapping_file import CARRIED
-from fairhaven.harmonise.model import KINDS
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "mapping-files.md"
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pyroaring import BitMap
 
-from fairhaven.disclosure import policy_named, protect
+from fairhaven.disclosure import protect
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, coalition, rules_named
 from support.attacks import EVERY_ATTACK, Ask, Claim, World, averaging_complements, averaging_unions, random_world
 from support.sessions import published

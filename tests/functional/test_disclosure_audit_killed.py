@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pyroaring import BitMap
 
-from fairhaven.disclosure import policy_named
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
 
 # No machine is so quick that it spends this budget before it is killed.
@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from pyroaring import BitMap
-from fairhaven.disclosure import policy_named
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
 
 draw = np.random.default_rng(int(sys.argv[2]))

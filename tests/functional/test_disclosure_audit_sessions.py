@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fairhaven.disclosure import policy_named
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
 from support.sessions import Library, Session, invented, published
 from support.shared import shared

@@ -5,7 +5,8 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairhaven.disclosure import Cell, policy_named, protect, protect_steps
+from fairhaven.disclosure import Cell, protect, protect_steps
+from fairhaven.hub.disclosure_policies import policy_named
 
 _ONS, _ROUNDED = policy_named("ons"), policy_named("hes")
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairhaven.disclosure import policy_named, protect_table
+from fairhaven.disclosure import protect_table
+from fairhaven.hub.disclosure_policies import policy_named
 
 COUNTS = st.dictionaries(st.integers(0, 30), st.one_of(st.integers(0, 12), st.integers(0, 100_000)), max_size=12)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import Harmonised
-from fairhaven.harmonise.model import EVENT_TABLES
+from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.omop import CDM
 from support.harmonising import AS_OF, PEOPLE, TWO_PEOPLE, landed, landed_columns, made, mapping, vocabulary_tables
 

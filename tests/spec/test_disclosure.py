@@ -5,16 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.disclosure import (
-    Cell,
-    Policy,
-    policy_named,
-    protect,
-    protect_extreme,
-    protect_table,
-    published_policies,
-    read_policy,
-)
+from fairhaven.disclosure import Cell, Policy, protect, protect_extreme, protect_table
+from fairhaven.hub.disclosure_policies import policy_named, published_policies, read_policy
 from fairhaven.kernel.errors import Invalid, NotFound
 
 ONS, HDR_UK, HES = (policy_named(name) for name in ("ons", "hdr-uk", "hes"))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pyroaring import BitMap
 
-from fairhaven.disclosure import policy_named, read_policy
+from fairhaven.hub.disclosure_policies import policy_named, read_policy
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.query_audit import (
     Asker,

@@ -5,16 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.disclosure import (
-    Dominance,
-    Policy,
-    Ties,
-    policy_in,
-    policy_named,
-    protect,
-    published_policies,
-    read_policy,
-)
+from fairhaven.disclosure import Dominance, Policy, Ties, protect
+from fairhaven.hub.disclosure_policies import policy_in, policy_named, published_policies, read_policy
 from fairhaven.kernel.errors import Invalid, NotFound
 
 SHOWN = {

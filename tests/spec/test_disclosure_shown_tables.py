@@ -13,10 +13,10 @@ from fairhaven.disclosure import (
     Policy,
     Statistic,
     is_dominated,
-    policy_named,
     protect_crosstab,
     protect_magnitudes,
 )
+from fairhaven.hub.disclosure_policies import policy_named
 
 ONS, HES, OPENSAFELY, HDR_UK = (policy_named(name) for name in ("ons", "hes", "opensafely", "hdr-uk"))
 TOLD = replace(ONS, groups=Groups.TELL, mark="*")

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.pages.release import (
     Change,
     Check,
@@ -325,5 +326,6 @@ def facts(**changes: object) -> ReportFacts:
             for number, source in enumerate(SOURCES, start=1 if month == 1 else 8)
         ),
         "notes_withheld": 2_417,
+        "policy": policy_named("ons"),
     }
     return ReportFacts(**{**made, **changes})  # type: ignore[arg-type]

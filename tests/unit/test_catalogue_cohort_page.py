@@ -32,7 +32,8 @@ from fairhaven.cohort.model import (
     Times,
     Window,
 )
-from fairhaven.disclosure import Protected, policy_named, protect
+from fairhaven.disclosure import Protected, protect
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.pages.cohort import CohortFacts, CohortReport, Step, render
 from fairhaven.pages.cohort.axis import axis_for
 from fairhaven.pages.cohort.windows import Asked, lanes

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.catalogue import Description, describe, read_description
-from fairhaven.disclosure import policy_named
 from fairhaven.engine import DuckDBEngine
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.omop import to_cdm
 from fairhaven.release.description import TableDescription, Variable
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fairhaven.disclosure import policy_named
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.pages.kit.figures import share
 from fairhaven.pages.kit.html import Html, join, tag
 from fairhaven.pages.release import (
@@ -203,7 +203,7 @@ def test_the_policy_of_the_page_is_the_hubs() -> None:
 
 
 def test_a_release_of_which_little_is_known_still_has_a_page() -> None:
-    bare = ReportFacts(hub="Hub", release="r0001", as_of=dt.date(2026, 1, 1), hash="00")
+    bare = ReportFacts(hub="Hub", release="r0001", as_of=dt.date(2026, 1, 1), hash="00", policy=policy_named("ons"))
     page = Page(render(bare))
     assert "How to read this" in page.text
     assert "From extract to release" not in page.text

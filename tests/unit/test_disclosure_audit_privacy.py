@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pyroaring import BitMap
 
-from fairhaven.disclosure import policy_named
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.kernel.errors import Invalid, Refused
 from fairhaven.query_audit import Asker, AuditRules, Mode, Outcome, QueryAudit
 from fairhaven.query_audit.differential_privacy import noisy_count

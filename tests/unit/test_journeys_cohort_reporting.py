@@ -7,7 +7,7 @@ import pytest
 
 from fairhaven.cohort.attrition import Attrition, Tally
 from fairhaven.cohort.model import CohortDefinition, Domain, Entry, Events, Group, InclusionRule, Limit
-from fairhaven.disclosure import policy_named
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.cohorts.attrition import Reported, page_facts, reported
 from fairhaven.journeys.cohorts.count import Named
 from fairhaven.pages.cohort import CohortReport, render

@@ -5,7 +5,6 @@ from fairhaven.disclosure.dominance import is_dominated
 from fairhaven.disclosure.magnitude import Magnitude, ProtectedMagnitudes, Statistic, protect_magnitudes
 from fairhaven.disclosure.nested_counts import protect_steps
 from fairhaven.disclosure.policy import Dominance, Groups, Policy, Small, Ties, Zeros
-from fairhaven.disclosure.policy_files import policy_in, policy_named, published_policies, read_policy
 from fairhaven.disclosure.primary_suppression import (
     Cell,
     Protected,
@@ -33,14 +32,10 @@ __all__ = [
     "Ties",
     "Zeros",
     "is_dominated",
-    "policy_in",
-    "policy_named",
     "protect",
     "protect_crosstab",
     "protect_extreme",
     "protect_magnitudes",
     "protect_steps",
     "protect_table",
-    "published_policies",
-    "read_policy",
 ]

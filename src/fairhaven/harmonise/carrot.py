@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.harmonise.mapping_conditions import Condition
 from fairhaven.harmonise.mapping_file import MappingFile, MapRule
 from fairhaven.harmonise.mapping_values import Mapped, Value, column, constant
-from fairhaven.harmonise.model import EVENT_TABLES
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.omop.cdm import CDM
 

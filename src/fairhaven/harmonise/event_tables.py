@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables
-from fairhaven.harmonise.model import EVENT_TABLES
+from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.harmonise.temporary_tables import kept

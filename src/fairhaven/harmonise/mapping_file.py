@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS
 from fairhaven.harmonise.mapping_conditions import Condition
 from fairhaven.harmonise.mapping_values import (
     Cleaned,
@@ -26,7 +27,6 @@ from fairhaven.harmonise.mapping_values import (
     column,
     constant,
 )
-from fairhaven.harmonise.model import EVENT_TABLES, KINDS
 from fairhaven.kernel.errors import Fault
 from fairhaven.kernel.toml import Document, Section
 from fairhaven.omop import concepts

@@ -9,9 +9,9 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.harmonise.generic_rows import KINDS, Rows
 from fairhaven.harmonise.mapping_file import CARRIED, Code, MappingFile, MapRule, check_columns
 from fairhaven.harmonise.mapping_values import as_type, text_of
-from fairhaven.harmonise.model import KINDS, Rows
 from fairhaven.kernel.errors import Fault, Invalid
 
 _ALTERNATES = (("code", "vocabulary_id"), ("code_2", "vocabulary_id_2"), ("code_3", "vocabulary_id_3"))

@@ -7,7 +7,8 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.model import KINDS, Rows, Rule, SourceTables
+from fairhaven.harmonise.generic_rows import KINDS, Rows
+from fairhaven.harmonise.model import Rule, SourceTables
 from fairhaven.harmonise.row_ids import rule_constant
 from fairhaven.omop.concepts import TYPE, TYPE_OF_KIND
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.model import EVENT_TABLES, KINDS, LINEAGE, Rows
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS, LINEAGE, Rows
 
 _LARGEST = 2**31 - 1
 

@@ -8,7 +8,8 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.model import EVENT_TABLES, Count
+from fairhaven.harmonise.generic_rows import EVENT_TABLES
+from fairhaven.harmonise.model import Count
 from fairhaven.harmonise.numbered_rules import Numbered
 from fairhaven.harmonise.temporary_tables import kept
 

@@ -13,8 +13,9 @@ from fairhaven.harmonise.code_mapping import VocabularyTables, coded, distinct_c
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fitted
 from fairhaven.harmonise.events import Context, events, placed
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, Rows, typed
 from fairhaven.harmonise.mapping_rows import mapped_rows
-from fairhaven.harmonise.model import EVENT_TABLES, Count, Harmonised, Rows, Rule, SourceTables, typed
+from fairhaven.harmonise.model import Count, Harmonised, Rule, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
 from fairhaven.harmonise.numbered_rules import Numbered, gathered, given, numbered
 from fairhaven.harmonise.people import People, deaths, people

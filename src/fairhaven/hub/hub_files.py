@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from fairhaven.disclosure import Policy, policy_in, policy_named
+from fairhaven.disclosure import Policy
 from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
+from fairhaven.hub.disclosure_policies import policy_in, policy_named
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound

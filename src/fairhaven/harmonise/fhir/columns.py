@@ -7,7 +7,7 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.model import Rows
+from fairhaven.harmonise.generic_rows import Rows
 
 Columns = Mapping[str, ir.Value]
 

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.columns import Context, codes, has_none_of, period, rows
-from fairhaven.harmonise.model import Rows
+from fairhaven.harmonise.generic_rows import Rows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("entered-in-error",)

@@ -3,7 +3,7 @@
 import ibis
 
 from fairhaven.harmonise.fhir.columns import Context, codes, has_none_of, rows
-from fairhaven.harmonise.model import Rows
+from fairhaven.harmonise.generic_rows import Rows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_DOCUMENT = ("entered-in-error", "superseded")

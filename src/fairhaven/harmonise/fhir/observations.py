@@ -13,7 +13,7 @@ from fairhaven.harmonise.fhir.columns import (
     plain_number,
     rows,
 )
-from fairhaven.harmonise.model import Rows
+from fairhaven.harmonise.generic_rows import Rows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("entered-in-error", "cancelled", "registered")

@@ -3,7 +3,7 @@
 import ibis
 
 from fairhaven.harmonise.fhir.columns import Context, chosen, rows
-from fairhaven.harmonise.model import Rows
+from fairhaven.harmonise.generic_rows import Rows
 
 OMB_RACE = {
     "2106-3": 8527,

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.columns import Context, codes, has_none_of, rows
-from fairhaven.harmonise.model import Rows
+from fairhaven.harmonise.generic_rows import Rows
 
 SMALL = ("bd", "ro", "lvl", "ca", "co")
 """Physical types too small to be a care site: beds, rooms, levels, cabinets, corridors."""

@@ -14,7 +14,7 @@ from fairhaven.harmonise.fhir.observations import observations, reports
 from fairhaven.harmonise.fhir.people import people
 from fairhaven.harmonise.fhir.places import places, providers
 from fairhaven.harmonise.fhir.visits import visits
-from fairhaven.harmonise.model import Rows
+from fairhaven.harmonise.generic_rows import Rows
 
 _MAKERS = (
     people,

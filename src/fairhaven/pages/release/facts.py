@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fairhaven.disclosure import Policy, policy_named
+from fairhaven.disclosure import Policy
 from fairhaven.release.description import Description
 
 
@@ -231,7 +231,7 @@ class ReportFacts:
     as_of: dt.date
     hash: str
     previous: str = ""
-    policy: Policy = field(default_factory=lambda: policy_named("ons"))
+    policy: Policy
     persons: int = 0
     vocabulary: str = ""
     code_version: str = ""

@@ -1,4 +1,7 @@
-"""Policies as dated files: the published ones in `policies/`, and a hub's own in the same form."""
+"""Disclosure policies as dated files: the published ones in `disclosure/policies/`, and a hub's own in the same form.
+
+Reading stands here, with the other files that a hub names, so that `disclosure` itself opens nothing.
+"""
 
 from collections.abc import Mapping
 from functools import cache
