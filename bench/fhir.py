@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from fairhaven.intake.fhir.reader import Compiled, FhirReader, views_of
+from fairhaven.intake.fhir.fhir_reader import Compiled, FhirReader, views_of
 from fairhaven.intake.model import Format, Source
 from fairhaven.intake.reader import Arrived
 

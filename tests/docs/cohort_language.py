@@ -7,14 +7,14 @@ from pathlib import Path
 from tests.docs.cohort_examples import EXAMPLES, PEOPLE, SETS, Example
 from tests.spec import test_cohort_conditions, test_cohort_events
 
+from fairhaven.cohort.definition_checks import DEPTH, MAX_DAYS
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, DomainFacts, Field, Kind, countable
 from fairhaven.cohort.english import explain, sentence
-from fairhaven.cohort.english.events import NOUNS
+from fairhaven.cohort.english.event_phrases import NOUNS
 from fairhaven.cohort.english.phrases import with_article
 from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.formats.fairhaven.toml_layout import spell
 from fairhaven.cohort.model import CohortDefinition, Domain
-from fairhaven.cohort.validation import DEPTH, MAX_DAYS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cohort-language.md"
 

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from tests.spec.test_harmonise_fhir import CASES
 
-from fairhaven.harmonise.fhir import allergies, conditions, devices, documents, drugs, observations, people, visits
+from fairhaven.harmonise.fhir import (
+    allergies,
+    conditions_and_procedures,
+    devices,
+    documents,
+    drugs,
+    encounters,
+    observations,
+    patients,
+)
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
 from fairhaven.intake.fhir.views import VIEWS, View
 
@@ -58,9 +67,9 @@ def _rules() -> Iterator[str]:
     yield "## What gives no row\n"
     yield "| resource | element | values |\n|---|---|---|"
     for resource, element, values in (
-        ("Encounter", "status", visits.REFUSED),
-        ("Condition", "verificationStatus", conditions.REFUSED_CONDITION),
-        ("Procedure", "status", conditions.REFUSED_PROCEDURE),
+        ("Encounter", "status", encounters.REFUSED),
+        ("Condition", "verificationStatus", conditions_and_procedures.REFUSED_CONDITION),
+        ("Procedure", "status", conditions_and_procedures.REFUSED_PROCEDURE),
         ("Observation, DiagnosticReport", "status", observations.REFUSED),
         ("Observation", "dataAbsentReason", observations.NOT_DONE),
         ("MedicationRequest", "status", drugs.REFUSED_REQUEST),
@@ -78,11 +87,11 @@ def _rules() -> Iterator[str]:
         yield f"| {resource} | {element} | {', '.join(values)} |"
     yield "\n## Codes with a concept of their own\n"
     for title, choices in (
-        ("Encounter.class", visits.CLASS),
-        ("Encounter.hospitalization.admitSource", visits.ADMITTED_FROM),
-        ("Encounter.hospitalization.dischargeDisposition", visits.DISCHARGED_TO),
-        ("US Core race", people.OMB_RACE),
-        ("US Core ethnicity", people.OMB_ETHNICITY),
+        ("Encounter.class", encounters.CLASS),
+        ("Encounter.hospitalization.admitSource", encounters.ADMITTED_FROM),
+        ("Encounter.hospitalization.dischargeDisposition", encounters.DISCHARGED_TO),
+        ("US Core race", patients.OMB_RACE),
+        ("US Core ethnicity", patients.OMB_ETHNICITY),
         ("AllergyIntolerance.category of an allergy", allergies.ALLERGY),
         ("AllergyIntolerance.category of an intolerance", allergies.INTOLERANCE),
         ("Observation.interpretation (SNOMED CT)", observations.INTERPRETATION),

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.rquest import read_rquest
-from fairhaven.cohort.validation import check
 from fairhaven.kernel.errors import Invalid
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"

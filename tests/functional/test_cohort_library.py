@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.formats.circe import read_circe
-from fairhaven.cohort.formats.detect import definition_id, read_definition
 from fairhaven.cohort.formats.fairhaven import read_json, to_json
+from fairhaven.cohort.formats.format_detection import definition_id, read_definition
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.validation import check
 from support.shared import shared
 
 PUBLISHED = 1100

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.validation import check
 from fairhaven.kernel.errors import Fault, Invalid
 
 TODAY = dt.date(2026, 11, 22)

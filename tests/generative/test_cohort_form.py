@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.definition_hash import definition_hash
 from fairhaven.cohort.english import explain, sentence
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_json, read_toml, to_json, to_toml
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.cohort.validation import check
 from fairhaven.kernel.errors import Invalid
 from support.cohort_definitions import definitions
 from support.shared import shared

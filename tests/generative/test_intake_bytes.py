@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fairhaven.intake import delimited
+from fairhaven.intake import delimited_reader
 from fairhaven.intake.reader import Arrived
 from fairhaven.kernel.errors import Invalid
 from support.intake_desk import HEADER, Hub
@@ -83,13 +83,13 @@ def test_the_quick_and_the_careful_reading_agree(content: str) -> None:
         source = hub.events()
         path = Path(folder) / "events.csv"
         path.write_bytes((HEADER + content).encode())
-        for number, plain in enumerate((delimited._Reading.plain, lambda *_: None)):
+        for number, plain in enumerate((delimited_reader._Reading.plain, lambda *_: None)):
             with pytest.MonkeyPatch.context() as patch, duckdb.connect() as connection:
-                patch.setattr(delimited._Reading, "plain", plain)
+                patch.setattr(delimited_reader._Reading, "plain", plain)
                 scratch = Path(folder) / str(number)
                 scratch.mkdir()
                 arrived = Arrived(path=path, name=path.name)
-                staged = delimited.DelimitedReader().stage(connection, source, arrived, scratch=scratch)[0]
+                staged = delimited_reader.DelimitedReader().stage(connection, source, arrived, scratch=scratch)[0]
                 rows = connection.execute(f"FROM {staged.rows} ORDER BY ALL").fetchall()
                 rejects = connection.execute(f"SELECT row_line, field FROM {staged.rejects} ORDER BY ALL").fetchall()
                 readings.append((staged.received, rows, rejects))

@@ -293,7 +293,7 @@ def test_a_hub_answers_questions_that_come_over_the_wire(
 def _definition(file: Path) -> Any:
     import datetime as dt
 
-    from fairhaven.cohort.formats.detect import read_definition
+    from fairhaven.cohort.formats.format_detection import read_definition
 
     return read_definition(file, today=dt.date(2026, 11, 1))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fairhaven.cohort.definition_checks import DEPTH, check
 from fairhaven.cohort.formats.fairhaven import read_json, read_toml, to_json
 from fairhaven.cohort.model import (
     Compare,
@@ -25,7 +26,6 @@ from fairhaven.cohort.model import (
     Occurrence,
     Window,
 )
-from fairhaven.cohort.validation import DEPTH, check
 from fairhaven.kernel.errors import Invalid
 
 GOOD: dict[str, Any] = {

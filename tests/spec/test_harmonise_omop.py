@@ -1,4 +1,4 @@
-"""What becomes of each row of a partner's CDM. This is the manual of `harmonise/omop.py`.
+"""What becomes of each row of a partner's CDM. This is the manual of `harmonise/cdm_rows.py`.
 
 All rows of all cases are one CDM of one person, harmonised once; a case's rows are told by their lines.
 """
@@ -14,7 +14,7 @@ import pytest
 
 from fairhaven.engine import DuckDBEngine, Engine
 from fairhaven.harmonise import Harmonised, HubFacts, SourceTables, harmonise, omop_rows
-from fairhaven.intake.omop import IDENTIFYING
+from fairhaven.intake.cdm_reader import IDENTIFYING
 from fairhaven.omop import CDM
 from support.harmonising import AS_OF, index_of, landed, vocabulary_tables
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from fairhaven.cohort.definition_checks import MAX_DAYS
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, Field, Kind, Via, countable
 from fairhaven.cohort.model import (
     Abnormal,
@@ -40,7 +41,6 @@ from fairhaven.cohort.model import (
     UserPeriod,
     Window,
 )
-from fairhaven.cohort.validation import MAX_DAYS
 
 _AWKWARD = st.sampled_from(
     ['"', "'", "\\", "\n", '"""', "\r\n", "\t", "\x7f", "\x00", " | ", "#", "[a.b]", "= ", "é", "\u2028", "😀"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from fairhaven.cohort.attrition import Tally
+from fairhaven.cohort.attrition_counts import Tally
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.service import Cohorts
 from fairhaven.engine import Engine

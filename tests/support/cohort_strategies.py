@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
+from fairhaven.cohort.definition_checks import check_parts
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, Field, Kind, Via, countable
 from fairhaven.cohort.model import (
     Abnormal,
@@ -50,7 +51,6 @@ from fairhaven.cohort.model import (
     UserPeriod,
     Window,
 )
-from fairhaven.cohort.validation import check_parts
 from fairhaven.omop import CDM
 
 Rows = list[dict[str, Any]]

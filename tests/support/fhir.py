@@ -9,7 +9,7 @@ import duckdb
 import ibis.expr.types as ir
 
 from fairhaven.engine import DuckDBEngine
-from fairhaven.intake.fhir.reader import FhirReader
+from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import Landed, Secrets, connection, land
 from fairhaven.intake.model import Format, Source
 from fairhaven.intake.reader import Arrived, Staged

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.intake.omop import RENAMED
+from fairhaven.intake.cdm_reader import RENAMED
 from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import build

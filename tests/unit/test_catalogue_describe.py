@@ -225,7 +225,9 @@ def test_a_hub_of_few_persons_says_nothing_of_them(engine: DuckDBEngine) -> None
 def test_not_a_number_and_infinity_have_no_place_in_a_range(engine: DuckDBEngine) -> None:
     rows = _measurements(60).set_column(5, "value_as_number", pa.array([float("nan"), float("inf"), 5.0] * 60))
     value = _variable(
-        describe(_tables(engine, measurement=rows), engine=engine, policy=ONS), "measurement", "value_as_number"
+        describe(_tables(engine, measurement=rows), engine=engine, policy=ONS),
+        "measurement",
+        "value_as_number",
     )
     assert (value.lowest, value.highest, value.middle) == (5, 5, 5)
     assert value.others == 0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.cohort.formats.detect import definition_id, read_definition
 from fairhaven.cohort.formats.fairhaven import to_json, to_toml
+from fairhaven.cohort.formats.format_detection import definition_id, read_definition
 from fairhaven.cohort.model import CohortDefinition, Domain, Entry, Events
 from fairhaven.kernel.errors import Invalid, NotFound
 

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
-from fairhaven.intake.fhir.columns import steps
-from fairhaven.intake.fhir.reader import BROKEN, NO_MOMENT, TYPELESS, UNDECODABLE, UNKNOWN, views_of
+from fairhaven.intake.fhir.element_columns import steps
+from fairhaven.intake.fhir.fhir_reader import BROKEN, NO_MOMENT, TYPELESS, UNDECODABLE, UNKNOWN, views_of
 from fairhaven.intake.fhir.views import VIEWS
 from fairhaven.intake.model import IDENTITY
 from fairhaven.kernel.errors import Invalid

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.cohort.attrition import Attrition, Tally
+from fairhaven.cohort.attrition_counts import Attrition, Tally
 from fairhaven.cohort.model import CohortDefinition, Domain, Entry, Events, Group, InclusionRule, Limit
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.cohorts.attrition import Reported, page_facts, reported

@@ -1,6 +1,6 @@
 """The describing half of the catalogue: each release says what it holds, to machines and to people."""
 
-from fairhaven.catalogue.describe import describe
+from fairhaven.catalogue.table_description import describe
 from fairhaven.exchange.about import About
 from fairhaven.exchange.croissant import croissant_dataset
 from fairhaven.exchange.dcat import dcat_dataset

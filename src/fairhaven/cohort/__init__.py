@@ -1,13 +1,13 @@
 """Cohorts: a language for who belongs to one and when, and the passes that turn definitions into persons and dates."""
 
-from fairhaven.cohort.attrition import Attrition, Tally
+from fairhaven.cohort.attrition_counts import Attrition, Tally
+from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.definition_hash import definition_hash
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.english import Explanation, explain, sentence
-from fairhaven.cohort.formats.detect import definition_id, read_definition
+from fairhaven.cohort.formats.format_detection import definition_id, read_definition
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.service import Batch, Cohorts
-from fairhaven.cohort.validation import check
 
 __all__ = [
     "Attrition",

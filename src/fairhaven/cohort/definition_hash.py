@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+from fairhaven.cohort.formats.fairhaven.definition_writer import write_definition, write_member
 from fairhaven.cohort.formats.fairhaven.notation import write_filter, write_item
-from fairhaven.cohort.formats.fairhaven.writing import write_definition, write_member
 from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from fairhaven.cohort.attrition import Attrition, Tally, attrition, tallies
+from fairhaven.cohort.attrition_counts import Attrition, Tally, attrition, tallies
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.relational import Program, number
-from fairhaven.cohort.engines.relational.run import Outcome, Run
+from fairhaven.cohort.engines.relational.cohort_run import Outcome, Run
 from fairhaven.cohort.engines.relational.temporary_tables import Keeping
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.engine import Engine

@@ -1,6 +1,7 @@
 """From a source's current rows to the OMOP CDM: rules yield generic rows, assembly makes the tables."""
 
 from fairhaven.harmonise.carrot import read_carrot
+from fairhaven.harmonise.cdm_rows import omop_rows
 from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import Rows
@@ -8,7 +9,6 @@ from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
 from fairhaven.harmonise.model import Count, Harmonised, Rule, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts
-from fairhaven.harmonise.omop import omop_rows
 from fairhaven.harmonise.row_outcomes import LEFT_OUT
 from fairhaven.harmonise.service import harmonise
 

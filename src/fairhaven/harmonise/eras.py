@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.code_mapping import VocabularyTables
-from fairhaven.harmonise.periods import merged
+from fairhaven.harmonise.observation_periods import merged
 from fairhaven.harmonise.row_ids import table_constant
 
 GAP_DAYS = 30

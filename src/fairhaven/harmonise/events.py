@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables, coded, looked_up
+from fairhaven.harmonise.health_system import Places
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.people import People
-from fairhaven.harmonise.places import Places
 from fairhaven.harmonise.row_outcomes import why_not
 from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.harmonise.visits import Visits

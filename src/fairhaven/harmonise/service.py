@@ -14,13 +14,7 @@ from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fitted
 from fairhaven.harmonise.events import Context, events, placed
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, Rows, typed
-from fairhaven.harmonise.mapping_rows import mapped_rows
-from fairhaven.harmonise.model import Count, Harmonised, Rule, SourceTables
-from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
-from fairhaven.harmonise.numbered_rules import Numbered, gathered, given, numbered
-from fairhaven.harmonise.people import People, deaths, people
-from fairhaven.harmonise.periods import observation_periods
-from fairhaven.harmonise.places import (
+from fairhaven.harmonise.health_system import (
     Places,
     care_site_table,
     districts,
@@ -28,6 +22,12 @@ from fairhaven.harmonise.places import (
     location_table,
     provider_table,
 )
+from fairhaven.harmonise.mapping_rows import mapped_rows
+from fairhaven.harmonise.model import Count, Harmonised, Rule, SourceTables
+from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
+from fairhaven.harmonise.numbered_rules import Numbered, gathered, given, numbered
+from fairhaven.harmonise.observation_periods import observation_periods
+from fairhaven.harmonise.people import People, deaths, people
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.harmonise.row_outcomes import NO_VISIT, counted, left_out, unmapped
 from fairhaven.harmonise.temporary_tables import kept

@@ -7,8 +7,8 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.health_system import Places
 from fairhaven.harmonise.numbered_rules import given
-from fairhaven.harmonise.places import Places
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.harmonise.temporary_tables import kept
 

@@ -1,6 +1,6 @@
 """Intake: extracts are received as a whole, kept as delivered, and landed as typed rows without identifiers."""
 
-from fairhaven.intake.erasure import ErasureCounts
+from fairhaven.intake.delivery_erasure import ErasureCounts
 from fairhaven.intake.model import (
     ColumnDeclaration,
     Delivery,
@@ -16,7 +16,7 @@ from fairhaven.intake.model import (
     TableDeclaration,
     Type1OptOut,
 )
-from fairhaven.intake.opt_outs import OptOutList, check_opt_out_list
+from fairhaven.intake.opt_out_lists import OptOutList, check_opt_out_list
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Arrived, Reader, Staged
 from fairhaven.intake.reconciliation import Reconciliation, check_quarantine, check_reconciled

@@ -9,19 +9,19 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.intake import current_rows, erasure, opt_outs, reconciliation
-from fairhaven.intake.delimited import DelimitedReader
-from fairhaven.intake.fhir.reader import FhirReader
-from fairhaven.intake.land_again import land_again, to_land_again
+from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reconciliation
+from fairhaven.intake.cdm_reader import OmopReader
+from fairhaven.intake.delimited_reader import DelimitedReader
+from fairhaven.intake.delivery_receipt import Desk, receive, settle
+from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Delivery, Extract, Format, Place, Receipt, Source
-from fairhaven.intake.omop import OmopReader
-from fairhaven.intake.opt_outs import OptOutList, OptOutReader
-from fairhaven.intake.parquet import ParquetReader
+from fairhaven.intake.opt_out_lists import OptOutList, OptOutReader
+from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
-from fairhaven.intake.receive import Desk, receive, settle
 from fairhaven.intake.reconciliation import Reconciliation
+from fairhaven.intake.relanding import land_again, to_land_again
 from fairhaven.intake.type_casting import file as sql_file
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.files import scratch
@@ -102,8 +102,8 @@ class Intake:
         return current_rows.current(engine, self._records, source, excluded=excluded)
 
     def type_1_opt_outs(self, engine: Engine, source: Source) -> pa.Table:
-        """See `opt_outs.type_1_opt_outs`."""
-        return opt_outs.type_1_opt_outs(engine, self._records, source)
+        """See `opt_out_lists.type_1_opt_outs`."""
+        return opt_out_lists.type_1_opt_outs(engine, self._records, source)
 
     def national_opt_out(self, *, as_of: dt.date) -> OptOutList:
         """The national data opt-outs of the latest list received by *as_of*; check it by `check_opt_out_list`.
@@ -129,12 +129,12 @@ class Intake:
         """See `reconciliation`; check it by `check_reconciled` and `check_quarantine`."""
         return reconciliation.reconcile(engine, self._records, source, excluded=excluded)
 
-    def erase(self, patient_refs_by_source: Mapping[str, Sequence[str]]) -> erasure.ErasureCounts:
+    def erase(self, patient_refs_by_source: Mapping[str, Sequence[str]]) -> delivery_erasure.ErasureCounts:
         """Erase patients from landed rows and sealed bytes, for good. The caller holds the store's write lock.
 
         Doing it again, after a crash or not, changes nothing that is done.
         """
-        return erasure.erase(self._desk, patient_refs_by_source)
+        return delivery_erasure.erase(self._desk, patient_refs_by_source)
 
     def where(self, extract: int, line: int) -> Place:
         """The delivered file that a row came from.
@@ -175,7 +175,7 @@ class Intake:
             sealed = self._records.sealed(self._records.extract(extract).sha256)
             opened = room / "opened"
             self._desk.keyring.open_to(sealed, opened)
-            opt_outs.read_numbers(connection, opened, room)
+            opt_out_lists.read_numbers(connection, opened, room)
             return connection.execute("SELECT number AS nhs_number FROM listed WHERE is_valid").fetch_arrow_table()
 
 

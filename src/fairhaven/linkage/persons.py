@@ -14,7 +14,7 @@ from fairhaven.linkage import deterministic
 from fairhaven.linkage.graph import Floats, Ints, components
 from fairhaven.linkage.model import Thresholds
 from fairhaven.linkage.probabilistic import link_residue
-from fairhaven.linkage.standardise import standardise
+from fairhaven.linkage.standardisation import standardise
 
 MEMORY_LIMIT = "1400MB"
 

@@ -10,12 +10,12 @@ from fairhaven.engine.model import Engine
 from fairhaven.kernel.files import canonical_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.quality.cdm_checks import NAME, defined_checks
+from fairhaven.quality.check_run import measure
 from fairhaven.quality.check_status import verdicts
 from fairhaven.quality.column_types import Shapes
 from fairhaven.quality.dqd_thresholds import Thresholds
 from fairhaven.quality.model import Check, QualityReport, Result
 from fairhaven.quality.not_applicable import PRESENCE, reads
-from fairhaven.quality.run_checks import measure
 from fairhaven.quality.table_scans import Numbers, count_rows
 
 _RULES = "1"

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from fairhaven.cohort.english.concept_names import Naming, set_name
-from fairhaven.cohort.english.conditions import Voice, group_lines
-from fairhaven.cohort.english.events import noun, one
-from fairhaven.cohort.english.layout import Explanation, Line, Part
+from fairhaven.cohort.english.criteria_phrases import Voice, group_lines
+from fairhaven.cohort.english.event_phrases import noun, one
 from fairhaven.cohort.english.phrases import many, quoted, within
 from fairhaven.cohort.english.summary import summarised
+from fairhaven.cohort.english.text_layout import Explanation, Line, Part
 from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,

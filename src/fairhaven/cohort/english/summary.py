@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fairhaven.cohort.english.concept_names import Naming
-from fairhaven.cohort.english.conditions import Voice, clauses
-from fairhaven.cohort.english.events import merged, noun
+from fairhaven.cohort.english.criteria_phrases import Voice, clauses
+from fairhaven.cohort.english.event_phrases import merged, noun
 from fairhaven.cohort.english.phrases import joined, many, quoted, within
-from fairhaven.cohort.english.value_tests import of_person
+from fairhaven.cohort.english.value_phrases import of_person
 from fairhaven.cohort.model import (
     CohortDefinition,
     Criterion,

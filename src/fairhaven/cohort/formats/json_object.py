@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from fairhaven.cohort.validation import MAX_DAYS
+from fairhaven.cohort.definition_checks import MAX_DAYS
 from fairhaven.kernel.errors import Fault
 
 Number = int | float

@@ -8,7 +8,7 @@ and the substance is its value, as the guide's Value-as-Concept pattern has it.
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.columns import Context, chosen, codes, has_none_of, period, rows
+from fairhaven.harmonise.fhir.rule_context import Context, chosen, codes, has_none_of, period, rows
 from fairhaven.harmonise.generic_rows import Rows
 from fairhaven.omop.concepts import TYPE
 

@@ -2,7 +2,7 @@
 
 import ibis
 
-from fairhaven.harmonise.fhir.columns import Context, codes, has_none_of, rows
+from fairhaven.harmonise.fhir.rule_context import Context, codes, has_none_of, rows
 from fairhaven.harmonise.generic_rows import Rows
 from fairhaven.omop.concepts import TYPE
 

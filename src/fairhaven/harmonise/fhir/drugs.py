@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.columns import (
+from fairhaven.harmonise.fhir.rule_context import (
     Context,
     chosen,
     codes,

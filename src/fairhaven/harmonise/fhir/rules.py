@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.allergies import allergies
-from fairhaven.harmonise.fhir.columns import Context
-from fairhaven.harmonise.fhir.conditions import conditions, procedures
+from fairhaven.harmonise.fhir.conditions_and_procedures import conditions, procedures
 from fairhaven.harmonise.fhir.devices import devices, specimens
 from fairhaven.harmonise.fhir.documents import coverages, notes
 from fairhaven.harmonise.fhir.drugs import drugs
+from fairhaven.harmonise.fhir.encounters import visits
+from fairhaven.harmonise.fhir.locations import places, providers
 from fairhaven.harmonise.fhir.observations import observations, reports
-from fairhaven.harmonise.fhir.people import people
-from fairhaven.harmonise.fhir.places import places, providers
-from fairhaven.harmonise.fhir.visits import visits
+from fairhaven.harmonise.fhir.patients import people
+from fairhaven.harmonise.fhir.rule_context import Context
 from fairhaven.harmonise.generic_rows import Rows
 
 _MAKERS = (

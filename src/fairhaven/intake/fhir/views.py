@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from fairhaven.intake.fhir.columns import Column
+from fairhaven.intake.fhir.element_columns import Column
 
 PRACTITIONER = ("Practitioner", "PractitionerRole")
 

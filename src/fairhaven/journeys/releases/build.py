@@ -24,8 +24,8 @@ from fairhaven.harmonise import (
     local_maps,
     read_code_map,
 )
+from fairhaven.harmonise.cdm_rows import omop_rows
 from fairhaven.harmonise.fhir import fhir_rows
-from fairhaven.harmonise.omop import omop_rows
 from fairhaven.intake import (
     Extract,
     Format,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from fairhaven.cohort.english.concept_names import Naming
-from fairhaven.cohort.english.events import one
+from fairhaven.cohort.english.event_phrases import one
 from fairhaven.cohort.model import (
     CohortDefinition,
     DateField,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fairhaven.cohort.english.concept_names import Naming
-from fairhaven.cohort.english.conditions import Voice, demographic
+from fairhaven.cohort.english.criteria_phrases import Voice, demographic
 from fairhaven.cohort.english.time_windows import when
 from fairhaven.cohort.model import (
     CohortDefinition,

@@ -15,8 +15,8 @@ from fairhaven.cohort.day_numbers import FAR
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags
 from fairhaven.cohort.engines.bitmap_index.calendar_years import year_of
 from fairhaven.cohort.engines.bitmap_index.event_columns import EventTable, Selected, source_test
-from fairhaven.cohort.engines.bitmap_index.periods import Periods, keyed
-from fairhaven.cohort.engines.bitmap_index.persons import PersonSets
+from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods, keyed
+from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
     Around,
     AtIndex,

@@ -10,13 +10,13 @@ from pyroaring import BitMap
 
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import Bitmaps
-from fairhaven.cohort.engines.bitmap_index.build_index import build
-from fairhaven.cohort.engines.bitmap_index.concept_sets import Concepts
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
 from fairhaven.cohort.engines.bitmap_index.event_selection import Selecting
-from fairhaven.cohort.engines.bitmap_index.execute_plan import Answering
-from fairhaven.cohort.engines.bitmap_index.periods import Periods
-from fairhaven.cohort.engines.bitmap_index.persons import PersonSets
+from fairhaven.cohort.engines.bitmap_index.index_builder import build
+from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods
+from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import Beyond
+from fairhaven.cohort.engines.bitmap_index.plan_execution import Answering
 from fairhaven.cohort.engines.bitmap_index.planner import Planner
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays, making, remove
 from fairhaven.cohort.model import CohortDefinition, Domain

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS
-from fairhaven.cohort.engines.bitmap_index.concept_sets import Concepts
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
 from fairhaven.cohort.engines.bitmap_index.plan import (
     Around,
     AtIndex,
@@ -33,8 +33,13 @@ from fairhaven.cohort.engines.bitmap_index.plan import (
     Without,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array
-from fairhaven.cohort.engines.bitmap_index.unsupported import check_counted, check_first, check_start_only, check_stay
-from fairhaven.cohort.engines.bitmap_index.windows import interval, near
+from fairhaven.cohort.engines.bitmap_index.unsupported_criteria import (
+    check_counted,
+    check_first,
+    check_start_only,
+    check_stay,
+)
+from fairhaven.cohort.engines.bitmap_index.window_bounds import interval, near
 from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,

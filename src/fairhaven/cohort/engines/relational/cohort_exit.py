@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.cohort.day_numbers import FAR, date, day_number
-from fairhaven.cohort.engines.relational.eras import joined_up
+from fairhaven.cohort.engines.relational.era_events import joined_up
 from fairhaven.cohort.engines.relational.index_events import limited
 from fairhaven.cohort.engines.relational.parts import Cohort
 from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together

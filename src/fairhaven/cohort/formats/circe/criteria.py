@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from fairhaven.cohort.formats.circe.attribute_values import Property, user_period
 from fairhaven.cohort.formats.circe.criteria_properties import ERA_COUNTS, ERA_PROPERTIES, KINDS, Kind
-from fairhaven.cohort.formats.circe.filters import Property, user_period
 from fairhaven.cohort.formats.json_object import Part
 from fairhaven.cohort.model import Criterion, DateAdjustment, DateField, Eras, Events, Filter, Group
 

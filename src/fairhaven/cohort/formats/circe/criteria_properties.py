@@ -8,7 +8,7 @@ Read off Circe 1.11.3, with its slips, because definitions were written and chec
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fairhaven.cohort.formats.circe.filters import (
+from fairhaven.cohort.formats.circe.attribute_values import (
     Property,
     abnormal,
     concepts,

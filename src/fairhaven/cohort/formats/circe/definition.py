@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fairhaven.cohort.formats.circe.attribute_values import concept_id, user_period
 from fairhaven.cohort.formats.circe.criteria import read_criterion
-from fairhaven.cohort.formats.circe.filters import concept_id, user_period
 from fairhaven.cohort.formats.circe.groups import read_group
 from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.cohort.formats.json_object import HARMLESS, Part, Reading

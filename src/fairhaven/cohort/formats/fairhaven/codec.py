@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fairhaven.cohort.formats.fairhaven.reading import read_definition
+from fairhaven.cohort.formats.fairhaven.definition_reader import read_definition
+from fairhaven.cohort.formats.fairhaven.definition_writer import write_definition
 from fairhaven.cohort.formats.fairhaven.toml_layout import spell
-from fairhaven.cohort.formats.fairhaven.writing import write_definition
 from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.kernel.errors import Fault, Invalid

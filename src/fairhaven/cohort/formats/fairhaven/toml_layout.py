@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fairhaven.cohort.formats.fairhaven.writing import Table
+from fairhaven.cohort.formats.fairhaven.definition_writer import Table
 
 _WIDTH = 120
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import duckdb
 
 from fairhaven.intake import file_detection
-from fairhaven.intake.delimited import stage_text, stage_typed
+from fairhaven.intake.delimited_reader import stage_text, stage_typed
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
 from fairhaven.intake.reader import Arrived, Staged
 from fairhaven.intake.type_casting import file, name, structured

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from fairhaven.cohort.definition_checks import DEPTH, check_parts
+from fairhaven.cohort.formats.fairhaven.definition_writer import EVERY
 from fairhaven.cohort.formats.fairhaven.notation import (
     read_filter,
     read_item,
@@ -12,7 +14,6 @@ from fairhaven.cohort.formats.fairhaven.notation import (
     read_period,
     read_window,
 )
-from fairhaven.cohort.formats.fairhaven.writing import EVERY
 from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,
@@ -37,7 +38,6 @@ from fairhaven.cohort.model import (
     UserPeriod,
     Window,
 )
-from fairhaven.cohort.validation import DEPTH, check_parts
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.toml import Document, Section
 

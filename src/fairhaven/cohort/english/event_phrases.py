@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from fairhaven.cohort.english.concept_names import Naming
 from fairhaven.cohort.english.phrases import day, joined, many, with_article
-from fairhaven.cohort.english.value_tests import after_event
+from fairhaven.cohort.english.value_phrases import after_event
 from fairhaven.cohort.model import Criterion, DateAdjustment, DateField, Domain, Eras, Events, UserPeriod
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.cohort.engines.relational.cohort_run import Outcome
 from fairhaven.cohort.engines.relational.parts import Cohort
-from fairhaven.cohort.engines.relational.run import Outcome
 from fairhaven.cohort.engines.relational.temporary_tables import Keeping
 
 

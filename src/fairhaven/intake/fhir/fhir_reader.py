@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from fairhaven.intake.fhir.columns import Cell, Column, merge
 from fairhaven.intake.fhir.duckdb_macros import create_macros
+from fairhaven.intake.fhir.element_columns import Cell, Column, merge
 from fairhaven.intake.fhir.ndjson_lines import bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.fhir.views import VIEWS, View

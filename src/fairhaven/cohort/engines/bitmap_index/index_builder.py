@@ -14,7 +14,8 @@ from pyroaring import BitMap
 from fairhaven.cohort.domains import PERSON_COLUMNS
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, of_ordinals
-from fairhaven.cohort.engines.bitmap_index.concept_sets import write_concepts
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import write_concepts
+from fairhaven.cohort.engines.bitmap_index.event_order import Sorted, in_order
 from fairhaven.cohort.engines.bitmap_index.event_source import (
     END,
     MISSING,
@@ -26,9 +27,8 @@ from fairhaven.cohort.engines.bitmap_index.event_source import (
     periods,
     persons,
 )
-from fairhaven.cohort.engines.bitmap_index.sort_events import Sorted, in_order
+from fairhaven.cohort.engines.bitmap_index.event_writer import read_below, write_events
 from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, Making
-from fairhaven.cohort.engines.bitmap_index.write_events import read_below, write_events
 from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.progress import Progress

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from fairhaven.intake import landing
 from fairhaven.intake.delivery_records import Records
-from fairhaven.intake.erase_lines import blank
 from fairhaven.intake.erased_patients import Tombstones
+from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.quarantine_reasons import misfits

@@ -2,7 +2,7 @@
 
 import ibis
 
-from fairhaven.harmonise.fhir.columns import Context, chosen, rows
+from fairhaven.harmonise.fhir.rule_context import Context, chosen, rows
 from fairhaven.harmonise.generic_rows import Rows
 
 OMB_RACE = {

@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.columns import Context, codes, has_none_of, rows
+from fairhaven.harmonise.fhir.rule_context import Context, codes, has_none_of, rows
 from fairhaven.harmonise.generic_rows import Rows
 
 SMALL = ("bd", "ro", "lvl", "ca", "co")

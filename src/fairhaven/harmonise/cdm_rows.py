@@ -232,7 +232,7 @@ def omop_rows(tables: Mapping[str, ir.Table]) -> list[Rows]:
     """What each table of a partner's CDM yields.
 
     Args:
-        tables: landed tables under the names of CDM 5.4 (`intake/omop.py`); any may be missing, and any column.
+        tables: landed tables under the names of CDM 5.4 (`intake/cdm_reader.py`); any may be missing, and any column.
     """
     found = []
     for table, columns in COLUMNS.items():

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from fairhaven.cohort.engines.relational import cohort_exit, index_events
-from fairhaven.cohort.engines.relational import conditions as asking
+from fairhaven.cohort.engines.relational import criteria_groups as asking
 from fairhaven.cohort.engines.relational.concept_sets import members
 from fairhaven.cohort.engines.relational.criterion_events import EVENT_COLUMNS, scans
-from fairhaven.cohort.engines.relational.eras import eras
+from fairhaven.cohort.engines.relational.era_events import eras
 from fairhaven.cohort.engines.relational.parts import (
     Combination,
     Condition,

@@ -10,7 +10,7 @@ import duckdb
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
-from fairhaven.region import care, fhir, hes, material, people, practices, records, registers, truth
+from fairhaven.region import care, fhir, hes, material, population, practices, records, registers, truth
 from fairhaven.region.model import FIRST, SECOND, SOURCES, Delivery, Region
 from fairhaven.region.parcels import Parcels
 
@@ -47,7 +47,7 @@ def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: 
         connection.execute("SET temp_directory = '" + str(work / "spill").replace("'", "''") + "'")
         templates = material.load(connection)
         many = templates if persons is None else persons
-        people.prepare(connection, persons=many, seed=seed)
+        population.prepare(connection, persons=many, seed=seed)
         care.prepare(connection)
         records.prepare(connection)
         connection.execute(fhir.PREPARE)
@@ -72,7 +72,7 @@ def _write_hub(folder: Path) -> None:
 
 
 def _make_block(connection: duckdb.DuckDBPyConnection, *, first: int, last: int, persons: int, templates: int) -> None:
-    people.block(connection, first=first, last=last, templates=templates)
+    population.block(connection, first=first, last=last, templates=templates)
     care.block(connection)
     records.block(connection, persons=persons)
     # How a source knows a person when it makes a delivery.

@@ -17,12 +17,12 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.intake import file_detection, landing, lines
+from fairhaven.intake.delivery_receipt import Desk, make_durable
 from fairhaven.intake.delivery_records import swap_in
-from fairhaven.intake.erase_lines import blank
 from fairhaven.intake.erased_patients import Tombstones
+from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Extract, Format, TableCount
 from fairhaven.intake.reader import Arrived
-from fairhaven.intake.receive import Desk, make_durable
 from fairhaven.intake.type_casting import file, literal
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.ids import pseudonym

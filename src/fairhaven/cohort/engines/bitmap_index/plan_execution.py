@@ -10,8 +10,8 @@ from fairhaven.cohort.comparison_semantics import needs_one
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
 from fairhaven.cohort.engines.bitmap_index.calendar_years import first_of_year
 from fairhaven.cohort.engines.bitmap_index.event_selection import Index, Selecting, enough, many_enough
-from fairhaven.cohort.engines.bitmap_index.periods import keyed
-from fairhaven.cohort.engines.bitmap_index.persons import PersonSets
+from fairhaven.cohort.engines.bitmap_index.period_lookup import keyed
+from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
     Being,
     Combined,

@@ -13,10 +13,10 @@ from typing import Any
 import duckdb
 
 from fairhaven.intake import file_detection, lines
+from fairhaven.intake.cdm_reader import dialect_of, members
+from fairhaven.intake.fhir.fhir_reader import ENTRIES
 from fairhaven.intake.fhir.ndjson_lines import bundled
-from fairhaven.intake.fhir.reader import ENTRIES
 from fairhaven.intake.model import Dialect, Format
-from fairhaven.intake.omop import dialect_of, members
 from fairhaven.intake.reader import Arrived
 from fairhaven.intake.source_file import python_encoding
 from fairhaven.intake.type_casting import file, literal, name

@@ -14,9 +14,9 @@ from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, of_ordinals
 from fairhaven.cohort.engines.bitmap_index.column_encoding import plain
-from fairhaven.cohort.engines.bitmap_index.concept_sets import BELOW
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import BELOW
+from fairhaven.cohort.engines.bitmap_index.event_order import Sorted
 from fairhaven.cohort.engines.bitmap_index.event_source import CONCEPT, END, MISSING, ORDINAL, START, VALUE
-from fairhaven.cohort.engines.bitmap_index.sort_events import Sorted
 from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, Making
 from fairhaven.cohort.model import Domain
 

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import Bitmaps
 from fairhaven.cohort.engines.bitmap_index.calendar_years import first_of_year
-from fairhaven.cohort.engines.bitmap_index.concept_sets import Concepts
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
 from fairhaven.cohort.engines.bitmap_index.plan import Being, Having
 from fairhaven.cohort.engines.bitmap_index.storage import Array
 from fairhaven.cohort.engines.bitmap_index.value_tests import passing

@@ -5,12 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
+from fairhaven.intake.delivery_receipt import Desk, land_file, make_durable
 from fairhaven.intake.delivery_records import swap_in
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Arrived
-from fairhaven.intake.receive import Desk, land_file, make_durable
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress

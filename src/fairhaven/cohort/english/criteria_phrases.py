@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from fairhaven.cohort.english.concept_names import Naming
-from fairhaven.cohort.english.events import more, noun, one, one_bare
-from fairhaven.cohort.english.layout import Line
+from fairhaven.cohort.english.event_phrases import more, noun, one, one_bare
 from fairhaven.cohort.english.phrases import joined
+from fairhaven.cohort.english.text_layout import Line
 from fairhaven.cohort.english.time_windows import when
-from fairhaven.cohort.english.value_tests import of_person
+from fairhaven.cohort.english.value_phrases import of_person
 from fairhaven.cohort.model import Correlated, DateField, Demographic, Events, Group, Match, Occurrence, Times, Window
 
 _CLAUSES = 3

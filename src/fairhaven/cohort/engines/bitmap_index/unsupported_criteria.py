@@ -2,7 +2,7 @@
 
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS
 from fairhaven.cohort.engines.bitmap_index.plan import Beyond, Rows
-from fairhaven.cohort.engines.bitmap_index.windows import is_open
+from fairhaven.cohort.engines.bitmap_index.window_bounds import is_open
 from fairhaven.cohort.model import (
     CohortDefinition,
     Correlated,

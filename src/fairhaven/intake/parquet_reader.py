@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.intake import file_detection
-from fairhaven.intake.delimited import stage_typed, withdrawn_sql
+from fairhaven.intake.delimited_reader import stage_typed, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import Arrived, Staged
 from fairhaven.intake.type_casting import file, name, structured
