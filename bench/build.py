@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+
 from bench import synthea
 from bench.measure import Clock, in_fresh_process, peak_mb, size_mb
-
 from fairhaven import region
 from fairhaven.hub import open_hub
 from fairhaven.journeys.deliveries.receive import receive as receive_delivery

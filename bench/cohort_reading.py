@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.measure import in_fresh_process
-
 from fairhaven.cohort.formats.circe import read_circe
 
 _SHARED = Path(os.environ.get("FAIRHAVEN_SHARED", Path(__file__).resolve().parents[2] / "shared"))

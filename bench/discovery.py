@@ -20,10 +20,10 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+
 from bench.measure import in_fresh_process, size_mb
 from bench.population import TABLES, make
 from bench.postgres import Postgres, postgres, programs
-
 from fairhaven.cohort import DiscoveryIndex
 from fairhaven.cohort.model import (
     CohortDefinition,

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 import duckdb
-from bench.measure import Clock, in_fresh_process, peak_mb
 
+from bench.measure import Clock, in_fresh_process, peak_mb
 from fairhaven import region
 from fairhaven.hub import make_hub, open_hub
 from fairhaven.journeys.deliveries import receive

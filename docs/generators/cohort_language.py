@@ -1,11 +1,7 @@
-"""Writes docs/reference/cohort-language.md from the language itself: `PYTHONPATH=tests python -m tests.docs.cohort_language`."""
+"""The reference page of the cohort language, made from the language itself and the cases of its tests."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-
-from tests.docs.cohort_examples import EXAMPLES, PEOPLE, SETS, Example
-from tests.spec import test_cohort_conditions, test_cohort_events
 
 from fairhaven.cohort.definition_checks import DEPTH, MAX_DAYS
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, DomainFacts, Field, Kind, countable
@@ -260,7 +256,3 @@ def _fields(fields: Mapping[str, Field]) -> str:
         if names:
             rows.append(f"| {kind} | {', '.join(names)} |")
     return "\n".join(rows)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -1,6 +1,5 @@
-"""Draws docs/cohort.svg: `python docs/draw_cohort.py`. A definition on the line of time: entry, windows, exit."""
+"""The picture of a cohort definition on the line of time: entry, windows, exit."""
 
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 from fairhaven.cohort.formats.fairhaven.notation import read_window
@@ -131,7 +130,3 @@ def _text(
         f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" font-weight="{weight}" text-anchor="{anchor}" fill="{fill}">'
         f"{escape(text)}</text>"
     )
-
-
-if __name__ == "__main__":
-    Path(__file__).with_name("cohort.svg").write_text(picture(), encoding="utf-8")

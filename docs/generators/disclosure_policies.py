@@ -1,4 +1,4 @@
-"""Writes the table of docs/explanation/disclosure.md from the policy files: `python -m tests.docs.disclosure_policies`."""
+"""The table of policies in docs/explanation/disclosure.md, made from the policy files."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from fairhaven.disclosure import Groups, Policy, Small, Zeros
 from fairhaven.hub.disclosure_policies import published_policies
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "disclosure.md"
+PAGE = Path(__file__).resolve().parents[1] / "explanation" / "disclosure.md"
 _TABLE = re.compile(r"(<!-- policies -->\n).*?(<!-- end of policies -->)", re.DOTALL)
 
 _COLUMNS = (
@@ -49,7 +49,3 @@ def _row(policy: Policy) -> list[str]:
         "yes" if policy.secondary else "no: rounding",
         f"{rule.n} make up {rule.k:.0%} or more; or the rest under {rule.p:.0%} of the largest",
     ]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

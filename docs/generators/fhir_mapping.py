@@ -1,10 +1,7 @@
-"""Writes docs/reference/fhir-mapping.md from the views and the rules: `python -m tests.docs.fhir_mapping`."""
+"""The reference page of FHIR, made from the views, the rules and the cases of their tests."""
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-
-from tests.spec.test_harmonise_fhir import CASES
 
 from fairhaven.harmonise.fhir import (
     allergies,
@@ -18,12 +15,11 @@ from fairhaven.harmonise.fhir import (
 )
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
 from fairhaven.intake.fhir.views import VIEWS, View
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "fhir-mapping.md"
+from tests.spec.test_harmonise_fhir import CASES
 
 _HEAD = """# FHIR R4 to OMOP CDM 5.4
 
-This page is written by `python -m tests.docs.fhir_mapping` from the code that does the work; a test holds it to that.
+This page is written by `make docs` from the code that does the work; a test holds it to that.
 
 A source with `format = "fhir"` needs no mapping file. Its rules follow the HL7 Vulcan
 [FHIR to OMOP guide](https://hl7.org/fhir/uv/omop/) (version 1.0.0) and the OHDSI conventions (Themis). The row's standard concept
@@ -152,7 +148,3 @@ def _view(view: View) -> Iterator[str]:
         path = re.sub(r" \| ", "`, else `", column.path)
         yield f"| {column.name} | `{path}` | {kind} |"
     yield ""
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

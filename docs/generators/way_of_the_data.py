@@ -1,6 +1,5 @@
-"""Draws docs/way-of-the-data.svg: `python docs/draw_way.py`. The rooms are those of the code; a test holds the picture to them."""
+"""The picture of the way of the data. Its rooms are those of the code; a test holds the picture to them."""
 
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 ROOMS = (
@@ -69,7 +68,3 @@ def picture() -> str:
 
 def _text(x: float, y: float, text: str, *, size: float, weight: int = 400, anchor: str = "start") -> str:
     return f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" font-weight="{weight}" text-anchor="{anchor}" fill="{_INK}">{escape(text)}</text>'
-
-
-if __name__ == "__main__":
-    Path(__file__).with_name("way-of-the-data.svg").write_text(picture(), encoding="utf-8")

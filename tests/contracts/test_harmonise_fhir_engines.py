@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.spec.test_harmonise_fhir import CASES
+from support import fhir
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise.fhir import fhir_rows
-from support import fhir
+from tests.spec.test_harmonise_fhir import CASES
 
 
 def _told(rows: Iterable[dict[str, Any]]) -> list[str]:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.spec.test_harmonise_omop import made_of, tables
 
 from fairhaven.engine import DuckDBEngine, Engine
+from tests.spec.test_harmonise_omop import made_of, tables
 
 
 def _told(engine: Engine) -> dict[str, list[str]]:

@@ -1,22 +1,21 @@
 """The manual of the cohort language says what the language does: each of its examples is read, explained and run."""
 
 import re
-import runpy
 from pathlib import Path
 
 import pytest
-from tests.docs.cohort_examples import EXAMPLES, PEOPLE, SETS, tables
-from tests.docs.cohort_language import PAGE, page
+from support.cohort_oracle import Oracle
+from support.cohort_running import on, stays
 
+from docs.generators.cohort_examples import EXAMPLES, PEOPLE, SETS, tables
 from fairhaven.cohort.domains import DOMAINS, ERA_FIELDS
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_toml, to_toml
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.engine import DuckDBEngine
-from support.cohort_oracle import Oracle
-from support.cohort_running import on, stays
 
 ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "cohort-language.md"
 HOW_TO = ROOT / "docs" / "how-to" / "write-a-cohort.md"
 OF_THE_REGION = ROOT / "src" / "fairhaven" / "region" / "hub" / "cohorts"
 
@@ -29,10 +28,6 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> dict[int, CohortDef
         path.write_text(f"{example.text}\n{SETS}", encoding="utf-8")
         found[number] = read_toml(path)
     return found
-
-
-def test_the_page_is_made_from_the_language_itself() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
 
 
 def test_each_example_finds_whom_the_manual_says(definitions: dict[int, CohortDefinition]) -> None:
@@ -85,11 +80,6 @@ def test_the_how_to_builds_up_a_definition_that_is_right_at_each_step(tmp_path: 
             read_toml(path)
     whole = read_toml(path)
     assert whole == read_toml(OF_THE_REGION / "type_2_diabetes_on_metformin.toml")
-
-
-def test_the_picture_of_a_definition_is_current() -> None:
-    drawing = runpy.run_path(str(ROOT / "docs" / "draw_cohort.py"))
-    assert (ROOT / "docs" / "cohort.svg").read_text(encoding="utf-8") == drawing["picture"](), "run `make docs`"
 
 
 def test_circe_and_own_form_of_the_same_definition_are_equal() -> None:

@@ -16,6 +16,9 @@ from support.sessions import published
 from support.shared import shared
 from support.subtle_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
 
+from fairhaven.disclosure import policy_named, protect
+from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, coalition, rules_named
+
 POLICY = policy_named("hdr-uk")
 Attack = Callable[[Ask, World], Claim]
 

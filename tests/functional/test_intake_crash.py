@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from support.intake_desk import HEADER, Hub
 
 PROGRAM = """

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from support.killing import Commands, Ended, commands, copied, differences, outcome
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import httpx
 import pytest
+from support.network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.network import Connection, Credentials, work
 from fairhaven.network.result import Result, failed
 from fairhaven.network.server import PREFIX, Standing, TaskQueue, serve, task_api
-from support.network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
 
 GENERIC = {"analysis": "DISTRIBUTION", "code": "GENERIC"}
 BASE = f"{PREFIX}/task"

@@ -16,11 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
-from fairhaven.network import Connection, Pace, Queue, Status, read_credentials, work
-from fairhaven.network.server import Standing
-from fairhaven.network.worker_session import ATTEMPTS
 from support.network_wire import (
     ABOUT,
     AVAILABILITY,
@@ -35,6 +30,11 @@ from support.network_wire import (
     run_once,
     served,
 )
+
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
+from fairhaven.network import Connection, Pace, Queue, Status, read_credentials, work
+from fairhaven.network.server import Standing
+from fairhaven.network.worker_session import ATTEMPTS
 
 TASK = json.dumps({"uuid": "7", "collection": COLLECTION, "cohort": {"groups": []}}).encode()
 GENERIC = {"analysis": "DISTRIBUTION", "code": "GENERIC"}

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cohort_oracle import Oracle
+from support.cohort_running import on
+from support.cohort_strategies import CONCEPTS, FEMALE, MALE, UNKNOWN, cdm, definitions
 
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
@@ -34,9 +37,6 @@ from fairhaven.cohort.model import (
     Times,
 )
 from fairhaven.engine import DuckDBEngine
-from support.cohort_oracle import Oracle
-from support.cohort_running import on
-from support.cohort_strategies import CONCEPTS, FEMALE, MALE, UNKNOWN, cdm, definitions
 
 Tables = Mapping[str, list[dict[str, Any]]]
 ASKED = (Domain.CONDITION_OCCURRENCE, Domain.DRUG_EXPOSURE, Domain.MEASUREMENT, Domain.DEATH, Domain.VISIT_OCCURRENCE)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.cohort_definitions import definitions
+from support.shared import shared
 
 from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.definition_hash import definition_hash
@@ -17,8 +19,6 @@ from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_json, read_toml, to_json, to_toml
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.kernel.errors import Invalid
-from support.cohort_definitions import definitions
-from support.shared import shared
 
 _MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -8,7 +8,6 @@ from typing import Any
 import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from support import fhir
 
 TYPES = ("Patient", "Condition", "Observation", "Encounter", "MedicationRequest", "CarePlan", "Wizard")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-
 from support.shared import shared
 
 _IN_PERIOD = """

@@ -13,12 +13,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from tests.journeys.conftest import Command
-from tests.journeys.test_commands import copy  # noqa: F401 a fixture
+from support.shared import shared
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import discover
-from support.shared import shared
+from tests.journeys.conftest import Command
+from tests.journeys.test_commands import copy  # noqa: F401 a fixture
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 

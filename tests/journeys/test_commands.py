@@ -6,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.journeys.conftest import Command
 
 from fairhaven.hub import open_hub
+from tests.journeys.conftest import Command
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 

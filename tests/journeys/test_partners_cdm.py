@@ -6,11 +6,11 @@ from typing import Any
 
 import duckdb
 import pytest
-
-from fairhaven.omop.cdm import VOCABULARY_TABLES
 from support.harmonising import CONCEPTS, RELATIONSHIPS
 from support.partner_cdm import built, differences, new_hub, release
 from support.shared import shared
+
+from fairhaven.omop.cdm import VOCABULARY_TABLES
 
 # Tables of a tiny CDM as queries; {x} is what 5.3 and 5.4 call differently.
 _NAMES = {

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import fhir
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise.fhir import fhir_rows
-from support import fhir
 
 SNOMED, LOINC, RXNORM = "http://snomed.info/sct", "http://loinc.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
 UCUM = "http://unitsofmeasure.org"

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pyroaring import BitMap
+from support.cohort_running import on
+from support.cohort_strategies import cdm
 
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
@@ -31,8 +33,6 @@ from fairhaven.cohort.model import (
 )
 from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import Invalid, NotFound, Refused
-from support.cohort_running import on
-from support.cohort_strategies import cdm
 
 CONDITION = Domain.CONDITION_OCCURRENCE
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from support import fhir
 
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
 from fairhaven.intake.fhir.element_columns import steps
@@ -15,7 +16,6 @@ from fairhaven.intake.fhir.fhir_reader import BROKEN, NO_MOMENT, TYPELESS, UNDEC
 from fairhaven.intake.fhir.views import VIEWS
 from fairhaven.intake.model import IDENTITY
 from fairhaven.kernel.errors import Invalid
-from support import fhir
 
 GOOD = '{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1"},"onsetDateTime":"2020-03-04"}'
 

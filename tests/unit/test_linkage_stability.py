@@ -5,8 +5,8 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
-from bench.linkage import judged, region_of_errors
 
+from bench.linkage import judged, region_of_errors
 from fairhaven.linkage import Thresholds, link
 from fairhaven.linkage.model import IDENTITY_SCHEMA
 

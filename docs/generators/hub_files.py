@@ -1,0 +1,45 @@
+"""The reference page of a hub's files, made from the commented files that `fairhaven init` writes."""
+
+from importlib.resources import files
+
+_FILES = (
+    ("hub.toml", "hub.toml", "What the hub is, and its rules."),
+    ("controllers/NAME.toml", "controller.toml", "One file for each data controller."),
+    (
+        "sources/NAME.toml",
+        "source.toml.example",
+        "One file for each feed. `docs/how-to/new-source.md` explains every part.",
+    ),
+    (
+        "mappings/NAME.toml",
+        "mapping.toml.example",
+        "Rules to the CDM. `docs/reference/mapping-files.md` has the whole language.",
+    ),
+)
+
+
+def page() -> str:
+    """The page as Markdown."""
+    lines = [
+        "# Files of a hub",
+        "",
+        (
+            "Made from the commented files that `fairhaven init` writes, by `make docs`; a test holds it to them. "
+            "`fairhaven check` tells every fault of these files with its line. What Fairhaven makes is in `store/`, and "
+            "`docs/explanation/the-way-of-the-data.md` says what is where."
+        ),
+    ]
+    for place, template, words in _FILES:
+        text = files("fairhaven.hub").joinpath("new", template).read_text(encoding="utf-8")
+        lines += ["", f"## {place}", "", words, "", "```toml", text.rstrip("\n"), "```"]
+    lines += [
+        "",
+        "## vocabulary/NAME.csv",
+        "",
+        "Local code maps: OHDSI `source_to_concept_map` or a Usagi export, told by their header.",
+        "",
+        "## mappings/NAME.json",
+        "",
+        "Carrot rules, versions 1 and 2.",
+    ]
+    return "\n".join(lines) + "\n"
