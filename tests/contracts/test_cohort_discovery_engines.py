@@ -6,14 +6,14 @@ from random import Random
 
 import numpy as np
 import pytest
-from support.cohort_running import on
-from support.cohort_strategies import cdm
 
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.engines.bitmap_index.storage import Arrays
 from fairhaven.cohort.model import Domain
 from fairhaven.engine import DuckDBEngine, Engine, open_engine
 from fairhaven.kernel.errors import Refused
+from tests.support.cohort_results import on
+from tests.support.cohort_strategies import cdm
 
 # PySpark's client leaves its sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")

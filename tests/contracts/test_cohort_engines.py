@@ -7,15 +7,15 @@ from random import Random
 
 import pyarrow as pa
 import pytest
-from support.cohort_cases import case_of, entering_by, run
-from support.cohort_oracle import Oracle
-from support.cohort_running import attritions, differing, on, stays
-from support.cohort_strategies import cdm, definitions
 
 from fairhaven.cohort.model import CohortDefinition, DateField, DateOffset, Domain, Entry, Events, Limit
 from fairhaven.cohort.service import Cohorts
 from fairhaven.engine import DuckDBEngine, Engine, open_engine
 from fairhaven.kernel.errors import Refused
+from tests.support.cohort_cases import case_of, entering_by, run
+from tests.support.cohort_oracle import Oracle
+from tests.support.cohort_results import attritions, differing, on, stays
+from tests.support.cohort_strategies import cdm, definitions
 
 
 @pytest.fixture(scope="module", params=["duckdb", "sail"])

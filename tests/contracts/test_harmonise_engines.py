@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping
 
 from fairhaven.engine import Engine, open_engine
 from fairhaven.harmonise import CodeMap
 from fairhaven.kernel.errors import Refused
+from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping
 
 # PySpark's client leaves its sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import fhir
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise.fhir import fhir_rows
 from tests.spec.test_harmonise_fhir import CASES
+from tests.support import fhir_files
 
 
 def _told(rows: Iterable[dict[str, Any]]) -> list[str]:
@@ -27,7 +27,7 @@ def test_every_case_gives_equal_rows_on_sail(tmp_path: Path) -> None:
         for number, one in enumerate(given)
     ]
     duckdb = DuckDBEngine(tmp_path / "spill", threads=1)
-    on_duckdb = fhir.tables(duckdb, fhir.written(tmp_path, resources), tmp_path / "hub")
+    on_duckdb = fhir_files.tables(duckdb, fhir_files.written(tmp_path, resources), tmp_path / "hub")
     (tmp_path / "spark").mkdir()
     spark = SparkEngine(sail(), tmp_path / "spark")
     on_spark = {name: spark.parquet([tmp_path / "hub" / "landed" / f"{name}.parquet"]) for name in on_duckdb}

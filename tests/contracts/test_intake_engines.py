@@ -5,11 +5,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.intake_desk import HEADER, Hub
 
 from fairhaven.engine import Engine, open_engine
 from fairhaven.intake import Source, check_reconciled
 from fairhaven.kernel.errors import Refused
+from tests.support.intake_hub import HEADER, Hub
 
 # PySpark's client leaves its sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")

@@ -8,8 +8,6 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 import pytest
-from support.quality_cdm import TODAY, day, sound, tables
-from support.shared import shared
 
 from fairhaven.engine import DuckDBEngine, Engine, open_engine
 from fairhaven.kernel.errors import Refused
@@ -27,6 +25,8 @@ from fairhaven.quality import (
     scorecard,
 )
 from fairhaven.quality.cdm_checks import defined_checks
+from tests.support.quality_cdm import TODAY, day, sound, tables
+from tests.support.shared_data import shared
 
 DAY_OF_THE_NUMBERS = dt.date(2026, 11, 21)
 WITHOUT_ANSWER = {"field_cdmfield_note_nlp_offset", "field_isforeignkey_cohort_definition_cohort_definition_id"}

@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from support.cohort_oracle import Oracle
-from support.cohort_running import on, stays
 
 from docs.generators.cohort_examples import EXAMPLES, PEOPLE, SETS, tables
 from fairhaven.cohort.domains import DOMAINS, ERA_FIELDS
@@ -13,6 +11,8 @@ from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_toml, to_toml
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.engine import DuckDBEngine
+from tests.support.cohort_oracle import Oracle
+from tests.support.cohort_results import on, stays
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "cohort-language.md"

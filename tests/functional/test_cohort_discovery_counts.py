@@ -8,7 +8,6 @@ from typing import Any
 
 import ibis.expr.types as ir
 import pytest
-from support.shared import shared
 
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.service import Cohorts
@@ -16,6 +15,7 @@ from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import Invalid, Refused
 from fairhaven.omop import CDM
 from fairhaven.region.material import folder
+from tests.support.shared_data import shared
 
 ANSWERED_ON = dt.date(2026, 11, 21)
 """The day on which the recorded answers were given: ages are counted from its year."""

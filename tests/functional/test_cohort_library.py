@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.shared import shared
 
 from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.formats.circe import read_circe

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support.killing import copied, prepare, receive_month
 from typer.testing import CliRunner
 
 from fairhaven.cli.app import app
 from fairhaven.cli.storage_errors import storage_fault
 from fairhaven.hub import open_hub
+from tests.support.killed_hub import copied, prepare, receive_month
 
 
 @pytest.fixture(scope="module")

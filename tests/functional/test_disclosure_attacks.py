@@ -18,6 +18,18 @@ from support.subtle_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, e
 
 from fairhaven.disclosure import policy_named, protect
 from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, coalition, rules_named
+from tests.support.audit_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
+from tests.support.count_attacks import (
+    EVERY_ATTACK,
+    Ask,
+    Claim,
+    World,
+    averaging_complements,
+    averaging_unions,
+    random_world,
+)
+from tests.support.research_sessions import published
+from tests.support.shared_data import shared
 
 POLICY = policy_named("hdr-uk")
 Attack = Callable[[Ask, World], Claim]

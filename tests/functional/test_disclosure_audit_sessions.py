@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.sessions import Library, Session, invented, published
-from support.shared import shared
 
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
+from tests.support.research_sessions import Library, Session, invented, published
+from tests.support.shared_data import shared
 
 POLICY = policy_named("hdr-uk")
 ARCHIVE = ("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz")

@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from support.harmonising import landed_columns, made, mapping, rows_of, vocabulary_tables
-from support.shared import shared
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import VocabularyTables, read_carrot
+from tests.support.harmonise_cases import landed_columns, made, mapping, rows_of, vocabulary_tables
+from tests.support.shared_data import shared
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Killed with -9 at any moment of receiving, the next receive gives exactly the one delivery."""
 
-import os
 import random
 import signal
 import subprocess
@@ -9,7 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from support.intake_desk import HEADER, Hub
+
+from tests.support.intake_hub import HEADER, Hub
+from tests.support.processes import ENVIRONMENT
 
 PROGRAM = """
 import datetime as dt, sys
@@ -41,13 +42,12 @@ def trial(folder: Path, seed: int) -> str:
         rows = "".join(f"{part}-{n},p{n % 50},2020-01-01,{n},c\n" for n in range(20_000))
         (folder / f"inbox/events{part}.csv").write_text(HEADER + rows + "x,y\n")
     command = [sys.executable, "-c", PROGRAM, str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(random.Random(seed).uniform(0, 1.2))
         process.send_signal(signal.SIGKILL)
-    done = subprocess.run(command, capture_output=True, env=environment, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, text=True, check=False)
     assert "done" in done.stdout, done.stderr
     deliveries = hub.intake.deliveries()
     assert [delivery.extracts for delivery in deliveries] == [(1, 2, 3)]

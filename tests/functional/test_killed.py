@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.killing import Commands, Ended, commands, copied, differences, outcome
+
+from tests.support.killed_hub import Commands, Ended, commands, copied, differences, outcome
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ import base64
 import json
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,12 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from support.network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.network import Connection, Credentials, work
 from fairhaven.network.result import Result, failed
 from fairhaven.network.server import PREFIX, Standing, TaskQueue, serve, task_api
+from tests.support.network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
+from tests.support.processes import started
 
 GENERIC = {"analysis": "DISTRIBUTION", "code": "GENERIC"}
 BASE = f"{PREFIX}/task"
@@ -381,17 +381,15 @@ def test_tasks_answers_and_members_survive_a_restart(tmp_path: Path) -> None:
 
 def test_a_queue_killed_at_any_moment_has_every_task_that_it_gave_a_name_to(tmp_path: Path) -> None:
     script = f"""
-import sys
-sys.path[:0] = {[str(Path(__file__).parents[1]), *sys.path]!r}
 from pathlib import Path
-from support.network_wire import AVAILABILITY, COLLECTION
+from tests.support.network_wire import AVAILABILITY, COLLECTION
 from fairhaven.network.server import TaskQueue
 queue = TaskQueue(Path({str(tmp_path / "tasks.sqlite")!r}))
 queue.members.add(COLLECTION)
 while True:
     print(queue.submit(AVAILABILITY, [COLLECTION]), flush=True)
 """
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+    with started(script, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         uuids = [process.stdout.readline().strip() for _ in range(30)]
         process.kill()

@@ -7,7 +7,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.network_wire import (
+
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
+from fairhaven.network import Connection, Pace, Queue, Status, read_credentials, work
+from fairhaven.network.server import Standing
+from fairhaven.network.worker_session import ATTEMPTS
+from tests.support.network_wire import (
     ABOUT,
     AVAILABILITY,
     COLLECTION,
@@ -30,11 +34,7 @@ from support.network_wire import (
     run_once,
     served,
 )
-
-from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
-from fairhaven.network import Connection, Pace, Queue, Status, read_credentials, work
-from fairhaven.network.server import Standing
-from fairhaven.network.worker_session import ATTEMPTS
+from tests.support.processes import started
 
 TASK = json.dumps({"uuid": "7", "collection": COLLECTION, "cohort": {"groups": []}}).encode()
 GENERIC = {"analysis": "DISTRIBUTION", "code": "GENERIC"}
@@ -518,10 +518,9 @@ def test_credentials_come_from_variables_or_from_a_file_that_others_cannot_read(
 
 
 WORKER = """
-import sys, time
-sys.path[:0] = {paths!r}
+import time
 from pathlib import Path
-from support.network_wire import ABOUT, QUICK, COLLECTION
+from tests.support.network_wire import ABOUT, QUICK, COLLECTION
 from fairhaven.network import Connection, Credentials, work
 
 class Moments:
@@ -542,9 +541,8 @@ print(summary, flush=True)
 
 
 def worker_process(url: str, folder: Path, *, seconds: float = 0.0, once: bool = True) -> subprocess.Popen[str]:
-    paths = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
-    script = WORKER.format(paths=paths, url=url, folder=str(folder), seconds=seconds, once=once)
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    script = WORKER.format(url=url, folder=str(folder), seconds=seconds, once=once)
+    return started(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 class Shelf:

@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.cohort_oracle import Oracle
-from support.cohort_running import on
-from support.cohort_strategies import CONCEPTS, FEMALE, MALE, UNKNOWN, cdm, definitions
 
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
@@ -37,6 +34,9 @@ from fairhaven.cohort.model import (
     Times,
 )
 from fairhaven.engine import DuckDBEngine
+from tests.support.cohort_oracle import Oracle
+from tests.support.cohort_results import on
+from tests.support.cohort_strategies import CONCEPTS, FEMALE, MALE, UNKNOWN, cdm, definitions
 
 Tables = Mapping[str, list[dict[str, Any]]]
 ASKED = (Domain.CONDITION_OCCURRENCE, Domain.DRUG_EXPOSURE, Domain.MEASUREMENT, Domain.DEATH, Domain.VISIT_OCCURRENCE)

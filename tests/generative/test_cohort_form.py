@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.cohort_definitions import definitions
-from support.shared import shared
 
 from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.definition_hash import definition_hash
@@ -19,6 +17,8 @@ from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_json, read_toml, to_json, to_toml
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.kernel.errors import Invalid
+from tests.support.cohort_definitions import definitions
+from tests.support.shared_data import shared
 
 _MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 

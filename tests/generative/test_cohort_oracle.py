@@ -5,12 +5,12 @@ from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from support.cohort_oracle import Oracle
-from support.cohort_running import attritions, differing, on, stays
-from support.cohort_strategies import cdm, cdms, cohort_definitions, definitions
 
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.engine import DuckDBEngine
+from tests.support.cohort_oracle import Oracle
+from tests.support.cohort_results import attritions, differing, on, stays
+from tests.support.cohort_strategies import cdm, cdms, cohort_definitions, definitions
 
 Tables = dict[str, list[dict[str, object]]]
 

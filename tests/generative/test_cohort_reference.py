@@ -5,13 +5,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from support.circe_writer import says, write
-from support.cohort_oracle import Oracle, Stay
-from support.cohort_reference import Reference
-from support.cohort_strategies import cdm, definitions
 
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.model import CohortDefinition, InSet
+from tests.support.circe_writer import says, write
+from tests.support.cohort_oracle import Oracle, Stay
+from tests.support.cohort_reference import Reference
+from tests.support.cohort_strategies import cdm, definitions
 
 TURNS = 4
 """How many events tie at most in the data here, so that each can be the one the reference happens to take."""

@@ -9,7 +9,6 @@ from random import Random
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support.table_attack import possible, totals_of
 
 from fairhaven.disclosure import ALL, Groups, Policy, ProtectedCrosstab, Zeros, protect_crosstab, protect_table
 from fairhaven.hub.disclosure_policies import policy_named, published_policies

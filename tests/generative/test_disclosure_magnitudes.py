@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.table_attack import possible, totals_of
 
 from fairhaven.disclosure import ALL, Dominance, Policy, is_dominated, protect_magnitudes
+from tests.support.table_attack import possible, totals_of
 
 RULE = Dominance(n=1, k=0.8, p=0.5, source="a test")
 PAIRS = Policy(name="pairs", title="", threshold=2, dominance=RULE, since=dt.date(2026, 1, 1), source="a test")

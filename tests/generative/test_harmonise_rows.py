@@ -11,12 +11,21 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.harmonising import AS_OF, PEOPLE, TWO_PEOPLE, landed, landed_columns, made, mapping, vocabulary_tables
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import Harmonised
 from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.omop import CDM
+from tests.support.harmonise_cases import (
+    AS_OF,
+    PEOPLE,
+    TWO_PEOPLE,
+    landed,
+    landed_columns,
+    made,
+    mapping,
+    vocabulary_tables,
+)
 
 RULES = """
 [[map]]

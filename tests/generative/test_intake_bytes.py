@@ -8,11 +8,11 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.intake_desk import HEADER, Hub
 
 from fairhaven.intake import delimited_reader
 from fairhaven.intake.reader import Arrived
 from fairhaven.kernel.errors import Invalid
+from tests.support.intake_hub import HEADER, Hub
 
 ALPHABET = st.sampled_from(["a", "7", ",", ",", ",", ",", '"', '"', "\n", "\n", "\r\n", " ", "\t", "é", "\\", "#", "-"])
 AWKWARD = st.lists(

@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import fhir
+
+from tests.support import fhir_files
 
 TYPES = ("Patient", "Condition", "Observation", "Encounter", "MedicationRequest", "CarePlan", "Wizard")
 ELEMENTS = (
@@ -51,7 +52,7 @@ def test_any_lines_are_landed_or_quarantined(content: list[bytes]) -> None:
     content = [b'{"resourceType":"Condition"}', b'{"resourceType":"Condition"}', *content]
     with TemporaryDirectory() as name, duckdb.connect() as con:
         folder = Path(name)
-        found = fhir.staged(con, fhir.written(folder, b"\n".join(content)), folder / "scratch")
+        found = fhir_files.staged(con, fhir_files.written(folder, b"\n".join(content)), folder / "scratch")
         seen: list[Any] = []
         for table in found.values():
             if table.table != "observation_component":

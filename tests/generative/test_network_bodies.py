@@ -10,7 +10,6 @@ import httpx
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.network_wire import ABOUT, COLLECTION, QUICK, Numbers, connection_to, http, network, raw_server
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.network import AvailabilityTask, CodeCount, DistributionTask, work
@@ -18,6 +17,7 @@ from fairhaven.network.distribution_tables import CODE_COLUMNS, About, code_resu
 from fairhaven.network.result import Result, ResultFile, Status, read_result
 from fairhaven.network.server import PREFIX
 from fairhaven.network.task import UnreadableTask, is_name, read_task
+from tests.support.network_wire import ABOUT, COLLECTION, QUICK, Numbers, connection_to, http, network, raw_server
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.quality_cdm import TODAY, tables
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.quality import Check, Severity, Thresholds, check
+from tests.support.quality_cdm import TODAY, tables
 
 Rows = list[dict[str, Any]]
 days = st.none() | st.dates(dt.date(2019, 12, 20), dt.date(2020, 3, 20))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support.shared import shared
+
+from tests.support.shared_data import shared
 
 _IN_PERIOD = """
   FROM {table} e JOIN '{cdm}/observation_period.parquet' o USING (person_id)

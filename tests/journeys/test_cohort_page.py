@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from support.page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 from tests.journeys.conftest import Command
+from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 

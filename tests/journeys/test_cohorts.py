@@ -13,12 +13,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from support.shared import shared
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import discover
 from tests.journeys.conftest import Command
 from tests.journeys.test_commands import copy  # noqa: F401 a fixture
+from tests.support.shared_data import shared
 
 pytestmark = pytest.mark.xdist_group("demonstration")
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from support.harmonising import CONCEPTS, RELATIONSHIPS
-from support.partner_cdm import built, differences, new_hub, release
-from support.shared import shared
 
 from fairhaven.omop.cdm import VOCABULARY_TABLES
+from tests.support.harmonise_cases import CONCEPTS, RELATIONSHIPS
+from tests.support.partner_cdm import built, differences, new_hub, release
+from tests.support.shared_data import shared
 
 # Tables of a tiny CDM as queries; {x} is what 5.3 and 5.4 call differently.
 _NAMES = {
@@ -102,7 +102,7 @@ start_date = "day"
 
 @pytest.fixture(scope="module")
 def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The concepts of `harmonising` as a vocabulary to load."""
+    """The concepts of `harmonise_cases` as a vocabulary to load."""
     folder = tmp_path_factory.mktemp("vocabulary")
     since = {"valid_start_date": dt.date(1970, 1, 1), "valid_end_date": dt.date(2099, 12, 31), "invalid_reason": None}
     names = ("concept_id", "concept_name", "domain_id", "vocabulary_id", "concept_class_id", "standard_concept", "concept_code")  # fmt: skip

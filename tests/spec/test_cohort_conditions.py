@@ -1,7 +1,8 @@
 """What the cohort language means by conditions and stays: windows, counts, groups, limits, exit, eras. Read a case as `cohort_cases` says."""
 
 import pytest
-from support.cohort_cases import JUST_THE_EVENT, Case, Found, case_of, drug, entering_by, rule, run
+
+from tests.support.cohort_cases import JUST_THE_EVENT, Case, Found, case_of, drug, entering_by, rule, run
 
 CASES = [
     # -- windows

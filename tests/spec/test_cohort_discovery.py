@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.cohort_running import on
 
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.model import (
@@ -41,6 +40,7 @@ from fairhaven.cohort.model import (
     Window,
 )
 from fairhaven.engine import DuckDBEngine
+from tests.support.cohort_results import on
 
 ASTHMA, SEVERE, OLD_CODE, INHALER, PEAK_FLOW, LITRES = 100, 101, 102, 200, 300, 8519
 MALE, FEMALE = 8507, 8532

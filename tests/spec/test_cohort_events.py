@@ -1,7 +1,8 @@
 """What the cohort language means by events: entry, concept sets, dates, filters. Read a case as `cohort_cases` says."""
 
 import pytest
-from support.cohort_cases import DEFINITION, JUST_THE_EVENT, Case, Found, case_of, concepts, entering_by, run
+
+from tests.support.cohort_cases import DEFINITION, JUST_THE_EVENT, Case, Found, case_of, concepts, entering_by, run
 
 CASES = [
     # -- entry

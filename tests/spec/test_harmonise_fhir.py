@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import fhir
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise.fhir import fhir_rows
+from tests.support import fhir_files
 
 SNOMED, LOINC, RXNORM = "http://snomed.info/sct", "http://loinc.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
 UCUM = "http://unitsofmeasure.org"
@@ -912,7 +912,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
             plain = {name: value for name, value in resource.items() if value is not None}
             resources.append({"id": f"r{len(resources)}", **plain})
     engine = DuckDBEngine(folder / "spill", threads=1)
-    tables = fhir.tables(engine, fhir.written(folder, resources), folder / "hub")
+    tables = fhir_files.tables(engine, fhir_files.written(folder, resources), folder / "hub")
     rows = [{"kind": rule.kind, **row} for rule in fhir_rows(tables) for row in engine.fetch(rule.rows).to_pylist()]
     yield Evaluated(rows=rows, lines=lines)
     engine.close()

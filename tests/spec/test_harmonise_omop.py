@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from support.harmonising import AS_OF, index_of, landed, vocabulary_tables
 
 from fairhaven.engine import DuckDBEngine, Engine
 from fairhaven.harmonise import Harmonised, HubFacts, SourceTables, harmonise, omop_rows
 from fairhaven.intake.cdm_reader import IDENTIFYING
 from fairhaven.omop import CDM
+from tests.support.harmonise_cases import AS_OF, index_of, landed, vocabulary_tables
 
 Row = dict[str, Any]
 DAY, LATER = dt.date(2020, 3, 4), dt.date(2020, 3, 9)

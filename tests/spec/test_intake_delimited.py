@@ -4,9 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-from support.intake_desk import HEADER, Hub
 
 from fairhaven.kernel.errors import Invalid
+from tests.support.intake_hub import HEADER, Hub
 
 GOOD = "1,p1,2020-01-01,5,c\n"
 

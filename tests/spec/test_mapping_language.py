@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from support.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import CodeMap, Harmonised
 from fairhaven.harmonise.mapping_rows import mapped_rows
+from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of
 
 DAY = dt.date(2020, 3, 1)
 CODED = """

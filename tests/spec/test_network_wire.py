@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.network_wire import COLLECTION, QUICK, Numbers, connection_to, http, raw_server
-from support.shared import shared
 
 from fairhaven.network import (
     CATEGORIES,
@@ -24,6 +22,8 @@ from fairhaven.network import (
 from fairhaven.network.distribution_tables import code_result
 from fairhaven.network.result import Result, read_result
 from fairhaven.network.task import UnreadableTask, read_task
+from tests.support.network_wire import COLLECTION, QUICK, Numbers, connection_to, http, raw_server
+from tests.support.shared_data import shared
 
 BUNNY = About(software="Bunny", version="1.9.0")
 AVAILABILITY = [

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.quality_cdm import TODAY, Rows, day, sound, tables
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.quality import Check, Severity, Thresholds, check, failing
 from fairhaven.quality.cdm_checks import defined_checks
 from fairhaven.quality.not_applicable import reads
+from tests.support.quality_cdm import TODAY, Rows, day, sound, tables
 
 KEYS = {"death": "person_id", "person": "person_id"}
 

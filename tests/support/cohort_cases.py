@@ -16,8 +16,8 @@ from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.model import Domain
 from fairhaven.engine import DuckDBEngine, Engine
 from fairhaven.omop import CDM
-from support.cohort_oracle import Oracle, Stay
-from support.cohort_running import on, stays
+from tests.support.cohort_oracle import Oracle, Stay
+from tests.support.cohort_results import on, stays
 
 TABLES = {
     "observed": Domain.OBSERVATION_PERIOD,

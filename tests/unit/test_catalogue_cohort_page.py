@@ -6,7 +6,6 @@ from importlib.resources import files
 from itertools import pairwise
 
 import pytest
-from support.page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 from fairhaven.cohort.english import explain
 from fairhaven.cohort.model import (
@@ -38,6 +37,7 @@ from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.pages.cohort import CohortFacts, CohortReport, Step, render
 from fairhaven.pages.cohort.axis import axis_for
 from fairhaven.pages.cohort.windows import Asked, lanes
+from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
 _ADULT = Demographic(filters=(Filter(field="age", test=Numbers(compare=Compare.AT_LEAST, value=18)),))

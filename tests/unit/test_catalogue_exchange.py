@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.shared import shared
 
 from fairhaven.catalogue import About, Description, croissant_dataset, dcat_dataset, hdruk_dataset
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.release.description import Bar, TableDescription, Variable
+from tests.support.shared_data import shared
 
 ABOUT = About(
     title="Demonstration hub, release r0002",

@@ -5,8 +5,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from support.page_reading import Page, check_nothing_fetched, check_screen_reader, check_style_policy
-from support.report_facts import SOURCES, facts, flows, links
 
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.pages.kit.figures import share
@@ -26,6 +24,8 @@ from fairhaven.pages.release import (
     render,
 )
 from fairhaven.release.description import Bar, Description, TableDescription, Variable
+from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
+from tests.support.report_facts import SOURCES, facts, flows, links
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
 

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from pyroaring import BitMap
-from support.cohort_running import on
-from support.cohort_strategies import cdm
 
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
@@ -33,6 +31,8 @@ from fairhaven.cohort.model import (
 )
 from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import Invalid, NotFound, Refused
+from tests.support.cohort_results import on
+from tests.support.cohort_strategies import cdm
 
 CONDITION = Domain.CONDITION_OCCURRENCE
 

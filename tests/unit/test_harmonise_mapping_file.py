@@ -4,13 +4,21 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from support.harmonising import PEOPLE, TWO_PEOPLE, landed, made, mapping, mapping_and_faults, vocabulary_tables
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import check_columns, local_maps, read_carrot, read_code_map
 from fairhaven.harmonise.code_mapping import distinct_codes, resolve
 from fairhaven.harmonise.row_ids import unique_ids
 from fairhaven.kernel.errors import Invalid
+from tests.support.harmonise_cases import (
+    PEOPLE,
+    TWO_PEOPLE,
+    landed,
+    made,
+    mapping,
+    mapping_and_faults,
+    vocabulary_tables,
+)
 
 
 def test_every_fault_is_reported_at_once_with_its_line(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from support.intake_desk import EVENTS
 
 from fairhaven.intake import Format, read_source
 from fairhaven.kernel.toml import Document
+from tests.support.intake_hub import EVENTS
 
 GOOD = EVENTS.format(settings="", more="")
 

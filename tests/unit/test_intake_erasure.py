@@ -8,13 +8,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support.intake_desk import HEADER, Hub
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.intake import Source, check_reconciled
 from fairhaven.intake.landing import Secrets
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Silent
+from tests.support.intake_hub import HEADER, Hub
 
 HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from support import fhir
 
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
 from fairhaven.intake.fhir.element_columns import steps
@@ -16,6 +15,7 @@ from fairhaven.intake.fhir.fhir_reader import BROKEN, NO_MOMENT, TYPELESS, UNDEC
 from fairhaven.intake.fhir.views import VIEWS
 from fairhaven.intake.model import IDENTITY
 from fairhaven.kernel.errors import Invalid
+from tests.support import fhir_files
 
 GOOD = '{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1"},"onsetDateTime":"2020-03-04"}'
 
@@ -30,7 +30,7 @@ def _rows(
     con: duckdb.DuckDBPyConnection, path: Path, folder: Path
 ) -> tuple[dict[str, list[int]], list[tuple[int, str, str]]]:
     """Lines that land by table, and (line, field, reason) of those that do not."""
-    found = fhir.staged(con, path, folder / "scratch")
+    found = fhir_files.staged(con, path, folder / "scratch")
     landed, rejected = {}, []
     for name, table in found.items():
         lines = [line for (line,) in con.execute(f"SELECT row_line FROM {table.rows} ORDER BY 1").fetchall()]
@@ -44,7 +44,7 @@ def _rows(
 
 def _cell(con: duckdb.DuckDBPyConnection, resource: dict[str, Any], column: str, folder: Path) -> Any:
     table = views_of(resource["resourceType"])[0].table
-    found = fhir.staged(con, fhir.written(folder, [resource]), folder / "scratch")
+    found = fhir_files.staged(con, fhir_files.written(folder, [resource]), folder / "scratch")
     row = con.execute(f'SELECT "{column}" FROM {found[table].rows}').fetchone()
     assert row is not None
     return row[0]
@@ -68,7 +68,7 @@ def test_lines_keep_their_numbers_whatever_stands_between_them(con: duckdb.DuckD
         b"null",
         b"[]",
     ]
-    landed, rejected = _rows(con, fhir.written(tmp_path, b"\n".join(lines)), tmp_path)
+    landed, rejected = _rows(con, fhir_files.written(tmp_path, b"\n".join(lines)), tmp_path)
     assert landed == {"condition": [1, 9, 13]}
     assert rejected == [
         (3, "", BROKEN),
@@ -92,34 +92,37 @@ def test_a_file_may_hold_several_resource_types_and_types_without_a_view(
         json.loads(GOOD),
         {"resourceType": "CarePlan", "id": "x", "subject": {"reference": "Patient/p1"}, "title": "of Mrs Smith"},
     ]
-    found = fhir.staged(con, fhir.written(tmp_path, resources), tmp_path / "scratch")
+    found = fhir_files.staged(con, fhir_files.written(tmp_path, resources), tmp_path / "scratch")
     assert set(found) == {"patient", "condition", "care_plan"}
     assert con.execute(f"SELECT * FROM {found['care_plan'].rows}").fetchall() == [(3, "x", None, "p1")]
 
 
 def test_gzip_is_told_by_its_bytes(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    path = fhir.written(tmp_path, gzip.compress(f"{GOOD}\n{GOOD}\n".encode()), "anything.txt")
+    path = fhir_files.written(tmp_path, gzip.compress(f"{GOOD}\n{GOOD}\n".encode()), "anything.txt")
     assert _rows(con, path, tmp_path) == ({"condition": [1, 2]}, [])
 
 
 def test_a_gzip_that_is_cut_off_lands_nothing(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    path = fhir.written(tmp_path, gzip.compress(f"{GOOD}\n".encode() * 999)[:-12])
+    path = fhir_files.written(tmp_path, gzip.compress(f"{GOOD}\n".encode() * 999)[:-12])
     with pytest.raises(Invalid, match="cut off"):
         _rows(con, path, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
 def test_a_file_without_rows_is_an_empty_table(con: duckdb.DuckDBPyConnection, tmp_path: Path, content: bytes) -> None:
-    assert _rows(con, fhir.written(tmp_path, content), tmp_path) == ({}, [])
+    assert _rows(con, fhir_files.written(tmp_path, content), tmp_path) == ({}, [])
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    assert _rows(con, fhir.written(tmp_path, b"\xef\xbb\xbf" + GOOD.encode()), tmp_path) == ({"condition": [1]}, [])
+    assert _rows(con, fhir_files.written(tmp_path, b"\xef\xbb\xbf" + GOOD.encode()), tmp_path) == (
+        {"condition": [1]},
+        [],
+    )
 
 
 def test_a_field_of_ten_megabytes_is_read(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     document = {"resourceType": "DocumentReference", "id": "d", "content": [{"attachment": {"data": "A" * 10_000_000}}]}
-    path = fhir.written(tmp_path, [document, {"resourceType": "Condition", "id": "c"}])
+    path = fhir_files.written(tmp_path, [document, {"resourceType": "Condition", "id": "c"}])
     assert _rows(con, path, tmp_path) == ({"condition": [2], "document_reference": [1]}, [])
 
 
@@ -137,7 +140,9 @@ BUNDLE = {
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_bundle_is_its_resources(con: duckdb.DuckDBPyConnection, tmp_path: Path, indent: int | None) -> None:
-    found = fhir.staged(con, fhir.written(tmp_path, json.dumps(BUNDLE, indent=indent)), tmp_path / "scratch")
+    found = fhir_files.staged(
+        con, fhir_files.written(tmp_path, json.dumps(BUNDLE, indent=indent)), tmp_path / "scratch"
+    )
     assert con.execute(f"SELECT row_line, id, patient_id FROM {found['condition'].rows}").fetchall() == [
         (2, "bb", "p9")
     ]
@@ -147,14 +152,14 @@ def test_a_bundle_is_its_resources(con: duckdb.DuckDBPyConnection, tmp_path: Pat
 
 
 def test_lines_that_are_bundles_are_numbered_by_line_and_entry(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    path = fhir.written(tmp_path, f"{GOOD}\n{json.dumps(BUNDLE)}\n")
+    path = fhir_files.written(tmp_path, f"{GOOD}\n{json.dumps(BUNDLE)}\n")
     landed, rejected = _rows(con, path, tmp_path)
     assert landed == {"condition": [1, 2_000_002], "patient": [2_000_001], "encounter": [2_000_004]}
     assert rejected == []
 
 
 def test_a_single_resource_over_several_lines_is_read(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    path = fhir.written(tmp_path, json.dumps(json.loads(GOOD), indent=1))
+    path = fhir_files.written(tmp_path, json.dumps(json.loads(GOOD), indent=1))
     assert _rows(con, path, tmp_path) == ({"condition": [1]}, [])
 
 
@@ -218,7 +223,7 @@ def test_an_element_of_another_shape_does_not_lose_the_row(con: duckdb.DuckDBPyC
         "category": {"coding": []},
         "subject": ["Patient/1"],
     }
-    assert _rows(con, fhir.written(tmp_path, [odd]), tmp_path) == ({"condition": [1]}, [])
+    assert _rows(con, fhir_files.written(tmp_path, [odd]), tmp_path) == ({"condition": [1]}, [])
 
 
 def test_the_identity_of_a_patient_goes_to_the_vault_and_does_not_land(tmp_path: Path) -> None:
@@ -240,7 +245,7 @@ def test_the_identity_of_a_patient_goes_to_the_vault_and_does_not_land(tmp_path:
         "text": {"div": "<div>Roberta Secret</div>"},
         "contact": [{"name": {"text": "Mr Secret"}}],
     }
-    found = fhir.landed(fhir.written(tmp_path, [patient]), tmp_path / "hub")
+    found = fhir_files.landed(fhir_files.written(tmp_path, [patient]), tmp_path / "hub")
     (identity,) = found.identities.to_pylist()
     assert {name: str(identity[name]) for name in IDENTITY} == {
         "nhs_number": "9990000018",

@@ -11,7 +11,6 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from support.intake_desk import DAY, HEADER, Hub
 
 from fairhaven.cli import result_text
 from fairhaven.engine import DuckDBEngine
@@ -26,6 +25,7 @@ from fairhaven.kernel.errors import Invalid, NotAllowedNow, Refused
 from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.ids import digest52, pseudonym
 from fairhaven.kernel.progress import Silent
+from tests.support.intake_hub import DAY, HEADER, Hub
 
 ROWS = HEADER + "1,p1,2020-01-01,5,a\n2,p2,2020-01-02,6,b\n"
 NUMBERS = ("9990000018", "9990000026")

@@ -2,12 +2,12 @@
 
 import duckdb
 import pytest
-from support.shared import shared
 
 from bench.linkage import region_of_errors
 from fairhaven.kernel.errors import Invalid
 from fairhaven.linkage.evaluation import trial
 from fairhaven.linkage.evaluation_columns import normal, recognise
+from tests.support.shared_data import shared
 
 HEADERS = ["rec_id", "First Name", "SURNAME", "dateOfBirth", "post-code", "Gender", "soc_sec_id", "e-mail", "shoe_size"]
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support.quality_cdm import TODAY
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.quality import Status, check, open_cdm
+from tests.support.quality_cdm import TODAY
 
 PERSON = "PERSON_ID,GENDER_CONCEPT_ID,YEAR_OF_BIRTH,RACE_CONCEPT_ID,ETHNICITY_CONCEPT_ID,BIRTH_DATETIME\n"
 VISIT = (

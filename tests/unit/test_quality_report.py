@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import ibis
 import pytest
-from support.quality_cdm import TODAY, day, sound, tables
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.quality import Origin, QualityReport, Severity, Status, check, scorecard
+from tests.support.quality_cdm import TODAY, day, sound, tables
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import ibis
 import pytest
-from support.shared import shared
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.quality import Check, Severity, Thresholds
 from fairhaven.quality.column_types import Shapes
 from fairhaven.quality.not_applicable import obstacle
 from fairhaven.quality.row_checks import UnreadableError, limit_of
+from tests.support.shared_data import shared
 
 TODAY = dt.date(2026, 3, 1)
 KINDS = (

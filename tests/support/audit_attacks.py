@@ -1,4 +1,4 @@
-"""More attacks on counts, for those who know how the audit works. Form and terms are those of `attacks`."""
+"""More attacks on counts, for those who know how the audit works. Form and terms are those of `count_attacks`."""
 
 import math
 import random
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from pyroaring import BitMap
 
-from support.attacks import Ask, Claim, World
+from tests.support.count_attacks import Ask, Claim, World
 
 
 def claimed(found: Sequence[float]) -> Claim:

@@ -10,8 +10,8 @@ from fairhaven.cohort.attrition_counts import Tally
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.service import Cohorts
 from fairhaven.engine import Engine
-from support.cohort_oracle import Attrition, Left, Oracle, Stay
-from support.cohort_reference import arrow_table
+from tests.support.cohort_oracle import Attrition, Left, Oracle, Stay
+from tests.support.cohort_reference import arrow_table
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.processes import ENVIRONMENT
+
 MONTHS = ("2026-10-01", "2026-11-01")
 _CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"})
 
@@ -68,10 +70,9 @@ class Commands:
 @contextmanager
 def commands() -> Iterator[Commands]:
     """The forking process, for as long as it is needed."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-W", "ignore", __file__]
+    command = [sys.executable, "-W", "ignore", "-m", __name__]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True
     ) as process:
         yield Commands(process)
         assert process.stdin is not None
