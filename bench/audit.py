@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from pyroaring import BitMap
 
+from bench.measure import peak_mb, size_mb
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, Outcome, QueryAudit, rules_named
 from fairhaven.query_audit.set_sketches import Sketcher

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator, Mapping
 
+from docs.generators.cohort_examples import EXAMPLES, PEOPLE, SETS, Example
 from fairhaven.cohort.definition_checks import DEPTH, MAX_DAYS
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, DomainFacts, Field, Kind, countable
 from fairhaven.cohort.english import explain, sentence
@@ -11,8 +12,7 @@ from fairhaven.cohort.english.phrases import with_article
 from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.formats.fairhaven.toml_layout import spell
 from fairhaven.cohort.model import CohortDefinition, Domain
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cohort-language.md"
+from tests.spec import test_cohort_conditions, test_cohort_events
 
 _HEAD = """# The cohort language
 

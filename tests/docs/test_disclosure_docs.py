@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.generators.disclosure_policies import PAGE
 from fairhaven.hub.disclosure_policies import policy_in, published_policies
 
 HOW_TO = PAGE.parents[1] / "how-to" / "disclosure-policy.md"

@@ -14,7 +14,7 @@ from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_json, to_json
 from fairhaven.cohort.formats.format_detection import definition_id, read_definition
 from fairhaven.cohort.model import CohortDefinition
-from support.shared import shared
+from tests.support.shared_data import shared
 
 PUBLISHED = 1100
 ITEMS = 45_606

@@ -11,13 +11,6 @@ from pyroaring import BitMap
 from fairhaven.disclosure import protect
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, coalition, rules_named
-from support.attacks import EVERY_ATTACK, Ask, Claim, World, averaging_complements, averaging_unions, random_world
-from support.sessions import published
-from support.shared import shared
-from support.subtle_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
-
-from fairhaven.disclosure import policy_named, protect
-from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, coalition, rules_named
 from tests.support.audit_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
 from tests.support.count_attacks import (
     EVERY_ATTACK,

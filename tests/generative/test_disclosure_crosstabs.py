@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fairhaven.disclosure import ALL, Groups, Policy, ProtectedCrosstab, Zeros, protect_crosstab, protect_table
 from fairhaven.hub.disclosure_policies import policy_named, published_policies
-from support.table_attack import possible, totals_of
+from tests.support.table_attack import possible, totals_of
 
 Table = dict[tuple[int, ...], int]
 
