@@ -22,8 +22,8 @@ from bench.measure import peak_mb, size_mb
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, Outcome, QueryAudit, rules_named
 from fairhaven.query_audit.set_sketches import Sketcher
-from fairhaven.query_audit.sqlite import Record
-from fairhaven.query_audit.verdict import Kind
+from fairhaven.query_audit.sqlite import AuditRecord
+from fairhaven.query_audit.verdict import VerdictKind
 
 _POLICY = policy_named("hdr-uk")
 _RULES = rules_named("standard")
@@ -42,7 +42,7 @@ def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
     with QueryAudit.open(path, _POLICY, _RULES) as audit:
         audit.add_release("r1", np.arange(persons, dtype=np.int64))
         audit.ask(BitMap(range(persons)), by=_ASKER, release="r1")
-    record, draw = Record(path), np.random.default_rng(seed)
+    record, draw = AuditRecord(path), np.random.default_rng(seed)
     sketcher = Sketcher(record.secret)
     exposure, seq = np.zeros(persons, np.float32), 0
     with record.writing():
@@ -55,7 +55,7 @@ def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
                 asker=asker, release=1, digest=digest, is_refused=False, shown=_POLICY.rounded(size), persons=cohort,
                 image=sketcher.image(cohort),
             )  # fmt: skip
-            seq = record.tell(_CIRCLE, question, Kind.FRESH, None)
+            seq = record.tell(_CIRCLE, question, VerdictKind.FRESH, None)
             if size > 500:  # as if the small ones were about ever new persons: else nothing could be asked any more
                 exposure[np.frombuffer(cohort.to_array(), np.uint32)] += np.float32(1 / size)
         record.save_state(_CIRCLE, seq, np.minimum(exposure, 0.05).tobytes() + bytes(2 * persons))
@@ -96,7 +96,7 @@ def measure(path: Path, *, persons: int, asked: int, seed: int = 2) -> None:
 
 
 def _peer(path: Path, draw: np.random.Generator, persons: int) -> None:
-    record, times = Record(path), []
+    record, times = AuditRecord(path), []
     sizes = np.array(record._connection.execute("SELECT id, size FROM question").fetchall())
     for _ in range(5):
         cohort = random_set(draw, persons)

@@ -34,7 +34,7 @@ from fairhaven.cohort.model import (
     Dates,
     Demographic,
     Domain,
-    Entry,
+    EntryEvents,
     Events,
     Filter,
     Group,
@@ -81,7 +81,7 @@ def questions() -> list[Question]:
         Filter(field="start_date", test=Dates(compare=Compare.AT_LEAST, value=DAY)),
     )
     follows = Correlated(events=Events(domain=Domain.DRUG_EXPOSURE, concepts="drug"), start=Window(since=0, until=90))
-    first = Entry(events=(Events(domain=Domain.CONDITION_OCCURRENCE, concepts="middle", first=True),))
+    first = EntryEvents(events=(Events(domain=Domain.CONDITION_OCCURRENCE, concepts="middle", first=True),))
     either = Group(match=Match.ANY, members=(_ever("condition", "middle"), _ever("drug", "drug")))
     neither = Group(match=Match.AT_MOST, count=0, members=(_ever("condition", "other"),))
     return [
@@ -145,10 +145,10 @@ def _ever(kind: str, concepts: str, *filters: Filter) -> Correlated:
 
 
 def _persons(*members: Correlated | Demographic | Group) -> CohortDefinition:
-    return _asked(Entry(events=(Events(domain=Domain.PERSON),), observed=False), *members)
+    return _asked(EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False), *members)
 
 
-def _asked(entry: Entry, *members: Correlated | Demographic | Group) -> CohortDefinition:
+def _asked(entry: EntryEvents, *members: Correlated | Demographic | Group) -> CohortDefinition:
     sets = {
         "rare": (RARE,),
         "middle": (MIDDLE,),

@@ -19,9 +19,9 @@ from typing import Any
 
 import duckdb
 
-from fairhaven.intake.fhir.fhir_reader import Compiled, FhirReader, views_of
+from fairhaven.intake.fhir.fhir_reader import CompiledView, FhirReader, views_of
 from fairhaven.intake.model import Format, Source
-from fairhaven.intake.reader import Arrived
+from fairhaven.intake.reader import DeliveredFile
 
 _ROWS = 200_000
 _REPEATS = 3
@@ -74,7 +74,7 @@ def _read_json(path: Path) -> None:
 def _staged(path: Path) -> None:
     source = Source(name="bench", title="", controller="", kind="hospital", format=Format.FHIR)
     with tempfile.TemporaryDirectory() as scratch, _quiet() as connection:
-        FhirReader().stage(connection, source, Arrived(path=path, name=path.name), scratch=Path(scratch))
+        FhirReader().stage(connection, source, DeliveredFile(path=path, name=path.name), scratch=Path(scratch))
 
 
 def _quiet() -> duckdb.DuckDBPyConnection:
@@ -89,7 +89,7 @@ def _shape(path: Path) -> dict[str, Any]:
         views = views_of(json.loads(file.readline())["resourceType"])
     shape: dict[str, Any] = {}
     for view in views:
-        read = json.loads(Compiled(view).shape)
+        read = json.loads(CompiledView(view).shape)
         shape |= read if not shape else {name: part for name, part in read.items() if name == view.each}
     return shape
 

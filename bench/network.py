@@ -22,10 +22,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from fairhaven.network import About, AvailabilityTask, CodeCount, Connection, Demographics, DistributionTask, work
+from fairhaven.network import (
+    AvailabilityTask,
+    CodeCount,
+    CollectionAbout,
+    Connection,
+    Demographics,
+    DistributionTask,
+    work,
+)
 from fairhaven.network.server import PREFIX, TaskQueue, serve, task_api
 
-ABOUT = About(software="bench", version="0")
+ABOUT = CollectionAbout(software="bench", version="0")
 
 
 class Numbers:

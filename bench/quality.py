@@ -19,8 +19,8 @@ import duckdb
 
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.omop.cdm import CDM
-from fairhaven.quality.dqd_thresholds import Thresholds
-from fairhaven.quality.model import Check
+from fairhaven.quality.dqd_thresholds import DqdThresholds
+from fairhaven.quality.model import QualityCheck
 from fairhaven.quality.row_checks import UnreadableError, limit_of, paired_source_value
 from fairhaven.quality.service import check
 
@@ -53,7 +53,7 @@ def _column(name: str, dtype: str, is_there: bool, times: int) -> str:
     return f'{value}{f" + number * {STEP}" if is_shifted else ""} AS "{name}"'
 
 
-def query(item: Check) -> str | None:
+def query(item: QualityCheck) -> str | None:
     """One query for one check: violated and denominator; None for those that need none (cdmTable, cdmField)."""
     t, f, settings = item.table, f'"{item.field}"', item.settings
     everything = f"SELECT count(*) FROM {t}"
@@ -138,7 +138,7 @@ def query(item: Check) -> str | None:
             return _of_dates(item, pair, everything, filled)
 
 
-def _of_dates(item: Check, pair, everything: str, filled: str) -> str:  # type: ignore[no-untyped-def]
+def _of_dates(item: QualityCheck, pair, everything: str, filled: str) -> str:  # type: ignore[no-untyped-def]
     t, f, settings = item.table, f'"{item.field}"', item.settings
     day = f"CAST(a.{f} AS DATE)"
     person = f"{t} a JOIN person p ON a.person_id = p.person_id"
@@ -181,7 +181,7 @@ def _of_dates(item: Check, pair, everything: str, filled: str) -> str:  # type: 
 
 def run(times: int, *, is_compared: bool) -> None:
     """Measure one size and print its row."""
-    thresholds = Thresholds.read(SHARED / "data" / "dqd")
+    thresholds = DqdThresholds.read(SHARED / "data" / "dqd")
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         write_times(SHARED / "data" / "omop_gibleed_5.3", folder, times)

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping
 
 from docs.generators.cohort_examples import EXAMPLES, PEOPLE, SETS, Example
 from fairhaven.cohort.definition_checks import DEPTH, MAX_DAYS
-from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, DomainFacts, Field, Kind, countable
+from fairhaven.cohort.domains import (
+    DEMOGRAPHIC_FIELDS,
+    DOMAINS,
+    ERA_FIELDS,
+    DomainFacts,
+    DomainField,
+    FieldKind,
+    countable,
+)
 from fairhaven.cohort.english import explain, sentence
 from fairhaven.cohort.english.event_phrases import NOUNS
 from fairhaven.cohort.english.phrases import with_article
@@ -245,9 +253,9 @@ def _table(domain: Domain, facts: DomainFacts) -> Iterator[str]:
     yield f"| kind | fields |\n|---|---|\n{_fields(own)}\n"
 
 
-def _fields(fields: Mapping[str, Field]) -> str:
+def _fields(fields: Mapping[str, DomainField]) -> str:
     rows = []
-    for kind in Kind:
+    for kind in FieldKind:
         names = [
             f"`{name}`{f' ({field.via})' if field.via and field.via.name in ('PROVIDER', 'VISIT', 'CARE_SITE') else ''}"
             for name, field in fields.items()

@@ -14,7 +14,7 @@ from fairhaven.harmonise.fhir import (
     patients,
 )
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
-from fairhaven.intake.fhir.views import VIEWS, View
+from fairhaven.intake.fhir.views import VIEWS, ResourceView
 from tests.spec.test_harmonise_fhir import CASES
 
 _HEAD = """# FHIR R4 to OMOP CDM 5.4
@@ -137,7 +137,7 @@ def _views() -> Iterator[str]:
             yield from _view(view)
 
 
-def _view(view: View) -> Iterator[str]:
+def _view(view: ResourceView) -> Iterator[str]:
     each = f", a row for each `{view.each}` (its elements begin with `$`)" if view.each else ""
     yield f"### {view.resource}: `{view.table}`{each}\n"
     yield "| column | path | kind |\n|---|---|---|"

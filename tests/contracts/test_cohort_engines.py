@@ -8,7 +8,7 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from fairhaven.cohort.model import CohortDefinition, DateField, DateOffset, Domain, Entry, Events, Limit
+from fairhaven.cohort.model import CohortDefinition, DateField, DateOffset, Domain, EntryEvents, Events, Limit
 from fairhaven.cohort.service import Cohorts
 from fairhaven.engine import DuckDBEngine, Engine, open_engine
 from fairhaven.kernel.errors import Refused
@@ -44,7 +44,7 @@ def test_the_rules_leave_what_the_oracle_says(engine: Engine) -> None:
 
 def test_rows_are_those_of_the_table_cohort(engine: Engine) -> None:
     tables = on(engine, cdm(Random(43), persons=20))
-    entry = Entry(events=(Events(domain=Domain.CONDITION_OCCURRENCE),))
+    entry = EntryEvents(events=(Events(domain=Domain.CONDITION_OCCURRENCE),))
     for batch in Cohorts(engine, tables).run({7: CohortDefinition(entry=entry)}):
         rows = batch.fetch()
         assert rows.column_names == ["cohort_definition_id", "subject_id", "cohort_start_date", "cohort_end_date"]
@@ -53,7 +53,7 @@ def test_rows_are_those_of_the_table_cohort(engine: Engine) -> None:
 
 
 def test_who_need_not_be_observed_stays_until_the_end_of_the_calendar(engine: Engine) -> None:
-    people = CohortDefinition(entry=Entry(events=(Events(domain=Domain.PERSON),), observed=False), gap_days=30)
+    people = CohortDefinition(entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False), gap_days=30)
     tables = {"person": [{"person_id": 1, "year_of_birth": 1970}], "observation_period": []}
     assert stays(engine, on(engine, tables), {1: people})[1] == [(1, dt.date(1970, 1, 1), dt.date.max)]
 
@@ -103,7 +103,7 @@ def test_events_of_one_day_and_one_id_come_in_the_order_of_the_entry(engine: Duc
     conditions, drugs = Events(domain=Domain.CONDITION_OCCURRENCE), Events(domain=Domain.DRUG_EXPOSURE)
     leave = DateOffset(date=DateField.END)
     asked = {
-        number: CohortDefinition(entry=Entry(events=events, limit=Limit.FIRST), exit=leave)
+        number: CohortDefinition(entry=EntryEvents(events=events, limit=Limit.FIRST), exit=leave)
         for number, events in enumerate([(drugs,), (conditions, drugs), (drugs, conditions)], start=1)
     }
     found = stays(engine, on(engine, tables), asked)

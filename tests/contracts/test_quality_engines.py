@@ -13,12 +13,12 @@ from fairhaven.engine import DuckDBEngine, Engine, open_engine
 from fairhaven.kernel.errors import Refused
 from fairhaven.omop import CDM
 from fairhaven.quality import (
-    Check,
+    CheckStatus,
+    DqdThresholds,
     Origin,
+    QualityCheck,
     QualityReport,
     Severity,
-    Status,
-    Thresholds,
     check,
     failing,
     open_cdm,
@@ -63,17 +63,17 @@ def faulty() -> dict[str, list[dict[str, object]]]:
     return rows
 
 
-def of_concepts() -> tuple[Check, ...]:
+def of_concepts() -> tuple[QualityCheck, ...]:
     place = {"level": "CONCEPT", "severity": Severity.CHARACTERIZATION}
     condition = place | {"table": "condition_occurrence", "field": "condition_concept_id"}
     measurement = place | {"table": "measurement", "field": "measurement_concept_id", "concept": "3004410"}
     above = {"plausibleGenderUseDescendants": "Female"}
     limit = {"plausibleValueHigh": "6"}
     return (
-        Check(kind="plausibleGender", concept="320128", settings={"plausibleGender": "Male"}, **condition),
-        Check(kind="plausibleGenderUseDescendants", concept="316866,200962", settings=above, **condition),
-        Check(kind="plausibleUnitConceptIds", settings={"plausibleUnitConceptIds": "8554"}, **measurement),
-        Check(kind="plausibleValueHigh", unit="8554", settings=limit, **measurement),
+        QualityCheck(kind="plausibleGender", concept="320128", settings={"plausibleGender": "Male"}, **condition),
+        QualityCheck(kind="plausibleGenderUseDescendants", concept="316866,200962", settings=above, **condition),
+        QualityCheck(kind="plausibleUnitConceptIds", settings={"plausibleUnitConceptIds": "8554"}, **measurement),
+        QualityCheck(kind="plausibleValueHigh", unit="8554", settings=limit, **measurement),
     )
 
 
@@ -82,7 +82,7 @@ def numbers(report: QualityReport) -> dict[str, tuple[int | None, int | None, st
 
 
 def test_every_engine_finds_the_same(duckdb_engine: DuckDBEngine, sail: Engine) -> None:
-    checks = Thresholds(name="all", checks=defined_checks() + of_concepts())
+    checks = DqdThresholds(name="all", checks=defined_checks() + of_concepts())
     reports = [
         check(tables(faulty(), engine), engine=engine, today=TODAY, thresholds=checks)
         for engine in (duckdb_engine, sail)
@@ -134,12 +134,12 @@ def gibleed(engine: DuckDBEngine) -> dict[str, ir.Table]:
 
 
 def test_dqd_gives_the_same_numbers_for_gibleed(duckdb_engine: DuckDBEngine) -> None:
-    thresholds = Thresholds.read(shared("data", "dqd"))
+    thresholds = DqdThresholds.read(shared("data", "dqd"))
     report = check(gibleed(duckdb_engine), engine=duckdb_engine, today=DAY_OF_THE_NUMBERS, thresholds=thresholds)
 
     found = {name: pair[:2] for name, pair in numbers(report).items() if name not in WITHOUT_ANSWER}
     assert found == expected(shared("data", "dqd", "expected_gibleed_5.4.csv"))
-    assert not [result for result in report.results if result.status is Status.ERROR]
+    assert not [result for result in report.results if result.status is CheckStatus.ERROR]
 
 
 def expected(file: Path) -> dict[str, tuple[int, int]]:
@@ -172,11 +172,11 @@ def expected(file: Path) -> dict[str, tuple[int, int]]:
     ],
 )
 def test_no_check_stumbles_over_a_cdm_that_somebody_else_made(place: tuple[str, ...], tmp_path: Path) -> None:
-    thresholds = Thresholds.read(shared("data", "dqd"))
+    thresholds = DqdThresholds.read(shared("data", "dqd"))
     with open_cdm(shared("data", *place), work=tmp_path) as opened:
         for chosen in (thresholds, None):
             report = check(opened.tables, engine=opened.engine, today=DAY_OF_THE_NUMBERS, thresholds=chosen)
-            reasons = {result.reason for result in report.results if result.status is Status.ERROR}
+            reasons = {result.reason for result in report.results if result.status is CheckStatus.ERROR}
             assert all(reason.endswith("does not exist.") for reason in reasons), reasons
             assert sum(report.rows.values()) > 100_000
             violated = [item for item in report.results if item.violated and item.check.level == "FIELD"]

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from fairhaven.disclosure import protect
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.query_audit import Asker, AuditRules, Coalition, Decision, QueryAudit, coalition, rules_named
+from fairhaven.query_audit import Asker, AuditRules, CoalitionScope, Decision, QueryAudit, coalition, rules_named
 from tests.support.audit_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
 from tests.support.count_attacks import (
     EVERY_ATTACK,
@@ -43,7 +43,7 @@ def opened(folder: Path, rules: AuditRules | None = None) -> QueryAudit:
     """An audit that may be asked often."""
     standard = rules_named("standard")
     many = AuditRules(
-        name="many", title="Many", budget=5_000, coalitions=frozenset(Coalition), since=standard.since, source="-"
+        name="many", title="Many", budget=5_000, coalitions=frozenset(CoalitionScope), since=standard.since, source="-"
     )
     return QueryAudit.open(folder / "audit.sqlite", POLICY, rules or many)
 

@@ -16,8 +16,8 @@ import pytest
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.network import Connection, Credentials, work
-from fairhaven.network.result import Result, failed
-from fairhaven.network.server import PREFIX, Standing, TaskQueue, serve, task_api
+from fairhaven.network.result import TaskResult, failed
+from fairhaven.network.server import PREFIX, CollectionState, TaskQueue, serve, task_api
 from tests.support.network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
 from tests.support.processes import started
 
@@ -53,7 +53,7 @@ def member(hub: Hub) -> Iterator[httpx.Client]:
         yield client
 
 
-def post(client: httpx.Client, result: Result) -> httpx.Response:
+def post(client: httpx.Client, result: TaskResult) -> httpx.Response:
     body = result.to_json()
     return client.post(f"{BASE}/result/{result.uuid}/{result.collection}", content=body)
 
@@ -100,18 +100,18 @@ def test_each_queue_hands_out_its_own_kind(
 def test_a_task_is_hidden_for_the_lease_and_then_handed_out_again(hub: Hub, member: httpx.Client) -> None:
     uuid = hub.queue.submit(AVAILABILITY, [COLLECTION])
     address = f"{BASE}/nextjob/{COLLECTION}"
-    assert hub.queue.results(uuid)[0].standing is Standing.WAITING
+    assert hub.queue.results(uuid)[0].standing is CollectionState.WAITING
     first = member.get(address)
     assert first.status_code == 200
-    assert hub.queue.results(uuid)[0].standing is Standing.HANDED_OUT
+    assert hub.queue.results(uuid)[0].standing is CollectionState.HANDED_OUT
     hub.seconds += 59
     assert member.get(address).status_code == 204
     hub.seconds += 1
     assert member.get(address).content == first.content
-    assert post(member, Result(uuid=uuid, collection=COLLECTION, count=30)).status_code == 200
+    assert post(member, TaskResult(uuid=uuid, collection=COLLECTION, count=30)).status_code == 200
     hub.seconds += 61
     assert member.get(address).status_code == 204
-    assert hub.queue.results(uuid)[0].standing is Standing.ANSWERED
+    assert hub.queue.results(uuid)[0].standing is CollectionState.ANSWERED
 
 
 def test_a_task_that_nobody_answers_goes_behind_the_others_and_at_last_expires(hub: Hub, member: httpx.Client) -> None:
@@ -123,12 +123,12 @@ def test_a_task_that_nobody_answers_goes_behind_the_others_and_at_last_expires(h
     assert [member.get(address).json()["uuid"] for _ in range(2)] == [second, first]
     hub.seconds += 3600
     assert member.get(address).status_code == 204
-    assert hub.queue.results(first)[0].standing is Standing.EXPIRED
+    assert hub.queue.results(first)[0].standing is CollectionState.EXPIRED
 
 
 def test_the_first_answer_stays(hub: Hub, member: httpx.Client) -> None:
     uuid = hub.queue.submit(AVAILABILITY, [COLLECTION])
-    answer = Result(uuid=uuid, collection=COLLECTION, count=30)
+    answer = TaskResult(uuid=uuid, collection=COLLECTION, count=30)
     first = post(member, answer)
     assert (first.status_code, first.text, first.headers["Content-Type"]) == (
         200,
@@ -137,7 +137,7 @@ def test_the_first_answer_stays(hub: Hub, member: httpx.Client) -> None:
     )
     again = post(member, answer)
     assert (again.status_code, again.text) == (200, "Job saved")
-    other = post(member, Result(uuid=uuid, collection=COLLECTION, count=40))
+    other = post(member, TaskResult(uuid=uuid, collection=COLLECTION, count=40))
     assert other.status_code == 409
     assert other.json()["status"] == "CONFLICT"
     assert other.json()["message"] == "Job file already uploaded"
@@ -149,7 +149,7 @@ def test_the_first_answer_stays(hub: Hub, member: httpx.Client) -> None:
 def test_of_many_answers_at_once_one_is_taken(hub: Hub, member: httpx.Client) -> None:
     uuid = hub.queue.submit(AVAILABILITY, [COLLECTION])
     with ThreadPoolExecutor(12) as pool:
-        answers = [Result(uuid=uuid, collection=COLLECTION, count=count) for count in range(24)]
+        answers = [TaskResult(uuid=uuid, collection=COLLECTION, count=count) for count in range(24)]
         statuses = [response.status_code for response in pool.map(lambda answer: post(member, answer), answers)]
     assert sorted(statuses) == [200] + [409] * 23
     (reply,) = hub.queue.results(uuid)
@@ -169,7 +169,7 @@ def test_an_error_result_is_an_answer_and_says_why(hub: Hub, member: httpx.Clien
     assert post(member, failed(uuid=uuid, collection=COLLECTION, message="no such concept")).status_code == 200
     (reply,) = hub.queue.results(uuid)
     assert reply.result is not None
-    assert (reply.standing, reply.result.message) == (Standing.FAILED, "no such concept")
+    assert (reply.standing, reply.result.message) == (CollectionState.FAILED, "no such concept")
 
 
 def test_one_question_goes_to_several_collections_and_each_answers_for_itself(hub: Hub) -> None:
@@ -180,7 +180,7 @@ def test_one_question_goes_to_several_collections_and_each_answers_for_itself(hu
         with client:
             assert client.get(f"{BASE}/nextjob/{name}").json()["collection"] == name
             if name != "dale":
-                assert post(client, Result(uuid=uuid, collection=name, count=count * 10)).status_code == 200
+                assert post(client, TaskResult(uuid=uuid, collection=name, count=count * 10)).status_code == 200
     replies = hub.queue.results(uuid)
     assert [(reply.collection, reply.result.count if reply.result else None) for reply in replies] == [
         ("dale", None),
@@ -215,7 +215,7 @@ def test_nobody_is_let_in_without_the_secret(hub: Hub, member: httpx.Client, aut
         ):
             assert (response.status_code, response.text) == (401, "not admitted")
             assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
-    assert hub.queue.results(uuid)[0].standing is Standing.WAITING
+    assert hub.queue.results(uuid)[0].standing is CollectionState.WAITING
 
 
 def test_a_secret_opens_its_own_collection_only_and_until_it_is_renewed_or_removed(hub: Hub) -> None:
@@ -327,7 +327,7 @@ def test_a_body_that_is_no_result_is_not_taken(hub: Hub, member: httpx.Client, b
 
 
 def test_a_result_for_a_task_that_was_never_put_is_not_found(hub: Hub, member: httpx.Client) -> None:
-    assert post(member, Result(uuid="7", collection=COLLECTION)).status_code == 404
+    assert post(member, TaskResult(uuid="7", collection=COLLECTION)).status_code == 404
 
 
 def test_a_body_that_is_too_long_is_cut_off(hub: Hub, member: httpx.Client) -> None:
@@ -369,11 +369,11 @@ def test_tasks_answers_and_members_survive_a_restart(tmp_path: Path) -> None:
     first = TaskQueue(path)
     credentials = first.members.add(COLLECTION)
     uuids = [first.submit(AVAILABILITY, [COLLECTION]) for _ in range(2)]
-    first.accept(uuids[0], COLLECTION, Result(uuid=uuids[0], collection=COLLECTION, count=30).to_json().encode())
+    first.accept(uuids[0], COLLECTION, TaskResult(uuid=uuids[0], collection=COLLECTION, count=30).to_json().encode())
     first.close()
     second = TaskQueue(path)
     assert second.members.admits(COLLECTION, credentials.header())
-    assert [second.results(uuid)[0].standing for uuid in uuids] == [Standing.ANSWERED, Standing.WAITING]
+    assert [second.results(uuid)[0].standing for uuid in uuids] == [CollectionState.ANSWERED, CollectionState.WAITING]
     assert second.forget(before=time.time() + 1) == 2
     second.close()
     assert path.stat().st_mode & 0o077 == 0

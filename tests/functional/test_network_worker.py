@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
-from fairhaven.network import Connection, Pace, Queue, Status, read_credentials, work
-from fairhaven.network.server import Standing
+from fairhaven.network import Backoff, Connection, QueueKind, TaskStatus, read_credentials, work
+from fairhaven.network.server import CollectionState
 from fairhaven.network.worker_session import ATTEMPTS
 from tests.support.network_wire import (
     ABOUT,
@@ -45,7 +45,7 @@ def test_one_round_drains_both_queues(tmp_path: Path) -> None:
         uuids = [queue.submit(query, [COLLECTION]) for query in (AVAILABILITY, GENERIC) for _ in range(5)]
         summary = run_once(connection, Numbers(), tmp_path / "worker")
         assert (summary.received, summary.answered, summary.posted, summary.trouble) == (10, 10, 10, "")
-        assert {queue.results(uuid)[0].standing for uuid in uuids} == {Standing.ANSWERED}
+        assert {queue.results(uuid)[0].standing for uuid in uuids} == {CollectionState.ANSWERED}
 
 
 def test_a_task_that_comes_twice_gets_the_same_answer_without_counting_again(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_result_at_which_the_server_fails_does_not_keep_the_others_waiting(tmp
             folder=tmp_path,
             about=ABOUT,
             stop=stop,
-            pace=Pace(interval=0.01, first=30),
+            pace=Backoff(interval=0.01, first=30),
             progress=notes,
         )
     assert (summary.posted, summary.unposted, summary.trouble) == (2, 1, "")
@@ -236,7 +236,7 @@ def test_a_server_that_is_not_there_is_said_once_and_again_when_it_is_back(tmp_p
             Numbers(),
             folder=tmp_path / "worker",
             about=ABOUT,
-            pace=Pace(interval=5, first=1, longest=20),
+            pace=Backoff(interval=5, first=1, longest=20),
             pause=pause,
             stop=stop,
             progress=notes,
@@ -252,7 +252,7 @@ def test_a_server_that_is_not_there_is_said_once_and_again_when_it_is_back(tmp_p
 def test_the_server_is_left_alone_for_as_long_as_it_asks(tmp_path: Path) -> None:
     waits: list[float] = []
     with raw_server(_sends(http(429, b"", "Retry-After: 17"))) as url:
-        run_once(connection_to(url), Numbers(), tmp_path, pause=waits.append, pace=Pace(patience=2))
+        run_once(connection_to(url), Numbers(), tmp_path, pause=waits.append, pace=Backoff(patience=2))
     assert waits == [17]
 
 
@@ -316,7 +316,7 @@ def test_a_refusal_becomes_an_error_result_that_tells_nothing(tmp_path: Path, er
         run_once(connection, Numbers(error), tmp_path / "worker")
         (reply,) = queue.results(uuid)
     assert reply.result is not None
-    assert (reply.standing, reply.result.count, reply.result.message) == (Standing.FAILED, 0, message)
+    assert (reply.standing, reply.result.count, reply.result.message) == (CollectionState.FAILED, 0, message)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_task_that_cannot_be_answered_now_is_kept_and_at_last_given_up(tmp_pat
         assert len(answers.asked) == ATTEMPTS
         (reply,) = queue.results(uuid)
     assert (summary.failed, summary.posted) == (1, 1)
-    assert reply.standing is Standing.FAILED
+    assert reply.standing is CollectionState.FAILED
     assert "999" not in " ".join(notes.lines)
 
 
@@ -379,8 +379,8 @@ def test_a_task_that_cannot_be_answered_now_waits_longer_each_time_while_others_
             pause=pause,
             now=lambda: seconds,
         )
-        assert {queue.results(uuid)[0].standing for uuid in asked} == {Standing.ANSWERED}
-        assert queue.results(blocked)[0].standing is Standing.FAILED
+        assert {queue.results(uuid)[0].standing for uuid in asked} == {CollectionState.ANSWERED}
+        assert queue.results(blocked)[0].standing is CollectionState.FAILED
     assert (summary.answered, summary.failed) == (3, 1)
     gaps = [later - sooner for sooner, later in pairwise(tried)]
     assert len(gaps) == ATTEMPTS - 1
@@ -668,7 +668,7 @@ def test_both_queues_of_the_connection_are_asked_in_turn(tmp_path: Path) -> None
 
     with raw_server(reply) as url:
         run_once(connection_to(url), Numbers(), tmp_path)
-        run_once(connection_to(url, queues=(Queue.BOTH,)), Numbers(), tmp_path)
+        run_once(connection_to(url, queues=(QueueKind.BOTH,)), Numbers(), tmp_path)
     path = b"/link_connector_api/task/nextjob/collection_id"
     assert asked == [path + b".a", path + b".b", path]
 
@@ -680,4 +680,4 @@ def test_an_answer_that_is_no_count_is_not_posted(tmp_path: Path) -> None:
             summary = run_once(connection, Numbers(wrong), tmp_path / str(wrong) / "worker")  # type: ignore[arg-type]
             assert (summary.answered, summary.unanswered) == (0, 1)
             assert queue.results(uuid)[0].result is None
-    assert Status.OK == "ok"
+    assert TaskStatus.OK == "ok"

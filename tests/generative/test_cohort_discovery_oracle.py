@@ -21,7 +21,7 @@ from fairhaven.cohort.model import (
     Demographic,
     Domain,
     DrugEraExit,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Filter,
@@ -30,8 +30,8 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
-    Times,
 )
 from fairhaven.engine import DuckDBEngine
 from tests.support.cohort_oracle import Oracle
@@ -111,8 +111,8 @@ def ever(draw: st.DrawFn) -> Correlated:
                 [
                     Occurrence(),
                     Occurrence(),
-                    Occurrence(times=Times.EXACTLY, count=0),
-                    Occurrence(times=Times.AT_MOST, count=0),
+                    Occurrence(times=OccurrenceType.EXACTLY, count=0),
+                    Occurrence(times=OccurrenceType.AT_MOST, count=0),
                 ]
             )
         ),
@@ -156,7 +156,7 @@ def questions(draw: st.DrawFn) -> CohortDefinition:
     filters = tuple(draw(st.lists(being, max_size=1)))
     return CohortDefinition(
         concept_sets=draw(concept_sets),
-        entry=Entry(events=(Events(domain=Domain.PERSON, filters=filters),), observed=False),
+        entry=EntryEvents(events=(Events(domain=Domain.PERSON, filters=filters),), observed=False),
         qualifying=draw(st.none() | groups),
         rules=tuple(rules),
     )
@@ -278,7 +278,7 @@ def within_reach(part: object) -> bool:
 
 
 def about_persons(definition: CohortDefinition) -> CohortDefinition:
-    entry = Entry(events=(Events(domain=Domain.PERSON),), observed=False)
+    entry = EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False)
     return replace(definition, entry=entry)
 
 

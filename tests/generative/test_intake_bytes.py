@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fairhaven.intake import delimited_reader
-from fairhaven.intake.reader import Arrived
+from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.errors import Invalid
 from tests.support.intake_hub import HEADER, Hub
 
@@ -88,7 +88,7 @@ def test_the_quick_and_the_careful_reading_agree(content: str) -> None:
                 patch.setattr(delimited_reader._Reading, "plain", plain)
                 scratch = Path(folder) / str(number)
                 scratch.mkdir()
-                arrived = Arrived(path=path, name=path.name)
+                arrived = DeliveredFile(path=path, name=path.name)
                 staged = delimited_reader.DelimitedReader().stage(connection, source, arrived, scratch=scratch)[0]
                 rows = connection.execute(f"FROM {staged.rows} ORDER BY ALL").fetchall()
                 rejects = connection.execute(f"SELECT row_line, field FROM {staged.rejects} ORDER BY ALL").fetchall()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.network import AvailabilityTask, CodeCount, DistributionTask, work
-from fairhaven.network.distribution_tables import CODE_COLUMNS, About, code_result
-from fairhaven.network.result import Result, ResultFile, Status, read_result
+from fairhaven.network.distribution_tables import CODE_COLUMNS, CollectionAbout, code_result
+from fairhaven.network.result import ResultFile, TaskResult, TaskStatus, read_result
 from fairhaven.network.server import PREFIX
 from fairhaven.network.task import UnreadableTask, is_name, read_task
 from tests.support.network_wire import ABOUT, COLLECTION, QUICK, Numbers, connection_to, http, network, raw_server
@@ -110,10 +110,10 @@ texts = st.text(st.characters(codec="utf-8"), max_size=30)
 @settings(deadline=None, max_examples=200)
 @given(
     st.builds(
-        Result,
+        TaskResult,
         uuid=st.just("7"),
         collection=st.just(COLLECTION),
-        status=st.sampled_from(Status),
+        status=st.sampled_from(TaskStatus),
         count=st.integers(0, 2**53 - 1),
         datasets=st.integers(0, 1),
         message=texts,
@@ -123,7 +123,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=30)
         ).map(tuple),
     )
 )
-def test_a_result_comes_back_as_it_was_sent(result: Result) -> None:
+def test_a_result_comes_back_as_it_was_sent(result: TaskResult) -> None:
     assert read_result(result.to_json().encode(), uuid="7", collection=COLLECTION) == result
 
 
@@ -132,7 +132,7 @@ def test_a_result_comes_back_as_it_was_sent(result: Result) -> None:
 def test_no_name_of_a_concept_breaks_a_line_or_a_column(rows: list[tuple[int, str, int]]) -> None:
     task = DistributionTask(uuid="7", collection=COLLECTION, code="GENERIC", query={})  # type: ignore[arg-type]
     counts = [CodeCount(concept_id=i, concept_name=name, category="Drug", count=n) for i, name, n in rows]
-    (table, _) = code_result(task, counts, About(software="Fairhaven", version="1")).files
+    (table, _) = code_result(task, counts, CollectionAbout(software="Fairhaven", version="1")).files
     header, *lines = table.text.split("\n")
     assert header.split("\t") == list(CODE_COLUMNS)
     assert [int(line.split("\t")[2]) for line in lines] == [n for _, _, n in rows if n]
@@ -207,7 +207,7 @@ def test_the_server_answers_every_body_and_takes_none_that_does_not_fit(door: An
     body = body.replace(b'"7"', json.dumps(uuid).encode())
     response = client.post(f"{PREFIX}/task/result/{uuid}/{COLLECTION}", content=body)
     try:
-        expected: Result | None = read_result(body, uuid=uuid, collection=COLLECTION)
+        expected: TaskResult | None = read_result(body, uuid=uuid, collection=COLLECTION)
     except Invalid:
         expected = None
     if not is_known:

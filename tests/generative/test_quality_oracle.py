@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fairhaven.engine import DuckDBEngine
-from fairhaven.quality import Check, Severity, Thresholds, check
+from fairhaven.quality import DqdThresholds, QualityCheck, Severity, check
 from tests.support.quality_cdm import TODAY, tables
 
 Rows = list[dict[str, Any]]
@@ -72,10 +72,10 @@ concepts = st.lists(
 )
 
 
-def of(kind: str, field: str = "", table: str = "condition_occurrence", **chosen: str) -> Check:
+def of(kind: str, field: str = "", table: str = "condition_occurrence", **chosen: str) -> QualityCheck:
     level = "CONCEPT" if "concept" in chosen else "FIELD"
     concept = chosen.pop("concept", "")
-    return Check(
+    return QualityCheck(
         kind=kind, level=level, table=table, field=field, concept=concept, severity=Severity.FATAL, settings=chosen
     )
 
@@ -100,7 +100,7 @@ CHECKS = (
 )
 
 
-def oracle(item: Check, cdm: dict[str, Rows]) -> tuple[int, int]:
+def oracle(item: QualityCheck, cdm: dict[str, Rows]) -> tuple[int, int]:
     """DQD's definition of a check as a loop; None compares with nothing."""
     rows, f = cdm[item.table], item.field
     filled = [row for row in rows if f and row[f] is not None]
@@ -211,7 +211,7 @@ def test_the_scans_count_what_a_loop_counts(engine: DuckDBEngine, data: st.DataO
     }
     cdm = {name: data.draw(rows, label=name) for name, rows in drawn.items()}
     found = {name: table for name, table in tables(cdm, engine, with_empty=True).items() if name in cdm}
-    report = check(found, engine=engine, today=TODAY, thresholds=Thresholds(name="some", checks=CHECKS))
+    report = check(found, engine=engine, today=TODAY, thresholds=DqdThresholds(name="some", checks=CHECKS))
 
     for result in report.results:
         assert (result.violated, result.denominator) == oracle(result.check, cdm), result.check.id

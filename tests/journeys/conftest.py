@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from fairhaven.hub import open_hub
-from fairhaven.intake.landing import Secrets
+from fairhaven.intake.landing import LandingKeys
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.ids import pseudonym
 
@@ -62,7 +62,7 @@ def truth(demo: Path, rooms: Rooms) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     for name in ("people", "facts", "opt_outs"):
         connection.execute(f"CREATE TABLE {name} AS FROM read_parquet('{demo}/truth/{name}/*.parquet')")
-    key = Secrets.of(rooms.keyring.secret).pseudonym
+    key = LandingKeys.of(rooms.keyring.secret).pseudonym
 
     def ref(source: str, patient: str) -> str:
         return pseudonym(key, source, patient)

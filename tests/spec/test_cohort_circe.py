@@ -34,9 +34,9 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Text,
-    Times,
     UserPeriod,
     Window,
 )
@@ -349,10 +349,10 @@ def test_correlated_events_lie_in_the_same_period_unless_it_is_ignored() -> None
 @pytest.mark.parametrize(
     ("given", "occurrence"),
     [
-        ({"Type": 0, "Count": 0}, Occurrence(times=Times.EXACTLY, count=0)),
-        ({"Type": 1, "Count": "2"}, Occurrence(times=Times.AT_MOST, count=2)),
-        ({"Type": 2, "Count": 3.9}, Occurrence(times=Times.AT_LEAST, count=3)),
-        ({}, Occurrence(times=Times.EXACTLY, count=0)),
+        ({"Type": 0, "Count": 0}, Occurrence(times=OccurrenceType.EXACTLY, count=0)),
+        ({"Type": 1, "Count": "2"}, Occurrence(times=OccurrenceType.AT_MOST, count=2)),
+        ({"Type": 2, "Count": 3.9}, Occurrence(times=OccurrenceType.AT_LEAST, count=3)),
+        ({}, Occurrence(times=OccurrenceType.EXACTLY, count=0)),
         ({"Type": 2, "Count": 2, "CountColumn": "START_DATE"}, Occurrence(count=2)),
         ({"Type": 2, "Count": 2, "IsDistinct": True}, Occurrence(count=2, distinct="concept_id")),
         (

@@ -21,7 +21,7 @@ from fairhaven.cohort.model import (
     Domain,
     DrugEraExit,
     Edge,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Filter,
@@ -33,9 +33,9 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Text,
-    Times,
     UserPeriod,
     Window,
 )
@@ -161,7 +161,7 @@ def ever(domain: Domain, concepts: str | None = None, *filters: Filter, **change
 
 
 def persons(*members: Correlated | Demographic | Group, **changes: Any) -> CohortDefinition:
-    people = Entry(events=(Events(domain=Domain.PERSON),), observed=False)
+    people = EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False)
     rule = InclusionRule(name="asked", group=Group(members=members))
     return CohortDefinition(concept_sets=SETS, entry=people, rules=(rule,), **changes)
 
@@ -170,7 +170,7 @@ def events(
     *rules: Correlated | Demographic | Group, of: Events | Eras | None = None, **changes: Any
 ) -> CohortDefinition:
     entry = {name: changes.pop(name) for name in ("prior_days", "post_days", "limit") if name in changes}
-    asked = Entry(events=(of or Events(domain=CONDITION, concepts="asthma"),), **entry)
+    asked = EntryEvents(events=(of or Events(domain=CONDITION, concepts="asthma"),), **entry)
     rule = InclusionRule(name="asked", group=Group(members=rules))
     return CohortDefinition(concept_sets=SETS, entry=asked, rules=(rule,), **changes)
 
@@ -189,8 +189,8 @@ def one_of(field: str, *concepts: int, excluded: bool = False) -> Filter:
 
 TWO, NONE, AT_MOST_ONE = (
     Occurrence(count=2),
-    Occurrence(times=Times.EXACTLY, count=0),
-    Occurrence(times=Times.AT_MOST, count=1),
+    Occurrence(times=OccurrenceType.EXACTLY, count=0),
+    Occurrence(times=OccurrenceType.AT_MOST, count=1),
 )
 WITHIN_90 = Window(since=0, until=90)
 
@@ -322,10 +322,10 @@ LEFT = {
     "stays cut to calendar dates": events(window=UserPeriod(end=day("2015-01-01"))),
     "an exit that might fall before the entry": events(exit=DrugEraExit(concepts="inhaler")),
     "an entry by events that need not be observed": CohortDefinition(
-        entry=Entry(events=(Events(domain=CONDITION),), observed=False)
+        entry=EntryEvents(events=(Events(domain=CONDITION),), observed=False)
     ),
     "persons that must be observed at the start of their year of birth": CohortDefinition(
-        entry=Entry(events=(Events(domain=Domain.PERSON),))
+        entry=EntryEvents(events=(Events(domain=Domain.PERSON),))
     ),
     "a concept set that the definition does not have": persons(ever(DRUG, "missing")),
 }

@@ -15,7 +15,7 @@ from fairhaven.cohort.model import (
     ConceptSetItem,
     Correlated,
     Domain,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Filter,
@@ -286,7 +286,7 @@ def test_nouns_that_are_nested_too_deeply_are_refused_without_a_recursion_error(
     for _ in range(depth):
         group = Group(members=(group,))
         eras = Eras(of=(eras,))
-    entry = Entry(events=(Events(domain=Domain.DEATH),))
+    entry = EntryEvents(events=(Events(domain=Domain.DEATH),))
     plain = read_json({"entry": {"events": [{"death": "*"}]}})
     for definition in (
         replace(plain, qualifying=group),

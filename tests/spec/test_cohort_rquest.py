@@ -12,7 +12,7 @@ from fairhaven.cohort.model import (
     Dates,
     Demographic,
     Domain,
-    Entry,
+    EntryEvents,
     Events,
     Filter,
     Group,
@@ -20,8 +20,8 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
-    Times,
 )
 from fairhaven.kernel.errors import Invalid
 
@@ -58,7 +58,7 @@ def events(domain: Domain, *filters: Filter, none: bool = False) -> Correlated:
     """Such events at any time, or none of them."""
     return Correlated(
         events=Events(domain=domain, filters=filters),
-        occurrence=Occurrence(times=Times.EXACTLY, count=0) if none else Occurrence(),
+        occurrence=Occurrence(times=OccurrenceType.EXACTLY, count=0) if none else Occurrence(),
         within_observation=False,
     )
 
@@ -198,7 +198,7 @@ def test_a_group_joins_its_rules(given: dict[str, Any], read: Group) -> None:
 def test_groups_are_rules_of_their_own_or_one_rule_where_any_will_do() -> None:
     one, two = Group(members=(READ_A,)), Group(members=(READ_B,))
     every = read_rquest(question(group(A), group(B)), today=TODAY, name="n")
-    assert every.entry == Entry(events=(Events(domain=Domain.PERSON),), observed=False)
+    assert every.entry == EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False)
     assert (every.name, every.rules) == (
         "n",
         (InclusionRule(name="Group 1", group=one), InclusionRule(name="Group 2", group=two)),

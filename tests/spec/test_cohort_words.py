@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fairhaven.cohort.english import Explanation, Line, explain, sentence
+from fairhaven.cohort.english import Explanation, ExplanationLine, explain, sentence
 from fairhaven.cohort.english.time_windows import when
 from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.formats.fairhaven.notation import read_window
@@ -129,7 +129,7 @@ def test_where_observation_may_be_left_its_edges_are_told() -> None:
 
 
 def _lines(explanation: Explanation, title: str) -> list[str]:
-    def flat(lines: tuple[Line, ...], depth: int = 0) -> list[str]:
+    def flat(lines: tuple[ExplanationLine, ...], depth: int = 0) -> list[str]:
         return [each for line in lines for each in ("  " * depth + line.text, *flat(line.below, depth + 1))]
 
     return next((flat(part.lines) for part in explanation.parts if part.title == title), [])

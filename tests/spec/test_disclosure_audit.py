@@ -16,7 +16,7 @@ from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.query_audit import (
     Asker,
     AuditRules,
-    Coalition,
+    CoalitionScope,
     Decision,
     Outcome,
     QueryAudit,
@@ -35,7 +35,7 @@ PEER = Asker(project="peer", organisation="hub one", is_federated=True)
 SECOND_PEER = Asker(project="peer two", organisation="hub two", is_federated=True)
 
 
-def rules(*coalitions: Coalition, budget: int = 1_000) -> AuditRules:
+def rules(*coalitions: CoalitionScope, budget: int = 1_000) -> AuditRules:
     return AuditRules(
         name="test",
         title="Test",
@@ -46,7 +46,7 @@ def rules(*coalitions: Coalition, budget: int = 1_000) -> AuditRules:
     )
 
 
-ALL = rules(*Coalition)
+ALL = rules(*CoalitionScope)
 
 
 def opened(folder: Path, way: AuditRules = ALL, policy: str = "hdr-uk") -> QueryAudit:
@@ -190,22 +190,22 @@ def test_what_hardly_differs_from_an_answered_set_is_never_answered_by_itself(au
     [
         ([], US, True),
         ([], COLLEAGUES, False),
-        ([Coalition.ORGANISATION], COLLEAGUES, True),
-        ([Coalition.ORGANISATION], STRANGERS, False),
-        ([Coalition.ORGANISATION, Coalition.FEDERATED], STRANGERS, False),
+        ([CoalitionScope.ORGANISATION], COLLEAGUES, True),
+        ([CoalitionScope.ORGANISATION], STRANGERS, False),
+        ([CoalitionScope.ORGANISATION, CoalitionScope.FEDERATED], STRANGERS, False),
     ],
 )
 def test_what_one_project_was_told_counts_for_its_coalition(
-    tmp_path: Path, coalitions: list[Coalition], second: Asker, hears: bool
+    tmp_path: Path, coalitions: list[CoalitionScope], second: Asker, hears: bool
 ) -> None:
     with opened(tmp_path, rules(*coalitions)) as audit:
         assert ask(audit, range(100, 214), US) == 110
         assert ask(audit, range(100, 216), second) == (110 if hears else 120)
 
 
-@pytest.mark.parametrize(("coalitions", "hears"), [([Coalition.FEDERATED], True), ([], False)])
+@pytest.mark.parametrize(("coalitions", "hears"), [([CoalitionScope.FEDERATED], True), ([], False)])
 def test_federated_callers_are_one_circle_where_the_rules_say_so(
-    tmp_path: Path, coalitions: list[Coalition], hears: bool
+    tmp_path: Path, coalitions: list[CoalitionScope], hears: bool
 ) -> None:
     with opened(tmp_path, rules(*coalitions)) as audit:
         assert ask(audit, range(100, 214), PEER) == 110
@@ -390,7 +390,7 @@ def test_an_asker_has_a_project() -> None:
 def test_every_shipped_way_has_a_source_and_a_sentence() -> None:
     for name, way in shipped_rules().items():
         assert way.name == name and way.source and f"{way.budget:,}" in way.words
-    assert rules_named("standard").coalitions == frozenset(Coalition)
+    assert rules_named("standard").coalitions == frozenset(CoalitionScope)
     with pytest.raises(NotFound, match="by-project, private, standard"):
         rules_named("nobody")
 
@@ -401,7 +401,7 @@ def test_a_hub_reads_its_own_way(tmp_path: Path) -> None:
         '[ours]\ntitle = "Ours"\nbudget = 50\ncoalitions = ["organisation"]\nsince = 2026-01-01\nsource = "Board"\n'
     )
     way = read_rules(file)
-    assert (way.budget, way.coalitions) == (50, frozenset({Coalition.ORGANISATION}))
+    assert (way.budget, way.coalitions) == (50, frozenset({CoalitionScope.ORGANISATION}))
 
 
 def test_a_hub_names_a_shipped_way_or_a_file_in_its_folder(tmp_path: Path) -> None:

@@ -10,22 +10,22 @@ import pytest
 
 from fairhaven.network import (
     CATEGORIES,
-    About,
     AvailabilityTask,
     CodeCount,
+    CollectionAbout,
     Credentials,
     DistributionTask,
-    Queue,
+    QueueKind,
     ResultFile,
     work,
 )
 from fairhaven.network.distribution_tables import code_result
-from fairhaven.network.result import Result, read_result
+from fairhaven.network.result import TaskResult, read_result
 from fairhaven.network.task import UnreadableTask, read_task
 from tests.support.network_wire import COLLECTION, QUICK, Numbers, connection_to, http, raw_server
 from tests.support.shared_data import shared
 
-BUNNY = About(software="Bunny", version="1.9.0")
+BUNNY = CollectionAbout(software="Bunny", version="1.9.0")
 AVAILABILITY = [
     "age",
     "availability",
@@ -48,7 +48,7 @@ def test_a_count_is_posted_in_the_bytes_of_the_reference(name: str) -> None:
     path = shared("reference", "rquest", "results", f"{name}.out.json")
     expected = path.read_text()
     count = json.loads(expected)["queryResult"]["count"]
-    assert Result(uuid="unique_id", collection=COLLECTION, count=count).to_json() == expected
+    assert TaskResult(uuid="unique_id", collection=COLLECTION, count=count).to_json() == expected
 
 
 def test_the_table_of_codes_is_posted_in_the_bytes_of_the_reference() -> None:
@@ -128,7 +128,7 @@ def test_the_worker_says_on_the_wire_what_the_reference_said(tmp_path: Path) -> 
 
     with raw_server(reply) as url:
         summary = work(
-            connection_to(url, credentials=Credentials(username="u", password="p"), queues=(Queue.AVAILABILITY,)),
+            connection_to(url, credentials=Credentials(username="u", password="p"), queues=(QueueKind.AVAILABILITY,)),
             Numbers(570),
             folder=tmp_path,
             about=BUNNY,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fairhaven.engine import DuckDBEngine
-from fairhaven.quality import Check, Severity, Thresholds, check, failing
+from fairhaven.quality import DqdThresholds, QualityCheck, Severity, check, failing
 from fairhaven.quality.cdm_checks import defined_checks
 from fairhaven.quality.not_applicable import reads
 from tests.support.quality_cdm import TODAY, Rows, day, sound, tables
@@ -24,12 +24,12 @@ def engine() -> Iterator[DuckDBEngine]:
     running.close()
 
 
-def defined(kind: str, table: str, field: str = "") -> Check:
+def defined(kind: str, table: str, field: str = "") -> QualityCheck:
     return next(item for item in defined_checks() if (item.kind, item.table, item.field) == (kind, table, field))
 
 
-def of_dqd(kind: str, table: str, field: str, concept: str = "", **settings: str) -> Check:
-    return Check(
+def of_dqd(kind: str, table: str, field: str, concept: str = "", **settings: str) -> QualityCheck:
+    return QualityCheck(
         kind=kind,
         level="CONCEPT" if concept else "FIELD",
         table=table,
@@ -147,7 +147,7 @@ CASES = [
 )
 def test_a_planted_violation_is_counted_and_its_row_named(
     engine: DuckDBEngine,
-    item: Check,
+    item: QualityCheck,
     table: str,
     key: int | None,
     values: dict[str, Any],
@@ -156,7 +156,7 @@ def test_a_planted_violation_is_counted_and_its_row_named(
 ) -> None:
     rows = planted(table, key, values)
     found = tables({name: rows[name] for name in reads(item) & rows.keys()}, engine)
-    report = check(found, engine=engine, today=TODAY, thresholds=Thresholds(name="one", checks=(item,)))
+    report = check(found, engine=engine, today=TODAY, thresholds=DqdThresholds(name="one", checks=(item,)))
 
     [result] = report.results
     assert (result.violated, result.denominator) == numbers

@@ -22,7 +22,7 @@ from fairhaven.cohort.model import (
     DrugEraExit,
     Edge,
     EndOfObservation,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Filter,
@@ -32,9 +32,9 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Text,
-    Times,
     UserPeriod,
     Window,
 )
@@ -57,7 +57,7 @@ def says(part: Any) -> bool:
                 # Its parts were asked one by one; these are the definition's own.
                 _ = {} if part.window is None else _period(part.window)
                 return part.entry.observed
-            case Entry():
+            case EntryEvents():
                 return part.observed and all(says(each) for each in part.events)
             case Events() | Eras():
                 _criterion(part, {})
@@ -555,7 +555,7 @@ def _edge(edge: int | Edge, within: bool, side: int) -> Json:
 
 def _occurrence(occurrence: Occurrence, events: Criterion) -> Json:
     written: Json = {
-        "Type": {Times.EXACTLY: 0, Times.AT_MOST: 1, Times.AT_LEAST: 2}[occurrence.times],
+        "Type": {OccurrenceType.EXACTLY: 0, OccurrenceType.AT_MOST: 1, OccurrenceType.AT_LEAST: 2}[occurrence.times],
         "Count": occurrence.count,
         "IsDistinct": occurrence.distinct is not None,
     }

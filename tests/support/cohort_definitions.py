@@ -6,7 +6,15 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fairhaven.cohort.definition_checks import MAX_DAYS
-from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, Field, Kind, Via, countable
+from fairhaven.cohort.domains import (
+    DEMOGRAPHIC_FIELDS,
+    DOMAINS,
+    ERA_FIELDS,
+    DomainField,
+    FieldKind,
+    FieldOrigin,
+    countable,
+)
 from fairhaven.cohort.model import (
     Abnormal,
     CohortDefinition,
@@ -23,7 +31,7 @@ from fairhaven.cohort.model import (
     DrugEraExit,
     Edge,
     EndOfObservation,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Filter,
@@ -35,9 +43,9 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Text,
-    Times,
     UserPeriod,
     Window,
 )
@@ -70,23 +78,27 @@ _NUMBERS = st.floats(-(10.0**15), 10.0**15) | _WHOLE
 _FLAGS = st.booleans()
 
 
-def _tests(field: Field, ids: list[str]) -> st.SearchStrategy[Any]:
-    known = st.just(Known()) if field.via in (Via.PROVIDER, Via.VISIT, Via.CARE_SITE) else st.builds(Known, yes=_FLAGS)
+def _tests(field: DomainField, ids: list[str]) -> st.SearchStrategy[Any]:
+    known = (
+        st.just(Known())
+        if field.via in (FieldOrigin.PROVIDER, FieldOrigin.VISIT, FieldOrigin.CARE_SITE)
+        else st.builds(Known, yes=_FLAGS)
+    )
     match field.kind:
-        case Kind.WHOLE:
+        case FieldKind.WHOLE:
             return _ranges(Numbers, _WHOLE) | known
-        case Kind.NUMBER:
+        case FieldKind.NUMBER:
             return _ranges(Numbers, _NUMBERS) | known
-        case Kind.DATE:
+        case FieldKind.DATE:
             return _ranges(Dates, _DATES) | known
-        case Kind.CONCEPT:
+        case FieldKind.CONCEPT:
             concepts = st.lists(_CONCEPTS, min_size=1, max_size=3).map(tuple)
             one_of = st.builds(OneOf, concepts=concepts, excluded=_FLAGS)
             in_set = st.builds(InSet, concept_set=st.sampled_from(ids), excluded=_FLAGS)
             return one_of | in_set | known
-        case Kind.TEXT:
+        case FieldKind.TEXT:
             return st.builds(Text, pattern=TEXTS, negated=_FLAGS) | known
-        case Kind.FLAG:
+        case FieldKind.FLAG:
             return st.just(Abnormal())
 
 
@@ -155,7 +167,7 @@ def correlated(draw: Any, ids: list[str], depth: int) -> Correlated:
     return Correlated(
         events=criterion,
         occurrence=Occurrence(
-            times=draw(st.sampled_from(Times)),
+            times=draw(st.sampled_from(OccurrenceType)),
             count=draw(st.integers(0, 5)),
             distinct=draw(st.none() | st.sampled_from(columns)),
         ),
@@ -198,7 +210,7 @@ def definitions(draw: Any) -> CohortDefinition:
         ),
     )
     entry = st.builds(
-        Entry,
+        EntryEvents,
         events=st.lists(criteria(ids, 2), min_size=1, max_size=2).map(tuple),
         prior_days=_DAYS,
         post_days=_DAYS,

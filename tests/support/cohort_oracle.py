@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fairhaven.cohort.domains import DOMAINS, ERA_FIELDS, Via
+from fairhaven.cohort.domains import DOMAINS, ERA_FIELDS, FieldOrigin
 from fairhaven.cohort.model import (
     Abnormal,
     CohortDefinition,
@@ -28,7 +28,7 @@ from fairhaven.cohort.model import (
     Domain,
     DrugEraExit,
     Edge,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Filter,
@@ -39,10 +39,10 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Test,
     Text,
-    Times,
     UserPeriod,
     Window,
 )
@@ -208,7 +208,7 @@ class Oracle:
 
     # -- entry
 
-    def _entered(self, entry: Entry, person: int) -> list[Index]:
+    def _entered(self, entry: EntryEvents, person: int) -> list[Index]:
         before, after = dt.timedelta(days=entry.prior_days), dt.timedelta(days=entry.post_days)
         found = []
         for place, criterion in enumerate(entry.events):
@@ -335,13 +335,13 @@ class Oracle:
         match fields[name].via:
             case None:
                 return row[name]
-            case Via.PERSON:
+            case FieldOrigin.PERSON:
                 return self._of_person(event, name)
-            case Via.PROVIDER:
+            case FieldOrigin.PROVIDER:
                 return self._providers.get(row["provider_id"], {}).get(name)
-            case Via.VISIT:
+            case FieldOrigin.VISIT:
                 return self._visits.get((event.person, row["visit_occurrence_id"]), {}).get(name)
-            case Via.CARE_SITE:
+            case FieldOrigin.CARE_SITE:
                 return self._sites.get(row["care_site_id"], {}).get(name)
         raise AssertionError(name)
 
@@ -566,11 +566,11 @@ def _is_number(events: Sequence[Event], asked: Occurrence) -> bool:
     else:
         number = len({_counted(event, asked.distinct) for event in events} - {None})
     match asked.times:
-        case Times.EXACTLY:
+        case OccurrenceType.EXACTLY:
             return number == asked.count
-        case Times.AT_MOST:
+        case OccurrenceType.AT_MOST:
             return number <= asked.count
-        case Times.AT_LEAST:
+        case OccurrenceType.AT_LEAST:
             return number >= asked.count
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from fairhaven.cohort.attrition_counts import Tally
+from fairhaven.cohort.attrition_counts import StepCount
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.service import Cohorts
 from fairhaven.engine import Engine
@@ -46,7 +46,7 @@ def attritions(
     }
 
 
-def _left(tally: Tally) -> Left:
+def _left(tally: StepCount) -> Left:
     return Left(persons=tally.persons, events=tally.events)
 
 

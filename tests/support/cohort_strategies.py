@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from fairhaven.cohort.definition_checks import check_parts
-from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, Field, Kind, Via, countable
+from fairhaven.cohort.domains import (
+    DEMOGRAPHIC_FIELDS,
+    DOMAINS,
+    ERA_FIELDS,
+    DomainField,
+    FieldKind,
+    FieldOrigin,
+    countable,
+)
 from fairhaven.cohort.model import (
     Abnormal,
     CohortDefinition,
@@ -31,7 +39,7 @@ from fairhaven.cohort.model import (
     DrugEraExit,
     Edge,
     EndOfObservation,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Exit,
@@ -44,10 +52,10 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Test,
     Text,
-    Times,
     UserPeriod,
     Window,
 )
@@ -264,7 +272,7 @@ class _Drawing:
         asked = CohortDefinition(
             name=f"cohort {place}",
             concept_sets=self._concept_sets(),
-            entry=self._kept(Entry(events=(self._simple_events(),)), self._entry),
+            entry=self._kept(EntryEvents(events=(self._simple_events(),)), self._entry),
             limit=random.choice([Limit.ALL, Limit.ALL, Limit.FIRST, Limit.LAST]),
             gap_days=random.choice([0, 0, 0, 1, 30, 200]),
         )
@@ -310,16 +318,16 @@ class _Drawing:
 
     # -- entry and exit
 
-    def _entry(self) -> Entry:
+    def _entry(self) -> EntryEvents:
         random = self._random
         if self._chance(0.04):
             people = Events(domain=Domain.PERSON, filters=self._filters(DOMAINS[Domain.PERSON].fields, 1))
-            return Entry(events=(people,), observed=False, limit=random.choice(list(Limit)))
+            return EntryEvents(events=(people,), observed=False, limit=random.choice(list(Limit)))
         events = tuple(
             self._simple_events() if self._chance(0.6) else self._criterion(1)
             for _ in range(random.choice([1, 2, 2, 3]))
         )
-        return Entry(
+        return EntryEvents(
             # What is written twice lets nobody in twice, but would be counted twice by other languages.
             events=tuple(dict.fromkeys(events)),
             prior_days=random.choice([0, 0, 0, 0, 1, 30, 180]),
@@ -446,7 +454,9 @@ class _Drawing:
         if isinstance(found.events, Events) and DOMAINS[found.events.domain].visit and self._chance(0.15):
             found = self._with(found, same_visit=True)
         occurrence = Occurrence(
-            times=random.choice([Times.AT_LEAST, Times.AT_LEAST, Times.AT_MOST, Times.EXACTLY]),
+            times=random.choice(
+                [OccurrenceType.AT_LEAST, OccurrenceType.AT_LEAST, OccurrenceType.AT_MOST, OccurrenceType.EXACTLY]
+            ),
             count=random.choice([0, 1, 1, 1, 2]),
         )
         found = self._with(found, occurrence=occurrence)
@@ -468,37 +478,39 @@ class _Drawing:
 
     # -- filters
 
-    def _filters(self, fields: Mapping[str, Field], most: int) -> tuple[Filter, ...]:
+    def _filters(self, fields: Mapping[str, DomainField], most: int) -> tuple[Filter, ...]:
         return self._some(lambda: self._filter(fields), most) if self._chance(0.5) else ()
 
-    def _filter(self, fields: Mapping[str, Field]) -> Filter:
+    def _filter(self, fields: Mapping[str, DomainField]) -> Filter:
         name = self._random.choice(sorted(fields))
         return Filter(field=name, test=self._test(name, fields[name]))
 
-    def _test(self, name: str, field: Field) -> Test:
+    def _test(self, name: str, field: DomainField) -> Test:
         random = self._random
-        if self._chance(0.1) and field.kind is not Kind.FLAG:
+        if self._chance(0.1) and field.kind is not FieldKind.FLAG:
             # What is missing behind a visit, a provider or a care site cannot be asked for.
-            return Known(yes=field.via in (Via.PROVIDER, Via.VISIT, Via.CARE_SITE) or self._chance(0.5))
+            return Known(
+                yes=field.via in (FieldOrigin.PROVIDER, FieldOrigin.VISIT, FieldOrigin.CARE_SITE) or self._chance(0.5)
+            )
         match field.kind:
-            case Kind.WHOLE | Kind.NUMBER:
+            case FieldKind.WHOLE | FieldKind.NUMBER:
                 return self._numbers(name, field.kind)
-            case Kind.DATE:
+            case FieldKind.DATE:
                 compare, value, to = self._range(self._date)
                 return Dates(compare=compare, value=value, to=to)
-            case Kind.CONCEPT:
+            case FieldKind.CONCEPT:
                 if self._chance(0.5):
                     return InSet(concept_set=random.choice(SETS), excluded=self._chance(0.3))
                 pool = (*CONCEPTS, 0, UNKNOWN)
                 concepts = tuple(random.sample(pool, random.choice([1, 4, 10])))
                 return OneOf(concepts=concepts, excluded=self._chance(0.3))
-            case Kind.TEXT:
+            case FieldKind.TEXT:
                 pattern = random.choice(["stop%", "%stop%", "%ed", "%_x", "%", "%\\b", "100%", "Stopped", "%\\_%", ""])
                 return Text(pattern=pattern, negated=self._chance(0.3))
-            case Kind.FLAG:
+            case FieldKind.FLAG:
                 return Abnormal()
 
-    def _numbers(self, name: str, kind: Kind) -> Numbers:
+    def _numbers(self, name: str, kind: FieldKind) -> Numbers:
         pool: Sequence[float] = {
             "age": (0, 17, 18, 40, 65, 90),
             "age_at_end": (0, 17, 18, 40, 65, 90),
@@ -506,7 +518,7 @@ class _Drawing:
             "days": (0, 1, 5, 30, 31),
             "value_to_range_low": (0.5, 1.0, 2.0),
             "value_to_range_high": (0.5, 1.0, 2.0),
-        }.get(name, (0, 1, 2, 7, 30) if kind is Kind.WHOLE else (0.0, 0.5, 1.0, 2.25, 10.0))
+        }.get(name, (0, 1, 2, 7, 30) if kind is FieldKind.WHOLE else (0.0, 0.5, 1.0, 2.25, 10.0))
         compare, value, to = self._range(lambda: self._random.choice(pool))
         return Numbers(compare=compare, value=value, to=to)
 

@@ -10,11 +10,11 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.intake.fhir.fhir_reader import FhirReader
-from fairhaven.intake.landing import Landed, Secrets, connection, land
+from fairhaven.intake.landing import LandingKeys, LandingResult, connection, land
 from fairhaven.intake.model import Format, Source
-from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.reader import DeliveredFile, StagedTable
 
-SECRETS = Secrets.of(b"x" * 32)
+SECRETS = LandingKeys.of(b"x" * 32)
 SOURCE = Source(name="trust", title="Trust", controller="trust", kind="hospital", format=Format.FHIR)
 
 
@@ -27,14 +27,14 @@ def written(folder: Path, content: bytes | str | Sequence[dict[str, Any]], name:
     return path
 
 
-def staged(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> dict[str, Staged]:
+def staged(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> dict[str, StagedTable]:
     """The staged tables of a file."""
     scratch.mkdir(exist_ok=True)
-    found = FhirReader().stage(con, SOURCE, Arrived(path=path, name=path.name), scratch=scratch)
+    found = FhirReader().stage(con, SOURCE, DeliveredFile(path=path, name=path.name), scratch=scratch)
     return {table.table: table for table in found}
 
 
-def landed(path: Path, folder: Path) -> Landed:
+def landed(path: Path, folder: Path) -> LandingResult:
     """The file landed in *folder*."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)

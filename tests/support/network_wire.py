@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.network import (
-    About,
     AvailabilityTask,
+    Backoff,
     CodeCount,
+    CollectionAbout,
     Connection,
     Credentials,
     Demographics,
     DistributionTask,
-    Pace,
-    Summary,
+    WorkerSummary,
     work,
 )
 from fairhaven.network.server import PREFIX, TaskQueue, serve, task_api
 
 COLLECTION = "collection_id"
-ABOUT = About(software="Fairhaven", version="0.1.0", rounding=10, threshold=10)
+ABOUT = CollectionAbout(software="Fairhaven", version="0.1.0", rounding=10, threshold=10)
 COHORT = {
     "groups": [
         {
@@ -33,7 +33,7 @@ COHORT = {
     "groups_oper": "OR",
 }
 AVAILABILITY = {"cohort": COHORT}
-QUICK = Pace(interval=0.01, first=0.01, longest=0.05, patience=3)
+QUICK = Backoff(interval=0.01, first=0.01, longest=0.05, patience=3)
 
 
 class Numbers:
@@ -109,7 +109,7 @@ def network(folder: Path, *, collection: str = COLLECTION, **settings: Any) -> I
         queue.close()
 
 
-def run_once(connection: Connection, answers: Any, folder: Path, **settings: Any) -> Summary:
+def run_once(connection: Connection, answers: Any, folder: Path, **settings: Any) -> WorkerSummary:
     """One round of a worker."""
     return work(connection, answers, folder=folder, about=ABOUT, once=True, **{"pace": QUICK, **settings})
 

@@ -20,7 +20,7 @@ from fairhaven.cohort.model import (
     Domain,
     DrugEraExit,
     Edge,
-    Entry,
+    EntryEvents,
     Events,
     Exit,
     Filter,
@@ -29,7 +29,7 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
-    Times,
+    OccurrenceType,
     Window,
 )
 from fairhaven.disclosure import Protected, protect
@@ -41,7 +41,7 @@ from tests.support.html_page import Page, check_nothing_fetched, check_screen_re
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
 _ADULT = Demographic(filters=(Filter(field="age", test=Numbers(compare=Compare.AT_LEAST, value=18)),))
-_NONE = Occurrence(times=Times.EXACTLY, count=0)
+_NONE = Occurrence(times=OccurrenceType.EXACTLY, count=0)
 _ONCE = Occurrence()
 _MONTH = DateOffset(days=30)
 _YEAR = Window(since=-365, until=0)
@@ -59,7 +59,7 @@ def _definition(*groups: Group, name: str = "rule", exit_: Exit = _MONTH) -> Coh
     return CohortDefinition(
         name=name,
         concept_sets=(drug,),
-        entry=Entry(events=(Events(domain=Domain.CONDITION_OCCURRENCE, concepts="drug"),), prior_days=180),
+        entry=EntryEvents(events=(Events(domain=Domain.CONDITION_OCCURRENCE, concepts="drug"),), prior_days=180),
         rules=tuple(InclusionRule(name=f"{name} {place}", group=group) for place, group in enumerate(groups, start=1)),
         exit=exit_,
     )
@@ -191,8 +191,8 @@ def test_very_many_cohorts_are_lines_that_open_when_linked_to() -> None:
             [Asked.ABSENT, Asked.PERSON],
         ),
         (Group(match=Match.AT_MOST, count=1, members=(_events(_YEAR), _events(_EVER))), [Asked.COUNTED, Asked.COUNTED]),
-        (Group(members=(_events(_YEAR, Occurrence(times=Times.AT_MOST, count=2)),)), [Asked.COUNTED]),
-        (Group(members=(_events(_YEAR, Occurrence(times=Times.AT_LEAST, count=0)),)), [Asked.COUNTED]),
+        (Group(members=(_events(_YEAR, Occurrence(times=OccurrenceType.AT_MOST, count=2)),)), [Asked.COUNTED]),
+        (Group(members=(_events(_YEAR, Occurrence(times=OccurrenceType.AT_LEAST, count=0)),)), [Asked.COUNTED]),
         (Group(members=(_events(_YEAR), _events(_YEAR))), [Asked.PRESENT]),
         (Group(members=(_events(_YEAR, end=_EVER),)), [Asked.PRESENT, Asked.PRESENT]),
         (Group(), []),

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from fairhaven.catalogue import About, Description, croissant_dataset, dcat_dataset, hdruk_dataset
+from fairhaven.catalogue import DatasetAbout, Description, croissant_dataset, dcat_dataset, hdruk_dataset
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.release.description import Bar, TableDescription, Variable
 from tests.support.shared_data import shared
 
-ABOUT = About(
+ABOUT = DatasetAbout(
     title="Demonstration hub, release r0002",
     abstract="Linked records of three practices, two trusts and a council.",
     publisher="Demonstration hub",

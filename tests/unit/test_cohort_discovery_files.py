@@ -22,7 +22,7 @@ from fairhaven.cohort.model import (
     ConceptSetItem,
     Correlated,
     Domain,
-    Entry,
+    EntryEvents,
     Events,
     Filter,
     Group,
@@ -60,7 +60,7 @@ def asking(*filters: Filter, concept: int = 3) -> CohortDefinition:
     rule = Correlated(events=Events(domain=CONDITION, concepts="c", filters=filters), within_observation=False)
     return CohortDefinition(
         concept_sets=(ConceptSet(id="c", items=(ConceptSetItem(concept_id=concept),)),),
-        entry=Entry(events=(Events(domain=Domain.PERSON),), observed=False),
+        entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False),
         rules=(InclusionRule(name="has it", group=Group(members=(rule,))),),
     )
 
@@ -236,7 +236,7 @@ def test_periods_that_are_unsound_leave_observed_entries_to_the_compiler(
         case "no end":
             period["observation_period_end_date"] = None
     index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "index")
-    observed = CohortDefinition(entry=Entry(events=(Events(domain=CONDITION),)))
+    observed = CohortDefinition(entry=EntryEvents(events=(Events(domain=CONDITION),)))
     assert index.obstacle(observed) == "observation periods that overlap or lack a date"
     assert index.can_answer(asking())
 
@@ -246,7 +246,7 @@ def test_a_number_that_is_none_is_left_to_the_compiler(engine: DuckDBEngine, tmp
     rows["measurement"][0]["value_as_number"] = float("nan")
     index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "index")
     high = Filter(field="value_as_number", test=Numbers(compare=Compare.MORE, value=1))
-    asked = CohortDefinition(entry=Entry(events=(Events(domain=Domain.MEASUREMENT, filters=(high,)),)))
+    asked = CohortDefinition(entry=EntryEvents(events=(Events(domain=Domain.MEASUREMENT, filters=(high,)),)))
     assert index.obstacle(asked) == "value_as_number of measurement"
 
 
@@ -262,7 +262,7 @@ def test_more_values_than_codes_are_kept_as_they_are(engine: DuckDBEngine, tmp_p
         high = Filter(field="value_as_number", test=Numbers(compare=Compare.AT_LEAST, value=least))
         rule = Correlated(events=Events(domain=Domain.MEASUREMENT, filters=(high,)), within_observation=False)
         asked = CohortDefinition(
-            entry=Entry(events=(Events(domain=Domain.PERSON),), observed=False),
+            entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False),
             rules=(InclusionRule(name="", group=Group(members=(rule,))),),
         )
         assert index.count(asked) == expected

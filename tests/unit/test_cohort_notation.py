@@ -19,10 +19,10 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Test,
     Text,
-    Times,
     UserPeriod,
     Window,
 )
@@ -88,8 +88,8 @@ def test_a_window_may_be_written_shorter_or_longer_than_it_is_by_itself() -> Non
     ("text", "occurrence"),
     [
         ("at least 1", Occurrence()),
-        ("exactly 0", Occurrence(times=Times.EXACTLY, count=0)),
-        ("at most 3 different start_date", Occurrence(times=Times.AT_MOST, count=3, distinct="start_date")),
+        ("exactly 0", Occurrence(times=OccurrenceType.EXACTLY, count=0)),
+        ("at most 3 different start_date", Occurrence(times=OccurrenceType.AT_MOST, count=3, distinct="start_date")),
     ],
 )
 def test_a_number_of_events_reads_aloud(text: str, occurrence: Occurrence) -> None:

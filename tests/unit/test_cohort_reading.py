@@ -8,11 +8,11 @@ import pytest
 
 from fairhaven.cohort.formats.fairhaven import to_json, to_toml
 from fairhaven.cohort.formats.format_detection import definition_id, read_definition
-from fairhaven.cohort.model import CohortDefinition, Domain, Entry, Events
+from fairhaven.cohort.model import CohortDefinition, Domain, EntryEvents, Events
 from fairhaven.kernel.errors import Invalid, NotFound
 
 TODAY = dt.date(2026, 11, 22)
-OWN = CohortDefinition(name="own", entry=Entry(events=(Events(domain=Domain.DEATH),)))
+OWN = CohortDefinition(name="own", entry=EntryEvents(events=(Events(domain=Domain.DEATH),)))
 CIRCE = {
     "PrimaryCriteria": {
         "CriteriaList": [{"Death": {}}],

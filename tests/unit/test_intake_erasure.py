@@ -11,7 +11,7 @@ import pytest
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.intake import Source, check_reconciled
-from fairhaven.intake.landing import Secrets
+from fairhaven.intake.landing import LandingKeys
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Silent
 from tests.support.intake_hub import HEADER, Hub
@@ -20,7 +20,7 @@ HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
 
 
 def ref(hub: Hub, patient: str, source: str) -> str:
-    return pseudonym(Secrets.of(hub.keyring.secret).pseudonym, source, patient)
+    return pseudonym(LandingKeys.of(hub.keyring.secret).pseudonym, source, patient)
 
 
 def sealed(hub: Hub, extract: int = 1) -> bytes:

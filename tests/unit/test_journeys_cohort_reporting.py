@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.cohort.attrition_counts import Attrition, Tally
-from fairhaven.cohort.model import CohortDefinition, Domain, Entry, Events, Group, InclusionRule, Limit
+from fairhaven.cohort.attrition_counts import Attrition, StepCount
+from fairhaven.cohort.model import CohortDefinition, Domain, EntryEvents, Events, Group, InclusionRule, Limit
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.cohorts.attrition import Reported, page_facts, reported
 from fairhaven.journeys.cohorts.count import Named
@@ -17,7 +17,7 @@ _ONS = policy_named("ons")
 
 def _named(rules: int, *, limit: Limit = Limit.ALL, has_qualifying: bool = False) -> Named:
     definition = CohortDefinition(
-        entry=Entry(events=(Events(domain=Domain.CONDITION_OCCURRENCE),)),
+        entry=EntryEvents(events=(Events(domain=Domain.CONDITION_OCCURRENCE),)),
         qualifying=Group() if has_qualifying else None,
         rules=tuple(InclusionRule(name=f"rule {place}", group=Group()) for place in range(1, rules + 1)),
         limit=limit,
@@ -37,8 +37,8 @@ def _attrition(entry: int, *left: int, cohort: int | None = None, alone: tuple[i
     )
 
 
-def _tally(persons: int) -> Tally:
-    return Tally(persons=persons, events=persons)
+def _tally(persons: int) -> StepCount:
+    return StepCount(persons=persons, events=persons)
 
 
 def _persons(found: Reported) -> list[int | None]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from bench.linkage import judged, region_of_errors
-from fairhaven.linkage import Thresholds, link
+from fairhaven.linkage import MatchThresholds, link
 from fairhaven.linkage.model import IDENTITY_SCHEMA
 
 SECRET = b"a hub's secret"
@@ -129,4 +129,4 @@ def test_what_splink_linked_carries_its_weight_and_the_rest_none(first):
     rows = first.index.to_pylist()
     assert any(row["step"] == "splink" for row in rows)
     assert all((row["weight"] is not None) == (row["step"] == "splink") for row in rows)
-    assert all(row["weight"] >= Thresholds().link for row in rows if row["step"] == "splink")
+    assert all(row["weight"] >= MatchThresholds().link for row in rows if row["step"] == "splink")

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from fairhaven.kernel.errors import Invalid
-from fairhaven.quality import Status, check, open_cdm
+from fairhaven.quality import CheckStatus, check, open_cdm
 from tests.support.quality_cdm import TODAY
 
 PERSON = "PERSON_ID,GENDER_CONCEPT_ID,YEAR_OF_BIRTH,RACE_CONCEPT_ID,ETHNICITY_CONCEPT_ID,BIRTH_DATETIME\n"
@@ -43,7 +43,7 @@ def test_values_that_do_not_fit_are_found_by_the_checks_and_stop_nothing(tmp_pat
     assert found["field_cdmdatatype_person_year_of_birth"].violated == 1
     assert found["field_cdmdatatype_person_gender_concept_id"].violated == 1
     assert found["field_isrequired_visit_occurrence_visit_start_date"].violated == 1
-    reasons = {result.reason for result in report.results if result.status is Status.ERROR}
+    reasons = {result.reason for result in report.results if result.status is CheckStatus.ERROR}
     assert all(reason.endswith("does not exist.") for reason in reasons)
 
 
@@ -58,7 +58,7 @@ def test_a_duckdb_file_is_read_from_any_schema_and_left_as_it_was(tmp_path: Path
         report = check(opened.tables, engine=opened.engine, today=TODAY)
 
     assert file.read_bytes() == before
-    missing = [r.check.table for r in report.results if r.check.kind == "cdmTable" and r.status is Status.FAILED]
+    missing = [r.check.table for r in report.results if r.check.kind == "cdmTable" and r.status is CheckStatus.FAILED]
     assert "visit_occurrence" in missing and "person" not in missing
 
 

@@ -6,7 +6,7 @@ import ibis
 import pytest
 
 from fairhaven.engine import DuckDBEngine
-from fairhaven.quality import Origin, QualityReport, Severity, Status, check, scorecard
+from fairhaven.quality import CheckStatus, Origin, QualityReport, Severity, check, scorecard
 from tests.support.quality_cdm import TODAY, day, sound, tables
 
 
@@ -51,9 +51,9 @@ def test_a_missing_table_fails_once_and_the_rest_does_not_apply(engine: DuckDBEn
     del rows["measurement"]
     report = check(tables(rows, engine), engine=engine, today=TODAY)
 
-    assert result(report, "table_cdmtable_measurement").status is Status.FAILED
-    others = {item.status for item in report.results if item.check.table == "measurement"} - {Status.FAILED}
-    assert others == {Status.NOT_APPLICABLE}
+    assert result(report, "table_cdmtable_measurement").status is CheckStatus.FAILED
+    others = {item.status for item in report.results if item.check.table == "measurement"} - {CheckStatus.FAILED}
+    assert others == {CheckStatus.NOT_APPLICABLE}
     assert result(report, "field_cdmfield_measurement_person_id").reason == "Table MEASUREMENT does not exist."
 
 
@@ -63,7 +63,7 @@ def test_an_empty_field_does_not_apply_but_its_completeness_does(engine: DuckDBE
     assert result(report, "field_isforeignkey_measurement_provider_id").reason == (
         "Field MEASUREMENT.PROVIDER_ID is not populated."
     )
-    assert result(report, "field_measurevaluecompleteness_measurement_provider_id").status is Status.PASSED
+    assert result(report, "field_measurevaluecompleteness_measurement_provider_id").status is CheckStatus.PASSED
 
 
 def test_pass_rates_are_by_kahns_categories(engine: DuckDBEngine) -> None:

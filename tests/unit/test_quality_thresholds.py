@@ -7,8 +7,8 @@ import ibis
 import pytest
 
 from fairhaven.kernel.errors import Invalid
-from fairhaven.quality import Check, Severity, Thresholds
-from fairhaven.quality.column_types import Shapes
+from fairhaven.quality import DqdThresholds, QualityCheck, Severity
+from fairhaven.quality.column_types import TypedTables
 from fairhaven.quality.not_applicable import obstacle
 from fairhaven.quality.row_checks import UnreadableError, limit_of
 from tests.support.shared_data import shared
@@ -36,7 +36,7 @@ def folder(path: Path, **files: str) -> Path:
 
 
 def test_a_check_exists_for_each_row_that_its_filter_lets_through(tmp_path: Path) -> None:
-    thresholds = Thresholds.read(folder(tmp_path))
+    thresholds = DqdThresholds.read(folder(tmp_path))
 
     assert thresholds.name == "OMOP_CDMv5.4"
     assert [check.id for check in thresholds.checks] == [
@@ -49,13 +49,13 @@ def test_a_check_exists_for_each_row_that_its_filter_lets_through(tmp_path: Path
 
 def test_every_missing_file_and_column_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(Invalid) as refused:
-        Thresholds.read(folder(tmp_path, Field_Level="", Concept_Level=""))
+        DqdThresholds.read(folder(tmp_path, Field_Level="", Concept_Level=""))
     assert len(refused.value.faults) == 2
 
     other = tmp_path / "other"
     other.mkdir()
     with pytest.raises(Invalid) as refused:
-        Thresholds.read(folder(other, Field_Level="a,b\n1,2\n", Table_Level="x\n1\n"))
+        DqdThresholds.read(folder(other, Field_Level="a,b\n1,2\n", Table_Level="x\n1\n"))
     assert [fault.path for fault in refused.value.faults] == [
         "OMOP_CDMv5.4_Table_Level.csv",
         "OMOP_CDMv5.4_Field_Level.csv",
@@ -66,7 +66,7 @@ def test_every_missing_file_and_column_is_said_at_once(tmp_path: Path) -> None:
 def test_a_filter_that_cannot_be_read_is_a_fault_with_its_line(tmp_path: Path) -> None:
     broken = KINDS + "FIELD,other,words,,,,is.na(x) | TRUE,fatal\n"
     with pytest.raises(Invalid, match=r"Check_Descriptions\.csv:4"):
-        Thresholds.read(folder(tmp_path, Check_Descriptions=broken))
+        DqdThresholds.read(folder(tmp_path, Check_Descriptions=broken))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_limit_that_is_none_is_not_guessed() -> None:
 
 
 def test_the_published_files_give_the_checks_that_dqd_runs() -> None:
-    checks = Thresholds.read(shared("data", "dqd")).checks
+    checks = DqdThresholds.read(shared("data", "dqd")).checks
     assert len(checks) == 2535
     assert len({check.kind for check in checks}) == 27
     assert len({check.id for check in checks}) == 2535
@@ -97,7 +97,7 @@ def test_the_published_files_give_the_checks_that_dqd_runs() -> None:
 
 def test_a_threshold_that_is_no_number_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"Field_Level\.csv:2: the threshold is not a number"):
-        Thresholds.read(folder(tmp_path, Field_Level=FIELDS.replace("Gender,5", "Gender,five")))
+        DqdThresholds.read(folder(tmp_path, Field_Level=FIELDS.replace("Gender,5", "Gender,five")))
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_a_threshold_that_is_no_number_is_a_fault(tmp_path: Path) -> None:
     ],
 )
 def test_a_check_that_cannot_be_run_is_an_error_and_not_a_pass(kind: str, changes: dict, reason: str) -> None:
-    item = Check(
+    item = QualityCheck(
         kind=kind, table="person", severity=Severity.FATAL, **({"level": "FIELD", "field": "person_id"} | changes)
     )
-    shapes = Shapes({"person": ibis.table({"person_id": "int64", "unit_concept_id": "int64"}, name="person")})
+    shapes = TypedTables({"person": ibis.table({"person_id": "int64", "unit_concept_id": "int64"}, name="person")})
     assert obstacle(item, shapes, today=TODAY).startswith(reason)

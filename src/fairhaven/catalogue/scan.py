@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.catalogue.bins import Bins
-from fairhaven.catalogue.variables import Kind, kind_of, repeats_a_date
+from fairhaven.catalogue.variables import VariableKind, kind_of, repeats_a_date
 from fairhaven.engine import Engine
 from fairhaven.omop import Field, Table
 
@@ -27,7 +27,7 @@ LOWEST, LOW, HIGH, HIGHEST = range(4)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Count:
+class RowCount:
     """Rows, and the persons whose rows they are; where a table holds no persons each row counts as one."""
 
     rows: int
@@ -41,14 +41,14 @@ def summary(table: ir.Table, definition: Table, engine: Engine) -> Mapping[str, 
         column = table[field.name]
         asked[f"{field.name}:n"] = column.count()
         match kind_of(field):
-            case Kind.NUMBER:
+            case VariableKind.NUMBER:
                 number = finite(column)
                 asked[f"{field.name}:min"] = number.min()
                 asked[f"{field.name}:max"] = number.max()
                 # One at a time: Sail has no list of percentiles.
                 for place, percentile in enumerate(PERCENTILES):
                     asked[f"{field.name}:q{place}"] = number.approx_quantile(percentile)
-            case Kind.CATEGORY:
+            case VariableKind.CATEGORY:
                 asked[f"{field.name}:distinct"] = column.approx_nunique()
             case _:
                 pass
@@ -58,17 +58,17 @@ def summary(table: ir.Table, definition: Table, engine: Engine) -> Mapping[str, 
 
 def slots(
     table: ir.Table, definition: Table, bins: Mapping[str, Bins], found: Mapping[str, Any], engine: Engine
-) -> Mapping[str, Mapping[int, Count]]:
+) -> Mapping[str, Mapping[int, RowCount]]:
     """Rows and persons by ``field`` or ``field:tail`` and slot: concept identifier, year, number of class or tail."""
     asked: dict[str, ir.Value] = {}
     for field in present(table, definition):
         column = table[field.name]
         match kind_of(field):
-            case Kind.CONCEPT:
+            case VariableKind.CONCEPT:
                 asked[field.name] = column
-            case Kind.DATE if not repeats_a_date(field, definition):
+            case VariableKind.DATE if not repeats_a_date(field, definition):
                 asked[field.name] = column.year()
-            case Kind.NUMBER if field.name in bins:
+            case VariableKind.NUMBER if field.name in bins:
                 asked[field.name] = _class(column, bins[field.name])
                 asked[f"{field.name}:tail"] = _tail(column, field.name, found)
             case _:
@@ -78,12 +78,12 @@ def slots(
 
 def categories(
     table: ir.Table, definition: Table, found: Mapping[str, Any], engine: Engine
-) -> Mapping[str, Mapping[str, Count]]:
+) -> Mapping[str, Mapping[str, RowCount]]:
     """Rows and persons by field and text value."""
     asked = {
         field.name: table[field.name]
         for field in present(table, definition)
-        if kind_of(field) is Kind.CATEGORY and 0 < found[f"{field.name}:distinct"] <= MOST_CATEGORIES
+        if kind_of(field) is VariableKind.CATEGORY and 0 < found[f"{field.name}:distinct"] <= MOST_CATEGORIES
     }
     return _counted(table, definition, asked, engine)
 
@@ -102,7 +102,7 @@ def finite(column: ir.NumericColumn) -> ir.NumericColumn:
 
 def _counted(
     table: ir.Table, definition: Table, asked: Mapping[str, ir.Value], engine: Engine
-) -> Mapping[str, Mapping[Any, Count]]:
+) -> Mapping[str, Mapping[Any, RowCount]]:
     if not asked:
         return {}
     parts = []
@@ -112,9 +112,9 @@ def _counted(
         rows = table.select(**columns).filter(lambda row: row.slot.notnull())
         counted = rows.group_by("slot").aggregate(rows=rows.count(), persons=_persons(rows, definition))
         parts.append(counted.mutate(field=ibis.literal(number, type="int16")))
-    found: dict[str, dict[Any, Count]] = {name: {} for name in names}
+    found: dict[str, dict[Any, RowCount]] = {name: {} for name in names}
     for row in engine.fetch(ibis.union(*parts) if len(parts) > 1 else parts[0]).to_pylist():
-        found[names[row["field"]]][row["slot"]] = Count(rows=row["rows"], persons=row["persons"])
+        found[names[row["field"]]][row["slot"]] = RowCount(rows=row["rows"], persons=row["persons"])
     return found
 
 

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 from fairhaven.catalogue import scan
 from fairhaven.catalogue.bins import Bins, nice_bins
 from fairhaven.catalogue.values import variable_of, with_classes, with_values, with_years
-from fairhaven.catalogue.variables import UNDESCRIBED, Kind, kind_of
+from fairhaven.catalogue.variables import UNDESCRIBED, VariableKind, kind_of
 from fairhaven.disclosure import Policy, protect
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM, Field, Table
@@ -68,17 +68,17 @@ def _table(table: ir.Table, definition: Table, engine: Engine, policy: Policy) -
         variable = variable_of(field, found, policy)
         missing = found["rows"] - found[f"{field.name}:n"]
         match kind_of(field):
-            case Kind.CONCEPT:
+            case VariableKind.CONCEPT:
                 bars = {
                     str(concept): (count, f"Concept {concept}") for concept, count in slots.get(field.name, {}).items()
                 }
                 variable = with_values(variable, bars, missing, policy)
-            case Kind.CATEGORY:
+            case VariableKind.CATEGORY:
                 values = {value: (count, value) for value, count in categories.get(field.name, {}).items()}
                 variable = with_values(variable, values, missing, policy)
-            case Kind.DATE:
+            case VariableKind.DATE:
                 variable = with_years(variable, slots.get(field.name, {}), missing, policy)
-            case Kind.NUMBER if field.name in bins:
+            case VariableKind.NUMBER if field.name in bins:
                 variable = with_classes(variable, slots, bins[field.name], found, missing, policy)
             case _:
                 pass
@@ -95,7 +95,7 @@ def _table(table: ir.Table, definition: Table, engine: Engine, policy: Policy) -
 
 
 def _has_bins(field: Field, found: Mapping[str, Any]) -> bool:
-    return kind_of(field) is Kind.NUMBER and scan.has_range(found, field.name)
+    return kind_of(field) is VariableKind.NUMBER and scan.has_range(found, field.name)
 
 
 def _bins(field: Field, found: Mapping[str, Any]) -> Bins:
@@ -110,7 +110,7 @@ def _named(described: Iterable[TableDescription], concept: ir.Table, engine: Eng
         int(bar.code)
         for table in described
         for variable in table.variables
-        if variable.kind == Kind.CONCEPT
+        if variable.kind == VariableKind.CONCEPT
         for bar in variable.bars
     }
     names: dict[str, str] = {}
@@ -129,7 +129,7 @@ def _with_names(table: TableDescription, names: Mapping[str, str]) -> TableDescr
                 variable,
                 bars=tuple(replace(bar, label=names.get(bar.code) or f"Concept {bar.code}") for bar in variable.bars),
             )
-            if variable.kind == Kind.CONCEPT
+            if variable.kind == VariableKind.CONCEPT
             else variable
             for variable in table.variables
         ),

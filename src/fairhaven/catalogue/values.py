@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from fairhaven.catalogue import scan
 from fairhaven.catalogue.bins import Bins
-from fairhaven.catalogue.scan import Count
+from fairhaven.catalogue.scan import RowCount
 from fairhaven.catalogue.variables import kind_of
 from fairhaven.disclosure import Cell, Policy, protect, protect_extreme, protect_table
 from fairhaven.omop import Field
@@ -38,7 +38,9 @@ def variable_of(field: Field, found: Mapping[str, Any], policy: Policy) -> Varia
     )
 
 
-def with_values(variable: Variable, values: Mapping[str, tuple[Count, str]], missing: int, policy: Policy) -> Variable:
+def with_values(
+    variable: Variable, values: Mapping[str, tuple[RowCount, str]], missing: int, policy: Policy
+) -> Variable:
     """The variable with its most frequent values: code -> (count, label). *missing* rows have none."""
     counts = {code: count for code, (count, _) in values.items()}
     hidden = _hidden(counts, missing, policy)
@@ -51,7 +53,7 @@ def with_values(variable: Variable, values: Mapping[str, tuple[Count, str]], mis
     )
 
 
-def with_years(variable: Variable, years: Mapping[int, Count], missing: int, policy: Policy) -> Variable:
+def with_years(variable: Variable, years: Mapping[int, RowCount], missing: int, policy: Policy) -> Variable:
     """The variable with its years."""
     hidden = _hidden(years, missing, policy)
     # A year may be hidden for another's sake; that it has enough persons may still be said.
@@ -68,7 +70,7 @@ def with_years(variable: Variable, years: Mapping[int, Count], missing: int, pol
 
 def with_classes(
     variable: Variable,
-    slots: Mapping[str, Mapping[int, Count]],
+    slots: Mapping[str, Mapping[int, RowCount]],
     bins: Bins,
     found: Mapping[str, Any],
     missing: int,
@@ -77,7 +79,7 @@ def with_classes(
     """The variable with its classes of numbers, its range and its median."""
     counts = slots.get(variable.name, {})
     numbers = range(min(counts, default=0), max(counts, default=-1) + 1)
-    classes = {number: counts.get(number, Count(rows=0, persons=0)) for number in numbers}
+    classes = {number: counts.get(number, RowCount(rows=0, persons=0)) for number in numbers}
     hidden = _hidden(classes, missing, policy)
     return replace(
         variable,
@@ -91,7 +93,7 @@ def with_classes(
     )
 
 
-def _hidden(counts: Mapping[Key, Count], missing: int, policy: Policy) -> set[Key]:
+def _hidden(counts: Mapping[Key, RowCount], missing: int, policy: Policy) -> set[Key]:
     """The values that are not shown. Rows without a value are a cell too: they are what values and rows differ by."""
     cells: dict[Key | None, Cell | int] = {key: Cell(rows=c.rows, persons=c.persons) for key, c in counts.items()}
     cells[None] = missing
@@ -99,7 +101,7 @@ def _hidden(counts: Mapping[Key, Count], missing: int, policy: Policy) -> set[Ke
     return {key for key, count in counts.items() if count.rows and not protected[key].value}
 
 
-def _others(counts: Mapping[Key, Count], shown: Set[Key], variable: Variable, policy: Policy) -> int | None:
+def _others(counts: Mapping[Key, RowCount], shown: Set[Key], variable: Variable, policy: Policy) -> int | None:
     """Rows of the values that are not shown, unless the rows without a value would be what is left."""
     if not counts or variable.missing is None:
         return None
@@ -108,9 +110,9 @@ def _others(counts: Mapping[Key, Count], shown: Set[Key], variable: Variable, po
 
 def _extremes(
     name: str,
-    slots: Mapping[str, Mapping[int, Count]],
+    slots: Mapping[str, Mapping[int, RowCount]],
     bins: Bins,
-    classes: Mapping[int, Count],
+    classes: Mapping[int, RowCount],
     found: Mapping[str, Any],
     *,
     is_upper: bool = False,
@@ -139,7 +141,7 @@ def _figure(value: float, bins: Bins) -> float:
     return float(round(value)) if bins.is_whole else float(f"{value:.4g}")
 
 
-def _bar(label: str, code: str, count: Count, policy: Policy, *, is_hidden: bool = False) -> Bar:
+def _bar(label: str, code: str, count: RowCount, policy: Policy, *, is_hidden: bool = False) -> Bar:
     return Bar(
         label=label,
         code=code,

@@ -39,7 +39,7 @@ _WORDS = frozenset(
 )
 
 
-class Kind(StrEnum):
+class VariableKind(StrEnum):
     """Kinds of variable."""
 
     CONCEPT = "concept"
@@ -52,23 +52,23 @@ class Kind(StrEnum):
     """Words that somebody wrote: none is ever shown."""
 
 
-def kind_of(field: Field) -> Kind:
+def kind_of(field: Field) -> VariableKind:
     """The kind of a CDM field."""
     if field.is_concept:
-        return Kind.CONCEPT
+        return VariableKind.CONCEPT
     if field.name in _PSEUDONYMS or field.name.startswith("fact_id_"):
-        return Kind.IDENTIFIER
+        return VariableKind.IDENTIFIER
     if field.name in _WORDS:
-        return Kind.TEXT
+        return VariableKind.TEXT
     match field.type:
         case "integer":
-            return Kind.IDENTIFIER if field.name.endswith("_id") else Kind.NUMBER
+            return VariableKind.IDENTIFIER if field.name.endswith("_id") else VariableKind.NUMBER
         case "float":
-            return Kind.NUMBER
+            return VariableKind.NUMBER
         case "date" | "datetime":
-            return Kind.DATE
+            return VariableKind.DATE
         case _:
-            return Kind.CATEGORY
+            return VariableKind.CATEGORY
 
 
 def repeats_a_date(field: Field, table: Table) -> bool:

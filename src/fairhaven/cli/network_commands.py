@@ -10,8 +10,8 @@ from fairhaven.cli import screen
 from fairhaven.cli.arguments import AsJson, Hub, today
 
 if TYPE_CHECKING:
-    from fairhaven.network import Credentials, Summary
-    from fairhaven.network.server import Reply
+    from fairhaven.network import Credentials, WorkerSummary
+    from fairhaven.network.server import CollectionReply
 
 Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.", show_default=False)]
 
@@ -47,7 +47,7 @@ def answer(
         raise typer.Exit(screen.REFUSED)
 
 
-def _summary(done: "Summary") -> list[str]:
+def _summary(done: "WorkerSummary") -> list[str]:
     came = f"{done.received:,} tasks came; {done.answered:,} answered, {done.failed:,} answered with an error"
     lines = [f"{came}, {done.posted:,} results handed in."]
     if done.skipped:
@@ -169,7 +169,7 @@ def results(
     )
 
 
-def _reply(each: "Reply") -> dict[str, object]:
+def _reply(each: "CollectionReply") -> dict[str, object]:
     found: dict[str, object] = {"collection": each.collection, "standing": each.standing.value}
     if each.result is not None:
         files = [{"name": file.name, "rows": file.rows()} for file in each.result.files]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.hub.demonstration import Demonstration
-    from fairhaven.intake import Misfit, Receipt
+    from fairhaven.intake import QuarantineReason, Receipt
     from fairhaven.journeys import recovery
     from fairhaven.journeys.persons import erase
     from fairhaven.journeys.releases import build, build_plan
@@ -49,7 +49,7 @@ def receipt(found: "Receipt") -> Iterator[str]:
                 yield f"      not in the file: {', '.join(count.missing)}"
 
 
-def _misfits(found: "Sequence[Misfit]") -> Iterator[str]:
+def _misfits(found: "Sequence[QuarantineReason]") -> Iterator[str]:
     """Why rows are in quarantine, and where to look."""
     for misfit in found[:_REASONS]:
         lines = ", ".join(map(str, misfit.lines)) + (", ..." if misfit.rows > len(misfit.lines) else "")

@@ -1,6 +1,6 @@
 """Cohorts: a language for who belongs to one and when, and the passes that turn definitions into persons and dates."""
 
-from fairhaven.cohort.attrition_counts import Attrition, Tally
+from fairhaven.cohort.attrition_counts import Attrition, StepCount
 from fairhaven.cohort.definition_checks import check
 from fairhaven.cohort.definition_hash import definition_hash
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
@@ -16,7 +16,7 @@ __all__ = [
     "Cohorts",
     "DiscoveryIndex",
     "Explanation",
-    "Tally",
+    "StepCount",
     "check",
     "definition_hash",
     "definition_id",

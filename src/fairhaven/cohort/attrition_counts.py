@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.engines.relational.cohort_run import Outcome
+from fairhaven.cohort.engines.relational.cohort_run import BatchOutcome
 from fairhaven.cohort.engines.relational.parts import Cohort
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tally:
+class StepCount:
     """So many persons, with so many events (entry events, or rows of the cohort)."""
 
     persons: int = 0
@@ -33,21 +33,21 @@ class Attrition:
         cohort: persons and rows of the cohort itself.
     """
 
-    entry: Tally = Tally()
-    qualified: Tally = Tally()
-    left: tuple[Tally, ...] = ()
-    alone: tuple[Tally, ...] = ()
-    included: Tally = Tally()
-    cohort: Tally = Tally()
+    entry: StepCount = StepCount()
+    qualified: StepCount = StepCount()
+    left: tuple[StepCount, ...] = ()
+    alone: tuple[StepCount, ...] = ()
+    included: StepCount = StepCount()
+    cohort: StepCount = StepCount()
 
 
-def attrition(cohorts: Mapping[int, Cohort], outcome: Outcome, keeping: Keeping) -> dict[int, Attrition]:
+def attrition(cohorts: Mapping[int, Cohort], outcome: BatchOutcome, keeping: TemporaryTables) -> dict[int, Attrition]:
     """The attrition of each cohort of a batch, by its number."""
     entry = _by_index(outcome.index, keeping)
     included = _tallies(outcome.included, ["cohort"], keeping)
     rows = tallies(outcome.rows, keeping)
     left, alone = _by_rule(cohorts, outcome, keeping)
-    none = Tally()
+    none = StepCount()
     return {
         number: Attrition(
             entry=entry.get(each.entry, none),
@@ -61,19 +61,19 @@ def attrition(cohorts: Mapping[int, Cohort], outcome: Outcome, keeping: Keeping)
     }
 
 
-def tallies(rows: ir.Table, keeping: Keeping) -> dict[int, Tally]:
+def tallies(rows: ir.Table, keeping: TemporaryTables) -> dict[int, StepCount]:
     """Persons and rows of each cohort; a cohort without rows is left out."""
     renamed = rows.select(cohort=rows.cohort_definition_id, person_id=rows.subject_id)
     return {key[0]: tally for key, tally in _tallies(renamed, ["cohort"], keeping).items()}
 
 
-def _by_index(index: ir.Table, keeping: Keeping) -> dict[int, Tally]:
+def _by_index(index: ir.Table, keeping: TemporaryTables) -> dict[int, StepCount]:
     return {key[0]: tally for key, tally in _tallies(index, ["index"], keeping).items()}
 
 
 def _by_rule(
-    cohorts: Mapping[int, Cohort], outcome: Outcome, keeping: Keeping
-) -> tuple[dict[tuple[int, ...], Tally], dict[tuple[int, ...], Tally]]:
+    cohorts: Mapping[int, Cohort], outcome: BatchOutcome, keeping: TemporaryTables
+) -> tuple[dict[tuple[int, ...], StepCount], dict[tuple[int, ...], StepCount]]:
     """Tallies by cohort and place of the rule: of what meets all rules so far, and of what meets this one."""
     if outcome.met is None:
         return {}, {}
@@ -93,11 +93,11 @@ def _by_rule(
     return _tallies(run, ["cohort", "place"], keeping), _tallies(met, ["cohort", "place"], keeping)
 
 
-def _tallies(events: ir.Table, by: list[str], keeping: Keeping) -> dict[tuple[int, ...], Tally]:
+def _tallies(events: ir.Table, by: list[str], keeping: TemporaryTables) -> dict[tuple[int, ...], StepCount]:
     # Persons first: counting different values of many groups at once takes far more memory.
     persons = events.group_by([*by, "person_id"]).agg(events=events.count())
     counted = persons.group_by(by).agg(persons=persons.count(), events=persons.events.sum())
-    found: defaultdict[tuple[int, ...], Tally] = defaultdict(Tally)
+    found: defaultdict[tuple[int, ...], StepCount] = defaultdict(StepCount)
     for row in keeping.engine.fetch(counted).to_pylist():
-        found[tuple(row[name] for name in by)] = Tally(persons=row["persons"], events=row["events"])
+        found[tuple(row[name] for name in by)] = StepCount(persons=row["persons"], events=row["events"])
     return dict(found)

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fairhaven.cohort.model import Compare, Match, Occurrence, Times
+from fairhaven.cohort.model import Compare, Match, Occurrence, OccurrenceType
 
 Operator = Callable[[Any, Any], Any]
 
@@ -18,17 +18,17 @@ COMPARES: Mapping[Compare, Operator] = {
 }
 """Of a value with another; ``BETWEEN`` and ``OUTSIDE`` compare with two and are put together from these."""
 
-TIMES: Mapping[Times, Operator] = {
-    Times.EXACTLY: operator.eq,
-    Times.AT_MOST: operator.le,
-    Times.AT_LEAST: operator.ge,
+TIMES: Mapping[OccurrenceType, Operator] = {
+    OccurrenceType.EXACTLY: operator.eq,
+    OccurrenceType.AT_MOST: operator.le,
+    OccurrenceType.AT_LEAST: operator.ge,
 }
 """Of how many events were found with how many were asked for."""
 
 
 def needs_one(occurrence: Occurrence) -> bool:
     """Whether an occurrence can be reached with at least one event only."""
-    return occurrence.times is not Times.AT_MOST and occurrence.count > 0
+    return occurrence.times is not OccurrenceType.AT_MOST and occurrence.count > 0
 
 
 def least_and_most(match: Match, count: int | None, members: int) -> tuple[int, int]:

@@ -5,7 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, Field, Kind, Via, countable
+from fairhaven.cohort.domains import (
+    DEMOGRAPHIC_FIELDS,
+    DOMAINS,
+    ERA_FIELDS,
+    DomainField,
+    FieldKind,
+    FieldOrigin,
+    countable,
+)
 from fairhaven.cohort.model import (
     Abnormal,
     CohortDefinition,
@@ -49,24 +57,24 @@ MAX_NUMBER = 10**15
 Found: TypeAlias = Iterator[tuple[str, str]]
 """Faults as (place, message)."""
 
-_FITS: Mapping[Kind, tuple[type, ...]] = {
-    Kind.WHOLE: (Numbers, Known),
-    Kind.NUMBER: (Numbers, Known),
-    Kind.DATE: (Dates, Known),
-    Kind.CONCEPT: (OneOf, InSet, Known),
-    Kind.TEXT: (Text, Known),
-    Kind.FLAG: (Abnormal,),
+_FITS: Mapping[FieldKind, tuple[type, ...]] = {
+    FieldKind.WHOLE: (Numbers, Known),
+    FieldKind.NUMBER: (Numbers, Known),
+    FieldKind.DATE: (Dates, Known),
+    FieldKind.CONCEPT: (OneOf, InSet, Known),
+    FieldKind.TEXT: (Text, Known),
+    FieldKind.FLAG: (Abnormal,),
 }
-_TAKES: Mapping[Kind, str] = {
-    Kind.WHOLE: "a whole number (>= 18) or is known",
-    Kind.NUMBER: "a number (>= 6.5) or is known",
-    Kind.DATE: "a date (>= 2010-01-01) or is known",
-    Kind.CONCEPT: "concepts (in 8507, 8532; in set NAME) or is known",
-    Kind.TEXT: 'a text (like "%x%") or is known',
-    Kind.FLAG: "is abnormal",
+_TAKES: Mapping[FieldKind, str] = {
+    FieldKind.WHOLE: "a whole number (>= 18) or is known",
+    FieldKind.NUMBER: "a number (>= 6.5) or is known",
+    FieldKind.DATE: "a date (>= 2010-01-01) or is known",
+    FieldKind.CONCEPT: "concepts (in 8507, 8532; in set NAME) or is known",
+    FieldKind.TEXT: 'a text (like "%x%") or is known',
+    FieldKind.FLAG: "is abnormal",
 }
 _BROKEN = "holds half a character, which no text file can"
-_JOINED = (Via.PROVIDER, Via.VISIT, Via.CARE_SITE)
+_JOINED = (FieldOrigin.PROVIDER, FieldOrigin.VISIT, FieldOrigin.CARE_SITE)
 _ERA_COUNTABLE = ("start_date", "end_date", "days")
 
 
@@ -188,7 +196,7 @@ class _Parts:
         if member.same_visit and not (isinstance(member.events, Events) and DOMAINS[member.events.domain].visit):
             yield f"{place}.same_visit", "is only for events of a table that names their visit"
 
-    def filters(self, place: str, filters: Iterable[Filter], fields: Mapping[str, Field], of: str) -> Found:
+    def filters(self, place: str, filters: Iterable[Filter], fields: Mapping[str, DomainField], of: str) -> Found:
         for index, item in enumerate(filters):
             inner = f"{place}[{index}]"
             field = fields.get(item.field)
@@ -202,7 +210,7 @@ class _Parts:
                 yield inner, f"{item.field} comes from {field.via}, which cannot be asked for what is missing"
             yield from self.test(inner, item.test, field)
 
-    def test(self, place: str, test: Test, field: Field) -> Found:
+    def test(self, place: str, test: Test, field: DomainField) -> Found:
         match test:
             case Numbers() | Dates():
                 yield from _range(place, test, field.kind)
@@ -264,7 +272,7 @@ def _is_broken(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _range(place: str, test: Numbers | Dates, kind: Kind) -> Found:
+def _range(place: str, test: Numbers | Dates, kind: FieldKind) -> Found:
     ends = [test.value] if test.to is None else [test.value, test.to]
     if test.compare in (Compare.BETWEEN, Compare.OUTSIDE):
         if test.to is None:
@@ -278,7 +286,7 @@ def _range(place: str, test: Numbers | Dates, kind: Kind) -> Found:
             continue
         if not abs(end) <= MAX_NUMBER:
             yield place, f"compares with what is no number, or one beyond {MAX_NUMBER:.0e}"
-        elif kind == Kind.WHOLE and end != int(end):
+        elif kind == FieldKind.WHOLE and end != int(end):
             yield place, "compares a whole number with a fraction"
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fairhaven.cohort.model import Domain
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """What a field holds, and so which tests it can take."""
 
     WHOLE = "whole number"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
     FLAG = "flag"
 
 
-class Via(StrEnum):
+class FieldOrigin(StrEnum):
     """Where a field comes from when it is not a column of the table itself."""
 
     EVENT = "the event's dates"
@@ -34,15 +34,15 @@ class Via(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Field:
+class DomainField:
     """One thing that can be asked of an event.
 
     Args:
         via: None for a column of the event's own table.
     """
 
-    kind: Kind
-    via: Via | None = None
+    kind: FieldKind
+    via: FieldOrigin | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,31 +68,31 @@ class DomainFacts:
     concept: str | None = None
     source_concept: str | None = None
     visit: bool = False
-    fields: Mapping[str, Field] = field(default_factory=dict)
+    fields: Mapping[str, DomainField] = field(default_factory=dict)
     countable: tuple[str, ...] = ()
 
 
 _DATES = {
-    "start_date": Field(kind=Kind.DATE, via=Via.EVENT),
-    "end_date": Field(kind=Kind.DATE, via=Via.EVENT),
-    "days": Field(kind=Kind.WHOLE, via=Via.EVENT),
+    "start_date": DomainField(kind=FieldKind.DATE, via=FieldOrigin.EVENT),
+    "end_date": DomainField(kind=FieldKind.DATE, via=FieldOrigin.EVENT),
+    "days": DomainField(kind=FieldKind.WHOLE, via=FieldOrigin.EVENT),
 }
 _PERSON = {
-    "age": Field(kind=Kind.WHOLE, via=Via.PERSON),
-    "age_at_end": Field(kind=Kind.WHOLE, via=Via.PERSON),
-    "gender_concept_id": Field(kind=Kind.CONCEPT, via=Via.PERSON),
-    "race_concept_id": Field(kind=Kind.CONCEPT, via=Via.PERSON),
-    "ethnicity_concept_id": Field(kind=Kind.CONCEPT, via=Via.PERSON),
-    "year_of_birth": Field(kind=Kind.WHOLE, via=Via.PERSON),
+    "age": DomainField(kind=FieldKind.WHOLE, via=FieldOrigin.PERSON),
+    "age_at_end": DomainField(kind=FieldKind.WHOLE, via=FieldOrigin.PERSON),
+    "gender_concept_id": DomainField(kind=FieldKind.CONCEPT, via=FieldOrigin.PERSON),
+    "race_concept_id": DomainField(kind=FieldKind.CONCEPT, via=FieldOrigin.PERSON),
+    "ethnicity_concept_id": DomainField(kind=FieldKind.CONCEPT, via=FieldOrigin.PERSON),
+    "year_of_birth": DomainField(kind=FieldKind.WHOLE, via=FieldOrigin.PERSON),
 }
-_PROVIDER = {"specialty_concept_id": Field(kind=Kind.CONCEPT, via=Via.PROVIDER)}
-_VISIT = {"visit_concept_id": Field(kind=Kind.CONCEPT, via=Via.VISIT)}
-_CARE_SITE = {"place_of_service_concept_id": Field(kind=Kind.CONCEPT, via=Via.CARE_SITE)}
+_PROVIDER = {"specialty_concept_id": DomainField(kind=FieldKind.CONCEPT, via=FieldOrigin.PROVIDER)}
+_VISIT = {"visit_concept_id": DomainField(kind=FieldKind.CONCEPT, via=FieldOrigin.VISIT)}
+_CARE_SITE = {"place_of_service_concept_id": DomainField(kind=FieldKind.CONCEPT, via=FieldOrigin.CARE_SITE)}
 _SEEN = _DATES | _PERSON | _PROVIDER | _VISIT
 
 
-def _own(**columns: Kind) -> dict[str, Field]:
-    return {name: Field(kind=kind) for name, kind in columns.items()}
+def _own(**columns: FieldKind) -> dict[str, DomainField]:
+    return {name: DomainField(kind=kind) for name, kind in columns.items()}
 
 
 DOMAINS: Mapping[Domain, DomainFacts] = {
@@ -102,7 +102,9 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         end="condition_era_end_date",
         end_after=None,
         concept="condition_concept_id",
-        fields=_DATES | _PERSON | _own(condition_concept_id=Kind.CONCEPT, condition_occurrence_count=Kind.WHOLE),
+        fields=_DATES
+        | _PERSON
+        | _own(condition_concept_id=FieldKind.CONCEPT, condition_occurrence_count=FieldKind.WHOLE),
         countable=("condition_occurrence_count",),
     ),
     Domain.CONDITION_OCCURRENCE: DomainFacts(
@@ -114,11 +116,11 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         visit=True,
         fields=_SEEN
         | _own(
-            condition_concept_id=Kind.CONCEPT,
-            condition_source_concept_id=Kind.CONCEPT,
-            condition_type_concept_id=Kind.CONCEPT,
-            condition_status_concept_id=Kind.CONCEPT,
-            stop_reason=Kind.TEXT,
+            condition_concept_id=FieldKind.CONCEPT,
+            condition_source_concept_id=FieldKind.CONCEPT,
+            condition_type_concept_id=FieldKind.CONCEPT,
+            condition_status_concept_id=FieldKind.CONCEPT,
+            stop_reason=FieldKind.TEXT,
         ),
     ),
     Domain.DEATH: DomainFacts(
@@ -128,7 +130,11 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         source_concept="cause_source_concept_id",
         fields=_DATES
         | _PERSON
-        | _own(cause_concept_id=Kind.CONCEPT, cause_source_concept_id=Kind.CONCEPT, death_type_concept_id=Kind.CONCEPT),
+        | _own(
+            cause_concept_id=FieldKind.CONCEPT,
+            cause_source_concept_id=FieldKind.CONCEPT,
+            death_type_concept_id=FieldKind.CONCEPT,
+        ),
     ),
     Domain.DEVICE_EXPOSURE: DomainFacts(
         key="device_exposure_id",
@@ -139,11 +145,11 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         visit=True,
         fields=_SEEN
         | _own(
-            device_concept_id=Kind.CONCEPT,
-            device_source_concept_id=Kind.CONCEPT,
-            device_type_concept_id=Kind.CONCEPT,
-            unique_device_id=Kind.TEXT,
-            quantity=Kind.NUMBER,
+            device_concept_id=FieldKind.CONCEPT,
+            device_source_concept_id=FieldKind.CONCEPT,
+            device_type_concept_id=FieldKind.CONCEPT,
+            unique_device_id=FieldKind.TEXT,
+            quantity=FieldKind.NUMBER,
         ),
         countable=("quantity",),
     ),
@@ -155,7 +161,7 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         concept="drug_concept_id",
         fields=_DATES
         | _PERSON
-        | _own(drug_concept_id=Kind.CONCEPT, unit_concept_id=Kind.CONCEPT, dose_value=Kind.NUMBER),
+        | _own(drug_concept_id=FieldKind.CONCEPT, unit_concept_id=FieldKind.CONCEPT, dose_value=FieldKind.NUMBER),
         countable=("unit_concept_id", "dose_value"),
     ),
     Domain.DRUG_ERA: DomainFacts(
@@ -166,7 +172,7 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         concept="drug_concept_id",
         fields=_DATES
         | _PERSON
-        | _own(drug_concept_id=Kind.CONCEPT, drug_exposure_count=Kind.WHOLE, gap_days=Kind.WHOLE),
+        | _own(drug_concept_id=FieldKind.CONCEPT, drug_exposure_count=FieldKind.WHOLE, gap_days=FieldKind.WHOLE),
         countable=("drug_exposure_count", "gap_days"),
     ),
     Domain.DRUG_EXPOSURE: DomainFacts(
@@ -179,15 +185,15 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         visit=True,
         fields=_SEEN
         | _own(
-            drug_concept_id=Kind.CONCEPT,
-            drug_source_concept_id=Kind.CONCEPT,
-            drug_type_concept_id=Kind.CONCEPT,
-            stop_reason=Kind.TEXT,
-            refills=Kind.WHOLE,
-            quantity=Kind.NUMBER,
-            days_supply=Kind.WHOLE,
-            route_concept_id=Kind.CONCEPT,
-            lot_number=Kind.TEXT,
+            drug_concept_id=FieldKind.CONCEPT,
+            drug_source_concept_id=FieldKind.CONCEPT,
+            drug_type_concept_id=FieldKind.CONCEPT,
+            stop_reason=FieldKind.TEXT,
+            refills=FieldKind.WHOLE,
+            quantity=FieldKind.NUMBER,
+            days_supply=FieldKind.WHOLE,
+            route_concept_id=FieldKind.CONCEPT,
+            lot_number=FieldKind.TEXT,
         ),
         countable=("days_supply", "quantity", "refills"),
     ),
@@ -200,10 +206,10 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         fields=_DATES
         | _PERSON
         | _own(
-            episode_concept_id=Kind.CONCEPT,
-            episode_number=Kind.WHOLE,
-            episode_object_concept_id=Kind.CONCEPT,
-            episode_type_concept_id=Kind.CONCEPT,
+            episode_concept_id=FieldKind.CONCEPT,
+            episode_number=FieldKind.WHOLE,
+            episode_object_concept_id=FieldKind.CONCEPT,
+            episode_type_concept_id=FieldKind.CONCEPT,
         ),
     ),
     Domain.MEASUREMENT: DomainFacts(
@@ -214,18 +220,18 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         visit=True,
         fields=_SEEN
         | _own(
-            measurement_concept_id=Kind.CONCEPT,
-            measurement_source_concept_id=Kind.CONCEPT,
-            measurement_type_concept_id=Kind.CONCEPT,
-            operator_concept_id=Kind.CONCEPT,
-            value_as_number=Kind.NUMBER,
-            value_as_concept_id=Kind.CONCEPT,
-            unit_concept_id=Kind.CONCEPT,
-            range_low=Kind.NUMBER,
-            range_high=Kind.NUMBER,
-            value_to_range_low=Kind.NUMBER,
-            value_to_range_high=Kind.NUMBER,
-            abnormal=Kind.FLAG,
+            measurement_concept_id=FieldKind.CONCEPT,
+            measurement_source_concept_id=FieldKind.CONCEPT,
+            measurement_type_concept_id=FieldKind.CONCEPT,
+            operator_concept_id=FieldKind.CONCEPT,
+            value_as_number=FieldKind.NUMBER,
+            value_as_concept_id=FieldKind.CONCEPT,
+            unit_concept_id=FieldKind.CONCEPT,
+            range_low=FieldKind.NUMBER,
+            range_high=FieldKind.NUMBER,
+            value_to_range_low=FieldKind.NUMBER,
+            value_to_range_high=FieldKind.NUMBER,
+            abnormal=FieldKind.FLAG,
         ),
         countable=("value_as_number", "range_low", "range_high"),
     ),
@@ -237,14 +243,14 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         visit=True,
         fields=_SEEN
         | _own(
-            observation_concept_id=Kind.CONCEPT,
-            observation_source_concept_id=Kind.CONCEPT,
-            observation_type_concept_id=Kind.CONCEPT,
-            value_as_number=Kind.NUMBER,
-            value_as_string=Kind.TEXT,
-            value_as_concept_id=Kind.CONCEPT,
-            qualifier_concept_id=Kind.CONCEPT,
-            unit_concept_id=Kind.CONCEPT,
+            observation_concept_id=FieldKind.CONCEPT,
+            observation_source_concept_id=FieldKind.CONCEPT,
+            observation_type_concept_id=FieldKind.CONCEPT,
+            value_as_number=FieldKind.NUMBER,
+            value_as_string=FieldKind.TEXT,
+            value_as_concept_id=FieldKind.CONCEPT,
+            qualifier_concept_id=FieldKind.CONCEPT,
+            unit_concept_id=FieldKind.CONCEPT,
         ),
         countable=("value_as_number",),
     ),
@@ -254,7 +260,7 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         end="observation_period_end_date",
         end_after=None,
         concept="period_type_concept_id",
-        fields=_DATES | _PERSON | _own(period_type_concept_id=Kind.CONCEPT),
+        fields=_DATES | _PERSON | _own(period_type_concept_id=FieldKind.CONCEPT),
     ),
     Domain.PAYER_PLAN_PERIOD: DomainFacts(
         key="payer_plan_period_id",
@@ -265,14 +271,14 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         fields=_DATES
         | _PERSON
         | _own(
-            payer_concept_id=Kind.CONCEPT,
-            plan_concept_id=Kind.CONCEPT,
-            sponsor_concept_id=Kind.CONCEPT,
-            stop_reason_concept_id=Kind.CONCEPT,
-            payer_source_concept_id=Kind.CONCEPT,
-            plan_source_concept_id=Kind.CONCEPT,
-            sponsor_source_concept_id=Kind.CONCEPT,
-            stop_reason_source_concept_id=Kind.CONCEPT,
+            payer_concept_id=FieldKind.CONCEPT,
+            plan_concept_id=FieldKind.CONCEPT,
+            sponsor_concept_id=FieldKind.CONCEPT,
+            stop_reason_concept_id=FieldKind.CONCEPT,
+            payer_source_concept_id=FieldKind.CONCEPT,
+            plan_source_concept_id=FieldKind.CONCEPT,
+            sponsor_source_concept_id=FieldKind.CONCEPT,
+            stop_reason_source_concept_id=FieldKind.CONCEPT,
         ),
     ),
     Domain.PERSON: DomainFacts(
@@ -290,11 +296,11 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         visit=True,
         fields=_SEEN
         | _own(
-            procedure_concept_id=Kind.CONCEPT,
-            procedure_source_concept_id=Kind.CONCEPT,
-            procedure_type_concept_id=Kind.CONCEPT,
-            modifier_concept_id=Kind.CONCEPT,
-            quantity=Kind.NUMBER,
+            procedure_concept_id=FieldKind.CONCEPT,
+            procedure_source_concept_id=FieldKind.CONCEPT,
+            procedure_type_concept_id=FieldKind.CONCEPT,
+            modifier_concept_id=FieldKind.CONCEPT,
+            quantity=FieldKind.NUMBER,
         ),
         countable=("quantity",),
     ),
@@ -305,13 +311,13 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         fields=_DATES
         | _PERSON
         | _own(
-            specimen_concept_id=Kind.CONCEPT,
-            specimen_type_concept_id=Kind.CONCEPT,
-            quantity=Kind.NUMBER,
-            unit_concept_id=Kind.CONCEPT,
-            anatomic_site_concept_id=Kind.CONCEPT,
-            disease_status_concept_id=Kind.CONCEPT,
-            specimen_source_id=Kind.TEXT,
+            specimen_concept_id=FieldKind.CONCEPT,
+            specimen_type_concept_id=FieldKind.CONCEPT,
+            quantity=FieldKind.NUMBER,
+            unit_concept_id=FieldKind.CONCEPT,
+            anatomic_site_concept_id=FieldKind.CONCEPT,
+            disease_status_concept_id=FieldKind.CONCEPT,
+            specimen_source_id=FieldKind.TEXT,
         ),
     ),
     Domain.VISIT_DETAIL: DomainFacts(
@@ -327,9 +333,9 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         | _PROVIDER
         | _CARE_SITE
         | _own(
-            visit_detail_concept_id=Kind.CONCEPT,
-            visit_detail_source_concept_id=Kind.CONCEPT,
-            visit_detail_type_concept_id=Kind.CONCEPT,
+            visit_detail_concept_id=FieldKind.CONCEPT,
+            visit_detail_source_concept_id=FieldKind.CONCEPT,
+            visit_detail_type_concept_id=FieldKind.CONCEPT,
         ),
     ),
     Domain.VISIT_OCCURRENCE: DomainFacts(
@@ -344,17 +350,21 @@ DOMAINS: Mapping[Domain, DomainFacts] = {
         | _PERSON
         | _PROVIDER
         | _CARE_SITE
-        | _own(visit_concept_id=Kind.CONCEPT, visit_source_concept_id=Kind.CONCEPT, visit_type_concept_id=Kind.CONCEPT),
+        | _own(
+            visit_concept_id=FieldKind.CONCEPT,
+            visit_source_concept_id=FieldKind.CONCEPT,
+            visit_type_concept_id=FieldKind.CONCEPT,
+        ),
     ),
 }
 
 PERSON_COLUMNS = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
 """Columns of PERSON that an event's filters can ask for."""
 
-ERA_FIELDS: Mapping[str, Field] = _DATES | _PERSON
+ERA_FIELDS: Mapping[str, DomainField] = _DATES | _PERSON
 """What filters can ask of eras that a definition builds."""
 
-DEMOGRAPHIC_FIELDS: Mapping[str, Field] = {
+DEMOGRAPHIC_FIELDS: Mapping[str, DomainField] = {
     name: _PERSON[name]
     for name in ("age", "gender_concept_id", "race_concept_id", "ethnicity_concept_id", "year_of_birth")
 } | {name: _DATES[name] for name in ("start_date", "end_date")}

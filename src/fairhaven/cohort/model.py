@@ -258,7 +258,7 @@ class Window:
     index: DateField = DateField.START
 
 
-class Times(StrEnum):
+class OccurrenceType(StrEnum):
     """How a number of events is compared."""
 
     EXACTLY = "exactly"
@@ -275,7 +275,7 @@ class Occurrence:
             ``start_date`` or ``concept_id``) instead of events.
     """
 
-    times: Times = Times.AT_LEAST
+    times: OccurrenceType = OccurrenceType.AT_LEAST
     count: int = 1
     distinct: str | None = None
 
@@ -342,7 +342,7 @@ class Limit(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class EntryEvents:
     """Which events let a person in.
 
     Args:
@@ -420,7 +420,7 @@ class CohortDefinition:
     name: str = ""
     description: str = ""
     concept_sets: tuple[ConceptSet, ...] = ()
-    entry: Entry
+    entry: EntryEvents
     qualifying: Group | None = None
     qualified_limit: Limit = Limit.ALL
     rules: tuple[InclusionRule, ...] = ()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from fairhaven.cohort.attrition_counts import Attrition, Tally, attrition, tallies
+from fairhaven.cohort.attrition_counts import Attrition, StepCount, attrition, tallies
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.relational import Program, number
-from fairhaven.cohort.engines.relational.cohort_run import Outcome, Run
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping
+from fairhaven.cohort.engines.relational.cohort_run import BatchOutcome, CohortRun
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.engine import Engine
 from fairhaven.kernel.progress import Progress, Silent
@@ -33,13 +33,13 @@ class Batch:
     definitions: Mapping[int, CohortDefinition]
     rows: ir.Table
     _program: Program
-    _outcome: Outcome
-    _keeping: Keeping
+    _outcome: BatchOutcome
+    _keeping: TemporaryTables
 
-    def tallies(self) -> dict[int, Tally]:
+    def tallies(self) -> dict[int, StepCount]:
         """Persons and rows of each cohort."""
         found = tallies(self.rows, self._keeping)
-        return {number: found.get(number, Tally()) for number in self.definitions}
+        return {number: found.get(number, StepCount()) for number in self.definitions}
 
     def attrition(self) -> dict[int, Attrition]:
         """What each step of each definition leaves."""
@@ -96,7 +96,7 @@ class Cohorts:
         every = sorted(set().union(*named.values()))
         if not every or "concept" not in self._tables:
             return {}
-        with Keeping(self._engine) as keeping:
+        with TemporaryTables(self._engine) as keeping:
             asked = keeping.parameters([{"concept_id": concept} for concept in every], {"concept_id": "whole"})
             concept = self._tables["concept"]
             known = concept.select(concept_id=concept.concept_id.cast("int64"))
@@ -107,8 +107,8 @@ class Cohorts:
     @contextmanager
     def _batch(self, definitions: Mapping[int, CohortDefinition]) -> Iterator[Batch]:
         program = number(definitions)
-        with Keeping(self._engine) as keeping:
-            outcome = Run(program, self._tables, keeping).outcome()
+        with TemporaryTables(self._engine) as keeping:
+            outcome = CohortRun(program, self._tables, keeping).outcome()
             yield Batch(
                 definitions=definitions, rows=outcome.rows, _program=program, _outcome=outcome, _keeping=keeping
             )

@@ -1,6 +1,6 @@
 """Which counts may be shown: the one home of small-number rules. Pure: numbers in, numbers out."""
 
-from fairhaven.disclosure.crosstab import Alike, ProtectedCrosstab, protect_crosstab
+from fairhaven.disclosure.crosstab import ProtectedCrosstab, UniformGroup, protect_crosstab
 from fairhaven.disclosure.dominance import is_dominated
 from fairhaven.disclosure.magnitude import Magnitude, ProtectedMagnitudes, Statistic, protect_magnitudes
 from fairhaven.disclosure.nested_counts import protect_steps
@@ -17,7 +17,6 @@ from fairhaven.disclosure.table_arrays import ALL
 
 __all__ = [
     "ALL",
-    "Alike",
     "Cell",
     "Dominance",
     "Groups",
@@ -30,6 +29,7 @@ __all__ = [
     "Small",
     "Statistic",
     "Ties",
+    "UniformGroup",
     "Zeros",
     "is_dominated",
     "protect",

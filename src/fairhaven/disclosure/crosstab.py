@@ -14,13 +14,13 @@ from fairhaven.disclosure.group_disclosure import full_cells
 from fairhaven.disclosure.known_totals import Floats, Mask, with_totals
 from fairhaven.disclosure.policy import Groups, Policy, Zeros
 from fairhaven.disclosure.primary_suppression import Cell, Protected, as_cell, hidden, protect, shown
-from fairhaven.disclosure.secondary_suppression import Need, complement
+from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement
 from fairhaven.disclosure.shown_totals import adds_up, totals_note
-from fairhaven.disclosure.table_arrays import Key, Keyed
+from fairhaven.disclosure.table_arrays import Dimensions, Key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Alike:
+class UniformGroup:
     """A group of which all persons are in one cell: for whoever checks an output, not for its readers.
 
     Args:
@@ -50,7 +50,7 @@ class ProtectedCrosstab:
     totals: Mapping[Key, Protected]
     hidden: int
     further: int
-    alike: tuple[Alike, ...]
+    alike: tuple[UniformGroup, ...]
     may_be_known: frozenset[Key]
     adds_up: bool
     note: str
@@ -68,7 +68,7 @@ def protect_crosstab(
     Raises:
         ValueError: a negative count, keys of different lengths, or a structural zero that is none.
     """
-    table = Keyed(tuple(counts), structural)
+    table = Dimensions(tuple(counts), structural)
     cells = {key: as_cell(counts.get(key, 0)) for key in table.keys}
     if any(cells[key].rows for key in table.structural_keys):
         raise ValueError("a structural zero has a count")
@@ -97,7 +97,7 @@ def protect_crosstab(
         totals={table.key(place): shown(int(sums[place])) for place in totals},
         hidden=count,
         further=count - int(primary.sum()),
-        alike=tuple(Alike(cell=table.key(full.place), dimension=full.dimension) for full in found),
+        alike=tuple(UniformGroup(cell=table.key(full.place), dimension=full.dimension) for full in found),
         may_be_known=frozenset(table.key(place) for place in totals if is_guarded and not concealed[place]),
         adds_up=adds_up(policy, hidden=count),
         note=totals_note(policy, hidden=count, cells=len(protected)),
@@ -121,10 +121,12 @@ def _with_further(persons: Floats, primary: Mask, policy: Policy) -> Mask:
         place = tuple(int(index) for index in found)
         value, is_inner = float(values[place]), all(map(int.__lt__, place, persons.shape))
         if is_inner and value < policy.threshold:
-            needs[place] = Need(up=max(policy.threshold - 1 - value, 0 if value else 1), down=value - least[place])
+            needs[place] = ProtectionLevel(
+                up=max(policy.threshold - 1 - value, 0 if value else 1), down=value - least[place]
+            )
         elif not is_inner:
             # That a total is small must not be certain; it is not less than its hidden cells have at least.
-            needs[place] = Need(up=policy.threshold - value, down=0)
+            needs[place] = ProtectionLevel(up=policy.threshold - value, down=0)
     suppression = complement(
         values, sizes=values, least=least, hidden=concealed, can_hide=concealed | (values > 0), needs=needs
     )

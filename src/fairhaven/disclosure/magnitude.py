@@ -12,8 +12,8 @@ from fairhaven.disclosure.dominance import is_dominated
 from fairhaven.disclosure.known_totals import Mask, with_totals
 from fairhaven.disclosure.policy import Policy, Small
 from fairhaven.disclosure.primary_suppression import Protected, hidden, shown
-from fairhaven.disclosure.secondary_suppression import Need, complement
-from fairhaven.disclosure.table_arrays import ALL, Key, Keyed, totals_over
+from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement
+from fairhaven.disclosure.table_arrays import ALL, Dimensions, Key, totals_over
 
 _Persons = dict[Hashable, float]
 """What each person contributed to a cell or total."""
@@ -82,7 +82,7 @@ def protect_magnitudes(
         ValueError: no contribution, keys of different lengths, or a value that is no number.
     """
     people = _people(contributions)
-    table = Keyed([key for key in people if ALL not in key])
+    table = Dimensions([key for key in people if ALL not in key])
     counted = protect_crosstab({key: len(people.get(key, ())) for key in table.keys}, policy)
     dominated = {key for key in table.keys if is_dominated(people.get(key, {}).values(), policy.dominance)}
     primary = table.mask(
@@ -125,7 +125,7 @@ def _people(contributions: Iterable[tuple[Key, Hashable, float]]) -> Mapping[Key
     return people
 
 
-def _with_further(table: Keyed, people: Mapping[Key, _Persons], primary: Mask, policy: Policy) -> Mask:
+def _with_further(table: Dimensions, people: Mapping[Key, _Persons], primary: Mask, policy: Policy) -> Mask:
     """What is hidden in the end, of the table with its totals; for totals: that readers are taken not to know them."""
     sums, sizes = (
         with_totals(np.array([fold(people.get(key, {})) for key in table.keys], dtype=float).reshape(table.shape))
@@ -148,7 +148,9 @@ def _with_further(table: Keyed, people: Mapping[Key, _Persons], primary: Mask, p
             of = people.get(table.key(place), {})
             width = policy.dominance.p * (max(map(abs, of.values()), default=0.0) or largest)
             is_inner = not table.is_total(place)
-            needs[place] = Need(up=width, down=min(width, float(sums[place] - least[place])) if is_inner else 0.0)
+            needs[place] = ProtectionLevel(
+                up=width, down=min(width, float(sums[place] - least[place])) if is_inner else 0.0
+            )
     suppression = complement(
         sums, sizes=sizes, least=least, hidden=concealed, can_hide=concealed | (sizes > 0), needs=needs
     )

@@ -19,7 +19,7 @@ _TOTAL_COST, _GRAND_TOTAL_COST = 4.0, 1_000.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Need:
+class ProtectionLevel:
     """How much higher and lower than it is a hidden cell must be able to be."""
 
     up: float
@@ -40,7 +40,13 @@ class Suppression:
 
 
 def complement(
-    values: Floats, *, sizes: Floats, least: Floats, hidden: Mask, can_hide: Mask, needs: Mapping[Place, Need]
+    values: Floats,
+    *,
+    sizes: Floats,
+    least: Floats,
+    hidden: Mask,
+    can_hide: Mask,
+    needs: Mapping[Place, ProtectionLevel],
 ) -> Suppression:
     """Hides further cells until every sensitive one is proved safe; as few as a greedy search finds.
 
@@ -70,7 +76,7 @@ def complement(
 
 
 def _show_again(
-    search: "_Search", primary: Mask, needs: Mapping[Place, Need], proofs: dict[Place, frozenset[Place]]
+    search: "_Search", primary: Mask, needs: Mapping[Place, ProtectionLevel], proofs: dict[Place, frozenset[Place]]
 ) -> None:
     """Shows cells that turn out not to be needed, totals first and then the largest."""
     further = [tuple(int(index) for index in place) for place in np.argwhere(search.hidden & ~primary)]
@@ -99,7 +105,7 @@ class _Search:
         self.cost: Floats = np.where(is_total, _TOTAL_COST, 1.0) + sizes / (sizes[grand] + 1) / 2
         self.cost[grand] = _GRAND_TOTAL_COST
 
-    def proof(self, place: Place, need: Need) -> frozenset[Place] | None:
+    def proof(self, place: Place, need: ProtectionLevel) -> frozenset[Place] | None:
         """The cells of moves that make room enough for a cell, up and down; None where there are not enough."""
         used: frozenset[Place] = frozenset()
         for amount, sign in ((need.up, 1), (need.down, -1)):
@@ -129,7 +135,7 @@ class _Search:
             amount -= room
         return None
 
-    def cheapest(self, place: Place, need: Need) -> Move | None:
+    def cheapest(self, place: Place, need: ProtectionLevel) -> Move | None:
         """The move that costs least to allow and by itself meets the need; None where there is none."""
         room = self.values - self.least
         cost = np.where(self.hidden, 0.0, self.cost)

@@ -20,7 +20,7 @@ Key = tuple[Hashable, ...]
 """One category for each dimension; `ALL` in the keys of totals."""
 
 
-class Keyed:
+class Dimensions:
     """The categories of each dimension, in the order in which they come, and every combination of them.
 
     Args:

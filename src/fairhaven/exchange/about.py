@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class About:
+class DatasetAbout:
     """The hub's own words on a release.
 
     Args:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fairhaven.exchange.about import About
+from fairhaven.exchange.about import DatasetAbout
 from fairhaven.release.description import Description, TableDescription, Variable
 
 _CONTEXT: dict[str, Any] = {
@@ -45,7 +45,7 @@ _PARQUET = "application/x-parquet"
 
 
 def croissant_dataset(
-    description: Description, about: About, *, files: Mapping[str, Sequence[tuple[str, str]]]
+    description: Description, about: DatasetAbout, *, files: Mapping[str, Sequence[tuple[str, str]]]
 ) -> dict[str, Any]:
     """The release as a ``sc:Dataset``.
 

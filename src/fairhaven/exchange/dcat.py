@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fairhaven.exchange.about import About
+from fairhaven.exchange.about import DatasetAbout
 from fairhaven.release.description import Description
 
 _CONTEXT = {
@@ -18,7 +18,7 @@ _ACCESS = "http://publications.europa.eu/resource/authority/access-right/NON_PUB
 _OMOP = "https://ohdsi.github.io/CommonDataModel/cdm54.html"
 
 
-def dcat_dataset(description: Description, about: About) -> dict[str, Any]:
+def dcat_dataset(description: Description, about: DatasetAbout) -> dict[str, Any]:
     """The release as one ``dcat:Dataset``. It has no distribution: the data are used in a secure environment."""
     dataset: dict[str, Any] = {
         "@context": _CONTEXT,

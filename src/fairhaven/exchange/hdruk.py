@@ -5,7 +5,7 @@ Source: github.com/HDRUK/schemata, hdruk 4.0.0. Fields that Fairhaven does not k
 
 from typing import Any
 
-from fairhaven.exchange.about import About
+from fairhaven.exchange.about import DatasetAbout
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.release.description import Bar, Description, TableDescription, Variable
 
@@ -17,7 +17,7 @@ _EVENTS = {
 _SENSITIVE = frozenset({"identifier", "text"})
 
 
-def hdruk_dataset(description: Description, about: About) -> dict[str, Any]:
+def hdruk_dataset(description: Description, about: DatasetAbout) -> dict[str, Any]:
     """The release as JSON values of the schema ``Hdruk400``.
 
     Raises:
@@ -71,7 +71,7 @@ def hdruk_dataset(description: Description, about: About) -> dict[str, Any]:
     return dataset
 
 
-def _observations(description: Description, about: About) -> list[dict[str, Any]]:
+def _observations(description: Description, about: DatasetAbout) -> list[dict[str, Any]]:
     date = about.as_of.isoformat()
     persons = {
         "observedNode": "Persons",

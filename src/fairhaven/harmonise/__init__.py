@@ -4,10 +4,10 @@ from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.cdm_rows import omop_rows
 from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.fhir import fhir_rows
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
-from fairhaven.harmonise.model import Count, Harmonised, Rule, SourceTables
+from fairhaven.harmonise.model import Harmonised, MappingRule, RuleOutcome, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import LEFT_OUT
 from fairhaven.harmonise.service import harmonise
@@ -15,12 +15,12 @@ from fairhaven.harmonise.service import harmonise
 __all__ = [
     "LEFT_OUT",
     "CodeMap",
-    "Count",
+    "GenericRows",
     "Harmonised",
     "HubFacts",
     "MappingFile",
-    "Rows",
-    "Rule",
+    "MappingRule",
+    "RuleOutcome",
     "SourceTables",
     "VocabularyTables",
     "check_columns",

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.harmonise.generic_rows import EVENT_TABLES
-from fairhaven.harmonise.mapping_conditions import Condition
+from fairhaven.harmonise.mapping_conditions import MappingCondition
 from fairhaven.harmonise.mapping_file import MappingFile, MapRule
-from fairhaven.harmonise.mapping_values import Mapped, Value, column, constant
+from fairhaven.harmonise.mapping_values import MappedValue, MappingValue, column, constant
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.omop.cdm import CDM
 
@@ -160,7 +160,7 @@ def _rules(blocks: list[_Block], shown: str) -> Iterator[MapRule]:
         yield _person(table, several, shown)
 
 
-def _concept(block: _Block, destination: str, turn: int) -> Value | None:
+def _concept(block: _Block, destination: str, turn: int) -> MappingValue | None:
     """The concept of a row by the field's value."""
     by_value = {
         value: ids[turn]
@@ -173,12 +173,12 @@ def _concept(block: _Block, destination: str, turn: int) -> Value | None:
     if not by_value:
         return constant(wide)
     source = column(block.source_field)
-    return Value(source=source.source, steps=(Mapped(pairs=tuple(by_value.items()), default=wide),))
+    return MappingValue(source=source.source, steps=(MappedValue(pairs=tuple(by_value.items()), default=wide),))
 
 
 def _event(block: _Block, turn: int, shown: str) -> MapRule:
     prefix = CDM[block.target].concept.removesuffix("_concept_id")
-    gives: dict[str, Value] = {"source_value": column(block.source_field)}
+    gives: dict[str, MappingValue] = {"source_value": column(block.source_field)}
     for destination, name in (
         (f"{prefix}_concept_id", "concept_id"),
         (f"{prefix}_source_concept_id", "source_concept_id"),
@@ -198,9 +198,9 @@ def _event(block: _Block, turn: int, shown: str) -> MapRule:
         value for value, destinations in block.concepts.items() if any(len(ids) > turn for ids in destinations.values())
     }
     condition = (
-        Condition(column=block.source_field, present=True)
+        MappingCondition(column=block.source_field, present=True)
         if ANY in values
-        else Condition(column=block.source_field, one_of=tuple(sorted(values)))
+        else MappingCondition(column=block.source_field, one_of=tuple(sorted(values)))
     )
     number = f" {turn + 1}" if turn else ""
     return MapRule(
@@ -215,7 +215,7 @@ def _event(block: _Block, turn: int, shown: str) -> MapRule:
 
 
 def _person(table: str, blocks: list[_Block], shown: str) -> MapRule:
-    gives: dict[str, Value] = {}
+    gives: dict[str, MappingValue] = {}
     for block in blocks:
         for source in block.dates.values():
             gives["birth_date"] = column(source)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS, LINEAGE, Rows
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS, LINEAGE, GenericRows
 
 _LARGEST = 2**31 - 1
 
@@ -228,7 +228,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 """Table of the CDM -> column of its generic rows -> column of the CDM."""
 
 
-def omop_rows(tables: Mapping[str, ir.Table]) -> list[Rows]:
+def omop_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:
     """What each table of a partner's CDM yields.
 
     Args:
@@ -254,7 +254,7 @@ def omop_rows(tables: Mapping[str, ir.Table]) -> list[Rows]:
                 "default_target": ibis.literal(table),
             }
         found.append(
-            Rows(
+            GenericRows(
                 kind=kind,
                 rule=table,
                 table=table,

@@ -49,7 +49,7 @@ _REPLACED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
+class EventContext:
     """What rows of events and notes are joined with."""
 
     people: People
@@ -58,7 +58,7 @@ class Context:
     places: Places
 
 
-def placed(rows: ir.Table, context: Context, as_of: dt.date) -> ir.Table:
+def placed(rows: ir.Table, context: EventContext, as_of: dt.date) -> ir.Table:
     """Rows with ``person_id``, ``visit_occurrence_id``, ``visit_detail_id``, ``provider_id`` and ``why_not``.
 
     Args:
@@ -98,7 +98,7 @@ def events(
     engine: Engine,
     rows: ir.Table,
     resolved: ir.Table | None,
-    context: Context,
+    context: EventContext,
     vocabulary: VocabularyTables,
     local: pa.Table | None,
     as_of: dt.date,

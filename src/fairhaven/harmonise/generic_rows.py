@@ -251,7 +251,7 @@ EVENT_TABLES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class GenericRows:
     """What one rule yields from the current rows of one table: an expression, nothing is run yet.
 
     Args:

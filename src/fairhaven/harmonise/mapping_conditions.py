@@ -11,7 +11,7 @@ from fairhaven.harmonise.mapping_values import number_of, text_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Condition:
+class MappingCondition:
     """What must hold of one column; everything given must hold.
 
     Args:

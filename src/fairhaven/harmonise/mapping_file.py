@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS
-from fairhaven.harmonise.mapping_conditions import Condition
+from fairhaven.harmonise.mapping_conditions import MappingCondition
 from fairhaven.harmonise.mapping_values import (
-    Cleaned,
-    Column,
-    Constant,
-    First,
-    Joined,
-    Mapped,
-    Moment,
-    Pattern,
-    Scaled,
-    Shifted,
+    CleanedText,
+    ColumnValue,
+    ConstantValue,
+    DatetimeValue,
+    FirstValue,
+    JoinedText,
+    MappedValue,
+    MappingValue,
+    ScaledValue,
+    ShiftedDate,
     Source,
     Step,
-    Value,
+    TextPattern,
     column,
     constant,
 )
@@ -53,11 +53,11 @@ _MOST_COLUMNS = 999
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Code:
+class CodeMapping:
     """A code of a row: where it is, its vocabulary, how it is cleaned."""
 
-    column: Value
-    vocabulary: Value
+    column: MappingValue
+    vocabulary: MappingValue
     clean: str = "none"
 
     def columns(self) -> Iterable[str]:
@@ -90,13 +90,13 @@ class MapRule:
     kind: str
     target: str = ""
     unmapped_to: str = ""
-    when: tuple[Condition, ...] = ()
+    when: tuple[MappingCondition, ...] = ()
     unpivot: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    codes: tuple[Code, ...] = ()
+    codes: tuple[CodeMapping, ...] = ()
     concept_id: int | None = None
     text: str = ""
-    value: Code | None = None
-    gives: tuple[tuple[str, Value], ...] = ()
+    value: CodeMapping | None = None
+    gives: tuple[tuple[str, MappingValue], ...] = ()
     python: str = ""
     file: str = ""
 
@@ -104,7 +104,7 @@ class MapRule:
         """Columns of the source's table that it cannot do without."""
         made = {name for name, _ in self.unpivot} | ({"position"} if self.unpivot else set())
         read = {condition.column for condition in self.when} | ({self.text} if self.text else set())
-        parts: list[Code | Value] = [*self.codes, *(value for _, value in self.gives)]
+        parts: list[CodeMapping | MappingValue] = [*self.codes, *(value for _, value in self.gives)]
         parts += [self.value] if self.value else []
         return read.union(*(part.columns() for part in parts)) - made
 
@@ -225,7 +225,7 @@ def _check_enough(section: Section, rule: MapRule) -> None:
                 section.fault("set", f"gives no {rule.kind}_ref")
 
 
-def _codes(section: Section, kind: str) -> tuple[tuple[Code, ...], int | None, str]:
+def _codes(section: Section, kind: str) -> tuple[tuple[CodeMapping, ...], int | None, str]:
     """Alternates, a fixed concept, the column of the source's words."""
     codes = []
     fixed = None
@@ -246,16 +246,16 @@ def _codes(section: Section, kind: str) -> tuple[tuple[Code, ...], int | None, s
                 continue
             if text and "column" not in part:
                 vocabulary = _value(part, "vocabulary", part.raw("vocabulary"), texts_are_columns=False)
-                codes.append(Code(column=constant(""), vocabulary=vocabulary))
+                codes.append(CodeMapping(column=constant(""), vocabulary=vocabulary))
                 part.finish()
                 continue
         codes.append(_code(part))
     return tuple(codes), fixed, text
 
 
-def _code(section: Section) -> Code:
+def _code(section: Section) -> CodeMapping:
     clean = section.text("clean", "none", choices=CLEANING)
-    code = Code(
+    code = CodeMapping(
         column=_value(section, "column", section.raw("column")),
         vocabulary=_value(section, "vocabulary", section.raw("vocabulary", ""), texts_are_columns=False),
         clean=clean,
@@ -287,14 +287,14 @@ def _expand(section: Section, key: str, pattern: str) -> list[str]:
     return [f"{pattern[: found.start()]}{n:0{len(found[1])}d}{pattern[found.end() :]}" for n in range(first, last + 1)]
 
 
-def _conditions(section: Section) -> Iterable[Condition]:
+def _conditions(section: Section) -> Iterable[MappingCondition]:
     for name in section.values:
         given = section.raw(name)
         match given:
             case dict():
                 part = section.section(name)
                 nots = part.raw("not")
-                yield Condition(
+                yield MappingCondition(
                     column=name,
                     one_of=_several(part.raw("one_of")) if "one_of" in part else None,
                     none_of=_several(nots) if nots is not None else (),
@@ -310,7 +310,7 @@ def _conditions(section: Section) -> Iterable[Condition]:
             case list() if not given:
                 section.fault(name, "an empty list holds for no row")
             case _:
-                yield Condition(column=name, one_of=_several(given))
+                yield MappingCondition(column=name, one_of=_several(given))
 
 
 def _several(given: Any) -> tuple[Any, ...]:
@@ -329,7 +329,7 @@ def _regular(section: Section, key: str) -> str:
     return expression
 
 
-def _set(section: Section, kind: str) -> Iterable[tuple[str, Value]]:
+def _set(section: Section, kind: str) -> Iterable[tuple[str, MappingValue]]:
     known = [name for name in KINDS[kind] if name not in CARRIED]
     for name in section.values:
         given = section.raw(name)
@@ -342,7 +342,7 @@ def _set(section: Section, kind: str) -> Iterable[tuple[str, Value]]:
         yield name, value
 
 
-def _by_word(section: Section, name: str, value: Value) -> Value:
+def _by_word(section: Section, name: str, value: MappingValue) -> MappingValue:
     """Concept ids in place of the words for them."""
     words = WORDS[name]
 
@@ -354,7 +354,7 @@ def _by_word(section: Section, name: str, value: Value) -> Value:
         return word
 
     match value:
-        case Value(source=Constant(value=str() as word), steps=()):
+        case MappingValue(source=ConstantValue(value=str() as word), steps=()):
             return constant(concept(word))
         case _:
             steps = tuple(
@@ -363,14 +363,14 @@ def _by_word(section: Section, name: str, value: Value) -> Value:
                     pairs=tuple((text, concept(word)) for text, word in step.pairs),
                     default=concept(step.default),
                 )
-                if isinstance(step, Mapped)
+                if isinstance(step, MappedValue)
                 else step
                 for step in value.steps
             )
             return replace(value, steps=steps)
 
 
-def _value(section: Section, key: str, given: Any, *, texts_are_columns: bool = True) -> Value:
+def _value(section: Section, key: str, given: Any, *, texts_are_columns: bool = True) -> MappingValue:
     """A value as written: a column, a constant, or a table that says more."""
     match given:
         case str():
@@ -379,7 +379,7 @@ def _value(section: Section, key: str, given: Any, *, texts_are_columns: bool = 
             return constant(given)
         case dict():
             part = Section(section.document, f"{section.field}.{key}" if section.field else key, given)
-            value = Value(source=_source(part), steps=tuple(_steps(part)))
+            value = MappingValue(source=_source(part), steps=tuple(_steps(part)))
             part.finish()
             return value
         case None:
@@ -393,21 +393,23 @@ def _source(part: Section) -> Source:
     given = [name for name in ("column", "value", "first", "join", "date") if name in part]
     if len(given) != 1:
         part.fault("", 'must have one of column, value, first, join, date: { value = "kg" } is a constant text')
-        return Constant(value=None)
+        return ConstantValue(value=None)
     match given[0]:
         case "column":
-            return Column(name=part.text("column"))
+            return ColumnValue(name=part.text("column"))
         case "value":
-            return Constant(value=part.raw("value"))
+            return ConstantValue(value=part.raw("value"))
         case "first":
-            return First(items=_items(part, "first"))
+            return FirstValue(items=_items(part, "first"))
         case "join":
-            return Joined(items=_items(part, "join"), between=part.text("with", ""))
+            return JoinedText(items=_items(part, "join"), between=part.text("with", ""))
         case _:
-            return Moment(date=_value(part, "date", part.raw("date")), time=_value(part, "time", part.raw("time")))
+            return DatetimeValue(
+                date=_value(part, "date", part.raw("date")), time=_value(part, "time", part.raw("time"))
+            )
 
 
-def _items(part: Section, key: str) -> tuple[Value, ...]:
+def _items(part: Section, key: str) -> tuple[MappingValue, ...]:
     given = part.raw(key)
     if not isinstance(given, list) or not given:
         part.fault(key, "must be a list of columns or values")
@@ -417,9 +419,9 @@ def _items(part: Section, key: str) -> tuple[Value, ...]:
 
 def _steps(part: Section) -> Iterable[Step]:
     if "pattern" in part:
-        yield Pattern(expression=_regular(part, "pattern"))
+        yield TextPattern(expression=_regular(part, "pattern"))
     if any(name in part for name in ("upper", "strip", "cut", "from_character")):
-        yield Cleaned(
+        yield CleanedText(
             upper=part.yes("upper", False),
             strip=part.text("strip", ""),
             from_character=max(part.whole("from_character", 1), 1),
@@ -435,19 +437,19 @@ def _steps(part: Section) -> Iterable[Step]:
         if is_kept and default != {"keep": True}:
             part.fault("default", "must be a text, a number or { keep = true }")
         kept = None if is_kept else default
-        yield Mapped(pairs=tuple(pairs.items()), default=kept, is_kept=is_kept)
+        yield MappedValue(pairs=tuple(pairs.items()), default=kept, is_kept=is_kept)
     if "scales" in part:
         scales = tuple(part.section("scales").values.items())
         if not all(isinstance(scale, int | float) for _, scale in scales):
             part.fault("scales", "must be numbers")
             scales = ()
-        yield Scaled(unit=part.text("unit"), scales=tuple((unit, float(scale)) for unit, scale in scales))
+        yield ScaledValue(unit=part.text("unit"), scales=tuple((unit, float(scale)) for unit, scale in scales))
     if part.yes("number", False) or "scale" in part or "offset" in part:
-        yield Scaled(scale=part.number("scale", 1), offset=part.number("offset", 0))
+        yield ScaledValue(scale=part.number("scale", 1), offset=part.number("offset", 0))
     for key, sign in (("add_days", 1), ("minus_days", -1)):
         if key in part:
             days = part.raw(key)
             if not isinstance(days, int | str):
                 part.fault(key, "must be a number of days or a column")
                 days = 0
-            yield Shifted(days=days, sign=sign)
+            yield ShiftedDate(days=days, sign=sign)

@@ -9,8 +9,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import KINDS, Rows
-from fairhaven.harmonise.mapping_file import CARRIED, Code, MappingFile, MapRule, check_columns
+from fairhaven.harmonise.generic_rows import KINDS, GenericRows
+from fairhaven.harmonise.mapping_file import CARRIED, CodeMapping, MappingFile, MapRule, check_columns
 from fairhaven.harmonise.mapping_values import as_type, text_of
 from fairhaven.kernel.errors import Fault, Invalid
 
@@ -20,7 +20,7 @@ _ALTERNATES = (("code", "vocabulary_id"), ("code_2", "vocabulary_id_2"), ("code_
 _CLASSIFICATIONS = ("icd10", "opcs4")
 
 
-def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) -> list[Rows]:
+def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) -> list[GenericRows]:
     """What each rule of these files yields from a source's current tables, in order.
 
     Raises:
@@ -41,7 +41,7 @@ def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) 
     ]
 
 
-def _declared(rule: MapRule, table: ir.Table) -> Rows:
+def _declared(rule: MapRule, table: ir.Table) -> GenericRows:
     made = {name for name, _ in rule.unpivot} | ({"position"} if rule.unpivot else set())
     before = [condition for condition in rule.when if condition.column not in made]
     after = [condition for condition in rule.when if condition.column in made]
@@ -64,7 +64,7 @@ def _declared(rule: MapRule, table: ir.Table) -> Rows:
             takes = here if takes is None else takes & here
         taken = taken.filter(has_code)
     given = _given(rule, {name: taken[name] for name in taken.columns})
-    return Rows(
+    return GenericRows(
         kind=rule.kind,
         rule=rule.name,
         table=rule.tables[0],
@@ -108,7 +108,7 @@ def _has_code(rule: MapRule, columns: Mapping[str, ir.Value]) -> ir.BooleanValue
     return text_of(rule.codes[0].column.build(columns)).re_search("[0-9A-Za-z]").fill_null(True)
 
 
-def _alternates(code: Code, columns: Mapping[str, ir.Value]) -> Iterable[tuple[ir.Value, ir.Value]]:
+def _alternates(code: CodeMapping, columns: Mapping[str, ir.Value]) -> Iterable[tuple[ir.Value, ir.Value]]:
     """The code as cleaned, then the wider codes that stand for it where it is unknown."""
     text = text_of(code.column.build(columns)).strip()
     vocabulary = text_of(code.vocabulary.build(columns))
@@ -157,7 +157,7 @@ def _has_value(column: ir.Value) -> ir.BooleanValue:
     return has.fill_null(False)
 
 
-def _python(rule: MapRule, file: MappingFile, tables: Mapping[str, ir.Table]) -> Rows:
+def _python(rule: MapRule, file: MappingFile, tables: Mapping[str, ir.Table]) -> GenericRows:
     path, _, line = rule.file.rpartition(":")
     place = {"path": path, "line": int(line)} if line else {"path": rule.file}
     result = _function(rule, file, place)({name: tables[name] for name in rule.tables})
@@ -173,7 +173,7 @@ def _python(rule: MapRule, file: MappingFile, tables: Mapping[str, ir.Table]) ->
     for name, to in (("target", rule.target), ("default_target", rule.unmapped_to)):
         if to and name in KINDS[rule.kind]:
             result = result.mutate(**{name: ibis.literal(to)})
-    return Rows(
+    return GenericRows(
         kind=rule.kind,
         rule=rule.name,
         table=rule.tables[0],

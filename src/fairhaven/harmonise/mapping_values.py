@@ -45,7 +45,7 @@ def text_of(value: ir.Value) -> ir.Value:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class ColumnValue:
     """A column of the table, or one that unpivoting made."""
 
     name: str
@@ -60,7 +60,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Constant:
+class ConstantValue:
     """The same for every row."""
 
     value: Any
@@ -75,10 +75,10 @@ class Constant:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class First:
+class FirstValue:
     """The first of several values that is not NULL."""
 
-    items: tuple["Value", ...]
+    items: tuple["MappingValue", ...]
 
     def columns(self) -> Iterator[str]:
         """Names of the columns it reads."""
@@ -95,10 +95,10 @@ class First:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Joined:
+class JoinedText:
     """Texts joined; NULL where one of them is."""
 
-    items: tuple["Value", ...]
+    items: tuple["MappingValue", ...]
     between: str
 
     def columns(self) -> Iterator[str]:
@@ -115,11 +115,11 @@ class Joined:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
+class DatetimeValue:
     """A date with a time of day; midnight where the time is missing or no time."""
 
-    date: "Value"
-    time: "Value"
+    date: "MappingValue"
+    time: "MappingValue"
 
     def columns(self) -> Iterator[str]:
         """Names of the columns it reads."""
@@ -134,7 +134,7 @@ class Moment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cleaned:
+class CleanedText:
     """Text without blanks around it, in upper case, without some characters, cut out."""
 
     upper: bool = False
@@ -159,7 +159,7 @@ class Cleaned:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pattern:
+class TextPattern:
     """The first group of a regular expression; NULL where it does not match."""
 
     expression: str
@@ -174,7 +174,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mapped:
+class MappedValue:
     """One value for another.
 
     Args:
@@ -203,7 +203,7 @@ class Mapped:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scaled:
+class ScaledValue:
     """A number times a scale, plus an offset.
 
     Args:
@@ -232,7 +232,7 @@ class Scaled:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shifted:
+class ShiftedDate:
     """A date some days later (earlier where *sign* is -1).
 
     Args:
@@ -256,12 +256,12 @@ class Shifted:
             yield self.days
 
 
-Source = Column | Constant | First | Joined | Moment
-Step = Cleaned | Pattern | Mapped | Scaled | Shifted
+Source = ColumnValue | ConstantValue | FirstValue | JoinedText | DatetimeValue
+Step = CleanedText | TextPattern | MappedValue | ScaledValue | ShiftedDate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Value:
+class MappingValue:
     """Where a value comes from, and the steps it takes."""
 
     source: Source
@@ -281,11 +281,11 @@ class Value:
         return value
 
 
-def column(name: str) -> Value:
+def column(name: str) -> MappingValue:
     """A plain column."""
-    return Value(source=Column(name=name))
+    return MappingValue(source=ColumnValue(name=name))
 
 
-def constant(value: Any) -> Value:
+def constant(value: Any) -> MappingValue:
     """A constant."""
-    return Value(source=Constant(value=value))
+    return MappingValue(source=ConstantValue(value=value))

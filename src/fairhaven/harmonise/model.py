@@ -9,7 +9,7 @@ from fairhaven.harmonise.mapping_file import MappingFile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class MappingRule:
     """One mapping rule as a release lists it; `row_rule` of a CDM row is its number.
 
     Args:
@@ -52,7 +52,7 @@ class SourceTables:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Count:
+class RuleOutcome:
     """How many generic rows of a rule came to what, for the flow picture and the reconciliation.
 
     Args:
@@ -81,6 +81,6 @@ class Harmonised:
     """
 
     tables: Mapping[str, ir.Table]
-    rules: tuple[Rule, ...]
-    counts: tuple[Count, ...] = ()
+    rules: tuple[MappingRule, ...]
+    counts: tuple[RuleOutcome, ...] = ()
     unmapped: ir.Table | None = None

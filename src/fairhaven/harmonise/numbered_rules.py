@@ -7,27 +7,27 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import KINDS, Rows
-from fairhaven.harmonise.model import Rule, SourceTables
+from fairhaven.harmonise.generic_rows import KINDS, GenericRows
+from fairhaven.harmonise.model import MappingRule, SourceTables
 from fairhaven.harmonise.row_ids import rule_constant
 from fairhaven.omop.concepts import TYPE, TYPE_OF_KIND
 
 
 @dataclass(frozen=True, kw_only=True)
-class Numbered:
+class NumberedRows:
     """What a rule yields, with its number in the release and the source it reads."""
 
-    rows: Rows
-    rule: Rule
+    rows: GenericRows
+    rule: MappingRule
     source: SourceTables
 
 
-def numbered(found: Iterable[tuple[SourceTables, Sequence[Rows]]], *, first: int = 1) -> list[Numbered]:
+def numbered(found: Iterable[tuple[SourceTables, Sequence[GenericRows]]], *, first: int = 1) -> list[NumberedRows]:
     """Rules numbered in the order of their sources and files, from *first*."""
-    result: list[Numbered] = []
+    result: list[NumberedRows] = []
     for source, several in found:
         for rows in several:
-            rule = Rule(
+            rule = MappingRule(
                 number=first + len(result),
                 name=rows.rule,
                 source=source.name,
@@ -35,11 +35,11 @@ def numbered(found: Iterable[tuple[SourceTables, Sequence[Rows]]], *, first: int
                 file=rows.file,
                 target=rows.target or rows.kind,
             )
-            result.append(Numbered(rows=rows, rule=rule, source=source))
+            result.append(NumberedRows(rows=rows, rule=rule, source=source))
     return result
 
 
-def gathered(rules: Sequence[Numbered], kind: str) -> ir.Table | None:
+def gathered(rules: Sequence[NumberedRows], kind: str) -> ir.Table | None:
     """Rows of one kind from every rule, with ``source, rule, rule_key, priority``; None where no rule yields it.
 
     Only columns that some rule gives are there, because rows are kept once and width costs.
@@ -51,7 +51,7 @@ def gathered(rules: Sequence[Numbered], kind: str) -> ir.Table | None:
     return reduce(lambda left, right: left.union(right), [_part(rule, kind, used) for rule in of_kind])
 
 
-def _part(numbered_rows: Numbered, kind: str, used: Sequence[str]) -> ir.Table:
+def _part(numbered_rows: NumberedRows, kind: str, used: Sequence[str]) -> ir.Table:
     rows, source = numbered_rows.rows.rows, numbered_rows.source
     columns: dict[str, ir.Value] = {
         "source": ibis.literal(source.name),

@@ -9,8 +9,8 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import EVENT_TABLES
-from fairhaven.harmonise.model import Count
-from fairhaven.harmonise.numbered_rules import Numbered
+from fairhaven.harmonise.model import RuleOutcome
+from fairhaven.harmonise.numbered_rules import NumberedRows
 from fairhaven.harmonise.temporary_tables import kept
 
 NO_PERSON = "no person"
@@ -30,14 +30,14 @@ _STARTS = ("start_date", "start_datetime", "date", "datetime")
 
 def counted(
     engine: Engine,
-    rules: Sequence[Numbered],
+    rules: Sequence[NumberedRows],
     rows_of: Callable[[str], ir.Table | None],
     events: ir.Table | None,
     who: ir.Table,
     tables: Mapping[str, Mapping[str, ir.Table]],
     *,
     as_of: dt.date,
-) -> tuple[Count, ...]:
+) -> tuple[RuleOutcome, ...]:
     """Counts of generic rows by rule and outcome, and of source rows that no rule took.
 
     An event's outcome is the CDM table it is in, or why it is in none. Rows of other kinds are counted before they are
@@ -70,20 +70,20 @@ def why_not(person_id: ir.Value, birth_year: ir.Value, start: ir.Value | None, a
     return ibis.cases(*tests, else_=ibis.null("string"))
 
 
-def left_out(engine: Engine, rules: Sequence[Numbered], rows: ir.Table, outcome: str) -> list[Count]:
+def left_out(engine: Engine, rules: Sequence[NumberedRows], rows: ir.Table, outcome: str) -> list[RuleOutcome]:
     """Counts of rows that a later step left out, by their ``rule``."""
     by_number = {rule.rule.number: rule.rule for rule in rules}
     found = engine.fetch(rows.group_by("rule").agg(rows=rows.count())).to_pylist()
     return [
-        Count(rule=rule.number, source=rule.source, table=rule.table, outcome=outcome, rows=int(row["rows"]))
+        RuleOutcome(rule=rule.number, source=rule.source, table=rule.table, outcome=outcome, rows=int(row["rows"]))
         for row in sorted(found, key=lambda row: int(row["rule"]))
         for rule in [by_number[row["rule"]]]
     ]
 
 
 def _of_kind(
-    engine: Engine, rules: Sequence[Numbered], kind: str, rows: ir.Table | None, who: ir.Table, as_of: dt.date
-) -> Iterable[Count]:
+    engine: Engine, rules: Sequence[NumberedRows], kind: str, rows: ir.Table | None, who: ir.Table, as_of: dt.date
+) -> Iterable[RuleOutcome]:
     if rows is None:
         return
     dates = [rows[name].cast("date") for name in _STARTS if name in rows.columns]
@@ -97,12 +97,12 @@ def _of_kind(
     by_number = {rule.rule.number: rule.rule for rule in rules}
     for row in sorted(engine.fetch(found).to_pylist(), key=lambda row: (row["rule"], row["outcome"])):
         rule = by_number[row["rule"]]
-        yield Count(
+        yield RuleOutcome(
             rule=rule.number, source=rule.source, table=rule.table, outcome=row["outcome"], rows=int(row["rows"])
         )
 
 
-def _outcomes(engine: Engine, rules: Sequence[Numbered], events: ir.Table | None) -> list[Count]:
+def _outcomes(engine: Engine, rules: Sequence[NumberedRows], events: ir.Table | None) -> list[RuleOutcome]:
     if events is None:
         return []
     by_number = {rule.rule.number: rule.rule for rule in rules}
@@ -117,7 +117,7 @@ def _outcomes(engine: Engine, rules: Sequence[Numbered], events: ir.Table | None
         rule = by_number[row["rule"]]
         ends[rule.number] += int(row["ends"] or 0)
         counts.append(
-            Count(
+            RuleOutcome(
                 rule=rule.number,
                 source=rule.source,
                 table=rule.table,
@@ -129,13 +129,17 @@ def _outcomes(engine: Engine, rules: Sequence[Numbered], events: ir.Table | None
     for number, dropped in ends.items():
         if dropped:
             rule = by_number[number]
-            counts.append(Count(rule=number, source=rule.source, table=rule.table, outcome=END_DROPPED, rows=dropped))
+            counts.append(
+                RuleOutcome(rule=number, source=rule.source, table=rule.table, outcome=END_DROPPED, rows=dropped)
+            )
     return counts
 
 
-def _not_taken(engine: Engine, rules: Sequence[Numbered], tables: Mapping[str, Mapping[str, ir.Table]]) -> list[Count]:
+def _not_taken(
+    engine: Engine, rules: Sequence[NumberedRows], tables: Mapping[str, Mapping[str, ir.Table]]
+) -> list[RuleOutcome]:
     """One scan for each table of which no rule reads every row."""
-    readers: dict[tuple[str, str], list[Numbered]] = defaultdict(list)
+    readers: dict[tuple[str, str], list[NumberedRows]] = defaultdict(list)
     for rule in rules:
         readers[rule.rule.source, rule.rule.table].append(rule)
     counts = []
@@ -149,7 +153,7 @@ def _not_taken(engine: Engine, rules: Sequence[Numbered], tables: Mapping[str, M
                 rows = table.filter(~ibis.or_(*[rule.rows.takes for rule in reading]))
             missed = engine.count(rows)
             if missed:
-                counts.append(Count(rule=0, source=source, table=name, outcome=NOT_TAKEN, rows=missed))
+                counts.append(RuleOutcome(rule=0, source=source, table=name, outcome=NOT_TAKEN, rows=missed))
     return counts
 
 

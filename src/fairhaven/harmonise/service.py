@@ -12,8 +12,8 @@ from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables, coded, distinct_codes, resolve
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fitted
-from fairhaven.harmonise.events import Context, events, placed
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, Rows, typed
+from fairhaven.harmonise.events import EventContext, events, placed
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, GenericRows, typed
 from fairhaven.harmonise.health_system import (
     Places,
     care_site_table,
@@ -23,9 +23,9 @@ from fairhaven.harmonise.health_system import (
     provider_table,
 )
 from fairhaven.harmonise.mapping_rows import mapped_rows
-from fairhaven.harmonise.model import Count, Harmonised, Rule, SourceTables
+from fairhaven.harmonise.model import Harmonised, MappingRule, RuleOutcome, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
-from fairhaven.harmonise.numbered_rules import Numbered, gathered, given, numbered
+from fairhaven.harmonise.numbered_rules import NumberedRows, gathered, given, numbered
 from fairhaven.harmonise.observation_periods import observation_periods
 from fairhaven.harmonise.people import People, deaths, people
 from fairhaven.harmonise.row_ids import row_id, unique_ids
@@ -42,7 +42,7 @@ class _Work:
     """What has been made so far."""
 
     engine: Engine
-    rules: list[Numbered]
+    rules: list[NumberedRows]
     index: ir.Table
     vocabulary: VocabularyTables
     local: pa.Table | None
@@ -50,8 +50,8 @@ class _Work:
     as_of: dt.date
     resolved: ir.Table | None = None
     tables: dict[str, ir.Table] = field(default_factory=dict)
-    derived: list[Rule] = field(default_factory=list)
-    left_out: list[Count] = field(default_factory=list)
+    derived: list[MappingRule] = field(default_factory=list)
+    left_out: list[RuleOutcome] = field(default_factory=list)
     _gathered: dict[str, ir.Table | None] = field(default_factory=dict)
 
     def rows(self, kind: str) -> ir.Table | None:
@@ -69,7 +69,9 @@ class _Work:
     def derive(self, name: str, table: str, target: str) -> int:
         """Number of a rule that makes rows from CDM rows."""
         number = len(self.rules) + len(self.derived) + 1
-        self.derived.append(Rule(number=number, name=name, source="", table=table, file="harmonise", target=target))
+        self.derived.append(
+            MappingRule(number=number, name=name, source="", table=table, file="harmonise", target=target)
+        )
         return number
 
 
@@ -82,7 +84,7 @@ def harmonise(
     local: pa.Table | None = None,
     hub: HubFacts,
     as_of: dt.date,
-    standards: Mapping[str, Sequence[Rows]] | None = None,
+    standards: Mapping[str, Sequence[GenericRows]] | None = None,
 ) -> Harmonised:
     """One CDM from the current rows of all sources.
 
@@ -113,7 +115,7 @@ def harmonise(
     found_people = _people(work)
     places = _places(work, found_people)
     found_visits, details = _visits(work, found_people, places)
-    context = Context(people=found_people, visits=found_visits, details=details, places=places)
+    context = EventContext(people=found_people, visits=found_visits, details=details, places=places)
     kept_events = _events(work, context)
     _notes(work, context)
     _payers(work, found_people)
@@ -130,7 +132,7 @@ def harmonise(
     return Harmonised(tables=work.tables, rules=rules, counts=(*counts, *work.left_out), unmapped=missing)
 
 
-def _rules_of(source: SourceTables, standard: Sequence[Rows]) -> list[Rows]:
+def _rules_of(source: SourceTables, standard: Sequence[GenericRows]) -> list[GenericRows]:
     return [*standard, *mapped_rows(source.mapping, source.tables)]
 
 
@@ -222,7 +224,7 @@ def _visits(work: _Work, found: People, places: Places) -> tuple[Visits | None, 
     return occurrences, details if occurrences is not None else None
 
 
-def _events(work: _Work, context: Context) -> ir.Table | None:
+def _events(work: _Work, context: EventContext) -> ir.Table | None:
     rows = work.rows("event")
     if rows is None:
         return None
@@ -231,7 +233,7 @@ def _events(work: _Work, context: Context) -> ir.Table | None:
     return found
 
 
-def _notes(work: _Work, context: Context) -> None:
+def _notes(work: _Work, context: EventContext) -> None:
     rows = work.coded("note")
     if rows is None:
         return

@@ -8,9 +8,9 @@ from fairhaven.intake.model import (
     Dialect,
     Extract,
     Format,
-    Misfit,
-    Place,
+    QuarantineReason,
     Receipt,
+    RowOrigin,
     Source,
     TableCount,
     TableDeclaration,
@@ -18,14 +18,14 @@ from fairhaven.intake.model import (
 )
 from fairhaven.intake.opt_out_lists import OptOutList, check_opt_out_list
 from fairhaven.intake.ports import IdentityVault
-from fairhaven.intake.reader import Arrived, Reader, Staged
+from fairhaven.intake.reader import DeliveredFile, Reader, StagedTable
 from fairhaven.intake.reconciliation import Reconciliation, check_quarantine, check_reconciled
 from fairhaven.intake.service import Intake
 from fairhaven.intake.source_file import read_source
 
 __all__ = [
-    "Arrived",
     "ColumnDeclaration",
+    "DeliveredFile",
     "Delivery",
     "DeliveryKind",
     "Dialect",
@@ -34,14 +34,14 @@ __all__ = [
     "Format",
     "IdentityVault",
     "Intake",
-    "Misfit",
     "OptOutList",
-    "Place",
+    "QuarantineReason",
     "Reader",
     "Receipt",
     "Reconciliation",
+    "RowOrigin",
     "Source",
-    "Staged",
+    "StagedTable",
     "TableCount",
     "TableDeclaration",
     "Type1OptOut",

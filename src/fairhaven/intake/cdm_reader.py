@@ -15,7 +15,7 @@ import duckdb
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_text, stage_typed
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
-from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import file, name, structured
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.omop import CDM
@@ -63,7 +63,7 @@ _OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
+class CdmMember:
     """One table of a delivered CDM.
 
     Args:
@@ -73,14 +73,14 @@ class Member:
 
     table: str
     rows: str = ""
-    text: Arrived | None = None
+    text: DeliveredFile | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Members:
+class CdmMembers:
     """The tables of a delivered CDM, and the names of what is no table of the CDM."""
 
-    found: tuple[Member, ...]
+    found: tuple[CdmMember, ...]
     others: tuple[str, ...]
 
 
@@ -90,8 +90,8 @@ class OmopReader:
     version = "1"
 
     def stage(
-        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
-    ) -> Sequence[Staged]:
+        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: DeliveredFile, *, scratch: Path
+    ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
         delivered = members(connection, arrived, scratch)
         if "person" not in {member.table for member in delivered.found}:
@@ -102,7 +102,7 @@ class OmopReader:
                     "with a Parquet or CSV file for each table.",
                 )
             )
-        staged: dict[str, Staged] = {}
+        staged: dict[str, StagedTable] = {}
         faults: list[Fault] = []
         for member in delivered.found:
             try:
@@ -124,7 +124,7 @@ class OmopReader:
         return list(staged.values())
 
 
-def members(connection: duckdb.DuckDBPyConnection, arrived: Arrived, room: Path) -> Members:
+def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room: Path) -> CdmMembers:
     """The tables in a delivered file; a zip is unpacked into *room*, a DuckDB file is attached read-only.
 
     Raises:
@@ -179,7 +179,7 @@ def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
     )
 
 
-def _unpacked(arrived: Arrived, room: Path) -> list[Path]:
+def _unpacked(arrived: DeliveredFile, room: Path) -> list[Path]:
     folder = room / "members"
     try:
         with zipfile.ZipFile(arrived.path) as archive:
@@ -194,7 +194,7 @@ def _unpacked(arrived: Arrived, room: Path) -> list[Path]:
         ) from None
 
 
-def _of_files(paths: Sequence[Path], arrived: Arrived) -> Members:
+def _of_files(paths: Sequence[Path], arrived: DeliveredFile) -> CdmMembers:
     by_table: dict[str, list[Path]] = {}
     others: list[str] = []
     for path in sorted(paths):
@@ -207,14 +207,16 @@ def _of_files(paths: Sequence[Path], arrived: Arrived) -> Members:
     found, faults = [], []
     for table, files in by_table.items():
         if all(file_detection.starts_with(path, b"PAR1") for path in files):
-            found.append(Member(table=table, rows=_parquet(files)))
+            found.append(CdmMember(table=table, rows=_parquet(files)))
         elif len(files) == 1:
-            found.append(Member(table=table, text=Arrived(path=files[0], name=f"{arrived.name}/{files[0].name}")))
+            found.append(
+                CdmMember(table=table, text=DeliveredFile(path=files[0], name=f"{arrived.name}/{files[0].name}"))
+            )
         else:
             faults.append(Fault(path=arrived.name, message=f"several files hold {table}; give one text file a table"))
     if faults:
         raise Invalid(faults)
-    return Members(found=tuple(found), others=tuple(others))
+    return CdmMembers(found=tuple(found), others=tuple(others))
 
 
 def _parquet(files: Sequence[Path]) -> str:
@@ -225,7 +227,7 @@ def _parquet(files: Sequence[Path]) -> str:
     return f"(SELECT row_number() OVER () AS row_line, * FROM read_parquet([{listed}], union_by_name=true))"
 
 
-def _of_database(connection: duckdb.DuckDBPyConnection, arrived: Arrived) -> Members:
+def _of_database(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile) -> CdmMembers:
     try:
         connection.execute(f"ATTACH {file(arrived.path)} AS delivered (READ_ONLY)")
         tables = connection.execute(
@@ -236,7 +238,7 @@ def _of_database(connection: duckdb.DuckDBPyConnection, arrived: Arrived) -> Mem
             "cannot be opened as a DuckDB database; it may be cut off, or written by a later DuckDB (save it as 1.x)"
         )
         raise Invalid(Fault(path=arrived.name, message=message)) from None
-    found: dict[str, Member] = {}
+    found: dict[str, CdmMember] = {}
     others, faults = [], []
     for schema, table in tables:
         known = table.casefold()
@@ -246,15 +248,15 @@ def _of_database(connection: duckdb.DuckDBPyConnection, arrived: Arrived) -> Mem
             faults.append(Fault(path=arrived.name, message=f"{known} is in several schemas; deliver one CDM"))
         else:
             rows = f"(SELECT rowid + 1 AS row_line, * FROM delivered.{name(schema)}.{name(table)})"
-            found[known] = Member(table=known, rows=rows)
+            found[known] = CdmMember(table=known, rows=rows)
     if faults:
         raise Invalid(faults)
-    return Members(found=tuple(found.values()), others=tuple(others))
+    return CdmMembers(found=tuple(found.values()), others=tuple(others))
 
 
 def _stage(
-    connection: duckdb.DuckDBPyConnection, source: Source, member: Member, arrived: Arrived, scratch: Path
-) -> Staged:
+    connection: duckdb.DuckDBPyConnection, source: Source, member: CdmMember, arrived: DeliveredFile, scratch: Path
+) -> StagedTable:
     if member.text is None:
         return _stage_relation(connection, source, member, arrived)
     room = scratch / member.table
@@ -263,11 +265,13 @@ def _stage(
     dialect = dialect_of(text)
     declaration = declaration_of(member.table, _header(text, dialect))
     spoken = dataclasses.replace(source, dialect=dialect)
-    opened = Arrived(path=text, name=member.text.name)
+    opened = DeliveredFile(path=text, name=member.text.name)
     return stage_text(connection, spoken, declaration, opened, scratch=room, prefix=member.table)
 
 
-def _stage_relation(connection: duckdb.DuckDBPyConnection, source: Source, member: Member, arrived: Arrived) -> Staged:
+def _stage_relation(
+    connection: duckdb.DuckDBPyConnection, source: Source, member: CdmMember, arrived: DeliveredFile
+) -> StagedTable:
     try:
         described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {member.rows}").fetchall()
         types = {row[0].casefold(): (row[0], row[1]) for row in described}
@@ -293,7 +297,7 @@ def _stage_relation(connection: duckdb.DuckDBPyConnection, source: Source, membe
     used = {column.header for column in declaration.columns}
     query = structured(declaration, values, Dialect(), rows)
     stage_typed(connection, source, declaration, query, prefix=member.table)
-    return Staged(
+    return StagedTable(
         table=member.table,
         declaration=declaration,
         rows=f"{member.table}_rows",
@@ -304,7 +308,7 @@ def _stage_relation(connection: duckdb.DuckDBPyConnection, source: Source, membe
     )
 
 
-def _told_apart(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Staged:
+def _told_apart(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> StagedTable:
     """A table whose primary key is not unique (as in OHDSI's own GiBleed) is identified by its rows' content, because a
     row may not take the place of another that is only numbered alike."""
     declaration = staged.declaration
@@ -323,7 +327,7 @@ def _header(text: Path, dialect: Dialect) -> set[str]:
     return {part.strip(' "\r\n').casefold() for part in first.split(dialect.delimiter)}
 
 
-def _identified(connection: duckdb.DuckDBPyConnection, person: Staged, locations: str) -> Staged:
+def _identified(connection: duckdb.DuckDBPyConnection, person: StagedTable, locations: str) -> StagedTable:
     """The person table with what linkage needs, taken from several fields."""
     zipped = f"(SELECT any_value(zip) FROM {name(locations)} AS l WHERE l.location_id = p.location_id)"
     connection.execute(
@@ -343,14 +347,14 @@ def _identified(connection: duckdb.DuckDBPyConnection, person: Staged, locations
     return dataclasses.replace(person, rows="person_identified", declaration=declaration)
 
 
-def _coarse_location(connection: duckdb.DuckDBPyConnection, location: Staged) -> Staged:
+def _coarse_location(connection: duckdb.DuckDBPyConnection, location: StagedTable) -> StagedTable:
     """Locations with the outward half of the postcode only."""
     outward = f"nullif(regexp_extract(upper(replace(zip, ' ', '')), {_OUTWARD}, 1), '')"
     connection.execute(f"CREATE VIEW location_coarse AS SELECT * REPLACE ({outward} AS zip) FROM {location.rows}")
     return dataclasses.replace(location, rows="location_coarse")
 
 
-def _without_identity(staged: Staged) -> Staged:
+def _without_identity(staged: StagedTable) -> StagedTable:
     """A table without the fields that identify, which are said to be dropped."""
     hidden = [column for column in IDENTIFYING[staged.table] if staged.declaration.column(column)]
     columns = tuple(column for column in staged.declaration.columns if column.name not in hidden)

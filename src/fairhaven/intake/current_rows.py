@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
 from fairhaven.engine import Engine
-from fairhaven.intake.delivery_records import Records
+from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.model import DeliveryKind, Extract, Source
 
 _LINES = 1 << 40
@@ -32,7 +32,7 @@ def tables_of(extracts: Sequence[Extract]) -> dict[str, list[Extract]]:
     return found
 
 
-def landed(engine: Engine, records: Records, extracts: Sequence[Extract], table: str) -> ir.Table:
+def landed(engine: Engine, records: DeliveryRecords, extracts: Sequence[Extract], table: str) -> ir.Table:
     """All landed rows of a table; columns that an earlier extract lacks are NULL there."""
     groups: dict[tuple[tuple[str, str], ...], list[Path]] = {}
     for extract in extracts:
@@ -85,7 +85,9 @@ def without(rows: ir.Table, excluded: ir.Table | None) -> ir.Table:
     return rows.anti_join(excluded.select("patient_ref"), "patient_ref")
 
 
-def current(engine: Engine, records: Records, source: Source, *, excluded: ir.Table | None) -> Mapping[str, ir.Table]:
+def current(
+    engine: Engine, records: DeliveryRecords, source: Source, *, excluded: ir.Table | None
+) -> Mapping[str, ir.Table]:
     """See `service.Intake.current`."""
     extracts = in_force(source, records.extracts(source.name))
     found = {}

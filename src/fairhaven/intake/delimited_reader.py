@@ -14,7 +14,7 @@ import duckdb
 
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.model import Source, TableDeclaration
-from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import file, literal, name, typed
 from fairhaven.kernel.errors import Fault, Invalid
 
@@ -37,8 +37,8 @@ class DelimitedReader:
     version = "1"
 
     def stage(
-        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
-    ) -> Sequence[Staged]:
+        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: DeliveredFile, *, scratch: Path
+    ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
         # Lines are numbered in the file's order, by one thread; a second would only wait, and burn a third more CPU.
         connection.execute("SET threads = 1")
@@ -49,11 +49,11 @@ def stage_text(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     table: TableDeclaration,
-    arrived: Arrived,
+    arrived: DeliveredFile,
     *,
     scratch: Path,
     prefix: str = "staged",
-) -> Staged:
+) -> StagedTable:
     """Stage one file as one table, in relations whose names begin with *prefix*; see `Reader.stage`."""
     if file_detection.is_zip(arrived.path):
         raise Invalid(Fault(path=arrived.name, message="is a zip archive; unpack it and deliver the files in it"))
@@ -76,7 +76,7 @@ def stage_text(
         watched = _watched(source, table)
         cleaned = lines.clean(text, source.dialect, header, scratch, carriage_only=seen.carriage_only, watched=watched)
         received = read.cleaned(cleaned)
-    return Staged(
+    return StagedTable(
         table=table.name,
         declaration=table,
         rows=f"{prefix}_rows",
@@ -154,7 +154,7 @@ class _Reading:
         source: Source,
         table: TableDeclaration,
         columns: _Columns,
-        header: lines.Header,
+        header: lines.HeaderLine,
         prefix: str,
     ) -> None:
         self._prefix = prefix
@@ -175,7 +175,7 @@ class _Reading:
         except duckdb.Error:
             return None
 
-    def cleaned(self, cleaned: lines.Cleaned) -> int:
+    def cleaned(self, cleaned: lines.CleanCopy) -> int:
         """Stage the plain copy that `lines.clean` made."""
         relation = self._csv(cleaned.rows, skip=0, numbered=True, longest=cleaned.longest)
         if cleaned.kept == 0:
@@ -225,7 +225,7 @@ class _Reading:
         return f"read_csv({file(path)}, {', '.join(options)})"
 
 
-def _match(table: TableDeclaration, header: lines.Header, source: Source, arrived: Arrived) -> _Columns:
+def _match(table: TableDeclaration, header: lines.HeaderLine, source: Source, arrived: DeliveredFile) -> _Columns:
     """Find the declared columns in the header, in any case and with spaces around.
 
     Raises:

@@ -17,12 +17,12 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.intake import file_detection, landing, lines
-from fairhaven.intake.delivery_receipt import Desk, make_durable
+from fairhaven.intake.delivery_receipt import DeliveryReceiver, make_durable
 from fairhaven.intake.delivery_records import swap_in
 from fairhaven.intake.erased_patients import Tombstones
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Extract, Format, TableCount
-from fairhaven.intake.reader import Arrived
+from fairhaven.intake.reader import DeliveredFile
 from fairhaven.intake.type_casting import file, literal
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.ids import pseudonym
@@ -64,9 +64,9 @@ class _Found:
         return together
 
 
-def erase(desk: Desk, patient_refs_by_source: Mapping[str, Sequence[str]]) -> ErasureCounts:
+def erase(desk: DeliveryReceiver, patient_refs_by_source: Mapping[str, Sequence[str]]) -> ErasureCounts:
     """See `service.Intake.erase`."""
-    secrets = landing.Secrets.of(desk.keyring.secret)
+    secrets = landing.LandingKeys.of(desk.keyring.secret)
     rows: Counter[tuple[str, str]] = Counter()
     quarantined: Counter[tuple[str, str]] = Counter()
     blanked = []
@@ -86,7 +86,7 @@ def erase(desk: Desk, patient_refs_by_source: Mapping[str, Sequence[str]]) -> Er
     return ErasureCounts(rows=dict(rows), quarantined=dict(quarantined), extracts=tuple(blanked))
 
 
-def _find(desk: Desk, extract: Extract, refs: frozenset[str], secrets: landing.Secrets) -> _Found:
+def _find(desk: DeliveryReceiver, extract: Extract, refs: frozenset[str], secrets: landing.LandingKeys) -> _Found:
     records = desk.records
     with duckdb.connect() as connection:
         connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
@@ -114,7 +114,11 @@ def _find(desk: Desk, extract: Extract, refs: frozenset[str], secrets: landing.S
 
 
 def _naming(
-    desk: Desk, extract: Extract, unknown: Sequence[tuple[str, int]], refs: frozenset[str], secrets: landing.Secrets
+    desk: DeliveryReceiver,
+    extract: Extract,
+    unknown: Sequence[tuple[str, int]],
+    refs: frozenset[str],
+    secrets: landing.LandingKeys,
 ) -> list[tuple[str, int]]:
     """Of lines that could not be read, those that hold one of the patients' numbers."""
     if not unknown or extract.format not in (Format.DELIMITED, Format.FHIR):
@@ -124,7 +128,7 @@ def _naming(
     with scratch(desk.store / "scratch") as work:
         opened = work / "opened"
         desk.keyring.open_to(desk.records.sealed(extract.sha256), opened)
-        plain = file_detection.plain(Arrived(path=opened, name=extract.file), work)
+        plain = file_detection.plain(DeliveredFile(path=opened, name=extract.file), work)
         text = lines.as_utf8(plain, extract.dialect.encoding if extract.format is Format.DELIMITED else "utf-8", work)
         with text.open("rb") as content:
             for number, line in enumerate(content, start=1):
@@ -136,7 +140,7 @@ def _naming(
     return found
 
 
-def _rewrite(desk: Desk, extract: Extract, found: _Found) -> Extract:
+def _rewrite(desk: DeliveryReceiver, extract: Extract, found: _Found) -> Extract:
     """Write the extract's folder without the lines and swap it in; the sealed bytes come next."""
     folder = desk.records.folder(extract.number)
     making = folder.with_name(folder.name + ".making")
@@ -191,13 +195,13 @@ def _copy_without(
     connection.unregister("gone")
 
 
-def _blank(desk: Desk, extract: Extract) -> None:
+def _blank(desk: DeliveryReceiver, extract: Extract) -> None:
     """Blank the lines in the sealed bytes, which keep the name of what was delivered."""
     sealed = desk.records.sealed(extract.sha256)
     with scratch(desk.store / "scratch") as work:
         opened = work / "opened"
         desk.keyring.open_to(sealed, opened)
-        arrived = Arrived(path=opened, name=extract.file)
+        arrived = DeliveredFile(path=opened, name=extract.file)
         blanked = blank(extract.format, extract.dialect, arrived, extract.to_blank, work)
         with blanked.open("rb") as content:
             desk.keyring.seal(content, sealed)

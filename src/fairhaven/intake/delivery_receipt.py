@@ -16,13 +16,13 @@ from typing import BinaryIO, cast
 import pyarrow.parquet as pq
 
 from fairhaven.intake import landing
-from fairhaven.intake.delivery_records import Records
+from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.erased_patients import Tombstones
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.quarantine_reasons import misfits
-from fairhaven.intake.reader import Arrived, Reader
+from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import clear_scratch, one_writer, scratch, sha256_of, sync_folder
@@ -34,7 +34,7 @@ VERSION = "1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Desk:
+class DeliveryReceiver:
     """What receiving works with: the store, its keys, the readers by format, the hub's precision of birth dates."""
 
     store: Path
@@ -43,9 +43,9 @@ class Desk:
     birth_date: str
 
     @property
-    def records(self) -> Records:
+    def records(self) -> DeliveryRecords:
         """The store's records."""
-        return Records(self.store)
+        return DeliveryRecords(self.store)
 
     def code(self, source: Source) -> str:
         """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
@@ -53,7 +53,7 @@ class Desk:
 
 
 def receive(
-    desk: Desk,
+    desk: DeliveryReceiver,
     source: Source,
     files: Sequence[Path],
     *,
@@ -120,15 +120,15 @@ def receive(
     )
 
 
-def settle(records: Records, vault: IdentityVault) -> None:
+def settle(records: DeliveryRecords, vault: IdentityVault) -> None:
     """Clear away what no committed delivery names; the write lock must be held."""
     records.clear_uncommitted()
     vault.keep_only({number for delivery in records.deliveries() for number in delivery.extracts})
 
 
 def land_file(
-    desk: Desk, source: Source, arrived: Arrived, *, extract: int, folder: Path, work: Path
-) -> landing.Landed:
+    desk: DeliveryReceiver, source: Source, arrived: DeliveredFile, *, extract: int, folder: Path, work: Path
+) -> landing.LandingResult:
     """Read one file and land it in *folder*, without the patients who were erased from this hub.
 
     Raises:
@@ -140,23 +140,23 @@ def land_file(
         link.symlink_to(arrived.path.resolve())
         with landing.connection(room) as connection:
             reader = desk.readers[source.format]
-            staged = reader.stage(connection, source, Arrived(path=link, name=arrived.name), scratch=room)
+            staged = reader.stage(connection, source, DeliveredFile(path=link, name=arrived.name), scratch=room)
             return landing.land(
                 staged,
                 connection=connection,
                 source=source,
                 extract=extract,
                 folder=folder,
-                secrets=landing.Secrets.of(desk.keyring.secret),
+                secrets=landing.LandingKeys.of(desk.keyring.secret),
                 birth_date=desk.birth_date,
                 tombstones=Tombstones(desk.store).of(source.name),
             )
 
 
 def _take(
-    desk: Desk,
+    desk: DeliveryReceiver,
     source: Source,
-    arrived: Arrived,
+    arrived: DeliveredFile,
     digest: str,
     number: int,
     delivery: int,
@@ -197,7 +197,7 @@ def _take(
     return extract
 
 
-def _seal(desk: Desk, arrived: Arrived, digest: str) -> None:
+def _seal(desk: DeliveryReceiver, arrived: DeliveredFile, digest: str) -> None:
     target = desk.records.sealed(digest)
     with arrived.path.open("rb") as file:
         reading = _Hashing(file)
@@ -208,7 +208,7 @@ def _seal(desk: Desk, arrived: Arrived, digest: str) -> None:
         raise Invalid(Fault(path=arrived.name, message=message))
 
 
-def _faulty_lines(records: Records, extract: Extract) -> list[int]:
+def _faulty_lines(records: DeliveryRecords, extract: Extract) -> list[int]:
     rejects = pq.read_table(records.table(extract.number, landing.REJECTS), columns=["row_line"])
     return sorted(rejects.column("row_line").to_pylist())
 
@@ -225,22 +225,22 @@ def make_durable(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[Arrived]:
+def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[DeliveredFile]:
     """The delivered files: a folder counts as the files in it, or as one file where it is a whole CDM."""
     faults = [fault for path in files for fault in _name_faults(path)]
     if not files:
         faults = [Fault(message="no file was given; name at least one")]
     if faults:
         raise Invalid(faults)
-    found: list[Arrived] = []
+    found: list[DeliveredFile] = []
     for number, path in enumerate(files):
         if not path.is_dir():
-            found.append(Arrived(path=path, name=path.name))
+            found.append(DeliveredFile(path=path, name=path.name))
         elif source.format is Format.OMOP:
-            found.append(Arrived(path=_pack(path, work / f"folder-{number}.zip"), name=path.name))
+            found.append(DeliveredFile(path=_pack(path, work / f"folder-{number}.zip"), name=path.name))
         else:
             inside = [inner for inner in sorted(path.rglob("*")) if inner.is_file() and not inner.name.startswith(".")]
-            found += [Arrived(path=inner, name=inner.name) for inner in inside]
+            found += [DeliveredFile(path=inner, name=inner.name) for inner in inside]
             if not inside:
                 raise Invalid(Fault(path=str(path), message="is a folder without files"))
     return found
@@ -275,7 +275,7 @@ def _pack(folder: Path, target: Path) -> Path:
     return target
 
 
-def _known(records: Records, source: Source, at: dt.date) -> dict[str, int]:
+def _known(records: DeliveryRecords, source: Source, at: dt.date) -> dict[str, int]:
     """sha256 -> delivery, of what this source has delivered.
 
     An opt-out list says who has opted out on its day, so the same bytes on a later day are news: nobody has changed
@@ -288,8 +288,8 @@ def _known(records: Records, source: Source, at: dt.date) -> dict[str, int]:
 
 
 def _new(
-    arrived: Sequence[Arrived], digests: Sequence[str], known: Mapping[str, int], source: Source
-) -> tuple[list[tuple[Arrived, str]], dict[str, int]]:
+    arrived: Sequence[DeliveredFile], digests: Sequence[str], known: Mapping[str, int], source: Source
+) -> tuple[list[tuple[DeliveredFile, str]], dict[str, int]]:
     """Files to land, and (name -> delivery) of those received before.
 
     Of a full delivery every file is landed where one is new, because the delivery replaces the one before as a whole.
@@ -306,7 +306,7 @@ def _new(
     return new, already
 
 
-def _missing_tables(records: Records, source: Source, extracts: Sequence[Extract]) -> list[Fault]:
+def _missing_tables(records: DeliveryRecords, source: Source, extracts: Sequence[Extract]) -> list[Fault]:
     """A full delivery must bring every table that the one before brought, or their rows would be gone unsaid."""
     before = records.extracts(source.name)
     if source.delivery is not DeliveryKind.FULL or not before or source.format is Format.OPT_OUT:

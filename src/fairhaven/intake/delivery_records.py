@@ -20,7 +20,7 @@ from fairhaven.kernel.files import clear_torn, damaged, read_json, write_json
 _NUMBERED = re.compile(r"\d{6}")
 
 
-class Records:
+class DeliveryRecords:
     """Deliveries and extracts of one hub's store."""
 
     def __init__(self, store: Path) -> None:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fairhaven.intake.model import Source, TableDeclaration
-from fairhaven.intake.reader import Arrived
+from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.errors import Fault, Invalid
 
 _CHUNK = 1 << 22
@@ -14,7 +14,7 @@ _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 
 
-def table_for(source: Source, arrived: Arrived) -> TableDeclaration:
+def table_for(source: Source, arrived: DeliveredFile) -> TableDeclaration:
     """The declared table that takes a file of this name; a pattern such as ``*`` gives way to a narrower one.
 
     Raises:
@@ -53,7 +53,7 @@ def is_zip(path: Path) -> bool:
     return starts_with(path, _ZIP)
 
 
-def plain(arrived: Arrived, scratch: Path) -> Path:
+def plain(arrived: DeliveredFile, scratch: Path) -> Path:
     """The file's content uncompressed: the file itself, or a copy in *scratch* where it is gzip.
 
     Raises:
@@ -68,7 +68,7 @@ def plain(arrived: Arrived, scratch: Path) -> Path:
     return target
 
 
-def _unzipped(arrived: Arrived) -> Iterator[bytes]:
+def _unzipped(arrived: DeliveredFile) -> Iterator[bytes]:
     """Content of a gzip file of one or more members."""
     damaged = Invalid(
         Fault(

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
-from fairhaven.intake.reader import Staged
+from fairhaven.intake.reader import StagedTable
 from fairhaven.intake.type_casting import file, literal, name
 from fairhaven.kernel.ids import SEPARATOR, derive, pseudonym, row_key_sql
 
@@ -27,7 +27,7 @@ _BLOCK = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Secrets:
+class LandingKeys:
     """Keys of landing, each for one purpose, derived from the hub's secret."""
 
     pseudonym: bytes
@@ -35,7 +35,7 @@ class Secrets:
     tombstone: bytes
 
     @classmethod
-    def of(cls, secret: bytes) -> "Secrets":
+    def of(cls, secret: bytes) -> "LandingKeys":
         """The keys of a hub."""
         return cls(
             pseudonym=derive(secret, "patient_ref"),
@@ -49,7 +49,7 @@ class Secrets:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Landed:
+class LandingResult:
     """What landed of one file.
 
     Args:
@@ -80,16 +80,16 @@ def connection(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def land(
-    staged: Sequence[Staged],
+    staged: Sequence[StagedTable],
     *,
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     extract: int,
     folder: Path,
-    secrets: Secrets,
+    secrets: LandingKeys,
     birth_date: str,
     tombstones: frozenset[str] = frozenset(),
-) -> Landed:
+) -> LandingResult:
     """Write the staged tables of one file to *folder*.
 
     Args:
@@ -119,7 +119,7 @@ class _Landing:
         source: Source,
         extract: int,
         folder: Path,
-        secrets: Secrets,
+        secrets: LandingKeys,
         birth_date: str,
         tombstones: frozenset[str],
     ) -> None:
@@ -135,21 +135,21 @@ class _Landing:
         connection.register("given_tombstones", pa.table({"tombstone": pa.array(sorted(tombstones), pa.string())}))
         connection.execute("CREATE TABLE tombstones AS FROM given_tombstones")
 
-    def land(self, staged: Sequence[Staged]) -> Landed:
+    def land(self, staged: Sequence[StagedTable]) -> LandingResult:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._patients(staged)
         tables, columns = {}, {}
         for table in staged:
             tables[table.table], columns[table.table] = self._table(table)
         self._rejects(staged)
-        return Landed(
+        return LandingResult(
             tables=tables,
             columns=columns,
             identities=self._identities(),
             erased_lines={table.table: frozenset(self._erased(table)) for table in staged},
         )
 
-    def _patients(self, staged: Sequence[Staged]) -> None:
+    def _patients(self, staged: Sequence[StagedTable]) -> None:
         """``patients``: each patient of the file once, with pseudonym and identity."""
         fields = ", ".join(f"any_value({field} ORDER BY place DESC) AS {field}" for field in IDENTITY)
         parts = [_patients_of(table, place) for place, table in enumerate(staged) if table.declaration.patient]
@@ -170,7 +170,7 @@ class _Landing:
             f"{fields} FROM patients WHERE NOT is_erased ORDER BY patient_ref"
         ).fetch_arrow_table()
 
-    def _table(self, staged: Staged) -> tuple[TableCount, tuple[str, ...]]:
+    def _table(self, staged: StagedTable) -> tuple[TableCount, tuple[str, ...]]:
         declaration = staged.declaration
         target = self._folder / f"{staged.table}.parquet"
         columns = [column for column in declaration.columns if column.name != declaration.patient or column.identity]
@@ -209,7 +209,7 @@ class _Landing:
             )
         return count, names
 
-    def _erased(self, staged: Staged) -> list[int]:
+    def _erased(self, staged: StagedTable) -> list[int]:
         """The line of each row whose patient was erased."""
         if not staged.declaration.patient or self._one("SELECT count(*) FROM tombstones") == 0:
             return []
@@ -220,7 +220,7 @@ class _Landing:
         ).fetchall()
         return [line for (line,) in lines]
 
-    def _key(self, staged: Staged) -> tuple[str, str]:
+    def _key(self, staged: StagedTable) -> tuple[str, str]:
         """SQL of the text whose digest is the row's key, and the relation that numbers equal rows, if any."""
         declaration = staged.declaration
         self._connection.execute("SET VARIABLE row_salt = ?", [self._secrets.salt(self._source.name, staged.table)])
@@ -263,7 +263,7 @@ class _Landing:
             case _:
                 return []
 
-    def _rejects(self, staged: Sequence[Staged]) -> None:
+    def _rejects(self, staged: Sequence[StagedTable]) -> None:
         rule = self._source.type_1_opt_out
         parts = []
         for table in staged:
@@ -286,7 +286,7 @@ class _Landing:
             f"TO {literal(str(self._folder / f'{REJECTS}.parquet'))} (FORMAT parquet, COMPRESSION zstd)"
         )
 
-    def _rejected_patients(self, staged: Sequence[Staged]) -> None:
+    def _rejected_patients(self, staged: Sequence[StagedTable]) -> None:
         parts = [f"SELECT patient::VARCHAR AS patient FROM {name(table.rejects)}" for table in staged]
         together = " UNION ".join(["SELECT NULL::VARCHAR AS patient", *parts])
         prefix = self._source.name + SEPARATOR
@@ -301,7 +301,7 @@ class _Landing:
         return int(row[0]) if row else 0
 
 
-def _patients_of(staged: Staged, place: int) -> str:
+def _patients_of(staged: StagedTable, place: int) -> str:
     """Query: each patient of a table once, with the latest value of each identity column."""
     declaration = staged.declaration
     patient = f"{name(declaration.patient)}::VARCHAR"
@@ -330,6 +330,6 @@ def _set_keyed_digest(connection: duckdb.DuckDBPyConnection, macro: str, key: by
     )
 
 
-def tombstone(secrets: Secrets, patient_ref: str) -> str:
+def tombstone(secrets: LandingKeys, patient_ref: str) -> str:
     """The keyed digest by which an erased patient is known again, without keeping the pseudonym."""
     return hmac.new(secrets.tombstone, patient_ref.encode(), sha256).hexdigest()[:32]

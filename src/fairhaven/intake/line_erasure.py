@@ -17,7 +17,7 @@ from fairhaven.intake.cdm_reader import dialect_of, members
 from fairhaven.intake.fhir.fhir_reader import ENTRIES
 from fairhaven.intake.fhir.ndjson_lines import bundled
 from fairhaven.intake.model import Dialect, Format
-from fairhaven.intake.reader import Arrived
+from fairhaven.intake.reader import DeliveredFile
 from fairhaven.intake.source_file import python_encoding
 from fairhaven.intake.type_casting import file, literal, name
 from fairhaven.kernel.files import scratch as private
@@ -26,7 +26,7 @@ _CHUNK = 1 << 22
 
 
 def blank(
-    written: Format, dialect: Dialect, arrived: Arrived, gone: Mapping[str, Collection[int]], scratch: Path
+    written: Format, dialect: Dialect, arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scratch: Path
 ) -> Path:
     """A copy of the file without the content of the given lines.
 
@@ -156,7 +156,7 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, rows: str, gone: frozen
     )
 
 
-def _blank_cdm(arrived: Arrived, gone: Mapping[str, Collection[int]], scratch: Path, target: Path) -> None:
+def _blank_cdm(arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scratch: Path, target: Path) -> None:
     """A zip of the CDM's tables; a DuckDB file becomes one of Parquet files with the same row numbers."""
     with (
         private(scratch) as room,

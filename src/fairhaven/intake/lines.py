@@ -25,7 +25,7 @@ _BOM = codecs.BOM_UTF8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Survey:
+class TextSurvey:
     """What a glance at all bytes of a UTF-8 file tells.
 
     Args:
@@ -41,7 +41,7 @@ class Survey:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Header:
+class HeaderLine:
     """The first record: its names, trimmed, and where the rows begin.
 
     Args:
@@ -55,7 +55,7 @@ class Header:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cleaned:
+class CleanCopy:
     """A plain copy in the file's dialect: ``line number, fields...`` quoted where needed; and ``line, reason, code`` of what was rejected."""
 
     rows: Path
@@ -84,7 +84,7 @@ def as_utf8(path: Path, encoding: str, scratch: Path) -> Path:
     return target
 
 
-def survey(path: Path) -> Survey:
+def survey(path: Path) -> TextSurvey:
     """Look at every byte once, at memory speed."""
     size = newlines = returns = pairs = 0
     is_text, has_nul = True, False
@@ -103,7 +103,7 @@ def survey(path: Path) -> Survey:
     is_text = is_text and _decodes(decoder, b"", final=True)
     carriage_only = newlines == 0 and returns > 0
     ends = returns if carriage_only else newlines
-    return Survey(
+    return TextSurvey(
         bytes=size,
         lines=ends + (size > 0 and last != (b"\r" if carriage_only else b"\n")),
         is_plain=is_text and not has_nul and (returns == 0 or (returns == pairs == newlines)),
@@ -121,20 +121,20 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
     return True
 
 
-def header_of(path: Path, dialect: Dialect, *, carriage_only: bool) -> Header | None:
+def header_of(path: Path, dialect: Dialect, *, carriage_only: bool) -> HeaderLine | None:
     """The first record that is not blank; None where the file has no header that can be read."""
     with path.open("rb") as file:
         for line, raw, fields, position in _Records(file, dialect, carriage_only).records():
             if isinstance(fields, str):
                 return None
             last = line + len(raw.rstrip(b"\r\n").splitlines()) - 1
-            return Header(names=tuple(field.strip() for field in fields), line=last, start=position)
+            return HeaderLine(names=tuple(field.strip() for field in fields), line=last, start=position)
     return None
 
 
 def clean(
-    path: Path, dialect: Dialect, header: Header, scratch: Path, *, carriage_only: bool, watched: frozenset[str]
-) -> Cleaned:
+    path: Path, dialect: Dialect, header: HeaderLine, scratch: Path, *, carriage_only: bool, watched: frozenset[str]
+) -> CleanCopy:
     """Read every record behind the header.
 
     Args:
@@ -167,7 +167,7 @@ def clean(
                     write([line, *fields])
                 else:
                     out.write(f"{line}{dialect.delimiter}{dialect.delimiter.join(fields)}\n")
-    return Cleaned(rows=rows, rejects=rejects, kept=kept, rejected=rejected, longest=longest)
+    return CleanCopy(rows=rows, rejects=rejects, kept=kept, rejected=rejected, longest=longest)
 
 
 def places(path: Path, dialect: Dialect, wanted: frozenset[int], *, carriage_only: bool) -> Iterator[tuple[int, int]]:
@@ -194,7 +194,7 @@ class _Records:
         self._carriage_only = carriage_only
         self._pending: deque[bytes] = deque()
 
-    def records(self, behind: Header | None = None) -> Iterator[tuple[int, bytes, list[str] | str, int]]:
+    def records(self, behind: HeaderLine | None = None) -> Iterator[tuple[int, bytes, list[str] | str, int]]:
         """(line, raw bytes, fields or the reason why there are none, offset behind it)."""
         # A process-wide setting of the csv module; its default would refuse long fields that are no fault.
         csv.field_size_limit(sys.maxsize)

@@ -210,7 +210,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Misfit:
+class QuarantineReason:
     """A reason why rows of one table of an extract are in quarantine.
 
     Args:
@@ -245,11 +245,11 @@ class Receipt:
     already_received: Mapping[str, int] = field(default_factory=dict)
     opt_outs: int | None = None
     faulty_lines: tuple[int, ...] = ()
-    misfits: tuple[Misfit, ...] = ()
+    misfits: tuple[QuarantineReason, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class RowOrigin:
     """Where a landed row came from: a line of a file of a delivery."""
 
     source: str

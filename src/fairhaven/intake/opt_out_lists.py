@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from fairhaven.engine import Engine
 from fairhaven.intake.current_rows import current, in_force
-from fairhaven.intake.delivery_records import Records
+from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source, TableDeclaration
-from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import file
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 from fairhaven.nhs import bare_digits_sql, valid_nhs_number_sql
@@ -50,10 +50,10 @@ class OptOutReader:
         self,
         connection: duckdb.DuckDBPyConnection,
         source: Source,  # noqa: ARG002 - of the protocol; a list looks the same whoever sends it
-        arrived: Arrived,
+        arrived: DeliveredFile,
         *,
         scratch: Path,
-    ) -> Sequence[Staged]:
+    ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
         received = read_numbers(connection, arrived.path, scratch)
         good = _one(connection, "SELECT count(*) FROM listed WHERE is_valid")
@@ -72,7 +72,7 @@ class OptOutReader:
             "FROM listed WHERE NOT is_valid"
         )
         return [
-            Staged(
+            StagedTable(
                 table=TABLE,
                 declaration=TableDeclaration(name=TABLE),
                 rows="listed_rows",
@@ -118,7 +118,7 @@ def check_opt_out_list(opt_outs: OptOutList, *, as_of: dt.date, max_age_days: in
         )
 
 
-def type_1_opt_outs(engine: Engine, records: Records, source: Source) -> pa.Table:
+def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) -> pa.Table:
     """``patient_ref`` of those whose latest Type 1 code by date is an opt-out.
 
     A code without date, on the same day as an opt-in, or in a quarantined row counts as an opt-out.
@@ -158,7 +158,7 @@ def type_1_opt_outs(engine: Engine, records: Records, source: Source) -> pa.Tabl
     return pa.table({"patient_ref": pa.array(sorted({*told, *quarantined}), pa.string())})
 
 
-def _quarantined_opt_outs(records: Records, source: Source, carrying: Sequence[Extract]) -> set[str]:
+def _quarantined_opt_outs(records: DeliveryRecords, source: Source, carrying: Sequence[Extract]) -> set[str]:
     last = max(extract.delivery for extract in carrying)
     known: set[str] = set()
     unknown: list[str] = []

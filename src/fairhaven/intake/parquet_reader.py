@@ -8,7 +8,7 @@ import duckdb
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_typed, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
-from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import file, name, structured
 from fairhaven.kernel.errors import Fault, Invalid
 
@@ -22,10 +22,10 @@ class ParquetReader:
         self,
         connection: duckdb.DuckDBPyConnection,
         source: Source,
-        arrived: Arrived,
+        arrived: DeliveredFile,
         *,
         scratch: Path,  # noqa: ARG002 - of the protocol; Parquet is read where it is
-    ) -> Sequence[Staged]:
+    ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
         table = file_detection.table_for(source, arrived)
         reading = f"read_parquet({file(arrived.path)}, file_row_number=true)"
@@ -46,7 +46,7 @@ class ParquetReader:
         received = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
         stage_typed(connection, source, table, structured(table, values, source.dialect, relation))
         return [
-            Staged(
+            StagedTable(
                 table=table.name,
                 declaration=table,
                 rows="staged_rows",
@@ -59,7 +59,9 @@ class ParquetReader:
         ]
 
 
-def _match(table: TableDeclaration, types: dict[str, str], arrived: Arrived) -> tuple[dict[str, str], tuple[str, ...]]:
+def _match(
+    table: TableDeclaration, types: dict[str, str], arrived: DeliveredFile
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """Column name -> the file's name for it; headers of optional columns that are missing."""
     by_name = {header.strip().casefold(): header for header in types}
     found = {

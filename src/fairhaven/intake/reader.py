@@ -15,7 +15,7 @@ from fairhaven.intake.model import Source, TableDeclaration
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Arrived:
+class DeliveredFile:
     """A delivered file, ready to be read.
 
     Args:
@@ -28,7 +28,7 @@ class Arrived:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Staged:
+class StagedTable:
     """The rows of one table of one delivered file.
 
     Args:
@@ -69,8 +69,8 @@ class Reader(Protocol):
     version: str
 
     def stage(
-        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: Arrived, *, scratch: Path
-    ) -> Sequence[Staged]:
+        self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: DeliveredFile, *, scratch: Path
+    ) -> Sequence[StagedTable]:
         """Stage the tables of one file.
 
         Args:

@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.intake import current_rows
-from fairhaven.intake.delivery_records import Records
+from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.model import Extract, Source
 from fairhaven.kernel.errors import NotAllowedNow, Refused
 
@@ -38,7 +38,9 @@ class Reconciliation:
     current: int
 
 
-def reconcile(engine: Engine, records: Records, source: Source, *, excluded: ir.Table | None) -> list[Reconciliation]:
+def reconcile(
+    engine: Engine, records: DeliveryRecords, source: Source, *, excluded: ir.Table | None
+) -> list[Reconciliation]:
     """Count again, from the landed rows themselves."""
     extracts = records.extracts(source.name)
     in_force = {extract.number for extract in current_rows.in_force(source, extracts)}

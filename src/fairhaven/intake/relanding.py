@@ -5,12 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
-from fairhaven.intake.delivery_receipt import Desk, land_file, make_durable
+from fairhaven.intake.delivery_receipt import DeliveryReceiver, land_file, make_durable
 from fairhaven.intake.delivery_records import swap_in
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
 from fairhaven.intake.ports import IdentityVault
-from fairhaven.intake.reader import Arrived
+from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
@@ -18,7 +18,7 @@ from fairhaven.kernel.progress import Progress
 _MAGIC = b"PAR1"
 
 
-def to_land_again(desk: Desk, source: Source) -> list[Extract]:
+def to_land_again(desk: DeliveryReceiver, source: Source) -> list[Extract]:
     """Extracts whose declaration, reader or precision of birth dates is another now, or whose landed files are gone or cut off."""
     wanted = (source.digest, desk.code(source))
     return [
@@ -28,7 +28,7 @@ def to_land_again(desk: Desk, source: Source) -> list[Extract]:
     ]
 
 
-def _is_whole(desk: Desk, extract: Extract) -> bool:
+def _is_whole(desk: DeliveryReceiver, extract: Extract) -> bool:
     return all(_is_parquet(desk.records.table(extract.number, table)) for table in (*extract.tables, REJECTS))
 
 
@@ -42,7 +42,7 @@ def _is_parquet(path: Path) -> bool:
         return False
 
 
-def land_again(desk: Desk, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:
+def land_again(desk: DeliveryReceiver, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:
     """See `service.Intake.land_again`."""
     stale = to_land_again(desk, source)
     faults: list[Fault] = []
@@ -60,7 +60,7 @@ def land_again(desk: Desk, source: Source, *, vault: IdentityVault, progress: Pr
     return tuple(done)
 
 
-def _land(desk: Desk, source: Source, extract: Extract, vault: IdentityVault) -> None:
+def _land(desk: DeliveryReceiver, source: Source, extract: Extract, vault: IdentityVault) -> None:
     records = desk.records
     folder = records.folder(extract.number)
     making = folder.with_name(folder.name + ".making")
@@ -68,7 +68,7 @@ def _land(desk: Desk, source: Source, extract: Extract, vault: IdentityVault) ->
     with scratch(desk.store / "scratch") as work:
         opened = work / "opened"
         desk.keyring.open_to(records.sealed(extract.sha256), opened)
-        arrived = Arrived(path=opened, name=extract.file)
+        arrived = DeliveredFile(path=opened, name=extract.file)
         try:
             landed = land_file(desk, source, arrived, extract=extract.number, folder=making, work=work)
         except BaseException:

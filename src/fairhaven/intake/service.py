@@ -12,10 +12,10 @@ from fairhaven.engine import Engine
 from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reconciliation
 from fairhaven.intake.cdm_reader import OmopReader
 from fairhaven.intake.delimited_reader import DelimitedReader
-from fairhaven.intake.delivery_receipt import Desk, receive, settle
+from fairhaven.intake.delivery_receipt import DeliveryReceiver, receive, settle
 from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import REJECTS
-from fairhaven.intake.model import Delivery, Extract, Format, Place, Receipt, Source
+from fairhaven.intake.model import Delivery, Extract, Format, Receipt, RowOrigin, Source
 from fairhaven.intake.opt_out_lists import OptOutList, OptOutReader
 from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.intake.ports import IdentityVault
@@ -44,7 +44,7 @@ class Intake:
             Format.OMOP: OmopReader(),
             Format.OPT_OUT: OptOutReader(),
         }
-        self._desk = Desk(store=store, keyring=keyring, readers=readers, birth_date=birth_date)
+        self._desk = DeliveryReceiver(store=store, keyring=keyring, readers=readers, birth_date=birth_date)
         self._records = self._desk.records
 
     def receive(
@@ -136,7 +136,7 @@ class Intake:
         """
         return delivery_erasure.erase(self._desk, patient_refs_by_source)
 
-    def where(self, extract: int, line: int) -> Place:
+    def where(self, extract: int, line: int) -> RowOrigin:
         """The delivered file that a row came from.
 
         Raises:
@@ -144,7 +144,7 @@ class Intake:
         """
         found = self._records.extract(extract)
         delivery = self._records.delivery(found.delivery)
-        return Place(
+        return RowOrigin(
             source=found.source,
             file=found.file,
             delivery=delivery.number,

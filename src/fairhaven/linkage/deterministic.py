@@ -28,7 +28,7 @@ MAX_GROUP = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class MatchRule:
     """A combination of columns that together name one person."""
 
     name: str
@@ -39,10 +39,10 @@ _NAME_LOW, _NAME_HIGH = "least(given_formal, family)", "greatest(given_formal, f
 _BIRTH_EITHER = "least(birth, coalesce(birth_turned, birth))"
 
 STEPS = (
-    Step(name="name-birth-postcode", columns=("given_formal", "family", "birth", "postcode")),
-    Step(name="name-birth-address", columns=("given_formal", "family", "birth", "address")),
-    Step(name="given-birth-postcode", columns=("given_formal", "birth", "postcode", "sex")),
-    Step(name="swapped-name-birth-postcode", columns=(_NAME_LOW, _NAME_HIGH, _BIRTH_EITHER, "postcode")),
+    MatchRule(name="name-birth-postcode", columns=("given_formal", "family", "birth", "postcode")),
+    MatchRule(name="name-birth-address", columns=("given_formal", "family", "birth", "address")),
+    MatchRule(name="given-birth-postcode", columns=("given_formal", "birth", "postcode", "sex")),
+    MatchRule(name="swapped-name-birth-postcode", columns=(_NAME_LOW, _NAME_HIGH, _BIRTH_EITHER, "postcode")),
 )
 ORDER = ("nhs_number", *(step.name for step in STEPS))
 """Names of the steps, the most certain first."""
@@ -107,7 +107,7 @@ def _by_number(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DROP TABLE numbered; DROP TABLE doubtful")
 
 
-def _by_combination(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
+def _by_combination(connection: duckdb.DuckDBPyConnection, step: MatchRule) -> None:
     """Link each patient under a combination to the first one; all of them then hang together."""
     names = [f"part_{number}" for number in range(len(step.columns))]
     parts = ", ".join(f"{sql} AS {name}" for sql, name in zip(step.columns, names, strict=True))

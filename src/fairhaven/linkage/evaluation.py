@@ -12,8 +12,8 @@ import pyarrow as pa
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.linkage.evaluation_columns import EXTRAS, faults_of, recognise
-from fairhaven.linkage.model import Thresholds
-from fairhaven.linkage.persons import Persons, find_persons, room
+from fairhaven.linkage.model import MatchThresholds
+from fairhaven.linkage.persons import PersonClusters, find_persons, room
 from fairhaven.linkage.service import THRESHOLDS
 from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number_sql
 
@@ -53,7 +53,7 @@ class Trial:
     clusters: int
     true_clusters: int
     clerical: int
-    thresholds: Thresholds
+    thresholds: MatchThresholds
     truth_form: str
     columns: Mapping[str, Mapping[str, str]]
     notes: Sequence[str] = ()
@@ -84,7 +84,7 @@ def trial(
     truth: str,
     columns: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-    thresholds: Thresholds = THRESHOLDS,
+    thresholds: MatchThresholds = THRESHOLDS,
 ) -> Trial:
     """Link the records of *files*, across and within them, and compare with the truth.
 
@@ -249,9 +249,9 @@ def _notes(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 
 def _judge(
     connection: duckdb.DuckDBPyConnection,
-    persons: Persons,
+    persons: PersonClusters,
     *,
-    thresholds: Thresholds,
+    thresholds: MatchThresholds,
     truth_form: str,
     columns: Mapping[str, Mapping[str, str]],
     notes: tuple[str, ...],

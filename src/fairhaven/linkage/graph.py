@@ -30,7 +30,7 @@ def components(size: int, left: Ints, right: Ints) -> Ints:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Merged:
+class MergeResult:
     """Outcome of `merge_mutual_best`.
 
     Args:
@@ -48,7 +48,7 @@ class Merged:
 
 def merge_mutual_best(
     *, size: Ints, left: Ints, right: Ints, total: Floats, pairs: Floats, unseen: float, link: float
-) -> Merged:
+) -> MergeResult:
     """Average-linkage clustering by rounds: two groups that are each other's best partner become one.
 
     The weight of two groups is the mean over all pairs of their members; pairs that were never compared count as
@@ -72,7 +72,7 @@ def merge_mutual_best(
         mean = np.round(mean, 6)
         possibles = np.flatnonzero(mean >= link)
         if not possibles.size:
-            return Merged(label=label, weight=weight, left=left, right=right, apart=mean)
+            return MergeResult(label=label, weight=weight, left=left, right=right, apart=mean)
         one, other, worth = left[possibles], right[possibles], mean[possibles] + _jitter(left, right)[possibles]
         best = np.full(nodes, -np.inf)
         np.maximum.at(best, one, worth)

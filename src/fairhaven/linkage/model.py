@@ -55,7 +55,7 @@ CLERICAL_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Thresholds:
+class MatchThresholds:
     """Match weights (log2 of the odds that two records are one person) that decide.
 
     They are set beforehand, the same for every hub, and are never fitted to labelled data.
@@ -76,7 +76,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Summary:
+class LinkageSummary:
     """What came of a linkage, in counts; nothing in it is a row's value.
 
     Args:
@@ -101,7 +101,7 @@ class Summary:
     clerical: int
     merges: int
     splits: int
-    thresholds: Thresholds
+    thresholds: MatchThresholds
     notes: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,18 +113,18 @@ class Summary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Linked:
+class LinkageResult:
     """The result of `service.link`: tables shaped as the schemas of this module say."""
 
     index: pa.Table
     merges: pa.Table
     splits: pa.Table
     clerical: pa.Table
-    summary: Summary
+    summary: LinkageSummary
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fields:
+class LinkageFields:
     """Which comparison columns a table of standardised records has.
 
     Args:

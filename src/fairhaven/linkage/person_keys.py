@@ -17,7 +17,7 @@ _PURPOSE = "person_id"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Numbered:
+class NumberedPersons:
     """Outcome of `number_persons`.
 
     Args:
@@ -30,7 +30,9 @@ class Numbered:
     splits: pa.Table
 
 
-def number_persons(connection: duckdb.DuckDBPyConnection, previous: pa.Table | None, *, secret: bytes) -> Numbered:
+def number_persons(
+    connection: duckdb.DuckDBPyConnection, previous: pa.Table | None, *, secret: bytes
+) -> NumberedPersons:
     """Give each person of the table ``members`` (patient, person) a number.
 
     Args:
@@ -80,7 +82,7 @@ def number_persons(connection: duckdb.DuckDBPyConnection, previous: pa.Table | N
     persons = connection.execute("SELECT person, person_id FROM numbered ORDER BY person").fetch_arrow_table()
     for table in ("before", "aged", "claims", "kept", "numbered", "unnumbered"):
         connection.execute(f"DROP TABLE {table}")
-    return Numbered(persons=persons, merges=merges, splits=splits)
+    return NumberedPersons(persons=persons, merges=merges, splits=splits)
 
 
 def _number_new(connection: duckdb.DuckDBPyConnection, key: str) -> None:

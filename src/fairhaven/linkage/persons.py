@@ -12,7 +12,7 @@ from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress
 from fairhaven.linkage import deterministic
 from fairhaven.linkage.graph import Floats, Ints, components
-from fairhaven.linkage.model import Thresholds
+from fairhaven.linkage.model import MatchThresholds
 from fairhaven.linkage.probabilistic import link_residue
 from fairhaven.linkage.standardisation import standardise
 
@@ -20,7 +20,7 @@ MEMORY_LIMIT = "1400MB"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Persons:
+class PersonClusters:
     """Groups of patients, by number of the patient (see `standardise`).
 
     Args:
@@ -72,11 +72,11 @@ def room() -> Iterator[duckdb.DuckDBPyConnection]:
 def find_persons(
     connection: duckdb.DuckDBPyConnection,
     *,
-    thresholds: Thresholds,
+    thresholds: MatchThresholds,
     progress: Progress,
     checked_id: bool = True,
     extras: Sequence[str] = (),
-) -> Persons:
+) -> PersonClusters:
     """Group the patients of the table ``identity``.
 
     Uses up ``identity`` and leaves ``patients`` in the connection.
@@ -109,7 +109,7 @@ def find_persons(
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     if residue.note:
         progress.note(residue.note)
-    return Persons(
+    return PersonClusters(
         person=person,
         step=step,
         weight=weight,

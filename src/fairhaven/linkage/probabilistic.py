@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from fairhaven.linkage.blocking import candidate_pairs
-from fairhaven.linkage.graph import Ints, Merged, merge_mutual_best
-from fairhaven.linkage.model import Thresholds
+from fairhaven.linkage.graph import Ints, MergeResult, merge_mutual_best
+from fairhaven.linkage.model import MatchThresholds
 from fairhaven.linkage.splink_comparisons import comparisons
 
 SEED = 1948
@@ -39,7 +39,7 @@ _RECALL = 0.6  # of name and birth exact together; a factor of two either way is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Residue:
+class ProbabilisticLinks:
     """Outcome of `link_residue`.
 
     Args:
@@ -47,7 +47,7 @@ class Residue:
         note: why Splink was not used, where it was not.
     """
 
-    merged: Merged | None
+    merged: MergeResult | None
     note: str = ""
 
 
@@ -55,9 +55,9 @@ def link_residue(
     connection: duckdb.DuckDBPyConnection,
     cluster: Ints,
     *,
-    thresholds: Thresholds,
+    thresholds: MatchThresholds,
     extras: Sequence[str] = (),
-) -> Residue:
+) -> ProbabilisticLinks:
     """Merge clusters of patients by weight of evidence.
 
     Args:
@@ -66,18 +66,18 @@ def link_residue(
     """
     units = _write_units(connection, cluster, extras)
     if units < MIN_UNITS:
-        return Residue(
+        return ProbabilisticLinks(
             merged=None,
             note=f"fewer than {MIN_UNITS} distinct descriptions of persons: too little for Splink to learn from",
         )
     if not candidate_pairs(connection, extras=extras):
-        return Residue(merged=None, note="")
+        return ProbabilisticLinks(merged=None, note="")
     present = _present(connection, units, (*_COLUMNS, *extras))
     with _quietly(), _memory_in_words():
         note = _score(connection, present, is_numbered=_has_shared_numbers(connection))
     if note:
-        return Residue(merged=None, note=note)
-    return Residue(merged=_merge(connection, int(cluster.max()) + 1, thresholds))
+        return ProbabilisticLinks(merged=None, note=note)
+    return ProbabilisticLinks(merged=_merge(connection, int(cluster.max()) + 1, thresholds))
 
 
 def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: Sequence[str]) -> int:
@@ -190,7 +190,7 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_
     return ""
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: Thresholds) -> Merged:
+def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: MatchThresholds) -> MergeResult:
     """Settle what the pairs say; a pair of two different people counts as the strongest contradiction."""
     pairs = connection.execute(
         """

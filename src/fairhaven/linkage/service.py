@@ -11,14 +11,14 @@ from fairhaven.linkage.model import (
     INDEX_SCHEMA,
     MERGES_SCHEMA,
     SPLITS_SCHEMA,
-    Linked,
-    Summary,
-    Thresholds,
+    LinkageResult,
+    LinkageSummary,
+    MatchThresholds,
 )
-from fairhaven.linkage.person_keys import Numbered, number_persons
-from fairhaven.linkage.persons import Persons, find_persons, room
+from fairhaven.linkage.person_keys import NumberedPersons, number_persons
+from fairhaven.linkage.persons import PersonClusters, find_persons, room
 
-THRESHOLDS = Thresholds()
+THRESHOLDS = MatchThresholds()
 
 
 def link(
@@ -27,8 +27,8 @@ def link(
     *,
     secret: bytes,
     progress: Progress | None = None,
-    thresholds: Thresholds = THRESHOLDS,
-) -> Linked:
+    thresholds: MatchThresholds = THRESHOLDS,
+) -> LinkageResult:
     """Say which patients are one person.
 
     The outcome depends on the records and the index before, not on the order of rows. Patients are linked across
@@ -41,7 +41,7 @@ def link(
         progress: listener; None for silence.
 
     Returns:
-        `Linked`; every (source, patient_ref) of the records is in its index once.
+        `LinkageResult`; every (source, patient_ref) of the records is in its index once.
 
     Raises:
         Refused: the records are too many for the memory allowed.
@@ -58,7 +58,7 @@ def link(
         return _linked(connection, persons, numbered, thresholds)
 
 
-def _write_members(connection: duckdb.DuckDBPyConnection, persons: Persons) -> None:
+def _write_members(connection: duckdb.DuckDBPyConnection, persons: PersonClusters) -> None:
     members = pa.table(
         {
             "patient": np.arange(persons.person.size),
@@ -73,8 +73,11 @@ def _write_members(connection: duckdb.DuckDBPyConnection, persons: Persons) -> N
 
 
 def _linked(
-    connection: duckdb.DuckDBPyConnection, persons: Persons, numbered: Numbered, thresholds: Thresholds
-) -> Linked:
+    connection: duckdb.DuckDBPyConnection,
+    persons: PersonClusters,
+    numbered: NumberedPersons,
+    thresholds: MatchThresholds,
+) -> LinkageResult:
     connection.register("numbered", numbered.persons)
     index = connection.execute(
         """
@@ -96,7 +99,7 @@ def _linked(
         """
     ).fetch_arrow_table()
     summary = _summary(connection, persons, numbered, thresholds=thresholds, clerical=clerical.num_rows)
-    return Linked(
+    return LinkageResult(
         index=index.cast(INDEX_SCHEMA),
         merges=numbered.merges.cast(MERGES_SCHEMA),
         splits=numbered.splits.cast(SPLITS_SCHEMA),
@@ -107,12 +110,12 @@ def _linked(
 
 def _summary(
     connection: duckdb.DuckDBPyConnection,
-    persons: Persons,
-    numbered: Numbered,
+    persons: PersonClusters,
+    numbered: NumberedPersons,
     *,
-    thresholds: Thresholds,
+    thresholds: MatchThresholds,
     clerical: int,
-) -> Summary:
+) -> LinkageSummary:
     def counts(sql: str) -> dict[str, int]:
         return dict(connection.execute(sql).fetchall())
 
@@ -124,7 +127,7 @@ def _summary(
         """
     ).fetchall()
     sources = counts("SELECT source, count(*) FROM patients GROUP BY source ORDER BY source")
-    return Summary(
+    return LinkageSummary(
         patients=sum(sources.values()),
         persons=numbered.persons.num_rows,
         sources=sources,

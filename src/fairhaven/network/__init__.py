@@ -1,32 +1,32 @@
 """The national Cohort Discovery wire: a worker that answers for a hub, and a server that other workers can join."""
 
-from fairhaven.network.backoff import Pace
+from fairhaven.network.backoff import Backoff
 from fairhaven.network.connection import Connection, Credentials, read_credentials
-from fairhaven.network.distribution_tables import CATEGORIES, SEXES, About, CodeCount, Demographics
-from fairhaven.network.ports import Answers
-from fairhaven.network.result import Result, ResultFile, Status
-from fairhaven.network.task import AvailabilityTask, Distribution, DistributionTask, Queue
+from fairhaven.network.distribution_tables import CATEGORIES, SEXES, CodeCount, CollectionAbout, Demographics
+from fairhaven.network.ports import CountProvider
+from fairhaven.network.result import ResultFile, TaskResult, TaskStatus
+from fairhaven.network.task import AvailabilityTask, Distribution, DistributionTask, QueueKind
 from fairhaven.network.worker import work
-from fairhaven.network.worker_session import Summary
+from fairhaven.network.worker_session import WorkerSummary
 
 __all__ = [
     "CATEGORIES",
     "SEXES",
-    "About",
-    "Answers",
     "AvailabilityTask",
+    "Backoff",
     "CodeCount",
+    "CollectionAbout",
     "Connection",
+    "CountProvider",
     "Credentials",
     "Demographics",
     "Distribution",
     "DistributionTask",
-    "Pace",
-    "Queue",
-    "Result",
+    "QueueKind",
     "ResultFile",
-    "Status",
-    "Summary",
+    "TaskResult",
+    "TaskStatus",
+    "WorkerSummary",
     "read_credentials",
     "work",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
+class Backoff:
     """How often a server is asked, in seconds.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.network.task import LARGEST, Queue, is_collection
+from fairhaven.network.task import LARGEST, QueueKind, is_collection
 
 USERNAME = "FAIRHAVEN_TASK_API_USERNAME"
 PASSWORD = "FAIRHAVEN_TASK_API_PASSWORD"
@@ -57,7 +57,7 @@ class Connection:
     url: str
     collection: str
     credentials: Credentials
-    queues: tuple[Queue, ...] = (Queue.AVAILABILITY, Queue.DISTRIBUTION)
+    queues: tuple[QueueKind, ...] = (QueueKind.AVAILABILITY, QueueKind.DISTRIBUTION)
     authority: Path | None = None
     is_plain_allowed: bool = False
     deadline: float = 60.0

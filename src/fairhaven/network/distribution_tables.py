@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from fairhaven.network.result import Result, ResultFile
+from fairhaven.network.result import ResultFile, TaskResult
 from fairhaven.network.task import DistributionTask
 
 CATEGORIES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -69,7 +69,7 @@ class Demographics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class About:
+class CollectionAbout:
     """What the metadata of a distribution says of who answers.
 
     Args:
@@ -85,7 +85,7 @@ class About:
     threshold: int = 0
 
 
-def code_result(task: DistributionTask, counts: Iterable[CodeCount], about: About) -> Result:
+def code_result(task: DistributionTask, counts: Iterable[CodeCount], about: CollectionAbout) -> TaskResult:
     """The answer to GENERIC: the table of codes, in the order given, and who made it."""
     rows = [
         {
@@ -105,7 +105,7 @@ def code_result(task: DistributionTask, counts: Iterable[CodeCount], about: Abou
     return _result(task, len(rows), codes, _metadata(task.collection, about))
 
 
-def demographics_result(task: DistributionTask, answer: Demographics) -> Result:
+def demographics_result(task: DistributionTask, answer: Demographics) -> TaskResult:
     """The answer to DEMOGRAPHICS: one line for sex, one for genomics, which no known worker says more of than "No"."""
     alternatives = {
         "SEX": ("Sex", [(name, count) for name, count in answer.sexes if count]),
@@ -132,7 +132,7 @@ def demographics_result(task: DistributionTask, answer: Demographics) -> Result:
     return _result(task, len(rows), table)
 
 
-def _metadata(collection: str, about: About) -> ResultFile:
+def _metadata(collection: str, about: CollectionAbout) -> ResultFile:
     row = {
         "BIOBANK": collection,
         "PROTOCOL": about.software,
@@ -149,8 +149,8 @@ def _metadata(collection: str, about: About) -> ResultFile:
     )
 
 
-def _result(task: DistributionTask, count: int, *files: ResultFile) -> Result:
-    return Result(uuid=task.uuid, collection=task.collection, count=count, datasets=1, files=files)
+def _result(task: DistributionTask, count: int, *files: ResultFile) -> TaskResult:
+    return TaskResult(uuid=task.uuid, collection=task.collection, count=count, datasets=1, files=files)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:

@@ -7,7 +7,7 @@ from fairhaven.network.distribution_tables import CodeCount, Demographics
 from fairhaven.network.task import AvailabilityTask, DistributionTask
 
 
-class Answers(Protocol):
+class CountProvider(Protocol):
     """Who counts. Every number that comes back is protected already: it leaves the hub as it is.
 
     Raises (each of the three):

@@ -1,6 +1,6 @@
 """Results of the Cohort Discovery wire, as a worker posts them and a server takes them.
 
-Fields, their order and their spelling are those of hutch-bunny 1.9; `Result.to_json` gives its bytes.
+Fields, their order and their spelling are those of hutch-bunny 1.9; `TaskResult.to_json` gives its bytes.
 """
 
 import base64
@@ -20,7 +20,7 @@ _LONGEST_TEXT = 1000
 _MOST_FILES = 20
 
 
-class Status(StrEnum):
+class TaskStatus(StrEnum):
     """How a task ended."""
 
     OK = "ok"
@@ -63,7 +63,7 @@ class ResultFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class TaskResult:
     """One answer to one task.
 
     Args:
@@ -78,7 +78,7 @@ class Result:
 
     uuid: str
     collection: str
-    status: Status = Status.OK
+    status: TaskStatus = TaskStatus.OK
     count: int = 0
     datasets: int = 0
     files: tuple[ResultFile, ...] = ()
@@ -106,12 +106,12 @@ class Result:
         )
 
 
-def failed(*, uuid: str, collection: str, message: str) -> Result:
+def failed(*, uuid: str, collection: str, message: str) -> TaskResult:
     """The result that says that there is no answer."""
-    return Result(uuid=uuid, collection=collection, status=Status.ERROR, message=message)
+    return TaskResult(uuid=uuid, collection=collection, status=TaskStatus.ERROR, message=message)
 
 
-def read_result(body: bytes, *, uuid: str, collection: str) -> Result:
+def read_result(body: bytes, *, uuid: str, collection: str) -> TaskResult:
     """Read a posted result.
 
     Args:
@@ -133,8 +133,8 @@ def read_result(body: bytes, *, uuid: str, collection: str) -> Result:
     if value.get("collection_id") != collection:
         faults.append(Fault(field="collection_id", message="is not the collection of the address"))
     status = value.get("status")
-    if not isinstance(status, str) or status.lower() not in set(Status):
-        faults.append(Fault(field="status", message=f"is none of {', '.join(Status)}"))
+    if not isinstance(status, str) or status.lower() not in set(TaskStatus):
+        faults.append(Fault(field="status", message=f"is none of {', '.join(TaskStatus)}"))
     if not isinstance(value.get("protocolVersion", PROTOCOL), str):
         faults.append(Fault(field="protocolVersion", message="is not a text"))
     message = _text(value, "message", "message", faults)
@@ -147,10 +147,10 @@ def read_result(body: bytes, *, uuid: str, collection: str) -> Result:
     files = _files(answer.get("files"), faults)
     if faults:
         raise Invalid(faults)
-    return Result(
+    return TaskResult(
         uuid=uuid,
         collection=collection,
-        status=Status(str(status).lower()),
+        status=TaskStatus(str(status).lower()),
         count=count,
         datasets=datasets,
         files=files,

@@ -26,7 +26,7 @@ _UUID_IN_TEXT = re.compile(rb'(?<!\\)"uuid"\s*:\s*"([A-Za-z0-9_.:-]{1,128})"')
 _DEEPEST = 40
 
 
-class Queue(StrEnum):
+class QueueKind(StrEnum):
     """A collection's queues; a worker asks for one by its letter after the collection's name, or for both at once."""
 
     BOTH = ""
@@ -60,9 +60,9 @@ class AvailabilityTask:
     query: Mapping[str, Any] = field(repr=False)
 
     @property
-    def queue(self) -> Queue:
+    def queue(self) -> QueueKind:
         """Where it waits."""
-        return Queue.AVAILABILITY
+        return QueueKind.AVAILABILITY
 
     @property
     def question(self) -> str:
@@ -87,9 +87,9 @@ class DistributionTask:
     query: Mapping[str, Any] = field(repr=False)
 
     @property
-    def queue(self) -> Queue:
+    def queue(self) -> QueueKind:
         """Where it waits."""
-        return Queue.DISTRIBUTION
+        return QueueKind.DISTRIBUTION
 
     @property
     def question(self) -> str:

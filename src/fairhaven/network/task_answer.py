@@ -1,9 +1,9 @@
 """From a task to its result: asks who counts, and turns a refusal into an error result that tells nothing."""
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, Refused
-from fairhaven.network.distribution_tables import About, code_result, demographics_result
-from fairhaven.network.ports import Answers
-from fairhaven.network.result import Result, failed
+from fairhaven.network.distribution_tables import CollectionAbout, code_result, demographics_result
+from fairhaven.network.ports import CountProvider
+from fairhaven.network.result import TaskResult, failed
 from fairhaven.network.task import AvailabilityTask, Distribution, DistributionTask, Task, UnreadableTask
 
 NOT_SUPPORTED = "the question cannot be read, or asks for what this hub does not support"
@@ -11,11 +11,11 @@ NOT_ANSWERED = "this question is not answered"
 NO_ANSWER = "the question could not be answered"
 
 
-class Later(NotAllowedNow):
+class AnswerDeferred(NotAllowedNow):
     """No answer for now; the task is kept. The message is for the hub, not for the server."""
 
 
-def reply(task: Task, answers: Answers, about: About) -> Result:
+def reply(task: Task, answers: CountProvider, about: CollectionAbout) -> TaskResult:
     """The result of a task.
 
     Raises:
@@ -25,7 +25,7 @@ def reply(task: Task, answers: Answers, about: About) -> Result:
         match task:
             case AvailabilityTask():
                 count = answers.availability(task.query, task=task)
-                return Result(uuid=task.uuid, collection=task.collection, count=count)
+                return TaskResult(uuid=task.uuid, collection=task.collection, count=count)
             case DistributionTask(code=Distribution.GENERIC):
                 return code_result(task, answers.code_distribution(task=task), about)
             case DistributionTask():
@@ -34,15 +34,15 @@ def reply(task: Task, answers: Answers, about: About) -> Result:
         return failed(uuid=task.uuid, collection=task.collection, message=NOT_SUPPORTED)
     except (NotAllowedNow, NotFound) as error:
         # A release that is being built, or was withdrawn under the question, is followed by another.
-        raise Later(str(error)) from None
+        raise AnswerDeferred(str(error)) from None
     except Refused:
         return failed(uuid=task.uuid, collection=task.collection, message=NOT_ANSWERED)
     except Exception as error:  # noqa: BLE001 one task's fault must not end the worker; the task is tried again, then given up
         # Only the kind of error is told: its text and its frames may hold values.
-        raise Later(f"answering failed ({type(error).__name__})") from None
+        raise AnswerDeferred(f"answering failed ({type(error).__name__})") from None
 
 
-def unreadable(task: UnreadableTask, uuid: str, collection: str) -> Result:
+def unreadable(task: UnreadableTask, uuid: str, collection: str) -> TaskResult:
     """The error result to a task that cannot be read."""
     return failed(
         uuid=uuid, collection=collection, message=f"the task could not be answered: {'; '.join(task.reasons)}"

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from fairhaven.network.connection import Connection
-from fairhaven.network.task import Queue
+from fairhaven.network.task import QueueKind
 
 _REPLY = 64 << 10
 _NOT_NOW = frozenset({408, 425, 429})
@@ -23,7 +23,7 @@ _NOT_US = frozenset({401, 403})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
+class TaskReceived:
     """A task came; `is_whole` is False where it was longer than is read."""
 
     body: bytes
@@ -31,24 +31,24 @@ class Received:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Empty:
+class QueueEmpty:
     """Nothing waits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Taken:
+class ResultAccepted:
     """The server has the result."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Declined:
+class ResultDeclined:
     """The server does not want the result, and will not want it later: the task is unknown, or answered already."""
 
     status: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trouble:
+class TransportFailure:
     """It did not work; another time it may.
 
     Args:
@@ -64,8 +64,8 @@ class Trouble:
     retry_after: float | None = None
 
 
-Fetched: TypeAlias = Received | Empty | Trouble
-Posted: TypeAlias = Taken | Declined | Trouble
+Fetched: TypeAlias = TaskReceived | QueueEmpty | TransportFailure
+Posted: TypeAlias = ResultAccepted | ResultDeclined | TransportFailure
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +76,7 @@ class _Reply:
     is_whole: bool
 
 
-class Channel:
+class TaskApiClient:
     """The line; use it in a ``with``, in a thread that runs no event loop."""
 
     def __init__(self, connection: Connection) -> None:
@@ -104,19 +104,19 @@ class Channel:
         self._runner.run(self._client.aclose())
         self._runner.close()
 
-    def next_task(self, queue: Queue) -> Fetched:
+    def next_task(self, queue: QueueKind) -> Fetched:
         """Ask a queue for its next task."""
         address = quote(queue.address(self._connection.collection), safe="")
         reply = self._exchange("GET", f"task/nextjob/{address}", None, self._connection.largest)
         match reply:
-            case Trouble():
+            case TransportFailure():
                 return reply
             case _Reply(status=200) if reply.headers.get("Content-Encoding", "identity") != "identity":
-                return Trouble(reason="the task is compressed, which was not asked for")
+                return TransportFailure(reason="the task is compressed, which was not asked for")
             case _Reply(status=200):
-                return Received(body=reply.body, is_whole=reply.is_whole)
+                return TaskReceived(body=reply.body, is_whole=reply.is_whole)
             case _Reply(status=204):
-                return Empty()
+                return QueueEmpty()
             case _:
                 return _trouble(reply)
 
@@ -125,22 +125,22 @@ class Channel:
         path = f"task/result/{quote(uuid, safe='')}/{quote(self._connection.collection, safe='')}"
         reply = self._exchange("POST", path, body.encode(), _REPLY)
         match reply:
-            case Trouble():
+            case TransportFailure():
                 return reply
             case _Reply(status=status) if 200 <= status < 300:
-                return Taken()
+                return ResultAccepted()
             case _Reply(status=status) if 400 <= status < 500 and status not in _NOT_NOW | _NOT_US:
-                return Declined(status=status)
+                return ResultDeclined(status=status)
             case _:
                 return _trouble(reply)
 
-    def _exchange(self, method: str, path: str, content: bytes | None, largest: int) -> _Reply | Trouble:
+    def _exchange(self, method: str, path: str, content: bytes | None, largest: int) -> _Reply | TransportFailure:
         try:
             return self._runner.run(self._talk(method, path, content, largest))
         except (TimeoutError, httpx.TimeoutException):
-            return Trouble(reason="the server did not answer in time")
+            return TransportFailure(reason="the server did not answer in time")
         except (httpx.HTTPError, OSError) as error:
-            return Trouble(reason=_words(error))
+            return TransportFailure(reason=_words(error))
 
     async def _talk(self, method: str, path: str, content: bytes | None, largest: int) -> _Reply:
         url = f"{self._connection.url.rstrip('/')}/{path}"
@@ -158,7 +158,7 @@ class Channel:
             return _Reply(status=reply.status_code, headers=reply.headers, body=body, is_whole=is_whole)
 
 
-def _trouble(reply: _Reply) -> Trouble:
+def _trouble(reply: _Reply) -> TransportFailure:
     asked = reply.headers.get("Retry-After", "")
     retry_after = float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else None
     status = reply.status
@@ -171,7 +171,7 @@ def _trouble(reply: _Reply) -> Trouble:
     else:
         reason = f"the server answers {status}"
     is_lasting = 300 <= status < 500 and status not in _NOT_NOW
-    return Trouble(reason=reason, is_lasting=is_lasting, is_about_one=not is_lasting, retry_after=retry_after)
+    return TransportFailure(reason=reason, is_lasting=is_lasting, is_about_one=not is_lasting, retry_after=retry_after)
 
 
 def _words(error: BaseException) -> str:

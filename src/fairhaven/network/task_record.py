@@ -29,7 +29,7 @@ CREATE INDEX task_by_state ON task (state, number)
 """
 
 
-class State(StrEnum):
+class TaskState(StrEnum):
     """How far a task has come."""
 
     ASKED = "asked"
@@ -39,7 +39,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class TaskEntry:
     """A task in the record.
 
     Args:
@@ -53,13 +53,13 @@ class Entry:
 
     number: int
     uuid: str
-    state: State
+    state: TaskState
     body: bytes | None
     attempts: int
     answer: str | None
 
 
-class Record:
+class TaskRecord:
     """The record of one collection's worker; one process at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -69,36 +69,36 @@ class Record:
         """Close the file."""
         self._database.close()
 
-    def take(self, uuid: str, question: str, body: bytes) -> Entry:
+    def take(self, uuid: str, question: str, body: bytes) -> TaskEntry:
         """Write a task down, or find it where it came before; one that was handed in already is to be handed in again."""
         with transaction(self._database):
             self._database.execute(
                 "INSERT INTO task (uuid, question, state, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (uuid, question, State.ASKED, body),
+                (uuid, question, TaskState.ASKED, body),
             )
             self._database.execute(
                 "UPDATE task SET state = ?, settled_at = NULL WHERE uuid = ? AND question = ? AND answer IS NOT NULL",
-                (State.ANSWERED, uuid, question),
+                (TaskState.ANSWERED, uuid, question),
             )
         (entry,) = self._entries("uuid = ? AND question = ?", uuid, question)
         return entry
 
-    def begin(self, entry: Entry) -> int:
+    def begin(self, entry: TaskEntry) -> int:
         """Count an attempt before it is made, so that one which kills the process counts too; gives how many there were."""
         with transaction(self._database):
             self._database.execute("UPDATE task SET attempts = attempts + 1 WHERE number = ?", (entry.number,))
         return entry.attempts + 1
 
-    def answer(self, entry: Entry, answer: str) -> Entry:
+    def answer(self, entry: TaskEntry, answer: str) -> TaskEntry:
         """Keep the answer, and the question no longer than until then. The first answer stays."""
         with transaction(self._database):
             self._database.execute(
                 "UPDATE task SET answer = ?, state = ?, body = NULL WHERE number = ? AND answer IS NULL",
-                (answer, State.ANSWERED, entry.number),
+                (answer, TaskState.ANSWERED, entry.number),
             )
         return self.entry(entry.number)
 
-    def settle(self, entry: Entry, state: State, *, at: float) -> None:
+    def settle(self, entry: TaskEntry, state: TaskState, *, at: float) -> None:
         """The server has the answer, or does not want it.
 
         Args:
@@ -109,12 +109,12 @@ class Record:
                 "UPDATE task SET state = ?, settled_at = ? WHERE number = ?", (state, at, entry.number)
             )
 
-    def waiting(self, state: State) -> list[int]:
+    def waiting(self, state: TaskState) -> list[int]:
         """The numbers of the tasks in a state, the oldest first."""
         rows = self._database.execute("SELECT number FROM task WHERE state = ? ORDER BY number", (state,))
         return [number for (number,) in rows]
 
-    def entry(self, number: int) -> Entry:
+    def entry(self, number: int) -> TaskEntry:
         """One task of the record."""
         (entry,) = self._entries("number = ?", number)
         return entry
@@ -124,11 +124,11 @@ class Record:
         with transaction(self._database):
             self._database.execute("DELETE FROM task WHERE settled_at < ?", (before,))
 
-    def _entries(self, condition: str, *values: object) -> list[Entry]:
+    def _entries(self, condition: str, *values: object) -> list[TaskEntry]:
         rows = self._database.execute(
             f"SELECT number, uuid, state, body, attempts, answer FROM task WHERE {condition} ORDER BY number", values
         )
         return [
-            Entry(number=number, uuid=uuid, state=State(state), body=body, attempts=attempts, answer=answer)
+            TaskEntry(number=number, uuid=uuid, state=TaskState(state), body=body, attempts=attempts, answer=answer)
             for number, uuid, state, body, attempts, answer in rows
         ]

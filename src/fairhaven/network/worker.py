@@ -9,14 +9,14 @@ from pathlib import Path
 
 from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.progress import Progress, Silent
-from fairhaven.network.backoff import Pace
+from fairhaven.network.backoff import Backoff
 from fairhaven.network.connection import Connection
-from fairhaven.network.distribution_tables import About
-from fairhaven.network.ports import Answers
-from fairhaven.network.task import Queue
-from fairhaven.network.task_api_client import Channel, Empty, Received, Trouble
-from fairhaven.network.task_record import Record, State
-from fairhaven.network.worker_session import Desk, Summary
+from fairhaven.network.distribution_tables import CollectionAbout
+from fairhaven.network.ports import CountProvider
+from fairhaven.network.task import QueueKind
+from fairhaven.network.task_api_client import QueueEmpty, TaskApiClient, TaskReceived, TransportFailure
+from fairhaven.network.task_record import TaskRecord, TaskState
+from fairhaven.network.worker_session import WorkerSession, WorkerSummary
 
 KEPT = 90 * 86_400.0
 """Seconds for which an answer is remembered, in case the server hands the task out again."""
@@ -24,18 +24,18 @@ KEPT = 90 * 86_400.0
 
 def work(
     connection: Connection,
-    answers: Answers,
+    answers: CountProvider,
     *,
     folder: Path,
-    about: About,
+    about: CollectionAbout,
     once: bool = False,
-    pace: Pace | None = None,
+    pace: Backoff | None = None,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
     pause: Callable[[float], object] | None = None,
     now: Callable[[], float] = time.time,
     chance: random.Random | None = None,
-) -> Summary:
+) -> WorkerSummary:
     """Answer the tasks of one collection until told to stop.
 
     Args:
@@ -43,7 +43,7 @@ def work(
         answers: who counts; what comes back is protected.
         folder: where this collection's record is kept; one worker at a time.
         about: who answers, for the metadata of a distribution.
-        once: end when every queue is empty, or after `Pace.patience` failures in a row.
+        once: end when every queue is empty, or after `Backoff.patience` failures in a row.
         pace: how often, and how patiently.
         progress: is told of trouble and its end, and of each task, without its content.
         stop: set it to end the run, from another thread.
@@ -59,14 +59,14 @@ def work(
         Invalid: the record is damaged.
     """
     stop = stop or threading.Event()
-    pace = pace or Pace()
+    pace = pace or Backoff()
     chance = chance or random.Random()
     with one_writer(folder):
-        record = Record(folder / "record.sqlite")
+        record = TaskRecord(folder / "record.sqlite")
         try:
             record.forget(before=now() - KEPT)
-            with Channel(connection) as channel:
-                desk = Desk(
+            with TaskApiClient(connection) as channel:
+                desk = WorkerSession(
                     collection=connection.collection,
                     answers=answers,
                     about=about,
@@ -91,13 +91,13 @@ class _Round:
     """What came of one look at every queue; `is_cut_short` where the server could not be worked with at all."""
 
     has_news: bool = False
-    trouble: Trouble | None = None
+    trouble: TransportFailure | None = None
     is_cut_short: bool = False
 
 
 def _run(
-    desk: Desk,
-    queues: tuple[Queue, ...],
+    desk: WorkerSession,
+    queues: tuple[QueueKind, ...],
     *,
     once: bool,
     stop: threading.Event,
@@ -119,16 +119,16 @@ def _run(
             pause(desk.pace.idle(desk.chance))
 
 
-def _round(desk: Desk, queues: tuple[Queue, ...], *, once: bool, stop: threading.Event) -> _Round:
+def _round(desk: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool, stop: threading.Event) -> _Round:
     """Hand in and answer what is left over, then take one task from each queue."""
     # A result at which the server fails must not keep the others waiting: it is left alone for a while.
-    trouble: Trouble | None = None
-    for number in desk.waiting(State.ANSWERED, is_due=not once):
+    trouble: TransportFailure | None = None
+    for number in desk.waiting(TaskState.ANSWERED, is_due=not once):
         found = desk.post(desk.record.entry(number))
         if found is not None and not found.is_about_one:
             return _Round(trouble=found, is_cut_short=True)
         trouble = trouble or found
-    for number in desk.waiting(State.ASKED, is_due=True):
+    for number in desk.waiting(TaskState.ASKED, is_due=True):
         if stop.is_set():
             break
         found = desk.answer(desk.record.entry(number))
@@ -140,11 +140,11 @@ def _round(desk: Desk, queues: tuple[Queue, ...], *, once: bool, stop: threading
         if stop.is_set():
             break
         match desk.channel.next_task(queue):
-            case Trouble() as found:
+            case TransportFailure() as found:
                 return _Round(has_news=has_news, trouble=found, is_cut_short=True)
-            case Empty():
+            case QueueEmpty():
                 continue
-            case Received() as received:
+            case TaskReceived() as received:
                 is_news, found_after = desk.take(received)
                 has_news = has_news or is_news
                 if found_after is not None and not found_after.is_about_one:

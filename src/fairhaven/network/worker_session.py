@@ -5,14 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from fairhaven.kernel.progress import Progress
-from fairhaven.network.backoff import Pace
-from fairhaven.network.distribution_tables import About
-from fairhaven.network.ports import Answers
-from fairhaven.network.result import Result, Status, failed
+from fairhaven.network.backoff import Backoff
+from fairhaven.network.distribution_tables import CollectionAbout
+from fairhaven.network.ports import CountProvider
+from fairhaven.network.result import TaskResult, TaskStatus, failed
 from fairhaven.network.task import UnreadableTask, read_task
-from fairhaven.network.task_answer import NO_ANSWER, Later, reply, unreadable
-from fairhaven.network.task_api_client import Channel, Declined, Received, Taken, Trouble
-from fairhaven.network.task_record import Entry, Record, State
+from fairhaven.network.task_answer import NO_ANSWER, AnswerDeferred, reply, unreadable
+from fairhaven.network.task_api_client import (
+    ResultAccepted,
+    ResultDeclined,
+    TaskApiClient,
+    TaskReceived,
+    TransportFailure,
+)
+from fairhaven.network.task_record import TaskEntry, TaskRecord, TaskState
 
 ATTEMPTS = 5
 """How often an answer is begun before the task gets an error result; one that killed the process counts too."""
@@ -21,7 +27,7 @@ _REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Summary:
+class WorkerSummary:
     """What one run of a worker did.
 
     Args:
@@ -50,7 +56,7 @@ class Summary:
 
 
 @dataclass(kw_only=True, slots=True)
-class Desk:
+class WorkerSession:
     """The state of one run. `summary` grows as it goes.
 
     Args:
@@ -66,25 +72,25 @@ class Desk:
     """
 
     collection: str
-    answers: Answers
-    about: About
-    record: Record
-    channel: Channel
-    pace: Pace
+    answers: CountProvider
+    about: CollectionAbout
+    record: TaskRecord
+    channel: TaskApiClient
+    pace: Backoff
     progress: Progress
     now: Callable[[], float]
     chance: random.Random
-    summary: Summary = field(default_factory=Summary)
+    summary: WorkerSummary = field(default_factory=WorkerSummary)
     _seen: set[str] = field(default_factory=set)
     _failures: dict[int, int] = field(default_factory=dict)
     _not_before: dict[int, float] = field(default_factory=dict)
 
-    def waiting(self, state: State, *, is_due: bool) -> list[int]:
+    def waiting(self, state: TaskState, *, is_due: bool) -> list[int]:
         """The tasks in a state; with *is_due* without those that failed a short while ago."""
         numbers = self.record.waiting(state)
         return [n for n in numbers if self._not_before.get(n, 0.0) <= self.now()] if is_due else numbers
 
-    def take(self, received: Received) -> tuple[bool, Trouble | None]:
+    def take(self, received: TaskReceived) -> tuple[bool, TransportFailure | None]:
         """Write a task down, answer it, hand the result in.
 
         Returns:
@@ -103,53 +109,53 @@ class Desk:
         entry = self.record.take(task.uuid, task.question, received.body)
         return is_new, self.post(entry) if entry.answer is not None else self.answer(entry)
 
-    def answer(self, entry: Entry) -> Trouble | None:
+    def answer(self, entry: TaskEntry) -> TransportFailure | None:
         """Answer a task that is written down, keep the answer, and hand it in."""
         result = self._result(entry)
         if result is None:
             return None
-        is_error = result.status is Status.ERROR
+        is_error = result.status is TaskStatus.ERROR
         self._count(failed=int(is_error), answered=int(not is_error))
         self.progress.note(f"task {entry.uuid}: {result.message if is_error else 'answered'}")
         return self.post(self.record.answer(entry, result.to_json()))
 
-    def post(self, entry: Entry) -> Trouble | None:
+    def post(self, entry: TaskEntry) -> TransportFailure | None:
         """Hand in an answer that is on the disk."""
         assert entry.answer is not None
         match self.channel.post(entry.uuid, entry.answer):
-            case Trouble() as trouble:
+            case TransportFailure() as trouble:
                 if trouble.is_about_one and entry.number not in self._failures:
                     self.progress.note(f"task {entry.uuid}: the result is kept and posted later; {trouble.reason}")
                 self._leave_alone(entry, self.pace.first)
                 return trouble
-            case Taken():
-                self.record.settle(entry, State.POSTED, at=self.now())
+            case ResultAccepted():
+                self.record.settle(entry, TaskState.POSTED, at=self.now())
                 self._count(posted=1)
-            case Declined(status=status):
-                self.record.settle(entry, State.DECLINED, at=self.now())
+            case ResultDeclined(status=status):
+                self.record.settle(entry, TaskState.DECLINED, at=self.now())
                 self._count(declined=1)
                 self.progress.note(f"task {entry.uuid}: the server does not want the result ({status})")
         self._failures.pop(entry.number, None)
         self._not_before.pop(entry.number, None)
         return None
 
-    def tell(self, trouble: Trouble | None) -> None:
+    def tell(self, trouble: TransportFailure | None) -> None:
         """Say trouble when it begins and when it ends, not at each try."""
         reason = trouble.reason if trouble is not None else ""
         if reason != self.summary.trouble:
             self.progress.note(f"{reason}; trying again" if reason else "the server can be worked with again")
         self.summary = replace(self.summary, trouble=reason)
 
-    def ended(self, *, is_stopped: bool) -> Summary:
+    def ended(self, *, is_stopped: bool) -> WorkerSummary:
         """What the run did, with what it leaves to the next."""
         return replace(
             self.summary,
-            unposted=len(self.record.waiting(State.ANSWERED)),
-            unanswered=len(self.record.waiting(State.ASKED)),
+            unposted=len(self.record.waiting(TaskState.ANSWERED)),
+            unanswered=len(self.record.waiting(TaskState.ASKED)),
             is_stopped=is_stopped,
         )
 
-    def _result(self, entry: Entry) -> Result | None:
+    def _result(self, entry: TaskEntry) -> TaskResult | None:
         task = read_task(entry.body or b"", collection=self.collection)
         if isinstance(task, UnreadableTask):
             return unreadable(task, entry.uuid, self.collection)
@@ -158,12 +164,12 @@ class Desk:
         attempt = self.record.begin(entry)
         try:
             return reply(task, self.answers, self.about)
-        except Later as error:
+        except AnswerDeferred as error:
             self._leave_alone(entry, self.pace.second_try)
             self.progress.note(f"task {entry.uuid} is kept after attempt {attempt} of {ATTEMPTS}: {error}")
             return None
 
-    def _leave_alone(self, entry: Entry, first: float) -> None:
+    def _leave_alone(self, entry: TaskEntry, first: float) -> None:
         failures = self._failures[entry.number] = self._failures.get(entry.number, 0) + 1
         wait = replace(self.pace, first=first).after(failures, self.chance)
         self._not_before[entry.number] = self.now() + wait

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from fairhaven.omop.cdm import CDM, Field, Table
-from fairhaven.quality.model import Check, Severity
+from fairhaven.quality.model import QualityCheck, Severity
 from fairhaven.quality.row_checks import paired_source_value
 
 NAME = "CDM 5.4"
@@ -30,12 +30,12 @@ _VISITED = (
 
 
 @cache
-def defined_checks() -> tuple[Check, ...]:
+def defined_checks() -> tuple[QualityCheck, ...]:
     """Every check that the definition of CDM 5.4 gives rise to."""
     return tuple(check for table in CDM.values() if table.schema != "RESULTS" for check in _of_table(table))
 
 
-def _of_table(table: Table) -> Iterator[Check]:
+def _of_table(table: Table) -> Iterator[QualityCheck]:
     yield _check(table, "cdmTable", _FATAL, "the table is there")
     if table.has_person and table.name != "person":
         needed = table.name == "observation_period"
@@ -54,8 +54,8 @@ def _of_table(table: Table) -> Iterator[Check]:
         yield from _of_field(table, field)
 
 
-def _of_field(table: Table, field: Field) -> Iterator[Check]:
-    def check(kind: str, severity: Severity, words: str, threshold: float = 0, **settings: str) -> Check:
+def _of_field(table: Table, field: Field) -> Iterator[QualityCheck]:
+    def check(kind: str, severity: Severity, words: str, threshold: float = 0, **settings: str) -> QualityCheck:
         return _check(table, kind, severity, words, field=field.name, threshold=threshold, settings=settings)
 
     yield check("cdmField", _FATAL, "the field is there")
@@ -84,8 +84,8 @@ def _of_field(table: Table, field: Field) -> Iterator[Check]:
         yield check("identifierSize", _FATAL, "identifiers are below 2^53")
 
 
-def _of_clinical_field(table: Table, field: Field) -> Iterator[Check]:
-    def check(kind: str, severity: Severity, words: str, threshold: float = 0, **settings: str) -> Check:
+def _of_clinical_field(table: Table, field: Field) -> Iterator[QualityCheck]:
+    def check(kind: str, severity: Severity, words: str, threshold: float = 0, **settings: str) -> QualityCheck:
         return _check(table, kind, severity, words, field=field.name, threshold=threshold, settings=settings)
 
     if field.is_concept and "source_concept" not in field.name:
@@ -125,8 +125,8 @@ def _of_clinical_field(table: Table, field: Field) -> Iterator[Check]:
         yield check("plausibleValueHigh", _CHARACTER, f"values are {high} or less", plausibleValueHigh=high)
 
 
-def _of_date(table: Table, field: Field) -> Iterator[Check]:
-    def check(kind: str, words: str, **settings: str) -> Check:
+def _of_date(table: Table, field: Field) -> Iterator[QualityCheck]:
+    def check(kind: str, words: str, **settings: str) -> QualityCheck:
         return _check(table, kind, _CHARACTER, words, field=field.name, threshold=1, settings=settings)
 
     yield check("plausibleValueLow", "dates are not before 1850", plausibleValueLow=_EARLIEST, cdmDatatype=field.type)
@@ -193,10 +193,10 @@ def _check(
     field: str = "",
     threshold: float = 0,
     settings: dict[str, str] | None = None,
-) -> Check:
+) -> QualityCheck:
     context, category, subcategory = _KAHN.get(kind, ("Verification", "Conformance", "Relational"))
     place = f"{table.name}.{field}" if field else table.name
-    return Check(
+    return QualityCheck(
         kind=kind,
         level="FIELD" if field else "TABLE",
         table=table.name,

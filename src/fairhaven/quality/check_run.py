@@ -13,24 +13,24 @@ import ibis.expr.types as ir
 from fairhaven.engine.model import Engine
 from fairhaven.kernel.progress import Progress
 from fairhaven.quality import concept_checks, cross_row_checks
-from fairhaven.quality.column_types import Shapes
-from fairhaven.quality.model import Check
+from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.model import QualityCheck
 from fairhaven.quality.not_applicable import PRESENCE, obstacle, standard_concept
-from fairhaven.quality.table_scans import Measured, Numbers, scan_rows, stacked
+from fairhaven.quality.table_scans import Numbers, ScanResult, scan_rows, stacked
 
 
 def measure(
-    checks: Sequence[Check],
-    shapes: Shapes,
+    checks: Sequence[QualityCheck],
+    shapes: TypedTables,
     *,
     rows: Mapping[str, int],
     engine: Engine,
     today: dt.date,
     progress: Progress,
-) -> Measured:
+) -> ScanResult:
     """Numbers of every check that can run, and the reason for each that cannot."""
-    found = Measured(rows=dict(rows))
-    able: dict[str, list[Check]] = {}
+    found = ScanResult(rows=dict(rows))
+    able: dict[str, list[QualityCheck]] = {}
     for check in checks:
         if check.kind in PRESENCE:
             is_missing = shapes.missing(check.table, *((check.field,) if check.field else ()))
@@ -48,9 +48,9 @@ def measure(
     return found
 
 
-def _scan_sets(checks: Iterable[Check], shapes: Shapes, found: Measured, engine: Engine) -> None:
+def _scan_sets(checks: Iterable[QualityCheck], shapes: TypedTables, found: ScanResult, engine: Engine) -> None:
     """Keys, references and periods of one table, and its source values without a concept: one query for all."""
-    asked: list[Check] = []
+    asked: list[QualityCheck] = []
     parts: list[ir.Table] = []
     for check in checks:
         if check.kind == "sourceValueCompleteness" or (
@@ -67,7 +67,7 @@ def _scan_sets(checks: Iterable[Check], shapes: Shapes, found: Measured, engine:
             found.numbers[asked[row["_number"]].id] = (int(row["_violated"] or 0), int(row["_counted"] or 0))
 
 
-def _set_numbers(check: Check, shapes: Shapes, found: Measured, engine: Engine) -> Numbers | ir.Table:
+def _set_numbers(check: QualityCheck, shapes: TypedTables, found: ScanResult, engine: Engine) -> Numbers | ir.Table:
     """The numbers where they are known without looking, else one row of `_violated` and `_counted`."""
     size = found.rows[check.table]
     match check.kind:
@@ -102,7 +102,7 @@ def _number_of(rows: ir.Table, counted: int) -> ir.Table:
     return rows.aggregate(_violated=rows.count()).mutate(_counted=ibis.literal(counted, "int64"))
 
 
-def _repeated(check: Check, shapes: Shapes, size: int) -> ir.Table:
+def _repeated(check: QualityCheck, shapes: TypedTables, size: int) -> ir.Table:
     """Rows whose key occurs more than once; a key that is NULL repeats nothing."""
     rows = shapes[check.table].table
     keys = rows.filter(rows[check.field].notnull()).group_by(_key=rows[check.field]).aggregate(_rows=ibis._.count())
@@ -111,7 +111,7 @@ def _repeated(check: Check, shapes: Shapes, size: int) -> ir.Table:
     return counted.mutate(_counted=ibis.literal(size, "int64"))
 
 
-def _source_values(check: Check, shapes: Shapes) -> ir.Table:
+def _source_values(check: QualityCheck, shapes: TypedTables) -> ir.Table:
     """Distinct source values (the absent one counts as one), and those that concept 0 stands for in some row."""
     rows = shapes[check.table].table
     is_unmapped = (rows[standard_concept(check)] == 0).fill_null(False)
@@ -119,7 +119,7 @@ def _source_values(check: Check, shapes: Shapes) -> ir.Table:
     return values.aggregate(_violated=values.count(where=values["_is_unmapped"]), _counted=values.count())
 
 
-def _scan_concepts(checks: Sequence[Check], shapes: Shapes, found: Measured, engine: Engine) -> None:
+def _scan_concepts(checks: Sequence[QualityCheck], shapes: TypedTables, found: ScanResult, engine: Engine) -> None:
     """Checks on concepts, of all tables together."""
     found.numbers |= {check.id: (0, 0) for check in checks}
     by_field = [check for check in checks if check.kind in concept_checks.BY_FIELD]

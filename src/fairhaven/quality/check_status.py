@@ -7,21 +7,21 @@ and the others do not say it again.
 
 from collections.abc import Mapping, Sequence
 
-from fairhaven.quality.column_types import Shapes
-from fairhaven.quality.model import Check, Result, Status
+from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.model import CheckResult, CheckStatus, QualityCheck
 from fairhaven.quality.not_applicable import PRESENCE
 from fairhaven.quality.table_scans import Numbers
 
 
 def verdicts(
-    checks: Sequence[Check],
+    checks: Sequence[QualityCheck],
     numbers: Mapping[str, Numbers],
     errors: Mapping[str, str],
     *,
-    shapes: Shapes,
+    shapes: TypedTables,
     rows: Mapping[str, int],
     bases: Mapping[str, str],
-) -> tuple[Result, ...]:
+) -> tuple[CheckResult, ...]:
     """One result for each check, in the checks' order."""
     empty_fields = {
         (check.table, check.field)
@@ -35,13 +35,13 @@ def verdicts(
         violated, counted = numbers.get(check.id, (None, None))
         reason = _not_applicable(check, counted, empty_fields, shapes=shapes, rows=rows)
         if reason:
-            status = Status.NOT_APPLICABLE
+            status = CheckStatus.NOT_APPLICABLE
         elif check.id in errors:
-            status, reason = Status.ERROR, errors[check.id]
+            status, reason = CheckStatus.ERROR, errors[check.id]
         else:
-            status = Status.FAILED if _fails(check, violated or 0, counted or 0) else Status.PASSED
+            status = CheckStatus.FAILED if _fails(check, violated or 0, counted or 0) else CheckStatus.PASSED
         results.append(
-            Result(
+            CheckResult(
                 check=check,
                 violated=violated,
                 denominator=counted,
@@ -53,18 +53,18 @@ def verdicts(
     return tuple(results)
 
 
-def _fails(check: Check, violated: int, counted: int) -> bool:
+def _fails(check: QualityCheck, violated: int, counted: int) -> bool:
     if not check.threshold:
         return violated > 0
     return counted > 0 and 100 * violated / counted > check.threshold
 
 
 def _not_applicable(
-    check: Check,
+    check: QualityCheck,
     counted: int | None,
     empty_fields: set[tuple[str, str]],
     *,
-    shapes: Shapes,
+    shapes: TypedTables,
     rows: Mapping[str, int],
 ) -> str:
     """Why a check says nothing about these tables; empty where it does."""

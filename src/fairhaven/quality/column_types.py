@@ -1,6 +1,6 @@
 """Tables as they are found, made fit to be checked: names in lower case, values in the CDM's types.
 
-What cannot be read as the type of its column becomes NULL in `Shape.table`, which keeps it as found beside it.
+What cannot be read as the type of its column becomes NULL in `TypedTable.table`, which keeps it as found beside it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from fairhaven.omop.cdm import type_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class TypedTable:
     """One table: as stored, and in the CDM's types."""
 
     name: str
@@ -27,13 +27,13 @@ class Shape:
         return frozenset(self.raw.columns)
 
 
-class Shapes(Mapping[str, Shape]):
+class TypedTables(Mapping[str, TypedTable]):
     """All tables that are there, by CDM name."""
 
     def __init__(self, tables: Mapping[str, ir.Table]) -> None:
         self._shapes = {name.lower(): _shape(name.lower(), table) for name, table in tables.items()}
 
-    def __getitem__(self, name: str) -> Shape:
+    def __getitem__(self, name: str) -> TypedTable:
         return self._shapes[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -50,7 +50,7 @@ class Shapes(Mapping[str, Shape]):
         return f"Field {table.upper()}.{absent[0]} does not exist." if absent else ""
 
 
-def _shape(name: str, table: ir.Table) -> Shape:
+def _shape(name: str, table: ir.Table) -> TypedTable:
     raw = table.rename({column.lower(): column for column in table.columns if column != column.lower()})
     casts: dict[str, ir.Value] = {}
     for column in raw.columns:
@@ -58,7 +58,7 @@ def _shape(name: str, table: ir.Table) -> Shape:
         if value is not None:
             casts[column] = value
             casts[as_found(column)] = raw[column]
-    return Shape(name=name, raw=raw, table=raw.mutate(**casts) if casts else raw)
+    return TypedTable(name=name, raw=raw, table=raw.mutate(**casts) if casts else raw)
 
 
 def as_found(name: str) -> str:

@@ -12,8 +12,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine.model import Engine
-from fairhaven.quality.column_types import Shapes, births
-from fairhaven.quality.model import Check
+from fairhaven.quality.column_types import TypedTables, births
+from fairhaven.quality.model import QualityCheck
 
 Numbers = tuple[int, int]
 Place = tuple[str, str]
@@ -26,14 +26,14 @@ SEX = {"Male": 8507, "Female": 8532}
 _HISTOGRAM = pa.schema([("_place", pa.int64()), ("_value", pa.int64()), ("_rows", pa.int64())])
 
 
-def is_by_concept(check: Check) -> bool:
+def is_by_concept(check: QualityCheck) -> bool:
     """True for the checks of this module."""
     if check.kind == "isForeignKey":
         return check.settings.get("fkTableName", "").lower() == "concept" and check.field.endswith("_id")
     return check.kind in BY_FIELD or check.level == "CONCEPT"
 
 
-def needs(check: Check) -> tuple[Place, ...]:
+def needs(check: QualityCheck) -> tuple[Place, ...]:
     """(table, column) pairs that such a check reads."""
     own = (check.table, check.field)
     match check.kind:
@@ -75,7 +75,7 @@ class Histograms:
     table: ir.Table
 
 
-def histograms(places: Iterable[Place], shapes: Shapes, engine: Engine) -> Histograms:
+def histograms(places: Iterable[Place], shapes: TypedTables, engine: Engine) -> Histograms:
     """Count each concept field by value, one pass over a table for all of its fields."""
     numbers = {place: number for number, place in enumerate(sorted(set(places)))}
     by_table: dict[str, list[Place]] = {}
@@ -97,7 +97,9 @@ def histograms(places: Iterable[Place], shapes: Shapes, engine: Engine) -> Histo
     )
 
 
-def by_field(checks: Sequence[Check], counted: Histograms, shapes: Shapes, engine: Engine) -> dict[str, int]:
+def by_field(
+    checks: Sequence[QualityCheck], counted: Histograms, shapes: TypedTables, engine: Engine
+) -> dict[str, int]:
     """Violating rows of the checks on whole fields, by check id."""
     if not checks:
         return {}
@@ -131,7 +133,7 @@ def by_field(checks: Sequence[Check], counted: Histograms, shapes: Shapes, engin
     }
 
 
-def _violates(check: Check, group: Mapping[str, object]) -> bool:
+def _violates(check: QualityCheck, group: Mapping[str, object]) -> bool:
     """DQD's rules on a group of equal rows. Concept 0 has no domain; a missing concept is isForeignKey's matter."""
     if check.kind == "isForeignKey":
         return bool(group["_is_missing"])
@@ -144,7 +146,9 @@ def _violates(check: Check, group: Mapping[str, object]) -> bool:
     return bool(group["_is_bad"])
 
 
-def by_sex(checks: Sequence[Check], counted: Histograms, shapes: Shapes, engine: Engine) -> dict[str, Numbers]:
+def by_sex(
+    checks: Sequence[QualityCheck], counted: Histograms, shapes: TypedTables, engine: Engine
+) -> dict[str, Numbers]:
     """Rows of concepts that only one sex can have, of persons of another; once for each ancestor listed."""
     if not checks:
         return {}
@@ -181,7 +185,7 @@ def by_sex(checks: Sequence[Check], counted: Histograms, shapes: Shapes, engine:
     return {name: (violated, rows) for name, (violated, rows) in numbers.items()}
 
 
-def _targets(checks: Sequence[Check], counted: Histograms, shapes: Shapes, engine: Engine) -> ir.Table:
+def _targets(checks: Sequence[QualityCheck], counted: Histograms, shapes: TypedTables, engine: Engine) -> ir.Table:
     """`_check`, `_place`, `_concept`: which concepts each check is about, descendants unfolded."""
 
     def listed(kind: str) -> ir.Table | None:
@@ -211,7 +215,7 @@ def concept_list(text: str) -> list[int]:
     return [int(part) for part in text.split(",") if part.strip().lstrip("-").isdigit()]
 
 
-def by_unit(checks: Sequence[Check], shapes: Shapes, engine: Engine) -> dict[str, Numbers]:
+def by_unit(checks: Sequence[QualityCheck], shapes: TypedTables, engine: Engine) -> dict[str, Numbers]:
     """Rows with a unit that is not in the concept's list; unit 0 is the matter of standardConceptRecordCompleteness."""
     numbers: dict[str, Numbers] = {}
     for place in sorted({(check.table, check.field) for check in checks}):
@@ -237,7 +241,7 @@ def by_unit(checks: Sequence[Check], shapes: Shapes, engine: Engine) -> dict[str
     return numbers
 
 
-def by_value(checks: Sequence[Check], shapes: Shapes, engine: Engine) -> dict[str, Numbers]:
+def by_value(checks: Sequence[QualityCheck], shapes: TypedTables, engine: Engine) -> dict[str, Numbers]:
     """Numeric results of a concept in a unit beyond the concept's limit (threshold files of DQD before 2.6)."""
     numbers = {check.id: (0, 0) for check in checks}
     for place in sorted({(check.table, check.field) for check in checks}):

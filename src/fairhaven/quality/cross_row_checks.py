@@ -6,8 +6,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.quality.column_types import Shapes, as_day
-from fairhaven.quality.model import Check
+from fairhaven.quality.column_types import TypedTables, as_day
+from fairhaven.quality.model import QualityCheck
 
 KINDS = frozenset(
     (
@@ -23,7 +23,7 @@ KINDS = frozenset(
 _PERIOD = ("person_id", "observation_period_start_date", "observation_period_end_date")
 
 
-def needs(check: Check) -> tuple[tuple[str, str], ...]:
+def needs(check: QualityCheck) -> tuple[tuple[str, str], ...]:
     """(table, column) pairs that a check of these kinds reads."""
     match check.kind:
         case "isForeignKey":
@@ -42,12 +42,12 @@ def needs(check: Check) -> tuple[tuple[str, str], ...]:
             return ((check.table, check.field),)
 
 
-def reference(check: Check) -> tuple[str, str]:
+def reference(check: QualityCheck) -> tuple[str, str]:
     """Table and key that a foreign key refers to."""
     return check.settings["fkTableName"].lower(), check.settings["fkFieldName"].lower()
 
 
-def violated_rows(check: Check, shapes: Shapes, *, is_slim: bool = False) -> ir.Table:
+def violated_rows(check: QualityCheck, shapes: TypedTables, *, is_slim: bool = False) -> ir.Table:
     """The violating rows (persons, for the checks that count persons).
 
     Args:
@@ -85,7 +85,7 @@ def violated_rows(check: Check, shapes: Shapes, *, is_slim: bool = False) -> ir.
             return outside_observation(own(check.field, "person_id"), check.field, shapes)
 
 
-def persons_looked_at(check: Check, shapes: Shapes) -> ir.Table:
+def persons_looked_at(check: QualityCheck, shapes: TypedTables) -> ir.Table:
     """The persons that measureConditionEraCompleteness and measureObservationPeriodOverlap are about."""
     if check.kind == "measureObservationPeriodOverlap":
         period = shapes["observation_period"].table
@@ -114,7 +114,7 @@ def overlapping(period: ir.Table) -> ir.Table:
     return pairs.filter(touching).select("person_id").distinct()
 
 
-def outside_observation(rows: ir.Table, name: str, shapes: Shapes) -> ir.Table:
+def outside_observation(rows: ir.Table, name: str, shapes: TypedTables) -> ir.Table:
     """Rows with a date in none of their person's observation periods."""
     period = shapes["observation_period"].table
     spans = period.select(

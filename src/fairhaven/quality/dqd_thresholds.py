@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.quality.model import Check, Severity
+from fairhaven.quality.model import QualityCheck, Severity
 
 _LEVELS = ("TABLE", "FIELD", "CONCEPT")
 _CONDITION = re.compile(r"^\s*(\w+)\s*(==|!=)\s*'([^']*)'\s*$")
@@ -26,7 +26,7 @@ _NEEDED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Thresholds:
+class DqdThresholds:
     """Checks with the thresholds a community or a hub has agreed on.
 
     Args:
@@ -34,10 +34,10 @@ class Thresholds:
     """
 
     name: str
-    checks: tuple[Check, ...]
+    checks: tuple[QualityCheck, ...]
 
     @classmethod
-    def read(cls, folder: Path) -> "Thresholds":
+    def read(cls, folder: Path) -> "DqdThresholds":
         """Read the four files.
 
         Raises:
@@ -86,7 +86,7 @@ def _rows(file: Path, needed: Sequence[str], faults: list[Fault]) -> list[dict[s
 
 def _checks(
     kind: Mapping[str, str], line: int, rows: Mapping[str, Sequence[Mapping[str, str]]], faults: list[Fault]
-) -> Iterator[Check]:
+) -> Iterator[QualityCheck]:
     level = kind["checkLevel"].upper()
     conditions = [_CONDITION.match(part) for part in kind["evaluationFilter"].split("&")]
     if level not in rows or not all(conditions):
@@ -109,11 +109,11 @@ def _holds(condition: re.Match[str], row: Mapping[str, str]) -> bool:
     return value not in _ABSENT and ((value == wanted) if operator == "==" else (value != wanted))
 
 
-def _check(kind: Mapping[str, str], level: str, row: Mapping[str, str]) -> Check:
+def _check(kind: Mapping[str, str], level: str, row: Mapping[str, str]) -> QualityCheck:
     name = kind["checkName"]
     threshold = row.get(f"{name}Threshold", "")
     severity = kind.get("severity", "")
-    return Check(
+    return QualityCheck(
         kind=name,
         level=level,
         table=row["cdmTableName"].lower(),

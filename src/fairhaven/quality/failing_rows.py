@@ -10,14 +10,14 @@ from fairhaven.engine.model import Engine
 from fairhaven.kernel.errors import Invalid
 from fairhaven.omop.cdm import CDM
 from fairhaven.quality import concept_checks, cross_row_checks
-from fairhaven.quality.column_types import Shapes
-from fairhaven.quality.model import Check
+from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.model import QualityCheck
 from fairhaven.quality.not_applicable import PRESENCE, obstacle, standard_concept
 from fairhaven.quality.row_checks import datatype_rule, joined, row_rule
 
 
 def failing(
-    check: Check, tables: Mapping[str, ir.Table], *, engine: Engine, today: dt.date, limit: int = 1000
+    check: QualityCheck, tables: Mapping[str, ir.Table], *, engine: Engine, today: dt.date, limit: int = 1000
 ) -> tuple[str, list[int | str]]:
     """Keys of rows that violate a check.
 
@@ -28,7 +28,7 @@ def failing(
     Raises:
         Invalid: the check cannot run on these tables; the message says why.
     """
-    shapes = Shapes(tables)
+    shapes = TypedTables(tables)
     if check.kind in PRESENCE:
         return "", []
     if reason := obstacle(check, shapes, today=today):
@@ -42,12 +42,12 @@ def failing(
     return column, engine.fetch(keys.order_by("_key").limit(limit))["_key"].to_pylist()
 
 
-def _key(check: Check, rows: ir.Table) -> str:
+def _key(check: QualityCheck, rows: ir.Table) -> str:
     key = CDM[check.table].primary_key if check.table in CDM else ""
     return next((name for name in (key, "person_id") if name in rows.columns), rows.columns[0])
 
 
-def _violated(check: Check, shapes: Shapes, today: dt.date) -> ir.Table | None:
+def _violated(check: QualityCheck, shapes: TypedTables, today: dt.date) -> ir.Table | None:
     if concept_checks.is_by_concept(check):
         return _by_concept(check, shapes)
     if check.kind in cross_row_checks.KINDS:
@@ -62,7 +62,7 @@ def _violated(check: Check, shapes: Shapes, today: dt.date) -> ir.Table | None:
     return rows.filter(rule.violated(rows))
 
 
-def _by_concept(check: Check, shapes: Shapes) -> ir.Table:
+def _by_concept(check: QualityCheck, shapes: TypedTables) -> ir.Table:
     rows = shapes[check.table].table
     value = rows[check.field]
     if check.kind in concept_checks.BY_SEX:
@@ -82,7 +82,7 @@ def _by_concept(check: Check, shapes: Shapes) -> ir.Table:
     return rows.semi_join(wrong, value == wrong["_concept"])
 
 
-def _is_wrong(check: Check, concept: ir.Table) -> ir.BooleanValue:
+def _is_wrong(check: QualityCheck, concept: ir.Table) -> ir.BooleanValue:
     match check.kind:
         case "fkDomain":
             return concept["domain_id"] != check.settings["fkDomain"]
@@ -93,7 +93,7 @@ def _is_wrong(check: Check, concept: ir.Table) -> ir.BooleanValue:
             return (standard != "S") | standard.isnull() | concept["invalid_reason"].notnull()
 
 
-def _wrong_sex(check: Check, shapes: Shapes) -> ir.Table:
+def _wrong_sex(check: QualityCheck, shapes: TypedTables) -> ir.Table:
     rows = joined(shapes, check.table, "person")
     right = concept_checks.SEX.get(check.settings.get(check.kind, ""), concept_checks.SEX["Female"])
     wrong = rows.filter(rows["_gender"] != right)

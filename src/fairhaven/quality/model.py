@@ -21,7 +21,7 @@ class Severity(StrEnum):
     CHARACTERIZATION = "characterization"
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """What came of a check. A check that could not run has not passed."""
 
     PASSED = "passed"
@@ -35,7 +35,7 @@ NEVER = "never"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class QualityCheck:
     """One check on one table, field, or concept.
 
     Args:
@@ -69,7 +69,7 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class CheckResult:
     """What came of one check.
 
     Args:
@@ -79,10 +79,10 @@ class Result:
         basis: digest of the check and of the tables it read; equal basis, equal numbers. Empty where unknown.
     """
 
-    check: Check
+    check: QualityCheck
     violated: int | None
     denominator: int | None
-    status: Status
+    status: CheckStatus
     reason: str = ""
     basis: str = ""
 
@@ -124,13 +124,13 @@ class QualityReport:
     as_of: dt.date
     checked_against: str
     rows: Mapping[str, int]
-    results: tuple[Result, ...]
+    results: tuple[CheckResult, ...]
     scanned: tuple[str, ...] = ()
 
-    def failed(self, severity: Severity | None = None) -> tuple[Result, ...]:
+    def failed(self, severity: Severity | None = None) -> tuple[CheckResult, ...]:
         """Results that did not pass (failed, or could not run), of one severity or of all; the worst first."""
         order = list(Severity)
-        found = (result for result in self.results if result.status in (Status.FAILED, Status.ERROR))
+        found = (result for result in self.results if result.status in (CheckStatus.FAILED, CheckStatus.ERROR))
         chosen = [result for result in found if severity in (None, result.check.severity)]
         return tuple(sorted(chosen, key=lambda result: (order.index(result.check.severity), -result.share)))
 
@@ -149,17 +149,17 @@ class QualityReport:
 
     def pass_rates(self) -> tuple[PassRate, ...]:
         """Pass rates by Kahn's category (conformance, completeness, plausibility) and context."""
-        groups: dict[tuple[str, str], list[Status]] = {}
+        groups: dict[tuple[str, str], list[CheckStatus]] = {}
         for result in self.results:
             groups.setdefault((result.check.category, result.check.context), []).append(result.status)
         return tuple(
             PassRate(
                 category=category,
                 context=context,
-                passed=statuses.count(Status.PASSED),
-                failed=statuses.count(Status.FAILED),
-                not_applicable=statuses.count(Status.NOT_APPLICABLE),
-                errors=statuses.count(Status.ERROR),
+                passed=statuses.count(CheckStatus.PASSED),
+                failed=statuses.count(CheckStatus.FAILED),
+                not_applicable=statuses.count(CheckStatus.NOT_APPLICABLE),
+                errors=statuses.count(CheckStatus.ERROR),
             )
             for (category, context), statuses in sorted(groups.items())
         )
@@ -189,7 +189,7 @@ class QualityReport:
         )
 
 
-def _result_json(result: Result) -> dict[str, Any]:
+def _result_json(result: CheckResult) -> dict[str, Any]:
     check = asdict(result.check)
     return check | {
         "id": result.check.id,
@@ -201,11 +201,11 @@ def _result_json(result: Result) -> dict[str, Any]:
     }
 
 
-def _results(rows: Iterable[Mapping[str, Any]]) -> Iterable[Result]:
+def _results(rows: Iterable[Mapping[str, Any]]) -> Iterable[CheckResult]:
     own = ("violated", "denominator", "status", "reason", "basis")
     for row in rows:
         check = {key: value for key, value in row.items() if key not in own and key != "id"}
         check["severity"] = Severity(check["severity"])
         outcome = {key: row[key] for key in own}
-        outcome["status"] = Status(outcome["status"])
-        yield Result(check=Check(**check), **outcome)
+        outcome["status"] = CheckStatus(outcome["status"])
+        yield CheckResult(check=QualityCheck(**check), **outcome)

@@ -4,8 +4,8 @@ import datetime as dt
 import math
 
 from fairhaven.quality import concept_checks, cross_row_checks
-from fairhaven.quality.column_types import Shapes
-from fairhaven.quality.model import Check
+from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.model import QualityCheck
 from fairhaven.quality.row_checks import UnreadableError, row_rule
 
 PRESENCE = frozenset(("cdmTable", "cdmField"))
@@ -20,12 +20,12 @@ _SETTINGS = {
 _OWN_WAY = frozenset(("cdmDatatype", "sourceValueCompleteness"))
 
 
-def reads(check: Check) -> frozenset[str]:
+def reads(check: QualityCheck) -> frozenset[str]:
     """Tables whose rows decide a check; a change in any of them may change its numbers."""
     return frozenset((check.table, *(table for table, _ in _needs(check))))
 
 
-def obstacle(check: Check, shapes: Shapes, *, today: dt.date) -> str:
+def obstacle(check: QualityCheck, shapes: TypedTables, *, today: dt.date) -> str:
     """Why a check cannot run; empty where it can."""
     if lacking := _lacking(check):
         return f"The threshold file gives no {lacking}."
@@ -43,12 +43,12 @@ def obstacle(check: Check, shapes: Shapes, *, today: dt.date) -> str:
     return "" if rule is not None else f"There is no check of the kind {check.kind}."
 
 
-def standard_concept(check: Check) -> str:
+def standard_concept(check: QualityCheck) -> str:
     """The concept field that belongs to a source value, for sourceValueCompleteness."""
     return check.settings.get("standardConceptFieldName", "").lower()
 
 
-def _needs(check: Check) -> tuple[tuple[str, str], ...]:
+def _needs(check: QualityCheck) -> tuple[tuple[str, str], ...]:
     own = ((check.table, check.field),) if check.field else ()
     if check.kind in PRESENCE:
         return ()
@@ -67,12 +67,12 @@ def _needs(check: Check) -> tuple[tuple[str, str], ...]:
     return own + (rule.needs if rule is not None else ())
 
 
-def _lacking(check: Check) -> str:
+def _lacking(check: QualityCheck) -> str:
     """A setting that the kind cannot do without and the threshold file leaves empty; empty for none."""
     return next((name for name in _SETTINGS.get(check.kind, ()) if not check.settings.get(name)), "")
 
 
-def _unreadable_concept(check: Check) -> str:
+def _unreadable_concept(check: QualityCheck) -> str:
     listed = len(concept_checks.concept_list(check.concept))
     if check.kind in concept_checks.BY_SEX:
         is_read = listed > 0

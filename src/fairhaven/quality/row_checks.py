@@ -16,8 +16,8 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.omop.cdm import CDM
-from fairhaven.quality.column_types import Shapes, as_day, as_found, births
-from fairhaven.quality.model import Check
+from fairhaven.quality.column_types import TypedTables, as_day, as_found, births
+from fairhaven.quality.model import QualityCheck
 
 Test = Callable[[ir.Table], ir.BooleanValue]
 
@@ -55,7 +55,7 @@ class UnreadableError(Exception):
     """A threshold file asks for something that cannot be read; becomes the status error of that check."""
 
 
-def joined(shapes: Shapes, table: str, over: str, columns: Collection[str] = ()) -> ir.Table:
+def joined(shapes: TypedTables, table: str, over: str, columns: Collection[str] = ()) -> ir.Table:
     """Rows of a table joined with the person, death or visit they belong to (or not joined: ``""``).
 
     Args:
@@ -90,7 +90,7 @@ def joined(shapes: Shapes, table: str, over: str, columns: Collection[str] = ())
             return rows.inner_join(other, rows["visit_occurrence_id"] == other["_visit"])
 
 
-def datatype_rule(check: Check, shapes: Shapes) -> RowRule | None:
+def datatype_rule(check: QualityCheck, shapes: TypedTables) -> RowRule | None:
     """Values of a whole-number field that are none; None where the column's type already says that all are."""
     shape = shapes[check.table]
     kind = shape.raw[check.field].type()
@@ -105,7 +105,7 @@ def datatype_rule(check: Check, shapes: Shapes) -> RowRule | None:
     return RowRule(key=f"type {check.field}", violated=violated)
 
 
-def row_rule(check: Check, *, today: dt.date) -> RowRule | None:
+def row_rule(check: QualityCheck, *, today: dt.date) -> RowRule | None:
     """The rule of a check that rows decide; None for the other kinds.
 
     Raises:
@@ -171,7 +171,7 @@ def _shifted(day: ir.DateValue, days: int) -> ir.DateValue:
     return day + ibis.interval(days=days)
 
 
-def _mapped(check: Check) -> RowRule:
+def _mapped(check: QualityCheck) -> RowRule:
     """Concept 0, or, for the fields that may be empty, no concept although there is a source value."""
     name, source = check.field, paired_source_value(check.table, check.field)
     if not source:
@@ -226,7 +226,7 @@ def paired_source_value(table: str, field: str) -> str:
     return "" if table == "dose_era" else _PAIRED.get(field, "")
 
 
-def _limit(check: Check, today: dt.date) -> RowRule:
+def _limit(check: QualityCheck, today: dt.date) -> RowRule:
     name = check.field
     is_low = check.kind == "plausibleValueLow"
     limit = limit_of(check.settings[check.kind], today)
@@ -264,7 +264,7 @@ def limit_of(text: str, today: dt.date) -> dt.date | float | int:
     raise UnreadableError("the limit cannot be read")
 
 
-def _start_before_end(check: Check) -> RowRule:
+def _start_before_end(check: QualityCheck) -> RowRule:
     start, end = check.field, check.settings["plausibleStartBeforeEndFieldName"].lower()
     return RowRule(
         key=f"{start} after {end}",
@@ -274,7 +274,7 @@ def _start_before_end(check: Check) -> RowRule:
     )
 
 
-def _temporal_after(check: Check) -> RowRule:
+def _temporal_after(check: QualityCheck) -> RowRule:
     name = check.field
     other = check.settings["plausibleTemporalAfterTableName"].lower()
     earlier = check.settings["plausibleTemporalAfterFieldName"].lower()
@@ -294,7 +294,7 @@ def _temporal_after(check: Check) -> RowRule:
     )
 
 
-def _before_death(check: Check) -> RowRule:
+def _before_death(check: QualityCheck) -> RowRule:
     """A person with two deaths counts twice in plausibleBeforeDeath's denominator, once in plausibleDuringLife's."""
     name = check.field
     is_life = check.kind == "plausibleDuringLife"

@@ -12,9 +12,9 @@ from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.quality.cdm_checks import NAME, defined_checks
 from fairhaven.quality.check_run import measure
 from fairhaven.quality.check_status import verdicts
-from fairhaven.quality.column_types import Shapes
-from fairhaven.quality.dqd_thresholds import Thresholds
-from fairhaven.quality.model import Check, QualityReport, Result
+from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.dqd_thresholds import DqdThresholds
+from fairhaven.quality.model import CheckResult, QualityCheck, QualityReport
 from fairhaven.quality.not_applicable import PRESENCE, reads
 from fairhaven.quality.table_scans import Numbers, count_rows
 
@@ -27,7 +27,7 @@ def check(
     *,
     engine: Engine,
     today: dt.date,
-    thresholds: Thresholds | None = None,
+    thresholds: DqdThresholds | None = None,
     known: QualityReport | None = None,
     contents: Mapping[str, str] | None = None,
     progress: Progress | None = None,
@@ -43,7 +43,7 @@ def check(
     """
     progress = progress or Silent()
     progress.stage("Checking the quality of the tables")
-    shapes = Shapes(tables)
+    shapes = TypedTables(tables)
     checks = thresholds.checks if thresholds is not None else defined_checks()
     bases = _bases(checks, contents or {}, shapes)
     taken = _taken_over(checks, bases, known, today)
@@ -61,7 +61,7 @@ def check(
     )
 
 
-def _bases(checks: Sequence[Check], contents: Mapping[str, str], shapes: Shapes) -> dict[str, str]:
+def _bases(checks: Sequence[QualityCheck], contents: Mapping[str, str], shapes: TypedTables) -> dict[str, str]:
     """For each check whose tables all have a known content: digest of the check and of these contents."""
     bases = {}
     for item in checks:
@@ -73,7 +73,7 @@ def _bases(checks: Sequence[Check], contents: Mapping[str, str], shapes: Shapes)
 
 
 def _taken_over(
-    checks: Sequence[Check], bases: Mapping[str, str], known: QualityReport | None, today: dt.date
+    checks: Sequence[QualityCheck], bases: Mapping[str, str], known: QualityReport | None, today: dt.date
 ) -> dict[str, Numbers]:
     if known is None:
         return {}
@@ -86,7 +86,7 @@ def _taken_over(
     return taken
 
 
-def _still_holds(result: Result, then: dt.date, today: dt.date) -> bool:
+def _still_holds(result: CheckResult, then: dt.date, today: dt.date) -> bool:
     """A check against "today" holds on the same day, and on a later one where nothing lay in the future."""
     if result.violated is None:
         return False

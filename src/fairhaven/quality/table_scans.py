@@ -9,8 +9,8 @@ import ibis.expr.types as ir
 
 from fairhaven.engine.model import Engine
 from fairhaven.quality import concept_checks, cross_row_checks
-from fairhaven.quality.column_types import Shapes
-from fairhaven.quality.model import Check
+from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.model import QualityCheck
 from fairhaven.quality.not_applicable import standard_concept
 from fairhaven.quality.row_checks import RowRule, Test, datatype_rule, joined, row_rule
 
@@ -18,7 +18,7 @@ Numbers = tuple[int, int]
 
 
 @dataclass(kw_only=True)
-class Measured:
+class ScanResult:
     """What a scan found.
 
     Args:
@@ -35,7 +35,7 @@ class Measured:
     numbers: dict[str, Numbers] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
-    def filled_of(self, check: Check) -> int:
+    def filled_of(self, check: QualityCheck) -> int:
         """Rows with a value in the check's field."""
         return self.filled[check.table, check.field]
 
@@ -62,7 +62,7 @@ class _Wanted:
             self.tests.setdefault(rule.counted_over, {})[f"counted {rule.key}"] = rule.counted
 
 
-def count_rows(shapes: Shapes, engine: Engine) -> dict[str, int]:
+def count_rows(shapes: TypedTables, engine: Engine) -> dict[str, int]:
     """Rows of every table, in one query."""
     if not shapes:
         return {}
@@ -78,12 +78,18 @@ def stacked(parts: Sequence[ir.Table]) -> ir.Table:
 
 
 def scan_rows(
-    table: str, checks: Iterable[Check], shapes: Shapes, found: Measured, *, engine: Engine, today: dt.date
+    table: str,
+    checks: Iterable[QualityCheck],
+    shapes: TypedTables,
+    found: ScanResult,
+    *,
+    engine: Engine,
+    today: dt.date,
 ) -> None:
     """Find the numbers of a table's row rules, and how often the columns of its other checks are filled."""
     size = found.rows[table]
     wanted = _Wanted()
-    rules: list[tuple[Check, RowRule]] = []
+    rules: list[tuple[QualityCheck, RowRule]] = []
     for check in checks:
         if (
             concept_checks.is_by_concept(check)
@@ -112,7 +118,9 @@ def scan_rows(
         found.numbers[check.id] = _numbers(table, rule, sums, found)
 
 
-def _plain(table: str, wanted: _Wanted, shapes: Shapes, found: Measured, engine: Engine) -> dict[str, dict[str, int]]:
+def _plain(
+    table: str, wanted: _Wanted, shapes: TypedTables, found: ScanResult, engine: Engine
+) -> dict[str, dict[str, int]]:
     """The pass over the table itself."""
     tests = wanted.tests.get("", {})
     sums: dict[str, int] = {}
@@ -136,7 +144,7 @@ def _sums(rows: ir.Table, asked: Mapping[str, ir.IntegerScalar], engine: Engine)
     return {key: int(values[f"_{number}"] or 0) for number, key in enumerate(asked)}
 
 
-def _numbers(table: str, rule: RowRule, sums: Mapping[str, Mapping[str, int]], found: Measured) -> Numbers:
+def _numbers(table: str, rule: RowRule, sums: Mapping[str, Mapping[str, int]], found: ScanResult) -> Numbers:
     size = found.rows[table]
     violated = size - found.filled[table, rule.is_null_of] if rule.is_null_of else sums[rule.over][rule.key]
     if rule.counted is not None:

@@ -2,7 +2,7 @@
 
 from fairhaven.query_audit.audit_rules import (
     AuditRules,
-    Coalition,
+    CoalitionScope,
     Mode,
     read_rules,
     rules_in,
@@ -16,7 +16,7 @@ __all__ = [
     "Asker",
     "AuditRules",
     "Budget",
-    "Coalition",
+    "CoalitionScope",
     "Decision",
     "Mode",
     "Outcome",

@@ -20,7 +20,7 @@ _REACH = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Near:
+class NearbySet:
     """An earlier set and how many persons the new one does not share with it.
 
     Args:
@@ -33,7 +33,7 @@ class Near:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class News:
+class LeverageGain:
     """What a new count would add to the earlier ones.
 
     Args:
@@ -46,7 +46,7 @@ class News:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Combination:
+class SetCombination:
     """A sum and difference of earlier sets that is hardly anything but the new set.
 
     Args:
@@ -63,7 +63,7 @@ class Combination:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Compared:
+class _LeastSquares:
     """Earlier sets, what they share with each other, the inverse of that plus noise, and what the new one shares."""
 
     keys: Sequence[int]
@@ -72,7 +72,7 @@ class _Compared:
     factors: NDArray[np.floating]
 
 
-class Answers:
+class AnsweredSets:
     """Sets of persons whose counts were told, found again by likeness.
 
     Args:
@@ -121,7 +121,7 @@ class Answers:
             self._border(self._shared(self._load(key), self._first), size)
             self._first.append(key)
 
-    def near(self, persons: BitMap, image: NDArray[np.float32], *, within: int) -> list[Near]:
+    def near(self, persons: BitMap, image: NDArray[np.float32], *, within: int) -> list[NearbySet]:
         """The earlier sets that differ by fewer than *within* persons: the nearest first, of equals the oldest. All."""
         sizes = self._sizes[: self._count]
         likely = np.flatnonzero(np.abs(sizes - len(persons)) < within)
@@ -136,10 +136,10 @@ class Answers:
             key, shown = int(self._keys[place]), int(self._shown[place])
             distance = persons.symmetric_difference_cardinality(self._load(key))
             if distance < within:
-                found.append(Near(key=key, distance=distance, shown=None if shown == _NONE else shown))
+                found.append(NearbySet(key=key, distance=distance, shown=None if shown == _NONE else shown))
         return sorted(found, key=lambda near: near.distance)
 
-    def combination(self, persons: BitMap, compared: _Compared, *, within: int) -> Combination | None:
+    def combination(self, persons: BitMap, compared: _LeastSquares, *, within: int) -> SetCombination | None:
         """The sum and difference of two or more counted sets that comes nearest, where it comes nearer than *within*.
 
         The factors of least squares are rounded, then changed one by one as long as that brings the combination
@@ -162,9 +162,9 @@ class Answers:
         by_key = {compared.keys[int(place)]: int(factors[place]) for place in used}
         shown = sum(factor * self._told[key] for key, factor in by_key.items())
         terms = sum(abs(factor) for factor in by_key.values())
-        return Combination(terms=terms, distance=max(distance, 0), shown=shown, factors=by_key)
+        return SetCombination(terms=terms, distance=max(distance, 0), shown=shown, factors=by_key)
 
-    def news(self, persons: BitMap, compared: _Compared, *, population: int) -> News:
+    def news(self, persons: BitMap, compared: _LeastSquares, *, population: int) -> LeverageGain:
         """What a count of *persons* would tell beyond the earlier ones.
 
         The set is written as the combination of earlier sets that comes nearest to it (least squares). What is left
@@ -181,15 +181,15 @@ class Answers:
             others = numbers_of(self._load(compared.keys[place]))
             left[others] -= np.float32(factors[place])
             reach += others.size
-        return News(size=size, weights=left * left / np.float32(size))
+        return LeverageGain(size=size, weights=left * left / np.float32(size))
 
-    def compare(self, persons: BitMap, image: NDArray[np.float32]) -> _Compared:
+    def compare(self, persons: BitMap, image: NDArray[np.float32]) -> _LeastSquares:
         """A set beside the earlier ones: all of them while they are few, the nearest ones later."""
         counted = self._counted[: self._count]
         if np.count_nonzero(counted) <= COMPLETE:
             size = len(self._first)
             shared = self._shared(persons, self._first)
-            return _Compared(
+            return _LeastSquares(
                 keys=self._first,
                 gram=self._gram[:size, :size],
                 shared=shared,
@@ -205,7 +205,7 @@ class Answers:
                 gram[row, column] = gram[column, row] = one.intersection_cardinality(sets[column])
         shared = self._shared(persons, keys)
         factors = np.linalg.solve(gram + np.diag(np.full(NEAREST, self._noise)), shared)
-        return _Compared(keys=keys, gram=gram, shared=shared, factors=factors)
+        return _LeastSquares(keys=keys, gram=gram, shared=shared, factors=factors)
 
     def _border(self, shared: NDArray[np.float64], size: int) -> None:
         """Enlarge the inverse by one set. Solving anew each time would cost the cube of the number of sets."""

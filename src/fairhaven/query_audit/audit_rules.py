@@ -19,7 +19,7 @@ class Mode(StrEnum):
     PRIVACY = "differential-privacy"
 
 
-class Coalition(StrEnum):
+class CoalitionScope(StrEnum):
     """Who is taken to share answers with whom, beside the people of one project, who always are."""
 
     ORGANISATION = "organisation"
@@ -42,7 +42,7 @@ class AuditRules:
     name: str
     title: str
     budget: int
-    coalitions: frozenset[Coalition] = frozenset(Coalition)
+    coalitions: frozenset[CoalitionScope] = frozenset(CoalitionScope)
     mode: Mode = Mode.AUDIT
     epsilon: float = 0.0
     epsilon_total: float = 0.0
@@ -60,9 +60,9 @@ class AuditRules:
         """The way in a sentence for readers."""
         who = {
             frozenset(): "the people of one project",
-            frozenset({Coalition.ORGANISATION}): "all projects of one organisation",
-            frozenset({Coalition.FEDERATED}): "the people of one project, and all callers from other hubs,",
-            frozenset(Coalition): "all projects of one organisation, and all callers from other hubs,",
+            frozenset({CoalitionScope.ORGANISATION}): "all projects of one organisation",
+            frozenset({CoalitionScope.FEDERATED}): "the people of one project, and all callers from other hubs,",
+            frozenset(CoalitionScope): "all projects of one organisation, and all callers from other hubs,",
         }[self.coalitions]
         by = (
             "checked against all earlier answers"
@@ -131,9 +131,9 @@ def _rules(name: str, section: Section) -> AuditRules | None:
     budget = section.whole("budget")
     if "budget" in section and budget < 1:
         section.fault("budget", "must be 1 or more")
-    coalitions = section.texts("coalitions", tuple(Coalition))
-    if strange := set(coalitions) - set(Coalition):
-        section.fault("coalitions", f"knows {', '.join(Coalition)}; not {', '.join(sorted(strange))}")
+    coalitions = section.texts("coalitions", tuple(CoalitionScope))
+    if strange := set(coalitions) - set(CoalitionScope):
+        section.fault("coalitions", f"knows {', '.join(CoalitionScope)}; not {', '.join(sorted(strange))}")
     mode = section.text("mode", Mode.AUDIT.value, choices=[mode.value for mode in Mode])
     epsilon, total = section.number("epsilon", 0.0), section.number("epsilon_total", 0.0)
     if mode == Mode.PRIVACY and not 0 < epsilon <= total:
@@ -146,7 +146,7 @@ def _rules(name: str, section: Section) -> AuditRules | None:
         name=name,
         title=title,
         budget=budget,
-        coalitions=frozenset(Coalition(name) for name in coalitions),
+        coalitions=frozenset(CoalitionScope(name) for name in coalitions),
         mode=Mode(mode),
         epsilon=float(epsilon),
         epsilon_total=float(total),

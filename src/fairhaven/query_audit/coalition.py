@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.disclosure.policy import Policy, Small
-from fairhaven.query_audit.answered_sets import Answers, Combination, Near
+from fairhaven.query_audit.answered_sets import AnsweredSets, NearbySet, SetCombination
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
-from fairhaven.query_audit.verdict import Kind, Opinion
+from fairhaven.query_audit.verdict import Verdict, VerdictKind
 
 HINTS = 10
 """So often may a person be among few of whom an answer, or its refusal, tells something, and no more."""
@@ -26,7 +26,7 @@ _SLACK = 1.0001
 _TOLD = 0.3
 
 
-class Circle:
+class Coalition:
     """The memory of one circle of askers: a project, an organisation's projects, or all federated callers.
 
     The rules, in this order:
@@ -63,8 +63,8 @@ class Circle:
         self._load = load
         noise = (policy.round_to**2 - 1) / 12
         self._limit = 1 / policy.threshold
-        self._answers = Answers(load, noise=noise)
-        self._met: dict[bytes, tuple[Kind, int | None]] = {}
+        self._answers = AnsweredSets(load, noise=noise)
+        self._met: dict[bytes, tuple[VerdictKind, int | None]] = {}
         self._small: dict[int, list[BitMap]] = {}
         self.exposure = np.zeros(0, np.float32)
         self._hints = np.zeros(0, np.uint8)
@@ -94,30 +94,34 @@ class Circle:
             self._hints = np.concatenate([self._hints, np.zeros(more, np.uint8)])
             self._moves = np.concatenate([self._moves, np.zeros(more, np.uint8)])
 
-    def consider(self, persons: BitMap, digest: bytes, *, in_table: bool = False) -> Opinion:
+    def consider(self, persons: BitMap, digest: bytes, *, in_table: bool = False) -> Verdict:
         """How a question is to be met; changes nothing.
 
         Args:
             in_table: True for a cell of a table, which may use up `TABLE_SHARE` of what a question may.
         """
         kind, value = self._met.get(digest, (None, None))
-        if kind is not None and (kind is not Kind.WITHHELD or in_table):
-            return Opinion(kind=kind if kind in (Kind.REFUSED, Kind.WITHHELD) else Kind.EARLIER, value=value, why="met")
+        if kind is not None and (kind is not VerdictKind.WITHHELD or in_table):
+            return Verdict(
+                kind=kind if kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD) else VerdictKind.EARLIER,
+                value=value,
+                why="met",
+            )
         size, threshold = len(persons), self._policy.threshold
-        fresh = Opinion(kind=Kind.FRESH, value=self._policy.rounded(size))
+        fresh = Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(size))
         if threshold == 1:
             return fresh
         if size < threshold and self._is_known_small(persons):
-            return Opinion(kind=Kind.SMALL, value=self._suppressed)
+            return Verdict(kind=VerdictKind.SMALL, value=self._suppressed)
         image = self._sketcher.image(persons)
         within = max(threshold + BLUR, min(AROUND * threshold, size))  # up to its size, or all that is small would be
         around = self._answers.near(persons, image, within=within)
         if near := [one for one in around if self._is_near(one, persons)]:
             return self._as_earlier(persons, near)
         if self._is_at_the_edge(persons):
-            return Opinion(kind=Kind.REFUSED, why="edge")
+            return Verdict(kind=VerdictKind.REFUSED, why="edge")
         if size < threshold:
-            return self._hinted(Opinion(kind=Kind.SMALL, value=self._suppressed, apart=persons))
+            return self._hinted(Verdict(kind=VerdictKind.SMALL, value=self._suppressed, apart=persons))
         compared = self._answers.compare(persons, image)
         combined = None
         found = self._answers.combination(persons, compared, within=AROUND * threshold)
@@ -127,18 +131,18 @@ class Circle:
                 return combined
         apart = self._moved(persons, around, found)
         if self._is_worn(apart, MOVES, self._moves):
-            return Opinion(kind=Kind.REFUSED, why="moves")
+            return Verdict(kind=VerdictKind.REFUSED, why="moves")
         weights = self._answers.news(persons, compared, population=self.exposure.size).weights
         highest = float((self.exposure + weights).max())
         if highest > self._limit * _SLACK:
-            return Opinion(kind=Kind.REFUSED, why="leverage")
+            return Verdict(kind=VerdictKind.REFUSED, why="leverage")
         if in_table and highest > TABLE_SHARE * self._limit:
-            return Opinion(kind=Kind.WITHHELD, why="table")
+            return Verdict(kind=VerdictKind.WITHHELD, why="table")
         if combined:
-            return replace(combined, kind=Kind.COMBINED, weights=weights)
+            return replace(combined, kind=VerdictKind.COMBINED, weights=weights)
         return replace(fresh, weights=weights, apart=apart)
 
-    def learn(self, key: int, persons: BitMap, digest: bytes, opinion: Opinion) -> None:
+    def learn(self, key: int, persons: BitMap, digest: bytes, opinion: Verdict) -> None:
         """Remember a question and how it was met."""
         if self.has_settled(digest):
             return
@@ -149,7 +153,7 @@ class Circle:
         self._tally(opinion.kind, opinion.apart)
 
     def recall(
-        self, key: int, digest: bytes, kind: Kind, value: int | None, *, apart: BitMap | None, size: int,
+        self, key: int, digest: bytes, kind: VerdictKind, value: int | None, *, apart: BitMap | None, size: int,
         image: NDArray[np.float32] | None, is_weighed: bool,
     ) -> None:  # fmt: skip
         """Remember, from the record, what another process or an earlier one met.
@@ -159,7 +163,7 @@ class Circle:
         """
         if self.has_settled(digest):
             return
-        has_weights = kind in (Kind.FRESH, Kind.COMBINED) and self._policy.threshold > 1
+        has_weights = kind in (VerdictKind.FRESH, VerdictKind.COMBINED) and self._policy.threshold > 1
         if not is_weighed and has_weights and image is not None:
             persons = self._load(key)
             compared = self._answers.compare(persons, image)
@@ -170,7 +174,7 @@ class Circle:
 
     def has_settled(self, digest: bytes) -> bool:
         """True where the circle asked for the same set before, and how it was met will not change."""
-        return self._met.get(digest, (Kind.WITHHELD, None))[0] is not Kind.WITHHELD
+        return self._met.get(digest, (VerdictKind.WITHHELD, None))[0] is not VerdictKind.WITHHELD
 
     def has_met(self, digest: bytes) -> bool:
         """True where the circle asked for the same set before."""
@@ -181,23 +185,23 @@ class Circle:
         return 0 if self._policy.small is Small.ZERO else None
 
     def _remember(
-        self, key: int, digest: bytes, kind: Kind, value: int | None, size: int, image: NDArray[np.float32] | None,
+        self, key: int, digest: bytes, kind: VerdictKind, value: int | None, size: int, image: NDArray[np.float32] | None,
         persons: Callable[[], BitMap],
     ) -> None:  # fmt: skip
         self._met[digest] = (kind, value)
         if image is None:
             return
-        if kind is Kind.SMALL and not self._is_known_small(small := persons()):
+        if kind is VerdictKind.SMALL and not self._is_known_small(small := persons()):
             for person in small:
                 self._small.setdefault(person, []).append(small)
-        shown = None if kind is Kind.SMALL else value
-        self._answers.add(key, size, image, shown=shown, is_counted=kind is Kind.FRESH)
+        shown = None if kind is VerdictKind.SMALL else value
+        self._answers.add(key, size, image, shown=shown, is_counted=kind is VerdictKind.FRESH)
 
-    def _is_near(self, near: Near, persons: BitMap) -> bool:
+    def _is_near(self, near: NearbySet, persons: BitMap) -> bool:
         beyond = near.distance - self._policy.threshold
         return beyond < 0 or beyond < self._blur(persons ^ self._load(near.key))
 
-    def _as_earlier(self, persons: BitMap, near: Sequence[Near]) -> Opinion:
+    def _as_earlier(self, persons: BitMap, near: Sequence[NearbySet]) -> Verdict:
         """The answer of the oldest near set that will do.
 
         Not of the nearest: which of two is nearer would tell how many persons are in between.
@@ -208,12 +212,12 @@ class Circle:
             apart |= differing
             if one.shown is None:
                 if size < self._policy.threshold - self._withdrawn(persons):
-                    return self._hinted(Opinion(kind=Kind.SMALL, value=self._suppressed, apart=apart))
+                    return self._hinted(Verdict(kind=VerdictKind.SMALL, value=self._suppressed, apart=apart))
             elif self._is_close(one.shown, size, differing):
-                return self._hinted(Opinion(kind=Kind.EARLIER, value=one.shown, apart=apart))
-        return self._hinted(Opinion(kind=Kind.REFUSED, apart=apart, why="near"))
+                return self._hinted(Verdict(kind=VerdictKind.EARLIER, value=one.shown, apart=apart))
+        return self._hinted(Verdict(kind=VerdictKind.REFUSED, apart=apart, why="near"))
 
-    def _as_combined(self, persons: BitMap, found: Combination) -> Opinion | None:
+    def _as_combined(self, persons: BitMap, found: SetCombination) -> Verdict | None:
         """The sum and difference of answers; None where the set needs a count of its own."""
         apart, threshold, size = self._rest(persons, found), self._policy.threshold, len(persons)
         if len(apart) >= threshold + self._blur(apart):
@@ -222,8 +226,8 @@ class Circle:
             return None  # the sum of many roundings is further off than one
         told = persons if size < 2 * threshold else apart
         if found.shown >= threshold and self._is_close(found.shown, size, apart):
-            return self._hinted(Opinion(kind=Kind.EARLIER, value=found.shown, apart=told))
-        return self._hinted(Opinion(kind=Kind.REFUSED, apart=told, why="combined"))
+            return self._hinted(Verdict(kind=VerdictKind.EARLIER, value=found.shown, apart=told))
+        return self._hinted(Verdict(kind=VerdictKind.REFUSED, apart=told, why="combined"))
 
     def _is_close(self, shown: int, size: int, apart: BitMap) -> bool:
         """True where an answer is within the rounding."""
@@ -258,17 +262,17 @@ class Circle:
         numbers = numbers_of(persons)
         return BitMap(numbers[(self.exposure[numbers] >= _TOLD * self._limit) | (self._hints[numbers] > 0)])
 
-    def _hinted(self, opinion: Opinion) -> Opinion:
+    def _hinted(self, opinion: Verdict) -> Verdict:
         """That a group is small is news too: each person may be in few groups of which it is told."""
         apart = opinion.apart
-        return Opinion(kind=Kind.REFUSED, why="hints") if self._is_worn(apart, HINTS, self._hints) else opinion
+        return Verdict(kind=VerdictKind.REFUSED, why="hints") if self._is_worn(apart, HINTS, self._hints) else opinion
 
-    def _moved(self, persons: BitMap, around: Sequence[Near], found: Combination | None) -> BitMap:
+    def _moved(self, persons: BitMap, around: Sequence[NearbySet], found: SetCombination | None) -> BitMap:
         """By whom a set differs from answered ones, or a combination, where that are not many."""
         moved = BitMap().union(*(persons ^ self._load(one.key) for one in around))
         return moved | self._rest(persons, found) if found else moved
 
-    def _rest(self, persons: BitMap, found: Combination) -> BitMap:
+    def _rest(self, persons: BitMap, found: SetCombination) -> BitMap:
         """The persons whom a set and a combination do not share."""
         left = np.zeros(self.exposure.size, np.int16)
         left[numbers_of(persons)] = 1
@@ -279,9 +283,9 @@ class Circle:
     def _is_worn(self, apart: BitMap | None, most: int, tally: NDArray[np.uint8]) -> bool:
         return apart is not None and bool(apart) and int(tally[numbers_of(apart)].max()) >= most
 
-    def _tally(self, kind: Kind, apart: BitMap | None) -> None:
+    def _tally(self, kind: VerdictKind, apart: BitMap | None) -> None:
         if apart:
-            tally = self._moves if kind is Kind.FRESH else self._hints
+            tally = self._moves if kind is VerdictKind.FRESH else self._hints
             tally[numbers_of(apart)] += 1
 
     def _is_known_small(self, persons: BitMap) -> bool:

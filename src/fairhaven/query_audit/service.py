@@ -14,13 +14,13 @@ from pyroaring import BitMap
 from fairhaven.disclosure.policy import Policy
 from fairhaven.disclosure.primary_suppression import Protected, protect
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.query_audit.audit_rules import AuditRules, Coalition, Mode
-from fairhaven.query_audit.coalition import Circle
+from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
+from fairhaven.query_audit.coalition import Coalition
 from fairhaven.query_audit.differential_privacy import noisy_count
 from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
-from fairhaven.query_audit.sqlite import Record, Spending
-from fairhaven.query_audit.verdict import Kind, Opinion
+from fairhaven.query_audit.sqlite import AuditRecord, Spending
+from fairhaven.query_audit.verdict import Verdict, VerdictKind
 
 _NOBODY = np.iinfo(np.int64).min
 """In the place of the id of somebody who was erased."""
@@ -37,12 +37,12 @@ class QueryAudit:
     Use `open`, and close it at the end (or use it in a ``with`` statement).
     """
 
-    def __init__(self, record: Record, policy: Policy, rules: AuditRules) -> None:
+    def __init__(self, record: AuditRecord, policy: Policy, rules: AuditRules) -> None:
         self._record = record
         self._policy = policy
         self._rules = rules
         self._sketcher = Sketcher(record.secret)
-        self._circles: dict[str, tuple[Circle, int]] = {}
+        self._circles: dict[str, tuple[Coalition, int]] = {}
         self._kept: dict[str, int] = {}
         self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
 
@@ -53,7 +53,7 @@ class QueryAudit:
         Raises:
             Invalid: the file is damaged or something else.
         """
-        return cls(Record(path), policy, rules)
+        return cls(AuditRecord(path), policy, rules)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -223,16 +223,16 @@ class QueryAudit:
 
     def _names(self, by: Asker) -> list[str]:
         """The circles that a caller is in. The first holds the project, so it always hears what the project does."""
-        together = Coalition.ORGANISATION in self._rules.coalitions and by.organisation
+        together = CoalitionScope.ORGANISATION in self._rules.coalitions and by.organisation
         names = [f"organisation {by.organisation}" if together else f"project {by.project}"]
-        if by.is_federated and Coalition.FEDERATED in self._rules.coalitions:
+        if by.is_federated and CoalitionScope.FEDERATED in self._rules.coalitions:
             names.append("federated")
         return names
 
-    def _circle(self, name: str, release: int) -> Circle:
+    def _circle(self, name: str, release: int) -> Coalition:
         """A circle that has heard all that was recorded, by this process or another."""
         if name not in self._circles:
-            circle = Circle(self._policy, self._sketcher, self._record.persons)
+            circle = Coalition(self._policy, self._sketcher, self._record.persons)
             kept, state = self._record.state(name)
             circle.start(state)
             self._circles[name], self._kept[name] = (circle, 0), kept
@@ -257,14 +257,14 @@ class QueryAudit:
             heard = told.seq
         everybody = self._record.persons(-release)
         if not circle.has_met(digest := _digest(everybody)):
-            heard = self._record.tell(name, -release, Kind.FRESH, None)
+            heard = self._record.tell(name, -release, VerdictKind.FRESH, None)
             circle.learn(-release, everybody, digest, self._whole(everybody))
         self._circles[name] = (circle, heard)
         return circle
 
-    def _whole(self, population: BitMap) -> Opinion:
+    def _whole(self, population: BitMap) -> Verdict:
         """A release's whole population counts as told: everybody may know about how many there are."""
-        return Opinion(kind=Kind.FRESH, value=self._policy.rounded(len(population)))
+        return Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(len(population)))
 
     def _protected(self, shown: int | None) -> Protected:
         """An answer in the policy's words. None of the policy's small numbers looks different from another, or from 0."""
@@ -291,14 +291,18 @@ def _digest(persons: BitMap) -> bytes:
     return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
 
 
-def _agreed(opinions: Sequence[Opinion]) -> list[Opinion]:
+def _agreed(opinions: Sequence[Verdict]) -> list[Verdict]:
     """What several circles say as one: who was told something hears it again, and others hear the same.
 
     An earlier answer tells a circle that has not heard it no more than a count of its own would. Where two circles were
     told different things, or one may be told nothing, nobody is.
     """
-    bound = {opinion.value for opinion in opinions if opinion.kind is not Kind.FRESH}
+    bound = {opinion.value for opinion in opinions if opinion.kind is not VerdictKind.FRESH}
     if any(opinion.is_refused for opinion in opinions) or len(bound) > 1:
-        kind = Kind.REFUSED if any(one.kind is Kind.REFUSED for one in opinions) or len(bound) > 1 else Kind.WITHHELD
-        return [Opinion(kind=kind, apart=opinion.apart) for opinion in opinions]
+        kind = (
+            VerdictKind.REFUSED
+            if any(one.kind is VerdictKind.REFUSED for one in opinions) or len(bound) > 1
+            else VerdictKind.WITHHELD
+        )
+        return [Verdict(kind=kind, apart=opinion.apart) for opinion in opinions]
     return [replace(opinion, value=next(iter(bound), opinion.value)) for opinion in opinions]

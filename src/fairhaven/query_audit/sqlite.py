@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
-from fairhaven.query_audit.verdict import Kind
+from fairhaven.query_audit.verdict import VerdictKind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);
@@ -40,12 +40,12 @@ _HELD = 64_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class RecordedVerdict:
     """One thing that a circle was told, as recorded."""
 
     seq: int
     question: int
-    kind: Kind
+    kind: VerdictKind
     apart: BitMap | None
     shown: int | None
     digest: bytes
@@ -62,7 +62,7 @@ class Spending:
     micro_epsilon: int = 0
 
 
-class Record:
+class AuditRecord:
     """The file. Every change is made inside `writing`, and is on the disk when `writing` ends.
 
     Raises:
@@ -200,7 +200,7 @@ class Record:
         )
         return int(cursor.lastrowid or 0)
 
-    def tell(self, circle: str, question: int, kind: Kind, apart: BitMap | None) -> int:
+    def tell(self, circle: str, question: int, kind: VerdictKind, apart: BitMap | None) -> int:
         """Record how a circle was met; returns the place in the sequence."""
         cursor = self._connection.execute(
             "INSERT INTO told (circle, question, kind, apart) VALUES (?, ?, ?, ?)",
@@ -208,7 +208,7 @@ class Record:
         )
         return int(cursor.lastrowid or 0)
 
-    def told(self, circle: str, *, after: int) -> Iterator[Told]:
+    def told(self, circle: str, *, after: int) -> Iterator[RecordedVerdict]:
         """What a circle was told after a place in the sequence, in order."""
         rows = self._connection.execute(
             "SELECT seq, question, kind, apart, shown, digest, size, image FROM told LEFT JOIN question ON question.id = told.question"
@@ -216,10 +216,10 @@ class Record:
             (circle, after),
         ).fetchall()
         for seq, question, kind, apart, shown, digest, size, image in rows:
-            yield Told(
+            yield RecordedVerdict(
                 seq=seq,
                 question=question,
-                kind=Kind(kind),
+                kind=VerdictKind(kind),
                 apart=None if apart is None else BitMap.deserialize(apart),
                 shown=shown,
                 digest=digest or b"",

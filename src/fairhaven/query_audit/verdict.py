@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 
-class Kind(StrEnum):
+class VerdictKind(StrEnum):
     """How a question is met."""
 
     FRESH = "fresh"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opinion:
+class Verdict:
     """What a circle has to say to a question.
 
     Args:
@@ -33,7 +33,7 @@ class Opinion:
         why: the rule that refuses, for measurement; nobody is told.
     """
 
-    kind: Kind
+    kind: VerdictKind
     value: int | None = None
     apart: BitMap | None = None
     weights: NDArray[np.float32] | None = field(default=None, repr=False)
@@ -42,4 +42,4 @@ class Opinion:
     @property
     def is_refused(self) -> bool:
         """True where nothing is told."""
-        return self.kind in (Kind.REFUSED, Kind.WITHHELD)
+        return self.kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD)

@@ -5,7 +5,7 @@ Resources are written as text, because DuckDB's JSON writer would write an absen
 
 from pathlib import Path
 
-from fairhaven.region.parcels import Parcels
+from fairhaven.region.parcels import ExtractFiles
 
 SOURCE = "south_trust_fhir"
 BAD_LINES = (
@@ -24,7 +24,7 @@ _STAY = {
 }
 
 
-def write(parcels: Parcels, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
+def write(parcels: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
     """Append the block's resources of a delivery."""
     if is_first and delivery == 1:
         for name, struct in _STAY.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.region.imperfections import LATE, WITHDRAWN
-from fairhaven.region.parcels import Parcels
+from fairhaven.region.parcels import ExtractFiles
 
 SOURCE = "north_trust_hes"
 DIAGNOSES = 20
@@ -43,7 +43,7 @@ def block(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def write(parcels: Parcels, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
+def write(parcels: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
     """Append the block's rows of a delivery."""
     for stem, table, key, own, codes in (
         (

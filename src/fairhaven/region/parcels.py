@@ -12,7 +12,7 @@ import duckdb
 _CHUNK = 1 << 20
 
 
-class Parcels(AbstractContextManager["Parcels"]):
+class ExtractFiles(AbstractContextManager["ExtractFiles"]):
     """Open files of the deliveries.
 
     A query's rows are written to a part by DuckDB and the part is appended, so that memory holds no rows and a file may grow

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.region.parcels import Parcels
+from fairhaven.region.parcels import ExtractFiles
 
 _REGISTRATIONS = """
 SELECT {patient} AS patient, {number}, given_name, {family}, strftime(birth_date, '{date}'), {sex}, address, postcode, ethnicity,
@@ -56,7 +56,7 @@ class Practice:
     file: str = "{table}_{volume:02d}.csv"
     bad_events: tuple[tuple[str, str], ...] = ()
 
-    def write(self, parcels: Parcels, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
+    def write(self, parcels: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
         """Append this practice's rows of the block to its files in *folder*."""
         form = {
             "source": f"gp_{self.name}",

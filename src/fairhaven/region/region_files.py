@@ -12,7 +12,7 @@ from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.region import care, fhir, hes, material, population, practices, records, registers, truth
 from fairhaven.region.model import FIRST, SECOND, SOURCES, Delivery, Region
-from fairhaven.region.parcels import Parcels
+from fairhaven.region.parcels import ExtractFiles
 
 MOST_PERSONS = 1_000_000
 _BLOCK = 4_000
@@ -51,7 +51,7 @@ def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: 
         care.prepare(connection)
         records.prepare(connection)
         connection.execute(fhir.PREPARE)
-        with Parcels(connection, work) as parcels:
+        with ExtractFiles(connection, work) as parcels:
             for number, first in enumerate(range(1, many + 1, _BLOCK)):
                 last = min(first + _BLOCK - 1, many)
                 _make_block(connection, first=first, last=last, persons=many, templates=templates)
@@ -85,7 +85,7 @@ def _make_block(connection: duckdb.DuckDBPyConnection, *, first: int, last: int,
     registers.block(connection)
 
 
-def _write_block(parcels: Parcels, inbox: Path, *, first: int, has_faults: bool) -> None:
+def _write_block(parcels: ExtractFiles, inbox: Path, *, first: int, has_faults: bool) -> None:
     volume = 1 + (first - 1) // _VOLUME
     for delivery, day in ((1, FIRST), (2, SECOND)):
         place = inbox / day.isoformat()

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.region.model import FIRST, FIRST_EXTRACT, SECOND_EXTRACT
-from fairhaven.region.parcels import Parcels
+from fairhaven.region.parcels import ExtractFiles
 
 COUNCIL = "council_asc"
 REGISTRAR = "registrar_deaths"
@@ -30,7 +30,7 @@ def block(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def write(parcels: Parcels, inbox: Path, *, delivery: int, volume: int, is_first: bool, has_head: bool) -> None:
+def write(parcels: ExtractFiles, inbox: Path, *, delivery: int, volume: int, is_first: bool, has_head: bool) -> None:
     """Append the block's rows of a delivery for all three; *has_head*: the first block of a list."""
     form = {"delivery": delivery, "council": COUNCIL, "registrar": REGISTRAR}
     path = inbox / COUNCIL / f"CLD_{volume:02d}.csv"

@@ -60,7 +60,7 @@ KNOWN: Mapping[int, str] = MappingProxyType(
 """Names of concepts that tests of fields often hold, for definitions that are explained without a vocabulary."""
 
 
-class Naming:
+class ConceptNames:
     """The names in one definition.
 
     Args:
@@ -90,7 +90,7 @@ class Naming:
         return quoted(name if concept_set is None else set_name(concept_set, self))
 
 
-def set_name(concept_set: ConceptSet, naming: Naming) -> str:
+def set_name(concept_set: ConceptSet, naming: ConceptNames) -> str:
     """What a concept set is called, without quotes."""
     if concept_set.name.strip():
         return concept_set.name

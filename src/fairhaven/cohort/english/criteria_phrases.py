@@ -2,20 +2,30 @@
 
 from dataclasses import dataclass, replace
 
-from fairhaven.cohort.english.concept_names import Naming
+from fairhaven.cohort.english.concept_names import ConceptNames
 from fairhaven.cohort.english.event_phrases import more, noun, one, one_bare
 from fairhaven.cohort.english.phrases import joined
-from fairhaven.cohort.english.text_layout import Line
+from fairhaven.cohort.english.text_layout import ExplanationLine
 from fairhaven.cohort.english.time_windows import when
 from fairhaven.cohort.english.value_phrases import of_person
-from fairhaven.cohort.model import Correlated, DateField, Demographic, Events, Group, Match, Occurrence, Times, Window
+from fairhaven.cohort.model import (
+    Correlated,
+    DateField,
+    Demographic,
+    Events,
+    Group,
+    Match,
+    Occurrence,
+    OccurrenceType,
+    Window,
+)
 
 _CLAUSES = 3
 """Conditions that a sentence takes from one group."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Voice:
+class Perspective:
     """Of whom and from when it is told.
 
     Args:
@@ -24,25 +34,25 @@ class Voice:
         observed: observation matters to the definition, so that what disregards it says so.
     """
 
-    naming: Naming
+    naming: ConceptNames
     has: str = "has"
     is_: str = "is"
     anchor: str = "the entry event"
     observed: bool = True
 
-    def at(self, anchor: str) -> "Voice":
+    def at(self, anchor: str) -> "Perspective":
         """The same, from another event."""
         return replace(self, anchor=anchor)
 
 
-def group_lines(group: Group, voice: Voice) -> tuple[Line, ...]:
+def group_lines(group: Group, voice: Perspective) -> tuple[ExplanationLine, ...]:
     """The group as statements: one for its only member, or a heading and one below for each."""
     if not group.members:
-        return (Line(text="Nothing is asked."),)
+        return (ExplanationLine(text="Nothing is asked."),)
     if len(group.members) == 1 and _is_plain(group):
         return _member_lines(group.members[0], voice)
     below = tuple(line for member in group.members for line in _member_lines(member, voice))
-    return (Line(text=f"{quantified(group)}:", below=below),)
+    return (ExplanationLine(text=f"{quantified(group)}:", below=below),)
 
 
 def quantified(group: Group) -> str:
@@ -60,7 +70,7 @@ def quantified(group: Group) -> str:
             return f"{str(how).capitalize()} {count} of these hold"
 
 
-def clauses(group: Group, voice: Voice) -> list[str]:
+def clauses(group: Group, voice: Perspective) -> list[str]:
     """The group as clauses that must all hold ("has ...", "has no record of ..."); none where a sentence would not carry it."""
     if len(group.members) > _CLAUSES:
         return []
@@ -80,23 +90,25 @@ def _is_plain(group: Group) -> bool:
     return group.match in (Match.ALL, Match.ANY) or (group.match, group.count) == (Match.AT_LEAST, 1)
 
 
-def _member_lines(member: Correlated | Demographic | Group, voice: Voice) -> tuple[Line, ...]:
+def _member_lines(member: Correlated | Demographic | Group, voice: Perspective) -> tuple[ExplanationLine, ...]:
     match member:
         case Group():
             return group_lines(member, voice)
         case Demographic():
-            return (Line(text=f"The person {demographic(member, voice)}."),)
+            return (ExplanationLine(text=f"The person {demographic(member, voice)}."),)
         case Correlated(events=Events(nested=Group() as nested) as events):
             told = noun(events)
             below = group_lines(nested, voice.at(f"that {told.one}"))
             return (
-                Line(text=f"The person {correlated(member, voice)}, counting only {told.more} for which:", below=below),
+                ExplanationLine(
+                    text=f"The person {correlated(member, voice)}, counting only {told.more} for which:", below=below
+                ),
             )
         case Correlated():
-            return (Line(text=f"The person {correlated(member, voice)}."),)
+            return (ExplanationLine(text=f"The person {correlated(member, voice)}."),)
 
 
-def _member_clause(member: Correlated | Demographic | Group, voice: Voice) -> str | None:
+def _member_clause(member: Correlated | Demographic | Group, voice: Perspective) -> str | None:
     match member:
         case Group():
             inner = clauses(member, voice)
@@ -109,14 +121,14 @@ def _member_clause(member: Correlated | Demographic | Group, voice: Voice) -> st
             return correlated(member, voice)
 
 
-def demographic(member: Demographic, voice: Voice) -> str:
+def demographic(member: Demographic, voice: Perspective) -> str:
     """``is aged 18 or over and recorded as female``."""
     if not member.filters:
         return f"{voice.is_} anyone"
     return f"{voice.is_} {joined([of_person(item, voice.naming) for item in member.filters])}"
 
 
-def correlated(member: Correlated, voice: Voice) -> str:
+def correlated(member: Correlated, voice: Perspective) -> str:
     """``has at least 2 diagnoses of “Asthma” in the 365 days before the entry event``."""
     phrases = [f"{voice.has} {_counted(member, voice.naming)}"]
     in_period = member.within_observation
@@ -145,17 +157,17 @@ def _is_same_day(window: Window) -> bool:
     return (window.since, window.until, window.of, window.index) == (0, 0, DateField.START, DateField.START)
 
 
-def _counted(member: Correlated, naming: Naming) -> str:
+def _counted(member: Correlated, naming: ConceptNames) -> str:
     events, occurrence = member.events, member.occurrence
     times, count = occurrence.times, occurrence.count
     if count == 0:
         none = f"no record of {one(events, naming)}"
-        return f"any number of {more(events, naming)}, or none," if times == Times.AT_LEAST else none
-    if occurrence.distinct is not None and (times, count) != (Times.AT_LEAST, 1):
+        return f"any number of {more(events, naming)}, or none," if times == OccurrenceType.AT_LEAST else none
+    if occurrence.distinct is not None and (times, count) != (OccurrenceType.AT_LEAST, 1):
         return f"{more(events, naming)} {_different(occurrence)}"
     if occurrence.distinct is not None and occurrence.distinct not in ("start_date", "concept_id"):
         return f"{one(events, naming)} {_different(occurrence)}"
-    if (times, count) == (Times.AT_LEAST, 1):
+    if (times, count) == (OccurrenceType.AT_LEAST, 1):
         return one(events, naming)
     return f"{times} {count:,} {one_bare(events, naming) if count == 1 else more(events, naming)}"
 

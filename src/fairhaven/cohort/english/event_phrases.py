@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from fairhaven.cohort.english.concept_names import Naming
+from fairhaven.cohort.english.concept_names import ConceptNames
 from fairhaven.cohort.english.phrases import day, joined, many, with_article
 from fairhaven.cohort.english.value_phrases import after_event
 from fairhaven.cohort.model import Criterion, DateAdjustment, DateField, Domain, Eras, Events, UserPeriod
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Noun:
+class EventNoun:
     """What an event of a table is called.
 
     Args:
@@ -25,51 +25,51 @@ class Noun:
     every: str = ""
 
 
-NOUNS: Mapping[Domain, Noun] = {
-    Domain.CONDITION_ERA: Noun(one="spell", more="spells", of="of", every="of any condition"),
-    Domain.CONDITION_OCCURRENCE: Noun(one="diagnosis", more="diagnoses", of="of", every="of any condition"),
-    Domain.DEATH: Noun(one="death", more="deaths", of="from"),
-    Domain.DEVICE_EXPOSURE: Noun(one="use", more="uses", of="of the device", every="of any device"),
-    Domain.DOSE_ERA: Noun(
+NOUNS: Mapping[Domain, EventNoun] = {
+    Domain.CONDITION_ERA: EventNoun(one="spell", more="spells", of="of", every="of any condition"),
+    Domain.CONDITION_OCCURRENCE: EventNoun(one="diagnosis", more="diagnoses", of="of", every="of any condition"),
+    Domain.DEATH: EventNoun(one="death", more="deaths", of="from"),
+    Domain.DEVICE_EXPOSURE: EventNoun(one="use", more="uses", of="of the device", every="of any device"),
+    Domain.DOSE_ERA: EventNoun(
         one="course at a steady dose", more="courses at a steady dose", of="of", every="of any ingredient"
     ),
-    Domain.DRUG_ERA: Noun(one="course", more="courses", of="of", every="of any ingredient"),
-    Domain.DRUG_EXPOSURE: Noun(one="exposure", more="exposures", of="to", every="to any drug"),
-    Domain.EPISODE: Noun(one="episode", more="episodes", of="of", every="of any kind"),
-    Domain.MEASUREMENT: Noun(one="measurement", more="measurements", of="of", every="of any kind"),
-    Domain.OBSERVATION: Noun(one="observation", more="observations", of="of", every="of any kind"),
-    Domain.OBSERVATION_PERIOD: Noun(one="period of observation", more="periods of observation", of="of type"),
-    Domain.PAYER_PLAN_PERIOD: Noun(one="period of insurance", more="periods of insurance", of="with the payer"),
-    Domain.PERSON: Noun(one="record as a person", more="records as a person", of="of"),
-    Domain.PROCEDURE_OCCURRENCE: Noun(one="procedure", more="procedures", of="of type", every="of any type"),
-    Domain.SPECIMEN: Noun(one="specimen", more="specimens", of="of", every="of any kind"),
-    Domain.VISIT_DETAIL: Noun(one="part of a visit", more="parts of visits", of="of type", every="of any type"),
-    Domain.VISIT_OCCURRENCE: Noun(one="visit", more="visits", of="of type", every="of any type"),
+    Domain.DRUG_ERA: EventNoun(one="course", more="courses", of="of", every="of any ingredient"),
+    Domain.DRUG_EXPOSURE: EventNoun(one="exposure", more="exposures", of="to", every="to any drug"),
+    Domain.EPISODE: EventNoun(one="episode", more="episodes", of="of", every="of any kind"),
+    Domain.MEASUREMENT: EventNoun(one="measurement", more="measurements", of="of", every="of any kind"),
+    Domain.OBSERVATION: EventNoun(one="observation", more="observations", of="of", every="of any kind"),
+    Domain.OBSERVATION_PERIOD: EventNoun(one="period of observation", more="periods of observation", of="of type"),
+    Domain.PAYER_PLAN_PERIOD: EventNoun(one="period of insurance", more="periods of insurance", of="with the payer"),
+    Domain.PERSON: EventNoun(one="record as a person", more="records as a person", of="of"),
+    Domain.PROCEDURE_OCCURRENCE: EventNoun(one="procedure", more="procedures", of="of type", every="of any type"),
+    Domain.SPECIMEN: EventNoun(one="specimen", more="specimens", of="of", every="of any kind"),
+    Domain.VISIT_DETAIL: EventNoun(one="part of a visit", more="parts of visits", of="of type", every="of any type"),
+    Domain.VISIT_OCCURRENCE: EventNoun(one="visit", more="visits", of="of type", every="of any type"),
 }
-_RUN = Noun(one="run", more="runs", of="of")
+_RUN = EventNoun(one="run", more="runs", of="of")
 
 
-def noun(criterion: Criterion) -> Noun:
+def noun(criterion: Criterion) -> EventNoun:
     """What the events are called."""
     return NOUNS[criterion.domain] if isinstance(criterion, Events) else _RUN
 
 
-def one(criterion: Criterion, naming: Naming) -> str:
+def one(criterion: Criterion, naming: ConceptNames) -> str:
     """One event, with its article; conditions nested in it are left to the caller."""
     return with_article(_phrase(criterion, naming, noun(criterion).one))
 
 
-def one_bare(criterion: Criterion, naming: Naming) -> str:
+def one_bare(criterion: Criterion, naming: ConceptNames) -> str:
     """One event without article, to follow a number."""
     return _phrase(criterion, naming, noun(criterion).one)
 
 
-def more(criterion: Criterion, naming: Naming) -> str:
+def more(criterion: Criterion, naming: ConceptNames) -> str:
     """Several events."""
     return _phrase(criterion, naming, noun(criterion).more)
 
 
-def merged(criteria: Iterable[Criterion], naming: Naming, most: int = 5) -> list[str]:
+def merged(criteria: Iterable[Criterion], naming: ConceptNames, most: int = 5) -> list[str]:
     """Events of one kind that differ in their concept set alone are told together, the others one by one.
 
     Conditions nested in them are left to the caller.
@@ -95,7 +95,7 @@ def _either(names: list[str], most: int) -> str:
     return joined(names, "or")
 
 
-def _phrase(criterion: Criterion, naming: Naming, word: str, names: str = "") -> str:
+def _phrase(criterion: Criterion, naming: ConceptNames, word: str, names: str = "") -> str:
     first = "first " if criterion.first else ""
     match criterion:
         case Events():
@@ -115,7 +115,7 @@ def _phrase(criterion: Criterion, naming: Naming, word: str, names: str = "") ->
     return " ".join(phrase for phrase in phrases if phrase)
 
 
-def _subject(events: Events, naming: Naming, word: str, names: str) -> str:
+def _subject(events: Events, naming: ConceptNames, word: str, names: str) -> str:
     told = NOUNS[events.domain]
     names = names or (naming.set(events.concepts) if events.concepts is not None else "")
     phrases = [word, f"{told.of} {names}" if names else told.every if events.source_concepts is None else ""]

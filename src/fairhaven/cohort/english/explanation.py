@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from fairhaven.cohort.english.concept_names import Naming, set_name
-from fairhaven.cohort.english.criteria_phrases import Voice, group_lines
+from fairhaven.cohort.english.concept_names import ConceptNames, set_name
+from fairhaven.cohort.english.criteria_phrases import Perspective, group_lines
 from fairhaven.cohort.english.event_phrases import noun, one
 from fairhaven.cohort.english.phrases import many, quoted, within
 from fairhaven.cohort.english.summary import summarised
-from fairhaven.cohort.english.text_layout import Explanation, Line, Part
+from fairhaven.cohort.english.text_layout import Explanation, ExplanationLine, ExplanationPart
 from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,
@@ -19,7 +19,7 @@ from fairhaven.cohort.model import (
     Demographic,
     DrugEraExit,
     EndOfObservation,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Filter,
@@ -45,7 +45,7 @@ def explain(
         names: names of concepts from a vocabulary, for those that the definition does not name.
         concept_lines: lines told of each concept set; None tells all.
     """
-    naming = Naming(definition, names or {})
+    naming = ConceptNames(definition, names or {})
     return Explanation(
         name=definition.name,
         sentence=summarised(definition, naming),
@@ -55,50 +55,56 @@ def explain(
 
 def sentence(definition: CohortDefinition, *, names: Mapping[int, str] | None = None) -> str:
     """Who is in the cohort, from when until when, in one English sentence."""
-    return summarised(definition, Naming(definition, names or {}))
+    return summarised(definition, ConceptNames(definition, names or {}))
 
 
-def _parts(definition: CohortDefinition, naming: Naming, concept_lines: int | None) -> Iterator[Part]:
+def _parts(definition: CohortDefinition, naming: ConceptNames, concept_lines: int | None) -> Iterator[ExplanationPart]:
     if definition.description.strip():
-        yield Part(title="In its author's words", lines=(Line(text=" ".join(definition.description.split())),))
-    yield Part(title="Who enters", lines=tuple(_entry(definition, naming)))
-    yield Part(title="Rules", lines=tuple(_rules(definition, naming)), is_numbered=True)
-    yield Part(title="How long they stay", lines=tuple(_stay(definition, naming)))
-    yield Part(title="Concept sets", lines=tuple(_concept_sets(definition, naming, concept_lines)))
-    yield Part(title="How to read this", lines=tuple(Line(text=text) for text in _notes(definition)))
+        yield ExplanationPart(
+            title="In its author's words", lines=(ExplanationLine(text=" ".join(definition.description.split())),)
+        )
+    yield ExplanationPart(title="Who enters", lines=tuple(_entry(definition, naming)))
+    yield ExplanationPart(title="Rules", lines=tuple(_rules(definition, naming)), is_numbered=True)
+    yield ExplanationPart(title="How long they stay", lines=tuple(_stay(definition, naming)))
+    yield ExplanationPart(title="Concept sets", lines=tuple(_concept_sets(definition, naming, concept_lines)))
+    yield ExplanationPart(
+        title="How to read this", lines=tuple(ExplanationLine(text=text) for text in _notes(definition))
+    )
 
 
-def _voice(definition: CohortDefinition, naming: Naming) -> Voice:
-    return Voice(naming=naming, observed=definition.entry.observed)
+def _voice(definition: CohortDefinition, naming: ConceptNames) -> Perspective:
+    return Perspective(naming=naming, observed=definition.entry.observed)
 
 
-def _entry(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
+def _entry(definition: CohortDefinition, naming: ConceptNames) -> Iterator[ExplanationLine]:
     entry, voice = definition.entry, _voice(definition, naming)
     events = tuple(_entry_event(criterion, voice) for criterion in entry.events)
     if len(events) == 1:
         stop = "" if events[0].below else "."
-        yield Line(text=f"The entry event is {events[0].text}{stop}", below=events[0].below)
+        yield ExplanationLine(text=f"The entry event is {events[0].text}{stop}", below=events[0].below)
     else:
-        yield Line(text="An entry event is any of these:", below=events)
-    yield from (Line(text=text) for text in _observation(entry))
+        yield ExplanationLine(text="An entry event is any of these:", below=events)
+    yield from (ExplanationLine(text=text) for text in _observation(entry))
     if entry.limit != Limit.ALL:
-        yield Line(text=f"Of each person's entry events the {_LIMITS[entry.limit]} goes on.")
+        yield ExplanationLine(text=f"Of each person's entry events the {_LIMITS[entry.limit]} goes on.")
     if definition.qualifying is not None and definition.qualifying.members:
-        yield Line(text="An entry event goes on only where:", below=group_lines(definition.qualifying, voice))
+        yield ExplanationLine(
+            text="An entry event goes on only where:", below=group_lines(definition.qualifying, voice)
+        )
     if definition.qualifying is not None and definition.qualified_limit != Limit.ALL:
-        yield Line(text=f"Of those the {_LIMITS[definition.qualified_limit]} of each person goes on.")
+        yield ExplanationLine(text=f"Of those the {_LIMITS[definition.qualified_limit]} of each person goes on.")
 
 
-def _entry_event(criterion: Criterion, voice: Voice) -> Line:
+def _entry_event(criterion: Criterion, voice: Perspective) -> ExplanationLine:
     text = one(criterion, voice.naming)
     if isinstance(criterion, Events) and criterion.nested is not None:
         told = noun(criterion)
         below = group_lines(criterion.nested, voice.at(f"that {told.one}"))
-        return Line(text=f"{text}, counting only {told.more} for which:", below=below)
-    return Line(text=text)
+        return ExplanationLine(text=f"{text}, counting only {told.more} for which:", below=below)
+    return ExplanationLine(text=text)
 
 
-def _observation(entry: Entry) -> Iterator[str]:
+def _observation(entry: EntryEvents) -> Iterator[str]:
     if not entry.observed:
         yield "It counts whether or not the person was under observation."
         return
@@ -113,34 +119,42 @@ def _observation(entry: Entry) -> Iterator[str]:
         yield "The person must be under observation on the event's first day."
 
 
-def _rules(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
+def _rules(definition: CohortDefinition, naming: ConceptNames) -> Iterator[ExplanationLine]:
     voice = _voice(definition, naming)
     for index, rule in enumerate(definition.rules, start=1):
-        about = (Line(text=f"In its author's words: {quoted(rule.description)}"),) if rule.description.strip() else ()
-        yield Line(text=" ".join(rule.name.split()) or f"Rule {index}", below=(*about, *group_lines(rule.group, voice)))
+        about = (
+            (ExplanationLine(text=f"In its author's words: {quoted(rule.description)}"),)
+            if rule.description.strip()
+            else ()
+        )
+        yield ExplanationLine(
+            text=" ".join(rule.name.split()) or f"Rule {index}", below=(*about, *group_lines(rule.group, voice))
+        )
 
 
-def _stay(definition: CohortDefinition, naming: Naming) -> Iterator[Line]:
+def _stay(definition: CohortDefinition, naming: ConceptNames) -> Iterator[ExplanationLine]:
     if definition.limit != Limit.ALL:
         of = "that meet every rule" if definition.rules else "that went on"
-        yield Line(text=f"Of the entry events {of}, each person's {_LIMITS[definition.limit]} counts.")
-    yield Line(text=f"A person is in the cohort from the start of the entry event {_exit(definition, naming)}.")
+        yield ExplanationLine(text=f"Of the entry events {of}, each person's {_LIMITS[definition.limit]} counts.")
+    yield ExplanationLine(
+        text=f"A person is in the cohort from the start of the entry event {_exit(definition, naming)}."
+    )
     if definition.censoring:
         below = tuple(_entry_event(criterion, _voice(definition, naming)) for criterion in definition.censoring)
-        yield Line(
+        yield ExplanationLine(
             text="The stay ends earlier with the first of these that starts on or after its first day:", below=below
         )
     if definition.gap_days:
-        yield Line(
+        yield ExplanationLine(
             text=f"Stays of a person that overlap, or follow each other within {many(definition.gap_days, 'day')}, are one."
         )
     else:
-        yield Line(text="Stays of a person that overlap are one.")
+        yield ExplanationLine(text="Stays of a person that overlap are one.")
     if definition.window is not None and definition.window != UserPeriod():
-        yield Line(text=f"Only the part of a stay {within(definition.window)} counts.")
+        yield ExplanationLine(text=f"Only the part of a stay {within(definition.window)} counts.")
 
 
-def _exit(definition: CohortDefinition, naming: Naming) -> str:
+def _exit(definition: CohortDefinition, naming: ConceptNames) -> str:
     match definition.exit:
         case EndOfObservation():
             return "until observation ends" if definition.entry.observed else "on"
@@ -165,25 +179,27 @@ def _course(era: DrugEraExit) -> str:
     return f" ({'; '.join(told)})" if told else ""
 
 
-def _concept_sets(definition: CohortDefinition, naming: Naming, most: int | None) -> Iterator[Line]:
+def _concept_sets(definition: CohortDefinition, naming: ConceptNames, most: int | None) -> Iterator[ExplanationLine]:
     used = set(_used(definition))
     for item in definition.concept_sets:
         if item.id in used:
             yield _concept_set(item, naming, most)
         else:
-            yield Line(text=f"{quoted(set_name(item, naming))} is not used.")
+            yield ExplanationLine(text=f"{quoted(set_name(item, naming))} is not used.")
 
 
-def _concept_set(concept_set: ConceptSet, naming: Naming, most: int | None) -> Line:
+def _concept_set(concept_set: ConceptSet, naming: ConceptNames, most: int | None) -> ExplanationLine:
     lines = [_item(item, naming) for item in concept_set.items]
     if most is not None and len(lines) > most:
         lines = [*lines[: most - 1], f"and {many(len(lines) - most + 1, 'more line')}"]
     if not lines:
         lines = ["nothing: no concept is in it"]
-    return Line(text=quoted(set_name(concept_set, naming)), below=tuple(Line(text=line) for line in lines))
+    return ExplanationLine(
+        text=quoted(set_name(concept_set, naming)), below=tuple(ExplanationLine(text=line) for line in lines)
+    )
 
 
-def _item(item: ConceptSetItem, naming: Naming) -> str:
+def _item(item: ConceptSetItem, naming: ConceptNames) -> str:
     name = item.name or naming.concept(item.concept_id)
     told = [name if name.startswith("concept ") else f"{name} ({item.concept_id})"]
     if item.descendants:

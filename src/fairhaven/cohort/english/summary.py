@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fairhaven.cohort.english.concept_names import Naming
-from fairhaven.cohort.english.criteria_phrases import Voice, clauses
+from fairhaven.cohort.english.concept_names import ConceptNames
+from fairhaven.cohort.english.criteria_phrases import Perspective, clauses
 from fairhaven.cohort.english.event_phrases import merged, noun
 from fairhaven.cohort.english.phrases import joined, many, quoted, within
 from fairhaven.cohort.english.value_phrases import of_person
@@ -17,7 +17,7 @@ from fairhaven.cohort.model import (
     Domain,
     DrugEraExit,
     EndOfObservation,
-    Entry,
+    EntryEvents,
     Events,
     Group,
     Limit,
@@ -33,7 +33,7 @@ _LETTERS = 400
 _LIMITS = {Limit.FIRST: "earliest", Limit.LAST: "latest"}
 
 
-def summarised(definition: CohortDefinition, naming: Naming) -> str:
+def summarised(definition: CohortDefinition, naming: ConceptNames) -> str:
     """The sentence of a definition."""
     traits, clauses = _who(definition, naming)
     if _is_person(definition.entry):
@@ -44,9 +44,9 @@ def summarised(definition: CohortDefinition, naming: Naming) -> str:
     return f"{text}; {_stay(definition, naming)}."
 
 
-def _who(definition: CohortDefinition, naming: Naming) -> tuple[list[str], str]:
+def _who(definition: CohortDefinition, naming: ConceptNames) -> tuple[list[str], str]:
     """What is said of the persons, and the clauses of the rules."""
-    voice = Voice(naming=naming, has="have", is_="are", anchor="entry", observed=definition.entry.observed)
+    voice = Perspective(naming=naming, has="have", is_="are", anchor="entry", observed=definition.entry.observed)
     traits: list[str] = []
     told: list[str] = []
     untold: list[str] = []
@@ -81,7 +81,7 @@ def _by_name(rules: Sequence[str]) -> list[str]:
     return [f"meet the {'rule' if len(named) == 1 else 'rules'} {joined(named)}"] if named else []
 
 
-def _traits(group: Group, naming: Naming) -> list[str]:
+def _traits(group: Group, naming: ConceptNames) -> list[str]:
     """What a group says, if it says nothing but what the person is: ``aged 18 or over``."""
     is_every = group.match == Match.ALL or (group.match == Match.ANY and len(group.members) == 1)
     demographics = [member for member in group.members if isinstance(member, Demographic)]
@@ -90,11 +90,11 @@ def _traits(group: Group, naming: Naming) -> list[str]:
     return [of_person(item, naming) for member in demographics for item in member.filters]
 
 
-def _is_person(entry: Entry) -> bool:
+def _is_person(entry: EntryEvents) -> bool:
     return all(isinstance(each, Events) and each.domain == Domain.PERSON for each in entry.events)
 
 
-def _persons(entry: Entry, traits: list[str], naming: Naming) -> list[str]:
+def _persons(entry: EntryEvents, traits: list[str], naming: ConceptNames) -> list[str]:
     """What the entry asks of persons as such, with the traits of the rules."""
     either = [joined([of_person(item, naming) for item in each.filters]) for each in entry.events]
     asked = joined([f"either {either[0]}", *either[1:]] if len(either) > 1 else either, "or") if all(either) else ""
@@ -103,7 +103,7 @@ def _persons(entry: Entry, traits: list[str], naming: Naming) -> list[str]:
     return [each for each in (told + more,) if each]
 
 
-def _entering(definition: CohortDefinition, naming: Naming) -> str:
+def _entering(definition: CohortDefinition, naming: ConceptNames) -> str:
     entry = definition.entry
     phrases = merged(
         [replace(each, nested=None) if isinstance(each, Events) else each for each in entry.events], naming
@@ -130,13 +130,13 @@ def _either(events: list[str]) -> str:
     return joined(events, "or")
 
 
-def _nested(events: Sequence[Criterion], naming: Naming) -> str:
+def _nested(events: Sequence[Criterion], naming: ConceptNames) -> str:
     """The conditions on entry events themselves."""
     groups = [each.nested for each in events if isinstance(each, Events) and each.nested is not None]
     if not groups:
         return ""
     if len(events) == 1:
-        voice = Voice(naming=naming, has="have", is_="are", anchor=f"that {noun(events[0]).one}")
+        voice = Perspective(naming=naming, has="have", is_="are", anchor=f"that {noun(events[0]).one}")
         text = joined(clauses(groups[0], voice))
         return f" for which they {text}" if text and len(text) <= _LETTERS // 2 else " that meets conditions of its own"
     return (
@@ -146,11 +146,11 @@ def _nested(events: Sequence[Criterion], naming: Naming) -> str:
     )
 
 
-def _is_first(entry: Entry) -> bool:
+def _is_first(entry: EntryEvents) -> bool:
     return len(entry.events) == 1 and entry.events[0].first
 
 
-def _stay(definition: CohortDefinition, naming: Naming) -> str:
+def _stay(definition: CohortDefinition, naming: ConceptNames) -> str:
     entry = definition.entry
     if _is_first(entry) or entry.limit != Limit.ALL:
         start = f"that {noun(entry.events[0]).one if len(entry.events) == 1 else 'event'}"
@@ -169,7 +169,7 @@ def _stay(definition: CohortDefinition, naming: Naming) -> str:
     return stay
 
 
-def _until(definition: CohortDefinition, start: str, naming: Naming) -> str:
+def _until(definition: CohortDefinition, start: str, naming: ConceptNames) -> str:
     match definition.exit:
         case EndOfObservation():
             return f"from {start} until observation ends"

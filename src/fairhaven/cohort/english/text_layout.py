@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class ExplanationLine:
     """A statement, and the statements that belong below it."""
 
     text: str
-    below: tuple["Line", ...] = ()
+    below: tuple["ExplanationLine", ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class ExplanationPart:
     """Statements under a heading.
 
     Args:
@@ -22,7 +22,7 @@ class Part:
     """
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ExplanationLine, ...]
     is_numbered: bool = False
 
 
@@ -38,7 +38,7 @@ class Explanation:
 
     name: str
     sentence: str
-    parts: tuple[Part, ...]
+    parts: tuple[ExplanationPart, ...]
 
     def as_text(self, width: int = 88) -> str:
         """For a terminal, lines no longer than *width* columns (a single word excepted)."""
@@ -58,7 +58,7 @@ class Explanation:
         return "\n\n".join(blocks) + "\n"
 
 
-def _wrapped(part: Part, width: int) -> Iterator[str]:
+def _wrapped(part: ExplanationPart, width: int) -> Iterator[str]:
     for mark, depth, line in _marked(part):
         indent = "  " * depth + " " * len(mark)
         yield textwrap.fill(
@@ -71,17 +71,17 @@ def _wrapped(part: Part, width: int) -> Iterator[str]:
         )
 
 
-def _bullets(part: Part) -> Iterator[str]:
+def _bullets(part: ExplanationPart) -> Iterator[str]:
     width = 3 if part.is_numbered else 2
     for mark, depth, line in _marked(part):
         indent = "" if not depth else " " * (width + 2 * (depth - 1))
         yield f"{indent}{mark.strip()} {_escaped(line.text)}"
 
 
-def _marked(part: Part) -> Iterator[tuple[str, int, Line]]:
+def _marked(part: ExplanationPart) -> Iterator[tuple[str, int, ExplanationLine]]:
     """Each line with its mark and depth."""
 
-    def below(lines: tuple[Line, ...], depth: int) -> Iterator[tuple[str, int, Line]]:
+    def below(lines: tuple[ExplanationLine, ...], depth: int) -> Iterator[tuple[str, int, ExplanationLine]]:
         for line in lines:
             yield "- ", depth, line
             yield from below(line.below, depth + 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fairhaven.cohort.english.concept_names import Naming
+from fairhaven.cohort.english.concept_names import ConceptNames
 from fairhaven.cohort.english.phrases import born, in_years, lasting, of_number, on_dates, quoted, with_article
 from fairhaven.cohort.model import Abnormal, Dates, Filter, InSet, Known, Numbers, OneOf, Text
 
@@ -44,7 +44,7 @@ _CONCEPTS: Mapping[str, str] = {
 }
 
 
-def after_event(item: Filter, naming: Naming, *, is_visit: bool = False) -> str:
+def after_event(item: Filter, naming: ConceptNames, *, is_visit: bool = False) -> str:
     """A test of an event, said after it.
 
     Args:
@@ -79,7 +79,7 @@ def _at_age(test: Numbers) -> str:
     return f"at {'age' if years[0].isdigit() else 'an age'} {years}"
 
 
-def of_person(item: Filter, naming: Naming) -> str:
+def of_person(item: Filter, naming: ConceptNames) -> str:
     """A test of the person at an index event, said after "is": ``aged 18 or over``, ``recorded as female``."""
     match item.field, item.test:
         case "age", Numbers() as test:
@@ -106,7 +106,7 @@ def _label(field: str) -> str:
     return _LABELS.get(field, field.removesuffix("_concept_id").replace("_", " "))
 
 
-def _plain(item: Filter, naming: Naming) -> str:
+def _plain(item: Filter, naming: ConceptNames) -> str:
     """``a quantity above 3``, after "with"."""
     label = _label(item.field)
     match item.test:
@@ -126,7 +126,7 @@ def _plain(item: Filter, naming: Naming) -> str:
             return "a value outside its limits of normal"
 
 
-def _which(test: OneOf | InSet, naming: Naming) -> str:
+def _which(test: OneOf | InSet, naming: ConceptNames) -> str:
     match test:
         case OneOf():
             names = naming.concepts(test.concepts)

@@ -47,7 +47,7 @@ HARMLESS = frozenset(
 """What WebAPI and ATLAS write beside a definition, about the file and not about the cohort."""
 
 
-class Reading:
+class JsonFaults:
     """What is gathered while a definition is read.
 
     Args:
@@ -64,12 +64,14 @@ class Reading:
         self.faults.append(Fault(message=message, path=self.path, field=place))
 
 
-class Part:
+class JsonObject:
     """One object. A getter never raises: a fault is remembered and None given back, as for what is absent or null."""
 
     __slots__ = ("_above", "_asked", "_depth", "_name", "reading", "values")
 
-    def __init__(self, reading: Reading, values: dict[str, Any], above: "Part | None" = None, name: str = "") -> None:
+    def __init__(
+        self, reading: JsonFaults, values: dict[str, Any], above: "JsonObject | None" = None, name: str = ""
+    ) -> None:
         self.reading = reading
         self.values = values
         self._above = above
@@ -80,7 +82,7 @@ class Part:
     def place(self, key: str = "") -> str:
         """Where this object, or one of its properties, stands in the document."""
         names = [key] if key else []
-        part: Part | None = self
+        part: JsonObject | None = self
         while part is not None:
             if part._name:
                 names.append(part._name)
@@ -196,7 +198,7 @@ class Part:
             return None
         return str(number)
 
-    def part(self, key: str, *, needed: str = "") -> "Part | None":
+    def part(self, key: str, *, needed: str = "") -> "JsonObject | None":
         """An object below this one.
 
         Args:
@@ -210,7 +212,7 @@ class Part:
             return None
         return self._below(value, key)
 
-    def parts(self, key: str) -> "Iterator[Part]":
+    def parts(self, key: str) -> "Iterator[JsonObject]":
         """The objects of a list below this one."""
         self._asked.add(key)
         value = self.values.get(key)
@@ -223,7 +225,7 @@ class Part:
             if (below := self._below(entry, f"{key}[{index}]")) is not None:
                 yield below
 
-    def only(self) -> "tuple[str, Part | None]":
+    def only(self) -> "tuple[str, JsonObject | None]":
         """The one property of an object that tells what kind of thing it holds, with what is in it."""
         if len(self.values) != 1:
             given = f"{len(self.values)} are here" if self.values else "there is none here"
@@ -250,11 +252,11 @@ class Part:
                 f"remove it or mend its name (known: {names})",
             )
 
-    def _below(self, value: Any, name: str) -> "Part | None":
+    def _below(self, value: Any, name: str) -> "JsonObject | None":
         if not isinstance(value, dict):
             self.fault(name, "must be an object, written {...}")
             return None
         if self._depth >= _DEPTH:
             self.fault(name, f"is nested more than {_DEPTH} deep; write the definition flatter")
             return None
-        return Part(self.reading, value, self, name)
+        return JsonObject(self.reading, value, self, name)

@@ -8,8 +8,8 @@ and the substance is its value, as the guide's Value-as-Concept pattern has it.
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Context, chosen, codes, has_none_of, period, rows
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.fhir.rule_context import RuleContext, chosen, codes, has_none_of, period, rows
+from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("entered-in-error", "refuted")
@@ -25,7 +25,7 @@ INTOLERANCE = {"food": 4340252, "medication": 4240582, "environment": 4172024, "
 ANY_ALLERGY = 43530807
 
 
-def allergies(context: Context) -> list[Rows]:
+def allergies(context: RuleContext) -> list[GenericRows]:
     """Allergies that were not refuted, on the day of onset, else the day recorded."""
     allergy = context.tables.get("allergy_intolerance")
     if allergy is None:
@@ -68,7 +68,7 @@ def _is_substance(allergy: ir.Table) -> ir.BooleanValue:
     return is_named_so | (allergy["code"].notnull() & allergy["code_text"].notnull() & ~is_whole)
 
 
-def _rows(rule: str, placed: ir.Table, given: dict[str, ir.Value], takes: ir.BooleanValue) -> Rows:
+def _rows(rule: str, placed: ir.Table, given: dict[str, ir.Value], takes: ir.BooleanValue) -> GenericRows:
     start = ibis.coalesce(placed["onset_start"], placed["recorded"], placed["last_occurrence"])
     return rows(
         "event",

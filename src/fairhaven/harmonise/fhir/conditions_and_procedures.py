@@ -2,8 +2,8 @@
 
 import ibis
 
-from fairhaven.harmonise.fhir.rule_context import Context, codes, has_category, has_none_of, period, rows
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.fhir.rule_context import RuleContext, codes, has_category, has_none_of, period, rows
+from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_CONDITION = ("entered-in-error", "refuted")
@@ -11,7 +11,7 @@ REFUSED_PROCEDURE = ("entered-in-error", "not-done", "preparation")
 PRELIMINARY = ("provisional", "differential", "unconfirmed")
 
 
-def conditions(context: Context) -> list[Rows]:
+def conditions(context: RuleContext) -> list[GenericRows]:
     """Conditions that were not refuted. The day of onset, else the day it was recorded.
 
     The status is preliminary where it is not confirmed; else it is the clinical status, of which ``resolved`` has a concept.
@@ -45,7 +45,7 @@ def conditions(context: Context) -> list[Rows]:
     ]
 
 
-def procedures(context: Context) -> list[Rows]:
+def procedures(context: RuleContext) -> list[GenericRows]:
     """Procedures that were done, or at least begun."""
     procedure = context.tables.get("procedure")
     if procedure is None:

@@ -3,15 +3,15 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Context, codes, has_none_of, period, rows
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.fhir.rule_context import RuleContext, codes, has_none_of, period, rows
+from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("entered-in-error",)
 REFUSED_USE = ("entered-in-error", "intended")
 
 
-def devices(context: Context) -> list[Rows]:
+def devices(context: RuleContext) -> list[GenericRows]:
     """Uses of devices; and devices of a patient of which no use is stated, from the day they were made.
 
     The day of manufacture is the only day that a Device has; a device without it gives no row.
@@ -34,7 +34,7 @@ def devices(context: Context) -> list[Rows]:
     return found
 
 
-def specimens(context: Context) -> list[Rows]:
+def specimens(context: RuleContext) -> list[GenericRows]:
     """Specimens on the day they were collected, else received."""
     specimen = context.tables.get("specimen")
     if specimen is None:
@@ -75,7 +75,9 @@ def _described(use: ir.Table, device: ir.Table | None) -> ir.Table:
     return use.left_join(known, use["device_id"] == known["known_id"]).drop("known_id")
 
 
-def _exposure(rule: str, table: str, source: ir.Table, when: dict[str, ir.Value], takes: ir.BooleanValue) -> Rows:
+def _exposure(
+    rule: str, table: str, source: ir.Table, when: dict[str, ir.Value], takes: ir.BooleanValue
+) -> GenericRows:
     return rows(
         "event",
         rule,

@@ -2,8 +2,8 @@
 
 import ibis
 
-from fairhaven.harmonise.fhir.rule_context import Context, codes, has_none_of, rows
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.fhir.rule_context import RuleContext, codes, has_none_of, rows
+from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_DOCUMENT = ("entered-in-error", "superseded")
@@ -11,7 +11,7 @@ REFUSED_REPORT = ("entered-in-error", "cancelled", "registered")
 REFUSED_COVERAGE = ("entered-in-error", "draft")
 
 
-def notes(context: Context) -> list[Rows]:
+def notes(context: RuleContext) -> list[GenericRows]:
     """Documents and printed reports: when, of what class, in which visit, by whom."""
     found = []
     document = context.tables.get("document_reference")
@@ -43,7 +43,7 @@ def notes(context: Context) -> list[Rows]:
     return found
 
 
-def coverages(context: Context) -> list[Rows]:
+def coverages(context: RuleContext) -> list[GenericRows]:
     """Who pays, from when to when; a cancelled coverage was one until then. Subscriber numbers have no column."""
     coverage = context.tables.get("coverage")
     if coverage is None:

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.rule_context import (
-    Context,
+    RuleContext,
     chosen,
     codes,
     has_none_of,
@@ -13,7 +13,7 @@ from fairhaven.harmonise.fhir.rule_context import (
     plain_number,
     rows,
 )
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_REQUEST = ("entered-in-error", "cancelled", "draft")
@@ -39,7 +39,7 @@ DAYS = {
 """Days in a unit of time."""
 
 
-def drugs(context: Context) -> list[Rows]:
+def drugs(context: RuleContext) -> list[GenericRows]:
     """Every kind of medication resource that is there."""
     makers = {
         "medication_request": _requests,
@@ -51,7 +51,7 @@ def drugs(context: Context) -> list[Rows]:
     return [make(context, context.tables[name]) for name, make in makers.items() if name in context.tables]
 
 
-def _requests(context: Context, request: ir.Table) -> Rows:
+def _requests(context: RuleContext, request: ir.Table) -> GenericRows:
     """Orders: not drafts, proposals or instructions not to take. They start when written."""
     takes = (
         has_none_of(request["status"], REFUSED_REQUEST)
@@ -79,7 +79,7 @@ def _requests(context: Context, request: ir.Table) -> Rows:
     )
 
 
-def _statements(context: Context, statement: ir.Table) -> Rows:
+def _statements(context: RuleContext, statement: ir.Table) -> GenericRows:
     takes = has_none_of(statement["status"], REFUSED_STATEMENT)
     placed = _named(context, statement.filter(takes))
     return _exposures(
@@ -96,7 +96,7 @@ def _statements(context: Context, statement: ir.Table) -> Rows:
     )
 
 
-def _administrations(context: Context, administration: ir.Table) -> Rows:
+def _administrations(context: RuleContext, administration: ir.Table) -> GenericRows:
     takes = has_none_of(administration["status"], REFUSED_ADMINISTRATION)
     placed = _named(context, administration.filter(takes))
     start = placed["effective_start"]
@@ -115,7 +115,7 @@ def _administrations(context: Context, administration: ir.Table) -> Rows:
     )
 
 
-def _dispenses(context: Context, dispense: ir.Table) -> Rows:
+def _dispenses(context: RuleContext, dispense: ir.Table) -> GenericRows:
     takes = has_none_of(dispense["status"], REFUSED_DISPENSE)
     placed = _named(context, dispense.filter(takes))
     return _exposures(
@@ -132,7 +132,7 @@ def _dispenses(context: Context, dispense: ir.Table) -> Rows:
     )
 
 
-def _immunizations(context: Context, immunization: ir.Table) -> Rows:
+def _immunizations(context: RuleContext, immunization: ir.Table) -> GenericRows:
     """Vaccines that were given."""
     takes = (immunization["status"] == "completed").fill_null(False)
     placed = context.placed(immunization.filter(takes))
@@ -153,7 +153,7 @@ def _immunizations(context: Context, immunization: ir.Table) -> Rows:
     )
 
 
-def _exposures(table: str, placed: ir.Table, given: dict[str, ir.Value], takes: ir.BooleanValue) -> Rows:
+def _exposures(table: str, placed: ir.Table, given: dict[str, ir.Value], takes: ir.BooleanValue) -> GenericRows:
     own = given if "code" in given else {**codes(placed), **given}
     return rows(
         "event",
@@ -166,7 +166,7 @@ def _exposures(table: str, placed: ir.Table, given: dict[str, ir.Value], takes: 
     )
 
 
-def _named(context: Context, table: ir.Table) -> ir.Table:
+def _named(context: RuleContext, table: ir.Table) -> ir.Table:
     """With the codes of the Medication that is referred to, where the resource has none itself."""
     placed = context.placed(table)
     medication = context.tables.get("medication")

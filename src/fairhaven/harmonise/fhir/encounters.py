@@ -3,8 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Context, chosen, codes, has_none_of, period, rows
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.fhir.rule_context import RuleContext, chosen, codes, has_none_of, period, rows
+from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("planned", "cancelled", "entered-in-error")
@@ -50,7 +50,7 @@ DISCHARGED_TO = {
 """Encounter.hospitalization.dischargeDisposition: the guide's ConceptMap EncounterDischargeDisposition."""
 
 
-def visits(context: Context) -> list[Rows]:
+def visits(context: RuleContext) -> list[GenericRows]:
     """Encounters that took place or take place."""
     encounter = context.tables.get("encounter")
     if encounter is None:

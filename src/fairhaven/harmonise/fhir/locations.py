@@ -3,8 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Context, codes, has_none_of, rows
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.fhir.rule_context import RuleContext, codes, has_none_of, rows
+from fairhaven.harmonise.generic_rows import GenericRows
 
 SMALL = ("bd", "ro", "lvl", "ca", "co")
 """Physical types too small to be a care site: beds, rooms, levels, cabinets, corridors."""
@@ -13,7 +13,7 @@ HOME = "ho"
 """A house: where somebody lives, which is no place of care."""
 
 
-def places(context: Context) -> list[Rows]:
+def places(context: RuleContext) -> list[GenericRows]:
     """Organizations and locations are care sites; their addresses are locations."""
     found = []
     organization = context.tables.get("organization")
@@ -59,7 +59,7 @@ def places(context: Context) -> list[Rows]:
     return found
 
 
-def _address(rule: str, table: str, source: ir.Table, ref: ir.Value, takes: ir.BooleanValue) -> Rows:
+def _address(rule: str, table: str, source: ir.Table, ref: ir.Value, takes: ir.BooleanValue) -> GenericRows:
     placed = source.mutate(location_ref=ref)
     addressed = placed.filter(
         placed["postcode"].notnull()
@@ -83,7 +83,7 @@ def _address(rule: str, table: str, source: ir.Table, ref: ir.Value, takes: ir.B
     )
 
 
-def providers(context: Context) -> list[Rows]:
+def providers(context: RuleContext) -> list[GenericRows]:
     """One provider for each practitioner: the specialty and care site of a role where there is one."""
     found = []
     role = context.tables.get("practitioner_role")

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.rule_context import (
-    Context,
+    RuleContext,
     chosen,
     codes,
     has_category,
@@ -13,7 +13,7 @@ from fairhaven.harmonise.fhir.rule_context import (
     plain_number,
     rows,
 )
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("entered-in-error", "cancelled", "registered")
@@ -45,7 +45,7 @@ INTERPRETATION = {
 _YES, _NO = "373066001", "373067005"
 
 
-def observations(context: Context) -> list[Rows]:
+def observations(context: RuleContext) -> list[GenericRows]:
     """A row for an observation with a value of its own, and one for each of its components.
 
     A panel (components or members, no value) gives no row of its own. What is neither has a row without a value.
@@ -65,7 +65,7 @@ def observations(context: Context) -> list[Rows]:
     return found
 
 
-def reports(context: Context) -> list[Rows]:
+def reports(context: RuleContext) -> list[GenericRows]:
     """A DiagnosticReport whose results are not observations of their own: what was reported on, and its conclusion."""
     report = context.tables.get("diagnostic_report")
     if report is None:
@@ -92,8 +92,8 @@ def reports(context: Context) -> list[Rows]:
 
 
 def _observed(
-    context: Context, table: str, source: ir.Table, takes: ir.BooleanValue, *, counted: ir.BooleanValue
-) -> Rows:
+    context: RuleContext, table: str, source: ir.Table, takes: ir.BooleanValue, *, counted: ir.BooleanValue
+) -> GenericRows:
     placed = context.placed(source.filter(takes))
     given = {
         **codes(placed),

@@ -2,8 +2,8 @@
 
 import ibis
 
-from fairhaven.harmonise.fhir.rule_context import Context, chosen, rows
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.fhir.rule_context import RuleContext, chosen, rows
+from fairhaven.harmonise.generic_rows import GenericRows
 
 OMB_RACE = {
     "2106-3": 8527,
@@ -18,7 +18,7 @@ OMB_RACE = {
 OMB_ETHNICITY = {"2135-2": 38003563, "2186-5": 38003564}
 
 
-def people(context: Context) -> list[Rows]:
+def people(context: RuleContext) -> list[GenericRows]:
     """Every Patient is a person; gender and the English ethnic category are told by their words.
 
     A death needs a day: ``deceasedBoolean`` alone gives none.

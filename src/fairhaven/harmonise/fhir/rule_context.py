@@ -7,7 +7,7 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.generic_rows import GenericRows
 
 Columns = Mapping[str, ir.Value]
 
@@ -17,7 +17,7 @@ _CODES = ("code", "vocabulary_id", "code_2", "vocabulary_id_2", "code_3", "vocab
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
+class RuleContext:
     """What resources refer to.
 
     Args:
@@ -31,7 +31,7 @@ class Context:
     tables: Mapping[str, ir.Table]
 
     @classmethod
-    def of(cls, tables: Mapping[str, ir.Table]) -> "Context":
+    def of(cls, tables: Mapping[str, ir.Table]) -> "RuleContext":
         """The context of a source's landed tables."""
         roles = [_roles(tables.get("practitioner_role")), _named(tables.get("practitioner"))]
         found = [role for role in roles if role is not None]
@@ -111,7 +111,7 @@ def rows(
     *,
     takes: ir.BooleanValue | None,
     target: str = "",
-) -> Rows:
+) -> GenericRows:
     """Rows of one rule; lineage and what was placed are carried over.
 
     Args:
@@ -123,7 +123,7 @@ def rows(
     if kind in ("provider", "care_site", "location"):
         carried = [name for name in LINEAGE[:3] if name in source.columns]
     columns = {name: source[name] for name in carried} | dict(given)
-    return Rows(
+    return GenericRows(
         kind=kind,
         rule=rule,
         table=table,

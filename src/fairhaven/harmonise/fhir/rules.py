@@ -13,8 +13,8 @@ from fairhaven.harmonise.fhir.encounters import visits
 from fairhaven.harmonise.fhir.locations import places, providers
 from fairhaven.harmonise.fhir.observations import observations, reports
 from fairhaven.harmonise.fhir.patients import people
-from fairhaven.harmonise.fhir.rule_context import Context
-from fairhaven.harmonise.generic_rows import Rows
+from fairhaven.harmonise.fhir.rule_context import RuleContext
+from fairhaven.harmonise.generic_rows import GenericRows
 
 _MAKERS = (
     people,
@@ -34,11 +34,11 @@ _MAKERS = (
 )
 
 
-def fhir_rows(tables: Mapping[str, ir.Table]) -> list[Rows]:
+def fhir_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:
     """What each rule yields from the current rows of a FHIR source.
 
     Args:
         tables: landed tables by name, with the columns of `intake/fhir_views.py`; any may be missing.
     """
-    context = Context.of(tables)
+    context = RuleContext.of(tables)
     return [rows for make in _MAKERS for rows in make(context)]

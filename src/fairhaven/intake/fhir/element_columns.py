@@ -26,7 +26,7 @@ QUANTITY = {"value": "DOUBLE", "comparator": "VARCHAR", "unit": "VARCHAR", "syst
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
+class LandedColumn:
     """One column of the landed table.
 
     Args:
@@ -46,7 +46,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class ElementColumn:
     """A declared column.
 
     Args:
@@ -74,7 +74,7 @@ class Column:
             merge(shape, _shape(steps(path), _LEAF[self.kind]))
         return shape
 
-    def cells(self, root: str) -> Iterator[Cell]:
+    def cells(self, root: str) -> Iterator[LandedColumn]:
         """The landed columns, as expressions over *root*."""
         ends = [_read(root, steps(path)) for path in alternatives(self.path)]
         yield from _CELLS[self.kind](self, ends)
@@ -139,20 +139,20 @@ def _either(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
 
 
-def _text(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
-    yield Cell(name=column.name, sql=f"nullif(trim({_either(ends)}), '')")
+def _text(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    yield LandedColumn(name=column.name, sql=f"nullif(trim({_either(ends)}), '')")
 
 
 def _plain(sql_type: str) -> Any:
-    def cells(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
-        yield Cell(name=column.name, sql=_either(ends), type=sql_type)
+    def cells(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+        yield LandedColumn(name=column.name, sql=_either(ends), type=sql_type)
 
     return cells
 
 
-def _moment(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+def _moment(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     part = f"{column.name} text"
-    yield Cell(
+    yield LandedColumn(
         name=column.name,
         sql=f'fhir_moment("{part}")',
         type="TIMESTAMP",
@@ -162,33 +162,33 @@ def _moment(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
     )
 
 
-def _date(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+def _date(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     for cell in _moment(column, ends):
         yield replace(cell, sql=f"({cell.sql})::DATE", type="DATE")
 
 
-def _reference(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+def _reference(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     others = ", ".join(f"'{one}'" for one in column.to[1:])
-    yield Cell(
+    yield LandedColumn(
         name=column.name, sql=_either([f"fhir_key({end}, '{column.to[0]}', [{others}]::VARCHAR[])" for end in ends])
     )
 
 
-def _concept(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+def _concept(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     concept = _either(ends)
     yield from _coded(column, f"{{'codings': fhir_preferred({concept}.coding), 'text': {concept}.text}}")
 
 
-def _coding(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+def _coding(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     yield from _coded(column, f"{{'codings': [{_either(ends)}], 'text': NULL::VARCHAR}}")
 
 
-def _coded(column: Column, concept: str) -> Iterator[Cell]:
+def _coded(column: ElementColumn, concept: str) -> Iterator[LandedColumn]:
     before = "" if column.name == "code" else f"{column.name}_"
     part = f"{column.name} concept"
 
-    def cell(name: str, sql: str) -> Cell:
-        return Cell(name=before + name, sql=sql, part=part, part_sql=concept)
+    def cell(name: str, sql: str) -> LandedColumn:
+        return LandedColumn(name=before + name, sql=sql, part=part, part_sql=concept)
 
     for number in range(1, column.codings + 1):
         after = "" if number == 1 else f"_{number}"
@@ -197,12 +197,12 @@ def _coded(column: Column, concept: str) -> Iterator[Cell]:
     yield cell("code_text", f'nullif(trim(coalesce("{part}".text, "{part}".codings[1].display)), \'\')')
 
 
-def _quantity(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+def _quantity(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     quantity = _either(ends)
     before = f"{column.name}_"
-    yield Cell(name=f"{before}number", sql=f"{quantity}.value", type="DOUBLE")
-    yield Cell(name=f"{before}comparator", sql=f"{quantity}.comparator")
-    yield Cell(
+    yield LandedColumn(name=f"{before}number", sql=f"{quantity}.value", type="DOUBLE")
+    yield LandedColumn(name=f"{before}comparator", sql=f"{quantity}.comparator")
+    yield LandedColumn(
         name=f"{before}unit",
         # A code of UCUM says more than the unit's name for people; a code of another system says less.
         sql=f"CASE WHEN {quantity}.system = 'http://unitsofmeasure.org' THEN coalesce({quantity}.code, {quantity}.unit) "
@@ -210,23 +210,23 @@ def _quantity(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
     )
 
 
-def _codes(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+def _codes(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     every = "list_transform({0}, lambda concept: list_transform(concept.coding, lambda coding: coding.code))"
     lists = [f"flatten({every.format(end)})" for end in ends]
-    yield Cell(name=column.name, sql=f"nullif(array_to_string({_either(lists)}, ' '), '')")
+    yield LandedColumn(name=column.name, sql=f"nullif(array_to_string({_either(lists)}, ' '), '')")
 
 
-def _count(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
-    yield Cell(name=column.name, sql=f"coalesce(len({_either(ends)}), 0)", type="BIGINT")
+def _count(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    yield LandedColumn(name=column.name, sql=f"coalesce(len({_either(ends)}), 0)", type="BIGINT")
 
 
-def _words(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
-    yield Cell(name=column.name, sql=f"nullif(trim(array_to_string({_either(ends)}, ' ')), '')")
+def _words(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    yield LandedColumn(name=column.name, sql=f"nullif(trim(array_to_string({_either(ends)}, ' ')), '')")
 
 
-def _identifiers(column: Column, ends: Sequence[str]) -> Iterator[Cell]:
+def _identifiers(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     every = f"list_transform({_either(ends)}, lambda one: fhir_token(one.system, one.value))"
-    yield Cell(name=column.name, sql=f"nullif(array_to_string({every}, ' '), '')")
+    yield LandedColumn(name=column.name, sql=f"nullif(array_to_string({every}, ' '), '')")
 
 
 _LEAF: dict[str, Any] = {

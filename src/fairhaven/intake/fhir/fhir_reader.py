@@ -15,13 +15,13 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.intake.fhir.duckdb_macros import create_macros
-from fairhaven.intake.fhir.element_columns import Cell, Column, merge
+from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, merge
 from fairhaven.intake.fhir.ndjson_lines import bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
-from fairhaven.intake.fhir.views import VIEWS, View
+from fairhaven.intake.fhir.views import VIEWS, ResourceView
 from fairhaven.intake.file_detection import plain
 from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
-from fairhaven.intake.reader import Arrived, Staged
+from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import literal
 
 _DECLARED = {
@@ -55,10 +55,10 @@ class FhirReader:
         self,
         connection: duckdb.DuckDBPyConnection,
         source: Source,  # noqa: ARG002 (FHIR sources declare no tables)
-        arrived: Arrived,
+        arrived: DeliveredFile,
         *,
         scratch: Path,
-    ) -> Sequence[Staged]:
+    ) -> Sequence[StagedTable]:
         """See `Reader.stage`. The columns are those of the views; a source declares none."""
         create_macros(connection)
         staging = _Staging(connection, scratch)
@@ -73,29 +73,31 @@ def table_name(resource: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", resource).lower()
 
 
-def views_of(resource: str) -> tuple[View, ...]:
+def views_of(resource: str) -> tuple[ResourceView, ...]:
     """The tables of a resource type; of a type without a view, one with what every resource has."""
     return VIEWS.get(resource) or (
-        View(
+        ResourceView(
             resource=resource,
             table=table_name(resource),
             patient="patient_id",
             columns=(
-                Column(name="id", path="id"),
-                Column(name="status", path="status"),
-                Column(name="patient_id", path="subject | patient | beneficiary", kind="reference", to=("Patient",)),
+                ElementColumn(name="id", path="id"),
+                ElementColumn(name="status", path="status"),
+                ElementColumn(
+                    name="patient_id", path="subject | patient | beneficiary", kind="reference", to=("Patient",)
+                ),
             ),
         ),
     )
 
 
-class Compiled:
+class CompiledView:
     """A view as SQL: the part of the resource it reads, its cells, and what does not fit."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ResourceView) -> None:
         self.view = view
         shape: dict[str, Any] = {}
-        cells: list[tuple[Cell, str]] = []
+        cells: list[tuple[LandedColumn, str]] = []
         for column in view.columns:
             is_inner = column.path.startswith("$")
             inner = replace(column, path=column.path.replace("$", ""))
@@ -148,7 +150,7 @@ class _Staging:
     def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
         self._connection = connection
         self._scratch = scratch
-        self._tables: dict[str, Compiled] = {}
+        self._tables: dict[str, CompiledView] = {}
         self._parts = 0
         connection.execute("CREATE TABLE fhir_unreadable (row_line BIGINT, reason VARCHAR)")
 
@@ -186,7 +188,7 @@ class _Staging:
                 "INSERT INTO fhir_unreadable VALUES (?, ?)", [[line, reason] for line in lines]
             )
 
-    def staged(self) -> list[Staged]:
+    def staged(self) -> list[StagedTable]:
         """The relations: a table for each view, and one for lines of which not even the type can be told."""
         staged = [self._staged(table) for table in self._tables.values()]
         unreadable = _one(self._connection, "SELECT count(*) FROM fhir_unreadable")
@@ -202,7 +204,7 @@ class _Staging:
                 name=NO_TYPE, key=("id",), columns=(ColumnDeclaration(name="id", header="id"),)
             )
             staged.append(
-                Staged(
+                StagedTable(
                     table=NO_TYPE,
                     declaration=declaration,
                     rows="fhir_rows",
@@ -212,9 +214,9 @@ class _Staging:
             )
         return staged
 
-    def _insert(self, view: View) -> None:
+    def _insert(self, view: ResourceView) -> None:
         """Write the lines of a view's type to a Parquet part, which is read two or three times."""
-        table = self._tables.setdefault(view.table, Compiled(view))
+        table = self._tables.setdefault(view.table, CompiledView(view))
         folder = self._scratch / f"fhir-{view.table}"
         folder.mkdir(exist_ok=True)
         self._parts += 1
@@ -235,7 +237,7 @@ class _Staging:
             return
         self.add(numbered_entries(resources, line * ENTRIES))
 
-    def _staged(self, table: Compiled) -> Staged:
+    def _staged(self, table: CompiledView) -> StagedTable:
         name, patient = table.view.table, table.view.patient
         parts = literal(str(self._scratch / f"fhir-{name}" / "*.parquet"))
         columns = ", ".join(f'"{column.name}"' for column in table.declaration.columns)
@@ -253,7 +255,7 @@ class _Staging:
             "SELECT count(*) FILTER (fault IS NULL) + count(DISTINCT row_line) FILTER (fault IS NOT NULL) "
             f"FROM read_parquet({parts})",
         )
-        return Staged(
+        return StagedTable(
             table=name,
             declaration=table.declaration,
             rows=f"fhir_rows_{name}",

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from fairhaven.intake.fhir.element_columns import Column
+from fairhaven.intake.fhir.element_columns import ElementColumn
 
 PRACTITIONER = ("Practitioner", "PractitionerRole")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class View:
+class ResourceView:
     """One landed table of a resource type.
 
     Args:
@@ -27,54 +27,54 @@ class View:
 
     resource: str
     table: str
-    columns: tuple[Column, ...]
+    columns: tuple[ElementColumn, ...]
     patient: str = ""
     each: str = ""
     key: tuple[str, ...] = ("id",)
 
 
-def _text(name: str, path: str = "") -> Column:
-    return Column(name=name, path=path or name)
+def _text(name: str, path: str = "") -> ElementColumn:
+    return ElementColumn(name=name, path=path or name)
 
 
-def _flag(name: str, path: str) -> Column:
-    return Column(name=name, path=path, kind="flag")
+def _flag(name: str, path: str) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind="flag")
 
 
-def _number(name: str, path: str) -> Column:
-    return Column(name=name, path=path, kind="number")
+def _number(name: str, path: str) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind="number")
 
 
-def _moment(name: str, path: str) -> Column:
-    return Column(name=name, path=path, kind="moment")
+def _moment(name: str, path: str) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind="moment")
 
 
-def _reference(name: str, path: str, *to: str) -> Column:
-    return Column(name=name, path=path, kind="reference", to=to)
+def _reference(name: str, path: str, *to: str) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind="reference", to=to)
 
 
-def _concept(name: str, path: str = "", codings: int = 1) -> Column:
-    return Column(name=name, path=path or name, kind="concept", codings=codings)
+def _concept(name: str, path: str = "", codings: int = 1) -> ElementColumn:
+    return ElementColumn(name=name, path=path or name, kind="concept", codings=codings)
 
 
-def _coding(name: str, path: str) -> Column:
-    return Column(name=name, path=path, kind="coding")
+def _coding(name: str, path: str) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind="coding")
 
 
-def _quantity(name: str, path: str) -> Column:
-    return Column(name=name, path=path, kind="quantity")
+def _quantity(name: str, path: str) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind="quantity")
 
 
-def _codes(name: str, path: str = "") -> Column:
-    return Column(name=name, path=path or name, kind="codes")
+def _codes(name: str, path: str = "") -> ElementColumn:
+    return ElementColumn(name=name, path=path or name, kind="codes")
 
 
-def _count(name: str, path: str) -> Column:
-    return Column(name=name, path=path, kind="count")
+def _count(name: str, path: str) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind="count")
 
 
-def _identity(identity: str, path: str, kind: str = "text") -> Column:
-    return Column(name=identity, path=path, kind=kind, identity=identity)
+def _identity(identity: str, path: str, kind: str = "text") -> ElementColumn:
+    return ElementColumn(name=identity, path=path, kind=kind, identity=identity)
 
 
 _ID = _text("id")
@@ -83,7 +83,7 @@ _SUBJECT = _reference("patient_id", "subject", "Patient")
 _PATIENT = _reference("patient_id", "patient", "Patient")
 _ENCOUNTER = _reference("encounter_id", "encounter", "Encounter")
 _CONTEXT = _reference("encounter_id", "context", "Encounter")
-_IDENTIFIERS = Column(name="identifiers", path="identifier", kind="identifiers")
+_IDENTIFIERS = ElementColumn(name="identifiers", path="identifier", kind="identifiers")
 
 _MEDICATION = (
     _concept("code", "medicationCodeableConcept | contained[#medicationReference].code", codings=3),
@@ -91,7 +91,7 @@ _MEDICATION = (
 )
 
 
-def _dosage(path: str) -> tuple[Column, ...]:
+def _dosage(path: str) -> tuple[ElementColumn, ...]:
     return (
         _concept("route", f"{path}.route"),
         _quantity("dose", f"{path}.doseAndRate[].doseQuantity"),
@@ -104,13 +104,13 @@ def _dosage(path: str) -> tuple[Column, ...]:
     )
 
 
-def _span(name: str, element: str, instant: str = "") -> tuple[Column, ...]:
+def _span(name: str, element: str, instant: str = "") -> tuple[ElementColumn, ...]:
     """Columns ``<name>_start`` and ``<name>_end`` of an element that is a dateTime or a Period."""
     moments = [f"{element}DateTime", *([instant] if instant else []), f"{element}Period.start"]
     return (_moment(f"{name}_start", " | ".join(moments)), _moment(f"{name}_end", f"{element}Period.end"))
 
 
-def _value(at: str = "") -> tuple[Column, ...]:
+def _value(at: str = "") -> tuple[ElementColumn, ...]:
     """Columns of ``value[x]`` and what says why it is not there or how to read it."""
     return (
         _quantity("value", f"{at}valueQuantity"),
@@ -153,7 +153,7 @@ _NHS_NUMBER = (
     "urn:oid:2.16.840.1.113883.2.1.4.1",
 )
 
-_PERSON = View(
+_PERSON = ResourceView(
     resource="Patient",
     table="patient",
     patient="id",
@@ -184,9 +184,9 @@ _PERSON = View(
     ),
 )
 
-_VIEWS: Sequence[View] = (
+_VIEWS: Sequence[ResourceView] = (
     _PERSON,
-    View(
+    ResourceView(
         resource="Encounter",
         table="encounter",
         patient="patient_id",
@@ -208,7 +208,7 @@ _VIEWS: Sequence[View] = (
             _concept("discharged_to", "hospitalization.dischargeDisposition"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Condition",
         table="condition",
         patient="patient_id",
@@ -230,7 +230,7 @@ _VIEWS: Sequence[View] = (
             _reference("practitioner_id", "asserter | recorder", *PRACTITIONER),
         ),
     ),
-    View(
+    ResourceView(
         resource="Observation",
         table="observation",
         patient="patient_id",
@@ -245,7 +245,7 @@ _VIEWS: Sequence[View] = (
             _count("members", "hasMember"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Observation",
         table="observation_component",
         patient="patient_id",
@@ -257,7 +257,7 @@ _VIEWS: Sequence[View] = (
             *_value("$"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Procedure",
         table="procedure",
         patient="patient_id",
@@ -274,7 +274,7 @@ _VIEWS: Sequence[View] = (
             _concept("outcome"),
         ),
     ),
-    View(
+    ResourceView(
         resource="MedicationRequest",
         table="medication_request",
         patient="patient_id",
@@ -299,7 +299,7 @@ _VIEWS: Sequence[View] = (
             _concept("status_reason", "statusReason"),
         ),
     ),
-    View(
+    ResourceView(
         resource="MedicationStatement",
         table="medication_statement",
         patient="patient_id",
@@ -317,7 +317,7 @@ _VIEWS: Sequence[View] = (
             _concept("status_reason", "statusReason[]"),
         ),
     ),
-    View(
+    ResourceView(
         resource="MedicationAdministration",
         table="medication_administration",
         patient="patient_id",
@@ -334,7 +334,7 @@ _VIEWS: Sequence[View] = (
             _concept("status_reason", "statusReason[]"),
         ),
     ),
-    View(
+    ResourceView(
         resource="MedicationDispense",
         table="medication_dispense",
         patient="patient_id",
@@ -352,7 +352,7 @@ _VIEWS: Sequence[View] = (
             *_dosage("dosageInstruction[]"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Medication",
         table="medication",
         columns=(
@@ -364,7 +364,7 @@ _VIEWS: Sequence[View] = (
             _text("lot_number", "batch.lotNumber"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Immunization",
         table="immunization",
         patient="patient_id",
@@ -383,7 +383,7 @@ _VIEWS: Sequence[View] = (
             _reference("practitioner_id", "performer[].actor", *PRACTITIONER),
         ),
     ),
-    View(
+    ResourceView(
         resource="AllergyIntolerance",
         table="allergy_intolerance",
         patient="patient_id",
@@ -392,7 +392,7 @@ _VIEWS: Sequence[View] = (
             _concept("clinical_status", "clinicalStatus"),
             _concept("verification_status", "verificationStatus"),
             _text("type"),
-            Column(name="category", path="category", kind="words"),
+            ElementColumn(name="category", path="category", kind="words"),
             _text("criticality"),
             _concept("code", codings=3),
             _concept("substance", "reaction[].substance"),
@@ -405,7 +405,7 @@ _VIEWS: Sequence[View] = (
             _reference("practitioner_id", "recorder | asserter", *PRACTITIONER),
         ),
     ),
-    View(
+    ResourceView(
         resource="DiagnosticReport",
         table="diagnostic_report",
         patient="patient_id",
@@ -424,7 +424,7 @@ _VIEWS: Sequence[View] = (
             _reference("practitioner_id", "performer[] | resultsInterpreter[]", *PRACTITIONER),
         ),
     ),
-    View(
+    ResourceView(
         resource="DocumentReference",
         table="document_reference",
         patient="patient_id",
@@ -444,7 +444,7 @@ _VIEWS: Sequence[View] = (
             _moment("period_start", "context.period.start"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Device",
         table="device",
         patient="patient_id",
@@ -459,7 +459,7 @@ _VIEWS: Sequence[View] = (
             _reference("organization_id", "owner", "Organization"),
         ),
     ),
-    View(
+    ResourceView(
         resource="DeviceUseStatement",
         table="device_use_statement",
         patient="patient_id",
@@ -475,7 +475,7 @@ _VIEWS: Sequence[View] = (
             _concept("body_site", "bodySite"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Specimen",
         table="specimen",
         patient="patient_id",
@@ -491,7 +491,7 @@ _VIEWS: Sequence[View] = (
             _reference("practitioner_id", "collection.collector", *PRACTITIONER),
         ),
     ),
-    View(
+    ResourceView(
         resource="Coverage",
         table="coverage",
         patient="patient_id",
@@ -506,12 +506,12 @@ _VIEWS: Sequence[View] = (
             _text("payor_kind", "payor[].type"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Practitioner",
         table="practitioner",
         columns=(_ID, _IDENTIFIERS, _text("gender"), _concept("qualification", "qualification[].code")),
     ),
-    View(
+    ResourceView(
         resource="PractitionerRole",
         table="practitioner_role",
         columns=(
@@ -523,7 +523,7 @@ _VIEWS: Sequence[View] = (
             _reference("location_id", "location[]", "Location"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Organization",
         table="organization",
         columns=(
@@ -538,7 +538,7 @@ _VIEWS: Sequence[View] = (
             _text("country", "address[].country"),
         ),
     ),
-    View(
+    ResourceView(
         resource="Location",
         table="location",
         columns=(
@@ -557,7 +557,7 @@ _VIEWS: Sequence[View] = (
     ),
 )
 
-VIEWS: Mapping[str, tuple[View, ...]] = MappingProxyType(
+VIEWS: Mapping[str, tuple[ResourceView, ...]] = MappingProxyType(
     {
         resource: tuple(view for view in _VIEWS if view.resource == resource)
         for resource in dict.fromkeys(view.resource for view in _VIEWS)

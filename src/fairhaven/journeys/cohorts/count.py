@@ -13,7 +13,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from fairhaven.archive import Release
-from fairhaven.cohort import CohortDefinition, Cohorts, Tally, definition_id, read_definition
+from fairhaven.cohort import CohortDefinition, Cohorts, StepCount, definition_id, read_definition
 from fairhaven.disclosure import Cell, Policy, Protected, protect_steps
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
@@ -122,7 +122,7 @@ def read_files(paths: Sequence[Path], *, today: dt.date) -> list[Named]:
 
 def count(asked: Asked, named: Sequence[Named], *, progress: Progress) -> list[Counted]:
     """Persons and rows of each cohort, as the policy lets them be shown."""
-    found: dict[int, Tally] = {}
+    found: dict[int, StepCount] = {}
     with open_cohorts(asked, progress) as opened:
         tell_unknown(opened.cohorts, named, progress)
         for batch in opened.cohorts.run(by_number(named), progress=progress):
@@ -138,7 +138,7 @@ def generate(
     Args:
         write: is given the rows of each batch, with the columns of `COHORT`.
     """
-    found: dict[int, Tally] = {}
+    found: dict[int, StepCount] = {}
     with open_cohorts(asked, progress) as opened:
         tell_unknown(opened.cohorts, named, progress)
         for batch in opened.cohorts.run(by_number(named), progress=progress):
@@ -163,14 +163,14 @@ def tell_unknown(cohorts: Cohorts, named: Sequence[Named], progress: Progress) -
         progress.note(f"{each.file}: not in this vocabulary, and so bringing nothing: {listed}")
 
 
-def counted(named: Named, tally: Tally, policy: Policy | None) -> Counted:
+def counted(named: Named, tally: StepCount, policy: Policy | None) -> Counted:
     """A cohort's size as it may be shown."""
     persons, rows = shown([tally], policy)[0]
     return Counted(named=named, persons=persons, rows=rows)
 
 
 def shown(
-    tallies: Sequence[Tally], policy: Policy | None, *, first: Sequence[int] = ()
+    tallies: Sequence[StepCount], policy: Policy | None, *, first: Sequence[int] = ()
 ) -> list[tuple[Protected, Protected]]:
     """Persons and events of nested steps as they may be shown together; `first`: places of those that matter most."""
     if policy is None:

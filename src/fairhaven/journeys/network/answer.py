@@ -13,13 +13,13 @@ from fairhaven.kernel.version import code_version
 from fairhaven.network import (
     CATEGORIES,
     SEXES,
-    About,
     AvailabilityTask,
     CodeCount,
+    CollectionAbout,
     Connection,
     Demographics,
     DistributionTask,
-    Summary,
+    WorkerSummary,
     work,
 )
 from fairhaven.query_audit import Asker, Decision, Outcome
@@ -74,7 +74,7 @@ class HubAnswers:
 
 def answer(
     rooms: Rooms, connection: Connection, *, once: bool, today: Callable[[], dt.date], progress: Progress
-) -> Summary:
+) -> WorkerSummary:
     """Work for a task API until told to stop, or until its queues are empty.
 
     Raises:
@@ -83,7 +83,9 @@ def answer(
     if not rooms.archive.releases():
         raise Refused(f"there is no release to count in: make one with `fairhaven build {rooms.folder}`")
     policy = rooms.settings.disclosure
-    about = About(software="fairhaven", version=code_version(), rounding=policy.round_to, threshold=policy.threshold)
+    about = CollectionAbout(
+        software="fairhaven", version=code_version(), rounding=policy.round_to, threshold=policy.threshold
+    )
     return work(
         connection,
         HubAnswers(rooms, today=today, progress=progress),

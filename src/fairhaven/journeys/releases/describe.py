@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from fairhaven.archive import Release
 from fairhaven.catalogue import (
-    About,
+    DatasetAbout,
     Description,
     croissant_dataset,
     dcat_dataset,
@@ -81,7 +81,7 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
     settings, folder = rooms.settings, rooms.archive.description(release.number)
     if not (settings.contact and settings.abstract):
         return
-    about = About(
+    about = DatasetAbout(
         title=f"{settings.name}, release {release.name}",
         abstract=settings.abstract,
         publisher=settings.holder,

@@ -8,7 +8,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.describe import QUALITY, described
 from fairhaven.journeys.releases.open import open_release
 from fairhaven.kernel.progress import Progress
-from fairhaven.quality import QualityReport, Thresholds, check, open_cdm
+from fairhaven.quality import DqdThresholds, QualityReport, check, open_cdm
 
 
 def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | None, progress: Progress) -> QualityReport:
@@ -16,14 +16,14 @@ def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | Non
     release = rooms.archive.release(name)
     if thresholds is None:
         return QualityReport.from_json(described(rooms, release, progress=progress)[QUALITY])
-    limits = Thresholds.read(thresholds)
+    limits = DqdThresholds.read(thresholds)
     with open_release(rooms, release.name) as opened:
         return check(opened.tables, engine=opened.engine, today=release.as_of, thresholds=limits, progress=progress)
 
 
 def quality_of_cdm(path: Path, *, thresholds: Path | None, today: dt.date, progress: Progress) -> QualityReport:
     """The quality of somebody's CDM: a DuckDB file, or a folder of Parquet or CSV."""
-    limits = Thresholds.read(thresholds) if thresholds else None
+    limits = DqdThresholds.read(thresholds) if thresholds else None
     progress.stage(f"Opening {path.name}")
     with TemporaryDirectory(prefix="fairhaven-") as work, open_cdm(path, work=Path(work)) as foreign:
         return check(foreign.tables, engine=foreign.engine, today=today, thresholds=limits, progress=progress)

@@ -19,7 +19,7 @@ from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.progress import Progress
 from fairhaven.pages import release as page
-from fairhaven.quality import QualityReport, Status
+from fairhaven.quality import CheckStatus, QualityReport
 
 
 def write_report(rooms: Rooms, name: str | None, *, out: Path, progress: Progress) -> str:
@@ -115,7 +115,7 @@ def _linkage(facts: Mapping[str, Any]) -> page.Linkage:
 
 
 def _scorecard(quality: QualityReport) -> page.Scorecard:
-    tallies: dict[tuple[str, str], Counter[Status]] = {}
+    tallies: dict[tuple[str, str], Counter[CheckStatus]] = {}
     for result in quality.results:
         if result.check.table in quality.rows:
             tally = tallies.setdefault((result.check.category.lower(), result.check.table), Counter())
@@ -124,9 +124,9 @@ def _scorecard(quality: QualityReport) -> page.Scorecard:
         page.Score(
             category=category,
             table=table,
-            passed=tally[Status.PASSED],
-            failed=tally[Status.FAILED] + tally[Status.ERROR],
-            not_applicable=tally[Status.NOT_APPLICABLE],
+            passed=tally[CheckStatus.PASSED],
+            failed=tally[CheckStatus.FAILED] + tally[CheckStatus.ERROR],
+            not_applicable=tally[CheckStatus.NOT_APPLICABLE],
         )
         for (category, table), tally in sorted(tallies.items())
     ]

@@ -29,7 +29,7 @@ _LONGEST_HEADER = 1024
 
 
 @dataclass(kw_only=True, slots=True)
-class Members:
+class CollectionRegister:
     """The collections of a network.
 
     Args:

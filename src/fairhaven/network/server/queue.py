@@ -18,9 +18,9 @@ from typing import Any
 
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.network.database import open_database, transaction
-from fairhaven.network.result import Result, Status, read_result
+from fairhaven.network.result import TaskResult, TaskStatus, read_result
 from fairhaven.network.server import members
-from fairhaven.network.task import LARGEST, PROTOCOL, Queue, UnreadableTask, read_task
+from fairhaven.network.task import LARGEST, PROTOCOL, QueueKind, UnreadableTask, read_task
 
 _VERSION = 1
 _SCHEMA = (
@@ -44,7 +44,7 @@ CREATE INDEX task_waiting ON task (collection, handed_out, number) WHERE answer 
 )
 
 
-class Standing(StrEnum):
+class CollectionState(StrEnum):
     """How a task stands with one collection."""
 
     WAITING = "waiting"
@@ -55,7 +55,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
+class CollectionReply:
     """What one collection has said.
 
     Args:
@@ -65,8 +65,8 @@ class Reply:
     """
 
     collection: str
-    standing: Standing
-    result: Result | None
+    standing: CollectionState
+    result: TaskResult | None
 
 
 class TaskQueue:
@@ -90,7 +90,7 @@ class TaskQueue:
         self._database: sqlite3.Connection = open_database(path, _SCHEMA, version=_VERSION)
         self._lock = threading.Lock()
         self._lease, self._lifetime, self._now = lease, lifetime, now
-        self.members = members.Members(database=self._database, lock=self._lock)
+        self.members = members.CollectionRegister(database=self._database, lock=self._lock)
 
     def close(self) -> None:
         """Close the file."""
@@ -132,7 +132,7 @@ class TaskQueue:
             )
         return uuid
 
-    def hand_out(self, collection: str, queue: Queue = Queue.BOTH) -> str | None:
+    def hand_out(self, collection: str, queue: QueueKind = QueueKind.BOTH) -> str | None:
         """The body of a collection's next task, hidden from now on for the lease; None where nothing waits.
 
         What was handed out least often goes first, so that a task nobody can answer does not hold up the others.
@@ -181,7 +181,7 @@ class TaskQueue:
                     (answer, self._now(), uuid, collection),
                 )
 
-    def results(self, uuid: str) -> list[Reply]:
+    def results(self, uuid: str) -> list[CollectionReply]:
         """How a question stands with each collection that was asked, by name.
 
         Raises:
@@ -207,17 +207,19 @@ class TaskQueue:
         ).fetchone()
         return row
 
-    def _reply(self, uuid: str, collection: str, answer: str | None, hidden_until: float, submitted_at: float) -> Reply:
+    def _reply(
+        self, uuid: str, collection: str, answer: str | None, hidden_until: float, submitted_at: float
+    ) -> CollectionReply:
         now = self._now()
         result = None
         if answer is not None:
             result = read_result(answer.encode(), uuid=uuid, collection=collection)
-            standing = Standing.ANSWERED if result.status is Status.OK else Standing.FAILED
+            standing = CollectionState.ANSWERED if result.status is TaskStatus.OK else CollectionState.FAILED
         elif hidden_until > now:
-            standing = Standing.HANDED_OUT
+            standing = CollectionState.HANDED_OUT
         else:
-            standing = Standing.WAITING if submitted_at > now - self._lifetime else Standing.EXPIRED
-        return Reply(collection=collection, standing=standing, result=result)
+            standing = CollectionState.WAITING if submitted_at > now - self._lifetime else CollectionState.EXPIRED
+        return CollectionReply(collection=collection, standing=standing, result=result)
 
 
 def _body(query: Mapping[str, Any], uuid: str, collection: str) -> str:

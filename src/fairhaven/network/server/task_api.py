@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.network.server.queue import TaskQueue
-from fairhaven.network.task import Queue
+from fairhaven.network.task import QueueKind
 
 PREFIX = "/link_connector_api"
 _SAVED = "Job saved"
@@ -97,14 +97,14 @@ class _TaskApi:
         return bytes(body)
 
 
-def _address(address: str) -> tuple[str, Queue | None]:
+def _address(address: str) -> tuple[str, QueueKind | None]:
     """A collection and which of its queues; None for a queue of which nothing is ever handed out."""
     collection, dot, letter = address.rpartition(".")
-    if dot and letter in {Queue.AVAILABILITY, Queue.DISTRIBUTION}:
-        return collection, Queue(letter)
+    if dot and letter in {QueueKind.AVAILABILITY, QueueKind.DISTRIBUTION}:
+        return collection, QueueKind(letter)
     if dot and len(letter) == 1 and letter in _UNKNOWN_QUEUES:
         return collection, None
-    return address, Queue.BOTH
+    return address, QueueKind.BOTH
 
 
 def _not_admitted() -> Response:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from fairhaven.cohort.english import Explanation, Line, Part
+from fairhaven.cohort.english import Explanation, ExplanationLine, ExplanationPart
 from fairhaven.pages.kit.figures import counted
 from fairhaven.pages.kit.html import Html, tag
 from fairhaven.pages.kit.layout import folded
@@ -30,13 +30,13 @@ def concept_sets(explanation: Explanation) -> Html | None:
     return folded(counted(len(lines), "concept set"), tag("ul", [_line(line) for line in lines], class_="sets"))
 
 
-def _statements(part: Part) -> Html:
+def _statements(part: ExplanationPart) -> Html:
     return _list(part.lines, "ol" if part.is_numbered else "ul")
 
 
-def _list(lines: Iterable[Line], name: str = "ul") -> Html:
+def _list(lines: Iterable[ExplanationLine], name: str = "ul") -> Html:
     return tag(name, [_line(line) for line in lines])
 
 
-def _line(line: Line) -> Html:
+def _line(line: ExplanationLine) -> Html:
     return tag("li", line.text, _list(line.below) if line.below else None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from fairhaven.cohort.english.concept_names import Naming
+from fairhaven.cohort.english.concept_names import ConceptNames
 from fairhaven.cohort.english.event_phrases import one
 from fairhaven.cohort.model import (
     CohortDefinition,
@@ -189,7 +189,7 @@ def _observation(definition: CohortDefinition) -> str:
 
 
 def _entry(definition: CohortDefinition) -> str:
-    events, naming = definition.entry.events, Naming(definition, {})
+    events, naming = definition.entry.events, ConceptNames(definition, {})
     told = one(events[0], naming) if len(events) == 1 else f"one of {whole(len(events))} kinds of event"
     is_first = len(events) == 1 and events[0].first
     limit = None if is_first else _LIMITS.get(definition.entry.limit) or _LIMITS.get(definition.limit)
@@ -222,7 +222,7 @@ def _leaving(definition: CohortDefinition) -> str:
             edge = "entry" if date == DateField.START else "the end of the entry event"
             told = f"Until {counted(abs(days), 'day')} {'after' if days > 0 else 'before'} {edge}"
         case DrugEraExit(concepts=concepts):
-            told = f"Until their course of {Naming(definition, {}).set(concepts)} ends"
+            told = f"Until their course of {ConceptNames(definition, {}).set(concepts)} ends"
     if definition.censoring:
         told += f", or earlier with {counted(len(definition.censoring), 'kind')} of event"
     if definition.gap_days:

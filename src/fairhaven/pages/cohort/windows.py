@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fairhaven.cohort.english.concept_names import Naming
-from fairhaven.cohort.english.criteria_phrases import Voice, demographic
+from fairhaven.cohort.english.concept_names import ConceptNames
+from fairhaven.cohort.english.criteria_phrases import Perspective, demographic
 from fairhaven.cohort.english.time_windows import when
 from fairhaven.cohort.model import (
     CohortDefinition,
@@ -14,7 +14,7 @@ from fairhaven.cohort.model import (
     Demographic,
     Group,
     Match,
-    Times,
+    OccurrenceType,
     Window,
 )
 
@@ -60,7 +60,7 @@ class Lane:
 
 def lanes(definition: CohortDefinition) -> list[Lane]:
     """What is asked before the rules, then the rules in their order; rules that look alike are told together."""
-    naming = Naming(definition, {})
+    naming = ConceptNames(definition, {})
     found: dict[tuple[Look, ...], list[int]] = {}
     for number, rule in enumerate(definition.rules, start=1):
         found.setdefault(_looks(rule.group, naming), []).append(number)
@@ -78,12 +78,12 @@ def lanes(definition: CohortDefinition) -> list[Lane]:
     ]
 
 
-def _looks(group: Group, naming: Naming) -> tuple[Look, ...]:
+def _looks(group: Group, naming: ConceptNames) -> tuple[Look, ...]:
     """The looks of a group, each once."""
     return tuple(dict.fromkeys(_within(group, naming, is_negated=False)))
 
 
-def _within(group: Group, naming: Naming, *, is_negated: bool) -> Iterator[Look]:
+def _within(group: Group, naming: ConceptNames, *, is_negated: bool) -> Iterator[Look]:
     if group.match == Match.AT_MOST and group.count == 0:
         is_negated = not is_negated
     is_counted = group.match == Match.AT_MOST and group.count != 0
@@ -92,7 +92,7 @@ def _within(group: Group, naming: Naming, *, is_negated: bool) -> Iterator[Look]
             case Group():
                 yield from _within(member, naming, is_negated=is_negated)
             case Demographic():
-                text = demographic(member, Voice(naming=naming))
+                text = demographic(member, Perspective(naming=naming))
                 words = f"Not: {text}" if is_negated else f"{text[:1].upper()}{text[1:]}"
                 yield Look(asked=Asked.PERSON, window=Window(since=0, until=0), in_period=True, words=words)
             case Correlated():
@@ -105,9 +105,9 @@ def _within(group: Group, naming: Naming, *, is_negated: bool) -> Iterator[Look]
 
 def _asked(member: Correlated, *, is_negated: bool) -> Asked:
     times, count = member.occurrence.times, member.occurrence.count
-    if count == 0 and times != Times.AT_LEAST:
+    if count == 0 and times != OccurrenceType.AT_LEAST:
         return Asked.PRESENT if is_negated else Asked.ABSENT
-    if times == Times.AT_LEAST and count > 0:
+    if times == OccurrenceType.AT_LEAST and count > 0:
         return Asked.ABSENT if is_negated and count == 1 else Asked.COUNTED if is_negated else Asked.PRESENT
     return Asked.COUNTED
 

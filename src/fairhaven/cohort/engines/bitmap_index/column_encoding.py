@@ -14,7 +14,7 @@ MOST_CODES = (1 << 16) - 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Days:
+class DayEncoding:
     """Days since 1970, counted from a day before the first."""
 
     before: int
@@ -37,7 +37,7 @@ class Days:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Coded:
+class DictionaryEncoding:
     """Places, from 1, in the sorted list of all values."""
 
     values: Array
@@ -56,9 +56,9 @@ class Coded:
         return found
 
 
-def coded(values: Array) -> Coded:
+def coded(values: Array) -> DictionaryEncoding:
     """The coding of these values, in any order."""
-    return Coded(values=np.unique(values))
+    return DictionaryEncoding(values=np.unique(values))
 
 
 def plain(values: pa.Array) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index.calendar_years import year_of
-from fairhaven.cohort.engines.bitmap_index.column_encoding import Coded, Days
+from fairhaven.cohort.engines.bitmap_index.column_encoding import DayEncoding, DictionaryEncoding
 from fairhaven.cohort.engines.bitmap_index.event_source import END, ORDINAL, START
 from fairhaven.cohort.engines.bitmap_index.plan import RowTest
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
@@ -23,12 +23,12 @@ class EventTable:
         facts: Mapping[str, Any] = arrays.facts["tables"][domain.value]
         self.domain = domain
         self.length: int = facts["rows"]
-        self.days = Days(before=facts.get("before", 0), last=0)
+        self.days = DayEncoding(before=facts.get("before", 0), last=0)
         self.same: Mapping[str, float | int | None] = facts["same"]
         self.ends_on_next_day = ends_on_next_day(domain)
         self._arrays = arrays
         self._columns: dict[str, Array] = {}
-        self._codings: dict[str, Coded] = {}
+        self._codings: dict[str, DictionaryEncoding] = {}
         self._concepts = self._read("concepts") if self.length else np.empty(0, np.int64)
         self._first = self._read("first") if self.length else np.zeros(1, np.int64)
 
@@ -42,12 +42,12 @@ class EventTable:
         """Whether the index keeps a column."""
         return self._arrays.has(self.domain.value, name)
 
-    def coding(self, name: str) -> Coded | None:
+    def coding(self, name: str) -> DictionaryEncoding | None:
         """What the numbers of a column stand for; None where they stand for themselves."""
         if not self._arrays.has(self.domain.value, f"{name} values"):
             return None
         if name not in self._codings:
-            self._codings[name] = Coded(values=self._read(f"{name} values"))
+            self._codings[name] = DictionaryEncoding(values=self._read(f"{name} values"))
         return self._codings[name]
 
     def stretches(self, concepts: Array | None) -> list[tuple[int, int]]:
@@ -74,7 +74,7 @@ class EventTable:
         return self._arrays(self.domain.value, name)
 
 
-class Selected:
+class SelectedRows:
     """Rows of a table, narrowed step by step; a column is read when it is asked for, for the rows that are left."""
 
     def __init__(self, table: EventTable, stretches: list[tuple[int, int]]) -> None:

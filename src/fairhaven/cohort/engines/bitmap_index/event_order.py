@@ -8,7 +8,7 @@ from typing import Any
 import ibis.expr.types as ir
 import numpy as np
 
-from fairhaven.cohort.engines.bitmap_index.column_encoding import MOST_CODES, Coded, Days, coded
+from fairhaven.cohort.engines.bitmap_index.column_encoding import MOST_CODES, DayEncoding, DictionaryEncoding, coded
 from fairhaven.cohort.engines.bitmap_index.event_source import (
     CONCEPT,
     END,
@@ -25,7 +25,7 @@ from fairhaven.engine import Engine
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sorted:
+class SortedEvents:
     """The events of a table in order, waiting to be read.
 
     Args:
@@ -39,18 +39,18 @@ class Sorted:
     file: Path | None = None
     columns: tuple[str, ...] = ()
     same: Mapping[str, float | int | None] = field(default_factory=dict)
-    codings: Mapping[str, Coded] = field(default_factory=dict)
-    days: Days = field(default_factory=lambda: Days(before=0, last=0))
+    codings: Mapping[str, DictionaryEncoding] = field(default_factory=dict)
+    days: DayEncoding = field(default_factory=lambda: DayEncoding(before=0, last=0))
     missing_starts: int = 0
 
 
-def in_order(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine, work: Path) -> Sorted:
+def in_order(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine, work: Path) -> SortedEvents:
     """Sort the events of a table and see what values their columns have."""
     rows = events(domain, table)
     fields = own_fields(domain, table)
     found = engine.fetch(rows.aggregate(**_summary(rows, fields))).to_pylist()[0]
     if not found["rows"]:
-        return Sorted(domain=domain, same=dict.fromkeys(fields))
+        return SortedEvents(domain=domain, same=dict.fromkeys(fields))
     same = {name: found[f"{name} least"] for name in fields if _is_same(found, name)}
     days = [found[f"{name} {which}"] for name in (START, END) for which in ("least", "most")]
     known = [day for day in days if day is not None] or [0]
@@ -58,15 +58,15 @@ def in_order(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine
     joined = rows.join(ordinals, "person_id").select(CONCEPT, ORDINAL, *columns)
     files = engine.write(joined, work / domain.value, order_by=(CONCEPT, ORDINAL, START))
     if not files:
-        return Sorted(domain=domain, same=dict.fromkeys(fields))
+        return SortedEvents(domain=domain, same=dict.fromkeys(fields))
     in_order = engine.parquet(list(files.values()))
-    return Sorted(
+    return SortedEvents(
         domain=domain,
         file=next(iter(files.values())),
         columns=columns,
         same=same,
         codings=_codings(in_order, (CONCEPT, *(name for name in columns if name in fields)), engine),
-        days=Days(before=min(known) - 1, last=max(known)),
+        days=DayEncoding(before=min(known) - 1, last=max(known)),
         missing_starts=found["rows"] - found[f"{START} known"],
     )
 
@@ -89,7 +89,7 @@ def _is_same(found: Mapping[str, Any], name: str) -> bool:
     return not known or (known == found["rows"] and found[f"{name} least"] == found[f"{name} most"])
 
 
-def _codings(rows: ir.Table, names: tuple[str, ...], engine: Engine) -> dict[str, Coded]:
+def _codings(rows: ir.Table, names: tuple[str, ...], engine: Engine) -> dict[str, DictionaryEncoding]:
     """The values of columns, where they are not too many, or not numbers at all."""
     codings = {}
     for name in names:

@@ -14,19 +14,19 @@ from fairhaven.cohort.comparison_semantics import TIMES, least_and_most, needs_o
 from fairhaven.cohort.day_numbers import FAR
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags
 from fairhaven.cohort.engines.bitmap_index.calendar_years import year_of
-from fairhaven.cohort.engines.bitmap_index.event_columns import EventTable, Selected, source_test
+from fairhaven.cohort.engines.bitmap_index.event_columns import EventTable, SelectedRows, source_test
 from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods, keyed
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
-    Around,
-    AtIndex,
-    Being,
-    Bound,
-    Combined,
     Condition,
-    Grouped,
-    Having,
-    Rows,
+    ConditionGroup,
+    CorrelatedEvents,
+    EventRows,
+    HasAttribute,
+    HasConcept,
+    IndexEventTests,
+    IntervalBound,
+    PersonGroup,
     RowTest,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
@@ -35,7 +35,7 @@ from fairhaven.cohort.model import DateField, Domain, Edge, Known, Match, Occurr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Index:
+class IndexEvents:
     """Index events: whose, when (days since 1970), and the observation period they start in.
 
     Args:
@@ -52,14 +52,14 @@ class Index:
     def __len__(self) -> int:
         return len(self.ordinals)
 
-    def take(self, places: Array) -> "Index":
+    def take(self, places: Array) -> "IndexEvents":
         """Some of the events, in order."""
         if len(places) == len(self):
             return self
-        return Index(**{name: getattr(self, name)[places] for name in Index.__slots__})
+        return IndexEvents(**{name: getattr(self, name)[places] for name in IndexEvents.__slots__})
 
 
-class Selecting:
+class EventSelector:
     """Reads rows of an index.
 
     Args:
@@ -78,7 +78,7 @@ class Selecting:
         count = len(self._birth_years)
         return None if persons is None or 2 * len(persons) > count else as_flags(persons, count)
 
-    def rows(self, asked: Rows, within: Array | None = None) -> Selected:
+    def rows(self, asked: EventRows, within: Array | None = None) -> SelectedRows:
         """The rows.
 
         Of the earliest rows of each person all that share the day are given: whoever counts must count them once.
@@ -89,7 +89,7 @@ class Selecting:
         if asked.domain not in self._tables:
             self._tables[asked.domain] = EventTable(self._arrays, asked.domain)
         table = self._tables[asked.domain]
-        found = Selected(table, table.stretches(asked.concepts))
+        found = SelectedRows(table, table.stretches(asked.concepts))
         if within is not None:
             found.keep(within[found.ordinals])
         if asked.nested is not None and (possible := self.flags(self.possible(asked.nested))) is not None:
@@ -105,12 +105,12 @@ class Selecting:
             found.take(places[self.holds(index, asked.nested)])
         return found
 
-    def index(self, rows: Selected) -> tuple[Index, Array]:
+    def index(self, rows: SelectedRows) -> tuple[IndexEvents, Array]:
         """The rows that start in an observation period, as index events; and which rows they are."""
         start = rows.days(DateField.START)
         observed, first, last = self._periods.containing(rows.ordinals, start)
         places = np.flatnonzero(observed)
-        index = Index(
+        index = IndexEvents(
             ordinals=rows.ordinals[places],
             start=start[places],
             end=rows.days(DateField.END)[places],
@@ -120,23 +120,23 @@ class Selecting:
         )
         return index, places
 
-    def holds(self, index: Index, condition: Condition) -> Array:
+    def holds(self, index: IndexEvents, condition: Condition) -> Array:
         """Of which index events a condition holds."""
         match condition:
-            case Around():
+            case CorrelatedEvents():
                 return enough(self._found(index, condition), condition.occurrence)
-            case AtIndex(tests=tests):
+            case IndexEventTests(tests=tests):
                 return reduce(
                     np.logical_and, (self._at_index(index, test) for test in tests), np.ones(len(index), bool)
                 )
-            case Combined(match=Match.ALL, members=members):
+            case ConditionGroup(match=Match.ALL, members=members):
                 left = np.arange(len(index))
-                for member in sorted(members, key=lambda each: not isinstance(each, AtIndex)):
+                for member in sorted(members, key=lambda each: not isinstance(each, IndexEventTests)):
                     left = left[self.holds(index.take(left), member)]
                 flags = np.zeros(len(index), bool)
                 flags[left] = True
                 return flags
-            case Combined(members=members):
+            case ConditionGroup(members=members):
                 counts = np.zeros(len(index), np.int64)
                 for member in members:
                     counts += self.holds(index, member)
@@ -145,28 +145,28 @@ class Selecting:
     def possible(self, condition: Condition) -> BitMap | None:
         """Persons outside whom a condition holds of nobody, told by bitmaps alone; None where they do not tell."""
         match condition:
-            case Around(rows=rows, occurrence=occurrence) if needs_one(occurrence):
+            case CorrelatedEvents(rows=rows, occurrence=occurrence) if needs_one(occurrence):
                 return self.persons_of(rows)
-            case Combined(match=Match.ALL, members=members):
+            case ConditionGroup(match=Match.ALL, members=members):
                 known = [each for each in map(self.possible, members) if each is not None]
                 return reduce(lambda one, other: one & other, known) if known else None
-            case Combined(match=Match.ANY, members=members) if members:
+            case ConditionGroup(match=Match.ANY, members=members) if members:
                 found = [self.possible(each) for each in members]
                 known = [each for each in found if each is not None]
                 return BitMap.union(BitMap(), *known) if len(known) == len(found) else None
         return None
 
-    def persons_of(self, rows: Rows) -> BitMap:
+    def persons_of(self, rows: EventRows) -> BitMap:
         """Everybody who might have such rows: by concept, whatever else is asked."""
-        having = self._sets.having(Having(domain=rows.domain, concepts=rows.concepts, tops=rows.tops))
+        having = self._sets.having(HasConcept(domain=rows.domain, concepts=rows.concepts, tops=rows.tops))
         if rows.source_concepts is not None:
             having = having & self._sets.having(
-                Having(domain=rows.domain, concepts=rows.source_concepts, of_source=True)
+                HasConcept(domain=rows.domain, concepts=rows.source_concepts, of_source=True)
             )
         possible = None if rows.nested is None else self.possible(rows.nested)
         return having if possible is None else having & possible
 
-    def _found(self, index: Index, asked: Around) -> Array:
+    def _found(self, index: IndexEvents, asked: CorrelatedEvents) -> Array:
         """How many rows lie around each index event."""
         rows = self.rows(asked.rows, self._persons_in(index))
         if asked.of is DateField.END:
@@ -182,7 +182,7 @@ class Selecting:
         counts: Array = np.where(is_known & is_known_too, np.maximum(up_to - before, 0), 0)
         return counts
 
-    def _persons_in(self, index: Index) -> Array | None:
+    def _persons_in(self, index: IndexEvents) -> Array | None:
         """The persons of index events, where that spares rows."""
         if 2 * len(index) > len(self._birth_years):
             return None
@@ -190,38 +190,40 @@ class Selecting:
         flags[index.ordinals] = True
         return flags
 
-    def _limit(self, index: Index, bounds: tuple[Bound, ...], open_end: int, narrower: np.ufunc) -> tuple[Array, Array]:
+    def _limit(
+        self, index: IndexEvents, bounds: tuple[IntervalBound, ...], open_end: int, narrower: np.ufunc
+    ) -> tuple[Array, Array]:
         """One end of the stretch of days for each index event, and whether it is known."""
         limit = np.full(len(index), open_end, np.int32)
         is_known = np.ones(len(index), bool)
         for bound in bounds:
             match bound:
-                case Bound(at=Edge.PERIOD_START):
+                case IntervalBound(at=Edge.PERIOD_START):
                     day = index.period_start
-                case Bound(at=Edge()):
+                case IntervalBound(at=Edge()):
                     day = index.period_end
-                case Bound(at=days, index=DateField.START):
+                case IntervalBound(at=days, index=DateField.START):
                     day = index.start + days
-                case Bound(at=days):
+                case IntervalBound(at=days):
                     day = index.end + days
                     is_known &= index.has_end
             limit = narrower(limit, day)
         return np.clip(limit, -FAR, FAR), is_known
 
-    def _passing(self, rows: Selected, test: RowTest) -> Array:
+    def _passing(self, rows: SelectedRows, test: RowTest) -> Array:
         return rows.pass_test(test, self._flags, self._birth_years)
 
     def _flags(self, test: RowTest) -> Array:
-        return as_flags(self._sets.being(Being(field=test.field, test=test.test)), len(self._birth_years))
+        return as_flags(self._sets.being(HasAttribute(field=test.field, test=test.test)), len(self._birth_years))
 
-    def _earliest(self, rows: Selected) -> Array:
+    def _earliest(self, rows: SelectedRows) -> Array:
         start = rows.days(DateField.START)
         earliest = np.full(len(self._birth_years), FAR, np.int32)
         np.minimum.at(earliest, rows.ordinals, start)
         is_earliest: Array = start == earliest[rows.ordinals]
         return is_earliest
 
-    def _at_index(self, index: Index, asked: RowTest) -> Array:
+    def _at_index(self, index: IndexEvents, asked: RowTest) -> Array:
         match asked.field:
             case "age":
                 return passing(year_of(index.start) - self._birth_years[index.ordinals], asked.test)
@@ -241,7 +243,7 @@ def enough(counts: Array, occurrence: Occurrence) -> Array:
     return flags
 
 
-def many_enough(counts: Array, group: Combined | Grouped) -> Array:
+def many_enough(counts: Array, group: ConditionGroup | PersonGroup) -> Array:
     """Which numbers of members that hold are enough for a group."""
     least, most = least_and_most(group.match, group.count, len(group.members))
     flags: Array = (counts >= least) & (counts <= most)

@@ -7,7 +7,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from fairhaven.cohort.day_numbers import days
-from fairhaven.cohort.domains import DOMAINS, PERSON_COLUMNS, Kind
+from fairhaven.cohort.domains import DOMAINS, PERSON_COLUMNS, FieldKind
 from fairhaven.cohort.event_dates import date_columns, end_day, start_day
 from fairhaven.cohort.model import Domain
 from fairhaven.kernel.errors import Fault, Invalid
@@ -58,7 +58,7 @@ def own_fields(domain: Domain, table: ir.Table) -> list[str]:
     wanted = dict.fromkeys(
         name
         for name, field in facts.fields.items()
-        if field.via is None and (field.kind is Kind.CONCEPT or name == VALUE)
+        if field.via is None and (field.kind is FieldKind.CONCEPT or name == VALUE)
     )
     if facts.source_concept:
         wanted[facts.source_concept] = None

@@ -15,9 +15,9 @@ from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, of_ordinals
 from fairhaven.cohort.engines.bitmap_index.column_encoding import plain
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import BELOW
-from fairhaven.cohort.engines.bitmap_index.event_order import Sorted
+from fairhaven.cohort.engines.bitmap_index.event_order import SortedEvents
 from fairhaven.cohort.engines.bitmap_index.event_source import CONCEPT, END, MISSING, ORDINAL, START, VALUE
-from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, Making
+from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, IndexFolder
 from fairhaven.cohort.model import Domain
 
 _BATCH = 1_000_000
@@ -26,7 +26,7 @@ _SLOW_UNION = 512 << 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Below:
+class DescendantRelation:
     """The relation to valid concepts below, as it was written (see `concepts`), and the concepts that it leads to."""
 
     present: Array
@@ -35,14 +35,14 @@ class Below:
     to: Array
 
 
-def read_below(concepts: ArrayFile, present: Array) -> Below:
+def read_below(concepts: ArrayFile, present: Array) -> DescendantRelation:
     """The relation of an index that is being made."""
     above, first, to = (concepts.read(f"{BELOW}_{part}") for part in ("from", "first", "to"))
-    return Below(present=present, above=above, first=first, to=to)
+    return DescendantRelation(present=present, above=above, first=first, to=to)
 
 
 def write_events(
-    table: Sorted, making: Making, writer: BitmapWriter, number: Mapping[str, int], below: Below
+    table: SortedEvents, making: IndexFolder, writer: BitmapWriter, number: Mapping[str, int], below: DescendantRelation
 ) -> dict[str, object]:
     """Write the bitmaps and the columns of a table's events; what the manifest says of it."""
     facts: dict[str, object] = {"rows": 0, "same": table.same, "fields": list(table.same), "missing_starts": 0}
@@ -94,13 +94,13 @@ def write_events(
     }
 
 
-def _dtype(table: Sorted, name: str) -> npt.DTypeLike:
+def _dtype(table: SortedEvents, name: str) -> npt.DTypeLike:
     if name in (START, END):
         return table.days.dtype
     return table.codings[name].dtype if name in table.codings else np.float64
 
 
-def _stored(table: Sorted, name: str, values: pa.Array) -> Array:
+def _stored(table: SortedEvents, name: str, values: pa.Array) -> Array:
     if name in (START, END):
         return table.days.stored(values)
     return table.codings[name].stored(values) if name in table.codings else plain(values)
@@ -143,7 +143,7 @@ def _write_bitmaps(
     number: Mapping[str, int],
     by_concept: dict[int, BitMap],
     by_source: dict[int, BitMap],
-    below: Below,
+    below: DescendantRelation,
 ) -> None:
     by_concept.pop(MISSING, None)
     present, first, to = below.present, below.first, below.to

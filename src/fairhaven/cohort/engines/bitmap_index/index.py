@@ -11,12 +11,12 @@ from pyroaring import BitMap
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import Bitmaps
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
-from fairhaven.cohort.engines.bitmap_index.event_selection import Selecting
+from fairhaven.cohort.engines.bitmap_index.event_selection import EventSelector
 from fairhaven.cohort.engines.bitmap_index.index_builder import build
 from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
-from fairhaven.cohort.engines.bitmap_index.plan import Beyond
-from fairhaven.cohort.engines.bitmap_index.plan_execution import Answering
+from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer
+from fairhaven.cohort.engines.bitmap_index.plan_execution import PlanExecutor
 from fairhaven.cohort.engines.bitmap_index.planner import Planner
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays, making, remove
 from fairhaven.cohort.model import CohortDefinition, Domain
@@ -103,7 +103,7 @@ class DiscoveryIndex:
         """What in a definition the index cannot answer, in words; None where it can."""
         try:
             self._planner.plan(definition)
-        except Beyond as beyond:
+        except IndexCannotAnswer as beyond:
             return str(beyond)
         return None
 
@@ -169,6 +169,6 @@ class DiscoveryIndex:
         )
 
     @cached_property
-    def _answering(self) -> Answering:
-        selecting = Selecting(self._arrays, self._sets, Periods(self._arrays, self.persons), self._birth_years)
-        return Answering(self._sets, selecting, self._birth_years)
+    def _answering(self) -> PlanExecutor:
+        selecting = EventSelector(self._arrays, self._sets, Periods(self._arrays, self.persons), self._birth_years)
+        return PlanExecutor(self._sets, selecting, self._birth_years)

@@ -15,7 +15,7 @@ from fairhaven.cohort.domains import PERSON_COLUMNS
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, of_ordinals
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import write_concepts
-from fairhaven.cohort.engines.bitmap_index.event_order import Sorted, in_order
+from fairhaven.cohort.engines.bitmap_index.event_order import SortedEvents, in_order
 from fairhaven.cohort.engines.bitmap_index.event_source import (
     END,
     MISSING,
@@ -28,13 +28,15 @@ from fairhaven.cohort.engines.bitmap_index.event_source import (
     persons,
 )
 from fairhaven.cohort.engines.bitmap_index.event_writer import read_below, write_events
-from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, Making
+from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, IndexFolder
 from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.progress import Progress
 
 
-def build(tables: Mapping[str, ir.Table], engine: Engine, making: Making, *, release: str, progress: Progress) -> None:
+def build(
+    tables: Mapping[str, ir.Table], engine: Engine, making: IndexFolder, *, release: str, progress: Progress
+) -> None:
     """Write all files of an index; see `DiscoveryIndex.build`."""
     check_tables(tables)
     progress.stage("Indexing who has what")
@@ -112,7 +114,7 @@ def _periods(
     return of_ordinals(ordinal), not (overlap or missing or bool((end < start).any()))
 
 
-def _present(ordered: list[Sorted], who: Mapping[str, Array]) -> Array:
+def _present(ordered: list[SortedEvents], who: Mapping[str, Array]) -> Array:
     """Every concept that any column has, sorted."""
     parts = [who[name][who[name] != MISSING] for name in PERSON_COLUMNS if name != "year_of_birth"]
     for each in ordered:

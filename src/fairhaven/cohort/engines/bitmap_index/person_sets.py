@@ -11,7 +11,7 @@ from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import Bitmaps
 from fairhaven.cohort.engines.bitmap_index.calendar_years import first_of_year
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
-from fairhaven.cohort.engines.bitmap_index.plan import Being, Having
+from fairhaven.cohort.engines.bitmap_index.plan import HasAttribute, HasConcept
 from fairhaven.cohort.engines.bitmap_index.storage import Array
 from fairhaven.cohort.engines.bitmap_index.value_tests import passing
 from fairhaven.cohort.model import Known
@@ -39,7 +39,7 @@ class PersonSets:
         self.everybody = self._of(bitmap_keys.EVERYBODY, 0)
         self.observed = self._of(bitmap_keys.OBSERVED, 0)
 
-    def having(self, asked: Having) -> BitMap:
+    def having(self, asked: HasConcept) -> BitMap:
         """Persons with any of some concepts in a table."""
         if asked.concepts is None:
             return self._of(bitmap_keys.has_event(asked.domain), 0)
@@ -48,7 +48,7 @@ class PersonSets:
             (asked.domain, asked.of_source, concepts.tobytes()), lambda: self._union(asked, concepts)
         )
 
-    def being(self, asked: Being) -> BitMap:
+    def being(self, asked: HasAttribute) -> BitMap:
         """Persons whose column of PERSON passes a test."""
         if asked.field == "age":
             # At the first day of the year of birth everybody's age is nought.
@@ -73,7 +73,7 @@ class PersonSets:
         for value in self._bitmaps.concepts(number):
             yield int(value), self._bitmaps.get(number, int(value)) or BitMap()
 
-    def _union(self, asked: Having, concepts: Array) -> BitMap:
+    def _union(self, asked: HasConcept, concepts: Array) -> BitMap:
         if asked.of_source:
             return self._bitmaps.union(self._numbers[bitmap_keys.has_source(asked.domain)], concepts)
         kind = self._numbers[bitmap_keys.has_concept(asked.domain)]
@@ -86,7 +86,7 @@ class PersonSets:
         ready = self._ready_made(asked, concepts, left)
         return BitMap.union(BitMap(), self._bitmaps.union(kind, present[left]), *ready)
 
-    def _ready_made(self, asked: Having, concepts: Array, left: Array) -> list[BitMap]:
+    def _ready_made(self, asked: HasConcept, concepts: Array, left: Array) -> list[BitMap]:
         """Sets over all descendants of a concept that lie wholly within those asked for; takes what they cover off *left*."""
         kind = self._numbers[bitmap_keys.has_below(asked.domain)]
         stored = self._bitmaps.concepts(kind)

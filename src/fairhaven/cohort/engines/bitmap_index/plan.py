@@ -8,7 +8,7 @@ from fairhaven.cohort.model import DateField, Domain, Edge, Limit, Match, Occurr
 from fairhaven.kernel.errors import Refused
 
 
-class Beyond(Refused):
+class IndexCannotAnswer(Refused):
     """An index cannot answer this; the general compiler can."""
 
 
@@ -23,7 +23,7 @@ class Everybody:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Having:
+class HasConcept:
     """Persons with any of some concepts in a table.
 
     Args:
@@ -39,7 +39,7 @@ class Having:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Being:
+class HasAttribute:
     """Persons whose column of PERSON passes a test. ``age`` and the dates are those of the birth year's first day."""
 
     field: str
@@ -55,7 +55,7 @@ class RowTest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rows:
+class EventRows:
     """Events of one table.
 
     Args:
@@ -63,7 +63,7 @@ class Rows:
         source_concepts: the same for the source concept.
         first: of each person the earliest.
         nested: asked of each row as an index event, in the observation period it starts in.
-        tops: as in `Having`.
+        tops: as in `HasConcept`.
     """
 
     domain: Domain
@@ -76,7 +76,7 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bound:
+class IntervalBound:
     """One end of an interval of days: days from a date of the index event, or an edge of its observation period.
 
     Args:
@@ -89,29 +89,29 @@ class Bound:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Around:
+class CorrelatedEvents:
     """Rows around an index event, as many as asked.
 
     Args:
         of: the date of the rows that must lie at or after each of `since` and at or before each of `until`.
     """
 
-    rows: Rows
+    rows: EventRows
     occurrence: Occurrence
     of: DateField = DateField.START
-    since: tuple[Bound, ...] = ()
-    until: tuple[Bound, ...] = ()
+    since: tuple[IntervalBound, ...] = ()
+    until: tuple[IntervalBound, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AtIndex:
+class IndexEventTests:
     """Tests of the person at the index event."""
 
     tests: tuple[RowTest, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Combined:
+class ConditionGroup:
     """Members of which so many must hold, as in `model.Group`."""
 
     match: Match
@@ -119,18 +119,18 @@ class Combined:
     members: "tuple[Condition, ...]"
 
 
-Condition: TypeAlias = Around | AtIndex | Combined
+Condition: TypeAlias = CorrelatedEvents | IndexEventTests | ConditionGroup
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Times:
+class HasEvents:
     """Persons with so many rows at any time.
 
     Args:
         birth: days from the first day of the year of birth within which the row's date lies.
     """
 
-    rows: Rows
+    rows: EventRows
     occurrence: Occurrence
     of: DateField = DateField.START
     since_birth: tuple[int, ...] = ()
@@ -138,7 +138,7 @@ class Times:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Grouped:
+class PersonGroup:
     """Sets of which so many must have the person, as in `model.Group`."""
 
     match: Match
@@ -147,14 +147,14 @@ class Grouped:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Without:
+class Complement:
     """Everybody else."""
 
     persons: "Persons"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entered:
+class HasEntryEvent:
     """Persons with an entry event, in an observation period, that meets conditions.
 
     Args:
@@ -162,7 +162,7 @@ class Entered:
         rules: asked of what is left, all of the same event.
     """
 
-    parts: tuple[Rows, ...]
+    parts: tuple[EventRows, ...]
     prior_days: int
     post_days: int
     limit: Limit
@@ -171,4 +171,6 @@ class Entered:
     rules: tuple[Condition, ...] = field(default=())
 
 
-Persons: TypeAlias = Nobody | Everybody | Having | Being | Times | Grouped | Without | Entered
+Persons: TypeAlias = (
+    Nobody | Everybody | HasConcept | HasAttribute | HasEvents | PersonGroup | Complement | HasEntryEvent
+)

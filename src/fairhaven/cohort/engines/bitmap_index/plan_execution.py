@@ -9,34 +9,34 @@ from pyroaring import BitMap
 from fairhaven.cohort.comparison_semantics import needs_one
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
 from fairhaven.cohort.engines.bitmap_index.calendar_years import first_of_year
-from fairhaven.cohort.engines.bitmap_index.event_selection import Index, Selecting, enough, many_enough
+from fairhaven.cohort.engines.bitmap_index.event_selection import EventSelector, IndexEvents, enough, many_enough
 from fairhaven.cohort.engines.bitmap_index.period_lookup import keyed
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
-    Being,
-    Combined,
-    Entered,
+    Complement,
+    ConditionGroup,
     Everybody,
-    Grouped,
-    Having,
+    HasAttribute,
+    HasConcept,
+    HasEntryEvent,
+    HasEvents,
     Nobody,
+    PersonGroup,
     Persons,
-    Times,
-    Without,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array
 from fairhaven.cohort.model import DateField, Limit, Match
-from fairhaven.cohort.model import Times as Compared
+from fairhaven.cohort.model import OccurrenceType as Compared
 
 
-class Answering:
+class PlanExecutor:
     """Answers plans.
 
     Args:
         birth_years: by ordinal.
     """
 
-    def __init__(self, sets: PersonSets, selecting: Selecting, birth_years: Array) -> None:
+    def __init__(self, sets: PersonSets, selecting: EventSelector, birth_years: Array) -> None:
         self._sets = sets
         self._selecting = selecting
         self._birth_years = birth_years
@@ -52,20 +52,20 @@ class Answering:
                 return BitMap()
             case Everybody():
                 return self._sets.everybody
-            case Having():
+            case HasConcept():
                 return self._sets.having(asked)
-            case Being():
+            case HasAttribute():
                 return self._sets.being(asked)
-            case Without(persons=persons):
+            case Complement(persons=persons):
                 return self._sets.everybody - self.persons(persons, within)
-            case Grouped():
+            case PersonGroup():
                 return self._grouped(asked, within)
-            case Times():
+            case HasEvents():
                 return self._times(asked, within)
-            case Entered():
+            case HasEntryEvent():
                 return self._entered(asked)
 
-    def _grouped(self, asked: Grouped, within: BitMap | None) -> BitMap:
+    def _grouped(self, asked: PersonGroup, within: BitMap | None) -> BitMap:
         members = asked.members
         if not members:
             return self._sets.everybody
@@ -85,10 +85,10 @@ class Answering:
             counts += as_flags(self.persons(member, within), len(self._birth_years))
         return of_flags(many_enough(counts, asked))
 
-    def _any(self, asked: Grouped, within: BitMap | None) -> BitMap:
+    def _any(self, asked: PersonGroup, within: BitMap | None) -> BitMap:
         return BitMap.union(BitMap(), *(self.persons(member, within) for member in asked.members))
 
-    def _times(self, asked: Times, within: BitMap | None) -> BitMap:
+    def _times(self, asked: HasEvents, within: BitMap | None) -> BitMap:
         """Persons by how many rows they have."""
         if needs_one(asked.occurrence):
             possible = self._selecting.persons_of(asked.rows)
@@ -113,13 +113,15 @@ class Answering:
         counts = np.bincount(ordinals, minlength=len(self._birth_years))
         return of_flags(enough(counts, asked.occurrence))
 
-    def _entered(self, asked: Entered) -> BitMap:
+    def _entered(self, asked: HasEntryEvent) -> BitMap:
         selecting = self._selecting
         conditions = [each for each in (asked.qualifying, *asked.rules) if each is not None]
         possible = [each for each in map(selecting.possible, conditions) if each is not None]
         within = selecting.flags(reduce(and_, possible) if possible else None)
         indexes = [selecting.index(selecting.rows(part, within))[0] for part in asked.parts]
-        index = Index(**{name: np.concatenate([getattr(each, name) for each in indexes]) for name in Index.__slots__})
+        index = IndexEvents(
+            **{name: np.concatenate([getattr(each, name) for each in indexes]) for name in IndexEvents.__slots__}
+        )
         index = index.take(
             np.flatnonzero(
                 (index.period_start + asked.prior_days <= index.start)
@@ -130,11 +132,11 @@ class Answering:
         if asked.qualifying is not None:
             index = index.take(np.flatnonzero(selecting.holds(index, asked.qualifying)))
             index = _limited(index, asked.qualified_limit)
-        rules = Combined(match=Match.ALL, count=None, members=asked.rules)
+        rules = ConditionGroup(match=Match.ALL, count=None, members=asked.rules)
         return of_ordinals(index.ordinals[selecting.holds(index, rules)])
 
 
-def _limited(index: Index, limit: Limit) -> Index:
+def _limited(index: IndexEvents, limit: Limit) -> IndexEvents:
     """Each person's first or last index event; which of several on one day makes no difference to what is asked then."""
     if limit is Limit.ALL:
         return index
@@ -148,10 +150,10 @@ def _limited(index: Index, limit: Limit) -> Index:
 def _reads_rows(asked: Persons) -> int:
     """Sets first, groups of sets next, rows last."""
     match asked:
-        case Times() | Entered():
+        case HasEvents() | HasEntryEvent():
             return 2
-        case Grouped(members=members):
+        case PersonGroup(members=members):
             return max(map(_reads_rows, members), default=0)
-        case Without(persons=persons):
+        case Complement(persons=persons):
             return _reads_rows(persons)
     return 0

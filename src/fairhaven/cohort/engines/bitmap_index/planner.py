@@ -6,7 +6,7 @@ Two kinds of definitions are within reach:
   person, so that every condition is a set of persons and the answer is made of sets;
 - *questions about events*: the entry is events of tables in an observation period, with conditions on events around them.
 
-Whatever might change the answer and is not kept in the index is `Beyond`; nothing is left out in silence.
+Whatever might change the answer and is not kept in the index is `IndexCannotAnswer`; nothing is left out in silence.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,20 +17,20 @@ import numpy as np
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
 from fairhaven.cohort.engines.bitmap_index.plan import (
-    Around,
-    AtIndex,
-    Being,
-    Beyond,
-    Combined,
+    Complement,
     Condition,
-    Entered,
-    Grouped,
-    Having,
+    ConditionGroup,
+    CorrelatedEvents,
+    EventRows,
+    HasAttribute,
+    HasConcept,
+    HasEntryEvent,
+    HasEvents,
+    IndexCannotAnswer,
+    IndexEventTests,
+    PersonGroup,
     Persons,
-    Rows,
     RowTest,
-    Times,
-    Without,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array
 from fairhaven.cohort.engines.bitmap_index.unsupported_criteria import (
@@ -48,7 +48,7 @@ from fairhaven.cohort.model import (
     Dates,
     Demographic,
     Domain,
-    Entry,
+    EntryEvents,
     Events,
     Filter,
     Group,
@@ -61,7 +61,7 @@ from fairhaven.cohort.model import (
     OneOf,
     Test,
 )
-from fairhaven.cohort.model import Times as Compared
+from fairhaven.cohort.model import OccurrenceType as Compared
 
 _OF_EVENT = frozenset({"start_date", "end_date", "days", "age", "age_at_end"})
 _OF_PERSON = frozenset(DEMOGRAPHIC_FIELDS) - {"age", "start_date", "end_date"}
@@ -93,25 +93,25 @@ class Planner:
         """The persons of a cohort.
 
         Raises:
-            Beyond: the index cannot tell; why.
+            IndexCannotAnswer: the index cannot tell; why.
         """
         are_persons = all(isinstance(each, Events) and each.domain is Domain.PERSON for each in definition.entry.events)
         check_stay(definition, are_persons=are_persons)
         sets = {each.id: each for each in definition.concept_sets}
         of = _Definition(self._concepts, self._tables, sets)
         if not self._has_birth_years:
-            raise Beyond("persons without a year of birth")
+            raise IndexCannotAnswer("persons without a year of birth")
         entry = definition.entry
         groups = [group for group in (definition.qualifying, *(rule.group for rule in definition.rules)) if group]
         if are_persons:
-            persons = Grouped(match=Match.ANY, count=None, members=tuple(of.entry_persons(entry)))
-            return Grouped(
+            persons = PersonGroup(match=Match.ANY, count=None, members=tuple(of.entry_persons(entry)))
+            return PersonGroup(
                 match=Match.ALL, count=None, members=(persons, *(of.group_of_persons(each) for each in groups))
             )
         if not entry.observed:
-            raise Beyond("an entry by events that need not be observed")
+            raise IndexCannotAnswer("an entry by events that need not be observed")
         if not self._periods_are_sound:
-            raise Beyond("observation periods that overlap or lack a date")
+            raise IndexCannotAnswer("observation periods that overlap or lack a date")
         return of.entered(definition)
 
 
@@ -128,18 +128,18 @@ class _Definition:
 
     # Questions about persons
 
-    def entry_persons(self, entry: Entry) -> Iterable[Persons]:
+    def entry_persons(self, entry: EntryEvents) -> Iterable[Persons]:
         """Persons as such, by each of the entry's criteria."""
         if entry.observed:
-            raise Beyond("persons that must be observed at the start of their year of birth")
+            raise IndexCannotAnswer("persons that must be observed at the start of their year of birth")
         if entry.prior_days or entry.post_days:
-            raise Beyond("days of observation around persons that need not be observed")
+            raise IndexCannotAnswer("days of observation around persons that need not be observed")
         for each in entry.events:
             match each:
                 case Events(concepts=None, source_concepts=None, dates=None, period=None, nested=None):
                     yield self._being(each.filters)
                 case _:
-                    raise Beyond("persons as such with concepts, dates or nested conditions")
+                    raise IndexCannotAnswer("persons as such with concepts, dates or nested conditions")
 
     def group_of_persons(self, group: Group) -> Persons:
         """The persons who meet a group."""
@@ -152,25 +152,25 @@ class _Definition:
                     members.append(self._being(member.filters))
                 case Correlated():
                     members.append(self._of_correlated(member))
-        return Grouped(match=group.match, count=group.count, members=tuple(members))
+        return PersonGroup(match=group.match, count=group.count, members=tuple(members))
 
     def _being(self, filters: tuple[Filter, ...]) -> Persons:
         for each in filters:
             if each.field not in DEMOGRAPHIC_FIELDS:
-                raise Beyond(f"{each.field} of a person")
-        members = tuple(Being(field=each.field, test=self._test(each.test)) for each in filters)
-        return Grouped(match=Match.ALL, count=None, members=members)
+                raise IndexCannotAnswer(f"{each.field} of a person")
+        members = tuple(HasAttribute(field=each.field, test=self._test(each.test)) for each in filters)
+        return PersonGroup(match=Match.ALL, count=None, members=members)
 
     def _of_correlated(self, asked: Correlated) -> Persons:
         """With one index event for each person, what lies around it is a question about the person."""
         if asked.same_visit:
-            raise Beyond("the visit of a person as such")
+            raise IndexCannotAnswer("the visit of a person as such")
         rows = self.rows(asked.events)
         of, since, until = interval(asked, observed=False)
         check_counted(rows, asked.occurrence, of)
         some = _some_or_none(asked.occurrence)
         if since or until or some is None or rows.tests or rows.nested:
-            return Times(
+            return HasEvents(
                 rows=rows,
                 occurrence=asked.occurrence,
                 of=of,
@@ -178,15 +178,15 @@ class _Definition:
                 until_birth=tuple(bound.at for bound in until if isinstance(bound.at, int)),
             )
         if rows.concepts is not None and rows.source_concepts is not None:
-            return Times(rows=rows, occurrence=asked.occurrence)
+            return HasEvents(rows=rows, occurrence=asked.occurrence)
         of_source = rows.source_concepts is not None
-        having = Having(
+        having = HasConcept(
             domain=rows.domain,
             concepts=rows.source_concepts if of_source else rows.concepts,
             of_source=of_source,
             tops=rows.tops,
         )
-        return having if some else Without(persons=having)
+        return having if some else Complement(persons=having)
 
     # Questions about events
 
@@ -200,7 +200,7 @@ class _Definition:
             for group in groups:
                 check_start_only(group)
         qualifying, *rules = (None if group is None else self.condition(group) for group in groups)
-        return Entered(
+        return HasEntryEvent(
             parts=parts,
             prior_days=near(entry.prior_days),
             post_days=near(entry.post_days),
@@ -220,39 +220,39 @@ class _Definition:
                 case Demographic():
                     for each in member.filters:
                         if each.field not in DEMOGRAPHIC_FIELDS:
-                            raise Beyond(f"{each.field} of a person")
-                    members.append(AtIndex(tests=self._tests(member.filters)))
+                            raise IndexCannotAnswer(f"{each.field} of a person")
+                    members.append(IndexEventTests(tests=self._tests(member.filters)))
                 case Correlated():
                     members.append(self._around(member))
-        return Combined(match=group.match, count=group.count, members=tuple(members))
+        return ConditionGroup(match=group.match, count=group.count, members=tuple(members))
 
     def _around(self, asked: Correlated) -> Condition:
         if asked.same_visit:
-            raise Beyond("events of the same visit")
+            raise IndexCannotAnswer("events of the same visit")
         rows = self.rows(asked.events)
         of, since, until = interval(asked, observed=True)
         check_counted(rows, asked.occurrence, of)
-        return Around(rows=rows, occurrence=asked.occurrence, of=of, since=since, until=until)
+        return CorrelatedEvents(rows=rows, occurrence=asked.occurrence, of=of, since=since, until=until)
 
     # Rows
 
-    def rows(self, criterion: Criterion) -> Rows:
+    def rows(self, criterion: Criterion) -> EventRows:
         """The events of a criterion."""
         if not isinstance(criterion, Events):
-            raise Beyond("eras that the definition builds")
+            raise IndexCannotAnswer("eras that the definition builds")
         if criterion.dates is not None or criterion.period is not None:
-            raise Beyond("dates put in place of recorded ones")
+            raise IndexCannotAnswer("dates put in place of recorded ones")
         domain = criterion.domain
         table = self._tables.get(domain)
         if table is None:
-            raise Beyond(f"the table {domain}")
+            raise IndexCannotAnswer(f"the table {domain}")
         if table["missing_starts"]:
-            raise Beyond(f"events of {domain} without a date")
+            raise IndexCannotAnswer(f"events of {domain} without a date")
         facts = DOMAINS[domain]
         concepts = None if criterion.concepts is None else self._of_set(criterion.concepts)
         source = None if criterion.source_concepts is None else self._of_set(criterion.source_concepts)
         if source is not None and table["rows"] and facts.source_concept not in table["fields"]:
-            raise Beyond(f"source concepts of {domain}")
+            raise IndexCannotAnswer(f"source concepts of {domain}")
         tops = self._tops(criterion.concepts)
         tests = []
         for each in criterion.filters:
@@ -267,7 +267,7 @@ class _Definition:
             check_first(criterion)
         # A group without members does not ask for observation either.
         nested = self.condition(criterion.nested) if criterion.nested and criterion.nested.members else None
-        return Rows(
+        return EventRows(
             domain=domain,
             concepts=concepts,
             source_concepts=source,
@@ -280,7 +280,7 @@ class _Definition:
     def _check_field(self, domain: Domain, asked: Filter) -> None:
         kept: Collection[str] = (*self._tables[domain]["fields"], *_OF_EVENT, *_OF_PERSON)
         if self._tables[domain]["rows"] and asked.field not in kept:
-            raise Beyond(f"{asked.field} of {domain}")
+            raise IndexCannotAnswer(f"{asked.field} of {domain}")
 
     def _listed(self, test: Test) -> Array | None:
         """The release's concepts that a test lets through, where it names those."""
@@ -301,14 +301,14 @@ class _Definition:
                 return OneOf(concepts=tuple(int(each) for each in self._concepts.of_ids(ids)), excluded=excluded)
             case Numbers() | Dates() | Known():
                 return test
-        raise Beyond(f"a test of this kind: {type(test).__name__}")
+        raise IndexCannotAnswer(f"a test of this kind: {type(test).__name__}")
 
     def _tests(self, filters: Iterable[Filter]) -> tuple[RowTest, ...]:
         return tuple(RowTest(field=each.field, test=self._test(each.test)) for each in filters)
 
     def _of_set(self, name: str) -> Array:
         if name not in self._sets:
-            raise Beyond("a concept set that the definition does not have")
+            raise IndexCannotAnswer("a concept set that the definition does not have")
         if name not in self._found:
             self._found[name] = self._concepts.of_set(self._sets[name].items)
         return self._found[name]

@@ -35,7 +35,7 @@ _CHECKED = 64 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class ArrayLocation:
     """Where an array is.
 
     Args:
@@ -53,7 +53,7 @@ class ArrayFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, ArrayLocation] = {}
         self._file: BinaryIO = path.open("w+b")
 
     def add(self, name: str, array: Array) -> None:
@@ -82,7 +82,7 @@ class ArrayFile:
         """An array of bytes whose length is not known before; gives a function that appends to it."""
         offset = self._place(name, np.dtype(np.uint8), 0, None)
         yield self._file.write
-        self.places[name] = Place(offset=offset, dtype="|u1", length=self._file.tell() - offset, crc32=None)
+        self.places[name] = ArrayLocation(offset=offset, dtype="|u1", length=self._file.tell() - offset, crc32=None)
 
     def close(self) -> None:
         """Close the file, its bytes durable."""
@@ -95,7 +95,7 @@ class ArrayFile:
         offset = -(-at // _ALIGNED) * _ALIGNED
         self._file.write(b"\0" * (offset - at))
         self._file.flush()
-        self.places[name] = Place(offset=offset, dtype=dtype.str, length=length, crc32=crc32)
+        self.places[name] = ArrayLocation(offset=offset, dtype=dtype.str, length=length, crc32=crc32)
         return offset
 
 
@@ -113,7 +113,7 @@ class Parts:
         os.pwrite(self._file.fileno(), data, self._offset + at * self._dtype.itemsize)
 
 
-class Making:
+class IndexFolder:
     """An index folder in the making; nobody sees it before `making` ends.
 
     Args:
@@ -151,12 +151,12 @@ class Making:
 
 
 @contextmanager
-def making(folder: Path) -> Iterator[Making]:
+def making(folder: Path) -> Iterator[IndexFolder]:
     """Make an index and put it in place, or leave everything as it was; an index that is there is replaced."""
     with scratch(folder.parent) as work:
         new = work / "index"
         new.mkdir()
-        index = Making(new, work)
+        index = IndexFolder(new, work)
         try:
             yield index
         finally:
@@ -182,7 +182,10 @@ class Arrays:
         self._arrays: dict[tuple[str, str], Array] = {}
         self.facts = self._manifest()
         self._places = {
-            name: {key: Place(offset=p[0], dtype=p[1], length=p[2], crc32=p[3]) for key, p in file["arrays"].items()}
+            name: {
+                key: ArrayLocation(offset=p[0], dtype=p[1], length=p[2], crc32=p[3])
+                for key, p in file["arrays"].items()
+            }
             for name, file in self.facts["files"].items()
         }
 

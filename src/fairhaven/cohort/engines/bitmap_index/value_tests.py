@@ -4,7 +4,7 @@ import numpy as np
 
 from fairhaven.cohort.comparison_semantics import COMPARES
 from fairhaven.cohort.day_numbers import day_number
-from fairhaven.cohort.engines.bitmap_index.plan import Beyond
+from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer
 from fairhaven.cohort.engines.bitmap_index.storage import Array
 from fairhaven.cohort.model import Compare, Dates, Known, Numbers, OneOf, Test
 
@@ -26,7 +26,7 @@ def passing(values: Array, test: Test) -> Array:
         case Dates(compare=compare, value=first, to=last):
             passed = _compared(values, compare, day_number(first), None if last is None else day_number(last))
         case _:
-            raise Beyond(f"a test of this kind: {type(test).__name__}")
+            raise IndexCannotAnswer(f"a test of this kind: {type(test).__name__}")
     return passed
 
 

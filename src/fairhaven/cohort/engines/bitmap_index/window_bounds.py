@@ -1,32 +1,34 @@
 """The windows of a condition as one stretch of days around an index event."""
 
 from fairhaven.cohort.day_numbers import FAR
-from fairhaven.cohort.engines.bitmap_index.plan import Beyond, Bound
+from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer, IntervalBound
 from fairhaven.cohort.model import Correlated, DateField, Edge, Window
 
 
-def interval(asked: Correlated, *, observed: bool) -> tuple[DateField, tuple[Bound, ...], tuple[Bound, ...]]:
+def interval(
+    asked: Correlated, *, observed: bool
+) -> tuple[DateField, tuple[IntervalBound, ...], tuple[IntervalBound, ...]]:
     """The windows of a condition as bounds of one date.
 
     Args:
         observed: index events have an observation period; without, the whole of time is one.
 
     Raises:
-        Beyond: the condition asks something of both dates of an event.
+        IndexCannotAnswer: the condition asks something of both dates of an event.
     """
     for each in (asked.start, asked.end):
         if not observed and each is not None and (each.since is Edge.PERIOD_END or each.until is Edge.PERIOD_START):
-            raise Beyond("a window before or after the whole of time")
+            raise IndexCannotAnswer("a window before or after the whole of time")
     windows = [each for each in (asked.start, asked.end) if each is not None and not is_open(each, observed)]
     of = windows[0].of if windows else DateField.START
     within = asked.within_observation and observed
     if any(each.of is not of for each in windows) or (within and of is not DateField.START):
-        raise Beyond("windows on both dates of an event")
+        raise IndexCannotAnswer("windows on both dates of an event")
     since = [_bound(each.since, each) for each in windows if _is_bound(each.since, observed)]
     until = [_bound(each.until, each) for each in windows if _is_bound(each.until, observed)]
     if within:
-        since.append(Bound(at=Edge.PERIOD_START))
-        until.append(Bound(at=Edge.PERIOD_END))
+        since.append(IntervalBound(at=Edge.PERIOD_START))
+        until.append(IntervalBound(at=Edge.PERIOD_END))
     return of, tuple(since), tuple(until)
 
 
@@ -41,8 +43,8 @@ def is_open(window: Window, observed: bool) -> bool:
     return not _is_bound(window.since, observed) and not _is_bound(window.until, observed)
 
 
-def _bound(end: int | Edge, window: Window) -> Bound:
-    return Bound(at=end) if isinstance(end, Edge) else Bound(at=near(end), index=window.index)
+def _bound(end: int | Edge, window: Window) -> IntervalBound:
+    return IntervalBound(at=end) if isinstance(end, Edge) else IntervalBound(at=near(end), index=window.index)
 
 
 def near(days: int) -> int:

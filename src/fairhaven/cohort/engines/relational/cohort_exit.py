@@ -9,14 +9,16 @@ from fairhaven.cohort.day_numbers import FAR, date, day_number
 from fairhaven.cohort.engines.relational.era_events import joined_up
 from fairhaven.cohort.engines.relational.index_events import limited
 from fairhaven.cohort.engines.relational.parts import Cohort
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
 from fairhaven.cohort.model import DateField, DateOffset, Limit
 
 INCLUDED = ("cohort", "person_id", "event_id", "start_date", "end_date", "op_start_date", "op_end_date")
 _STAY = ["cohort", "person_id", "event_id", "ends"]
 
 
-def included(cohorts: Mapping[int, Cohort], index: ir.Table, met: ir.Table | None, keeping: Keeping) -> ir.Table:
+def included(
+    cohorts: Mapping[int, Cohort], index: ir.Table, met: ir.Table | None, keeping: TemporaryTables
+) -> ir.Table:
     """The events that meet all rules of their definition, limited.
 
     Args:
@@ -53,7 +55,7 @@ def included(cohorts: Mapping[int, Cohort], index: ir.Table, met: ir.Table | Non
 
 
 def stays(
-    cohorts: Mapping[int, Cohort], events: ir.Table, endings: Mapping[int, ir.Table], keeping: Keeping
+    cohorts: Mapping[int, Cohort], events: ir.Table, endings: Mapping[int, ir.Table], keeping: TemporaryTables
 ) -> ir.Table:
     """The stays of each person as the definition wants them.
 
@@ -125,7 +127,7 @@ def _exit(number: int, each: Cohort) -> dict[str, object]:
     return row
 
 
-def _pairs(wanted: object, others: ir.Table, events: ir.Table, keeping: Keeping) -> ir.Table:
+def _pairs(wanted: object, others: ir.Table, events: ir.Table, keeping: TemporaryTables) -> ir.Table:
     """Included events beside the events that may end their stay."""
     asked = keeping.parameters(
         [{"cohort": number, "criterion": criterion} for number, criterion in wanted],  # type: ignore[attr-defined]

@@ -11,11 +11,11 @@ from fairhaven.cohort.engines.relational.concept_sets import members
 from fairhaven.cohort.engines.relational.criterion_events import EVENT_COLUMNS, scans
 from fairhaven.cohort.engines.relational.era_events import eras
 from fairhaven.cohort.engines.relational.parts import (
-    Combination,
     Condition,
-    Count,
+    CountTest,
     EntryIndex,
     EraSet,
+    GroupTest,
     NestedIndex,
     QualifiedIndex,
     Restricted,
@@ -23,11 +23,11 @@ from fairhaven.cohort.engines.relational.parts import (
 )
 from fairhaven.cohort.engines.relational.required_columns import fit, needs
 from fairhaven.cohort.engines.relational.shared_parts import Program
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class BatchOutcome:
     """What a batch gave.
 
     Args:
@@ -43,14 +43,14 @@ class Outcome:
     included: ir.Table
 
 
-class Run:
+class CohortRun:
     """One run of a program over a CDM.
 
     Raises:
         Refused: the CDM lacks what the program needs; all of it at once.
     """
 
-    def __init__(self, program: Program, tables: Mapping[str, ir.Table], keeping: Keeping) -> None:
+    def __init__(self, program: Program, tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> None:
         self._program = program
         self._tables = fit(tables, needs(program), keeping.engine)
         self._keeping = keeping
@@ -58,7 +58,7 @@ class Run:
         self._periods = index_events.observation(self._tables, keeping)
         self._events: list[tuple[frozenset[int], ir.Table]] = []
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> BatchOutcome:
         """Run all passes."""
         self._criteria()
         indexes, cohorts = self._program.indexes.parts, self._program.cohorts
@@ -78,7 +78,7 @@ class Run:
         }
         endings = {number: self._of([number]) for number in ending}
         rows = self._keeping.keep(cohort_exit.stays(cohorts, included, endings, self._keeping))
-        return Outcome(rows=rows, index=index, met=met, included=included)
+        return BatchOutcome(rows=rows, index=index, met=met, included=included)
 
     def _criteria(self) -> None:
         """The events of all criteria, those first that others are made of."""
@@ -134,9 +134,9 @@ def criterion_levels(program: Program) -> list[int]:
 
     def of_condition(number: int) -> int:
         part: Condition = conditions[number]
-        if isinstance(part, Count):
+        if isinstance(part, CountTest):
             return levels[part.criterion]
-        if isinstance(part, Combination):
+        if isinstance(part, GroupTest):
             return max((of_condition(member) for member in part.members), default=0)
         return 0
 

@@ -7,11 +7,11 @@ import ibis.expr.types as ir
 
 from fairhaven.cohort.concept_relations import below, known, mapping
 from fairhaven.cohort.engines.relational.parts import Items
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
 from fairhaven.cohort.model import ConceptSetItem
 
 
-def members(sets: list[Items], tables: Mapping[str, ir.Table], keeping: Keeping) -> ir.Table:
+def members(sets: list[Items], tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.Table:
     """The concepts of each set, by number.
 
     A concept itself is taken if the vocabulary has it, its descendants if they are valid, and of the concepts that map to
@@ -53,7 +53,9 @@ def _rows(number: int, items: Items) -> list[dict[str, Any]]:
     ]
 
 
-def _brought(items: ir.Table, rows: list[dict[str, Any]], tables: Mapping[str, ir.Table], keeping: Keeping) -> ir.Table:
+def _brought(
+    items: ir.Table, rows: list[dict[str, Any]], tables: Mapping[str, ir.Table], keeping: TemporaryTables
+) -> ir.Table:
     """What each item brings: ``concept_set``, ``concept_id``, ``mapped``, ``excluded``."""
     columns = [*_PAIR, "mapped", "excluded"]
     brought = items.semi_join(known(tables), "concept_id").select(columns)

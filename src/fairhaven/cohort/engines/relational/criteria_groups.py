@@ -10,8 +10,8 @@ from fairhaven.cohort.comparison_semantics import least_and_most
 from fairhaven.cohort.engines.relational.fields import with_derived
 from fairhaven.cohort.engines.relational.filters import filters_of
 from fairhaven.cohort.engines.relational.occurrence_counts import MET, counts
-from fairhaven.cohort.engines.relational.parts import Combination, Condition, Count, PersonTest
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+from fairhaven.cohort.engines.relational.parts import Condition, CountTest, GroupTest, PersonTest
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
 
 
 def with_members(conditions: Iterable[int], parts: list[Condition]) -> dict[int, Condition]:
@@ -21,7 +21,7 @@ def with_members(conditions: Iterable[int], parts: list[Condition]) -> dict[int,
     while todo:
         if (number := todo.pop()) not in found:
             found[number] = part = parts[number]
-            if isinstance(part, Combination):
+            if isinstance(part, GroupTest):
                 todo.extend(part.members)
     return found
 
@@ -32,7 +32,7 @@ def met(
     events: Callable[[Iterable[int]], ir.Table],
     tables: Mapping[str, ir.Table],
     members: ir.Table,
-    keeping: Keeping,
+    keeping: TemporaryTables,
 ) -> ir.Table:
     """The index events that meet each condition.
 
@@ -45,7 +45,7 @@ def met(
     Returns:
         a kept table `MET`.
     """
-    counting = {number: each for number, each in conditions.items() if isinstance(each, Count)}
+    counting = {number: each for number, each in conditions.items() if isinstance(each, CountTest)}
     tests = {number: each for number, each in conditions.items() if isinstance(each, PersonTest)}
     found = []
     if counting:
@@ -62,7 +62,7 @@ def _person_tests(
     index: ir.Table,
     tables: Mapping[str, ir.Table],
     members: ir.Table,
-    keeping: Keeping,
+    keeping: TemporaryTables,
 ) -> ir.Table:
     filters = filters_of(each.filters for each in conditions.values())
     asked = keeping.parameters(
@@ -76,26 +76,26 @@ def _person_tests(
     return filters.where(events, members).select(MET).distinct()
 
 
-def _levels(conditions: Mapping[int, Condition]) -> list[dict[int, Combination]]:
+def _levels(conditions: Mapping[int, Condition]) -> list[dict[int, GroupTest]]:
     """Combinations, those first that are made of no other combination."""
     heights: dict[int, int] = {}
 
     def height(number: int) -> int:
         part = conditions[number]
         if number not in heights:
-            made_of = part.members if isinstance(part, Combination) else ()
-            heights[number] = max((height(each) for each in made_of), default=0) + isinstance(part, Combination)
+            made_of = part.members if isinstance(part, GroupTest) else ()
+            heights[number] = max((height(each) for each in made_of), default=0) + isinstance(part, GroupTest)
         return heights[number]
 
-    levels: defaultdict[int, dict[int, Combination]] = defaultdict(dict)
+    levels: defaultdict[int, dict[int, GroupTest]] = defaultdict(dict)
     for number, part in conditions.items():
-        if isinstance(part, Combination):
+        if isinstance(part, GroupTest):
             levels[height(number)][number] = part
     return [levels[each] for each in sorted(levels)]
 
 
 def _combinations(
-    combinations: Mapping[int, Combination], found: list[ir.Table], index: ir.Table, keeping: Keeping
+    combinations: Mapping[int, GroupTest], found: list[ir.Table], index: ir.Table, keeping: TemporaryTables
 ) -> ir.Table:
     rows = [
         {"combination": number, "member": member} for number, each in combinations.items() for member in each.members

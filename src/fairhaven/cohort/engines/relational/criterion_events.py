@@ -8,11 +8,11 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.cohort.day_numbers import day_number
-from fairhaven.cohort.domains import DOMAINS, DomainFacts, Via
+from fairhaven.cohort.domains import DOMAINS, DomainFacts, FieldOrigin
 from fairhaven.cohort.engines.relational.fields import own_field, with_derived
 from fairhaven.cohort.engines.relational.filters import Filters, filters_of
 from fairhaven.cohort.engines.relational.parts import EraSet, Scan
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
 from fairhaven.cohort.event_dates import end_day, start_day
 from fairhaven.cohort.model import DateField, Domain
 
@@ -34,7 +34,7 @@ OF_EVENT = ("start_date", "end_date", "days", "visit_occurrence_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class CriterionShape:
     """Criteria of one shape differ in numbers only: one query does them all."""
 
     domain: Domain
@@ -46,8 +46,8 @@ class Shape:
 
 
 def scans(
-    criteria: Mapping[int, Scan], tables: Mapping[str, ir.Table], members: ir.Table, keeping: Keeping
-) -> dict[Shape, tuple[frozenset[int], ir.Table]]:
+    criteria: Mapping[int, Scan], tables: Mapping[str, ir.Table], members: ir.Table, keeping: TemporaryTables
+) -> dict[CriterionShape, tuple[frozenset[int], ir.Table]]:
     """The events of criteria.
 
     Args:
@@ -58,7 +58,7 @@ def scans(
     Returns:
         for each shape the criteria's numbers and a kept table of `EVENT_COLUMNS`.
     """
-    shapes: defaultdict[Shape, dict[int, Scan]] = defaultdict(dict)
+    shapes: defaultdict[CriterionShape, dict[int, Scan]] = defaultdict(dict)
     for number, scan in criteria.items():
         shapes[_shape(scan)][number] = scan
     return {
@@ -67,8 +67,8 @@ def scans(
     }
 
 
-def _shape(scan: Scan) -> Shape:
-    return Shape(
+def _shape(scan: Scan) -> CriterionShape:
+    return CriterionShape(
         domain=scan.domain,
         has_concepts=scan.concepts is not None,
         has_source_concepts=scan.source_concepts is not None,
@@ -79,7 +79,11 @@ def _shape(scan: Scan) -> Shape:
 
 
 def _events(
-    shape: Shape, criteria: Mapping[int, Scan], tables: Mapping[str, ir.Table], members: ir.Table, keeping: Keeping
+    shape: CriterionShape,
+    criteria: Mapping[int, Scan],
+    tables: Mapping[str, ir.Table],
+    members: ir.Table,
+    keeping: TemporaryTables,
 ) -> ir.Table:
     facts = DOMAINS[shape.domain]
     filters = filters_of(scan.filters for scan in criteria.values())
@@ -101,7 +105,7 @@ def _events(
     return counted_as(events, shape.counted).select(EVENT_COLUMNS)
 
 
-def _rows(shape: Shape, facts: DomainFacts, filters: Filters, tables: Mapping[str, ir.Table]) -> ir.Table:
+def _rows(shape: CriterionShape, facts: DomainFacts, filters: Filters, tables: Mapping[str, ir.Table]) -> ir.Table:
     """The table's rows with the columns that the criteria need, days as numbers."""
     table = tables[shape.domain]
     nothing = ibis.null("int64")
@@ -122,14 +126,14 @@ def _rows(shape: Shape, facts: DomainFacts, filters: Filters, tables: Mapping[st
         via = facts.fields[name].via
         if via is None:
             columns[name] = own_field(table, name)
-        elif via is Via.PROVIDER:
+        elif via is FieldOrigin.PROVIDER:
             columns["provider_id"] = table["provider_id"]
-        elif via is Via.CARE_SITE:
+        elif via is FieldOrigin.CARE_SITE:
             columns["care_site_id"] = table["care_site_id"]
     return table.select(**columns)
 
 
-def _counted_column(table: ir.Table, facts: DomainFacts, shape: Shape) -> ir.Value:
+def _counted_column(table: ir.Table, facts: DomainFacts, shape: CriterionShape) -> ir.Value:
     if shape.counted != "concept_id":
         return table[shape.counted or ""]
     concept = table[facts.concept or ""]
@@ -137,7 +141,7 @@ def _counted_column(table: ir.Table, facts: DomainFacts, shape: Shape) -> ir.Val
     return concept.fill_null(0) if shape.domain is Domain.DEATH else concept
 
 
-def _asked(criteria: Mapping[int, Scan], filters: Filters, keeping: Keeping) -> ir.Table:
+def _asked(criteria: Mapping[int, Scan], filters: Filters, keeping: TemporaryTables) -> ir.Table:
     """The parameters of the criteria, one row each."""
     rows = [
         {"criterion": number, "concepts": scan.concepts, "source_concepts": scan.source_concepts}
@@ -182,7 +186,7 @@ def _period_parameters(scan: Scan) -> dict[str, object]:
     }
 
 
-def _of_concepts(shape: Shape, rows: ir.Table, asked: ir.Table, members: ir.Table) -> ir.Table:
+def _of_concepts(shape: CriterionShape, rows: ir.Table, asked: ir.Table, members: ir.Table) -> ir.Table:
     """Each row once for each criterion whose concepts it has."""
     if not shape.has_concepts and not shape.has_source_concepts:
         return rows.cross_join(asked)

@@ -15,7 +15,7 @@ from fairhaven.cohort.engines.relational.criterion_events import (
 from fairhaven.cohort.engines.relational.fields import with_derived
 from fairhaven.cohort.engines.relational.filters import filters_of
 from fairhaven.cohort.engines.relational.parts import EraSet
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
 
 
 def joined_up(stretches: ir.Table, by: Sequence[str]) -> ir.Table:
@@ -53,7 +53,7 @@ def eras(
     events: ir.Table,
     tables: Mapping[str, ir.Table],
     members: ir.Table,
-    keeping: Keeping,
+    keeping: TemporaryTables,
 ) -> ir.Table:
     """The eras of criteria.
 

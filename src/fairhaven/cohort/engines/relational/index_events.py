@@ -8,11 +8,11 @@ import ibis.expr.types as ir
 from fairhaven.cohort.day_numbers import FIRST_DAY, LAST_DAY, days
 from fairhaven.cohort.engines.relational.occurrence_counts import INDEX_COLUMNS
 from fairhaven.cohort.engines.relational.parts import EntryIndex, NestedIndex, QualifiedIndex
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
 from fairhaven.cohort.model import Domain, Limit
 
 
-def observation(tables: Mapping[str, ir.Table], keeping: Keeping) -> ir.Table:
+def observation(tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.Table:
     """Observation periods as day numbers: ``person_id``, ``op_start_date``, ``op_end_date``."""
     period = tables[Domain.OBSERVATION_PERIOD]
     return keeping.keep(
@@ -24,7 +24,9 @@ def observation(tables: Mapping[str, ir.Table], keeping: Keeping) -> ir.Table:
     )
 
 
-def nested(indexes: Mapping[int, NestedIndex], events: ir.Table, periods: ir.Table, keeping: Keeping) -> ir.Table:
+def nested(
+    indexes: Mapping[int, NestedIndex], events: ir.Table, periods: ir.Table, keeping: TemporaryTables
+) -> ir.Table:
     """The events of criteria as index events, each in the observation period that it starts in."""
     rows = [{"index": number, "base": each.base} for number, each in indexes.items()]
     wanted = keeping.parameters(rows, {"index": "whole", "base": "whole"})
@@ -32,7 +34,9 @@ def nested(indexes: Mapping[int, NestedIndex], events: ir.Table, periods: ir.Tab
     return keeping.keep(found.select(INDEX_COLUMNS))
 
 
-def entries(indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Table, keeping: Keeping) -> ir.Table:
+def entries(
+    indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Table, keeping: TemporaryTables
+) -> ir.Table:
     """The entry events of definitions; an event's id is its place among those of the person."""
     rows = [
         {
@@ -80,7 +84,9 @@ def entries(indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Tab
     return keeping.keep(placed.select(INDEX_COLUMNS))
 
 
-def qualified(indexes: Mapping[int, QualifiedIndex], index: ir.Table, met: ir.Table, keeping: Keeping) -> ir.Table:
+def qualified(
+    indexes: Mapping[int, QualifiedIndex], index: ir.Table, met: ir.Table, keeping: TemporaryTables
+) -> ir.Table:
     """Entry events that meet the qualifying condition of their definition."""
     rows = [
         {

@@ -8,8 +8,8 @@ import ibis.expr.types as ir
 
 from fairhaven.cohort.comparison_semantics import TIMES, needs_one
 from fairhaven.cohort.day_numbers import FAR
-from fairhaven.cohort.engines.relational.parts import Count
-from fairhaven.cohort.engines.relational.temporary_tables import Keeping
+from fairhaven.cohort.engines.relational.parts import CountTest
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
 from fairhaven.cohort.model import DateField, Edge, Window
 
 INDEX_COLUMNS = (
@@ -28,7 +28,9 @@ MET = ("condition", "person_id", "event_id")
 """Of every table of conditions: the events that meet each, once."""
 
 
-def counts(conditions: Mapping[int, Count], index: ir.Table, events: ir.Table, keeping: Keeping) -> list[ir.Table]:
+def counts(
+    conditions: Mapping[int, CountTest], index: ir.Table, events: ir.Table, keeping: TemporaryTables
+) -> list[ir.Table]:
     """The index events that meet each condition on a number of events around them.
 
     Args:
@@ -58,7 +60,7 @@ def counts(conditions: Mapping[int, Count], index: ir.Table, events: ir.Table, k
     return result
 
 
-def _occurrences(conditions: Mapping[int, Count], keeping: Keeping) -> ir.Table:
+def _occurrences(conditions: Mapping[int, CountTest], keeping: TemporaryTables) -> ir.Table:
     return keeping.parameters(
         [
             {
@@ -102,7 +104,7 @@ _WINDOWS = {
 }
 
 
-def _windows(number: int, each: Count) -> dict[str, Any]:
+def _windows(number: int, each: CountTest) -> dict[str, Any]:
     """The windows of a condition as parameters."""
     row: dict[str, Any] = {
         "condition": number,

@@ -106,7 +106,7 @@ Index = NestedIndex | EntryIndex | QualifiedIndex
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Count:
+class CountTest:
     """So many events of a criterion around each event of an index."""
 
     index: int
@@ -127,7 +127,7 @@ class PersonTest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Combination:
+class GroupTest:
     """So many of other conditions of the same index."""
 
     index: int
@@ -136,7 +136,7 @@ class Combination:
     members: tuple[int, ...]
 
 
-Condition = Count | PersonTest | Combination
+Condition = CountTest | PersonTest | GroupTest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, PERSON_COLUMNS, Field, Via
+from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, PERSON_COLUMNS, DomainField, FieldOrigin
 from fairhaven.cohort.engines.relational.criterion_events import OF_EVENT
 from fairhaven.cohort.engines.relational.fields import OWN_COLUMNS
 from fairhaven.cohort.engines.relational.parts import EraSet, FieldTest, PersonTest, Scan
@@ -75,22 +75,22 @@ def _scanned(scan: Scan) -> set[str]:
 
 
 def _add_asked(
-    found: defaultdict[str, set[str]], filters: Iterable[FieldTest], fields: Mapping[str, Field], table: str = ""
+    found: defaultdict[str, set[str]], filters: Iterable[FieldTest], fields: Mapping[str, DomainField], table: str = ""
 ) -> None:
     """Add the columns, in whichever table, that filters on fields of a table ask for."""
     for name in {each.field for each in filters}:
         match fields[name].via:
             case None:
                 found[table] |= OWN_COLUMNS.get(name, {name})
-            case Via.PERSON:
+            case FieldOrigin.PERSON:
                 found["person"] |= {"person_id", *PERSON_COLUMNS}
-            case Via.PROVIDER:
+            case FieldOrigin.PROVIDER:
                 found[table].add("provider_id")
                 found["provider"] |= {"provider_id", "specialty_concept_id"}
-            case Via.CARE_SITE:
+            case FieldOrigin.CARE_SITE:
                 found[table].add("care_site_id")
                 found["care_site"] |= {"care_site_id", "place_of_service_concept_id"}
-            case Via.VISIT:
+            case FieldOrigin.VISIT:
                 found[Domain.VISIT_OCCURRENCE] |= {"visit_occurrence_id", "person_id", "visit_concept_id"}
 
 

@@ -8,13 +8,13 @@ from fairhaven.cohort import model
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.relational.parts import (
     Cohort,
-    Combination,
     Condition,
-    Count,
+    CountTest,
     Criterion,
     EntryIndex,
     EraSet,
     FieldTest,
+    GroupTest,
     Index,
     Items,
     NestedIndex,
@@ -24,17 +24,17 @@ from fairhaven.cohort.engines.relational.parts import (
     Scan,
 )
 
-Part = TypeVar("Part", bound=Hashable)
+SharedPart = TypeVar("SharedPart", bound=Hashable)
 
 
 @dataclass(slots=True)
-class Numbered(Generic[Part]):
+class NumberedParts(Generic[SharedPart]):
     """Parts by number, each once."""
 
-    parts: list[Part] = field(default_factory=list)
-    numbers: dict[Part, int] = field(default_factory=dict)
+    parts: list[SharedPart] = field(default_factory=list)
+    numbers: dict[SharedPart, int] = field(default_factory=dict)
 
-    def number(self, part: Part) -> int:
+    def number(self, part: SharedPart) -> int:
         """The part's number; a new one for a new part."""
         found = self.numbers.setdefault(part, len(self.parts))
         if found == len(self.parts):
@@ -46,10 +46,10 @@ class Numbered(Generic[Part]):
 class Program:
     """A batch of definitions in numbers."""
 
-    concept_sets: Numbered[Items] = field(default_factory=Numbered)
-    criteria: Numbered[Criterion] = field(default_factory=Numbered)
-    indexes: Numbered[Index] = field(default_factory=Numbered)
-    conditions: Numbered[Condition] = field(default_factory=Numbered)
+    concept_sets: NumberedParts[Items] = field(default_factory=NumberedParts)
+    criteria: NumberedParts[Criterion] = field(default_factory=NumberedParts)
+    indexes: NumberedParts[Index] = field(default_factory=NumberedParts)
+    conditions: NumberedParts[Condition] = field(default_factory=NumberedParts)
     cohorts: dict[int, Cohort] = field(default_factory=dict)
 
 
@@ -167,7 +167,7 @@ class _Numbering:
 
     def _group(self, asked: model.Group, index: int) -> int:
         return self._program.conditions.number(
-            Combination(
+            GroupTest(
                 index=index,
                 match=asked.match,
                 count=asked.count,
@@ -182,7 +182,7 @@ class _Numbering:
         if isinstance(asked, model.Demographic):
             return self._program.conditions.number(PersonTest(index=index, filters=self._filters(asked.filters)))
         return self._program.conditions.number(
-            Count(
+            CountTest(
                 index=index,
                 criterion=self._criterion(asked.events, asked.occurrence.distinct),
                 occurrence=asked.occurrence,

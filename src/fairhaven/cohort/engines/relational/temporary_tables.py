@@ -18,7 +18,7 @@ TYPES: Mapping[str, pa.DataType] = {
 }
 
 
-class Keeping:
+class TemporaryTables:
     """An engine, and the tables that one run has made on it."""
 
     def __init__(self, engine: Engine) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeAlias
 
-from fairhaven.cohort.formats.json_object import Number, Part
+from fairhaven.cohort.formats.json_object import JsonObject, Number
 from fairhaven.cohort.model import (
     Abnormal,
     Compare,
@@ -24,7 +24,7 @@ from fairhaven.cohort.model import (
     UserPeriod,
 )
 
-Property: TypeAlias = Callable[[Part, str], Filter | None]
+Property: TypeAlias = Callable[[JsonObject, str], Filter | None]
 
 _COMPARE = {
     "lt": Compare.LESS,
@@ -75,7 +75,7 @@ def decimal(field: str) -> Property:
 def date(field: str) -> Property:
     """A range of dates."""
 
-    def read(part: Part, key: str) -> Filter | None:
+    def read(part: JsonObject, key: str) -> Filter | None:
         given = part.part(key)
         if given is None:
             return None
@@ -99,7 +99,7 @@ def concepts(field: str, *, exclude: str = "") -> Property:
         exclude: the property that turns the list around.
     """
 
-    def read(part: Part, key: str) -> Filter | None:
+    def read(part: JsonObject, key: str) -> Filter | None:
         excluded = bool(exclude and part.flag(exclude))
         ids = [concept_id(concept) for concept in part.parts(key)]
         known = tuple(sorted({number for number in ids if number is not None}))
@@ -115,7 +115,7 @@ def selection(field: str, *, joined: str = "") -> Property:
         joined: the table that the concept stands in, where that is neither the event's own nor the person's.
     """
 
-    def read(part: Part, key: str) -> Filter | None:
+    def read(part: JsonObject, key: str) -> Filter | None:
         given = part.part(key)
         if given is None:
             return None
@@ -142,7 +142,7 @@ def selection(field: str, *, joined: str = "") -> Property:
 def in_set(field: str) -> Property:
     """The id of a concept set, written bare."""
 
-    def read(part: Part, key: str) -> Filter | None:
+    def read(part: JsonObject, key: str) -> Filter | None:
         concept_set = part.concept_set(key)
         return None if concept_set is None else Filter(field=field, test=InSet(concept_set=concept_set))
 
@@ -152,7 +152,7 @@ def in_set(field: str) -> Property:
 def text(field: str) -> Property:
     """A text that starts with, ends with or contains another, in which ``%`` and ``_`` keep their meaning of SQL."""
 
-    def read(part: Part, key: str) -> Filter | None:
+    def read(part: JsonObject, key: str) -> Filter | None:
         given = part.part(key)
         if given is None:
             return None
@@ -175,12 +175,12 @@ def text(field: str) -> Property:
     return read
 
 
-def abnormal(part: Part, key: str) -> Filter | None:
+def abnormal(part: JsonObject, key: str) -> Filter | None:
     """Whether a measurement lies outside its limits; false asks nothing."""
     return Filter(field="abnormal", test=Abnormal()) if part.flag(key) else None
 
 
-def turns(part: Part, key: str) -> Filter | None:
+def turns(part: JsonObject, key: str) -> Filter | None:
     """A property that turns another around, which reads it as well; here it is only checked."""
     part.flag(key)
     return None
@@ -189,7 +189,7 @@ def turns(part: Part, key: str) -> Filter | None:
 def refused(reason: str) -> Property:
     """A property of Circe that nothing here can answer: a fault where it asks something."""
 
-    def read(part: Part, key: str) -> Filter | None:
+    def read(part: JsonObject, key: str) -> Filter | None:
         if part.has(key) and part.values[key] not in (None, []):
             part.fault(key, reason)
         return None
@@ -197,7 +197,7 @@ def refused(reason: str) -> Property:
     return read
 
 
-def concept_id(concept: Part) -> int | None:
+def concept_id(concept: JsonObject) -> int | None:
     """The id of a concept as ATLAS writes it, with its name and the rest."""
     number = concept.long("CONCEPT_ID")
     if concept.lacks("CONCEPT_ID"):
@@ -208,7 +208,7 @@ def concept_id(concept: Part) -> int | None:
     return number
 
 
-def day(part: Part, key: str) -> dt.date | None:
+def day(part: JsonObject, key: str) -> dt.date | None:
     """A date written like 2026-01-31."""
     value = part.text(key)
     if value is None:
@@ -223,7 +223,7 @@ def day(part: Part, key: str) -> dt.date | None:
     return None
 
 
-def user_period(part: Part, key: str) -> UserPeriod | None:
+def user_period(part: JsonObject, key: str) -> UserPeriod | None:
     """Two dates, either of which may be left out; None without any."""
     given = part.part(key)
     if given is None:
@@ -235,12 +235,12 @@ def user_period(part: Part, key: str) -> UserPeriod | None:
     return None if start is None and end is None else UserPeriod(start=start, end=end)
 
 
-def _numbers(field: str, form: Callable[[Part, str, Number], Number | None]) -> Property:
-    def end(given: Part, key: str) -> Number | None:
+def _numbers(field: str, form: Callable[[JsonObject, str, Number], Number | None]) -> Property:
+    def end(given: JsonObject, key: str) -> Number | None:
         number = given.number(key)
         return None if number is None else form(given, key, number)
 
-    def read(part: Part, key: str) -> Filter | None:
+    def read(part: JsonObject, key: str) -> Filter | None:
         given = part.part(key)
         if given is None:
             return None
@@ -257,7 +257,7 @@ def _numbers(field: str, form: Callable[[Part, str, Number], Number | None]) -> 
     return read
 
 
-def _operator(given: Part) -> Compare | None:
+def _operator(given: JsonObject) -> Compare | None:
     operator = given.text("Op")
     if operator is None or operator not in _COMPARE:
         given.fault("Op", f"must be one of {', '.join(_COMPARE)}")
@@ -265,7 +265,7 @@ def _operator(given: Part) -> Compare | None:
     return _COMPARE[operator]
 
 
-def _ends(given: Part, compare: Compare | None) -> None:
+def _ends(given: JsonObject, compare: Compare | None) -> None:
     """Faults of a range's ends that are absent; an end that is not used may hold anything, as in the reference."""
     for key in ("Value", "Extent") if compare in _RANGES else ("Value",):
         if given.lacks(key):
@@ -273,14 +273,14 @@ def _ends(given: Part, compare: Compare | None) -> None:
     given.finish(known=("Extent",))
 
 
-def _cut(given: Part, key: str, number: Number) -> Number | None:
+def _cut(given: JsonObject, key: str, number: Number) -> Number | None:
     if not -_INT <= number < _INT:
         given.fault(key, "must lie between -2147483648 and 2147483647")
         return None
     return int(number)
 
 
-def _four_places(given: Part, key: str, number: Number) -> Number | None:
+def _four_places(given: JsonObject, key: str, number: Number) -> Number | None:
     if abs(number) > _LARGEST:
         given.fault(key, "is too large to be compared exactly; give at most 1e15")
         return None

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from fairhaven.cohort.formats.circe.attribute_values import Property, user_period
-from fairhaven.cohort.formats.circe.criteria_properties import ERA_COUNTS, ERA_PROPERTIES, KINDS, Kind
-from fairhaven.cohort.formats.json_object import Part
+from fairhaven.cohort.formats.circe.criteria_properties import ERA_COUNTS, ERA_PROPERTIES, KINDS, CriterionKind
+from fairhaven.cohort.formats.json_object import JsonObject
 from fairhaven.cohort.model import Criterion, DateAdjustment, DateField, Eras, Events, Filter, Group
 
-ReadGroup: TypeAlias = Callable[[Part], Group]
+ReadGroup: TypeAlias = Callable[[JsonObject], Group]
 """Reads a criteria group; given from outside, because groups hold criteria and criteria hold groups."""
 
 _DATES = ("START_DATE", "END_DATE")
@@ -18,7 +18,7 @@ _NO_REGION = (
 )
 
 
-def read_criterion(wrapper: Part, read_group: ReadGroup) -> Criterion | None:
+def read_criterion(wrapper: JsonObject, read_group: ReadGroup) -> Criterion | None:
     """A criterion in its wrapper, ``{"ConditionOccurrence": {...}}``; None where it has a fault."""
     name, body = wrapper.only()
     if body is None:
@@ -40,7 +40,7 @@ def countable(kind: str) -> Mapping[str, str]:
     return {**_ANY_KIND, **(KINDS[kind].counts if kind in KINDS else ERA_COUNTS)}
 
 
-def filters(part: Part, properties: Mapping[str, Property]) -> tuple[Filter, ...]:
+def filters(part: JsonObject, properties: Mapping[str, Property]) -> tuple[Filter, ...]:
     """The filters that an object's properties stand for, always in the same order, whatever the file's."""
     found = []
     for key, read in properties.items():
@@ -49,7 +49,7 @@ def filters(part: Part, properties: Mapping[str, Property]) -> tuple[Filter, ...
     return tuple(found)
 
 
-def _events(body: Part, kind: Kind, read_group: ReadGroup) -> Events:
+def _events(body: JsonObject, kind: CriterionKind, read_group: ReadGroup) -> Events:
     events = Events(
         domain=kind.domain,
         concepts=body.concept_set("CodesetId") if kind.concepts else None,
@@ -64,7 +64,7 @@ def _events(body: Part, kind: Kind, read_group: ReadGroup) -> Events:
     return events
 
 
-def _eras(body: Part, read_group: ReadGroup) -> Eras | None:
+def _eras(body: JsonObject, read_group: ReadGroup) -> Eras | None:
     of = tuple(read_criterion(wrapper, read_group) for wrapper in body.parts("CriteriaList"))
     if body.lacks("CriteriaList"):
         body.fault("CriteriaList", "is empty; give at least one criterion that the eras are built from")
@@ -86,14 +86,14 @@ def _eras(body: Part, read_group: ReadGroup) -> Eras | None:
     return eras
 
 
-def _nested(body: Part, read_group: ReadGroup) -> Group | None:
+def _nested(body: JsonObject, read_group: ReadGroup) -> Group | None:
     """An empty group asks nothing: not even that the event lies in an observation period."""
     given = body.part("CorrelatedCriteria")
     group = None if given is None else read_group(given)
     return group if group is not None and group.members else None
 
 
-def _dates(body: Part, kind: Kind | None = None) -> DateAdjustment | None:
+def _dates(body: JsonObject, kind: CriterionKind | None = None) -> DateAdjustment | None:
     given = body.part("DateAdjustment")
     if given is None:
         return None

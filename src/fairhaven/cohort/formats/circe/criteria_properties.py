@@ -25,7 +25,7 @@ from fairhaven.cohort.model import Domain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class CriterionKind:
     """One kind of criterion.
 
     Args:
@@ -88,15 +88,15 @@ def _type(name: str, column: str) -> dict[str, Property]:
     return {name: concepts(column, exclude=exclude), exclude: turns, f"{name}CS": selection(column)}
 
 
-KINDS: Mapping[str, Kind] = {
-    "ConditionEra": Kind(
+KINDS: Mapping[str, CriterionKind] = {
+    "ConditionEra": CriterionKind(
         domain=Domain.CONDITION_ERA,
         properties=_ERA_DATES
         | {"OccurrenceCount": whole("condition_occurrence_count"), "EraLength": whole("days")}
         | _ERA_PERSON,
         counts=_CONCEPT | _DAYS | {"ERA_OCCURRENCES": "condition_occurrence_count"},
     ),
-    "ConditionOccurrence": Kind(
+    "ConditionOccurrence": CriterionKind(
         domain=Domain.CONDITION_OCCURRENCE,
         source="ConditionSourceConcept",
         properties=_STARTS_ENDS
@@ -110,7 +110,7 @@ KINDS: Mapping[str, Kind] = {
         | _SEEN,
         counts=_CONCEPT | _DAYS | _VISIT,
     ),
-    "Death": Kind(
+    "Death": CriterionKind(
         domain=Domain.DEATH,
         source="DeathSourceConcept",
         first=False,
@@ -118,7 +118,7 @@ KINDS: Mapping[str, Kind] = {
         properties=_STARTS | _type("DeathType", "death_type_concept_id") | _PERSON,
         counts=_CONCEPT | _DAYS,
     ),
-    "DeviceExposure": Kind(
+    "DeviceExposure": CriterionKind(
         domain=Domain.DEVICE_EXPOSURE,
         source="DeviceSourceConcept",
         properties=_STARTS_ENDS
@@ -128,12 +128,12 @@ KINDS: Mapping[str, Kind] = {
         | _SEEN,
         counts=_CONCEPT | _DAYS | _VISIT | {"QUANTITY": "quantity"},
     ),
-    "DoseEra": Kind(
+    "DoseEra": CriterionKind(
         domain=Domain.DOSE_ERA,
         properties=_ERA_DATES | _UNIT | {"DoseValue": decimal("dose_value"), "EraLength": whole("days")} | _ERA_PERSON,
         counts=_CONCEPT | _DAYS | {"UNIT": "unit_concept_id", "VALUE_AS_NUMBER": "dose_value"},
     ),
-    "DrugEra": Kind(
+    "DrugEra": CriterionKind(
         domain=Domain.DRUG_ERA,
         properties=_ERA_DATES
         | {
@@ -144,7 +144,7 @@ KINDS: Mapping[str, Kind] = {
         | _ERA_PERSON,
         counts=_CONCEPT | _DAYS | {"ERA_OCCURRENCES": "drug_exposure_count", "GAP_DAYS": "gap_days"},
     ),
-    "DrugExposure": Kind(
+    "DrugExposure": CriterionKind(
         domain=Domain.DRUG_EXPOSURE,
         source="DrugSourceConcept",
         properties=_STARTS
@@ -166,7 +166,7 @@ KINDS: Mapping[str, Kind] = {
         | _SEEN,
         counts=_CONCEPT | _DAYS | _VISIT | {"DAYS_SUPPLY": "days_supply", "QUANTITY": "quantity", "REFILLS": "refills"},
     ),
-    "Episode": Kind(
+    "Episode": CriterionKind(
         domain=Domain.EPISODE,
         properties={
             "EpisodeStartDate": date("start_date"),
@@ -179,7 +179,7 @@ KINDS: Mapping[str, Kind] = {
         | _GENDER_SET,
         counts=_DAYS,
     ),
-    "Measurement": Kind(
+    "Measurement": CriterionKind(
         domain=Domain.MEASUREMENT,
         source="MeasurementSourceConcept",
         properties=_STARTS
@@ -201,7 +201,7 @@ KINDS: Mapping[str, Kind] = {
         | _VISIT
         | {"VALUE_AS_NUMBER": "value_as_number", "RANGE_HIGH": "range_high", "RANGE_LOW": "range_low"},
     ),
-    "Observation": Kind(
+    "Observation": CriterionKind(
         domain=Domain.OBSERVATION,
         source="ObservationSourceConcept",
         properties=_STARTS
@@ -217,7 +217,7 @@ KINDS: Mapping[str, Kind] = {
         | _SEEN,
         counts=_CONCEPT | _DAYS | _VISIT | {"VALUE_AS_NUMBER": "value_as_number"},
     ),
-    "ObservationPeriod": Kind(
+    "ObservationPeriod": CriterionKind(
         domain=Domain.OBSERVATION_PERIOD,
         concepts=False,
         period=True,
@@ -232,7 +232,7 @@ KINDS: Mapping[str, Kind] = {
         },
         counts=_CONCEPT | _DAYS,
     ),
-    "PayerPlanPeriod": Kind(
+    "PayerPlanPeriod": CriterionKind(
         domain=Domain.PAYER_PLAN_PERIOD,
         concepts=False,
         period=True,
@@ -254,7 +254,7 @@ KINDS: Mapping[str, Kind] = {
         },
         counts=_CONCEPT,
     ),
-    "ProcedureOccurrence": Kind(
+    "ProcedureOccurrence": CriterionKind(
         domain=Domain.PROCEDURE_OCCURRENCE,
         source="ProcedureSourceConcept",
         properties=_STARTS
@@ -268,7 +268,7 @@ KINDS: Mapping[str, Kind] = {
         | _SEEN,
         counts=_CONCEPT | _DAYS | _VISIT | {"QUANTITY": "quantity"},
     ),
-    "Specimen": Kind(
+    "Specimen": CriterionKind(
         domain=Domain.SPECIMEN,
         dates_adjusted=False,
         properties=_STARTS
@@ -288,7 +288,7 @@ KINDS: Mapping[str, Kind] = {
         | _PERSON,
         counts=_CONCEPT | _DAYS,
     ),
-    "VisitDetail": Kind(
+    "VisitDetail": CriterionKind(
         domain=Domain.VISIT_DETAIL,
         source="VisitDetailSourceConcept",
         properties={
@@ -303,7 +303,7 @@ KINDS: Mapping[str, Kind] = {
         | _PLACE_SET,
         counts=_CONCEPT | _DAYS,
     ),
-    "VisitOccurrence": Kind(
+    "VisitOccurrence": CriterionKind(
         domain=Domain.VISIT_OCCURRENCE,
         source="VisitSourceConcept",
         properties=_STARTS_ENDS

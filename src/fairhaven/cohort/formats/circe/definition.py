@@ -7,7 +7,7 @@ from fairhaven.cohort.formats.circe.attribute_values import concept_id, user_per
 from fairhaven.cohort.formats.circe.criteria import read_criterion
 from fairhaven.cohort.formats.circe.groups import read_group
 from fairhaven.cohort.formats.json_document import json_object
-from fairhaven.cohort.formats.json_object import HARMLESS, Part, Reading
+from fairhaven.cohort.formats.json_object import HARMLESS, JsonFaults, JsonObject
 from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,
@@ -17,7 +17,7 @@ from fairhaven.cohort.model import (
     DateOffset,
     DrugEraExit,
     EndOfObservation,
-    Entry,
+    EntryEvents,
     Exit,
     Group,
     InclusionRule,
@@ -46,8 +46,8 @@ def read_circe(value: Mapping[str, Any] | str | bytes, *, path: str = "", name: 
             pass over, or could not run, is a fault.
     """
     document = json_object(value, path=path)
-    reading = Reading(path)
-    around = Part(reading, dict(document))
+    reading = JsonFaults(path)
+    around = JsonObject(reading, dict(document))
     expression = around
     if "PrimaryCriteria" not in document and "expression" in document:
         expression = _unwrapped(around, path)
@@ -57,7 +57,7 @@ def read_circe(value: Mapping[str, Any] | str | bytes, *, path: str = "", name: 
     return definition
 
 
-def _unwrapped(around: Part, path: str) -> Part:
+def _unwrapped(around: JsonObject, path: str) -> JsonObject:
     inner = around.values["expression"]
     if isinstance(inner, str):
         try:
@@ -66,10 +66,10 @@ def _unwrapped(around: Part, path: str) -> Part:
             raise Invalid(
                 [Fault(message=fault.message, path=path, field="expression") for fault in invalid.faults]
             ) from None
-    return Part(around.reading, inner, around, "expression") if isinstance(inner, dict) else around
+    return JsonObject(around.reading, inner, around, "expression") if isinstance(inner, dict) else around
 
 
-def _definition(part: Part, around: Part, name: str) -> CohortDefinition | None:
+def _definition(part: JsonObject, around: JsonObject, name: str) -> CohortDefinition | None:
     concept_sets = tuple(filter(None, (_concept_set(entry) for entry in part.parts("ConceptSets"))))
     primary = part.part("PrimaryCriteria", needed="the events that let a person in")
     entry = None if primary is None else _entry(primary)
@@ -105,7 +105,7 @@ def _definition(part: Part, around: Part, name: str) -> CohortDefinition | None:
     )
 
 
-def _concept_set(part: Part) -> ConceptSet | None:
+def _concept_set(part: JsonObject) -> ConceptSet | None:
     number = part.whole("id")
     name = part.text("name") or ""
     expression = part.part("expression", needed="the concepts of the set, {items: [...]}")
@@ -125,7 +125,7 @@ def _concept_set(part: Part) -> ConceptSet | None:
     return ConceptSet(id=str(number), name=name, items=items)
 
 
-def _item(part: Part) -> ConceptSetItem | None:
+def _item(part: JsonObject) -> ConceptSetItem | None:
     concept = part.part("concept", needed="a concept")
     number = None if concept is None else concept_id(concept)
     descendants, mapped = part.flag("includeDescendants"), part.flag("includeMapped")
@@ -142,7 +142,7 @@ def _item(part: Part) -> ConceptSetItem | None:
     )
 
 
-def _entry(part: Part) -> Entry:
+def _entry(part: JsonObject) -> EntryEvents:
     events = _criteria(part, "CriteriaList")
     if part.lacks("CriteriaList"):
         part.fault("CriteriaList", "is empty; give at least one criterion that lets a person in")
@@ -153,14 +153,14 @@ def _entry(part: Part) -> Entry:
         observed.finish()
     limit = _limit(part, "PrimaryCriteriaLimit", typed=True)
     part.finish()
-    return Entry(events=events, prior_days=prior_days, post_days=post_days, limit=limit)
+    return EntryEvents(events=events, prior_days=prior_days, post_days=post_days, limit=limit)
 
 
-def _criteria(part: Part, key: str) -> tuple[Criterion, ...]:
+def _criteria(part: JsonObject, key: str) -> tuple[Criterion, ...]:
     return tuple(filter(None, (read_criterion(wrapper, read_group) for wrapper in part.parts(key))))
 
 
-def _limit(part: Part, key: str, *, typed: bool = False) -> Limit:
+def _limit(part: JsonObject, key: str, *, typed: bool = False) -> Limit:
     """Which events go on: the first, unless it says ``All`` or ``Last``, in any case.
 
     Args:
@@ -187,7 +187,7 @@ def _limit(part: Part, key: str, *, typed: bool = False) -> Limit:
             return Limit.FIRST
 
 
-def _rule(part: Part, number: int) -> InclusionRule:
+def _rule(part: JsonObject, number: int) -> InclusionRule:
     name, description = part.text("name"), part.text("description")
     expression = part.part("expression", needed="the group that the rule is")
     group = Group() if expression is None else read_group(expression)
@@ -195,7 +195,7 @@ def _rule(part: Part, number: int) -> InclusionRule:
     return InclusionRule(name=name or f"Rule {number}", group=group, description=description or "")
 
 
-def _exit(part: Part) -> Exit:
+def _exit(part: JsonObject) -> Exit:
     wrapper = part.part("EndStrategy")
     if wrapper is None:
         return EndOfObservation()
@@ -226,7 +226,7 @@ def _exit(part: Part) -> Exit:
     return EndOfObservation()
 
 
-def _gap_days(part: Part) -> int:
+def _gap_days(part: JsonObject) -> int:
     if not part.has("CollapseSettings"):
         return 0
     given = part.part("CollapseSettings", needed="how stays become eras, {CollapseType, EraPad}")

@@ -3,7 +3,7 @@
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.formats.circe.criteria import countable, filters, read_criterion
 from fairhaven.cohort.formats.circe.criteria_properties import COUNT_COLUMNS, DEMOGRAPHIC_PROPERTIES
-from fairhaven.cohort.formats.json_object import Part
+from fairhaven.cohort.formats.json_object import JsonObject
 from fairhaven.cohort.model import (
     Correlated,
     DateField,
@@ -13,15 +13,15 @@ from fairhaven.cohort.model import (
     Group,
     Match,
     Occurrence,
-    Times,
+    OccurrenceType,
     Window,
 )
 
-_TIMES = (Times.EXACTLY, Times.AT_MOST, Times.AT_LEAST)
+_TIMES = (OccurrenceType.EXACTLY, OccurrenceType.AT_MOST, OccurrenceType.AT_LEAST)
 _NO_VISIT_DETAIL = "has no meaning in the reference, which cannot run it; use VISIT_ID"
 
 
-def read_group(part: Part) -> Group:
+def read_group(part: JsonObject) -> Group:
     """A group; one without members holds, whatever its type."""
     members: list[Correlated | Demographic | Group] = [
         *filter(None, map(_correlated, part.parts("CriteriaList"))),
@@ -56,13 +56,13 @@ def _match(kind: str) -> Match | None:
             return None
 
 
-def _demographic(part: Part) -> Demographic:
+def _demographic(part: JsonObject) -> Demographic:
     demographic = Demographic(filters=filters(part, DEMOGRAPHIC_PROPERTIES))
     part.finish(known=DEMOGRAPHIC_PROPERTIES)
     return demographic
 
 
-def _correlated(part: Part) -> Correlated | None:
+def _correlated(part: JsonObject) -> Correlated | None:
     ignores_period = bool(part.flag("IgnoreObservationPeriod"))
     wrapper = part.part("Criteria", needed="the criterion that is looked for")
     events = None if wrapper is None else read_criterion(wrapper, read_group)
@@ -90,7 +90,7 @@ def _correlated(part: Part) -> Correlated | None:
     return correlated
 
 
-def _window(part: Part, ignores_period: bool, *, event_end: bool) -> Window:
+def _window(part: JsonObject, ignores_period: bool, *, event_end: bool) -> Window:
     """A window.
 
     Args:
@@ -107,7 +107,7 @@ def _window(part: Part, ignores_period: bool, *, event_end: bool) -> Window:
     return window
 
 
-def _edge(window: Part, key: str, ignores_period: bool) -> int | Edge:
+def _edge(window: JsonObject, key: str, ignores_period: bool) -> int | Edge:
     """An end of a window: days before (``Coeff`` -1) or after (1) the index date; without days as far as is observed."""
     part = window.part(key, needed="an end of the window, written {Days, Coeff}")
     if part is None:
@@ -123,7 +123,7 @@ def _edge(window: Part, key: str, ignores_period: bool) -> int | Edge:
     return Edge.PERIOD_START if sign == -1 else Edge.PERIOD_END
 
 
-def _occurrence(correlated: Part, kind: str) -> Occurrence:
+def _occurrence(correlated: JsonObject, kind: str) -> Occurrence:
     part = correlated.part("Occurrence", needed="how many events there must be")
     if part is None:
         return Occurrence()
@@ -140,7 +140,7 @@ def _occurrence(correlated: Part, kind: str) -> Occurrence:
     return Occurrence(times=_TIMES[times], count=count, distinct=distinct)
 
 
-def _distinct(part: Part, kind: str, column: str) -> str | None:
+def _distinct(part: JsonObject, kind: str, column: str) -> str | None:
     offered = countable(kind)
     if column in offered:
         return offered[column]

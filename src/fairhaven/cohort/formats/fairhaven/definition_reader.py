@@ -26,7 +26,7 @@ from fairhaven.cohort.model import (
     Domain,
     DrugEraExit,
     EndOfObservation,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Exit,
@@ -83,9 +83,9 @@ def read_definition(document: Document) -> CohortDefinition:
     return definition
 
 
-def _no_entry(root: Section) -> Entry:
+def _no_entry(root: Section) -> EntryEvents:
     root.fault("entry", "must be a table, [entry], that says which events let a person in")
-    return Entry(events=())
+    return EntryEvents(events=())
 
 
 def _concept_set(name: str, section: Section) -> ConceptSet:
@@ -96,10 +96,10 @@ def _concept_set(name: str, section: Section) -> ConceptSet:
     return concept_set
 
 
-def _entry(section: Section) -> Entry:
+def _entry(section: Section) -> EntryEvents:
     if "events" not in section:
         section.fault("events", "is missing; list the events that let a person in")
-    entry = Entry(
+    entry = EntryEvents(
         events=tuple(_criterion(part, 1) for part in section.sections("events")),
         prior_days=section.whole("prior_days", 0),
         post_days=section.whole("post_days", 0),

@@ -24,7 +24,7 @@ from fairhaven.cohort.model import (
     Demographic,
     DrugEraExit,
     EndOfObservation,
-    Entry,
+    EntryEvents,
     Eras,
     Events,
     Exit,
@@ -118,7 +118,7 @@ def write_member(member: Correlated | Demographic | Group) -> Table:
             )
 
 
-def _entry(entry: Entry) -> Table:
+def _entry(entry: EntryEvents) -> Table:
     return (
         _given(
             prior_days=entry.prior_days,

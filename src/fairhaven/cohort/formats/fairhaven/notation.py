@@ -35,10 +35,10 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Test,
     Text,
-    Times,
     UserPeriod,
     Window,
 )
@@ -220,13 +220,13 @@ def write_occurrence(occurrence: Occurrence) -> str:
 
 def read_occurrence(text: str) -> Occurrence:
     """The number of events that `write_occurrence` writes."""
-    found = re.fullmatch(rf"({'|'.join(Times)}) ({_COUNT})(?: different (\w+))?", " ".join(text.split()))
+    found = re.fullmatch(rf"({'|'.join(OccurrenceType)}) ({_COUNT})(?: different (\w+))?", " ".join(text.split()))
     if not found:
         raise ValueError(
             'is not a number of events; write for example "at least 1", "exactly 0", "at most 2" or '
             '"at least 2 different start_date"'
         )
-    return Occurrence(times=Times(found[1]), count=int(found[2]), distinct=found[3])
+    return Occurrence(times=OccurrenceType(found[1]), count=int(found[2]), distinct=found[3])
 
 
 def write_match(match: Match, count: int | None) -> str:

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from fairhaven.cohort.formats.json_object import Part
+from fairhaven.cohort.formats.json_object import JsonObject
 from fairhaven.cohort.model import Compare, Dates, Filter, Numbers
 
 _BOUND = re.compile(r"([0-9]*)(\|)?([0-9]*):(AGE|TIME):([A-Z])")
@@ -19,7 +19,7 @@ _LARGEST = 1e15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bound:
+class RuleBound:
     """An age or a date that events must lie on one side of.
 
     Args:
@@ -47,7 +47,7 @@ class Bound:
         return Filter(field="year_of_birth", test=Numbers(compare=compare, value=today.year - self.value))
 
 
-def read_bound(part: Part, today: dt.date) -> Bound | None:
+def read_bound(part: JsonObject, today: dt.date) -> RuleBound | None:
     """The bound that ``time`` gives; None without one, and where it has a fault."""
     text = part.text("time")
     if not text:
@@ -71,13 +71,13 @@ def read_bound(part: Part, today: dt.date) -> Bound | None:
         return None
     if category == "AGE":
         compare = Compare.AT_LEAST if least else Compare.AT_MOST
-        return Bound(field="age", value=amount, compare=compare)
+        return RuleBound(field="age", value=amount, compare=compare)
     # Longer ago than so many months is on or before that day; events within them are on or after it.
     compare = Compare.AT_MOST if least else Compare.AT_LEAST
-    return Bound(field="start_date", value=months_before(today, amount), compare=compare)
+    return RuleBound(field="start_date", value=months_before(today, amount), compare=compare)
 
 
-def read_range(part: Part) -> tuple[float, float] | None:
+def read_range(part: JsonObject) -> tuple[float, float] | None:
     """Both ends of the range in ``value``, which belong to it; None where it has a fault."""
     text = part.text("value") or ""
     found = _RANGE.fullmatch(text) or _DOTTED.fullmatch(text)

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairhaven.cohort.formats.json_document import json_object
-from fairhaven.cohort.formats.json_object import Part, Reading
+from fairhaven.cohort.formats.json_object import JsonFaults, JsonObject
 from fairhaven.cohort.formats.rquest.rules import read_rule
 from fairhaven.cohort.model import (
     CohortDefinition,
     Correlated,
     Demographic,
     Domain,
-    Entry,
+    EntryEvents,
     Events,
     Group,
     InclusionRule,
@@ -41,8 +41,8 @@ def read_rquest(
     Raises:
         Invalid: with every fault at once, each with its place, for example ``cohort.groups[0].rules[1].time``.
     """
-    reading = Reading(path)
-    task = Part(reading, dict(json_object(value, path=path)))
+    reading = JsonFaults(path)
+    task = JsonObject(reading, dict(json_object(value, path=path)))
     if "cohort" not in task.values and "analysis" in task.values:
         task.fault("analysis", "asks for a distribution of the whole collection, not for a cohort")
         raise Invalid(reading.faults)
@@ -50,10 +50,12 @@ def read_rquest(
     rules = () if cohort is None else _rules(cohort, today)
     if reading.faults:
         raise Invalid(reading.faults)
-    return CohortDefinition(name=name, entry=Entry(events=(Events(domain=Domain.PERSON),), observed=False), rules=rules)
+    return CohortDefinition(
+        name=name, entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False), rules=rules
+    )
 
 
-def _rules(cohort: Part, today: dt.date) -> tuple[InclusionRule, ...]:
+def _rules(cohort: JsonObject, today: dt.date) -> tuple[InclusionRule, ...]:
     """One rule for each group that must hold; a single one where any of them will do."""
     groups = tuple(_group(part, today) for part in cohort.parts("groups"))
     match = _operator(cohort, "groups_oper")
@@ -65,7 +67,7 @@ def _rules(cohort: Part, today: dt.date) -> tuple[InclusionRule, ...]:
     return tuple(InclusionRule(name=f"Group {number}", group=group) for number, group in enumerate(groups, start=1))
 
 
-def _group(part: Part, today: dt.date) -> Group:
+def _group(part: JsonObject, today: dt.date) -> Group:
     """A group's rules. What a rule excludes is excluded from the whole group, whatever its operator; so is the reference."""
     wanted: list[Correlated | Demographic | Group] = []
     unwanted: list[Correlated | Demographic | Group] = []
@@ -83,7 +85,7 @@ def _group(part: Part, today: dt.date) -> Group:
     return Group(members=(*wanted, *unwanted))
 
 
-def _operator(part: Part, key: str) -> Match:
+def _operator(part: JsonObject, key: str) -> Match:
     operator = part.text(key)
     if operator not in _OPERATORS:
         part.fault(key, "must be AND or OR")

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from fairhaven.cohort.domains import DOMAINS
-from fairhaven.cohort.formats.json_object import Part
+from fairhaven.cohort.formats.json_object import JsonObject
 from fairhaven.cohort.formats.rquest.bounds import read_bound, read_range
 from fairhaven.cohort.model import (
     Compare,
@@ -18,8 +18,8 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
-    Times,
 )
 
 _TABLES = {
@@ -48,7 +48,7 @@ _NO_PLACE = "asks where persons live, which a release does not hold; leave the r
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class RQuestRule:
     """What a rule asks of a person.
 
     Args:
@@ -59,7 +59,7 @@ class Rule:
     excludes: bool = False
 
 
-def read_rule(part: Part, today: dt.date) -> Rule | None:
+def read_rule(part: JsonObject, today: dt.date) -> RQuestRule | None:
     """A rule; None where it has a fault."""
     category, kind = part.text("varcat"), part.text("type") or "TEXT"
     operator = part.text("oper") or "="
@@ -83,7 +83,7 @@ def read_rule(part: Part, today: dt.date) -> Rule | None:
     return None
 
 
-def _person(part: Part, kind: str, excludes: bool, today: dt.date) -> Rule | None:
+def _person(part: JsonObject, kind: str, excludes: bool, today: dt.date) -> RQuestRule | None:
     if part.values.get("secondary_modifier"):
         part.fault("secondary_modifier", "has no effect on a person; leave it out")
     if part.text("varname") == "AGE":
@@ -106,13 +106,13 @@ def _person(part: Part, kind: str, excludes: bool, today: dt.date) -> Rule | Non
     columns = _person_columns(concept)
     if excludes and not ages and len(columns) == 1:
         test = OneOf(concepts=(concept,), excluded=True)
-        return Rule(member=Demographic(filters=(Filter(field=columns[0], test=test),)))
+        return RQuestRule(member=Demographic(filters=(Filter(field=columns[0], test=test),)))
     found = tuple(
         Demographic(filters=(Filter(field=column, test=OneOf(concepts=(concept,))), *ages)) for column in columns
     )
     if excludes:
-        return Rule(member=Group(match=Match.AT_MOST, count=0, members=found))
-    return Rule(member=found[0] if len(found) == 1 else Group(match=Match.ANY, members=found))
+        return RQuestRule(member=Group(match=Match.AT_MOST, count=0, members=found))
+    return RQuestRule(member=found[0] if len(found) == 1 else Group(match=Match.ANY, members=found))
 
 
 def _person_columns(concept: int) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def _person_columns(concept: int) -> tuple[str, ...]:
     return _PERSON_COLUMNS
 
 
-def _age(part: Part, kind: str, excludes: bool, today: dt.date) -> Rule | None:
+def _age(part: JsonObject, kind: str, excludes: bool, today: dt.date) -> RQuestRule | None:
     """The age that a person reaches in this calendar year."""
     if part.text("time"):
         part.fault("time", "has no effect on a person's age; give the range in value")
@@ -137,10 +137,10 @@ def _age(part: Part, kind: str, excludes: bool, today: dt.date) -> Rule | None:
     if ages is None:
         return None
     born = Numbers(compare=Compare.BETWEEN, value=_plain(today.year - ages[1]), to=_plain(today.year - ages[0]))
-    return Rule(member=Demographic(filters=(Filter(field="year_of_birth", test=born),)))
+    return RQuestRule(member=Demographic(filters=(Filter(field="year_of_birth", test=born),)))
 
 
-def _events(part: Part, category: str, kind: str, excludes: bool, today: dt.date) -> Rule | None:
+def _events(part: JsonObject, category: str, kind: str, excludes: bool, today: dt.date) -> RQuestRule | None:
     filters: list[Filter] = []
     name = part.text("varname") or ""
     given = part.text("value")
@@ -164,14 +164,14 @@ def _events(part: Part, category: str, kind: str, excludes: bool, today: dt.date
     found = tuple(
         Correlated(
             events=Events(domain=domain, filters=(*_concept_filter(domain, concept), *filters, *types)),
-            occurrence=Occurrence(times=Times.EXACTLY, count=0) if excludes else Occurrence(),
+            occurrence=Occurrence(times=OccurrenceType.EXACTLY, count=0) if excludes else Occurrence(),
             within_observation=False,
         )
         for domain in _TABLES[category]
     )
     if len(found) == 1:
-        return Rule(member=found[0], excludes=excludes)
-    return Rule(member=Group(match=Match.ALL if excludes else Match.ANY, members=found), excludes=excludes)
+        return RQuestRule(member=found[0], excludes=excludes)
+    return RQuestRule(member=Group(match=Match.ALL if excludes else Match.ANY, members=found), excludes=excludes)
 
 
 def _concept_filter(domain: Domain, concept: int | None) -> tuple[Filter, ...]:
@@ -181,7 +181,7 @@ def _concept_filter(domain: Domain, concept: int | None) -> tuple[Filter, ...]:
     return (Filter(field=column, test=OneOf(concepts=(concept,))),)
 
 
-def _types(part: Part, category: str) -> tuple[Filter, ...]:
+def _types(part: JsonObject, category: str) -> tuple[Filter, ...]:
     """The provenance of a condition."""
     given = part.values.get("secondary_modifier")
     if not given:
@@ -199,7 +199,7 @@ def _types(part: Part, category: str) -> tuple[Filter, ...]:
     return (Filter(field="condition_type_concept_id", test=OneOf(concepts=concepts)),)
 
 
-def _concept(part: Part, key: str, text: str | None) -> int | None:
+def _concept(part: JsonObject, key: str, text: str | None) -> int | None:
     if not text:
         return None
     if not _CONCEPT.fullmatch(text):
