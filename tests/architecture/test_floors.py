@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.architecture.source_tree import ROOT
 
 
 def test_every_import_goes_downwards() -> None:
