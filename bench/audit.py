@@ -21,9 +21,9 @@ from pyroaring import BitMap
 from bench.measure import peak_mb, size_mb
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, Outcome, QueryAudit, rules_named
+from fairhaven.query_audit.model import VerdictKind
 from fairhaven.query_audit.set_sketches import Sketcher
 from fairhaven.query_audit.sqlite import AuditRecord
-from fairhaven.query_audit.verdict import VerdictKind
 
 _POLICY = policy_named("hdr-uk")
 _RULES = rules_named("standard")

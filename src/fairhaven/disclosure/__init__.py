@@ -1,8 +1,7 @@
 """Which counts may be shown: the one home of small-number rules. Pure: numbers in, numbers out."""
 
 from fairhaven.disclosure.crosstab import ProtectedCrosstab, UniformGroup, protect_crosstab
-from fairhaven.disclosure.dominance import is_dominated
-from fairhaven.disclosure.magnitude import Magnitude, ProtectedMagnitudes, Statistic, protect_magnitudes
+from fairhaven.disclosure.magnitude import Magnitude, ProtectedMagnitudes, Statistic, is_dominated, protect_magnitudes
 from fairhaven.disclosure.nested_counts import protect_steps
 from fairhaven.disclosure.policy import Dominance, Groups, Policy, Small, Ties, Zeros
 from fairhaven.disclosure.primary_suppression import (

@@ -13,9 +13,17 @@ import numpy as np
 from fairhaven.disclosure.group_disclosure import full_cells
 from fairhaven.disclosure.known_totals import Floats, Mask, with_totals
 from fairhaven.disclosure.policy import Groups, Policy, Zeros
-from fairhaven.disclosure.primary_suppression import Cell, Protected, as_cell, hidden, protect, shown
+from fairhaven.disclosure.primary_suppression import (
+    Cell,
+    Protected,
+    adds_up,
+    as_cell,
+    hidden,
+    protect,
+    shown,
+    totals_note,
+)
 from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement
-from fairhaven.disclosure.shown_totals import adds_up, totals_note
 from fairhaven.disclosure.table_arrays import Dimensions, Key
 
 

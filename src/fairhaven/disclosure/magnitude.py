@@ -8,9 +8,8 @@ from enum import StrEnum
 import numpy as np
 
 from fairhaven.disclosure.crosstab import protect_crosstab
-from fairhaven.disclosure.dominance import is_dominated
 from fairhaven.disclosure.known_totals import Mask, with_totals
-from fairhaven.disclosure.policy import Policy, Small
+from fairhaven.disclosure.policy import Dominance, Policy, Small
 from fairhaven.disclosure.primary_suppression import Protected, hidden, shown
 from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement
 from fairhaven.disclosure.table_arrays import ALL, Dimensions, Key, totals_over
@@ -193,3 +192,21 @@ def _note(statistic: Statistic, hidden_cells: int, cells: int) -> str:
     what = "sums" if statistic is Statistic.SUM else "means"
     are = "is" if hidden_cells == 1 else "are"
     return f"Totals are {what} over the cells shown; {hidden_cells} of {cells} cells {are} hidden and in no total."
+
+
+def is_dominated(contributions: Iterable[float], rule: Dominance) -> bool:
+    """True where a sum or mean of the contributions may not be shown.
+
+    Args:
+        contributions: one for each person. Their sizes count: a debt dominates as a fortune does.
+
+    Raises:
+        ValueError: a contribution that is not a number; leave missing values out before.
+    """
+    sizes = sorted((abs(value) for value in contributions), reverse=True)
+    if not all(map(math.isfinite, sizes)):
+        raise ValueError("a contribution is not a finite number")
+    total = math.fsum(sizes)
+    if total == 0:
+        return bool(sizes)  # it says of everybody that they have none
+    return math.fsum(sizes[: rule.n]) >= rule.k * total or math.fsum(sizes[2:]) < rule.p * sizes[0]

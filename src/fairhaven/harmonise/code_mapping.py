@@ -15,8 +15,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.local_maps import SPELLINGS
-from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.omop.concepts import TABLE_OF_DOMAIN
 
 TEXTS = (
@@ -86,18 +86,18 @@ def resolve(engine: Engine, codes: ir.Table, vocabulary: VocabularyTables, local
         NULL where unmapped or unknown), ``resolved_is_remapped`` (a fixed concept gave way to what it maps to),
         ``maps_to_value`` (int32), ``ordinal`` (int32, from 0).
     """
-    numbered = kept(
+    numbered = keep_typed(
         engine, codes.mutate(number=ibis.row_number().over(order_by=[codes[name] for name in codes.columns]))
     )
-    wanted = kept(engine, _wanted(numbered))
+    wanted = keep_typed(engine, _wanted(numbered))
     concept = _concepts(vocabulary.concept)
-    hits = kept(engine, _hits(wanted, concept))
+    hits = keep_typed(engine, _hits(wanted, concept))
     parts = [_from_vocabulary(hits, concept, vocabulary.concept_relationship)]
     if local is not None and local.num_rows:
         parts.append(_from_local(engine.arrow(local), numbered, wanted))
     if "concept_id" in numbered.columns:
         parts.append(_from_fixed(numbered, concept, vocabulary.concept_relationship))
-    found = kept(engine, reduce(lambda left, right: left.union(right), parts).distinct())
+    found = keep_typed(engine, reduce(lambda left, right: left.union(right), parts).distinct())
     best = found.group_by("number").agg(best=found["order"].min())
     won = found.join(best, "number").filter(lambda t: t["order"] == t["best"])
     won = won.group_by("number", "order", "target").agg(source=won["source"].max())
@@ -105,8 +105,8 @@ def resolve(engine: Engine, codes: ir.Table, vocabulary: VocabularyTables, local
     target = target.group_by("target").agg(resolved_domain_id=target["domain"].min())
     won = won.left_join(target, "target").drop("target_right")
     ordinal = ibis.row_number().over(group_by=won["number"], order_by=won["target"])
-    won = kept(engine, won.mutate(ordinal=ordinal.cast("int32")))
-    return kept(engine, _joined_back(numbered, hits, won, vocabulary.concept_relationship))
+    won = keep_typed(engine, won.mutate(ordinal=ordinal.cast("int32")))
+    return keep_typed(engine, _joined_back(numbered, hits, won, vocabulary.concept_relationship))
 
 
 def _whole(number: int) -> ir.IntegerScalar:

@@ -7,10 +7,9 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables
-from fairhaven.harmonise.generic_rows import EVENT_TABLES
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, keep_typed
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.row_ids import row_id, unique_ids
-from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.omop import concepts
 from fairhaven.omop.cdm import CDM, to_cdm
 
@@ -43,18 +42,20 @@ def unit_concepts(engine: Engine, events: ir.Table, vocabulary: VocabularyTables
         name: plain_or_spelt.cases(*concepts.UNIT.items(), else_=0)
         for name, plain_or_spelt in (("a", plain), ("b", spelt))
     }
-    texts = kept(engine, texts.mutate(plain=plain, spelt=spelt, known=ibis.coalesce(known["a"].nullif(0), known["b"])))
+    texts = keep_typed(
+        engine, texts.mutate(plain=plain, spelt=spelt, known=ibis.coalesce(known["a"].nullif(0), known["b"]))
+    )
     ucum = vocabulary.concept.filter(
         (vocabulary.concept["vocabulary_id"] == "UCUM") & (vocabulary.concept["standard_concept"] == "S")
     )
     ucum = ucum.group_by(code=ucum["concept_code"]).agg(unit=ucum["concept_id"].min())
-    ucum = kept(engine, ucum)
+    ucum = keep_typed(engine, ucum)
     exact = ucum.select(exact_code="code", exact="unit")
     other = ucum.select(other_code="code", other="unit")
     found = texts.left_join(exact, texts["plain"] == exact["exact_code"])
     found = found.left_join(other, found["spelt"] == other["other_code"])
     concept = ibis.coalesce(found["exact"], found["other"], found["known"], 0).cast("int32")
-    return kept(engine, found.select("unit_text", unit_concept=concept))
+    return keep_typed(engine, found.select("unit_text", unit_concept=concept))
 
 
 def event_tables(engine: Engine, events: ir.Table, vocabulary: VocabularyTables) -> Mapping[str, ir.Table]:

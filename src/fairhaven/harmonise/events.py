@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables, coded, looked_up
+from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.health_system import Places
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.people import People
 from fairhaven.harmonise.row_outcomes import why_not
-from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.harmonise.visits import Visits
 
 _FURTHER_CODES = (
@@ -145,7 +145,7 @@ def events(
         source_value=joined["resolved_source_value"],
         vocabulary_id=joined["resolved_vocabulary_id"],
     )
-    return kept(engine, joined.drop(*[name for name in _REPLACED if name in joined.columns]))
+    return keep_typed(engine, joined.drop(*[name for name in _REPLACED if name in joined.columns]))
 
 
 def _with_concept(

@@ -18,6 +18,8 @@ from types import MappingProxyType
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.engine import Engine
+
 LINEAGE = {"row_key": "int64", "row_extract": "int32", "row_line": "int64"}
 
 # A code as up to three alternates: the first that leads to a standard concept wins. A source that codes one fact in
@@ -283,3 +285,8 @@ def typed(rows: ir.Table, kind: str) -> ir.Table:
         for name, dtype in KINDS[kind].items()
     }
     return rows.select(**columns)
+
+
+def keep_typed(engine: Engine, rows: ir.Table) -> ir.Table:
+    """Run *rows* once. An engine may store a whole-number literal in a narrower type than Ibis says; this undoes it."""
+    return engine.keep(rows).cast(rows.schema())

@@ -7,9 +7,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.row_ids import row_id, unique_ids
-from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.kernel.ids import digest52
 from fairhaven.omop.concepts import GENDER
 
@@ -34,7 +34,7 @@ def first_of_each(engine: Engine, rows: ir.Table, kind: str) -> ir.Table:
     named = rows.mutate(ref=rows[f"{kind}_ref"].nullif(""), id=row_id(rows, kind))
     named = named.filter(named["ref"].notnull())
     least = named.group_by("source", "ref").agg(id=named["id"].min())
-    return unique_ids(engine, kept(engine, named.semi_join(least, ["source", "ref", "id"])), "id", ORDER)
+    return unique_ids(engine, keep_typed(engine, named.semi_join(least, ["source", "ref", "id"])), "id", ORDER)
 
 
 def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
@@ -43,7 +43,7 @@ def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
     The number is that of the district's name, the same in every release and hub.
     """
     lived = persons.filter(persons["postcode_district"].notnull())
-    first = kept(
+    first = keep_typed(
         engine,
         lived.group_by(district=lived["postcode_district"]).agg(person_id=lived["person_id"].min()),
     )
@@ -59,7 +59,7 @@ def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
     rows = first.join(engine.arrow(ids), "district")
     lineage = persons.select("person_id", "row_extract", "row_line", "row_rule")
     joined = rows.join(lineage, "person_id")
-    return kept(engine, joined.select("district", "id", "row_extract", "row_line", "row_rule"))
+    return keep_typed(engine, joined.select("district", "id", "row_extract", "row_line", "row_rule"))
 
 
 def location_table(places: Places) -> ir.Table | None:

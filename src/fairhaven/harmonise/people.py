@@ -8,9 +8,9 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.row_ids import row_id
-from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.omop import concepts
 
 DAYS_AFTER_DEATH = 60
@@ -65,10 +65,10 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
         described["rule"],
         described["row_key"],
     ]
-    ranked = kept(engine, described.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order)))
-    persons = kept(engine, _merged(ranked))
+    ranked = keep_typed(engine, described.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order)))
+    persons = keep_typed(engine, _merged(ranked))
     who = index.left_join(persons.select("person_id", birth_year="year_of_birth"), "person_id").drop("person_id_right")
-    return People(persons=persons, who=kept(engine, who))
+    return People(persons=persons, who=keep_typed(engine, who))
 
 
 def _coded(rows: ir.Table, name: str, words: Mapping[str, int]) -> dict[str, ir.Value]:
@@ -134,7 +134,7 @@ def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.
     ]
     ranked = known.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order))
     ranked = ranked.filter(ranked["turn"] == 0)
-    return kept(
+    return keep_typed(
         engine,
         ranked.select(
             "person_id",

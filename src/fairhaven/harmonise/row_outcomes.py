@@ -8,10 +8,9 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import EVENT_TABLES
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, keep_typed
 from fairhaven.harmonise.model import RuleOutcome
 from fairhaven.harmonise.numbered_rules import NumberedRows
-from fairhaven.harmonise.temporary_tables import kept
 
 NO_PERSON = "no person"
 NO_BIRTH_YEAR = "no birth year"
@@ -167,4 +166,4 @@ def unmapped(engine: Engine, events: ir.Table) -> ir.Table:
     ranked = missing.group_by("rule", "vocabulary_id", "outcome", code=missing["source_value"]).agg(
         rows=missing.count()
     )
-    return kept(engine, ranked).order_by(ibis.desc("rows"), "vocabulary_id", "code", "rule")
+    return keep_typed(engine, ranked).order_by(ibis.desc("rows"), "vocabulary_id", "code", "rule")

@@ -13,7 +13,7 @@ from fairhaven.harmonise.code_mapping import VocabularyTables, coded, distinct_c
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fitted
 from fairhaven.harmonise.events import EventContext, events, placed
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, GenericRows, typed
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, GenericRows, keep_typed, typed
 from fairhaven.harmonise.health_system import (
     Places,
     care_site_table,
@@ -30,7 +30,6 @@ from fairhaven.harmonise.observation_periods import observation_periods
 from fairhaven.harmonise.people import People, deaths, people
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.harmonise.row_outcomes import NO_VISIT, counted, left_out, unmapped
-from fairhaven.harmonise.temporary_tables import kept
 from fairhaven.harmonise.visits import Visits, visit_detail, visit_occurrence, visits
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 
@@ -58,7 +57,7 @@ class _Work:
         """Gathered rows of a kind, kept: several steps read them, and writing the query of all rules costs seconds."""
         if kind not in self._gathered:
             rows = gathered(self.rules, kind)
-            self._gathered[kind] = None if rows is None else kept(self.engine, rows)
+            self._gathered[kind] = None if rows is None else keep_typed(self.engine, rows)
         return self._gathered[kind]
 
     def coded(self, kind: str) -> ir.Table | None:
@@ -239,7 +238,7 @@ def _notes(work: _Work, context: EventContext) -> None:
         return
     start = ibis.coalesce(given(rows, "date", "note"), given(rows, "datetime", "note").cast("date"))
     found = placed(rows.filter(rows["ordinal"] == 0).mutate(start=start), context, work.as_of)
-    notes = kept(work.engine, note_table(found.filter(found["why_not"].isnull())))
+    notes = keep_typed(work.engine, note_table(found.filter(found["why_not"].isnull())))
     work.tables["note"] = fitted(unique_ids(work.engine, notes, "note_id", ("row_rule", "row_key")), "note")
 
 
@@ -249,7 +248,7 @@ def _payers(work: _Work, found: People) -> None:
         return
     known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
     known = known.filter(known["start_date"].notnull() & (known["start_date"] <= ibis.literal(work.as_of)))
-    table = kept(work.engine, payer_plan_period_table(known))
+    table = keep_typed(work.engine, payer_plan_period_table(known))
     table = unique_ids(work.engine, table, "payer_plan_period_id", ("row_rule", "row_key"))
     work.tables["payer_plan_period"] = fitted(table, "payer_plan_period")
 
@@ -267,7 +266,7 @@ def _observation_periods(work: _Work, kept_events: ir.Table | None, found_visits
         return
     rule = work.derive("first to last record", "", "observation_period")
     periods = observation_periods(registered, seen, work.tables.get("death"), as_of=work.as_of, rule=rule)
-    periods = kept(work.engine, periods)
+    periods = keep_typed(work.engine, periods)
     table = unique_ids(work.engine, periods, "observation_period_id", ("person_id", "observation_period_start_date"))
     work.tables["observation_period"] = fitted(table, "observation_period")
 
@@ -279,7 +278,7 @@ def _registered(work: _Work, found: People) -> ir.Table | None:
     known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
     start = known["start_date"]
     known = known.filter(start.notnull() & (start <= ibis.literal(work.as_of)))
-    return kept(
+    return keep_typed(
         work.engine,
         known.select(
             "person_id",
@@ -332,14 +331,14 @@ def _eras(work: _Work) -> None:
     tables = work.tables
     if "condition_occurrence" in tables:
         rule = work.derive("condition eras", "condition_occurrence", "condition_era")
-        eras = kept(work.engine, condition_era(tables["condition_occurrence"], rule))
+        eras = keep_typed(work.engine, condition_era(tables["condition_occurrence"], rule))
         table = unique_ids(work.engine, eras, "condition_era_id", ("person_id", "condition_concept_id"))
         tables["condition_era"] = fitted(table, "condition_era")
     if "drug_exposure" in tables:
         rule = work.derive("drug eras", "drug_exposure", "drug_era")
         drugs = tables["drug_exposure"].select(concept="drug_concept_id").distinct()
         of = ingredients(drugs, work.vocabulary)
-        of = None if of is None else kept(work.engine, of)
-        eras = kept(work.engine, drug_era(tables["drug_exposure"], of, rule))
+        of = None if of is None else keep_typed(work.engine, of)
+        eras = keep_typed(work.engine, drug_era(tables["drug_exposure"], of, rule))
         table = unique_ids(work.engine, eras, "drug_era_id", ("person_id", "drug_concept_id", "drug_era_start_date"))
         tables["drug_era"] = fitted(table, "drug_era")

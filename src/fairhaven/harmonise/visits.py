@@ -7,10 +7,10 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.health_system import Places
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.row_ids import row_id, unique_ids
-from fairhaven.harmonise.temporary_tables import kept
 
 ORDER = ("rule", "row_key")
 
@@ -72,7 +72,7 @@ def visits(engine: Engine, rows: ir.Table, who: ir.Table, kind: str, as_of: dt.d
         id=row_id(known, kind),
     )
     first = merged.filter(merged["turn"] == 0).drop("turn", "same")
-    return Visits(rows=unique_ids(engine, kept(engine, first), "id", ORDER))
+    return Visits(rows=unique_ids(engine, keep_typed(engine, first), "id", ORDER))
 
 
 def _period(rows: ir.Table) -> dict[str, ir.Value]:

@@ -18,8 +18,7 @@ import pyarrow as pa
 
 from fairhaven.intake import file_detection, landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver, make_durable
-from fairhaven.intake.delivery_records import swap_in
-from fairhaven.intake.erased_patients import Tombstones
+from fairhaven.intake.delivery_records import Tombstones, swap_in
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Extract, Format, TableCount
 from fairhaven.intake.reader import DeliveredFile

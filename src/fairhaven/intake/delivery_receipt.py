@@ -16,8 +16,7 @@ from typing import BinaryIO, cast
 import pyarrow.parquet as pq
 
 from fairhaven.intake import landing
-from fairhaven.intake.delivery_records import DeliveryRecords
-from fairhaven.intake.erased_patients import Tombstones
+from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.ports import IdentityVault

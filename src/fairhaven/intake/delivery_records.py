@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +182,21 @@ def _parsed_extract(plain: Mapping[str, Any]) -> Extract:
         "to_blank": {name: tuple(lines) for name, lines in plain["to_blank"].items()},
     }
     return Extract(**{**plain, **parsed})
+
+
+class Tombstones:
+    """The tombstones of a store: one file for each source, and the erasures that have not ended."""
+
+    def __init__(self, store: Path) -> None:
+        self._folder = store / "erased"
+
+    def of(self, source: str) -> frozenset[str]:
+        """Digests of a source's erased patients."""
+        path = self._folder / f"{source}.json"
+        return frozenset(read_json(path)) if path.exists() else frozenset()
+
+    def add(self, source: str, digests: Collection[str]) -> None:
+        """Remember patients as erased; the file is there whole or not at all."""
+        before = self.of(source)
+        if not before.issuperset(digests):
+            write_json(self._folder / f"{source}.json", sorted(before.union(digests)))

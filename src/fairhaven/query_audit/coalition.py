@@ -9,8 +9,8 @@ from pyroaring import BitMap
 
 from fairhaven.disclosure.policy import Policy, Small
 from fairhaven.query_audit.answered_sets import AnsweredSets, NearbySet, SetCombination
+from fairhaven.query_audit.model import Verdict, VerdictKind
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
-from fairhaven.query_audit.verdict import Verdict, VerdictKind
 
 HINTS = 10
 """So often may a person be among few of whom an answer, or its refusal, tells something, and no more."""

@@ -17,10 +17,9 @@ from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
 from fairhaven.query_audit.coalition import Coalition
 from fairhaven.query_audit.differential_privacy import noisy_count
-from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome
+from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, Verdict, VerdictKind
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
 from fairhaven.query_audit.sqlite import AuditRecord, Spending
-from fairhaven.query_audit.verdict import Verdict, VerdictKind
 
 _NOBODY = np.iinfo(np.int64).min
 """In the place of the id of somebody who was erased."""

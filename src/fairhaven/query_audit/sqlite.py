@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
-from fairhaven.query_audit.verdict import VerdictKind
+from fairhaven.query_audit.model import VerdictKind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);

@@ -11,6 +11,8 @@ from fairhaven.cohort.engines.bitmap_index.storage import Array
 
 MOST_CODES = (1 << 16) - 1
 """More different values than this are kept as they are."""
+_EPOCH = 1970
+"""NumPy counts days and years of ``datetime64`` from here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,3 +72,15 @@ def plain(values: pa.Array) -> Array:
 def _narrowest(largest: int) -> npt.DTypeLike:
     kinds: tuple[type[np.unsignedinteger[Any]], ...] = (np.uint8, np.uint16, np.uint32)
     return next(kind for kind in kinds if largest <= np.iinfo(kind).max)
+
+
+def years_of_days(days: Array) -> Array:
+    """Calendar years of days since 1970."""
+    years: Array = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + _EPOCH
+    return years
+
+
+def first_days_of_years(years: Array) -> Array:
+    """Days since 1970 of the first of January."""
+    days: Array = (years.astype(np.int64) - _EPOCH).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
+    return days

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from fairhaven.cohort.comparison_semantics import COMPARES
 from fairhaven.cohort.domains import DOMAINS
-from fairhaven.cohort.engines.bitmap_index.calendar_years import year_of
-from fairhaven.cohort.engines.bitmap_index.column_encoding import DayEncoding, DictionaryEncoding
+from fairhaven.cohort.engines.bitmap_index.column_encoding import DayEncoding, DictionaryEncoding, years_of_days
 from fairhaven.cohort.engines.bitmap_index.event_source import END, ORDINAL, START
-from fairhaven.cohort.engines.bitmap_index.plan import RowTest
+from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer, RowTest
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
-from fairhaven.cohort.engines.bitmap_index.value_tests import passing
-from fairhaven.cohort.event_dates import ends_on_next_day
-from fairhaven.cohort.model import DateField, Domain, Known, OneOf, Test
+from fairhaven.cohort.event_dates import day_number, ends_on_next_day
+from fairhaven.cohort.model import Compare, DateField, Dates, Domain, Known, Numbers, OneOf, Test
 
 
 class EventTable:
@@ -127,11 +126,11 @@ class SelectedRows:
             case "start_date":
                 return passing(self.days(DateField.START), test)
             case "age":
-                return passing(year_of(self.days(DateField.START)) - birth_years[self.ordinals], test)
+                return passing(years_of_days(self.days(DateField.START)) - birth_years[self.ordinals], test)
             case "end_date":
                 return self._if_ended(passing(self.days(DateField.END), test), asked)
             case "age_at_end":
-                ages = year_of(self.days(DateField.END)) - birth_years[self.ordinals]
+                ages = years_of_days(self.days(DateField.END)) - birth_years[self.ordinals]
                 return self._if_ended(passing(ages, test), asked)
             case "days":
                 length = self.days(DateField.END) - self.days(DateField.START)
@@ -179,3 +178,36 @@ def source_test(domain: Domain, concepts: Array) -> RowTest:
     """Rows whose source concept is one of some."""
     name = DOMAINS[domain].source_concept or ""
     return RowTest(field=name, test=OneOf(concepts=tuple(int(each) for each in concepts)))
+
+
+def passing(values: Array, test: Test) -> Array:
+    """Which of some known values pass a test.
+
+    Args:
+        values: numbers; days since 1970 where the test is of dates.
+    """
+    passed: Array
+    match test:
+        case Known(yes=yes):
+            passed = np.full(len(values), yes)
+        case OneOf(concepts=ids, excluded=excluded):
+            passed = np.isin(values, np.array(ids, np.int64), invert=excluded)
+        case Numbers(compare=compare, value=value, to=to):
+            passed = _compared(values, compare, value, to)
+        case Dates(compare=compare, value=first, to=last):
+            passed = _compared(values, compare, day_number(first), None if last is None else day_number(last))
+        case _:
+            raise IndexCannotAnswer(f"a test of this kind: {type(test).__name__}")
+    return passed
+
+
+def _compared(values: Array, compare: Compare, value: float, to: float | None) -> Array:
+    passed: Array
+    match compare:
+        case Compare.BETWEEN:
+            passed = (values >= value) & (values <= (value if to is None else to))
+        case Compare.OUTSIDE:
+            passed = (values < value) | (values > (value if to is None else to))
+        case _:
+            passed = COMPARES[compare](values, value)
+    return passed

@@ -11,10 +11,9 @@ import numpy as np
 from pyroaring import BitMap
 
 from fairhaven.cohort.comparison_semantics import TIMES, least_and_most, needs_one
-from fairhaven.cohort.day_numbers import FAR
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags
-from fairhaven.cohort.engines.bitmap_index.calendar_years import year_of
-from fairhaven.cohort.engines.bitmap_index.event_columns import EventTable, SelectedRows, source_test
+from fairhaven.cohort.engines.bitmap_index.column_encoding import years_of_days
+from fairhaven.cohort.engines.bitmap_index.event_columns import EventTable, SelectedRows, passing, source_test
 from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods, keyed
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
@@ -30,7 +29,7 @@ from fairhaven.cohort.engines.bitmap_index.plan import (
     RowTest,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
-from fairhaven.cohort.engines.bitmap_index.value_tests import passing
+from fairhaven.cohort.event_dates import FAR
 from fairhaven.cohort.model import DateField, Domain, Edge, Known, Match, Occurrence
 
 
@@ -226,7 +225,7 @@ class EventSelector:
     def _at_index(self, index: IndexEvents, asked: RowTest) -> Array:
         match asked.field:
             case "age":
-                return passing(year_of(index.start) - self._birth_years[index.ordinals], asked.test)
+                return passing(years_of_days(index.start) - self._birth_years[index.ordinals], asked.test)
             case "start_date":
                 return passing(index.start, asked.test)
             case "end_date":

@@ -6,9 +6,8 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from fairhaven.cohort.day_numbers import days
 from fairhaven.cohort.domains import DOMAINS, PERSON_COLUMNS, FieldKind
-from fairhaven.cohort.event_dates import date_columns, end_day, start_day
+from fairhaven.cohort.event_dates import date_columns, day_numbers, end_day, start_day
 from fairhaven.cohort.model import Domain
 from fairhaven.kernel.errors import Fault, Invalid
 
@@ -77,8 +76,8 @@ def periods(tables: Mapping[str, ir.Table], ordinals: ir.Table) -> ir.Table:
     dated = period.select(
         person_id=period.person_id.cast("int64"),
         **{
-            START: _narrow(days(period.observation_period_start_date)),
-            END: _narrow(days(period.observation_period_end_date)),
+            START: _narrow(day_numbers(period.observation_period_start_date)),
+            END: _narrow(day_numbers(period.observation_period_end_date)),
         },
     )
     return dated.join(ordinals, "person_id").select(ORDINAL, START, END)

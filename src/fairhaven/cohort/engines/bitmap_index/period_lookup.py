@@ -4,9 +4,9 @@ from functools import cached_property
 
 import numpy as np
 
-from fairhaven.cohort.day_numbers import FAR
 from fairhaven.cohort.engines.bitmap_index.event_source import END, ORDINAL, START
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
+from fairhaven.cohort.event_dates import FAR
 
 
 class Periods:

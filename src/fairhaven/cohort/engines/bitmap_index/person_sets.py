@@ -9,11 +9,11 @@ from pyroaring import BitMap
 
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import Bitmaps
-from fairhaven.cohort.engines.bitmap_index.calendar_years import first_of_year
+from fairhaven.cohort.engines.bitmap_index.column_encoding import first_days_of_years
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
+from fairhaven.cohort.engines.bitmap_index.event_columns import passing
 from fairhaven.cohort.engines.bitmap_index.plan import HasAttribute, HasConcept
 from fairhaven.cohort.engines.bitmap_index.storage import Array
-from fairhaven.cohort.engines.bitmap_index.value_tests import passing
 from fairhaven.cohort.model import Known
 
 _FEW = 16
@@ -58,7 +58,7 @@ class PersonSets:
         values = self._bitmaps.concepts(kind)
         if asked.test == Known(yes=False):
             return self.everybody - self._bitmaps.union(kind, values)
-        passed = passing(first_of_year(values) if is_date else values, asked.test)
+        passed = passing(first_days_of_years(values) if is_date else values, asked.test)
         return self._remembered((kind, passed.tobytes()), lambda: self._bitmaps.union(kind, values[passed]))
 
     def forget(self) -> None:

@@ -8,7 +8,7 @@ from pyroaring import BitMap
 
 from fairhaven.cohort.comparison_semantics import needs_one
 from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
-from fairhaven.cohort.engines.bitmap_index.calendar_years import first_of_year
+from fairhaven.cohort.engines.bitmap_index.column_encoding import first_days_of_years
 from fairhaven.cohort.engines.bitmap_index.event_selection import EventSelector, IndexEvents, enough, many_enough
 from fairhaven.cohort.engines.bitmap_index.period_lookup import keyed
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
@@ -97,7 +97,7 @@ class PlanExecutor:
         if asked.of is DateField.END and (asked.since_birth or asked.until_birth):
             rows.keep(rows.has_end())
         if asked.since_birth or asked.until_birth:
-            lived = rows.days(asked.of) - first_of_year(self._birth_years)[rows.ordinals]
+            lived = rows.days(asked.of) - first_days_of_years(self._birth_years)[rows.ordinals]
             since, until = max(asked.since_birth, default=None), min(asked.until_birth, default=None)
             flags = np.ones(len(rows), bool)
             if since is not None:

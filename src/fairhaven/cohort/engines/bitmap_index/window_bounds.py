@@ -1,7 +1,7 @@
 """The windows of a condition as one stretch of days around an index event."""
 
-from fairhaven.cohort.day_numbers import FAR
 from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer, IntervalBound
+from fairhaven.cohort.event_dates import FAR
 from fairhaven.cohort.model import Correlated, DateField, Edge, Window
 
 

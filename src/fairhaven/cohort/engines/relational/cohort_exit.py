@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.day_numbers import FAR, date, day_number
 from fairhaven.cohort.engines.relational.era_events import joined_up
 from fairhaven.cohort.engines.relational.index_events import limited
 from fairhaven.cohort.engines.relational.parts import Cohort
 from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
+from fairhaven.cohort.event_dates import FAR, date_of_day, day_number
 from fairhaven.cohort.model import DateField, DateOffset, Limit
 
 INCLUDED = ("cohort", "person_id", "event_id", "start_date", "end_date", "op_start_date", "op_end_date")
@@ -101,8 +101,8 @@ def stays(
     return cut.select(
         cohort_definition_id=cut.cohort,
         subject_id=cut.person_id,
-        cohort_start_date=date(cut.start_date),
-        cohort_end_date=date(cut.end_date),
+        cohort_start_date=date_of_day(cut.start_date),
+        cohort_end_date=date_of_day(cut.end_date),
     )
 
 

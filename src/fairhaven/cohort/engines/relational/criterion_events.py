@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.day_numbers import day_number
 from fairhaven.cohort.domains import DOMAINS, DomainFacts, FieldOrigin
 from fairhaven.cohort.engines.relational.fields import own_field, with_derived
 from fairhaven.cohort.engines.relational.filters import Filters, filters_of
 from fairhaven.cohort.engines.relational.parts import EraSet, Scan
 from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
-from fairhaven.cohort.event_dates import end_day, start_day
+from fairhaven.cohort.event_dates import day_number, end_day, start_day
 from fairhaven.cohort.model import DateField, Domain
 
 EVENT_COLUMNS = (

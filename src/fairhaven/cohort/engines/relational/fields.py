@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import ibis.expr.types as ir
 
-from fairhaven.cohort.day_numbers import year
 from fairhaven.cohort.domains import PERSON_COLUMNS
+from fairhaven.cohort.event_dates import year_of_day
 from fairhaven.cohort.model import Domain
 
 _ABNORMAL = (4155142, 4155143)
@@ -41,9 +41,9 @@ def with_derived(events: ir.Table, fields: frozenset[str], tables: Mapping[str, 
         events = events.drop(*(name for name in PERSON_COLUMNS if name in events.columns))
         events = events.join(known, "person_id")
         if "age" in fields:
-            events = events.mutate(age=year(events.start_date) - events.year_of_birth)
+            events = events.mutate(age=year_of_day(events.start_date) - events.year_of_birth)
         if "age_at_end" in fields:
-            events = events.mutate(age_at_end=year(events.end_date) - events.year_of_birth)
+            events = events.mutate(age_at_end=year_of_day(events.end_date) - events.year_of_birth)
     if "specialty_concept_id" in fields:
         provider = tables["provider"]
         seen_by = provider.select(of_provider=provider.provider_id, specialty_concept_id=provider.specialty_concept_id)

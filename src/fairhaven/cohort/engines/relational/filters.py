@@ -11,8 +11,8 @@ from typing import Any
 import ibis.expr.types as ir
 
 from fairhaven.cohort.comparison_semantics import COMPARES
-from fairhaven.cohort.day_numbers import day_number
 from fairhaven.cohort.engines.relational.parts import FieldTest
+from fairhaven.cohort.event_dates import day_number
 from fairhaven.cohort.model import Abnormal, Compare, Dates, InSet, Known, Numbers, Text
 
 _BACKSLASH = "\ue05c"

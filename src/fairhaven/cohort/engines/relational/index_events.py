@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.day_numbers import FIRST_DAY, LAST_DAY, days
 from fairhaven.cohort.engines.relational.occurrence_counts import INDEX_COLUMNS
 from fairhaven.cohort.engines.relational.parts import EntryIndex, NestedIndex, QualifiedIndex
 from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
+from fairhaven.cohort.event_dates import FIRST_DAY, LAST_DAY, day_numbers
 from fairhaven.cohort.model import Domain, Limit
 
 
@@ -18,8 +18,8 @@ def observation(tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.
     return keeping.keep(
         period.select(
             person_id=period.person_id.cast("int64"),
-            op_start_date=days(period.observation_period_start_date),
-            op_end_date=days(period.observation_period_end_date),
+            op_start_date=day_numbers(period.observation_period_start_date),
+            op_end_date=day_numbers(period.observation_period_end_date),
         )
     )
 

@@ -7,9 +7,9 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.cohort.comparison_semantics import TIMES, needs_one
-from fairhaven.cohort.day_numbers import FAR
 from fairhaven.cohort.engines.relational.parts import CountTest
 from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
+from fairhaven.cohort.event_dates import FAR
 from fairhaven.cohort.model import DateField, Edge, Window
 
 INDEX_COLUMNS = (
