@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import RuleContext, codes, has_none_of, period, rows
+from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, codes, has_none_of, period, resource_rule, rows
 from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
@@ -34,33 +34,19 @@ def devices(context: RuleContext) -> list[GenericRows]:
     return found
 
 
-def specimens(context: RuleContext) -> list[GenericRows]:
+@resource_rule("specimen", takes=lambda specimen: has_none_of(specimen["status"], REFUSED), target="specimen")
+def specimens(placed: ir.Table) -> Columns:
     """Specimens on the day they were collected, else received."""
-    specimen = context.tables.get("specimen")
-    if specimen is None:
-        return []
-    takes = has_none_of(specimen["status"], REFUSED)
-    placed = context.placed(specimen.filter(takes))
-    return [
-        rows(
-            "event",
-            "specimen",
-            "specimen",
-            placed,
-            {
-                **codes(placed),
-                **period(ibis.coalesce(placed["collected_start"], placed["received"])),
-                "quantity": placed["quantity_number"],
-                "unit": placed["quantity_unit"],
-                "anatomic_site": placed["body_site_code"],
-                "anatomic_site_vocabulary_id": placed["body_site_vocabulary_id"],
-                "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
-                "target": ibis.literal("specimen"),
-            },
-            takes=takes,
-            target="specimen",
-        )
-    ]
+    return {
+        **codes(placed),
+        **period(ibis.coalesce(placed["collected_start"], placed["received"])),
+        "quantity": placed["quantity_number"],
+        "unit": placed["quantity_unit"],
+        "anatomic_site": placed["body_site_code"],
+        "anatomic_site_vocabulary_id": placed["body_site_vocabulary_id"],
+        "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
+        "target": ibis.literal("specimen"),
+    }
 
 
 def _described(use: ir.Table, device: ir.Table | None) -> ir.Table:

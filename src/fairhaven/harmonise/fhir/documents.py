@@ -1,8 +1,9 @@
 """DocumentReference and reports with a printed form to NOTE (their text stays out), Coverage to PAYER_PLAN_PERIOD."""
 
 import ibis
+import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import RuleContext, codes, has_none_of, rows
+from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, codes, has_none_of, resource_rule, rows
 from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
@@ -11,36 +12,38 @@ REFUSED_REPORT = ("entered-in-error", "cancelled", "registered")
 REFUSED_COVERAGE = ("entered-in-error", "draft")
 
 
-def notes(context: RuleContext) -> list[GenericRows]:
-    """Documents and printed reports: when, of what class, in which visit, by whom."""
-    found = []
-    document = context.tables.get("document_reference")
-    if document is not None:
-        takes = has_none_of(document["status"], REFUSED_DOCUMENT) & has_none_of(
-            document["document_status"], ("entered-in-error",)
-        )
-        placed = context.placed(document.filter(takes))
-        moment = ibis.coalesce(placed["date"], placed["period_start"])
-        given = {
-            **codes(placed),
-            "date": moment.cast("date"),
-            "datetime": moment.cast("timestamp(6)"),
-            "type_concept_id": ibis.literal(TYPE["EHR note"], type="int32"),
-        }
-        found.append(rows("note", "document", "document_reference", placed, given, takes=takes))
-    report = context.tables.get("diagnostic_report")
-    if report is not None:
-        takes = has_none_of(report["status"], REFUSED_REPORT) & (report["forms"] > 0)
-        placed = context.placed(report.filter(takes))
-        moment = ibis.coalesce(placed["effective_start"], placed["issued"])
-        given = {
-            **codes(placed),
-            "date": moment.cast("date"),
-            "datetime": moment.cast("timestamp(6)"),
-            "type_concept_id": ibis.literal(TYPE["EHR note"], type="int32"),
-        }
-        found.append(rows("note", "printed report", "diagnostic_report", placed, given, takes=takes))
-    return found
+@resource_rule(
+    "document_reference",
+    kind="note",
+    rule="document",
+    takes=lambda document: (
+        has_none_of(document["status"], REFUSED_DOCUMENT)
+        & has_none_of(document["document_status"], ("entered-in-error",))
+    ),
+)
+def documents(placed: ir.Table) -> Columns:
+    """Documents: when, of what class, in which visit, by whom."""
+    return _note(placed, ibis.coalesce(placed["date"], placed["period_start"]))
+
+
+@resource_rule(
+    "diagnostic_report",
+    kind="note",
+    rule="printed report",
+    takes=lambda report: has_none_of(report["status"], REFUSED_REPORT) & (report["forms"] > 0),
+)
+def printed_reports(placed: ir.Table) -> Columns:
+    """Reports with a printed form, like documents."""
+    return _note(placed, ibis.coalesce(placed["effective_start"], placed["issued"]))
+
+
+def _note(placed: ir.Table, moment: ir.Value) -> Columns:
+    return {
+        **codes(placed),
+        "date": moment.cast("date"),
+        "datetime": moment.cast("timestamp(6)"),
+        "type_concept_id": ibis.literal(TYPE["EHR note"], type="int32"),
+    }
 
 
 def coverages(context: RuleContext) -> list[GenericRows]:

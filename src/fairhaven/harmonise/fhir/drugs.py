@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.rule_context import (
+    Columns,
     RuleContext,
     chosen,
     codes,
@@ -11,9 +12,8 @@ from fairhaven.harmonise.fhir.rule_context import (
     joined_words,
     period,
     plain_number,
-    rows,
+    resource_rule,
 )
-from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_REQUEST = ("entered-in-error", "cancelled", "draft")
@@ -38,132 +38,7 @@ DAYS = {
 }
 """Days in a unit of time."""
 
-
-def drugs(context: RuleContext) -> list[GenericRows]:
-    """Every kind of medication resource that is there."""
-    makers = {
-        "medication_request": _requests,
-        "medication_statement": _statements,
-        "medication_administration": _administrations,
-        "medication_dispense": _dispenses,
-        "immunization": _immunizations,
-    }
-    return [make(context, context.tables[name]) for name, make in makers.items() if name in context.tables]
-
-
-def _requests(context: RuleContext, request: ir.Table) -> GenericRows:
-    """Orders: not drafts, proposals or instructions not to take. They start when written."""
-    takes = (
-        has_none_of(request["status"], REFUSED_REQUEST)
-        & has_none_of(request["intent"], REFUSED_INTENT)
-        & ~request["is_not_to_perform"].fill_null(False)
-    )
-    placed = _named(context, request.filter(takes))
-    is_reported = placed["is_reported"].fill_null(False)
-    return _exposures(
-        "medication_request",
-        placed,
-        {
-            **period(
-                ibis.coalesce(placed["authored"], placed["bounds_start"], placed["validity_start"]),
-                placed["bounds_end"],
-            ),
-            **_dosage(placed),
-            "type_concept_id": is_reported.ifelse(TYPE["patient self-report"], TYPE["EHR prescription"]).cast("int32"),
-            "quantity": placed["quantity_number"],
-            "refills": placed["refills"].cast("int32"),
-            "days_supply": ibis.coalesce(_days(placed, "supply"), _days(placed, "bounds")),
-            "stop_reason": placed["status_reason_code_text"],
-        },
-        takes,
-    )
-
-
-def _statements(context: RuleContext, statement: ir.Table) -> GenericRows:
-    takes = has_none_of(statement["status"], REFUSED_STATEMENT)
-    placed = _named(context, statement.filter(takes))
-    return _exposures(
-        "medication_statement",
-        placed,
-        {
-            **period(ibis.coalesce(placed["effective_start"], placed["asserted"]), placed["effective_end"]),
-            **_dosage(placed),
-            "type_concept_id": ibis.literal(TYPE["patient self-report"], type="int32"),
-            "days_supply": _days(placed, "bounds"),
-            "stop_reason": placed["status_reason_code_text"],
-        },
-        takes,
-    )
-
-
-def _administrations(context: RuleContext, administration: ir.Table) -> GenericRows:
-    takes = has_none_of(administration["status"], REFUSED_ADMINISTRATION)
-    placed = _named(context, administration.filter(takes))
-    start = placed["effective_start"]
-    return _exposures(
-        "medication_administration",
-        placed,
-        {
-            **period(start, ibis.coalesce(placed["effective_end"], start)),
-            **_route(placed),
-            "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
-            "quantity": placed["dose_number"],
-            "dose_unit": placed["dose_unit"],
-            "stop_reason": placed["status_reason_code_text"],
-        },
-        takes,
-    )
-
-
-def _dispenses(context: RuleContext, dispense: ir.Table) -> GenericRows:
-    takes = has_none_of(dispense["status"], REFUSED_DISPENSE)
-    placed = _named(context, dispense.filter(takes))
-    return _exposures(
-        "medication_dispense",
-        placed,
-        {
-            **period(ibis.coalesce(placed["handed_over"], placed["prepared"])),
-            **_dosage(placed),
-            "type_concept_id": ibis.literal(TYPE["EHR dispensing"], type="int32"),
-            "quantity": placed["quantity_number"],
-            "days_supply": _days(placed, "supply"),
-        },
-        takes,
-    )
-
-
-def _immunizations(context: RuleContext, immunization: ir.Table) -> GenericRows:
-    """Vaccines that were given."""
-    takes = (immunization["status"] == "completed").fill_null(False)
-    placed = context.placed(immunization.filter(takes))
-    start = ibis.coalesce(placed["occurred"], placed["recorded"])
-    return _exposures(
-        "immunization",
-        placed,
-        {
-            **codes(placed),
-            **period(start, start),
-            **_route(placed),
-            "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
-            "quantity": placed["dose_number"],
-            "dose_unit": placed["dose_unit"],
-            "lot_number": placed["lot_number"],
-        },
-        takes,
-    )
-
-
-def _exposures(table: str, placed: ir.Table, given: dict[str, ir.Value], takes: ir.BooleanValue) -> GenericRows:
-    own = given if "code" in given else {**codes(placed), **given}
-    return rows(
-        "event",
-        table.replace("_", " "),
-        table,
-        placed,
-        {**own, "default_target": ibis.literal("drug_exposure")},
-        takes=takes,
-        target="drug_exposure",
-    )
+_DRUG_EXPOSURE = {"default_target": ibis.literal("drug_exposure")}
 
 
 def _named(context: RuleContext, table: ir.Table) -> ir.Table:
@@ -180,6 +55,112 @@ def _named(context: RuleContext, table: ir.Table) -> ir.Table:
     is_bare = joined["code"].isnull() & joined["code_text"].isnull()
     own = {name: is_bare.ifelse(joined[f"known_{name}"], joined[name]) for name in names}
     return joined.mutate(**own).drop("known_id", *[f"known_{name}" for name in names])
+
+
+@resource_rule(
+    "medication_request",
+    takes=lambda request: (
+        has_none_of(request["status"], REFUSED_REQUEST)
+        & has_none_of(request["intent"], REFUSED_INTENT)
+        & ~request["is_not_to_perform"].fill_null(False)
+    ),
+    target="drug_exposure",
+    place=_named,
+)
+def requests(placed: ir.Table) -> Columns:
+    """Orders: not drafts, proposals or instructions not to take. They start when written."""
+    is_reported = placed["is_reported"].fill_null(False)
+    start = ibis.coalesce(placed["authored"], placed["bounds_start"], placed["validity_start"])
+    return {
+        **codes(placed),
+        **period(start, placed["bounds_end"]),
+        **_dosage(placed),
+        "type_concept_id": is_reported.ifelse(TYPE["patient self-report"], TYPE["EHR prescription"]).cast("int32"),
+        "quantity": placed["quantity_number"],
+        "refills": placed["refills"].cast("int32"),
+        "days_supply": ibis.coalesce(_days(placed, "supply"), _days(placed, "bounds")),
+        "stop_reason": placed["status_reason_code_text"],
+        **_DRUG_EXPOSURE,
+    }
+
+
+@resource_rule(
+    "medication_statement",
+    takes=lambda statement: has_none_of(statement["status"], REFUSED_STATEMENT),
+    target="drug_exposure",
+    place=_named,
+)
+def statements(placed: ir.Table) -> Columns:
+    """What patients say that they take."""
+    return {
+        **codes(placed),
+        **period(ibis.coalesce(placed["effective_start"], placed["asserted"]), placed["effective_end"]),
+        **_dosage(placed),
+        "type_concept_id": ibis.literal(TYPE["patient self-report"], type="int32"),
+        "days_supply": _days(placed, "bounds"),
+        "stop_reason": placed["status_reason_code_text"],
+        **_DRUG_EXPOSURE,
+    }
+
+
+@resource_rule(
+    "medication_administration",
+    takes=lambda administration: has_none_of(administration["status"], REFUSED_ADMINISTRATION),
+    target="drug_exposure",
+    place=_named,
+)
+def administrations(placed: ir.Table) -> Columns:
+    """What was given."""
+    start = placed["effective_start"]
+    return {
+        **codes(placed),
+        **period(start, ibis.coalesce(placed["effective_end"], start)),
+        **_route(placed),
+        "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
+        "quantity": placed["dose_number"],
+        "dose_unit": placed["dose_unit"],
+        "stop_reason": placed["status_reason_code_text"],
+        **_DRUG_EXPOSURE,
+    }
+
+
+@resource_rule(
+    "medication_dispense",
+    takes=lambda dispense: has_none_of(dispense["status"], REFUSED_DISPENSE),
+    target="drug_exposure",
+    place=_named,
+)
+def dispenses(placed: ir.Table) -> Columns:
+    """What was handed over, else prepared."""
+    return {
+        **codes(placed),
+        **period(ibis.coalesce(placed["handed_over"], placed["prepared"])),
+        **_dosage(placed),
+        "type_concept_id": ibis.literal(TYPE["EHR dispensing"], type="int32"),
+        "quantity": placed["quantity_number"],
+        "days_supply": _days(placed, "supply"),
+        **_DRUG_EXPOSURE,
+    }
+
+
+@resource_rule(
+    "immunization",
+    takes=lambda immunization: (immunization["status"] == "completed").fill_null(False),
+    target="drug_exposure",
+)
+def immunizations(placed: ir.Table) -> Columns:
+    """Vaccines that were given."""
+    start = ibis.coalesce(placed["occurred"], placed["recorded"])
+    return {
+        **codes(placed),
+        **period(start, start),
+        **_route(placed),
+        "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
+        "quantity": placed["dose_number"],
+        "dose_unit": placed["dose_unit"],
+        "lot_number": placed["lot_number"],
+        **_DRUG_EXPOSURE,
+    }
 
 
 def _days(table: ir.Table, name: str) -> ir.Value:

@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.rule_context import (
+    Columns,
     RuleContext,
     chosen,
     codes,
@@ -11,6 +12,7 @@ from fairhaven.harmonise.fhir.rule_context import (
     has_none_of,
     period,
     plain_number,
+    resource_rule,
     rows,
 )
 from fairhaven.harmonise.generic_rows import GenericRows
@@ -65,30 +67,19 @@ def observations(context: RuleContext) -> list[GenericRows]:
     return found
 
 
-def reports(context: RuleContext) -> list[GenericRows]:
+@resource_rule(
+    "diagnostic_report", takes=lambda report: has_none_of(report["status"], REFUSED) & (report["results"] == 0)
+)
+def reports(placed: ir.Table) -> Columns:
     """A DiagnosticReport whose results are not observations of their own: what was reported on, and its conclusion."""
-    report = context.tables.get("diagnostic_report")
-    if report is None:
-        return []
-    takes = has_none_of(report["status"], REFUSED) & (report["results"] == 0)
-    placed = context.placed(report.filter(takes))
-    return [
-        rows(
-            "event",
-            "diagnostic report",
-            "diagnostic_report",
-            placed,
-            {
-                **codes(placed),
-                **period(ibis.coalesce(placed["effective_start"], placed["issued"])),
-                "value_code": placed["conclusion_code"],
-                "value_vocabulary_id": placed["conclusion_vocabulary_id"],
-                "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
-                "default_target": ibis.ifelse(has_category(placed, "LAB"), "measurement", "observation"),
-            },
-            takes=takes,
-        )
-    ]
+    return {
+        **codes(placed),
+        **period(ibis.coalesce(placed["effective_start"], placed["issued"])),
+        "value_code": placed["conclusion_code"],
+        "value_vocabulary_id": placed["conclusion_vocabulary_id"],
+        "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
+        "default_target": ibis.ifelse(has_category(placed, "LAB"), "measurement", "observation"),
+    }
 
 
 def _observed(

@@ -1,6 +1,6 @@
 """What the rules of several resource types share: codes, moments, references, statuses."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 from fairhaven.harmonise.generic_rows import GenericRows
 
 Columns = Mapping[str, ir.Value]
+Maker = Callable[["RuleContext"], list[GenericRows]]
 
 LINEAGE = ("row_key", "row_extract", "row_line", "patient_ref")
 _LARGEST = 1e15
@@ -112,7 +113,7 @@ def rows(
     takes: ir.BooleanValue | None,
     target: str = "",
 ) -> GenericRows:
-    """Rows of one rule; lineage and what was placed are carried over.
+    """GenericRows of one rule; lineage and what was placed are carried over.
 
     Args:
         source: rows that the rule takes.
@@ -132,6 +133,39 @@ def rows(
         target=target,
         takes=takes,
     )
+
+
+def resource_rule(
+    table: str,
+    *,
+    takes: Callable[[ir.Table], ir.BooleanValue],
+    kind: str = "event",
+    rule: str = "",
+    target: str = "",
+    place: Callable[["RuleContext", ir.Table], ir.Table] = RuleContext.placed,
+) -> Callable[[Callable[[ir.Table], Columns]], Maker]:
+    """A function from placed resources to the columns of a generic row, as the rule of one resource type.
+
+    Args:
+        table: the landed table; where a source has none there are no rows.
+        takes: of the landed table, which resources become rows.
+        rule: the rule's name; the table's, in words, where none is given.
+        place: gives the resources what they refer to.
+    """
+
+    def decorate(columns: Callable[[ir.Table], Columns]) -> Maker:
+        def make(context: RuleContext) -> list[GenericRows]:
+            source = context.tables.get(table)
+            if source is None:
+                return []
+            taken = takes(source)
+            placed = place(context, source.filter(taken))
+            name = rule or table.replace("_", " ")
+            return [rows(kind, name, table, placed, columns(placed), takes=taken, target=target)]
+
+        return make
+
+    return decorate
 
 
 def codes(table: ir.Table, *, before: str = "") -> dict[str, ir.Value]:

@@ -7,8 +7,8 @@ import ibis.expr.types as ir
 from fairhaven.harmonise.fhir.allergies import allergies
 from fairhaven.harmonise.fhir.conditions_and_procedures import conditions, procedures
 from fairhaven.harmonise.fhir.devices import devices, specimens
-from fairhaven.harmonise.fhir.documents import coverages, notes
-from fairhaven.harmonise.fhir.drugs import drugs
+from fairhaven.harmonise.fhir.documents import coverages, documents, printed_reports
+from fairhaven.harmonise.fhir.drugs import administrations, dispenses, immunizations, requests, statements
 from fairhaven.harmonise.fhir.encounters import visits
 from fairhaven.harmonise.fhir.locations import places, providers
 from fairhaven.harmonise.fhir.observations import observations, reports
@@ -25,11 +25,16 @@ _MAKERS = (
     procedures,
     observations,
     reports,
-    drugs,
+    requests,
+    statements,
+    administrations,
+    dispenses,
+    immunizations,
     allergies,
     devices,
     specimens,
-    notes,
+    documents,
+    printed_reports,
     coverages,
 )
 
