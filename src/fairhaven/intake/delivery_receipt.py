@@ -6,7 +6,6 @@ them, and the delivery's record is written last, by a rename.
 
 import datetime as dt
 import hashlib
-import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from fairhaven.intake.quarantine_reasons import misfits
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.kernel.files import clear_scratch, one_writer, scratch, sha256_of, sync_folder
+from fairhaven.kernel.files import clear_scratch, one_writer, scratch, sha256_of, sync_file, sync_folder
 from fairhaven.kernel.progress import Progress
 
 _CHUNK = 1 << 22
@@ -215,11 +214,7 @@ def _faulty_lines(records: DeliveryRecords, extract: Extract) -> list[int]:
 def make_durable(folder: Path) -> None:
     """Have the folder's files on disk before anything refers to them."""
     for path in folder.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(path)
     sync_folder(folder)
     sync_folder(folder.parent)
 

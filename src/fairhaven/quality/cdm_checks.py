@@ -14,6 +14,11 @@ from fairhaven.quality.row_checks import paired_source_value
 
 NAME = "CDM 5.4"
 _EARLIEST = "'18500101'"
+_BIRTH_BOUNDS = {
+    "year_of_birth": ("1850", "YEAR(GETDATE())+1"),
+    "month_of_birth": ("1", "12"),
+    "day_of_birth": ("1", "31"),
+}
 _TOMORROW = "DATEADD(dd,1,GETDATE())"
 _FATAL, _CONVENTION, _CHARACTER = Severity.FATAL, Severity.CONVENTION, Severity.CHARACTERIZATION
 _NO_LIFE = ("person", "death", "cdm_source", "metadata", "note_nlp")
@@ -114,13 +119,8 @@ def _of_clinical_field(table: Table, field: Field) -> Iterator[QualityCheck]:
         and table.name not in (*_NO_LIFE, "observation_period")
     ):
         yield check("withinObservationPeriod", _CHARACTER, "records lie in an observation period", threshold=1)
-    bounds = {
-        "year_of_birth": ("1850", "YEAR(GETDATE())+1"),
-        "month_of_birth": ("1", "12"),
-        "day_of_birth": ("1", "31"),
-    }
-    if field.name in bounds:
-        low, high = bounds[field.name]
+    if field.name in _BIRTH_BOUNDS:
+        low, high = _BIRTH_BOUNDS[field.name]
         yield check("plausibleValueLow", _CHARACTER, f"values are {low} or more", plausibleValueLow=low)
         yield check("plausibleValueHigh", _CHARACTER, f"values are {high} or less", plausibleValueHigh=high)
 

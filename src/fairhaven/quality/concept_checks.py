@@ -33,33 +33,26 @@ def is_by_concept(check: QualityCheck) -> bool:
     return check.kind in BY_FIELD or check.level == "CONCEPT"
 
 
+_CONCEPT = ("concept", "concept_id")
+_SEX = (("", "person_id"), ("person", "person_id"), ("person", "gender_concept_id"))
+_ANCESTOR = (("concept_ancestor", "ancestor_concept_id"), ("concept_ancestor", "descendant_concept_id"))
+_NEEDS: Mapping[str, tuple[Place, ...]] = {
+    "isForeignKey": (_CONCEPT,),
+    "fkDomain": (_CONCEPT, ("concept", "domain_id")),
+    "fkClass": (_CONCEPT, ("concept", "concept_class_id")),
+    "isStandardValidConcept": (_CONCEPT, ("concept", "standard_concept"), ("concept", "invalid_reason")),
+    "plausibleGender": _SEX,
+    "plausibleGenderUseDescendants": (*_SEX, *_ANCESTOR),
+    BY_UNIT: (("", "unit_concept_id"),),
+    **dict.fromkeys(BY_VALUE, (("", "unit_concept_id"), ("", "value_as_number"))),
+}
+"""(table, column) pairs that a kind of check reads beside its own field; the empty table is the check's own."""
+
+
 def needs(check: QualityCheck) -> tuple[Place, ...]:
     """(table, column) pairs that such a check reads."""
-    own = (check.table, check.field)
-    match check.kind:
-        case "isForeignKey":
-            return (own, ("concept", "concept_id"))
-        case "fkDomain":
-            return (own, ("concept", "concept_id"), ("concept", "domain_id"))
-        case "fkClass":
-            return (own, ("concept", "concept_id"), ("concept", "concept_class_id"))
-        case "isStandardValidConcept":
-            return (own, ("concept", "concept_id"), ("concept", "standard_concept"), ("concept", "invalid_reason"))
-        case "plausibleGender":
-            return (own, (check.table, "person_id"), ("person", "person_id"), ("person", "gender_concept_id"))
-        case "plausibleGenderUseDescendants":
-            ancestor = (("concept_ancestor", "ancestor_concept_id"), ("concept_ancestor", "descendant_concept_id"))
-            return (
-                own,
-                (check.table, "person_id"),
-                ("person", "person_id"),
-                ("person", "gender_concept_id"),
-                *ancestor,
-            )
-        case _ if check.kind == BY_UNIT:
-            return (own, (check.table, "unit_concept_id"))
-        case _:
-            return (own, (check.table, "unit_concept_id"), (check.table, "value_as_number"))
+    others = ((table or check.table, column) for table, column in _NEEDS[check.kind])
+    return ((check.table, check.field), *others)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -172,19 +172,19 @@ def _counted(member: Correlated, naming: ConceptNames) -> str:
     return f"{times} {count:,} {one_bare(events, naming) if count == 1 else more(events, naming)}"
 
 
+_DIFFERENT = {
+    "start_date": ("on", "day"),
+    "end_date": ("ending on", "day"),
+    "concept_id": ("with", "concept"),
+    "visit_occurrence_id": ("in", "visit"),
+    "days": ("of", "length"),
+}
+"""Column whose different values are counted: how it is said of them, and what one of them is."""
+
+
 def _different(occurrence: Occurrence) -> str:
-    count, each = f"{occurrence.times} {occurrence.count:,}", occurrence.count
-    match occurrence.distinct:
-        case "start_date":
-            return f"on {count} {'day' if each == 1 else 'different days'}"
-        case "end_date":
-            return f"ending on {count} {'day' if each == 1 else 'different days'}"
-        case "concept_id":
-            return f"with {count} {'concept' if each == 1 else 'different concepts'}"
-        case "visit_occurrence_id":
-            return f"in {count} {'visit' if each == 1 else 'different visits'}"
-        case "days":
-            return f"of {count} {'length' if each == 1 else 'different lengths'}"
-        case column:
-            label = str(column).removesuffix("_id").replace("_", " ")
-            return f"with {count} {'value' if each == 1 else 'different values'} of {label}"
+    column = str(occurrence.distinct)
+    before, one_value = _DIFFERENT.get(column, ("with", "value"))
+    what = one_value if occurrence.count == 1 else f"different {one_value}s"
+    of = "" if column in _DIFFERENT else f" of {column.removesuffix('_id').replace('_', ' ')}"
+    return f"{before} {occurrence.times} {occurrence.count:,} {what}{of}"

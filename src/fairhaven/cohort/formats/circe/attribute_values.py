@@ -8,7 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fairhaven.cohort.formats.json_object import JsonObject, Number
 from fairhaven.cohort.model import (
@@ -74,22 +74,7 @@ def decimal(field: str) -> Property:
 
 def date(field: str) -> Property:
     """A range of dates."""
-
-    def read(part: JsonObject, key: str) -> Filter | None:
-        given = part.part(key)
-        if given is None:
-            return None
-        compare = _operator(given)
-        value = day(given, "Value")
-        to = day(given, "Extent") if compare in _RANGES else None
-        _ends(given, compare)
-        if compare is None or value is None or (compare in _RANGES and to is None):
-            return None
-        if to is not None and to < value:
-            given.fault("Extent", _REVERSED)
-        return Filter(field=field, test=Dates(compare=compare, value=value, to=to))
-
-    return read
+    return _range(field, day, Dates)
 
 
 def concepts(field: str, *, exclude: str = "") -> Property:
@@ -235,10 +220,8 @@ def user_period(part: JsonObject, key: str) -> UserPeriod | None:
     return None if start is None and end is None else UserPeriod(start=start, end=end)
 
 
-def _numbers(field: str, form: Callable[[JsonObject, str, Number], Number | None]) -> Property:
-    def end(given: JsonObject, key: str) -> Number | None:
-        number = given.number(key)
-        return None if number is None else form(given, key, number)
+def _range(field: str, end: Callable[[JsonObject, str], Any], test: Callable[..., Dates | Numbers]) -> Property:
+    """A range whose ends *end* reads."""
 
     def read(part: JsonObject, key: str) -> Filter | None:
         given = part.part(key)
@@ -252,9 +235,17 @@ def _numbers(field: str, form: Callable[[JsonObject, str, Number], Number | None
             return None
         if to is not None and to < value:
             given.fault("Extent", _REVERSED)
-        return Filter(field=field, test=Numbers(compare=compare, value=value, to=to))
+        return Filter(field=field, test=test(compare=compare, value=value, to=to))
 
     return read
+
+
+def _numbers(field: str, form: Callable[[JsonObject, str, Number], Number | None]) -> Property:
+    def end(given: JsonObject, key: str) -> Number | None:
+        number = given.number(key)
+        return None if number is None else form(given, key, number)
+
+    return _range(field, end, Numbers)
 
 
 def _operator(given: JsonObject) -> Compare | None:

@@ -25,6 +25,7 @@ from fairhaven.cohort.model import (
 )
 from fairhaven.kernel.errors import Fault, Invalid
 
+_LIMITS = {"ALL": Limit.ALL, "LAST": Limit.LAST}
 _ENDS = ("StartDate", "EndDate")
 
 
@@ -166,9 +167,7 @@ def _limit(part: JsonObject, key: str, *, typed: bool = False) -> Limit:
     Args:
         typed: whether the reference breaks on a type of null, which elsewhere means all.
     """
-    if not part.has(key):
-        return Limit.FIRST
-    given = part.part(key, needed='which events go on, {"Type": "All"}, "First" or "Last"')
+    given = part.part(key, needed='which events go on, {"Type": "All"}, "First" or "Last"') if part.has(key) else None
     if given is None:
         return Limit.FIRST
     is_null = given.has("Type") and given.values["Type"] is None
@@ -176,15 +175,7 @@ def _limit(part: JsonObject, key: str, *, typed: bool = False) -> Limit:
     given.finish()
     if is_null and typed:
         given.fault("Type", "must be All, First or Last")
-    if is_null:
-        return Limit.ALL
-    match (kind or "").upper():
-        case "ALL":
-            return Limit.ALL
-        case "LAST":
-            return Limit.LAST
-        case _:
-            return Limit.FIRST
+    return Limit.ALL if is_null else _LIMITS.get((kind or "").upper(), Limit.FIRST)
 
 
 def _rule(part: JsonObject, number: int) -> InclusionRule:
@@ -227,9 +218,8 @@ def _exit(part: JsonObject) -> Exit:
 
 
 def _gap_days(part: JsonObject) -> int:
-    if not part.has("CollapseSettings"):
-        return 0
-    given = part.part("CollapseSettings", needed="how stays become eras, {CollapseType, EraPad}")
+    needed = "how stays become eras, {CollapseType, EraPad}"
+    given = part.part("CollapseSettings", needed=needed) if part.has("CollapseSettings") else None
     if given is None:
         return 0
     given.choice("CollapseType", ("ERA",))

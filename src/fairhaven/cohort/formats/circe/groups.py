@@ -17,6 +17,7 @@ from fairhaven.cohort.model import (
     Window,
 )
 
+_MATCHES = {"ALL": Match.ALL, "ANY": Match.ANY, "AT_LEAST": Match.AT_LEAST, "AT_MOST": Match.AT_MOST}
 _TIMES = (OccurrenceType.EXACTLY, OccurrenceType.AT_MOST, OccurrenceType.AT_LEAST)
 _NO_VISIT_DETAIL = "has no meaning in the reference, which cannot run it; use VISIT_ID"
 
@@ -33,27 +34,13 @@ def read_group(part: JsonObject) -> Group:
     part.finish()
     if not members:
         return Group()
-    match = _match(kind)
+    match = _MATCHES.get(kind)
     if match is None:
         part.fault("Type", "must be ALL, ANY, AT_LEAST or AT_MOST")
     elif match in (Match.AT_LEAST, Match.AT_MOST) and (part.lacks("Count") or (count is not None and count < 0)):
         part.fault("Count", f"must say how many members {kind} means, 0 or more")
     is_counted = match in (Match.AT_LEAST, Match.AT_MOST)
     return Group(match=match or Match.ALL, count=count if is_counted else None, members=tuple(members))
-
-
-def _match(kind: str) -> Match | None:
-    match kind:
-        case "ALL":
-            return Match.ALL
-        case "ANY":
-            return Match.ANY
-        case "AT_LEAST":
-            return Match.AT_LEAST
-        case "AT_MOST":
-            return Match.AT_MOST
-        case _:
-            return None
 
 
 def _demographic(part: JsonObject) -> Demographic:

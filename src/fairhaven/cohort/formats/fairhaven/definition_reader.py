@@ -42,6 +42,7 @@ from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.toml import Document, Section
 
 Read = TypeVar("Read")
+Default = TypeVar("Default")
 
 _NOT_TABLES = {
     *("source_concepts", "first", "dates", "period", "where", "nested"),
@@ -250,7 +251,7 @@ def _limit(section: Section, key: str) -> Limit:
     return Limit(section.text(key, Limit.ALL.value, choices=_LIMITS) or Limit.ALL)
 
 
-def _noted(section: Section, key: str, read: Callable[[str], Read], text: Any, otherwise: Read) -> Read:
+def _noted(section: Section, key: str, read: Callable[[str], Read], text: Any, otherwise: Default) -> Read | Default:
     try:
         return read(text)
     except ValueError as error:
@@ -260,16 +261,8 @@ def _noted(section: Section, key: str, read: Callable[[str], Read], text: Any, o
 
 def _noted_each(section: Section, key: str, read: Callable[[str], Read], default: Any = ()) -> tuple[Read, ...]:
     texts = section.texts(key, *(() if default is None else (default,)))
-    read_all = (_noted_or_none(section, f"{key}[{index}]", read, text) for index, text in enumerate(texts))
-    return tuple(item for item in read_all if item is not None)
-
-
-def _noted_or_none(section: Section, key: str, read: Callable[[str], Read], text: str) -> Read | None:
-    try:
-        return read(text)
-    except ValueError as error:
-        section.fault(key, str(error))
-        return None
+    each = [(f"{key}[{index}]", text) for index, text in enumerate(texts)]
+    return tuple(item for place, text in each if (item := _noted(section, place, read, text, None)) is not None)
 
 
 def _too_deep(section: Section, otherwise: Read) -> Read:
