@@ -11,10 +11,11 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.archive.model import Change
 from fairhaven.archive.release_store import Shelf
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM
-from fairhaven.release.manifest import Change, Release, TableVersion
+from fairhaven.release.manifest import Release, TableVersion
 
 
 def diff(shelf: Shelf, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:

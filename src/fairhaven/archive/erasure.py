@@ -22,12 +22,14 @@ import duckdb
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.publish import placed_file, sealed, with_files
-from fairhaven.archive.release_store import Shelf
+from fairhaven.archive.model import Erasure
+from fairhaven.archive.release_store import BegunErasure, DecidedErasure, Shelf
 from fairhaven.archive.rows_of_persons import Belonging
-from fairhaven.kernel.files import read_json, sha256_of, write_json
+from fairhaven.kernel.codec import to_json
+from fairhaven.kernel.files import sha256_of, write_json
 from fairhaven.kernel.ids import derive
 from fairhaven.kernel.progress import Progress
-from fairhaven.release.manifest import Erasure, Release, StoredFile, TableVersion
+from fairhaven.release.manifest import Release, StoredFile, TableVersion, manifest_of, read_manifest
 
 
 def plan_erase(shelf: Shelf, person_ids: Sequence[int]) -> Erasure:
@@ -40,26 +42,25 @@ def erase(shelf: Shelf, person_ids: Sequence[int], *, secret: bytes, progress: P
     """See `Archive.erase`."""
     resume(shelf, progress=progress)
     digests = [_digest(secret, person) for person in sorted(set(person_ids))]
-    write_json(shelf.erasing, {"persons": sorted(set(person_ids)), "digests": digests})
-    return _carry_out(shelf, person_ids, digests, progress)
+    begun = BegunErasure(persons=tuple(sorted(set(person_ids))), digests=tuple(digests))
+    write_json(shelf.erasing, to_json(begun))
+    return _carry_out(shelf, begun, progress)
 
 
 def resume(shelf: Shelf, *, progress: Progress) -> None:
     """Finish an erasure that was cut short; nothing to do where there is none."""
-    if not shelf.erasing.exists():
-        return
-    record = read_json(shelf.erasing)
-    if "manifests" in record:
-        _finish(shelf)
-    else:
-        _carry_out(shelf, record["persons"], record["digests"], progress)
+    match shelf.erasure():
+        case BegunErasure() as begun:
+            _carry_out(shelf, begun, progress)
+        case DecidedErasure() as decided:
+            _finish(shelf, decided)
 
 
-def _carry_out(shelf: Shelf, person_ids: Sequence[int], digests: Sequence[str], progress: Progress) -> Erasure:
+def _carry_out(shelf: Shelf, begun: BegunErasure, progress: Progress) -> Erasure:
     # An unpublished build may hold the persons too.
     shelf.sweep()
     with parquet.reader(shelf.work / "spill") as connection:
-        plan = _plan(shelf, connection, person_ids)
+        plan = _plan(shelf, connection, begun.persons)
         if plan.erasure.is_empty:
             shelf.erasing.unlink()
             return plan.erasure
@@ -67,35 +68,31 @@ def _carry_out(shelf: Shelf, person_ids: Sequence[int], digests: Sequence[str], 
         for done, (file, table) in enumerate(plan.files):
             progress.advance(done, len(plan.files), "files")
             rewritten[file.path] = _rewrite(shelf, connection, plan.belonging, table, file)
-    manifests = _sealed_anew(plan.releases, rewritten)
-    write_json(
-        shelf.erasing,
-        {
-            "digests": list(digests),
-            "tables": sorted({table for _, table in plan.files}),
-            "superseded": dict(plan.erasure.superseded),
-            "manifests": [release.as_json() for release in manifests],
-        },
+    decided = DecidedErasure(
+        digests=begun.digests,
+        tables=tuple(sorted({table for _, table in plan.files})),
+        superseded=plan.erasure.superseded,
+        manifests=tuple(manifest_of(release) for release in _sealed_anew(plan.releases, rewritten)),
     )
-    _finish(shelf)
+    write_json(shelf.erasing, to_json(decided))
+    _finish(shelf, decided)
     return plan.erasure
 
 
-def _finish(shelf: Shelf) -> None:
-    record = read_json(shelf.erasing)
-    releases = [Release.from_json(manifest) for manifest in record["manifests"]]
-    for release in releases:
-        write_json(shelf.manifest(release.number), release.as_json())
+def _finish(shelf: Shelf, decided: DecidedErasure) -> None:
+    releases = [read_manifest(manifest, path=shelf.erasing) for manifest in decided.manifests]
+    for release, manifest in zip(releases, decided.manifests, strict=True):
+        write_json(shelf.manifest(release.number), manifest)
         shutil.rmtree(shelf.description(release.number), ignore_errors=True)
     everything = shelf.releases()
-    for table in record["tables"]:
+    for table in decided.tables:
         delta.rebuild(shelf.folder / table, shelf.work, _history(everything, table))
     shelf.sweep()
     shelf.ledger.append_once(
         "erasure",
         {
-            "persons": record["digests"],
-            "superseded": record["superseded"],
+            "persons": list(decided.digests),
+            "superseded": dict(decided.superseded),
             "by": {release.name: release.hash for release in releases},
         },
     )

@@ -106,12 +106,12 @@ def _describe(connection: duckdb.DuckDBPyConnection, release: Release) -> None:
     """See that CDM_SOURCE says what this is, where the release itself does not."""
     if connection.execute("SELECT count(*) FROM cdm_source").fetchone() != (0,):
         return
-    vocabulary = release.facts.get("vocabulary") or "none"
+    vocabulary = release.facts.vocabulary or "none"
     connection.execute(
         "INSERT INTO cdm_source (cdm_source_name, cdm_source_abbreviation, cdm_holder, source_description,"
         " source_release_date, cdm_release_date, cdm_version, cdm_version_concept_id, vocabulary_version)"
         " VALUES ('Fairhaven', 'fairhaven', 'Fairhaven', ?, ?, ?, '5.4', ?, ?)",
-        [f"Release {release.name}", release.as_of, release.as_of, _CDM_VERSION_CONCEPT, str(vocabulary)[:20]],
+        [f"Release {release.name}", release.as_of, release.as_of, _CDM_VERSION_CONCEPT, vocabulary[:20]],
     )
 
 

@@ -6,28 +6,29 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import ibis.expr.types as ir
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
-from fairhaven.archive.release_store import Shelf, latest
+from fairhaven.archive.release_store import Shelf, Unpublished, latest
 from fairhaven.engine import Engine, is_stored
+from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sha256_of, sync_file, sync_folder, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM, to_cdm
-from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, name_of, seal_of
+from fairhaven.release.facts import ReleaseFacts
+from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, manifest_of, name_of, seal_of
 
 
 def write(
     shelf: Shelf, engine: Engine, tables: Mapping[str, ir.Table], *, number: int, progress: Progress, inputs: str
 ) -> Mapping[str, TableVersion]:
     """See `Archive.write`."""
-    built_from, built = shelf.built()
-    done = dict(built) if inputs and inputs == built_from else {}
+    begun = shelf.unpublished()
+    done = dict(begun.tables) if begun and inputs and inputs == begun.inputs else {}
     shelf.sweep(keep=done)
     releases = shelf.releases()
     with parquet.reader(shelf.work / "spill") as connection:
@@ -37,15 +38,14 @@ def write(
                 before = latest(releases, name)
                 written = _Writing(shelf, engine, connection, name_of(number)).table(name, expression, before)
                 done[name] = _committed(shelf, written, before, number)
-                tables_done = {name: table.as_json() for name, table in done.items()}
-                write_json(shelf.building, {"number": number, "inputs": inputs, "tables": tables_done})
+                write_json(shelf.building, to_json(Unpublished(number=number, inputs=inputs, tables=done)))
     shutil.rmtree(shelf.work, ignore_errors=True)
     progress.advance(len(tables), len(tables), "tables")
     return {name: done[name] for name in tables}
 
 
 def publish(
-    shelf: Shelf, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: Mapping[str, Any]
+    shelf: Shelf, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: ReleaseFacts
 ) -> Release:
     """See `Archive.publish`."""
     releases = shelf.releases()
@@ -62,7 +62,7 @@ def publish(
         )
     )
     shutil.rmtree(shelf.description(number), ignore_errors=True)
-    write_json(shelf.manifest(number), release.as_json())
+    write_json(shelf.manifest(number), manifest_of(release))
     record(shelf, release)
     shelf.building.unlink(missing_ok=True)
     return release
@@ -70,14 +70,15 @@ def publish(
 
 def settle(shelf: Shelf) -> None:
     """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
-    if shelf.building.exists() and (releases := shelf.releases()) and shelf.built_number() <= releases[-1].number:
+    begun = shelf.unpublished()
+    if begun and (releases := shelf.releases()) and begun.number <= releases[-1].number:
         record(shelf, releases[-1])
         shelf.building.unlink()
 
 
 def sealed(release: Release) -> Release:
     """The release with the hash of its manifest."""
-    return replace(release, hash=seal_of(release.as_json()))
+    return replace(release, hash=seal_of(manifest_of(release)))
 
 
 def record(shelf: Shelf, release: Release) -> None:

@@ -12,18 +12,68 @@ archive/
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fairhaven.archive import delta
+from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import clear_torn, damaged, read_json, write_json
+from fairhaven.kernel.files import clear_torn, read_json, write_json
 from fairhaven.ledger import Ledger
 from fairhaven.omop import CDM
-from fairhaven.release.manifest import Release, TableVersion, name_of
+from fairhaven.release.format_1 import tables_of_format_1
+from fairhaven.release.manifest import Release, TableVersion, name_of, read_manifest
 
 _CURRENT = "current.json"
 _BUILDING = "building.json"
 _ERASURE = "erasure.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolledBack:
+    """``current.json``: the release in use, as long as *latest* is the latest."""
+
+    number: int
+    latest: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unpublished:
+    """``building.json``: the tables that a build has written.
+
+    Args:
+        number: of the release that the build is for.
+        inputs: digest of all that the tables are made of.
+    """
+
+    number: int
+    inputs: str
+    tables: Mapping[str, TableVersion]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BegunErasure:
+    """``erasure.json`` until the decision: whom to erase, with the keyed digests for the ledger."""
+
+    persons: tuple[int, ...]
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecidedErasure:
+    """``erasure.json`` from the decision on: what is to be carried out, without the persons.
+
+    Args:
+        tables: those whose Delta logs are written anew.
+        superseded: release -> hash of the manifest that goes.
+        manifests: the new ones, sealed: they are put in place as they are, in whatever format they were sealed.
+    """
+
+    digests: tuple[str, ...]
+    tables: tuple[str, ...]
+    superseded: Mapping[str, str]
+    manifests: tuple[Mapping[str, Any], ...]
 
 
 class Shelf:
@@ -100,16 +150,16 @@ class Shelf:
             raise NotFound("there is no release yet: build one")
         pointer = self.folder / _CURRENT
         if pointer.exists():
-            chosen = read_json(pointer)
+            chosen = from_json(RolledBack, read_json(pointer), path=str(pointer))
             # A release published after the roll-back is current again.
-            if chosen["latest"] == int(manifests[-1].stem) and self.manifest(chosen["number"]).exists():
-                return self.read(self.manifest(chosen["number"]))
+            if chosen.latest == int(manifests[-1].stem) and self.manifest(chosen.number).exists():
+                return self.read(self.manifest(chosen.number))
         return self.read(manifests[-1])
 
     def roll_back(self, name: str) -> Release:
         """Make an earlier release the current one, until the next is published. Nothing is removed."""
         release, latest = self.release(name), self.releases()[-1]
-        write_json(self.folder / _CURRENT, {"number": release.number, "latest": latest.number})
+        write_json(self.folder / _CURRENT, to_json(RolledBack(number=release.number, latest=latest.number)))
         self.ledger.append("roll-back", {"release": release.name, "latest": latest.name})
         return release
 
@@ -122,21 +172,26 @@ class Shelf:
         version = release.tables.get(table)
         return [self.path(file.path) for file in version.files] if version else []
 
-    def built(self) -> tuple[str, Mapping[str, TableVersion]]:
-        """What a build under way has written: the digest of its inputs, and its tables by name."""
+    def unpublished(self) -> Unpublished | None:
+        """What a build under way has written; None where there is none."""
         if not self.building.exists():
-            return "", {}
+            return None
         record = read_json(self.building)
-        return record["inputs"], {name: TableVersion.from_json(name, table) for name, table in record["tables"].items()}
+        return from_json(Unpublished, record | {"tables": tables_of_format_1(record["tables"])}, path=str(self.building))
 
-    def built_number(self) -> int:
-        """Number of the release that a build under way is for."""
-        return int(read_json(self.building)["number"])
+    def erasure(self) -> BegunErasure | DecidedErasure | None:
+        """The erasure under way; None where there is none."""
+        if not self.erasing.exists():
+            return None
+        record = read_json(self.erasing)
+        form = DecidedErasure if "manifests" in record else BegunErasure
+        return from_json(form, record, path=str(self.erasing))
 
     def stray(self) -> list[Path]:
         """Parquet files that no release names, nor the new manifests of an erasure under way."""
-        pending = read_json(self.erasing).get("manifests", []) if self.erasing.exists() else []
-        releases = [*self.releases(), *(Release.from_json(manifest) for manifest in pending)]
+        under_way = self.erasure()
+        pending = under_way.manifests if isinstance(under_way, DecidedErasure) else ()
+        releases = [*self.releases(), *(read_manifest(manifest, path=self.erasing) for manifest in pending)]
         named = {path for release in releases for table in release.tables.values() for path in table.paths}
         return [
             file for file in sorted(self.folder.glob("*/*.parquet")) if str(file.relative_to(self.folder)) not in named
@@ -170,12 +225,9 @@ class Shelf:
         """A release by its manifest's file.
 
         Raises:
-            Invalid: the file is not a manifest.
+            Invalid: the file is no manifest, or one of a later Fairhaven.
         """
-        try:
-            return Release.from_json(read_json(path))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise damaged(path) from None
+        return read_manifest(read_json(path), path=path)
 
 
 def latest(releases: Sequence[Release], table: str) -> TableVersion | None:

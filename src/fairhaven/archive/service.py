@@ -3,17 +3,18 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import ibis.expr.types as ir
 
 from fairhaven.archive import difference, erasure, export, publish, verification
+from fairhaven.archive.model import Change, Erasure, Problem
 from fairhaven.archive.release_store import Shelf
 from fairhaven.engine import Engine
 from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop import CDM
-from fairhaven.release.manifest import Change, Erasure, Problem, Release, TableVersion
+from fairhaven.release.facts import ReleaseFacts
+from fairhaven.release.manifest import Release, TableVersion
 
 
 class Archive(Shelf):
@@ -55,12 +56,9 @@ class Archive(Shelf):
         return publish.write(self, engine, tables, number=number, progress=progress or Silent(), inputs=inputs)
 
     def publish(
-        self, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: Mapping[str, Any]
+        self, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: ReleaseFacts
     ) -> Release:
         """Seal the written tables as a release; the manifest's appearance is the moment of commit.
-
-        Args:
-            facts: what else the manifest says (JSON): ``rules, extracts, flow, linkage, vocabulary, code_version``.
 
         Raises:
             NotAllowedNow: the number does not follow the last release's.

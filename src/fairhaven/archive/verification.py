@@ -6,12 +6,13 @@ import duckdb
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
+from fairhaven.archive.model import Problem
 from fairhaven.archive.release_store import Shelf
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, sha256_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM
-from fairhaven.release.manifest import GENESIS, Problem, Release, StoredFile, TableVersion, name_of, seal_of
+from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, name_of, seal_of
 
 
 def verify(shelf: Shelf, names: frozenset[str], progress: Progress) -> list[Problem]:

@@ -1,12 +1,20 @@
-"""The nouns of the archive."""
+"""The manifest of a release: its tables, its facts, its place in the chain, and the hash that seals it."""
 
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from fairhaven.kernel.files import canonical_json
+from fairhaven.kernel.codec import from_json, to_json
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import canonical_json, damaged
+from fairhaven.release.facts import ReleaseFacts
+from fairhaven.release.format_1 import of_format_1
+
+FORMAT = 2
+"""Number of the form in which manifests are written."""
 
 GENESIS = "0" * 64
 """What the first release names as the one before it."""
@@ -52,22 +60,6 @@ class TableVersion:
         """Paths of the files, relative to the archive's folder."""
         return frozenset(file.path for file in self.files)
 
-    def as_json(self) -> dict[str, Any]:
-        """The table's part of a manifest."""
-        files = [{name: getattr(file, name) for name in StoredFile.__slots__} for file in self.files]
-        return {
-            "rows": self.rows,
-            "version": self.version,
-            "content": self.content,
-            "buckets": self.buckets,
-            "files": files,
-        }
-
-    @classmethod
-    def from_json(cls, name: str, value: Mapping[str, Any]) -> "TableVersion":
-        """Read a table's part of a manifest."""
-        return cls(name=name, **{**value, "files": tuple(StoredFile(**file) for file in value["files"])})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
@@ -77,7 +69,7 @@ class Release:
         number: from 1.
         as_of: the day that the release describes.
         tables: every table of the release by name.
-        facts: what else the manifest says: ``rules, extracts, flow, linkage, vocabulary, code_version``.
+        facts: what the release was made of, and what became of every row received.
         previous: hash of the release before this one.
         salt: 32 random hex digits. Erasure makes a new one, so that the hash of a superseded manifest, which others may
             keep, cannot confirm a guess at what was erased.
@@ -88,7 +80,7 @@ class Release:
     number: int
     as_of: dt.date
     tables: Mapping[str, TableVersion]
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: ReleaseFacts
     previous: str
     salt: str
     supersedes: tuple[str, ...] = ()
@@ -110,37 +102,36 @@ class Release:
         said = {name: [table.rows, table.content] for name, table in self.tables.items() if table.rows}
         return hashlib.sha256(canonical_json(said).encode()).hexdigest()
 
-    def as_json(self) -> dict[str, Any]:
-        """The manifest."""
-        return {
-            **self.facts,
-            "number": self.number,
-            "name": self.name,
-            "as_of": self.as_of.isoformat(),
-            "tables": {name: table.as_json() for name, table in self.tables.items()},
-            "content": self.content,
-            "previous": self.previous,
-            "salt": self.salt,
-            "supersedes": list(self.supersedes),
-            "hash": self.hash,
-        }
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Release":
-        """Read a manifest."""
-        return cls(
-            number=value["number"],
-            as_of=dt.date.fromisoformat(value["as_of"]),
-            tables={name: TableVersion.from_json(name, table) for name, table in value["tables"].items()},
-            facts={name: fact for name, fact in value.items() if name not in _OWN},
-            previous=value["previous"],
-            salt=value["salt"],
-            supersedes=tuple(value["supersedes"]),
-            hash=value["hash"],
+def manifest_of(release: Release) -> dict[str, Any]:
+    """The release as its file has it: its fields, and for readers its name and the hash of its content."""
+    return {"format": FORMAT, "name": release.name, "content": release.content, **to_json(release)}
+
+
+def read_manifest(manifest: Any, *, path: Path) -> Release:
+    """The inverse of `manifest_of`; manifests of earlier formats are read too.
+
+    Args:
+        path: the file that it stands in, for the fault.
+
+    Raises:
+        Invalid: a later Fairhaven wrote it, or it is no manifest.
+    """
+    written = manifest.get("format", 1) if isinstance(manifest, Mapping) else None
+    if isinstance(written, int) and written > FORMAT:
+        message = (
+            f"has format {written}, and this Fairhaven reads formats 1 to {FORMAT}: use the Fairhaven that wrote it, "
+            "or a later one"
         )
+        raise Invalid(Fault(path=str(path), message=message))
+    try:
+        known = of_format_1(manifest) if written == 1 else manifest
+        return from_json(Release, {name: value for name, value in known.items() if name not in _FOR_READERS})
+    except (Invalid, KeyError, TypeError, AttributeError):
+        raise damaged(path) from None
 
 
-_OWN = frozenset({"number", "name", "as_of", "tables", "content", "previous", "salt", "supersedes", "hash"})
+_FOR_READERS = frozenset({"format", "name", "content"})
 
 
 def name_of(number: int) -> str:
@@ -149,68 +140,6 @@ def name_of(number: int) -> str:
 
 
 def seal_of(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest without its own hash."""
+    """SHA-256 of a manifest, as it is written in whatever format, without its own hash."""
     content = {name: value for name, value in manifest.items() if name != "hash"}
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """Something that is not as a manifest says.
-
-    Args:
-        release: name of the release, empty where it is about the archive as a whole.
-        table: the CDM table, empty for none.
-        path: the file, relative to the store, empty for none.
-        message: what is wrong and what it means.
-    """
-
-    release: str = ""
-    table: str = ""
-    path: str = ""
-    message: str
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in (self.release, self.path or self.table, self.message) if part)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """How one table differs between two releases, in rows.
-
-    Args:
-        added: rows only the later release has.
-        changed: rows that both have under one key, with another value in some CDM column.
-        gone: rows only the earlier release has.
-    """
-
-    added: int = 0
-    changed: int = 0
-    gone: int = 0
-
-    @property
-    def is_empty(self) -> bool:
-        """True where nothing differs."""
-        return not (self.added or self.changed or self.gone)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Erasure:
-    """What erasing persons takes away: a plan, or the account of it done.
-
-    Args:
-        persons: how many were asked for.
-        rows: release -> table -> rows that go.
-        files: distinct files that are rewritten or removed.
-        superseded: release -> hash of the manifest that goes; releases after the first one touched are sealed anew.
-    """
-
-    persons: int
-    rows: Mapping[str, Mapping[str, int]]
-    files: int
-    superseded: Mapping[str, str]
-
-    @property
-    def is_empty(self) -> bool:
-        """True where no release has a row of these persons."""
-        return not self.superseded

@@ -1,0 +1,200 @@
+"""What a release's manifest says besides its tables: what it was made of, and what became of every row received.
+
+The rooms that find these facts (`intake`, `linkage`, `harmonise`) make them as these types; whoever shows them reads them
+as these types. Counts are exact and for the hub's own eyes: whoever shows them outside protects them first
+(`disclosure`). They speak for the day of the build: an erasure seals a manifest anew with the facts it had, so that they
+still count an erased person, whom none of them names.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFacts:
+    """A source that a release is made of.
+
+    Args:
+        name: as in ``sources/NAME.toml``.
+        title: for people: "Riverside Surgery, GP record".
+        kind: ``gp``, ``hospital``, ``social-care``, ``registry``, ``laboratory``, ``genomics``, ``imaging``, ``cdm``.
+        controller: name of the data controller.
+    """
+
+    name: str
+    title: str
+    kind: str
+    controller: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExtractFacts:
+    """One delivered file.
+
+    Args:
+        number: of the extract, as `row_extract` has it.
+        delivery: number of the delivery it came with; received_on: that delivery's day.
+        rows: rows received in it.
+        dropped: names of its columns outside the agreement, which were not landed.
+    """
+
+    number: int
+    source: str
+    file: str
+    sha256: str
+    delivery: int
+    received_on: dt.date
+    rows: int
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowFlow:
+    """Rows of one table of one source, over all its extracts.
+
+    Args:
+        received: rows in the files as delivered; = landed + quarantined + opted_out.
+        landed: rows kept, of patients who are not opted out; = superseded + withdrawn + current.
+        quarantined: rows that did not fit.
+        opted_out: rows of patients who are opted out or were erased.
+        superseded: rows that a later row with the same key, or a later full delivery, replaced.
+        withdrawn: rows that are the last word on their key and take it back.
+        current: rows that go on into the build.
+    """
+
+    source: str
+    table: str
+    received: int
+    landed: int
+    quarantined: int
+    opted_out: int
+    superseded: int
+    withdrawn: int
+    current: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkageThresholds:
+    """Match weights (log2 of the odds that two records are one person) that decide.
+
+    They are set beforehand, the same for every hub, and are never fitted to labelled data.
+
+    Args:
+        link: mean weight of the pairs of two groups from which they are one person.
+        clerical: mean weight above which a pair left apart is listed for a human.
+        floor: pairs below this count as this: one absurd value must not outvote many good ones.
+        ceiling: pairs above this count as this.
+        unseen: weight of a pair that no blocking rule brought together.
+    """
+
+    link: float = 0.0
+    clerical: float = -2.0
+    floor: float = -8.0
+    ceiling: float = 16.0
+    unseen: float = -2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkageSummary:
+    """What came of a linkage, in counts; nothing in it is a row's value.
+
+    Args:
+        patients: patients of all sources, one for each (source, patient_ref).
+        persons: persons they are.
+        sources: source -> patients.
+        persons_by_sources: number of sources that know a person -> persons.
+        steps: step -> patients linked by it (`alone`: by none).
+        valid_numbers: patients with a valid NHS number.
+        clerical: pairs listed for a human.
+        merges: persons of the index before that were joined to an older one.
+        splits: new persons that were part of one before.
+        notes: words about what was left undone and why, for example that Splink had too little to learn from.
+    """
+
+    patients: int
+    persons: int
+    sources: Mapping[str, int]
+    persons_by_sources: Mapping[int, int]
+    steps: Mapping[str, int]
+    valid_numbers: int
+    clerical: int
+    merges: int
+    splits: int
+    thresholds: LinkageThresholds
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptOutFacts:
+    """Patients of one source whom an opt-out keeps out.
+
+    Args:
+        kind: ``type-1`` (as a practice's codes say) or ``national`` (the national data opt-out).
+        list_date: of the national list.
+    """
+
+    source: str
+    kind: str
+    patients: int
+    list_date: dt.date | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MappingRule:
+    """One mapping rule as a release lists it; `row_rule` of a CDM row is its number.
+
+    Args:
+        number: from 1 within the release.
+        name: unique within its source; row identifiers depend on it, so renaming a rule renumbers its rows.
+        table: the source's table that it reads.
+        file: where the rule is written, for example ``mappings/gp.toml:12`` or ``fhir/condition``.
+        target: kind of row, or the CDM table that it always yields.
+    """
+
+    number: int
+    name: str
+    source: str
+    table: str
+    file: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowOutcome:
+    """How many generic rows of a rule came to what, for the flow picture and the reconciliation.
+
+    Args:
+        rule: number of the rule; 0 for source rows that no rule took (then `source` and `table` say where).
+        outcome: where they went (a CDM table), or why they went nowhere: ``no person``, ``no birth year``, ``no date``,
+            ``no visit``, ``not taken``.
+    """
+
+    rule: int
+    source: str
+    table: str
+    outcome: str
+    rows: int
+    is_mapped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseFacts:
+    """What a manifest says besides its tables.
+
+    Args:
+        inputs: digest of all that the rows depend on: equal inputs, equal rows.
+        code_version: which code made it (`kernel.version`).
+        vocabulary: version of the vocabulary that codes were mapped with.
+    """
+
+    inputs: str
+    code_version: str
+    vocabulary: str
+    sources: tuple[SourceFacts, ...]
+    extracts: tuple[ExtractFacts, ...]
+    row_flow: tuple[RowFlow, ...]
+    linkage: LinkageSummary
+    opt_outs: tuple[OptOutFacts, ...]
+    rules: tuple[MappingRule, ...]
+    row_outcomes: tuple[RowOutcome, ...]
