@@ -129,9 +129,9 @@ def test_bad_rows_are_quarantined_each_with_its_line(demo: Path, rooms: Rooms) -
 
 def test_every_row_received_is_accounted_for(rooms: Rooms) -> None:
     for release in rooms.archive.releases():
-        for row in release.facts["flow"]:
-            assert row["received"] == row["landed"] + row["quarantined"] + row["opted_out"], row
-            assert row["landed"] == row["current"] + row["superseded"] + row["withdrawn"], row
+        for row in release.facts.row_flow:
+            assert row.received == row.landed + row.quarantined + row.opted_out, row
+            assert row.landed == row.current + row.superseded + row.withdrawn, row
 
 
 def test_no_identifier_of_a_person_is_in_any_table(demo: Path, rooms: Rooms, truth: duckdb.DuckDBPyConnection) -> None:

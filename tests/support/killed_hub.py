@@ -141,6 +141,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     import duckdb
 
     from fairhaven.hub import open_hub
+    from fairhaven.kernel.codec import to_json
     from fairhaven.kernel.files import read_json
 
     rooms = open_hub(folder)
@@ -164,7 +165,7 @@ def outcome(folder: Path) -> dict[str, Any]:
                 "name": release.name,
                 "content": release.content,
                 "as_of": str(release.as_of),
-                **_without_seals(release.facts),
+                **_without_seals(to_json(release.facts)),
             }
             for release in rooms.archive.releases()
         ],

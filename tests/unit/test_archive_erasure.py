@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from support.release_facts import release_facts
 
 from fairhaven.archive import Archive
 from fairhaven.engine import DuckDBEngine
@@ -70,7 +71,7 @@ def content(engine, people, *, day=1):
 
 def publish(archive, engine, number, people, **how):
     tables = archive.write(engine, content(engine, people, **how), number=number)
-    release = archive.publish(number=number, as_of=dt.date(2026, 1, number), tables=tables, facts={"flow": {}})
+    release = archive.publish(number=number, as_of=dt.date(2026, 1, number), tables=tables, facts=release_facts())
     archive.description(number).mkdir()
     (archive.description(number) / "quality.json").write_text(json.dumps({"failing": [i * 10 + 1 for i in people]}))
     return release

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.release_facts import release_facts
 
 from fairhaven.archive import Archive, Change
 from fairhaven.engine import DuckDBEngine
@@ -35,7 +36,9 @@ def table(engine, name, rows):
 def publish(archive, engine, tables):
     number = len(archive.releases()) + 1
     written = archive.write(engine, {name: table(engine, name, rows) for name, rows in tables.items()}, number=number)
-    return archive.publish(number=number, as_of=dt.date(2026, 1, number), tables=written, facts={"vocabulary": "v1"})
+    return archive.publish(
+        number=number, as_of=dt.date(2026, 1, number), tables=written, facts=release_facts(vocabulary="v1")
+    )
 
 
 def person(number, year=1980):
@@ -129,7 +132,8 @@ def test_a_manifest_altered_without_its_seal_is_found(archive):
 
 def test_a_manifest_forged_with_its_seal_is_found_by_its_neighbour_and_the_ledger(archive):
     path = archive.manifest(1)
-    manifest = json.loads(path.read_text()) | {"vocabulary": "v2"}
+    manifest = json.loads(path.read_text())
+    manifest["facts"]["vocabulary"] = "v2"
     path.write_text(json.dumps(manifest | {"hash": seal_of(manifest)}))
     found = problems(archive)
     assert any("r0002" in problem and "does not follow" in problem for problem in found)

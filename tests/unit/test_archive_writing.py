@@ -5,6 +5,7 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from support.release_facts import release_facts
 
 from fairhaven.archive import Archive
 from fairhaven.engine import DuckDBEngine
@@ -54,7 +55,9 @@ def deaths(engine):
 
 def release(archive, engine, number, /, **tables):
     written = archive.write(engine, tables, number=number)
-    return archive.publish(number=number, as_of=dt.date(2026, 11, number), tables=written, facts={"code_version": "x"})
+    return archive.publish(
+        number=number, as_of=dt.date(2026, 11, number), tables=written, facts=release_facts(code_version="x")
+    )
 
 
 def test_a_release_is_read_back_as_it_was_written(archive, engine, persons, deaths):
@@ -64,7 +67,7 @@ def test_a_release_is_read_back_as_it_was_written(archive, engine, persons, deat
     tables = archive.tables(made, engine)
     assert engine.fetch(tables["person"].order_by("person_id"))["person_id"].to_pylist() == [1, 2, 3]
     assert tables["death"].schema() == CDM["death"].schema_of(lineage=True)
-    assert made.facts == {"code_version": "x"}
+    assert made.facts == release_facts(code_version="x")
 
 
 def test_a_table_without_rows_is_there_and_empty(archive, engine, persons, deaths):
@@ -134,7 +137,7 @@ def test_a_build_with_the_same_inputs_keeps_the_tables_that_a_killed_one_finishe
     assert again["person"] == done["person"]
     other = archive.write(engine, {"person": persons([7])}, number=1, inputs="xyz")
     assert other["person"] != done["person"]
-    archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=other, facts={})
+    archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=other, facts=release_facts())
     assert archive.sweep() == 0
 
 
@@ -166,7 +169,7 @@ def test_a_release_cannot_be_published_over_another(archive, engine, persons):
     release(archive, engine, 1, person=persons([1]))
     written = archive.write(engine, {"person": persons([2])}, number=1)
     with pytest.raises(NotAllowedNow):
-        archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=written, facts={})
+        archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=written, facts=release_facts())
 
 
 def test_each_release_is_entered_in_the_ledger(archive, engine, persons):

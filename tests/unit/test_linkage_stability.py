@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from bench.linkage import judged, region_of_errors
-from fairhaven.linkage import MatchThresholds, link
+from fairhaven.linkage import link
 from fairhaven.linkage.model import IDENTITY_SCHEMA
+from fairhaven.release.facts import MatchThresholds
 
 SECRET = b"a hub's secret"
 NUMBERS = ("9990000018", "9990000026", "9990000034")

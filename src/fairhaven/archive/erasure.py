@@ -21,8 +21,8 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.archive import delta, parquet
-from fairhaven.archive.publish import placed_file, sealed, with_files
 from fairhaven.archive.model import Erasure
+from fairhaven.archive.publish import placed_file, sealed, with_files
 from fairhaven.archive.release_store import BegunErasure, DecidedErasure, Shelf
 from fairhaven.archive.rows_of_persons import Belonging
 from fairhaven.kernel.codec import to_json

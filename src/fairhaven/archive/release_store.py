@@ -177,15 +177,18 @@ class Shelf:
         if not self.building.exists():
             return None
         record = read_json(self.building)
-        return from_json(Unpublished, record | {"tables": tables_of_format_1(record["tables"])}, path=str(self.building))
+        return from_json(
+            Unpublished, record | {"tables": tables_of_format_1(record["tables"])}, path=str(self.building)
+        )
 
     def erasure(self) -> BegunErasure | DecidedErasure | None:
         """The erasure under way; None where there is none."""
         if not self.erasing.exists():
             return None
-        record = read_json(self.erasing)
-        form = DecidedErasure if "manifests" in record else BegunErasure
-        return from_json(form, record, path=str(self.erasing))
+        record, path = read_json(self.erasing), str(self.erasing)
+        if "manifests" in record:
+            return from_json(DecidedErasure, record, path=path)
+        return from_json(BegunErasure, record, path=path)
 
     def stray(self) -> list[Path]:
         """Parquet files that no release names, nor the new manifests of an erasure under way."""

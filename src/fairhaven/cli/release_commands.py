@@ -18,8 +18,8 @@ def release_json(made: "Built") -> dict[str, Any]:
     return _short(made.release) | {
         "is_new": made.is_new,
         "tables": {name: table.rows for name, table in made.release.tables.items()},
-        "flow": made.release.facts["flow"],
-        "linkage": made.release.facts["linkage"],
+        "flow": made.release.facts.row_flow,
+        "linkage": made.release.facts.linkage,
     }
 
 
@@ -107,10 +107,11 @@ def show_release(
     """What a release holds: tables, rows, where they came from, its hashes."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
+        from fairhaven.release.manifest import manifest_of
 
         found = open_hub(folder).archive.release(name)
     if as_json:
-        screen.show_json(found.as_json())
+        screen.show_json(manifest_of(found))
         return
     screen.show_lines(
         [
@@ -118,8 +119,8 @@ def show_release(
             f"content     {found.content}",
             f"manifest    {found.hash}",
             f"previous    {found.previous.strip('0') or 'none'}",
-            f"vocabulary  {found.facts['vocabulary']}",
-            f"code        {found.facts['code_version']}",
+            f"vocabulary  {found.facts.vocabulary}",
+            f"code        {found.facts.code_version}",
             "",
         ]
     )
@@ -147,7 +148,7 @@ def show_release(
     screen.show_table(
         "",
         [name.replace("_", " ") for name in columns],
-        [[row[name] for name in columns] for row in found.facts["flow"]],
+        [[getattr(row, name) for name in columns] for row in found.facts.row_flow],
     )
 
 

@@ -86,20 +86,20 @@ def built(found: "build.Built") -> Iterator[str]:
     if not found.is_new:
         yield f"Nothing has changed since {release.name} (as of {release.as_of}); it stays the current release."
         return
-    flow = release.facts["flow"]
-    received = sum(row["received"] for row in flow)
+    flow = release.facts.row_flow
+    received = sum(row.received for row in flow)
     yield f"{release.name}, as of {release.as_of}: {release.rows:,} rows in {sum(t.rows > 0 for t in release.tables.values())} tables."
     yield (
-        f"  {received:,} rows received = {sum(row['landed'] for row in flow):,} landed "
-        f"+ {sum(row['quarantined'] for row in flow):,} quarantined + {sum(row['opted_out'] for row in flow):,} opted out"
+        f"  {received:,} rows received = {sum(row.landed for row in flow):,} landed "
+        f"+ {sum(row.quarantined for row in flow):,} quarantined + {sum(row.opted_out for row in flow):,} opted out"
     )
-    linkage = release.facts["linkage"]
+    linkage = release.facts.linkage
     persons = release.tables["person"].rows if "person" in release.tables else 0
-    yield f"  {linkage['patients']:,} patient records of {len(linkage['sources'])} sources are {linkage['persons']:,} persons; {persons:,} are in the release"
+    yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"
     aside = Counter[str]()
-    for count in release.facts["counts"]:
-        if count["outcome"] in LEFT_OUT:
-            aside[count["outcome"]] += count["rows"]
+    for count in release.facts.rule_outcomes:
+        if count.outcome in LEFT_OUT:
+            aside[count.outcome] += count.rows
     if aside:
         reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in aside.most_common())
         yield f"  {sum(aside.values()):,} landed rows became no row of the release: {reasons}"

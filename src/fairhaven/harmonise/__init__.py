@@ -7,7 +7,7 @@ from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
-from fairhaven.harmonise.model import Harmonised, MappingRule, RuleOutcome, SourceTables
+from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import LEFT_OUT
 from fairhaven.harmonise.service import harmonise
@@ -19,8 +19,6 @@ __all__ = [
     "Harmonised",
     "HubFacts",
     "MappingFile",
-    "MappingRule",
-    "RuleOutcome",
     "SourceTables",
     "VocabularyTables",
     "check_columns",

@@ -259,7 +259,7 @@ class GenericRows:
     Args:
         kind: a key of `KINDS`.
         rows: columns by the names of ``KINDS[kind]``, in any order, any of them missing; others are an error.
-        rule, table, file, target: as in `model.Rule`.
+        rule, table, file, target: as in `release.facts.MappingRule`.
         takes: boolean column over the source's table that is true for the rows this rule reads; None where it reads
             all. Counts of source rows that no rule took come from it.
     """

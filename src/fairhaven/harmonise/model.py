@@ -6,26 +6,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.mapping_file import MappingFile
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MappingRule:
-    """One mapping rule as a release lists it; `row_rule` of a CDM row is its number.
-
-    Args:
-        number: from 1 within the release.
-        name: unique within its source; row identifiers depend on it, so renaming a rule renumbers its rows.
-        table: the source's table that it reads.
-        file: where the rule is written, for example ``mappings/gp.toml:12`` or ``fhir/condition``.
-        target: kind of row, or the CDM table that it always yields.
-    """
-
-    number: int
-    name: str
-    source: str
-    table: str
-    file: str
-    target: str
+from fairhaven.release.facts import MappingRule, RuleOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,24 +30,6 @@ class SourceTables:
     tables: Mapping[str, ir.Table]
     mapping: Sequence[MappingFile] = ()
     priority: int = 100
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RuleOutcome:
-    """How many generic rows of a rule came to what, for the flow picture and the reconciliation.
-
-    Args:
-        rule: number of the rule; 0 for source rows that no rule took (then `source` and `table` say where).
-        outcome: where they went (a CDM table), or why they went nowhere: ``no person``, ``no birth year``, ``no date``,
-            ``no visit``, ``not taken``.
-    """
-
-    rule: int
-    source: str
-    table: str
-    outcome: str
-    rows: int
-    is_mapped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

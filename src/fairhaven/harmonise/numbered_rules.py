@@ -8,9 +8,10 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.generic_rows import KINDS, GenericRows
-from fairhaven.harmonise.model import MappingRule, SourceTables
+from fairhaven.harmonise.model import SourceTables
 from fairhaven.harmonise.row_ids import rule_constant
 from fairhaven.omop.concepts import TYPE, TYPE_OF_KIND
+from fairhaven.release.facts import MappingRule
 
 
 @dataclass(frozen=True, kw_only=True)

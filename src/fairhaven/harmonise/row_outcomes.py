@@ -9,8 +9,8 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, keep_typed
-from fairhaven.harmonise.model import RuleOutcome
 from fairhaven.harmonise.numbered_rules import NumberedRows
+from fairhaven.release.facts import RuleOutcome
 
 NO_PERSON = "no person"
 NO_BIRTH_YEAR = "no birth year"

@@ -23,7 +23,7 @@ from fairhaven.harmonise.health_system import (
     provider_table,
 )
 from fairhaven.harmonise.mapping_rows import mapped_rows
-from fairhaven.harmonise.model import Harmonised, MappingRule, RuleOutcome, SourceTables
+from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
 from fairhaven.harmonise.numbered_rules import NumberedRows, gathered, given, numbered
 from fairhaven.harmonise.observation_periods import observation_periods
@@ -32,6 +32,7 @@ from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.harmonise.row_outcomes import NO_VISIT, counted, left_out, unmapped
 from fairhaven.harmonise.visits import Visits, visit_detail, visit_occurrence, visits
 from fairhaven.omop.cdm import VOCABULARY_TABLES
+from fairhaven.release.facts import MappingRule, RuleOutcome
 
 _WITH_CODES = ("event", "visit_occurrence", "visit_detail", "death", "provider", "note")
 

@@ -19,7 +19,7 @@ from fairhaven.intake.model import (
 from fairhaven.intake.opt_out_lists import OptOutList, check_opt_out_list
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader, StagedTable
-from fairhaven.intake.reconciliation import Reconciliation, check_quarantine, check_reconciled
+from fairhaven.intake.reconciliation import check_quarantine, check_reconciled
 from fairhaven.intake.service import Intake
 from fairhaven.intake.source_file import read_source
 
@@ -38,7 +38,6 @@ __all__ = [
     "QuarantineReason",
     "Reader",
     "Receipt",
-    "Reconciliation",
     "RowOrigin",
     "Source",
     "StagedTable",

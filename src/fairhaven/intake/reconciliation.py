@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import ibis.expr.types as ir
 
@@ -11,36 +10,10 @@ from fairhaven.intake import current_rows
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.model import Extract, Source
 from fairhaven.kernel.errors import NotAllowedNow, Refused
+from fairhaven.release.facts import RowFlow
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reconciliation:
-    """Rows of one table of one source, over all its extracts.
-
-    Args:
-        received: rows in the files as delivered.
-        landed: rows kept, of patients who are not opted out; = superseded + withdrawn + current.
-        quarantined: rows that did not fit.
-        opted_out: rows of patients who are opted out or were erased.
-        superseded: rows that a later row with the same key, or a later full delivery, replaced.
-        withdrawn: rows that are the last word on their key and take it back.
-        current: rows that go on into the build.
-    """
-
-    source: str
-    table: str
-    received: int
-    landed: int
-    quarantined: int
-    opted_out: int
-    superseded: int
-    withdrawn: int
-    current: int
-
-
-def reconcile(
-    engine: Engine, records: DeliveryRecords, source: Source, *, excluded: ir.Table | None
-) -> list[Reconciliation]:
+def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, excluded: ir.Table | None) -> list[RowFlow]:
     """Count again, from the landed rows themselves."""
     extracts = records.extracts(source.name)
     in_force = {extract.number for extract in current_rows.in_force(source, extracts)}
@@ -57,7 +30,7 @@ def reconcile(
             last = engine.count(kept)
             now = engine.count(kept.filter(~kept.row_withdrawn))
         found.append(
-            Reconciliation(
+            RowFlow(
                 source=source.name,
                 table=table,
                 received=sum(extract.tables[table].received for extract in having),
@@ -72,7 +45,7 @@ def reconcile(
     return found
 
 
-def check_reconciled(counts: Sequence[Reconciliation]) -> None:
+def check_reconciled(counts: Sequence[RowFlow]) -> None:
     """Refuse to go on where rows were lost or made.
 
     Raises:

@@ -20,12 +20,12 @@ from fairhaven.intake.opt_out_lists import OptOutList, OptOutReader
 from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
-from fairhaven.intake.reconciliation import Reconciliation
 from fairhaven.intake.relanding import land_again, to_land_again
 from fairhaven.intake.type_casting import file as sql_file
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
+from fairhaven.release.facts import RowFlow
 
 
 class Intake:
@@ -125,7 +125,7 @@ class Intake:
             age_days=(as_of - dated).days if dated else None,
         )
 
-    def reconcile(self, engine: Engine, source: Source, excluded: ir.Table | None) -> list[Reconciliation]:
+    def reconcile(self, engine: Engine, source: Source, excluded: ir.Table | None) -> list[RowFlow]:
         """See `reconciliation`; check it by `check_reconciled` and `check_quarantine`."""
         return reconciliation.reconcile(engine, self._records, source, excluded=excluded)
 

@@ -1,8 +1,8 @@
 """Who is one person: the identity vault, the deterministic cascade, Splink on the rest, stable person numbers."""
 
 from fairhaven.linkage.evaluation import Trial, trial
-from fairhaven.linkage.model import LinkageResult, LinkageSummary, MatchThresholds
+from fairhaven.linkage.model import LinkageResult
 from fairhaven.linkage.service import link
 from fairhaven.linkage.vault import Vault
 
-__all__ = ["LinkageResult", "LinkageSummary", "MatchThresholds", "Trial", "Vault", "link", "trial"]
+__all__ = ["LinkageResult", "Trial", "Vault", "link", "trial"]

@@ -12,10 +12,10 @@ import pyarrow as pa
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.linkage.evaluation_columns import EXTRAS, faults_of, recognise
-from fairhaven.linkage.model import MatchThresholds
 from fairhaven.linkage.persons import PersonClusters, find_persons, room
 from fairhaven.linkage.service import THRESHOLDS
 from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number_sql
+from fairhaven.release.facts import MatchThresholds
 
 _FEBRL = r"^\s*rec-([0-9]+)-(org|dup-[0-9]+)\s*$"
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%Y", "%m/%d/%Y", "%d %b %Y", "%d-%b-%Y",

@@ -1,10 +1,11 @@
 """The nouns of the linkage room."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
+
+from fairhaven.release.facts import LinkageSummary
 
 IDENTITY_SCHEMA = pa.schema(
     [
@@ -52,64 +53,6 @@ CLERICAL_SCHEMA = pa.schema(
     ]
 )
 """Pairs of persons left apart whose match weight lies between the two thresholds: for a human to look at."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MatchThresholds:
-    """Match weights (log2 of the odds that two records are one person) that decide.
-
-    They are set beforehand, the same for every hub, and are never fitted to labelled data.
-
-    Args:
-        link: mean weight of the pairs of two groups from which they are one person.
-        clerical: mean weight above which a pair left apart is listed for a human.
-        floor: pairs below this count as this: one absurd value must not outvote many good ones.
-        ceiling: pairs above this count as this.
-        unseen: weight of a pair that no blocking rule brought together.
-    """
-
-    link: float = 0.0
-    clerical: float = -2.0
-    floor: float = -8.0
-    ceiling: float = 16.0
-    unseen: float = -2.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LinkageSummary:
-    """What came of a linkage, in counts; nothing in it is a row's value.
-
-    Args:
-        patients: patients of all sources, one for each (source, patient_ref).
-        persons: persons they are.
-        sources: source -> patients.
-        persons_by_sources: number of sources that know a person -> persons.
-        steps: step -> patients linked by it (`alone`: by none).
-        valid_numbers: patients with a valid NHS number.
-        clerical: pairs listed for a human.
-        merges: persons of the index before that were joined to an older one.
-        splits: new persons that were part of one before.
-        notes: words about what was left undone and why, for example that Splink had too little to learn from.
-    """
-
-    patients: int
-    persons: int
-    sources: Mapping[str, int]
-    persons_by_sources: Mapping[int, int]
-    steps: Mapping[str, int]
-    valid_numbers: int
-    clerical: int
-    merges: int
-    splits: int
-    thresholds: MatchThresholds
-    notes: Sequence[str] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain values, for a manifest."""
-        plain = asdict(self)
-        plain["persons_by_sources"] = {str(sources): count for sources, count in self.persons_by_sources.items()}
-        plain["notes"] = list(self.notes)
-        return plain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

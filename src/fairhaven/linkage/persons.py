@@ -12,9 +12,9 @@ from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress
 from fairhaven.linkage import deterministic
 from fairhaven.linkage.graph import Floats, Ints, components
-from fairhaven.linkage.model import MatchThresholds
 from fairhaven.linkage.probabilistic import link_residue
 from fairhaven.linkage.standardisation import standardise
+from fairhaven.release.facts import MatchThresholds
 
 MEMORY_LIMIT = "1400MB"
 

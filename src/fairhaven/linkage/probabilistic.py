@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from fairhaven.linkage.blocking import candidate_pairs
 from fairhaven.linkage.graph import Ints, MergeResult, merge_mutual_best
-from fairhaven.linkage.model import MatchThresholds
 from fairhaven.linkage.splink_comparisons import comparisons
+from fairhaven.release.facts import MatchThresholds
 
 SEED = 1948
 MIN_UNITS = 100

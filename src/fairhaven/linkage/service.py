@@ -12,11 +12,10 @@ from fairhaven.linkage.model import (
     MERGES_SCHEMA,
     SPLITS_SCHEMA,
     LinkageResult,
-    LinkageSummary,
-    MatchThresholds,
 )
 from fairhaven.linkage.person_keys import NumberedPersons, number_persons
 from fairhaven.linkage.persons import PersonClusters, find_persons, room
+from fairhaven.release.facts import LinkageSummary, MatchThresholds
 
 THRESHOLDS = MatchThresholds()
 

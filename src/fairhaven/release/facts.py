@@ -75,7 +75,7 @@ class RowFlow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LinkageThresholds:
+class MatchThresholds:
     """Match weights (log2 of the odds that two records are one person) that decide.
 
     They are set beforehand, the same for every hub, and are never fitted to labelled data.
@@ -121,7 +121,7 @@ class LinkageSummary:
     clerical: int
     merges: int
     splits: int
-    thresholds: LinkageThresholds
+    thresholds: MatchThresholds
     notes: tuple[str, ...] = ()
 
 
@@ -161,7 +161,7 @@ class MappingRule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RowOutcome:
+class RuleOutcome:
     """How many generic rows of a rule came to what, for the flow picture and the reconciliation.
 
     Args:
@@ -197,4 +197,4 @@ class ReleaseFacts:
     linkage: LinkageSummary
     opt_outs: tuple[OptOutFacts, ...]
     rules: tuple[MappingRule, ...]
-    row_outcomes: tuple[RowOutcome, ...]
+    rule_outcomes: tuple[RuleOutcome, ...]

@@ -16,7 +16,7 @@ _FACTS = {
     "linkage": "linkage",
     "opt_outs": "opt_outs",
     "rules": "rules",
-    "counts": "row_outcomes",
+    "counts": "rule_outcomes",
 }
 """Name of a fact in format 1 -> in format 2."""
 

@@ -140,7 +140,7 @@ def _whence(asked: Asked, opened: Opened) -> Whence:
             place=asked.rooms.settings.name,
             release=release.name,
             as_of=release.as_of,
-            vocabulary=release.facts["vocabulary"],
+            vocabulary=release.facts.vocabulary,
         )
     assert asked.cdm is not None
     said = _said(opened)

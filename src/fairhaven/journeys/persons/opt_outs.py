@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +11,7 @@ from fairhaven.engine import Engine
 from fairhaven.intake import OptOutList, Source, check_opt_out_list
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.progress import Progress
+from fairhaven.release.facts import OptOutFacts
 
 _SCHEMA = pa.schema([("source", pa.string()), ("patient_ref", pa.string()), ("kind", pa.string())])
 
@@ -68,16 +68,16 @@ def _marked(refs: pa.ChunkedArray, source: str, kind: str) -> pa.Table:
     return pa.table({"source": [source] * rows, "patient_ref": refs, "kind": [kind] * rows}, schema=_SCHEMA)
 
 
-def opt_out_facts(opted_out: OptedOut) -> list[dict[str, Any]]:
+def opt_out_facts(opted_out: OptedOut) -> tuple[OptOutFacts, ...]:
     """Patients kept out by source and kind, for the manifest."""
     counted = opted_out.refs.group_by(["source", "kind"]).aggregate([("patient_ref", "count_distinct")])
     dated = opted_out.national.dated if opted_out.national else None
-    return [
-        {
-            "source": row["source"],
-            "kind": row["kind"],
-            "patients": row["patient_ref_count_distinct"],
-            "list_date": dated.isoformat() if dated and row["kind"] == "national" else None,
-        }
+    return tuple(
+        OptOutFacts(
+            source=row["source"],
+            kind=row["kind"],
+            patients=row["patient_ref_count_distinct"],
+            list_date=dated if row["kind"] == "national" else None,
+        )
         for row in sorted(counted.to_pylist(), key=lambda row: (row["source"], row["kind"]))
-    ]
+    )

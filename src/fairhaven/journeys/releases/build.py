@@ -7,8 +7,7 @@ build depends on is digested; a build whose digest is the current release's make
 import datetime as dt
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -29,7 +28,6 @@ from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.intake import (
     Extract,
     Format,
-    Reconciliation,
     Source,
     check_quarantine,
     check_reconciled,
@@ -46,6 +44,7 @@ from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.linkage import link
 from fairhaven.omop.vocabulary import Vocabulary
+from fairhaven.release.facts import ExtractFacts, ReleaseFacts, RowFlow, SourceFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +78,7 @@ def build(rooms: Rooms, *, as_of: dt.date | None, progress: Progress) -> Built:
             raise NotAllowedNow("\n".join(obstacles))
         inputs = inputs_of(rooms, day)
         releases = rooms.archive.releases()
-        if releases and releases[-1].facts.get("inputs") == inputs:
+        if releases and releases[-1].facts.inputs == inputs:
             describe_release(rooms, releases[-1], progress=progress)
             return Built(release=releases[-1], is_new=False)
         with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
@@ -113,21 +112,21 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
     )
 
     received_on = {delivery.number: delivery.received_on for delivery in rooms.intake.deliveries()}
-    facts = {
-        "inputs": inputs,
-        "code_version": code_version(),
-        "vocabulary": vocabulary.version,
-        "rules": [asdict(rule) for rule in harmonised.rules],
-        "counts": [asdict(count) for count in harmonised.counts],
-        "extracts": [_extract_facts(extract, received_on[extract.delivery]) for extract in extracts],
-        "sources": [
-            {"name": source.name, "title": source.title, "kind": source.kind, "controller": source.controller}
+    facts = ReleaseFacts(
+        inputs=inputs,
+        code_version=code_version(),
+        vocabulary=vocabulary.version,
+        sources=tuple(
+            SourceFacts(name=source.name, title=source.title, kind=source.kind, controller=source.controller)
             for source in fed
-        ],
-        "flow": [asdict(row) for row in flow],
-        "linkage": linked.summary.as_dict(),
-        "opt_outs": opt_out_facts(opted_out),
-    }
+        ),
+        extracts=tuple(_extract_facts(extract, received_on[extract.delivery]) for extract in extracts),
+        row_flow=flow,
+        linkage=linked.summary,
+        opt_outs=opt_out_facts(opted_out),
+        rules=harmonised.rules,
+        rule_outcomes=harmonised.counts,
+    )
     progress.stage("Sealing the release")
     release = rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts)
     rooms.vault.settle_index(published=number)
@@ -187,10 +186,11 @@ def _where_any(engine: Engine, vocabulary: Vocabulary, table: str) -> ir.Table |
 
 def _flow(
     rooms: Rooms, engine: Engine, fed: Sequence[Source], opted_out: OptedOut, progress: Progress
-) -> list[Reconciliation]:
+) -> tuple[RowFlow, ...]:
     """What became of every row received; refuses where rows do not add up or too many are quarantined."""
     progress.stage("Adding up rows")
-    flow, refusals = [], []
+    flow: list[RowFlow] = []
+    refusals = []
     for source in fed:
         counts = rooms.intake.reconcile(engine, source, excluded=engine.arrow(opted_out.of(source.name)))
         check_reconciled(counts)
@@ -201,17 +201,17 @@ def _flow(
         flow += counts
     if refusals:
         raise NotAllowedNow("\n".join(refusals))
-    return flow
+    return tuple(flow)
 
 
-def _extract_facts(extract: Extract, received_on: dt.date) -> dict[str, Any]:
-    return {
-        "number": extract.number,
-        "source": extract.source,
-        "file": extract.file,
-        "sha256": extract.sha256,
-        "delivery": extract.delivery,
-        "received_on": received_on.isoformat(),
-        "rows": sum(count.received for count in extract.tables.values()),
-        "dropped": sorted({header for count in extract.tables.values() for header in count.dropped}),
-    }
+def _extract_facts(extract: Extract, received_on: dt.date) -> ExtractFacts:
+    return ExtractFacts(
+        number=extract.number,
+        source=extract.source,
+        file=extract.file,
+        sha256=extract.sha256,
+        delivery=extract.delivery,
+        received_on=received_on,
+        rows=sum(count.received for count in extract.tables.values()),
+        dropped=tuple(sorted({header for count in extract.tables.values() for header in count.dropped})),
+    )

@@ -60,7 +60,7 @@ def plan(rooms: Rooms, *, as_of: dt.date | None) -> Plan:
         Stage(name="describe", what="check quality and describe every variable, for the tables that changed"),
     )
     current = rooms.archive.releases()[-1:] if not obstacles else []
-    if current and current[0].facts.get("inputs") == inputs_of(rooms, day):
+    if current and current[0].facts.inputs == inputs_of(rooms, day):
         stages = (Stage(name="nothing", what=f"nothing has changed since {current[0].name}; no release would be made"),)
     return Plan(release=f"r{number:04d}", as_of=day, stages=stages, obstacles=tuple(obstacles))
 

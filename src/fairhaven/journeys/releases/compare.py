@@ -48,7 +48,7 @@ def verified(rooms: Rooms, name: str | None, *, progress: Progress) -> tuple[lis
 def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Progress) -> dict[str, Any]:
     """Write a release as a CDM database with the vocabulary it was made with."""
     release = rooms.archive.release(name)
-    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
+    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
     rooms.archive.export(
         release,
         out,

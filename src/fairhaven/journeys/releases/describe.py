@@ -4,7 +4,6 @@ What is written beside a release is made from its tables alone, so it can be mad
 was killed at the end, and after an erasure, which takes it away.
 """
 
-import datetime as dt
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -55,7 +54,7 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
             engine=engine,
             today=release.as_of,
             known=_known_quality(earlier),
-            contents={**contents, **dict.fromkeys(vocabulary, release.facts["vocabulary"])},
+            contents={**contents, **dict.fromkeys(vocabulary, release.facts.vocabulary)},
             progress=progress,
         )
         write_json(folder / QUALITY, quality.to_json())
@@ -133,7 +132,7 @@ def _known_quality(earlier: Mapping[str, Any]) -> QualityReport | None:
 def _vocabulary(rooms: Rooms, release: Release, engine: Engine) -> dict[str, ir.Table]:
     """The vocabulary that the release was made with; nothing where it is no longer here."""
     try:
-        vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
+        vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
     except NotFound:
         return {}
     return {name: engine.parquet(vocabulary.files(name)) for name in vocabulary.counts}
@@ -174,11 +173,11 @@ def _measures(release: Release, tables: Mapping[str, ir.Table], engine: Engine) 
 
 def _origins(release: Release) -> dict[int, Origin]:
     """Extract number -> source and kind, as the release's manifest says."""
-    kinds = {source["name"]: source["kind"] for source in release.facts["sources"]}
+    kinds = {source.name: source.kind for source in release.facts.sources}
     return {
-        extract["number"]: Origin(source=extract["source"], kind=kinds[extract["source"]])
-        for extract in release.facts["extracts"]
-        if extract["source"] in kinds
+        extract.number: Origin(source=extract.source, kind=kinds[extract.source])
+        for extract in release.facts.extracts
+        if extract.source in kinds
     }
 
 
@@ -220,8 +219,3 @@ def _unmapped(engine: Engine, tables: Mapping[str, ir.Table], names: ir.Table) -
     ranked = counted.order_by(ibis.desc("rows"), "source", "cdm_table", "code").limit(_UNMAPPED)
     found: list[dict[str, Any]] = engine.fetch(ranked).to_pylist()
     return found
-
-
-def day_of(text: str | None) -> dt.date | None:
-    """A date of a manifest."""
-    return dt.date.fromisoformat(text) if text else None

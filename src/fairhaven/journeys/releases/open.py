@@ -36,7 +36,7 @@ def open_release(rooms: Rooms, name: str | None) -> Iterator[OpenRelease]:
         Refused: the release was altered (a person was erased) while it was read; what was read may be half of each.
     """
     release = rooms.archive.release(name)
-    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts["vocabulary"])
+    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
     with readers_scratch() as work, closing(rooms.new_engine(work)) as engine:
         try:
             tables = dict(rooms.archive.tables(release, engine))

@@ -1,6 +1,5 @@
 """The page that shows a release to people."""
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,12 +13,13 @@ from fairhaven.catalogue import read_description
 from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases import compare
-from fairhaven.journeys.releases.describe import DESCRIPTION, MEASURES, QUALITY, SCORECARD, day_of, described
+from fairhaven.journeys.releases.describe import DESCRIPTION, MEASURES, QUALITY, SCORECARD, described
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.progress import Progress
 from fairhaven.pages import release as page
 from fairhaven.quality import CheckStatus, QualityReport
+from fairhaven.release.facts import LinkageSummary, RowFlow, RuleOutcome
 
 
 def write_report(rooms: Rooms, name: str | None, *, out: Path, progress: Progress) -> str:
@@ -44,12 +44,15 @@ def _facts(rooms: Rooms, release: Release, known: Mapping[str, Any], progress: P
         previous=previous,
         policy=rooms.settings.disclosure,
         persons=release.tables["person"].rows if "person" in release.tables else 0,
-        vocabulary=facts["vocabulary"],
-        code_version=facts["code_version"],
-        sources=tuple(page.Source(**source) for source in facts["sources"]),
-        flows=tuple(_flow(row) for row in facts["flow"]),
+        vocabulary=facts.vocabulary,
+        code_version=facts.code_version,
+        sources=tuple(
+            page.Source(name=source.name, title=source.title, kind=source.kind, controller=source.controller)
+            for source in facts.sources
+        ),
+        flows=tuple(_flow(row) for row in facts.row_flow),
         links=tuple(page.Link(**link) for link in measures["links"]),
-        linkage=_linkage(facts["linkage"]),
+        linkage=_linkage(facts.linkage),
         kinds=tuple(
             page.Kinds(kinds=frozenset(found["kinds"]), persons=found["persons"])
             for found in known[SCORECARD]["linked"]
@@ -58,59 +61,53 @@ def _facts(rooms: Rooms, release: Release, known: Mapping[str, Any], progress: P
         scorecard=_scorecard(quality),
         description=read_description(known[DESCRIPTION]),
         unmapped=tuple(page.Unmapped(vocabulary="", **code) for code in measures["unmapped"]),
-        quarantine=tuple(_quarantine(rooms, {extract["number"] for extract in facts["extracts"]})),
-        set_aside=tuple(_set_aside(facts["counts"])),
+        quarantine=tuple(_quarantine(rooms, {extract.number for extract in facts.extracts})),
+        set_aside=tuple(_set_aside(facts.rule_outcomes)),
         opt_outs=tuple(
-            page.OptOut(
-                source=row["source"],
-                kind=row["kind"],
-                persons=row["patients"],
-                rows=None,
-                list_date=day_of(row["list_date"]),
-            )
-            for row in facts["opt_outs"]
+            page.OptOut(source=row.source, kind=row.kind, persons=row.patients, rows=None, list_date=row.list_date)
+            for row in facts.opt_outs
         ),
         changes=changes,
         deliveries=tuple(
             page.Delivery(
-                extract=extract["number"],
-                source=extract["source"],
-                file=extract["file"],
-                received_on=dt.date.fromisoformat(extract["received_on"]),
-                rows=extract["rows"],
-                sha256=extract["sha256"],
-                dropped=tuple(extract["dropped"]),
+                extract=extract.number,
+                source=extract.source,
+                file=extract.file,
+                received_on=extract.received_on,
+                rows=extract.rows,
+                sha256=extract.sha256,
+                dropped=extract.dropped,
             )
-            for extract in facts["extracts"]
+            for extract in facts.extracts
         ),
         notes_withheld=measures["notes"] or None,
     )
 
 
-def _flow(row: Mapping[str, Any]) -> page.Flow:
+def _flow(row: RowFlow) -> page.Flow:
     names = ("source", "table", "received", "landed", "quarantined", "opted_out", "withdrawn", "superseded")
-    return page.Flow(**{name: row[name] for name in names})
+    return page.Flow(**{name: getattr(row, name) for name in names})
 
 
-def _set_aside(counts: Iterable[Mapping[str, Any]]) -> Iterable[page.SetAside]:
+def _set_aside(counts: Iterable[RuleOutcome]) -> Iterable[page.SetAside]:
     """Landed rows that became no row, by source and reason; an outcome that is a CDM table is none."""
     summed: Counter[tuple[str, str]] = Counter()
     for count in counts:
-        if count["outcome"] in LEFT_OUT:
-            summed[count["source"], count["outcome"]] += count["rows"]
+        if count.outcome in LEFT_OUT:
+            summed[count.source, count.outcome] += count.rows
     for (source, reason), rows in summed.items():
         yield page.SetAside(source=source, reason=reason, rows=rows)
 
 
-def _linkage(facts: Mapping[str, Any]) -> page.Linkage:
+def _linkage(facts: LinkageSummary) -> page.Linkage:
     return page.Linkage(
-        records=facts["patients"],
-        persons=facts["persons"],
-        steps=tuple(page.Step(name=name, records=records) for name, records in facts["steps"].items()),
-        persons_by_sources={int(sources): persons for sources, persons in facts["persons_by_sources"].items()},
-        clerical=facts["clerical"],
-        merges=facts["merges"],
-        splits=facts["splits"],
+        records=facts.patients,
+        persons=facts.persons,
+        steps=tuple(page.Step(name=name, records=records) for name, records in facts.steps.items()),
+        persons_by_sources=facts.persons_by_sources,
+        clerical=facts.clerical,
+        merges=facts.merges,
+        splits=facts.splits,
     )
 
 

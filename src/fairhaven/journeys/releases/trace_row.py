@@ -59,14 +59,13 @@ def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) 
     if not rows:
         raise NotFound(f"{found.name} has no row {row_id} in {table}")
     row = rows[0]
-    rules = {rule["number"]: rule for rule in found.facts["rules"]}
-    rule = rules.get(row["row_rule"])
+    rule = next((rule for rule in found.facts.rules if rule.number == row["row_rule"]), None)
     origin = Trace(
         release=found.name,
         table=table,
         row_id=row_id,
-        rule=rule["name"] if rule else "made by Fairhaven itself",
-        rule_file=rule["file"] if rule else "",
+        rule=rule.name if rule else "made by Fairhaven itself",
+        rule_file=rule.file if rule else "",
     )
     if row["row_extract"] is None or row["row_line"] is None:
         return origin
