@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 from deltalake import DeltaTable, write_deltalake
 
+from bench.actor import BENCH
 from fairhaven.archive import Archive, parquet
 from fairhaven.archive.fingerprint import fingerprint
 from fairhaven.engine import DuckDBEngine
@@ -73,8 +74,8 @@ def main() -> None:
 
         def release() -> None:
             number = len(archive.releases()) + 1
-            written = archive.write(engine, {"measurement": measurement}, number=number)
-            archive.publish(number=number, as_of=DAY, tables=written, facts={})
+            written = archive.write(engine, {"measurement": measurement}, number=number, by=BENCH)
+            archive.publish(number=number, as_of=DAY, tables=written, facts={}, by=BENCH)
 
         def fingerprints() -> None:
             with parquet.reader(folder / "spill") as connection:
@@ -98,7 +99,7 @@ def main() -> None:
             table.vacuum(0, dry_run=False, enforce_retention_duration=False)
 
         peer = cpu(delta_erase)
-        erasing = cpu(lambda: archive.erase([person], secret=b"k" * 32))
+        erasing = cpu(lambda: archive.erase([person], facts={}, by=BENCH))
         exporting = cpu(
             lambda: archive.export(archive.release(), folder / "out.duckdb", format="duckdb", vocabulary_files={})
         )

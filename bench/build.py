@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from bench import synthea
+from bench.actor import BENCH
 from bench.measure import Clock, in_fresh_process, peak_mb, size_mb
 from fairhaven import region
 from fairhaven.hub import open_hub
@@ -88,7 +89,7 @@ def write_region(folder: Path, times: int) -> None:
 def receive(folder: Path) -> tuple[float, float]:
     """Take the first delivery: CPU-seconds, peak MB."""
     rooms = open_hub(folder)
-    take_vocabulary(rooms, region.material_vocabulary(), progress=Silent())
+    take_vocabulary(rooms, region.material_vocabulary(), by=BENCH, progress=Silent())
     day = region.writing.FIRST
     began = time.process_time()
     for source in region.SOURCES:

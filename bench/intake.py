@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from bench.actor import BENCH
 from fairhaven.intake import Intake, read_source
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.progress import Silent
@@ -92,7 +93,7 @@ def _receive(folder: Path, name: str, key: str, file: Path) -> Callable[[], obje
         raise SystemExit("\n".join(map(str, document.faults)))
     intake = Intake(store, Keyring.create(store / "keys"), birth_date="month")
     return lambda: intake.receive(
-        source, [file], at=dt.date(2026, 1, 1), vault=_Vault(), progress=Silent(), code_version="bench"
+        source, [file], at=dt.date(2026, 1, 1), vault=_Vault(), progress=Silent(), code_version="bench", by=BENCH
     )
 
 

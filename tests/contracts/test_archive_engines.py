@@ -9,6 +9,7 @@ from fairhaven.archive import Archive
 from fairhaven.engine import DuckDBEngine, open_engine
 from fairhaven.kernel.errors import Refused
 from fairhaven.omop import CDM, to_cdm
+from tests.support.actors import ANNA
 
 # Times of the CDM have no zone.
 # ruff: noqa: DTZ001
@@ -57,8 +58,8 @@ def published(store, engine, measurements, number=1):
     for name, rows in given.items():
         schema = CDM[name].schema_of(lineage=True).to_pyarrow()
         tables[name] = to_cdm(engine.arrow(pa.Table.from_pylist(rows, schema)), name)
-    written = archive.write(engine, tables, number=number)
-    archive.publish(number=number, as_of=dt.date(2026, 11, number), tables=written, facts={})
+    written = archive.write(engine, tables, number=number, by=ANNA)
+    archive.publish(number=number, as_of=dt.date(2026, 11, number), tables=written, facts={}, by=ANNA)
     return archive
 
 
@@ -91,6 +92,6 @@ def test_an_unchanged_release_is_not_stored_again(engine, tmp_path):
     first, second = archive.releases()
     assert first.tables["death"].paths == second.tables["death"].paths
     assert first.content == second.content
-    archive.erase([3], secret=b"k" * 32)
+    archive.erase([3], facts={"persons": ["digest"]}, by=ANNA)
     assert archive.verify() == []
     assert [release.tables["measurement"].rows for release in archive.releases()] == [48, 48]

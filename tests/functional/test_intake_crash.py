@@ -19,6 +19,7 @@ from fairhaven.intake import Intake, read_source
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
+from fairhaven.ledger import Actor, ActorKind
 from fairhaven.linkage import Vault
 
 folder = Path(sys.argv[1])
@@ -27,7 +28,8 @@ source = read_source(Document(folder / "gp.toml"))
 intake = Intake(folder / "store", keyring, birth_date="month")
 print("ready", flush=True)
 intake.receive(source, sorted((folder / "inbox").iterdir()), at=dt.date(2026, 1, 31),
-    vault=Vault(folder / "store/vault", keyring), progress=Silent(), code_version="test")
+    vault=Vault(folder / "store/vault", keyring), progress=Silent(), code_version="test",
+    by=Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="anna"))
 print("done", flush=True)
 """
 

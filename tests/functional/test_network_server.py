@@ -15,9 +15,11 @@ import httpx
 import pytest
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
+from fairhaven.ledger import EventKind
 from fairhaven.network import Connection, Credentials, work
 from fairhaven.network.result import TaskResult, failed
 from fairhaven.network.server import PREFIX, CollectionState, TaskQueue, serve, task_api
+from tests.support.actors import ANNA, BEN
 from tests.support.network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
 from tests.support.processes import started
 
@@ -30,7 +32,7 @@ class Hub:
 
     def __init__(self, folder: Path) -> None:
         self.seconds = 1_000_000.0
-        self.queue = TaskQueue(folder / "tasks.sqlite", lease=60, lifetime=3600, now=lambda: self.seconds)
+        self.queue = TaskQueue(folder / "tasks.sqlite", by=ANNA, lease=60, lifetime=3600, now=lambda: self.seconds)
         self.url = ""
 
     def client(self, credentials: Credentials | None) -> httpx.Client:
@@ -366,12 +368,12 @@ def test_there_is_no_other_way_in(hub: Hub, member: httpx.Client, method: str, p
 
 def test_tasks_answers_and_members_survive_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "tasks.sqlite"
-    first = TaskQueue(path)
+    first = TaskQueue(path, by=ANNA)
     credentials = first.members.add(COLLECTION)
     uuids = [first.submit(AVAILABILITY, [COLLECTION]) for _ in range(2)]
     first.accept(uuids[0], COLLECTION, TaskResult(uuid=uuids[0], collection=COLLECTION, count=30).to_json().encode())
     first.close()
-    second = TaskQueue(path)
+    second = TaskQueue(path, by=ANNA)
     assert second.members.admits(COLLECTION, credentials.header())
     assert [second.results(uuid)[0].standing for uuid in uuids] == [CollectionState.ANSWERED, CollectionState.WAITING]
     assert second.forget(before=time.time() + 1) == 2
@@ -382,9 +384,10 @@ def test_tasks_answers_and_members_survive_a_restart(tmp_path: Path) -> None:
 def test_a_queue_killed_at_any_moment_has_every_task_that_it_gave_a_name_to(tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
+from tests.support.actors import ANNA
 from tests.support.network_wire import AVAILABILITY, COLLECTION
 from fairhaven.network.server import TaskQueue
-queue = TaskQueue(Path({str(tmp_path / "tasks.sqlite")!r}))
+queue = TaskQueue(Path({str(tmp_path / "tasks.sqlite")!r}), by=ANNA)
 queue.members.add(COLLECTION)
 while True:
     print(queue.submit(AVAILABILITY, [COLLECTION]), flush=True)
@@ -393,7 +396,7 @@ while True:
         assert process.stdout is not None
         uuids = [process.stdout.readline().strip() for _ in range(30)]
         process.kill()
-    queue = TaskQueue(tmp_path / "tasks.sqlite")
+    queue = TaskQueue(tmp_path / "tasks.sqlite", by=ANNA)
     assert all(len(queue.results(uuid)) == 1 for uuid in uuids)
     queue.close()
 
@@ -428,3 +431,24 @@ def test_secrets_are_not_served_in_the_clear_beyond_this_machine(hub: Hub, tmp_p
         serve(task_api(hub.queue), certificate=tmp_path / "none.pem", key=tmp_path / "none.key")
     with pytest.raises(NotAllowedNow, match="cannot be listened at"):
         serve(task_api(hub.queue), port=int(hub.url.rpartition(":")[2]))
+
+
+def test_what_is_done_to_a_network_waits_for_the_ledger_with_who_did_it(tmp_path: Path) -> None:
+    queue = TaskQueue(tmp_path / "tasks.sqlite", by=ANNA)
+    queue.members.add(COLLECTION)
+    uuid = queue.submit(AVAILABILITY, [COLLECTION])
+    with pytest.raises(NotAllowedNow):
+        queue.members.add(COLLECTION)
+    queue.close()
+    queue = TaskQueue(tmp_path / "tasks.sqlite", by=BEN)
+    queue.members.remove(COLLECTION)
+    joined, asked, left = queue.acts.waiting()
+    assert [(act.kind, act.by) for act in (joined, asked, left)] == [
+        (EventKind.MEMBER_JOINED, ANNA),
+        (EventKind.NETWORK_QUESTION, ANNA),
+        (EventKind.MEMBER_LEFT, BEN),
+    ]
+    assert asked.facts["uuid"] == uuid
+    queue.acts.forget(joined)
+    assert queue.acts.waiting() == [asked, left]
+    queue.close()

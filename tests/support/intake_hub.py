@@ -11,6 +11,7 @@ from fairhaven.intake import Intake, Receipt, Source, read_source
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
+from tests.support.actors import ANNA
 
 DAY = dt.date(2026, 1, 31)
 SECRET = b"s" * 32
@@ -93,7 +94,9 @@ class Hub:
 
     def deliver(self, source: Source, files: list[Path], day: dt.date = DAY) -> Receipt:
         """Deliver files."""
-        return self.intake.receive(source, files, at=day, vault=self.vault, progress=Silent(), code_version="test")
+        return self.intake.receive(
+            source, files, at=day, vault=self.vault, progress=Silent(), code_version="test", by=ANNA
+        )
 
     def landed(self, extract: int = 1, table: str = "events") -> list[dict[str, object]]:
         """Landed rows in line order."""

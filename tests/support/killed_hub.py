@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.actors import ANNA
 from tests.support.processes import ENVIRONMENT
 
 MONTHS = ("2026-10-01", "2026-11-01")
@@ -83,7 +84,7 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
     """A demonstration hub with the first month received; nothing is built yet."""
     from fairhaven import region
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.deliveries import receive
+    from fairhaven.journeys.deliveries.receive import take_vocabulary
     from fairhaven.kernel.envelope import Keyring
     from fairhaven.kernel.progress import Silent
 
@@ -92,7 +93,7 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
     for path in (folder / "sources").glob("*.toml"):
         # A single bad row of a handful is more than the demonstration's sources allow.
         path.write_text(re.sub(r"quarantine_limit = \S+", "quarantine_limit = 0.5", path.read_text()))
-    receive.take_vocabulary(open_hub(folder), region.material_vocabulary(), progress=Silent())
+    take_vocabulary(open_hub(folder), region.material_vocabulary(), by=ANNA, progress=Silent())
     months = [
         [day.isoformat(), [[source, [str(file.relative_to(folder)) for file in files]] for source, files in delivered]]
         for day, delivered in made.deliveries
@@ -103,17 +104,18 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
 def receive_month(folder: Path, month: int) -> None:
     """Take all deliveries of a month."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.deliveries import receive
+    from fairhaven.journeys.deliveries.receive import receive
     from fairhaven.kernel.progress import Silent
 
     day, delivered = json.loads((folder / "months.json").read_text())[month]
     rooms = open_hub(folder)
     for source, files in delivered:
-        receive.receive(
+        receive(
             rooms,
             source=source,
             files=[folder / file for file in files],
             on=dt.date.fromisoformat(day),
+            by=ANNA,
             progress=Silent(),
         )
 
@@ -121,19 +123,19 @@ def receive_month(folder: Path, month: int) -> None:
 def build(folder: Path) -> None:
     """Build from all that was received."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.releases import build
+    from fairhaven.journeys.releases.build import build as build_release
     from fairhaven.kernel.progress import Silent
 
-    build.build(open_hub(folder), as_of=None, progress=Silent())
+    build_release(open_hub(folder), as_of=None, by=ANNA, progress=Silent())
 
 
 def erase(folder: Path, person: int) -> None:
     """Erase a person."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.persons import erase
+    from fairhaven.journeys.persons.erase import erase as erase_person
     from fairhaven.kernel.progress import Silent
 
-    erase.erase(open_hub(folder), person_key=person, progress=Silent())
+    erase_person(open_hub(folder), person_key=person, by=ANNA, progress=Silent())
 
 
 def outcome(folder: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from fairhaven.network import (
     work,
 )
 from fairhaven.network.server import PREFIX, TaskQueue, serve, task_api
+from tests.support.actors import ANNA
 
 COLLECTION = "collection_id"
 ABOUT = CollectionAbout(software="Fairhaven", version="0.1.0", rounding=10, threshold=10)
@@ -100,7 +101,7 @@ def served(app: Any, **settings: Any) -> Iterator[str]:
 @contextmanager
 def network(folder: Path, *, collection: str = COLLECTION, **settings: Any) -> Iterator[tuple[TaskQueue, Connection]]:
     """A hub's queue with one member, and that member's connection to it."""
-    queue = TaskQueue(folder / "tasks.sqlite", **settings)
+    queue = TaskQueue(folder / "tasks.sqlite", by=ANNA, **settings)
     try:
         credentials = queue.members.add(collection)
         with served(task_api(queue)) as url:

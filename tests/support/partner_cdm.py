@@ -13,6 +13,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import build
 from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM
+from tests.support.actors import ANNA
 
 AS_OF = dt.date(2026, 11, 21)
 SOURCE = """
@@ -39,10 +40,10 @@ KEYS = {
 
 def new_hub(folder: Path, vocabulary: Path) -> Path:
     """A hub with a source ``partner`` and a vocabulary, nothing received."""
-    make_hub(folder)
+    make_hub(folder, by=ANNA)
     (folder / "controllers" / "partner.toml").write_text('title = "Partner"\n')
     (folder / "sources" / "partner.toml").write_text(SOURCE)
-    take_vocabulary(open_hub(folder), vocabulary, progress=Silent())
+    take_vocabulary(open_hub(folder), vocabulary, by=ANNA, progress=Silent())
     return folder
 
 
@@ -50,8 +51,8 @@ def built(folder: Path, **delivered: Path) -> Rooms:
     """The hub after deliveries (source=file) and a build."""
     rooms = open_hub(folder)
     for source, path in delivered.items():
-        receive(rooms, source=source, files=[path], on=AS_OF, progress=Silent())
-    build(rooms, as_of=AS_OF, progress=Silent())
+        receive(rooms, source=source, files=[path], on=AS_OF, by=ANNA, progress=Silent())
+    build(rooms, as_of=AS_OF, by=ANNA, progress=Silent())
     return rooms
 
 

@@ -18,6 +18,7 @@ from support.release_facts import release_facts
 from fairhaven.archive import Archive
 from fairhaven.engine import DuckDBEngine
 from fairhaven.omop import CDM, to_cdm
+from tests.support.actors import ANNA, BEN
 
 SECRET = b"s" * 32
 PERSON = 4_111_222_333_444
@@ -70,8 +71,10 @@ def content(engine, people, *, day=1):
 
 
 def publish(archive, engine, number, people, **how):
-    tables = archive.write(engine, content(engine, people, **how), number=number)
-    release = archive.publish(number=number, as_of=dt.date(2026, 1, number), tables=tables, facts=release_facts())
+    tables = archive.write(engine, content(engine, people, **how), number=number, by=ANNA)
+    release = archive.publish(
+        number=number, as_of=dt.date(2026, 1, number), tables=tables, facts=release_facts(), by=ANNA
+    )
     archive.description(number).mkdir()
     (archive.description(number) / "quality.json").write_text(json.dumps({"failing": [i * 10 + 1 for i in people]}))
     return release
@@ -138,7 +141,7 @@ def without_person(tables):
 def test_nothing_of_the_person_remains_and_nothing_else_is_lost(archive, engine):
     assert traces(archive)
     before = everything(archive, engine)
-    done = archive.erase([PERSON], secret=SECRET)
+    done = archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     assert traces(archive) == []
     assert everything(archive, engine) == without_person(before)
     assert archive.verify() == []
@@ -152,12 +155,12 @@ def test_a_plan_says_what_will_be_done_and_does_nothing(archive):
     plan = archive.plan_erase([PERSON])
     left = {path: path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()}
     assert files == left
-    assert archive.erase([PERSON], secret=SECRET) == plan
+    assert archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA) == plan
 
 
 def test_releases_before_the_first_touched_keep_their_seal(archive):
     first, second, third = archive.releases()
-    archive.erase([PERSON], secret=SECRET)
+    archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     after = archive.releases()
     assert after[0] == first
     assert after[1].supersedes == (second.hash,)
@@ -168,7 +171,7 @@ def test_releases_before_the_first_touched_keep_their_seal(archive):
 
 
 def test_delta_readers_see_each_release_without_the_person_and_no_version_before(archive):
-    archive.erase([PERSON], secret=SECRET)
+    archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     for release in archive.releases():
         for name, table in release.tables.items():
             delta = DeltaTable(archive.folder / name, version=table.version)
@@ -178,39 +181,40 @@ def test_delta_readers_see_each_release_without_the_person_and_no_version_before
 
 
 def test_what_describes_the_touched_releases_is_removed(archive):
-    archive.erase([PERSON], secret=SECRET)
+    archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     assert [archive.description(number).exists() for number in (1, 2, 3)] == [True, False, False]
 
 
 def test_the_ledger_keeps_a_keyed_digest_and_the_seals(archive):
     old = archive.release("r0003").hash
-    archive.erase([PERSON], secret=SECRET)
+    archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     *_, entry = archive.ledger.entries()
     assert entry.kind == "erasure"
     assert entry.facts["superseded"]["r0003"] == old
-    assert entry.facts["by"]["r0003"] == archive.release("r0003").hash
-    assert len(entry.facts["persons"]) == 1
+    assert entry.facts["seals"]["r0003"] == archive.release("r0003").hash
+    assert entry.facts["persons"] == ["digest"]
+    assert entry.actor == ANNA
     assert str(PERSON) not in archive.ledger.path.read_text()
 
 
 def test_erasing_again_does_nothing(archive):
-    archive.erase([PERSON], secret=SECRET)
+    archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     files = {path: path.read_bytes() for path in archive.store.rglob("*") if path.is_file()}
-    assert archive.erase([PERSON], secret=SECRET).is_empty
-    assert archive.erase([12345], secret=SECRET).is_empty
+    assert archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA).is_empty
+    assert archive.erase([12345], facts={"persons": ["digest"]}, by=ANNA).is_empty
     assert {path: path.read_bytes() for path in archive.store.rglob("*") if path.is_file()} == files
 
 
 def test_everyone_can_be_erased(archive, engine):
-    archive.erase([PERSON, *OTHERS], secret=SECRET)
+    archive.erase([PERSON, *OTHERS], facts={"persons": ["digest"]}, by=ANNA)
     assert archive.verify() == []
     for tables in everything(archive, engine).values():
         assert {name for name, found in tables.items() if found} == {"location", "care_site"}
 
 
 def test_a_release_follows_an_erasure_and_a_killed_build_leaves_no_trace(archive, engine):
-    archive.write(engine, content(engine, [PERSON, *OTHERS], day=3), number=4, inputs="same")
-    archive.erase([PERSON], secret=SECRET)
+    archive.write(engine, content(engine, [PERSON, *OTHERS], day=3), number=4, by=ANNA, inputs="same")
+    archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     assert traces(archive) == []
     publish(archive, engine, 4, OTHERS)
     assert archive.verify() == []
@@ -221,6 +225,8 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from fairhaven.archive import Archive
+from fairhaven.ledger import Actor, ActorKind
+BEN = Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="ben")
 steps = int(sys.argv[2])
 def hook(event, arguments):
     global steps
@@ -230,7 +236,7 @@ def hook(event, arguments):
         if steps == 0:
             os.kill(os.getpid(), 9)
 sys.addaudithook(hook)
-Archive(Path(sys.argv[1])).erase([int(sys.argv[3])], secret=b"s" * 32)
+Archive(Path(sys.argv[1])).erase([int(sys.argv[3])], facts={"persons": ["digest"]}, by=BEN)
 print(int(sys.argv[2]) - steps)
 """
 
@@ -244,12 +250,14 @@ def erase_and_be_killed(archive, step):
 
 
 def check_finishes(archive, engine, expected):
-    archive.resume()
-    archive.erase([PERSON], secret=SECRET)
+    is_decided = archive.erasing.exists()
+    archive.resume(by=ANNA)
+    archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     assert traces(archive) == []
     assert everything(archive, engine) == expected
     assert archive.verify() == []
-    assert [entry.kind for entry in archive.ledger.entries()].count("erasure") == 1
+    [entry] = [entry for entry in archive.ledger.entries() if entry.kind == "erasure"]
+    assert entry.actor == BEN or not is_decided, "whoever finishes an erasure, the ledger names who decided it"
 
 
 @pytest.mark.parametrize("step", [3, 30, 45, 60, 75, 90])

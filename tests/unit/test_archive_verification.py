@@ -15,6 +15,7 @@ from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import seal_of
+from tests.support.actors import ANNA
 
 DAY = dt.date(2020, 1, 1)
 
@@ -35,9 +36,11 @@ def table(engine, name, rows):
 
 def publish(archive, engine, tables):
     number = len(archive.releases()) + 1
-    written = archive.write(engine, {name: table(engine, name, rows) for name, rows in tables.items()}, number=number)
+    written = archive.write(
+        engine, {name: table(engine, name, rows) for name, rows in tables.items()}, number=number, by=ANNA
+    )
     return archive.publish(
-        number=number, as_of=dt.date(2026, 1, number), tables=written, facts=release_facts(vocabulary="v1")
+        number=number, as_of=dt.date(2026, 1, number), tables=written, facts=release_facts(vocabulary="v1"), by=ANNA
     )
 
 

@@ -11,6 +11,7 @@ from fairhaven.archive import Archive
 from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.omop import CDM, to_cdm
+from tests.support.actors import ANNA
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,9 @@ def deaths(engine):
 
 
 def release(archive, engine, number, /, **tables):
-    written = archive.write(engine, tables, number=number)
+    written = archive.write(engine, tables, number=number, by=ANNA)
     return archive.publish(
-        number=number, as_of=dt.date(2026, 11, number), tables=written, facts=release_facts(code_version="x")
+        number=number, as_of=dt.date(2026, 11, number), tables=written, facts=release_facts(code_version="x"), by=ANNA
     )
 
 
@@ -122,7 +123,7 @@ def test_the_delta_log_says_no_smallest_or_largest_value(archive, engine, person
 
 def test_what_a_killed_build_wrote_is_swept_by_the_next(archive, engine, persons, deaths):
     first = release(archive, engine, 1, person=persons([1]))
-    archive.write(engine, {"person": persons([1, 2]), "death": deaths([2])}, number=2)
+    archive.write(engine, {"person": persons([1, 2]), "death": deaths([2])}, number=2, by=ANNA)
     assert len(archive.stray()) == 2
     assert [made.name for made in archive.releases()] == ["r0001"]
     second = release(archive, engine, 2, person=persons([1, 3]))
@@ -132,12 +133,12 @@ def test_what_a_killed_build_wrote_is_swept_by_the_next(archive, engine, persons
 
 
 def test_a_build_with_the_same_inputs_keeps_the_tables_that_a_killed_one_finished(archive, engine, persons, deaths):
-    done = archive.write(engine, {"person": persons([1, 2])}, number=1, inputs="abc")
-    again = archive.write(engine, {"person": persons([7]), "death": deaths([1])}, number=1, inputs="abc")
+    done = archive.write(engine, {"person": persons([1, 2])}, number=1, by=ANNA, inputs="abc")
+    again = archive.write(engine, {"person": persons([7]), "death": deaths([1])}, number=1, by=ANNA, inputs="abc")
     assert again["person"] == done["person"]
-    other = archive.write(engine, {"person": persons([7])}, number=1, inputs="xyz")
+    other = archive.write(engine, {"person": persons([7])}, number=1, by=ANNA, inputs="xyz")
     assert other["person"] != done["person"]
-    archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=other, facts=release_facts())
+    archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=other, facts=release_facts(), by=ANNA)
     assert archive.sweep() == 0
 
 
@@ -159,7 +160,7 @@ def test_releases_are_found_by_name_and_the_latest_is_current(archive, engine, p
     assert archive.release().name == "r0002"
     with pytest.raises(NotFound, match="r0001, r0002"):
         archive.release("r0009")
-    archive.roll_back("r0001")
+    archive.roll_back("r0001", by=ANNA)
     assert archive.release() == first
     assert archive.releases() == [first, second]
     assert release(archive, engine, 3, person=persons([1])) == archive.release()
@@ -167,9 +168,9 @@ def test_releases_are_found_by_name_and_the_latest_is_current(archive, engine, p
 
 def test_a_release_cannot_be_published_over_another(archive, engine, persons):
     release(archive, engine, 1, person=persons([1]))
-    written = archive.write(engine, {"person": persons([2])}, number=1)
+    written = archive.write(engine, {"person": persons([2])}, number=1, by=ANNA)
     with pytest.raises(NotAllowedNow):
-        archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=written, facts=release_facts())
+        archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=written, facts=release_facts(), by=ANNA)
 
 
 def test_each_release_is_entered_in_the_ledger(archive, engine, persons):
@@ -183,5 +184,5 @@ def test_a_hub_may_have_any_name(tmp_path, engine, persons):
     release(archive, engine, 1, person=persons([1, 2]))
     second = release(archive, engine, 2, person=persons([1, 2, 3]))
     assert engine.count(archive.tables(second, engine)["person"]) == 3
-    assert not archive.erase([2], secret=b"k" * 32).is_empty
+    assert not archive.erase([2], facts={"persons": ["digest"]}, by=ANNA).is_empty
     assert archive.verify() == []

@@ -7,12 +7,13 @@ import pytest
 from fairhaven.hub.hub_files import read_text
 from fairhaven.hub.new_hub import make_hub
 from fairhaven.kernel.errors import Invalid
+from tests.support.actors import ANNA
 
 OWN = '[ours]\ntitle = "Ours"\nthreshold = 7\nsince = 2026-01-01\nsource = "Board"\n'
 
 
 def hub(folder: Path, setting: str) -> Path:
-    make_hub(folder)
+    make_hub(folder, by=ANNA)
     file = folder / "hub.toml"
     file.write_text(file.read_text().replace('disclosure = "ons"', f'disclosure = "{setting}"'))
     return folder

@@ -1,12 +1,14 @@
 """The ledger: a chain that shows every change."""
 
 import datetime as dt
+import hashlib
 import json
 
 import pytest
 
 from fairhaven.kernel.errors import Invalid
-from fairhaven.ledger import Ledger
+from fairhaven.ledger import EventKind, Ledger
+from tests.support.actors import ANNA, BEN
 
 
 @pytest.fixture
@@ -15,8 +17,8 @@ def ledger(tmp_path):
 
 
 def test_entries_follow_each_other_by_hash(ledger):
-    first = ledger.append("release", {"name": "r0001"})
-    second = ledger.append("release", {"name": "r0002"})
+    first = ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
+    second = ledger.append(EventKind.RELEASE, {"name": "r0002"}, by=ANNA)
     assert (first.number, second.number) == (1, 2)
     assert second.previous == first.hash
     assert list(ledger.entries()) == [first, second]
@@ -28,20 +30,23 @@ def test_the_same_history_has_the_same_hashes(tmp_path):
         return dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 
     one, two = Ledger(tmp_path / "a", now=clock), Ledger(tmp_path / "b", now=clock)
-    assert one.append("release", {"b": 1, "a": "é"}).hash == two.append("release", {"a": "é", "b": 1}).hash
+    assert (
+        one.append(EventKind.RELEASE, {"b": 1, "a": "é"}, by=ANNA).hash
+        == two.append(EventKind.RELEASE, {"a": "é", "b": 1}, by=ANNA).hash
+    )
 
 
 def test_work_redone_records_once(ledger):
-    ledger.append("delivery", {"number": 1})
-    again = ledger.append_once("delivery", {"number": 1})
+    ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
+    again = ledger.append_once(EventKind.DELIVERY, {"number": 1}, by=ANNA)
     assert again.number == 1
-    assert ledger.append_once("delivery", {"number": 2}).number == 2
+    assert ledger.append_once(EventKind.DELIVERY, {"number": 2}, by=ANNA).number == 2
 
 
 @pytest.mark.parametrize("line", [0, 1, 2])
 def test_a_changed_entry_is_found(ledger, line):
     for number in range(3):
-        ledger.append("delivery", {"number": number})
+        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
     lines = ledger.path.read_text().splitlines()
     lines[line] = lines[line].replace('"kind":"delivery"', '"kind":"Delivery"')
     ledger.path.write_text("\n".join(lines) + "\n")
@@ -50,7 +55,7 @@ def test_a_changed_entry_is_found(ledger, line):
 
 def test_a_dropped_entry_is_found(ledger):
     for number in range(3):
-        ledger.append("delivery", {"number": number})
+        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
     lines = ledger.path.read_text().splitlines()
     ledger.path.write_text("\n".join([lines[0], lines[2]]) + "\n")
     assert "dropped" in ledger.verify()[0].message
@@ -58,50 +63,110 @@ def test_a_dropped_entry_is_found(ledger):
 
 def test_an_entry_rewritten_with_its_hash_is_found_by_the_next(ledger):
     for number in range(2):
-        ledger.append("delivery", {"number": number})
+        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
     lines = ledger.path.read_text().splitlines()
     other = Ledger(ledger.path.with_name("other"), now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
-    other.append("delivery", {"number": 9})
+    other.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
     ledger.path.write_text(other.path.read_text() + lines[1] + "\n")
     assert [fault.line for fault in ledger.verify()] == [2]
 
 
 @pytest.mark.parametrize("cut", [1, 7, 60])
 def test_a_line_torn_by_a_power_cut_is_passed_over_and_written_again(ledger, cut):
-    ledger.append("delivery", {"number": 1})
+    ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
     whole = ledger.path.read_bytes()
-    ledger.append("delivery", {"number": 2})
+    ledger.append(EventKind.DELIVERY, {"number": 2}, by=ANNA)
     ledger.path.write_bytes(ledger.path.read_bytes()[:-cut])
     assert [entry.facts["number"] for entry in ledger.entries()] == [1]
-    assert ledger.append("delivery", {"number": 3}).number == 2
+    assert ledger.append(EventKind.DELIVERY, {"number": 3}, by=ANNA).number == 2
     assert ledger.path.read_bytes().startswith(whole)
     assert ledger.verify() == []
 
 
 def test_a_first_line_torn_leaves_an_empty_ledger(ledger):
-    ledger.append("delivery", {"number": 1})
+    ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
     ledger.path.write_bytes(ledger.path.read_bytes()[:20])
     assert list(ledger.entries()) == []
-    assert ledger.append("delivery", {"number": 2}).number == 1
+    assert ledger.append(EventKind.DELIVERY, {"number": 2}, by=ANNA).number == 1
     assert ledger.verify() == []
 
 
 def test_an_entry_longer_than_the_read_window_is_followed(ledger):
-    ledger.append("release", {"rules": ["x" * 1000] * 200})
-    ledger.append("release", {"rules": ["y" * 1000] * 200})
-    ledger.append("release", {"rules": []})
+    ledger.append(EventKind.RELEASE, {"rules": ["x" * 1000] * 200}, by=ANNA)
+    ledger.append(EventKind.RELEASE, {"rules": ["y" * 1000] * 200}, by=ANNA)
+    ledger.append(EventKind.RELEASE, {"rules": []}, by=ANNA)
     assert ledger.verify() == []
 
 
 def test_a_file_that_is_no_ledger_is_refused(ledger):
     ledger.path.write_text("hello\n")
     with pytest.raises(Invalid):
-        ledger.append("release", {})
+        ledger.append(EventKind.RELEASE, {}, by=ANNA)
     with pytest.raises(Invalid):
         list(ledger.entries())
     assert len(ledger.verify()) == 1
 
 
 def test_the_file_is_one_json_object_a_line(ledger):
-    ledger.append("release", {"name": "r0001"})
-    assert set(json.loads(ledger.path.read_text())) == {"number", "at", "kind", "facts", "previous", "hash"}
+    ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
+    assert set(json.loads(ledger.path.read_text())) == {
+        "number",
+        "at",
+        "kind",
+        "facts",
+        "actor",
+        "previous",
+        "hash",
+    }
+
+
+OLD = (
+    '{"at":"2026-11-21T00:00:00+00:00","facts":{"delivery":1},"hash":"%s","kind":"delivery","number":1,"previous":"%s"}',
+    '{"at":"2026-11-21T00:00:00+00:00","facts":{},"hash":"%s","kind":"erasure of deliveries","number":2,"previous":"%s"}',
+)
+
+
+def written_before_actors():
+    """Two lines as the first version of the ledger wrote them."""
+    previous, lines = "0" * 64, []
+    for line in OLD:
+        plain = json.loads(line % ("", previous))
+        del plain["hash"]
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        previous, before = hashlib.sha256(text.encode()).hexdigest(), previous
+        lines.append(line % (previous, before))
+    return "\n".join(lines) + "\n"
+
+
+def test_a_ledger_of_before_actors_is_read_verified_and_continued(ledger):
+    ledger.path.write_text(written_before_actors())
+    new = ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
+    first, second, third = ledger.entries()
+    assert (first.actor, second.actor, third.actor) == (None, None, ANNA)
+    assert second.kind == "erasure of deliveries"
+    assert third == new
+    assert ledger.verify() == []
+    assert ledger.append_once(EventKind.DELIVERY, {"delivery": 1}, by=ANNA).number == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"anna"', '"ben"'), ('"actor":{"kind":"operating-system user","name":"anna"},', "")]
+)
+def test_who_did_it_cannot_be_changed_or_taken_out_unseen(ledger, old, new):
+    ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
+    text = ledger.path.read_text()
+    assert old in text
+    ledger.path.write_text(text.replace(old, new))
+    assert "altered" in ledger.verify()[0].message
+
+
+def test_work_redone_by_another_person_stays_the_act_of_who_decided_it(ledger):
+    ledger.append_once(EventKind.ERASURE, {"persons": ["d"]}, by=ANNA)
+    assert ledger.append_once(EventKind.ERASURE, {"persons": ["d"]}, by=BEN).actor == ANNA
+    assert ledger.length() == 1
+
+
+def test_what_is_in_use_is_recorded_each_time_it_changes(ledger):
+    for version in ("v1", "v2", "v2", "v1"):
+        ledger.append_change(EventKind.VOCABULARY, {"version": version}, by=ANNA)
+    assert [entry.facts["version"] for entry in ledger.entries()] == ["v1", "v2", "v1"]

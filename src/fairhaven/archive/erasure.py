@@ -10,13 +10,12 @@ files are written beside the old. Then `erasure.json` is replaced by the new man
 After it the work is only carried out: manifests, logs, removal, ledger; done again, it gives the same.
 """
 
-import hashlib
-import hmac
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -27,8 +26,8 @@ from fairhaven.archive.release_store import BegunErasure, DecidedErasure, Shelf
 from fairhaven.archive.rows_of_persons import Belonging
 from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.files import sha256_of, write_json
-from fairhaven.kernel.ids import derive
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor, EventKind
 from fairhaven.release.manifest import Release, StoredFile, TableVersion, manifest_of, read_manifest
 
 
@@ -38,25 +37,26 @@ def plan_erase(shelf: Shelf, person_ids: Sequence[int]) -> Erasure:
         return _plan(shelf, connection, person_ids).erasure
 
 
-def erase(shelf: Shelf, person_ids: Sequence[int], *, secret: bytes, progress: Progress) -> Erasure:
+def erase(
+    shelf: Shelf, person_ids: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress
+) -> Erasure:
     """See `Archive.erase`."""
-    resume(shelf, progress=progress)
-    digests = [_digest(secret, person) for person in sorted(set(person_ids))]
-    begun = BegunErasure(persons=tuple(sorted(set(person_ids))), digests=tuple(digests))
+    resume(shelf, by=by, progress=progress)
+    begun = BegunErasure(persons=tuple(sorted(set(person_ids))), facts=facts, by=by)
     write_json(shelf.erasing, to_json(begun))
-    return _carry_out(shelf, begun, progress)
+    return _carry_out(shelf, begun, by=by, progress=progress)
 
 
-def resume(shelf: Shelf, *, progress: Progress) -> None:
+def resume(shelf: Shelf, *, by: Actor, progress: Progress) -> None:
     """Finish an erasure that was cut short; nothing to do where there is none."""
     match shelf.erasure():
         case BegunErasure() as begun:
-            _carry_out(shelf, begun, progress)
+            _carry_out(shelf, begun, by=begun.by or by, progress=progress)
         case DecidedErasure() as decided:
-            _finish(shelf, decided)
+            _finish(shelf, decided, by=decided.by or by)
 
 
-def _carry_out(shelf: Shelf, begun: BegunErasure, progress: Progress) -> Erasure:
+def _carry_out(shelf: Shelf, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
     # An unpublished build may hold the persons too.
     shelf.sweep()
     with parquet.reader(shelf.work / "spill") as connection:
@@ -69,17 +69,18 @@ def _carry_out(shelf: Shelf, begun: BegunErasure, progress: Progress) -> Erasure
             progress.advance(done, len(plan.files), "files")
             rewritten[file.path] = _rewrite(shelf, connection, plan.belonging, table, file)
     decided = DecidedErasure(
-        digests=begun.digests,
+        facts=begun.facts,
+        by=by,
         tables=tuple(sorted({table for _, table in plan.files})),
         superseded=plan.erasure.superseded,
         manifests=tuple(manifest_of(release) for release in _sealed_anew(plan.releases, rewritten)),
     )
     write_json(shelf.erasing, to_json(decided))
-    _finish(shelf, decided)
+    _finish(shelf, decided, by=by)
     return plan.erasure
 
 
-def _finish(shelf: Shelf, decided: DecidedErasure) -> None:
+def _finish(shelf: Shelf, decided: DecidedErasure, *, by: Actor) -> None:
     releases = [read_manifest(manifest, path=shelf.erasing) for manifest in decided.manifests]
     for release, manifest in zip(releases, decided.manifests, strict=True):
         write_json(shelf.manifest(release.number), manifest)
@@ -89,12 +90,13 @@ def _finish(shelf: Shelf, decided: DecidedErasure) -> None:
         delta.rebuild(shelf.folder / table, shelf.work, _history(everything, table))
     shelf.sweep()
     shelf.ledger.append_once(
-        "erasure",
+        EventKind.ERASURE,
         {
-            "persons": list(decided.digests),
+            **decided.facts,
             "superseded": dict(decided.superseded),
-            "by": {release.name: release.hash for release in releases},
+            "seals": {release.name: release.hash for release in releases},
         },
+        by=by,
     )
     shelf.erasing.unlink()
 
@@ -211,7 +213,3 @@ def _history(releases: Sequence[Release], table: str) -> list[tuple[str, Sequenc
         if table in release.tables and release.tables[table].version == len(history):
             history.append((release.name, release.tables[table].files))
     return history
-
-
-def _digest(secret: bytes, person: int) -> str:
-    return hmac.new(derive(secret, "erasure"), str(person).encode(), hashlib.sha256).hexdigest()

@@ -18,6 +18,7 @@ from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sha256_of, sync_file, sync_folder, write_json
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor, EventKind
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.facts import ReleaseFacts
 from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, manifest_of, name_of, seal_of
@@ -45,7 +46,13 @@ def write(
 
 
 def publish(
-    shelf: Shelf, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: ReleaseFacts
+    shelf: Shelf,
+    *,
+    number: int,
+    as_of: dt.date,
+    tables: Mapping[str, TableVersion],
+    facts: ReleaseFacts,
+    by: Actor,
 ) -> Release:
     """See `Archive.publish`."""
     releases = shelf.releases()
@@ -62,17 +69,20 @@ def publish(
         )
     )
     shutil.rmtree(shelf.description(number), ignore_errors=True)
+    # Said before the commit, so that whoever finishes after a kill enters in the ledger who published.
+    begun = shelf.unpublished() or Unpublished(number=number, inputs="", tables=tables)
+    write_json(shelf.building, to_json(replace(begun, by=by)))
     write_json(shelf.manifest(number), manifest_of(release))
-    record(shelf, release)
-    shelf.building.unlink(missing_ok=True)
+    record(shelf, release, by=by)
+    shelf.building.unlink()
     return release
 
 
-def settle(shelf: Shelf) -> None:
+def settle(shelf: Shelf, *, by: Actor) -> None:
     """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
     begun = shelf.unpublished()
     if begun and (releases := shelf.releases()) and begun.number <= releases[-1].number:
-        record(shelf, releases[-1])
+        record(shelf, releases[-1], by=begun.by or by)
         shelf.building.unlink()
 
 
@@ -81,9 +91,9 @@ def sealed(release: Release) -> Release:
     return replace(release, hash=seal_of(manifest_of(release)))
 
 
-def record(shelf: Shelf, release: Release) -> None:
+def record(shelf: Shelf, release: Release, *, by: Actor) -> None:
     """Enter a release in the ledger, once."""
-    shelf.ledger.append_once("release", {"release": release.name, "hash": release.hash})
+    shelf.ledger.append_once(EventKind.RELEASE, {"release": release.name, "hash": release.hash}, by=by)
 
 
 def placed_file(

@@ -20,7 +20,7 @@ from fairhaven.archive import delta
 from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, read_json, write_json
-from fairhaven.ledger import Ledger
+from fairhaven.ledger import Actor, EventKind, Ledger
 from fairhaven.omop import CDM
 from fairhaven.release.format_1 import tables_of_format_1
 from fairhaven.release.manifest import Release, TableVersion, name_of, read_manifest
@@ -32,10 +32,15 @@ _ERASURE = "erasure.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RolledBack:
-    """``current.json``: the release in use, as long as *latest* is the latest."""
+    """``current.json``: the release in use, as long as *latest* is the latest.
+
+    Args:
+        by: who rolled back; None where it was before actors were recorded.
+    """
 
     number: int
     latest: int
+    by: Actor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,19 +50,27 @@ class Unpublished:
     Args:
         number: of the release that the build is for.
         inputs: digest of all that the tables are made of.
+        by: who publishes them; None until then.
     """
 
     number: int
     inputs: str
     tables: Mapping[str, TableVersion]
+    by: Actor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BegunErasure:
-    """``erasure.json`` until the decision: whom to erase, with the keyed digests for the ledger."""
+    """``erasure.json`` until the decision: whom to erase.
+
+    Args:
+        facts: what the ledger's entry is to say beside the seals.
+        by: who decided; None where that was before actors were recorded.
+    """
 
     persons: tuple[int, ...]
-    digests: tuple[str, ...]
+    facts: Mapping[str, Any]
+    by: Actor | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +83,8 @@ class DecidedErasure:
         manifests: the new ones, sealed: they are put in place as they are, in whatever format they were sealed.
     """
 
-    digests: tuple[str, ...]
+    facts: Mapping[str, Any]
+    by: Actor | None
     tables: tuple[str, ...]
     superseded: Mapping[str, str]
     manifests: tuple[Mapping[str, Any], ...]
@@ -156,12 +170,24 @@ class Shelf:
                 return self.read(self.manifest(chosen.number))
         return self.read(manifests[-1])
 
-    def roll_back(self, name: str) -> Release:
+    def roll_back(self, name: str, *, by: Actor) -> Release:
         """Make an earlier release the current one, until the next is published. Nothing is removed."""
         release, latest = self.release(name), self.releases()[-1]
-        write_json(self.folder / _CURRENT, to_json(RolledBack(number=release.number, latest=latest.number)))
-        self.ledger.append("roll-back", {"release": release.name, "latest": latest.name})
+        write_json(self.folder / _CURRENT, to_json(RolledBack(number=release.number, latest=latest.number, by=by)))
+        self.record_roll_back(by=by)
         return release
+
+    def record_roll_back(self, *, by: Actor) -> None:
+        """Enter the roll-back in use in the ledger, if there is one and the ledger's last is another.
+
+        Args:
+            by: who is named where the roll-back is older than the recording of actors.
+        """
+        pointer = self.folder / _CURRENT
+        if pointer.exists():
+            chosen = from_json(RolledBack, read_json(pointer), path=str(pointer))
+            facts = {"release": name_of(chosen.number), "latest": name_of(chosen.latest)}
+            self.ledger.append_change(EventKind.ROLL_BACK, facts, by=chosen.by or by)
 
     def path(self, relative: str) -> Path:
         """A stored file."""
@@ -186,6 +212,8 @@ class Shelf:
         if not self.erasing.exists():
             return None
         record, path = read_json(self.erasing), str(self.erasing)
+        if "digests" in record:
+            record |= {"facts": {"persons": record.pop("digests")}, "by": None}
         if "manifests" in record:
             return from_json(DecidedErasure, record, path=path)
         return from_json(BegunErasure, record, path=path)

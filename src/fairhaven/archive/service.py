@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import ibis.expr.types as ir
 
@@ -12,6 +13,7 @@ from fairhaven.archive.release_store import Shelf
 from fairhaven.engine import Engine
 from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.ledger import Actor
 from fairhaven.omop import CDM
 from fairhaven.release.facts import ReleaseFacts
 from fairhaven.release.manifest import Release, TableVersion
@@ -39,6 +41,7 @@ class Archive(Shelf):
         tables: Mapping[str, ir.Table],
         *,
         number: int,
+        by: Actor,
         progress: Progress | None = None,
         inputs: str = "",
     ) -> Mapping[str, TableVersion]:
@@ -52,18 +55,24 @@ class Archive(Shelf):
             inputs: digest of all that the tables are made of. Where a killed build had the same, the tables that it
                 finished are kept; an empty one keeps nothing.
         """
-        self.resume(progress=progress)
+        self.resume(by=by, progress=progress)
         return publish.write(self, engine, tables, number=number, progress=progress or Silent(), inputs=inputs)
 
     def publish(
-        self, *, number: int, as_of: dt.date, tables: Mapping[str, TableVersion], facts: ReleaseFacts
+        self,
+        *,
+        number: int,
+        as_of: dt.date,
+        tables: Mapping[str, TableVersion],
+        facts: ReleaseFacts,
+        by: Actor,
     ) -> Release:
         """Seal the written tables as a release; the manifest's appearance is the moment of commit.
 
         Raises:
             NotAllowedNow: the number does not follow the last release's.
         """
-        return publish.publish(self, number=number, as_of=as_of, tables=tables, facts=facts)
+        return publish.publish(self, number=number, as_of=as_of, tables=tables, facts=facts, by=by)
 
     def verify(self, *releases: str, progress: Progress | None = None) -> list[Problem]:
         """Recompute every hash: nothing where all is as it was sealed.
@@ -89,21 +98,30 @@ class Archive(Shelf):
         """What `erase` would take away; nothing is changed."""
         return erasure.plan_erase(self, person_ids)
 
-    def erase(self, person_ids: Sequence[int], *, secret: bytes, progress: Progress | None = None) -> Erasure:
+    def erase(
+        self, person_ids: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress | None = None
+    ) -> Erasure:
         """Take persons out of every release, so that no file of the archive holds anything of them.
 
         What describes the releases touched (`description`) is removed too: make it again. Killed at any moment, the
         next `erase`, or `resume`, finishes. Persons whom no release has are no error: nothing is done.
 
         Args:
-            secret: the hub's secret, for the keyed digest of the persons in the ledger's record.
+            facts: what the ledger's entry says of the act beside the seals that it makes void: ``persons`` as keyed
+                digests, and whatever else was done in it; never who it was.
+            by: who decided it.
         """
-        return erasure.erase(self, person_ids, secret=secret, progress=progress or Silent())
+        return erasure.erase(self, person_ids, facts=facts, by=by, progress=progress or Silent())
 
-    def resume(self, *, progress: Progress | None = None) -> None:
-        """Finish an erasure or a publication that was cut short, if there is one; `write` and `erase` do so first."""
-        publish.settle(self)
-        erasure.resume(self, progress=progress or Silent())
+    def resume(self, *, by: Actor, progress: Progress | None = None) -> None:
+        """Finish an erasure or a publication that was cut short, if there is one; `write` and `erase` do so first.
+
+        Args:
+            by: who is named in the ledger where what was cut short is older than the recording of actors.
+        """
+        publish.settle(self, by=by)
+        erasure.resume(self, by=by, progress=progress or Silent())
+        self.record_roll_back(by=by)
         clear_torn(self.folder)
 
     def export(

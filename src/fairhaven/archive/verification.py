@@ -11,6 +11,7 @@ from fairhaven.archive.release_store import Shelf
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, sha256_of
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import EventKind
 from fairhaven.omop import CDM
 from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, name_of, seal_of
 
@@ -89,10 +90,11 @@ def _ledger(shelf: Shelf, releases: list[Release]) -> Iterator[Problem]:
         return
     known: dict[str, str] = {}
     for entry in shelf.ledger.entries():
-        if entry.kind == "release":
+        if entry.kind == EventKind.RELEASE:
             known[entry.facts["release"]] = entry.facts["hash"]
-        elif entry.kind == "erasure":
-            known |= entry.facts["by"]
+        elif entry.kind == EventKind.ERASURE:
+            # "by" is what entries of before actors were recorded have.
+            known |= entry.facts["seals"] if "seals" in entry.facts else entry.facts["by"]
     for release in releases:
         if known.get(release.name) != release.hash:
             message = "the ledger holds another seal" if release.name in known else "the ledger does not know it"

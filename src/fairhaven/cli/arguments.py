@@ -2,9 +2,12 @@
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from fairhaven.ledger import Actor
 
 Hub = Annotated[Path, typer.Argument(metavar="DIR", help="The hub's folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON on stdout.")]
@@ -13,6 +16,21 @@ ReleaseName = Annotated[
     str | None,
     typer.Option("--release", metavar="R", help="The release, for example r0002.", show_default="the latest"),
 ]
+
+
+def actor() -> "Actor":
+    """Who runs the command: the operating system's user, as the kernel knows it, not as the environment says."""
+    import os
+    import pwd
+
+    from fairhaven.ledger import Actor, ActorKind
+
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:  # a container may run under a number without a name
+        name = f"uid {number}"
+    return Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name=name)
 
 
 def today() -> dt.date:

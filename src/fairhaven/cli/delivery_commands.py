@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fairhaven.cli import result_text, screen
-from fairhaven.cli.arguments import AsJson, Hub, day, today
+from fairhaven.cli.arguments import AsJson, Hub, actor, day, today
 
 
 def receive(
@@ -24,7 +24,7 @@ def receive(
         from fairhaven.hub import open_hub
         from fairhaven.journeys.deliveries.receive import receive as take
 
-        receipt = take(open_hub(folder), source=source, files=files, on=received_on, progress=progress)
+        receipt = take(open_hub(folder), source=source, files=files, on=received_on, by=actor(), progress=progress)
     if as_json:
         screen.show_json(receipt)
         return
@@ -43,7 +43,7 @@ def load_vocabulary(
         from fairhaven.hub import open_hub
         from fairhaven.journeys.deliveries.receive import take_vocabulary
 
-        vocabulary = take_vocabulary(open_hub(folder), file, progress=progress)
+        vocabulary = take_vocabulary(open_hub(folder), file, by=actor(), progress=progress)
     if as_json:
         screen.show_json(
             {"version": vocabulary.version, "rows": dict(vocabulary.counts), "notes": list(vocabulary.notes)}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fairhaven.cli import result_text, screen
-from fairhaven.cli.arguments import AsJson, Hub
+from fairhaven.cli.arguments import AsJson, Hub, actor
 from fairhaven.cli.release_commands import release_json
 
 
@@ -31,7 +31,7 @@ def demo(
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub.demonstration import demonstrate
 
-        shown = demonstrate(folder, persons=persons, seed=seed, progress=progress)
+        shown = demonstrate(folder, persons=persons, seed=seed, by=actor(), progress=progress)
     if as_json:
         screen.show_json(
             {
@@ -51,7 +51,7 @@ def init(folder: Hub, as_json: AsJson = False) -> None:
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import make_hub
 
-        written = make_hub(folder)
+        written = make_hub(folder, by=actor())
     if as_json:
         screen.show_json({"hub": str(folder), "files": [str(path) for path in written]})
         return

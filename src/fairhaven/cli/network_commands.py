@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import screen
-from fairhaven.cli.arguments import AsJson, Hub, today
+from fairhaven.cli.arguments import AsJson, Hub, actor, today
 
 if TYPE_CHECKING:
-    from fairhaven.network import Credentials, WorkerSummary
+    from fairhaven.network import WorkerSummary
     from fairhaven.network.server import CollectionReply
 
 Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.", show_default=False)]
@@ -82,6 +82,7 @@ def serve(
                 port=port,
                 certificate=certificate,
                 key=key,
+                by=actor(),
                 ready=lambda address: screen.say(f"Serving {address}; Ctrl-C ends it."),
             )
 
@@ -95,10 +96,9 @@ def join(
     """Let a collection join this hub's network, and show its secret, once."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.network.serve import network
+        from fairhaven.journeys.network.serve import join as add_member
 
-        with network(open_hub(folder)) as tasks:
-            made: Credentials = tasks.members.renew(collection) if renew else tasks.members.add(collection)
+        made = add_member(open_hub(folder), collection, renew=renew, by=actor())
     if as_json:
         screen.show_json({"collection": collection, "username": made.username, "password": made.password})
         return
@@ -117,10 +117,9 @@ def leave(folder: Hub, collection: Collection) -> None:
     """End a collection's membership; its answers stay."""
     with screen.errors_become_exit_codes(as_json=False):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.network.serve import network
+        from fairhaven.journeys.network.serve import leave as remove_member
 
-        with network(open_hub(folder)) as tasks:
-            tasks.members.remove(collection)
+        remove_member(open_hub(folder), collection, by=actor())
     screen.show_lines([f"{collection} is no longer a member."])
 
 
@@ -135,16 +134,18 @@ def ask(
     """Put a question to collections of this hub's network."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.network.serve import network, read_question
+        from fairhaven.journeys.network.serve import ask as put_question
 
-        question = read_question(file)
-        with network(open_hub(folder)) as tasks:
-            asked = to or tasks.members.names()
-            uuid = tasks.submit(question, asked)
+        asked = put_question(open_hub(folder), file, to=to, by=actor())
     if as_json:
-        screen.show_json({"uuid": uuid, "collections": asked})
+        screen.show_json(asked)
         return
-    screen.show_lines([f"Asked {', '.join(asked)}.", f"See what they say: fairhaven network results {folder} {uuid}"])
+    screen.show_lines(
+        [
+            f"Asked {', '.join(asked.collections)}.",
+            f"See what they say: fairhaven network results {folder} {asked.uuid}",
+        ]
+    )
 
 
 def results(
@@ -155,10 +156,9 @@ def results(
     """What the collections of this hub's network have said to a question."""
     with screen.errors_become_exit_codes(as_json=as_json):
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.network.serve import network
+        from fairhaven.journeys.network.serve import replies as find_replies
 
-        with network(open_hub(folder)) as tasks:
-            replies = tasks.results(uuid)
+        replies = find_replies(open_hub(folder), uuid, by=actor())
     if as_json:
         screen.show_json([_reply(each) for each in replies])
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fairhaven.cli import result_text, screen
-from fairhaven.cli.arguments import AsJson, Hub, Plan, ReleaseName, day
+from fairhaven.cli.arguments import AsJson, Hub, Plan, ReleaseName, actor, day
 
 if TYPE_CHECKING:
     from fairhaven.archive import Release
@@ -57,7 +57,7 @@ def build(
 
         rooms = open_hub(folder)
         planned = build_plan.plan(rooms, as_of=as_of_day) if plan else None
-        made = None if plan else build.build(rooms, as_of=as_of_day, progress=progress)
+        made = None if plan else build.build(rooms, as_of=as_of_day, by=actor(), progress=progress)
     if as_json:
         screen.show_json(planned or (made and release_json(made)))
     else:
@@ -214,7 +214,7 @@ def erase(
 
         rooms = open_hub(folder)
         planned = erase.plan(rooms, person_key=person_key) if plan else None
-        done = None if plan else erase.erase(rooms, person_key=person_key, progress=progress)
+        done = None if plan else erase.erase(rooms, person_key=person_key, by=actor(), progress=progress)
     if as_json:
         screen.show_json(planned or done)
         return

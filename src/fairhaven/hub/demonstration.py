@@ -8,12 +8,14 @@ from pathlib import Path
 
 from fairhaven import region
 from fairhaven.hub.wiring import open_hub
-from fairhaven.journeys.deliveries import receive
-from fairhaven.journeys.releases import build, report_facts
+from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
+from fairhaven.journeys.releases.build import Built, build, release_of
+from fairhaven.journeys.releases.report_facts import write_report
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor
 
 _MARK = "demonstration.json"
 
@@ -30,12 +32,12 @@ class Demonstration:
 
     folder: Path
     persons: int
-    releases: tuple[build.Built, ...]
+    releases: tuple[Built, ...]
     report: Path
     seconds: float
 
 
-def demonstrate(folder: Path, *, persons: int | None, seed: int, progress: Progress) -> Demonstration:
+def demonstrate(folder: Path, *, persons: int | None, seed: int, by: Actor, progress: Progress) -> Demonstration:
     """Write the region, take its deliveries, build a release after each, and write the report.
 
     Raises:
@@ -67,15 +69,16 @@ def demonstrate(folder: Path, *, persons: int | None, seed: int, progress: Progr
     facts = read_json(mark)
     rooms = open_hub(folder)
     if not (rooms.store / "vocabulary" / "current.json").exists():
-        receive.take_vocabulary(rooms, region.material_vocabulary(), progress=progress)
+        take_vocabulary(rooms, region.material_vocabulary(), by=by, progress=progress)
     built = []
     for text, delivered in facts["days"]:
         day = dt.date.fromisoformat(text)
-        for source, files in delivered:
-            receive.receive(rooms, source=source, files=[folder / file for file in files], on=day, progress=progress)
-        built.append(build.release_of(rooms, day) or build.build(rooms, as_of=day, progress=progress))
+        for source, names in delivered:
+            files = [folder / file for file in names]
+            receive(rooms, source=source, files=files, on=day, by=by, progress=progress)
+        built.append(release_of(rooms, day) or build(rooms, as_of=day, by=by, progress=progress))
     report = folder / "report.html"
-    report_facts.write_report(rooms, None, out=report, progress=progress)
+    write_report(rooms, None, out=report, progress=progress)
     return Demonstration(
         folder=folder,
         persons=facts["persons"],

@@ -6,6 +6,7 @@ from pathlib import Path
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import write_atomically
+from fairhaven.ledger import Actor, EventKind, Ledger
 
 _PLACES = {
     "hub.toml": "hub.toml",
@@ -16,7 +17,7 @@ _PLACES = {
 }
 
 
-def make_hub(folder: Path) -> list[Path]:
+def make_hub(folder: Path, *, by: Actor) -> list[Path]:
     """Write a new hub's files and keys.
 
     Returns:
@@ -37,4 +38,5 @@ def make_hub(folder: Path) -> list[Path]:
     for empty in ("vocabulary", "inbox"):
         (folder / empty).mkdir(exist_ok=True)
     Keyring.create(folder / "store" / "keys")
+    Ledger(folder / "store" / "ledger.jsonl").append(EventKind.HUB_MADE, {}, by=by)
     return written

@@ -25,6 +25,7 @@ from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import clear_scratch, one_writer, scratch, sha256_of, sync_file, sync_folder
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor
 
 _CHUNK = 1 << 22
 VERSION = "1"
@@ -59,6 +60,7 @@ def receive(
     vault: IdentityVault,
     progress: Progress,
     code_version: str,
+    by: Actor,
 ) -> Receipt:
     """Take delivery of the files.
 
@@ -104,6 +106,7 @@ def receive(
                     extracts=tuple(extract.number for extract in extracts),
                     already_received=tuple(already),
                     code_version=code_version,
+                    by=by,
                 )
             )
     listed = [extract for extract in extracts if source.format is Format.OPT_OUT]

@@ -16,6 +16,7 @@ from typing import Any
 from fairhaven.intake.model import Delivery, Dialect, Extract, Format, TableCount
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, damaged, read_json, write_json
+from fairhaven.ledger import Actor
 
 _NUMBERED = re.compile(r"\d{6}")
 
@@ -156,6 +157,7 @@ def _parsed_delivery(plain: Mapping[str, Any]) -> Delivery:
         extracts=tuple(plain["extracts"]),
         already_received=tuple(plain["already_received"]),
         code_version=plain["code_version"],
+        by=Actor.from_json(plain["by"]) if plain.get("by") else None,
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fairhaven.ledger import Actor
+
 IDENTITY = (
     "nhs_number",
     "given_name",
@@ -198,6 +200,7 @@ class Delivery:
         received_on: the day, which also dates an opt-out list.
         extracts: numbers of its extracts.
         already_received: names of files left out because the same bytes were received before.
+        by: who received it; None where it was received before actors were recorded.
     """
 
     number: int
@@ -207,6 +210,7 @@ class Delivery:
     extracts: tuple[int, ...]
     already_received: tuple[str, ...] = ()
     code_version: str = ""
+    by: Actor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

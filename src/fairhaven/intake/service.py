@@ -25,6 +25,7 @@ from fairhaven.intake.type_casting import file as sql_file
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor
 from fairhaven.release.facts import RowFlow
 
 
@@ -56,6 +57,7 @@ class Intake:
         vault: IdentityVault,
         progress: Progress,
         code_version: str,
+        by: Actor,
     ) -> Receipt:
         """Take delivery of files, as a whole or not at all. It takes the store's write lock.
 
@@ -63,7 +65,9 @@ class Intake:
             Invalid: a file cannot be landed; every fault of every file.
             NotAllowedNow: another command writes to the store.
         """
-        return receive(self._desk, source, files, at=at, vault=vault, progress=progress, code_version=code_version)
+        return receive(
+            self._desk, source, files, at=at, vault=vault, progress=progress, code_version=code_version, by=by
+        )
 
     def settle(self, vault: IdentityVault) -> None:
         """Clear away what a killed command left and finish what it decided. The caller holds the store's write lock."""

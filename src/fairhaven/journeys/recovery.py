@@ -15,6 +15,7 @@ from fairhaven.journeys.releases.describe import describe_release
 from fairhaven.kernel.files import clear_scratch, read_json, write_json
 from fairhaven.kernel.ids import derive, pseudonym
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor, Entry, EventKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,16 +25,28 @@ class ErasureUnderWay:
     Args:
         person: the person key.
         patients: source -> patient_refs, as the index of persons had them.
+        by: who decided it, whoever finishes it.
+        after: length of the ledger when it was decided: its entry, once there is one, comes after these.
     """
 
     person: int
     patients: Mapping[str, Sequence[str]]
+    by: Actor
+    after: int
 
     @classmethod
-    def of(cls, rooms: Rooms) -> "ErasureUnderWay | None":
-        """The erasure that was cut short, if there is one."""
+    def of(cls, rooms: Rooms, *, by: Actor) -> "ErasureUnderWay | None":
+        """The erasure that was cut short, if there is one.
+
+        Args:
+            by: who is taken for its decider where it was begun by a version that recorded none.
+        """
         path = _place(rooms)
-        return cls(**read_json(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        kept = read_json(path)
+        decider = Actor.from_json(kept["by"]) if "by" in kept else by
+        return cls(person=kept["person"], patients=kept["patients"], by=decider, after=kept.get("after", 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,55 +64,71 @@ class Erased:
     entry: int
 
 
-def settle(rooms: Rooms, *, progress: Progress) -> Erased | None:
+def settle(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     """Finish and clear; the caller holds the store's write lock.
+
+    Args:
+        by: who finishes; the ledger names who decided, and this actor only where that was not recorded.
 
     Returns:
         what an erasure that was cut short took away in the end; None where there was none.
     """
     clear_scratch(rooms.store / "scratch")
     rooms.intake.settle(rooms.vault)
-    record_deliveries(rooms)
-    rooms.archive.resume(progress=progress)
+    record_deliveries(rooms, by=by)
+    rooms.archive.resume(by=by, progress=progress)
     rooms.vault.settle_index(published=len(rooms.archive.releases()))
-    under_way = ErasureUnderWay.of(rooms)
+    under_way = ErasureUnderWay.of(rooms, by=by)
     return carry_out(rooms, under_way, progress=progress) if under_way else None
 
 
-def record_deliveries(rooms: Rooms) -> None:
-    """Enter in the ledger every delivery that it does not know: a receive may end between its commit and its entry."""
-    known = {entry.facts["delivery"] for entry in rooms.ledger.entries() if entry.kind == "delivery"}
+def record_deliveries(rooms: Rooms, *, by: Actor) -> None:
+    """Enter in the ledger every delivery that it does not know: a receive may end between its commit and its entry.
+
+    Args:
+        by: who is named for deliveries that do not say who received them.
+    """
+    known = {entry.facts["delivery"] for entry in rooms.ledger.entries() if entry.kind == EventKind.DELIVERY}
     for delivery in rooms.intake.deliveries():
         if delivery.number not in known:
             extracts = [
                 extract for extract in rooms.intake.extracts(delivery.source) if extract.delivery == delivery.number
             ]
             files = [{"name": extract.file, "sha256": extract.sha256} for extract in extracts]
-            rooms.ledger.append_once(
-                "delivery", {"delivery": delivery.number, "source": delivery.source, "files": files}
-            )
+            facts = {"delivery": delivery.number, "source": delivery.source, "files": files}
+            rooms.ledger.append_once(EventKind.DELIVERY, facts, by=delivery.by or by)
 
 
 def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> Erased:
-    """Erase a person from releases, deliveries, vault and the record of questions; killed, `settle` ends what it began."""
+    """Erase a person from deliveries, vault, record of questions and releases; killed, `settle` ends what it began.
+
+    The releases come last, because with their new seals the archive makes the one entry of the whole act.
+    """
     write_json(_place(rooms), asdict(erasure))
-    releases = rooms.archive.erase([erasure.person], secret=rooms.keyring.secret, progress=progress)
     progress.stage("Erasing from what was delivered")
     deliveries = rooms.intake.erase(erasure.patients)
     progress.stage("Erasing from the vault")
     identities = rooms.vault.erase(erasure.patients)
-    entry = rooms.ledger.append_once(
-        "erasure of deliveries",
-        {
-            "person": pseudonym(derive(rooms.keyring.secret, "erasure"), str(erasure.person)),
-            "sources": sorted(erasure.patients),
-        },
-    )
+    forget_in_audit(rooms, erasure.person)
+    who = pseudonym(derive(rooms.keyring.secret, "erasure"), str(erasure.person))
+    facts = {"persons": [who], "sources": sorted(erasure.patients)}
+    releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, progress=progress)
+    entry = _entry_of(rooms, erasure, who)
+    if entry is None:  # no release has the person, so the archive had nothing to enter
+        entry = rooms.ledger.append(EventKind.ERASURE, {**facts, "superseded": {}, "seals": {}}, by=erasure.by)
     for release in rooms.archive.releases():
         describe_release(rooms, release, progress=progress)
-    forget_in_audit(rooms, erasure.person)
     _place(rooms).unlink()
     return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
+
+
+def _entry_of(rooms: Rooms, erasure: ErasureUnderWay, who: str) -> Entry | None:
+    """The ledger's entry of an erasure; older entries hold a longer digest of the person."""
+    for entry in rooms.ledger.entries():
+        is_later_erasure = entry.kind == EventKind.ERASURE and entry.number > erasure.after
+        if is_later_erasure and any(person.startswith(who) for person in entry.facts["persons"]):
+            return entry
+    return None
 
 
 def _place(rooms: Rooms) -> Path:

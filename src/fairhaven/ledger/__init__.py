@@ -1,5 +1,6 @@
-"""An append-only record of what was done, whose entries hold each other by their hashes."""
+"""An append-only record of what was done and by whom, whose entries hold each other by their hashes."""
 
-from fairhaven.ledger.hash_chain import Entry, Ledger
+from fairhaven.ledger.hash_chain import Ledger
+from fairhaven.ledger.model import Actor, ActorKind, Entry, EventKind
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Actor", "ActorKind", "Entry", "EventKind", "Ledger"]

@@ -11,38 +11,20 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import canonical_json, sync_folder
+from fairhaven.ledger.model import Actor, Entry, EventKind
 
 GENESIS = "0" * 64
 """What the first entry names as the one before it."""
 
 _TAIL = 1 << 16
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """One record.
-
-    Args:
-        number: place in the ledger, from 1.
-        at: when it was written, UTC, ISO 8601.
-        kind: what happened, for example ``release``.
-        facts: what is to be remembered of it; never a person's data.
-        previous: hash of the entry before.
-        hash: SHA-256 of this entry.
-    """
-
-    number: int
-    at: str
-    kind: str
-    facts: Mapping[str, Any]
-    previous: str
-    hash: str
+_NO_ENTRY = (ValueError, TypeError, KeyError)
+"""What `Entry.from_json` says of a line that is none."""
 
 
 class Ledger:
@@ -57,18 +39,37 @@ class Ledger:
         self.path = path
         self._now = now
 
-    def append(self, kind: str, facts: Mapping[str, Any]) -> Entry:
-        """Write an entry; it is on the disk when this returns."""
-        with self._locked() as file:
-            return self._append(file, kind, facts)
+    def append(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor) -> Entry:
+        """Write an entry; it is on the disk when this returns.
 
-    def append_once(self, kind: str, facts: Mapping[str, Any]) -> Entry:
-        """Write an entry unless there is one of this kind with these facts: work redone after a crash records once."""
+        Args:
+            by: who decided what is recorded, which after an interruption need not be who carries it out.
+        """
+        with self._locked() as file:
+            return self._append(file, kind, facts, by)
+
+    def append_once(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor) -> Entry:
+        """Write an entry unless there is one of this kind with these facts: work redone after a crash records once.
+
+        The actor is not compared: an act is one act, whoever finishes it.
+        """
         with self._locked() as file:
             for entry in self.entries():
-                if entry.kind == kind and canonical_json(entry.facts) == canonical_json(facts):
+                if entry.kind == kind and _is_same(entry.facts, facts):
                     return entry
-            return self._append(file, kind, facts)
+            return self._append(file, kind, facts, by)
+
+    def append_change(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor) -> Entry:
+        """Write an entry unless the last of this kind has these facts: what is in use is recorded when it changes."""
+        with self._locked() as file:
+            last = None
+            for entry in self.entries():
+                last = entry if entry.kind == kind else last
+            return last if last and _is_same(last.facts, facts) else self._append(file, kind, facts, by)
+
+    def length(self) -> int:
+        """How many entries there are."""
+        return sum(1 for _ in self._lines())
 
     def entries(self) -> Iterator[Entry]:
         """Every entry in order; a last line that a power cut tore was never acknowledged and is passed over.
@@ -78,8 +79,8 @@ class Ledger:
         """
         for line, text in self._lines():
             try:
-                yield Entry(**json.loads(text))
-            except (ValueError, TypeError):
+                yield _entry(text)
+            except _NO_ENTRY:
                 raise Invalid(Fault(message="not an entry of a ledger", path=self.path.name, line=line)) from None
 
     def verify(self) -> list[Fault]:
@@ -89,8 +90,8 @@ class Ledger:
         for line, text in self._lines():
             number += 1
             try:
-                entry = Entry(**json.loads(text))
-            except (ValueError, TypeError):
+                entry = _entry(text)
+            except _NO_ENTRY:
                 faults.append(self._fault(line, "not an entry of a ledger"))
                 previous = ""
                 continue
@@ -107,21 +108,22 @@ class Ledger:
             previous = entry.hash
         return faults
 
-    def _append(self, file: BinaryIO, kind: str, facts: Mapping[str, Any]) -> Entry:
+    def _append(self, file: BinaryIO, kind: EventKind, facts: Mapping[str, Any], by: Actor) -> Entry:
         last = self._mend(file)
         entry = Entry(
             number=last.number + 1 if last else 1,
             at=self._now().isoformat(timespec="seconds"),
-            kind=kind,
+            kind=kind.value,
             facts=facts,
+            actor=by,
             previous=last.hash if last else GENESIS,
             hash="",
         )
-        sealed = {**_content(entry), "hash": _hash(entry)}
-        file.write(canonical_json(sealed).encode() + b"\n")
+        entry = replace(entry, hash=_hash(entry))
+        file.write(canonical_json({**entry.content(), "hash": entry.hash}).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
-        return Entry(**sealed)
+        return entry
 
     def _mend(self, file: BinaryIO) -> Entry | None:
         """Cut off a torn last line, go to the end, and give the last entry."""
@@ -137,8 +139,8 @@ class Ledger:
         if not whole:
             return None
         try:
-            return Entry(**json.loads(whole.rpartition(b"\n")[2]))
-        except (ValueError, TypeError):
+            return _entry(whole.rpartition(b"\n")[2])
+        except _NO_ENTRY:
             raise Invalid(Fault(message="the last line is not an entry of a ledger", path=self.path.name)) from None
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
@@ -163,15 +165,13 @@ class Ledger:
         return Fault(message=message, path=self.path.name, line=line)
 
 
-def _content(entry: Entry) -> dict[str, Any]:
-    return {
-        "number": entry.number,
-        "at": entry.at,
-        "kind": entry.kind,
-        "facts": entry.facts,
-        "previous": entry.previous,
-    }
+def _entry(line: bytes) -> Entry:
+    return Entry.from_json(json.loads(line))
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return canonical_json(one) == canonical_json(other)
 
 
 def _hash(entry: Entry) -> str:
-    return hashlib.sha256(canonical_json(_content(entry)).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(entry.content()).encode()).hexdigest()

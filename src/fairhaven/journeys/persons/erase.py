@@ -16,6 +16,7 @@ from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,20 +35,21 @@ def plan(rooms: Rooms, *, person_key: int) -> Plan:
     return Plan(patients={source: len(patients) for source, patients in refs.items()}, releases=releases)
 
 
-def erase(rooms: Rooms, *, person_key: int, progress: Progress) -> Erased:
+def erase(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress) -> Erased:
     """Erase a person; records what was done, not who it was.
 
     Raises:
         NotFound: neither a release nor the vault knows the person.
     """
     with one_writer(rooms.store):
-        under_way = ErasureUnderWay.of(rooms)
-        finished = settle(rooms, progress=progress)
+        under_way = ErasureUnderWay.of(rooms, by=by)
+        finished = settle(rooms, by=by, progress=progress)
         if finished and under_way and under_way.person == person_key:
             return finished
         refs = _refs(rooms, person_key)
         _check_known(person_key, refs, rooms.archive.plan_erase([person_key]))
-        return carry_out(rooms, ErasureUnderWay(person=person_key, patients=refs), progress=progress)
+        decided = ErasureUnderWay(person=person_key, patients=refs, by=by, after=rooms.ledger.length())
+        return carry_out(rooms, decided, progress=progress)
 
 
 def _refs(rooms: Rooms, person_key: int) -> dict[str, list[str]]:

@@ -42,6 +42,7 @@ from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import one_writer, scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
+from fairhaven.ledger import Actor
 from fairhaven.linkage import link
 from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.release.facts import ExtractFacts, ReleaseFacts, RowFlow, SourceFacts
@@ -61,7 +62,7 @@ def release_of(rooms: Rooms, day: dt.date) -> Built | None:
     return Built(release=found[-1], is_new=False) if found else None
 
 
-def build(rooms: Rooms, *, as_of: dt.date | None, progress: Progress) -> Built:
+def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress) -> Built:
     """Build a release.
 
     Args:
@@ -72,7 +73,7 @@ def build(rooms: Rooms, *, as_of: dt.date | None, progress: Progress) -> Built:
             of a source are in quarantine, or another command is writing.
     """
     with one_writer(rooms.store):
-        settle(rooms, progress=progress)
+        settle(rooms, by=by, progress=progress)
         day = as_of or latest_delivery(rooms) or dt.date.min
         if obstacles := list(obstacles_to(rooms, day)):
             raise NotAllowedNow("\n".join(obstacles))
@@ -82,12 +83,12 @@ def build(rooms: Rooms, *, as_of: dt.date | None, progress: Progress) -> Built:
             describe_release(rooms, releases[-1], progress=progress)
             return Built(release=releases[-1], is_new=False)
         with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
-            release = _build(rooms, engine, day, inputs, progress)
+            release = _build(rooms, engine, day, inputs, by, progress)
         describe_release(rooms, release, progress=progress)
         return Built(release=release, is_new=True)
 
 
-def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Progress) -> Release:
+def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, by: Actor, progress: Progress) -> Release:
     fed = fed_sources(rooms)
     for name in sorted({extract.source for extract in rooms.intake.extracts()} - set(rooms.sources)):
         progress.note(f"{name} has delivered but is no longer described in sources/{name}.toml; it is left out.")
@@ -105,7 +106,7 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
     harmonised = _harmonised(rooms, engine, fed, linked.index, opted_out, vocabulary, day)
     number = len(rooms.archive.releases()) + 1
     rooms.vault.propose_index(linked.index, release=number)
-    tables = rooms.archive.write(engine, harmonised.tables, number=number, inputs=inputs, progress=progress)
+    tables = rooms.archive.write(engine, harmonised.tables, number=number, by=by, inputs=inputs, progress=progress)
     check_no_nhs_numbers(
         {name: [rooms.archive.path(file.path) for file in table.files] for name, table in tables.items()},
         lambda: rooms.vault.records(identified)["nhs_number"].drop_null().unique().to_pylist(),
@@ -128,7 +129,7 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, progress: Pr
         rule_outcomes=harmonised.counts,
     )
     progress.stage("Sealing the release")
-    release = rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts)
+    release = rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts, by=by)
     rooms.vault.settle_index(published=number)
     return release
 

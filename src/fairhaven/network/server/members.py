@@ -10,8 +10,10 @@ import threading
 from dataclasses import dataclass, field
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
+from fairhaven.ledger import EventKind
 from fairhaven.network.connection import Credentials
 from fairhaven.network.database import transaction
+from fairhaven.network.server.acts import Acts
 from fairhaven.network.task import is_collection, is_name
 
 SCHEMA = """
@@ -35,10 +37,12 @@ class CollectionRegister:
     Args:
         database: where they are kept.
         lock: held while the connection is used.
+        acts: where each change is written, to be entered in the ledger.
     """
 
     database: sqlite3.Connection = field(repr=False)
     lock: threading.Lock = field(repr=False)
+    acts: Acts
 
     def add(self, collection: str, *, username: str | None = None) -> Credentials:
         """Let a collection join.
@@ -67,6 +71,7 @@ class CollectionRegister:
             self.database.execute(
                 "INSERT INTO member VALUES (?, ?, ?, ?)", (collection, name, *_salted(credentials.password))
             )
+            self.acts.add(EventKind.MEMBER_JOINED, {"collection": collection})
         return credentials
 
     def renew(self, collection: str) -> Credentials:
@@ -84,6 +89,7 @@ class CollectionRegister:
                 "UPDATE member SET salt = ?, hash = ? WHERE collection = ?",
                 (*_salted(credentials.password), collection),
             )
+            self.acts.add(EventKind.MEMBER_RENEWED, {"collection": collection})
         return credentials
 
     def remove(self, collection: str) -> None:
@@ -95,6 +101,7 @@ class CollectionRegister:
         with self.lock, transaction(self.database):
             if not self.database.execute("DELETE FROM member WHERE collection = ?", (collection,)).rowcount:
                 raise NotFound(f"{collection} is not a member")
+            self.acts.add(EventKind.MEMBER_LEFT, {"collection": collection})
 
     def names(self) -> list[str]:
         """The members, by name."""

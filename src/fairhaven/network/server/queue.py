@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
+from fairhaven.ledger import Actor, EventKind
 from fairhaven.network.database import open_database, transaction
 from fairhaven.network.result import TaskResult, TaskStatus, read_result
-from fairhaven.network.server import members
+from fairhaven.network.server import acts, members
 from fairhaven.network.task import LARGEST, PROTOCOL, QueueKind, UnreadableTask, read_task
 
 _VERSION = 1
@@ -74,6 +75,7 @@ class TaskQueue:
 
     Args:
         path: the file, made where there is none.
+        by: who changes the network through this.
         lease: seconds for which a task that was handed out is hidden.
         lifetime: seconds after which a task without an answer is handed out no more.
         now: the clock, in seconds since 1970.
@@ -83,6 +85,7 @@ class TaskQueue:
         self,
         path: Path,
         *,
+        by: Actor,
         lease: float = 600.0,
         lifetime: float = 7 * 86_400.0,
         now: Callable[[], float] = time.time,
@@ -90,7 +93,9 @@ class TaskQueue:
         self._database: sqlite3.Connection = open_database(path, _SCHEMA, version=_VERSION)
         self._lock = threading.Lock()
         self._lease, self._lifetime, self._now = lease, lifetime, now
-        self.members = members.CollectionRegister(database=self._database, lock=self._lock)
+        self._database.execute(acts.SCHEMA)
+        self.acts = acts.Acts(database=self._database, lock=self._lock, by=by)
+        self.members = members.CollectionRegister(database=self._database, lock=self._lock, acts=self.acts)
 
     def close(self) -> None:
         """Close the file."""
@@ -130,6 +135,7 @@ class TaskQueue:
             self._database.executemany(
                 "INSERT INTO task (uuid, collection, queue, body, submitted_at) VALUES (?, ?, ?, ?, ?)", rows
             )
+            self.acts.add(EventKind.NETWORK_QUESTION, {"uuid": uuid, "collections": asked})
         return uuid
 
     def hand_out(self, collection: str, queue: QueueKind = QueueKind.BOTH) -> str | None:

@@ -1,0 +1,92 @@
+"""The nouns of the record: who did something, what kind of thing it was, and the entry that says so."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class ActorKind(StrEnum):
+    """How we know who somebody is."""
+
+    OPERATING_SYSTEM_USER = "operating-system user"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """Who does something that changes a hub.
+
+    Args:
+        name: unique among actors of the kind on this machine, for example a login name.
+    """
+
+    kind: ActorKind
+    name: str
+
+    def __str__(self) -> str:
+        """The name, as messages say it."""
+        return self.name
+
+    def as_json(self) -> dict[str, str]:
+        """As records keep it."""
+        return {"kind": self.kind.value, "name": self.name}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, str]) -> "Actor":
+        """The inverse of `as_json`."""
+        return cls(kind=ActorKind(kept["kind"]), name=kept["name"])
+
+
+class EventKind(StrEnum):
+    """What happened. Hubs of before actors were recorded hold "erasure of deliveries" beside "erasure"."""
+
+    HUB_MADE = "hub made"
+    VOCABULARY = "vocabulary"
+    DELIVERY = "delivery"
+    RELEASE = "release"
+    ROLL_BACK = "roll-back"
+    ERASURE = "erasure"
+    MEMBER_JOINED = "member joined"
+    MEMBER_RENEWED = "member's secret renewed"
+    MEMBER_LEFT = "member left"
+    NETWORK_QUESTION = "question to the network"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One record.
+
+    Args:
+        number: place in the ledger, from 1.
+        at: when it was written, UTC, ISO 8601.
+        kind: what happened, an `EventKind`; entries of older versions may hold a kind that is none.
+        facts: what is to be remembered of it; never a person's data.
+        actor: who decided it; None in entries of before actors were recorded.
+        previous: hash of the entry before.
+        hash: SHA-256 of this entry.
+    """
+
+    number: int
+    at: str
+    kind: str
+    facts: Mapping[str, Any]
+    actor: Actor | None = None
+    previous: str
+    hash: str
+
+    def content(self) -> dict[str, Any]:
+        """What is hashed. An entry without an actor has no such key: so were they written before, and so they verify."""
+        plain = asdict(self)
+        del plain["hash"]
+        if self.actor is None:
+            del plain["actor"]
+        return plain
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Entry":
+        """An entry as its line holds it.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is none.
+        """
+        return cls(**{**kept, "actor": Actor.from_json(kept["actor"]) if "actor" in kept else None})
