@@ -38,12 +38,9 @@ def unit_concepts(engine: Engine, events: ir.Table, vocabulary: VocabularyTables
     texts = events.filter(events["unit"].notnull()).select(unit_text=events["unit"]).distinct()
     plain = texts["unit_text"].strip()
     spelt = plain.lower().cases(*concepts.UNIT_SPELLING.items(), else_=plain)
-    known = {
-        name: plain_or_spelt.cases(*concepts.UNIT.items(), else_=0)
-        for name, plain_or_spelt in (("a", plain), ("b", spelt))
-    }
+    known, known_spelt = (text.cases(*concepts.UNIT.items(), else_=0) for text in (plain, spelt))
     texts = keep_typed(
-        engine, texts.mutate(plain=plain, spelt=spelt, known=ibis.coalesce(known["a"].nullif(0), known["b"]))
+        engine, texts.mutate(plain=plain, spelt=spelt, known=ibis.coalesce(known.nullif(0), known_spelt))
     )
     ucum = vocabulary.concept.filter(
         (vocabulary.concept["vocabulary_id"] == "UCUM") & (vocabulary.concept["standard_concept"] == "S")
@@ -63,11 +60,11 @@ def event_tables(engine: Engine, events: ir.Table, vocabulary: VocabularyTables)
     counts = engine.fetch(events.group_by("outcome").agg(rows=events.count()))
     present = set(counts["outcome"].to_pylist())
     units = unit_concepts(engine, events, vocabulary)
-    tables = {}
-    for table in EVENT_TABLES:
-        if table in present:
-            tables[table] = _one(engine, events.filter(events["outcome"] == table), table, units)
-    return tables
+    return {
+        table: _one(engine, events.filter(events["outcome"] == table), table, units)
+        for table in EVENT_TABLES
+        if table in present
+    }
 
 
 def _one(engine: Engine, rows: ir.Table, table: str, units: ir.Table | None) -> ir.Table:

@@ -10,11 +10,11 @@ import pyarrow as pa
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables, coded, looked_up
 from fairhaven.harmonise.generic_rows import keep_typed
-from fairhaven.harmonise.health_system import Places
+from fairhaven.harmonise.health_system import Places, referred
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.people import People
 from fairhaven.harmonise.row_outcomes import why_not
-from fairhaven.harmonise.visits import Visits
+from fairhaven.harmonise.visits import Visits, linked
 
 _FURTHER_CODES = (
     ("value_code", "value_vocabulary_id"),
@@ -69,27 +69,9 @@ def placed(rows: ir.Table, context: EventContext, as_of: dt.date) -> ir.Table:
     who = context.people.who.rename(who_source="source", who_ref="patient_ref")
     joined = rows.left_join(who, [rows["source"] == who["who_source"], rows["patient_ref"] == who["who_ref"]])
     joined = joined.drop("who_source", "who_ref")
-    for name, prefix, found in (
-        ("visit_ref", "visit_occurrence", context.visits),
-        ("visit_detail_ref", "visit_detail", context.details),
-    ):
-        if found is None or name not in rows.columns:
-            joined = joined.mutate(**{f"{prefix}_id": ibis.null("int64")})
-            continue
-        refs = found.refs(prefix)
-        same = [
-            joined["source"] == refs[f"{prefix}_source"],
-            joined["person_id"] == refs[f"{prefix}_person"],
-            joined[name] == refs[f"{prefix}_ref"],
-        ]
-        joined = joined.left_join(refs, same).drop(f"{prefix}_source", f"{prefix}_person", f"{prefix}_ref")
-    providers = context.places.providers
-    if providers is not None and "provider_ref" in rows.columns:
-        by = providers.select(by_source="source", by_ref="ref", provider_id="id")
-        joined = joined.left_join(by, [joined["source"] == by["by_source"], joined["provider_ref"] == by["by_ref"]])
-        joined = joined.drop("by_source", "by_ref")
-    else:
-        joined = joined.mutate(provider_id=ibis.null("int64"))
+    joined = linked(joined, context.visits, "visit_ref", "visit_occurrence")
+    joined = linked(joined, context.details, "visit_detail_ref", "visit_detail")
+    joined = referred(joined, context.places.providers, "provider")
     reason = why_not(joined["person_id"], joined["birth_year"], joined["start"], as_of)
     return joined.mutate(why_not=reason).drop("birth_year")
 

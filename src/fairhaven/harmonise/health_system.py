@@ -26,15 +26,26 @@ class Places:
     districts: ir.Table | None
 
 
-def first_of_each(engine: Engine, rows: ir.Table, kind: str) -> ir.Table:
+def first_of_each(engine: Engine, rows: ir.Table | None, kind: str) -> ir.Table | None:
     """One row for each source and ``<kind>_ref``, with ``ref`` and ``id``: that with the lowest number.
 
     A rule over a large table may name a few places a million times, so this groups and never sorts.
     """
+    if rows is None:
+        return None
     named = rows.mutate(ref=rows[f"{kind}_ref"].nullif(""), id=row_id(rows, kind))
     named = named.filter(named["ref"].notnull())
     least = named.group_by("source", "ref").agg(id=named["id"].min())
     return unique_ids(engine, keep_typed(engine, named.semi_join(least, ["source", "ref", "id"])), "id", ORDER)
+
+
+def referred(rows: ir.Table, found: ir.Table | None, name: str) -> ir.Table:
+    """With ``<name>_id``: the kept place or provider that ``<name>_ref`` names in the row's source; NULL for none."""
+    if found is None or f"{name}_ref" not in rows.columns:
+        return rows.mutate(**{f"{name}_id": ibis.null("int64")})
+    by = found.select(by_source="source", by_ref="ref", by_id="id").rename({f"{name}_id": "by_id"})
+    rows = rows.left_join(by, [rows["source"] == by["by_source"], rows[f"{name}_ref"] == by["by_ref"]])
+    return rows.drop("by_source", "by_ref")
 
 
 def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
@@ -97,17 +108,14 @@ def _location(rows: ir.Table, number: ir.Value, **fields: ir.Value) -> ir.Table:
 
 def care_site_table(places: Places) -> ir.Table | None:
     """CARE_SITE."""
-    rows = places.care_sites
-    if rows is None:
+    if places.care_sites is None:
         return None
-    if places.locations is not None and "location_ref" in rows.columns:
-        at = places.locations.select(at_source="source", at_ref="ref", location_id="id")
-        rows = rows.left_join(at, [rows["source"] == at["at_source"], rows["location_ref"] == at["at_ref"]])
+    rows = referred(places.care_sites, places.locations, "location")
     return rows.select(
         care_site_id=rows["id"],
         care_site_name=given(rows, "name", "care_site"),
         place_of_service_concept_id=given(rows, "place_of_service_concept_id", "care_site"),
-        location_id=rows["location_id"] if "location_id" in rows.columns else ibis.null("int64"),
+        location_id=rows["location_id"],
         care_site_source_value=ibis.coalesce(given(rows, "source_value", "care_site"), rows["ref"]),
         place_of_service_source_value=given(rows, "place_of_service", "care_site"),
         row_extract=rows["row_extract"],
@@ -118,19 +126,16 @@ def care_site_table(places: Places) -> ir.Table | None:
 
 def provider_table(places: Places) -> ir.Table | None:
     """PROVIDER: specialty and care site. Names and the source's own numbers of people are left out."""
-    rows = places.providers
-    if rows is None:
+    if places.providers is None:
         return None
-    if places.care_sites is not None and "care_site_ref" in rows.columns:
-        at = places.care_sites.select(at_source="source", at_ref="ref", care_site_id="id")
-        rows = rows.left_join(at, [rows["source"] == at["at_source"], rows["care_site_ref"] == at["at_ref"]])
+    rows = referred(places.providers, places.care_sites, "care_site")
     gender = given(rows, "gender", "provider")
     return rows.select(
         provider_id=rows["id"],
         specialty_concept_id=ibis.coalesce(
             given(rows, "specialty_concept_id", "provider"), rows["resolved_concept_id"]
         ),
-        care_site_id=rows["care_site_id"] if "care_site_id" in rows.columns else ibis.null("int64"),
+        care_site_id=rows["care_site_id"],
         year_of_birth=given(rows, "birth_year", "provider"),
         gender_concept_id=ibis.coalesce(
             given(rows, "gender_concept_id", "provider"), gender.strip().lower().cases(*GENDER.items(), else_=0)

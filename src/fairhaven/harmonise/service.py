@@ -21,6 +21,7 @@ from fairhaven.harmonise.health_system import (
     first_of_each,
     location_table,
     provider_table,
+    referred,
 )
 from fairhaven.harmonise.mapping_rows import mapped_rows
 from fairhaven.harmonise.model import Harmonised, SourceTables
@@ -65,6 +66,11 @@ class _Work:
         """Gathered rows of a kind with what their codes lead to."""
         rows = self.rows(kind)
         return None if rows is None else coded(rows, self.resolved)
+
+    def add(self, name: str, rows: ir.Table, order: Sequence[str]) -> None:
+        """Add a table of the CDM whose rows have numbers that may meet; of two that do, *order* says which keeps it."""
+        table = unique_ids(self.engine, keep_typed(self.engine, rows), f"{name}_id", order)
+        self.tables[name] = fitted(table, name)
 
     def derive(self, name: str, table: str, target: str) -> int:
         """Number of a rule that makes rows from CDM rows."""
@@ -164,17 +170,13 @@ def _people(work: _Work) -> People:
 
 
 def _places(work: _Work, found: People) -> Places:
-    engine = work.engine
-    several: dict[str, ir.Table | None] = {}
-    for kind in ("location", "care_site"):
-        rows = work.rows(kind)
-        several[kind] = None if rows is None else first_of_each(engine, rows, kind)
-    rows = work.coded("provider")
-    several["provider"] = None if rows is None else first_of_each(engine, rows.filter(rows["ordinal"] == 0), "provider")
+    engine, providers = work.engine, work.coded("provider")
     places = Places(
-        locations=several["location"],
-        care_sites=several["care_site"],
-        providers=several["provider"],
+        locations=first_of_each(engine, work.rows("location"), "location"),
+        care_sites=first_of_each(engine, work.rows("care_site"), "care_site"),
+        providers=first_of_each(
+            engine, None if providers is None else providers.filter(providers["ordinal"] == 0), "provider"
+        ),
         districts=districts(engine, found.persons),
     )
     for name, table in (
@@ -198,20 +200,14 @@ def _person_table(persons: ir.Table, places: Places) -> ir.Table:
         rows = rows.left_join(at, [rows["source"] == at["at_source"], rows["location_ref"] == at["at_ref"]])
         lived = ibis.coalesce(rows["at_id"], rows["location_id"]) if places.districts is not None else rows["at_id"]
         rows = rows.mutate(location_id=lived).drop("at_source", "at_ref", "at_id")
-    for name, found in (("provider", places.providers), ("care_site", places.care_sites)):
-        if found is not None:
-            by = found.select(by_source="source", by_ref="ref", by_id="id").rename({f"{name}_id": "by_id"})
-            rows = rows.left_join(by, [rows["source"] == by["by_source"], rows[f"{name}_ref"] == by["by_ref"]])
-            rows = rows.drop("by_source", "by_ref")
-    return rows
+    return referred(referred(rows, places.providers, "provider"), places.care_sites, "care_site")
 
 
 def _visits(work: _Work, found: People, places: Places) -> tuple[Visits | None, Visits | None]:
-    made: dict[str, Visits | None] = {}
-    for kind in ("visit_occurrence", "visit_detail"):
-        rows = work.coded(kind)
-        made[kind] = None if rows is None else visits(work.engine, rows, found.who, kind, work.as_of)
-    occurrences, details = made["visit_occurrence"], made["visit_detail"]
+    occurrences, details = (
+        visits(work.engine, work.coded(kind), found.who, kind, work.as_of)
+        for kind in ("visit_occurrence", "visit_detail")
+    )
     if occurrences is not None:
         work.tables["visit_occurrence"] = fitted(visit_occurrence(occurrences, places), "visit_occurrence")
         if details is not None:
@@ -239,8 +235,7 @@ def _notes(work: _Work, context: EventContext) -> None:
         return
     start = ibis.coalesce(given(rows, "date", "note"), given(rows, "datetime", "note").cast("date"))
     found = placed(rows.filter(rows["ordinal"] == 0).mutate(start=start), context, work.as_of)
-    notes = keep_typed(work.engine, note_table(found.filter(found["why_not"].isnull())))
-    work.tables["note"] = fitted(unique_ids(work.engine, notes, "note_id", ("row_rule", "row_key")), "note")
+    work.add("note", note_table(found.filter(found["why_not"].isnull())), ("row_rule", "row_key"))
 
 
 def _payers(work: _Work, found: People) -> None:
@@ -249,9 +244,7 @@ def _payers(work: _Work, found: People) -> None:
         return
     known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
     known = known.filter(known["start_date"].notnull() & (known["start_date"] <= ibis.literal(work.as_of)))
-    table = keep_typed(work.engine, payer_plan_period_table(known))
-    table = unique_ids(work.engine, table, "payer_plan_period_id", ("row_rule", "row_key"))
-    work.tables["payer_plan_period"] = fitted(table, "payer_plan_period")
+    work.add("payer_plan_period", payer_plan_period_table(known), ("row_rule", "row_key"))
 
 
 def _deaths(work: _Work, found: People) -> None:
@@ -267,9 +260,7 @@ def _observation_periods(work: _Work, kept_events: ir.Table | None, found_visits
         return
     rule = work.derive("first to last record", "", "observation_period")
     periods = observation_periods(registered, seen, work.tables.get("death"), as_of=work.as_of, rule=rule)
-    periods = keep_typed(work.engine, periods)
-    table = unique_ids(work.engine, periods, "observation_period_id", ("person_id", "observation_period_start_date"))
-    work.tables["observation_period"] = fitted(table, "observation_period")
+    work.add("observation_period", periods, ("person_id", "observation_period_start_date"))
 
 
 def _registered(work: _Work, found: People) -> ir.Table | None:
@@ -308,13 +299,7 @@ def _seen(kept_events: ir.Table | None, found_visits: Visits | None) -> ir.Table
     if not parts:
         return None
     both = parts[0] if len(parts) == 1 else parts[0].union(parts[1])
-    return both.group_by("person_id").agg(
-        start=both["start"].min(),
-        end=both["end"].max(),
-        row_extract=both["row_extract"].argmin(both["member"]),
-        row_line=both["row_line"].argmin(both["member"]),
-        member=both["member"].min(),
-    )
+    return _span(both, both["start"], both["end"], both["member"])
 
 
 def _span(rows: ir.Table, start: ir.Value, end: ir.Value, member: ir.Value) -> ir.Table:
@@ -332,14 +317,12 @@ def _eras(work: _Work) -> None:
     tables = work.tables
     if "condition_occurrence" in tables:
         rule = work.derive("condition eras", "condition_occurrence", "condition_era")
-        eras = keep_typed(work.engine, condition_era(tables["condition_occurrence"], rule))
-        table = unique_ids(work.engine, eras, "condition_era_id", ("person_id", "condition_concept_id"))
-        tables["condition_era"] = fitted(table, "condition_era")
+        eras = condition_era(tables["condition_occurrence"], rule)
+        work.add("condition_era", eras, ("person_id", "condition_concept_id"))
     if "drug_exposure" in tables:
         rule = work.derive("drug eras", "drug_exposure", "drug_era")
         drugs = tables["drug_exposure"].select(concept="drug_concept_id").distinct()
         of = ingredients(drugs, work.vocabulary)
         of = None if of is None else keep_typed(work.engine, of)
-        eras = keep_typed(work.engine, drug_era(tables["drug_exposure"], of, rule))
-        table = unique_ids(work.engine, eras, "drug_era_id", ("person_id", "drug_concept_id", "drug_era_start_date"))
-        tables["drug_era"] = fitted(table, "drug_era")
+        eras = drug_era(tables["drug_exposure"], of, rule)
+        work.add("drug_era", eras, ("person_id", "drug_concept_id", "drug_era_start_date"))

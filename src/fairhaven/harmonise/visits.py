@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import keep_typed
-from fairhaven.harmonise.health_system import Places
+from fairhaven.harmonise.health_system import Places, referred
 from fairhaven.harmonise.numbered_rules import given
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 
@@ -39,13 +39,15 @@ class Visits:
         )
 
 
-def visits(engine: Engine, rows: ir.Table, who: ir.Table, kind: str, as_of: dt.date) -> Visits:
+def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_of: dt.date) -> Visits | None:
     """Merge rows of one source, person and reference: earliest start, latest end, the rest from the first row.
 
     Args:
-        rows: gathered rows of *kind* with resolved codes.
+        rows: gathered rows of *kind* with resolved codes; None where no rule yields any.
         kind: ``visit_occurrence`` or ``visit_detail``.
     """
+    if rows is None:
+        return None
     ref = "visit_ref" if kind == "visit_occurrence" else "visit_detail_ref"
     known = rows.join(who.filter(who["birth_year"].notnull()), ["source", "patient_ref"])
     starts, ends = given(known, "start_datetime", kind), given(known, "end_datetime", kind)
@@ -108,19 +110,12 @@ def _columns(rows: ir.Table, kind: str, prefix: str) -> dict[str, ir.Value]:
 
 def _staffed(rows: ir.Table, places: Places) -> ir.Table:
     """With ``provider_id`` and ``care_site_id``."""
-    for name, found in (("provider", places.providers), ("care_site", places.care_sites)):
-        if found is None or f"{name}_ref" not in rows.columns:
-            rows = rows.mutate(**{f"{name}_id": ibis.null("int64")})
-            continue
-        by = found.select(by_source="source", by_ref="ref", by_id="id").rename({f"{name}_id": "by_id"})
-        rows = rows.left_join(by, [rows["source"] == by["by_source"], rows[f"{name}_ref"] == by["by_ref"]])
-        rows = rows.drop("by_source", "by_ref")
-    return rows
+    return referred(referred(rows, places.providers, "provider"), places.care_sites, "care_site")
 
 
-def _linked(rows: ir.Table, found: Visits, column: str, prefix: str) -> ir.Table:
-    """With ``<prefix>_id``: the visit or detail that *column* names."""
-    if column not in rows.columns:
+def linked(rows: ir.Table, found: Visits | None, column: str, prefix: str) -> ir.Table:
+    """With ``<prefix>_id``: the visit or detail that *column* names; NULL where it names none."""
+    if found is None or column not in rows.columns:
         return rows.mutate(**{f"{prefix}_id": ibis.null("int64")})
     refs = found.refs(prefix)
     same = [
@@ -133,7 +128,7 @@ def _linked(rows: ir.Table, found: Visits, column: str, prefix: str) -> ir.Table
 
 def visit_occurrence(found: Visits, places: Places) -> ir.Table:
     """VISIT_OCCURRENCE."""
-    rows = _linked(_staffed(found.rows, places), found, "preceding_visit_ref", "preceding")
+    rows = linked(_staffed(found.rows, places), found, "preceding_visit_ref", "preceding")
     return rows.select(
         visit_occurrence_id=rows["id"],
         preceding_visit_occurrence_id=rows["preceding_id"],
@@ -143,9 +138,9 @@ def visit_occurrence(found: Visits, places: Places) -> ir.Table:
 
 def visit_detail(details: Visits, found: Visits, places: Places) -> ir.Table:
     """VISIT_DETAIL; a detail without its visit is left out, because the CDM requires one."""
-    rows = _linked(_staffed(details.rows, places), found, "visit_ref", "visit")
+    rows = linked(_staffed(details.rows, places), found, "visit_ref", "visit")
     rows = rows.filter(rows["visit_id"].notnull())
-    rows = _linked(_linked(rows, details, "parent_ref", "parent"), details, "preceding_ref", "preceding")
+    rows = linked(linked(rows, details, "parent_ref", "parent"), details, "preceding_ref", "preceding")
     return rows.select(
         visit_detail_id=rows["id"],
         visit_occurrence_id=rows["visit_id"],
