@@ -28,7 +28,7 @@ from fairhaven.query_audit.sqlite import AuditRecord
 _POLICY = policy_named("hdr-uk")
 _RULES = rules_named("standard")
 _ASKER = Asker(project="asking", organisation="asking")
-_CIRCLE = "organisation asking"
+_COALITION = "organisation asking"
 
 
 def random_set(draw: np.random.Generator, persons: int) -> BitMap:
@@ -38,7 +38,7 @@ def random_set(draw: np.random.Generator, persons: int) -> BitMap:
 
 
 def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
-    """Record answered questions, all in one circle."""
+    """Record answered questions, all in one coalition."""
     with QueryAudit.open(path, _POLICY, _RULES) as audit:
         audit.add_release("r1", np.arange(persons, dtype=np.int64))
         audit.ask(BitMap(range(persons)), by=_ASKER, release="r1")
@@ -53,12 +53,12 @@ def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
             asker = ("other", "asking", False)
             question = record.add_question(
                 asker=asker, release=1, digest=digest, is_refused=False, shown=_POLICY.rounded(size), persons=cohort,
-                image=sketcher.image(cohort),
+                sketch=sketcher.sketch(cohort),
             )  # fmt: skip
-            seq = record.tell(_CIRCLE, question, VerdictKind.FRESH, None)
+            seq = record.add_verdict(_COALITION, question, VerdictKind.FRESH, None)
             if size > 500:  # as if the small ones were about ever new persons: else nothing could be asked any more
                 exposure[np.frombuffer(cohort.to_array(), np.uint32)] += np.float32(1 / size)
-        record.save_state(_CIRCLE, seq, np.minimum(exposure, 0.05).tobytes() + bytes(2 * persons))
+        record.save_state(_COALITION, seq, np.minimum(exposure, 0.05).tobytes() + bytes(2 * persons))
     record.close()
 
 

@@ -25,7 +25,7 @@ from fairhaven.query_audit import (
     rules_named,
     shipped_rules,
 )
-from fairhaven.query_audit.coalition import BLUR, HINTS
+from fairhaven.query_audit.coalition import BLUR, MAX_HINTS
 
 PERSONS = 2_000
 US = Asker(project="ours", organisation="university")
@@ -164,7 +164,7 @@ def test_where_a_few_persons_are_all_the_difference_that_is_told_of_them_a_few_t
         last = ask(audit, parts[0] | parts[1] | few)
         assert last in (None, 40)  # the sum of the answers to the parts
         answered += last is not None
-    assert answered <= HINTS
+    assert answered <= MAX_HINTS
 
 
 def test_what_hardly_differs_from_an_answered_set_is_never_answered_by_itself(audit: QueryAudit) -> None:
@@ -204,12 +204,12 @@ def test_what_one_project_was_told_counts_for_its_coalition(
 
 
 @pytest.mark.parametrize(("coalitions", "hears"), [([CoalitionScope.FEDERATED], True), ([], False)])
-def test_federated_callers_are_one_circle_where_the_rules_say_so(
+def test_federated_callers_are_one_coalition_where_the_rules_say_so(
     tmp_path: Path, coalitions: list[CoalitionScope], hears: bool
 ) -> None:
     with opened(tmp_path, rules(*coalitions)) as audit:
         assert ask(audit, range(100, 214), PEER) == 110
-        # The second peer's own circle has not heard the first answer: it hears the same, which tells it no more.
+        # The second peer's own coalition has not had the first answer: it hears the same, which tells it no more.
         assert ask(audit, range(100, 216), SECOND_PEER) == (110 if hears else 120)
         assert ask(audit, range(100, 214), SECOND_PEER) == (110 if hears else 120)
 

@@ -1,4 +1,25 @@
-"""The answered sets of one circle of askers, and what a new set adds to them."""
+"""The answered sets of one coalition of askers, and what a new set adds to them.
+
+The mathematics. Person *p* is a coordinate, a set of persons an indicator vector *x* of zeros and ones, and the answers
+told so far are the rows of a matrix *X* with one row for each set. A told count is *x* . 1 plus the error of rounding,
+of variance *v* (`Coalition` works it out). What all answers together say of one person is that person's *statistical
+leverage*, the diagonal of the hat matrix of the regression (Hoaglin and Welsch 1978)
+
+    H = X' (X X' + v I)^-1 X,          0 <= H[p, p] < 1.
+
+*X X'* is the Gram matrix: entry (i, j) is how many persons sets i and j share, so it is counted from the bitmaps and
+nothing of the size of the population is ever inverted. A new set *x* is regressed on the rows of *X*:
+
+    shared = X x                        persons it shares with each earlier set
+    factors = (X X' + v I)^-1 shared    the combination of earlier sets that comes nearest to it
+    residual = x - X' factors           what that combination does not explain, a number for each person
+    size = x . x - shared . factors + v (the Schur complement: the residual's squared length, and the error)
+
+and with it H[p, p] rises by residual[p]^2 / size (block inversion). `leverage_gain` is that formula.
+
+Invariant, as long as sets are regressed on all earlier ones: no person's leverage falls, and the leverages of all
+persons add up to at most the number of answers (the trace of H is at most its rank).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +31,17 @@ from pyroaring import BitMap
 from fairhaven.query_audit.set_sketches import BUCKETS, numbers_of
 
 COMPLETE = 256
-"""Up to so many answers a new set is compared with all of them together; beyond, with the nearest ones."""
+"""Up to so many answers a new set is regressed on all of them together; beyond, on the nearest ones."""
 NEAREST = 48
 _RIDGE = 1e-3
+"""Least variance of the error: without it sets that are sums of others would leave the Gram matrix without an inverse."""
 _NONE = -1
 _STEPS = 40
+"""Steps of the descent at most; each shortens the rest."""
+_LEAST_FACTOR = 0.01
+"""Sets with a smaller factor are left out of the residual: each would move it by less than a hundredth of a person."""
 _REACH = 2_000_000
-"""Persons touched at most while a set is compared; keeps a decision on a million persons in milliseconds."""
+"""Persons touched at most while a residual is worked out; keeps a decision on a million persons in milliseconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +62,8 @@ class LeverageGain:
     """What a new count would add to the earlier ones.
 
     Args:
-        size: squared length of the part of the set that no combination of earlier sets gives, in persons.
-        weights: for each person, how far the new count singles that person out: the rise of the statistical leverage.
+        size: squared length of the residual, plus the variance of the error; in persons, over 0.
+        weights: for each person the rise of the leverage, ``residual ** 2 / size``: float32, shape (population,).
     """
 
     size: float
@@ -51,7 +76,8 @@ class SetCombination:
 
     Args:
         terms: of how many sets.
-        distance: squared length of what the set and the combination do not share: the number of persons, as a rule.
+        distance: squared length of the difference of set and combination: the number of persons in it, where each
+            is counted once too often or once too seldom.
         shown: the same sum and difference of the counts that were told.
         factors: of each set by its key, whole numbers.
     """
@@ -64,7 +90,14 @@ class SetCombination:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _LeastSquares:
-    """Earlier sets, what they share with each other, the inverse of that plus noise, and what the new one shares."""
+    """A new set regressed on *n* earlier ones.
+
+    Args:
+        keys: of the earlier sets.
+        gram: persons that each two of them share, shape (n, n).
+        shared: persons that the new set shares with each, shape (n,).
+        factors: ``(gram + v I)^-1 shared``, shape (n,).
+    """
 
     keys: Sequence[int]
     gram: NDArray[np.float64]
@@ -77,7 +110,7 @@ class AnsweredSets:
 
     Args:
         load: gives the set of a key; called for the few that matter to a question.
-        noise: variance of a count's error by rounding.
+        noise: variance of a count's error by rounding, in persons squared: *v* of the module's formulas.
     """
 
     def __init__(self, load: Callable[[int], BitMap], *, noise: float) -> None:
@@ -88,10 +121,10 @@ class AnsweredSets:
         self._sizes = np.empty(64, np.int64)
         self._shown = np.empty(64, np.int64)
         self._counted = np.empty(64, np.bool_)
-        self._images = np.empty((64, BUCKETS), np.float32)
+        self._sketches = np.empty((64, BUCKETS), np.float32)
         self._lengths = np.empty(64, np.float32)
-        self._first: list[int] = []
-        self._told: dict[int, int] = {}
+        self._complete: list[int] = []
+        self._shown_counts: dict[int, int] = {}
         self._gram = np.zeros((COMPLETE, COMPLETE))
         self._inverse = np.zeros((COMPLETE, COMPLETE))
 
@@ -100,130 +133,147 @@ class AnsweredSets:
 
     @property
     def bytes_held(self) -> int:
-        """Memory of the images and of what goes with them."""
+        """Memory of the sketches and of what goes with them."""
         arrays = (
-            self._keys, self._sizes, self._shown, self._counted, self._images, self._lengths, self._gram, self._inverse,
+            self._keys, self._sizes, self._shown, self._counted, self._sketches, self._lengths, self._gram, self._inverse,
         )  # fmt: skip
-        return sum(array.nbytes for array in arrays) + 100 * len(self._told)
+        return sum(array.nbytes for array in arrays) + 100 * len(self._shown_counts)
 
-    def add(self, key: int, size: int, image: NDArray[np.float32], *, shown: int | None, is_counted: bool) -> None:
+    def add(self, key: int, size: int, sketch: NDArray[np.float32], *, shown: int | None, is_counted: bool) -> None:
         """Keep a set. One that was suppressed, or told another's count, is found again but is no part of a combination."""
         if self._count == self._keys.size:
             self._grow()
         place = self._count
         self._keys[place], self._sizes[place], self._counted[place] = key, size, is_counted
         self._shown[place] = _NONE if shown is None else shown
-        self._images[place], self._lengths[place] = image, float(image @ image)
+        self._sketches[place], self._lengths[place] = sketch, float(sketch @ sketch)
         self._count += 1
         if is_counted and shown is not None:
-            self._told[key] = shown
-        if is_counted and len(self._first) < COMPLETE:
-            self._border(self._shared(self._load(key), self._first), size)
-            self._first.append(key)
+            self._shown_counts[key] = shown
+        if is_counted and len(self._complete) < COMPLETE:
+            self._extend_inverse(self._intersections(self._load(key), self._complete), size)
+            self._complete.append(key)
 
-    def near(self, persons: BitMap, image: NDArray[np.float32], *, within: int) -> list[NearbySet]:
+    def near(self, persons: BitMap, sketch: NDArray[np.float32], *, within: int) -> list[NearbySet]:
         """The earlier sets that differ by fewer than *within* persons: the nearest first, of equals the oldest. All."""
         sizes = self._sizes[: self._count]
-        likely = np.flatnonzero(np.abs(sizes - len(persons)) < within)
-        for part in range(BUCKETS // 16):  # a few buckets rule most of them out
-            if not likely.size:
+        candidates = np.flatnonzero(np.abs(sizes - len(persons)) < within)
+        # A sketch's distance, summed over any buckets, is never more than that of the sets (`set_sketches`): whatever
+        # a few buckets rule out is out for certain, and few candidates are left for the buckets that follow.
+        for part in range(BUCKETS // 16):
+            if not candidates.size:
                 return []
             buckets = slice(0, 16 * (part + 1))
-            apart = np.abs(self._images[likely, buckets] - image[buckets]).sum(axis=1)
-            likely = likely[apart < within]
+            distances = np.abs(self._sketches[candidates, buckets] - sketch[buckets]).sum(axis=1)
+            candidates = candidates[distances < within]
         found = []
-        for place in likely:
+        for place in candidates:
             key, shown = int(self._keys[place]), int(self._shown[place])
             distance = persons.symmetric_difference_cardinality(self._load(key))
             if distance < within:
                 found.append(NearbySet(key=key, distance=distance, shown=None if shown == _NONE else shown))
         return sorted(found, key=lambda near: near.distance)
 
-    def combination(self, persons: BitMap, compared: _LeastSquares, *, within: int) -> SetCombination | None:
+    def combination(self, persons: BitMap, fit: _LeastSquares, *, within: int) -> SetCombination | None:
         """The sum and difference of two or more counted sets that comes nearest, where it comes nearer than *within*.
 
-        The factors of least squares are rounded, then changed one by one as long as that brings the combination
-        nearer. A nearer one may be missed; `news` bounds what many answers tell, with or without whole factors.
+        To find the nearest whole-number combination is the closest vector problem of a lattice, which is hard. The
+        factors of least squares are rounded (Babai 1986), then changed one by one as long as that brings the
+        combination nearer. A nearer one may be missed; `leverage_gain` bounds what many answers tell, with or without
+        whole factors.
         """
-        factors = np.rint(compared.factors)
-        left = compared.shared - compared.gram @ factors
-        lengths = np.diagonal(compared.gram)
+        factors = np.rint(fit.factors)
+        # X (x - X' factors): how the rest lies to each earlier set. Kept up to date by a column of the Gram matrix.
+        slope = fit.shared - fit.gram @ factors
+        lengths = np.diagonal(fit.gram)
         for _ in range(_STEPS):
-            gain = 2 * np.abs(left) - lengths  # of a step of one in the direction that shortens the rest
+            # |r - t x_i|^2 = |r|^2 - 2 t slope_i + t^2 |x_i|^2: a step t = sign(slope_i) shortens the rest by this much.
+            gain = 2 * np.abs(slope) - lengths
             if not gain.size or gain[best := int(np.argmax(gain))] <= 0:
                 break
-            step = np.sign(left[best])
+            step = np.sign(slope[best])
             factors[best] += step
-            left -= step * compared.gram[:, best]
-        distance = round(len(persons) - float(factors @ (compared.shared + left)))
+            slope -= step * fit.gram[:, best]
+        # |x - X' f|^2 = x.x - f.(X x) - f.(X x - X X' f), of which the bracket is `slope`.
+        distance = round(len(persons) - float(factors @ (fit.shared + slope)))
         used = np.flatnonzero(factors)
         if distance >= within or used.size < 2:
             return None
-        by_key = {compared.keys[int(place)]: int(factors[place]) for place in used}
-        shown = sum(factor * self._told[key] for key, factor in by_key.items())
+        by_key = {fit.keys[int(place)]: int(factors[place]) for place in used}
+        shown = sum(factor * self._shown_counts[key] for key, factor in by_key.items())
         terms = sum(abs(factor) for factor in by_key.values())
         return SetCombination(terms=terms, distance=max(distance, 0), shown=shown, factors=by_key)
 
-    def news(self, persons: BitMap, compared: _LeastSquares, *, population: int) -> LeverageGain:
-        """What a count of *persons* would tell beyond the earlier ones.
+    def leverage_gain(self, persons: BitMap, fit: _LeastSquares, *, population: int) -> LeverageGain:
+        """By how much a count of *persons* would raise each person's leverage: ``residual ** 2 / size``.
 
-        The set is written as the combination of earlier sets that comes nearest to it (least squares). What is left
-        over, squared and divided by its sum, is the leverage that each person gains.
+        An approximation where the residual leaves sets out: those with small factors, or all after the largest ones
+        have used up `_REACH`.
         """
-        factors = compared.factors
-        size = max(len(persons) - float(compared.shared @ factors), 0.0) + self._noise
-        left = np.zeros(population, np.float32)
-        left[numbers_of(persons)] = 1
+        # Rounding of floats can take the Schur complement a little below 0; the error's variance keeps it above.
+        size = max(len(persons) - float(fit.shared @ fit.factors), 0.0) + self._noise
+        residual = np.zeros(population, np.float32)
+        residual[numbers_of(persons)] = 1
         reach = 0
-        for place in np.argsort(-np.abs(factors)):
-            if abs(factors[place]) < 0.01 or reach > _REACH:
+        for place in np.argsort(-np.abs(fit.factors)):
+            if abs(fit.factors[place]) < _LEAST_FACTOR or reach > _REACH:
                 break
-            others = numbers_of(self._load(compared.keys[place]))
-            left[others] -= np.float32(factors[place])
+            others = numbers_of(self._load(fit.keys[place]))
+            residual[others] -= np.float32(fit.factors[place])
             reach += others.size
-        return LeverageGain(size=size, weights=left * left / np.float32(size))
+        return LeverageGain(size=size, weights=residual * residual / np.float32(size))
 
-    def compare(self, persons: BitMap, image: NDArray[np.float32]) -> _LeastSquares:
-        """A set beside the earlier ones: all of them while they are few, the nearest ones later."""
+    def least_squares(self, persons: BitMap, sketch: NDArray[np.float32]) -> _LeastSquares:
+        """A set regressed on the earlier ones: on all of them while they are few, on the nearest ones later."""
         counted = self._counted[: self._count]
         if np.count_nonzero(counted) <= COMPLETE:
-            size = len(self._first)
-            shared = self._shared(persons, self._first)
+            size = len(self._complete)
+            shared = self._intersections(persons, self._complete)
             return _LeastSquares(
-                keys=self._first,
+                keys=self._complete,
                 gram=self._gram[:size, :size],
                 shared=shared,
                 factors=self._inverse[:size, :size] @ shared,
             )
-        apart = self._lengths[: self._count] - 2 * (self._images[: self._count] @ image)
-        apart[~counted] = np.inf
-        keys = [int(self._keys[place]) for place in np.argpartition(apart, NEAREST)[:NEAREST]]
+        # |a - b|^2 = |a|^2 - 2 a.b + |b|^2, without |b|^2, which is the same for all. Of sketches, so nearly of sets.
+        distances = self._lengths[: self._count] - 2 * (self._sketches[: self._count] @ sketch)
+        distances[~counted] = np.inf
+        keys = [int(self._keys[place]) for place in np.argpartition(distances, NEAREST)[:NEAREST]]
         sets = [self._load(key) for key in keys]
         gram = np.zeros((NEAREST, NEAREST))
         for row, one in enumerate(sets):
             for column in range(row + 1):
                 gram[row, column] = gram[column, row] = one.intersection_cardinality(sets[column])
-        shared = self._shared(persons, keys)
+        shared = self._intersections(persons, keys)
         factors = np.linalg.solve(gram + np.diag(np.full(NEAREST, self._noise)), shared)
         return _LeastSquares(keys=keys, gram=gram, shared=shared, factors=factors)
 
-    def _border(self, shared: NDArray[np.float64], size: int) -> None:
-        """Enlarge the inverse by one set. Solving anew each time would cost the cube of the number of sets."""
+    def _extend_inverse(self, shared: NDArray[np.float64], size: int) -> None:
+        """Enlarge ``A = (X X' + v I)^-1`` by one set: the bordering method, or block inversion by the Schur complement.
+
+        With f = A shared and s = size - shared . f + v, the enlarged inverse is
+
+            [ A + f f' / s    -f / s ]
+            [   -f' / s        1 / s ]
+
+        in n^2 operations; inverting anew for each answer would take n^3. Invariant: ``_inverse[:n, :n]`` is the inverse
+        of ``_gram[:n, :n] + v I`` for the n sets of `_complete`, in their order.
+        """
         count = shared.size
         self._gram[:count, count] = self._gram[count, :count] = shared
         self._gram[count, count] = size
         inverse = self._inverse[:count, :count]
         factors = inverse @ shared
-        news = max(size - float(shared @ factors), 0.0) + self._noise
-        inverse += np.outer(factors, factors) / news
-        self._inverse[:count, count] = self._inverse[count, :count] = -factors / news
-        self._inverse[count, count] = 1 / news
+        complement = max(size - float(shared @ factors), 0.0) + self._noise
+        inverse += np.outer(factors, factors) / complement
+        self._inverse[:count, count] = self._inverse[count, :count] = -factors / complement
+        self._inverse[count, count] = 1 / complement
 
-    def _shared(self, persons: BitMap, keys: Sequence[int]) -> NDArray[np.float64]:
+    def _intersections(self, persons: BitMap, keys: Sequence[int]) -> NDArray[np.float64]:
         return np.array([persons.intersection_cardinality(self._load(key)) for key in keys], np.float64)
 
     def _grow(self) -> None:
-        for name in ("_keys", "_sizes", "_shown", "_counted", "_images", "_lengths"):
+        for name in ("_keys", "_sizes", "_shown", "_counted", "_sketches", "_lengths"):
             old = getattr(self, name)
             new = np.empty((2 * old.shape[0], *old.shape[1:]), old.dtype)
             new[: old.shape[0]] = old

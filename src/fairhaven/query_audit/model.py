@@ -99,19 +99,19 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What a circle has to say to a question.
+    """How one coalition's memory would have a question met.
 
     Args:
         kind: how the question is to be met.
         value: the count to show; None where it is suppressed or refused.
-        apart: the persons of whom it tells that they are few, or not.
+        differing: the persons of whom it tells that they are few, or not.
         weights: what each person's exposure rises by.
         why: the rule that refuses, for measurement; nobody is told.
     """
 
     kind: VerdictKind
     value: int | None = None
-    apart: BitMap | None = None
+    differing: BitMap | None = None
     weights: NDArray[np.float32] | None = field(default=None, repr=False)
     why: str = ""
 

@@ -41,7 +41,7 @@ class QueryAudit:
         self._policy = policy
         self._rules = rules
         self._sketcher = Sketcher(record.secret)
-        self._circles: dict[str, tuple[Coalition, int]] = {}
+        self._coalitions: dict[str, tuple[Coalition, int]] = {}
         self._kept: dict[str, int] = {}
         self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
 
@@ -67,7 +67,7 @@ class QueryAudit:
     @property
     def bytes_held(self) -> int:
         """Memory that grows with questions and population, in bytes, without the sets kept at hand (64 MB at most)."""
-        return sum(circle.bytes_held for circle, _ in self._circles.values())
+        return sum(coalition.bytes_held for coalition, _ in self._coalitions.values())
 
     def knows(self, release: str) -> bool:
         """True where questions about a release may be asked."""
@@ -166,13 +166,13 @@ class QueryAudit:
                     spent = Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
                     return dict.fromkeys(asked, spent)
                 told = {
-                    definition: self._audited(persons, by=by, release=key, in_table=len(asked) > 1)
+                    definition: self._verdict_on(persons, by=by, release=key, in_table=len(asked) > 1)
                     for definition, persons in sorted(asked.items())  # an order that tells nothing of sizes
                 }
                 is_refused = all(count is None for count in told.values())
                 budget = self._budget(self._record.spend(by.project, is_refused=is_refused))
         except BaseException:
-            self._circles.clear()  # they may have learnt what was then not recorded
+            self._coalitions.clear()  # they may have learnt what was then not recorded
             raise
         return {
             definition: Decision(
@@ -181,13 +181,13 @@ class QueryAudit:
             for definition, count in told.items()
         }
 
-    def _audited(self, persons: BitMap, *, by: Asker, release: int, in_table: bool) -> Protected | None:
+    def _verdict_on(self, persons: BitMap, *, by: Asker, release: int, in_table: bool) -> Protected | None:
         """What may be told of a set; None for a refusal. It is recorded."""
         digest = _digest(persons)
-        names = self._names(by)
-        circles = [self._circle(name, release) for name in names]
-        opinions = _agreed([circle.consider(persons, digest, in_table=in_table) for circle in circles])
-        is_refused, shown = opinions[0].is_refused, opinions[0].value
+        names = self._coalition_names(by)
+        coalitions = [self._coalition(name, release) for name in names]
+        verdicts = _joint_verdict([coalition.consider(persons, digest, in_table=in_table) for coalition in coalitions])
+        is_refused, shown = verdicts[0].is_refused, verdicts[0].value
         question = self._record.add_question(
             asker=(by.project, by.organisation, by.is_federated),
             release=release,
@@ -195,17 +195,17 @@ class QueryAudit:
             is_refused=is_refused,
             shown=shown,
             persons=None if is_refused else persons,
-            image=None if is_refused else self._sketcher.image(persons),
+            sketch=None if is_refused else self._sketcher.sketch(persons),
         )
-        for name, circle, opinion in zip(names, circles, opinions, strict=True):
-            if not circle.has_settled(digest):
-                seq = self._record.tell(name, question, opinion.kind, opinion.apart)
-                circle.learn(question, persons, digest, opinion)
+        for name, coalition, verdict in zip(names, coalitions, verdicts, strict=True):
+            if not coalition.has_final_verdict(digest):
+                seq = self._record.add_verdict(name, question, verdict.kind, verdict.differing)
+                coalition.learn(question, persons, digest, verdict)
                 if seq - self._kept[name] > _KEEP_EVERY:
-                    self._record.save_state(name, seq, circle.state())
+                    self._record.save_state(name, seq, coalition.state())
                     self._kept[name] = seq
-                self._circles[name] = (circle, seq)
-        return None if is_refused else self._protected(shown)
+                self._coalitions[name] = (coalition, seq)
+        return None if is_refused else self._as_protected(shown)
 
     def _with_noise(self, count: int, *, by: Asker, release: int, definition: str) -> Decision:
         cost = round(self._rules.epsilon * 1e6)
@@ -220,52 +220,52 @@ class QueryAudit:
                 self._record.save_noisy(by.project, release, definition, shown)
         return Decision(outcome=Outcome.ANSWERED, count=protect(shown, self._policy), budget=self._budget(spending))
 
-    def _names(self, by: Asker) -> list[str]:
-        """The circles that a caller is in. The first holds the project, so it always hears what the project does."""
+    def _coalition_names(self, by: Asker) -> list[str]:
+        """The coalitions that a caller is in. The first holds the project, so it always has heard what the project does."""
         together = CoalitionScope.ORGANISATION in self._rules.coalitions and by.organisation
         names = [f"organisation {by.organisation}" if together else f"project {by.project}"]
         if by.is_federated and CoalitionScope.FEDERATED in self._rules.coalitions:
             names.append("federated")
         return names
 
-    def _circle(self, name: str, release: int) -> Coalition:
-        """A circle that has heard all that was recorded, by this process or another."""
-        if name not in self._circles:
-            circle = Coalition(self._policy, self._sketcher, self._record.persons)
+    def _coalition(self, name: str, release: int) -> Coalition:
+        """A coalition that knows all that was recorded, by this process or another."""
+        if name not in self._coalitions:
+            coalition = Coalition(self._policy, self._sketcher, self._record.persons)
             kept, state = self._record.state(name)
-            circle.start(state)
-            self._circles[name], self._kept[name] = (circle, 0), kept
-        circle, heard = self._circles[name]
+            coalition.restore(state)
+            self._coalitions[name], self._kept[name] = (coalition, 0), kept
+        coalition, seen = self._coalitions[name]
         kept = self._kept[name]
-        circle.reach(self._record.population)
-        for told in self._record.told(name, after=heard):
+        coalition.grow_to(self._record.population)
+        for told in self._record.told(name, after=seen):
             if told.question < 0:
                 population = self._record.persons(told.question)
-                circle.learn(told.question, population, _digest(population), self._whole(population))
+                coalition.learn(told.question, population, _digest(population), self._population_verdict(population))
             else:
-                circle.recall(
+                coalition.replay(
                     told.question,
                     told.digest,
                     told.kind,
                     told.shown,
-                    apart=told.apart,
+                    differing=told.differing,
                     size=told.size,
-                    image=told.image,
+                    sketch=told.sketch,
                     is_weighed=told.seq <= kept,
                 )
-            heard = told.seq
+            seen = told.seq
         everybody = self._record.persons(-release)
-        if not circle.has_met(digest := _digest(everybody)):
-            heard = self._record.tell(name, -release, VerdictKind.FRESH, None)
-            circle.learn(-release, everybody, digest, self._whole(everybody))
-        self._circles[name] = (circle, heard)
-        return circle
+        if not coalition.has_verdict(digest := _digest(everybody)):
+            seen = self._record.add_verdict(name, -release, VerdictKind.FRESH, None)
+            coalition.learn(-release, everybody, digest, self._population_verdict(everybody))
+        self._coalitions[name] = (coalition, seen)
+        return coalition
 
-    def _whole(self, population: BitMap) -> Verdict:
+    def _population_verdict(self, population: BitMap) -> Verdict:
         """A release's whole population counts as told: everybody may know about how many there are."""
         return Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(len(population)))
 
-    def _protected(self, shown: int | None) -> Protected:
+    def _as_protected(self, shown: int | None) -> Protected:
         """An answer in the policy's words. None of the policy's small numbers looks different from another, or from 0."""
         return protect(1 if shown is None else shown, self._policy)
 
@@ -290,18 +290,18 @@ def _digest(persons: BitMap) -> bytes:
     return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
 
 
-def _agreed(opinions: Sequence[Verdict]) -> list[Verdict]:
-    """What several circles say as one: who was told something hears it again, and others hear the same.
+def _joint_verdict(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """What several coalitions say as one: who was told something hears it again, and others hear the same.
 
-    An earlier answer tells a circle that has not heard it no more than a count of its own would. Where two circles were
+    An earlier answer tells a coalition that has not seen it no more than a count of its own would. Where two coalitions were
     told different things, or one may be told nothing, nobody is.
     """
-    bound = {opinion.value for opinion in opinions if opinion.kind is not VerdictKind.FRESH}
-    if any(opinion.is_refused for opinion in opinions) or len(bound) > 1:
+    bound = {verdict.value for verdict in verdicts if verdict.kind is not VerdictKind.FRESH}
+    if any(verdict.is_refused for verdict in verdicts) or len(bound) > 1:
         kind = (
             VerdictKind.REFUSED
-            if any(one.kind is VerdictKind.REFUSED for one in opinions) or len(bound) > 1
+            if any(one.kind is VerdictKind.REFUSED for one in verdicts) or len(bound) > 1
             else VerdictKind.WITHHELD
         )
-        return [Verdict(kind=kind, apart=opinion.apart) for opinion in opinions]
-    return [replace(opinion, value=next(iter(bound), opinion.value)) for opinion in opinions]
+        return [Verdict(kind=kind, differing=verdict.differing) for verdict in verdicts]
+    return [replace(verdict, value=next(iter(bound), verdict.value)) for verdict in verdicts]

@@ -1,9 +1,9 @@
-"""Short images of large sets of persons, in which sets that are nearly the same are found without loading them.
+"""Short sketches of large sets of persons, in which sets that are nearly the same are found without loading them.
 
-Every person falls, by the hub's secret, into one of a few buckets with the sign plus or minus; a set's image is the
+Every person falls, by the hub's secret, into one of a few buckets with the sign plus or minus; a set's sketch is the
 sum of signs in each bucket (a count sketch: Charikar, Chen, Farach-Colton 2002). Two facts are used. Images add and
-subtract like the sets, so the image's squared length is that of the set of differences, nearly. And each person that
-two sets do not share moves one bucket by one, so the images are never further apart, bucket by bucket summed, than
+subtract like the sets, so the sketch's squared length is that of the set of differences, nearly. And each person that
+two sets do not share moves one bucket by one, so the sketches are never further apart, bucket by bucket summed, than
 the sets: a near set is never missed.
 """
 
@@ -19,7 +19,7 @@ class Sketcher:
     """Images of sets of persons, each person's bucket and sign fixed by a secret of the hub.
 
     Args:
-        secret: 8 bytes or more; who does not have it cannot build two sets with the same image.
+        secret: 8 bytes or more; who does not have it cannot build two sets with the same sketch.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -27,11 +27,11 @@ class Sketcher:
         self._bucket = np.empty(0, np.int64)
         self._sign = np.empty(0, np.float32)
 
-    def image(self, persons: BitMap) -> NDArray[np.float32]:
-        """The image of a set: float32 of length BUCKETS, whole numbers."""
+    def sketch(self, persons: BitMap) -> NDArray[np.float32]:
+        """The sketch of a set: float32 of length BUCKETS, whole numbers."""
         numbers = numbers_of(persons)
         if numbers.size:
-            self._reach(int(numbers[-1]) + 1)
+            self._grow_to(int(numbers[-1]) + 1)
         sums = np.bincount(self._bucket[numbers], weights=self._sign[numbers], minlength=BUCKETS)
         return sums.astype(np.float32)
 
@@ -39,7 +39,7 @@ class Sketcher:
         """A secret number for each person, always the same."""
         return _mixed(numbers.astype(np.uint64), self._seed ^ _GOLDEN)
 
-    def _reach(self, count: int) -> None:
+    def _grow_to(self, count: int) -> None:
         if count <= self._bucket.size:
             return
         mixed = _mixed(np.arange(count, dtype=np.uint64), self._seed)
@@ -53,7 +53,7 @@ def numbers_of(persons: BitMap) -> NDArray[np.uint32]:
 
 
 def _mixed(numbers: NDArray[np.uint64], seed: np.uint64) -> NDArray[np.uint64]:
-    """SplitMix64's finaliser: every bit of the result depends on every bit of number and seed."""
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014), keyed: every bit of the result depends on every bit of number and seed."""
     with np.errstate(over="ignore"):
         z = (numbers ^ seed) * _GOLDEN
         z = (z ^ (z >> np.uint64(30)) ^ seed) * np.uint64(0xBF58476D1CE4E5B9)

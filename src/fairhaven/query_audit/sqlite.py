@@ -34,23 +34,24 @@ CREATE TABLE IF NOT EXISTS noisy (
     PRIMARY KEY (project, release, definition));
 """
 _FORM = 1
-"""Of the tables above; it rises when they change."""
+"""Of the tables above; it rises when they change. Their columns keep the names of form 1: a circle is a coalition, an
+image a sketch, and apart the persons by whom sets differ."""
 
 _HELD = 64_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedVerdict:
-    """One thing that a circle was told, as recorded."""
+    """One thing that a coalition was told, as recorded."""
 
     seq: int
     question: int
     kind: VerdictKind
-    apart: BitMap | None
+    differing: BitMap | None
     shown: int | None
     digest: bytes
     size: int
-    image: NDArray[np.float32] | None
+    sketch: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +126,7 @@ class AuditRecord:
 
     @property
     def secret(self) -> bytes:
-        """The hub's secret for images and edges: 16 bytes."""
+        """The hub's secret for sketches and edges: 16 bytes."""
         return bytes(self._one("SELECT bytes FROM secret")[0])
 
     # Releases: persons of all releases have numbers of the audit's own, because each release counts its persons anew.
@@ -181,7 +182,7 @@ class AuditRecord:
 
     def add_question(
         self, *, asker: Sequence[str | bool], release: int, digest: bytes, is_refused: bool, shown: int | None,
-        persons: BitMap | None, image: NDArray[np.float32] | None,
+        persons: BitMap | None, sketch: NDArray[np.float32] | None,
     ) -> int:  # fmt: skip
         """Record a question with what was shown; returns its key."""
         cursor = self._connection.execute(
@@ -195,45 +196,45 @@ class AuditRecord:
                 shown,
                 0 if persons is None else len(persons),
                 None if persons is None else persons.serialize(),
-                None if image is None else image.astype(np.int32).tobytes(),
+                None if sketch is None else sketch.astype(np.int32).tobytes(),
             ),
         )
         return int(cursor.lastrowid or 0)
 
-    def tell(self, circle: str, question: int, kind: VerdictKind, apart: BitMap | None) -> int:
-        """Record how a circle was met; returns the place in the sequence."""
+    def add_verdict(self, coalition: str, question: int, kind: VerdictKind, differing: BitMap | None) -> int:
+        """Record how a coalition was met; returns the place in the sequence."""
         cursor = self._connection.execute(
             "INSERT INTO told (circle, question, kind, apart) VALUES (?, ?, ?, ?)",
-            (circle, question, kind, apart.serialize() if apart else None),
+            (coalition, question, kind, differing.serialize() if differing else None),
         )
         return int(cursor.lastrowid or 0)
 
-    def told(self, circle: str, *, after: int) -> Iterator[RecordedVerdict]:
-        """What a circle was told after a place in the sequence, in order."""
+    def told(self, coalition: str, *, after: int) -> Iterator[RecordedVerdict]:
+        """What a coalition was told after a place in the sequence, in order."""
         rows = self._connection.execute(
             "SELECT seq, question, kind, apart, shown, digest, size, image FROM told LEFT JOIN question ON question.id = told.question"
             " WHERE circle = ? AND seq > ? ORDER BY seq",
-            (circle, after),
+            (coalition, after),
         ).fetchall()
-        for seq, question, kind, apart, shown, digest, size, image in rows:
+        for seq, question, kind, differing, shown, digest, size, sketch in rows:
             yield RecordedVerdict(
                 seq=seq,
                 question=question,
                 kind=VerdictKind(kind),
-                apart=None if apart is None else BitMap.deserialize(apart),
+                differing=None if differing is None else BitMap.deserialize(differing),
                 shown=shown,
                 digest=digest or b"",
                 size=size or 0,
-                image=None if image is None else np.frombuffer(image, np.int32).astype(np.float32),
+                sketch=None if sketch is None else np.frombuffer(sketch, np.int32).astype(np.float32),
             )
 
-    def save_state(self, circle: str, seq: int, state: bytes) -> None:
-        """Keep the state of a circle as it is after a place in the sequence."""
-        self._connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (circle, seq, state))
+    def save_state(self, coalition: str, seq: int, state: bytes) -> None:
+        """Keep the state of a coalition as it is after a place in the sequence."""
+        self._connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (coalition, seq, state))
 
-    def state(self, circle: str) -> tuple[int, bytes]:
-        """The kept state of a circle and its place in the sequence."""
-        rows = self._connection.execute("SELECT seq, bytes FROM state WHERE circle = ?", (circle,)).fetchall()
+    def state(self, coalition: str) -> tuple[int, bytes]:
+        """The kept state of a coalition and its place in the sequence."""
+        rows = self._connection.execute("SELECT seq, bytes FROM state WHERE circle = ?", (coalition,)).fetchall()
         return (int(rows[0][0]), bytes(rows[0][1])) if rows else (0, b"")
 
     # Budgets.
