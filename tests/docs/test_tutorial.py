@@ -2,16 +2,19 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("demonstration")
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "first-release.md"
 _BLOCK = re.compile(r"(?:\*\*`(?P<path>[^`]+)`\*\*\s*\n\s*\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
 
 
-def test_the_tutorial_works_as_it_is_written(demo: Path, tmp_path: Path) -> None:
+def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     def run(*words: str) -> str:
@@ -19,7 +22,7 @@ def test_the_tutorial_works_as_it_is_written(demo: Path, tmp_path: Path) -> None
         assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    shutil.copytree(demo, tmp_path / "demo")
+    run("fairhaven", "demo", "demo", "--persons", "60", "--no-serve")
     said = ""
     python = ""
     for block in _BLOCK.finditer(PAGE.read_text(encoding="utf-8")):

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import Command
+from tests.journeys.conftest import Command
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
+
+pytestmark = pytest.mark.xdist_group("demonstration")
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 from fairhaven.cohort.attrition_counts import Attrition, StepCount
 from fairhaven.cohort.model import CohortDefinition, Domain, EntryEvents, Events, Group, InclusionRule, Limit
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.journeys.cohorts.attrition import Reported, page_facts, reported
+from fairhaven.journeys.cohorts.attrition import AttritionReport, Reported, reported
 from fairhaven.journeys.cohorts.count import Named
-from fairhaven.pages.cohort import CohortReport, render
+from fairhaven.pages.cohort import render
 
 _ONS = policy_named("ons")
 
@@ -90,30 +90,31 @@ def test_whatever_a_hidden_count_is_the_page_is_the_same(one: Attrition, other: 
     named = _named(len(one.left))
     pages = [
         render(
-            CohortReport(
+            AttritionReport(
                 place="Hub",
                 release="r0001",
                 as_of=dt.date(2026, 11, 1),
                 policy=_ONS,
-                cohorts=(page_facts(reported(named, attrition, _ONS)),),
+                cohorts=(reported(named, attrition, _ONS),),
             )
         )
         for attrition in (one, other)
     ]
     assert pages[0] == pages[1]
     shown = reported(named, one, _ONS)
-    assert render(CohortReport(place="Hub", cohorts=(page_facts(shown),))) != render(
-        CohortReport(place="Hub", cohorts=(page_facts(reported(named, one, None)),))
+    assert render(AttritionReport(place="Hub", cohorts=(shown,))) != render(
+        AttritionReport(place="Hub", cohorts=(reported(named, one, None),))
     )
 
 
-def test_each_step_of_the_page_knows_its_rule() -> None:
+def test_each_step_knows_its_rule() -> None:
     attrition = _attrition(100, 80, 60, alone=(80, 75))
-    facts = page_facts(reported(_named(2, limit=Limit.FIRST, has_qualifying=True), attrition, None))
-    assert [(step.rule, step.words, step.alone.value if step.alone else None) for step in facts.steps] == [
-        (None, "Entry events", None),
-        (None, "Of these, those that qualify", None),
-        (1, "rule 1", 80),
-        (2, "rule 2", 75),
-        (None, "Of these, each person's first", None),
+    found = reported(_named(2, limit=Limit.FIRST, has_qualifying=True), attrition, None)
+    assert [(step.rule, step.words) for step in found.steps] == [
+        (None, "Entry events"),
+        (None, "Of these, those that qualify"),
+        (1, "rule 1"),
+        (2, "rule 2"),
+        (None, "Of these, each person's first"),
     ]
+    assert [persons.value for persons in found.alone] == [80, 75]

@@ -141,20 +141,21 @@ def report(
     """Show what each rule of a cohort leaves, step by step."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.journeys.cohorts import attrition
+        from fairhaven.kernel.files import write_atomically
+        from fairhaven.pages.cohort import render
 
         asked, named = _read(files, cdm, name)
         is_page = out is not None and out.suffix != ".json"
-        found = (
-            attrition.write_report(asked, named, out=out, progress=progress)
-            if out is not None and is_page
-            else attrition.report(asked, named, progress=progress)
-        )
-        value = cohort_text.reported_json(found, asked.policy)
+        found = attrition.report(asked, named, progress=progress)
+        if out is not None and is_page:
+            progress.stage("Drawing the page")
+            write_atomically(out, render(found), mode=0o644)
+        value = cohort_text.reported_json(found.cohorts, asked.policy)
         _write_json(None if is_page else out, value)
     if as_json:
         screen.show_json(value)
     elif out is None:
-        screen.show_lines(cohort_text.report(found))
+        screen.show_lines(cohort_text.report(found.cohorts))
         screen.show_lines(cohort_text.policy_words(asked.policy))
     else:
         screen.show_lines([f"The report on {len(named):,} cohort{'' if len(named) == 1 else 's'} is in {out}."])

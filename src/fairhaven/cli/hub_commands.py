@@ -30,20 +30,25 @@ def demo(
     del no_serve  # the portal comes with a later version; the option is there so that scripts need not change
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub.demonstration import demonstrate
+        from fairhaven.kernel.files import write_atomically
+        from fairhaven.pages.release import render
 
         shown = demonstrate(folder, persons=persons, seed=seed, by=actor(), progress=progress)
+        page = folder / "report.html"
+        progress.stage("Drawing the page")
+        write_atomically(page, render(shown.report), mode=0o644)
     if as_json:
         screen.show_json(
             {
                 "hub": shown.folder,
                 "persons": shown.persons,
                 "releases": [release_json(made) for made in shown.releases],
-                "report": shown.report,
+                "report": page,
                 "seconds": round(shown.seconds, 1),
             }
         )
         return
-    screen.show_lines(result_text.demonstration(shown))
+    screen.show_lines(result_text.demonstration(shown, page))
 
 
 def init(folder: Hub, as_json: AsJson = False) -> None:

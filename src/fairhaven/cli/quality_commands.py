@@ -66,10 +66,14 @@ def report(
     """Write one self-contained page that shows a release to people: what came in, what became of it, how good it is."""
     with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
         from fairhaven.hub import open_hub
-        from fairhaven.journeys.releases.report_facts import write_report
+        from fairhaven.journeys.releases.report_facts import report as report_on
+        from fairhaven.kernel.files import write_atomically
+        from fairhaven.pages.release import render
 
-        release = write_report(open_hub(folder), name, out=out, progress=progress)
+        facts = report_on(open_hub(folder), name, progress=progress)
+        progress.stage("Drawing the page")
+        write_atomically(out, render(facts), mode=0o644)
     if as_json:
-        screen.show_json({"release": release, "out": str(out)})
+        screen.show_json({"release": facts.release, "out": str(out)})
         return
-    screen.show_lines([f"The report on {release} is in {out}."])
+    screen.show_lines([f"The report on {facts.release} is in {out}."])

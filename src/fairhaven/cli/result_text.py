@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
+    from pathlib import Path
+
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import QuarantineReason, Receipt
     from fairhaven.journeys import recovery
@@ -169,7 +171,7 @@ def quality(report: "QualityReport") -> Iterator[str]:
         yield f"  ... and {len(failed) - _SHOWN:,} more (--json gives all)"
 
 
-def demonstration(found: "Demonstration") -> Iterator[str]:
+def demonstration(found: "Demonstration", page: "Path") -> Iterator[str]:
     """What came of the demonstration."""
     yield f"The demonstration hub is in {found.folder}: {found.persons:,} invented persons, known to seven organisations."
     for made in found.releases:
@@ -179,7 +181,7 @@ def demonstration(found: "Demonstration") -> Iterator[str]:
         else:
             yield f"{made.release.name}, as of {made.release.as_of}, was there already."
     yield ""
-    yield f"Look at {found.report} in a browser: what came in, what became of it, how good it is."
+    yield f"Look at {page} in a browser: what came in, what became of it, how good it is."
     yield "Try also:"
     yield f"  fairhaven release diff {found.folder}"
     yield f"  fairhaven quality {found.folder}"

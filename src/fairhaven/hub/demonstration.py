@@ -10,7 +10,8 @@ from fairhaven import region
 from fairhaven.hub.wiring import open_hub
 from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
 from fairhaven.journeys.releases.build import Built, build, release_of
-from fairhaven.journeys.releases.report_facts import write_report
+from fairhaven.journeys.releases.release_report import ReleaseReport
+from fairhaven.journeys.releases.report_facts import report
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import read_json, write_json
@@ -26,19 +27,19 @@ class Demonstration:
 
     Args:
         releases: what each build made, in order.
-        report: the page about the last of them.
+        report: what there is to show of the last of them.
         seconds: wall time of this run.
     """
 
     folder: Path
     persons: int
     releases: tuple[Built, ...]
-    report: Path
+    report: ReleaseReport
     seconds: float
 
 
 def demonstrate(folder: Path, *, persons: int | None, seed: int, by: Actor, progress: Progress) -> Demonstration:
-    """Write the region, take its deliveries, build a release after each, and write the report.
+    """Write the region, take its deliveries, build a release after each, and report on the last.
 
     Raises:
         NotAllowedNow: the folder holds something else, or a demonstration of another size or seed.
@@ -77,12 +78,10 @@ def demonstrate(folder: Path, *, persons: int | None, seed: int, by: Actor, prog
             files = [folder / file for file in names]
             receive(rooms, source=source, files=files, on=day, by=by, progress=progress)
         built.append(release_of(rooms, day) or build(rooms, as_of=day, by=by, progress=progress))
-    report = folder / "report.html"
-    write_report(rooms, None, out=report, progress=progress)
     return Demonstration(
         folder=folder,
         persons=facts["persons"],
         releases=tuple(built),
-        report=report,
+        report=report(rooms, None, progress=progress),
         seconds=time.monotonic() - began,
     )

@@ -1,11 +1,10 @@
-"""What each step of cohort definitions leaves: as figures, and as a page."""
+"""What each step of cohort definitions leaves, as it may be shown."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from fairhaven.cohort import Attrition, definition_hash, explain
+from fairhaven.cohort import Attrition, StepCount
 from fairhaven.cohort.model import Limit
 from fairhaven.disclosure import Policy, Protected
 from fairhaven.journeys.cohorts.count import (
@@ -19,20 +18,21 @@ from fairhaven.journeys.cohorts.count import (
     shown,
     tell_unknown,
 )
-from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
-from fairhaven.pages import cohort as page
-
-_FEW = 12
-"""Cohorts of a page that still tells every line of their concept sets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """What one step of a definition leaves, as it may be shown."""
+class AttritionStep:
+    """What one step of a definition leaves of what the one before left, as it may be shown.
+
+    Args:
+        words: what the step is, for example the rule's name.
+        rule: the rule's number, from 1; None for a step that is no rule.
+    """
 
     words: str
+    rule: int | None
     persons: Protected
     events: Protected
 
@@ -42,60 +42,45 @@ class Reported:
     """What each step of a definition leaves.
 
     Args:
-        steps: in their order, each of what the one before left.
+        steps: from the entry events on, in their order, each of what the one before left.
         alone: persons that each rule would leave on its own; nothing where that would tell too much.
     """
 
     counted: Counted
-    steps: tuple[Step, ...]
+    steps: tuple[AttritionStep, ...]
     alone: tuple[Protected, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Whence:
-    """Where cohorts were looked for.
+class AttritionReport:
+    """Cohorts, and where they were looked for.
 
     Args:
         place: the hub's name, or that of the CDM's file or folder.
-        release: empty for a CDM.
+        release: name of the hub's release; empty for a CDM.
+        as_of: the day up to which the data goes, where it is known.
+        vocabulary: its version, where it is known.
+        policy: the rule by which the counts are protected; None where they are exact.
     """
 
     place: str
-    release: str
-    as_of: dt.date | None
-    vocabulary: str
+    release: str = ""
+    as_of: dt.date | None = None
+    vocabulary: str = ""
+    code_version: str = ""
+    policy: Policy | None = None
+    cohorts: tuple[Reported, ...]
 
 
-def report(asked: Asked, named: Sequence[Named], *, progress: Progress) -> list[Reported]:
+def report(asked: Asked, named: Sequence[Named], *, progress: Progress) -> AttritionReport:
     """What each step of each definition leaves, as the policy lets it be shown."""
-    return _run(asked, named, progress)[0]
-
-
-def write_report(asked: Asked, named: Sequence[Named], *, out: Path, progress: Progress) -> list[Reported]:
-    """Write the page on cohorts; returns what it shows."""
-    found, whence = _run(asked, named, progress)
-    progress.stage("Drawing the page")
-    facts = page.CohortReport(
-        place=whence.place,
-        release=whence.release,
-        as_of=whence.as_of,
-        vocabulary=whence.vocabulary,
-        code_version=code_version(),
-        policy=asked.policy,
-        cohorts=tuple(page_facts(each, concept_lines=None if len(found) <= _FEW else 12) for each in found),
-    )
-    write_atomically(out, page.render(facts), mode=0o644)
-    return found
-
-
-def _run(asked: Asked, named: Sequence[Named], progress: Progress) -> tuple[list[Reported], Whence]:
     found: dict[int, Attrition] = {}
     with open_cohorts(asked, progress) as opened:
-        whence = _whence(asked, opened)
+        place = _place(asked, opened)
         tell_unknown(opened.cohorts, named, progress)
         for batch in opened.cohorts.run(by_number(named), progress=progress):
             found |= batch.attrition()
-    return [reported(each, found[each.number], asked.policy) for each in named], whence
+    return replace(place, cohorts=tuple(reported(each, found[each.number], asked.policy) for each in named))
 
 
 def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
@@ -105,25 +90,27 @@ def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
     far as none tells, beside these and each other, of few persons that a step took away.
     """
     asked = named.definition
-    nested = [("Entry events", found.entry)]
+    nested: list[tuple[str, int | None, StepCount]] = [("Entry events", None, found.entry)]
     if asked.qualifying is not None:
-        nested.append(("Of these, those that qualify", found.qualified))
-    first_rule = len(nested)
-    nested += zip((rule.name for rule in asked.rules), found.left, strict=True)
+        nested.append(("Of these, those that qualify", None, found.qualified))
+    rules = enumerate(zip(asked.rules, found.left, strict=True), start=1)
+    nested += [(rule.name, number, tally) for number, (rule, tally) in rules]
     if asked.limit is not Limit.ALL:
-        nested.append((f"Of these, each person's {asked.limit.value}", found.included))
-    tallies = [*(tally for _, tally in nested), found.cohort]
+        nested.append((f"Of these, each person's {asked.limit.value}", None, found.included))
+    tallies = [*(tally for *_, tally in nested), found.cohort]
     *told, _ = shown(tallies, policy, first=(len(nested), 0))
     steps = tuple(
-        Step(words=words, persons=persons, events=events)
-        for (words, _), (persons, events) in zip(nested, told, strict=True)
+        AttritionStep(words=words, rule=rule, persons=persons, events=events)
+        for (words, rule, _), (persons, events) in zip(nested, told, strict=True)
     )
     return Reported(
-        counted=counted(named, found.cohort, policy), steps=steps, alone=_alone(steps[first_rule:], found, policy)
+        counted=counted(named, found.cohort, policy),
+        steps=steps,
+        alone=_alone([step for step in steps if step.rule is not None], found, policy),
     )
 
 
-def _alone(rules: Sequence[Step], found: Attrition, policy: Policy | None) -> tuple[Protected, ...]:
+def _alone(rules: Sequence[AttritionStep], found: Attrition, policy: Policy | None) -> tuple[Protected, ...]:
     """Persons that each rule leaves on its own."""
     if len(found.alone) == 1:
         return (rules[0].persons,)
@@ -133,23 +120,27 @@ def _alone(rules: Sequence[Step], found: Attrition, policy: Policy | None) -> tu
     return tuple(shown([tally], policy)[0][0] for tally in found.alone)
 
 
-def _whence(asked: Asked, opened: Opened) -> Whence:
+def _place(asked: Asked, opened: Opened) -> AttritionReport:
+    """Where cohorts were looked for, still without any."""
     if asked.rooms is not None and opened.release is not None:
-        release = opened.release
-        return Whence(
+        return AttritionReport(
             place=asked.rooms.settings.name,
-            release=release.name,
-            as_of=release.as_of,
-            vocabulary=release.facts.vocabulary,
+            release=opened.release.name,
+            as_of=opened.release.as_of,
+            vocabulary=opened.release.facts.vocabulary,
+            code_version=code_version(),
+            policy=asked.policy,
+            cohorts=(),
         )
     assert asked.cdm is not None
     said = _said(opened)
     as_of, vocabulary = said.get("cdm_release_date"), said.get("vocabulary_version")
-    return Whence(
+    return AttritionReport(
         place=asked.cdm.name,
-        release="",
         as_of=as_of if type(as_of) is dt.date else None,
         vocabulary=vocabulary if isinstance(vocabulary, str) else "",
+        code_version=code_version(),
+        cohorts=(),
     )
 
 
@@ -165,30 +156,3 @@ def _said(opened: Opened) -> Mapping[str, object]:
         return {}
     (row,) = opened.engine.fetch(source.aggregate([source[name].max().name(name) for name in wanted])).to_pylist()
     return dict(row)
-
-
-def page_facts(found: Reported, *, concept_lines: int | None = None) -> page.CohortFacts:
-    """A cohort as the page shows it; ``concept_lines`` told of each concept set, None for all."""
-    named, definition = found.counted.named, found.counted.named.definition
-    first_rule = 1 if definition.qualifying is None else 2
-    rules = range(first_rule, first_rule + len(definition.rules))
-    return page.CohortFacts(
-        number=named.number,
-        name=named.name,
-        hash=definition_hash(definition),
-        definition=definition,
-        explanation=explain(definition, concept_lines=concept_lines),
-        persons=found.counted.persons,
-        rows=found.counted.rows,
-        steps=tuple(
-            page.Step(
-                words=step.words,
-                persons=step.persons,
-                events=step.events,
-                rule=place - first_rule + 1 if place in rules else None,
-                # A single rule leaves alone what it leaves as a step.
-                alone=found.alone[place - first_rule] if place in rules and len(found.alone) > 1 else None,
-            )
-            for place, step in enumerate(found.steps)
-        ),
-    )

@@ -1,7 +1,10 @@
 """The picture of a definition in time: what must be observed, where each rule looks, how long a person stays."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+
+from markupsafe import Markup
 
 from fairhaven.cohort.english.concept_names import ConceptNames
 from fairhaven.cohort.english.event_phrases import one
@@ -15,12 +18,11 @@ from fairhaven.cohort.model import (
     Limit,
     Window,
 )
-from fairhaven.pages.cohort.axis import Axis, axis_for
-from fairhaven.pages.cohort.windows import Asked, Lane, Look, lanes
+from fairhaven.pages.cohort.lanes import Asked, Lane, Look, lanes
+from fairhaven.pages.cohort.time_axis import Axis, axis_for
 from fairhaven.pages.kit.charts import canvas, percent
 from fairhaven.pages.kit.figures import counted, short, whole
-from fairhaven.pages.kit.html import Child, Html, tag
-from fairhaven.pages.kit.layout import key
+from fairhaven.pages.kit.svg import Child, element
 
 _WORDS = 3
 """Looks that a lane tells in words; the definition in words tells all."""
@@ -40,53 +42,63 @@ _KEY = {
 }
 
 
-def timeline(definition: CohortDefinition) -> Html:
-    """The picture; the words beside each lane say what it shows."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawnLane:
+    """One line of the picture: its name, what it shows in words, and the drawing."""
+
+    name: str
+    words: str
+    drawing: Markup
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeline:
+    """The picture: its lanes from above, days under them, and what the colours mean (style class, words)."""
+
+    lanes: Sequence[DrawnLane]
+    scale: Markup
+    key: Sequence[tuple[str, str]]
+
+
+def timeline(definition: CohortDefinition) -> Timeline:
+    """The picture of a definition; the words beside each lane say what it shows."""
     told = lanes(definition)
     stay = _stay(definition)
     windows = [look.window for lane in told for look in lane.looks]
     observed = Window(since=-definition.entry.prior_days, until=definition.entry.post_days)
     everything = [*windows, stay, observed]
     axis = axis_for(everything, is_observed=definition.entry.observed)
-    rows = [
-        _row("Under observation", _observation(definition), axis, _part(axis, observed), "top"),
-        _row("Entry event", _entry(definition), axis, _event(axis)),
-        *(_row(_name(lane), _looks(lane.looks), axis, _drawn(lane.looks, axis)) for lane in told),
-        _row("In the cohort", _leaving(definition), axis, _stayed(axis, stay, _stay_class(definition))),
+    background = _span(axis.start, axis.end, "observed") if axis.is_observed else None
+    drawn = [
+        ("Under observation", _observation(definition), [background, _part(axis, observed)]),
+        ("Entry event", _entry(definition), _event(axis)),
+        *((_name(lane), _looks(lane.looks), _drawn(lane.looks, axis)) for lane in told),
+        ("In the cohort", _leaving(definition), _stayed(axis, stay, _stay_class(definition))),
     ]
-    asked = dict.fromkeys(look.asked for lane in told for look in lane.looks)
-    entries = [(f"look {each}", _KEY[each]) for each in Asked if each in asked]
-    return tag(
-        "figure",
-        tag("ul", rows, class_="lanes"),
-        _scale(axis, everything),
-        tag("figcaption", key([*entries, ("look stay", "in the cohort")])) if entries else None,
-        class_="timeline",
-    )
-
-
-def _row(name: str, words: str, axis: Axis, drawn: Child, class_: str = "") -> Html:
     guides = [_guide(axis.entry, "guide entry")]
     if axis.is_observed:
         guides += [_guide(axis.start, "guide"), _guide(axis.end, "guide")]
-    if class_ == "top" and axis.is_observed:
-        guides.append(_span(axis.start, axis.end, "observed"))
-    return tag(
-        "li",
-        tag("div", tag("b", short(name, 110)), tag("span", words), class_="what"),
-        canvas(guides, drawn, class_="lane"),
+    asked = dict.fromkeys(look.asked for lane in told for look in lane.looks)
+    entries = [(f"look {each}", _KEY[each]) for each in Asked if each in asked]
+    return Timeline(
+        lanes=[
+            DrawnLane(name=name, words=words, drawing=canvas(guides, shapes, class_="lane"))
+            for name, words, shapes in drawn
+        ],
+        scale=_scale(axis, everything),
+        key=[*entries, ("look stay", "in the cohort")] if entries else [],
     )
 
 
-def _guide(place: float, class_: str) -> Html:
-    return tag("line", x1=percent(place), x2=percent(place), y1="0", y2="100%", class_=class_)
+def _guide(place: float, class_: str) -> Markup:
+    return element("line", x1=percent(place), x2=percent(place), y1="0", y2="100%", class_=class_)
 
 
-def _span(low: float, high: float, class_: str) -> Html:
+def _span(low: float, high: float, class_: str) -> Markup:
     """A stretch of time, half-way up its lane, whose height follows the words beside it."""
     width = max(high - low, _LEAST)
     left = low if high - low >= _LEAST else (low + high) / 2 - _LEAST / 2
-    return tag(
+    return element(
         "rect",
         x=percent(left),
         width=percent(width),
@@ -98,56 +110,54 @@ def _span(low: float, high: float, class_: str) -> Html:
     )
 
 
-def _part(axis: Axis, observed: Window) -> Html | None:
+def _part(axis: Axis, observed: Window) -> Markup | None:
     """The days that must be observed."""
     place = axis.stretch(observed, in_period=True)
     return _span(*place, "observed-part") if place is not None and axis.is_observed else None
 
 
-def _stayed(axis: Axis, stay: Window, class_: str) -> Html | None:
+def _stayed(axis: Axis, stay: Window, class_: str) -> Markup | None:
     """From the entry event's start, whichever of its dates the end is counted from."""
     place = axis.stretch(stay, in_period=True)
     return _span(axis.entry, max(axis.entry, place[1]), class_) if place is not None else None
 
 
-def _event(axis: Axis) -> Html:
+def _event(axis: Axis) -> Markup:
     if axis.entry_end > axis.entry:
         return _span(axis.entry, axis.entry_end, "event")
-    return tag("circle", cx=percent(axis.entry), cy="50%", r=6, class_="event")
+    return element("circle", cx=percent(axis.entry), cy="50%", r=6, class_="event")
 
 
-def _drawn(looks: Sequence[Look], axis: Axis) -> Iterator[Html]:
+def _drawn(looks: Sequence[Look], axis: Axis) -> Iterator[Markup]:
     """Wide stretches first, so that narrow ones lie upon them."""
     places = [(axis.stretch(look.window, in_period=look.in_period), look) for look in looks]
     seen = [(place, look) for place, look in places if place is not None]
     for (low, high), look in sorted(seen, key=lambda each: each[0][0] - each[0][1]):
         style = f"look {look.asked}"
         if look.asked is Asked.PERSON:
-            yield tag("circle", cx=percent(low), cy="50%", r=5, class_=style)
+            yield element("circle", cx=percent(low), cy="50%", r=5, class_=style)
             continue
         yield _span(low, high, f"{style} ends" if look.window.of == DateField.END else style)
         if look.asked is Asked.ABSENT and high - low >= 2 * _LEAST:
             inner = (percent(low + 0.6), percent(high - 0.6))
-            yield tag("line", x1=inner[0], x2=inner[1], y1="50%", y2="50%", class_="strike")
+            yield element("line", x1=inner[0], x2=inner[1], y1="50%", y2="50%", class_="strike")
 
 
-def _scale(axis: Axis, windows: Iterable[Window]) -> Html:
+def _scale(axis: Axis, windows: Iterable[Window]) -> Markup:
     """Days under the lanes."""
     days = [
         (reach, window.index) for window in windows for reach in (window.since, window.until) if isinstance(reach, int)
     ]
     ends = [(axis.start, "start", "observation starts"), (axis.end, "end", "observation ends")]
     marks: list[Child] = [
-        tag("text", words, x=percent(place), y=14, text_anchor="middle") for place, words in axis.marks(days)
+        element("text", words, x=percent(place), y=14, text_anchor="middle") for place, words in axis.marks(days)
     ]
     if axis.is_observed:
         marks += [
-            tag("text", words, x=percent(place), y=31, text_anchor=anchor, class_="ends")
+            element("text", words, x=percent(place), y=31, text_anchor=anchor, class_="ends")
             for place, anchor, words in ends
         ]
-    return tag(
-        "div", tag("div", class_="what"), canvas(marks, class_="scale"), class_="lanes-scale", aria_hidden="true"
-    )
+    return canvas(marks, class_="scale")
 
 
 def _name(lane: Lane) -> str:

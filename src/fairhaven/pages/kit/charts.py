@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from fairhaven.pages.kit.html import Child, Html, figure_of, tag
+from markupsafe import Markup
+
+from fairhaven.pages.kit.svg import Child, coordinate, element
 
 
 def drawing(
     *children: Child, width: float, height: float, title: str, description: str = "", name: str, class_: str = ""
-) -> Html:
+) -> Markup:
     """An SVG picture that says what it is.
 
     Args:
@@ -15,24 +17,24 @@ def drawing(
         name: unique on the page; the prefix of its ids.
     """
     ids = f"{name}-title {name}-desc" if description else f"{name}-title"
-    return tag(
+    return element(
         "svg",
-        tag("title", title, id=f"{name}-title"),
-        tag("desc", description, id=f"{name}-desc") if description else None,
+        element("title", title, id=f"{name}-title"),
+        element("desc", description, id=f"{name}-desc") if description else None,
         *children,
-        viewBox=f"0 0 {figure_of(float(width))} {figure_of(float(height))}",
+        viewBox=f"0 0 {coordinate(float(width))} {coordinate(float(height))}",
         role="img",
         aria_labelledby=ids,
         class_=class_ or None,
     )
 
 
-def ornament(*children: Child, width: float, height: float, class_: str, stretch: bool = False) -> Html:
+def ornament(*children: Child, width: float, height: float, class_: str, stretch: bool = False) -> Markup:
     """A drawing that repeats what the text beside it says, so that screen readers pass it over."""
-    return tag(
+    return element(
         "svg",
         *children,
-        viewBox=f"0 0 {figure_of(float(width))} {figure_of(float(height))}",
+        viewBox=f"0 0 {coordinate(float(width))} {coordinate(float(height))}",
         preserveAspectRatio="none" if stretch else None,
         aria_hidden="true",
         focusable="false",
@@ -40,11 +42,11 @@ def ornament(*children: Child, width: float, height: float, class_: str, stretch
     )
 
 
-def rect(x: float, y: float, width: float, height: float, class_: str, *, title: str = "", round_: float = 0) -> Html:
+def rect(x: float, y: float, width: float, height: float, class_: str, *, title: str = "", round_: float = 0) -> Markup:
     """A rectangle; its title shows when pointed at."""
-    return tag(
+    return element(
         "rect",
-        tag("title", title) if title else None,
+        element("title", title) if title else None,
         x=float(x),
         y=float(y),
         width=float(width),
@@ -54,24 +56,46 @@ def rect(x: float, y: float, width: float, height: float, class_: str, *, title:
     )
 
 
-def canvas(*children: Child, class_: str) -> Html:
+def canvas(*children: Child, class_: str) -> Markup:
     """An ornament as wide as its place, for shapes whose sizes are `percent`: they stretch, text and strokes do not."""
-    return tag("svg", *children, width="100%", aria_hidden="true", focusable="false", class_=class_)
+    return element("svg", *children, width="100%", aria_hidden="true", focusable="false", class_=class_)
 
 
 def percent(value: float) -> str:
     """A size or place on a `canvas`, 0 to 100."""
-    return f"{figure_of(float(value))}%"
+    return f"{coordinate(float(value))}%"
 
 
-def bar(share: float, class_: str, *, ghost: bool = True) -> Html:
+def bar(share: float, class_: str, *, ghost: bool = True) -> Markup:
     """A horizontal bar that fills its cell to a share of 0 to 1; a sliver is left visible where it is not 0."""
     length = 0.0 if share <= 0 else max(0.8, 100 * min(share, 1.0))
     track = rect(0, 0, 100, 8, "track") if ghost else None
     return ornament(track, rect(0, 0, length, 8, class_), width=100, height=8, class_="bar", stretch=True)
 
 
-def stacked(parts: Sequence[tuple[float, str]], most: float) -> Html:
+def hatched(class_: str, *, y: str = "0", height: str = "100%") -> Markup:
+    """What stands in place of a hidden count: hatched from end to end, whatever the count is."""
+    return canvas(element("rect", y=y, width="100%", height=height, fill="url(#hatch)"), class_=class_)
+
+
+def hatch(name: str, *, size: float, line: float, style: str) -> Markup:
+    """A pattern of slanting lines; its classes are *style* with ``-ground`` and ``-line``."""
+    return element(
+        "defs",
+        element(
+            "pattern",
+            element("rect", width=size, height=size, class_=f"{style}-ground"),
+            element("rect", width=line, height=size, class_=f"{style}-line"),
+            id=name,
+            width=size,
+            height=size,
+            patternUnits="userSpaceOnUse",
+            patternTransform="rotate(45)",
+        ),
+    )
+
+
+def stacked(parts: Sequence[tuple[float, str]], most: float) -> Markup:
     """Bars one after the other in one line; lengths in units of which *most* fill the line."""
     drawn, at = [], 0.0
     for size, class_ in parts:
@@ -83,7 +107,9 @@ def stacked(parts: Sequence[tuple[float, str]], most: float) -> Html:
     return ornament(rect(0, 0, 100, 8, "track"), *drawn, width=100, height=8, class_="bar", stretch=True)
 
 
-def columns(heights: Sequence[float | None], class_: str, *, titles: Sequence[str] = (), css: str = "columns") -> Html:
+def columns(
+    heights: Sequence[float | None], class_: str, *, titles: Sequence[str] = (), css: str = "columns"
+) -> Markup:
     """Upright bars of equal width, scaled to the highest; None is a hidden count and drawn as a hatched stub."""
     top = max((height for height in heights if height), default=1.0) or 1.0
     drawn = []

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from fairhaven.disclosure import Policy, protect
 from fairhaven.pages.kit.figures import spoken
 
 KINDS = {
@@ -26,7 +25,6 @@ STEPS = {
     "splink": "Likely the same, by weight of evidence (Splink)",
     "alone": "No match: a person of one source",
 }
-
 """Steps of linkage, the most certain first."""
 
 CATEGORIES = {
@@ -35,6 +33,25 @@ CATEGORIES = {
     "plausibility": "Plausibility",
 }
 """Kahn's categories of data quality, in his order."""
+
+LEVELS = {"fatal": "error", "convention": "warning", "characterization": "note"}
+"""How grave a failed check is."""
+
+VARIABLES = {"text": "free text"}
+"""Kinds of variable whose name is not their own word."""
+
+OPT_OUTS = {"type-1": "Type 1 opt-out, at the practice", "national": "National data opt-out"}
+
+REASONS = {
+    "no person": "Names no patient",
+    "no birth year": "Of a patient whose year of birth nobody knows",
+    "no date": "Has no date",
+    "after the release": "Dated after the day of the release",
+    "before birth": "Dated before its patient was born",
+    "no visit": "Part of a visit that was not delivered",
+    "not taken": "Says of itself that it does not hold, or no mapping rule reads it",
+}
+"""Why a landed row became no row of the release."""
 
 
 def kind_name(kind: str) -> str:
@@ -51,11 +68,6 @@ def kind_order(kind: str) -> tuple[int, str]:
 def kind_class(kind: str) -> str:
     """Style class that carries the kind's colour."""
     return f"k-{kind}" if kind in KINDS else "k-cdm"
-
-
-def persons(count: int, policy: Policy) -> str:
-    """A count of persons, as the policy lets it be shown."""
-    return protect(count, policy).text
 
 
 def step_order(name: str) -> tuple[int, str]:

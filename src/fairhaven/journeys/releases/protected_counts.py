@@ -1,0 +1,255 @@
+"""Every count of the report on a release as the hub's policy lets it be shown: the one place where that is decided.
+
+Rows of files are exact (received is landed, quarantined and opted out together, and must add up); rows that opt-outs took,
+rows of the release and persons are protected, and so is what would give one of them away by difference.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from fairhaven.disclosure import Cell, Policy, Protected, protect, protect_table
+from fairhaven.harmonise import LEFT_OUT
+from fairhaven.journeys.releases.exact_counts import ExactCounts, SourceRows, UnmappedRows, YearRows
+from fairhaven.journeys.releases.release_report import (
+    Changes,
+    CountAndShare,
+    FailedCheck,
+    LinkageShown,
+    OptOutShown,
+    QualityShown,
+    ReleaseReport,
+    RowsShown,
+    Score,
+    SetAside,
+    SourceFlow,
+    TableChange,
+    TableFlow,
+    UnmappedCode,
+    WrittenTable,
+)
+from fairhaven.quality import CheckResult, CheckStatus, QualityReport, Severity
+from fairhaven.release.facts import LinkageSummary, RowFlow, RuleOutcome, SourceFacts
+
+
+def protected(counts: ExactCounts, policy: Policy) -> ReleaseReport:
+    """The report's counts as they may be shown."""
+    facts = counts.facts
+    codes = _codes(counts.unmapped, policy)
+    return ReleaseReport(
+        hub=counts.hub,
+        release=counts.release,
+        previous=counts.previous,
+        as_of=counts.as_of,
+        hash=counts.hash,
+        policy=policy,
+        vocabulary=facts.vocabulary,
+        code_version=facts.code_version,
+        sources=facts.sources,
+        persons=protect(counts.persons, policy) if counts.persons else None,
+        rows=_rows(facts.row_flow, counts.written, facts.sources, policy) if facts.row_flow else None,
+        linkage=_linkage(facts.linkage, policy) if facts.linkage.patients else None,
+        kinds=protect_table(counts.kinds, policy).cells,
+        years=_years(counts.years, policy),
+        quality=_quality(counts.quality, policy) if counts.quality else None,
+        description=counts.description,
+        unmapped=sum(row.unmapped for row in counts.written) or sum(code.rows.value or 0 for code in codes),
+        codes=codes,
+        changes=_changes(counts, policy) if counts.previous and counts.changes else None,
+        opt_outs=tuple(
+            OptOutShown(
+                source=row.source, kind=row.kind, persons=protect(row.patients, policy), list_date=row.list_date
+            )
+            for row in facts.opt_outs
+        ),
+        quarantine=counts.quarantine,
+        set_aside=_set_aside(facts.rule_outcomes, policy),
+        notes=counts.notes,
+        extracts=facts.extracts,
+    )
+
+
+def _of_whole(count: Protected, whole: int) -> CountAndShare:
+    return CountAndShare(count=count, share=None if count.value is None else count.value / whole if whole else 0.0)
+
+
+def _rows(
+    flows: Sequence[RowFlow], written: Sequence[SourceRows], listed: Sequence[SourceFacts], policy: Policy
+) -> RowsShown:
+    # A row may be all that there is of a person, and a table's rows by source give each other away.
+    tables = dict.fromkeys(row.cdm_table for row in written)
+    by_source = {
+        table: protect_table({row.source: row.rows for row in written if row.cdm_table == table}, policy).cells
+        for table in tables
+    }
+    opted_out: Counter[str] = Counter()
+    for flow in flows:
+        opted_out[flow.source] += flow.opted_out
+    shown = protect_table(opted_out, policy).cells
+    hidden = protect_table({place: flow.opted_out for place, flow in enumerate(flows)}, policy).cells
+    known = {source.name: source for source in listed}
+    names = [name for name in dict.fromkeys([*known, *(flow.source for flow in flows)]) if name in opted_out]
+    made, unmapped = sum(row.rows for row in written), sum(row.unmapped for row in written)
+    lost = {
+        "quarantined": sum(flow.quarantined for flow in flows),
+        "opted-out": opted_out.total(),
+        "replaced": sum(flow.withdrawn + flow.superseded for flow in flows),
+    }
+    return RowsShown(
+        sources=tuple(
+            SourceFlow(
+                source=known.get(name) or SourceFacts(name=name, title=name, kind="cdm", controller=""),
+                received=sum(flow.received for flow in flows if flow.source == name),
+                quarantined=sum(flow.quarantined for flow in flows if flow.source == name),
+                opted_out=shown[name],
+                replaced=sum(flow.withdrawn + flow.superseded for flow in flows if flow.source == name),
+                written={table: cells[name] for table, cells in by_source.items() if name in cells},
+            )
+            for name in names
+        ),
+        by_table=tuple(_table_flow([flow], hidden[place]) for place, flow in enumerate(flows)),
+        total=_table_flow(flows, protect(opted_out.total(), policy)),
+        lost={reason: protect(rows, policy) for reason, rows in lost.items() if rows},
+        in_use=sum(flow.received for flow in flows) - sum(lost.values()),
+        made=made,
+        unmapped=unmapped / made if made else 0.0,
+        tables=tuple(
+            _made_table(table, [row for row in written if row.cdm_table == table], policy) for table in tables
+        ),
+        written=tuple(_written(row, by_source[row.cdm_table][row.source], policy) for row in written),
+    )
+
+
+def _table_flow(flows: Sequence[RowFlow], opted_out: Protected) -> TableFlow:
+    def sums(name: str) -> int:
+        return sum(getattr(flow, name) for flow in flows)
+
+    def unless_told(rows: int) -> Protected:
+        # Landed and in use would tell by difference how many rows the opt-outs took.
+        return Protected(value=None, text="not shown") if opted_out.is_hidden else _exact(rows)
+
+    return TableFlow(
+        source=flows[0].source if len(flows) == 1 else "",
+        table=flows[0].table if len(flows) == 1 else "",
+        received=sums("received"),
+        quarantined=sums("quarantined"),
+        opted_out=opted_out,
+        landed=unless_told(sums("landed")),
+        withdrawn=sums("withdrawn"),
+        superseded=sums("superseded"),
+        current=unless_told(sums("current")),
+    )
+
+
+def _exact(count: int) -> Protected:
+    return Protected(value=count, text=f"{count:,}", mark=str(count))
+
+
+def _made_table(table: str, rows: Sequence[SourceRows], policy: Policy) -> WrittenTable:
+    made, unmapped = sum(row.rows for row in rows), sum(row.unmapped for row in rows)
+    return WrittenTable(
+        table=table, source="", rows=protect(made, policy), unmapped=_of_whole(protect(unmapped, policy), made)
+    )
+
+
+def _written(row: SourceRows, rows: Protected, policy: Policy) -> WrittenTable:
+    both = protect_table({"unmapped": row.unmapped, "mapped": row.rows - row.unmapped}, policy).cells
+    unmapped = rows if rows.is_hidden and row.unmapped else both["unmapped"]
+    return WrittenTable(table=row.cdm_table, source=row.source, rows=rows, unmapped=_of_whole(unmapped, row.rows))
+
+
+def _linkage(linkage: LinkageSummary, policy: Policy) -> LinkageShown:
+    several = sum(persons for sources, persons in linkage.persons_by_sources.items() if sources > 1)
+    is_told = several >= policy.threshold and linkage.persons - several >= policy.threshold
+    by_sources = protect_table(dict(sorted(linkage.persons_by_sources.items())), policy).cells
+    return LinkageShown(
+        records=linkage.patients,
+        persons=protect(linkage.persons, policy),
+        several=several / linkage.persons if is_told else None,
+        steps={
+            step: _of_whole(cell, linkage.patients) for step, cell in protect_table(linkage.steps, policy).cells.items()
+        },
+        by_sources={sources: _of_whole(cell, linkage.persons) for sources, cell in by_sources.items()},
+        clerical=protect(linkage.clerical, policy),
+        merges=protect(linkage.merges, policy),
+        splits=protect(linkage.splits, policy),
+    )
+
+
+def _years(rows: Iterable[YearRows], policy: Policy) -> Mapping[str, Mapping[int, Protected]]:
+    cells: dict[str, dict[int, Cell]] = {}
+    for row in sorted(rows, key=lambda row: row.year):
+        cells.setdefault(row.source, {})[row.year] = Cell(rows=row.rows, persons=row.persons)
+    return {source: protect_table(years, policy).cells for source, years in cells.items()}
+
+
+def _quality(report: QualityReport, policy: Policy) -> QualityShown:
+    results = [result for result in report.results if result.check.table in report.rows]
+    tallies: dict[tuple[str, str], Counter[CheckStatus]] = {}
+    for result in results:
+        place = (result.check.category.lower(), result.check.table)
+        tallies.setdefault(place, Counter())[result.status] += 1
+    scores = tuple(
+        Score(
+            category=category,
+            table=table,
+            passed=tally[CheckStatus.PASSED],
+            failed=tally[CheckStatus.FAILED] + tally[CheckStatus.ERROR],
+        )
+        for (category, table), tally in sorted(tallies.items())
+    )
+    failed = [result for result in results if result.status in (CheckStatus.FAILED, CheckStatus.ERROR)]
+    return QualityShown(scores=scores, failed=tuple(_failed(result, policy) for result in sorted(failed, key=_how_bad)))
+
+
+def _how_bad(result: CheckResult) -> tuple[int, float, str, str, str]:
+    check, is_of_rows = result.check, bool(result.denominator)
+    order = list(Severity).index(check.severity)
+    return order, -(result.share if is_of_rows else 1.0), check.table, check.field, check.kind
+
+
+def _failed(result: CheckResult, policy: Policy) -> FailedCheck:
+    checked = result.denominator or 0
+    few = protect(checked, policy)
+    return FailedCheck(
+        check=result.check,
+        failed=_of_whole(protect(result.violated or 0, policy), checked),
+        checked=None if not checked else few if few.is_hidden else _exact(checked),
+    )
+
+
+def _codes(rows: Sequence[UnmappedRows], policy: Policy) -> tuple[UnmappedCode, ...]:
+    cells = {place: Cell(rows=row.rows, persons=row.persons) for place, row in enumerate(rows)}
+    shown = protect_table(cells, policy).cells
+    codes = [
+        UnmappedCode(source=row.source, cdm_table=row.cdm_table, code=row.code, rows=shown[place])
+        for place, row in enumerate(rows)
+    ]
+    return tuple(sorted(codes, key=lambda code: (-(code.rows.value or 0), code.code)))
+
+
+def _changes(counts: ExactCounts, policy: Policy) -> Changes:
+    moved = {table: (change, now) for table, (change, now) in counts.changes.items() if not change.is_empty}
+    show = partial(protect, policy=policy)
+    tables = []
+    for table, (change, now) in moved.items():
+        # Rows before and now are known, so added and gone give each other away: they are hidden together.
+        moves = protect_table({"added": change.added, "gone": change.gone}, policy).cells
+        tables.append(
+            TableChange(
+                table=table, added=moves["added"], changed=show(change.changed), gone=moves["gone"], now=show(now)
+            )
+        )
+    return Changes(moved=tuple(tables), same=len(counts.changes) - len(moved))
+
+
+def _set_aside(outcomes: Iterable[RuleOutcome], policy: Policy) -> tuple[SetAside, ...]:
+    """Landed rows that became no row, by source and reason; an outcome that is a CDM table is none."""
+    summed: Counter[tuple[str, str]] = Counter()
+    for outcome in outcomes:
+        if outcome.outcome in LEFT_OUT:
+            summed[outcome.source, outcome.outcome] += outcome.rows
+    ranked = sorted(summed.items(), key=lambda entry: (-entry[1], entry[0]))
+    return tuple(
+        SetAside(source=source, reason=reason, rows=protect(rows, policy)) for (source, reason), rows in ranked
+    )

@@ -1,0 +1,109 @@
+"""The page on a release: its sections in their order, each a template with what it needs beside the report."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from fairhaven.journeys.releases.release_report import ReleaseReport
+from fairhaven.pages.kit.templates import rendered
+from fairhaven.pages.release import labels
+from fairhaven.pages.release.kind_combinations import kind_combinations
+from fairhaven.pages.release.quality_tiles import expected, quality_tiles
+from fairhaven.pages.release.sankey import sankey
+from fairhaven.pages.release.table_descriptions import histogram, table_descriptions
+from fairhaven.pages.release.year_rows import year_rows
+
+_Needs = Mapping[str, Any]
+
+
+def render(report: ReleaseReport) -> str:
+    """The report as one HTML document; sections without facts are left out.
+
+    Counts are shown as they come; nothing of a hidden one is on the page, in words or in shapes.
+    """
+    shared = {"report": report, "titles": _titles(report), "labels": labels}
+    contents, sections = [], []
+    for name, (words, needs_of) in _SECTIONS.items():
+        needs = needs_of(report)
+        if needs is not None:
+            contents.append((name, words))
+            sections.append(rendered(f"release/{name}.html.j2", **shared, **needs))
+    return rendered(
+        "release/report.html.j2", report=report, contents=contents, sections=[Markup(made) for made in sections]
+    )
+
+
+def _titles(report: ReleaseReport) -> Mapping[str, str]:
+    """Titles of sources by name, of those too that only the flow of rows names."""
+    flows = report.rows.sources if report.rows else ()
+    return {source.name: source.title for source in (*report.sources, *(flow.source for flow in flows))}
+
+
+def _flow(report: ReleaseReport) -> _Needs | None:
+    if report.rows is None:
+        return None
+    sources = sorted((flow.source for flow in report.rows.sources), key=lambda source: labels.kind_order(source.kind))
+    titles, rank = _titles(report), {source.name: place for place, source in enumerate(sources)}
+    return {
+        "sankey": sankey,
+        "by_table": sorted(report.rows.by_table, key=lambda flow: (rank[flow.source], flow.table)),
+        "written": sorted(report.rows.written, key=lambda row: (row.table, titles.get(row.source, row.source))),
+        "kinds": [(labels.kind_class(kind), labels.kind_name(kind)) for kind in dict.fromkeys(s.kind for s in sources)],
+    }
+
+
+def _people(report: ReleaseReport) -> _Needs | None:
+    if report.linkage is None and not report.kinds:
+        return None
+    steps = report.linkage.steps if report.linkage else {}
+    return {
+        "steps": [(name, steps[name]) for name in sorted(steps, key=labels.step_order)],
+        "combinations": kind_combinations(report.kinds),
+    }
+
+
+def _years(report: ReleaseReport) -> _Needs | None:
+    years = year_rows(report)
+    return {"years": years} if years else None
+
+
+def _quality(report: ReleaseReport) -> _Needs | None:
+    if report.quality is None:
+        return None
+    return {"tiles": quality_tiles(report.quality.scores), "expected": expected}
+
+
+def _variables(report: ReleaseReport) -> _Needs | None:
+    if report.description is None:
+        return None
+    return {"variables": table_descriptions(report.description), "histogram": histogram}
+
+
+def _changes(report: ReleaseReport) -> _Needs | None:
+    if report.changes is None:
+        return None
+    sums = (sum(count.value or 0 for count in (c.added, c.changed, c.gone)) for c in report.changes.moved)
+    return {"most": max(sums, default=1)}
+
+
+def _left_out(report: ReleaseReport) -> _Needs | None:
+    if not (report.opt_outs or report.quarantine or report.set_aside or report.notes):
+        return None
+    flows = report.rows.sources if report.rows else ()
+    return {"received_of": {flow.source.name: flow.received for flow in flows}}
+
+
+_SECTIONS: Mapping[str, tuple[str, Callable[[ReleaseReport], _Needs | None]]] = {
+    "flow": ("Flow", _flow),
+    "people": ("Linkage", _people),
+    "years": ("Years", _years),
+    "quality": ("Quality", _quality),
+    "variables": ("Variables", _variables),
+    "unmapped": ("Unmapped", lambda report: {} if report.codes else None),
+    "changes": ("Changes", _changes),
+    "left-out": ("Left out", _left_out),
+    "deliveries": ("Deliveries", lambda report: {} if report.extracts else None),
+    "reading": ("How to read this", lambda _: {}),
+}
+"""Section by id, which is also the name of its template -> its words in the list of contents, and what it needs."""

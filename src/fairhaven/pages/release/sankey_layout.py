@@ -1,0 +1,125 @@
+"""How the flow picture is laid out, and which tables it draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fairhaven.disclosure import Protected
+from fairhaven.journeys.releases.release_report import SourceFlow, WrittenTable
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """Places, in units of the drawing.
+
+    Args:
+        columns: left edges of the three columns of nodes.
+        bar: thickness of the outer nodes; middle: of the middle ones.
+        tall: height that the fullest column's rows take, without gaps.
+        pitch: least distance between two nodes, so that their labels do not collide.
+        inside: labels lie over the streams, for narrow screens.
+        letters: how many letters of a label fit.
+    """
+
+    name: str
+    width: int
+    columns: tuple[int, int, int]
+    bar: int
+    middle: int
+    tall: int
+    pitch: int
+    inside: bool
+    letters: int
+
+
+_WIDE = Layout(
+    name="wide",
+    width=1080,
+    columns=(212, 500, 856),
+    bar=10,
+    middle=34,
+    tall=430,
+    pitch=40,
+    inside=False,
+    letters=30,
+)
+_NARROW = Layout(
+    name="narrow",
+    width=372,
+    columns=(0, 168, 364),
+    bar=8,
+    middle=20,
+    tall=460,
+    pitch=38,
+    inside=True,
+    letters=19,
+)
+LAYOUTS = {layout.name: layout for layout in (_WIDE, _NARROW)}
+
+LOSSES = {"quarantined": "Quarantined", "opted-out": "Opted out", "replaced": "Withdrawn or replaced"}
+"""What keeps rows back, by style class."""
+
+_MOST_TABLES = 14
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawnTable:
+    """A table of the release in the picture, or its small tables as one.
+
+    Args:
+        rows, unmapped: as words; size: rows as they are drawn; part: share of them that is unmapped.
+        by_source: rows from each source, in the order of the sources; None from those that have none in it.
+    """
+
+    name: str
+    size: int
+    rows: str
+    unmapped: str
+    part: float
+    by_source: Sequence[Protected | None]
+
+
+def drawn_tables(tables: Sequence[WrittenTable], sources: Sequence[SourceFlow]) -> list[DrawnTable]:
+    """Tables in drawing order, near the sources that they come from; the small ones become one."""
+    ranked = sorted((table for table in tables if table.rows.value != 0), key=_rank)
+    shown = ranked if len(ranked) <= _MOST_TABLES else ranked[: _MOST_TABLES - 1]
+    drawn = [
+        DrawnTable(
+            name=table.table,
+            size=table.rows.value or 0,
+            rows=table.rows.text,
+            unmapped=table.unmapped.count.text if table.unmapped.count.value else "",
+            part=table.unmapped.share or 0.0,
+            by_source=[source.written.get(table.table) for source in sources],
+        )
+        for table in shown
+    ]
+    drawn.sort(key=lambda table: (_centre(table), -table.size))
+    return drawn + ([_together(ranked[len(shown) :], sources)] if len(shown) < len(ranked) else [])
+
+
+def _rank(table: WrittenTable) -> tuple[int, str]:
+    return -(table.rows.value or 0), table.table
+
+
+def _centre(table: DrawnTable) -> float:
+    """Where on average its rows come from, as a place among the sources."""
+    rows = [count.value or 0 if count else 0 for count in table.by_source]
+    return round(sum(place * count for place, count in enumerate(rows)) / sum(rows), 1) if any(rows) else 0.0
+
+
+def _together(tables: Sequence[WrittenTable], sources: Sequence[SourceFlow]) -> DrawnTable:
+    """Sums of what may be shown of each, and of nothing else."""
+    size = sum(table.rows.value or 0 for table in tables)
+    unmapped = sum(table.unmapped.count.value or 0 for table in tables)
+    from_each = [
+        sum(source.written[table.table].value or 0 for table in tables if table.table in source.written)
+        for source in sources
+    ]
+    return DrawnTable(
+        name=f"{len(tables)} smaller tables",
+        size=size,
+        rows=f"{size:,}",
+        unmapped=f"{unmapped:,}" if unmapped else "",
+        part=unmapped / size if size else 0.0,
+        by_source=[Protected(value=rows, text=f"{rows:,}") if rows else None for rows in from_each],
+    )
