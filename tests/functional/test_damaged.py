@@ -7,9 +7,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from typer.testing import CliRunner
 
-from fairhaven.cli.app import app
+from fairhaven.cli.app import run
 from fairhaven.cli.storage_errors import storage_fault
 from fairhaven.hub import open_hub
 from tests.support.killed_hub import copied, prepare, receive_month
@@ -42,14 +41,18 @@ def written(place: str, content: bytes) -> Callable[[Path], object]:
     ],
 )
 def test_what_cannot_be_made_again_is_named(
-    received: Path, tmp_path: Path, damage: Callable[[Path], object], said: str
+    received: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], object],
+    said: str,
 ) -> None:
     hub = copied(received, tmp_path / "hub")
     damage(hub / "store")
-    done = CliRunner().invoke(app, ["build", str(hub)])
-    assert done.exit_code == 1
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert run(["build", str(hub)]) == 1
+    words = capsys.readouterr().err
+    assert said in words
+    assert "Traceback" not in words
 
 
 def test_landed_files_that_are_gone_or_cut_off_are_landed_again(received: Path, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_every_fault_of_a_hub_is_named_at_once_with_its_line(fairhaven: Command,
     said = fairhaven("check", hub, code=1).stderr
     for fault in ("hub.toml:1", "hub.toml:2", "sources/a.toml:4", "mappings/b.toml:2", "controllers/c.toml:1"):
         assert fault in said
-    assert json.loads(fairhaven("check", hub, "--json", code=1).stdout)["faults"]
+    assert json.loads(fairhaven("check", hub, "--json", code=1).stdout)["error"]["faults"]
 
 
 def test_a_folder_that_is_no_hub_is_refused_in_words(fairhaven: Command, tmp_path: Path) -> None:

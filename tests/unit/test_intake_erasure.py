@@ -50,8 +50,8 @@ def test_a_patient_goes_from_delimited_text_in_every_form(tmp_path: Path, encodi
     before = hub.intake.extracts()[0].sha256
     gone = {"gp": [ref(hub, "zz9", "gp")]}
     counts = hub.intake.erase(gone)
-    assert counts.rows == {("gp", "events"): 1}
-    assert counts.quarantined == {("gp", "events"): 2}
+    assert counts.rows == {"gp": {"events": 1}}
+    assert counts.quarantined == {"gp": {"events": 2}}
     text = sealed(hub).decode("cp1252" if encoding == "windows-1252" else encoding)
     assert "zz9" not in text and "secret" not in text and "note" not in text
     assert text.splitlines()[6] == "5,p5,2020-01-05,,£"

@@ -1,6 +1,9 @@
 """The tree of commands. Rooms are imported when a command runs, so that `--help` answers at once."""
 
+import os
 import signal
+import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -13,6 +16,8 @@ from fairhaven.cli import (
     quality_commands,
     release_commands,
 )
+from fairhaven.cli.command import as_command
+from fairhaven.cli.refusals import refuse
 
 app = typer.Typer(
     name="fairhaven",
@@ -34,42 +39,72 @@ cohort = typer.Typer(
 )
 linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
 
-app.command()(hub_commands.demo)
-app.command()(hub_commands.init)
-app.command()(hub_commands.check)
-app.command()(delivery_commands.receive)
-app.command()(release_commands.build)
-release.command("list")(release_commands.list_releases)
-release.command("show")(release_commands.show_release)
-release.command("diff")(release_commands.diff_releases)
-release.command("verify")(release_commands.verify_releases)
-app.add_typer(release, name="release")
-app.command()(release_commands.erase)
-app.command()(release_commands.trace)
-app.command()(release_commands.export)
-app.command()(quality_commands.quality)
-linkage.command("trial")(linkage_commands.trial)
-app.add_typer(linkage, name="linkage")
-app.command()(quality_commands.report)
-cohort.command("explain")(cohort_commands.explain)
-cohort.command("count")(cohort_commands.count)
-cohort.command("report")(cohort_commands.report)
-cohort.command("generate")(cohort_commands.generate)
-cohort.command("budget")(cohort_commands.budget)
-app.add_typer(cohort, name="cohort")
-app.command()(network_commands.answer)
-network.command("serve")(network_commands.serve)
-network.command("join")(network_commands.join)
-network.command("leave")(network_commands.leave)
-network.command("ask")(network_commands.ask)
-network.command("results")(network_commands.results)
-app.add_typer(network, name="network")
-vocabulary.command("load")(delivery_commands.load_vocabulary)
-app.add_typer(vocabulary, name="vocabulary")
+for group, name, act in (
+    (app, "demo", hub_commands.demo),
+    (app, "init", hub_commands.init),
+    (app, "check", hub_commands.check),
+    (app, "receive", delivery_commands.receive),
+    (app, "build", release_commands.build),
+    (release, "list", release_commands.list_releases),
+    (release, "show", release_commands.show_release),
+    (release, "diff", release_commands.diff_releases),
+    (release, "verify", release_commands.verify_releases),
+    (app, "erase", release_commands.erase),
+    (app, "trace", release_commands.trace),
+    (app, "export", release_commands.export),
+    (app, "quality", quality_commands.quality),
+    (linkage, "trial", linkage_commands.trial),
+    (app, "report", quality_commands.report),
+    (cohort, "explain", cohort_commands.explain),
+    (cohort, "count", cohort_commands.count),
+    (cohort, "report", cohort_commands.report),
+    (cohort, "generate", cohort_commands.generate),
+    (cohort, "budget", cohort_commands.budget),
+    (app, "answer", network_commands.answer),
+    (network, "serve", network_commands.serve),
+    (network, "join", network_commands.join),
+    (network, "leave", network_commands.leave),
+    (network, "ask", network_commands.ask),
+    (network, "results", network_commands.replies),
+    (vocabulary, "load", delivery_commands.load_vocabulary),
+):
+    group.command(name)(as_command(act))
+for name, group in (
+    ("release", release),
+    ("linkage", linkage),
+    ("cohort", cohort),
+    ("network", network),
+    ("vocabulary", vocabulary),
+):
+    app.add_typer(group, name=name)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after `fairhaven`.
+
+    Returns:
+        the exit code: 0 done, 1 refused or checks failed, 2 wrong usage.
+    """
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("fairhaven", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except BrokenPipeError:
+        # Whoever read stdout has seen enough; Python must not try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
+        return refuse(error, as_json="--json" in arguments)
+    return 0
 
 
 def main() -> None:
     """Run the command line."""
     # Told to end, it ends as by Ctrl-C: half-written files are taken away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app()
+    sys.exit(run(sys.argv[1:]))

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairhaven.cli import cohort_text, screen
-from fairhaven.cli.arguments import AsJson, Hub, ReleaseName, today
+from fairhaven.cli import cohort_text
+from fairhaven.cli.arguments import Hub, ReleaseName, today
+from fairhaven.cli.screen import Screen, csv_writer
 
 if TYPE_CHECKING:
+    from fairhaven.cli import results
     from fairhaven.journeys.cohorts.count import Asked, Named
-    from fairhaven.kernel.progress import Progress
 
 _FORMS = "definitions, or folders of them: OHDSI Circe JSON, Cohort Discovery (RQuest) JSON, or Fairhaven's own TOML or JSON."
 Files = Annotated[
@@ -35,25 +36,20 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A Markdown file to write instead of the screen.")
     ] = None,
-    as_json: AsJson = False,
+    *,
+    screen: "Screen[list[results.ExplainedCohort]]",
 ) -> None:
     """Say in plain words who a cohort is. Needs no data: a hub's folder, --cdm and --release are allowed and not used."""
     del cdm, name  # there so that the four commands take the same words
-    with screen.errors_become_exit_codes(as_json=as_json):
-        from fairhaven.journeys.cohorts import count
+    definitions = _definitions(files)
+    from fairhaven.cli import results
+    from fairhaven.journeys.cohorts.count import read_files
+    from fairhaven.kernel.files import write_atomically
 
-        named = count.read_files(_definitions(files), today=today())
-        explained = cohort_text.explained(named)
-        if out is not None:
-            from fairhaven.kernel.files import write_atomically
-
-            write_atomically(out, "\n".join(each["markdown"] for each in explained))
-    if as_json:
-        screen.show_json(explained)
-    elif out is None:
-        screen.show_lines(line for each in explained for line in (*each["text"].splitlines(), ""))
-    else:
-        screen.show_lines([f"{cohort_text.how_many(named, 'definition')} explained in {out}."])
+    explained = [results.ExplainedCohort.of(each) for each in read_files(definitions, today=today())]
+    if out is not None:
+        write_atomically(out, "\n".join(each.markdown for each in explained))
+    screen.show(explained, cohort_text.explained(explained, out))
 
 
 def count(
@@ -70,7 +66,8 @@ def count(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A JSON file to write the counts to as well.")
     ] = None,
-    as_json: AsJson = False,
+    *,
+    screen: "Screen[results.CohortCounts | results.AnsweredQuestions]",
 ) -> None:
     """Count persons and rows. Of a hub's release as its disclosure policy lets it, of a CDM exactly."""
     if project is not None and cdm is not None:
@@ -79,51 +76,25 @@ def count(
         raise typer.BadParameter("is empty; give the project's name", param_hint="--project")
     if organisation and project is None:
         raise typer.BadParameter("goes with --project", param_hint="--organisation")
-    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys.cohorts import count
+    from fairhaven.cli import results
+    from fairhaven.journeys.cohorts import count
 
-        asked, named = _read(files, cdm, name)
-        if project is not None:
-            _ask(asked, named, project, organisation, progress, out=out, as_json=as_json)
-            return
-        found = count.count(asked, named, progress=progress)
-        value = cohort_text.counted_json(found, asked.policy)
-        _write_json(out, value)
-    if as_json:
-        screen.show_json(value)
-    else:
-        screen.show_table("", ["id", "cohort", "persons", "rows"], cohort_text.counts(found))
-        screen.show_lines(cohort_text.policy_words(asked.policy))
+    asked, named = _read(files, cdm, name)
+    if project is not None:
+        from fairhaven.journeys.cohorts.discover import ask
+        from fairhaven.query_audit import Asker
 
-
-def _ask(
-    asked: "Asked",
-    named: "list[Named]",
-    project: str,
-    organisation: str,
-    progress: "Progress",
-    *,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Count on behalf of a project."""
-    from fairhaven.journeys.cohorts.discover import budget_of, discover
-    from fairhaven.query_audit import Asker
-
-    assert asked.rooms is not None
-    by = Asker(project=project, organisation=organisation)
-    discovery = discover(asked.rooms, asked.release, progress=progress)
-    decisions = [(each, discovery.ask(each.definition, by=by)) for each in named]
-    budget = budget_of(asked.rooms, project)
-    value = cohort_text.asked_json(decisions, budget, asked.policy)
-    _write_json(out, value)
-    if as_json:
-        screen.show_json(value)
+        assert asked.rooms is not None
+        by = Asker(project=project, organisation=organisation)
+        answers = ask(asked.rooms, asked.release, named, by=by, progress=screen.progress)
+        answered = results.AnsweredQuestions.of(answers, asked.policy)
+        _write_json(out, answered)
+        screen.show(answered, cohort_text.answers(answered, project, asked.policy))
         return
-    screen.show_table(
-        "", ["id", "cohort", "persons"], [(str(each.number), each.name, told.text) for each, told in decisions]
-    )
-    screen.show_lines([*cohort_text.policy_words(asked.policy), cohort_text.budget_words(project, budget)])
+    found = count.count(asked, named, progress=screen.progress)
+    counted = results.CohortCounts.of(found, asked.policy)
+    _write_json(out, counted)
+    screen.show(counted, cohort_text.counts(found, asked.policy))
 
 
 def report(
@@ -136,29 +107,22 @@ def report(
             metavar="FILE", help="A file to write instead of the screen: a page, or JSON where it ends in .json."
         ),
     ] = None,
-    as_json: AsJson = False,
+    *,
+    screen: "Screen[results.CohortAttritions]",
 ) -> None:
     """Show what each rule of a cohort leaves, step by step."""
-    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys.cohorts import attrition
-        from fairhaven.kernel.files import write_atomically
-        from fairhaven.pages.cohort import render
+    from fairhaven.cli import results
+    from fairhaven.journeys.cohorts import attrition
+    from fairhaven.pages.cohort import render
 
-        asked, named = _read(files, cdm, name)
-        is_page = out is not None and out.suffix != ".json"
-        found = attrition.report(asked, named, progress=progress)
-        if out is not None and is_page:
-            progress.stage("Drawing the page")
-            write_atomically(out, render(found), mode=0o644)
-        value = cohort_text.reported_json(found.cohorts, asked.policy)
-        _write_json(None if is_page else out, value)
-    if as_json:
-        screen.show_json(value)
-    elif out is None:
-        screen.show_lines(cohort_text.report(found.cohorts))
-        screen.show_lines(cohort_text.policy_words(asked.policy))
+    asked, named = _read(files, cdm, name)
+    found = attrition.report(asked, named, progress=screen.progress)
+    reported = results.CohortAttritions.of(found)
+    if out is not None and out.suffix != ".json":
+        screen.write_page(out, render, found)
     else:
-        screen.show_lines([f"The report on {len(named):,} cohort{'' if len(named) == 1 else 's'} is in {out}."])
+        _write_json(out, reported)
+    screen.show(reported, cohort_text.report(found, out))
 
 
 def generate(
@@ -171,44 +135,43 @@ def generate(
     ] = None,
     cdm: Cdm = None,
     name: ReleaseName = None,
-    as_json: AsJson = False,
+    *,
+    screen: "Screen[results.GeneratedRows | results.GeneratedFile]",
 ) -> None:
     """Write who is in which cohort and when, as the OMOP table COHORT."""
-    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys.cohorts import count
+    from fairhaven.cli import results
+    from fairhaven.journeys.cohorts import count
 
-        asked, named = _read(files, cdm, name)
-        rows: list[dict[str, object]] = []
-        with ExitStack() as open_files:
-            if out is not None:
-                write = open_files.enter_context(count.rows_file(out))
-            elif as_json:
-                write = cohort_text.collect(rows)
-            else:
-                write = open_files.enter_context(screen.csv_writer(count.COHORT))
-            found = count.generate(asked, named, write, progress=progress)
-    value = cohort_text.counted_json(found, asked.policy)
-    if as_json:
-        screen.show_json(value | ({"rows": rows} if out is None else {"out": str(out)}))
-    elif out is not None:
-        screen.show_lines([f"{cohort_text.how_many(named, 'cohort')} in {out}."])
+    asked, named = _read(files, cdm, name)
+    rows: list[results.CohortRow] = []
+    with ExitStack() as open_files:
+        if out is not None:
+            write = open_files.enter_context(count.rows_file(out))
+        elif screen.as_json:
+            write = lambda table: rows.extend(results.CohortRow(**row) for row in table.to_pylist())  # noqa: E731
+        else:
+            write = open_files.enter_context(csv_writer(count.COHORT))
+        found = count.generate(asked, named, write, progress=screen.progress)
+    if out is None:
+        screen.show(results.GeneratedRows.of(found, asked.policy, rows=tuple(rows)), ())
+    else:
+        words = [f"{cohort_text.how_many(named, 'cohort')} in {out}."]
+        screen.show(results.GeneratedFile.of(found, asked.policy, out=out), words)
 
 
 def budget(
     folder: Hub,
     project: Annotated[str, typer.Argument(metavar="PROJECT", help="The project.", show_default=False)],
-    as_json: AsJson = False,
+    *,
+    screen: "Screen[results.QuestionBudget]",
 ) -> None:
     """How many questions a project has asked and may still ask."""
-    with screen.errors_become_exit_codes(as_json=as_json):
-        from fairhaven.hub import open_hub
-        from fairhaven.journeys.cohorts.discover import budget_of
+    from fairhaven.cli import results
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys.cohorts.discover import budget_of
 
-        found = budget_of(open_hub(folder), project)
-    if as_json:
-        screen.show_json(cohort_text.budget_json(found))
-    else:
-        screen.show_lines([cohort_text.budget_words(project, found)])
+    found = results.QuestionBudget.of(budget_of(open_hub(folder), project))
+    screen.show(found, [cohort_text.budget(project, found)])
 
 
 def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[Asked, list[Named]]":
@@ -226,12 +189,13 @@ def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[As
     return Asked(rooms=open_hub(hub), release=release), read_files(definitions, today=today())
 
 
-def _write_json(out: Path | None, value: object) -> None:
+def _write_json(out: Path | None, result: object) -> None:
     """A result to a file, where one is asked for."""
     if out is not None:
+        from fairhaven.kernel.codec import to_json
         from fairhaven.kernel.files import write_json
 
-        write_json(out, value)
+        write_json(out, to_json(result))
 
 
 def _definitions(files: list[Path]) -> list[Path]:

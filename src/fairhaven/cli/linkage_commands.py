@@ -1,12 +1,14 @@
 """The command that judges the hub's linkage on labelled persons."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairhaven.cli import screen
-from fairhaven.cli.arguments import AsJson
+from fairhaven.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from fairhaven.cli import results
 
 
 def trial(
@@ -16,7 +18,8 @@ def trial(
         list[str] | None,
         typer.Option(metavar="FIELD=NAME", help="What a column holds, where its name does not say; may be repeated."),
     ] = None,
-    as_json: AsJson = False,
+    *,
+    screen: "Screen[results.Trial]",
 ) -> None:
     """Link labelled persons as the hub would, and print precision, recall and F1 against the truth."""
     columns = {}
@@ -25,11 +28,7 @@ def trial(
         if not equals:
             raise typer.BadParameter(f"{text!r} is not FIELD=NAME", param_hint="--column")
         columns[field.strip()] = name.strip()
-    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.linkage import trial as run_trial
+    from fairhaven.linkage import trial as run_trial
 
-        result = run_trial(files, truth=truth, columns=columns or None, progress=progress)
-    if as_json:
-        screen.show_json(result.to_json())
-        return
-    screen.show_lines(result.lines())
+    result = run_trial(files, truth=truth, columns=columns or None, progress=screen.progress)
+    screen.show(result, result.lines())

@@ -1,12 +1,16 @@
 """Commands that judge and describe: quality, report."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairhaven.cli import result_text, screen
-from fairhaven.cli.arguments import AsJson, ReleaseName, today
+from fairhaven.cli import result_text
+from fairhaven.cli.arguments import Hub, ReleaseName, today
+from fairhaven.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from fairhaven.cli import results
 
 _LEVELS = ("fatal", "convention", "characterization", "never")
 
@@ -30,7 +34,8 @@ def quality(
         ),
     ] = "never",
     name: ReleaseName = None,
-    as_json: AsJson = False,
+    *,
+    screen: "Screen[results.QualityFindings]",
 ) -> None:
     """Check a hub's release, or any OMOP CDM, and print its scorecard."""
     if (folder is None) == (cdm is None):
@@ -39,41 +44,32 @@ def quality(
         raise typer.BadParameter(f"is one of {', '.join(_LEVELS)}", param_hint="--fail-on")
     if cdm is not None and name is not None:
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--release")
-    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.journeys.releases import quality
+    from fairhaven.cli import results
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys.releases.quality import quality_of_cdm, quality_of_release
 
-        if cdm is not None:
-            shown = quality.quality_of_cdm(cdm, thresholds=thresholds, today=today(), progress=progress)
-        else:
-            assert folder is not None
-            from fairhaven.hub import open_hub
-
-            shown = quality.quality_of_release(open_hub(folder), name, thresholds=thresholds, progress=progress)
-    if as_json:
-        screen.show_json(shown.to_json())
-    else:
-        screen.show_lines(result_text.quality(shown))
-    if shown.fails(fail_on):
-        raise typer.Exit(screen.REFUSED)
+    found = (
+        quality_of_release(open_hub(folder), name, thresholds=thresholds, progress=screen.progress)
+        if folder is not None
+        else quality_of_cdm(cdm or Path(), thresholds=thresholds, today=today(), progress=screen.progress)
+    )
+    screen.show(results.QualityFindings.of(found), result_text.quality(found), is_good=not found.fails(fail_on))
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The hub's folder.", show_default=False)],
+    folder: Hub,
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="The page to write.")],
     name: ReleaseName = None,
-    as_json: AsJson = False,
+    *,
+    screen: "Screen[results.WrittenReport]",
 ) -> None:
     """Write one self-contained page that shows a release to people: what came in, what became of it, how good it is."""
-    with screen.errors_become_exit_codes(as_json=as_json), screen.progress() as progress:
-        from fairhaven.hub import open_hub
-        from fairhaven.journeys.releases.report_facts import report as report_on
-        from fairhaven.kernel.files import write_atomically
-        from fairhaven.pages.release import render
+    from fairhaven.cli import results
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys.releases.report_facts import report as report_on
+    from fairhaven.pages.release import render
 
-        facts = report_on(open_hub(folder), name, progress=progress)
-        progress.stage("Drawing the page")
-        write_atomically(out, render(facts), mode=0o644)
-    if as_json:
-        screen.show_json({"release": facts.release, "out": str(out)})
-        return
-    screen.show_lines([f"The report on {facts.release} is in {out}."])
+    facts = report_on(open_hub(folder), name, progress=screen.progress)
+    screen.write_page(out, render, facts)
+    written = results.WrittenReport(release=facts.release, out=out)
+    screen.show(written, [f"The report on {written.release} is in {out}."])

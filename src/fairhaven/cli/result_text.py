@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # rooms are loaded only when a command runs
-    from pathlib import Path
+from rich.table import Table
 
+from fairhaven.cli import screen
+
+if TYPE_CHECKING:  # rooms are loaded only when a command runs
+    from fairhaven.cli import results
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import QuarantineReason, Receipt
     from fairhaven.journeys import recovery
@@ -171,7 +175,121 @@ def quality(report: "QualityReport") -> Iterator[str]:
         yield f"  ... and {len(failed) - _SHOWN:,} more (--json gives all)"
 
 
-def demonstration(found: "Demonstration", page: "Path") -> Iterator[str]:
+def new_hub(made: "results.NewHub") -> Iterator[str]:
+    """What a new hub has, and what to do with it."""
+    yield f"A new hub is in {made.hub}. Its files, in the order to read them:"
+    yield from (f"  {path}" for path in made.files)
+    yield ""
+    yield "Next: describe a source (docs/tutorial/first-release.md walks through it), then"
+    yield f"  fairhaven check {made.hub}"
+
+
+def vocabulary(found: "results.LoadedVocabulary") -> Iterator[str | Table]:
+    """What a vocabulary holds."""
+    yield screen.table(f"Vocabulary {found.version}", ["table", "rows"], found.rows.items())
+    yield from found.notes
+
+
+def releases(found: "Sequence[results.ListedRelease]", folder: Path) -> Iterator[str | Table]:
+    """Every release of a hub."""
+    if not found:
+        yield f"No release yet. Make one with `fairhaven build {folder}`."
+        return
+    yield screen.table(
+        "",
+        ["release", "as of", "persons", "rows", "content", ""],
+        [
+            (each.name, each.as_of, each.persons, each.rows, each.content[:12], "current" * each.current)
+            for each in found
+        ],
+    )
+
+
+def release(found: "results.ShownRelease") -> Iterator[str | Table]:
+    """What a release holds."""
+    yield f"{found.name}, as of {found.as_of}"
+    yield f"content     {found.content}"
+    yield f"manifest    {found.hash}"
+    yield f"previous    {found.previous.strip('0') or 'none'}"
+    yield f"vocabulary  {found.vocabulary}"
+    yield f"code        {found.code_version}"
+    yield ""
+    yield screen.table(
+        "",
+        ["table", "rows", "files", "content"],
+        [(name, each.rows, len(each.files), each.content[:12]) for name, each in found.tables.items() if each.rows],
+    )
+    yield ""
+    columns = (
+        "source",
+        "table",
+        "received",
+        "landed",
+        "quarantined",
+        "opted_out",
+        "superseded",
+        "withdrawn",
+        "current",
+    )
+    yield screen.table(
+        "",
+        [name.replace("_", " ") for name in columns],
+        [[getattr(row, name) for name in columns] for row in found.flow],
+    )
+
+
+def changes(found: "results.ComparedReleases") -> Iterator[str | Table]:
+    """How two releases differ."""
+    differing = [
+        (name, each.added, each.changed, each.gone) for name, each in found.tables.items() if not each.is_empty
+    ]
+    yield screen.table(f"From {found.older} to {found.newer}", ["table", "added", "changed", "gone"], differing)
+    if not differing:
+        yield "No table differs."
+
+
+def verified(found: "results.VerifiedReleases") -> Iterator[str]:
+    """Whether every hash agrees."""
+    if found.problems:
+        yield "Something was altered or lost:"
+        yield from (f"  {problem}" for problem in found.problems)
+    elif not found.releases:
+        yield "There is no release yet, so there is nothing to verify."
+    else:
+        yield f"Verified: {', '.join(found.releases)}. {found.files:,} files, every hash agrees."
+
+
+def answering(done: "results.WorkerSummary") -> Iterator[str]:
+    """What a run of the worker did."""
+    came = f"{done.received:,} tasks came; {done.answered:,} answered, {done.failed:,} answered with an error"
+    yield f"{came}, {done.posted:,} results handed in."
+    if done.skipped:
+        yield f"{done.skipped:,} could not be read and name no task."
+    if done.declined:
+        yield f"{done.declined:,} results were not wanted: the server has an answer or knows no such task."
+    if done.unposted or done.unanswered:
+        yield f"Kept for the next run: {done.unanswered:,} tasks and {done.unposted:,} results."
+    if done.trouble:
+        yield f"At the end the server could not be worked with: {done.trouble}."
+
+
+def joined(made: "results.JoinedCollection") -> Iterator[str]:
+    """A new member's secret."""
+    yield f"{made.collection} is a member."
+    yield f"  name    {made.username}"
+    yield f"  secret  {made.password}"
+    yield ""
+    yield "The secret is shown only now; this hub keeps its hash."
+
+
+def replies(found: "Sequence[results.QuestionReply]") -> Iterator[Table]:
+    """What collections have said."""
+    yield screen.table(
+        "", ["collection", "", "persons"], [(each.collection, each.standing, each.count) for each in found]
+    )
+
+
+def demonstration(found: "Demonstration", page: Path) -> Iterator[str]:
     """What came of the demonstration."""
     yield f"The demonstration hub is in {found.folder}: {found.persons:,} invented persons, known to seven organisations."
     for made in found.releases:

@@ -1,13 +1,13 @@
-"""What a command says: results on stdout, words and progress on stderr, exit codes."""
+"""What a command says: results on stdout, words and progress on stderr."""
 
-import dataclasses
 import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import typer
 from rich.console import Console
@@ -16,13 +16,14 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from fairhaven.cli.storage_errors import storage_fault
-from fairhaven.kernel.errors import FairhavenError, Invalid
+from fairhaven.kernel.codec import to_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DONE, REFUSED, USAGE = 0, 1, 2
+R = TypeVar("R")
+F = TypeVar("F")
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What moves a terminal's cursor, changes its colours or turns the direction of writing."""
 
@@ -88,42 +89,57 @@ class ScreenProgress:
             self._is_shown = True
 
 
-@contextmanager
-def progress() -> Iterator[ScreenProgress]:
-    """Progress for the length of a command."""
-    drawn = ScreenProgress()
-    try:
-        yield drawn
-    except BaseException:
-        drawn.close(is_done=False)
-        raise
-    drawn.close()
-
-
-def say(message: str) -> None:
-    """A line on stderr for the person at the keyboard."""
-    words.print(_harmless(message), markup=False)
-
-
 def _harmless(text: str) -> str:
     """A text whose control characters (a name in somebody's file may hold some) do nothing to the terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def show_json(value: Any) -> None:
-    """The result, for a machine."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n")
+class Screen(Generic[R]):
+    """Where a command shows its result, of type R: in words for a person, or as JSON.
+
+    Args:
+        as_json: the result is for a machine.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.progress = ScreenProgress()
+
+    def show(self, result: R, words: Iterable[str | Table], *, is_good: bool = True) -> None:
+        """Show what came of the command.
+
+        Args:
+            words: lines and tables for a person; not made where a machine reads.
+            is_good: false ends the command with exit code 1: a check failed, something was found altered.
+        """
+        self.progress.close()
+        if self.as_json:
+            show_json(result)
+        else:
+            for part in words:
+                results.print(_harmless(part) if isinstance(part, str) else part, markup=False)
+        if not is_good:
+            raise typer.Exit(1)
+
+    def write_page(self, out: Path, render: Callable[[F], str], facts: F) -> None:
+        """Draw a page into a file."""
+        from fairhaven.kernel.files import write_atomically
+
+        self.progress.stage("Drawing the page")
+        write_atomically(out, render(facts), mode=0o644)
 
 
-def _plain(value: Any) -> Any:
-    """A noun as plain JSON: dataclasses by field, sets and tuples as lists, dates and enums as text."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset | tuple):
-        return list(value)
-    return str(value)
+def show_json(value: object) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(to_json(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def say(heading: str, lines: Iterable[object] = ()) -> None:
+    """Words on stderr for the person at the keyboard."""
+    words.print(heading, style="bold red", markup=False)
+    for line in lines:
+        words.print(f"  {_harmless(str(line))}", markup=False)
 
 
 @contextmanager
@@ -135,23 +151,17 @@ def csv_writer(schema: "pa.Schema") -> Iterator[Callable[["pa.Table"], None]]:
         yield writer.write_table
 
 
-def show_lines(lines: Iterable[str]) -> None:
-    """The result, for a person."""
-    for line in lines:
-        results.print(_harmless(line), markup=False)
-
-
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """The result as a table; whole numbers stand to the right with thousands marked."""
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A table for a person; whole numbers stand to the right with thousands marked."""
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     listed = [list(row) for row in rows]
     for index, column in enumerate(columns):
         is_number = bool(listed) and all(isinstance(row[index], int | float) or row[index] is None for row in listed)
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        made.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in listed:
         # A name may hold brackets.
-        table.add_row(*(escape(_harmless(_cell(value))) for value in row))
-    results.print(table)
+        made.add_row(*(escape(_harmless(_cell(value))) for value in row))
+    return made
 
 
 def _cell(value: Any) -> str:
@@ -166,33 +176,3 @@ def _cell(value: Any) -> str:
             return f"{value:,.4g}"
         case _:
             return str(value)
-
-
-@contextmanager
-def errors_become_exit_codes(*, as_json: bool) -> Iterator[None]:
-    """The one place where an error of Fairhaven becomes words and an exit code."""
-    try:
-        yield
-    except FairhavenError as error:
-        faults = [str(fault) for fault in error.faults] if isinstance(error, Invalid) else str(error).splitlines()
-        if as_json:
-            show_json({"error": type(error).__name__, "faults": faults})
-        heading = (
-            f"{len(faults)} faults" if len(faults) > 1 else "Refused" if not isinstance(error, Invalid) else "Fault"
-        )
-        words.print(f"[bold red]{heading}[/]")
-        for fault in faults:
-            words.print(f"  {_harmless(fault)}", markup=False)
-        raise typer.Exit(REFUSED) from None
-    except KeyboardInterrupt:
-        words.print("Interrupted. What was finished is kept; run the same command again to go on.")
-        raise typer.Exit(REFUSED) from None
-    except Exception as error:
-        # A full disk, a folder without leave, a lost file: what libraries say of it may hold rows, so it is said anew.
-        if (said := storage_fault(error)) is None:
-            raise
-        if as_json:
-            show_json({"error": "Refused", "faults": [said]})
-        words.print("[bold red]Refused[/]")
-        words.print(f"  {said}", markup=False)
-        raise typer.Exit(REFUSED) from None

@@ -8,7 +8,7 @@ a crash the same erasure ends what it began.
 import dataclasses
 import os
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +32,13 @@ class ErasureCounts:
     """What an erasure took out.
 
     Args:
-        rows: (source, table) -> landed rows.
-        quarantined: (source, table) -> quarantined rows.
+        rows: source -> table -> landed rows.
+        quarantined: source -> table -> quarantined rows.
         extracts: numbers of the extracts whose sealed bytes were blanked.
     """
 
-    rows: Mapping[tuple[str, str], int]
-    quarantined: Mapping[tuple[str, str], int]
+    rows: Mapping[str, Mapping[str, int]]
+    quarantined: Mapping[str, Mapping[str, int]]
     extracts: tuple[int, ...]
 
 
@@ -66,8 +66,8 @@ class _Found:
 def erase(desk: DeliveryReceiver, patient_refs_by_source: Mapping[str, Sequence[str]]) -> ErasureCounts:
     """See `service.Intake.erase`."""
     secrets = landing.LandingKeys.of(desk.keyring.secret)
-    rows: Counter[tuple[str, str]] = Counter()
-    quarantined: Counter[tuple[str, str]] = Counter()
+    rows: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    quarantined: defaultdict[str, Counter[str]] = defaultdict(Counter)
     blanked = []
     for source, refs in sorted(patient_refs_by_source.items()):
         Tombstones(desk.store).add(source, {landing.tombstone(secrets, ref) for ref in refs})
@@ -77,8 +77,8 @@ def erase(desk: DeliveryReceiver, patient_refs_by_source: Mapping[str, Sequence[
             found = _find(desk, extract, frozenset(refs), secrets)
             if found.lines():
                 extract = _rewrite(desk, extract, found)
-                rows.update({(source, table): count for table, count in found.rows.items()})
-                quarantined.update({(source, table): len(gone) for table, gone in found.quarantined.items()})
+                rows[source].update(found.rows)
+                quarantined[source].update({table: len(gone) for table, gone in found.quarantined.items()})
             if extract.to_blank:
                 _blank(desk, extract)
                 blanked.append(extract.number)

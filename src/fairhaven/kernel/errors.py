@@ -1,11 +1,12 @@
-"""The one tree of errors.
+"""The one tree of errors, and the code that each has for a program.
 
-    FairhavenError
-    |-- Refused              a rule says no                        exit code 1
-    |   |-- NotPermitted     ... to this person or purpose
+    FairhavenError                                                 code              exit code
+    |-- Refused              a rule says no                        refused           1
+    |   |-- NotPermitted     ... to this person or purpose         not_permitted     1
     |   `-- NotAllowedNow    ... in this state, or until something is done
-    |-- NotFound             there is no such thing                exit code 1
-    `-- Invalid              input that does not fit, all faults   exit code 1
+    |                                                              not_allowed_now   1
+    |-- NotFound             there is no such thing                not_found         1
+    `-- Invalid              input that does not fit, all faults   invalid           1
 
 A message is for the person who must act: what is wrong, why it matters, what to do next. It never carries a row's
 value: a source's column, a file's name and a line's number are as near as it comes.
@@ -13,10 +14,37 @@ value: a source's column, a file's name and a line's number are as near as it co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """Why something was not done, for a program: each error of the tree by its name, and what may happen to any command."""
+
+    REFUSED = "refused", "a rule says no"
+    NOT_PERMITTED = "not_permitted", "a rule says no to this person or purpose"
+    NOT_ALLOWED_NOW = "not_allowed_now", "a rule says no in this state; the message says what must happen first"
+    NOT_FOUND = "not_found", "there is no such thing"
+    INVALID = "invalid", "an input does not fit; all of its faults are listed"
+    USAGE = "usage", "the command was not written as it must be; nothing was begun"
+    INTERRUPTED = "interrupted", "somebody ended the command; run again, it goes on where it stopped"
+    STORAGE = "storage", "the disk or the machine could not do it: full, missing, damaged, without leave or memory"
+    INTERNAL = "internal", "a fault of Fairhaven itself; the message names its place in the code"
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> "ErrorCode":
+        """A code with its meaning."""
+        made = str.__new__(cls, code)
+        made._value_ = code
+        made.meaning = meaning
+        return made
 
 
 class FairhavenError(Exception):
     """Anything that Fairhaven says no to, in words a user can act on."""
+
+    code: ClassVar = ErrorCode.REFUSED
 
 
 class Refused(FairhavenError):
@@ -26,13 +54,19 @@ class Refused(FairhavenError):
 class NotPermitted(Refused):
     """A rule says no to this person or purpose."""
 
+    code = ErrorCode.NOT_PERMITTED
+
 
 class NotAllowedNow(Refused):
     """A rule says no in this state; the message says what must happen first."""
 
+    code = ErrorCode.NOT_ALLOWED_NOW
+
 
 class NotFound(FairhavenError):
     """There is no such thing."""
+
+    code = ErrorCode.NOT_FOUND
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +93,8 @@ class Fault:
 class Invalid(FairhavenError):
     """Input that does not fit; carries every fault found, not only the first."""
 
+    code = ErrorCode.INVALID
+
     def __init__(self, faults: Sequence[Fault] | Fault | str) -> None:
         match faults:
             case str():
@@ -68,3 +104,30 @@ class Invalid(FairhavenError):
             case _:
                 self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why something was not done.
+
+    Args:
+        code: for a program to act on.
+        message: for a person, one line for each fault.
+        faults: every fault, with its place where it has one; never empty.
+    """
+
+    code: ErrorCode
+    message: str
+    faults: tuple[Fault, ...]
+
+    @classmethod
+    def of(cls, error: FairhavenError) -> "Refusal":
+        """An error as data."""
+        if isinstance(error, Invalid):
+            return cls(code=error.code, message=str(error), faults=error.faults)
+        return cls.because(error.code, str(error))
+
+    @classmethod
+    def because(cls, code: ErrorCode, message: str) -> "Refusal":
+        """A refusal whose faults are the lines of its message."""
+        return cls(code=code, message=message, faults=tuple(Fault(message=line) for line in message.splitlines()))

@@ -1,6 +1,6 @@
 """Discovery: how many persons of a release are in a cohort, told so that many answers tell no more than each alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check, definition_hash
 from fairhaven.cohort.model import Domain
+from fairhaven.journeys.cohorts.count import Named
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.open import open_release
 from fairhaven.kernel.errors import Invalid, NotFound
@@ -93,6 +94,21 @@ def budget_of(rooms: Rooms, project: str) -> Budget:
     """What a project has asked and may still ask."""
     with open_audit(rooms) as audit:
         return audit.budget(project)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectAnswers:
+    """What a project was told of cohorts, and what it may still ask."""
+
+    decisions: tuple[tuple[Named, Decision], ...]
+    budget: Budget
+
+
+def ask(rooms: Rooms, release: str | None, named: Sequence[Named], *, by: Asker, progress: Progress) -> ProjectAnswers:
+    """Count cohorts on behalf of a project, each a question of its own."""
+    discovery = discover(rooms, release, progress=progress)
+    decisions = tuple((each, discovery.ask(each.definition, by=by)) for each in named)
+    return ProjectAnswers(decisions=decisions, budget=budget_of(rooms, by.project))
 
 
 def discover(rooms: Rooms, name: str | None, *, progress: Progress | None = None) -> Discovery:

@@ -16,7 +16,12 @@ from fairhaven.network.server import CollectionReply, TaskQueue, serve, task_api
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """A question that was put to collections; `replies` finds what they say by its uuid."""
+    """A question that was put to collections.
+
+    Args:
+        uuid: what `replies` finds their answers by.
+        collections: who was asked.
+    """
 
     uuid: str
     collections: tuple[str, ...]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from fairhaven.archive import Change, Problem, Release
 from fairhaven.journeys.model import Rooms
@@ -45,8 +44,8 @@ def verified(rooms: Rooms, name: str | None, *, progress: Progress) -> tuple[lis
     return ([rooms.archive.release(name)] if name else rooms.archive.releases()), problems
 
 
-def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Progress) -> dict[str, Any]:
-    """Write a release as a CDM database with the vocabulary it was made with."""
+def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Progress) -> Release:
+    """Write a release as a CDM database with the vocabulary it was made with; returns the release."""
     release = rooms.archive.release(name)
     vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
     rooms.archive.export(
@@ -56,4 +55,4 @@ def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Pr
         vocabulary_files={table: vocabulary.files(table) for table in VOCABULARY_TABLES},
         progress=progress,
     )
-    return {"release": release.name, "out": str(out), "format": form, "rows": release.rows}
+    return release

@@ -1,0 +1,273 @@
+"""Results about cohorts."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from fairhaven.cohort import definition_hash, explain, sentence
+from fairhaven.disclosure import Policy
+from fairhaven.journeys.cohorts.attrition import AttritionReport, Reported
+from fairhaven.journeys.cohorts.count import Counted, Named
+from fairhaven.journeys.cohorts.discover import ProjectAnswers
+from fairhaven.query_audit import Budget, Decision, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefinitionFile:
+    """A cohort definition and where it is from.
+
+    Args:
+        id: cohort definition id: the file's name where that is a number, else the next one that is free.
+        name: what people call it.
+        file: the file that it was read from.
+    """
+
+    id: int
+    name: str
+    file: Path
+
+
+def _named(named: Named) -> dict[str, Any]:
+    """The fields of `DefinitionFile`."""
+    return {"id": named.number, "name": named.name, "file": named.file}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedCohort(DefinitionFile):
+    """A cohort definition in words.
+
+    Args:
+        hash: digest of the definition.
+        sentence: the definition in one sentence.
+        text, markdown: the whole of it.
+    """
+
+    hash: str
+    sentence: str
+    text: str
+    markdown: str
+
+    @classmethod
+    def of(cls, named: Named) -> Self:
+        """A definition in words."""
+        words = explain(named.definition)
+        return cls(
+            **_named(named),
+            hash=definition_hash(named.definition),
+            sentence=sentence(named.definition),
+            text=words.as_text(),
+            markdown=words.as_markdown(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedCohort(DefinitionFile):
+    """A cohort's size: exact for a CDM, as the hub's disclosure policy shows it for a release.
+
+    Args:
+        hash: digest of the definition.
+        persons: null where the count is not shown.
+        rows: null where the count is not shown.
+    """
+
+    hash: str
+    persons: int | None
+    rows: int | None
+
+    @classmethod
+    def of(cls, found: Counted) -> Self:
+        """A cohort's size."""
+        return cls(**_counted(found))
+
+
+def _counted(found: Counted) -> dict[str, Any]:
+    """The fields of `CountedCohort`."""
+    return _named(found.named) | {
+        "hash": definition_hash(found.named.definition),
+        "persons": found.persons.value,
+        "rows": found.rows.value,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohortCounts:
+    """Sizes of cohorts.
+
+    Args:
+        policy: the disclosure policy by which they are shown; null for a CDM, whose counts are exact.
+        cohorts: in the order of the definitions.
+    """
+
+    policy: str | None
+    cohorts: tuple[CountedCohort, ...]
+
+    @classmethod
+    def of(cls, found: Sequence[Counted], policy: Policy | None, **more: Any) -> Self:
+        """Sizes of cohorts; *more* are the fields that a fuller form adds."""
+        return cls(policy=policy.name if policy else None, cohorts=tuple(map(CountedCohort.of, found)), **more)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownStep:
+    """What one step of a definition leaves of what the one before left.
+
+    Args:
+        step: the step in words.
+        persons: null where the count is not shown.
+        events: null where the count is not shown.
+    """
+
+    step: str
+    persons: int | None
+    events: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohortAttrition(CountedCohort):
+    """What each step of a definition leaves.
+
+    Args:
+        sentence: the definition in one sentence.
+        steps: in their order.
+        rules_alone: persons that each rule would leave on its own; empty where that would say too much.
+    """
+
+    sentence: str
+    steps: tuple[ShownStep, ...]
+    rules_alone: tuple[int | None, ...]
+
+    @classmethod
+    def of_steps(cls, found: Reported) -> Self:
+        """What each step leaves."""
+        return cls(
+            **_counted(found.counted),
+            sentence=sentence(found.counted.named.definition),
+            steps=tuple(
+                ShownStep(step=step.words, persons=step.persons.value, events=step.events.value) for step in found.steps
+            ),
+            rules_alone=tuple(persons.value for persons in found.alone),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CohortAttritions:
+    """What each step of cohorts leaves.
+
+    Args:
+        policy: the disclosure policy by which counts are shown; null for a CDM, whose counts are exact.
+        cohorts: in the order of the definitions.
+    """
+
+    policy: str | None
+    cohorts: tuple[CohortAttrition, ...]
+
+    @classmethod
+    def of(cls, found: AttritionReport) -> Self:
+        """What each step leaves."""
+        policy = found.policy.name if found.policy else None
+        return cls(policy=policy, cohorts=tuple(map(CohortAttrition.of_steps, found.cohorts)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CohortRow:
+    """A row of the OMOP table COHORT."""
+
+    cohort_definition_id: int
+    subject_id: int
+    cohort_start_date: dt.date
+    cohort_end_date: dt.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratedRows(CohortCounts):
+    """Who is in which cohort and when.
+
+    Args:
+        rows: of all cohorts, exactly.
+    """
+
+    rows: tuple[CohortRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratedFile(CohortCounts):
+    """Who is in which cohort and when, in a file.
+
+    Args:
+        out: the file.
+    """
+
+    out: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuestionBudget:
+    """What a project has asked and may still ask.
+
+    Args:
+        allowed: questions that the hub's rules allow.
+        spent: questions put so far.
+        refused: those of them that were not answered.
+        left: questions that may still be put.
+    """
+
+    allowed: int
+    spent: int
+    refused: int
+    left: int
+
+    @classmethod
+    def of(cls, budget: Budget) -> Self:
+        """A budget with what is left of it."""
+        return cls(allowed=budget.allowed, spent=budget.spent, refused=budget.refused, left=budget.left)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnsweredQuestion(DefinitionFile):
+    """A cohort's size as the query audit lets a project know it.
+
+    Args:
+        outcome: whether there is an answer.
+        persons: null where there is no answer, or it is not shown.
+        text: the answer as a reader sees it.
+    """
+
+    outcome: Outcome
+    persons: int | None
+    text: str
+
+    @classmethod
+    def of(cls, named: Named, told: Decision) -> Self:
+        """A decision of the query audit."""
+        return cls(
+            **_named(named),
+            outcome=told.outcome,
+            persons=told.count.value if told.count else None,
+            text=told.text,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnsweredQuestions:
+    """Sizes of cohorts, asked for on behalf of a project.
+
+    Args:
+        policy: the disclosure policy by which they are shown.
+        budget: after these questions.
+        cohorts: in the order of the definitions.
+    """
+
+    policy: str | None
+    budget: QuestionBudget
+    cohorts: tuple[AnsweredQuestion, ...]
+
+    @classmethod
+    def of(cls, found: ProjectAnswers, policy: Policy | None) -> Self:
+        """Decisions of the query audit, and what is left to ask."""
+        return cls(
+            policy=policy.name if policy else None,
+            budget=QuestionBudget.of(found.budget),
+            cohorts=tuple(AnsweredQuestion.of(named, told) for named, told in found.decisions),
+        )

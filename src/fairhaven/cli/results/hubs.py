@@ -1,0 +1,100 @@
+"""Results about a hub and what it takes in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from fairhaven.cli.results.releases import BuiltRelease
+from fairhaven.hub import HubText
+from fairhaven.hub.demonstration import Demonstration
+from fairhaven.kernel.errors import Fault
+from fairhaven.omop.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewHub:
+    """A new hub.
+
+    Args:
+        hub: its folder.
+        files: the files written, in the order to read them.
+    """
+
+    hub: Path
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckedHub:
+    """A hub whose files have no fault; where there are faults the command is refused with all of them.
+
+    Args:
+        faults: always empty.
+        counts: ``controllers``, ``sources``, ``mappings`` and ``code maps`` -> how many there are.
+    """
+
+    faults: tuple[Fault, ...] = ()
+    counts: Mapping[str, int]
+
+    @classmethod
+    def of(cls, text: HubText) -> Self:
+        """What a hub's files describe."""
+        return cls(
+            counts={
+                "controllers": len(text.controllers),
+                "sources": len(text.sources),
+                "mappings": len(text.mappings),
+                "code maps": len(text.code_maps),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demonstrated:
+    """A demonstration hub.
+
+    Args:
+        hub: its folder.
+        persons: persons of the region.
+        releases: what each build made, in order.
+        report: the page on the last of them.
+        seconds: wall time of this run.
+    """
+
+    hub: Path
+    persons: int
+    releases: tuple[BuiltRelease, ...]
+    report: Path
+    seconds: float
+
+    @classmethod
+    def of(cls, made: Demonstration, *, report: Path) -> Self:
+        """What came of the demonstration, and the page on it."""
+        return cls(
+            hub=made.folder,
+            persons=made.persons,
+            releases=tuple(map(BuiltRelease.of, made.releases)),
+            report=report,
+            seconds=round(made.seconds, 1),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedVocabulary:
+    """A vocabulary that was taken over.
+
+    Args:
+        version: as the vocabulary names itself, or ``digest-...`` where it does not.
+        rows: table -> rows.
+        notes: what a person should know of it.
+    """
+
+    version: str
+    rows: Mapping[str, int]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> Self:
+        """A vocabulary without its place."""
+        return cls(version=vocabulary.version, rows=vocabulary.counts, notes=vocabulary.notes)

@@ -1,0 +1,235 @@
+"""Results about releases."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from fairhaven.archive import Change, Problem, Release, TableVersion
+from fairhaven.journeys.releases.build import Built
+from fairhaven.release.facts import (
+    ExtractFacts,
+    LinkageSummary,
+    MappingRule,
+    OptOutFacts,
+    RowFlow,
+    RuleOutcome,
+    SourceFacts,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseSummary:
+    """A release in short.
+
+    Args:
+        name: for example ``r0002``.
+        as_of: the day that it speaks for.
+        persons: rows of the table PERSON.
+        rows: rows of all tables.
+        content: hash of what its tables say: the same on any machine and engine.
+        hash: seal of its manifest.
+    """
+
+    name: str
+    as_of: dt.date
+    persons: int
+    rows: int
+    content: str
+    hash: str
+
+
+def _summary(release: Release) -> dict[str, Any]:
+    """The fields of `ReleaseSummary`."""
+    return {
+        "name": release.name,
+        "as_of": release.as_of,
+        "persons": release.tables["person"].rows if "person" in release.tables else 0,
+        "rows": release.rows,
+        "content": release.content,
+        "hash": release.hash,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedRelease(ReleaseSummary):
+    """A release in the list of all.
+
+    Args:
+        current: whether it is the latest.
+    """
+
+    current: bool
+
+    @classmethod
+    def of(cls, release: Release, *, current: bool) -> Self:
+        """A release of the list."""
+        return cls(**_summary(release), current=current)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltRelease(ReleaseSummary):
+    """The release that a build made, or found as it would have made it.
+
+    Args:
+        is_new: false where nothing had changed since it was made.
+        tables: CDM table -> rows.
+        flow: what became of every row received, by source and table.
+        linkage: how many patient records are how many persons.
+    """
+
+    is_new: bool
+    tables: Mapping[str, int]
+    flow: tuple[RowFlow, ...]
+    linkage: LinkageSummary
+
+    @classmethod
+    def of(cls, built: Built) -> Self:
+        """What a build made."""
+        release = built.release
+        return cls(
+            **_summary(release),
+            is_new=built.is_new,
+            tables={name: table.rows for name, table in release.tables.items()},
+            flow=release.facts.row_flow,
+            linkage=release.facts.linkage,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownRelease:
+    """A release as its manifest describes it.
+
+    Args:
+        name: for example ``r0002``.
+        number: from 1.
+        as_of: the day that it speaks for.
+        content: hash of what its tables say: the same on any machine and engine.
+        hash: seal of the manifest.
+        previous: hash of the release before this one.
+        salt: 32 random hex digits; an erasure makes new ones.
+        supersedes: hashes of the manifests of this release that erasures took back, oldest first.
+        tables: CDM table -> its files.
+        inputs: digest of all that the rows depend on: equal inputs, equal rows.
+        code_version: which code made it.
+        vocabulary: version of the vocabulary that codes were mapped with.
+        sources: what it is made of.
+        extracts: the files that were delivered.
+        flow: what became of every row received, by source and table.
+        linkage: how many patient records are how many persons.
+        opt_outs: patients who were kept out.
+        rules: the mapping rules.
+        counts: how many rows of each rule came to what.
+    """
+
+    name: str
+    number: int
+    as_of: dt.date
+    content: str
+    hash: str
+    previous: str
+    salt: str
+    supersedes: tuple[str, ...]
+    tables: Mapping[str, TableVersion]
+    inputs: str
+    code_version: str
+    vocabulary: str
+    sources: tuple[SourceFacts, ...]
+    extracts: tuple[ExtractFacts, ...]
+    flow: tuple[RowFlow, ...]
+    linkage: LinkageSummary
+    opt_outs: tuple[OptOutFacts, ...]
+    rules: tuple[MappingRule, ...]
+    counts: tuple[RuleOutcome, ...]
+
+    @classmethod
+    def of(cls, release: Release) -> Self:
+        """A release and its facts beside each other."""
+        facts = release.facts
+        return cls(
+            name=release.name,
+            number=release.number,
+            as_of=release.as_of,
+            content=release.content,
+            hash=release.hash,
+            previous=release.previous,
+            salt=release.salt,
+            supersedes=release.supersedes,
+            tables=release.tables,
+            inputs=facts.inputs,
+            code_version=facts.code_version,
+            vocabulary=facts.vocabulary,
+            sources=facts.sources,
+            extracts=facts.extracts,
+            flow=facts.row_flow,
+            linkage=facts.linkage,
+            opt_outs=facts.opt_outs,
+            rules=facts.rules,
+            counts=facts.rule_outcomes,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparedReleases:
+    """How two releases differ.
+
+    Args:
+        older, newer: their names.
+        tables: CDM table -> rows added, changed and gone.
+    """
+
+    older: str
+    newer: str
+    tables: Mapping[str, Change]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedReleases:
+    """Releases whose hashes were computed again.
+
+    Args:
+        releases: their names.
+        files: how many files they have.
+        problems: what does not agree; with any, the exit code is 1.
+    """
+
+    releases: tuple[str, ...]
+    files: int
+    problems: tuple[Problem, ...]
+
+    @classmethod
+    def of(cls, releases: Sequence[Release], problems: Sequence[Problem]) -> Self:
+        """Releases and what is wrong with them."""
+        files = {path for release in releases for table in release.tables.values() for path in table.paths}
+        return cls(releases=tuple(release.name for release in releases), files=len(files), problems=tuple(problems))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenReport:
+    """A page on a release.
+
+    Args:
+        release: the release's name.
+        out: the file.
+    """
+
+    release: str
+    out: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportedRelease:
+    """A release as an OMOP CDM database.
+
+    Args:
+        release: its name.
+        out: the database file, or the folder.
+        format: ``duckdb`` or ``parquet``.
+        rows: rows of all clinical tables.
+    """
+
+    release: str
+    out: Path
+    format: str
+    rows: int
