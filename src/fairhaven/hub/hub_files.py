@@ -15,6 +15,7 @@ from fairhaven.kernel.toml import Document, Section
 from fairhaven.query_audit import AuditRules, rules_in, rules_named
 
 _T = TypeVar("_T")
+_RulesT = TypeVar("_RulesT", Policy, AuditRules)
 _SHORTEST_ABSTRACT, _LONGEST_ABSTRACT = 5, 500
 _ABBREVIATION_LENGTH = 25  # cdm_source.cdm_source_abbreviation is varchar(25)
 
@@ -96,8 +97,8 @@ def _settings(document: Document) -> Settings:
         engine=root.text("engine", "duckdb", choices=("duckdb", "spark")),
         birth_date=root.text("birth_date", "month", choices=("day", "month", "year")),
         national_max_age_days=opt_out.whole("national_max_age_days", 30),
-        disclosure=_disclosure(root),
-        audit=_audit(root),
+        disclosure=_rules(root, "disclosure", policy_in, policy_named("ons")),
+        audit=_rules(root, "audit", rules_in, rules_named("standard")),
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
@@ -112,28 +113,15 @@ def _settings(document: Document) -> Settings:
     return settings
 
 
-def _disclosure(root: Section) -> Policy:
-    """The policy that the hub names; where it cannot be had the faults say why, and one is given that is not used."""
-    setting = root.text("disclosure", "ons")
+def _rules(root: Section, key: str, read: Callable[[Path, str], _RulesT], usual: _RulesT) -> _RulesT:
+    """The rules that the hub names; where they cannot be had the faults say why, and *usual* stands in, unused."""
     try:
-        return policy_in(root.document.path.parent, setting)
+        return read(root.document.path.parent, root.text(key, usual.name))
     except NotFound as error:
-        root.fault("disclosure", str(error))
+        root.fault(key, str(error))
     except Invalid as error:
         root.document.faults += error.faults
-    return policy_named("ons")
-
-
-def _audit(root: Section) -> AuditRules:
-    """The way of auditing that the hub names; as `_disclosure` where it cannot be had."""
-    setting = root.text("audit", "standard")
-    try:
-        return rules_in(root.document.path.parent, setting)
-    except NotFound as error:
-        root.fault("audit", str(error))
-    except Invalid as error:
-        root.document.faults += error.faults
-    return rules_named("standard")
+    return usual
 
 
 def _controller(document: Document) -> Controller:

@@ -5,19 +5,18 @@ of a receive that did not end: nobody reads it, and the next writer clears it aw
 """
 
 import contextlib
-import dataclasses
-import datetime as dt
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from fairhaven.intake.model import Delivery, Dialect, Extract, Format, TableCount
-from fairhaven.kernel.errors import NotFound
+from fairhaven.intake.model import Delivery, Extract
+from fairhaven.kernel.codec import from_json, to_json
+from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import clear_torn, damaged, read_json, write_json
-from fairhaven.ledger import Actor
 
+_Record = TypeVar("_Record", Delivery, Extract)
 _NUMBERED = re.compile(r"\d{6}")
 
 
@@ -30,7 +29,7 @@ class DeliveryRecords:
     def deliveries(self) -> list[Delivery]:
         """Every committed delivery, in order."""
         found = sorted((self._store / "deliveries").glob("*.json"))
-        return [_delivery(path) for path in found if _NUMBERED.fullmatch(path.stem)]
+        return [_read(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
 
     def extracts(self, source: str | None = None) -> list[Extract]:
         """Every extract of the committed deliveries, in order."""
@@ -57,7 +56,7 @@ class DeliveryRecords:
                 if any(number in delivery.extracts for delivery in self.deliveries())
                 else f"there is no extract {number} in {self._store}"
             )
-        return _extract(path)
+        return _read(path, Extract)
 
     def delivery(self, number: int) -> Delivery:
         """One delivery.
@@ -68,7 +67,7 @@ class DeliveryRecords:
         path = self._store / "deliveries" / f"{number:06d}.json"
         if not path.exists():
             raise NotFound(f"there is no delivery {number} in {self._store}")
-        return _delivery(path)
+        return _read(path, Delivery)
 
     def folder(self, extract: int) -> Path:
         """Where an extract's landed tables are."""
@@ -84,11 +83,11 @@ class DeliveryRecords:
 
     def write_extract(self, folder: Path, extract: Extract) -> None:
         """Write ``extract.json`` beside the extract's tables."""
-        write_json(folder / "extract.json", _plain(extract))
+        write_json(folder / "extract.json", to_json(extract))
 
     def commit(self, delivery: Delivery) -> None:
         """Make a delivery part of the hub: the file's appearance is the commit."""
-        write_json(self._store / "deliveries" / f"{delivery.number:06d}.json", _plain(delivery))
+        write_json(self._store / "deliveries" / f"{delivery.number:06d}.json", to_json(delivery))
 
     def next_numbers(self) -> tuple[int, int]:
         """(delivery, extract) numbers that are free."""
@@ -133,57 +132,12 @@ def finish_swap(folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _plain(record: Delivery | Extract) -> dict[str, Any]:
-    plain = dataclasses.asdict(record)
-    if isinstance(record, Delivery):
-        plain["received_on"] = record.received_on.isoformat()
-    return plain
-
-
-def _delivery(path: Path) -> Delivery:
+def _read(path: Path, form: type[_Record]) -> _Record:
     plain = read_json(path)
     try:
-        return _parsed_delivery(plain)
-    except (KeyError, ValueError, TypeError, AttributeError):
+        return from_json(form, plain)
+    except Invalid:
         raise damaged(path) from None
-
-
-def _parsed_delivery(plain: Mapping[str, Any]) -> Delivery:
-    return Delivery(
-        number=plain["number"],
-        source=plain["source"],
-        format=Format(plain["format"]),
-        received_on=dt.date.fromisoformat(plain["received_on"]),
-        extracts=tuple(plain["extracts"]),
-        already_received=tuple(plain["already_received"]),
-        code_version=plain["code_version"],
-        by=Actor.from_json(plain["by"]) if plain.get("by") else None,
-    )
-
-
-def _extract(path: Path) -> Extract:
-    plain = read_json(path)
-    try:
-        return _parsed_extract(plain)
-    except (KeyError, ValueError, TypeError, AttributeError):
-        raise damaged(path) from None
-
-
-def _parsed_extract(plain: Mapping[str, Any]) -> Extract:
-    tables = {
-        name: TableCount(**{**count, "dropped": tuple(count["dropped"]), "missing": tuple(count["missing"])})
-        for name, count in plain["tables"].items()
-    }
-    columns = {name: tuple(names) for name, names in plain["columns"].items()}
-    dialect = Dialect(**{**plain["dialect"], "null": tuple(plain["dialect"]["null"])})
-    parsed = {
-        "tables": tables,
-        "columns": columns,
-        "format": Format(plain["format"]),
-        "dialect": dialect,
-        "to_blank": {name: tuple(lines) for name, lines in plain["to_blank"].items()},
-    }
-    return Extract(**{**plain, **parsed})
 
 
 class Tombstones:

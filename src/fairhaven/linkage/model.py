@@ -1,7 +1,6 @@
 """The nouns of the linkage room."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -64,16 +63,3 @@ class LinkageResult:
     splits: pa.Table
     clerical: pa.Table
     summary: LinkageSummary
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LinkageFields:
-    """Which comparison columns a table of standardised records has.
-
-    Args:
-        checked_id: the national number carries a check digit (NHS); else any shared identifier.
-        extras: further text columns (of a trial's files), e.g. ``occupation``.
-    """
-
-    checked_id: bool = True
-    extras: Sequence[str] = field(default_factory=tuple)

@@ -123,18 +123,14 @@ def _round(desk: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool, st
     """Hand in and answer what is left over, then take one task from each queue."""
     # A result at which the server fails must not keep the others waiting: it is left alone for a while.
     trouble: TransportFailure | None = None
-    for number in desk.waiting(TaskState.ANSWERED, is_due=not once):
-        found = desk.post(desk.record.entry(number))
-        if found is not None and not found.is_about_one:
-            return _Round(trouble=found, is_cut_short=True)
-        trouble = trouble or found
-    for number in desk.waiting(TaskState.ASKED, is_due=True):
-        if stop.is_set():
-            break
-        found = desk.answer(desk.record.entry(number))
-        if found is not None and not found.is_about_one:
-            return _Round(trouble=found, is_cut_short=True)
-        trouble = trouble or found
+    for state, do, is_due in ((TaskState.ANSWERED, desk.post, not once), (TaskState.ASKED, desk.answer, True)):
+        for number in desk.waiting(state, is_due=is_due):
+            if state is TaskState.ASKED and stop.is_set():
+                break
+            found = do(desk.record.entry(number))
+            if found is not None and not found.is_about_one:
+                return _Round(trouble=found, is_cut_short=True)
+            trouble = trouble or found
     has_news = False
     for queue in queues:
         if stop.is_set():

@@ -6,7 +6,7 @@ above, which R cannot hold). Of vocabulary tables only the presence is checked: 
 """
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 
 from fairhaven.omop.cdm import CDM, Field, Table
 from fairhaven.quality.model import QualityCheck, Severity
@@ -60,9 +60,7 @@ def _of_table(table: Table) -> Iterator[QualityCheck]:
 
 
 def _of_field(table: Table, field: Field) -> Iterator[QualityCheck]:
-    def check(kind: str, severity: Severity, words: str, threshold: float = 0, **settings: str) -> QualityCheck:
-        return _check(table, kind, severity, words, field=field.name, threshold=threshold, settings=settings)
-
+    check = partial(_check, table, field=field.name)
     yield check("cdmField", _FATAL, "the field is there")
     if table.schema == "VOCAB":
         return
@@ -90,9 +88,7 @@ def _of_field(table: Table, field: Field) -> Iterator[QualityCheck]:
 
 
 def _of_clinical_field(table: Table, field: Field) -> Iterator[QualityCheck]:
-    def check(kind: str, severity: Severity, words: str, threshold: float = 0, **settings: str) -> QualityCheck:
-        return _check(table, kind, severity, words, field=field.name, threshold=threshold, settings=settings)
-
+    check = partial(_check, table, field=field.name)
     if field.is_concept and "source_concept" not in field.name:
         yield check("isStandardValidConcept", _CONVENTION, "concepts are standard and valid")
         yield check(
@@ -126,20 +122,19 @@ def _of_clinical_field(table: Table, field: Field) -> Iterator[QualityCheck]:
 
 
 def _of_date(table: Table, field: Field) -> Iterator[QualityCheck]:
-    def check(kind: str, words: str, **settings: str) -> QualityCheck:
-        return _check(table, kind, _CHARACTER, words, field=field.name, threshold=1, settings=settings)
-
-    yield check("plausibleValueLow", "dates are not before 1850", plausibleValueLow=_EARLIEST, cdmDatatype=field.type)
+    check = partial(_check, table, severity=_CHARACTER, field=field.name, threshold=1)
+    kind = field.type
+    yield check("plausibleValueLow", words="dates are not before 1850", plausibleValueLow=_EARLIEST, cdmDatatype=kind)
     yield check(
-        "plausibleValueHigh", "dates are not in the future", plausibleValueHigh=_TOMORROW, cdmDatatype=field.type
+        "plausibleValueHigh", words="dates are not in the future", plausibleValueHigh=_TOMORROW, cdmDatatype=kind
     )
     end = field.name.replace("_start_", "_end_")
     if end != field.name and end in table.names:
-        yield check("plausibleStartBeforeEnd", "starts are not after ends", plausibleStartBeforeEndFieldName=end)
+        yield check("plausibleStartBeforeEnd", words="starts are not after ends", plausibleStartBeforeEndFieldName=end)
     if table.has_person and table.name not in ("person",) and field.name != "birth_datetime":
-        yield check("plausibleAfterBirth", "dates are not before birth")
+        yield check("plausibleAfterBirth", words="dates are not before birth")
         if table.name not in _NO_LIFE:
-            yield check("plausibleBeforeDeath", "dates are at most 60 days after death")
+            yield check("plausibleBeforeDeath", words="dates are at most 60 days after death")
 
 
 def _unmapped(table: Table, field: Field) -> float:
@@ -192,7 +187,7 @@ def _check(
     *,
     field: str = "",
     threshold: float = 0,
-    settings: dict[str, str] | None = None,
+    **settings: str,
 ) -> QualityCheck:
     context, category, subcategory = _KAHN.get(kind, ("Verification", "Conformance", "Relational"))
     place = f"{table.name}.{field}" if field else table.name
@@ -207,5 +202,5 @@ def _check(
         category=category,
         subcategory=subcategory,
         description=f"{place}: {words}",
-        settings=settings or {},
+        settings=settings,
     )

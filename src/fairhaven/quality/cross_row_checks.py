@@ -23,23 +23,27 @@ KINDS = frozenset(
 _PERIOD = ("person_id", "observation_period_start_date", "observation_period_end_date")
 
 
+_NEEDS = {
+    "isPrimaryKey": (("", ""),),
+    "measurePersonCompleteness": (("person", "person_id"), ("", "person_id")),
+    "measureConditionEraCompleteness": (
+        ("condition_occurrence", "person_id"),
+        ("condition_occurrence", "condition_concept_id"),
+        ("", "person_id"),
+    ),
+    "measureObservationPeriodOverlap": tuple(
+        ("observation_period", name) for name in (*_PERIOD, "observation_period_id")
+    ),
+    "withinObservationPeriod": (("", ""), ("", "person_id"), *(("observation_period", name) for name in _PERIOD)),
+}
+"""(table, column) pairs that a kind of check reads; empty for the check's own table or field."""
+
+
 def needs(check: QualityCheck) -> tuple[tuple[str, str], ...]:
     """(table, column) pairs that a check of these kinds reads."""
-    match check.kind:
-        case "isForeignKey":
-            return ((check.table, check.field), reference(check))
-        case "measurePersonCompleteness":
-            return (("person", "person_id"), (check.table, "person_id"))
-        case "measureConditionEraCompleteness":
-            occurrence = "condition_occurrence"
-            return ((occurrence, "person_id"), (occurrence, "condition_concept_id"), (check.table, "person_id"))
-        case "measureObservationPeriodOverlap":
-            return tuple(("observation_period", name) for name in (*_PERIOD, "observation_period_id"))
-        case "withinObservationPeriod":
-            period = tuple(("observation_period", name) for name in _PERIOD)
-            return ((check.table, check.field), (check.table, "person_id"), *period)
-        case _:
-            return ((check.table, check.field),)
+    if check.kind == "isForeignKey":
+        return ((check.table, check.field), reference(check))
+    return tuple((table or check.table, column or check.field) for table, column in _NEEDS[check.kind])
 
 
 def reference(check: QualityCheck) -> tuple[str, str]:

@@ -14,7 +14,6 @@ SECOND_EXTRACT = dt.date(2026, 10, 28)
 """Last day of care that the second delivery knows of."""
 
 PRACTICES = ("riverside", "parkview", "stmarys")
-TRUSTS = ("north", "south")
 SOURCES = (
     "national_opt_out",
     "gp_riverside",

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fairhaven.cohort.formats.fairhaven.notation import write_number
 from fairhaven.cohort.model import Compare, Dates, Numbers, UserPeriod
@@ -38,115 +38,85 @@ def quoted(text: str) -> str:
     return f"“{' '.join(text.split())}”"
 
 
+Wording = Mapping[Compare, str]
+
+_OF_NUMBER: Wording = {
+    Compare.LESS: "below {value}",
+    Compare.AT_MOST: "of {value} or less",
+    Compare.EQUAL: "of {value}",
+    Compare.NOT_EQUAL: "other than {value}",
+    Compare.AT_LEAST: "of {value} or more",
+    Compare.MORE: "above {value}",
+    Compare.BETWEEN: "from {bare} to {to}",
+    Compare.OUTSIDE: "below {value} or above {to}",
+}
+_IN_YEARS: Wording = {
+    Compare.LESS: "under {value}",
+    Compare.AT_MOST: "{value} or under",
+    Compare.EQUAL: "{value}",
+    Compare.NOT_EQUAL: "other than {value}",
+    Compare.AT_LEAST: "{value} or over",
+    Compare.MORE: "over {value}",
+    Compare.BETWEEN: "{value} to {to}",
+    Compare.OUTSIDE: "under {value} or over {to}",
+}
+_LASTING: Wording = {
+    Compare.LESS: "less than {value} {unit}",
+    Compare.AT_MOST: "{value} {unit} or less",
+    Compare.EQUAL: "{value} {unit}",
+    Compare.NOT_EQUAL: "any time but {value} {unit}",
+    Compare.AT_LEAST: "{value} {unit} or more",
+    Compare.MORE: "more than {value} {unit}",
+    Compare.BETWEEN: "{value} to {to} days",
+    Compare.OUTSIDE: "less than {value} or more than {to} days",
+}
+_ON_DATES: Wording = {
+    Compare.LESS: "before {value}",
+    Compare.AT_MOST: "on or before {value}",
+    Compare.EQUAL: "on {value}",
+    Compare.NOT_EQUAL: "on any day but {value}",
+    Compare.AT_LEAST: "on or after {value}",
+    Compare.MORE: "after {value}",
+    Compare.BETWEEN: "from {value} to {to}",
+    Compare.OUTSIDE: "before {value} or after {to}",
+}
+_BORN: Wording = {
+    Compare.LESS: "before {value}",
+    Compare.AT_MOST: "in {value} or earlier",
+    Compare.EQUAL: "in {value}",
+    Compare.NOT_EQUAL: "in any year but {value}",
+    Compare.AT_LEAST: "in {value} or later",
+    Compare.MORE: "after {value}",
+    Compare.BETWEEN: "from {value} to {to}",
+    Compare.OUTSIDE: "before {value} or after {to}",
+}
+
+
 def of_number(test: Numbers, unit: str = "") -> str:
     """``of 5 or more``, ``above 5``, ``from 3 to 5``."""
-    value, to = f"{write_number(test.value)}{unit}", f"{write_number(test.to or 0)}{unit}"
-    match test.compare:
-        case Compare.LESS:
-            return f"below {value}"
-        case Compare.AT_MOST:
-            return f"of {value} or less"
-        case Compare.EQUAL:
-            return f"of {value}"
-        case Compare.NOT_EQUAL:
-            return f"other than {value}"
-        case Compare.AT_LEAST:
-            return f"of {value} or more"
-        case Compare.MORE:
-            return f"above {value}"
-        case Compare.BETWEEN:
-            return f"from {write_number(test.value)} to {to}"
-        case Compare.OUTSIDE:
-            return f"below {value} or above {to}"
+    bare, to = write_number(test.value), write_number(test.to or 0)
+    return _OF_NUMBER[test.compare].format(bare=bare, value=f"{bare}{unit}", to=f"{to}{unit}")
 
 
 def in_years(test: Numbers) -> str:
     """Of an age, after "aged" or "at age": ``18 or over``, ``under 65``."""
-    value, to = write_number(test.value), write_number(test.to or 0)
-    match test.compare:
-        case Compare.LESS:
-            return f"under {value}"
-        case Compare.AT_MOST:
-            return f"{value} or under"
-        case Compare.EQUAL:
-            return value
-        case Compare.NOT_EQUAL:
-            return f"other than {value}"
-        case Compare.AT_LEAST:
-            return f"{value} or over"
-        case Compare.MORE:
-            return f"over {value}"
-        case Compare.BETWEEN:
-            return f"{value} to {to}"
-        case Compare.OUTSIDE:
-            return f"under {value} or over {to}"
+    return _IN_YEARS[test.compare].format(value=write_number(test.value), to=write_number(test.to or 0))
 
 
 def lasting(test: Numbers) -> str:
     """Of a length, after "lasting": ``30 days or more``."""
-    value, to = write_number(test.value), write_number(test.to or 0)
     unit = "day" if test.value == 1 else "days"
-    match test.compare:
-        case Compare.LESS:
-            return f"less than {value} {unit}"
-        case Compare.AT_MOST:
-            return f"{value} {unit} or less"
-        case Compare.EQUAL:
-            return f"{value} {unit}"
-        case Compare.NOT_EQUAL:
-            return f"any time but {value} {unit}"
-        case Compare.AT_LEAST:
-            return f"{value} {unit} or more"
-        case Compare.MORE:
-            return f"more than {value} {unit}"
-        case Compare.BETWEEN:
-            return f"{value} to {to} days"
-        case Compare.OUTSIDE:
-            return f"less than {value} or more than {to} days"
+    return _LASTING[test.compare].format(value=write_number(test.value), to=write_number(test.to or 0), unit=unit)
 
 
 def on_dates(test: Dates) -> str:
     """``on or after 1 January 2010``, ``from 1 January 2010 to 31 December 2012``."""
-    value, to = day(test.value), day(test.to or test.value)
-    match test.compare:
-        case Compare.LESS:
-            return f"before {value}"
-        case Compare.AT_MOST:
-            return f"on or before {value}"
-        case Compare.EQUAL:
-            return f"on {value}"
-        case Compare.NOT_EQUAL:
-            return f"on any day but {value}"
-        case Compare.AT_LEAST:
-            return f"on or after {value}"
-        case Compare.MORE:
-            return f"after {value}"
-        case Compare.BETWEEN:
-            return f"from {value} to {to}"
-        case Compare.OUTSIDE:
-            return f"before {value} or after {to}"
+    return _ON_DATES[test.compare].format(value=day(test.value), to=day(test.to or test.value))
 
 
 def born(test: Numbers) -> str:
     """Of a year of birth, after "born": ``in 1950 or later``."""
-    value, to = write_number(test.value), write_number(test.to or 0)
-    match test.compare:
-        case Compare.LESS:
-            return f"before {value}"
-        case Compare.AT_MOST:
-            return f"in {value} or earlier"
-        case Compare.EQUAL:
-            return f"in {value}"
-        case Compare.NOT_EQUAL:
-            return f"in any year but {value}"
-        case Compare.AT_LEAST:
-            return f"in {value} or later"
-        case Compare.MORE:
-            return f"after {value}"
-        case Compare.BETWEEN:
-            return f"from {value} to {to}"
-        case Compare.OUTSIDE:
-            return f"before {value} or after {to}"
+    return _BORN[test.compare].format(value=write_number(test.value), to=write_number(test.to or 0))
 
 
 def within(window: UserPeriod) -> str:

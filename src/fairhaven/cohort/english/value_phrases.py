@@ -31,10 +31,13 @@ _LABELS: Mapping[str, str] = {
     "gender_concept_id": "sex",
 }
 
+_PERSON_CONCEPTS: Mapping[str, str] = {
+    "gender_concept_id": "recorded as",
+    "race_concept_id": "of race",
+    "ethnicity_concept_id": "of ethnicity",
+}
 _CONCEPTS: Mapping[str, str] = {
-    "gender_concept_id": "in a person recorded as {}",
-    "race_concept_id": "in a person of race {}",
-    "ethnicity_concept_id": "in a person of ethnicity {}",
+    **{field: f"in a person {words} {{}}" for field, words in _PERSON_CONCEPTS.items()},
     "unit_concept_id": "measured in {}",
     "value_as_concept_id": "with the result {}",
     "specialty_concept_id": "by a provider whose specialty is {}",
@@ -86,12 +89,8 @@ def of_person(item: Filter, naming: ConceptNames) -> str:
             return f"aged {in_years(test)}"
         case "year_of_birth", Numbers() as test:
             return f"born {born(test)}"
-        case "gender_concept_id", (OneOf() | InSet()) as test:
-            return f"recorded as {_which(test, naming)}"
-        case "race_concept_id", (OneOf() | InSet()) as test:
-            return f"of race {_which(test, naming)}"
-        case "ethnicity_concept_id", (OneOf() | InSet()) as test:
-            return f"of ethnicity {_which(test, naming)}"
+        case field, (OneOf() | InSet()) as test if field in _PERSON_CONCEPTS:
+            return f"{_PERSON_CONCEPTS[field]} {_which(test, naming)}"
         case "start_date", Dates() as test:
             return f"entering {on_dates(test)}"
         case "end_date", Dates() as test:

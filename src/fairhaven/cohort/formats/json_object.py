@@ -129,8 +129,7 @@ class JsonObject:
 
     def number(self, key: str) -> Number | None:
         """A number, or a text that holds one."""
-        self._asked.add(key)
-        value = self.values.get(key)
+        value = self._value(key)
         match value:
             case None | "":
                 return None
@@ -148,8 +147,7 @@ class JsonObject:
 
     def flag(self, key: str) -> bool | None:
         """true or false, also as 0, 1 or a text."""
-        self._asked.add(key)
-        given = self.values.get(key)
+        given = self._value(key)
         if given is None or isinstance(given, bool):
             return given
         match given:
@@ -167,8 +165,7 @@ class JsonObject:
 
     def text(self, key: str) -> str | None:
         """A text; a number is taken as its digits."""
-        self._asked.add(key)
-        value = self.values.get(key)
+        value = self._value(key)
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
             self.fault(key, "must be a text")
             return None
@@ -179,8 +176,7 @@ class JsonObject:
 
     def choice(self, key: str, choices: Sequence[str], *, default: str | None = None) -> str | None:
         """One of *choices*, by its name or by its place among them; *default* where it is absent, None where it is null."""
-        self._asked.add(key)
-        value = self.values.get(key, default)
+        value = self._value(key, default)
         if value is None or (isinstance(value, str) and value in choices):
             return value
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(choices):
@@ -204,8 +200,7 @@ class JsonObject:
         Args:
             needed: what is missing where there is none; without, it may be absent.
         """
-        self._asked.add(key)
-        value = self.values.get(key)
+        value = self._value(key)
         if value is None:
             if needed:
                 self.fault(key, f"is missing; give {needed}")
@@ -214,8 +209,7 @@ class JsonObject:
 
     def parts(self, key: str) -> "Iterator[JsonObject]":
         """The objects of a list below this one."""
-        self._asked.add(key)
-        value = self.values.get(key)
+        value = self._value(key)
         if value is None:
             return
         if not isinstance(value, list):
@@ -251,6 +245,10 @@ class JsonObject:
                 "is not known here, and passing over it could count other persons than are meant; "
                 f"remove it or mend its name (known: {names})",
             )
+
+    def _value(self, key: str, default: Any = None) -> Any:
+        self._asked.add(key)
+        return self.values.get(key, default)
 
     def _below(self, value: Any, name: str) -> "JsonObject | None":
         if not isinstance(value, dict):

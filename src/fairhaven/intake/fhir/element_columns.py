@@ -77,7 +77,11 @@ class ElementColumn:
     def cells(self, root: str) -> Iterator[LandedColumn]:
         """The landed columns, as expressions over *root*."""
         ends = [_read(root, steps(path)) for path in alternatives(self.path)]
-        yield from _CELLS[self.kind](self, ends)
+        if self.kind in _ONE_CELL:
+            sql, kind = _ONE_CELL[self.kind]
+            yield LandedColumn(name=self.name, sql=sql.format(_either(ends)), type=kind)
+        else:
+            yield from _CELLS[self.kind](self, ends)
 
 
 def alternatives(path: str) -> list[str]:
@@ -137,17 +141,6 @@ def _read(value: str, path: Sequence[tuple[str, str | None]]) -> str:
 
 def _either(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
-
-
-def _text(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    yield LandedColumn(name=column.name, sql=f"nullif(trim({_either(ends)}), '')")
-
-
-def _plain(sql_type: str) -> Any:
-    def cells(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-        yield LandedColumn(name=column.name, sql=_either(ends), type=sql_type)
-
-    return cells
 
 
 def _moment(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
@@ -216,19 +209,6 @@ def _codes(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]
     yield LandedColumn(name=column.name, sql=f"nullif(array_to_string({_either(lists)}, ' '), '')")
 
 
-def _count(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    yield LandedColumn(name=column.name, sql=f"coalesce(len({_either(ends)}), 0)", type="BIGINT")
-
-
-def _words(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    yield LandedColumn(name=column.name, sql=f"nullif(trim(array_to_string({_either(ends)}, ' ')), '')")
-
-
-def _identifiers(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    every = f"list_transform({_either(ends)}, lambda one: fhir_token(one.system, one.value))"
-    yield LandedColumn(name=column.name, sql=f"nullif(array_to_string({every}, ' '), '')")
-
-
 _LEAF: dict[str, Any] = {
     "text": "VARCHAR",
     "flag": "BOOLEAN",
@@ -245,11 +225,21 @@ _LEAF: dict[str, Any] = {
     "words": ["VARCHAR"],
     "identifiers": [{"system": "VARCHAR", "value": "VARCHAR"}],
 }
+_ONE_CELL = {
+    "text": ("nullif(trim({0}), '')", "VARCHAR"),
+    "flag": ("{0}", "BOOLEAN"),
+    "number": ("{0}", "DOUBLE"),
+    "whole": ("{0}", "BIGINT"),
+    "count": ("coalesce(len({0}), 0)", "BIGINT"),
+    "words": ("nullif(trim(array_to_string({0}, ' ')), '')", "VARCHAR"),
+    "identifiers": (
+        "nullif(array_to_string(list_transform({0}, lambda one: fhir_token(one.system, one.value)), ' '), '')",
+        "VARCHAR",
+    ),
+}
+"""Kinds that land as one column: its SQL over the element, and its DuckDB type."""
+
 _CELLS: dict[str, Any] = {
-    "text": _text,
-    "flag": _plain("BOOLEAN"),
-    "number": _plain("DOUBLE"),
-    "whole": _plain("BIGINT"),
     "moment": _moment,
     "date": _date,
     "reference": _reference,
@@ -257,7 +247,4 @@ _CELLS: dict[str, Any] = {
     "coding": _coding,
     "quantity": _quantity,
     "codes": _codes,
-    "count": _count,
-    "words": _words,
-    "identifiers": _identifiers,
 }

@@ -90,11 +90,6 @@ class Concepts:
         """Places of the valid concepts below one, sorted."""
         return self._related(BELOW, concept)
 
-    @property
-    def ancestors(self) -> Array:
-        """Every concept that has one of the release below it, sorted."""
-        return self._relations[BELOW][0]
-
     def _of_item(self, item: ConceptSetItem) -> Array:
         if abs(item.concept_id) > _MOST:
             return np.empty(0, np.int64)

@@ -13,16 +13,6 @@ class IndexCannotAnswer(Refused):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Nobody:
-    """No person."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Everybody:
-    """Every person of the release."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class HasConcept:
     """Persons with any of some concepts in a table.
 
@@ -171,6 +161,4 @@ class HasEntryEvent:
     rules: tuple[Condition, ...] = field(default=())
 
 
-Persons: TypeAlias = (
-    Nobody | Everybody | HasConcept | HasAttribute | HasEvents | PersonGroup | Complement | HasEntryEvent
-)
+Persons: TypeAlias = HasConcept | HasAttribute | HasEvents | PersonGroup | Complement | HasEntryEvent

@@ -15,12 +15,10 @@ from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
     Complement,
     ConditionGroup,
-    Everybody,
     HasAttribute,
     HasConcept,
     HasEntryEvent,
     HasEvents,
-    Nobody,
     PersonGroup,
     Persons,
 )
@@ -48,10 +46,6 @@ class PlanExecutor:
             within: whether others belong to it does not matter.
         """
         match asked:
-            case Nobody():
-                return BitMap()
-            case Everybody():
-                return self._sets.everybody
             case HasConcept():
                 return self._sets.having(asked)
             case HasAttribute():
