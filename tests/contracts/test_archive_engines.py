@@ -6,16 +6,11 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.archive import Archive
-from fairhaven.engine import DuckDBEngine, open_engine
-from fairhaven.kernel.errors import Refused
 from fairhaven.omop import CDM, to_cdm
 from tests.support.actors import ANNA
 
 # Times of the CDM have no zone.
 # ruff: noqa: DTZ001
-
-# PySpark's client leaves its sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
 LINEAGE = {"row_extract": 1, "row_line": 2, "row_rule": 3}
 MEASUREMENT = {"measurement_concept_id": 3004249, "measurement_date": dt.date(2020, 1, 1), **LINEAGE}
@@ -32,23 +27,6 @@ MEASUREMENTS = [
     for number in range(60)
 ]
 DEATHS = [{"person_id": number, "death_date": dt.date(1850 + number, 12, 31), **LINEAGE} for number in range(3)]
-
-
-@pytest.fixture(scope="module", params=["duckdb", "sail", pytest.param("pyspark", marks=pytest.mark.slow)])
-def engine(request, tmp_path_factory):
-    try:
-        engine = open_engine(request.param, tmp_path_factory.mktemp(request.param))
-    except Refused as refusal:
-        pytest.skip(str(refusal))
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
-def reference():
-    engine = DuckDBEngine(threads=1)
-    yield engine
-    engine.close()
 
 
 def published(store, engine, measurements, number=1):

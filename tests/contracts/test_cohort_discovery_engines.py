@@ -1,43 +1,25 @@
 """Every engine makes the same discovery index, to the last person and event."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import numpy as np
-import pytest
 
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.engines.bitmap_index.storage import Arrays
 from fairhaven.cohort.model import Domain
-from fairhaven.engine import DuckDBEngine, Engine, open_engine
-from fairhaven.kernel.errors import Refused
+from fairhaven.engine import Engine
 from tests.support.cohort_results import on
 from tests.support.cohort_strategies import cdm
 
-# PySpark's client leaves its sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
-
-@pytest.fixture(scope="module", params=["sail", pytest.param("pyspark", marks=pytest.mark.slow)])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    try:
-        opened = open_engine(request.param, tmp_path_factory.mktemp(request.param))
-    except Refused as refusal:
-        pytest.skip(str(refusal))
-    yield opened
-    opened.close()
-
-
-def test_an_engine_makes_the_index_that_duckdb_makes(engine: Engine, tmp_path: Path) -> None:
+def test_an_engine_makes_the_index_that_duckdb_makes(spark: Engine, reference: Engine, tmp_path: Path) -> None:
     rows = cdm(Random(5), persons=40)
     # A table without rows, and one with a value in one row only.
     rows["episode"] = []
     rows["specimen"] = rows["specimen"][:1]
-    embedded = DuckDBEngine()
-    mine = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "mine")
-    theirs = DiscoveryIndex.build(on(embedded, rows), embedded, tmp_path / "theirs")
-    embedded.close()
+    mine = DiscoveryIndex.build(on(spark, rows), spark, tmp_path / "mine")
+    theirs = DiscoveryIndex.build(on(reference, rows), reference, tmp_path / "theirs")
 
     assert mine.persons == theirs.persons == 40
     for domain in Domain:

@@ -2,30 +2,17 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from random import Random
 
 import pyarrow as pa
-import pytest
 
 from fairhaven.cohort.model import CohortDefinition, DateField, DateOffset, Domain, EntryEvents, Events, Limit
 from fairhaven.cohort.service import Cohorts
-from fairhaven.engine import DuckDBEngine, Engine, open_engine
-from fairhaven.kernel.errors import Refused
+from fairhaven.engine import DuckDBEngine, Engine
 from tests.support.cohort_cases import case_of, entering_by, run
 from tests.support.cohort_oracle import Oracle
 from tests.support.cohort_results import attritions, differing, on, stays
 from tests.support.cohort_strategies import cdm, definitions
-
-
-@pytest.fixture(scope="module", params=["duckdb", "sail"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    try:
-        opened = open_engine(request.param, tmp_path_factory.mktemp(request.param))
-    except Refused as refusal:
-        pytest.skip(str(refusal))
-    yield opened
-    opened.close()
 
 
 def test_a_batch_finds_whom_the_oracle_finds(engine: Engine) -> None:

@@ -1,7 +1,5 @@
 """What a CDM that somebody else keeps must have for a definition: looked for before anything runs, and read as it is meant."""
 
-from collections.abc import Iterator
-
 import ibis.expr.types as ir
 import pyarrow as pa
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from fairhaven.cohort.formats.fairhaven import read_json
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.cohort.service import Cohorts
-from fairhaven.engine import Engine, open_engine
+from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Refused
 
 ASTHMA = read_json(
@@ -43,16 +41,6 @@ TABLES: dict[str, dict[str, list[object]]] = {
     "concept_ancestor": {"ancestor_concept_id": ["317009"] * 2, "descendant_concept_id": ["317009", "317010"]},
 }
 """A CDM all in text, with the empty texts that a CSV file leaves behind."""
-
-
-@pytest.fixture(scope="module", params=["duckdb", "sail"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    try:
-        opened = open_engine(request.param, tmp_path_factory.mktemp(request.param))
-    except Refused as refusal:
-        pytest.skip(str(refusal))
-    yield opened
-    opened.close()
 
 
 def found(engine: Engine, tables: dict[str, dict[str, list[object]]], asked: CohortDefinition = ASTHMA) -> list[int]:

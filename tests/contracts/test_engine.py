@@ -11,15 +11,12 @@ import pytest
 from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
 
-from fairhaven.engine import DuckDBEngine, is_stored, open_engine
+from fairhaven.engine import is_stored, open_engine
 from fairhaven.harmonise.mapping_values import as_type
-from fairhaven.kernel.errors import Invalid, Refused
+from fairhaven.kernel.errors import Invalid
 
 # Times of the CDM have no zone.
 # ruff: noqa: DTZ001
-
-# PySpark's client leaves its sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
 SCHEMA = pa.schema(
     [
@@ -66,23 +63,6 @@ def table_of(rows):
     return pa.Table.from_pylist(
         [row if isinstance(row, dict) else dict(zip(names, row, strict=True)) for row in rows], SCHEMA
     )
-
-
-@pytest.fixture(scope="module", params=["duckdb", "sail", pytest.param("pyspark", marks=pytest.mark.slow)])
-def engine(request, tmp_path_factory):
-    try:
-        engine = open_engine(request.param, tmp_path_factory.mktemp(request.param))
-    except Refused as refusal:
-        pytest.skip(str(refusal))
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
-def reference():
-    engine = DuckDBEngine(threads=1)
-    yield engine
-    engine.close()
 
 
 ODD_TEXTS = [

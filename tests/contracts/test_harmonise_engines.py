@@ -4,15 +4,9 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from fairhaven.engine import Engine, open_engine
+from fairhaven.engine import Engine
 from fairhaven.harmonise import CodeMap
-from fairhaven.kernel.errors import Refused
 from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping
-
-# PySpark's client leaves its sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
 RULES = """
 [[map]]
@@ -145,21 +139,8 @@ def contents(engine: Engine, folder: Path) -> dict[str, list[Any]]:
     } | {"counts": sorted(repr(count) for count in found.counts)}
 
 
-@pytest.mark.parametrize("other", ["sail", pytest.param("pyspark", marks=pytest.mark.slow)])
-def test_every_engine_makes_the_same_cdm(other: str, tmp_path: Path) -> None:
-    try:
-        engine = open_engine(other, tmp_path / other)
-    except Refused as missing:
-        pytest.skip(str(missing))
-    try:
-        theirs = contents(engine, tmp_path)
-    finally:
-        engine.close()
-    duckdb = open_engine("duckdb", tmp_path / "duckdb")
-    try:
-        ours = contents(duckdb, tmp_path)
-    finally:
-        duckdb.close()
+def test_every_engine_makes_the_same_cdm(spark: Engine, reference: Engine, tmp_path: Path) -> None:
+    theirs, ours = contents(spark, tmp_path), contents(reference, tmp_path)
     assert set(theirs) == set(ours)
     for table, rows in ours.items():
         assert theirs[table] == rows, table

@@ -1,10 +1,6 @@
 """A partner's CDM becomes the same rows on DuckDB and on Spark."""
 
-from pathlib import Path
-
-import pytest
-
-from fairhaven.engine import DuckDBEngine, Engine
+from fairhaven.engine import Engine
 from tests.spec.test_harmonise_omop import made_of, tables
 
 
@@ -15,15 +11,5 @@ def _told(engine: Engine) -> dict[str, list[str]]:
     }
 
 
-def test_every_case_gives_equal_rows_on_sail(tmp_path: Path) -> None:
-    pytest.importorskip("pysail", reason="Sail is not installed (pip install 'fairhaven[sail]')")
-    from fairhaven.engine.session import sail
-    from fairhaven.engine.spark import SparkEngine
-
-    (tmp_path / "spark").mkdir()
-    duckdb, spark = DuckDBEngine(tmp_path / "spill", threads=1), SparkEngine(sail(), tmp_path / "spark")
-    try:
-        assert _told(spark) == _told(duckdb)
-    finally:
-        spark.close()
-        duckdb.close()
+def test_every_case_gives_equal_rows_on_every_engine(spark: Engine, reference: Engine) -> None:
+    assert _told(spark) == _told(reference)

@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
-from fairhaven.engine import Engine, open_engine
+from fairhaven.engine import Engine
 from fairhaven.intake import Source, check_reconciled
-from fairhaven.kernel.errors import Refused
 from tests.support.intake_hub import HEADER, Hub
-
-# PySpark's client leaves its sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
 TYPE_1 = (
     '[type_1_opt_out]\ntable = "events"\ncolumn = "code"\ndate = "event_date"\nopted_out = ["OUT"]\nopted_in = ["IN"]'
@@ -34,33 +29,19 @@ def told(engine: Engine, hub: Hub, source: Source) -> list[object]:
     return [opted_out.to_pylist(), sorted(repr(sorted(row.items())) for row in rows), counts]
 
 
-@pytest.mark.parametrize("other", ["sail", pytest.param("pyspark", marks=pytest.mark.slow)])
-def test_every_engine_tells_the_same(other: str, tmp_path: Path) -> None:
+def test_every_engine_tells_the_same(spark: Engine, reference: Engine, tmp_path: Path) -> None:
     hub = Hub(tmp_path)
     source = hub.events(more=TYPE_1)
     for number, rows in enumerate(DELIVERIES):
         hub.receive(source, HEADER + rows, name=f"events{number}.csv")
-    try:
-        engine = open_engine(other, tmp_path / other)
-    except Refused as missing:
-        pytest.skip(str(missing))
-    try:
-        theirs = told(engine, hub, source)
-    finally:
-        engine.close()
-    duckdb = open_engine("duckdb", tmp_path / "duckdb")
-    try:
-        ours = told(duckdb, hub, source)
-    finally:
-        duckdb.close()
+    theirs, ours = told(spark, hub, source), told(reference, hub, source)
     assert ours == theirs
     assert isinstance(ours[0], list) and len(ours[0]) == 1
     [count] = ours[2]  # type: ignore[misc]
     assert (count.received, count.landed, count.quarantined, count.opted_out, count.current) == (8, 6, 1, 1, 4)
 
 
-@pytest.mark.parametrize("other", ["duckdb", "sail"])
-def test_columns_that_an_earlier_extract_lacks_are_null(other: str, tmp_path: Path) -> None:
+def test_columns_that_an_earlier_extract_lacks_are_null(engine: Engine, tmp_path: Path) -> None:
     hub = Hub(tmp_path)
     source = hub.source('title = "x"\ncontroller = "c"\nkind = "cdm"\nformat = "fhir"\n', "trust")
     hub.receive(source, '{"resourceType": "Patient", "id": "a"}\n', name="one.ndjson")
@@ -69,14 +50,6 @@ def test_columns_that_an_earlier_extract_lacks_are_null(other: str, tmp_path: Pa
 
     table = pq.read_table(path)
     pq.write_table(table.drop_columns(["birth_date"]), path)
-    try:
-        engine = open_engine(other, tmp_path / other)
-    except Refused as missing:
-        pytest.skip(str(missing))
-    try:
-        rows: pa.Table = engine.fetch(
-            hub.intake.current(engine, source, excluded=None)["patient"].order_by("row_extract")
-        )
-    finally:
-        engine.close()
+    current = hub.intake.current(engine, source, excluded=None)["patient"]
+    rows: pa.Table = engine.fetch(current.order_by("row_extract"))
     assert [str(day) for day in rows.column("birth_date").to_pylist()] == ["None", "1980-05-01"]

@@ -2,15 +2,13 @@
 
 import csv
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
 import pytest
 
-from fairhaven.engine import DuckDBEngine, Engine, open_engine
-from fairhaven.kernel.errors import Refused
+from fairhaven.engine import Engine
 from fairhaven.omop import CDM
 from fairhaven.quality import (
     CheckStatus,
@@ -31,23 +29,6 @@ from tests.support.shared_data import shared
 DAY_OF_THE_NUMBERS = dt.date(2026, 11, 21)
 WITHOUT_ANSWER = {"field_cdmfield_note_nlp_offset", "field_isforeignkey_cohort_definition_cohort_definition_id"}
 """Checks that DQD's SQL cannot run on DuckDB."""
-
-
-@pytest.fixture(scope="module")
-def duckdb_engine() -> Iterator[DuckDBEngine]:
-    engine = DuckDBEngine()
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
-def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    try:
-        engine = open_engine("sail", tmp_path_factory.mktemp("sail"))
-    except Refused as refusal:
-        pytest.skip(str(refusal))
-    yield engine
-    engine.close()
 
 
 def faulty() -> dict[str, list[dict[str, object]]]:
@@ -81,20 +62,19 @@ def numbers(report: QualityReport) -> dict[str, tuple[int | None, int | None, st
     return {result.check.id: (result.violated, result.denominator, result.status) for result in report.results}
 
 
-def test_every_engine_finds_the_same(duckdb_engine: DuckDBEngine, sail: Engine) -> None:
+def test_every_engine_finds_the_same(reference: Engine, spark: Engine) -> None:
     checks = DqdThresholds(name="all", checks=defined_checks() + of_concepts())
     reports = [
-        check(tables(faulty(), engine), engine=engine, today=TODAY, thresholds=checks)
-        for engine in (duckdb_engine, sail)
+        check(tables(faulty(), engine), engine=engine, today=TODAY, thresholds=checks) for engine in (reference, spark)
     ]
     assert numbers(reports[0]) == numbers(reports[1])
     assert len(reports[0].failed()) > 10
 
 
-def test_every_engine_has_the_same_scorecard(duckdb_engine: DuckDBEngine, sail: Engine) -> None:
+def test_every_engine_has_the_same_scorecard(reference: Engine, spark: Engine) -> None:
     origins = {1: Origin(source="a", kind="gp"), 2: Origin(source="b", kind="hospital")}
     cards = []
-    for engine in (duckdb_engine, sail):
+    for engine in (reference, spark):
         found = tables(faulty(), engine)
         parted = {
             name: table.mutate(row_extract=(table["person_id"] % 3).cast("int32"))
@@ -105,9 +85,9 @@ def test_every_engine_has_the_same_scorecard(duckdb_engine: DuckDBEngine, sail: 
     assert cards[0] == cards[1]
 
 
-def test_every_engine_names_the_same_rows(duckdb_engine: DuckDBEngine, sail: Engine) -> None:
-    found = [(engine, tables(faulty(), engine)) for engine in (duckdb_engine, sail)]
-    report = check(found[0][1], engine=duckdb_engine, today=TODAY)
+def test_every_engine_names_the_same_rows(reference: Engine, spark: Engine) -> None:
+    found = [(engine, tables(faulty(), engine)) for engine in (reference, spark)]
+    report = check(found[0][1], engine=reference, today=TODAY)
     chosen = [
         r.check for r in report.results if r.violated and r.check.kind not in ("cdmTable", "measureValueCompleteness")
     ]
@@ -116,7 +96,7 @@ def test_every_engine_names_the_same_rows(duckdb_engine: DuckDBEngine, sail: Eng
         assert first == second, item.id
 
 
-def gibleed(engine: DuckDBEngine) -> dict[str, ir.Table]:
+def gibleed(engine: Engine) -> dict[str, ir.Table]:
     """GiBleed in the shape of CDM 5.4: what it lacks is there and empty, as it was for DQD."""
     folder = shared("data", "omop_gibleed_5.3")
     found = {}
@@ -133,9 +113,9 @@ def gibleed(engine: DuckDBEngine) -> dict[str, ir.Table]:
     return found
 
 
-def test_dqd_gives_the_same_numbers_for_gibleed(duckdb_engine: DuckDBEngine) -> None:
+def test_dqd_gives_the_same_numbers_for_gibleed(reference: Engine) -> None:
     thresholds = DqdThresholds.read(shared("data", "dqd"))
-    report = check(gibleed(duckdb_engine), engine=duckdb_engine, today=DAY_OF_THE_NUMBERS, thresholds=thresholds)
+    report = check(gibleed(reference), engine=reference, today=DAY_OF_THE_NUMBERS, thresholds=thresholds)
 
     found = {name: pair[:2] for name, pair in numbers(report).items() if name not in WITHOUT_ANSWER}
     assert found == expected(shared("data", "dqd", "expected_gibleed_5.4.csv"))

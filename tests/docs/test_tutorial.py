@@ -2,19 +2,16 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
-
-pytestmark = pytest.mark.xdist_group("demonstration")
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "first-release.md"
 _BLOCK = re.compile(r"(?:\*\*`(?P<path>[^`]+)`\*\*\s*\n\s*\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
 
 
-def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
+def test_the_tutorial_works_as_it_is_written(demo: Path, tmp_path: Path) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     def run(*words: str) -> str:
@@ -22,7 +19,7 @@ def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    run("fairhaven", "demo", "demo", "--persons", "60", "--no-serve")
+    shutil.copytree(demo, tmp_path / "demo")
     said = ""
     python = ""
     for block in _BLOCK.finditer(PAGE.read_text(encoding="utf-8")):

@@ -1,11 +1,6 @@
-"""The demonstration hub, made once through the command for all journey tests, and the truth about it."""
+"""The demonstration hub from within, and the truth about it."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -14,37 +9,6 @@ from fairhaven.hub import open_hub
 from fairhaven.intake.landing import LandingKeys
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.ids import pseudonym
-
-Command = Callable[..., subprocess.CompletedProcess[str]]
-PERSONS = 300
-
-
-@pytest.fixture(scope="session")
-def fairhaven() -> Command:
-    """Run the command as a user would, in a process of its own."""
-
-    def run(*words: str | Path | int, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "fairhaven.cli", *map(str, words)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def demo(fairhaven: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demonstration hub with its two releases; read it, do not change it."""
-    folder = tmp_path_factory.mktemp("demonstration") / "hub"
-    made = fairhaven("demo", folder, "--persons", PERSONS, "--no-serve", "--json")
-    assert len(json.loads(made.stdout)["releases"]) == 2
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +43,3 @@ def truth(demo: Path, rooms: Rooms) -> duckdb.DuckDBPyConnection:
         if files:
             connection.execute(f"CREATE VIEW {name} AS FROM read_parquet({files!r})")
     return connection
-
-
-def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    return connection.execute(query).fetchall()

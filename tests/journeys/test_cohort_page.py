@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.conftest import Command
+from tests.support.command_line import Command
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
-
-pytestmark = pytest.mark.xdist_group("demonstration")
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,8 @@ import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import discover
-from tests.journeys.conftest import Command
-from tests.journeys.test_commands import copy  # noqa: F401 a fixture
+from tests.support.command_line import Command
 from tests.support.shared_data import shared
-
-pytestmark = pytest.mark.xdist_group("demonstration")
 
 SORE_THROAT, BRONCHITIS, MALE, FEMALE = 28060, 260139, 8507, 8532
 _COLUMNS = "cohort_definition_id::BIGINT, subject_id::BIGINT, cohort_start_date::DATE, cohort_end_date::DATE"
@@ -201,7 +198,7 @@ def test_a_release_is_counted_as_the_hubs_policy_says(fairhaven: Command, demo: 
     assert "are not shown" in fairhaven("cohort", "count", demo, asked).stdout
 
 
-def test_a_project_asks_from_a_budget_that_it_can_see(fairhaven: Command, copy: Path, asked: Path) -> None:  # noqa: F811
+def test_a_project_asks_from_a_budget_that_it_can_see(fairhaven: Command, copy: Path, asked: Path) -> None:
     first = json.loads(fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1", "--json").stdout)
     again = json.loads(fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1", "--json").stdout)
     assert first["cohorts"][0]["outcome"] == "answered"
@@ -211,7 +208,7 @@ def test_a_project_asks_from_a_budget_that_it_can_see(fairhaven: Command, copy: 
     assert json.loads(fairhaven("cohort", "budget", copy, "p2", "--json").stdout)["spent"] == 0
 
 
-def test_the_index_goes_with_an_erasure_and_questions_go_on(fairhaven: Command, copy: Path, asked: Path) -> None:  # noqa: F811
+def test_the_index_goes_with_an_erasure_and_questions_go_on(fairhaven: Command, copy: Path, asked: Path) -> None:
     rooms = open_hub(copy)
     before = discover(rooms, None)
     person = int(before.index.person_ids(before.index.universe)[0])
@@ -228,7 +225,7 @@ def test_the_index_goes_with_an_erasure_and_questions_go_on(fairhaven: Command, 
 
 
 @pytest.fixture
-def network(fairhaven: Command, copy: Path) -> Iterator[tuple[str, dict[str, str]]]:  # noqa: F811
+def network(fairhaven: Command, copy: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The address of a network that this hub runs for itself, and the environment that a worker needs."""
     secret = json.loads(fairhaven("network", "join", copy, "hillside", "--json").stdout)
     serving = subprocess.Popen(
@@ -253,7 +250,7 @@ def network(fairhaven: Command, copy: Path) -> Iterator[tuple[str, dict[str, str
 
 def test_a_hub_answers_questions_that_come_over_the_wire(
     fairhaven: Command,
-    copy: Path,  # noqa: F811
+    copy: Path,
     asked: Path,
     network: tuple[str, dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,

@@ -5,19 +5,9 @@ import shutil
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from fairhaven.hub import open_hub
-from tests.journeys.conftest import Command
-
-pytestmark = pytest.mark.xdist_group("demonstration")
-
-
-@pytest.fixture
-def copy(demo: Path, tmp_path: Path) -> Path:
-    """A copy of the demonstration hub that a test may change."""
-    shutil.copytree(demo, tmp_path / "hub")
-    return tmp_path / "hub"
+from tests.support.command_line import Command
 
 
 def test_the_demonstration_run_again_finds_all_done(fairhaven: Command, copy: Path) -> None:

@@ -8,8 +8,6 @@ import pytest
 
 from fairhaven.journeys.model import Rooms
 
-pytestmark = pytest.mark.xdist_group("demonstration")
-
 _EVENTS = {
     "condition_occurrence": ("condition_concept_id", "condition_start_date", "NULL"),
     "drug_exposure": ("drug_concept_id", "drug_exposure_start_date", "NULL"),

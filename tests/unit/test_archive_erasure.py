@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from support.release_facts import release_facts
 
 from fairhaven.archive import Archive
 from fairhaven.engine import DuckDBEngine
 from fairhaven.omop import CDM, to_cdm
 from tests.support.actors import ANNA, BEN
+from tests.support.release_facts import release_facts
 
 SECRET = b"s" * 32
 PERSON = 4_111_222_333_444

@@ -8,7 +8,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.release_facts import release_facts
 
 from fairhaven.archive import Archive, Change
 from fairhaven.engine import DuckDBEngine
@@ -16,6 +15,7 @@ from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import seal_of
 from tests.support.actors import ANNA
+from tests.support.release_facts import release_facts
 
 DAY = dt.date(2020, 1, 1)
 

@@ -5,13 +5,13 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
-from support.release_facts import release_facts
 
 from fairhaven.archive import Archive
 from fairhaven.engine import DuckDBEngine
 from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.omop import CDM, to_cdm
 from tests.support.actors import ANNA
+from tests.support.release_facts import release_facts
 
 
 @pytest.fixture(scope="module")
