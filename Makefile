@@ -34,10 +34,10 @@ demo: .venv/run ## make the demonstration region, build its first releases, writ
 	@$(BIN)/fairhaven demo $(DEMO) --no-serve
 
 test: .venv/test ## the whole test suite (without the slow trials)
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
-trials: .venv/test ## the slow trials: crashes, scale, PySpark
-	@$(BIN)/python -m pytest -m slow
+trials: .venv/test ## the slow trials: crashes, scale, PySpark, many random examples of each property
+	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=trials
 
 check: .venv/test ## everything a machine can judge; changes nothing
 	@$(BIN)/ruff check $(CODE)

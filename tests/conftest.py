@@ -5,20 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from fairhaven.engine import Engine
+from tests.support import examples  # noqa: F401 - registers the profiles
 from tests.support.command_line import Command, run
 from tests.support.cpu_seconds import CostAccount
 from tests.support.demonstration import made_once, shared_folder
 from tests.support.engines import Engines
 
-# The ordinary suite tries the same examples each time, so that it fails only for what was changed;
-# `make trials` draws others, and many more.
-settings.register_profile(
-    "suite", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
-)
-settings.register_profile("trials", deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 settings.load_profile("suite")
 
 

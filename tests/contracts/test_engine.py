@@ -8,12 +8,13 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import Phase, given, note, settings
+from hypothesis import Phase, given, note
 from hypothesis import strategies as st
 
 from fairhaven.engine import is_stored, open_engine
 from fairhaven.harmonise.mapping_values import as_type
 from fairhaven.kernel.errors import Invalid
+from tests.support.examples import examples
 
 # Times of the CDM have no zone.
 # ruff: noqa: DTZ001
@@ -198,7 +199,7 @@ def test_an_expression_gives_the_rows_that_duckdb_gives(engine, reference, rows,
     same_rows(engine.fetch(EXPRESSIONS[name](rows)), expected)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@examples(4, phases=[Phase.explicit, Phase.generate])
 @given(ROWS)
 def test_generated_rows_give_the_rows_that_duckdb_gives(engine, reference, generated):
     if engine.name == "duckdb":

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairhaven.cohort.definition_checks import check
@@ -14,6 +14,7 @@ from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.kernel.errors import Fault, Invalid
+from tests.support.examples import examples
 
 TODAY = dt.date(2026, 11, 22)
 CONCEPTS = [{"CONCEPT_ID": 5, "CONCEPT_NAME": "x"}]
@@ -124,19 +125,19 @@ def test_the_documents_that_are_spoilt_here_are_right() -> None:
     check(read_rquest(RQUEST, today=TODAY))
 
 
-@settings(max_examples=600, deadline=None)
+@examples(150)
 @given(spoilt(CIRCE))
 def test_a_circe_definition_can_be_run_or_is_refused(document: dict[str, Any]) -> None:
     assert all(fault.field for fault in faults_of(lambda: read_circe(document)))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(100)
 @given(spoilt(RQUEST))
 def test_an_availability_question_can_be_run_or_is_refused(document: dict[str, Any]) -> None:
     assert all(fault.field for fault in faults_of(lambda: read_rquest(document, today=TODAY)))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(80)
 @given(st.binary(max_size=60) | st.text(max_size=60) | values.map(json.dumps))
 def test_any_bytes_and_texts_are_refused(content: bytes | str) -> None:
     for read in (read_circe, lambda value: read_rquest(value, today=TODAY)):

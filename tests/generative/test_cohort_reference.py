@@ -47,7 +47,7 @@ def is_comparable(definition: CohortDefinition, oracle: Oracle) -> bool:
     return all(oracle.concepts(definition, name) for name in left_out(definition))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
 def test_the_oracle_finds_whom_the_reference_finds(seed: int) -> None:
     tables = cdm(Random(seed), unique_ids=True)
     oracles = [Oracle(tables, turn=turn) for turn in range(TURNS)]
@@ -64,7 +64,7 @@ def test_the_oracle_finds_whom_the_reference_finds(seed: int) -> None:
     assert compared >= 20 and somebody >= compared / 3
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
 def test_what_is_written_as_circe_is_read_with_the_same_meaning(seed: int) -> None:
     oracle = Oracle(cdm(Random(seed)))
     for definition in definitions(Random(seed + 2000), 40, says=says):

@@ -7,11 +7,12 @@ from itertools import combinations, product
 from random import Random
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fairhaven.disclosure import ALL, Groups, Policy, ProtectedCrosstab, Zeros, protect_crosstab, protect_table
 from fairhaven.hub.disclosure_policies import policy_named, published_policies
+from tests.support.examples import examples
 from tests.support.table_attack import possible, totals_of
 
 Table = dict[tuple[int, ...], int]
@@ -59,25 +60,25 @@ def check_every_small_count_stays_open(counts: Table, policy: Policy) -> None:
         assert cell.is_hidden or cell.value == count
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(TWO_WAY)
 def test_a_hidden_small_count_of_two_ways_may_be_anything_under_the_threshold(counts: Table) -> None:
     check_every_small_count_stays_open(counts, FEW)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(THREE_WAY)
 def test_a_hidden_small_count_of_three_ways_may_be_anything_under_the_threshold(counts: Table) -> None:
     check_every_small_count_stays_open(counts, FEW)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(TWO_WAY)
 def test_it_holds_where_zeros_are_hidden_too(counts: Table) -> None:
     check_every_small_count_stays_open(counts, replace(FEW, zeros=Zeros.HIDE))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(25)
 @given(TWO_WAY)
 def test_nobody_can_be_sure_that_all_of_a_group_are_alike(counts: Table) -> None:
     policy = replace(FEW, groups=Groups.HIDE)
@@ -123,7 +124,7 @@ def test_without_further_cells_the_same_reader_works_most_small_counts_out() -> 
     assert pinned > 0.5 * small
 
 
-@settings(max_examples=100, deadline=None)
+@examples(50)
 @given(TWO_WAY, st.sampled_from(sorted(published_policies())))
 def test_totals_are_sums_of_shown_cells_and_say_whether_they_add_up(counts: Table, name: str) -> None:
     policy = policy_named(name)
@@ -138,7 +139,7 @@ def test_totals_are_sums_of_shown_cells_and_say_whether_they_add_up(counts: Tabl
         assert cell.is_hidden or cell.value == protect_crosstab({key: counts[key]}, policy).cells[key].value
 
 
-@settings(max_examples=100, deadline=None)
+@examples(50)
 @given(st.lists(st.one_of(st.integers(0, 6), st.integers(0, 40)), min_size=1, max_size=6))
 def test_a_table_of_one_dimension_is_protected_as_well_as_by_the_simple_rule(counts: list[int]) -> None:
     by_rule = protect_table(dict(enumerate(counts)), FEW)

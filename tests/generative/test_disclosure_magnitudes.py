@@ -3,10 +3,11 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairhaven.disclosure import ALL, Dominance, Policy, is_dominated, protect_magnitudes
+from tests.support.examples import examples
 from tests.support.table_attack import possible, totals_of
 
 RULE = Dominance(n=1, k=0.8, p=0.5, source="a test")
@@ -25,7 +26,7 @@ TABLES = st.sampled_from([(2, 2), (2, 3)]).flatmap(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(40)
 @given(TABLES.filter(lambda table: any(table.values())))
 def test_a_hidden_sum_stays_open_by_the_share_p_of_its_largest(values: Values) -> None:
     rows = [(key, (key, one), float(value)) for key, of in values.items() for one, value in enumerate(of)]

@@ -9,13 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import Harmonised
 from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.omop import CDM
+from tests.support.examples import examples
 from tests.support.harmonise_cases import (
     AS_OF,
     PEOPLE,
@@ -105,7 +106,7 @@ def contents(engine: DuckDBEngine, found: Harmonised) -> dict[str, list[Any]]:
     }
 
 
-@settings(max_examples=8, deadline=None)
+@examples(3)
 @given(rows=st.lists(ROW, max_size=40))
 def test_no_row_is_lost_and_identifiers_are_unique_and_stable(engine: DuckDBEngine, rows: list[dict[str, Any]]) -> None:
     events = landed_columns("events", pa.Table.from_pylist(rows, schema=SCHEMA))

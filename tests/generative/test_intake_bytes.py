@@ -6,12 +6,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairhaven.intake import delimited_reader
 from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.errors import Invalid
+from tests.support.examples import examples
 from tests.support.intake_hub import HEADER, Hub
 
 ALPHABET = st.sampled_from(["a", "7", ",", ",", ",", ",", '"', '"', "\n", "\n", "\r\n", " ", "\t", "é", "\\", "#", "-"])
@@ -44,7 +45,7 @@ RECORD = st.tuples(
     st.one_of(st.lists(FIELD, min_size=5, max_size=5), st.lists(FIELD, max_size=8)),
     st.sampled_from(["\n", "\n", "\r\n", "\n\n"]),
 ).map(lambda parts: ",".join(parts[0]) + parts[1])
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+QUIET = examples(25)
 
 
 @QUIET

@@ -6,10 +6,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import fhir_files
+from tests.support.examples import examples
 
 TYPES = ("Patient", "Condition", "Observation", "Encounter", "MedicationRequest", "CarePlan", "Wizard")
 ELEMENTS = (
@@ -46,7 +47,7 @@ lines = (
 )
 
 
-@settings(max_examples=25, deadline=None)
+@examples(10)
 @given(st.lists(lines, min_size=1, max_size=12))
 def test_any_lines_are_landed_or_quarantined(content: list[bytes]) -> None:
     content = [b'{"resourceType":"Condition"}', b'{"resourceType":"Condition"}', *content]

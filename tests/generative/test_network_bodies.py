@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairhaven.kernel.errors import Invalid
@@ -17,6 +17,7 @@ from fairhaven.network.distribution_tables import CODE_COLUMNS, CollectionAbout,
 from fairhaven.network.result import ResultFile, TaskResult, TaskStatus, read_result
 from fairhaven.network.server import PREFIX
 from fairhaven.network.task import UnreadableTask, is_name, read_task
+from tests.support.examples import examples
 from tests.support.network_wire import ABOUT, COLLECTION, QUICK, Numbers, connection_to, http, network, raw_server
 
 anything = st.recursive(
@@ -73,7 +74,7 @@ resultish = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@examples(100)
 @given(bodies, st.booleans())
 @example(b'{"uuid": "7", "cohort": {"a": "\\ud800"}, "collection": "collection_id"}', True)
 @example(b'{"uuid": "7", "collection": "collection_id", "cohort": {"a": ' + b"9" * 5000 + b"}}", True)
@@ -91,7 +92,7 @@ def test_a_body_is_a_task_for_us_or_unreadable_with_a_reason(body: bytes, is_who
             assert ("analysis" in value) == isinstance(task, DistributionTask)
 
 
-@settings(deadline=None, max_examples=400)
+@examples(100)
 @given(st.binary(max_size=100) | resultish.map(lambda v: json.dumps(v).encode()))
 @example(
     b'{"uuid": "7", "collection_id": "collection_id", "status": "ok", "message": "\\ud800", "queryResult": {"count": 1}}'
@@ -107,7 +108,7 @@ def test_a_posted_body_is_a_result_or_invalid(body: bytes) -> None:
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
-@settings(deadline=None, max_examples=200)
+@examples(60)
 @given(
     st.builds(
         TaskResult,
@@ -127,7 +128,7 @@ def test_a_result_comes_back_as_it_was_sent(result: TaskResult) -> None:
     assert read_result(result.to_json().encode(), uuid="7", collection=COLLECTION) == result
 
 
-@settings(deadline=None, max_examples=200)
+@examples(60)
 @given(st.lists(st.tuples(st.integers(0, 2**31), st.text(max_size=20), st.integers(0, 50)), max_size=5))
 def test_no_name_of_a_concept_breaks_a_line_or_a_column(rows: list[tuple[int, str, int]]) -> None:
     task = DistributionTask(uuid="7", collection=COLLECTION, code="GENERIC", query={})  # type: ignore[arg-type]
@@ -167,7 +168,7 @@ heads = st.sampled_from([200, 200, 200, 204, 301, 400, 401, 404, 409, 500, 503, 
 )
 
 
-@settings(deadline=None, max_examples=60)
+@examples(20)
 @given(
     st.binary(max_size=60) | heads | heads.flatmap(lambda reply: st.integers(0, len(reply)).map(lambda n: reply[:n]))
 )
@@ -199,7 +200,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Any:
             yield queue, client
 
 
-@settings(deadline=None, max_examples=120)
+@examples(40)
 @given(st.binary(max_size=100) | resultish.map(lambda v: json.dumps(v).encode()), st.booleans())
 def test_the_server_answers_every_body_and_takes_none_that_does_not_fit(door: Any, body: bytes, is_known: bool) -> None:
     queue, client = door

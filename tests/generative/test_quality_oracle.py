@@ -4,11 +4,12 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.quality import DqdThresholds, QualityCheck, Severity, check
+from tests.support.examples import examples
 from tests.support.quality_cdm import TODAY, tables
 
 Rows = list[dict[str, Any]]
@@ -196,9 +197,7 @@ def engine():  # type: ignore[no-untyped-def]
     running.close()
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+@examples(5)
 @given(st.data())
 def test_the_scans_count_what_a_loop_counts(engine: DuckDBEngine, data: st.DataObject) -> None:
     drawn = {

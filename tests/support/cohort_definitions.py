@@ -1,6 +1,8 @@
 """Any definition that the language can say: hypothesis strategies over every noun, with names that no sane person would give."""
 
 import datetime as dt
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from typing import Any
 
 from hypothesis import strategies as st
@@ -233,3 +235,27 @@ def definitions(draw: Any) -> CohortDefinition:
         gap_days=draw(_DAYS),
         window=draw(st.none() | _PERIODS),
     )
+
+
+def plainly_named(part: Any, names: dict[str, str] | None = None) -> Any:
+    """The same definition in which all that a user may write freely (names, ids, texts) is ``words`` and a number.
+
+    For tests of the program's own words: a user may well name a rule ``False``.
+    """
+    names = {} if names is None else names
+    if isinstance(part, str) and not isinstance(part, Enum):
+        return names.setdefault(part, f"words {len(names)}") if part else part
+    if isinstance(part, tuple):
+        return tuple(plainly_named(each, names) for each in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        changed = {
+            each.name: plainly_named(getattr(part, each.name), names)
+            for each in fields(part)
+            if each.name not in _OF_THE_LANGUAGE
+        }
+        return replace(part, **changed)
+    return part
+
+
+_OF_THE_LANGUAGE = {"field", "distinct"}
+"""Texts of a definition that a user chooses from those that there are."""

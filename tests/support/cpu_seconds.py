@@ -8,7 +8,8 @@ import time
 from collections.abc import Generator
 
 import pytest
-from hypothesis import settings
+
+from tests.support.examples import is_trial
 
 _PROPERTY = "cpu_seconds"
 
@@ -19,7 +20,7 @@ SLACK = 2.0
 """A run fails beyond so many times the limit: caches that others use too make even CPU time grow."""
 JOURNEYS = {
     "tests/docs/test_tutorial.py::test_the_tutorial_works_as_it_is_written": "each step of the tutorial in its own process",
-    "tests/functional/test_killed.py::test_what_is_killed_at_any_moment_ends_as_if_undisturbed[build]": "two builds, one of them killed",
+    "tests/functional/test_killed.py::test_what_is_killed_at_any_moment_ends_as_if_undisturbed[build-1]": "two builds, one of them killed",
     "tests/journeys/test_commands.py::test_a_rebuild_from_nothing_has_the_same_content": "a whole build",
     "tests/journeys/test_commands.py::test_an_erased_person_leaves_no_trace": "an erasure and a whole build",
 }
@@ -82,8 +83,7 @@ class CostAccount:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A test that is far too dear fails the run."""
-        is_suite = settings.get_current_profile_name() == "suite"
-        if is_suite and self._too_dear and session.exitstatus == pytest.ExitCode.OK:
+        if not is_trial() and self._too_dear and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairhaven.kernel import ids
@@ -15,6 +15,7 @@ from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import clear_scratch, one_writer, scratch, write_atomically, written_whole
 from fairhaven.kernel.toml import Document
+from tests.support.examples import examples
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,7 @@ def test_what_is_sealed_opens_to_the_same_bytes(keyring: Keyring, tmp_path: Path
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_no_byte_of_a_sealed_file_can_change_unseen(
     keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -71,7 +72,7 @@ def test_keys_are_private_and_kept(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"])), min_size=1))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_duckdb_computes_the_same_identifiers(parts: list[str]) -> None:
     text = ids.SEPARATOR.join(parts)
     row = duckdb.execute(f"SELECT {ids.row_key_sql('$1')}", [text]).fetchone()
