@@ -104,9 +104,14 @@ def _report(*cohorts: Reported, place: str = "Hub") -> AttritionReport:
     )
 
 
+def attrition_page(count: int) -> AttritionReport:
+    """A page of so many cohorts."""
+    return _report(*(_attrition(number, f"Cohort of {number}") for number in range(1, count + 1)))
+
+
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_a_page_of_any_number_of_cohorts_is_safe_and_readable_by_all(count: int) -> None:
-    html = render(_report(*(_attrition(number, f"Cohort of {number}") for number in range(1, count + 1))))
+    html = render(attrition_page(count))
     check_nothing_fetched(html)
     check_style_policy(html)
     check_screen_reader(html)

@@ -25,7 +25,7 @@ from tests.support.release_facts import release_facts
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
 
 
-def _described() -> Description:
+def described() -> Description:
     name = Variable(
         name="condition_concept_id",
         kind="concept",
@@ -66,7 +66,7 @@ def _described() -> Description:
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    return render(report(description=_described()))
+    return render(report(description=described()))
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_a_flow_of_an_unlisted_source_is_drawn_under_its_name() -> None:
 
 
 def test_the_same_facts_make_the_same_page(html: str) -> None:
-    assert render(report(description=_described())) == html
+    assert render(report(description=described())) == html
 
 
 @pytest.mark.parametrize(

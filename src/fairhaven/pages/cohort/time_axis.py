@@ -66,7 +66,7 @@ class Axis:
         if self.entry_end > self.entry:
             kept.append((self.entry_end, "its end"))
         for count, index in sorted(set(days), key=lambda each: (-abs(each[0]), each)):
-            place, words = self.day(count, index), f"{'−' if count < 0 else '+'}{abs(count):,}"
+            place, words = self.day(count, index), signed_days(count)
             if count and all(abs(place - at) >= _LETTER * (len(words) + len(other)) + _GAP for at, other in kept):
                 kept.append((place, words))
         return sorted(kept)
@@ -83,6 +83,11 @@ class Axis:
                 return 0.0 if is_low else 100.0
             case days:
                 return self.day(int(days), index)
+
+
+def signed_days(days: int) -> str:
+    """``−365``, ``+30``"""
+    return f"{'−' if days < 0 else '+'}{abs(days):,}"
 
 
 def axis_for(windows: Iterable[Window], *, is_observed: bool) -> Axis:

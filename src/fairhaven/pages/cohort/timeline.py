@@ -19,7 +19,7 @@ from fairhaven.cohort.model import (
     Window,
 )
 from fairhaven.pages.cohort.lanes import Asked, Lane, Look, lanes
-from fairhaven.pages.cohort.time_axis import Axis, axis_for
+from fairhaven.pages.cohort.time_axis import Axis, axis_for, signed_days
 from fairhaven.pages.kit.charts import canvas, percent
 from fairhaven.pages.kit.figures import counted, short, whole
 from fairhaven.pages.kit.svg import Child, element
@@ -53,11 +53,20 @@ class DrawnLane:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeline:
-    """The picture: its lanes from above, days under them, and what the colours mean (style class, words)."""
+    """The picture.
+
+    Args:
+        lanes: from above; scale: days under them; key: what the colours mean (style class, words).
+        stretches: what is drawn, in words: lane, what is asked, from, to.
+    """
 
     lanes: Sequence[DrawnLane]
     scale: Markup
     key: Sequence[tuple[str, str]]
+    stretches: Sequence[tuple[str, str, str, str]]
+
+
+_EDGES = {Edge.OPEN: "any time", Edge.PERIOD_START: "observation starts", Edge.PERIOD_END: "observation ends"}
 
 
 def timeline(definition: CohortDefinition) -> Timeline:
@@ -87,7 +96,24 @@ def timeline(definition: CohortDefinition) -> Timeline:
         ],
         scale=_scale(axis, everything),
         key=[*entries, ("look stay", "in the cohort")] if entries else [],
+        stretches=[
+            *([("Under observation", "is observed", *_ends(observed))] if definition.entry.observed else []),
+            *((_name(lane), _KEY[look.asked], *_ends(look.window)) for lane in told for look in lane.looks),
+            ("In the cohort", "is in the cohort", *_ends(stay)),
+        ],
     )
+
+
+def _ends(window: Window) -> tuple[str, str]:
+    """Where a stretch starts and ends, days as the scale has them."""
+    entry = "end of the entry event" if window.index == DateField.END else "entry"
+
+    def word(reach: int | Edge) -> str:
+        if isinstance(reach, Edge):
+            return _EDGES[reach]
+        return f"{entry} {signed_days(reach)}" if reach else entry
+
+    return word(window.since), word(window.until)
 
 
 def _guide(place: float, class_: str) -> Markup:

@@ -11,6 +11,7 @@ from fairhaven.pages.release import labels
 from fairhaven.pages.release.kind_combinations import kind_combinations
 from fairhaven.pages.release.quality_tiles import expected, quality_tiles
 from fairhaven.pages.release.sankey import sankey
+from fairhaven.pages.release.sankey_layout import drawn_tables
 from fairhaven.pages.release.table_descriptions import histogram, table_descriptions
 from fairhaven.pages.release.year_rows import year_rows
 
@@ -47,6 +48,8 @@ def _flow(report: ReleaseReport) -> _Needs | None:
     titles, rank = _titles(report), {source.name: place for place, source in enumerate(sources)}
     return {
         "sankey": sankey,
+        "sources": sorted(report.rows.sources, key=lambda flow: rank[flow.source.name]),
+        "tables": drawn_tables(report.rows.tables, report.rows.sources),
         "by_table": sorted(report.rows.by_table, key=lambda flow: (rank[flow.source], flow.table)),
         "written": sorted(report.rows.written, key=lambda row: (row.table, titles.get(row.source, row.source))),
         "kinds": [(labels.kind_class(kind), labels.kind_name(kind)) for kind in dict.fromkeys(s.kind for s in sources)],

@@ -14,10 +14,17 @@ from fairhaven.release.description import Description, TableDescription, Variabl
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DescribedTable:
-    """A table: its rows by year as a small drawing, and the names of variables that are never filled."""
+    """A table.
+
+    Args:
+        spark: its rows by year as a small drawing.
+        drawn: variables whose values are drawn as upright bars.
+        never: names of variables that are never filled.
+    """
 
     of: TableDescription
     spark: Markup | str
+    drawn: Sequence[Variable]
     never: Sequence[str]
 
 
@@ -38,7 +45,8 @@ def table_descriptions(description: Description) -> TableDescriptions:
     span = telling_years([{year: rows or 0 for year, rows in counts.items()} for counts in years.values()])
     return TableDescriptions(
         tables=[
-            DescribedTable(of=table, spark=_spark(years[table.name], span), never=_never(table)) for table in tables
+            DescribedTable(of=table, spark=_spark(years[table.name], span), drawn=_drawn(table), never=_never(table))
+            for table in tables
         ],
         empty=[table.name for table in description.tables if table.rows == 0],
         span=span,
@@ -61,6 +69,10 @@ def _years(table: TableDescription) -> Mapping[int, int | None]:
 
 def _spark(years: Mapping[int, int | None], span: range) -> Markup | str:
     return columns([years.get(year, 0) for year in span], "tone-1", css="columns spark") if years else ""
+
+
+def _drawn(table: TableDescription) -> list[Variable]:
+    return [variable for variable in table.variables if variable.kind in ("number", "date") and variable.bars]
 
 
 def _never(table: TableDescription) -> list[str]:
