@@ -1,4 +1,4 @@
-"""What a rule for small numbers is made of. The published rules and a hub's own are read in `published`."""
+"""What a rule for small numbers is made of. The published rules and a hub's own are read in `hub.disclosure_policies`."""
 
 import datetime as dt
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Secondary suppression: which further cells to hide so that no hidden one can be worked out.
 
-For every sensitive cell a *proof* is kept: moves (`moves`) over hidden cells alone that lead from the true table to one in
+For every sensitive cell a *proof* is kept: moves (`known_totals.Moves`) over hidden cells alone that lead from the true table to one in
 which the cell is as much higher, and to one in which it is as much lower, as its protection asks. A cell without a proof
 is not safe; cells are hidden until all have one, and then those are shown again that no proof needs.
 """

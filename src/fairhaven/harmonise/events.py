@@ -64,7 +64,7 @@ def placed(rows: ir.Table, context: EventContext, as_of: dt.date) -> ir.Table:
     Args:
         rows: gathered rows with a column ``start``, the date that is judged.
 
-    ``why_not`` is that of `counting.why_not`.
+    ``why_not`` is that of `row_outcomes.why_not`.
     """
     who = context.people.who.rename(who_source="source", who_ref="patient_ref")
     joined = rows.left_join(who, [rows["source"] == who["who_source"], rows["patient_ref"] == who["who_ref"]])
@@ -89,7 +89,7 @@ def events(
 
     Args:
         rows: gathered event rows.
-        resolved: from `codes.resolve`.
+        resolved: from `code_mapping.resolve`.
 
     Returns:
         generic columns that some rule gives, ``start_date`` and ``end_date`` filled, ``concept_id``,

@@ -72,7 +72,7 @@ class MapRule:
 
     Args:
         tables: source tables it reads; one, or several for a Python rule.
-        kind: kind of generic row (`model.KINDS`).
+        kind: kind of generic row (`generic_rows.KINDS`).
         target: CDM table that its events always go to; empty for "by domain".
         unmapped_to: CDM table of its events without a standard concept; empty for observation.
         when: conditions, all of which must hold.

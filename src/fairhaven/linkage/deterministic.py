@@ -1,7 +1,7 @@
 """Deterministic linkage, step by step, in the manner of NHS England's Master Person Service.
 
 MPS first believes a valid NHS number when the demographics bear it out, then looks for combinations that are unique.
-Each link carries the name of the step that made it. What no step dares is left to `residue`.
+Each link carries the name of the step that made it. What no step dares is left to `probabilistic`.
 
 | step | links versions that |
 |---|---|

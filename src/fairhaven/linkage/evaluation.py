@@ -91,7 +91,7 @@ def trial(
     Args:
         files: delimited text (any delimiter, header in the first line) or Parquet, one record of a person a row.
         truth: column whose value is the same for records of one person; or FEBRL's ``rec-7-org`` and ``rec-7-dup-0``.
-        columns: meaning -> header where a header is not recognised (see `columns.SYNONYMS`).
+        columns: meaning -> header where a header is not recognised (see `evaluation_columns.SYNONYMS`).
 
     Raises:
         Invalid: every fault of the files at once.

@@ -1,4 +1,4 @@
-"""Who is one person: the whole way from identity records to groups of patients. `service` and `trial` both take it."""
+"""Who is one person: the whole way from identity records to groups of patients. `service` and `evaluation` both take it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ MEMORY_LIMIT = "1400MB"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonClusters:
-    """Groups of patients, by number of the patient (see `standardise`).
+    """Groups of patients, by number of the patient (see `standardisation`).
 
     Args:
         person: for each patient the smallest patient of the same person.

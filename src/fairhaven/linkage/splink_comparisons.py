@@ -1,4 +1,4 @@
-"""What Splink compares, as levels from most to least alike; the conditions are those of `agreement`."""
+"""What Splink compares, as levels from most to least alike; the conditions are those of `agreement_conditions`."""
 
 import re
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ class CountProvider(Protocol):
         """
 
     def code_distribution(self, *, task: DistributionTask) -> Iterable[CodeCount]:
-        """Persons by concept, in the order of `distribution.CATEGORIES`."""
+        """Persons by concept, in the order of `distribution_tables.CATEGORIES`."""
 
     def demographics(self, *, task: DistributionTask) -> Demographics:
         """Persons by sex."""

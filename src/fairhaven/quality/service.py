@@ -35,7 +35,7 @@ def check(
     """Check the tables of a CDM.
 
     Args:
-        tables: CDM name -> table, of a release or of somebody else's database (`foreign.open_cdm`).
+        tables: CDM name -> table, of a release or of somebody else's database (`external_cdm.open_cdm`).
         today: what "today" means in checks on dates; a release's day, so that a rebuild says the same.
         thresholds: DQD's threshold files; None checks what the CDM's definition says.
         known: an earlier report; its numbers are taken over for checks whose tables have not changed.

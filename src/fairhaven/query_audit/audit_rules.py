@@ -1,4 +1,4 @@
-"""How questions are audited, as dated data: the shipped ways in `rules.toml`, or a hub's own."""
+"""How questions are audited, as dated data: the shipped ways in `audit_rules.toml`, or a hub's own."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -108,7 +108,7 @@ def rules_in(folder: Path, setting: str) -> AuditRules:
 
 
 def read_rules(path: Path, *, shown: str = "") -> AuditRules:
-    """A hub's own way from a TOML file with one table in the form of `rules.toml`.
+    """A hub's own way from a TOML file with one table in the form of `audit_rules.toml`.
 
     Raises:
         Invalid: every fault of the file, with its line.

@@ -5,7 +5,7 @@ Resources are written as text, because DuckDB's JSON writer would write an absen
 
 from pathlib import Path
 
-from fairhaven.region.parcels import ExtractFiles
+from fairhaven.region.extract_files import ExtractFiles
 
 SOURCE = "south_trust_fhir"
 BAD_LINES = (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.region.extract_files import ExtractFiles
 from fairhaven.region.imperfections import LATE, WITHDRAWN
-from fairhaven.region.parcels import ExtractFiles
 
 SOURCE = "north_trust_hes"
 DIAGNOSES = 20

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.region.parcels import ExtractFiles
+from fairhaven.region.extract_files import ExtractFiles
 
 _REGISTRATIONS = """
 SELECT {patient} AS patient, {number}, given_name, {family}, strftime(birth_date, '{date}'), {sex}, address, postcode, ethnicity,

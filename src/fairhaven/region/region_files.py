@@ -11,8 +11,8 @@ from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.region import care, fhir, hes, material, population, practices, records, registers, truth
+from fairhaven.region.extract_files import ExtractFiles
 from fairhaven.region.model import FIRST, SECOND, SOURCES, Delivery, Region
-from fairhaven.region.parcels import ExtractFiles
 
 MOST_PERSONS = 1_000_000
 _BLOCK = 4_000

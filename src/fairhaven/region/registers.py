@@ -4,8 +4,8 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.region.extract_files import ExtractFiles
 from fairhaven.region.model import FIRST, FIRST_EXTRACT, SECOND_EXTRACT
-from fairhaven.region.parcels import ExtractFiles
 
 COUNCIL = "council_asc"
 REGISTRAR = "registrar_deaths"

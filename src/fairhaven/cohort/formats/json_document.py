@@ -11,7 +11,7 @@ def json_object(value: Mapping[str, Any] | str | bytes, *, path: str = "") -> Ma
     """The document's outermost object.
 
     Args:
-        value: UTF-8 bytes (a byte order mark is passed over), text, or what `json.loads` gave.
+        value: UTF-8 bytes (a byte order mark is passed over), text, or what ``json.loads`` gave.
         path: how faults name the document.
 
     Raises:

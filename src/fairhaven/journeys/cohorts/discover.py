@@ -41,7 +41,7 @@ class Discovery:
         return self.index.persons_of(definition) if self.index.can_answer(definition) else self.slowly(definition)
 
     def ask(self, definition: CohortDefinition, *, by: Asker) -> Decision:
-        """Decide a question and record it; see `disclosure.audit`."""
+        """Decide a question and record it; see `QueryAudit.ask`."""
         question = definition_hash(definition)
         return self._asked({question: self.persons_of(definition)}, by)[question]
 

@@ -38,12 +38,12 @@ class HubAnswers:
         self._discovery: Discovery | None = None
 
     def availability(self, query: Mapping[str, Any], *, task: AvailabilityTask) -> int:
-        """See `network.Answers`."""
+        """See `network.CountProvider`."""
         definition = read_rquest(query, today=self._today())
         return _told(self._latest().ask(definition, by=_asker(task.query)))
 
     def code_distribution(self, *, task: DistributionTask) -> Iterable[CodeCount]:
-        """See `network.Answers`."""
+        """See `network.CountProvider`."""
         asked = self._latest()
         told = {
             category: asked.by_concept(table, column, by=_asker(task.query))
@@ -58,7 +58,7 @@ class HubAnswers:
         ]
 
     def demographics(self, *, task: DistributionTask) -> Demographics:
-        """See `network.Answers`."""
+        """See `network.CountProvider`."""
         asked, by = self._latest(), _asker(task.query)
         cells = asked.by_concept("person", "gender_concept_id", by=by)
         sexes = [(name, _cell(cells[concept]) if concept in cells else 0) for concept, name in SEXES.items()]

@@ -1,6 +1,6 @@
 """Erasing a person from everything that is kept.
 
-What is to be erased is written down first (`settling.ErasureUnderWay`), so that whichever command writes next after a
+What is to be erased is written down first (`recovery.ErasureUnderWay`), so that whichever command writes next after a
 kill finishes the erasure before it does anything else.
 """
 

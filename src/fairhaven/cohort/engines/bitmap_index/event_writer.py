@@ -27,7 +27,7 @@ _SLOW_UNION = 512 << 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DescendantRelation:
-    """The relation to valid concepts below, as it was written (see `concepts`), and the concepts that it leads to."""
+    """The relation to valid concepts below, as it was written (see `concept_hierarchy`), and the concepts that it leads to."""
 
     present: Array
     above: Array

@@ -32,8 +32,8 @@ class BatchOutcome:
 
     Args:
         rows: ``cohort_definition_id``, ``subject_id``, ``cohort_start_date``, ``cohort_end_date``.
-        index: entry and qualified events (`counting.INDEX_COLUMNS`).
-        met: events that meet each rule (`counting.MET`); None where no definition has a rule.
+        index: entry and qualified events (`occurrence_counts.INDEX_COLUMNS`).
+        met: events that meet each rule (`occurrence_counts.MET`); None where no definition has a rule.
         included: events that meet all rules (`cohort_exit.INCLUDED`).
     """
 

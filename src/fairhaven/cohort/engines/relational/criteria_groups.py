@@ -40,7 +40,7 @@ def met(
         conditions: by number, with all that they are made of.
         index: `INDEX_COLUMNS`.
         events: gives the events of criteria by number.
-        members: see `concepts.members`.
+        members: see `concept_sets.members`.
 
     Returns:
         a kept table `MET`.

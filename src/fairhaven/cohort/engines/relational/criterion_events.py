@@ -51,8 +51,8 @@ def scans(
 
     Args:
         criteria: by number.
-        tables: with all that the criteria need (`needs.fit`).
-        members: see `concepts.members`.
+        tables: with all that the criteria need (`required_columns.fit`).
+        members: see `concept_sets.members`.
 
     Returns:
         for each shape the criteria's numbers and a kept table of `EVENT_COLUMNS`.
