@@ -49,12 +49,13 @@ def test_no_two_public_classes_have_one_name() -> None:
 def test_what_a_docstring_or_comment_refers_to_is_there() -> None:
     """A dotted name in backquotes, as `model.Group`, names a module of the package, or something in one."""
     known = _known_names()
-    missing = []
-    for module in modules():
-        for number, line in enumerate(module.path.read_text(encoding="utf-8").splitlines(), start=1):
-            for name in re.findall(r"(?<!`)`([a-z_]+(?:\.[A-Za-z_]+)+)`(?!`)", line):
-                if not _is_known(name, known):
-                    missing.append(f"{module.path.relative_to(SOURCE)}:{number}: {name}")
+    missing = [
+        f"{module.path.relative_to(SOURCE)}:{number}: {name}"
+        for module in modules()
+        for number, line in enumerate(module.path.read_text(encoding="utf-8").splitlines(), start=1)
+        for name in re.findall(r"(?<!`)`([a-z_]+(?:\.[A-Za-z_]+)+)`(?!`)", line)
+        if not _is_known(name, known)
+    ]
     assert not missing, "\n".join(missing)
 
 

@@ -37,7 +37,7 @@ from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.cohorts.attrition import AttritionReport, AttritionStep, Reported
 from fairhaven.journeys.cohorts.count import Counted, Named
 from fairhaven.pages.cohort import render
-from fairhaven.pages.cohort.lanes import Asked, lanes
+from fairhaven.pages.cohort.lanes import LaneKind, lanes
 from fairhaven.pages.cohort.time_axis import axis_for
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
@@ -190,23 +190,26 @@ def test_very_many_cohorts_are_lines_that_open_when_linked_to() -> None:
 @pytest.mark.parametrize(
     ("group", "asked"),
     [
-        (Group(members=(_events(_YEAR),)), [Asked.PRESENT]),
-        (Group(members=(_events(_YEAR, _NONE),)), [Asked.ABSENT]),
-        (Group(match=Match.AT_MOST, count=0, members=(_events(_YEAR),)), [Asked.ABSENT]),
-        (Group(match=Match.AT_MOST, count=0, members=(_events(_YEAR, _NONE),)), [Asked.PRESENT]),
+        (Group(members=(_events(_YEAR),)), [LaneKind.PRESENT]),
+        (Group(members=(_events(_YEAR, _NONE),)), [LaneKind.ABSENT]),
+        (Group(match=Match.AT_MOST, count=0, members=(_events(_YEAR),)), [LaneKind.ABSENT]),
+        (Group(match=Match.AT_MOST, count=0, members=(_events(_YEAR, _NONE),)), [LaneKind.PRESENT]),
         (
             Group(members=(Group(match=Match.AT_MOST, count=0, members=(_events(_YEAR),)), _ADULT)),
-            [Asked.ABSENT, Asked.PERSON],
+            [LaneKind.ABSENT, LaneKind.PERSON],
         ),
-        (Group(match=Match.AT_MOST, count=1, members=(_events(_YEAR), _events(_EVER))), [Asked.COUNTED, Asked.COUNTED]),
-        (Group(members=(_events(_YEAR, Occurrence(times=OccurrenceType.AT_MOST, count=2)),)), [Asked.COUNTED]),
-        (Group(members=(_events(_YEAR, Occurrence(times=OccurrenceType.AT_LEAST, count=0)),)), [Asked.COUNTED]),
-        (Group(members=(_events(_YEAR), _events(_YEAR))), [Asked.PRESENT]),
-        (Group(members=(_events(_YEAR, end=_EVER),)), [Asked.PRESENT, Asked.PRESENT]),
+        (
+            Group(match=Match.AT_MOST, count=1, members=(_events(_YEAR), _events(_EVER))),
+            [LaneKind.COUNTED, LaneKind.COUNTED],
+        ),
+        (Group(members=(_events(_YEAR, Occurrence(times=OccurrenceType.AT_MOST, count=2)),)), [LaneKind.COUNTED]),
+        (Group(members=(_events(_YEAR, Occurrence(times=OccurrenceType.AT_LEAST, count=0)),)), [LaneKind.COUNTED]),
+        (Group(members=(_events(_YEAR), _events(_YEAR))), [LaneKind.PRESENT]),
+        (Group(members=(_events(_YEAR, end=_EVER),)), [LaneKind.PRESENT, LaneKind.PRESENT]),
         (Group(), []),
     ],
 )
-def test_a_look_is_for_something_or_for_nothing(group: Group, asked: list[Asked]) -> None:
+def test_a_look_is_for_something_or_for_nothing(group: Group, asked: list[LaneKind]) -> None:
     (lane,) = lanes(_definition(group))
     assert [look.asked for look in lane.looks] == asked
 

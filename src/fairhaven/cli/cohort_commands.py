@@ -12,7 +12,7 @@ from fairhaven.cli.screen import Screen, csv_writer
 
 if TYPE_CHECKING:
     from fairhaven.cli import results
-    from fairhaven.journeys.cohorts.count import Asked, Named
+    from fairhaven.journeys.cohorts.count import CohortSource, Named
 
 _FORMS = "definitions, or folders of them: OHDSI Circe JSON, Cohort Discovery (RQuest) JSON, or Fairhaven's own TOML or JSON."
 Files = Annotated[
@@ -174,19 +174,19 @@ def budget(
     screen.show(found, [cohort_text.budget(project, found)])
 
 
-def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[Asked, list[Named]]":
+def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[CohortSource, list[Named]]":
     """Where to look and for what: the first path is the hub's folder unless a CDM is given."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.cohorts.count import Asked, read_files
+    from fairhaven.journeys.cohorts.count import CohortSource, read_files
 
     if cdm is not None:
         if release is not None:
             raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--release")
-        return Asked(cdm=cdm), read_files(files, today=today())
+        return CohortSource(cdm=cdm), read_files(files, today=today())
     hub, *definitions = files
     if not definitions:
         raise typer.BadParameter("give a hub's folder (or --cdm PATH) and at least one definition", param_hint="FILE")
-    return Asked(rooms=open_hub(hub), release=release), read_files(definitions, today=today())
+    return CohortSource(rooms=open_hub(hub), release=release), read_files(definitions, today=today())
 
 
 def _write_json(out: Path | None, result: object) -> None:

@@ -46,7 +46,7 @@ def quality(
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--release")
     from fairhaven.cli import results
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.releases.quality import quality_of_cdm, quality_of_release
+    from fairhaven.journeys.releases.release_quality import quality_of_cdm, quality_of_release
 
     found = (
         quality_of_release(open_hub(folder), name, thresholds=thresholds, progress=screen.progress)

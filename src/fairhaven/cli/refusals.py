@@ -18,7 +18,7 @@ _INTERRUPTED = "Interrupted. What was finished is kept; run the same command aga
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
+class RefusalResult:
     """What stands on stdout in place of a result."""
 
     error: Refusal
@@ -28,7 +28,7 @@ def refuse(error: BaseException, *, as_json: bool) -> int:
     """Show why a command was not done; its exit code."""
     refusal = refusal_of(error)
     if as_json:
-        screen.show_json(Refused(error=refusal))
+        screen.show_json(RefusalResult(error=refusal))
     match refusal.code:
         case ErrorCode.USAGE:
             _show_usage(error)

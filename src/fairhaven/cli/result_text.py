@@ -73,7 +73,7 @@ def _columns(names: Sequence[str]) -> str:
     return ", ".join(named)
 
 
-def plan(found: "build_plan.Plan") -> Iterator[str]:
+def plan(found: "build_plan.BuildPlan") -> Iterator[str]:
     """What a build would do."""
     yield f"Building {found.release} as of {found.as_of} would:"
     for number, stage in enumerate(found.stages, start=1):
@@ -112,7 +112,7 @@ def built(found: "build.Built") -> Iterator[str]:
     yield f"  content {release.content}"
 
 
-def erasure_plan(found: "erase.Plan") -> Iterator[str]:
+def erasure_plan(found: "erase.ErasurePlan") -> Iterator[str]:
     """What an erasure would take away."""
     yield "This erasure would take away:"
     for source, patients in found.patients.items():

@@ -27,10 +27,10 @@ from fairhaven.cli.results.releases import (
     WrittenReport,
 )
 from fairhaven.intake import Receipt
-from fairhaven.journeys.network.serve import Asked as AskedQuestion
-from fairhaven.journeys.persons.erase import Plan as ErasurePlan
+from fairhaven.journeys.network.serve import NetworkQuestion as AskedQuestion
+from fairhaven.journeys.persons.erase import ErasurePlan as ErasurePlan
 from fairhaven.journeys.recovery import Erased
-from fairhaven.journeys.releases.build_plan import Plan as BuildPlan
+from fairhaven.journeys.releases.build_plan import BuildPlan as BuildPlan
 from fairhaven.journeys.releases.trace_row import Trace
 from fairhaven.linkage import Trial
 from fairhaven.network import WorkerSummary

@@ -8,7 +8,7 @@ from fairhaven.cohort import Attrition, StepCount
 from fairhaven.cohort.model import Limit
 from fairhaven.disclosure import Policy, Protected
 from fairhaven.journeys.cohorts.count import (
-    Asked,
+    CohortSource,
     Counted,
     Named,
     Opened,
@@ -72,7 +72,7 @@ class AttritionReport:
     cohorts: tuple[Reported, ...]
 
 
-def report(asked: Asked, named: Sequence[Named], *, progress: Progress) -> AttritionReport:
+def report(asked: CohortSource, named: Sequence[Named], *, progress: Progress) -> AttritionReport:
     """What each step of each definition leaves, as the policy lets it be shown."""
     found: dict[int, Attrition] = {}
     with open_cohorts(asked, progress) as opened:
@@ -120,7 +120,7 @@ def _alone(rules: Sequence[AttritionStep], found: Attrition, policy: Policy | No
     return tuple(shown([tally], policy)[0][0] for tally in found.alone)
 
 
-def _place(asked: Asked, opened: Opened) -> AttritionReport:
+def _place(asked: CohortSource, opened: Opened) -> AttritionReport:
     """Where cohorts were looked for, still without any."""
     if asked.rooms is not None and opened.release is not None:
         return AttritionReport(

@@ -67,7 +67,7 @@ class Counted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class CohortSource:
     """Where cohorts are looked for: a hub's release (its latest without a name), or a CDM."""
 
     rooms: Rooms | None = None
@@ -120,7 +120,7 @@ def read_files(paths: Sequence[Path], *, today: dt.date) -> list[Named]:
     ]
 
 
-def count(asked: Asked, named: Sequence[Named], *, progress: Progress) -> list[Counted]:
+def count(asked: CohortSource, named: Sequence[Named], *, progress: Progress) -> list[Counted]:
     """Persons and rows of each cohort, as the policy lets them be shown."""
     found: dict[int, StepCount] = {}
     with open_cohorts(asked, progress) as opened:
@@ -131,7 +131,7 @@ def count(asked: Asked, named: Sequence[Named], *, progress: Progress) -> list[C
 
 
 def generate(
-    asked: Asked, named: Sequence[Named], write: Callable[[pa.Table], None], *, progress: Progress
+    asked: CohortSource, named: Sequence[Named], write: Callable[[pa.Table], None], *, progress: Progress
 ) -> list[Counted]:
     """Write the rows of the OMOP table COHORT, exactly, sorted within each batch of definitions.
 
@@ -204,7 +204,7 @@ def _files(path: Path, faults: list[Fault]) -> list[Path]:
 
 
 @contextmanager
-def open_cohorts(asked: Asked, progress: Progress) -> Iterator[Opened]:
+def open_cohorts(asked: CohortSource, progress: Progress) -> Iterator[Opened]:
     """Open the release or the CDM for running definitions."""
     if asked.rooms is not None:
         progress.stage(f"Opening {asked.release or 'the latest release'}")

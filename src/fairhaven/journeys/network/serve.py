@@ -15,7 +15,7 @@ from fairhaven.network.server import CollectionReply, TaskQueue, serve, task_api
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class NetworkQuestion:
     """A question that was put to collections.
 
     Args:
@@ -64,7 +64,7 @@ def leave(rooms: Rooms, collection: str, *, by: Actor) -> None:
         tasks.members.remove(collection)
 
 
-def ask(rooms: Rooms, file: Path, *, to: Sequence[str] | None, by: Actor) -> Asked:
+def ask(rooms: Rooms, file: Path, *, to: Sequence[str] | None, by: Actor) -> NetworkQuestion:
     """Put a question to collections of this hub's network.
 
     Args:
@@ -78,7 +78,7 @@ def ask(rooms: Rooms, file: Path, *, to: Sequence[str] | None, by: Actor) -> Ask
     question = _question(file)
     with _network(rooms, by=by) as tasks:
         asked = tuple(to or tasks.members.names())
-        return Asked(uuid=tasks.submit(question, asked), collections=asked)
+        return NetworkQuestion(uuid=tasks.submit(question, asked), collections=asked)
 
 
 def replies(rooms: Rooms, uuid: str, *, by: Actor) -> list[CollectionReply]:

@@ -20,19 +20,19 @@ from fairhaven.ledger import Actor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class ErasurePlan:
     """What an erasure would take away. ``patients``: source -> patient records; ``releases``: release -> table -> rows."""
 
     patients: Mapping[str, int]
     releases: Erasure
 
 
-def plan(rooms: Rooms, *, person_key: int) -> Plan:
+def plan(rooms: Rooms, *, person_key: int) -> ErasurePlan:
     """What an erasure would take away, without doing it."""
     refs = _refs(rooms, person_key)
     releases = rooms.archive.plan_erase([person_key])
     _check_known(person_key, refs, releases)
-    return Plan(patients={source: len(patients) for source, patients in refs.items()}, releases=releases)
+    return ErasurePlan(patients={source: len(patients) for source, patients in refs.items()}, releases=releases)
 
 
 def erase(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress) -> Erased:

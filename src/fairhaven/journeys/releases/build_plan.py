@@ -22,7 +22,7 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class BuildPlan:
     """What a build would do. ``obstacles`` are the refusals it would end in; without them it can begin."""
 
     release: str
@@ -31,7 +31,7 @@ class Plan:
     obstacles: tuple[str, ...] = ()
 
 
-def plan(rooms: Rooms, *, as_of: dt.date | None) -> Plan:
+def plan(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
     """What a build would do, without doing it."""
     day = as_of or latest_delivery(rooms) or dt.date.min
     extracts = rooms.intake.extracts()
@@ -62,7 +62,7 @@ def plan(rooms: Rooms, *, as_of: dt.date | None) -> Plan:
     current = rooms.archive.releases()[-1:] if not obstacles else []
     if current and current[0].facts.inputs == inputs_of(rooms, day):
         stages = (Stage(name="nothing", what=f"nothing has changed since {current[0].name}; no release would be made"),)
-    return Plan(release=f"r{number:04d}", as_of=day, stages=stages, obstacles=tuple(obstacles))
+    return BuildPlan(release=f"r{number:04d}", as_of=day, stages=stages, obstacles=tuple(obstacles))
 
 
 def obstacles_to(rooms: Rooms, day: dt.date) -> Iterable[str]:

@@ -19,7 +19,7 @@ from fairhaven.cohort.model import (
 )
 
 
-class Asked(StrEnum):
+class LaneKind(StrEnum):
     """What is asked of a stretch of time; the value is its style class."""
 
     PRESENT = "present"
@@ -29,7 +29,7 @@ class Asked(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class LaneStyle:
     """One look at a person's record.
 
     Args:
@@ -38,7 +38,7 @@ class Look:
         words: what is asked, for a reader.
     """
 
-    asked: Asked
+    asked: LaneKind
     window: Window
     in_period: bool
     words: str
@@ -55,13 +55,13 @@ class Lane:
 
     rules: tuple[int, ...]
     name: str
-    looks: tuple[Look, ...]
+    looks: tuple[LaneStyle, ...]
 
 
 def lanes(definition: CohortDefinition) -> list[Lane]:
     """What is asked before the rules, then the rules in their order; rules that look alike are told together."""
     naming = ConceptNames(definition, {})
-    found: dict[tuple[Look, ...], list[int]] = {}
+    found: dict[tuple[LaneStyle, ...], list[int]] = {}
     for number, rule in enumerate(definition.rules, start=1):
         found.setdefault(_looks(rule.group, naming), []).append(number)
     first = _looks(definition.qualifying, naming) if definition.qualifying is not None else ()
@@ -78,12 +78,12 @@ def lanes(definition: CohortDefinition) -> list[Lane]:
     ]
 
 
-def _looks(group: Group, naming: ConceptNames) -> tuple[Look, ...]:
+def _looks(group: Group, naming: ConceptNames) -> tuple[LaneStyle, ...]:
     """The looks of a group, each once."""
     return tuple(dict.fromkeys(_within(group, naming, is_negated=False)))
 
 
-def _within(group: Group, naming: ConceptNames, *, is_negated: bool) -> Iterator[Look]:
+def _within(group: Group, naming: ConceptNames, *, is_negated: bool) -> Iterator[LaneStyle]:
     if group.match == Match.AT_MOST and group.count == 0:
         is_negated = not is_negated
     is_counted = group.match == Match.AT_MOST and group.count != 0
@@ -94,28 +94,28 @@ def _within(group: Group, naming: ConceptNames, *, is_negated: bool) -> Iterator
             case Demographic():
                 text = demographic(member, Perspective(naming=naming))
                 words = f"Not: {text}" if is_negated else f"{text[:1].upper()}{text[1:]}"
-                yield Look(asked=Asked.PERSON, window=Window(since=0, until=0), in_period=True, words=words)
+                yield LaneStyle(asked=LaneKind.PERSON, window=Window(since=0, until=0), in_period=True, words=words)
             case Correlated():
-                asked = Asked.COUNTED if is_counted else _asked(member, is_negated=is_negated)
+                asked = LaneKind.COUNTED if is_counted else _asked(member, is_negated=is_negated)
                 for window in (member.start, member.end):
                     if window is not None:
                         words = _words(window, asked, in_period=member.within_observation)
-                        yield Look(asked=asked, window=window, in_period=member.within_observation, words=words)
+                        yield LaneStyle(asked=asked, window=window, in_period=member.within_observation, words=words)
 
 
-def _asked(member: Correlated, *, is_negated: bool) -> Asked:
+def _asked(member: Correlated, *, is_negated: bool) -> LaneKind:
     times, count = member.occurrence.times, member.occurrence.count
     if count == 0 and times != OccurrenceType.AT_LEAST:
-        return Asked.PRESENT if is_negated else Asked.ABSENT
+        return LaneKind.PRESENT if is_negated else LaneKind.ABSENT
     if times == OccurrenceType.AT_LEAST and count > 0:
-        return Asked.ABSENT if is_negated and count == 1 else Asked.COUNTED if is_negated else Asked.PRESENT
-    return Asked.COUNTED
+        return LaneKind.ABSENT if is_negated and count == 1 else LaneKind.COUNTED if is_negated else LaneKind.PRESENT
+    return LaneKind.COUNTED
 
 
-_STARTS = {Asked.PRESENT: "A record", Asked.ABSENT: "No record", Asked.COUNTED: "Records are counted"}
+_STARTS = {LaneKind.PRESENT: "A record", LaneKind.ABSENT: "No record", LaneKind.COUNTED: "Records are counted"}
 
 
-def _words(window: Window, asked: Asked, *, in_period: bool) -> str:
+def _words(window: Window, asked: LaneKind, *, in_period: bool) -> str:
     anchor = "the entry event" if window.index == DateField.END else "entry"
     ending = " that ends" if window.of == DateField.END else ""
     told = f"{_STARTS[asked]}{ending} {when(window, anchor, in_period=in_period)}"

@@ -18,7 +18,7 @@ from fairhaven.cohort.model import (
     Limit,
     Window,
 )
-from fairhaven.pages.cohort.lanes import Asked, Lane, Look, lanes
+from fairhaven.pages.cohort.lanes import LaneKind, Lane, LaneStyle, lanes
 from fairhaven.pages.cohort.time_axis import Axis, axis_for, signed_days
 from fairhaven.pages.kit.charts import canvas, percent
 from fairhaven.pages.kit.figures import counted, short, whole
@@ -35,10 +35,10 @@ _TALL = 10
 
 _LIMITS = {Limit.FIRST: "each person's earliest", Limit.LAST: "each person's latest"}
 _KEY = {
-    Asked.PRESENT: "must be on record",
-    Asked.ABSENT: "must not be on record",
-    Asked.COUNTED: "is counted",
-    Asked.PERSON: "what the person is at entry",
+    LaneKind.PRESENT: "must be on record",
+    LaneKind.ABSENT: "must not be on record",
+    LaneKind.COUNTED: "is counted",
+    LaneKind.PERSON: "what the person is at entry",
 }
 
 
@@ -88,7 +88,7 @@ def timeline(definition: CohortDefinition) -> Timeline:
     if axis.is_observed:
         guides += [_guide(axis.start, "guide"), _guide(axis.end, "guide")]
     asked = dict.fromkeys(look.asked for lane in told for look in lane.looks)
-    entries = [(f"look {each}", _KEY[each]) for each in Asked if each in asked]
+    entries = [(f"look {each}", _KEY[each]) for each in LaneKind if each in asked]
     return Timeline(
         lanes=[
             DrawnLane(name=name, words=words, drawing=canvas(guides, shapes, class_="lane"))
@@ -154,17 +154,17 @@ def _event(axis: Axis) -> Markup:
     return element("circle", cx=percent(axis.entry), cy="50%", r=6, class_="event")
 
 
-def _drawn(looks: Sequence[Look], axis: Axis) -> Iterator[Markup]:
+def _drawn(looks: Sequence[LaneStyle], axis: Axis) -> Iterator[Markup]:
     """Wide stretches first, so that narrow ones lie upon them."""
     places = [(axis.stretch(look.window, in_period=look.in_period), look) for look in looks]
     seen = [(place, look) for place, look in places if place is not None]
     for (low, high), look in sorted(seen, key=lambda each: each[0][0] - each[0][1]):
         style = f"look {look.asked}"
-        if look.asked is Asked.PERSON:
+        if look.asked is LaneKind.PERSON:
             yield element("circle", cx=percent(low), cy="50%", r=5, class_=style)
             continue
         yield _span(low, high, f"{style} ends" if look.window.of == DateField.END else style)
-        if look.asked is Asked.ABSENT and high - low >= 2 * _LEAST:
+        if look.asked is LaneKind.ABSENT and high - low >= 2 * _LEAST:
             inner = (percent(low + 0.6), percent(high - 0.6))
             yield element("line", x1=inner[0], x2=inner[1], y1="50%", y2="50%", class_="strike")
 
@@ -203,7 +203,7 @@ def _numbers(numbers: Sequence[int]) -> str:
     return " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else told[0]
 
 
-def _looks(looks: Sequence[Look]) -> str:
+def _looks(looks: Sequence[LaneStyle]) -> str:
     told = list(dict.fromkeys(look.words for look in looks))
     if not told:
         return "Nothing is asked"
