@@ -29,7 +29,7 @@ class LaneKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LaneStyle:
+class LaneSpan:
     """One look at a person's record.
 
     Args:
@@ -55,13 +55,13 @@ class Lane:
 
     rules: tuple[int, ...]
     name: str
-    looks: tuple[LaneStyle, ...]
+    looks: tuple[LaneSpan, ...]
 
 
 def lanes(definition: CohortDefinition) -> list[Lane]:
     """What is asked before the rules, then the rules in their order; rules that look alike are told together."""
     naming = ConceptNames(definition, {})
-    found: dict[tuple[LaneStyle, ...], list[int]] = {}
+    found: dict[tuple[LaneSpan, ...], list[int]] = {}
     for number, rule in enumerate(definition.rules, start=1):
         found.setdefault(_looks(rule.group, naming), []).append(number)
     first = _looks(definition.qualifying, naming) if definition.qualifying is not None else ()
@@ -78,12 +78,12 @@ def lanes(definition: CohortDefinition) -> list[Lane]:
     ]
 
 
-def _looks(group: Group, naming: ConceptNames) -> tuple[LaneStyle, ...]:
+def _looks(group: Group, naming: ConceptNames) -> tuple[LaneSpan, ...]:
     """The looks of a group, each once."""
     return tuple(dict.fromkeys(_within(group, naming, is_negated=False)))
 
 
-def _within(group: Group, naming: ConceptNames, *, is_negated: bool) -> Iterator[LaneStyle]:
+def _within(group: Group, naming: ConceptNames, *, is_negated: bool) -> Iterator[LaneSpan]:
     if group.match == Match.AT_MOST and group.count == 0:
         is_negated = not is_negated
     is_counted = group.match == Match.AT_MOST and group.count != 0
@@ -94,13 +94,13 @@ def _within(group: Group, naming: ConceptNames, *, is_negated: bool) -> Iterator
             case Demographic():
                 text = demographic(member, Perspective(naming=naming))
                 words = f"Not: {text}" if is_negated else f"{text[:1].upper()}{text[1:]}"
-                yield LaneStyle(asked=LaneKind.PERSON, window=Window(since=0, until=0), in_period=True, words=words)
+                yield LaneSpan(asked=LaneKind.PERSON, window=Window(since=0, until=0), in_period=True, words=words)
             case Correlated():
                 asked = LaneKind.COUNTED if is_counted else _asked(member, is_negated=is_negated)
                 for window in (member.start, member.end):
                     if window is not None:
                         words = _words(window, asked, in_period=member.within_observation)
-                        yield LaneStyle(asked=asked, window=window, in_period=member.within_observation, words=words)
+                        yield LaneSpan(asked=asked, window=window, in_period=member.within_observation, words=words)
 
 
 def _asked(member: Correlated, *, is_negated: bool) -> LaneKind:

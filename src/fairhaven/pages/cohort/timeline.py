@@ -18,7 +18,7 @@ from fairhaven.cohort.model import (
     Limit,
     Window,
 )
-from fairhaven.pages.cohort.lanes import LaneKind, Lane, LaneStyle, lanes
+from fairhaven.pages.cohort.lanes import Lane, LaneKind, LaneSpan, lanes
 from fairhaven.pages.cohort.time_axis import Axis, axis_for, signed_days
 from fairhaven.pages.kit.charts import canvas, percent
 from fairhaven.pages.kit.figures import counted, short, whole
@@ -154,7 +154,7 @@ def _event(axis: Axis) -> Markup:
     return element("circle", cx=percent(axis.entry), cy="50%", r=6, class_="event")
 
 
-def _drawn(looks: Sequence[LaneStyle], axis: Axis) -> Iterator[Markup]:
+def _drawn(looks: Sequence[LaneSpan], axis: Axis) -> Iterator[Markup]:
     """Wide stretches first, so that narrow ones lie upon them."""
     places = [(axis.stretch(look.window, in_period=look.in_period), look) for look in looks]
     seen = [(place, look) for place, look in places if place is not None]
@@ -203,7 +203,7 @@ def _numbers(numbers: Sequence[int]) -> str:
     return " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else told[0]
 
 
-def _looks(looks: Sequence[LaneStyle]) -> str:
+def _looks(looks: Sequence[LaneSpan]) -> str:
     told = list(dict.fromkeys(look.words for look in looks))
     if not told:
         return "Nothing is asked"
