@@ -4,12 +4,14 @@ The same holds of every file: none is left over. Half of the trials are killed b
 over all of them, so that each gap between two changes can be hit; the others after a time spread over the run's length.
 """
 
+import json
 import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,29 +118,76 @@ def test_what_is_killed_at_fifty_moments_ends_as_if_undisturbed(region: Region, 
     check(region, region.stage(name), tmp_path, trials=50)
 
 
-def test_while_a_build_runs_others_are_told_to_wait_and_interrupted_it_goes_on_where_it_stopped(
-    region: Region, tmp_path: Path
-) -> None:
+def test_a_build_that_is_interrupted_goes_on_where_it_stopped(region: Region, tmp_path: Path) -> None:
     stage = region.stage("build")
     hub = copied(stage.before, tmp_path / "hub")
-    delivered = sorted((hub / "inbox").rglob("*.csv"))[0]
-    with subprocess.Popen(
-        command_line("build", hub), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as first:
+    with started("build", hub) as first:
         wait_for(hub / "store/archive/building.json", first)
-        others = [
-            subprocess.run(command_line(*words), capture_output=True, text=True, check=False)
-            for words in (("build", hub), ("receive", hub, "gp_riverside", delivered))
-        ]
         first.send_signal(signal.SIGINT)
         said = first.communicate()[1]
-    assert [other.returncode for other in others] == [1, 1]
-    assert all("another Fairhaven command is writing" in other.stderr for other in others)
     assert first.returncode == 1
     assert "Interrupted" in said
     assert "Traceback" not in said
     assert region.processes.run(hub, "build").code == 0
     assert not list(differences(stage.after, outcome(hub)))
+
+
+def test_receiving_goes_on_while_a_build_runs_and_an_erasure_waits_for_both(region: Region, tmp_path: Path) -> None:
+    erasure = region.stage("erase")
+    hub = copied(region.stage("build").before, tmp_path / "hub")
+    with started("build", hub) as build:
+        wait_for(hub / "store/archive/building.json", build)
+        build.send_signal(signal.SIGSTOP)
+        received = region.processes.run(hub, "receive", 1)
+        assert received.code == 0, received.said
+        with started("erase", hub, "--person-key", str(erasure.command[1])) as erase:
+            assert_waits(erase, "the build")
+            build.send_signal(signal.SIGCONT)
+            assert build.wait() == 0
+            assert erase.wait() == 0, erase.communicate()[1]
+    # The person was erased from the deliveries of the second month as well, whose rows the first release never had.
+    found = outcome(hub)
+    assert not list(differences(erasure.after["releases"], found["releases"]))
+    assert len(found["deliveries"]) > len(erasure.after["deliveries"])
+    assert region.processes.run(hub, "build").code == 0
+    found = outcome(hub)
+    built_from = [{extract["delivery"] for extract in release["extracts"]} for release in found["releases"]]
+    numbers = {delivery["number"] for delivery in found["deliveries"] if delivery["extracts"]}
+    assert built_from[0] == {delivery["number"] for delivery in erasure.after["deliveries"] if delivery["extracts"]}
+    assert built_from[1] == numbers
+    assert (found["problems"], found["ledger"]) == ([], [])
+
+
+def test_whoever_waits_for_a_build_that_is_killed_goes_on_with_what_it_left(region: Region, tmp_path: Path) -> None:
+    stage = region.stage("build")
+    hub = copied(stage.before, tmp_path / "hub")
+    with started("build", hub) as first:
+        wait_for(hub / "store/archive/building.json", first)
+        first.send_signal(signal.SIGSTOP)
+        with started("build", hub) as second:
+            assert_waits(second, "the build")
+            first.kill()
+            assert second.wait() == 0, second.communicate()[1]
+    found = outcome(hub)
+    # The second was started by the user of the operating system, and made what the first would have made.
+    assert not list(differences(stage.after["releases"], found["releases"]))
+    assert not list(differences(stage.after["files"], found["files"]))
+
+
+def test_of_two_deliveries_at_once_each_is_taken_whole(region: Region, tmp_path: Path) -> None:
+    hub = copied(region.stage("receive").before, tmp_path / "hub")
+    _, delivered = json.loads((hub / "months.json").read_text())[0]
+    (one, its_files), (other, other_files) = delivered[:2]
+    with (
+        started("receive", hub, one, *(hub / file for file in its_files)) as first,
+        started("receive", hub, other, *(hub / file for file in other_files)) as second,
+    ):
+        assert (first.wait(), second.wait()) == (0, 0)
+    found = outcome(hub)
+    assert {delivery["source"] for delivery in found["deliveries"]} == {one, other}
+    assert [delivery["number"] for delivery in found["deliveries"]] == [1, 2]
+    assert [kind for kind, _ in found["entries"]].count("delivery") == 2
+    assert len(found["extracts"]) == len(its_files) + len(other_files)
 
 
 @pytest.mark.slow
@@ -150,8 +199,24 @@ def test_the_same_region_gives_the_same_release_in_another_folder(region: Region
     assert not list(differences(region.stage("build").after["releases"], found["releases"]))
 
 
-def command_line(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "fairhaven.cli", *map(str, words)]
+@contextmanager
+def started(*words: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A command as a user starts it; it is killed where the test fails while it runs."""
+    command = [sys.executable, "-m", "fairhaven.cli", *map(str, words)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def assert_waits(process: subprocess.Popen[str], what: str) -> None:
+    """Read what a command says until it says that it waits for something."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if f"waiting for {what} that started at" in line:
+            return
+    raise AssertionError(f"the command ended with {process.wait()} and did not wait")
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:

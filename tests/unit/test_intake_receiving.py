@@ -22,7 +22,6 @@ from fairhaven.intake import (
 )
 from fairhaven.intake.landing import LandingKeys
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, Refused
-from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.ids import digest52, pseudonym
 from fairhaven.kernel.progress import Silent
 from tests.support.intake_hub import DAY, HEADER, Hub
@@ -248,9 +247,17 @@ def test_a_row_leads_back_to_its_file_and_line(hub: Hub) -> None:
     assert (place.source, place.file, place.line, place.received_on) == ("gp", "events.csv", 3, DAY)
 
 
-def test_two_writers_do_not_meet(hub: Hub) -> None:
-    with one_writer(hub.store), pytest.raises(NotAllowedNow, match="another Fairhaven command"):
-        hub.receive(hub.events(), ROWS)
+def test_what_is_received_later_is_not_seen_by_who_began_before_and_is_not_cleared_by_them(hub: Hub) -> None:
+    source = hub.events()
+    hub.receive(source, ROWS)
+    seen = hub.intake.until(1)
+    hub.receive(source, HEADER + "9,p9,2020-01-01,,\n", name="events2.csv")
+    assert [delivery.number for delivery in seen.deliveries()] == [1]
+    assert [extract.number for extract in seen.extracts()] == [1]
+    seen.settle(hub.vault)
+    assert [extract.number for extract in hub.intake.extracts()] == [1, 2]
+    assert sorted(hub.vault.by_extract) == [1, 2]
+    assert hub.lines(2) == [2]
 
 
 TYPE_1 = (

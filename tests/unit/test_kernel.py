@@ -1,7 +1,6 @@
 """The ground floor: what is written is there whole, what is sealed opens only unaltered, faults know their lines."""
 
 import io
-import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from fairhaven.kernel import ids
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
-from fairhaven.kernel.files import clear_scratch, one_writer, scratch, write_atomically, written_whole
+from fairhaven.kernel.files import clear_scratch, scratch, write_atomically, written_whole
 from fairhaven.kernel.toml import Document
 from tests.support.examples import examples
 
@@ -88,25 +87,6 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_a_second_writer_is_told_at_once(tmp_path: Path) -> None:
-    said: list[str] = []
-
-    def second() -> None:
-        try:
-            with one_writer(tmp_path):
-                said.append("wrote")
-        except NotAllowedNow as error:
-            said.append(str(error))
-
-    with one_writer(tmp_path):
-        thread = threading.Thread(target=second)
-        thread.start()
-        thread.join()
-    assert "another Fairhaven command" in said[0]
-    with one_writer(tmp_path):
-        pass
-
-
 def test_a_file_written_bit_by_bit_appears_when_it_is_whole(tmp_path: Path) -> None:
     out = tmp_path / "rows"
     out.write_text("before")
@@ -145,6 +125,12 @@ def test_scratch_is_gone_afterwards_and_after_a_crash(tmp_path: Path) -> None:
     (tmp_path / "work-left").mkdir()
     clear_scratch(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_scratch_of_another_command_that_runs_is_left_alone(tmp_path: Path) -> None:
+    with scratch(tmp_path) as folder:
+        clear_scratch(tmp_path)
+        assert folder.is_dir()
 
 
 def test_a_documents_faults_come_all_at_once_with_their_lines(tmp_path: Path) -> None:

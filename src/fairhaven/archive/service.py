@@ -22,7 +22,7 @@ from fairhaven.release.manifest import Release, TableVersion
 class Archive(Shelf):
     """The releases of a hub.
 
-    Whoever writes holds the hub's write lock (`kernel.files.one_writer`); reading needs none.
+    Whoever writes holds the lock of the releases; reading needs none.
     """
 
     def tables(self, release: Release, engine: Engine) -> Mapping[str, ir.Table]:

@@ -23,7 +23,7 @@ from fairhaven.intake.quarantine_reasons import misfits
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.kernel.files import clear_scratch, one_writer, scratch, sha256_of, sync_file, sync_folder
+from fairhaven.kernel.files import clear_scratch, scratch, sha256_of, sync_file, sync_folder
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 
@@ -40,11 +40,12 @@ class DeliveryReceiver:
     keyring: Keyring
     readers: Mapping[Format, Reader]
     birth_date: str
+    until: int | None = None
 
     @property
     def records(self) -> DeliveryRecords:
-        """The store's records."""
-        return DeliveryRecords(self.store)
+        """The store's records, as far as they are seen."""
+        return DeliveryRecords(self.store, until=self.until)
 
     def code(self, source: Source) -> str:
         """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
@@ -62,53 +63,51 @@ def receive(
     code_version: str,
     by: Actor,
 ) -> Receipt:
-    """Take delivery of the files.
+    """Take delivery of the files; the caller holds the lock of the deliveries.
 
     Raises:
         Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
-        NotAllowedNow: another command writes to the store.
     """
-    with one_writer(desk.store):
-        records = desk.records
-        settle(records, vault)
-        clear_scratch(desk.store / "scratch")
-        number, first = records.next_numbers()
-        with scratch(desk.store / "scratch") as work:
-            arrived = _arrived(files, source, work)
-            known = _known(records, source, at)
-            digests = [sha256_of(file.path) for file in arrived]
-            new, already = _new(arrived, digests, known, source)
-            if not new:
-                return Receipt(source=source.name, delivery=None, already_received=already)
-            try:
-                extracts = []
-                faults: list[Fault] = []
-                progress.stage(f"Taking delivery of {source.name}")
-                for place, (file, digest) in enumerate(new):
-                    try:
-                        extracts.append(_take(desk, source, file, digest, first + place, number, vault, work))
-                    except Invalid as invalid:
-                        faults += invalid.faults
-                    progress.advance(place + 1, len(new), "files")
-                if not faults:
-                    faults += _missing_tables(records, source, extracts)
-                if faults:
-                    raise Invalid(faults)
-            except BaseException:
-                settle(records, vault)
-                raise
-            records.commit(
-                Delivery(
-                    number=number,
-                    source=source.name,
-                    format=source.format,
-                    received_on=at,
-                    extracts=tuple(extract.number for extract in extracts),
-                    already_received=tuple(already),
-                    code_version=code_version,
-                    by=by,
-                )
+    records = desk.records
+    settle(records, vault)
+    clear_scratch(desk.store / "scratch")
+    number, first = records.next_numbers()
+    with scratch(desk.store / "scratch") as work:
+        arrived = _arrived(files, source, work)
+        known = _known(records, source, at)
+        digests = [sha256_of(file.path) for file in arrived]
+        new, already = _new(arrived, digests, known, source)
+        if not new:
+            return Receipt(source=source.name, delivery=None, already_received=already)
+        try:
+            extracts = []
+            faults: list[Fault] = []
+            progress.stage(f"Taking delivery of {source.name}")
+            for place, (file, digest) in enumerate(new):
+                try:
+                    extracts.append(_take(desk, source, file, digest, first + place, number, vault, work))
+                except Invalid as invalid:
+                    faults += invalid.faults
+                progress.advance(place + 1, len(new), "files")
+            if not faults:
+                faults += _missing_tables(records, source, extracts)
+            if faults:
+                raise Invalid(faults)
+        except BaseException:
+            settle(records, vault)
+            raise
+        records.commit(
+            Delivery(
+                number=number,
+                source=source.name,
+                format=source.format,
+                received_on=at,
+                extracts=tuple(extract.number for extract in extracts),
+                already_received=tuple(already),
+                code_version=code_version,
+                by=by,
             )
+        )
     listed = [extract for extract in extracts if source.format is Format.OPT_OUT]
     return Receipt(
         source=source.name,
@@ -122,9 +121,9 @@ def receive(
 
 
 def settle(records: DeliveryRecords, vault: IdentityVault) -> None:
-    """Clear away what no committed delivery names; the write lock must be held."""
+    """Clear away what no committed delivery names; the lock of the deliveries must be held."""
     records.clear_uncommitted()
-    vault.keep_only({number for delivery in records.deliveries() for number in delivery.extracts})
+    vault.keep_only(records.committed_extracts())
 
 
 def land_file(

@@ -21,18 +21,22 @@ _NUMBERED = re.compile(r"\d{6}")
 
 
 class DeliveryRecords:
-    """Deliveries and extracts of one hub's store."""
+    """Deliveries and extracts of one hub's store.
 
-    def __init__(self, store: Path) -> None:
+    Args:
+        until: number of the last delivery that is seen; None for all, those to come as well.
+    """
+
+    def __init__(self, store: Path, *, until: int | None = None) -> None:
         self._store = store
+        self._until = until
 
     def deliveries(self) -> list[Delivery]:
-        """Every committed delivery, in order."""
-        found = sorted((self._store / "deliveries").glob("*.json"))
-        return [_read(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
+        """Every committed delivery that is seen, in order."""
+        return [delivery for delivery in self._committed() if self._until is None or delivery.number <= self._until]
 
     def extracts(self, source: str | None = None) -> list[Extract]:
-        """Every extract of the committed deliveries, in order."""
+        """Every extract of these deliveries, in order."""
         numbers = [
             number
             for delivery in self.deliveries()
@@ -91,13 +95,15 @@ class DeliveryRecords:
 
     def next_numbers(self) -> tuple[int, int]:
         """(delivery, extract) numbers that are free."""
-        deliveries = self.deliveries()
-        extracts = [number for delivery in deliveries for number in delivery.extracts]
-        return len(deliveries) + 1, max(extracts, default=0) + 1
+        return len(self._committed()) + 1, max(self.committed_extracts(), default=0) + 1
+
+    def committed_extracts(self) -> set[int]:
+        """Numbers of the extracts of every committed delivery, seen or not: what must never be cleared away."""
+        return {number for delivery in self._committed() for number in delivery.extracts}
 
     def clear_uncommitted(self) -> None:
-        """Remove what no committed delivery names, and finish swaps of folders; the write lock must be held."""
-        committed = {number for delivery in self.deliveries() for number in delivery.extracts}
+        """Remove what no committed delivery names, and finish swaps of folders; the lock of the deliveries must be held."""
+        committed = self.committed_extracts()
         for number in committed:
             finish_swap(self.folder(number))
         for folder in (self._store / "landing").glob("*"):
@@ -109,6 +115,10 @@ class DeliveryRecords:
                 path.unlink()
         for name in ("deliveries", "landing", "received", "erased"):
             clear_torn(self._store / name)
+
+    def _committed(self) -> list[Delivery]:
+        found = sorted((self._store / "deliveries").glob("*.json"))
+        return [_read(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
 
 
 def swap_in(new: Path, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -59,19 +61,25 @@ class Intake:
         code_version: str,
         by: Actor,
     ) -> Receipt:
-        """Take delivery of files, as a whole or not at all. It takes the store's write lock.
+        """Take delivery of files, as a whole or not at all. The caller holds the lock of the deliveries.
 
         Raises:
             Invalid: a file cannot be landed; every fault of every file.
-            NotAllowedNow: another command writes to the store.
         """
         return receive(
             self._desk, source, files, at=at, vault=vault, progress=progress, code_version=code_version, by=by
         )
 
     def settle(self, vault: IdentityVault) -> None:
-        """Clear away what a killed command left and finish what it decided. The caller holds the store's write lock."""
+        """Clear away what a killed command left and finish what it decided. The caller holds the lock of the deliveries."""
         settle(self._records, vault)
+
+    def until(self, delivery: int) -> "Intake":
+        """The deliveries up to one, whatever is received from now on: what a build is made of."""
+        seen = copy(self)
+        seen._desk = replace(self._desk, until=delivery)
+        seen._records = seen._desk.records
+        return seen
 
     def deliveries(self) -> list[Delivery]:
         """Every delivery, in order."""
@@ -87,7 +95,7 @@ class Intake:
 
     def land_again(self, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:
         """Land extracts again from the sealed bytes where the declaration, a reader or the hub's precision of birth
-        dates changed since. The caller holds the store's write lock.
+        dates changed since. The caller holds the lock of the deliveries.
 
         Returns:
             numbers of the extracts that were landed again.
@@ -134,7 +142,7 @@ class Intake:
         return reconciliation.reconcile(engine, self._records, source, excluded=excluded)
 
     def erase(self, patient_refs_by_source: Mapping[str, Sequence[str]]) -> delivery_erasure.ErasureCounts:
-        """Erase patients from landed rows and sealed bytes, for good. The caller holds the store's write lock.
+        """Erase patients from landed rows and sealed bytes, for good. The caller holds the lock of the deliveries.
 
         Doing it again, after a crash or not, changes nothing that is done.
         """

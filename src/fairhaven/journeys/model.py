@@ -29,6 +29,7 @@ class Settings:
         national_max_age_days: days after which a national data opt-out list is too old to build with.
         disclosure: the policy by which small counts are protected in whatever people read.
         audit: the rules by which counts asked for by projects are audited.
+        wait_minutes: how long a command waits for another that changes the same.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Settings:
     national_max_age_days: int
     disclosure: Policy
     audit: AuditRules
+    wait_minutes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

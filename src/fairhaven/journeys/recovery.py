@@ -1,6 +1,7 @@
-"""Settling a store: what a killed command had decided is finished, what it had not is cleared away.
+"""Recovery: what a killed command had decided is finished, what it had not is cleared away.
 
-Every command that writes begins with this, so that it starts from a state that an undisturbed command would have left.
+Every command that writes begins with this for what it locks, so that it starts from a state that an undisturbed command
+would have left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,10 @@ from fairhaven.kernel.files import clear_scratch, read_json, write_json
 from fairhaven.kernel.ids import derive, pseudonym
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry, EventKind
+from fairhaven.omop.vocabulary import Vocabulary
+
+LOADING = "loading.json"
+"""In ``store/vocabulary`` while a vocabulary is loaded: who loads it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,8 +69,8 @@ class Erased:
     entry: int
 
 
-def settle(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
-    """Finish and clear; the caller holds the store's write lock.
+def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
+    """Finish and clear what was received and what was released; the caller holds the locks of both.
 
     Args:
         by: who finishes; the ledger names who decided, and this actor only where that was not recorded.
@@ -99,8 +104,18 @@ def record_deliveries(rooms: Rooms, *, by: Actor) -> None:
             rooms.ledger.append_once(EventKind.DELIVERY, facts, by=delivery.by or by)
 
 
+def recover_vocabulary(rooms: Rooms) -> None:
+    """End a loading: where it changed the vocabulary in use the ledger says who did; the caller holds the vocabulary's lock."""
+    root = rooms.store / "vocabulary"
+    if (root / LOADING).exists():
+        if (root / "current.json").exists():
+            facts = {"version": Vocabulary.open(root).version}
+            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=Actor.from_json(read_json(root / LOADING)))
+        (root / LOADING).unlink()
+
+
 def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> Erased:
-    """Erase a person from deliveries, vault, record of questions and releases; killed, `settle` ends what it began.
+    """Erase a person from deliveries, vault, record of questions and releases; killed, `recover` ends what it began.
 
     The releases come last, because with their new seals the archive makes the one entry of the whole act.
     """

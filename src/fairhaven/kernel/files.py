@@ -1,5 +1,6 @@
-"""Files that are there whole or not at all, hashes of files, and one writer at a time."""
+"""Files that are there whole or not at all, hashes of files, and folders for work in progress."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -83,24 +84,6 @@ def damaged(path: Path) -> Invalid:
 
 
 @contextmanager
-def one_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder's write lock; a second writer is told at once. The kernel drops the lock when a process dies.
-
-    Raises:
-        NotAllowedNow: another process of this hub is writing.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotAllowedNow(
-                f"another Fairhaven command is writing to {folder.parent}; nothing was done. Try again when it has ended."
-            ) from None
-        yield
-
-
-@contextmanager
 def written_whole(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
     """A file to be written bit by bit, for what is too large for `write_atomically`: it appears when all is written.
 
@@ -147,11 +130,25 @@ def _hold(file: BinaryIO, part: Path, path: Path) -> None:
 def scratch(parent: Path) -> Iterator[Path]:
     """A private folder for work in progress, removed at the end; what a crash leaves is removed by `clear_scratch`."""
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent, prefix="work-"))
+    folder, descriptor = _held_folder(parent)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _held_folder(parent: Path) -> tuple[Path, int]:
+    """A new folder that is locked, so that others see that its maker lives."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix="work-"))
+        # Until it is locked it looks like one that was left behind, and another process may remove it.
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, descriptor
+            os.close(descriptor)
 
 
 @contextmanager
@@ -162,12 +159,18 @@ def readers_scratch() -> Iterator[Path]:
 
 
 def clear_scratch(parent: Path) -> None:
-    """Remove what a killed process left behind; call it only while holding the write lock."""
+    """Remove what killed processes left behind; folders of those that live stay."""
     for folder in parent.glob("work-*"):
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def clear_torn(folder: Path) -> None:
-    """Remove files that a killed process had not yet renamed, anywhere below; only while holding the write lock."""
+    """Remove files that a killed process had not yet renamed, anywhere below; only while holding the lock of what is below."""
     for path in folder.rglob(".*.part"):
         path.unlink(missing_ok=True)

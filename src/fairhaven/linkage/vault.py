@@ -28,7 +28,7 @@ class Vault:
 
     Args:
         folder: ``store/vault`` of the hub; made at the first writing. Writers hold the hub's lock
-            (`kernel.files.one_writer`).
+            of the deliveries for identity records, of the releases for the index.
         keyring: the hub's keys.
     """
 
@@ -54,7 +54,8 @@ class Vault:
         """Remove the records of every other extract: those of a delivery that was never committed."""
         for extract in self.extracts() - set(extracts):
             self._file(extract).unlink()
-        clear_torn(self._folder)
+        # The index is another's to clear: a build may be writing it.
+        clear_torn(self._folder / "identity")
 
     def records(self, extracts: Collection[int] | None = None) -> pa.Table:
         """Identity records, in memory.
@@ -77,12 +78,15 @@ class Vault:
             [IDENTITY_SCHEMA.empty_table(), *(self._read(self._file(extract)) for extract in wanted)]
         )
 
-    def refs_with_nhs_numbers(self, numbers: Collection[str], index: pa.Table | None = None) -> pa.Table:
+    def refs_with_nhs_numbers(
+        self, numbers: Collection[str], index: pa.Table | None = None, *, extracts: Collection[int] | None = None
+    ) -> pa.Table:
         """Patients of a list of NHS numbers, for opt-outs.
 
         Args:
             numbers: as listed; spaces and dashes are ignored, numbers without a valid check digit match nothing.
             index: the index of persons; with it every patient of a person of whom any record bears a listed number.
+            extracts: numbers of the extracts whose records are looked at; None for all that are here.
 
         Returns:
             source, patient_ref; each once, sorted.
@@ -93,7 +97,8 @@ class Vault:
                 "CREATE TABLE listed AS SELECT unnest($numbers::VARCHAR[]) AS number", {"numbers": listed}
             )
             connection.execute("CREATE TABLE bearing (source VARCHAR, patient_ref VARCHAR)")
-            for extract in sorted(self.extracts()):
+            here = self.extracts()
+            for extract in sorted(here if extracts is None else here.intersection(extracts)):
                 connection.register("identity", self._read(self._file(extract)))
                 connection.execute(
                     f"""
@@ -169,6 +174,8 @@ class Vault:
         Args:
             published: number of the latest release, 0 where there is none.
         """
+        for torn in self._folder.glob(".*.part"):
+            torn.unlink()
         for file in sorted(self._folder.glob("index-*.sealed")):
             if file == self._proposed(published):
                 file.replace(self._folder / "index.sealed")

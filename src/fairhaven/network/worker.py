@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.kernel.files import one_writer
+from fairhaven.kernel.locks import locked
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.network.backoff import Backoff
 from fairhaven.network.connection import Connection
@@ -61,7 +61,9 @@ def work(
     stop = stop or threading.Event()
     pace = pace or Backoff()
     chance = chance or random.Random()
-    with one_writer(folder):
+    watching = progress or Silent()
+    # Two workers of one collection would share its tasks for as long as both run, so there is nothing to wait for.
+    with locked(folder / ".lock", act="answering", by="", patience=0, progress=watching):
         record = TaskRecord(folder / "record.sqlite")
         try:
             record.forget(before=now() - KEPT)
@@ -73,7 +75,7 @@ def work(
                     record=record,
                     channel=channel,
                     pace=pace,
-                    progress=progress or Silent(),
+                    progress=watching,
                     now=now,
                     chance=chance,
                 )

@@ -14,7 +14,7 @@ import duckdb
 
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
-from fairhaven.kernel.files import clear_scratch, clear_torn, one_writer, read_json, scratch, sha256_of, write_json
+from fairhaven.kernel.files import clear_scratch, clear_torn, read_json, scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
 from fairhaven.omop.external_tables import StoredTable, find_tables, literal, quoted, unzip
@@ -79,7 +79,7 @@ def versions(root: Path) -> list[str]:
 
 
 def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None) -> Vocabulary:
-    """Take over a vocabulary and make it the current one.
+    """Take over a vocabulary and make it the current one; one process at a time, whose caller sees to it.
 
     Args:
         path: an Athena download (zip or folder of tab-separated files), comma-separated files, a folder of
@@ -89,18 +89,16 @@ def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None)
 
     Raises:
         Invalid: CONCEPT or a required column is missing, or values cannot be read; every fault at once.
-        NotAllowedNow: another process is loading a vocabulary.
     """
     progress = progress or Silent()
-    with one_writer(root):
-        clear_scratch(root)
-        clear_torn(root)
-        with scratch(root) as work:
-            engine = DuckDBEngine(work)
-            try:
-                return _load(path, root, work, engine.connection, progress)
-            finally:
-                engine.close()
+    clear_scratch(root)
+    clear_torn(root)
+    with scratch(root) as work:
+        engine = DuckDBEngine(work)
+        try:
+            return _load(path, root, work, engine.connection, progress)
+        finally:
+            engine.close()
 
 
 def _load(path: Path, root: Path, work: Path, connection: duckdb.DuckDBPyConnection, progress: Progress) -> Vocabulary:

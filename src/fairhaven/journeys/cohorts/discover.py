@@ -11,10 +11,10 @@ from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check, definition_hash
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named
+from fairhaven.journeys.locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.open import open_release
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.query_audit import Asker, Budget, Decision, QueryAudit
 
@@ -112,12 +112,12 @@ def ask(rooms: Rooms, release: str | None, named: Sequence[Named], *, by: Asker,
 
 
 def discover(rooms: Rooms, name: str | None, *, progress: Progress | None = None) -> Discovery:
-    """Open a release for questions; its index is made first where it is not there, which takes the store's write lock."""
+    """Open a release for questions; its index is made first where it is not there, which takes the lock of the releases."""
     release = rooms.archive.release(name)
     folder = rooms.archive.description(release.number) / _INDEX
     index = _there(folder, release)
     if index is None:
-        with one_writer(rooms.store):
+        with holding(rooms, Locked.RELEASES, act="indexing of a release", progress=progress or Silent()):
             index = _there(folder, release) or make_index(rooms, release, progress=progress or Silent())
 
     def slowly(definition: CohortDefinition) -> BitMap:
@@ -127,7 +127,7 @@ def discover(rooms: Rooms, name: str | None, *, progress: Progress | None = None
 
 
 def make_index(rooms: Rooms, release: Release, *, progress: Progress) -> DiscoveryIndex:
-    """Make the discovery index of a release, unless it is there; the caller holds the store's write lock."""
+    """Make the discovery index of a release, unless it is there; the caller holds the lock of the releases."""
     folder = rooms.archive.description(release.number) / _INDEX
     if (index := _there(folder, release)) is not None:
         return index

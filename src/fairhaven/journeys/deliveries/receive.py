@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fairhaven.intake import Receipt
+from fairhaven.journeys.locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.recovery import record_deliveries
+from fairhaven.journeys.recovery import LOADING, record_deliveries, recover_vocabulary
 from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
-from fairhaven.ledger import Actor, EventKind
+from fairhaven.ledger import Actor
 from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 
 
@@ -26,23 +28,28 @@ def receive(rooms: Rooms, *, source: str, files: Sequence[Path], on: dt.date, by
             f"there is no source {source}; this hub has {', '.join(rooms.sources) or 'none yet'}. "
             f"Describe it in sources/{source}.toml first."
         )
-    receipt = rooms.intake.receive(
-        rooms.sources[source],
-        files,
-        at=on,
-        vault=rooms.vault,
-        progress=progress,
-        code_version=code_version(),
-        by=by,
-    )
-    record_deliveries(rooms, by=by)
-    return receipt
+    with holding(rooms, Locked.DELIVERIES, act="delivery", by=by, progress=progress):
+        receipt = rooms.intake.receive(
+            rooms.sources[source],
+            files,
+            at=on,
+            vault=rooms.vault,
+            progress=progress,
+            code_version=code_version(),
+            by=by,
+        )
+        record_deliveries(rooms, by=by)
+        return receipt
 
 
 def take_vocabulary(rooms: Rooms, path: Path, *, by: Actor, progress: Progress) -> Vocabulary:
     """Load a vocabulary and make it the one that the next build uses; *path* may be another hub, whose own is taken."""
     if (path / "hub.toml").is_file():
         path = Vocabulary.open(path / "store" / "vocabulary").folder
-    vocabulary = load_vocabulary(path, rooms.store / "vocabulary", progress=progress)
-    rooms.ledger.append_change(EventKind.VOCABULARY, {"version": vocabulary.version}, by=by)
-    return vocabulary
+    with holding(rooms, Locked.VOCABULARY, act="loading of a vocabulary", by=by, progress=progress):
+        recover_vocabulary(rooms)
+        write_json(rooms.store / "vocabulary" / LOADING, by.as_json())
+        try:
+            return load_vocabulary(path, rooms.store / "vocabulary", progress=progress)
+        finally:
+            recover_vocabulary(rooms)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from fairhaven.archive import Erasure
+from fairhaven.journeys.locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.recovery import Erased, ErasureUnderWay, carry_out, settle
+from fairhaven.journeys.recovery import Erased, ErasureUnderWay, carry_out, recover
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import one_writer
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
@@ -41,9 +41,9 @@ def erase(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress) -> Er
     Raises:
         NotFound: neither a release nor the vault knows the person.
     """
-    with one_writer(rooms.store):
+    with holding(rooms, Locked.RELEASES, Locked.DELIVERIES, act="erasure", by=by, progress=progress):
         under_way = ErasureUnderWay.of(rooms, by=by)
-        finished = settle(rooms, by=by, progress=progress)
+        finished = recover(rooms, by=by, progress=progress)
         if finished and under_way and under_way.person == person_key:
             return finished
         refs = _refs(rooms, person_key)

@@ -56,7 +56,9 @@ def opt_outs(
         national = rooms.intake.national_opt_out(as_of=day)
         check_opt_out_list(national, as_of=day, max_age_days=rooms.settings.national_max_age_days)
         assert national is not None
-        listed = rooms.vault.refs_with_nhs_numbers(national.numbers.column("nhs_number").to_pylist(), index)
+        extracts = [extract.number for extract in rooms.intake.extracts()]
+        numbers = national.numbers.column("nhs_number").to_pylist()
+        listed = rooms.vault.refs_with_nhs_numbers(numbers, index, extracts=extracts)
         for name in in_scope:
             refs = listed.filter(pc.equal(listed["source"], name)).column("patient_ref")
             parts.append(_marked(refs, name, "national"))

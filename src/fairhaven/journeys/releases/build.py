@@ -7,7 +7,7 @@ build depends on is digested; a build whose digest is the current release's make
 import datetime as dt
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -32,14 +32,15 @@ from fairhaven.intake import (
     check_quarantine,
     check_reconciled,
 )
+from fairhaven.journeys.locks import Locked, holding
 from fairhaven.journeys.model import Rooms, latest_delivery
 from fairhaven.journeys.persons.opt_outs import OptedOut, opt_out_facts, opt_outs
-from fairhaven.journeys.recovery import settle
+from fairhaven.journeys.recovery import recover
 from fairhaven.journeys.releases.build_plan import fed_sources, inputs_of, obstacles_to
 from fairhaven.journeys.releases.describe import describe_release
 from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import one_writer, scratch
+from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor
@@ -70,30 +71,47 @@ def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress)
 
     Raises:
         NotAllowedNow: nothing was received, no vocabulary is loaded, an opt-out list is missing or stale, too many rows
-            of a source are in quarantine, or another command is writing.
+            of a source are in quarantine, or others held the releases or the deliveries for too long.
     """
-    with one_writer(rooms.store):
-        settle(rooms, by=by, progress=progress)
-        day = as_of or latest_delivery(rooms) or dt.date.min
-        if obstacles := list(obstacles_to(rooms, day)):
-            raise NotAllowedNow("\n".join(obstacles))
-        inputs = inputs_of(rooms, day)
-        releases = rooms.archive.releases()
-        if releases and releases[-1].facts.inputs == inputs:
-            describe_release(rooms, releases[-1], progress=progress)
-            return Built(release=releases[-1], is_new=False)
+    with holding(rooms, Locked.RELEASES, act="build", by=by, progress=progress):
+        with holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress):
+            recover(rooms, by=by, progress=progress)
+            # What is received from here on is for the next build.
+            rooms = replace(rooms, intake=rooms.intake.until(len(rooms.intake.deliveries())))
+            day = as_of or latest_delivery(rooms) or dt.date.min
+            if obstacles := list(obstacles_to(rooms, day)):
+                raise NotAllowedNow("\n".join(obstacles))
+            vocabulary = Vocabulary.open(rooms.store / "vocabulary")
+            inputs = inputs_of(rooms, day, vocabulary)
+            release = _unchanged(rooms, inputs)
+            if release is None:
+                _land_again(rooms, progress)
+        if release is not None:
+            describe_release(rooms, release, progress=progress)
+            return Built(release=release, is_new=False)
         with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
-            release = _build(rooms, engine, day, inputs, by, progress)
+            release = _build(rooms, engine, vocabulary, day, inputs, by, progress)
         describe_release(rooms, release, progress=progress)
         return Built(release=release, is_new=True)
 
 
-def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, by: Actor, progress: Progress) -> Release:
-    fed = fed_sources(rooms)
+def _unchanged(rooms: Rooms, inputs: str) -> Release | None:
+    """The latest release, where it is made of the same inputs."""
+    releases = rooms.archive.releases()
+    return releases[-1] if releases and releases[-1].facts.inputs == inputs else None
+
+
+def _land_again(rooms: Rooms, progress: Progress) -> None:
     for name in sorted({extract.source for extract in rooms.intake.extracts()} - set(rooms.sources)):
         progress.note(f"{name} has delivered but is no longer described in sources/{name}.toml; it is left out.")
-    for source in fed:
+    for source in fed_sources(rooms):
         rooms.intake.land_again(source, vault=rooms.vault, progress=progress)
+
+
+def _build(
+    rooms: Rooms, engine: Engine, vocabulary: Vocabulary, day: dt.date, inputs: str, by: Actor, progress: Progress
+) -> Release:
+    fed = fed_sources(rooms)
     extracts = rooms.intake.extracts()
     names = {source.name for source in fed}
     identified = [extract.number for extract in extracts if extract.source in names]
@@ -102,7 +120,6 @@ def _build(rooms: Rooms, engine: Engine, day: dt.date, inputs: str, by: Actor, p
     flow = _flow(rooms, engine, fed, opted_out, progress)
 
     progress.stage("Harmonising to OMOP")
-    vocabulary = Vocabulary.open(rooms.store / "vocabulary")
     harmonised = _harmonised(rooms, engine, fed, linked.index, opted_out, vocabulary, day)
     number = len(rooms.archive.releases()) + 1
     rooms.vault.propose_index(linked.index, release=number)

@@ -60,7 +60,7 @@ def plan(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
         Stage(name="describe", what="check quality and describe every variable, for the tables that changed"),
     )
     current = rooms.archive.releases()[-1:] if not obstacles else []
-    if current and current[0].facts.inputs == inputs_of(rooms, day):
+    if current and current[0].facts.inputs == inputs_of(rooms, day, Vocabulary.open(rooms.store / "vocabulary")):
         stages = (Stage(name="nothing", what=f"nothing has changed since {current[0].name}; no release would be made"),)
     return BuildPlan(release=f"r{number:04d}", as_of=day, stages=stages, obstacles=tuple(obstacles))
 
@@ -92,7 +92,7 @@ def fed_sources(rooms: Rooms) -> list[Source]:
     return [s for name, s in sorted(rooms.sources.items()) if name in delivered and s.format != Format.OPT_OUT]
 
 
-def inputs_of(rooms: Rooms, day: dt.date) -> str:
+def inputs_of(rooms: Rooms, day: dt.date, vocabulary: Vocabulary) -> str:
     """Digest of everything a release is made of: the same digest, the same release."""
     written = [
         path
@@ -111,7 +111,7 @@ def inputs_of(rooms: Rooms, day: dt.date) -> str:
         ],
         "text": {str(path.relative_to(rooms.folder)): sha256_of(path) for path in written},
         "extracts": [[extract.number, extract.sha256, extract.erased_lines] for extract in rooms.intake.extracts()],
-        "vocabulary": Vocabulary.open(rooms.store / "vocabulary").version,
+        "vocabulary": vocabulary.version,
         "erasures": sum(entry.kind.startswith("erasure") for entry in rooms.ledger.entries()),
     }
     return hashlib.sha256(canonical_json(said).encode()).hexdigest()

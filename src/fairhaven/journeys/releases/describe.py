@@ -25,9 +25,10 @@ from fairhaven.catalogue import (
 )
 from fairhaven.engine import Engine
 from fairhaven.journeys.cohorts.discover import make_index
+from fairhaven.journeys.locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import one_writer, read_json, scratch, write_json
+from fairhaven.kernel.files import read_json, scratch, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM
 from fairhaven.omop.vocabulary import Vocabulary
@@ -100,10 +101,10 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
 
 
 def described(rooms: Rooms, release: Release, *, progress: Progress) -> Mapping[str, Any]:
-    """What describes a release, by file name; made first where it is not there, which takes the store's write lock."""
+    """What describes a release, by file name; made first where it is not there, which takes the lock of the releases."""
     folder = rooms.archive.description(release.number)
     if not _is_described(folder, release):
-        with one_writer(rooms.store):
+        with holding(rooms, Locked.RELEASES, act="description of a release", progress=progress):
             describe_release(rooms, release, progress=progress)
     return _read(folder)
 
