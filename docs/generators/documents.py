@@ -11,6 +11,7 @@ from docs.generators import (
     disclosure_policies,
     fhir_mapping,
     hub_files,
+    page_components,
     way_of_the_data,
 )
 
@@ -35,6 +36,7 @@ DOCUMENTS = (
     Document(place="reference/files.md", text=hub_files.page),
     Document(place="reference/fhir-mapping.md", text=fhir_mapping.page),
     Document(place="reference/cohort-language.md", text=cohort_language.page),
+    Document(place="reference/components.html", text=page_components.page),
     Document(place="explanation/disclosure.md", text=disclosure_policies.page),
     Document(place="way-of-the-data.svg", text=way_of_the_data.picture),
     Document(place="cohort.svg", text=cohort_picture.picture),

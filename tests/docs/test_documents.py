@@ -1,11 +1,16 @@
 """What is made from the code is committed as it would be made now, and shows what the code has."""
 
+import re
 from pathlib import Path
 
 import pytest
+from jinja2.defaults import DEFAULT_FILTERS
+from jinja2.runtime import Macro
 
-from docs.generators import way_of_the_data
+from docs.generators import page_components, way_of_the_data
 from docs.generators.documents import DOCUMENTS, Document
+from fairhaven.pages.kit.templates import environment
+from tests.support.html_page import check_nothing_fetched, check_screen_reader, check_style_policy
 
 ROOT = Path(__file__).parents[2]
 
@@ -13,6 +18,22 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("document", DOCUMENTS, ids=[document.place for document in DOCUMENTS])
 def test_a_document_is_committed_as_it_would_be_made_now(document: Document) -> None:
     assert document.path.read_text(encoding="utf-8") == document.text(), "run `make docs`"
+
+
+def test_the_page_of_components_shows_every_component_and_every_drawing_that_templates_have() -> None:
+    template = page_components.TEMPLATE.read_text(encoding="utf-8")
+    components = environment().get_template("kit/components.html.j2").module
+    names = {name for name in dir(components) if isinstance(getattr(components, name), Macro)}
+    names |= set(environment().filters) - set(DEFAULT_FILTERS)
+    assert {"table", "folded", "share"} <= names
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", template)] == []
+
+
+def test_the_page_of_components_is_a_page_like_all_others() -> None:
+    html = page_components.page()
+    check_nothing_fetched(html)
+    check_style_policy(html)
+    check_screen_reader(html)
 
 
 def test_the_rooms_in_the_picture_are_those_of_the_code() -> None:
