@@ -60,7 +60,11 @@ def describe(
 
 def _table(table: ir.Table, definition: Table, engine: Engine, policy: Policy) -> TableDescription:
     found = scan.summary(table, definition, engine)
-    bins = {field.name: _bins(field, found) for field in scan.present(table, definition) if _has_bins(field, found)}
+    bins = {
+        field.name: _bins(field, found)
+        for field in scan.present(table, definition)
+        if kind_of(field) is VariableKind.NUMBER and scan.has_range(found, field.name)
+    }
     slots = scan.slots(table, definition, bins, found, engine) if found["rows"] else {}
     categories = scan.categories(table, definition, found, engine) if found["rows"] else {}
     variables = []
@@ -92,10 +96,6 @@ def _table(table: ir.Table, definition: Table, engine: Engine, policy: Policy) -
         last_year=int(dates.highest) if dates and dates.highest is not None else None,
         variables=tuple(variables),
     )
-
-
-def _has_bins(field: Field, found: Mapping[str, Any]) -> bool:
-    return kind_of(field) is VariableKind.NUMBER and scan.has_range(found, field.name)
 
 
 def _bins(field: Field, found: Mapping[str, Any]) -> Bins:

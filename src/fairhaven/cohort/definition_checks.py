@@ -42,7 +42,7 @@ from fairhaven.cohort.model import (
     UserPeriod,
     Window,
 )
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, check_faults
 
 DEPTH = 64
 """How deep groups, nested groups and eras may lie in each other; published definitions stay below 10."""
@@ -88,8 +88,7 @@ def check(definition: CohortDefinition, path: str = "") -> None:
         Invalid: with every fault, each with its place in the own form (`rules[1].members[0].where[2]`).
     """
     faults = [Fault(message=message, path=path, field=place) for place, message in check_parts(definition)]
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
 
 
 def check_parts(definition: CohortDefinition) -> Found:

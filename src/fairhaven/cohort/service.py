@@ -77,7 +77,8 @@ class Cohorts:
         """
         progress = progress or Silent()
         numbers = list(definitions)
-        size = max(1, _WORK // max(1, self._events()))
+        events = sum(self._engine.count(self._tables[name]) for name in DOMAINS if name in self._tables)
+        size = max(1, _WORK // max(1, events))
         for start in range(0, len(numbers), size):
             chosen = {each: definitions[each] for each in numbers[start : start + size]}
             with self._batch(chosen) as batch:
@@ -112,7 +113,3 @@ class Cohorts:
             yield Batch(
                 definitions=definitions, rows=outcome.rows, _program=program, _outcome=outcome, _keeping=keeping
             )
-
-    def _events(self) -> int:
-        """Rows of all tables of events."""
-        return sum(self._engine.count(self._tables[name]) for name in DOMAINS if name in self._tables)

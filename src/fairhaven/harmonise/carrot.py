@@ -15,7 +15,7 @@ from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.harmonise.mapping_conditions import MappingCondition
 from fairhaven.harmonise.mapping_file import MappingFile, MapRule
 from fairhaven.harmonise.mapping_values import MappedValue, MappingValue, column, constant
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.omop.cdm import CDM
 
 ANY = "*"
@@ -68,8 +68,7 @@ def read_carrot(path: Path, shown: str = "") -> MappingFile:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = f"the rules have another form than Carrot's version 1 or 2 ({type(error).__name__})"
             faults.append(Fault(message=message, path=shown, field=f"cdm.{target}"))
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return MappingFile(name=path.stem, rules=tuple(_rules(blocks, shown)))
 
 

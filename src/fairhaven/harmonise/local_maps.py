@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 
 SCHEMA = pa.schema(
     [
@@ -116,8 +116,7 @@ def read_code_map(path: Path) -> tuple[CodeMap, ...]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         message = f"the file cannot be read as UTF-8 text ({type(error).__name__})"
         raise Invalid(Fault(message=message, path=shown)) from None
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return entries
 
 

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from fairhaven.harmonise.generic_rows import KINDS, GenericRows
 from fairhaven.harmonise.mapping_file import CARRIED, CodeMapping, MappingFile, MapRule, check_columns
 from fairhaven.harmonise.mapping_values import as_type, text_of
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 
 _ALTERNATES = (("code", "vocabulary_id"), ("code_2", "vocabulary_id_2"), ("code_3", "vocabulary_id_3"))
 
@@ -32,8 +32,7 @@ def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) 
         for file in files
         for fault in check_columns(file.rules, {name: table.columns for name, table in tables.items()})
     ]
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return [
         _python(rule, file, tables) if rule.python else _declared(rule, tables[rule.tables[0]])
         for file in files

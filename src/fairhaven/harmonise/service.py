@@ -107,7 +107,10 @@ def harmonise(
     Raises:
         Invalid: rules that read tables or columns that a source does not have; all of them.
     """
-    found = [(source, _rules_of(source, (standards or {}).get(source.name, ()))) for source in sources]
+    found = [
+        (source, [*(standards or {}).get(source.name, ()), *mapped_rows(source.mapping, source.tables)])
+        for source in sources
+    ]
     work = _Work(
         engine=engine,
         rules=numbered(found),
@@ -136,10 +139,6 @@ def harmonise(
     counts = counted(engine, work.rules, work.rows, kept_events, found_people.who, tables, as_of=as_of)
     missing = None if kept_events is None else unmapped(engine, kept_events)
     return Harmonised(tables=work.tables, rules=rules, counts=(*counts, *work.left_out), unmapped=missing)
-
-
-def _rules_of(source: SourceTables, standard: Sequence[GenericRows]) -> list[GenericRows]:
-    return [*standard, *mapped_rows(source.mapping, source.tables)]
 
 
 def _of_patients(source: SourceTables) -> Mapping[str, ir.Table]:

@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from fairhaven.disclosure.policy import ACRO, Dominance, Groups, Policy, Small, Ties, Zeros
-from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.toml import Document, Section
 
 _PUBLISHED = ("ons", "hdr-uk", "opensafely", "hes")
@@ -59,8 +59,7 @@ def read_policy(path: Path, *, shown: str = "") -> Policy:
     """
     document = Document(path, shown or path.name)
     read = [_policy(name, section) for name, section in document.root.named()]
-    if document.faults:
-        raise Invalid(document.faults)
+    check_faults(document.faults)
     if len(read) != 1 or read[0] is None:
         raise Invalid(Fault(message="must hold exactly one policy, as [name]", path=document.shown))
     return read[0]

@@ -10,7 +10,7 @@ from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_co
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, Settings
-from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.toml import Document, Section
 from fairhaven.query_audit import AuditRules, rules_in, rules_named
 
@@ -61,8 +61,7 @@ def read_text(folder: Path) -> HubText:
         except Invalid as error:
             faults += error.faults
     faults += _dangling(folder, sources, controllers, mappings)
-    if faults:
-        raise Invalid(sorted(faults, key=lambda fault: (fault.path, fault.line or 0)))
+    check_faults(sorted(faults, key=lambda fault: (fault.path, fault.line or 0)))
     return HubText(
         folder=folder,
         settings=settings,

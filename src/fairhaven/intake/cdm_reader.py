@@ -17,7 +17,7 @@ from fairhaven.intake.delimited_reader import stage_text, stage_typed
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import file, name, structured
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.omop import CDM
 
 RENAMED = {
@@ -109,8 +109,7 @@ class OmopReader:
                 staged[member.table] = _told_apart(connection, _stage(connection, source, member, arrived, scratch))
             except Invalid as invalid:
                 faults += invalid.faults
-        if faults:
-            raise Invalid(faults)
+        check_faults(faults)
         if "location" in staged:
             staged["person"] = _identified(connection, staged["person"], staged["location"].rows)
             staged["location"] = _without_identity(_coarse_location(connection, staged["location"]))
@@ -214,8 +213,7 @@ def _of_files(paths: Sequence[Path], arrived: DeliveredFile) -> CdmMembers:
             )
         else:
             faults.append(Fault(path=arrived.name, message=f"several files hold {table}; give one text file a table"))
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return CdmMembers(found=tuple(found), others=tuple(others))
 
 
@@ -249,8 +247,7 @@ def _of_database(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile) 
         else:
             rows = f"(SELECT rowid + 1 AS row_line, * FROM delivered.{name(schema)}.{name(table)})"
             found[known] = CdmMember(table=known, rows=rows)
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return CdmMembers(found=tuple(found.values()), others=tuple(others))
 
 
@@ -292,8 +289,7 @@ def _stage_relation(
             missing.append(column.name)
         else:
             faults.append(Fault(path=f"{arrived.name}/{member.table}", message=f"the column {column.name} is missing"))
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     used = {column.header for column in declaration.columns}
     query = structured(declaration, values, Dialect(), rows)
     stage_typed(connection, source, declaration, query, prefix=member.table)

@@ -21,9 +21,7 @@ from fairhaven.intake.delivery_receipt import DeliveryReceiver, make_durable
 from fairhaven.intake.delivery_records import Tombstones, swap_in
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Extract, Format, TableCount
-from fairhaven.intake.reader import DeliveredFile
 from fairhaven.intake.type_casting import file, literal
-from fairhaven.kernel.files import scratch
 from fairhaven.kernel.ids import pseudonym
 
 
@@ -124,10 +122,8 @@ def _naming(
         return []
     wanted = {line: table for table, line in unknown}
     found = []
-    with scratch(desk.store / "scratch") as work:
-        opened = work / "opened"
-        desk.keyring.open_to(desk.records.sealed(extract.sha256), opened)
-        plain = file_detection.plain(DeliveredFile(path=opened, name=extract.file), work)
+    with desk.opened(extract) as (arrived, work):
+        plain = file_detection.plain(arrived, work)
         text = lines.as_utf8(plain, extract.dialect.encoding if extract.format is Format.DELIMITED else "utf-8", work)
         with text.open("rb") as content:
             for number, line in enumerate(content, start=1):
@@ -196,12 +192,8 @@ def _copy_without(
 
 def _blank(desk: DeliveryReceiver, extract: Extract) -> None:
     """Blank the lines in the sealed bytes, which keep the name of what was delivered."""
-    sealed = desk.records.sealed(extract.sha256)
-    with scratch(desk.store / "scratch") as work:
-        opened = work / "opened"
-        desk.keyring.open_to(sealed, opened)
-        arrived = DeliveredFile(path=opened, name=extract.file)
+    with desk.opened(extract) as (arrived, work):
         blanked = blank(extract.format, extract.dialect, arrived, extract.to_blank, work)
         with blanked.open("rb") as content:
-            desk.keyring.seal(content, sealed)
+            desk.keyring.seal(content, desk.records.sealed(extract.sha256))
     desk.records.write_extract(desk.records.folder(extract.number), dataclasses.replace(extract, to_blank={}))

@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,7 +23,7 @@ from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.quarantine_reasons import misfits
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.kernel.envelope import Keyring
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import clear_scratch, scratch, sha256_of, sync_file, sync_folder
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
@@ -50,6 +51,14 @@ class DeliveryReceiver:
     def code(self, source: Source) -> str:
         """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
         return f"{source.format}-{self.readers[source.format].version}/landing-{VERSION}/birth-{self.birth_date}"
+
+    @contextmanager
+    def opened(self, extract: Extract) -> Iterator[tuple[DeliveredFile, Path]]:
+        """An extract's file as it was delivered, unsealed, and the private folder it is in; both go at the end."""
+        with scratch(self.store / "scratch") as work:
+            path = work / "opened"
+            self.keyring.open_to(self.records.sealed(extract.sha256), path)
+            yield DeliveredFile(path=path, name=extract.file), work
 
 
 def receive(
@@ -91,8 +100,7 @@ def receive(
                 progress.advance(place + 1, len(new), "files")
             if not faults:
                 faults += _missing_tables(records, source, extracts)
-            if faults:
-                raise Invalid(faults)
+            check_faults(faults)
         except BaseException:
             settle(records, vault)
             raise
@@ -226,8 +234,7 @@ def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[Delivere
     faults = [fault for path in files for fault in _name_faults(path)]
     if not files:
         faults = [Fault(message="no file was given; name at least one")]
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     found: list[DeliveredFile] = []
     for number, path in enumerate(files):
         if not path.is_dir():

@@ -10,7 +10,7 @@ from fairhaven.intake.delimited_reader import stage_typed, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import file, name, structured
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 
 
 class ParquetReader:
@@ -75,6 +75,5 @@ def _match(
         for column in absent
         if not column.is_optional
     ]
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return found, tuple(column.header for column in absent)

@@ -10,9 +10,7 @@ from fairhaven.intake.delivery_records import swap_in
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
 from fairhaven.intake.ports import IdentityVault
-from fairhaven.intake.reader import DeliveredFile
-from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.kernel.files import scratch
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.progress import Progress
 
 _MAGIC = b"PAR1"
@@ -55,8 +53,7 @@ def land_again(desk: DeliveryReceiver, source: Source, *, vault: IdentityVault, 
         except Invalid as invalid:
             faults += invalid.faults
         progress.advance(place + 1, len(stale), "files")
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return tuple(done)
 
 
@@ -65,10 +62,7 @@ def _land(desk: DeliveryReceiver, source: Source, extract: Extract, vault: Ident
     folder = records.folder(extract.number)
     making = folder.with_name(folder.name + ".making")
     shutil.rmtree(making, ignore_errors=True)
-    with scratch(desk.store / "scratch") as work:
-        opened = work / "opened"
-        desk.keyring.open_to(records.sealed(extract.sha256), opened)
-        arrived = DeliveredFile(path=opened, name=extract.file)
+    with desk.opened(extract) as (arrived, work):
         try:
             landed = land_file(desk, source, arrived, extract=extract.number, folder=making, work=work)
         except BaseException:

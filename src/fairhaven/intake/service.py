@@ -25,7 +25,6 @@ from fairhaven.intake.reader import Reader
 from fairhaven.intake.relanding import land_again, to_land_again
 from fairhaven.intake.type_casting import file as sql_file
 from fairhaven.kernel.envelope import Keyring
-from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 from fairhaven.release.facts import RowFlow
@@ -182,12 +181,8 @@ class Intake:
         return pa.concat_tables([_NOTHING_QUARANTINED, *parts])
 
     def _listed(self, extract: int) -> pa.Table:
-        store = self._desk.store
-        with scratch(store / "scratch") as room, duckdb.connect() as connection:
-            sealed = self._records.sealed(self._records.extract(extract).sha256)
-            opened = room / "opened"
-            self._desk.keyring.open_to(sealed, opened)
-            opt_out_lists.read_numbers(connection, opened, room)
+        with self._desk.opened(self._records.extract(extract)) as (file, room), duckdb.connect() as connection:
+            opt_out_lists.read_numbers(connection, file.path, room)
             return connection.execute("SELECT number AS nhs_number FROM listed WHERE is_valid").fetch_arrow_table()
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fairhaven.intake.model import (
@@ -278,14 +278,10 @@ def _digest(source: Source) -> str:
         "name": source.name,
         "format": source.format,
         "dialect": dataclasses.asdict(source.dialect),
-        "tables": [dataclasses.asdict(table) for table in _sorted(source.tables.values())],
+        "tables": [dataclasses.asdict(table) for _, table in sorted(source.tables.items())],
         "type_1": dataclasses.asdict(source.type_1_opt_out) if source.type_1_opt_out else None,
     }
     return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _sorted(tables: Iterable[TableDeclaration]) -> list[TableDeclaration]:
-    return sorted(tables, key=lambda table: table.name)
 
 
 def python_encoding(encoding: str) -> str:

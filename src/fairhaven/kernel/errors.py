@@ -106,6 +106,16 @@ class Invalid(FairhavenError):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
+def check_faults(faults: Sequence[Fault]) -> None:
+    """Refuse an input in which faults were found.
+
+    Raises:
+        Invalid: with all of them, where there are any.
+    """
+    if faults:
+        raise Invalid(faults)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
     """Why something was not done.

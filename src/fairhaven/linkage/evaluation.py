@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, check_faults
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.linkage.evaluation_columns import EXTRAS, faults_of, recognise
 from fairhaven.linkage.persons import PersonClusters, find_persons, room
@@ -144,8 +144,7 @@ def _read(
             faults.append(Fault(message="has no rows", path=str(path)))
     if not files:
         faults.append(Fault(message="no file to try; give at least one"))
-    if faults:
-        raise Invalid(list(dict.fromkeys(faults)))
+    check_faults(list(dict.fromkeys(faults)))
     parts, meanings = [], {}
     for number, (path, table) in enumerate(zip(files, tables, strict=True)):
         connection.register(f"file_{number}", table)

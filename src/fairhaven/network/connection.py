@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.network.task import LARGEST, QueueKind, is_collection
 
 USERNAME = "FAIRHAVEN_TASK_API_USERNAME"
@@ -76,8 +76,7 @@ class Connection:
             faults.append(Fault(field="queues", message="names at least one queue"))
         if self.authority is not None and not self.authority.is_file():
             faults.append(Fault(field="authority", message="there is no such file", path=str(self.authority)))
-        if faults:
-            raise Invalid(faults)
+        check_faults(faults)
 
 
 def read_credentials(environment: Mapping[str, str] = os.environ) -> Credentials:
@@ -96,8 +95,7 @@ def read_credentials(environment: Mapping[str, str] = os.environ) -> Credentials
     ]
     if ":" in username:
         faults.append(Fault(field=USERNAME, message="holds a colon, which HTTP Basic does not allow"))
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return Credentials(username=username, password=password)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.network.task import PROTOCOL
 
 _FILE_TYPE = "BCOS"
@@ -145,8 +145,7 @@ def read_result(body: bytes, *, uuid: str, collection: str) -> TaskResult:
     count = _count(answer, "count", faults)
     datasets = _count(answer, "datasetCount", faults)
     files = _files(answer.get("files"), faults)
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
     return TaskResult(
         uuid=uuid,
         collection=collection,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.quality.model import QualityCheck, Severity
 
 _LEVELS = ("TABLE", "FIELD", "CONCEPT")
@@ -59,8 +59,7 @@ class DqdThresholds:
         rows = {level: _rows(file, _NEEDED[level], faults) for level, file in files.items() if file is not None}
         kinds = _rows(described, _NEEDED["CHECK"], faults)
         checks = [check for number, kind in enumerate(kinds, 2) for check in _checks(kind, number, rows, faults)]
-        if faults:
-            raise Invalid(faults)
+        check_faults(faults)
         return cls(name=re.sub(r"_?Check_Descriptions.csv$", "", described.name, flags=re.I), checks=tuple(checks))
 
 

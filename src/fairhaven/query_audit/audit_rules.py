@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.toml import Document, Section
 
 
@@ -122,8 +122,7 @@ def read_rules(path: Path, *, shown: str = "") -> AuditRules:
 
 def _read(document: Document) -> Mapping[str, AuditRules]:
     read = {name: _rules(name, section) for name, section in document.root.named()}
-    if document.faults:
-        raise Invalid(document.faults)
+    check_faults(document.faults)
     return {name: rules for name, rules in read.items() if rules is not None}
 
 

@@ -20,6 +20,9 @@ from fairhaven.cohort.model import (
     Window,
 )
 
+_SAME_DAY = Window(since=0, until=0)
+"""The entry event's own day, which is under observation by itself."""
+
 _CLAUSES = 3
 """Conditions that a sentence takes from one group."""
 
@@ -140,7 +143,7 @@ def correlated(member: Correlated, voice: Perspective) -> str:
     text = " ".join(phrases)
     return (
         text
-        if in_period or not voice.observed or _is_same_day(member.start)
+        if in_period or not voice.observed or member.start == _SAME_DAY
         else f"{text}, whether or not under observation"
     )
 
@@ -150,11 +153,6 @@ def _dated(window: Window, anchor: str, *, in_period: bool, is_second: bool = Fa
     if window.of == DateField.END:
         return f"ending {words}"
     return f"starting {words}" if is_second else words
-
-
-def _is_same_day(window: Window) -> bool:
-    """The entry event's own day is under observation by itself."""
-    return (window.since, window.until, window.of, window.index) == (0, 0, DateField.START, DateField.START)
 
 
 def _counted(member: Correlated, naming: ConceptNames) -> str:

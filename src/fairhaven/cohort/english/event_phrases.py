@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fairhaven.cohort.english.concept_names import ConceptNames
 from fairhaven.cohort.english.phrases import day, joined, many, with_article
 from fairhaven.cohort.english.value_phrases import after_event
-from fairhaven.cohort.model import Criterion, DateAdjustment, DateField, Domain, Eras, Events, UserPeriod
+from fairhaven.cohort.model import Criterion, DateField, Domain, Eras, Events, UserPeriod
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +109,8 @@ def _phrase(criterion: Criterion, naming: ConceptNames, word: str, names: str = 
     tests = [after_event(item, naming, is_visit=is_visit) for item in criterion.filters]
     phrases = [f"{first}{subject}", *tests]
     if criterion.dates is not None:
-        phrases.append(_adjusted(criterion.dates))
+        start = _moment(criterion.dates.start, criterion.dates.start_days)
+        phrases.append(f"(dated from {start} to {_moment(criterion.dates.end, criterion.dates.end_days)})")
     if isinstance(criterion, Events) and criterion.period is not None:
         phrases.append(_taken(criterion.period))
     return " ".join(phrase for phrase in phrases if phrase)
@@ -130,10 +131,6 @@ def _has_nested(criterion: Criterion) -> bool:
             return criterion.nested is not None
         case Eras():
             return any(_has_nested(part) for part in criterion.of)
-
-
-def _adjusted(dates: DateAdjustment) -> str:
-    return f"(dated from {_moment(dates.start, dates.start_days)} to {_moment(dates.end, dates.end_days)})"
 
 
 def _moment(date: DateField, days: int) -> str:

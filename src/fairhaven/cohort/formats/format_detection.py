@@ -2,10 +2,8 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_json, read_toml
@@ -14,6 +12,7 @@ from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
 
+_CIRCE = frozenset({"PrimaryCriteria", "ConceptSets", "expression"})
 _ID = re.compile(r"[0-9]{1,18}")
 _LARGEST = 100_000_000
 """Bytes. The largest published definition has half a million."""
@@ -37,7 +36,7 @@ def read_definition(path: Path, *, today: dt.date) -> CohortDefinition:
     if path.suffix.lower() != ".json" and not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _named(read_toml(path), name)
     value = json_object(content, path=str(path))
-    if _is_circe(value):
+    if _CIRCE & value.keys():
         return _named(read_circe(value, path=str(path)), name)
     if "cohort" in value or "analysis" in value:
         return read_rquest(value, today=today, path=str(path), name=name)
@@ -47,10 +46,6 @@ def read_definition(path: Path, *, today: dt.date) -> CohortDefinition:
 def definition_id(path: Path) -> int | None:
     """The definition's id: its file's name, where that is a number."""
     return int(path.stem) if _ID.fullmatch(path.stem) else None
-
-
-def _is_circe(value: Mapping[str, Any]) -> bool:
-    return "PrimaryCriteria" in value or "ConceptSets" in value or "expression" in value
 
 
 def _content(path: Path) -> bytes:

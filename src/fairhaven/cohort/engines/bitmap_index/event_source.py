@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 from fairhaven.cohort.domains import DOMAINS, PERSON_COLUMNS, FieldKind
 from fairhaven.cohort.event_dates import date_columns, day_numbers, end_day, start_day
 from fairhaven.cohort.model import Domain
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, check_faults
 
 MISSING = -(1 << 31)
 """Stands for a concept that is not recorded, so that such rows have a place in the order."""
@@ -42,8 +42,7 @@ def check_tables(tables: Mapping[str, ir.Table]) -> None:
         for column in sorted(_needed(domain))
         if column not in tables[domain].columns
     ]
-    if faults:
-        raise Invalid(faults)
+    check_faults(faults)
 
 
 def event_domains(tables: Mapping[str, ir.Table]) -> list[Domain]:

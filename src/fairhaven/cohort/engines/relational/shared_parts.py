@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from fairhaven.cohort import model
@@ -73,7 +74,12 @@ class _Numbering:
         self._definition = definition
         # The order of items and their names mean nothing: sets that hold the same are one.
         self._sets: dict[str, Items] = {
-            each.id: tuple(sorted({replace(item, name="") for item in each.items}, key=_item_order))
+            each.id: tuple(
+                sorted(
+                    {replace(item, name="") for item in each.items},
+                    key=attrgetter("concept_id", "descendants", "mapped", "excluded"),
+                )
+            )
             for each in definition.concept_sets
         }
 
@@ -207,7 +213,3 @@ class _Numbering:
         return self._program.criteria.number(
             EraSet(of=tuple(self._program.criteria.number(each) for each in exposures), gap_days=asked.gap_days)
         )
-
-
-def _item_order(item: model.ConceptSetItem) -> tuple[int, bool, bool, bool]:
-    return item.concept_id, item.descendants, item.mapped, item.excluded

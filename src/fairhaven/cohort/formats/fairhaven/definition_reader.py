@@ -38,7 +38,7 @@ from fairhaven.cohort.model import (
     UserPeriod,
     Window,
 )
-from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.errors import check_faults
 from fairhaven.kernel.toml import Document, Section
 
 Read = TypeVar("Read")
@@ -57,8 +57,7 @@ def read_definition(document: Document) -> CohortDefinition:
     Raises:
         Invalid: with all faults, each with its place in the own form and, in a TOML file, its line.
     """
-    if document.faults:
-        raise Invalid(document.faults)
+    check_faults(document.faults)
     root = document.root
     window = root.text("window", None)
     definition = CohortDefinition(
@@ -79,8 +78,7 @@ def read_definition(document: Document) -> CohortDefinition:
     if not document.faults:
         for place, message in check_parts(definition):
             document.fault(place, message)
-    if document.faults:
-        raise Invalid(sorted(document.faults, key=lambda fault: fault.line or 0))
+    check_faults(sorted(document.faults, key=lambda fault: fault.line or 0))
     return definition
 
 

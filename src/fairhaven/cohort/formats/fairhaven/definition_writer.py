@@ -29,7 +29,6 @@ from fairhaven.cohort.model import (
     Events,
     Exit,
     Group,
-    InclusionRule,
     Limit,
     Match,
     Occurrence,
@@ -56,7 +55,10 @@ def write_definition(definition: CohortDefinition) -> Table:
         concept_sets={item.id: write_concept_set(item) for item in definition.concept_sets},
         entry=_entry(definition.entry),
         qualifying=None if qualifying is None else write_group(qualifying),
-        rules=[_rule(rule) for rule in definition.rules],
+        rules=[
+            {"name": rule.name} | _given(description=rule.description) | write_group(rule.group)
+            for rule in definition.rules
+        ],
         censoring=[write_criterion(criterion) for criterion in definition.censoring],
     )
 
@@ -128,10 +130,6 @@ def _entry(entry: EntryEvents) -> Table:
         | ({} if entry.observed else {"observed": False})
         | {"events": [write_criterion(criterion) for criterion in entry.events]}
     )
-
-
-def _rule(rule: InclusionRule) -> Table:
-    return {"name": rule.name} | _given(description=rule.description) | write_group(rule.group)
 
 
 def _exit(exit_: Exit) -> str | Table | None:

@@ -56,6 +56,17 @@ _WHOLE_WITHOUT_LOSS: Final = 10**15
 _Reader = Callable[[re.Match[str]], Test]
 
 
+def _matched(pattern: str, text: str, otherwise: str) -> re.Match[str]:
+    """What a pattern finds in the whole of a text whose runs of blanks are one.
+
+    Raises:
+        ValueError: it is not that; *otherwise* says what it must be.
+    """
+    if found := re.fullmatch(pattern, " ".join(text.split())):
+        return found
+    raise ValueError(otherwise)
+
+
 def days(count: int) -> str:
     """``1 day``, ``-30 days``."""
     return f"{count} day" if abs(count) == 1 else f"{count} days"
@@ -195,15 +206,12 @@ def write_window(window: Window) -> str:
 
 def read_window(text: str) -> Window:
     """The window that `write_window` writes; ``days`` may be left out of a number, and ``start_date`` may be written."""
-    found = re.fullmatch(
+    found = _matched(
         rf"(?:({_DATE_FIELD})\s+)?({_BOUND})\s+to\s+({_BOUND})(?:\s+from\s+index\s+({_DATE_FIELD}))?",
-        " ".join(text.split()),
+        text,
+        'is not a time window; write for example "-90 days to 0 days", "any time to -1 day", '
+        '"observation start to 0 days" or "end_date 0 days to 30 days from index end_date"',
     )
-    if not found:
-        raise ValueError(
-            'is not a time window; write for example "-90 days to 0 days", "any time to -1 day", '
-            '"observation start to 0 days" or "end_date 0 days to 30 days from index end_date"'
-        )
     return Window(
         since=_read_bound(found[2]),
         until=_read_bound(found[3]),
@@ -220,12 +228,12 @@ def write_occurrence(occurrence: Occurrence) -> str:
 
 def read_occurrence(text: str) -> Occurrence:
     """The number of events that `write_occurrence` writes."""
-    found = re.fullmatch(rf"({'|'.join(OccurrenceType)}) ({_COUNT})(?: different (\w+))?", " ".join(text.split()))
-    if not found:
-        raise ValueError(
-            'is not a number of events; write for example "at least 1", "exactly 0", "at most 2" or '
-            '"at least 2 different start_date"'
-        )
+    found = _matched(
+        rf"({'|'.join(OccurrenceType)}) ({_COUNT})(?: different (\w+))?",
+        text,
+        'is not a number of events; write for example "at least 1", "exactly 0", "at most 2" or '
+        '"at least 2 different start_date"',
+    )
     return Occurrence(times=OccurrenceType(found[1]), count=int(found[2]), distinct=found[3])
 
 
@@ -236,9 +244,8 @@ def write_match(match: Match, count: int | None) -> str:
 
 def read_match(text: str) -> tuple[Match, int | None]:
     """How many members of a group must hold, as `write_match` writes it."""
-    found = re.fullmatch(rf"(all|any)|(at least|at most) ({_COUNT})", " ".join(text.split()))
-    if not found:
-        raise ValueError('is not "all", "any", "at least N" or "at most N"')
+    words = 'is not "all", "any", "at least N" or "at most N"'
+    found = _matched(rf"(all|any)|(at least|at most) ({_COUNT})", text, words)
     return (Match(found[1]), None) if found[1] else (Match(found[2]), int(found[3]))
 
 
@@ -249,9 +256,11 @@ def write_moment(date: DateField, count: int) -> str:
 
 def read_moment(text: str) -> tuple[DateField, int]:
     """A date of an event and days added to it, as `write_moment` writes it."""
-    found = re.fullmatch(rf"({_DATE_FIELD})(?: ([-+]) ({_COUNT}) days?)?", " ".join(text.split()))
-    if not found:
-        raise ValueError('is not a date of the event; write for example "start_date", "end_date + 30 days"')
+    found = _matched(
+        rf"({_DATE_FIELD})(?: ([-+]) ({_COUNT}) days?)?",
+        text,
+        'is not a date of the event; write for example "start_date", "end_date + 30 days"',
+    )
     return DateField(found[1]), int(f"{found[2]}{found[3]}") if found[2] else 0
 
 

@@ -18,7 +18,7 @@ from fairhaven.cohort.model import (
     InclusionRule,
     Match,
 )
-from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.errors import Invalid, check_faults
 
 _OPERATORS = {"AND": Match.ALL, "OR": Match.ANY}
 
@@ -48,8 +48,7 @@ def read_rquest(
         raise Invalid(reading.faults)
     cohort = task.part("cohort", needed="the question, {groups, groups_oper}")
     rules = () if cohort is None else _rules(cohort, today)
-    if reading.faults:
-        raise Invalid(reading.faults)
+    check_faults(reading.faults)
     return CohortDefinition(
         name=name, entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False), rules=rules
     )
