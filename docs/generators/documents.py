@@ -10,6 +10,7 @@ from docs.generators import (
     commands,
     disclosure_policies,
     fhir_mapping,
+    house_picture,
     hub_files,
     page_components,
     way_of_the_data,
@@ -38,6 +39,7 @@ DOCUMENTS = (
     Document(place="reference/cohort-language.md", text=cohort_language.page),
     Document(place="reference/components.html", text=page_components.page),
     Document(place="explanation/disclosure.md", text=disclosure_policies.page),
+    Document(place="the-house.svg", text=house_picture.picture),
     Document(place="way-of-the-data.svg", text=way_of_the_data.picture),
     Document(place="cohort.svg", text=cohort_picture.picture),
 )

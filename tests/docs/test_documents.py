@@ -7,7 +7,7 @@ import pytest
 from jinja2.defaults import DEFAULT_FILTERS
 from jinja2.runtime import Macro
 
-from docs.generators import page_components, way_of_the_data
+from docs.generators import house_picture, page_components, way_of_the_data
 from docs.generators.documents import DOCUMENTS, Document
 from fairhaven.pages.kit.templates import environment
 from tests.support.html_page import check_nothing_fetched, check_screen_reader, check_style_policy
@@ -39,3 +39,16 @@ def test_the_page_of_components_is_a_page_like_all_others() -> None:
 def test_the_rooms_in_the_picture_are_those_of_the_code() -> None:
     for room, _ in way_of_the_data.ROOMS:
         assert (ROOT / "src" / "fairhaven" / room / "__init__.py").exists()
+
+
+def test_the_picture_of_the_house_has_words_for_the_packages_that_there_are() -> None:
+    packages = {package for floor in house_picture.floors() for package in floor}
+    assert packages == set(house_picture.WORDS)
+    assert {floor[0] for floor in house_picture.floors()} == set(house_picture.FLOORS)
+
+
+def test_the_places_that_developers_are_sent_to_are_there() -> None:
+    text = (ROOT / "DEVELOPERS.md").read_text(encoding="utf-8")
+    places = set(re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py)?)`", text)) - {"tests/architecture"}
+    assert places
+    assert not {place for place in places if not (ROOT / "src" / "fairhaven" / place).exists()}
