@@ -1,5 +1,5 @@
 """The `fairhaven` command: parses, calls one use case, presents what came of it."""
 
-from fairhaven.cli.app import main
+from fairhaven.cli.entry import main
 
 __all__ = ["main"]

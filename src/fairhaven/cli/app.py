@@ -1,7 +1,6 @@
 """The tree of commands. Rooms are imported when a command runs, so that `--help` answers at once."""
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -101,10 +100,3 @@ def run(arguments: Sequence[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         return refuse(error, as_json="--json" in arguments)
     return 0
-
-
-def main() -> None:
-    """Run the command line."""
-    # Told to end, it ends as by Ctrl-C: half-written files are taken away.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))

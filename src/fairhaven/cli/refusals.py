@@ -10,11 +10,10 @@ import typer
 from fairhaven.cli import screen
 from fairhaven.cli.storage_errors import storage_fault
 from fairhaven.kernel.errors import ErrorCode, FairhavenError, Refusal
+from fairhaven.kernel.interruption import INTERRUPTED, is_interruption
 
 DEBUG = "FAIRHAVEN_DEBUG"
 """The setting under which a fault of Fairhaven itself ends in Python's traceback, which may quote rows."""
-
-_INTERRUPTED = "Interrupted. What was finished is kept; run the same command again to go on."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,12 +48,12 @@ def refuse(error: BaseException, *, as_json: bool) -> int:
 def refusal_of(error: BaseException) -> Refusal:
     """Why a command was not done, without a row's value: of a library's own words only a file's name is passed on."""
     match error:
+        case _ if is_interruption(error):
+            return Refusal.because(ErrorCode.INTERRUPTED, INTERRUPTED)
         case FairhavenError():
             return Refusal.of(error)
         case typer.TyperException():
             return Refusal.because(ErrorCode.USAGE, error.format_message())
-        case KeyboardInterrupt():
-            return Refusal.because(ErrorCode.INTERRUPTED, _INTERRUPTED)
         case Exception() if (said := storage_fault(error)) is not None:
             return Refusal.because(ErrorCode.STORAGE, said)
         case _:

@@ -1,16 +1,18 @@
 """The embedded engine: DuckDB in this process, with a ceiling on memory and room to spill."""
 
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
+
+from fairhaven.engine import sql
+from fairhaven.engine.duckdb_connection import open_duckdb
 
 MEMORY_LIMIT = "1200MB"
 _BUCKET = "fairhaven_bucket"
@@ -20,7 +22,7 @@ class DuckDBEngine:
     """DuckDB through Ibis.
 
     Args:
-        scratch: folder for spilled blocks; a private one is made where none is given.
+        scratch: folder for spilled blocks; a temporary one is made where none is given.
         memory_limit: DuckDB's ceiling; kept well under 2 GB because the process needs room beside it.
         threads: worker threads; None leaves it to DuckDB.
     """
@@ -31,18 +33,12 @@ class DuckDBEngine:
         self, scratch: Path | None = None, *, memory_limit: str = MEMORY_LIMIT, threads: int | None = None
     ) -> None:
         self._own_scratch = tempfile.TemporaryDirectory(prefix="fairhaven-") if scratch is None else None
-        folder = scratch if scratch is not None else Path(self._own_scratch.name)  # type: ignore[union-attr]
-        folder.mkdir(parents=True, exist_ok=True)
-        settings: dict[str, Any] = {
-            "memory_limit": memory_limit,
-            "temp_directory": str(folder / "spill"),
-            # Row order is never relied on; keeping it would hold whole results in memory.
-            "preserve_insertion_order": False,
-        }
-        if threads is not None:
-            settings["threads"] = threads
-        self.backend = ibis.duckdb.connect(**settings)
-        self.connection = self.backend.con
+        spill = scratch if scratch is not None else Path(self._own_scratch.name)  # type: ignore[union-attr]
+        self._opened = ExitStack()
+        self.connection = self._opened.enter_context(
+            open_duckdb(spill=spill, memory_limit=memory_limit, threads=threads)
+        )
+        self.backend = ibis.duckdb.from_connection(self.connection)
         # DuckDB would draw its own progress over ours.
         self.connection.execute("SET enable_progress_bar = false")
         # Merging nested selects is work that DuckDB's optimiser does anyway, and Ibis takes seconds for it in a large query.
@@ -53,7 +49,7 @@ class DuckDBEngine:
         """See `Engine.parquet`."""
         if not files:
             raise ValueError("no files to read")
-        return self.backend.read_parquet([str(_plain(file)) for file in files])
+        return self.backend.read_parquet([sql.plain(file) for file in files])
 
     def arrow(self, table: pa.Table) -> ir.Table:
         """See `Engine.arrow`."""
@@ -78,7 +74,7 @@ class DuckDBEngine:
         # As text: for a table that is there, Ibis takes a hundred times as long to ask as DuckDB to answer.
         operation = expression.op()
         is_named = isinstance(operation, ops.DatabaseTable)
-        rows = f'"{operation.name}"' if is_named else f"({self.backend.compile(expression)})"
+        rows = sql.identifier(operation.name) if is_named else f"({self.backend.compile(expression)})"
         return int(self.connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
 
     def fetch(self, expression: ir.Table) -> pa.Table:
@@ -98,12 +94,12 @@ class DuckDBEngine:
         parts = folder / ".parts"
         number = (expression[bucket_by].fill_null(0) % buckets).cast("int32")
         dealt = self.backend.compile(expression.mutate(**{_BUCKET: number}))
-        self.connection.execute(f"COPY ({dealt}) TO '{_quoted(parts)}' (FORMAT parquet, PARTITION_BY ({_BUCKET}))")
+        self.connection.execute(f"COPY ({dealt}) TO {sql.literal(parts)} (FORMAT parquet, PARTITION_BY ({_BUCKET}))")
         written = {}
         for bucket in range(buckets):
             if (part := parts / f"{_BUCKET}={bucket}").exists():
                 written[bucket] = _file(folder, bucket)
-                rows = f"FROM read_parquet('{_quoted(_plain(part))}/*.parquet', hive_partitioning => false)"
+                rows = f"FROM read_parquet({sql.literal(sql.plain(part) + '/*.parquet')}, hive_partitioning => false)"
                 self._copy(rows, written[bucket], order_by)
                 shutil.rmtree(part)
         shutil.rmtree(parts, ignore_errors=True)
@@ -111,16 +107,16 @@ class DuckDBEngine:
 
     def close(self) -> None:
         """See `Engine.close`."""
-        self.backend.disconnect()
+        self._opened.close()
         if self._own_scratch is not None:
             self._own_scratch.cleanup()
 
     def _copy(self, query: str, file: Path, order_by: Sequence[str]) -> int:
         """Write a query's rows; no file where there is none."""
-        columns = ", ".join(f'"{name}"' for name in order_by)
+        columns = ", ".join(map(sql.identifier, order_by))
         order = f" ORDER BY {columns}" if columns else ""
         rows = self.connection.execute(
-            f"COPY (FROM ({query}){order}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (FROM ({query}){order}) TO {sql.literal(file)} (FORMAT parquet, COMPRESSION zstd)"
         ).fetchone()[0]
         if not rows:
             file.unlink()
@@ -133,12 +129,3 @@ class DuckDBEngine:
 
 def _file(folder: Path, bucket: int) -> Path:
     return folder / f"bucket-{bucket:03d}.parquet"
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _plain(path: Path) -> Path:
-    """A path to read, its own ``*?[`` kept from being a pattern."""
-    return Path(re.sub(r"([*?\[])", r"[\1]", str(path)))

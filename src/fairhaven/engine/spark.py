@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.sql.dialects import PySpark
 
-from fairhaven.engine.session import Session
+from fairhaven.engine.spark_session import Session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -30,7 +30,7 @@ class SparkEngine:
     """Spark through Ibis.
 
     Args:
-        session: an open session (see `session`); the engine closes it.
+        session: an open session (see `spark_session`); the engine closes it.
         scratch: folder for kept rows.
     """
 

@@ -1,6 +1,7 @@
 """From a task to its result: asks who counts, and turns a refusal into an error result that tells nothing."""
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, Refused
+from fairhaven.kernel.interruption import is_interruption
 from fairhaven.network.distribution_tables import CollectionAbout, code_result, demographics_result
 from fairhaven.network.ports import CountProvider
 from fairhaven.network.result import TaskResult, failed
@@ -37,7 +38,10 @@ def reply(task: Task, answers: CountProvider, about: CollectionAbout) -> TaskRes
         raise AnswerDeferred(str(error)) from None
     except Refused:
         return failed(uuid=task.uuid, collection=task.collection, message=NOT_ANSWERED)
-    except Exception as error:  # noqa: BLE001 one task's fault must not end the worker; the task is tried again, then given up
+    except Exception as error:
+        # One task's fault must not end the worker: the task is tried again, then given up.
+        if is_interruption(error):
+            raise KeyboardInterrupt from error
         # Only the kind of error is told: its text and its frames may hold values.
         raise AnswerDeferred(f"answering failed ({type(error).__name__})") from None
 

@@ -29,12 +29,12 @@ def open_engine(name: str, scratch: Path) -> Engine:
     if name == "duckdb":
         return DuckDBEngine(scratch)
     # Spark takes seconds and hundreds of megabytes to load: only who asks for it pays.
-    from fairhaven.engine import session
+    from fairhaven.engine import spark_session
     from fairhaven.engine.spark import SparkEngine
 
-    url = os.environ.get(session.REMOTE, "") if name == "spark" else ""
+    url = os.environ.get(spark_session.REMOTE, "") if name == "spark" else ""
     if url:
-        return SparkEngine(session.remote(url), scratch)
+        return SparkEngine(spark_session.remote(url), scratch)
     if name == "sail" or (name == "spark" and find_spec("pysail") is not None):
-        return SparkEngine(session.sail(), scratch)
-    return SparkEngine(session.local(scratch), scratch)
+        return SparkEngine(spark_session.sail(), scratch)
+    return SparkEngine(spark_session.local(scratch), scratch)

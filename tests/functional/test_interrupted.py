@@ -1,0 +1,118 @@
+"""Ctrl-C at any moment of a command: a line of words, exit code 1, and the same command finishes when it is run again."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from support.killing import commands, copied
+
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.kernel.interruption import is_interruption
+
+# What it takes Python itself to start is before any of our code.
+COMMAND = "import sys; from fairhaven.cli import main; print('started', flush=True); main()"
+
+
+@pytest.fixture(scope="module")
+def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small hub with its first month received."""
+    hub = tmp_path_factory.mktemp("interrupted") / "hub"
+    with commands() as processes:
+        for order in (("prepare",), ("receive", 0)):
+            assert processes.run(hub, *order).code == 0
+    return hub
+
+
+def run(words: list[str], *, after: float | None = None) -> tuple[int, str, float]:
+    """Exit code, what it said, and seconds from its start to its end."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        began = time.monotonic()
+        if after is not None:
+            time.sleep(after)
+            process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    return process.returncode, said, time.monotonic() - began
+
+
+def words_of(name: str, hub: Path) -> list[str]:
+    match name:
+        case "receive":
+            later = sorted((hub / "inbox").iterdir())[1]
+            return ["receive", str(hub), "gp_riverside", *map(str, sorted((later / "gp_riverside").iterdir()))]
+        case "build":
+            return ["build", str(hub)]
+        case _:
+            return ["cohort", "count", str(hub), str(sorted((hub / "cohorts").iterdir())[0])]
+
+
+def interrupt_often(received: Path, folder: Path, name: str, trials: int) -> None:
+    """Interrupt a command so many times at moments spread over its length, then let it end."""
+    if name == "count":
+        assert run(words_of("build", received))[0] in (0, 1)
+    words = words_of(name, copied(received, folder / "undisturbed"))
+    code, said, seconds = run(words)
+    assert code == 0, said
+    hub = copied(received, folder / "hub")
+    words = words_of(name, hub)
+    chance = random.Random(7)
+    interrupted = 0
+    for trial in range(trials):
+        after = (trial + chance.random()) / trials * seconds
+        code, said, _ = run(words, after=after)
+        assert "Traceback" not in said, f"after {after:.3f} s: {said}"
+        if code:
+            interrupted += 1
+            assert (code, "Interrupted" in said) == (1, True), f"after {after:.3f} s: {said}"
+    assert interrupted or trials < 3
+    code, said, _ = run(words)
+    assert code == 0, said
+    assert not list((hub / "store").rglob("work-*"))
+
+
+def test_a_command_that_is_interrupted_says_so_and_finishes_when_run_again(received: Path, tmp_path: Path) -> None:
+    interrupt_often(received, tmp_path, "receive", trials=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["receive", "build", "count"])
+def test_a_command_that_is_interrupted_at_thirty_moments_says_so_each_time(
+    received: Path, tmp_path: Path, name: str
+) -> None:
+    interrupt_often(received, tmp_path, name, trials=30)
+
+
+def test_an_interruption_inside_a_query_ends_it_at_once_and_is_known_however_often_it_was_raised_anew() -> None:
+    def query() -> None:
+        with open_duckdb(spill=None) as connection:
+            connection.execute("SELECT sum(hash(a.range * b.range)) FROM range(1_000_000) a, range(1_000_000) b")
+
+    def reworded() -> None:
+        try:
+            query()
+        except RuntimeError:
+            raise ValueError("could not be counted") from None
+
+    began = time.monotonic()
+    timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(ValueError, match="could not be counted") as raised:
+        reworded()
+    # The query has hours to go, and DuckDB's closing would wait for its threads.
+    assert time.monotonic() - began < 60
+    assert is_interruption(raised.value)
+    assert not is_interruption(ValueError("could not be counted"))
