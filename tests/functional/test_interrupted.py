@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.killing import commands, copied
+from support.killed_hub import commands, copied
 
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.interruption import is_interruption
