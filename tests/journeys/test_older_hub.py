@@ -13,9 +13,11 @@ import pytest
 
 from fairhaven.archive import Archive
 from fairhaven.kernel.files import read_json, write_json
+from fairhaven.ledger import Actor, ActorKind
 from tests.journeys.conftest import Command
 
 _PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
+_NOBODY = Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="nobody")
 _CONTENT = {
     "r0001": "5f0e69e42adeb76b12cc29561f027edbd2004f2ce17b98f93a27c000552bce87",
     "r0002": "eaaaa98edf4966ede9d7fb04d91536e017d44bf2c81705e826584d44b13a3919",
@@ -85,7 +87,7 @@ def test_an_erasure_that_the_earlier_version_had_decided_is_carried_out_with_its
     record = {"digests": ["d"], "tables": ["person"], "superseded": {"r0002": "s"}, "manifests": [sealed]}
     write_json(archive.erasing, record)
     archive.manifest(2).unlink()
-    archive.resume()
+    archive.resume(by=_NOBODY)
     assert read_json(archive.manifest(2)) == sealed
     assert archive.verify() == []
 
@@ -94,6 +96,6 @@ def test_a_build_that_the_earlier_version_left_unpublished_is_cleared_away(hub: 
     archive = Archive(hub / "store")
     tables = read_json(archive.manifest(2))["tables"]
     write_json(archive.building, {"number": 2, "inputs": "i", "tables": tables})
-    archive.resume()
+    archive.resume(by=_NOBODY)
     assert not archive.building.exists()
     assert archive.verify() == []

@@ -127,12 +127,6 @@ def test_a_name_that_a_template_does_not_know_is_an_error() -> None:
         environment().from_string("{{ report.no_such_fact }}").render(report=report())
 
 
-def test_a_source_whose_years_are_all_before_those_drawn_is_drawn_without_a_peak() -> None:
-    years = [YearRows(source="gp_riverside", year=year, rows=5_000, persons=400) for year in range(2010, 2027)]
-    html = render(facts(completeness=(*years, YearRows(source="gp_parkview", year=1950, rows=9, persons=1))))
-    assert "peak 5,000 in 2010" in html
-
-
 def test_the_figures_of_the_page_are_the_facts(page: Page) -> None:
     received = sum(flow.received for flow in flows())
     assert f"{received:,} rows received" in _figures(page)
