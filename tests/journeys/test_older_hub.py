@@ -14,7 +14,7 @@ import pytest
 from fairhaven.archive import Archive
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.ledger import Actor, ActorKind
-from tests.journeys.conftest import Command
+from tests.support.command_line import Command
 
 _PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
 _NOBODY = Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="nobody")
