@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.locks import locked
+from fairhaven.kernel.file_locks import locked
 from fairhaven.kernel.progress import Silent
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.kernel.locks import locked
+from fairhaven.kernel.file_locks import locked
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.network.backoff import Backoff
 from fairhaven.network.connection import Connection

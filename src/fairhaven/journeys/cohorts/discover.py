@@ -11,7 +11,7 @@ from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check, definition_hash
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named
-from fairhaven.journeys.locks import Locked, holding
+from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.open import open_release
 from fairhaven.kernel.errors import Invalid, NotFound

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fairhaven.intake import Receipt
-from fairhaven.journeys.locks import Locked, holding
+from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.recovery import LOADING, record_deliveries, recover_vocabulary
 from fairhaven.kernel.errors import NotFound

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from fairhaven.archive import Erasure
-from fairhaven.journeys.locks import Locked, holding
+from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.recovery import Erased, ErasureUnderWay, carry_out, recover
 from fairhaven.kernel.errors import NotFound

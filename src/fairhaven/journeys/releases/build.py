@@ -32,7 +32,7 @@ from fairhaven.intake import (
     check_quarantine,
     check_reconciled,
 )
-from fairhaven.journeys.locks import Locked, holding
+from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms, latest_delivery
 from fairhaven.journeys.persons.opt_outs import OptedOut, opt_out_facts, opt_outs
 from fairhaven.journeys.recovery import recover

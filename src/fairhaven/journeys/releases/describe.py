@@ -25,7 +25,7 @@ from fairhaven.catalogue import (
 )
 from fairhaven.engine import Engine
 from fairhaven.journeys.cohorts.discover import make_index
-from fairhaven.journeys.locks import Locked, holding
+from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import read_json, scratch, write_json

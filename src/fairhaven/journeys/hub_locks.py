@@ -1,7 +1,7 @@
 """What of a hub is changed by one command at a time, and in which order a command takes it.
 
 Receiving goes on while a build runs, because a build holds the deliveries only until it has landed again what must be
-landed again; from then on it sees the deliveries of that moment (`intake.Intake.until`), whose files nobody changes but
+landed again; from then on it sees the deliveries of that moment (`Intake.until`), whose files nobody changes but
 who also holds the releases.
 """
 
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from enum import StrEnum
 
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.locks import locked
+from fairhaven.kernel.file_locks import locked
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 
