@@ -56,12 +56,12 @@ def picture() -> str:
         parts.append(_text(x + 132, 198, room, size=13.5, weight=600, anchor="middle"))
         parts.append(_text(x + 132, 217, words, size=11.5, anchor="middle"))
     for index in (0, 1, 4):
-        x = _LEFT + index * (_WIDTH + _GAP) + _WIDTH / 2
+        middle = _LEFT + index * (_WIDTH + _GAP) + _WIDTH / 2
         target = (_LEFT + 132, _LEFT + 2 * (_WIDTH + _GAP) + 152, _LEFT + 5 * (_WIDTH + _GAP) + 92)[
             (0, 1, 4).index(index)
         ]
         parts.append(
-            f'<path d="M{x} {_TOP + _HEIGHT} C {x} 160, {target} 150, {target} 176" stroke="#a2587a" fill="none" stroke-dasharray="4 3"/>'
+            f'<path d="M{middle} {_TOP + _HEIGHT} C {middle} 160, {target} 150, {target} 176" stroke="#a2587a" fill="none" stroke-dasharray="4 3"/>'
         )
     return "\n".join((*parts, "</svg>", ""))
 

@@ -81,7 +81,7 @@ def test_events_of_one_day_and_one_id_come_in_the_order_of_the_entry(engine: Duc
         "drug_exposure_start_date": day,
         "drug_exposure_end_date": dt.date(2020, 1, 20),
     }
-    tables = {
+    tables: dict[str, list[dict[str, object]]] = {
         "person": [{"person_id": 1, "year_of_birth": 1970}],
         "observation_period": [period],
         "condition_occurrence": [condition],

@@ -1,17 +1,20 @@
 """What every engine owes: the same expressions give the same rows, and files that every other engine reads."""
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import Phase, given, note
 from hypothesis import strategies as st
 
-from fairhaven.engine import is_stored, open_engine
+from fairhaven.engine import Engine, is_stored, open_engine
 from fairhaven.harmonise.mapping_values import as_type
 from fairhaven.kernel.errors import Invalid
 from tests.support.examples import examples
@@ -59,7 +62,7 @@ FIXED = [
 ]
 
 
-def table_of(rows):
+def table_of(rows: Sequence[Any]) -> pa.Table:
     names = SCHEMA.names
     return pa.Table.from_pylist(
         [row if isinstance(row, dict) else dict(zip(names, row, strict=True)) for row in rows], SCHEMA
@@ -97,7 +100,7 @@ ODD_TEXTS = [
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int64", "int32", "date"])
-def test_text_becomes_numbers_and_dates_alike(engine, reference, dtype):
+def test_text_becomes_numbers_and_dates_alike(engine: Engine, reference: Engine, dtype: str) -> None:
     rows = pa.table({"code": ODD_TEXTS})
     mine, theirs = engine.arrow(rows), reference.arrow(rows)
     same_rows(
@@ -107,11 +110,11 @@ def test_text_becomes_numbers_and_dates_alike(engine, reference, dtype):
 
 
 @pytest.fixture(scope="module")
-def rows(engine):
+def rows(engine: Engine) -> ir.Table:
     return engine.arrow(table_of(FIXED))
 
 
-def same_rows(left, right):
+def same_rows(left: pa.Table, right: pa.Table) -> None:
     """Equal as multisets, types included: EXCEPT ALL both ways is empty."""
     assert [(field.name, field.type) for field in left.schema] == [(field.name, field.type) for field in right.schema]
     with duckdb.connect() as connection:
@@ -124,7 +127,7 @@ def same_rows(left, right):
 
 
 # One expression for each thing that engines are known to do differently.
-EXPRESSIONS = {
+EXPRESSIONS: dict[str, Callable[[Any], Any]] = {
     "as it is": lambda t: t,
     "xor of 52-bit identifiers": lambda t: t.mutate(
         a=t.row_key ^ ibis.literal(4503599627370495, "int64"), b=(t.row_key ^ 5) ^ t.person_id
@@ -194,14 +197,18 @@ EXPRESSIONS = {
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
-def test_an_expression_gives_the_rows_that_duckdb_gives(engine, reference, rows, name):
+def test_an_expression_gives_the_rows_that_duckdb_gives(
+    engine: Engine, reference: Engine, rows: ir.Table, name: str
+) -> None:
     expected = reference.fetch(EXPRESSIONS[name](reference.arrow(table_of(FIXED))))
     same_rows(engine.fetch(EXPRESSIONS[name](rows)), expected)
 
 
 @examples(4, phases=[Phase.explicit, Phase.generate])
 @given(ROWS)
-def test_generated_rows_give_the_rows_that_duckdb_gives(engine, reference, generated):
+def test_generated_rows_give_the_rows_that_duckdb_gives(
+    engine: Engine, reference: Engine, generated: list[dict[str, Any]]
+) -> None:
     if engine.name == "duckdb":
         return
     mine, theirs = engine.arrow(table_of(generated)), reference.arrow(table_of(generated))
@@ -212,7 +219,7 @@ def test_generated_rows_give_the_rows_that_duckdb_gives(engine, reference, gener
     reference.drop(theirs)
 
 
-def test_rows_are_kept_and_given_back(engine, rows):
+def test_rows_are_kept_and_given_back(engine: Engine, rows: ir.Table) -> None:
     kept = engine.keep(rows.filter(rows.person_id == 10))
     assert is_stored(kept) and not is_stored(rows.filter(rows.person_id == 10))
     assert engine.count(kept) == 2
@@ -220,23 +227,23 @@ def test_rows_are_kept_and_given_back(engine, rows):
     engine.drop(kept)
 
 
-def test_no_rows_are_kept_too(engine, rows):
+def test_no_rows_are_kept_too(engine: Engine, rows: ir.Table) -> None:
     kept = engine.keep(rows.filter(ibis.literal(False)))
     assert engine.count(kept) == 0
     same_rows(engine.fetch(kept), SCHEMA.empty_table())
 
 
-def test_a_column_of_absent_values_is_read(engine):
+def test_a_column_of_absent_values_is_read(engine: Engine) -> None:
     table = engine.arrow(pa.table({"a": [1, 2], "b": pa.nulls(2)}))
     assert engine.fetch(table)["b"].to_pylist() == [None, None]
 
 
-def test_no_files_are_refused(engine):
+def test_no_files_are_refused(engine: Engine) -> None:
     with pytest.raises(ValueError, match="no files"):
         engine.parquet([])
 
 
-def test_one_bucket_is_one_sorted_file(engine, rows, tmp_path):
+def test_one_bucket_is_one_sorted_file(engine: Engine, rows: ir.Table, tmp_path: Path) -> None:
     written = engine.write(rows, tmp_path / "out", order_by=["concept_id", "row_key"])
     assert written == {0: tmp_path / "out" / "bucket-000.parquet"}
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bucket-000.parquet"]
@@ -246,16 +253,16 @@ def test_one_bucket_is_one_sorted_file(engine, rows, tmp_path):
     assert pq.read_metadata(written[0]).row_group(0).column(0).compression == "ZSTD"
 
 
-def test_times_in_files_have_no_zone(engine, rows, tmp_path):
+def test_times_in_files_have_no_zone(engine: Engine, rows: ir.Table, tmp_path: Path) -> None:
     [file] = engine.write(rows, tmp_path / "out").values()
     types = {row[0]: row[1] for row in duckdb.sql(f"DESCRIBE FROM '{file}'").fetchall()}
     assert list(types.values()) == ["BIGINT", "BIGINT", "INTEGER", "DATE", "TIMESTAMP", "DOUBLE", "VARCHAR", "BOOLEAN"]
 
 
 @pytest.mark.parametrize("buckets", [2, 8])
-def test_a_row_goes_to_its_remainder_s_bucket(engine, rows, tmp_path, buckets):
+def test_a_row_goes_to_its_remainder_s_bucket(engine: Engine, rows: ir.Table, tmp_path: Path, buckets: int) -> None:
     written = engine.write(rows, tmp_path / "out", order_by=["row_key"], buckets=buckets, bucket_by="person_id")
-    expected = {}
+    expected: dict[int, list[int]] = {}
     for row in table_of(FIXED).to_pylist():
         expected.setdefault((row["person_id"] or 0) % buckets, []).append(row["row_key"])
     found = {bucket: pq.read_table(file)["row_key"].to_pylist() for bucket, file in written.items()}
@@ -267,13 +274,13 @@ def test_a_row_goes_to_its_remainder_s_bucket(engine, rows, tmp_path, buckets):
     same_rows(engine.fetch(back), table_of(FIXED))
 
 
-def test_nothing_written_is_no_file(engine, rows, tmp_path):
+def test_nothing_written_is_no_file(engine: Engine, rows: ir.Table, tmp_path: Path) -> None:
     assert engine.write(rows.filter(ibis.literal(False)), tmp_path / "a") == {}
     assert engine.write(rows.filter(ibis.literal(False)), tmp_path / "b", buckets=4, bucket_by="person_id") == {}
     assert list(Path(tmp_path).rglob("*.parquet")) == []
 
 
-def test_many_rows_stay_one_file_a_bucket(engine, tmp_path):
+def test_many_rows_stay_one_file_a_bucket(engine: Engine, tmp_path: Path) -> None:
     many = pa.table({"person_id": pa.array(range(300_000), pa.int64())})
     written = engine.write(
         engine.arrow(many), tmp_path / "out", order_by=["person_id"], buckets=4, bucket_by="person_id"
@@ -292,7 +299,9 @@ def test_many_rows_stay_one_file_a_bucket(engine, tmp_path):
     ],
     ids=["capital of sharp s", "no number", "underscore in a number", "word for a date"],
 )
-def test_gaps_between_engines_that_rooms_must_step_around(engine, reference, text, build):
+def test_gaps_between_engines_that_rooms_must_step_around(
+    engine: Engine, reference: Engine, text: str, build: Callable[[Any], Any]
+) -> None:
     if engine.name == "duckdb":
         return
     rows = pa.table({"code": [text]})
@@ -300,6 +309,6 @@ def test_gaps_between_engines_that_rooms_must_step_around(engine, reference, tex
     assert engine.fetch(mine.select(a=build(mine))) != reference.fetch(theirs.select(a=build(theirs)))
 
 
-def test_an_unknown_engine_is_refused_with_the_known_ones(tmp_path):
+def test_an_unknown_engine_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="duckdb, spark"):
         open_engine("oracle", tmp_path)

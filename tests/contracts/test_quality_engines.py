@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -45,7 +46,7 @@ def faulty() -> dict[str, list[dict[str, object]]]:
 
 
 def of_concepts() -> tuple[QualityCheck, ...]:
-    place = {"level": "CONCEPT", "severity": Severity.CHARACTERIZATION}
+    place: dict[str, Any] = {"level": "CONCEPT", "severity": Severity.CHARACTERIZATION}
     condition = place | {"table": "condition_occurrence", "field": "condition_concept_id"}
     measurement = place | {"table": "measurement", "field": "measurement_concept_id", "concept": "3004410"}
     above = {"plausibleGenderUseDescendants": "Female"}

@@ -66,7 +66,7 @@ def test_every_property_that_the_page_calls_refused_is_refused(circe: Any) -> No
     }
     assert len(asked) == 7
     for (kind, key), value in asked.items():
-        inner = {"CriteriaList": [{"Death": {}}]} if kind == "CustomEra" else {}
+        inner: dict[str, Any] = {"CriteriaList": [{"Death": {}}]} if kind == "CustomEra" else {}
         circe["PrimaryCriteria"]["CriteriaList"] = [{kind: {**inner, key: value}}]
         with pytest.raises(Invalid) as caught:
             read_circe(circe)

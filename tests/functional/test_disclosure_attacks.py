@@ -158,13 +158,16 @@ def test_tables_mixed_with_questions_recover_nothing(tmp_path: Path) -> None:
     world = random_world(7, size=7)
     with opened(tmp_path) as audit:
         audit.add_release("r1", np.arange(len(world.everybody), dtype=np.int64))
-        by, cells, asked = Asker(project="curious"), {}, {}
+        by = Asker(project="curious")
+        cells: dict[str, int | None] = {}
+        asked: dict[str, int | None] = {}
         for start in range(0, 600, 20):
             table = {str(place): world.carriers[place] for place in range(start, start + 20)}
             cells |= {name: told(decision) for name, decision in audit.ask_together(table, by=by, release="r1").items()}
             for name, carrier in table.items():
                 asked[name] = told(audit.ask(carrier | world.hidden, by=by, release="r1"))
-    found = [asked[name] - cells[name] for name in cells if asked[name] is not None and cells[name] is not None]
+    pairs = ((asked[name], cell) for name, cell in cells.items())
+    found = [question - cell for question, cell in pairs if question is not None and cell is not None]
     assert not claimed(found).recovers(7)
 
 

@@ -4,7 +4,6 @@ import datetime as dt
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.harmonise import VocabularyTables, read_carrot
 from tests.support.harmonise_cases import landed_columns, made, mapping, rows_of, vocabulary_tables
 from tests.support.shared_data import shared
-
-
-@pytest.fixture
-def engine() -> Iterator[DuckDBEngine]:
-    engine = DuckDBEngine(threads=1)
-    yield engine
-    engine.close()
 
 
 def unpacked(folder: Path, *parts: str) -> Path:
@@ -61,7 +53,7 @@ CARROT = [
 
 @pytest.mark.parametrize(("folder", "rules", "persons", "patient", "output"), CARROT)
 def test_carrot_rules_give_the_rows_that_carrot_transform_gives(
-    engine: DuckDBEngine, tmp_path: Path, folder: str, rules: str, persons: str, patient: str, output: str
+    engine: Engine, tmp_path: Path, folder: str, rules: str, persons: str, patient: str, output: str
 ) -> None:
     unpacked(tmp_path, "carrot_example", "carrot_example.tar.gz")
     unpacked(tmp_path, "carrot_example", "carrot_tests_with_expected.tar.gz")
@@ -96,8 +88,8 @@ def test_carrot_rules_give_the_rows_that_carrot_transform_gives(
             assert table not in found.tables
             continue
         prefix = table.split("_")[0]
-        columns = ("person_id", f"{prefix}_concept_id", date, f"{prefix}_source_concept_id", f"{prefix}_source_value")
-        columns = (*columns, value) if value else columns
+        columns = ["person_id", f"{prefix}_concept_id", date, f"{prefix}_source_concept_id", f"{prefix}_source_value"]
+        columns += [value] if value else []
         expected = Counter(
             tuple(
                 _comparable(name, theirs[row[name]] if name == "person_id" else row[name] or _day(row, name))
@@ -126,7 +118,7 @@ def _comparable(name: str, value: Any) -> str:
     return str(float(value)) if name == "value_as_number" else str(value)
 
 
-def test_carrot_rules_of_both_versions_give_the_same_rows(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_carrot_rules_of_both_versions_give_the_same_rows(engine: Engine, tmp_path: Path) -> None:
     inputs = unpacked(tmp_path, "carrot_example", "carrot_example.tar.gz") / "examples" / "test" / "inputs"
     made_of = []
     for version in ("v1", "v2"):
@@ -217,7 +209,7 @@ visit_ref = "encounter"
 SYNTHEA_TABLES = ("patients", "encounters", "conditions", "medications", "immunizations", "devices")
 
 
-def tutorial_vocabulary(engine: DuckDBEngine, folder: Path) -> VocabularyTables:
+def tutorial_vocabulary(engine: Engine, folder: Path) -> VocabularyTables:
     """The vocabulary that the expected CDM was made with: its map of source codes, as concepts and relationships."""
     map_file = folder / "syntheaCDM" / "source_to_standard_vocab_map.csv"
     with duckdb.connect() as connection:
@@ -239,7 +231,7 @@ def tutorial_vocabulary(engine: DuckDBEngine, folder: Path) -> VocabularyTables:
     return VocabularyTables(concept=engine.arrow(concept), concept_relationship=engine.arrow(relationship))
 
 
-def test_synthea_csv_gives_the_rows_that_ohdsi_etl_synthea_gave(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_synthea_csv_gives_the_rows_that_ohdsi_etl_synthea_gave(engine: Engine, tmp_path: Path) -> None:
     folder = unpacked(tmp_path, "etl_pair_synthea_tutorial", "tutorial_etl_data.tar.gz")
     tables = {}
     for name in SYNTHEA_TABLES:
@@ -345,7 +337,7 @@ visit_ref = "EPIKEY"
 """
 
 
-def test_every_diagnosis_and_operation_of_artificial_hes_is_a_row(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_every_diagnosis_and_operation_of_artificial_hes_is_a_row(engine: Engine, tmp_path: Path) -> None:
     folder = unpacked(tmp_path, "uk_hes_artificial", "cured_hes_artificial.tar.gz")
     apc = landed_csv(next((folder / "data" / "apc").glob("*.csv")), "PSEUDO_HESID")
     rows = apc.to_pylist()

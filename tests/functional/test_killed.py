@@ -91,6 +91,7 @@ def check(region: Region, stage: Stage, folder: Path, trials: int, seed: int = 1
     for trial in range(trials):
         hub = copied(stage.before, folder / f"trial-{trial}")
         place = (trial // 2 + chance.random()) / ((trials + 1) // 2)
+        moment: dict[str, Any]
         if trial % 2 == 0:
             moment = {"step": 1 + int(place * stage.undisturbed.changes)}
         else:

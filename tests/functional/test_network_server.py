@@ -251,7 +251,13 @@ def test_what_cannot_be_done_with_members_is_said(hub: Hub) -> None:
 
 
 def test_a_question_that_no_worker_could_read_is_not_put(hub: Hub, member: httpx.Client) -> None:
-    for query in ({}, {"cohort": []}, {"analysis": "DISTRIBUTION", "code": "ICD-MAIN"}, {"analysis": "GWAS"}):
+    queries: list[dict[str, Any]] = [
+        {},
+        {"cohort": []},
+        {"analysis": "DISTRIBUTION", "code": "ICD-MAIN"},
+        {"analysis": "GWAS"},
+    ]
+    for query in queries:
         with pytest.raises(Invalid):
             hub.queue.submit(query, [COLLECTION])
     with pytest.raises(Invalid, match="longer than is read"):

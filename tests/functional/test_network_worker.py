@@ -680,4 +680,4 @@ def test_an_answer_that_is_no_count_is_not_posted(tmp_path: Path) -> None:
             summary = run_once(connection, Numbers(wrong), tmp_path / str(wrong) / "worker")  # type: ignore[arg-type]
             assert (summary.answered, summary.unanswered) == (0, 1)
             assert queue.results(uuid)[0].result is None
-    assert TaskStatus.OK == "ok"
+    assert TaskStatus.OK.value == "ok"

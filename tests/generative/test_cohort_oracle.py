@@ -1,6 +1,5 @@
 """Random definitions over random CDMs: the compiler finds whom the plain evaluation finds, however they are run."""
 
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -14,13 +13,6 @@ from tests.support.cohort_strategies import cdm, cdms, cohort_definitions, defin
 from tests.support.examples import examples
 
 Tables = dict[str, list[dict[str, object]]]
-
-
-@pytest.fixture
-def engine() -> Iterator[DuckDBEngine]:
-    opened = DuckDBEngine()
-    yield opened
-    opened.close()
 
 
 def batch(seed: int, number: int) -> dict[int, CohortDefinition]:

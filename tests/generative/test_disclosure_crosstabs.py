@@ -1,7 +1,7 @@
 """Whoever knows true totals, and tries every table that looks the same, cannot narrow a hidden small count down."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from itertools import combinations, product
 from random import Random
@@ -15,7 +15,8 @@ from fairhaven.hub.disclosure_policies import policy_named, published_policies
 from tests.support.examples import examples
 from tests.support.table_attack import possible, totals_of
 
-Table = dict[tuple[int, ...], int]
+Key = tuple[Hashable, ...]
+Table = dict[Key, int]
 
 FEW = Policy(name="few", title="Few", threshold=4, since=dt.date(2026, 1, 1), source="a test")
 """A threshold that leaves few enough tables to try them all."""
@@ -25,7 +26,7 @@ FEW = Policy(name="few", title="Few", threshold=4, since=dt.date(2026, 1, 1), so
 def tables(draw: st.DrawFn, *, shapes: tuple[tuple[int, ...], ...]) -> Table:
     shape = draw(st.sampled_from(shapes))
     counts = st.one_of(st.integers(0, 5), st.integers(0, 12), st.just(0))
-    keys: list[tuple[int, ...]] = [()]
+    keys: list[Key] = [()]
     for size in shape:
         keys = [(*key, index) for key in keys for index in range(size)]
     return {key: draw(counts) for key in keys}
@@ -35,7 +36,7 @@ TWO_WAY = tables(shapes=((2, 2), (2, 3), (3, 3), (2, 4), (1, 4)))
 THREE_WAY = tables(shapes=((2, 2, 2), (2, 2, 3)))
 
 
-def learnt(counts: Table, table: ProtectedCrosstab, policy: Policy) -> Mapping[tuple[int, ...], frozenset[int]]:
+def learnt(counts: Table, table: ProtectedCrosstab, policy: Policy) -> Mapping[Key, frozenset[int]]:
     """What a reader who knows all totals that may be known can make of the hidden cells."""
     truth = totals_of(counts, ALL)
     known = {key: truth[key] for key in table.may_be_known}
@@ -103,7 +104,7 @@ def test_nobody_can_be_sure_that_all_of_a_group_are_alike(counts: Table) -> None
 def test_without_further_cells_the_same_reader_works_most_small_counts_out() -> None:
     pinned = small = 0
     for seed in range(1, 60):
-        counts = {
+        counts: Table = {
             (row, column): (seed * (row * 3 + column * 5 + 7) + row * column) % 13
             for row in range(3)
             for column in range(3)
@@ -146,7 +147,7 @@ def test_a_table_of_one_dimension_is_protected_as_well_as_by_the_simple_rule(cou
     table = protect_crosstab({(place,): count for place, count in enumerate(counts)}, FEW)
     assume(any(not cell.is_hidden and counts[key] for key, cell in by_rule.cells.items()))
     assert table.hidden <= by_rule.hidden + 1
-    total = {(ALL,): sum(counts)} if sum(counts) >= FEW.threshold else {}
+    total: Table = {(ALL,): sum(counts)} if sum(counts) >= FEW.threshold else {}
     open_counts = possible(
         {(key,): cell.value for key, cell in by_rule.cells.items()},
         total,
@@ -165,7 +166,7 @@ def test_a_table_of_one_dimension_is_protected_as_well_as_by_the_simple_rule(cou
 def test_knowing_the_program_does_not_help_either(shape: tuple[int, ...], round_to: int) -> None:
     # The reader runs it on every table with counts up to 5, and keeps those that come out as the released one did.
     policy = replace(FEW, threshold=3, round_to=round_to)
-    keys = list(product(*map(range, shape)))
+    keys: list[Key] = list(product(*map(range, shape)))
     alike: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
     for counts in product(range(6), repeat=len(keys)):
         table = protect_crosstab(dict(zip(keys, counts, strict=True)), policy)
@@ -177,10 +178,10 @@ def test_knowing_the_program_does_not_help_either(shape: tuple[int, ...], round_
 
 def test_few_more_cells_are_hidden_than_the_least_that_would_do() -> None:
     policy, hidden, least = replace(FEW, threshold=10), 0, 0
-    keys = list(product(range(3), range(3)))
+    keys: list[Key] = list(product(range(3), range(3)))
     for seed in range(1, 11):
         draw = Random(seed)
-        counts = {key: int(draw.lognormvariate(3.2, 1)) for key in keys}
+        counts: Table = {key: int(draw.lognormvariate(3.2, 1)) for key in keys}
         small = {key for key, count in counts.items() if policy.is_small(count)}
         table = protect_crosstab(counts, policy)
         truth = totals_of(counts, ALL)
@@ -196,9 +197,7 @@ def test_few_more_cells_are_hidden_than_the_least_that_would_do() -> None:
     assert hidden <= 1.15 * least
 
 
-def _is_safe(
-    counts: Table, hidden: set[tuple[int, ...]], known: dict[tuple[object, ...], int], small: set[tuple[int, ...]]
-) -> bool:
+def _is_safe(counts: Table, hidden: set[Key], known: Table, small: set[Key]) -> bool:
     shown = {key: None if key in hidden else count for key, count in counts.items()}
     most = max(counts.values()) + 20
     ends = (possible(shown, known, ALL, least=1, most=most, asked=range(end, end + 1)) for end in (9, 1))

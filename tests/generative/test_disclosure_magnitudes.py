@@ -1,6 +1,7 @@
 """Whoever knows true totals cannot work a hidden sum out to within the share p of its largest contribution."""
 
 import datetime as dt
+from collections.abc import Hashable
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ RULE = Dominance(n=1, k=0.8, p=0.5, source="a test")
 PAIRS = Policy(name="pairs", title="", threshold=2, dominance=RULE, since=dt.date(2026, 1, 1), source="a test")
 """Low and coarse rules, so that small tables have all that large ones have and can be tried one by one."""
 
-Values = dict[tuple[int, ...], list[int]]
+Values = dict[tuple[Hashable, ...], list[int]]
 TABLES = st.sampled_from([(2, 2), (2, 3)]).flatmap(
     lambda shape: st.fixed_dictionaries(
         {

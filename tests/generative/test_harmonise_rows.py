@@ -3,16 +3,14 @@
 import datetime as dt
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.harmonise import Harmonised
 from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.omop import CDM
@@ -85,21 +83,14 @@ SCHEMA = pa.schema(
 PEOPLE_OF = {("gp", "p1"): 11, ("gp", "p2"): 12, ("gp", "p3"): 13}
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDBEngine]:
-    engine = DuckDBEngine(threads=1)
-    yield engine
-    engine.close()
-
-
-def run(engine: DuckDBEngine, events: pa.Table) -> Harmonised:
+def run(engine: Engine, events: pa.Table) -> Harmonised:
     with tempfile.TemporaryDirectory() as folder:
         rules = mapping(Path(folder), PEOPLE + RULES)
     tables = {"people": landed("people", TWO_PEOPLE), "events": events}
     return made(engine, rules, tables, people=PEOPLE_OF, vocabulary=vocabulary_tables(engine))
 
 
-def contents(engine: DuckDBEngine, found: Harmonised) -> dict[str, list[Any]]:
+def contents(engine: Engine, found: Harmonised) -> dict[str, list[Any]]:
     return {
         name: sorted((tuple(row.values()) for row in engine.fetch(table).to_pylist()), key=repr)
         for name, table in found.tables.items()
@@ -108,7 +99,7 @@ def contents(engine: DuckDBEngine, found: Harmonised) -> dict[str, list[Any]]:
 
 @examples(3)
 @given(rows=st.lists(ROW, max_size=40))
-def test_no_row_is_lost_and_identifiers_are_unique_and_stable(engine: DuckDBEngine, rows: list[dict[str, Any]]) -> None:
+def test_no_row_is_lost_and_identifiers_are_unique_and_stable(engine: Engine, rows: list[dict[str, Any]]) -> None:
     events = landed_columns("events", pa.Table.from_pylist(rows, schema=SCHEMA))
     found = run(engine, events)
     by_table = contents(engine, found)

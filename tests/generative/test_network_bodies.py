@@ -25,7 +25,7 @@ anything = st.recursive(
     lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=8), below, max_size=4),
     max_leaves=12,
 )
-taskish = st.fixed_dictionaries(
+taskish: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "uuid": st.sampled_from(["7", "a-b", "..", ""]) | anything,

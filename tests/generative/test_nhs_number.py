@@ -27,12 +27,12 @@ def in_sql(texts: list[str]) -> list[str | None]:
 
 
 @given(st.lists(TEXTS.filter(lambda text: "\0" not in text), min_size=1, max_size=20))
-def test_sql_and_python_agree_on_every_text(texts):
+def test_sql_and_python_agree_on_every_text(texts: list[str]) -> None:
     assert in_sql(texts) == [valid_nhs_number(text) for text in texts]
 
 
 @given(NINE)
-def test_nine_digits_have_one_valid_tenth_or_none(nine):
+def test_nine_digits_have_one_valid_tenth_or_none(nine: str) -> None:
     valid = [digit for digit in range(10) if valid_nhs_number(f"{nine}{digit}")]
     expected = check_digit(nine)
     is_refused = expected is None or len({*nine, str(expected)}) == 1 or f"{nine}{expected}" in DUMMIES
@@ -40,7 +40,7 @@ def test_nine_digits_have_one_valid_tenth_or_none(nine):
 
 
 @given(NINE, st.integers(0, 9), st.integers(1, 9))
-def test_one_wrong_digit_is_always_found(nine, place, shift):
+def test_one_wrong_digit_is_always_found(nine: str, place: int, shift: int) -> None:
     number = valid_nhs_number(f"{nine}{check_digit(nine)}")
     if number:
         wrong = (int(number[place]) + shift) % 10
@@ -48,6 +48,6 @@ def test_one_wrong_digit_is_always_found(nine, place, shift):
 
 
 @given(NINE)
-def test_blanks_and_dashes_do_not_matter(nine):
+def test_blanks_and_dashes_do_not_matter(nine: str) -> None:
     number = f"{nine}{check_digit(nine)}"
     assert valid_nhs_number(f" {number[:3]}-{number[3:6]} {number[6:]}") == valid_nhs_number(number)

@@ -3,11 +3,10 @@
 import datetime as dt
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.quality import DqdThresholds, QualityCheck, Severity, check
 from tests.support.examples import examples
 from tests.support.quality_cdm import TODAY, tables
@@ -120,11 +119,11 @@ def oracle(item: QualityCheck, cdm: dict[str, Rows]) -> tuple[int, int]:
             known = {row[key] for row in cdm[item.settings["fkTableName"].lower()]}
             return sum(row[f] not in known for row in filled), len(rows)
         case "fkDomain":
-            pairs = [c for row in filled for c in cdm["concept"] if c["concept_id"] == row[f] != 0]
-            return sum(c["domain_id"] not in (None, "Condition") for c in pairs), len(rows)
+            meant = [c for row in filled for c in cdm["concept"] if c["concept_id"] == row[f] != 0]
+            return sum(c["domain_id"] not in (None, "Condition") for c in meant), len(rows)
         case "isStandardValidConcept":
-            pairs = [c for row in filled for c in cdm["concept"] if c["concept_id"] == row[f] != 0]
-            wrong = sum(c["standard_concept"] != "S" or c["invalid_reason"] is not None for c in pairs)
+            meant = [c for row in filled for c in cdm["concept"] if c["concept_id"] == row[f] != 0]
+            wrong = sum(c["standard_concept"] != "S" or c["invalid_reason"] is not None for c in meant)
             return wrong, len(filled)
         case "sourceValueCompleteness":
             return len({row[f] for row in rows if row["condition_concept_id"] == 0}), len({row[f] for row in rows})
@@ -132,13 +131,13 @@ def oracle(item: QualityCheck, cdm: dict[str, Rows]) -> tuple[int, int]:
             both = [row for row in filled if row["condition_end_date"] is not None]
             return sum(row[f] > row["condition_end_date"] for row in both), len(both)
         case "plausibleAfterBirth":
-            pairs = [(row, birth(p)) for row, p in joined("person", "person_id") if row[f] is not None]
-            return sum(born is not None and row[f] < born for row, born in pairs), len(filled)
+            births = [(row, birth(p)) for row, p in joined("person", "person_id") if row[f] is not None]
+            return sum(born is not None and row[f] < born for row, born in births), len(filled)
         case "plausibleBeforeDeath" | "plausibleDuringLife":
-            pairs = [(row, d["death_date"]) for row, d in joined("death", "person_id") if row[f] is not None]
-            late = sum(died is not None and row[f] > died + dt.timedelta(days=60) for row, died in pairs)
+            deaths = [(row, d["death_date"]) for row, d in joined("death", "person_id") if row[f] is not None]
+            late = sum(died is not None and row[f] > died + dt.timedelta(days=60) for row, died in deaths)
             dead = {row["person_id"] for row in cdm["death"]}
-            return late, len(pairs) if item.kind == "plausibleBeforeDeath" else sum(
+            return late, len(deaths) if item.kind == "plausibleBeforeDeath" else sum(
                 row["person_id"] in dead for row in rows
             )
         case "withinVisitDates":
@@ -162,8 +161,8 @@ def oracle(item: QualityCheck, cdm: dict[str, Rows]) -> tuple[int, int]:
             touching = {a["person_id"] for a in rows for b in rows if touches(a, b)}
             return len(touching), len({row["person_id"] for row in rows})
         case _:
-            pairs = [p for row, p in joined("person", "person_id") if row[f] == 2]
-            return sum(p["gender_concept_id"] != 8507 for p in pairs), sum(row[f] == 2 for row in rows)
+            people = [p for row, p in joined("person", "person_id") if row[f] == 2]
+            return sum(p["gender_concept_id"] != 8507 for p in people), sum(row[f] == 2 for row in rows)
 
 
 def birth(person: dict[str, Any]) -> dt.date | None:
@@ -190,17 +189,10 @@ def touches(a: dict[str, Any], b: dict[str, Any]) -> bool:
     return overlap or follows or precedes
 
 
-@pytest.fixture(scope="module")
-def engine():  # type: ignore[no-untyped-def]
-    running = DuckDBEngine(threads=1)
-    yield running
-    running.close()
-
-
 @examples(5)
 @given(st.data())
-def test_the_scans_count_what_a_loop_counts(engine: DuckDBEngine, data: st.DataObject) -> None:
-    drawn = {
+def test_the_scans_count_what_a_loop_counts(engine: Engine, data: st.DataObject) -> None:
+    drawn: dict[str, st.SearchStrategy[list[dict[str, Any]]]] = {
         "person": persons,
         "death": deaths,
         "visit_occurrence": visits,
@@ -208,7 +200,7 @@ def test_the_scans_count_what_a_loop_counts(engine: DuckDBEngine, data: st.DataO
         "observation_period": periods,
         "concept": concepts,
     }
-    cdm = {name: data.draw(rows, label=name) for name, rows in drawn.items()}
+    cdm: dict[str, list[dict[str, Any]]] = {name: data.draw(rows, label=name) for name, rows in drawn.items()}
     found = {name: table for name, table in tables(cdm, engine, with_empty=True).items() if name in cdm}
     report = check(found, engine=engine, today=TODAY, thresholds=DqdThresholds(name="some", checks=CHECKS))
 

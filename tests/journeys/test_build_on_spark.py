@@ -3,15 +3,17 @@
 import json
 import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from fairhaven.archive import Archive
+from tests.support.command_line import Command
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("pysail") is None, reason="Sail is not installed: pip install 'fairhaven[sail]'")
-def test_a_release_built_on_spark_has_the_content_of_duckdb_s(demo, fairhaven, tmp_path):
+def test_a_release_built_on_spark_has_the_content_of_duckdb_s(demo: Path, fairhaven: Command, tmp_path: Path) -> None:
     hub = tmp_path / "hub"
     shutil.copytree(demo, hub)
     built = Archive(hub / "store").release()

@@ -105,7 +105,7 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The concepts of `harmonise_cases` as a vocabulary to load."""
     folder = tmp_path_factory.mktemp("vocabulary")
     since = {"valid_start_date": dt.date(1970, 1, 1), "valid_end_date": dt.date(2099, 12, 31), "invalid_reason": None}
-    names = ("concept_id", "concept_name", "domain_id", "vocabulary_id", "concept_class_id", "standard_concept", "concept_code")  # fmt: skip
+    names: tuple[str, ...] = ("concept_id", "concept_name", "domain_id", "vocabulary_id", "concept_class_id", "standard_concept", "concept_code")  # fmt: skip
     _write(folder / "concept.parquet", [dict(zip(names, row, strict=True)) | since for row in CONCEPTS])
     names = ("concept_id_1", "concept_id_2", "relationship_id")
     _write(

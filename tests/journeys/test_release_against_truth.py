@@ -44,7 +44,7 @@ def compared(truth: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[float, ...]:
-    row = connection.execute(query).fetchone()
+    row: tuple[float, ...] | None = connection.execute(query).fetchone()
     assert row is not None
     return row
 

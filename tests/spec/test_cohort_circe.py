@@ -181,7 +181,7 @@ FIELDS = [
 
 @pytest.mark.parametrize(("kind", "key", "given", "field", "test"), FIELDS)
 def test_a_property_asks_a_field(kind: str, key: str, given: Any, field: str, test: Any) -> None:
-    needed = {"CriteriaList": [{"DrugEra": {}}]} if kind == "CustomEra" else {}
+    needed: dict[str, Any] = {"CriteriaList": [{"DrugEra": {}}]} if kind == "CustomEra" else {}
     assert entry(kind, **needed, **{key: given}).filters == (Filter(field=field, test=test),)
 
 

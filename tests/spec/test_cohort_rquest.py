@@ -32,7 +32,7 @@ def question(*groups: dict[str, Any], oper: str = "AND") -> dict[str, Any]:
     return {"uuid": "u", "owner": "o", "cohort": {"groups": list(groups), "groups_oper": oper}}
 
 
-def group(*rules: dict[str, Any], oper: str = "AND") -> dict[str, Any]:
+def group(*rules: Any, oper: str = "AND") -> dict[str, Any]:
     return {"rules": list(rules), "rules_oper": oper}
 
 

@@ -1,6 +1,6 @@
 """Tables of two and three ways, sums and means, as a reader gets them."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -17,6 +17,8 @@ from fairhaven.disclosure import (
     protect_magnitudes,
 )
 from fairhaven.hub.disclosure_policies import policy_named
+
+Key = tuple[Hashable, ...]
 
 ONS, HES, OPENSAFELY, HDR_UK = (policy_named(name) for name in ("ons", "hes", "opensafely", "hdr-uk"))
 TOLD = replace(ONS, groups=Groups.TELL, mark="*")
@@ -88,7 +90,9 @@ def test_a_total_of_its_own_would_have_pinned_what_hes_hides() -> None:
 @pytest.mark.parametrize("position", [0, 1])
 def test_all_of_a_group_in_one_cell_is_told_or_hidden(position: int) -> None:
     upright = rows("50 0 0", "20 30 40", "25 35 45")
-    counts = upright if position == 0 else {(column, row): count for (row, column), count in upright.items()}
+    counts: dict[Key, int] = (
+        upright if position == 0 else {(column, row): count for (row, column), count in upright.items()}
+    )
     told, hides = protect_crosstab(counts, TOLD), protect_crosstab(counts, ONS)
     assert [(alike.cell, alike.dimension) for alike in told.alike] == [((0, 0), 1 - position)]
     assert told.hidden == 0
@@ -97,7 +101,7 @@ def test_all_of_a_group_in_one_cell_is_told_or_hidden(position: int) -> None:
 
 
 def test_a_structural_zero_discloses_nothing() -> None:
-    counts = {("women", "pregnant"): 40, ("women", "not"): 60, ("men", "not"): 90}
+    counts: dict[Key, int] = {("women", "pregnant"): 40, ("women", "not"): 60, ("men", "not"): 90}
     assert [alike.cell for alike in protect_crosstab(counts, TOLD).alike] == [("women", "pregnant"), ("men", "not")]
     table = protect_crosstab(counts, ONS, structural=[("men", "pregnant")])
     assert (table.alike, table.hidden) == ((), 0)
@@ -106,14 +110,14 @@ def test_a_structural_zero_discloses_nothing() -> None:
 
 
 def test_rows_of_few_persons_are_small_in_a_table_too() -> None:
-    counts = {(row, column): Cell(rows=900, persons=40) for row in range(3) for column in range(3)}
+    counts: dict[Key, Cell] = {(row, column): Cell(rows=900, persons=40) for row in range(3) for column in range(3)}
     table = protect_crosstab(counts | {(0, 0): Cell(rows=900, persons=2)}, TOLD)
     assert table.cells[0, 0].is_hidden
     assert (table.hidden, table.further) == (4, 3)
 
 
 def test_a_table_of_three_ways_has_all_its_totals() -> None:
-    counts = {(x, y, z): 20 + x + 2 * y + 4 * z for x in range(3) for y in range(3) for z in range(2)}
+    counts: dict[Key, int] = {(x, y, z): 20 + x + 2 * y + 4 * z for x in range(3) for y in range(3) for z in range(2)}
     table = protect_crosstab(counts | {(0, 0, 0): 4}, TOLD)
     assert len(table.totals) == 4 * 4 * 3 - 18
     assert (table.hidden, table.further) == (8, 7), "a small cell of three ways needs the corners of a box"

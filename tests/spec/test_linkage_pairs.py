@@ -1,6 +1,7 @@
 """Who the cascade takes for one person, as a table of pairs that doubles as the manual."""
 
 import datetime as dt
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -44,7 +45,7 @@ OTHER = [
 ]  # fmt: skip
 
 
-def linked(*people):
+def linked(*people: dict[str, Any]) -> pa.Table:
     rows = [
         {"source": f"source_{n}", "patient_ref": "p", "row_extract": 1, **person} for n, person in enumerate(people)
     ]
@@ -52,38 +53,38 @@ def linked(*people):
 
 
 @pytest.mark.parametrize(("difference", "step"), [pytest.param(d, s, id=name) for name, d, s in SAME])
-def test_one_person(difference, step):
+def test_one_person(difference: dict[str, Any], step: str) -> None:
     index = linked(ANN, {**ANN, **difference})
     assert len(set(index["person_id"].to_pylist())) == 1
     assert index["step"].to_pylist() == [step, step]
 
 
 @pytest.mark.parametrize("difference", [pytest.param(d, id=name) for name, d in OTHER])
-def test_two_persons(difference):
+def test_two_persons(difference: dict[str, Any]) -> None:
     index = linked(ANN, {**ANN, **difference})
     assert len(set(index["person_id"].to_pylist())) == 2
     assert index["step"].to_pylist() == ["alone", "alone"]
 
 
-def test_a_record_that_fits_two_numbers_is_given_to_neither():
+def test_a_record_that_fits_two_numbers_is_given_to_neither() -> None:
     second = {**ANN, "nhs_number": "9434765919"}
     index = linked(ANN, second, {**ANN, "nhs_number": None})
     assert len(set(index["person_id"].to_pylist())) == 3
 
 
-def test_a_twins_number_on_a_record_does_not_make_the_twins_one():
+def test_a_twins_number_on_a_record_does_not_make_the_twins_one() -> None:
     mary = {**ANN, "given_name": "Mary", "nhs_number": TWO}
     index = linked(ANN, mary, {**mary, "nhs_number": ONE})
     people = index["person_id"].to_pylist()
     assert people[0] != people[1] and people[0] != people[2]
 
 
-def test_two_patients_of_one_source_may_be_one_person():
+def test_two_patients_of_one_source_may_be_one_person() -> None:
     rows = [{"source": "gp", "patient_ref": ref, "row_extract": 1, **ANN} for ref in ("a", "b")]
     index = link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), secret=b"secret").index
     assert len(set(index["person_id"].to_pylist())) == 1
 
 
-def test_nobody_is_linked_where_there_is_nobody():
+def test_nobody_is_linked_where_there_is_nobody() -> None:
     outcome = link(IDENTITY_SCHEMA.empty_table(), secret=b"secret")
     assert outcome.index.num_rows == 0 and outcome.summary.persons == 0

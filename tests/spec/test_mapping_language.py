@@ -1,14 +1,14 @@
 """The mapping language by example: a table of rows, a rule, and what the CDM holds afterwards."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.harmonise import CodeMap, Harmonised
 from fairhaven.harmonise.mapping_rows import mapped_rows
 from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of
@@ -21,29 +21,22 @@ vocabulary = "SNOMED"
 """
 
 
-@pytest.fixture
-def engine() -> Iterator[DuckDBEngine]:
-    engine = DuckDBEngine(threads=1)
-    yield engine
-    engine.close()
-
-
 class Made:
     """Rows of a table `events` through one rule."""
 
-    def __init__(self, engine: DuckDBEngine, folder: Path) -> None:
+    def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
         self.folder = folder
 
-    def of(self, rule: str, rows: list[dict[str, Any]], schema: Any = None, **more: Any) -> Harmonised:
+    def of(self, rule: str, rows: Sequence[Any], schema: Any = None, **more: Any) -> Harmonised:
         rules = mapping(self.folder, PEOPLE + rule)
-        given = [{"patient_ref": "p1", "day": DAY} | row for row in rows]
+        given = [{"patient_ref": "p1", "day": DAY, **row} for row in rows]
         tables = {"people": landed("people", TWO_PEOPLE), "events": landed("events", given, schema=schema)}
         return made(self.engine, rules, tables, **more)
 
     def generic(self, rule: str, rows: list[dict[str, Any]], column: str, schema: Any = None) -> list[Any]:
         """One column of the generic rows that the rule yields, before assembly."""
-        given = [{"patient_ref": "p1", "day": DAY} | row for row in rows]
+        given = [{"patient_ref": "p1", "day": DAY, **row} for row in rows]
         table = self.engine.arrow(landed("events", given, schema=schema))
         (found,) = mapped_rows([mapping(self.folder, rule)], {"events": table})
         return sorted(self.engine.fetch(found.rows.select(column))[column].to_pylist(), key=repr)
@@ -53,7 +46,7 @@ class Made:
 
 
 @pytest.fixture
-def events(engine: DuckDBEngine, tmp_path: Path) -> Made:
+def events(engine: Engine, tmp_path: Path) -> Made:
     return Made(engine, tmp_path)
 
 
@@ -505,7 +498,7 @@ def test_every_row_names_its_extract_line_and_rule(events: Made) -> None:
 
 
 def test_what_cannot_be_in_the_cdm_is_counted_with_its_reason(events: Made) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"patient_ref": "p9"},
         {"patient_ref": "p3"},
         {"day": None},
@@ -516,7 +509,7 @@ def test_what_cannot_be_in_the_cdm_is_counted_with_its_reason(events: Made) -> N
     text = rule() + rule(to="visit_occurrence", code="").replace('"events"\nfrom', '"visits"\nfrom', 1)
     text += rule('visit_ref = "visit"', to="visit_detail", code="").replace('"events"\nfrom', '"details"\nfrom', 1)
     people = {("gp", "p1"): 11, ("gp", "p2"): 12, ("gp", "p3"): 13}
-    found = events.of(text, [{"code": "195967001", "visit": None} | row for row in rows], people=people)
+    found = events.of(text, [{"code": "195967001", "visit": None, **row} for row in rows], people=people)
     names = {found_rule.number: found_rule.name for found_rule in found.rules}
     reasons = {"no person", "no birth year", "no date", "after the release", "before birth"}
     for name, last in (

@@ -3,25 +3,17 @@
 Read a case as: in this table, the row with this key gets these values; then this check says (violated, looked at).
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.quality import DqdThresholds, QualityCheck, Severity, check, failing
 from fairhaven.quality.cdm_checks import defined_checks
 from fairhaven.quality.not_applicable import reads
 from tests.support.quality_cdm import TODAY, Rows, day, sound, tables
 
 KEYS = {"death": "person_id", "person": "person_id"}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDBEngine]:
-    running = DuckDBEngine(threads=1)
-    yield running
-    running.close()
 
 
 def defined(kind: str, table: str, field: str = "") -> QualityCheck:
@@ -146,7 +138,7 @@ CASES = [
     ids=[f"{n}-{case[0].id}" for n, case in enumerate(CASES)],
 )
 def test_a_planted_violation_is_counted_and_its_row_named(
-    engine: DuckDBEngine,
+    engine: Engine,
     item: QualityCheck,
     table: str,
     key: int | None,
@@ -163,7 +155,7 @@ def test_a_planted_violation_is_counted_and_its_row_named(
     assert failing(item, found, engine=engine, today=TODAY)[1] == keys
 
 
-def test_the_sound_cdm_passes_every_check(engine: DuckDBEngine) -> None:
+def test_the_sound_cdm_passes_every_check(engine: Engine) -> None:
     report = check(tables(sound(), engine, with_empty=True), engine=engine, today=TODAY)
 
     assert report.failed() == ()

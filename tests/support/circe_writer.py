@@ -352,8 +352,8 @@ def _eras(eras: Eras, sets: Mapping[str, int]) -> Json:
     written |= _adjustment(eras)
     for each in eras.of:
         _refuse_episode(each)
-    for each in eras.filters:
-        _add(written, _filter(None, _ERA_FIELDS, each, sets))
+    for asked in eras.filters:
+        _add(written, _filter(None, _ERA_FIELDS, asked, sets))
     return {"CustomEra": written}
 
 
@@ -565,7 +565,7 @@ def _occurrence(occurrence: Occurrence, events: Criterion) -> Json:
     # The reference loses all other columns on the way through a nested group.
     is_plain = isinstance(events, Events) and (events.nested is None or not events.nested.members)
     if isinstance(events, Events) and is_plain:
-        names = _ANY | _COUNTS[events.domain]
+        names = {**_ANY, **_COUNTS[events.domain]}
     if occurrence.distinct not in names:
         raise Inexpressible(occurrence.distinct)
     return written | {"CountColumn": names[occurrence.distinct]}

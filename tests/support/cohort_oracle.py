@@ -485,10 +485,11 @@ def _dates(domain: Domain, row: Row) -> tuple[dt.date | None, dt.date | None]:
     facts = DOMAINS[domain]
     start = row[facts.start]
     end = row[facts.end] if facts.end else None
-    if end is None and isinstance(facts.end_after, str):
-        end = _later(start, row[facts.end_after])
-        return start, end or _later(start, 1)
-    return start, end or (None if facts.end_after is None else _later(start, facts.end_after))
+    if end is not None or facts.end_after is None:
+        return start, end
+    if isinstance(facts.end_after, str):
+        return start, _later(start, row[facts.end_after]) or _later(start, 1)
+    return start, _later(start, facts.end_after)
 
 
 def _later(day: dt.date | None, days: int | None) -> dt.date | None:

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -63,7 +63,11 @@ from fairhaven.omop import CDM
 
 Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 T = TypeVar("T")
+D = TypeVar("D", bound="DataclassInstance")
 
 FIRST_DAY = dt.date(2018, 1, 1)
 SPAN = 1300
@@ -192,7 +196,8 @@ class _Writing:
     def _concept(self, *, required: bool = True) -> int | None:
         if not required and self._random.random() < 0.3:
             return None
-        return self._random.choice([*CONCEPTS, 0, UNKNOWN])
+        concept: int = self._random.choice([*CONCEPTS, 0, UNKNOWN])
+        return concept
 
     def _id(self, domain: Domain) -> int:
         key = "" if self._unique else domain
@@ -292,7 +297,7 @@ class _Drawing:
             asked = self._with(asked, window=window)
         return asked
 
-    def _with(self, part: Any, **changes: Any) -> Any:
+    def _with(self, part: D, **changes: Any) -> D:
         """The part with what is new, unless that cannot be said."""
         return self._kept(part, lambda: replace(part, **changes))
 

@@ -24,8 +24,8 @@ def run(*words: str | Path | int, code: int = 0) -> Done:
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with redirect_stdout(out), redirect_stderr(err):
         ended = app.run(list(map(str, words)))
-    said = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
-    return _checked(Done(words, ended, *said), code)
+    said = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return _checked(Done(list(map(str, words)), ended, *said), code)
 
 
 def run_process(*words: str | Path | int, code: int = 0) -> Done:

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import ibis.expr.types as ir
 
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import LandingKeys, LandingResult, connection, land
 from fairhaven.intake.model import Format, Source
@@ -51,7 +51,7 @@ def landed(path: Path, folder: Path) -> LandingResult:
         )
 
 
-def tables(engine: DuckDBEngine, path: Path, folder: Path) -> dict[str, ir.Table]:
+def tables(engine: Engine, path: Path, folder: Path) -> dict[str, ir.Table]:
     """Landed tables of a file, by name."""
     found = landed(path, folder)
     return {name: engine.parquet([folder / "landed" / f"{name}.parquet"]) for name in found.tables}

@@ -102,11 +102,9 @@ class Hub:
         """Landed rows in line order."""
         path = self.store / "landing" / f"{extract:06d}" / f"{table}.parquet"
         with duckdb.connect() as connection:
-            return (
-                connection.execute("SELECT * FROM read_parquet(?) ORDER BY row_line", [str(path)])
-                .fetch_arrow_table()
-                .to_pylist()
-            )
+            found = connection.execute("SELECT * FROM read_parquet(?) ORDER BY row_line", [str(path)])
+            rows: list[dict[str, object]] = found.fetch_arrow_table().to_pylist()
+        return rows
 
     def lines(self, extract: int = 1, table: str = "events") -> list[object]:
         """Line numbers of the landed rows."""

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,7 +272,12 @@ def _obey(order: dict[str, Any], writing: int) -> None:
         os._exit(code)
 
 
-_COMMANDS = {"prepare": prepare, "receive": receive_month, "build": build, "erase": erase}
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "prepare": prepare,
+    "receive": receive_month,
+    "build": build,
+    "erase": erase,
+}
 
 
 def copied(folder: Path, target: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.omop import CDM
 
 TODAY = dt.date(2026, 3, 1)
@@ -142,7 +142,7 @@ def sound() -> Rows:
 
 
 def tables(
-    rows: Mapping[str, list[dict[str, Any]]], engine: DuckDBEngine, *, with_empty: bool = False
+    rows: Mapping[str, list[dict[str, Any]]], engine: Engine, *, with_empty: bool = False
 ) -> dict[str, ir.Table]:
     """These rows as CDM tables; *with_empty*: and every other table of the CDM, without rows."""
     return {

@@ -46,7 +46,8 @@ def published(archive: Path, cdm: Path) -> Library:
     connection = duckdb.connect()
 
     def rows(statement: str) -> list[tuple[int, ...]]:
-        return connection.execute(statement).fetchall()
+        found: list[tuple[int, ...]] = connection.execute(statement).fetchall()
+        return found
 
     people = rows(f"SELECT person_id, gender_concept_id, year_of_birth FROM '{cdm}/person.parquet' ORDER BY 1")
     number = {person: place for place, (person, _, _) in enumerate(people)}

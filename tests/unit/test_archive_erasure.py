@@ -7,25 +7,30 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
 from fairhaven.archive import Archive
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.omop import CDM, to_cdm
+from fairhaven.release.manifest import Release
 from tests.support.actors import ANNA, BEN
 from tests.support.release_facts import release_facts
 
 SECRET = b"s" * 32
+Everything = dict[str, dict[str, list[dict[str, Any]]]]
 PERSON = 4_111_222_333_444
 OTHERS = (4_000_000_000_001, 4_000_000_000_002, 4_000_000_000_003)
 
 
-def rows(engine, table, **columns):
+def rows(engine: Engine, table: str, **columns: list[Any]) -> ir.Table:
     length = len(next(iter(columns.values())))
     types = CDM[table].schema_of(lineage=True).to_pyarrow()
     lineage = {name: [1] * length for name in ("row_extract", "row_line", "row_rule")}
@@ -33,9 +38,9 @@ def rows(engine, table, **columns):
     return to_cdm(engine.arrow(pa.table(arrays)), table)
 
 
-def content(engine, people, *, day=1):
+def content(engine: Engine, people: Sequence[int], *, day: int = 1) -> dict[str, ir.Table]:
     """Tables in which each person has rows of every kind; number n's rows have identifiers n * 10 + something."""
-    day = dt.date(2020, 1, day)
+    date = dt.date(2020, 1, day)
     ids = list(people)
     return {
         "person": rows(
@@ -51,11 +56,11 @@ def content(engine, people, *, day=1):
             condition_occurrence_id=[i * 10 + n for i in ids for n in range(3)],
             person_id=[i for i in ids for _ in range(3)],
             condition_concept_id=[4000 + n for _ in ids for n in range(3)],
-            condition_start_date=[day for _ in ids for _ in range(3)],
+            condition_start_date=[date for _ in ids for _ in range(3)],
             condition_source_value=[f"code-{i}-{n}" for i in ids for n in range(3)],
         ),
-        "death": rows(engine, "death", person_id=ids[:2], death_date=[day] * len(ids[:2])),
-        "note": rows(engine, "note", note_id=[i * 10 + 5 for i in ids], person_id=ids, note_date=[day] * len(ids)),
+        "death": rows(engine, "death", person_id=ids[:2], death_date=[date] * len(ids[:2])),
+        "note": rows(engine, "note", note_id=[i * 10 + 5 for i in ids], person_id=ids, note_date=[date] * len(ids)),
         "note_nlp": rows(engine, "note_nlp", note_nlp_id=[i * 10 + 6 for i in ids], note_id=[i * 10 + 5 for i in ids]),
         "cost": rows(engine, "cost", cost_id=[i * 10 + 7 for i in ids], cost_event_id=[i * 10 + 1 for i in ids]),
         "fact_relationship": rows(
@@ -70,7 +75,7 @@ def content(engine, people, *, day=1):
     }
 
 
-def publish(archive, engine, number, people, **how):
+def publish(archive: Archive, engine: Engine, number: int, people: Sequence[int], **how: int) -> Release:
     tables = archive.write(engine, content(engine, people, **how), number=number, by=ANNA)
     release = archive.publish(
         number=number, as_of=dt.date(2026, 1, number), tables=tables, facts=release_facts(), by=ANNA
@@ -81,14 +86,7 @@ def publish(archive, engine, number, people, **how):
 
 
 @pytest.fixture(scope="module")
-def engine():
-    engine = DuckDBEngine(threads=1)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory, engine):
+def stored(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Path:
     """Three releases: without the person, with, and with a change that leaves some of their files as they were."""
     archive = Archive(tmp_path_factory.mktemp("hub") / "store")
     publish(archive, engine, 1, OTHERS[:2])
@@ -98,12 +96,12 @@ def stored(tmp_path_factory, engine):
 
 
 @pytest.fixture
-def archive(stored, tmp_path):
+def archive(stored: Path, tmp_path: Path) -> Archive:
     shutil.copytree(stored, tmp_path / "store")
     return Archive(tmp_path / "store")
 
 
-def traces(archive):
+def traces(archive: Archive) -> list[str]:
     """Files in which something of the person is: by their values in Parquet, by their bytes anywhere."""
     found = []
     needles = [str(PERSON).encode(), struct.pack("<q", PERSON), f"{PERSON * 10}"[:-1].encode()]
@@ -118,17 +116,17 @@ def traces(archive):
     return found
 
 
-def everything(archive, engine):
+def everything(archive: Archive, engine: Engine) -> Everything:
     return {
         release.name: {name: engine.fetch(table).to_pylist() for name, table in archive.tables(release, engine).items()}
         for release in archive.releases()
     }
 
 
-def without_person(tables):
+def without_person(tables: Everything) -> Everything:
     """What an erasure must leave, found by another way: plain Python over every value."""
 
-    def is_theirs(row):
+    def is_theirs(row: dict[str, Any]) -> bool:
         values = [value for value in row.values() if isinstance(value, int | str)]
         return any(str(PERSON) in str(value) for value in values)
 
@@ -138,7 +136,7 @@ def without_person(tables):
     }
 
 
-def test_nothing_of_the_person_remains_and_nothing_else_is_lost(archive, engine):
+def test_nothing_of_the_person_remains_and_nothing_else_is_lost(archive: Archive, engine: Engine) -> None:
     assert traces(archive)
     before = everything(archive, engine)
     done = archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
@@ -150,7 +148,7 @@ def test_nothing_of_the_person_remains_and_nothing_else_is_lost(archive, engine)
     assert done.rows == {"r0002": expected, "r0003": expected}
 
 
-def test_a_plan_says_what_will_be_done_and_does_nothing(archive):
+def test_a_plan_says_what_will_be_done_and_does_nothing(archive: Archive) -> None:
     files = {path: path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()}
     plan = archive.plan_erase([PERSON])
     left = {path: path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()}
@@ -158,7 +156,7 @@ def test_a_plan_says_what_will_be_done_and_does_nothing(archive):
     assert archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA) == plan
 
 
-def test_releases_before_the_first_touched_keep_their_seal(archive):
+def test_releases_before_the_first_touched_keep_their_seal(archive: Archive) -> None:
     first, second, third = archive.releases()
     archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     after = archive.releases()
@@ -170,7 +168,7 @@ def test_releases_before_the_first_touched_keep_their_seal(archive):
     assert [release.as_of for release in after] == [release.as_of for release in (first, second, third)]
 
 
-def test_delta_readers_see_each_release_without_the_person_and_no_version_before(archive):
+def test_delta_readers_see_each_release_without_the_person_and_no_version_before(archive: Archive) -> None:
     archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     for release in archive.releases():
         for name, table in release.tables.items():
@@ -180,12 +178,12 @@ def test_delta_readers_see_each_release_without_the_person_and_no_version_before
     assert len(logs) == len({release.tables["person"].version for release in archive.releases()})
 
 
-def test_what_describes_the_touched_releases_is_removed(archive):
+def test_what_describes_the_touched_releases_is_removed(archive: Archive) -> None:
     archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     assert [archive.description(number).exists() for number in (1, 2, 3)] == [True, False, False]
 
 
-def test_the_ledger_keeps_a_keyed_digest_and_the_seals(archive):
+def test_the_ledger_keeps_a_keyed_digest_and_the_seals(archive: Archive) -> None:
     old = archive.release("r0003").hash
     archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     *_, entry = archive.ledger.entries()
@@ -197,7 +195,7 @@ def test_the_ledger_keeps_a_keyed_digest_and_the_seals(archive):
     assert str(PERSON) not in archive.ledger.path.read_text()
 
 
-def test_erasing_again_does_nothing(archive):
+def test_erasing_again_does_nothing(archive: Archive) -> None:
     archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     files = {path: path.read_bytes() for path in archive.store.rglob("*") if path.is_file()}
     assert archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA).is_empty
@@ -205,14 +203,14 @@ def test_erasing_again_does_nothing(archive):
     assert {path: path.read_bytes() for path in archive.store.rglob("*") if path.is_file()} == files
 
 
-def test_everyone_can_be_erased(archive, engine):
+def test_everyone_can_be_erased(archive: Archive, engine: Engine) -> None:
     archive.erase([PERSON, *OTHERS], facts={"persons": ["digest"]}, by=ANNA)
     assert archive.verify() == []
     for tables in everything(archive, engine).values():
         assert {name for name, found in tables.items() if found} == {"location", "care_site"}
 
 
-def test_a_release_follows_an_erasure_and_a_killed_build_leaves_no_trace(archive, engine):
+def test_a_release_follows_an_erasure_and_a_killed_build_leaves_no_trace(archive: Archive, engine: Engine) -> None:
     archive.write(engine, content(engine, [PERSON, *OTHERS], day=3), number=4, by=ANNA, inputs="same")
     archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
     assert traces(archive) == []
@@ -241,7 +239,7 @@ print(int(sys.argv[2]) - steps)
 """
 
 
-def erase_and_be_killed(archive, step):
+def erase_and_be_killed(archive: Archive, step: int) -> subprocess.CompletedProcess[str]:
     """Erase in another process that is killed at its step-th change of the file system; gives its exit code."""
     command = [sys.executable, "-c", KILLED, str(archive.store), str(step), str(PERSON)]
     return subprocess.run(
@@ -249,7 +247,7 @@ def erase_and_be_killed(archive, step):
     )
 
 
-def check_finishes(archive, engine, expected):
+def check_finishes(archive: Archive, engine: Engine, expected: Everything) -> None:
     is_decided = archive.erasing.exists()
     archive.resume(by=ANNA)
     archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
@@ -261,14 +259,14 @@ def check_finishes(archive, engine, expected):
 
 
 @pytest.mark.parametrize("step", [3, 30, 45, 60, 75, 90])
-def test_killed_at_a_moment_it_is_finished_by_the_next_run(archive, engine, step):
+def test_killed_at_a_moment_it_is_finished_by_the_next_run(archive: Archive, engine: Engine, step: int) -> None:
     expected = without_person(everything(archive, engine))
     assert erase_and_be_killed(archive, step).returncode == -9
     check_finishes(archive, engine, expected)
 
 
 @pytest.mark.slow
-def test_killed_at_every_moment_it_is_finished_by_the_next_run(stored, tmp_path, engine):
+def test_killed_at_every_moment_it_is_finished_by_the_next_run(stored: Path, tmp_path: Path, engine: Engine) -> None:
     expected = without_person(everything(Archive(stored), engine))
     for step in range(1, 1000):
         shutil.copytree(stored, tmp_path / f"{step}" / "store")

@@ -3,38 +3,36 @@
 import datetime as dt
 import json
 import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import duckdb
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.archive import Archive, Change
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.omop import CDM, to_cdm
-from fairhaven.release.manifest import seal_of
+from fairhaven.release.manifest import Release, seal_of
 from tests.support.actors import ANNA
 from tests.support.release_facts import release_facts
 
 DAY = dt.date(2020, 1, 1)
+Row = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def engine():
-    engine = DuckDBEngine(threads=1)
-    yield engine
-    engine.close()
-
-
-def table(engine, name, rows):
+def table(engine: Engine, name: str, rows: Sequence[Row]) -> ir.Table:
     """A CDM table from rows given as dicts; columns not named are absent."""
     schema = CDM[name].schema_of(lineage=True).to_pyarrow()
     filled = [{"row_extract": 1, "row_line": 1, "row_rule": 1, **row} for row in rows]
     return to_cdm(engine.arrow(pa.Table.from_pylist(filled, schema)), name)
 
 
-def publish(archive, engine, tables):
+def publish(archive: Archive, engine: Engine, tables: Mapping[str, Sequence[Row]]) -> Release:
     number = len(archive.releases()) + 1
     written = archive.write(
         engine, {name: table(engine, name, rows) for name, rows in tables.items()}, number=number, by=ANNA
@@ -44,11 +42,11 @@ def publish(archive, engine, tables):
     )
 
 
-def person(number, year=1980):
+def person(number: int, year: int = 1980) -> Row:
     return {"person_id": number, "year_of_birth": year, "race_concept_id": 0, "ethnicity_concept_id": 0}
 
 
-def condition(number, concept=4000, value="x"):
+def condition(number: int, concept: int = 4000, value: str | None = "x") -> Row:
     return {
         "condition_occurrence_id": number,
         "person_id": number % 3,
@@ -66,7 +64,7 @@ FIRST = {
     "fact_relationship": [{"fact_id_1": 1, "fact_id_2": 2}, {"fact_id_1": 1, "fact_id_2": 2}],
     "location": [{"location_id": 1, "zip": "AB1"}],
 }
-SECOND = {
+SECOND: dict[str, list[Row]] = {
     "person": [person(1), person(2, 1981), person(4)],
     "condition_occurrence": [condition(1), condition(2, value=None), condition(3, value=None), condition(5)],
     "death": [{"person_id": 1, "death_date": dt.date(2020, 1, 2)}],
@@ -77,7 +75,7 @@ SECOND = {
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory, engine):
+def stored(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Path:
     archive = Archive(tmp_path_factory.mktemp("hub") / "store")
     publish(archive, engine, FIRST)
     publish(archive, engine, SECOND)
@@ -85,30 +83,30 @@ def stored(tmp_path_factory, engine):
 
 
 @pytest.fixture
-def archive(stored, tmp_path):
+def archive(stored: Path, tmp_path: Path) -> Archive:
     shutil.copytree(stored, tmp_path / "store")
     return Archive(tmp_path / "store")
 
 
-def problems(archive, *names):
+def problems(archive: Archive, *names: str) -> list[str]:
     return [str(problem) for problem in archive.verify(*names)]
 
 
-def test_what_is_as_it_was_sealed_has_no_problem(archive):
+def test_what_is_as_it_was_sealed_has_no_problem(archive: Archive) -> None:
     assert archive.verify() == []
     assert archive.verify("r0001") == []
     with pytest.raises(NotFound):
         archive.verify("r0007")
 
 
-def test_a_missing_file_is_named(archive):
+def test_a_missing_file_is_named(archive: Archive) -> None:
     [file] = archive.files(archive.release("r0001"), "death")
     file.unlink()
     assert problems(archive) == [f"r0001: archive/death/{file.name}: the file is missing"]
     assert archive.verify("r0002") == []
 
 
-def test_a_changed_byte_is_found(archive):
+def test_a_changed_byte_is_found(archive: Archive) -> None:
     [file] = archive.files(archive.release("r0002"), "death")
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
@@ -119,7 +117,7 @@ def test_a_changed_byte_is_found(archive):
     )
 
 
-def test_a_file_cut_short_is_found(archive):
+def test_a_file_cut_short_is_found(archive: Archive) -> None:
     [file] = archive.files(archive.release("r0002"), "death")
     file.write_bytes(file.read_bytes()[:100])
     first, second = problems(archive)
@@ -127,13 +125,13 @@ def test_a_file_cut_short_is_found(archive):
     assert "cannot be read as Parquet" in second
 
 
-def test_a_manifest_altered_without_its_seal_is_found(archive):
+def test_a_manifest_altered_without_its_seal_is_found(archive: Archive) -> None:
     path = archive.manifest(1)
     path.write_text(path.read_text().replace('"vocabulary": "v1"', '"vocabulary": "v2"'))
     assert problems(archive) == ["r0001: archive/releases/0001.json: the manifest was altered: its seal does not hold"]
 
 
-def test_a_manifest_forged_with_its_seal_is_found_by_its_neighbour_and_the_ledger(archive):
+def test_a_manifest_forged_with_its_seal_is_found_by_its_neighbour_and_the_ledger(archive: Archive) -> None:
     path = archive.manifest(1)
     manifest = json.loads(path.read_text())
     manifest["facts"]["vocabulary"] = "v2"
@@ -143,19 +141,21 @@ def test_a_manifest_forged_with_its_seal_is_found_by_its_neighbour_and_the_ledge
     assert any("r0001" in problem and "the ledger holds another seal" in problem for problem in found)
 
 
-def test_a_removed_release_is_found(archive):
+def test_a_removed_release_is_found(archive: Archive) -> None:
     archive.manifest(2).unlink()
     assert any(
         "r0002: ledger.jsonl: the ledger knows it, and its manifest is gone" in problem for problem in problems(archive)
     )
 
 
-def test_a_manifest_that_cannot_be_read_is_a_problem_and_the_others_are_checked(archive):
+def test_a_manifest_that_cannot_be_read_is_a_problem_and_the_others_are_checked(archive: Archive) -> None:
     archive.manifest(1).write_text("{")
     assert any("0001.json is damaged" in problem for problem in problems(archive))
 
 
-def test_rows_swapped_with_the_file_s_facts_are_found_by_content(archive, engine, tmp_path):
+def test_rows_swapped_with_the_file_s_facts_are_found_by_content(
+    archive: Archive, engine: Engine, tmp_path: Path
+) -> None:
     """Even who rewrites file, size, hash and seals in the manifest must also match the sums of contents."""
     release = archive.release("r0002")
     [file] = archive.files(release, "death")
@@ -164,18 +164,18 @@ def test_rows_swapped_with_the_file_s_facts_are_found_by_content(archive, engine
     assert any("not those that were written" in problem for problem in problems(archive))
 
 
-def test_a_delta_log_that_says_otherwise_is_found(archive):
+def test_a_delta_log_that_says_otherwise_is_found(archive: Archive) -> None:
     log = archive.folder / "person" / "_delta_log"
     (log / f"{1:020d}.json").unlink()
     assert problems(archive) == ["r0002: person: the Delta log has no readable version 1"]
 
 
-def test_a_file_that_no_release_names_is_found(archive):
+def test_a_file_that_no_release_names_is_found(archive: Archive) -> None:
     (archive.folder / "person" / "extra.parquet").write_bytes(b"x")
     assert problems(archive) == ["archive/person/extra.parquet: no release names this file"]
 
 
-def test_the_difference_counts_rows_added_changed_and_gone(archive, engine):
+def test_the_difference_counts_rows_added_changed_and_gone(archive: Archive, engine: Engine) -> None:
     first, second = archive.releases()
     assert archive.diff(first, second, engine) == {
         "person": Change(added=1, changed=1, gone=1),
@@ -188,13 +188,13 @@ def test_the_difference_counts_rows_added_changed_and_gone(archive, engine):
     assert all(change.is_empty for change in archive.diff(second, second, engine).values())
 
 
-def test_the_difference_names_its_keys(archive, engine):
+def test_the_difference_names_its_keys(archive: Archive, engine: Engine) -> None:
     first, second = archive.releases()
     found = engine.fetch(archive.changes(first, second, engine, "person")).to_pylist()
     assert {(row["person_id"], row["change"]) for row in found} == {(2, "changed"), (3, "gone"), (4, "added")}
 
 
-def test_an_export_is_a_whole_cdm_database(archive, engine, tmp_path):
+def test_an_export_is_a_whole_cdm_database(archive: Archive, engine: Engine, tmp_path: Path) -> None:
     concept = tmp_path / "concept.parquet"
     fields = {"concept_id": [4000], "concept_name": ["thing"], "domain_id": ["Condition"], "vocabulary_id": ["SNOMED"]}
     fields |= {"concept_class_id": ["Finding"], "concept_code": ["1"], "extra": [1]}
@@ -222,7 +222,7 @@ def test_an_export_is_a_whole_cdm_database(archive, engine, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["cdm.duckdb"]
 
 
-def test_an_export_as_parquet_has_a_file_for_each_table(archive, tmp_path):
+def test_an_export_as_parquet_has_a_file_for_each_table(archive: Archive, tmp_path: Path) -> None:
     out = archive.export(archive.release("r0001"), tmp_path / "cdm", format="parquet", vocabulary_files={})
     assert {path.stem for path in out.iterdir()} == set(CDM)
     assert pq.read_table(out / "person.parquet")["person_id"].to_pylist() == [1, 2, 3]
@@ -231,7 +231,9 @@ def test_an_export_as_parquet_has_a_file_for_each_table(archive, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["duckdb", "parquet"])
-def test_an_export_never_writes_over_what_is_there(archive, tmp_path, form):
+def test_an_export_never_writes_over_what_is_there(
+    archive: Archive, tmp_path: Path, form: Literal["duckdb", "parquet"]
+) -> None:
     out = tmp_path / "mine"
     out.write_text("precious")
     with pytest.raises(NotAllowedNow):
@@ -239,13 +241,15 @@ def test_an_export_never_writes_over_what_is_there(archive, tmp_path, form):
     assert out.read_text() == "precious"
 
 
-def test_an_export_leaves_optional_what_the_rows_lack_and_says_so(archive, engine, tmp_path):
+def test_an_export_leaves_optional_what_the_rows_lack_and_says_so(
+    archive: Archive, engine: Engine, tmp_path: Path
+) -> None:
     notes = []
 
     class Notes:
-        def stage(self, title): ...
-        def advance(self, done, total, unit): ...
-        def note(self, message):
+        def stage(self, title: str) -> None: ...
+        def advance(self, done: int, total: int, unit: str) -> None: ...
+        def note(self, message: str) -> None:
             notes.append(message)
 
     twice = [person(7), person(7) | {"year_of_birth": None}]

@@ -1,34 +1,33 @@
 """Releases: written, sealed, read back, rolled back; what a killed build leaves is swept."""
 
 import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
+import ibis.expr.types as ir
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
 from fairhaven.archive import Archive
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.omop import CDM, to_cdm
+from fairhaven.release.manifest import Release
 from tests.support.actors import ANNA
 from tests.support.release_facts import release_facts
 
-
-@pytest.fixture(scope="module")
-def engine():
-    engine = DuckDBEngine(threads=1)
-    yield engine
-    engine.close()
+Make = Callable[..., ir.Table]
 
 
 @pytest.fixture
-def archive(tmp_path):
+def archive(tmp_path: Path) -> Archive:
     return Archive(tmp_path / "store")
 
 
 @pytest.fixture(scope="module")
-def persons(engine):
-    def make(ids, *, year=1980, line=1):
+def persons(engine: Engine) -> Make:
+    def make(ids: Iterable[int], *, year: int = 1980, line: int = 1) -> ir.Table:
         ids = list(ids)
         rows = pa.table(
             {
@@ -44,8 +43,8 @@ def persons(engine):
 
 
 @pytest.fixture(scope="module")
-def deaths(engine):
-    def make(ids):
+def deaths(engine: Engine) -> Make:
+    def make(ids: Sequence[int]) -> ir.Table:
         days = pa.array([dt.date(2020, 1, 1)] * len(ids), pa.date32())
         return to_cdm(
             engine.arrow(pa.table({"person_id": pa.array(list(ids), pa.int64()), "death_date": days})), "death"
@@ -54,14 +53,16 @@ def deaths(engine):
     return make
 
 
-def release(archive, engine, number, /, **tables):
+def release(archive: Archive, engine: Engine, number: int, /, **tables: ir.Table) -> Release:
     written = archive.write(engine, tables, number=number, by=ANNA)
     return archive.publish(
         number=number, as_of=dt.date(2026, 11, number), tables=written, facts=release_facts(code_version="x"), by=ANNA
     )
 
 
-def test_a_release_is_read_back_as_it_was_written(archive, engine, persons, deaths):
+def test_a_release_is_read_back_as_it_was_written(
+    archive: Archive, engine: Engine, persons: Make, deaths: Make
+) -> None:
     made = release(archive, engine, 1, person=persons([1, 2, 3]), death=deaths([2]))
     assert archive.release("r0001") == made == archive.current()
     assert made.tables["person"].rows == 3
@@ -71,13 +72,15 @@ def test_a_release_is_read_back_as_it_was_written(archive, engine, persons, deat
     assert made.facts == release_facts(code_version="x")
 
 
-def test_a_table_without_rows_is_there_and_empty(archive, engine, persons, deaths):
+def test_a_table_without_rows_is_there_and_empty(archive: Archive, engine: Engine, persons: Make, deaths: Make) -> None:
     made = release(archive, engine, 1, person=persons([1]), death=deaths([]))
     assert engine.count(archive.tables(made, engine)["death"]) == 0
     assert archive.files(made, "death") == []
 
 
-def test_the_content_hash_does_not_know_order_lineage_or_empty_tables(tmp_path, engine, persons, deaths):
+def test_the_content_hash_does_not_know_order_lineage_or_empty_tables(
+    tmp_path: Path, engine: Engine, persons: Make, deaths: Make
+) -> None:
     one = release(Archive(tmp_path / "a"), engine, 1, person=persons([1, 2, 3]))
     none = deaths([])
     two = release(Archive(tmp_path / "b"), engine, 1, person=persons([3, 1, 2], line=9), death=none)
@@ -87,7 +90,7 @@ def test_the_content_hash_does_not_know_order_lineage_or_empty_tables(tmp_path, 
     assert other.content != one.content
 
 
-def test_an_unchanged_table_is_not_stored_twice(archive, engine, persons, deaths):
+def test_an_unchanged_table_is_not_stored_twice(archive: Archive, engine: Engine, persons: Make, deaths: Make) -> None:
     first = release(archive, engine, 1, person=persons([1, 2]), death=deaths([1]))
     second = release(archive, engine, 2, person=persons([1, 2, 3]), death=deaths([1]))
     assert second.tables["death"] == first.tables["death"]
@@ -96,14 +99,18 @@ def test_an_unchanged_table_is_not_stored_twice(archive, engine, persons, deaths
     assert len(list(archive.folder.glob("*/*.parquet"))) == 3
 
 
-def test_the_same_rows_from_another_line_are_stored_for_their_lineage(archive, engine, persons):
+def test_the_same_rows_from_another_line_are_stored_for_their_lineage(
+    archive: Archive, engine: Engine, persons: Make
+) -> None:
     first = release(archive, engine, 1, person=persons([1, 2], line=1))
     second = release(archive, engine, 2, person=persons([1, 2], line=2))
     assert second.content == first.content
     assert second.tables["person"].files != first.tables["person"].files
 
 
-def test_delta_readers_see_each_release_at_its_version(archive, engine, persons, deaths):
+def test_delta_readers_see_each_release_at_its_version(
+    archive: Archive, engine: Engine, persons: Make, deaths: Make
+) -> None:
     for number, ids in enumerate([[1], [1, 2], []], start=1):
         made = release(archive, engine, number, person=persons([9, *ids]), death=deaths(ids))
         for name, table in made.tables.items():
@@ -114,14 +121,16 @@ def test_delta_readers_see_each_release_at_its_version(archive, engine, persons,
             assert len(DeltaTable(archive.folder / name, version=table.version).file_uris()) == len(table.files)
 
 
-def test_the_delta_log_says_no_smallest_or_largest_value(archive, engine, persons):
+def test_the_delta_log_says_no_smallest_or_largest_value(archive: Archive, engine: Engine, persons: Make) -> None:
     release(archive, engine, 1, person=persons([123456789]))
     log = b"".join(file.read_bytes() for file in archive.folder.glob("person/_delta_log/*"))
     assert b"numRecords" in log
     assert b"minValues" not in log and b"123456789" not in log
 
 
-def test_what_a_killed_build_wrote_is_swept_by_the_next(archive, engine, persons, deaths):
+def test_what_a_killed_build_wrote_is_swept_by_the_next(
+    archive: Archive, engine: Engine, persons: Make, deaths: Make
+) -> None:
     first = release(archive, engine, 1, person=persons([1]))
     archive.write(engine, {"person": persons([1, 2]), "death": deaths([2])}, number=2, by=ANNA)
     assert len(archive.stray()) == 2
@@ -132,7 +141,9 @@ def test_what_a_killed_build_wrote_is_swept_by_the_next(archive, engine, persons
     assert engine.fetch(archive.tables(second, engine)["person"])["person_id"].to_pylist() == [1, 3]
 
 
-def test_a_build_with_the_same_inputs_keeps_the_tables_that_a_killed_one_finished(archive, engine, persons, deaths):
+def test_a_build_with_the_same_inputs_keeps_the_tables_that_a_killed_one_finished(
+    archive: Archive, engine: Engine, persons: Make, deaths: Make
+) -> None:
     done = archive.write(engine, {"person": persons([1, 2])}, number=1, by=ANNA, inputs="abc")
     again = archive.write(engine, {"person": persons([7]), "death": deaths([1])}, number=1, by=ANNA, inputs="abc")
     assert again["person"] == done["person"]
@@ -142,7 +153,9 @@ def test_a_build_with_the_same_inputs_keeps_the_tables_that_a_killed_one_finishe
     assert archive.sweep() == 0
 
 
-def test_large_tables_are_cut_into_buckets_of_persons(archive, engine, monkeypatch, persons):
+def test_large_tables_are_cut_into_buckets_of_persons(
+    archive: Archive, engine: Engine, monkeypatch: pytest.MonkeyPatch, persons: Make
+) -> None:
     monkeypatch.setattr("fairhaven.archive.parquet.ROWS_A_BUCKET", 10)
     first = release(archive, engine, 1, person=persons(range(16)))
     second = release(archive, engine, 2, person=persons([*range(15), 19]))
@@ -152,7 +165,7 @@ def test_large_tables_are_cut_into_buckets_of_persons(archive, engine, monkeypat
     assert len(shared) == 3
 
 
-def test_releases_are_found_by_name_and_the_latest_is_current(archive, engine, persons):
+def test_releases_are_found_by_name_and_the_latest_is_current(archive: Archive, engine: Engine, persons: Make) -> None:
     with pytest.raises(NotFound, match="no release yet"):
         archive.release()
     first = release(archive, engine, 1, person=persons([1]))
@@ -166,20 +179,20 @@ def test_releases_are_found_by_name_and_the_latest_is_current(archive, engine, p
     assert release(archive, engine, 3, person=persons([1])) == archive.release()
 
 
-def test_a_release_cannot_be_published_over_another(archive, engine, persons):
+def test_a_release_cannot_be_published_over_another(archive: Archive, engine: Engine, persons: Make) -> None:
     release(archive, engine, 1, person=persons([1]))
     written = archive.write(engine, {"person": persons([2])}, number=1, by=ANNA)
     with pytest.raises(NotAllowedNow):
         archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=written, facts=release_facts(), by=ANNA)
 
 
-def test_each_release_is_entered_in_the_ledger(archive, engine, persons):
+def test_each_release_is_entered_in_the_ledger(archive: Archive, engine: Engine, persons: Make) -> None:
     made = release(archive, engine, 1, person=persons([1]))
     [entry] = archive.ledger.entries()
     assert (entry.kind, entry.facts) == ("release", {"release": "r0001", "hash": made.hash})
 
 
-def test_a_hub_may_have_any_name(tmp_path, engine, persons):
+def test_a_hub_may_have_any_name(tmp_path: Path, engine: Engine, persons: Make) -> None:
     archive = Archive(tmp_path / "it's a [hub] *" / "store")
     release(archive, engine, 1, person=persons([1, 2]))
     second = release(archive, engine, 2, person=persons([1, 2, 3]))

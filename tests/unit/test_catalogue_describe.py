@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import ibis.expr.types as ir
@@ -10,19 +10,12 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.catalogue import Description, describe, read_description
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.omop import to_cdm
 from fairhaven.release.description import TableDescription, Variable
 
 ONS = policy_named("ons")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDBEngine]:
-    made = DuckDBEngine(threads=1)
-    yield made
-    made.close()
 
 
 def _people(persons: int) -> pa.Table:
@@ -72,12 +65,12 @@ def _lonely(first: int) -> pa.Table:
     )
 
 
-def _tables(engine: DuckDBEngine, **given: pa.Table) -> Mapping[str, ir.Table]:
+def _tables(engine: Engine, **given: pa.Table) -> Mapping[str, ir.Table]:
     return {name: engine.keep(to_cdm(engine.arrow(rows), name, lineage=False)) for name, rows in given.items()}
 
 
 @pytest.fixture(scope="module")
-def described(engine: DuckDBEngine) -> Description:
+def described(engine: Engine) -> Description:
     concept = engine.arrow(
         pa.table({"concept_id": [3, 4, 9, 8507, 8532], "concept_name": ["Glucose", "Sodium", "Rare", "MALE", "FEMALE"]})
     )
@@ -189,7 +182,7 @@ def test_another_form_of_description_is_made_anew(described: Description) -> Non
     assert read_description(described.to_json() | {"format": 0}) is None
 
 
-def test_a_table_whose_content_is_the_same_is_not_scanned_again(engine: DuckDBEngine, described: Description) -> None:
+def test_a_table_whose_content_is_the_same_is_not_scanned_again(engine: Engine, described: Description) -> None:
     marked = replace(described, tables=tuple(replace(table, rows=77) for table in described.tables))
     tables = _tables(engine, person=_people(300), measurement=_measurements(20))
     again = describe(tables, engine=engine, policy=ONS, contents={"person": "p1", "measurement": "m2"}, previous=marked)
@@ -197,14 +190,14 @@ def test_a_table_whose_content_is_the_same_is_not_scanned_again(engine: DuckDBEn
     assert _table(again, "measurement").rows == 60, "scanned, because its content is new"
 
 
-def test_another_policy_scans_everything_again(engine: DuckDBEngine, described: Description) -> None:
+def test_another_policy_scans_everything_again(engine: Engine, described: Description) -> None:
     marked = replace(described, tables=tuple(replace(table, rows=77) for table in described.tables))
     tables = _tables(engine, person=_people(304))
     again = describe(tables, engine=engine, policy=policy_named("hes"), contents={"person": "p1"}, previous=marked)
     assert _table(again, "person").rows == 305, "rounded to the nearest 5"
 
 
-def test_without_a_vocabulary_concepts_are_called_by_their_numbers(engine: DuckDBEngine) -> None:
+def test_without_a_vocabulary_concepts_are_called_by_their_numbers(engine: Engine) -> None:
     only = describe(_tables(engine, person=_people(40)), engine=engine, policy=ONS)
     assert {bar.label for bar in _variable(only, "person", "gender_concept_id").bars} == {
         "Concept 8507",
@@ -212,7 +205,7 @@ def test_without_a_vocabulary_concepts_are_called_by_their_numbers(engine: DuckD
     }
 
 
-def test_a_hub_of_few_persons_says_nothing_of_them(engine: DuckDBEngine) -> None:
+def test_a_hub_of_few_persons_says_nothing_of_them(engine: Engine) -> None:
     few = describe(_tables(engine, person=_people(6), measurement=_measurements(6)), engine=engine, policy=ONS)
     assert few.persons is None
     for table in few.tables:
@@ -222,7 +215,7 @@ def test_a_hub_of_few_persons_says_nothing_of_them(engine: DuckDBEngine) -> None
             assert (variable.lowest, variable.highest, variable.middle) == (None, None, None)
 
 
-def test_not_a_number_and_infinity_have_no_place_in_a_range(engine: DuckDBEngine) -> None:
+def test_not_a_number_and_infinity_have_no_place_in_a_range(engine: Engine) -> None:
     rows = _measurements(60).set_column(5, "value_as_number", pa.array([float("nan"), float("inf"), 5.0] * 60))
     value = _variable(
         describe(_tables(engine, measurement=rows), engine=engine, policy=ONS),

@@ -66,7 +66,7 @@ def test_the_definition_that_is_spoilt_here_is_right() -> None:
     assert read_circe(DEFINITION).rules[0].name == "r"
 
 
-PLACES = [
+PLACES: list[tuple[str, Any, str, str]] = [
     # What is changed, to what, where the fault is seen, and a word of it.
     ("PrimaryCriteria", None, "PrimaryCriteria", "missing"),
     ("PrimaryCriteria", [], "PrimaryCriteria", "object"),

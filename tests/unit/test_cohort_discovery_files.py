@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,7 +28,7 @@ from fairhaven.cohort.model import (
     InclusionRule,
     Numbers,
 )
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Invalid, NotFound, Refused
 from tests.support.cohort_results import on
 from tests.support.cohort_strategies import cdm
@@ -38,14 +37,7 @@ CONDITION = Domain.CONDITION_OCCURRENCE
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDBEngine]:
-    opened = DuckDBEngine()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def made(engine: DuckDBEngine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made") / "index"
     DiscoveryIndex.build(on(engine, cdm(Random(1), persons=30)), engine, folder, release="r0001")
     return folder
@@ -161,7 +153,7 @@ def test_an_index_removed_during_a_session_answers_or_says_so(folder: Path) -> N
     DiscoveryIndex.remove(folder)
 
 
-def test_an_index_takes_the_place_of_an_earlier_one(engine: DuckDBEngine, folder: Path) -> None:
+def test_an_index_takes_the_place_of_an_earlier_one(engine: Engine, folder: Path) -> None:
     earlier = DiscoveryIndex.open(folder)
     assert earlier.count(asking(OLD)) >= 0
     later = DiscoveryIndex.build(on(engine, cdm(Random(2), persons=7)), engine, folder, release="r0002")
@@ -170,7 +162,7 @@ def test_an_index_takes_the_place_of_an_earlier_one(engine: DuckDBEngine, folder
     assert earlier.persons == 30 and earlier.count(asking(OLD)) >= 0
 
 
-def test_a_failed_build_leaves_what_was_there(engine: DuckDBEngine, folder: Path) -> None:
+def test_a_failed_build_leaves_what_was_there(engine: Engine, folder: Path) -> None:
     rows = cdm(Random(3), persons=5)
     rows["person"].append(rows["person"][0])
     with pytest.raises(Invalid, match="1 rows of persons that it has already"):
@@ -179,7 +171,7 @@ def test_a_failed_build_leaves_what_was_there(engine: DuckDBEngine, folder: Path
     assert [path.name for path in folder.parent.iterdir()] == ["index"]
 
 
-def test_all_that_is_missing_is_said_at_once(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_all_that_is_missing_is_said_at_once(engine: Engine, tmp_path: Path) -> None:
     tables = on(engine, cdm(Random(3), persons=5))
     del tables["concept_ancestor"], tables["observation_period"]
     tables["person"] = tables["person"].drop("race_concept_id")
@@ -195,7 +187,7 @@ def test_all_that_is_missing_is_said_at_once(engine: DuckDBEngine, tmp_path: Pat
     assert not (tmp_path / "index").exists()
 
 
-def test_a_table_that_is_absent_is_not_taken_for_empty(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_a_table_that_is_absent_is_not_taken_for_empty(engine: Engine, tmp_path: Path) -> None:
     tables = on(engine, cdm(Random(4), persons=5))
     del tables["condition_occurrence"]
     index = DiscoveryIndex.build(tables, engine, tmp_path / "index")
@@ -204,14 +196,14 @@ def test_a_table_that_is_absent_is_not_taken_for_empty(engine: DuckDBEngine, tmp
         index.count(asking())
 
 
-def test_nobody_at_all_is_counted_as_nobody(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_nobody_at_all_is_counted_as_nobody(engine: Engine, tmp_path: Path) -> None:
     rows = cdm(Random(4), persons=5)
     empty: dict[str, list[dict[str, Any]]] = {name: [] for name in rows}
     index = DiscoveryIndex.build(on(engine, empty), engine, tmp_path / "index")
     assert (index.persons, len(index.universe), index.count(asking()), index.count(asking(OLD))) == (0, 0, 0, 0)
 
 
-def test_events_without_a_date_or_a_known_person_are_not_counted_blindly(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_events_without_a_date_or_a_known_person_are_not_counted_blindly(engine: Engine, tmp_path: Path) -> None:
     rows = cdm(Random(4), persons=5)
     stranger = dict(rows["condition_occurrence"][0]) | {"person_id": 999}
     rows["condition_occurrence"].append(stranger)
@@ -224,7 +216,7 @@ def test_events_without_a_date_or_a_known_person_are_not_counted_blindly(engine:
 
 @pytest.mark.parametrize("change", ["overlap", "backwards", "no end"])
 def test_periods_that_are_unsound_leave_observed_entries_to_the_compiler(
-    engine: DuckDBEngine, tmp_path: Path, change: str
+    engine: Engine, tmp_path: Path, change: str
 ) -> None:
     rows = cdm(Random(4), persons=5)
     period = rows["observation_period"][0]
@@ -241,7 +233,7 @@ def test_periods_that_are_unsound_leave_observed_entries_to_the_compiler(
     assert index.can_answer(asking())
 
 
-def test_a_number_that_is_none_is_left_to_the_compiler(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_a_number_that_is_none_is_left_to_the_compiler(engine: Engine, tmp_path: Path) -> None:
     rows = cdm(Random(4), persons=5)
     rows["measurement"][0]["value_as_number"] = float("nan")
     index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "index")
@@ -250,7 +242,7 @@ def test_a_number_that_is_none_is_left_to_the_compiler(engine: DuckDBEngine, tmp
     assert index.obstacle(asked) == "value_as_number of measurement"
 
 
-def test_more_values_than_codes_are_kept_as_they_are(engine: DuckDBEngine, tmp_path: Path) -> None:
+def test_more_values_than_codes_are_kept_as_they_are(engine: Engine, tmp_path: Path) -> None:
     rows = cdm(Random(4), persons=5)
     template = rows["measurement"][0] | {"person_id": 1}
     rows["measurement"] = [

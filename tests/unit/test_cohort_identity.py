@@ -106,7 +106,7 @@ def _changed(value: Any, name: str) -> Iterator[tuple[str, Any]]:
                 yield f"[{index}] gone", value[:index] + value[index + 1 :]
                 for place, changed in _changed(item, name):
                     yield f"[{index}]{place}", (*value[:index], changed, *value[index + 1 :])
-        case _ if is_dataclass(value):
+        case _ if is_dataclass(value) and not isinstance(value, type):
             for field in fields(value):
                 if field.name in _FOR_READERS or (isinstance(value, ConceptSet) and field.name == "id"):
                     continue

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -159,12 +160,17 @@ def test_a_patient_goes_from_fhir(tmp_path: Path, form: str) -> None:
         {"resourceType": "Patient", "id": "kk1", "birthDate": "1980-01-01"},
         observation(2, "kk1"),
     ]
-    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": r} for r in resources]}
-    lines = {
-        "ndjson": resources,
+    bundle: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": r} for r in resources],
+    }
+    of_form: dict[str, list[dict[str, Any]]] = {
+        "ndjson": [*resources],
         "bundle lines": [bundle, {"resourceType": "Patient", "id": "mm2"}],
         "bundle file": [bundle],
-    }[form]
+    }
+    lines = of_form[form]
     hub.receive(source, "".join(json.dumps(line) + "\n" for line in lines), name="export.ndjson")
     kept = hub.lines(1, "observation")[1]
     hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})

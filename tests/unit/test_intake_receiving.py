@@ -52,7 +52,8 @@ def current(hub: Hub, source: Source, table: str = "events") -> list[dict[str, o
     engine = DuckDBEngine()
     rows = engine.fetch(hub.intake.current(engine, source, excluded=None)[table].order_by(["row_extract", "row_line"]))
     engine.close()
-    return rows.to_pylist()
+    found: list[dict[str, object]] = rows.to_pylist()
+    return found
 
 
 def test_a_pipe_a_missing_file_and_a_name_that_is_not_utf_8_are_told_at_once(hub: Hub) -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,11 @@ from tests.support.actors import ANNA, BEN
 
 
 @pytest.fixture
-def ledger(tmp_path):
+def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger.jsonl", now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
 
 
-def test_entries_follow_each_other_by_hash(ledger):
+def test_entries_follow_each_other_by_hash(ledger: Ledger) -> None:
     first = ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
     second = ledger.append(EventKind.RELEASE, {"name": "r0002"}, by=ANNA)
     assert (first.number, second.number) == (1, 2)
@@ -25,8 +26,8 @@ def test_entries_follow_each_other_by_hash(ledger):
     assert ledger.verify() == []
 
 
-def test_the_same_history_has_the_same_hashes(tmp_path):
-    def clock():
+def test_the_same_history_has_the_same_hashes(tmp_path: Path) -> None:
+    def clock() -> dt.datetime:
         return dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 
     one, two = Ledger(tmp_path / "a", now=clock), Ledger(tmp_path / "b", now=clock)
@@ -36,7 +37,7 @@ def test_the_same_history_has_the_same_hashes(tmp_path):
     )
 
 
-def test_work_redone_records_once(ledger):
+def test_work_redone_records_once(ledger: Ledger) -> None:
     ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
     again = ledger.append_once(EventKind.DELIVERY, {"number": 1}, by=ANNA)
     assert again.number == 1
@@ -44,7 +45,7 @@ def test_work_redone_records_once(ledger):
 
 
 @pytest.mark.parametrize("line", [0, 1, 2])
-def test_a_changed_entry_is_found(ledger, line):
+def test_a_changed_entry_is_found(ledger: Ledger, line: int) -> None:
     for number in range(3):
         ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
     lines = ledger.path.read_text().splitlines()
@@ -53,7 +54,7 @@ def test_a_changed_entry_is_found(ledger, line):
     assert [fault.line for fault in ledger.verify()] == [line + 1]
 
 
-def test_a_dropped_entry_is_found(ledger):
+def test_a_dropped_entry_is_found(ledger: Ledger) -> None:
     for number in range(3):
         ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
     lines = ledger.path.read_text().splitlines()
@@ -61,7 +62,7 @@ def test_a_dropped_entry_is_found(ledger):
     assert "dropped" in ledger.verify()[0].message
 
 
-def test_an_entry_rewritten_with_its_hash_is_found_by_the_next(ledger):
+def test_an_entry_rewritten_with_its_hash_is_found_by_the_next(ledger: Ledger) -> None:
     for number in range(2):
         ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
     lines = ledger.path.read_text().splitlines()
@@ -72,7 +73,7 @@ def test_an_entry_rewritten_with_its_hash_is_found_by_the_next(ledger):
 
 
 @pytest.mark.parametrize("cut", [1, 7, 60])
-def test_a_line_torn_by_a_power_cut_is_passed_over_and_written_again(ledger, cut):
+def test_a_line_torn_by_a_power_cut_is_passed_over_and_written_again(ledger: Ledger, cut: int) -> None:
     ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
     whole = ledger.path.read_bytes()
     ledger.append(EventKind.DELIVERY, {"number": 2}, by=ANNA)
@@ -83,7 +84,7 @@ def test_a_line_torn_by_a_power_cut_is_passed_over_and_written_again(ledger, cut
     assert ledger.verify() == []
 
 
-def test_a_first_line_torn_leaves_an_empty_ledger(ledger):
+def test_a_first_line_torn_leaves_an_empty_ledger(ledger: Ledger) -> None:
     ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
     ledger.path.write_bytes(ledger.path.read_bytes()[:20])
     assert list(ledger.entries()) == []
@@ -91,14 +92,14 @@ def test_a_first_line_torn_leaves_an_empty_ledger(ledger):
     assert ledger.verify() == []
 
 
-def test_an_entry_longer_than_the_read_window_is_followed(ledger):
+def test_an_entry_longer_than_the_read_window_is_followed(ledger: Ledger) -> None:
     ledger.append(EventKind.RELEASE, {"rules": ["x" * 1000] * 200}, by=ANNA)
     ledger.append(EventKind.RELEASE, {"rules": ["y" * 1000] * 200}, by=ANNA)
     ledger.append(EventKind.RELEASE, {"rules": []}, by=ANNA)
     assert ledger.verify() == []
 
 
-def test_a_file_that_is_no_ledger_is_refused(ledger):
+def test_a_file_that_is_no_ledger_is_refused(ledger: Ledger) -> None:
     ledger.path.write_text("hello\n")
     with pytest.raises(Invalid):
         ledger.append(EventKind.RELEASE, {}, by=ANNA)
@@ -107,7 +108,7 @@ def test_a_file_that_is_no_ledger_is_refused(ledger):
     assert len(ledger.verify()) == 1
 
 
-def test_the_file_is_one_json_object_a_line(ledger):
+def test_the_file_is_one_json_object_a_line(ledger: Ledger) -> None:
     ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
     assert set(json.loads(ledger.path.read_text())) == {
         "number",
@@ -126,7 +127,7 @@ OLD = (
 )
 
 
-def written_before_actors():
+def written_before_actors() -> str:
     """Two lines as the first version of the ledger wrote them."""
     previous, lines = "0" * 64, []
     for line in OLD:
@@ -138,7 +139,7 @@ def written_before_actors():
     return "\n".join(lines) + "\n"
 
 
-def test_a_ledger_of_before_actors_is_read_verified_and_continued(ledger):
+def test_a_ledger_of_before_actors_is_read_verified_and_continued(ledger: Ledger) -> None:
     ledger.path.write_text(written_before_actors())
     new = ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
     first, second, third = ledger.entries()
@@ -152,7 +153,7 @@ def test_a_ledger_of_before_actors_is_read_verified_and_continued(ledger):
 @pytest.mark.parametrize(
     ("old", "new"), [('"anna"', '"ben"'), ('"actor":{"kind":"operating-system user","name":"anna"},', "")]
 )
-def test_who_did_it_cannot_be_changed_or_taken_out_unseen(ledger, old, new):
+def test_who_did_it_cannot_be_changed_or_taken_out_unseen(ledger: Ledger, old: str, new: str) -> None:
     ledger.append(EventKind.RELEASE, {"name": "r0001"}, by=ANNA)
     text = ledger.path.read_text()
     assert old in text
@@ -160,13 +161,13 @@ def test_who_did_it_cannot_be_changed_or_taken_out_unseen(ledger, old, new):
     assert "altered" in ledger.verify()[0].message
 
 
-def test_work_redone_by_another_person_stays_the_act_of_who_decided_it(ledger):
+def test_work_redone_by_another_person_stays_the_act_of_who_decided_it(ledger: Ledger) -> None:
     ledger.append_once(EventKind.ERASURE, {"persons": ["d"]}, by=ANNA)
     assert ledger.append_once(EventKind.ERASURE, {"persons": ["d"]}, by=BEN).actor == ANNA
     assert ledger.length() == 1
 
 
-def test_what_is_in_use_is_recorded_each_time_it_changes(ledger):
+def test_what_is_in_use_is_recorded_each_time_it_changes(ledger: Ledger) -> None:
     for version in ("v1", "v2", "v2", "v1"):
         ledger.append_change(EventKind.VOCABULARY, {"version": version}, by=ANNA)
     assert [entry.facts["version"] for entry in ledger.entries()] == ["v1", "v2", "v1"]

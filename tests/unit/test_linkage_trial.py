@@ -1,5 +1,8 @@
 """A trial on labelled persons: any headers, FEBRL's record names, every fault at once."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -12,12 +15,12 @@ from tests.support.shared_data import shared
 HEADERS = ["rec_id", "First Name", "SURNAME", "dateOfBirth", "post-code", "Gender", "soc_sec_id", "e-mail", "shoe_size"]
 
 
-def written(path, rows):
+def written(path: Path, rows: Sequence[str]) -> Path:
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
 
 
-def test_headers_are_recognised_in_the_words_people_use():
+def test_headers_are_recognised_in_the_words_people_use() -> None:
     assert recognise(HEADERS, truth="rec_id") == {
         "given_name": "First Name",
         "family_name": "SURNAME",
@@ -30,16 +33,16 @@ def test_headers_are_recognised_in_the_words_people_use():
     assert normal(" Post Code ") == "post_code"
 
 
-def test_what_the_user_states_comes_first():
+def test_what_the_user_states_comes_first() -> None:
     found = recognise(["id", "vorname", "surname"], truth="id", given={"given_name": "vorname"})
     assert found == {"given_name": "vorname", "family_name": "surname"}
 
 
-def test_the_truth_is_never_compared():
+def test_the_truth_is_never_compared() -> None:
     assert "nhs_number" not in recognise(["nhs_number", "surname"], truth="nhs_number")
 
 
-def test_every_fault_of_every_file_is_told_at_once(tmp_path):
+def test_every_fault_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     bare = written(tmp_path / "bare.csv", ["a,b", "1,2"])
     empty = written(tmp_path / "empty.csv", ["entity,surname,dob"])
     broken = tmp_path / "broken.parquet"
@@ -56,27 +59,28 @@ def test_every_fault_of_every_file_is_told_at_once(tmp_path):
     assert f"{tmp_path}: is a folder" in text
 
 
-def test_a_message_about_a_file_quotes_no_row(tmp_path):
+def test_a_message_about_a_file_quotes_no_row(tmp_path: Path) -> None:
     ragged = written(tmp_path / "ragged.csv", ["entity,surname,dob", "1,Zebedee,1950-01-01", '2,"Zeb'])
     with pytest.raises(Invalid) as caught:
         trial([ragged], truth="entity", columns={"given_name": "absent"})
     assert "Zeb" not in str(caught.value)
 
 
-def test_two_small_files_are_linked_across_and_within(tmp_path):
+def test_two_small_files_are_linked_across_and_within(tmp_path: Path) -> None:
     left = written(tmp_path / "left.csv", ["entity;forename;surname;dob;zip", "1;Ann;Hall;04/03/1950;AB1 2CD",
                                            "2;Bob;Lee;05/06/1960;AB1 2CE", "2;Bob;Lee;05/06/1960;ab12ce"])  # fmt: skip
     right = written(tmp_path / "right.csv", ["entity\tname\tbirth_date\tpostcode", "1\tann hall\t19500304\tAB12CD",
                                              "3\tCy Orr\t19700809\tZE1 0AA"])  # fmt: skip
     outcome = trial([left, right], truth="entity")
     assert (outcome.linked, outcome.true, outcome.right) == (2, 2, 2)
+    assert outcome.across is not None
     assert (outcome.across["linked"], outcome.across["true"], outcome.f1) == (1, 1, 1.0)
     assert (outcome.clusters, outcome.true_clusters, outcome.records) == (3, 3, 5)
     assert outcome.to_json()["precision"] == 1.0
     assert "across files: precision 1.0000" in "\n".join(outcome.lines())
 
 
-def test_records_without_a_truth_are_linked_but_not_judged(tmp_path):
+def test_records_without_a_truth_are_linked_but_not_judged(tmp_path: Path) -> None:
     file = written(tmp_path / "one.csv", ["entity,given,family,dob", "1,Ann,Hall,1950-03-04", ",Bob,Lee,not a date"])
     outcome = trial([file], truth="entity")
     assert outcome.records == 1
@@ -84,7 +88,7 @@ def test_records_without_a_truth_are_linked_but_not_judged(tmp_path):
     assert any("could not be read" in note for note in outcome.notes)
 
 
-def test_a_parquet_file_of_nhs_numbers_is_tried_as_the_hub_would_link_it(tmp_path):
+def test_a_parquet_file_of_nhs_numbers_is_tried_as_the_hub_would_link_it(tmp_path: Path) -> None:
     tables = dict(zip(("records", "truth"), region_of_errors(3000), strict=True))
     connection = duckdb.connect()
     for name, table in tables.items():
@@ -108,6 +112,6 @@ def test_a_parquet_file_of_nhs_numbers_is_tried_as_the_hub_would_link_it(tmp_pat
         pytest.param(("historical_figures_with_errors_50k.parquet",), "cluster", 0.77, marks=pytest.mark.slow),
     ],
 )
-def test_public_labelled_sets_are_linked_at_least_this_well(names, truth, least):
+def test_public_labelled_sets_are_linked_at_least_this_well(names: dict[str, str], truth: str, least: float) -> None:
     outcome = trial([shared("data", "linkage", name) for name in names], truth=truth)
     assert outcome.f1 >= least, (outcome.precision, outcome.recall)

@@ -1,23 +1,16 @@
 """A report says what failed, how bad that is, and what need not be scanned again."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import ibis
-import pytest
+import ibis.expr.types as ir
 
-from fairhaven.engine import DuckDBEngine
+from fairhaven.engine import Engine
 from fairhaven.quality import CheckStatus, Origin, QualityReport, Severity, check, scorecard
 from tests.support.quality_cdm import TODAY, day, sound, tables
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDBEngine]:
-    running = DuckDBEngine(threads=1)
-    yield running
-    running.close()
-
-
-def report_of(engine: DuckDBEngine, **changes: list[dict[str, object]]) -> QualityReport:
+def report_of(engine: Engine, **changes: list[dict[str, object]]) -> QualityReport:
     return check(tables(sound() | changes, engine), engine=engine, today=TODAY)
 
 
@@ -25,12 +18,12 @@ def result(report: QualityReport, name: str):  # type: ignore[no-untyped-def]
     return next(item for item in report.results if item.check.id == name)
 
 
-def test_a_report_survives_json(engine: DuckDBEngine) -> None:
+def test_a_report_survives_json(engine: Engine) -> None:
     report = report_of(engine)
     assert QualityReport.from_json(report.to_json()) == report
 
 
-def test_the_worst_level_decides_what_fails(engine: DuckDBEngine) -> None:
+def test_the_worst_level_decides_what_fails(engine: Engine) -> None:
     report = report_of(engine)
     assert report.worst is Severity.FATAL
     assert [report.fails(level) for level in ("fatal", "convention", "characterization", "never")] == [True] * 3 + [
@@ -46,7 +39,7 @@ def test_the_worst_level_decides_what_fails(engine: DuckDBEngine) -> None:
     assert not mild.fails("fatal")
 
 
-def test_a_missing_table_fails_once_and_the_rest_does_not_apply(engine: DuckDBEngine) -> None:
+def test_a_missing_table_fails_once_and_the_rest_does_not_apply(engine: Engine) -> None:
     rows = sound()
     del rows["measurement"]
     report = check(tables(rows, engine), engine=engine, today=TODAY)
@@ -57,7 +50,7 @@ def test_a_missing_table_fails_once_and_the_rest_does_not_apply(engine: DuckDBEn
     assert result(report, "field_cdmfield_measurement_person_id").reason == "Table MEASUREMENT does not exist."
 
 
-def test_an_empty_field_does_not_apply_but_its_completeness_does(engine: DuckDBEngine) -> None:
+def test_an_empty_field_does_not_apply_but_its_completeness_does(engine: Engine) -> None:
     report = check(tables(sound(), engine, with_empty=True), engine=engine, today=TODAY)
 
     assert result(report, "field_isforeignkey_measurement_provider_id").reason == (
@@ -66,13 +59,13 @@ def test_an_empty_field_does_not_apply_but_its_completeness_does(engine: DuckDBE
     assert result(report, "field_measurevaluecompleteness_measurement_provider_id").status is CheckStatus.PASSED
 
 
-def test_pass_rates_are_by_kahns_categories(engine: DuckDBEngine) -> None:
+def test_pass_rates_are_by_kahns_categories(engine: Engine) -> None:
     rates = report_of(engine).pass_rates()
     assert {rate.category for rate in rates} == {"Completeness", "Conformance", "Plausibility"}
     assert all(rate.share is not None and 0 < rate.share <= 1 for rate in rates)
 
 
-def test_what_did_not_change_is_not_scanned_again(engine: DuckDBEngine) -> None:
+def test_what_did_not_change_is_not_scanned_again(engine: Engine) -> None:
     first_tables = tables(sound(), engine)
     contents = {name: f"{name} 1" for name in first_tables}
     first = check(first_tables, engine=engine, today=TODAY, contents=contents)
@@ -91,7 +84,7 @@ def test_what_did_not_change_is_not_scanned_again(engine: DuckDBEngine) -> None:
     assert result(changed, "field_plausiblevaluehigh_measurement_measurement_date").violated == 1
 
 
-def test_a_change_in_a_table_that_is_referred_to_is_seen(engine: DuckDBEngine) -> None:
+def test_a_change_in_a_table_that_is_referred_to_is_seen(engine: Engine) -> None:
     contents = {name: f"{name} 1" for name in sound()}
     first = check(tables(sound(), engine), engine=engine, today=TODAY, contents=contents)
     rows = sound()
@@ -104,7 +97,7 @@ def test_a_change_in_a_table_that_is_referred_to_is_seen(engine: DuckDBEngine) -
     assert "drug_era" not in changed.scanned
 
 
-def test_a_future_date_is_looked_at_again_on_a_later_day(engine: DuckDBEngine) -> None:
+def test_a_future_date_is_looked_at_again_on_a_later_day(engine: Engine) -> None:
     rows = sound()
     rows["measurement"][0]["measurement_date"] = day("2026-04-01")
     found = tables(rows, engine)
@@ -118,7 +111,7 @@ def test_a_future_date_is_looked_at_again_on_a_later_day(engine: DuckDBEngine) -
     assert later.scanned == ("measurement",)
 
 
-def test_the_scorecard_says_which_kinds_of_data_each_person_has(engine: DuckDBEngine) -> None:
+def test_the_scorecard_says_which_kinds_of_data_each_person_has(engine: Engine) -> None:
     rows = sound()
     extracts = {"condition_occurrence": [1, 1, 2], "measurement": [2, 3, 3], "visit_occurrence": [1, 1, 1]}
     for name, numbers in extracts.items():
@@ -126,7 +119,7 @@ def test_the_scorecard_says_which_kinds_of_data_each_person_has(engine: DuckDBEn
             row["row_extract"] = number
     found = tables(rows, engine)
     for name, numbers in extracts.items():
-        lineage = engine.connection.execute("SELECT 1").fetchone()
+        lineage = engine.connection.execute("SELECT 1").fetchone()  # type: ignore[attr-defined]
         assert lineage is not None
         key = found[name].columns[0]
         cases = [(found[name][key] == row[key], number) for row, number in zip(rows[name], numbers, strict=True)]
@@ -149,7 +142,7 @@ def test_the_scorecard_says_which_kinds_of_data_each_person_has(engine: DuckDBEn
     assert card.to_json()["persons_by_number_of_kinds"] == {"1": 1, "2": 2}
 
 
-def test_a_release_with_persons_and_no_other_row_of_theirs_has_a_scorecard(engine: DuckDBEngine) -> None:
+def test_a_release_with_persons_and_no_other_row_of_theirs_has_a_scorecard(engine: Engine) -> None:
     found = {"person": tables(sound(), engine)["person"]}
     empty = tables(sound(), engine)["measurement"].mutate(row_extract=ibis.literal(1, type="int32")).limit(0)
     for several in (found, found | {"measurement": empty}):
@@ -157,5 +150,5 @@ def test_a_release_with_persons_and_no_other_row_of_theirs_has_a_scorecard(engin
         assert (card.persons, card.linked, card.reach) == (3, (), ())
 
 
-def _case(cases):  # type: ignore[no-untyped-def]
+def _case(cases: Any) -> ir.Value:
     return ibis.cases(*cases).cast("int32")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pytest
@@ -118,9 +119,8 @@ def test_a_threshold_that_is_no_number_is_a_fault(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_check_that_cannot_be_run_is_an_error_and_not_a_pass(kind: str, changes: dict, reason: str) -> None:
-    item = QualityCheck(
-        kind=kind, table="person", severity=Severity.FATAL, **({"level": "FIELD", "field": "person_id"} | changes)
-    )
+def test_a_check_that_cannot_be_run_is_an_error_and_not_a_pass(kind: str, changes: dict[str, Any], reason: str) -> None:
+    given: dict[str, Any] = {"level": "FIELD", "field": "person_id", **changes}
+    item = QualityCheck(kind=kind, table="person", severity=Severity.FATAL, **given)
     shapes = TypedTables({"person": ibis.table({"person_id": "int64", "unit_concept_id": "int64"}, name="person")})
     assert obstacle(item, shapes, today=TODAY).startswith(reason)

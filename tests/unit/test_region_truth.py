@@ -63,11 +63,12 @@ def resources(path: Path) -> Iterator[dict[str, Any]]:
 
 def facts(truth: duckdb.DuckDBPyConnection, source: str, number: int, *tables: str) -> list[tuple[Any, ...]]:
     """(table, row, field, code, value, is expected) that hold after delivery *number*."""
-    return truth.execute(
+    found: list[tuple[Any, ...]] = truth.execute(
         "SELECT table_name, row_id, field, code, value, is_expected FROM facts WHERE source = ? AND from_delivery <= ?"
         " AND (until_delivery IS NULL OR until_delivery > ?) AND table_name IN (SELECT unnest(?))",
         [source, number, number, list(tables)],
     ).fetchall()
+    return found
 
 
 @pytest.mark.parametrize("source", _GP)
