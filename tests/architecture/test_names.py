@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from architecture.source_tree import ROOT, SOURCE, modules
+from tests.architecture.source_tree import ROOT, SOURCE, modules
 
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 _PLAIN = "## Plain words in names"

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from jinja2.defaults import DEFAULT_FILTERS
+from jinja2.filters import FILTERS
 from jinja2.runtime import Macro
 
 from docs.generators import house_picture, page_components, way_of_the_data
@@ -24,7 +24,7 @@ def test_the_page_of_components_shows_every_component_and_every_drawing_that_tem
     template = page_components.TEMPLATE.read_text(encoding="utf-8")
     components = environment().get_template("kit/components.html.j2").module
     names = {name for name in dir(components) if isinstance(getattr(components, name), Macro)}
-    names |= set(environment().filters) - set(DEFAULT_FILTERS)
+    names |= set(environment().filters) - set(FILTERS)
     assert {"table", "folded", "share"} <= names
     assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", template)] == []
 

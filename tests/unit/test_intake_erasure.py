@@ -122,7 +122,7 @@ def test_a_patient_goes_from_parquet(tmp_path: Path) -> None:
     assert check_adds_up(hub, source) == {"stays": (9, 6, 3)}
 
 
-def observation(number: int, patient: str) -> dict[str, object]:
+def observation(number: int, patient: str) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
         "id": f"o{number}",
@@ -154,7 +154,7 @@ def test_rows_add_up_when_several_of_an_erased_patient_share_a_line(tmp_path: Pa
 def test_a_patient_goes_from_fhir(tmp_path: Path, form: str) -> None:
     hub = Hub(tmp_path)
     source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
-    resources = [
+    resources: list[dict[str, Any]] = [
         {"resourceType": "Patient", "id": "zz9", "birthDate": "1980-01-01"},
         observation(1, "zz9"),
         {"resourceType": "Patient", "id": "kk1", "birthDate": "1980-01-01"},
@@ -166,7 +166,7 @@ def test_a_patient_goes_from_fhir(tmp_path: Path, form: str) -> None:
         "entry": [{"resource": r} for r in resources],
     }
     of_form: dict[str, list[dict[str, Any]]] = {
-        "ndjson": [*resources],
+        "ndjson": resources,
         "bundle lines": [bundle, {"resourceType": "Patient", "id": "mm2"}],
         "bundle file": [bundle],
     }
