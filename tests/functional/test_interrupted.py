@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from support.killed_hub import commands, copied
 
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.interruption import is_interruption
+from tests.support.killed_hub import commands, copied
 
 # What it takes Python itself to start is before any of our code.
 COMMAND = "import sys; from fairhaven.cli import main; print('started', flush=True); main()"
