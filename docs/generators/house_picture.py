@@ -72,7 +72,8 @@ def floors() -> list[list[str]]:
 
 def picture() -> str:
     """The picture as SVG text."""
-    parts, y = [], _EDGE
+    parts: list[str] = []
+    y = _EDGE
     for packages in floors():
         parts += _floor(packages, y)
         y += _height(packages) + 6
