@@ -272,7 +272,7 @@ def main() -> None:
     print(
         f"{records.num_rows:,} records of {len(set(truth['truth'].to_pylist())):,} persons; peak before: {_peak():.0f} MB"
     )
-    contenders: dict[str, Callable[[], pa.Table]] = {"fairhaven": lambda: link(records, secret=b"bench").index}
+    contenders: dict[str, Callable[[], pa.Table]] = {"fairhaven": lambda: link(records, key=b"bench").index}
     if not arguments.no_splink:
         contenders["splink alone"] = lambda: splink_alone(records)
     first = 0.0

@@ -23,7 +23,7 @@ from fairhaven.ledger import Actor, ActorKind
 from fairhaven.linkage import Vault
 
 folder = Path(sys.argv[1])
-keyring = Keyring.load(folder / "store/keys")
+keyring = Keyring(folder / "store/keys")
 source = read_source(Document(folder / "gp.toml"))
 intake = Intake(folder / "store", keyring, birth_date="month")
 print("ready", flush=True)

@@ -49,7 +49,7 @@ def linked(*people: dict[str, Any]) -> pa.Table:
     rows = [
         {"source": f"source_{n}", "patient_ref": "p", "row_extract": 1, **person} for n, person in enumerate(people)
     ]
-    return link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), secret=b"secret").index
+    return link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), key=b"secret").index
 
 
 @pytest.mark.parametrize(("difference", "step"), [pytest.param(d, s, id=name) for name, d, s in SAME])
@@ -81,10 +81,10 @@ def test_a_twins_number_on_a_record_does_not_make_the_twins_one() -> None:
 
 def test_two_patients_of_one_source_may_be_one_person() -> None:
     rows = [{"source": "gp", "patient_ref": ref, "row_extract": 1, **ANN} for ref in ("a", "b")]
-    index = link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), secret=b"secret").index
+    index = link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), key=b"secret").index
     assert len(set(index["person_id"].to_pylist())) == 1
 
 
 def test_nobody_is_linked_where_there_is_nobody() -> None:
-    outcome = link(IDENTITY_SCHEMA.empty_table(), secret=b"secret")
+    outcome = link(IDENTITY_SCHEMA.empty_table(), key=b"secret")
     assert outcome.index.num_rows == 0 and outcome.summary.persons == 0

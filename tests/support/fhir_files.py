@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import LandingKeys, LandingResult, connection, land
 from fairhaven.intake.model import Format, Source
 from fairhaven.intake.reader import DeliveredFile, StagedTable
+from fairhaven.kernel.ids import derive
 
-SECRETS = LandingKeys.of(b"x" * 32)
+SECRETS = LandingKeys.of(partial(derive, b"x" * 32))
 SOURCE = Source(name="trust", title="Trust", controller="trust", kind="hospital", format=Format.FHIR)
 
 

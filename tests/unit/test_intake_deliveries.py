@@ -36,7 +36,7 @@ def hub(tmp_path: Path) -> Hub:
 
 
 def ref(hub: Hub, patient: str, source: str = "gp") -> str:
-    return pseudonym(LandingKeys.of(hub.keyring.secret).pseudonym, source, patient)
+    return pseudonym(LandingKeys.of(hub.keyring.key_for).pseudonym, source, patient)
 
 
 def counts(hub: Hub, source: Source, excluded: list[str] | None = None) -> dict[str, int]:
@@ -141,7 +141,7 @@ def test_a_birth_date_lands_as_finely_as_the_hub_allows(tmp_path: Path, precisio
 
 def test_row_keys_are_keyed_digests_of_the_natural_key(hub: Hub) -> None:
     hub.receive(hub.events(), ROWS)
-    salt = LandingKeys.of(hub.keyring.secret).salt("gp", "events")
+    salt = LandingKeys.of(hub.keyring.key_for).salt("gp", "events")
     assert hub.landed()[0]["row_key"] == digest52(salt, "1")
     assert all(0 <= int(str(row["row_key"])) < 1 << 52 for row in hub.landed())
 

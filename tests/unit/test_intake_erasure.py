@@ -21,7 +21,7 @@ HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
 
 
 def ref(hub: Hub, patient: str, source: str) -> str:
-    return pseudonym(LandingKeys.of(hub.keyring.secret).pseudonym, source, patient)
+    return pseudonym(LandingKeys.of(hub.keyring.key_for).pseudonym, source, patient)
 
 
 def sealed(hub: Hub, extract: int = 1) -> bytes:

@@ -17,12 +17,12 @@ def open_hub(folder: Path) -> Rooms:
     """Read a hub's files and wire its rooms.
 
     Raises:
-        NotFound: no hub is there, or its keys are missing.
+        NotFound: no hub is there. (That keys are missing shows when one is needed.)
         Invalid: its files have faults; all of them are named.
     """
     text = read_text(folder)
     store = folder / "store"
-    keyring = Keyring.load(store / "keys")
+    keyring = Keyring(store / "keys")
     return Rooms(
         folder=folder,
         settings=text.settings,

@@ -63,7 +63,7 @@ class _Found:
 
 def erase(desk: DeliveryReceiver, patient_refs_by_source: Mapping[str, Sequence[str]]) -> ErasureCounts:
     """See `service.Intake.erase`."""
-    secrets = landing.LandingKeys.of(desk.keyring.secret)
+    secrets = landing.LandingKeys.of(desk.keyring.key_for)
     rows: defaultdict[str, Counter[str]] = defaultdict(Counter)
     quarantined: defaultdict[str, Counter[str]] = defaultdict(Counter)
     blanked = []

@@ -155,7 +155,7 @@ def land_file(
                 source=source,
                 extract=extract,
                 folder=folder,
-                secrets=landing.LandingKeys.of(desk.keyring.secret),
+                secrets=landing.LandingKeys.of(desk.keyring.key_for),
                 birth_date=desk.birth_date,
                 tombstones=Tombstones(desk.store).of(source.name),
             )

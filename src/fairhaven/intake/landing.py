@@ -5,7 +5,7 @@ leave the rows (what research needs of them stays, made coarse); each row gets a
 """
 
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,7 +17,7 @@ import pyarrow as pa
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
 from fairhaven.intake.reader import StagedTable
 from fairhaven.intake.type_casting import file, literal, name
-from fairhaven.kernel.ids import SEPARATOR, derive, pseudonym, row_key_sql
+from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
 
 REJECTS = "rejects"
 MEMORY_LIMIT = "1GB"
@@ -35,12 +35,12 @@ class LandingKeys:
     tombstone: bytes
 
     @classmethod
-    def of(cls, secret: bytes) -> "LandingKeys":
-        """The keys of a hub."""
+    def of(cls, key_for: Callable[[str], bytes]) -> "LandingKeys":
+        """The keys of a hub, whose keyring gives a key for each purpose."""
         return cls(
-            pseudonym=derive(secret, "patient_ref"),
-            row_key=derive(secret, "row_key"),
-            tombstone=derive(secret, "tombstone"),
+            pseudonym=key_for("patient_ref"),
+            row_key=key_for("row_key"),
+            tombstone=key_for("tombstone"),
         )
 
     def salt(self, source: str, table: str) -> str:

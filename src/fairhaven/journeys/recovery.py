@@ -14,7 +14,7 @@ from fairhaven.journeys.cohorts.discover import forget_in_audit
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.describe import describe_release
 from fairhaven.kernel.files import clear_scratch, read_json, write_json
-from fairhaven.kernel.ids import derive, pseudonym
+from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry, EventKind
 from fairhaven.omop.vocabulary import Vocabulary
@@ -125,7 +125,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
     progress.stage("Erasing from the vault")
     identities = rooms.vault.erase(erasure.patients)
     forget_in_audit(rooms, erasure.person)
-    who = pseudonym(derive(rooms.keyring.secret, "erasure"), str(erasure.person))
+    who = pseudonym(rooms.keyring.key_for("erasure"), str(erasure.person))
     facts = {"persons": [who], "sources": sorted(erasure.patients)}
     releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, progress=progress)
     entry = _entry_of(rooms, erasure, who)

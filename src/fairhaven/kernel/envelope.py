@@ -11,6 +11,7 @@ import os
 import secrets
 import struct
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import damaged, sync_folder
+from fairhaven.kernel.ids import derive
 
 _MAGIC = b"FHE1"
 _CHUNK = 1 << 20
@@ -26,30 +28,48 @@ _KEY_LENGTH = 32
 
 
 class Keyring:
-    """The hub's secrets: one master key that wraps file keys, and one secret for pseudonyms and identifiers."""
+    """The hub's secrets: one master key that wraps file keys, and one secret for pseudonyms and identifiers.
 
-    def __init__(self, *, master: bytes, secret: bytes) -> None:
-        self._master = AESGCM(master)
-        self.secret = secret
+    Each is read when it is first needed, so that whoever reads releases needs no keys.
 
-    @classmethod
-    def load(cls, folder: Path) -> "Keyring":
-        """Read the keys of a hub.
+    Args:
+        folder: holds ``master.key`` and ``secret.key``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def key_for(self, purpose: str) -> bytes:
+        """A key of 32 bytes for one purpose, derived from the hub's secret (`ids.derive`), which nobody else sees.
 
         Raises:
-            NotFound: the hub has no keys, so nothing sealed can be read or written.
-            Invalid: a key is not as it was made.
+            NotFound: the hub has no keys.
+            Invalid: the secret is not as it was made.
         """
+        return derive(self._secret, purpose)
+
+    @cached_property
+    def _secret(self) -> bytes:
+        secret = self._read("secret.key")
+        if not secret:
+            raise damaged(self._folder / "secret.key")
+        return secret
+
+    @cached_property
+    def _master(self) -> AESGCM:
+        master = self._read("master.key")
+        if len(master) != _KEY_LENGTH:
+            raise damaged(self._folder / "master.key")
+        return AESGCM(master)
+
+    def _read(self, name: str) -> bytes:
         try:
-            master, secret = (folder / "master.key").read_bytes(), (folder / "secret.key").read_bytes()
+            return (self._folder / name).read_bytes()
         except FileNotFoundError:
             raise NotFound(
-                f"{folder} holds no keys. Restore master.key and secret.key from the hub's key backup; "
+                f"{self._folder} does not hold {name}. Restore master.key and secret.key from the hub's key backup; "
                 "without them what was delivered cannot be read."
             ) from None
-        if len(master) != _KEY_LENGTH or not secret:
-            raise damaged(folder / ("secret.key" if len(master) == _KEY_LENGTH else "master.key"))
-        return cls(master=master, secret=secret)
 
     @classmethod
     def create(cls, folder: Path, *, secret: bytes | None = None) -> "Keyring":
@@ -66,7 +86,7 @@ class Keyring:
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(value or secrets.token_bytes(_KEY_LENGTH))
-        return cls.load(folder)
+        return cls(folder)
 
     def seal(self, source: BinaryIO, target: Path) -> None:
         """Encrypt a stream into *target*, which appears whole or not at all."""

@@ -2,7 +2,8 @@
 
 from fairhaven.linkage.evaluation import Trial, trial
 from fairhaven.linkage.model import LinkageResult
+from fairhaven.linkage.person_keys import PERSON_KEYS
 from fairhaven.linkage.service import link
 from fairhaven.linkage.vault import Vault
 
-__all__ = ["LinkageResult", "Trial", "Vault", "link", "trial"]
+__all__ = ["PERSON_KEYS", "LinkageResult", "Trial", "Vault", "link", "trial"]

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from fairhaven.kernel.ids import SEPARATOR, derive, row_key_sql
+from fairhaven.kernel.ids import SEPARATOR, row_key_sql
 
-_PURPOSE = "person_id"
+PERSON_KEYS = "person_id"
+"""The purpose for which the hub's keyring gives the key of new person numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,15 +31,13 @@ class NumberedPersons:
     splits: pa.Table
 
 
-def number_persons(
-    connection: duckdb.DuckDBPyConnection, previous: pa.Table | None, *, secret: bytes
-) -> NumberedPersons:
+def number_persons(connection: duckdb.DuckDBPyConnection, previous: pa.Table | None, *, key: bytes) -> NumberedPersons:
     """Give each person of the table ``members`` (patient, person) a number.
 
     Args:
         connection: holds ``patients`` and ``members``.
         previous: the index of the build before.
-        secret: the hub's secret; the digest's key is derived from it.
+        key: of the digest that a new person's number is.
     """
     connection.execute("CREATE TABLE before (source VARCHAR, patient_ref VARCHAR, person_id BIGINT)")
     if previous is not None:
@@ -65,7 +64,7 @@ def number_persons(
         FROM aged WHERE person NOT IN (SELECT person FROM kept) GROUP BY person;
         """
     )
-    _number_new(connection, derive(secret, _PURPOSE).hex())
+    _number_new(connection, key.hex())
     merges = connection.execute(
         """
         SELECT old_id AS person_id, person_id AS into_person_id FROM claims JOIN numbered USING (person)

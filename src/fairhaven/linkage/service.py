@@ -24,7 +24,7 @@ def link(
     records: pa.Table,
     previous: pa.Table | None = None,
     *,
-    secret: bytes,
+    key: bytes,
     progress: Progress | None = None,
     thresholds: MatchThresholds = THRESHOLDS,
 ) -> LinkageResult:
@@ -36,7 +36,7 @@ def link(
     Args:
         records: identity records of all extracts that count (`model.IDENTITY_SCHEMA`, any column order).
         previous: index of the build before (`model.INDEX_SCHEMA`), so that persons keep their numbers.
-        secret: the hub's secret, from which the key of new person numbers is derived.
+        key: of new person numbers (the hub's keyring gives it for `PERSON_KEYS`).
         progress: listener; None for silence.
 
     Returns:
@@ -53,7 +53,7 @@ def link(
         persons = find_persons(connection, thresholds=thresholds, progress=listener)
         listener.stage("Numbering persons")
         _write_members(connection, persons)
-        numbered = number_persons(connection, previous, secret=secret)
+        numbered = number_persons(connection, previous, key=key)
         return _linked(connection, persons, numbered, thresholds)
 
 

@@ -44,7 +44,7 @@ from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor
-from fairhaven.linkage import link
+from fairhaven.linkage import PERSON_KEYS, link
 from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.release.facts import ExtractFacts, ReleaseFacts, RowFlow, SourceFacts
 
@@ -115,7 +115,12 @@ def _build(
     extracts = rooms.intake.extracts()
     names = {source.name for source in fed}
     identified = [extract.number for extract in extracts if extract.source in names]
-    linked = link(rooms.vault.records(identified), rooms.vault.index(), secret=rooms.keyring.secret, progress=progress)
+    linked = link(
+        rooms.vault.records(identified),
+        rooms.vault.index(),
+        key=rooms.keyring.key_for(PERSON_KEYS),
+        progress=progress,
+    )
     opted_out = opt_outs(rooms, engine, fed, linked.index, day, progress)
     flow = _flow(rooms, engine, fed, opted_out, progress)
 
