@@ -5,9 +5,10 @@ build depends on is digested; a build whose digest is the current release's make
 """
 
 import datetime as dt
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -33,10 +34,21 @@ from fairhaven.intake import (
     check_reconciled,
 )
 from fairhaven.journeys.hub_locks import Locked, holding
-from fairhaven.journeys.model import Rooms, latest_delivery
+from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.persons.opt_outs import OptedOut, opt_out_facts, opt_outs
 from fairhaven.journeys.recovery import recover
-from fairhaven.journeys.releases.build_plan import fed_sources, inputs_of, obstacles_to
+from fairhaven.journeys.releases.build_plan import PlannedBuild, planned_build
+from fairhaven.journeys.releases.build_stages import (
+    AddUp,
+    BuildStage,
+    Describe,
+    Harmonise,
+    LandAgain,
+    LeaveOut,
+    LinkPatients,
+    Publish,
+    WriteTables,
+)
 from fairhaven.journeys.releases.describe import describe_release
 from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
 from fairhaven.kernel.errors import NotAllowedNow
@@ -44,9 +56,10 @@ from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor
-from fairhaven.linkage import PERSON_KEYS, link
+from fairhaven.linkage import PERSON_KEYS, LinkageResult, link
 from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.release.facts import ExtractFacts, ReleaseFacts, RowFlow, SourceFacts
+from fairhaven.release.manifest import TableVersion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,87 +86,140 @@ def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress)
         NotAllowedNow: nothing was received, no vocabulary is loaded, an opt-out list is missing or stale, too many rows
             of a source are in quarantine, or others held the releases or the deliveries for too long.
     """
-    with holding(rooms, Locked.RELEASES, act="build", by=by, progress=progress):
+    with holding(rooms, Locked.RELEASES, act="build", by=by, progress=progress), ExitStack() as opened:
         with holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress):
             recover(rooms, by=by, progress=progress)
             # What is received from here on is for the next build.
             rooms = replace(rooms, intake=rooms.intake.until(len(rooms.intake.deliveries())))
-            day = as_of or latest_delivery(rooms) or dt.date.min
-            if obstacles := list(obstacles_to(rooms, day)):
-                raise NotAllowedNow("\n".join(obstacles))
-            vocabulary = Vocabulary.open(rooms.store / "vocabulary")
-            inputs = inputs_of(rooms, day, vocabulary)
-            release = _unchanged(rooms, inputs)
-            if release is None:
-                _land_again(rooms, progress)
-        if release is not None:
-            describe_release(rooms, release, progress=progress)
-            return Built(release=release, is_new=False)
-        with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
-            release = _build(rooms, engine, vocabulary, day, inputs, by, progress)
-        describe_release(rooms, release, progress=progress)
-        return Built(release=release, is_new=True)
+            planned = planned_build(rooms, as_of=as_of)
+            if planned.vocabulary is None:
+                raise NotAllowedNow("\n".join(planned.obstacles))
+            work = _BuildWork(rooms, planned, planned.vocabulary, opened, by, progress)
+            # It alone changes what was received, and comes first.
+            stages = [stage for stage in planned.stages if not work.land_again(stage)]
+        for stage in stages:
+            work.carry_out(stage)
+        return Built(release=work.release, is_new=planned.unchanged is None)
 
 
-def _unchanged(rooms: Rooms, inputs: str) -> Release | None:
-    """The latest release, where it is made of the same inputs."""
-    releases = rooms.archive.releases()
-    return releases[-1] if releases and releases[-1].facts.inputs == inputs else None
+class _BuildWork:
+    """A build under way: what its stages hand on to one another."""
 
+    release: Release
+    _linked: LinkageResult
+    _opted_out: OptedOut
+    _flow: tuple[RowFlow, ...]
+    _harmonised: Harmonised
+    _tables: Mapping[str, TableVersion]
 
-def _land_again(rooms: Rooms, progress: Progress) -> None:
-    for name in sorted({extract.source for extract in rooms.intake.extracts()} - set(rooms.sources)):
-        progress.note(f"{name} has delivered but is no longer described in sources/{name}.toml; it is left out.")
-    for source in fed_sources(rooms):
-        rooms.intake.land_again(source, vault=rooms.vault, progress=progress)
+    def __init__(
+        self,
+        rooms: Rooms,
+        planned: PlannedBuild,
+        vocabulary: Vocabulary,
+        opened: ExitStack,
+        by: Actor,
+        progress: Progress,
+    ) -> None:
+        self._rooms = rooms
+        self._planned = planned
+        self._vocabulary = vocabulary
+        self._opened = opened
+        self._by = by
+        self._progress = progress
 
+    @cached_property
+    def _engine(self) -> Engine:
+        """Opened when the first stage needs it."""
+        work = self._opened.enter_context(scratch(self._rooms.store / "scratch"))
+        return self._opened.enter_context(closing(self._rooms.new_engine(work)))
 
-def _build(
-    rooms: Rooms, engine: Engine, vocabulary: Vocabulary, day: dt.date, inputs: str, by: Actor, progress: Progress
-) -> Release:
-    fed = fed_sources(rooms)
-    extracts = rooms.intake.extracts()
-    names = {source.name for source in fed}
-    identified = [extract.number for extract in extracts if extract.source in names]
-    linked = link(
-        rooms.vault.records(identified),
-        rooms.vault.index(),
-        key=rooms.keyring.key_for(PERSON_KEYS),
-        progress=progress,
-    )
-    opted_out = opt_outs(rooms, engine, fed, linked.index, day, progress)
-    flow = _flow(rooms, engine, fed, opted_out, progress)
+    def land_again(self, stage: BuildStage) -> bool:
+        """Carry out a stage if it is the one that lands again; the caller holds the deliveries."""
+        if not isinstance(stage, LandAgain):
+            return False
+        rooms, progress = self._rooms, self._progress
+        for name in sorted({extract.source for extract in rooms.intake.extracts()} - set(rooms.sources)):
+            progress.note(f"{name} has delivered but is no longer described in sources/{name}.toml; it is left out.")
+        for source in stage.stale:
+            rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
+        return True
 
-    progress.stage("Harmonising to OMOP")
-    harmonised = _harmonised(rooms, engine, fed, linked.index, opted_out, vocabulary, day)
-    number = len(rooms.archive.releases()) + 1
-    rooms.vault.propose_index(linked.index, release=number)
-    tables = rooms.archive.write(engine, harmonised.tables, number=number, by=by, inputs=inputs, progress=progress)
-    check_no_nhs_numbers(
-        {name: [rooms.archive.path(file.path) for file in table.files] for name, table in tables.items()},
-        lambda: rooms.vault.records(identified)["nhs_number"].drop_null().unique().to_pylist(),
-    )
+    def carry_out(self, stage: BuildStage) -> None:
+        """Carry out any other stage, after those before it."""
+        rooms, planned, progress = self._rooms, self._planned, self._progress
+        match stage:
+            case LinkPatients(extracts=extracts):
+                records, index = rooms.vault.records(extracts), rooms.vault.index()
+                self._linked = link(records, index, key=rooms.keyring.key_for(PERSON_KEYS), progress=progress)
+            case LeaveOut():
+                self._opted_out = opt_outs(
+                    rooms, self._engine, planned.sources, self._linked.index, planned.as_of, progress
+                )
+            case AddUp():
+                self._flow = _flow(rooms, self._engine, planned.sources, self._opted_out, progress)
+            case Harmonise():
+                progress.stage("Harmonising to OMOP")
+                self._harmonised = _harmonised(
+                    rooms,
+                    self._engine,
+                    planned.sources,
+                    self._linked.index,
+                    self._opted_out,
+                    self._vocabulary,
+                    planned.as_of,
+                )
+            case WriteTables(number=number):
+                rooms.vault.propose_index(self._linked.index, release=number)
+                self._tables = self._written(number)
+            case Publish(number=number, as_of=day):
+                progress.stage("Sealing the release")
+                self.release = rooms.archive.publish(
+                    number=number, as_of=day, tables=self._tables, facts=self._facts(), by=self._by
+                )
+                rooms.vault.settle_index(published=number)
+            case Describe(number=number):
+                # The description has an engine of its own, and the memory of both would be too much.
+                self._opened.close()
+                self.release = rooms.archive.release(str(number))
+                describe_release(rooms, self.release, progress=progress)
 
-    received_on = {delivery.number: delivery.received_on for delivery in rooms.intake.deliveries()}
-    facts = ReleaseFacts(
-        inputs=inputs,
-        code_version=code_version(),
-        vocabulary=vocabulary.version,
-        sources=tuple(
-            SourceFacts(name=source.name, title=source.title, kind=source.kind, controller=source.controller)
-            for source in fed
-        ),
-        extracts=tuple(_extract_facts(extract, received_on[extract.delivery]) for extract in extracts),
-        row_flow=flow,
-        linkage=linked.summary,
-        opt_outs=opt_out_facts(opted_out),
-        rules=harmonised.rules,
-        rule_outcomes=harmonised.counts,
-    )
-    progress.stage("Sealing the release")
-    release = rooms.archive.publish(number=number, as_of=day, tables=tables, facts=facts, by=by)
-    rooms.vault.settle_index(published=number)
-    return release
+    def _written(self, number: int) -> Mapping[str, TableVersion]:
+        rooms, inputs = self._rooms, self._planned.inputs
+        tables = rooms.archive.write(
+            self._engine, self._harmonised.tables, number=number, by=self._by, inputs=inputs, progress=self._progress
+        )
+        check_no_nhs_numbers(
+            {name: [rooms.archive.path(file.path) for file in table.files] for name, table in tables.items()},
+            lambda: self._identities()["nhs_number"].drop_null().unique().to_pylist(),
+        )
+        return tables
+
+    def _identities(self) -> pa.Table:
+        names = {source.name for source in self._planned.sources}
+        extracts = [extract.number for extract in self._rooms.intake.extracts() if extract.source in names]
+        return self._rooms.vault.records(extracts)
+
+    def _facts(self) -> ReleaseFacts:
+        rooms, planned = self._rooms, self._planned
+        received_on = {delivery.number: delivery.received_on for delivery in rooms.intake.deliveries()}
+        return ReleaseFacts(
+            inputs=planned.inputs,
+            code_version=code_version(),
+            vocabulary=self._vocabulary.version,
+            sources=tuple(
+                SourceFacts(name=source.name, title=source.title, kind=source.kind, controller=source.controller)
+                for source in planned.sources
+            ),
+            extracts=tuple(
+                _extract_facts(extract, received_on[extract.delivery]) for extract in rooms.intake.extracts()
+            ),
+            row_flow=self._flow,
+            linkage=self._linked.summary,
+            opt_outs=opt_out_facts(self._opted_out),
+            rules=self._harmonised.rules,
+            rule_outcomes=self._harmonised.counts,
+        )
 
 
 def _harmonised(

@@ -5,12 +5,15 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fairhaven.archive import Release
 from fairhaven.intake import Format, Source, check_opt_out_list
 from fairhaven.journeys.model import Rooms, latest_delivery
+from fairhaven.journeys.releases.build_stages import BuildStage, Describe, in_words, stages_of
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import canonical_json, sha256_of
 from fairhaven.kernel.version import code_version
 from fairhaven.omop.vocabulary import Vocabulary
+from fairhaven.release.manifest import name_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +26,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildPlan:
-    """What a build would do. ``obstacles`` are the refusals it would end in; without them it can begin."""
+    """What a build would do, in words. ``obstacles`` are the refusals it would end in; without them it can begin."""
 
     release: str
     as_of: dt.date
@@ -31,38 +34,61 @@ class BuildPlan:
     obstacles: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedBuild:
+    """What a build does, as data.
+
+    Args:
+        sources: those that delivered rows.
+        obstacles: why it cannot begin.
+        unchanged: the latest release, where it is made of the same inputs; then its description is all there is to do.
+        vocabulary, inputs: None and empty where there are obstacles.
+    """
+
+    number: int
+    as_of: dt.date
+    sources: tuple[Source, ...]
+    stages: tuple[BuildStage, ...]
+    obstacles: tuple[str, ...]
+    unchanged: Release | None
+    vocabulary: Vocabulary | None
+    inputs: str
+
+
+def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
+    """What a build of all that was received does."""
+    day = as_of or latest_delivery(rooms) or dt.date.min
+    sources = fed_sources(rooms)
+    obstacles = tuple(obstacles_to(rooms, day))
+    releases = rooms.archive.releases()
+    vocabulary = None if obstacles else Vocabulary.open(rooms.store / "vocabulary")
+    inputs = inputs_of(rooms, day, vocabulary) if vocabulary else ""
+    unchanged = releases[-1] if vocabulary and releases and releases[-1].facts.inputs == inputs else None
+    number = len(releases) + 1
+    return PlannedBuild(
+        number=number,
+        as_of=day,
+        sources=tuple(sources),
+        stages=(Describe(number=unchanged.number),)
+        if unchanged
+        else stages_of(rooms, sources, number=number, as_of=day),
+        obstacles=obstacles,
+        unchanged=unchanged,
+        vocabulary=vocabulary,
+        inputs=inputs,
+    )
+
+
 def plan(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
     """What a build would do, without doing it."""
-    day = as_of or latest_delivery(rooms) or dt.date.min
-    extracts = rooms.intake.extracts()
-    obstacles = list(obstacles_to(rooms, day))
-    number = len(rooms.archive.releases()) + 1
-    fed = fed_sources(rooms)
-    stale = [number for source in fed for number in rooms.intake.to_land_again(source)]
-    scope = [source.name for source in fed if source.in_national_opt_out]
-    rules = sum(len(rooms.mappings[name].rules) for source in fed for name in source.mapping)
-    stages: tuple[Stage, ...] = (
-        Stage(
-            name="land",
-            what=f"land {len(stale)} of {len(extracts)} extracts again, because their declaration or the reader changed"
-            if stale
-            else f"nothing to land again: {len(extracts)} extracts are landed as declared",
-        ),
-        Stage(name="link", what=f"link the patients of {len(fed)} sources to persons; earlier persons keep their keys"),
-        Stage(
-            name="opt out",
-            what=f"leave out opted-out patients: Type 1 in {sum(s.type_1_opt_out is not None for s in fed)} sources, "
-            f"the national list in {len(scope)}",
-        ),
-        Stage(name="harmonise", what=f"apply {rules} mapping rules and the rules for FHIR and OMOP sources"),
-        Stage(name="write", what=f"write the tables of r{number:04d}; buckets without changes are not written again"),
-        Stage(name="publish", what="seal the manifest into the chain: the moment from which the release exists"),
-        Stage(name="describe", what="check quality and describe every variable, for the tables that changed"),
+    planned = planned_build(rooms, as_of=as_of)
+    stages = [Stage(name=name, what=what) for name, what in map(in_words, planned.stages)]
+    if planned.unchanged:
+        what = f"nothing has changed since {planned.unchanged.name}; no release would be made"
+        stages = [Stage(name="nothing", what=what)]
+    return BuildPlan(
+        release=name_of(planned.number), as_of=planned.as_of, stages=tuple(stages), obstacles=planned.obstacles
     )
-    current = rooms.archive.releases()[-1:] if not obstacles else []
-    if current and current[0].facts.inputs == inputs_of(rooms, day, Vocabulary.open(rooms.store / "vocabulary")):
-        stages = (Stage(name="nothing", what=f"nothing has changed since {current[0].name}; no release would be made"),)
-    return BuildPlan(release=f"r{number:04d}", as_of=day, stages=stages, obstacles=tuple(obstacles))
 
 
 def obstacles_to(rooms: Rooms, day: dt.date) -> Iterable[str]:
