@@ -1,4 +1,14 @@
-"""All sources of a hub to one CDM: rules are gathered, codes resolved once, rows placed and parted by table."""
+"""All sources of a hub to one CDM: rules are gathered, codes resolved once, rows placed and parted by table.
+
+The order of the steps is that of references. Codes come first, because which table an event goes to is the domain of its
+concept. Then persons, whom every row needs and without whom it is left out; care sites, locations and providers, which
+persons and visits name; visits and their details, which events name; events; and what is worked out from events and
+visits: observation periods and eras (OMOP CDM 5.4).
+
+Invariants: what became of every generic row is counted (`RuleOutcome`); an identifier is made of the row's key, its rule
+and its table, and where two meet one gives way (`row_ids`), so that the same rows have the same identifiers in every
+release; references are looked up, and one that names no row is left empty.
+"""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -39,8 +49,8 @@ _WITH_CODES = ("event", "visit_occurrence", "visit_detail", "death", "provider",
 
 
 @dataclass(kw_only=True)
-class _Work:
-    """What has been made so far."""
+class _Assembly:
+    """A CDM in the making: what it is made from, and what has been made so far."""
 
     engine: Engine
     rules: list[NumberedRows]
@@ -111,7 +121,7 @@ def harmonise(
         (source, [*(standards or {}).get(source.name, ()), *mapped_rows(source.mapping, source.tables)])
         for source in sources
     ]
-    work = _Work(
+    assembly = _Assembly(
         engine=engine,
         rules=numbered(found),
         index=persons,
@@ -120,25 +130,25 @@ def harmonise(
         hub=hub,
         as_of=as_of,
     )
-    _resolve(work)
-    found_people = _people(work)
-    places = _places(work, found_people)
-    found_visits, details = _visits(work, found_people, places)
+    _resolve(assembly)
+    found_people = _people(assembly)
+    places = _places(assembly, found_people)
+    found_visits, details = _visits(assembly, found_people, places)
     context = EventContext(people=found_people, visits=found_visits, details=details, places=places)
-    kept_events = _events(work, context)
-    _notes(work, context)
-    _payers(work, found_people)
-    _deaths(work, found_people)
-    _observation_periods(work, kept_events, found_visits, found_people)
-    _eras(work)
-    work.tables["cdm_source"] = fitted(
+    kept_events = _events(assembly, context)
+    _notes(assembly, context)
+    _payers(assembly, found_people)
+    _deaths(assembly, found_people)
+    _observation_periods(assembly, kept_events, found_visits, found_people)
+    _eras(assembly)
+    assembly.tables["cdm_source"] = fitted(
         cdm_source(engine, hub, as_of=as_of, vocabulary_version=vocabulary.version), "cdm_source"
     )
-    rules = (*(rule.rule for rule in work.rules), *work.derived)
+    rules = (*(rule.rule for rule in assembly.rules), *assembly.derived)
     tables = {source.name: _of_patients(source) for source in sources}
-    counts = counted(engine, work.rules, work.rows, kept_events, found_people.who, tables, as_of=as_of)
+    counts = counted(engine, assembly.rules, assembly.rows, kept_events, found_people.who, tables, as_of=as_of)
     missing = None if kept_events is None else unmapped(engine, kept_events)
-    return Harmonised(tables=work.tables, rules=rules, counts=(*counts, *work.left_out), unmapped=missing)
+    return Harmonised(tables=assembly.tables, rules=rules, counts=(*counts, *assembly.left_out), unmapped=missing)
 
 
 def _of_patients(source: SourceTables) -> Mapping[str, ir.Table]:
@@ -148,31 +158,31 @@ def _of_patients(source: SourceTables) -> Mapping[str, ir.Table]:
     return {name: table for name, table in source.tables.items() if name not in VOCABULARY_TABLES}
 
 
-def _resolve(work: _Work) -> None:
-    tables = [rows for kind in _WITH_CODES if (rows := work.rows(kind)) is not None]
+def _resolve(assembly: _Assembly) -> None:
+    tables = [rows for kind in _WITH_CODES if (rows := assembly.rows(kind)) is not None]
     codes = distinct_codes(tables) if tables else None
     if codes is not None:
-        work.resolved = resolve(work.engine, codes, work.vocabulary, work.local)
+        assembly.resolved = resolve(assembly.engine, codes, assembly.vocabulary, assembly.local)
 
 
-def _people(work: _Work) -> People:
-    rows = work.rows("person")
+def _people(assembly: _Assembly) -> People:
+    rows = assembly.rows("person")
     if rows is None:
-        nobody = work.index.filter(ibis.literal(False))
+        nobody = assembly.index.filter(ibis.literal(False))
         rows = typed(nobody.select("patient_ref"), "person").mutate(
             source=ibis.literal(""),
             rule=ibis.literal(0, type="int32"),
             rule_key=ibis.literal(0, type="int64"),
             priority=ibis.literal(0, type="int32"),
         )
-    return people(work.engine, rows, work.index, birth_date=work.hub.birth_date)
+    return people(assembly.engine, rows, assembly.index, birth_date=assembly.hub.birth_date)
 
 
-def _places(work: _Work, found: People) -> Places:
-    engine, providers = work.engine, work.coded("provider")
+def _places(assembly: _Assembly, found: People) -> Places:
+    engine, providers = assembly.engine, assembly.coded("provider")
     places = Places(
-        locations=first_of_each(engine, work.rows("location"), "location"),
-        care_sites=first_of_each(engine, work.rows("care_site"), "care_site"),
+        locations=first_of_each(engine, assembly.rows("location"), "location"),
+        care_sites=first_of_each(engine, assembly.rows("care_site"), "care_site"),
         providers=first_of_each(
             engine, None if providers is None else providers.filter(providers["ordinal"] == 0), "provider"
         ),
@@ -184,8 +194,8 @@ def _places(work: _Work, found: People) -> Places:
         ("provider", provider_table(places)),
     ):
         if table is not None:
-            work.tables[name] = fitted(table, name)
-    work.tables["person"] = fitted(_person_table(found.persons, places), "person")
+            assembly.tables[name] = fitted(table, name)
+    assembly.tables["person"] = fitted(_person_table(found.persons, places), "person")
     return places
 
 
@@ -202,75 +212,81 @@ def _person_table(persons: ir.Table, places: Places) -> ir.Table:
     return referred(referred(rows, places.providers, "provider"), places.care_sites, "care_site")
 
 
-def _visits(work: _Work, found: People, places: Places) -> tuple[Visits | None, Visits | None]:
+def _visits(assembly: _Assembly, found: People, places: Places) -> tuple[Visits | None, Visits | None]:
     occurrences, details = (
-        visits(work.engine, work.coded(kind), found.who, kind, work.as_of)
+        visits(assembly.engine, assembly.coded(kind), found.who, kind, assembly.as_of)
         for kind in ("visit_occurrence", "visit_detail")
     )
     if occurrences is not None:
-        work.tables["visit_occurrence"] = fitted(visit_occurrence(occurrences, places), "visit_occurrence")
+        assembly.tables["visit_occurrence"] = fitted(visit_occurrence(occurrences, places), "visit_occurrence")
         if details is not None:
             table = fitted(visit_detail(details, occurrences, places), "visit_detail")
-            work.tables["visit_detail"] = table
+            assembly.tables["visit_detail"] = table
             # Events may name only details that reached the CDM.
             is_in = [("id", "visit_detail_id")]
-            work.left_out += left_out(work.engine, work.rules, details.rows.anti_join(table, is_in), NO_VISIT)
+            assembly.left_out += left_out(
+                assembly.engine, assembly.rules, details.rows.anti_join(table, is_in), NO_VISIT
+            )
             details = replace(details, rows=details.rows.semi_join(table, is_in))
     return occurrences, details if occurrences is not None else None
 
 
-def _events(work: _Work, context: EventContext) -> ir.Table | None:
-    rows = work.rows("event")
+def _events(assembly: _Assembly, context: EventContext) -> ir.Table | None:
+    rows = assembly.rows("event")
     if rows is None:
         return None
-    found = events(work.engine, rows, work.resolved, context, work.vocabulary, work.local, work.as_of)
-    work.tables |= event_tables(work.engine, found, work.vocabulary)
+    found = events(
+        assembly.engine, rows, assembly.resolved, context, assembly.vocabulary, assembly.local, assembly.as_of
+    )
+    assembly.tables |= event_tables(assembly.engine, found, assembly.vocabulary)
     return found
 
 
-def _notes(work: _Work, context: EventContext) -> None:
-    rows = work.coded("note")
+def _notes(assembly: _Assembly, context: EventContext) -> None:
+    rows = assembly.coded("note")
     if rows is None:
         return
     start = ibis.coalesce(given(rows, "date", "note"), given(rows, "datetime", "note").cast("date"))
-    found = placed(rows.filter(rows["ordinal"] == 0).mutate(start=start), context, work.as_of)
-    work.add("note", note_table(found.filter(found["why_not"].isnull())), ("row_rule", "row_key"))
+    found = placed(rows.filter(rows["ordinal"] == 0).mutate(start=start), context, assembly.as_of)
+    assembly.add("note", note_table(found.filter(found["why_not"].isnull())), ("row_rule", "row_key"))
 
 
-def _payers(work: _Work, found: People) -> None:
-    rows = work.rows("payer_plan_period")
+def _payers(assembly: _Assembly, found: People) -> None:
+    rows = assembly.rows("payer_plan_period")
     if rows is None:
         return
     known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
-    known = known.filter(known["start_date"].notnull() & (known["start_date"] <= ibis.literal(work.as_of)))
-    work.add("payer_plan_period", payer_plan_period_table(known), ("row_rule", "row_key"))
+    known = known.filter(known["start_date"].notnull() & (known["start_date"] <= ibis.literal(assembly.as_of)))
+    assembly.add("payer_plan_period", payer_plan_period_table(known), ("row_rule", "row_key"))
 
 
-def _deaths(work: _Work, found: People) -> None:
-    rows = work.coded("death")
+def _deaths(assembly: _Assembly, found: People) -> None:
+    rows = assembly.coded("death")
     if rows is not None:
-        work.tables["death"] = fitted(deaths(work.engine, rows, found.who, work.as_of), "death")
+        assembly.tables["death"] = fitted(deaths(assembly.engine, rows, found.who, assembly.as_of), "death")
 
 
-def _observation_periods(work: _Work, kept_events: ir.Table | None, found_visits: Visits | None, found: People) -> None:
-    seen = _seen(kept_events, found_visits)
-    registered = _registered(work, found)
-    if seen is None and registered is None:
+def _observation_periods(
+    assembly: _Assembly, kept_events: ir.Table | None, found_visits: Visits | None, found: People
+) -> None:
+    recorded = _recorded_spans(kept_events, found_visits)
+    registered = _registrations(assembly, found)
+    if recorded is None and registered is None:
         return
-    rule = work.derive("first to last record", "", "observation_period")
-    periods = observation_periods(registered, seen, work.tables.get("death"), as_of=work.as_of, rule=rule)
-    work.add("observation_period", periods, ("person_id", "observation_period_start_date"))
+    rule = assembly.derive("first to last record", "", "observation_period")
+    periods = observation_periods(registered, recorded, assembly.tables.get("death"), as_of=assembly.as_of, rule=rule)
+    assembly.add("observation_period", periods, ("person_id", "observation_period_start_date"))
 
 
-def _registered(work: _Work, found: People) -> ir.Table | None:
-    rows = work.rows("observation_period")
+def _registrations(assembly: _Assembly, found: People) -> ir.Table | None:
+    rows = assembly.rows("observation_period")
     if rows is None:
         return None
     known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
     start = known["start_date"]
-    known = known.filter(start.notnull() & (start <= ibis.literal(work.as_of)))
+    known = known.filter(start.notnull() & (start <= ibis.literal(assembly.as_of)))
     return keep_typed(
-        work.engine,
+        assembly.engine,
         known.select(
             "person_id",
             "row_extract",
@@ -284,12 +300,13 @@ def _registered(work: _Work, found: People) -> ir.Table | None:
     )
 
 
-def _seen(kept_events: ir.Table | None, found_visits: Visits | None) -> ir.Table | None:
+def _recorded_spans(kept_events: ir.Table | None, found_visits: Visits | None) -> ir.Table | None:
     """First and last day of any event or visit of each person; lineage is that of the row with the lowest key."""
     parts = []
     if kept_events is not None:
         rows = kept_events.filter(kept_events["outcome"].isin(EVENT_TABLES))
         last = ibis.coalesce(rows["end_date"], rows["start_date"])
+        # What a row's identifier is made of, without its table: so it says the same whatever order rows are in.
         parts.append(_span(rows, rows["start_date"], last, rows["row_key"] ^ rows["rule_key"]))
     if found_visits is not None:
         rows = found_visits.rows
@@ -312,16 +329,16 @@ def _span(rows: ir.Table, start: ir.Value, end: ir.Value, member: ir.Value) -> i
     )
 
 
-def _eras(work: _Work) -> None:
-    tables = work.tables
+def _eras(assembly: _Assembly) -> None:
+    tables = assembly.tables
     if "condition_occurrence" in tables:
-        rule = work.derive("condition eras", "condition_occurrence", "condition_era")
+        rule = assembly.derive("condition eras", "condition_occurrence", "condition_era")
         eras = condition_era(tables["condition_occurrence"], rule)
-        work.add("condition_era", eras, ("person_id", "condition_concept_id"))
+        assembly.add("condition_era", eras, ("person_id", "condition_concept_id"))
     if "drug_exposure" in tables:
-        rule = work.derive("drug eras", "drug_exposure", "drug_era")
+        rule = assembly.derive("drug eras", "drug_exposure", "drug_era")
         drugs = tables["drug_exposure"].select(concept="drug_concept_id").distinct()
-        of = ingredients(drugs, work.vocabulary)
-        of = None if of is None else keep_typed(work.engine, of)
+        of = ingredients(drugs, assembly.vocabulary)
+        of = None if of is None else keep_typed(assembly.engine, of)
         eras = drug_era(tables["drug_exposure"], of, rule)
-        work.add("drug_era", eras, ("person_id", "drug_concept_id", "drug_era_start_date"))
+        assembly.add("drug_era", eras, ("person_id", "drug_concept_id", "drug_era_start_date"))

@@ -2,6 +2,10 @@
 
 The steps are the same for every format. Each distinct patient number is turned into a pseudonym once; identity columns
 leave the rows (what research needs of them stays, made coarse); each row gets a key that is the same in every delivery.
+
+Invariants, of each table: every row received is landed, in quarantine, or left out as erased, and is counted once; no
+identity column and no patient number is in a landed file; a table that is delivered again, in whatever order, has the
+same keys, and where the source declares none no two rows have the same.
 """
 
 import hmac
@@ -150,9 +154,15 @@ class _Landing:
         )
 
     def _patients(self, staged: Sequence[StagedTable]) -> None:
-        """``patients``: each patient of the file once, with pseudonym and identity."""
+        """``patients``: each patient of the file once, with pseudonym and identity.
+
+        Once, because a pseudonym costs two SHA-256 and a patient has many rows. Joins with this table can then neither
+        lose a row nor double one.
+        """
+        # ANY_VALUE passes over NULL: of several tables that say something of a patient the last that does is believed.
         fields = ", ".join(f"any_value({field} ORDER BY place DESC) AS {field}" for field in IDENTITY)
         parts = [_patients_of(table, place) for place, table in enumerate(staged) if table.declaration.patient]
+        # No rows, but every column with its type: a file whose tables hold no patient, or no identity, needs no other way.
         nobody = f"SELECT NULL::VARCHAR AS patient, {', '.join(_identity_column(f, '') for f in IDENTITY)}, 0 AS place"
         together = " UNION ALL BY NAME ".join([f"({part})" for part in [nobody, *parts]])
         prefix = self._source.name + SEPARATOR
@@ -221,7 +231,12 @@ class _Landing:
         return [line for (line,) in lines]
 
     def _key(self, staged: StagedTable) -> tuple[str, str]:
-        """SQL of the text whose digest is the row's key, and the relation that numbers equal rows, if any."""
+        """SQL of the text whose digest is the row's key, and the relation that numbers equal rows, if any.
+
+        The text is ``salt, key columns`` where the source declares a key, and ``salt, all columns, n`` where it does
+        not: the row is then the n-th of those that are equal to it. Which of equal rows is the n-th does not matter,
+        as they are equal. All columns are those that are no identity.
+        """
         declaration = staged.declaration
         self._connection.execute("SET VARIABLE row_salt = ?", [self._secrets.salt(self._source.name, staged.table)])
         named = declaration.key or tuple(c.name for c in declaration.columns if not c.identity)
@@ -229,6 +244,8 @@ class _Landing:
         text = f"getvariable('row_salt') || {literal(SEPARATOR)} || concat_ws({literal(SEPARATOR)}, {parts})"
         if declaration.key:
             return text, ""
+        # Numbering sorts all rows, and hardly any row is equal to another. A 64-bit hash finds those that may be; one that
+        # meets another's hash by chance is numbered within its own content, and so is the first, as it would be without.
         content = ", ".join(f"r.{name(column)}" for column in named)
         hashed = f"hash({content})" if content else "0"
         self._connection.execute(
@@ -237,7 +254,6 @@ class _Landing:
         )
         if self._one("SELECT count(*) FROM repeated") == 0:
             return f"{text} || chr(31) || 1", ""
-        # Few rows are equal to another: only those that may be are sorted and numbered.
         self._connection.execute(
             "CREATE OR REPLACE TABLE repeats AS SELECT row_line, "
             f"row_number() OVER (PARTITION BY {content or '1'} ORDER BY row_line) AS occurrence "
@@ -251,6 +267,7 @@ class _Landing:
         match column.identity:
             case "":
                 if column.birth_precision and _FINENESS[column.birth_precision] > self._fineness:
+                    # Always NULL, with the column's type: what is finer than the hub allows does not land.
                     return [(column.name, f"CASE WHEN false THEN {value} END")]
                 return [(column.name, value)]
             case "birth_date":

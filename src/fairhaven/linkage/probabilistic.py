@@ -3,7 +3,17 @@
 A group is **closed** when several patients were linked by a valid NHS number: nothing weaker may join two such groups.
 Every other group is open and is compared with all groups, open or closed. Splink learns its weights from the data at
 hand by expectation maximisation, without labels; its sampling is a hash of the row, so it is the same on every run.
-What the pairs say is then settled by mutual-best merging (`graph`).
+Mutual-best merging (`graph`) then makes groups of the pairs.
+
+The model is that of Fellegi and Sunter (1969), as Splink has it. Of a pair of records every comparison *k* is at one
+level, such as "exact" or "one letter apart". With *m* the probability of that level among pairs of one person, *u*
+among pairs of two, and *p* that two records at random are of one person, the match weight in bits is
+
+    weight = log2(p / (1 - p)) + sum over k of log2(m[k] / u[k])
+
+and the probability of a match ``2 ** weight / (1 + 2 ** weight)``. It takes the comparisons as independent, which
+name and address within a family are not; so no pair decides alone: each is cut to a floor and a ceiling, and two groups
+are judged by the mean of all their pairs.
 """
 
 import logging
@@ -156,7 +166,9 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_
     linker = Linker(api.register("splink_units"), settings, log_level=None, validate_settings=False)
     both = " AND ".join(rules)
     try:
+        # p: pairs that agree on all rules are nearly all of one person; they are this part of all such pairs.
         linker.training.estimate_probability_two_random_records_match([both], recall=_RECALL)
+        # u: of pairs at random hardly any are of one person, so their levels are those of two.
         linker.training.estimate_u_using_random_sampling(
             max_pairs=_RANDOM_PAIRS, seed=SEED, min_count_per_level=_MIN_SEEN
         )
@@ -164,6 +176,7 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_
             # The number itself says who is one person: what the others look like then is counted, not guessed.
             linker.training.estimate_m_from_label_column("id")
             rules = [both]
+        # m: by expectation maximisation among pairs that agree on a rule, for the comparisons that the rule leaves free.
         for rule in rules:
             linker.training.estimate_parameters_using_expectation_maximisation(
                 rule, max_pairs=_TRAINING_PAIRS, record_sample_proportion=1.0
@@ -191,7 +204,11 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: MatchThresholds) -> MergeResult:
-    """Settle what the pairs say; a pair of two different people counts as the strongest contradiction."""
+    """Groups from the pairs; a pair of two different people counts as the strongest contradiction.
+
+    The weight of two groups is the sum over pairs of their descriptions, each cut to [floor, ceiling] so that no one
+    pair outweighs the others. DECIMAL, because a sum of floats depends on its order and DuckDB's is not fixed.
+    """
     pairs = connection.execute(
         """
         WITH judged AS (

@@ -1,7 +1,8 @@
 """Which rows a check looks at, and which of them violate it: one rule for counting and for naming the rows.
 
 A `RowRule` is written on one table, or on it joined with one other (`over`); the fused scan sums all rules of a table
-and join in one pass, and `failing` filters by the same rule. Rules that compare a row with other rows are in `sets`.
+and join in one pass, and `failing_rows` filters by the same rule. Rules that compare a row with other rows are in
+`cross_row_checks`.
 
 Where a rule has a counterpart in DQD 2.8.4 it gives the same numbers; SQL's three-valued logic is kept: a comparison
 with NULL is no violation.
@@ -22,8 +23,10 @@ from fairhaven.quality.model import QualityCheck
 Test = Callable[[ir.Table], ir.BooleanValue]
 
 _GREATEST_ID = 2**53
+"""Beyond it a double, and so JSON and R, no longer tells one whole number from the next."""
 _AFTER_DEATH = 60
 _AROUND_VISIT = 7
+"""Days that DQD allows: after a death, and around a visit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +110,12 @@ def datatype_rule(check: QualityCheck, shapes: TypedTables) -> RowRule | None:
 
 def row_rule(check: QualityCheck, *, today: dt.date) -> RowRule | None:
     """The rule of a check that rows decide; None for the other kinds.
+
+    Every kind is a check of OHDSI's DataQualityDashboard (inst/csv/OMOP_CDMv5.4_Check_Descriptions.csv has their words,
+    inst/sql/sql_server their SQL); its result is ``violating rows / rows looked at``. What differs from kind to kind is
+    which rows are looked at: all for completeness, those with a value for plausibility, those of a person who died, or
+    that belong to a visit, for what is compared with them. `RowRule.filled`, `counted` and `over` are these choices. Two
+    kinds that are not DQD's check what it takes for granted: texts fit their column, identifiers survive JSON.
 
     Raises:
         UnreadableError: a limit in the threshold file is none that is known.

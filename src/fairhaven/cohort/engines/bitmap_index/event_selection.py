@@ -1,7 +1,18 @@
 """Rows of events that a plan asks for, and conditions on index events.
 
-A row's person and day are one number, so that the events around an index event are a stretch of sorted numbers and
-counting them is two searches.
+A row's person and day are one number (`period_lookup.keyed`),
+
+    key = person * 2 ** 32 + (day + FAR),        0 <= day + FAR < 2 ** 32,
+
+so that keys sort by person, then day, and no window reaches into the next person's keys. Of sorted keys the events of
+person *p* from day *a* to day *b* are a stretch, and their number is two binary searches:
+
+    count(p, a, b) = right(key(p, b)) - left(key(p, a))
+
+for all index events at once: O((n + m) log n) for *n* rows and *m* index events, and no join.
+
+Invariant of everything that narrows rows by bitmaps first (`possible`, `persons_of`, *within*): the set is that of the
+answer or larger, never smaller. It saves reading rows and decides nothing.
 """
 
 from dataclasses import dataclass
@@ -73,7 +84,7 @@ class EventSelector:
         self._tables: dict[Domain, EventTable] = {}
 
     def flags(self, persons: BitMap | None) -> Array | None:
-        """Persons as flags, where they are few enough for looking rows up to spare more than it costs."""
+        """Persons as flags, or None for more than half of all: then testing rows costs more than it spares."""
         count = len(self._birth_years)
         return None if persons is None or 2 * len(persons) > count else as_flags(persons, count)
 
@@ -123,17 +134,18 @@ class EventSelector:
         """Of which index events a condition holds."""
         match condition:
             case CorrelatedEvents():
-                return enough(self._found(index, condition), condition.occurrence)
+                return enough(self._counts_around(index, condition), condition.occurrence)
             case IndexEventTests(tests=tests):
                 return reduce(
                     np.logical_and, (self._at_index(index, test) for test in tests), np.ones(len(index), bool)
                 )
             case ConditionGroup(match=Match.ALL, members=members):
-                left = np.arange(len(index))
+                # The cheap ones first, and each asked only of those events that met all before it.
+                remaining = np.arange(len(index))
                 for member in sorted(members, key=lambda each: not isinstance(each, IndexEventTests)):
-                    left = left[self.holds(index.take(left), member)]
+                    remaining = remaining[self.holds(index.take(remaining), member)]
                 flags = np.zeros(len(index), bool)
-                flags[left] = True
+                flags[remaining] = True
                 return flags
             case ConditionGroup(members=members):
                 counts = np.zeros(len(index), np.int64)
@@ -142,7 +154,11 @@ class EventSelector:
                 return many_enough(counts, condition)
 
     def possible(self, condition: Condition) -> BitMap | None:
-        """Persons outside whom a condition holds of nobody, told by bitmaps alone; None where they do not tell."""
+        """Persons outside whom a condition holds of nobody, by bitmaps alone; None where they do not say.
+
+        Of all that must hold one that is known narrows; of any that may hold one that is not known could be met by
+        anybody. A condition that no event meets as well (at most so many, exactly none) narrows nothing.
+        """
         match condition:
             case CorrelatedEvents(rows=rows, occurrence=occurrence) if needs_one(occurrence):
                 return self.persons_of(rows)
@@ -165,7 +181,7 @@ class EventSelector:
         possible = None if rows.nested is None else self.possible(rows.nested)
         return having if possible is None else having & possible
 
-    def _found(self, index: IndexEvents, asked: CorrelatedEvents) -> Array:
+    def _counts_around(self, index: IndexEvents, asked: CorrelatedEvents) -> Array:
         """How many rows lie around each index event."""
         rows = self.rows(asked.rows, self._persons_in(index))
         if asked.of is DateField.END:
@@ -173,12 +189,14 @@ class EventSelector:
         keys = keyed(rows.ordinals, rows.days(asked.of))
         keys.sort()
         if asked.rows.first or asked.occurrence.distinct is not None:
+            # Different days are asked for, or a first event, of which there is one whatever else is on its day.
             keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
-        begin, is_known = self._limit(index, asked.since, -FAR, np.maximum)
-        end, is_known_too = self._limit(index, asked.until, FAR, np.minimum)
+        begin, is_begin_known = self._window_end(index, asked.since, -FAR, np.maximum)
+        end, is_end_known = self._window_end(index, asked.until, FAR, np.minimum)
         before = np.searchsorted(keys, keyed(index.ordinals, begin), "left")
         up_to = np.searchsorted(keys, keyed(index.ordinals, end), "right")
-        counts: Array = np.where(is_known & is_known_too, np.maximum(up_to - before, 0), 0)
+        # A window whose begin is after its end holds nothing; the searches would say fewer than nothing.
+        counts: Array = np.where(is_begin_known & is_end_known, np.maximum(up_to - before, 0), 0)
         return counts
 
     def _persons_in(self, index: IndexEvents) -> Array | None:
@@ -189,8 +207,8 @@ class EventSelector:
         flags[index.ordinals] = True
         return flags
 
-    def _limit(
-        self, index: IndexEvents, bounds: tuple[IntervalBound, ...], open_end: int, narrower: np.ufunc
+    def _window_end(
+        self, index: IndexEvents, bounds: tuple[IntervalBound, ...], open_end: int, narrow: np.ufunc
     ) -> tuple[Array, Array]:
         """One end of the stretch of days for each index event, and whether it is known."""
         limit = np.full(len(index), open_end, np.int32)
@@ -206,7 +224,7 @@ class EventSelector:
                 case IntervalBound(at=days):
                     day = index.end + days
                     is_known &= index.has_end
-            limit = narrower(limit, day)
+            limit = narrow(limit, day)
         return np.clip(limit, -FAR, FAR), is_known
 
     def _passing(self, rows: SelectedRows, test: RowTest) -> Array:

@@ -6,7 +6,16 @@ Two kinds of definitions are within reach:
   person, so that every condition is a set of persons and the answer is made of sets;
 - *questions about events*: the entry is events of tables in an observation period, with conditions on events around them.
 
-Whatever might change the answer and is not kept in the index is `IndexCannotAnswer`; nothing is left out in silence.
+Whatever might change the answer and is not kept in the index is `IndexCannotAnswer`; nothing is left out in silence. The
+relational engine then answers.
+
+Why sets suffice for the first kind. A person as such has one event, on 1 January of the year of birth. So "an index event
+with so many events around it" is "a person with so many events at all" where the window is open, and a group of such
+conditions is a union, an intersection or a count of sets; a negation is the complement, as nobody has a second event that
+could still meet it. With several index events for a person that is wrong: two conditions can each be met by another of
+them, and the person by none. The second kind therefore asks conditions of rows, and makes a set of persons at the end.
+
+Invariant: a plan gives the persons that the relational engine gives, or there is no plan.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -58,10 +67,10 @@ from fairhaven.cohort.model import (
     Match,
     Numbers,
     Occurrence,
+    OccurrenceType,
     OneOf,
     Test,
 )
-from fairhaven.cohort.model import OccurrenceType as Compared
 
 _OF_EVENT = frozenset({"start_date", "end_date", "days", "age", "age_at_end"})
 _OF_PERSON = frozenset(DEMOGRAPHIC_FIELDS) - {"age", "start_date", "end_date"}
@@ -98,24 +107,24 @@ class Planner:
         are_persons = all(isinstance(each, Events) and each.domain is Domain.PERSON for each in definition.entry.events)
         check_stay(definition, are_persons=are_persons)
         sets = {each.id: each for each in definition.concept_sets}
-        of = _Definition(self._concepts, self._tables, sets)
+        parts = _DefinitionParts(self._concepts, self._tables, sets)
         if not self._has_birth_years:
             raise IndexCannotAnswer("persons without a year of birth")
         entry = definition.entry
         groups = [group for group in (definition.qualifying, *(rule.group for rule in definition.rules)) if group]
         if are_persons:
-            persons = PersonGroup(match=Match.ANY, count=None, members=tuple(of.entry_persons(entry)))
+            persons = PersonGroup(match=Match.ANY, count=None, members=tuple(parts.entry_persons(entry)))
             return PersonGroup(
-                match=Match.ALL, count=None, members=(persons, *(of.group_of_persons(each) for each in groups))
+                match=Match.ALL, count=None, members=(persons, *(parts.group_of_persons(each) for each in groups))
             )
         if not entry.observed:
             raise IndexCannotAnswer("an entry by events that need not be observed")
         if not self._periods_are_sound:
             raise IndexCannotAnswer("observation periods that overlap or lack a date")
-        return of.entered(definition)
+        return parts.persons_by_entry_events(definition)
 
 
-class _Definition:
+class _DefinitionParts:
     """Plans the parts of one definition."""
 
     def __init__(
@@ -137,7 +146,7 @@ class _Definition:
         for each in entry.events:
             match each:
                 case Events(concepts=None, source_concepts=None, dates=None, period=None, nested=None):
-                    yield self._being(each.filters)
+                    yield self._persons_with_attributes(each.filters)
                 case _:
                     raise IndexCannotAnswer("persons as such with concepts, dates or nested conditions")
 
@@ -149,19 +158,19 @@ class _Definition:
                 case Group():
                     members.append(self.group_of_persons(member))
                 case Demographic():
-                    members.append(self._being(member.filters))
+                    members.append(self._persons_with_attributes(member.filters))
                 case Correlated():
-                    members.append(self._of_correlated(member))
+                    members.append(self._persons_with_events(member))
         return PersonGroup(match=group.match, count=group.count, members=tuple(members))
 
-    def _being(self, filters: tuple[Filter, ...]) -> Persons:
+    def _persons_with_attributes(self, filters: tuple[Filter, ...]) -> Persons:
         for each in filters:
             if each.field not in DEMOGRAPHIC_FIELDS:
                 raise IndexCannotAnswer(f"{each.field} of a person")
         members = tuple(HasAttribute(field=each.field, test=self._test(each.test)) for each in filters)
         return PersonGroup(match=Match.ALL, count=None, members=members)
 
-    def _of_correlated(self, asked: Correlated) -> Persons:
+    def _persons_with_events(self, asked: Correlated) -> Persons:
         """With one index event for each person, what lies around it is a question about the person."""
         if asked.same_visit:
             raise IndexCannotAnswer("the visit of a person as such")
@@ -169,6 +178,7 @@ class _Definition:
         of, since, until = interval(asked, observed=False)
         check_counted(rows, asked.occurrence, of)
         some = _some_or_none(asked.occurrence)
+        # A set of persons by concept knows no dates, numbers or attributes: with any of them rows have to be counted.
         if since or until or some is None or rows.tests or rows.nested:
             return HasEvents(
                 rows=rows,
@@ -190,12 +200,14 @@ class _Definition:
 
     # Questions about events
 
-    def entered(self, definition: CohortDefinition) -> Persons:
+    def persons_by_entry_events(self, definition: CohortDefinition) -> Persons:
         """Persons by their entry events."""
         entry = definition.entry
         groups = [definition.qualifying, *(rule.group for rule in definition.rules)]
         qualified_limit = definition.qualified_limit if definition.qualifying else Limit.ALL
         parts = tuple(self.rows(each) for each in entry.events)
+        # Of events on one day only their ids say which is the first or last, and an index does not keep them. It makes no
+        # difference as long as nothing is asked of the index event but its start, which they share.
         if entry.limit is not Limit.ALL or qualified_limit is not Limit.ALL or any(part.first for part in parts):
             for group in groups:
                 check_start_only(group)
@@ -223,10 +235,10 @@ class _Definition:
                             raise IndexCannotAnswer(f"{each.field} of a person")
                     members.append(IndexEventTests(tests=self._tests(member.filters)))
                 case Correlated():
-                    members.append(self._around(member))
+                    members.append(self._events_around(member))
         return ConditionGroup(match=group.match, count=group.count, members=tuple(members))
 
-    def _around(self, asked: Correlated) -> Condition:
+    def _events_around(self, asked: Correlated) -> Condition:
         if asked.same_visit:
             raise IndexCannotAnswer("events of the same visit")
         rows = self.rows(asked.events)
@@ -249,14 +261,15 @@ class _Definition:
         if table["missing_starts"]:
             raise IndexCannotAnswer(f"events of {domain} without a date")
         facts = DOMAINS[domain]
-        concepts = None if criterion.concepts is None else self._of_set(criterion.concepts)
-        source = None if criterion.source_concepts is None else self._of_set(criterion.source_concepts)
+        concepts = None if criterion.concepts is None else self._concepts_of_set(criterion.concepts)
+        source = None if criterion.source_concepts is None else self._concepts_of_set(criterion.source_concepts)
         if source is not None and table["rows"] and facts.source_concept not in table["fields"]:
             raise IndexCannotAnswer(f"source concepts of {domain}")
-        tops = self._tops(criterion.concepts)
+        tops = self._ancestors(criterion.concepts)
         tests = []
         for each in criterion.filters:
-            ids = self._listed(each.test) if each.field == facts.concept else None
+            # A test of the event's own concept narrows the concepts; but a first event is the first before it is tested.
+            ids = self._named_concepts(each.test) if each.field == facts.concept else None
             if ids is not None and not criterion.first:
                 concepts = ids if concepts is None else np.intersect1d(concepts, ids)
                 tops = ()
@@ -282,20 +295,20 @@ class _Definition:
         if self._tables[domain]["rows"] and asked.field not in kept:
             raise IndexCannotAnswer(f"{asked.field} of {domain}")
 
-    def _listed(self, test: Test) -> Array | None:
+    def _named_concepts(self, test: Test) -> Array | None:
         """The release's concepts that a test lets through, where it names those."""
         match test:
             case OneOf(concepts=ids, excluded=False):
                 return self._concepts.of_ids(ids)
             case InSet(concept_set=name, excluded=False):
-                return self._of_set(name)
+                return self._concepts_of_set(name)
         return None
 
     def _test(self, test: Test) -> Test:
         """A test without concept sets."""
         match test:
             case InSet(concept_set=name, excluded=excluded):
-                return OneOf(concepts=tuple(int(each) for each in self._of_set(name)), excluded=excluded)
+                return OneOf(concepts=tuple(int(each) for each in self._concepts_of_set(name)), excluded=excluded)
             case OneOf(concepts=ids, excluded=excluded):
                 # Ids that the release does not have make no difference.
                 return OneOf(concepts=tuple(int(each) for each in self._concepts.of_ids(ids)), excluded=excluded)
@@ -306,14 +319,14 @@ class _Definition:
     def _tests(self, filters: Iterable[Filter]) -> tuple[RowTest, ...]:
         return tuple(RowTest(field=each.field, test=self._test(each.test)) for each in filters)
 
-    def _of_set(self, name: str) -> Array:
+    def _concepts_of_set(self, name: str) -> Array:
         if name not in self._sets:
             raise IndexCannotAnswer("a concept set that the definition does not have")
         if name not in self._found:
             self._found[name] = self._concepts.of_set(self._sets[name].items)
         return self._found[name]
 
-    def _tops(self, name: str | None) -> tuple[int, ...]:
+    def _ancestors(self, name: str | None) -> tuple[int, ...]:
         items = () if name is None else self._sets[name].items
         return tuple(each.concept_id for each in items if each.descendants and not each.excluded)
 
@@ -321,8 +334,8 @@ class _Definition:
 def _some_or_none(occurrence: Occurrence) -> bool | None:
     """True where one event is enough, False where there must be none, None for other numbers."""
     match occurrence:
-        case Occurrence(times=Compared.AT_LEAST, count=1):
+        case Occurrence(times=OccurrenceType.AT_LEAST, count=1):
             return True
-        case Occurrence(times=Compared.EXACTLY | Compared.AT_MOST, count=0):
+        case Occurrence(times=OccurrenceType.EXACTLY | OccurrenceType.AT_MOST, count=0):
             return False
     return None

@@ -1,4 +1,18 @@
-"""Of the fourth pass the conditions on a number of events: windows become days, and one join finds what lies in them."""
+"""Of the fourth pass the conditions on a number of events: windows become days, and one join finds what lies in them.
+
+A condition on index event *i* counts events *e* of its criterion, of the same person, with
+
+    since(i) <= day(e) <= until(i)                                  for each of two windows
+    op_start(i) <= start(e) <= op_end(i)                            where only observed events count
+    visit(e) = visit(i)                                             where the same visit is asked for
+
+and holds where that number is as asked (OHDSI Circe, correlated criteria; windowedCriteria.sql). All conditions of all
+definitions of a batch are rows of one table of parameters, so that there is one join, whatever their number.
+
+The join has no row for an index event without events. Conditions that such an event fails (at least one, exactly two) can
+be read off the join; those that it meets (at most two, exactly none) start from all index events and count 0 where the
+join says nothing.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +57,7 @@ def counts(
     """
     asked = keeping.parameters([_windows(number, each) for number, each in conditions.items()], _WINDOWS)
     found = keeping.keep(
-        _around(asked, index, events, distinct=any(each.occurrence.distinct for each in conditions.values()))
+        _counts_around(asked, index, events, distinct=any(each.occurrence.distinct for each in conditions.values()))
     )
     kept = []
     some = {number: each for number, each in conditions.items() if needs_one(each.occurrence)}
@@ -125,11 +139,12 @@ def _windows(number: int, each: CountTest) -> dict[str, Any]:
     return row
 
 
-def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: bool) -> ir.Table:
+def _counts_around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: bool) -> ir.Table:
     """How many events each condition finds around each index event; no row where it finds none.
 
     The bounds of the windows become days before the join with the events, so that the join compares numbers only.
     """
+    # A probe is an index event with one condition asked of it.
     probes = index.join(asked, "index")
     bounds: dict[str, ir.Value] = {}
     for prefix in ("", "second_"):
@@ -156,7 +171,7 @@ def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: boo
         same_visit=probes.same_visit,
         **bounds,
     )
-    other = events.select(
+    candidates = events.select(
         "criterion",
         "person_id",
         begins=events.start_date,
@@ -164,7 +179,7 @@ def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: boo
         in_visit=events.visit_occurrence_id,
         counted=events.counted,
     )
-    pairs = probes.join(other, ["criterion", "person_id"])
+    pairs = probes.join(candidates, ["criterion", "person_id"])
     pairs = pairs.filter(pairs.begins >= pairs.first_day, pairs.begins <= pairs.last_day)
     for prefix in ("", "second_"):
         day = ibis.ifelse(pairs[f"{prefix}of_end"], pairs.ends, pairs.begins)
@@ -176,6 +191,6 @@ def _around(asked: ir.Table, index: ir.Table, events: ir.Table, *, distinct: boo
         )
     pairs = pairs.filter(~pairs.same_visit | (pairs.in_visit == pairs.visit).fill_null(False))
     found = pairs.count()
-    if distinct:
+    if distinct:  # of any condition of the batch: otherwise nobody pays for counting different values
         found = ibis.ifelse(pairs.is_distinct.any(), pairs.counted.nunique(), found)
     return pairs.group_by(["condition", "person_id", "index_event"]).agg(found=found).rename(event_id="index_event")
