@@ -16,7 +16,7 @@ _EXACT = {"fairhaven.journeys.releases.exact_counts", "fairhaven.journeys.releas
 
 
 def _forbidden(module: Module) -> list[str]:
-    """What a page imports and must not: what protects, what is exact, and any use case (a page takes its nouns only)."""
+    """What a page must not do: import what protects, what is exact or a use case; say itself that a count is protected."""
     found = []
     for name in sorted(module.imports):
         place, _, last = name.rpartition(".")
@@ -24,7 +24,7 @@ def _forbidden(module: Module) -> list[str]:
         is_use_case = name.startswith("fairhaven.journeys") and not last[:1].isupper()
         if is_protecting or is_use_case or place in _EXACT:
             found.append(name)
-    return found
+    return found + [module.line(call) for called, call in module.calls() if called == "Protected"]
 
 
 @pytest.mark.parametrize("module", [each for each in modules() if each.room == "pages"], ids=lambda each: each.name)
@@ -40,6 +40,7 @@ def test_a_page_protects_nothing_because_it_is_given_what_may_be_shown(module: M
         "def drawn():\n    import fairhaven.disclosure",
         "from fairhaven.journeys.releases.exact_counts import ExactCounts",
         "from fairhaven.journeys.releases.report_facts import report",
+        "shown = Protected(value=3, text='3')",
     ],
 )
 def test_a_page_that_protects_is_found(planted: str) -> None:

@@ -8,9 +8,11 @@ from fairhaven.disclosure.primary_suppression import (
     Cell,
     Protected,
     ProtectedTable,
+    hidden,
     protect,
     protect_extreme,
     protect_table,
+    shown,
 )
 from fairhaven.disclosure.table_arrays import ALL
 
@@ -30,6 +32,7 @@ __all__ = [
     "Ties",
     "UniformGroup",
     "Zeros",
+    "hidden",
     "is_dominated",
     "protect",
     "protect_crosstab",
@@ -37,4 +40,5 @@ __all__ = [
     "protect_magnitudes",
     "protect_steps",
     "protect_table",
+    "shown",
 ]

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, StepCount, definition_id, read_definition
 from fairhaven.disclosure import Cell, Policy, Protected, protect_steps
+from fairhaven.disclosure import shown as exact
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.open import open_release
@@ -174,14 +175,10 @@ def shown(
 ) -> list[tuple[Protected, Protected]]:
     """Persons and events of nested steps as they may be shown together; `first`: places of those that matter most."""
     if policy is None:
-        return [(_exact(each.persons), _exact(each.events)) for each in tallies]
+        return [(exact(each.persons), exact(each.events)) for each in tallies]
     persons = protect_steps([Cell(rows=each.persons, persons=each.persons) for each in tallies], policy, first=first)
     events = protect_steps([Cell(rows=each.events, persons=each.persons) for each in tallies], policy, first=first)
     return list(zip(persons, events, strict=True))
-
-
-def _exact(count: int) -> Protected:
-    return Protected(value=count, text=f"{count:,}", mark=str(count))
 
 
 def by_number(named: Sequence[Named]) -> dict[int, CohortDefinition]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from fairhaven.disclosure import Cell, Policy, Protected, protect, protect_table
+from fairhaven.disclosure import Cell, Policy, Protected, hidden, protect, protect_table, shown
 from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys.releases.exact_counts import ExactCounts, SourceRows, UnmappedRows, YearRows
 from fairhaven.journeys.releases.release_report import (
@@ -30,6 +30,8 @@ from fairhaven.journeys.releases.release_report import (
 )
 from fairhaven.quality import CheckResult, CheckStatus, QualityReport, Severity
 from fairhaven.release.facts import LinkageSummary, RowFlow, RuleOutcome, SourceFacts
+
+_OPTED_OUT = "opted-out"
 
 
 def protected(counts: ExactCounts, policy: Policy) -> ReleaseReport:
@@ -85,30 +87,27 @@ def _rows(
     opted_out: Counter[str] = Counter()
     for flow in flows:
         opted_out[flow.source] += flow.opted_out
-    shown = protect_table(opted_out, policy).cells
-    hidden = protect_table({place: flow.opted_out for place, flow in enumerate(flows)}, policy).cells
+    by_opt_outs = protect_table(opted_out, policy).cells
+    by_table = protect_table({place: flow.opted_out for place, flow in enumerate(flows)}, policy).cells
     known = {source.name: source for source in listed}
     names = [name for name in dict.fromkeys([*known, *(flow.source for flow in flows)]) if name in opted_out]
     made, unmapped = sum(row.rows for row in written), sum(row.unmapped for row in written)
-    lost = {
-        "quarantined": sum(flow.quarantined for flow in flows),
-        "opted-out": opted_out.total(),
-        "replaced": sum(flow.withdrawn + flow.superseded for flow in flows),
-    }
+    lost = _lost(flows)
     return RowsShown(
         sources=tuple(
             SourceFlow(
                 source=known.get(name) or SourceFacts(name=name, title=name, kind="cdm", controller=""),
                 received=sum(flow.received for flow in flows if flow.source == name),
-                quarantined=sum(flow.quarantined for flow in flows if flow.source == name),
-                opted_out=shown[name],
-                replaced=sum(flow.withdrawn + flow.superseded for flow in flows if flow.source == name),
+                lost={
+                    reason: shown(rows) if reason != _OPTED_OUT else by_opt_outs[name]
+                    for reason, rows in _lost([flow for flow in flows if flow.source == name]).items()
+                },
                 written={table: cells[name] for table, cells in by_source.items() if name in cells},
             )
             for name in names
         ),
-        by_table=tuple(_table_flow([flow], hidden[place]) for place, flow in enumerate(flows)),
-        total=_table_flow(flows, protect(opted_out.total(), policy)),
+        by_table=tuple(_table_flow([flow], by_table[place], policy) for place, flow in enumerate(flows)),
+        total=_table_flow(flows, protect(opted_out.total(), policy), policy),
         lost={reason: protect(rows, policy) for reason, rows in lost.items() if rows},
         in_use=sum(flow.received for flow in flows) - sum(lost.values()),
         made=made,
@@ -120,13 +119,21 @@ def _rows(
     )
 
 
-def _table_flow(flows: Sequence[RowFlow], opted_out: Protected) -> TableFlow:
+def _lost(flows: Sequence[RowFlow]) -> dict[str, int]:
+    return {
+        "quarantined": sum(flow.quarantined for flow in flows),
+        _OPTED_OUT: sum(flow.opted_out for flow in flows),
+        "replaced": sum(flow.withdrawn + flow.superseded for flow in flows),
+    }
+
+
+def _table_flow(flows: Sequence[RowFlow], opted_out: Protected, policy: Policy) -> TableFlow:
     def sums(name: str) -> int:
         return sum(getattr(flow, name) for flow in flows)
 
     def unless_told(rows: int) -> Protected:
         # Landed and in use would tell by difference how many rows the opt-outs took.
-        return Protected(value=None, text="not shown") if opted_out.is_hidden else _exact(rows)
+        return hidden(policy, is_one_of_several=True) if opted_out.is_hidden else shown(rows)
 
     return TableFlow(
         source=flows[0].source if len(flows) == 1 else "",
@@ -139,10 +146,6 @@ def _table_flow(flows: Sequence[RowFlow], opted_out: Protected) -> TableFlow:
         superseded=sums("superseded"),
         current=unless_told(sums("current")),
     )
-
-
-def _exact(count: int) -> Protected:
-    return Protected(value=count, text=f"{count:,}", mark=str(count))
 
 
 def _made_table(table: str, rows: Sequence[SourceRows], policy: Policy) -> WrittenTable:
@@ -214,15 +217,15 @@ def _failed(result: CheckResult, policy: Policy) -> FailedCheck:
     return FailedCheck(
         check=result.check,
         failed=_of_whole(protect(result.violated or 0, policy), checked),
-        checked=None if not checked else few if few.is_hidden else _exact(checked),
+        checked=None if not checked else few if few.is_hidden else shown(checked),
     )
 
 
 def _codes(rows: Sequence[UnmappedRows], policy: Policy) -> tuple[UnmappedCode, ...]:
     cells = {place: Cell(rows=row.rows, persons=row.persons) for place, row in enumerate(rows)}
-    shown = protect_table(cells, policy).cells
+    known = protect_table(cells, policy).cells
     codes = [
-        UnmappedCode(source=row.source, cdm_table=row.cdm_table, code=row.code, rows=shown[place])
+        UnmappedCode(source=row.source, cdm_table=row.cdm_table, code=row.code, rows=known[place])
         for place, row in enumerate(rows)
     ]
     return tuple(sorted(codes, key=lambda code: (-(code.rows.value or 0), code.code)))

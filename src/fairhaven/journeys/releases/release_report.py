@@ -34,15 +34,14 @@ class SourceFlow:
     """What became of the rows of one source.
 
     Args:
-        received, quarantined, replaced: exact, as rows of files must add up; replaced are withdrawn and superseded ones.
+        received: exact, as rows of files must add up, and so are all losses but those to opt-outs.
+        lost: ``quarantined``, ``opted-out``, ``replaced`` (withdrawn and superseded) -> rows.
         written: CDM table -> rows of it that come from the source.
     """
 
     source: SourceFacts
     received: int
-    quarantined: int
-    opted_out: Protected
-    replaced: int
+    lost: Mapping[str, Protected]
     written: Mapping[str, Protected]
 
 

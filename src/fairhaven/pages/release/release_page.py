@@ -44,12 +44,13 @@ def _titles(report: ReleaseReport) -> Mapping[str, str]:
 def _flow(report: ReleaseReport) -> _Needs | None:
     if report.rows is None:
         return None
-    sources = sorted((flow.source for flow in report.rows.sources), key=lambda source: labels.kind_order(source.kind))
+    flows = sorted(report.rows.sources, key=lambda flow: labels.kind_order(flow.source.kind))
+    sources = [flow.source for flow in flows]
     titles, rank = _titles(report), {source.name: place for place, source in enumerate(sources)}
     return {
         "sankey": sankey,
-        "sources": sorted(report.rows.sources, key=lambda flow: rank[flow.source.name]),
-        "tables": drawn_tables(report.rows.tables, report.rows.sources),
+        "sources": flows,
+        "tables": drawn_tables(report.rows.tables, flows),
         "by_table": sorted(report.rows.by_table, key=lambda flow: (rank[flow.source], flow.table)),
         "written": sorted(report.rows.written, key=lambda row: (row.table, titles.get(row.source, row.source))),
         "kinds": [(labels.kind_class(kind), labels.kind_name(kind)) for kind in dict.fromkeys(s.kind for s in sources)],

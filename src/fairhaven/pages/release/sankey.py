@@ -15,7 +15,15 @@ from fairhaven.pages.kit.charts import drawing, hatch, rect
 from fairhaven.pages.kit.figures import share, short, whole
 from fairhaven.pages.kit.svg import coordinate, element
 from fairhaven.pages.release.labels import kind_class, kind_order, split_title
-from fairhaven.pages.release.sankey_layout import LAYOUTS, LOSSES, DrawnTable, Layout, drawn_tables
+from fairhaven.pages.release.sankey_layout import (
+    LAYOUTS,
+    LOSSES,
+    DrawnRows,
+    DrawnTable,
+    Layout,
+    drawn_rows,
+    drawn_tables,
+)
 
 _HEAD = 34
 
@@ -35,18 +43,18 @@ class _Stream:
     title: str
     style: str
     received: int
-    lost: Mapping[str, Protected]
-    written: Sequence[Protected | None]
+    lost: Mapping[str, DrawnRows | None]
+    written: Sequence[DrawnRows | None]
 
     @property
     def kept(self) -> int:
         """Rows in use, as far as those kept back may be seen."""
-        return self.received - sum(rows.value or 0 for rows in self.lost.values())
+        return self.received - sum(rows.size for rows in self.lost.values() if rows)
 
     @property
     def made(self) -> int:
         """Rows written, as far as they may be seen."""
-        return sum(rows.value or 0 for rows in self.written if rows)
+        return sum(rows.size for rows in self.written if rows)
 
     @property
     def thickness(self) -> int:
@@ -95,23 +103,14 @@ def sankey(rows: RowsShown, name: str) -> Markup:
     )
 
 
-def _stream(flow: SourceFlow, written: Sequence[Protected | None]) -> _Stream:
-    lost = {"quarantined": _exact(flow.quarantined), "opted-out": flow.opted_out, "replaced": _exact(flow.replaced)}
+def _stream(flow: SourceFlow, written: Sequence[DrawnRows | None]) -> _Stream:
     return _Stream(
         title=flow.source.title,
         style=kind_class(flow.source.kind),
         received=flow.received,
-        lost=lost,
+        lost={reason: drawn_rows(rows) for reason, rows in flow.lost.items()},
         written=written,
     )
-
-
-def _exact(rows: int) -> Protected:
-    return Protected(value=rows, text=whole(rows))
-
-
-def _told(rows: Protected) -> str:
-    return "a hidden number of" if rows.is_hidden else rows.text
 
 
 def _placed(heights: Sequence[float], pitch: float, *, top: float = _HEAD) -> list[_Node]:
@@ -133,9 +132,9 @@ def _into(
     source.right = rows
     for reason, drain in drains.items():
         count = stream.lost[reason]
-        if count.value != 0:
-            size = (count.value or 0) * scale
-            title = f"{stream.title}: {_told(count)} rows {LOSSES[reason].lower()}"
+        if count is not None:
+            size = count.size * scale
+            title = f"{stream.title}: {count.words} rows {LOSSES[reason].lower()}"
             y0, y1 = source.y + source.right, drain.y + drain.left
             bands.append(_band(x0, y0, x1, y1, max(size, 0.8), f"loss {reason}", title))
             source.right += size
@@ -150,9 +149,9 @@ def _onwards(
     bands = []
     centre.right = (centre.height - stream.made * scale) / 2
     for count, table, node in zip(stream.written, tables, nodes, strict=True):
-        if count is not None and count.value != 0:
-            size = (count.value or 0) * scale
-            title = f"{stream.title} to {table.name}: {_told(count)} rows"
+        if count is not None:
+            size = count.size * scale
+            title = f"{stream.title} to {table.name}: {count.words} rows"
             top, end = centre.y + centre.right, node.y + node.left
             bands.append(_band(x1, top, x2, end, max(size, 0.6), stream.style, title))
             centre.right += size

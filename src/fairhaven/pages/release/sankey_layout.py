@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fairhaven.disclosure import Protected
 from fairhaven.journeys.releases.release_report import SourceFlow, WrittenTable
+from fairhaven.pages.kit.figures import whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +63,21 @@ _MOST_TABLES = 14
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DrawnRows:
+    """Rows as they are drawn and said; a hidden number has no size, so that all hidden ones look alike."""
+
+    size: int
+    words: str
+
+
+def drawn_rows(rows: Protected) -> DrawnRows | None:
+    """Nothing is drawn of a zero that may be seen."""
+    if rows.value is None:
+        return DrawnRows(size=0, words="a hidden number of")
+    return DrawnRows(size=rows.value, words=rows.text) if rows.value else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DrawnTable:
     """A table of the release in the picture, or its small tables as one.
 
@@ -75,7 +91,7 @@ class DrawnTable:
     rows: str
     unmapped: str
     part: float
-    by_source: Sequence[Protected | None]
+    by_source: Sequence[DrawnRows | None]
 
 
 def drawn_tables(tables: Sequence[WrittenTable], sources: Sequence[SourceFlow]) -> list[DrawnTable]:
@@ -89,12 +105,16 @@ def drawn_tables(tables: Sequence[WrittenTable], sources: Sequence[SourceFlow]) 
             rows=table.rows.text,
             unmapped=table.unmapped.count.text if table.unmapped.count.value else "",
             part=table.unmapped.share or 0.0,
-            by_source=[source.written.get(table.table) for source in sources],
+            by_source=[_written(source, table) for source in sources],
         )
         for table in shown
     ]
     drawn.sort(key=lambda table: (_centre(table), -table.size))
     return drawn + ([_together(ranked[len(shown) :], sources)] if len(shown) < len(ranked) else [])
+
+
+def _written(source: SourceFlow, table: WrittenTable) -> DrawnRows | None:
+    return drawn_rows(source.written[table.table]) if table.table in source.written else None
 
 
 def _rank(table: WrittenTable) -> tuple[int, str]:
@@ -103,7 +123,7 @@ def _rank(table: WrittenTable) -> tuple[int, str]:
 
 def _centre(table: DrawnTable) -> float:
     """Where on average its rows come from, as a place among the sources."""
-    rows = [count.value or 0 if count else 0 for count in table.by_source]
+    rows = [count.size if count else 0 for count in table.by_source]
     return round(sum(place * count for place, count in enumerate(rows)) / sum(rows), 1) if any(rows) else 0.0
 
 
@@ -111,15 +131,12 @@ def _together(tables: Sequence[WrittenTable], sources: Sequence[SourceFlow]) -> 
     """Sums of what may be shown of each, and of nothing else."""
     size = sum(table.rows.value or 0 for table in tables)
     unmapped = sum(table.unmapped.count.value or 0 for table in tables)
-    from_each = [
-        sum(source.written[table.table].value or 0 for table in tables if table.table in source.written)
-        for source in sources
-    ]
+    from_each = [sum(rows.size for table in tables if (rows := _written(source, table))) for source in sources]
     return DrawnTable(
         name=f"{len(tables)} smaller tables",
         size=size,
-        rows=f"{size:,}",
-        unmapped=f"{unmapped:,}" if unmapped else "",
+        rows=whole(size),
+        unmapped=whole(unmapped) if unmapped else "",
         part=unmapped / size if size else 0.0,
-        by_source=[Protected(value=rows, text=f"{rows:,}") if rows else None for rows in from_each],
+        by_source=[DrawnRows(size=rows, words=whole(rows)) if rows else None for rows in from_each],
     )
