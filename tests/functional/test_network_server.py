@@ -21,7 +21,7 @@ from fairhaven.network.result import TaskResult, failed
 from fairhaven.network.server import PREFIX, CollectionState, TaskQueue, serve, task_api
 from tests.support.actors import ANNA, BEN
 from tests.support.network_wire import ABOUT, AVAILABILITY, COLLECTION, QUICK, Numbers, served
-from tests.support.processes import started
+from tests.support.processes import PATIENCE, started
 
 GENERIC = {"analysis": "DISTRIBUTION", "code": "GENERIC"}
 BASE = f"{PREFIX}/task"
@@ -37,13 +37,13 @@ class Hub:
 
     def client(self, credentials: Credentials | None) -> httpx.Client:
         auth = httpx.BasicAuth(credentials.username, credentials.password) if credentials else None
-        return httpx.Client(base_url=self.url, auth=auth, timeout=10)
+        return httpx.Client(base_url=self.url, auth=auth, timeout=PATIENCE)
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
     hub = Hub(tmp_path)
-    with served(task_api(hub.queue, largest=2000, patience=0.5)) as url:
+    with served(task_api(hub.queue, largest=2000, patience=PATIENCE)) as url:
         hub.url = url
         yield hub
     hub.queue.close()
@@ -347,8 +347,10 @@ def test_a_body_that_is_too_long_is_cut_off(hub: Hub, member: httpx.Client) -> N
 
 def test_a_body_that_does_not_come_is_not_waited_for(hub: Hub) -> None:
     credentials = hub.queue.members.add("dale")
-    host, port = hub.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as client:
+    with (
+        served(task_api(hub.queue, patience=0.2)) as url,
+        socket.create_connection((httpx.URL(url).host, httpx.URL(url).port), timeout=PATIENCE) as client,
+    ):
         client.sendall(
             f"POST {BASE}/result/7/dale HTTP/1.1\r\nHost: x\r\nAuthorization: {credentials.header()}\r\n"
             "Content-Length: 100\r\n\r\n{".encode()
@@ -410,7 +412,9 @@ while True:
 def test_two_workers_of_one_network_answer_for_their_own_collections(hub: Hub, tmp_path: Path) -> None:
     names = ["hillside", "seaview"]
     connections = {
-        name: Connection(url=hub.url + PREFIX, collection=name, credentials=hub.queue.members.add(name), deadline=10)
+        name: Connection(
+            url=hub.url + PREFIX, collection=name, credentials=hub.queue.members.add(name), deadline=PATIENCE
+        )
         for name in names
     }
     uuids = [hub.queue.submit(AVAILABILITY, names) for _ in range(3)]
@@ -425,7 +429,7 @@ def test_two_workers_of_one_network_answer_for_their_own_collections(hub: Hub, t
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     for uuid in uuids:
         assert [reply.result.count for reply in hub.queue.results(uuid) if reply.result] == [110, 220]
 

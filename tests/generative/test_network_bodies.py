@@ -19,6 +19,7 @@ from fairhaven.network.server import PREFIX
 from fairhaven.network.task import UnreadableTask, is_name, read_task
 from tests.support.examples import examples
 from tests.support.network_wire import ABOUT, COLLECTION, QUICK, Numbers, connection_to, http, network, raw_server
+from tests.support.processes import PATIENCE
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -180,7 +181,7 @@ def test_a_worker_ends_its_round_whatever_the_server_says(talker: Any, says: byt
     talker.says, talker.posted = says, []
     with TemporaryDirectory() as folder:
         summary = work(
-            connection_to(talker.url, deadline=2),
+            connection_to(talker.url),
             Numbers(),
             folder=Path(folder),
             about=ABOUT,
@@ -196,7 +197,7 @@ def test_a_worker_ends_its_round_whatever_the_server_says(talker: Any, says: byt
 def door(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with network(tmp_path_factory.mktemp("door")) as (queue, connection):
         auth = httpx.BasicAuth(connection.credentials.username, connection.credentials.password)
-        with httpx.Client(base_url=connection.url.removesuffix(PREFIX), auth=auth) as client:
+        with httpx.Client(base_url=connection.url.removesuffix(PREFIX), auth=auth, timeout=PATIENCE) as client:
             yield queue, client
 
 

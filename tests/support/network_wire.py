@@ -21,6 +21,7 @@ from fairhaven.network import (
 )
 from fairhaven.network.server import PREFIX, TaskQueue, serve, task_api
 from tests.support.actors import ANNA
+from tests.support.processes import PATIENCE
 
 COLLECTION = "collection_id"
 ABOUT = CollectionAbout(software="Fairhaven", version="0.1.0", rounding=10, threshold=10)
@@ -95,7 +96,7 @@ def served(app: Any, **settings: Any) -> Iterator[str]:
         yield addresses[0]
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(PATIENCE)
 
 
 @contextmanager
@@ -105,7 +106,7 @@ def network(folder: Path, *, collection: str = COLLECTION, **settings: Any) -> I
     try:
         credentials = queue.members.add(collection)
         with served(task_api(queue)) as url:
-            yield queue, Connection(url=url + PREFIX, collection=collection, credentials=credentials, deadline=10)
+            yield queue, Connection(url=url + PREFIX, collection=collection, credentials=credentials, deadline=PATIENCE)
     finally:
         queue.close()
 
@@ -118,7 +119,9 @@ def run_once(connection: Connection, answers: Any, folder: Path, **settings: Any
 def connection_to(url: str, **settings: Any) -> Connection:
     """A connection with a secret of no worth."""
     credentials = Credentials(username="hillside", password="correct horse battery")
-    return Connection(**{"url": url, "collection": COLLECTION, "credentials": credentials, "deadline": 5, **settings})
+    return Connection(
+        **{"url": url, "collection": COLLECTION, "credentials": credentials, "deadline": PATIENCE, **settings}
+    )
 
 
 @contextmanager
@@ -135,7 +138,7 @@ def raw_server(reply: Callable[[bytes, socket.socket], None]) -> Iterator[str]:
             except TimeoutError:
                 continue
             with client:
-                client.settimeout(5)
+                client.settimeout(PATIENCE)
                 try:
                     if request := _request(client):
                         reply(request, client)
@@ -148,7 +151,7 @@ def raw_server(reply: Callable[[bytes, socket.socket], None]) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/link_connector_api"
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(PATIENCE)
         listener.close()
 
 

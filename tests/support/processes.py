@@ -5,6 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
+PATIENCE = 300.0
+"""Seconds that a test waits for what surely comes: many, because a machine may be busy with something else."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 """An environment in which a process of the same Python finds Fairhaven and the modules of tests."""
 
