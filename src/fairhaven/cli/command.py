@@ -2,7 +2,8 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from typing import Any, get_args, get_type_hints
 
 from fairhaven.cli.arguments import AsJson
 from fairhaven.cli.screen import Screen
@@ -28,3 +29,11 @@ def as_command(act: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = signature.replace(parameters=[*arguments, as_json])  # type: ignore[attr-defined]
     command.__wrapped__ = act  # type: ignore[attr-defined]
     return command
+
+
+def result_type(command: Callable[..., None]) -> Any:
+    """The type of what a command gives: its functions are in `NOUN_commands`, its results in `results.NOUN`."""
+    act = inspect.unwrap(command)
+    noun = act.__module__.rpartition(".")[2].removesuffix("_commands")
+    hints = get_type_hints(act, localns={"results": import_module(f"fairhaven.cli.results.{noun}")})
+    return get_args(hints["screen"])[0]

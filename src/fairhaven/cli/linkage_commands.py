@@ -8,7 +8,7 @@ import typer
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from fairhaven.cli import results
+    from fairhaven.cli.results import linkage as results
 
 
 def trial(

@@ -10,7 +10,10 @@ from rich.table import Table
 from fairhaven.cli import screen
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
-    from fairhaven.cli import results
+    from fairhaven.cli.results.delivery import LoadedVocabulary
+    from fairhaven.cli.results.hub import NewHub
+    from fairhaven.cli.results.network import JoinedCollection, QuestionReply, WorkerSummary
+    from fairhaven.cli.results.release import ComparedReleases, ListedRelease, ShownRelease, VerifiedReleases
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import QuarantineReason, Receipt
     from fairhaven.journeys import recovery
@@ -175,7 +178,7 @@ def quality(report: "QualityReport") -> Iterator[str]:
         yield f"  ... and {len(failed) - _SHOWN:,} more (--json gives all)"
 
 
-def new_hub(made: "results.NewHub") -> Iterator[str]:
+def new_hub(made: "NewHub") -> Iterator[str]:
     """What a new hub has, and what to do with it."""
     yield f"A new hub is in {made.hub}. Its files, in the order to read them:"
     yield from (f"  {path}" for path in made.files)
@@ -184,13 +187,13 @@ def new_hub(made: "results.NewHub") -> Iterator[str]:
     yield f"  fairhaven check {made.hub}"
 
 
-def vocabulary(found: "results.LoadedVocabulary") -> Iterator[str | Table]:
+def vocabulary(found: "LoadedVocabulary") -> Iterator[str | Table]:
     """What a vocabulary holds."""
     yield screen.table(f"Vocabulary {found.version}", ["table", "rows"], found.rows.items())
     yield from found.notes
 
 
-def releases(found: "Sequence[results.ListedRelease]", folder: Path) -> Iterator[str | Table]:
+def releases(found: "Sequence[ListedRelease]", folder: Path) -> Iterator[str | Table]:
     """Every release of a hub."""
     if not found:
         yield f"No release yet. Make one with `fairhaven build {folder}`."
@@ -205,7 +208,7 @@ def releases(found: "Sequence[results.ListedRelease]", folder: Path) -> Iterator
     )
 
 
-def release(found: "results.ShownRelease") -> Iterator[str | Table]:
+def release(found: "ShownRelease") -> Iterator[str | Table]:
     """What a release holds."""
     yield f"{found.name}, as of {found.as_of}"
     yield f"content     {found.content}"
@@ -238,7 +241,7 @@ def release(found: "results.ShownRelease") -> Iterator[str | Table]:
     )
 
 
-def changes(found: "results.ComparedReleases") -> Iterator[str | Table]:
+def changes(found: "ComparedReleases") -> Iterator[str | Table]:
     """How two releases differ."""
     differing = [
         (name, each.added, each.changed, each.gone) for name, each in found.tables.items() if not each.is_empty
@@ -248,7 +251,7 @@ def changes(found: "results.ComparedReleases") -> Iterator[str | Table]:
         yield "No table differs."
 
 
-def verified(found: "results.VerifiedReleases") -> Iterator[str]:
+def verified(found: "VerifiedReleases") -> Iterator[str]:
     """Whether every hash agrees."""
     if found.problems:
         yield "Something was altered or lost:"
@@ -259,7 +262,7 @@ def verified(found: "results.VerifiedReleases") -> Iterator[str]:
         yield f"Verified: {', '.join(found.releases)}. {found.files:,} files, every hash agrees."
 
 
-def answering(done: "results.WorkerSummary") -> Iterator[str]:
+def answering(done: "WorkerSummary") -> Iterator[str]:
     """What a run of the worker did."""
     came = f"{done.received:,} tasks came; {done.answered:,} answered, {done.failed:,} answered with an error"
     yield f"{came}, {done.posted:,} results handed in."
@@ -273,7 +276,7 @@ def answering(done: "results.WorkerSummary") -> Iterator[str]:
         yield f"At the end the server could not be worked with: {done.trouble}."
 
 
-def joined(made: "results.JoinedCollection") -> Iterator[str]:
+def joined(made: "JoinedCollection") -> Iterator[str]:
     """A new member's secret."""
     yield f"{made.collection} is a member."
     yield f"  name    {made.username}"
@@ -282,7 +285,7 @@ def joined(made: "results.JoinedCollection") -> Iterator[str]:
     yield "The secret is shown only now; this hub keeps its hash."
 
 
-def replies(found: "Sequence[results.QuestionReply]") -> Iterator[Table]:
+def replies(found: "Sequence[QuestionReply]") -> Iterator[Table]:
     """What collections have said."""
     yield screen.table(
         "", ["collection", "", "persons"], [(each.collection, each.standing, each.count) for each in found]

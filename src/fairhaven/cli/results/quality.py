@@ -1,8 +1,9 @@
-"""Results about quality."""
+"""Results about quality, and pages on releases."""
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from fairhaven.kernel.codec import from_json
@@ -95,3 +96,16 @@ class QualityFindings:
     def of(cls, report: QualityReport) -> Self:
         """A report in the form in which it is kept."""
         return from_json(cls, report.to_json())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenReport:
+    """A page on a release.
+
+    Args:
+        release: the release's name.
+        out: the file.
+    """
+
+    release: str
+    out: Path

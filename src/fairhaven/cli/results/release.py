@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from fairhaven.archive import Change, Problem, Release, TableVersion
+from fairhaven.journeys.persons.erase import Plan as ErasurePlan
+from fairhaven.journeys.recovery import Erased
 from fairhaven.journeys.releases.build import Built
+from fairhaven.journeys.releases.build_plan import Plan as BuildPlan
+from fairhaven.journeys.releases.trace_row import Trace
 from fairhaven.release.facts import (
     ExtractFacts,
     LinkageSummary,
@@ -17,6 +21,19 @@ from fairhaven.release.facts import (
     RuleOutcome,
     SourceFacts,
 )
+
+__all__ = [
+    "BuildPlan",
+    "BuiltRelease",
+    "ComparedReleases",
+    "Erased",
+    "ErasurePlan",
+    "ExportedRelease",
+    "ListedRelease",
+    "ShownRelease",
+    "Trace",
+    "VerifiedReleases",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,19 +220,6 @@ class VerifiedReleases:
         """Releases and what is wrong with them."""
         files = {path for release in releases for table in release.tables.values() for path in table.paths}
         return cls(releases=tuple(release.name for release in releases), files=len(files), problems=tuple(problems))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WrittenReport:
-    """A page on a release.
-
-    Args:
-        release: the release's name.
-        out: the file.
-    """
-
-    release: str
-    out: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,15 +1,16 @@
-"""Results about a hub and what it takes in."""
+"""Results about a hub."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from fairhaven.cli.results.releases import BuiltRelease
-from fairhaven.hub import HubText
-from fairhaven.hub.demonstration import Demonstration
+from fairhaven.cli.results.release import BuiltRelease
 from fairhaven.kernel.errors import Fault
-from fairhaven.omop.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from fairhaven.hub import HubText
+    from fairhaven.hub.demonstration import Demonstration
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +39,7 @@ class CheckedHub:
     counts: Mapping[str, int]
 
     @classmethod
-    def of(cls, text: HubText) -> Self:
+    def of(cls, text: "HubText") -> Self:
         """What a hub's files describe."""
         return cls(
             counts={
@@ -69,7 +70,7 @@ class Demonstrated:
     seconds: float
 
     @classmethod
-    def of(cls, made: Demonstration, *, report: Path) -> Self:
+    def of(cls, made: "Demonstration", *, report: Path) -> Self:
         """What came of the demonstration, and the page on it."""
         return cls(
             hub=made.folder,
@@ -78,23 +79,3 @@ class Demonstrated:
             report=report,
             seconds=round(made.seconds, 1),
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoadedVocabulary:
-    """A vocabulary that was taken over.
-
-    Args:
-        version: as the vocabulary names itself, or ``digest-...`` where it does not.
-        rows: table -> rows.
-        notes: what a person should know of it.
-    """
-
-    version: str
-    rows: Mapping[str, int]
-    notes: tuple[str, ...]
-
-    @classmethod
-    def of(cls, vocabulary: Vocabulary) -> Self:
-        """A vocabulary without its place."""
-        return cls(version=vocabulary.version, rows=vocabulary.counts, notes=vocabulary.notes)

@@ -1,0 +1,5 @@
+"""Results about linkage."""
+
+from fairhaven.linkage import Trial
+
+__all__ = ["Trial"]
