@@ -20,7 +20,7 @@ def page() -> str:
             "Exit codes: 0 done, 1 refused or checks failed, 2 wrong usage."
         ),
     ]
-    for path, command in _commands((), typer.main.get_command(app)):
+    for path, command in commands():
         context = typer.Context(command, info_name=" ".join(("fairhaven", *path)))
         usage = re.sub(r"\[OPTIONS\]|[{}]", "", " ".join(command.collect_usage_pieces(context))).strip()
         lines += [
@@ -35,6 +35,11 @@ def page() -> str:
         if rows:
             lines += ["", "| argument or option | meaning |", "|---|---|", *rows]
     return "\n".join(lines) + "\n"
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], typer.core.TyperCommand]]:
+    """Every command by the words that call it."""
+    yield from _commands((), typer.main.get_command(app))
 
 
 def _commands(

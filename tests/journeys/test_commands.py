@@ -6,8 +6,10 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.cli.command import result_type
 from fairhaven.hub import open_hub
 from tests.support.command_line import Command
+from tests.support.json_form import COMMANDS, check_form, read_strictly
 
 
 def test_the_demonstration_run_again_finds_all_done(fairhaven: Command, copy: Path) -> None:
@@ -124,8 +126,9 @@ def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> Non
     refs = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] == key]
     planned = fairhaven("erase", copy, "--person-key", key, "--plan").stdout
     assert "would take away" in planned
-    said = fairhaven("erase", copy, "--person-key", key).stdout
-    assert "Recorded as entry" in said
+    done = read_strictly(fairhaven("erase", copy, "--person-key", key, "--json").stdout)
+    check_form(done, result_type(COMMANDS["erase"]))
+    assert done["deliveries"]["rows"] and done["identities"]
     for path in (copy / "store").rglob("*.parquet"):
         found = duckdb.execute(f"DESCRIBE FROM read_parquet('{path}')").fetchall()
         columns = {name for name, *_ in found}

@@ -79,8 +79,9 @@ def test_what_is_no_object_is_refused(value: object) -> None:
 
 
 def test_the_schema_describes_what_is_written() -> None:
-    schema = schema_of(Whole)
-    assert schema["required"] == ["name", "day", "kind", "parts", "tables"]
+    schema = schema_of(list[Whole])["$defs"]["Whole"]
+    assert schema["required"] == list(schema["properties"])
+    assert schema["additionalProperties"] is False
     assert schema["properties"]["day"] == {"format": "date", "title": "Day", "type": "string"}
 
 

@@ -48,20 +48,25 @@ def from_json(form: type[T], value: Any, *, path: str = "") -> T:
     return made[0]
 
 
-def schema_of(form: type) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of what `to_json` gives for a value of this dataclass."""
-    from pydantic import TypeAdapter
+def schema_of(form: Any) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of what `to_json` gives for a value of this type: all of its fields, and no others."""
+    from pydantic import ConfigDict, TypeAdapter
 
-    return TypeAdapter(form).json_schema(mode="serialization")
+    config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+    schema = TypeAdapter(_held(form), config=config).json_schema(mode="serialization")
+    return {**schema["prefixItems"][0], "$defs": schema.get("$defs", {})}
 
 
 @cache
 def _reader(form: Any) -> "TypeAdapter[Any]":
     from pydantic import ConfigDict, TypeAdapter
 
-    # pydantic takes no configuration for a dataclass of the standard library itself, but hands down that of a container.
-    container: Any = GenericAlias(tuple, (form,))
-    return TypeAdapter(container, config=ConfigDict(extra="forbid"))
+    return TypeAdapter(_held(form), config=ConfigDict(extra="forbid"))
+
+
+def _held(form: Any) -> Any:
+    """pydantic takes no configuration for a dataclass of the standard library itself, but hands down that of a container."""
+    return GenericAlias(tuple, (form,))
 
 
 def _fault(detail: "ErrorDetails", path: str) -> Fault:
