@@ -3,7 +3,6 @@
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fairhaven.cli.app import run
 from fairhaven.cli.command import result_type
-from fairhaven.cli.refusals import Refused
-from fairhaven.hub import open_hub
+from fairhaven.cli.refusals import RefusalResult
+from fairhaven.hub import make_hub, open_hub
 from fairhaven.journeys.network.serve import ask, join
 from tests.support.actors import ANNA
+from tests.support.command_line import command_line, run
+from tests.support.demonstration import PERSONS
 from tests.support.json_form import COMMANDS, check_form, read_strictly
-
-pytestmark = pytest.mark.xdist_group("demonstration")
 
 _DEATHS = """registration_id,nhs_number,forenames,surname,date_of_birth,sex,usual_postcode,date_of_death,underlying_cause,place_of_death,colour
 A-1,,Ada,Byron,1815-12-10,F,,2026-10-30,I21,Home,red
@@ -63,6 +61,13 @@ class Places:
         path.write_text(text)
         return path
 
+    def new_hub(self) -> Path:
+        """A hub that is empty yet."""
+        made = self.work / "empty"
+        if not made.exists():
+            make_hub(made, by=ANNA)
+        return made
+
 
 @pytest.fixture(scope="module")
 def places(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Places:
@@ -90,10 +95,10 @@ def places(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Places:
     )
 
 
-Words = Callable[[Places], Sequence[object]]
+Words = Callable[[Places], Sequence[str | Path | int]]
 
 DONE: list[tuple[str, Words]] = [
-    ("demo", lambda at: [at.same, "--persons", 300, "--no-serve"]),
+    ("demo", lambda at: [at.same, "--persons", PERSONS, "--no-serve"]),
     ("init", lambda at: [at.work / "new"]),
     ("check", lambda at: [at.hub]),
     ("receive", lambda at: [at.hub, "registrar_deaths", at.file("deaths_new.csv", _DEATHS)]),
@@ -119,7 +124,7 @@ DONE: list[tuple[str, Words]] = [
     ("network leave", lambda at: [at.hub, "parkside"]),
     ("network ask", lambda at: [at.hub, at.file("q.json", '{"analysis": "DISTRIBUTION", "code": "GENERIC"}')]),
     ("network results", lambda at: [at.hub, at.uuid]),
-    ("vocabulary load", lambda at: [at.work / "new", at.same]),
+    ("vocabulary load", lambda at: [at.new_hub(), at.same]),
     ("erase", lambda at: [at.hub, "--person-key", at.person, "--plan"]),
 ]
 SERVED = {"network serve", "answer"}
@@ -160,41 +165,32 @@ def test_every_command_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("name", "words"), DONE, ids=[f"{name} {number}" for number, (name, _) in enumerate(DONE)])
-def test_what_is_done_has_the_documented_form(
-    name: str, words: Words, places: Places, capsys: pytest.CaptureFixture[str]
-) -> None:
-    if name == "vocabulary load" and not (places.work / "new").exists():
-        run(["init", str(places.work / "new")])
-        capsys.readouterr()
-    code = run([*name.split(), *map(str, words(places)), "--json"])
-    said = capsys.readouterr()
-    assert code == 0, said.err
-    check_form(read_strictly(said.out), result_type(COMMANDS[name]))
+def test_what_is_done_has_the_documented_form(name: str, words: Words, places: Places) -> None:
+    done = run(*name.split(), *words(places), "--json")
+    check_form(read_strictly(done.stdout), result_type(COMMANDS[name]))
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_has_the_one_form(name: str, places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_refused_has_the_one_form(name: str, places: Places) -> None:
     code, words = REFUSED[name]
-    assert run([*name.split(), *map(str, words(places)), "--json"]) == 1
-    said = capsys.readouterr()
-    document = read_strictly(said.out)
-    check_form(document, Refused)
+    done = run(*name.split(), *words(places), "--json", code=1)
+    document = read_strictly(done.stdout)
+    check_form(document, RefusalResult)
     assert document["error"]["code"] == code
-    assert all(fault["message"] in said.err for fault in document["error"]["faults"])
+    assert all(fault["message"] in done.stderr for fault in document["error"]["faults"])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_wrong_usage_has_the_one_form(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([*name.split(), "--colour", "--json"]) == 2
-    document = read_strictly(capsys.readouterr().out)
-    check_form(document, Refused)
+def test_wrong_usage_has_the_one_form(name: str) -> None:
+    document = read_strictly(run(*name.split(), "--colour", "--json", code=2).stdout)
+    check_form(document, RefusalResult)
     assert document["error"]["code"] == "usage"
 
 
 @pytest.fixture
 def address(places: Places) -> Iterator[str]:
     """Where a network is served; what the server says of it is the result of its command."""
-    command = [sys.executable, "-m", "fairhaven.cli", "network", "serve", str(places.hub), "--port", "0", "--json"]
+    command = command_line("network", "serve", places.hub, "--port", 0, "--json")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as serving:
         assert serving.stdout is not None
         lines = []
@@ -211,17 +207,15 @@ def address(places: Places) -> Iterator[str]:
 
 
 def test_a_server_says_its_address_and_a_worker_what_it_did(
-    address: str, places: Places, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    address: str, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = join(open_hub(places.hub), "hillside", renew=True, by=ANNA)
     monkeypatch.setenv("FAIRHAVEN_TASK_API_USERNAME", secret.username)
     monkeypatch.setenv("FAIRHAVEN_TASK_API_PASSWORD", secret.password)
-    api = ["--task-api", f"{address}/link_connector_api", "--collection", "hillside", "--once"]
-    assert run(["answer", str(places.hub), *api, "--json"]) == 0
-    document = read_strictly(capsys.readouterr().out)
+    words = ["--task-api", f"{address}/link_connector_api", "--collection", "hillside", "--once", "--json"]
+    document = read_strictly(run("answer", places.hub, *words).stdout)
     check_form(document, result_type(COMMANDS["answer"]))
     assert document["posted"] >= 1
-    assert run(["network", "results", str(places.hub), places.uuid, "--json"]) == 0
-    (reply,) = read_strictly(capsys.readouterr().out)
+    (reply,) = read_strictly(run("network", "results", places.hub, places.uuid, "--json").stdout)
     assert reply["standing"] == "answered"
     check_form([reply], result_type(COMMANDS["network results"]))

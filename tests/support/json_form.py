@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from docs.generators.commands import commands
 from fairhaven.kernel.codec import schema_of
 
-COMMANDS = {" ".join(path): command.callback for path, command in commands()}
+COMMANDS = {" ".join(path): command.callback for path, command in commands() if command.callback}
 """Every command by the words that call it."""
 
 

@@ -11,7 +11,7 @@ from fairhaven.cli.arguments import Hub, ReleaseName, today
 from fairhaven.cli.screen import Screen, csv_writer
 
 if TYPE_CHECKING:
-    from fairhaven.cli.results import cohort as results
+    from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts.count import CohortSource, Named
 
 _FORMS = "definitions, or folders of them: OHDSI Circe JSON, Cohort Discovery (RQuest) JSON, or Fairhaven's own TOML or JSON."
@@ -42,7 +42,7 @@ def explain(
     """Say in plain words who a cohort is. Needs no data: a hub's folder, --cdm and --release are allowed and not used."""
     del cdm, name  # there so that the four commands take the same words
     definitions = _definitions(files)
-    from fairhaven.cli.results import cohort as results
+    from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts.count import read_files
     from fairhaven.kernel.files import write_atomically
 
@@ -76,7 +76,7 @@ def count(
         raise typer.BadParameter("is empty; give the project's name", param_hint="--project")
     if organisation and project is None:
         raise typer.BadParameter("goes with --project", param_hint="--organisation")
-    from fairhaven.cli.results import cohort as results
+    from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts import count
 
     asked, named = _read(files, cdm, name)
@@ -111,7 +111,7 @@ def report(
     screen: "Screen[results.CohortAttritions]",
 ) -> None:
     """Show what each rule of a cohort leaves, step by step."""
-    from fairhaven.cli.results import cohort as results
+    from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts import attrition
     from fairhaven.pages.cohort import render
 
@@ -139,7 +139,7 @@ def generate(
     screen: "Screen[results.GeneratedRows | results.GeneratedFile]",
 ) -> None:
     """Write who is in which cohort and when, as the OMOP table COHORT."""
-    from fairhaven.cli.results import cohort as results
+    from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts import count
 
     asked, named = _read(files, cdm, name)
@@ -166,7 +166,7 @@ def budget(
     screen: "Screen[results.QuestionBudget]",
 ) -> None:
     """How many questions a project has asked and may still ask."""
-    from fairhaven.cli.results import cohort as results
+    from fairhaven.cli import cohort_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.cohorts.discover import budget_of
 

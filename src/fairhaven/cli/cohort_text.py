@@ -10,7 +10,7 @@ from rich.table import Table
 from fairhaven.cli.screen import table
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
-    from fairhaven.cli.results import cohort as results
+    from fairhaven.cli import cohort_results as results
     from fairhaven.disclosure import Policy, Protected
     from fairhaven.journeys.cohorts.attrition import AttritionReport
     from fairhaven.journeys.cohorts.count import Counted, Named

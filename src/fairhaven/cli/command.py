@@ -32,8 +32,7 @@ def as_command(act: Callable[..., None]) -> Callable[..., None]:
 
 
 def result_type(command: Callable[..., None]) -> Any:
-    """The type of what a command gives: its functions are in `NOUN_commands`, its results in `results.NOUN`."""
+    """The type of what a command gives: its function is in ``NOUN_commands``, its results are in ``NOUN_results``."""
     act = inspect.unwrap(command)
-    noun = act.__module__.rpartition(".")[2].removesuffix("_commands")
-    hints = get_type_hints(act, localns={"results": import_module(f"fairhaven.cli.results.{noun}")})
-    return get_args(hints["screen"])[0]
+    results = import_module(act.__module__.replace("_commands", "_results"))
+    return get_args(get_type_hints(act, localns={"results": results})["screen"])[0]

@@ -10,7 +10,7 @@ from fairhaven.cli.arguments import Hub, actor, day, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from fairhaven.cli.results import delivery as results
+    from fairhaven.cli import delivery_results as results
 
 
 def receive(
@@ -41,7 +41,7 @@ def load_vocabulary(
     screen: "Screen[results.LoadedVocabulary]",
 ) -> None:
     """Load an OMOP vocabulary; its version is recorded and the next build uses it."""
-    from fairhaven.cli.results import delivery as results
+    from fairhaven.cli import delivery_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.deliveries.receive import take_vocabulary
 

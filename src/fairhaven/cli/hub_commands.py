@@ -10,7 +10,7 @@ from fairhaven.cli.arguments import Hub, actor
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from fairhaven.cli.results import hub as results
+    from fairhaven.cli import hub_results as results
 
 
 def demo(
@@ -32,7 +32,7 @@ def demo(
     beside the hub, in truth/, and is never read by the build.
     """
     del no_serve  # the portal comes with a later version; the option is there so that scripts need not change
-    from fairhaven.cli.results import hub as results
+    from fairhaven.cli import hub_results as results
     from fairhaven.hub.demonstration import demonstrate
     from fairhaven.pages.release import render
 
@@ -44,7 +44,7 @@ def demo(
 
 def init(folder: Hub, *, screen: "Screen[results.NewHub]") -> None:
     """Make a new hub: a folder of commented files to fill in."""
-    from fairhaven.cli.results import hub as results
+    from fairhaven.cli import hub_results as results
     from fairhaven.hub import make_hub
 
     made = results.NewHub(hub=folder, files=tuple(make_hub(folder, by=actor())))
@@ -53,7 +53,7 @@ def init(folder: Hub, *, screen: "Screen[results.NewHub]") -> None:
 
 def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     """Find every fault of a hub's files at once, each with its file and line."""
-    from fairhaven.cli.results import hub as results
+    from fairhaven.cli import hub_results as results
     from fairhaven.hub import read_text
 
     found = results.CheckedHub.of(read_text(folder))

@@ -8,7 +8,7 @@ import typer
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from fairhaven.cli.results import linkage as results
+    from fairhaven.cli import linkage_results as results
 
 
 def trial(

@@ -11,7 +11,7 @@ from fairhaven.cli.arguments import Hub, actor, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from fairhaven.cli.results import network as results
+    from fairhaven.cli import network_results as results
 
 Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.", show_default=False)]
 
@@ -55,7 +55,7 @@ def serve(
     screen: "Screen[results.ServedNetwork]",
 ) -> None:
     """Hand out tasks to the collections of this hub's network and take their answers, until Ctrl-C."""
-    from fairhaven.cli.results import network as results
+    from fairhaven.cli import network_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import serve_network
 
@@ -75,7 +75,7 @@ def join(
     screen: "Screen[results.JoinedCollection]",
 ) -> None:
     """Let a collection join this hub's network, and show its secret, once."""
-    from fairhaven.cli.results import network as results
+    from fairhaven.cli import network_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import join as add_member
 
@@ -86,7 +86,7 @@ def join(
 
 def leave(folder: Hub, collection: Collection, *, screen: "Screen[results.LeftCollection]") -> None:
     """End a collection's membership; its answers stay."""
-    from fairhaven.cli.results import network as results
+    from fairhaven.cli import network_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import leave as remove_member
 
@@ -101,7 +101,7 @@ def ask(
         list[str] | None, typer.Option(metavar="C", help="A collection to ask; again for another.", show_default="all")
     ] = None,
     *,
-    screen: "Screen[results.Asked]",
+    screen: "Screen[results.NetworkQuestion]",
 ) -> None:
     """Put a question to collections of this hub's network."""
     from fairhaven.hub import open_hub
@@ -119,7 +119,7 @@ def replies(
     screen: "Screen[list[results.QuestionReply]]",
 ) -> None:
     """What the collections of this hub's network have said to a question."""
-    from fairhaven.cli.results import network as results
+    from fairhaven.cli import network_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import replies as find_replies
 

@@ -10,7 +10,7 @@ from fairhaven.cli.arguments import Hub, ReleaseName, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from fairhaven.cli.results import quality as results
+    from fairhaven.cli import quality_results as results
 
 _LEVELS = ("fatal", "convention", "characterization", "never")
 
@@ -44,7 +44,7 @@ def quality(
         raise typer.BadParameter(f"is one of {', '.join(_LEVELS)}", param_hint="--fail-on")
     if cdm is not None and name is not None:
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--release")
-    from fairhaven.cli.results import quality as results
+    from fairhaven.cli import quality_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.release_quality import quality_of_cdm, quality_of_release
 
@@ -64,7 +64,7 @@ def report(
     screen: "Screen[results.WrittenReport]",
 ) -> None:
     """Write one self-contained page that shows a release to people: what came in, what became of it, how good it is."""
-    from fairhaven.cli.results import quality as results
+    from fairhaven.cli import quality_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.report_facts import report as report_on
     from fairhaven.pages.release import render

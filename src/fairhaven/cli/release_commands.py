@@ -10,7 +10,7 @@ from fairhaven.cli.arguments import Hub, Plan, ReleaseName, actor, day
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from fairhaven.cli.results import release as results
+    from fairhaven.cli import release_results as results
 
 
 def build(
@@ -30,7 +30,7 @@ def build(
 ) -> None:
     """Build a new release from all that was received. Interrupted, it goes on where it stopped."""
     as_of_day = day(as_of)
-    from fairhaven.cli.results import release as results
+    from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.releases import build, build_plan
 
@@ -45,7 +45,7 @@ def build(
 
 def list_releases(folder: Hub, *, screen: "Screen[list[results.ListedRelease]]") -> None:
     """Every release, oldest first."""
-    from fairhaven.cli.results import release as results
+    from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
 
     archive = open_hub(folder).archive
@@ -64,7 +64,7 @@ def show_release(
     screen: "Screen[results.ShownRelease]",
 ) -> None:
     """What a release holds: tables, rows, where they came from, its hashes."""
-    from fairhaven.cli.results import release as results
+    from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
 
     found = results.ShownRelease.of(open_hub(folder).archive.release(name))
@@ -79,7 +79,7 @@ def diff_releases(
     screen: "Screen[results.ComparedReleases]",
 ) -> None:
     """Rows added, changed and gone between two releases, table by table."""
-    from fairhaven.cli.results import release as results
+    from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.compare import compared
 
@@ -95,7 +95,7 @@ def verify_releases(
     screen: "Screen[results.VerifiedReleases]",
 ) -> None:
     """Recompute every hash of a release, its files and its rows; say exactly what does not agree."""
-    from fairhaven.cli.results import release as results
+    from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.compare import verified
 
@@ -153,7 +153,7 @@ def export(
     """Write a release as a standard OMOP CDM 5.4 database, with its vocabulary, that any OHDSI tool opens."""
     if form not in ("duckdb", "parquet"):
         raise typer.BadParameter("is duckdb or parquet", param_hint="--format")
-    from fairhaven.cli.results import release as results
+    from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.compare import export as write
 

@@ -10,10 +10,10 @@ from rich.table import Table
 from fairhaven.cli import screen
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
-    from fairhaven.cli.results.delivery import LoadedVocabulary
-    from fairhaven.cli.results.hub import NewHub
-    from fairhaven.cli.results.network import JoinedCollection, QuestionReply, WorkerSummary
-    from fairhaven.cli.results.release import ComparedReleases, ListedRelease, ShownRelease, VerifiedReleases
+    from fairhaven.cli.delivery_results import LoadedVocabulary
+    from fairhaven.cli.hub_results import NewHub
+    from fairhaven.cli.network_results import JoinedCollection, QuestionReply, WorkerSummary
+    from fairhaven.cli.release_results import ComparedReleases, ListedRelease, ShownRelease, VerifiedReleases
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import QuarantineReason, Receipt
     from fairhaven.journeys import recovery

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from fairhaven.archive import Change, Problem, Release, TableVersion
-from fairhaven.journeys.persons.erase import Plan as ErasurePlan
+from fairhaven.journeys.persons.erase import ErasurePlan
 from fairhaven.journeys.recovery import Erased
 from fairhaven.journeys.releases.build import Built
-from fairhaven.journeys.releases.build_plan import Plan as BuildPlan
+from fairhaven.journeys.releases.build_plan import BuildPlan
 from fairhaven.journeys.releases.trace_row import Trace
 from fairhaven.release.facts import (
     ExtractFacts,

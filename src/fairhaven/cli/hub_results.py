@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from fairhaven.cli.results.release import BuiltRelease
+from fairhaven.cli.release_results import BuiltRelease
 from fairhaven.kernel.errors import Fault
 
 if TYPE_CHECKING:

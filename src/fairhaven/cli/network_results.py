@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from fairhaven.journeys.network.serve import Asked
+from fairhaven.journeys.network.serve import NetworkQuestion
 from fairhaven.network import WorkerSummary
 from fairhaven.network.server import CollectionReply, CollectionState
 
-__all__ = ["Asked", "JoinedCollection", "LeftCollection", "QuestionReply", "ServedNetwork", "WorkerSummary"]
+__all__ = ["JoinedCollection", "LeftCollection", "NetworkQuestion", "QuestionReply", "ServedNetwork", "WorkerSummary"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
