@@ -48,6 +48,21 @@ WORDS: Mapping[str, Mapping[str, int]] = {
 }
 """Columns of concept ids that may be given by word."""
 
+_START = (("start_date", "start_datetime"), "start_date")
+_DATE = (("date", "datetime"), "date")
+_NEEDED: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "event": (_START,),
+    "visit_occurrence": (_START,),
+    "visit_detail": (_START, (("visit_ref",), "visit_ref; a detail is part of a visit")),
+    "observation_period": (_START,),
+    "payer_plan_period": (_START,),
+    "person": ((("birth_date", "birth_year"), "birth_date"),),
+    "death": (_DATE,),
+    "note": (_DATE,),
+    **{kind: (((f"{kind}_ref",), f"{kind}_ref"),) for kind in ("provider", "care_site", "location")},
+}
+"""Kind of row -> columns of which it needs one each, and what is said where it has none."""
+
 _PATTERN = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_COLUMNS = 999
 
@@ -203,26 +218,11 @@ def _rule(section: Section) -> MapRule:
 def _check_enough(section: Section, rule: MapRule) -> None:
     """What a row of the kind cannot do without."""
     given = {name for name, _ in rule.gives}
-    match rule.kind:
-        case "event":
-            if not rule.codes and rule.concept_id is None and not rule.text and "code" not in given:
-                section.fault("code", "is missing; say which column holds the code")
-            if not given & {"start_date", "start_datetime"}:
-                section.fault("set", "gives no start_date")
-        case "visit_occurrence" | "visit_detail" | "observation_period" | "payer_plan_period":
-            if not given & {"start_date", "start_datetime"}:
-                section.fault("set", "gives no start_date")
-            if rule.kind == "visit_detail" and "visit_ref" not in given:
-                section.fault("set", "gives no visit_ref; a detail is part of a visit")
-        case "person":
-            if not given & {"birth_date", "birth_year"}:
-                section.fault("set", "gives no birth_date")
-        case "death" | "note":
-            if not given & {"date", "datetime"}:
-                section.fault("set", "gives no date")
-        case "provider" | "care_site" | "location":
-            if f"{rule.kind}_ref" not in given:
-                section.fault("set", f"gives no {rule.kind}_ref")
+    if rule.kind == "event" and not rule.codes and rule.concept_id is None and not rule.text and "code" not in given:
+        section.fault("code", "is missing; say which column holds the code")
+    for columns, what in _NEEDED.get(rule.kind, ()):
+        if not given.intersection(columns):
+            section.fault("set", f"gives no {what}")
 
 
 def _codes(section: Section, kind: str) -> tuple[tuple[CodeMapping, ...], int | None, str]:

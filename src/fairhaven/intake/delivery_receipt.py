@@ -20,8 +20,8 @@ from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.ports import IdentityVault
-from fairhaven.intake.quarantine_reasons import misfits
 from fairhaven.intake.reader import DeliveredFile, Reader
+from fairhaven.intake.reconciliation import misfits
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import clear_scratch, scratch, sha256_of, sync_file, sync_folder

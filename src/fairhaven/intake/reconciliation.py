@@ -1,16 +1,26 @@
-"""What became of every row: received = landed + quarantined + opted out, always, and shown."""
+"""What became of every row: received = landed + quarantined + opted out, always, and shown; and why it was quarantined."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import duckdb
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.intake import current_rows
 from fairhaven.intake.delivery_records import DeliveryRecords
-from fairhaven.intake.model import Extract, Source
+from fairhaven.intake.landing import REJECTS
+from fairhaven.intake.model import Extract, QuarantineReason, Source
+from fairhaven.intake.type_casting import file
 from fairhaven.kernel.errors import NotAllowedNow, Refused
 from fairhaven.release.facts import RowFlow
+
+_LINES = 5
+
+_REASONS = """
+SELECT table_name, coalesce(field, '') AS field, reason, count(DISTINCT row_line) AS rows,
+  list(DISTINCT row_line ORDER BY row_line)[:?] AS lines
+FROM read_parquet({rejects}) GROUP BY ALL ORDER BY rows DESC, table_name, field, reason"""
 
 
 def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, excluded: ir.Table | None) -> list[RowFlow]:
@@ -90,3 +100,14 @@ def check_quarantine(source: Source, extracts: Sequence[Extract]) -> None:
         f"quarantine_limit = {source.quarantine_limit} allows ({tables}). See the reasons, correct the declaration or "
         "have the file delivered again, or raise the limit."
     )
+
+
+def misfits(records: DeliveryRecords, extracts: Iterable[Extract]) -> Iterator[QuarantineReason]:
+    """Reasons by extract, the most frequent first; no value of a row is in them."""
+    with duckdb.connect() as connection:
+        for extract in extracts:
+            query = _REASONS.format(rejects=file(records.table(extract.number, REJECTS)))
+            for table, field, reason, rows, lines in connection.execute(query, [_LINES]).fetchall():
+                yield QuarantineReason(
+                    extract=extract.number, table=table, field=field, reason=reason, rows=rows, lines=tuple(lines)
+                )

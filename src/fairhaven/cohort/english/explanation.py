@@ -233,33 +233,6 @@ def _notes(definition: CohortDefinition) -> Iterator[str]:
     yield "Only what was recorded can be known: “no record of” something does not prove that it was not there."
 
 
-def _criteria(definition: CohortDefinition) -> Iterator[Criterion]:
-    for criterion in (*definition.entry.events, *definition.censoring):
-        yield from _within_criterion(criterion)
-    for group in (definition.qualifying, *(rule.group for rule in definition.rules)):
-        if group is not None:
-            yield from _within_group(group)
-
-
-def _within_criterion(criterion: Criterion) -> Iterator[Criterion]:
-    yield criterion
-    match criterion:
-        case Events(nested=Group() as nested):
-            yield from _within_group(nested)
-        case Eras():
-            for part in criterion.of:
-                yield from _within_criterion(part)
-
-
-def _within_group(group: Group) -> Iterator[Criterion]:
-    for member in group.members:
-        match member:
-            case Group():
-                yield from _within_group(member)
-            case Correlated():
-                yield from _within_criterion(member.events)
-
-
 def _used(definition: CohortDefinition) -> Iterator[str]:
     """Ids of the concept sets that the definition refers to."""
     for criterion in _criteria(definition):
@@ -272,21 +245,38 @@ def _used(definition: CohortDefinition) -> Iterator[str]:
         yield definition.exit.concepts
 
 
+def _criteria(definition: CohortDefinition) -> Iterator[Criterion]:
+    """Every criterion, also those in groups and in each other."""
+    return (part for part in _walked(definition) if not isinstance(part, Demographic))
+
+
 def _filters(definition: CohortDefinition) -> Iterator[Filter]:
     """Every test of a field, of events and of persons."""
-    for criterion in _criteria(definition):
-        yield from criterion.filters
-        if isinstance(criterion, Events) and criterion.nested is not None:
-            yield from _demographic(criterion.nested)
-    for group in (definition.qualifying, *(rule.group for rule in definition.rules)):
-        if group is not None:
-            yield from _demographic(group)
+    return (item for part in _walked(definition) for item in part.filters)
 
 
-def _demographic(group: Group) -> Iterator[Filter]:
-    for member in group.members:
-        match member:
-            case Group():
-                yield from _demographic(member)
-            case Demographic():
-                yield from member.filters
+def _walked(definition: CohortDefinition) -> Iterator[Criterion | Demographic]:
+    qualifying = () if definition.qualifying is None else (definition.qualifying,)
+    rules = (rule.group for rule in definition.rules)
+    for part in (*definition.entry.events, *definition.censoring, *qualifying, *rules):
+        yield from _below(part)
+
+
+def _below(part: Criterion | Group | Correlated | Demographic) -> Iterator[Criterion | Demographic]:
+    """A part itself, and what it is made of."""
+    match part:
+        case Group():
+            inner: tuple[Criterion | Group | Correlated | Demographic, ...] = part.members
+        case Correlated():
+            inner = (part.events,)
+        case Events():
+            yield part
+            inner = () if part.nested is None else (part.nested,)
+        case Eras():
+            yield part
+            inner = part.of
+        case Demographic():
+            yield part
+            inner = ()
+    for each in inner:
+        yield from _below(each)

@@ -23,8 +23,7 @@ from fairhaven.cohort.engines.bitmap_index.plan import (
     Persons,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array
-from fairhaven.cohort.model import DateField, Limit, Match
-from fairhaven.cohort.model import OccurrenceType as Compared
+from fairhaven.cohort.model import DateField, Limit, Match, OccurrenceType
 
 
 class PlanExecutor:
@@ -100,7 +99,7 @@ class PlanExecutor:
                 flags &= lived <= until
             rows.keep(flags)
         ordinals = rows.ordinals
-        if asked.occurrence.times is Compared.AT_LEAST and asked.occurrence.count == 1:
+        if asked.occurrence.times is OccurrenceType.AT_LEAST and asked.occurrence.count == 1:
             return of_ordinals(ordinals)
         if asked.rows.first or asked.occurrence.distinct is not None:
             ordinals = np.unique(keyed(ordinals, rows.days(DateField.START))) >> 32

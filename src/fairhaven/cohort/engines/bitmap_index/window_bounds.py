@@ -33,9 +33,7 @@ def interval(
 
 
 def _is_bound(end: int | Edge, observed: bool) -> bool:
-    if isinstance(end, Edge):
-        return observed and end is not Edge.OPEN
-    return True
+    return not isinstance(end, Edge) or (observed and end is not Edge.OPEN)
 
 
 def is_open(window: Window, observed: bool) -> bool:
