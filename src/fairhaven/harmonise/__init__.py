@@ -12,8 +12,12 @@ from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import LEFT_OUT
 from fairhaven.harmonise.service import harmonise
 
+VERSION = 1
+"""Raised when the same current rows could become other rows of the CDM than before."""
+
 __all__ = [
     "LEFT_OUT",
+    "VERSION",
     "CodeMap",
     "GenericRows",
     "Harmonised",

@@ -92,6 +92,10 @@ class Intake:
         """Extracts whose rows depend on something that has changed since they were landed."""
         return to_land_again(self._desk, source)
 
+    def landing_version(self, source: Source) -> str:
+        """Version of the code that lands the source's rows, and the precision that it gives dates of birth."""
+        return self._desk.code(source)
+
     def land_again(self, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:
         """Land extracts again from the sealed bytes where the declaration, a reader or the hub's precision of birth
         dates changed since. The caller holds the lock of the deliveries.

@@ -8,6 +8,9 @@ by computing the identifier. DuckDB computes the same number by the expression i
 import hashlib
 import hmac
 
+VERSION = 1
+"""Raised when the same parts give another identifier than before."""
+
 BITS = 52
 SEPARATOR = "\x1f"
 

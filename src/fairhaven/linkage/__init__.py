@@ -6,4 +6,7 @@ from fairhaven.linkage.person_keys import PERSON_KEYS
 from fairhaven.linkage.service import link
 from fairhaven.linkage.vault import Vault
 
-__all__ = ["PERSON_KEYS", "LinkageResult", "Trial", "Vault", "link", "trial"]
+VERSION = 1
+"""Raised when the same records could be other persons than before."""
+
+__all__ = ["PERSON_KEYS", "VERSION", "LinkageResult", "Trial", "Vault", "link", "trial"]

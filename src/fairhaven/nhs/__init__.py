@@ -2,4 +2,7 @@
 
 from fairhaven.nhs.number import bare_digits_sql, check_digit, valid_nhs_number, valid_nhs_number_sql
 
-__all__ = ["bare_digits_sql", "check_digit", "valid_nhs_number", "valid_nhs_number_sql"]
+VERSION = 1
+"""Raised when the same text is judged otherwise than before."""
+
+__all__ = ["VERSION", "bare_digits_sql", "check_digit", "valid_nhs_number", "valid_nhs_number_sql"]

@@ -1,7 +1,6 @@
-"""What a build would do, what stands in its way, and what it depends on."""
+"""What a build would do, and what stands in its way."""
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,9 +8,8 @@ from fairhaven.archive import Release
 from fairhaven.intake import Format, Source, check_opt_out_list
 from fairhaven.journeys.model import Rooms, latest_delivery
 from fairhaven.journeys.releases.build_stages import BuildStage, Describe, in_words, stages_of
+from fairhaven.journeys.releases.inputs import inputs_of
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import canonical_json, sha256_of
-from fairhaven.kernel.version import code_version
 from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.release.manifest import name_of
 
@@ -62,7 +60,7 @@ def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
     obstacles = tuple(obstacles_to(rooms, day))
     releases = rooms.archive.releases()
     vocabulary = None if obstacles else Vocabulary.open(rooms.store / "vocabulary")
-    inputs = inputs_of(rooms, day, vocabulary) if vocabulary else ""
+    inputs = inputs_of(rooms, sources, day, vocabulary) if vocabulary else ""
     unchanged = releases[-1] if vocabulary and releases and releases[-1].facts.inputs == inputs else None
     number = len(releases) + 1
     return PlannedBuild(
@@ -116,28 +114,3 @@ def fed_sources(rooms: Rooms) -> list[Source]:
     """Sources that delivered rows, in the order of their names."""
     delivered = {extract.source for extract in rooms.intake.extracts()}
     return [s for name, s in sorted(rooms.sources.items()) if name in delivered and s.format != Format.OPT_OUT]
-
-
-def inputs_of(rooms: Rooms, day: dt.date, vocabulary: Vocabulary) -> str:
-    """Digest of everything a release is made of: the same digest, the same release."""
-    written = [
-        path
-        for folder in ("sources", "mappings", "vocabulary")
-        for path in sorted((rooms.folder / folder).glob("*"))
-        if path.suffix in (".toml", ".csv", ".py", ".json")
-    ]
-    said = {
-        "as_of": day.isoformat(),
-        "code": code_version(),
-        "settings": [
-            rooms.settings.birth_date,
-            rooms.settings.name,
-            rooms.settings.abbreviation,
-            rooms.settings.holder,
-        ],
-        "text": {str(path.relative_to(rooms.folder)): sha256_of(path) for path in written},
-        "extracts": [[extract.number, extract.sha256, extract.erased_lines] for extract in rooms.intake.extracts()],
-        "vocabulary": vocabulary.version,
-        "erasures": sum(entry.kind.startswith("erasure") for entry in rooms.ledger.entries()),
-    }
-    return hashlib.sha256(canonical_json(said).encode()).hexdigest()
