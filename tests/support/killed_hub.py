@@ -204,7 +204,7 @@ def differences(expected: Any, found: Any, place: str = "") -> Iterator[str]:
 
 
 def _without_seals(facts: Any) -> Any:
-    return {name: value for name, value in facts.items() if name not in ("hash", "superseded", "by", "inputs")}
+    return {name: value for name, value in facts.items() if name not in ("hash", "superseded", "seals", "inputs")}
 
 
 def _serve() -> None:
