@@ -25,7 +25,7 @@ from fairhaven.archive.publish import placed_file, sealed, with_files
 from fairhaven.archive.release_store import BegunErasure, DecidedErasure, Shelf
 from fairhaven.archive.rows_of_persons import Belonging
 from fairhaven.kernel.codec import to_json
-from fairhaven.kernel.files import sha256_of, write_json
+from fairhaven.kernel.files import readers_scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, EventKind
 from fairhaven.release.manifest import Release, StoredFile, TableVersion, manifest_of, read_manifest
@@ -33,7 +33,8 @@ from fairhaven.release.manifest import Release, StoredFile, TableVersion, manife
 
 def plan_erase(shelf: Shelf, person_ids: Sequence[int]) -> Erasure:
     """See `Archive.plan_erase`."""
-    with parquet.reader(shelf.work / "spill") as connection:
+    # The archive's own folder for work is that of whoever holds its lock.
+    with readers_scratch() as work, parquet.reader(work) as connection:
         return _plan(shelf, connection, person_ids).erasure
 
 

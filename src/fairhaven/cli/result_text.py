@@ -117,12 +117,10 @@ def built(found: "build.Built") -> Iterator[str]:
 
 def erasure_plan(found: "erase.ErasurePlan") -> Iterator[str]:
     """What an erasure would take away."""
-    yield "This erasure would take away:"
-    for source, patients in found.patients.items():
-        yield f"  {source}: {patients} patient record{'s' if patients != 1 else ''}, in every delivery, landed and as delivered"
-    for release, tables in found.releases.rows.items():
-        yield f"  {release}: {sum(tables.values()):,} rows in {len(tables)} tables"
-    yield "  and seal again every release that it touches. Copies that left the store (exports, the inbox) are yours to remove."
+    yield "This erasure would take away a person:"
+    for number, stage in enumerate(found.stages, start=1):
+        yield f"  {number}. {stage}"
+    yield "Copies that left the store (exports, the inbox) are yours to remove."
 
 
 def erased(found: "recovery.Erased") -> Iterator[str]:

@@ -7,11 +7,20 @@ would have left.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import assert_never
 
 from fairhaven.archive import Erasure
 from fairhaven.intake import ErasureCounts
 from fairhaven.journeys.cohorts.discover import forget_in_audit
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.persons.erasure_stages import (
+    DescribeAgain,
+    FromDeliveries,
+    FromQuestions,
+    FromReleases,
+    FromVault,
+    erasure_stages,
+)
 from fairhaven.journeys.releases.describe import describe_release
 from fairhaven.kernel.files import clear_scratch, read_json, write_json
 from fairhaven.kernel.ids import pseudonym
@@ -115,26 +124,55 @@ def recover_vocabulary(rooms: Rooms) -> None:
 
 
 def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> Erased:
-    """Erase a person from deliveries, vault, record of questions and releases; killed, `recover` ends what it began.
+    """Carry out the stages of an erasure; killed, `recover` ends what it began.
 
-    The releases come last, because with their new seals the archive makes the one entry of the whole act.
+    The entry in the ledger stands for all of them: once there is one, whatever of the others is still to do is done before
+    any other command writes.
     """
     write_json(_place(rooms), asdict(erasure))
-    progress.stage("Erasing from what was delivered")
-    deliveries = rooms.intake.erase(erasure.patients)
-    progress.stage("Erasing from the vault")
-    identities = rooms.vault.erase(erasure.patients)
-    forget_in_audit(rooms, erasure.person)
-    who = pseudonym(rooms.keyring.key_for("erasure"), str(erasure.person))
-    facts = {"persons": [who], "sources": sorted(erasure.patients)}
-    releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, progress=progress)
+    done = _Done()
+    for stage in erasure_stages(erasure.person, erasure.patients):
+        match stage:
+            case FromDeliveries(patients=patients):
+                progress.stage("Erasing from what was delivered")
+                done.deliveries = rooms.intake.erase(patients)
+            case FromVault(patients=patients):
+                progress.stage("Erasing from the vault")
+                done.identities = rooms.vault.erase(patients)
+            case FromReleases():
+                done.releases, done.entry = _erase_releases(rooms, erasure, stage, progress)
+            case DescribeAgain():
+                for release in rooms.archive.releases():
+                    describe_release(rooms, release, progress=progress)
+            case FromQuestions(person=person):
+                forget_in_audit(rooms, person)
+            case _:
+                assert_never(stage)
+    _place(rooms).unlink()
+    return Erased(
+        releases=done.releases, deliveries=done.deliveries, identities=done.identities, entry=done.entry.number
+    )
+
+
+class _Done:
+    """What the stages of an erasure took away."""
+
+    deliveries: ErasureCounts
+    identities: int
+    releases: Erasure
+    entry: Entry
+
+
+def _erase_releases(
+    rooms: Rooms, erasure: ErasureUnderWay, stage: FromReleases, progress: Progress
+) -> tuple[Erasure, Entry]:
+    who = pseudonym(rooms.keyring.key_for("erasure"), str(stage.person))
+    facts = {"persons": [who], "sources": list(stage.sources)}
+    releases = rooms.archive.erase([stage.person], facts=facts, by=erasure.by, progress=progress)
     entry = _entry_of(rooms, erasure, who)
     if entry is None:  # no release has the person, so the archive had nothing to enter
         entry = rooms.ledger.append(EventKind.ERASURE, {**facts, "superseded": {}, "seals": {}}, by=erasure.by)
-    for release in rooms.archive.releases():
-        describe_release(rooms, release, progress=progress)
-    _place(rooms).unlink()
-    return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
+    return releases, entry
 
 
 def _entry_of(rooms: Rooms, erasure: ErasureUnderWay, who: str) -> Entry | None:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from fairhaven.archive import Erasure
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.persons.erasure_stages import erasure_stage_in_words, erasure_stages
 from fairhaven.journeys.recovery import Erased, ErasureUnderWay, carry_out, recover
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.ids import BITS
@@ -21,10 +22,17 @@ from fairhaven.ledger import Actor
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErasurePlan:
-    """What an erasure would take away. ``patients``: source -> patient records; ``releases``: release -> table -> rows."""
+    """What an erasure would take away.
+
+    Args:
+        patients: source -> patient records.
+        releases: what goes from the releases.
+        stages: what would be done, in words.
+    """
 
     patients: Mapping[str, int]
     releases: Erasure
+    stages: tuple[str, ...]
 
 
 def plan(rooms: Rooms, *, person_key: int) -> ErasurePlan:
@@ -32,7 +40,11 @@ def plan(rooms: Rooms, *, person_key: int) -> ErasurePlan:
     refs = _refs(rooms, person_key)
     releases = rooms.archive.plan_erase([person_key])
     _check_known(person_key, refs, releases)
-    return ErasurePlan(patients={source: len(patients) for source, patients in refs.items()}, releases=releases)
+    return ErasurePlan(
+        patients={source: len(patients) for source, patients in refs.items()},
+        releases=releases,
+        stages=tuple(erasure_stage_in_words(stage, releases) for stage in erasure_stages(person_key, refs)),
+    )
 
 
 def erase(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress) -> Erased:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import assert_never
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -96,9 +97,12 @@ def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress)
                 raise NotAllowedNow("\n".join(planned.obstacles))
             work = _BuildWork(rooms, planned, planned.vocabulary, opened, by, progress)
             # It alone changes what was received, and comes first.
-            stages = [stage for stage in planned.stages if not work.land_again(stage)]
-        for stage in stages:
-            work.carry_out(stage)
+            for stage in planned.stages:
+                if isinstance(stage, LandAgain):
+                    work.carry_out(stage)
+        for stage in planned.stages:
+            if not isinstance(stage, LandAgain):
+                work.carry_out(stage)
         return Built(release=work.release, is_new=planned.unchanged is None)
 
 
@@ -134,21 +138,14 @@ class _BuildWork:
         work = self._opened.enter_context(scratch(self._rooms.store / "scratch"))
         return self._opened.enter_context(closing(self._rooms.new_engine(work)))
 
-    def land_again(self, stage: BuildStage) -> bool:
-        """Carry out a stage if it is the one that lands again; the caller holds the deliveries."""
-        if not isinstance(stage, LandAgain):
-            return False
-        rooms, progress = self._rooms, self._progress
-        for name in sorted({extract.source for extract in rooms.intake.extracts()} - set(rooms.sources)):
-            progress.note(f"{name} has delivered but is no longer described in sources/{name}.toml; it is left out.")
-        for source in stage.stale:
-            rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
-        return True
-
     def carry_out(self, stage: BuildStage) -> None:
-        """Carry out any other stage, after those before it."""
+        """Carry out a stage, after those before it; who lands again holds the deliveries."""
         rooms, planned, progress = self._rooms, self._planned, self._progress
         match stage:
+            case LandAgain(stale=stale):
+                self._tell_left_out()
+                for source in stale:
+                    rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
             case LinkPatients(extracts=extracts):
                 records, index = rooms.vault.records(extracts), rooms.vault.index()
                 self._linked = link(records, index, key=rooms.keyring.key_for(PERSON_KEYS), progress=progress)
@@ -183,6 +180,15 @@ class _BuildWork:
                 self._opened.close()
                 self.release = rooms.archive.release(str(number))
                 describe_release(rooms, self.release, progress=progress)
+            case _:
+                assert_never(stage)
+
+    def _tell_left_out(self) -> None:
+        delivered = {extract.source for extract in self._rooms.intake.extracts()}
+        for name in sorted(delivered - set(self._rooms.sources)):
+            self._progress.note(
+                f"{name} has delivered but is no longer described in sources/{name}.toml; it is left out."
+            )
 
     def _written(self, number: int) -> Mapping[str, TableVersion]:
         rooms, inputs = self._rooms, self._planned.inputs

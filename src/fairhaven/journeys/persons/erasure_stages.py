@@ -1,0 +1,91 @@
+"""The stages of erasing a person, as data: `erase.plan` says them in words, `recovery.carry_out` carries them out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fairhaven.archive import Erasure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromDeliveries:
+    """From what was delivered, landed and sealed: source -> patient_refs."""
+
+    patients: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromVault:
+    """From identity records and the index of persons: source -> patient_refs."""
+
+    patients: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromReleases:
+    """From every release, which is sealed again; with it goes the ledger's entry of the whole act.
+
+    Args:
+        sources: whose deliveries held the person, for the entry.
+    """
+
+    person: int
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DescribeAgain:
+    """What describes the releases is made again without the person."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromQuestions:
+    """From the record of projects' questions; last, so that none asked meanwhile brings the person back."""
+
+    person: int
+
+
+ErasureStage = FromDeliveries | FromVault | FromReleases | DescribeAgain | FromQuestions
+
+
+def erasure_stages(person: int, patients: Mapping[str, Sequence[str]]) -> tuple[ErasureStage, ...]:
+    """What takes a person out of everything that is kept; each stage can be done again.
+
+    Args:
+        person: the person key.
+        patients: source -> patient_refs.
+    """
+    return (
+        FromDeliveries(patients=patients),
+        FromVault(patients=patients),
+        FromReleases(person=person, sources=tuple(sorted(patients))),
+        DescribeAgain(),
+        FromQuestions(person=person),
+    )
+
+
+def erasure_stage_in_words(stage: ErasureStage, releases: Erasure) -> str:
+    """What a stage does, on how much.
+
+    Args:
+        releases: what goes from the releases.
+    """
+    match stage:
+        case FromDeliveries(patients=patients):
+            records = ", ".join(f"{_records(len(refs))} of {source}" for source, refs in patients.items())
+            return f"erase {records or 'nothing'} from every delivery, landed and as delivered"
+        case FromVault():
+            return "erase the identity records from the vault, and the person from its index"
+        case FromReleases():
+            rows = ", ".join(
+                f"{sum(tables.values()):,} rows in {len(tables)} tables of {release}"
+                for release, tables in releases.rows.items()
+            )
+            return f"erase {rows or 'nothing'} from the releases, seal those again, and enter the erasure in the ledger"
+        case DescribeAgain():
+            return "describe again every release that was touched"
+        case FromQuestions():
+            return "forget the person in the record of projects' questions"
+
+
+def _records(number: int) -> str:
+    return f"{number} patient record" + ("s" if number != 1 else "")
