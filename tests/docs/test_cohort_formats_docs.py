@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fairhaven.cohort.definition_checks import check
+from fairhaven.cohort.definition_checks import check_definition
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.kernel.errors import Invalid
@@ -35,10 +35,10 @@ def question() -> Any:
 
 def test_the_examples_are_read(circe: Any, question: Any) -> None:
     definition = read_circe(circe)
-    check(definition)
+    check_definition(definition)
     assert [rule.name for rule in definition.rules] == ["Metformin within 90 days"]
     asked = read_rquest(question, today=TODAY)
-    check(asked)
+    check_definition(asked)
     assert len(asked.rules[0].group.members) == 3
 
 
@@ -98,7 +98,7 @@ _ASKING: dict[str, Any] = {
 def test_what_the_page_calls_refused_of_an_age_is_refused(question: Any, rule: Any) -> None:
     age = {"varname": "AGE", "varcat": "Person", "type": "NUM", "oper": "=", "value": "20|30"}
     question["cohort"]["groups"][0]["rules"] = [age]
-    check(read_rquest(question, today=TODAY))
+    check_definition(read_rquest(question, today=TODAY))
     question["cohort"]["groups"][0]["rules"] = [age | rule]
     with pytest.raises(Invalid):
         read_rquest(question, today=TODAY)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.cohort.definition_checks import check
+from fairhaven.cohort.definition_checks import check_definition
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_json, to_json
 from fairhaven.cohort.formats.format_detection import definition_id, read_definition
@@ -40,7 +40,7 @@ def test_every_definition_reads_whole(library: dict[str, CohortDefinition]) -> N
     assert len(library) == PUBLISHED
     assert sum(len(each.items) for definition in library.values() for each in definition.concept_sets) == ITEMS
     for name, definition in library.items():
-        check(definition, name)
+        check_definition(definition, name)
 
 
 def test_every_definition_survives_its_own_form(library: dict[str, CohortDefinition]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairhaven.cohort.definition_checks import check
+from fairhaven.cohort.definition_checks import check_definition
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.model import CohortDefinition
@@ -116,13 +116,13 @@ def faults_of(read: Callable[[], CohortDefinition]) -> tuple[Fault, ...]:
         definition = read()
     except Invalid as invalid:
         return invalid.faults
-    check(definition)
+    check_definition(definition)
     return ()
 
 
 def test_the_documents_that_are_spoilt_here_are_right() -> None:
-    check(read_circe(CIRCE))
-    check(read_rquest(RQUEST, today=TODAY))
+    check_definition(read_circe(CIRCE))
+    check_definition(read_rquest(RQUEST, today=TODAY))
 
 
 @examples(150)

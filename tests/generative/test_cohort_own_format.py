@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fairhaven.cohort.definition_checks import check
+from fairhaven.cohort.definition_checks import check_definition
 from fairhaven.cohort.definition_hash import definition_hash
 from fairhaven.cohort.english import explain, sentence
 from fairhaven.cohort.formats.circe import read_circe
@@ -43,7 +43,7 @@ def library() -> dict[str, CohortDefinition]:
 def test_toml_and_json_give_back_the_same_definition(
     definition: CohortDefinition, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    check(definition)
+    check_definition(definition)
     path = tmp_path_factory.getbasetemp() / "definition.toml"
     path.write_text(to_toml(definition), encoding="utf-8", newline="")
     assert read_toml(path) == definition
@@ -76,7 +76,7 @@ def test_all_published_definitions_come_back_from_toml_and_json(
     assert len(library) == 1100
     path = tmp_path / "definition.toml"
     for number, definition in library.items():
-        check(definition)
+        check_definition(definition)
         path.write_text(to_toml(definition), encoding="utf-8")
         assert read_toml(path) == definition, number
         assert read_json(json.dumps(to_json(definition))) == definition, number

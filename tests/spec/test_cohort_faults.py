@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fairhaven.cohort.definition_checks import DEPTH, check
+from fairhaven.cohort.definition_checks import DEPTH, check_definition
 from fairhaven.cohort.formats.fairhaven import read_json, read_toml, to_json
 from fairhaven.cohort.model import (
     Compare,
@@ -294,7 +294,7 @@ def test_nouns_that_are_nested_too_deeply_are_refused_without_a_recursion_error(
         replace(plain, qualifying=Group(members=(Correlated(events=eras),))),
     ):
         with pytest.raises(Invalid, match="nested deeper than 64 levels"):
-            check(definition)
+            check_definition(definition)
 
 
 def test_nouns_that_no_file_can_give_are_checked_as_well() -> None:
@@ -328,7 +328,7 @@ def test_nouns_that_no_file_can_give_are_checked_as_well() -> None:
         ),
     )
     with pytest.raises(Invalid) as refusal:
-        check(odd, "odd")
+        check_definition(odd, "odd")
     assert [fault.field for fault in refusal.value.faults] == [
         "concept_sets.dx",
         "concept_sets.dx.concepts[0]",

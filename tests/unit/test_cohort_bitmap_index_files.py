@@ -12,7 +12,7 @@ import pytest
 from pyroaring import BitMap
 
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
-from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
+from fairhaven.cohort.engines.bitmap_index.bitmaps import bitmap_of_flags, bitmap_of_ordinals, flags_of_bitmap
 from fairhaven.cohort.engines.bitmap_index.storage import FORMAT
 from fairhaven.cohort.model import (
     CohortDefinition,
@@ -269,8 +269,8 @@ def test_concepts_beyond_every_number_are_not_there(made: Path) -> None:
 def test_flags_and_ordinals_are_the_same_sets(count: int, share: float) -> None:
     flags = np.random.default_rng(count).random(count) < share
     expected = BitMap(np.flatnonzero(flags).tolist())
-    assert of_flags(flags) == expected == of_ordinals(np.flatnonzero(flags))
-    assert np.array_equal(as_flags(expected, count), flags)
+    assert bitmap_of_flags(flags) == expected == bitmap_of_ordinals(np.flatnonzero(flags))
+    assert np.array_equal(flags_of_bitmap(expected, count), flags)
 
 
 def rewrite(folder: Path, **changes: Any) -> None:

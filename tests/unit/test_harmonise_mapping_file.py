@@ -7,7 +7,7 @@ import pytest
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import check_columns, local_maps, read_carrot, read_code_map
-from fairhaven.harmonise.code_mapping import distinct_codes, resolve
+from fairhaven.harmonise.code_mapping import distinct_codes, resolve_codes
 from fairhaven.harmonise.row_ids import unique_ids
 from fairhaven.kernel.errors import Invalid
 from tests.support.harmonise_cases import (
@@ -173,7 +173,7 @@ def test_without_relationships_codes_of_standard_concepts_still_lead_to_them() -
     rows = engine.arrow(pa.table({"code": ["195967001", "J45.9"], "vocabulary_id": ["SCT", "ICD-10"]}))
     codes = distinct_codes([rows])
     assert codes is not None
-    found = engine.fetch(resolve(engine, codes, vocabulary_tables(engine, with_relationships=False))).to_pylist()
+    found = engine.fetch(resolve_codes(engine, codes, vocabulary_tables(engine, with_relationships=False))).to_pylist()
     resolved = {row["key_code"]: (row["resolved_concept_id"], row["resolved_source_concept_id"]) for row in found}
     assert resolved == {"195967001": (317009, 317009), "J45.9": (0, 45548118)}
     engine.close()

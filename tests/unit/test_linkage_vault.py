@@ -105,9 +105,9 @@ def test_an_index_proposed_with_a_release_counts_from_its_publication(vault: Vau
     vault.keep_index(index(("gp", "a", 1)))
     vault.propose_index(index(("gp", "a", 1), ("gp", "b", 2)), release=2)
     assert kept(vault).num_rows == 1
-    vault.settle_index(published=1)
+    vault.accept_index(published=1)
     assert kept(vault).num_rows == 1
     vault.propose_index(index(("gp", "a", 1), ("gp", "b", 2)), release=2)
-    vault.settle_index(published=2)
+    vault.accept_index(published=2)
     assert kept(vault).num_rows == 2
     assert not list(tmp_path.rglob("index-*"))

@@ -78,7 +78,7 @@ def publish(
     return release
 
 
-def settle(shelf: Shelf, *, by: Actor) -> None:
+def recover(shelf: Shelf, *, by: Actor) -> None:
     """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
     begun = shelf.unpublished()
     if begun and (releases := shelf.releases()) and begun.number <= releases[-1].number:

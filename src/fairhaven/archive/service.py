@@ -119,7 +119,7 @@ class Archive(Shelf):
         Args:
             by: who is named in the ledger where what was cut short is older than the recording of actors.
         """
-        publish.settle(self, by=by)
+        publish.recover(self, by=by)
         erasure.resume(self, by=by, progress=progress or Silent())
         self.record_roll_back(by=by)
         clear_torn(self.folder)

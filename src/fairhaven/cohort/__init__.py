@@ -1,7 +1,7 @@
 """Cohorts: a language for who belongs to one and when, and the passes that turn definitions into persons and dates."""
 
 from fairhaven.cohort.attrition_counts import Attrition, StepCount
-from fairhaven.cohort.definition_checks import check
+from fairhaven.cohort.definition_checks import check_definition
 from fairhaven.cohort.definition_hash import definition_hash
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
 from fairhaven.cohort.english import Explanation, explain, sentence
@@ -17,7 +17,7 @@ __all__ = [
     "DiscoveryIndex",
     "Explanation",
     "StepCount",
-    "check",
+    "check_definition",
     "definition_hash",
     "definition_id",
     "explain",

@@ -26,12 +26,12 @@ TIMES: Mapping[OccurrenceType, Operator] = {
 """Of how many events were found with how many were asked for."""
 
 
-def needs_one(occurrence: Occurrence) -> bool:
+def needs_an_event(occurrence: Occurrence) -> bool:
     """Whether an occurrence can be reached with at least one event only."""
     return occurrence.times is not OccurrenceType.AT_MOST and occurrence.count > 0
 
 
-def least_and_most(match: Match, count: int | None, members: int) -> tuple[int, int]:
+def member_bounds(match: Match, count: int | None, members: int) -> tuple[int, int]:
     """Between which numbers of its members a group holds; one without members holds."""
     asked = count or 0
     match match:

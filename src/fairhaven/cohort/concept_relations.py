@@ -5,22 +5,22 @@ from collections.abc import Mapping
 import ibis.expr.types as ir
 
 
-def known(tables: Mapping[str, ir.Table]) -> ir.Table:
+def concept_validity(tables: Mapping[str, ir.Table]) -> ir.Table:
     """``concept_id``, ``is_valid`` of every concept."""
     concept = tables["concept"]
     return concept.select(concept_id=concept.concept_id.cast("int64"), is_valid=_is_valid(concept))
 
 
-def below(tables: Mapping[str, ir.Table]) -> ir.Table:
+def descendant_pairs(tables: Mapping[str, ir.Table]) -> ir.Table:
     """``above``, ``concept_id``: every concept with the valid ones below it, itself among them as CONCEPT_ANCESTOR has it."""
-    ancestor, concept = tables["concept_ancestor"], known(tables)
+    ancestor, concept = tables["concept_ancestor"], concept_validity(tables)
     pairs = ancestor.select(
         above=ancestor.ancestor_concept_id.cast("int64"), concept_id=ancestor.descendant_concept_id.cast("int64")
     )
     return pairs.semi_join(concept.filter(concept.is_valid), "concept_id")
 
 
-def mapping(tables: Mapping[str, ir.Table]) -> ir.Table:
+def mapping_pairs(tables: Mapping[str, ir.Table]) -> ir.Table:
     """``target``, ``concept_id``: every concept with those that map to it."""
     relationship = tables["concept_relationship"]
     maps = relationship.filter(relationship.relationship_id == "Maps to", _is_valid(relationship))

@@ -78,7 +78,7 @@ _JOINED = (FieldOrigin.PROVIDER, FieldOrigin.VISIT, FieldOrigin.CARE_SITE)
 _ERA_COUNTABLE = ("start_date", "end_date", "days")
 
 
-def check(definition: CohortDefinition, path: str = "") -> None:
+def check_definition(definition: CohortDefinition, path: str = "") -> None:
     """Hold a definition to the rules of the language.
 
     Args:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fairhaven.cohort.attrition_counts import Attrition, StepCount, attrition, tallies
 from fairhaven.cohort.domains import DOMAINS
-from fairhaven.cohort.engines.relational import Program, number
+from fairhaven.cohort.engines.relational import Program, number_parts
 from fairhaven.cohort.engines.relational.cohort_run import BatchOutcome, CohortRun
 from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
 from fairhaven.cohort.model import CohortDefinition
@@ -39,7 +39,7 @@ class Batch:
     def tallies(self) -> dict[int, StepCount]:
         """Persons and rows of each cohort."""
         found = tallies(self.rows, self._keeping)
-        return {number: found.get(number, StepCount()) for number in self.definitions}
+        return {number_parts: found.get(number_parts, StepCount()) for number_parts in self.definitions}
 
     def attrition(self) -> dict[int, Attrition]:
         """What each step of each definition leaves."""
@@ -91,8 +91,8 @@ class Cohorts:
         A definition that names none of these is left out.
         """
         named = {
-            number: {item.concept_id for each in definition.concept_sets for item in each.items}
-            for number, definition in definitions.items()
+            number_parts: {item.concept_id for each in definition.concept_sets for item in each.items}
+            for number_parts, definition in definitions.items()
         }
         every = sorted(set().union(*named.values()))
         if not every or "concept" not in self._tables:
@@ -102,12 +102,12 @@ class Cohorts:
             concept = self._tables["concept"]
             known = concept.select(concept_id=concept.concept_id.cast("int64"))
             missing = set(self._engine.fetch(asked.anti_join(known, "concept_id"))["concept_id"].to_pylist())
-        found = {number: tuple(sorted(concepts & missing)) for number, concepts in named.items()}
-        return {number: concepts for number, concepts in found.items() if concepts}
+        found = {number_parts: tuple(sorted(concepts & missing)) for number_parts, concepts in named.items()}
+        return {number_parts: concepts for number_parts, concepts in found.items() if concepts}
 
     @contextmanager
     def _batch(self, definitions: Mapping[int, CohortDefinition]) -> Iterator[Batch]:
-        program = number(definitions)
+        program = number_parts(definitions)
         with TemporaryTables(self._engine) as keeping:
             outcome = CohortRun(program, self._tables, keeping).outcome()
             yield Batch(

@@ -2,7 +2,7 @@
 
 Persons, visits, providers, places and events get identifiers of this hub; references are followed, and one that names no
 row is left empty. Concepts are kept as the partner gave them, unless this hub's vocabulary has them as not standard and
-knows what they map to (`code_mapping.resolve`). Empty columns stay empty. Eras are computed anew, the vocabulary is not read, and
+knows what they map to (`code_mapping.resolve_codes`). Empty columns stay empty. Eras are computed anew, the vocabulary is not read, and
 tables that have no generic rows are counted as not taken.
 """
 

@@ -73,7 +73,9 @@ def _filled(table: ir.Table, name: str) -> ir.Value:
     return table[name].fill_null("") if name in table.columns else ibis.literal("")
 
 
-def resolve(engine: Engine, codes: ir.Table, vocabulary: VocabularyTables, local: pa.Table | None = None) -> ir.Table:
+def resolve_codes(
+    engine: Engine, codes: ir.Table, vocabulary: VocabularyTables, local: pa.Table | None = None
+) -> ir.Table:
     """What each different code leads to.
 
     Args:
@@ -253,7 +255,7 @@ def _table(domain: ir.StringValue) -> ir.StringValue:
     return domain.cases(*TABLE_OF_DOMAIN.items(), else_=other)
 
 
-def coded(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
+def with_concepts(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     """Rows with what their codes lead to, a row for each concept, without the code columns.
 
     Adds ``resolved_concept_id``, ``resolved_source_concept_id``, ``resolved_source_value``, ``resolved_vocabulary_id``,
@@ -289,7 +291,7 @@ def coded(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     )
 
 
-def looked_up(
+def look_up_concepts(
     engine: Engine,
     rows: ir.Table,
     code: str,
@@ -300,7 +302,7 @@ def looked_up(
     """``<code>_key, <code>_vocabulary, <code>_concept``: the concept of each different code of a further column."""
     name = rows[vocabulary_id] if vocabulary_id in rows.columns else ibis.literal("")
     found = rows.filter(rows[code].notnull()).select(code=rows[code], vocabulary_id=name.fill_null("")).distinct()
-    resolved = resolve(engine, found, vocabulary, local)
+    resolved = resolve_codes(engine, found, vocabulary, local)
     first = resolved.filter(resolved["ordinal"] == 0)
     return first.select(
         **{

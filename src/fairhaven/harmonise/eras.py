@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.code_mapping import VocabularyTables
-from fairhaven.harmonise.observation_periods import merged
+from fairhaven.harmonise.observation_periods import merge_periods
 from fairhaven.harmonise.row_ids import table_constant
 
 GAP_DAYS = 30
@@ -30,7 +30,7 @@ def condition_era(conditions: ir.Table, rule: int) -> ir.Table:
         end=ibis.coalesce(mapped["condition_end_date"], next_day),
         member="condition_occurrence_id",
     )
-    eras = merged(rows, ["person_id", "concept"], gap_days=GAP_DAYS, carried=_CARRIED)
+    eras = merge_periods(rows, ["person_id", "concept"], gap_days=GAP_DAYS, carried=_CARRIED)
     return eras.select(
         "person_id",
         "row_extract",
@@ -80,7 +80,7 @@ def drug_era(exposures: ir.Table, of: ir.Table | None, rule: int) -> ir.Table:
         end="drug_exposure_end_date",
         member="drug_exposure_id",
     )
-    eras = merged(rows, ["person_id", "concept"], gap_days=GAP_DAYS, carried=_CARRIED)
+    eras = merge_periods(rows, ["person_id", "concept"], gap_days=GAP_DAYS, carried=_CARRIED)
     # One exposure of several ingredients is a member of several eras.
     number = eras["member"] ^ (eras["concept"].cast("int64") * ibis.literal(1 << 20, type="int64"))
     return eras.select(

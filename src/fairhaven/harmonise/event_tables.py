@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, keep_typed
-from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.omop import concepts
 from fairhaven.omop.cdm import CDM, to_cdm
@@ -18,7 +18,7 @@ ORDER = ("row_rule", "row_key", "at", "ordinal")
 Columns = dict[str, ir.Value]
 
 
-def fitted(rows: ir.Table, table: str) -> ir.Table:
+def fit_to_cdm(rows: ir.Table, table: str) -> ir.Table:
     """Rows in the CDM's columns, texts cut to the length that the CDM allows, with lineage."""
     cut = {
         field.name: rows[field.name].substr(0, field.length)
@@ -81,11 +81,11 @@ def _one(engine: Engine, rows: ir.Table, table: str, units: ir.Table | None) -> 
         "at": rows["position"].fill_null(0) if "position" in rows.columns else ibis.literal(0, type="int32"),
         "ordinal": rows["ordinal"],
     }
-    return fitted(unique_ids(engine, rows.select(**columns), CDM[table].primary_key, ORDER), table)
+    return fit_to_cdm(unique_ids(engine, rows.select(**columns), CDM[table].primary_key, ORDER), table)
 
 
 def _event(rows: ir.Table, name: str) -> ir.Value:
-    return given(rows, name, "event")
+    return column_or_null(rows, name, "event")
 
 
 def _coded(rows: ir.Table, prefix: str) -> Columns:

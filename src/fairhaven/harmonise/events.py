@@ -8,12 +8,12 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.code_mapping import VocabularyTables, coded, looked_up
+from fairhaven.harmonise.code_mapping import VocabularyTables, look_up_concepts, with_concepts
 from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.health_system import Places, referred
-from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.people import People
-from fairhaven.harmonise.row_outcomes import why_not
+from fairhaven.harmonise.row_outcomes import exclusion_reason
 from fairhaven.harmonise.visits import Visits, linked
 
 _FURTHER_CODES = (
@@ -58,13 +58,13 @@ class EventContext:
     places: Places
 
 
-def placed(rows: ir.Table, context: EventContext, as_of: dt.date) -> ir.Table:
-    """Rows with ``person_id``, ``visit_occurrence_id``, ``visit_detail_id``, ``provider_id`` and ``why_not``.
+def place_rows(rows: ir.Table, context: EventContext, as_of: dt.date) -> ir.Table:
+    """Rows with ``person_id``, ``visit_occurrence_id``, ``visit_detail_id``, ``provider_id`` and ``exclusion_reason``.
 
     Args:
         rows: gathered rows with a column ``start``, the date that is judged.
 
-    ``why_not`` is that of `row_outcomes.why_not`.
+    ``exclusion_reason`` is that of `row_outcomes.exclusion_reason`.
     """
     who = context.people.who.rename(who_source="source", who_ref="patient_ref")
     joined = rows.left_join(who, [rows["source"] == who["who_source"], rows["patient_ref"] == who["who_ref"]])
@@ -72,7 +72,7 @@ def placed(rows: ir.Table, context: EventContext, as_of: dt.date) -> ir.Table:
     joined = linked(joined, context.visits, "visit_ref", "visit_occurrence")
     joined = linked(joined, context.details, "visit_detail_ref", "visit_detail")
     joined = referred(joined, context.places.providers, "provider")
-    reason = why_not(joined["person_id"], joined["birth_year"], joined["start"], as_of)
+    reason = exclusion_reason(joined["person_id"], joined["birth_year"], joined["start"], as_of)
     return joined.mutate(why_not=reason).drop("birth_year")
 
 
@@ -89,16 +89,16 @@ def events(
 
     Args:
         rows: gathered event rows.
-        resolved: from `code_mapping.resolve`.
+        resolved: from `code_mapping.resolve_codes`.
 
     Returns:
         generic columns that some rule gives, ``start_date`` and ``end_date`` filled, ``concept_id``,
-        ``source_concept_id``, ``source_value``, ``vocabulary_id``, ``value_concept_id``, the ids of `placed`, and
+        ``source_concept_id``, ``source_value``, ``vocabulary_id``, ``value_concept_id``, the ids of `place_rows`, and
         ``outcome``: the CDM table, or why there is none.
     """
-    starts, ends = given(rows, "start_datetime", "event"), given(rows, "end_datetime", "event")
-    start = ibis.coalesce(given(rows, "start_date", "event"), starts.cast("date"))
-    end = ibis.coalesce(given(rows, "end_date", "event"), ends.cast("date"))
+    starts, ends = column_or_null(rows, "start_datetime", "event"), column_or_null(rows, "end_datetime", "event")
+    start = ibis.coalesce(column_or_null(rows, "start_date", "event"), starts.cast("date"))
+    end = ibis.coalesce(column_or_null(rows, "end_date", "event"), ends.cast("date"))
     # An end before its start cannot both be true; the start is what the row is found by, so the end goes.
     is_backwards = (end < start).fill_null(False)
     dated = rows.mutate(
@@ -109,7 +109,7 @@ def events(
         end_datetime=is_backwards.ifelse(ibis.null("timestamp(6)"), ends),
         is_end_dropped=is_backwards,
     )
-    joined = placed(coded(dated, resolved), context, as_of).drop("start")
+    joined = place_rows(with_concepts(dated, resolved), context, as_of).drop("start")
     for code, name in _FURTHER_CODES:
         if code in joined.columns:
             joined = _with_concept(engine, joined, rows, code, name, vocabulary, local)
@@ -140,7 +140,7 @@ def _with_concept(
     local: pa.Table | None,
 ) -> ir.Table:
     """With ``<code>_concept``."""
-    found = looked_up(engine, rows, code, vocabulary_id, vocabulary, local)
+    found = look_up_concepts(engine, rows, code, vocabulary_id, vocabulary, local)
     named = joined[vocabulary_id].fill_null("") if vocabulary_id in joined.columns else ibis.literal("")
     joined = joined.mutate(named=named)
     same = [joined[code] == found[f"{code}_key"], joined["named"] == found[f"{code}_vocabulary"]]

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import keep_typed
-from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.kernel.ids import digest52
 from fairhaven.omop.concepts import GENDER
@@ -82,7 +82,7 @@ def location_table(places: Places) -> ir.Table | None:
     if places.locations is not None:
         rows = places.locations.rename(row_rule="rule")
         names = ("city", "state", "county", "zip", "country", "country_concept_id")
-        fields = {name: given(rows, name, "location") for name in names}
+        fields = {name: column_or_null(rows, name, "location") for name in names}
         parts.append(_location(rows, rows["id"], **fields))
     if not parts:
         return None
@@ -113,11 +113,11 @@ def care_site_table(places: Places) -> ir.Table | None:
     rows = referred(places.care_sites, places.locations, "location")
     return rows.select(
         care_site_id=rows["id"],
-        care_site_name=given(rows, "name", "care_site"),
-        place_of_service_concept_id=given(rows, "place_of_service_concept_id", "care_site"),
+        care_site_name=column_or_null(rows, "name", "care_site"),
+        place_of_service_concept_id=column_or_null(rows, "place_of_service_concept_id", "care_site"),
         location_id=rows["location_id"],
-        care_site_source_value=ibis.coalesce(given(rows, "source_value", "care_site"), rows["ref"]),
-        place_of_service_source_value=given(rows, "place_of_service", "care_site"),
+        care_site_source_value=ibis.coalesce(column_or_null(rows, "source_value", "care_site"), rows["ref"]),
+        place_of_service_source_value=column_or_null(rows, "place_of_service", "care_site"),
         row_extract=rows["row_extract"],
         row_line=rows["row_line"],
         row_rule=rows["rule"],
@@ -129,21 +129,22 @@ def provider_table(places: Places) -> ir.Table | None:
     if places.providers is None:
         return None
     rows = referred(places.providers, places.care_sites, "care_site")
-    gender = given(rows, "gender", "provider")
+    gender = column_or_null(rows, "gender", "provider")
     return rows.select(
         provider_id=rows["id"],
         specialty_concept_id=ibis.coalesce(
-            given(rows, "specialty_concept_id", "provider"), rows["resolved_concept_id"]
+            column_or_null(rows, "specialty_concept_id", "provider"), rows["resolved_concept_id"]
         ),
         care_site_id=rows["care_site_id"],
-        year_of_birth=given(rows, "birth_year", "provider"),
+        year_of_birth=column_or_null(rows, "birth_year", "provider"),
         gender_concept_id=ibis.coalesce(
-            given(rows, "gender_concept_id", "provider"), gender.strip().lower().cases(*GENDER.items(), else_=0)
+            column_or_null(rows, "gender_concept_id", "provider"),
+            gender.strip().lower().cases(*GENDER.items(), else_=0),
         ),
         specialty_source_value=rows["resolved_source_value"],
         specialty_source_concept_id=rows["resolved_source_concept_id"],
         gender_source_value=gender,
-        gender_source_concept_id=given(rows, "gender_source_concept_id", "provider"),
+        gender_source_concept_id=column_or_null(rows, "gender_source_concept_id", "provider"),
         row_extract=rows["row_extract"],
         row_line=rows["row_line"],
         row_rule=rows["rule"],

@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.row_ids import row_id
 from fairhaven.omop import concepts
 
@@ -47,12 +47,12 @@ def note_table(rows: ir.Table) -> ir.Table:
         "row_key",
         note_id=row_id(rows, "note"),
         note_date=rows["start"],
-        note_datetime=given(rows, "datetime", "note"),
+        note_datetime=column_or_null(rows, "datetime", "note"),
         note_type_concept_id=rows["type_concept_id"],
         note_class_concept_id=rows["resolved_concept_id"],
         note_text=ibis.literal(WITHHELD),
-        encoding_concept_id=given(rows, "encoding_concept_id", "note").fill_null(concepts.NOTE_ENCODING_UTF8),
-        language_concept_id=given(rows, "language_concept_id", "note").fill_null(concepts.LANGUAGE_ENGLISH),
+        encoding_concept_id=column_or_null(rows, "encoding_concept_id", "note").fill_null(concepts.NOTE_ENCODING_UTF8),
+        language_concept_id=column_or_null(rows, "language_concept_id", "note").fill_null(concepts.LANGUAGE_ENGLISH),
         note_source_value=rows["resolved_source_value"],
         row_rule=rows["rule"],
     )
@@ -61,7 +61,7 @@ def note_table(rows: ir.Table) -> ir.Table:
 def payer_plan_period_table(rows: ir.Table) -> ir.Table:
     """PAYER_PLAN_PERIOD from rows that know their person."""
     kind = "payer_plan_period"
-    start, end = rows["start_date"], given(rows, "end_date", kind)
+    start, end = rows["start_date"], column_or_null(rows, "end_date", kind)
     return rows.select(
         "person_id",
         "row_extract",
@@ -70,19 +70,19 @@ def payer_plan_period_table(rows: ir.Table) -> ir.Table:
         payer_plan_period_id=row_id(rows, kind),
         payer_plan_period_start_date=start,
         payer_plan_period_end_date=(end >= start).fill_null(False).ifelse(end, start),
-        payer_concept_id=given(rows, "payer_concept_id", kind),
-        payer_source_value=given(rows, "payer", kind),
-        payer_source_concept_id=given(rows, "payer_source_concept_id", kind),
-        plan_concept_id=given(rows, "plan_concept_id", kind),
-        plan_source_value=given(rows, "plan", kind),
-        plan_source_concept_id=given(rows, "plan_source_concept_id", kind),
-        sponsor_concept_id=given(rows, "sponsor_concept_id", kind),
-        sponsor_source_value=given(rows, "sponsor", kind),
-        sponsor_source_concept_id=given(rows, "sponsor_source_concept_id", kind),
-        family_source_value=given(rows, "family", kind),
-        stop_reason_concept_id=given(rows, "stop_reason_concept_id", kind),
-        stop_reason_source_value=given(rows, "stop_reason", kind),
-        stop_reason_source_concept_id=given(rows, "stop_reason_source_concept_id", kind),
+        payer_concept_id=column_or_null(rows, "payer_concept_id", kind),
+        payer_source_value=column_or_null(rows, "payer", kind),
+        payer_source_concept_id=column_or_null(rows, "payer_source_concept_id", kind),
+        plan_concept_id=column_or_null(rows, "plan_concept_id", kind),
+        plan_source_value=column_or_null(rows, "plan", kind),
+        plan_source_concept_id=column_or_null(rows, "plan_source_concept_id", kind),
+        sponsor_concept_id=column_or_null(rows, "sponsor_concept_id", kind),
+        sponsor_source_value=column_or_null(rows, "sponsor", kind),
+        sponsor_source_concept_id=column_or_null(rows, "sponsor_source_concept_id", kind),
+        family_source_value=column_or_null(rows, "family", kind),
+        stop_reason_concept_id=column_or_null(rows, "stop_reason_concept_id", kind),
+        stop_reason_source_value=column_or_null(rows, "stop_reason", kind),
+        stop_reason_source_concept_id=column_or_null(rows, "stop_reason_source_concept_id", kind),
         row_rule=rows["rule"],
     )
 

@@ -23,7 +23,7 @@ class NumberedRows:
     source: SourceTables
 
 
-def numbered(found: Iterable[tuple[SourceTables, Sequence[GenericRows]]], *, first: int = 1) -> list[NumberedRows]:
+def number_rules(found: Iterable[tuple[SourceTables, Sequence[GenericRows]]], *, first: int = 1) -> list[NumberedRows]:
     """Rules numbered in the order of their sources and files, from *first*."""
     result: list[NumberedRows] = []
     for source, several in found:
@@ -40,7 +40,7 @@ def numbered(found: Iterable[tuple[SourceTables, Sequence[GenericRows]]], *, fir
     return result
 
 
-def gathered(rules: Sequence[NumberedRows], kind: str) -> ir.Table | None:
+def union_rows(rules: Sequence[NumberedRows], kind: str) -> ir.Table | None:
     """Rows of one kind from every rule, with ``source, rule, rule_key, priority``; None where no rule yields it.
 
     Only columns that some rule gives are there, because rows are kept once and width costs.
@@ -65,11 +65,11 @@ def _part(numbered_rows: NumberedRows, kind: str, used: Sequence[str]) -> ir.Tab
         columns[name] = rows[name].cast(dtype) if name in rows.columns else ibis.null(dtype)
     if "type_concept_id" in KINDS[kind]:
         default = ibis.literal(TYPE_OF_KIND.get(source.kind, TYPE["EHR"]), type="int32")
-        given = columns.get("type_concept_id")
-        columns["type_concept_id"] = default if given is None else given.fill_null(default)
+        column_or_null = columns.get("type_concept_id")
+        columns["type_concept_id"] = default if column_or_null is None else column_or_null.fill_null(default)
     return rows.select(**columns)
 
 
-def given(rows: ir.Table, name: str, kind: str) -> ir.Value:
+def column_or_null(rows: ir.Table, name: str, kind: str) -> ir.Value:
     """A column of gathered rows; NULL of its type where no rule gives it."""
     return rows[name] if name in rows.columns else ibis.null(KINDS[kind][name])

@@ -11,7 +11,7 @@ from fairhaven.harmonise.row_ids import table_constant
 from fairhaven.omop.concepts import TYPE
 
 
-def merged(rows: ir.Table, keys: Sequence[str], *, gap_days: int, carried: Sequence[str]) -> ir.Table:
+def merge_periods(rows: ir.Table, keys: Sequence[str], *, gap_days: int, carried: Sequence[str]) -> ir.Table:
     """Islands of intervals that are at most *gap_days* apart.
 
     Args:
@@ -79,7 +79,7 @@ def observation_periods(
         rows = rows.mutate(last=last)
     rows = rows.mutate(end=ibis.least(ibis.coalesce(rows["end"], rows["last"]), rows["last"]))
     rows = rows.filter(rows["end"] >= rows["start"])
-    periods = merged(rows, ["person_id"], gap_days=1, carried=("type", "row_extract", "row_line", "row_rule"))
+    periods = merge_periods(rows, ["person_id"], gap_days=1, carried=("type", "row_extract", "row_line", "row_rule"))
     return periods.select(
         "person_id",
         observation_period_id=periods["member"] ^ ibis.literal(table_constant("observation_period"), type="int64"),

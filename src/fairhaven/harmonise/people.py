@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import keep_typed
-from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.row_ids import row_id
 from fairhaven.omop import concepts
 
@@ -42,9 +42,9 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
     """
     index = index.select("source", "patient_ref", person_id=index["person_id"].cast("int64"))
     described = rows.join(index, ["source", "patient_ref"])
-    date = given(described, "birth_date", "person")
-    year = ibis.coalesce(given(described, "birth_year", "person"), date.year().cast("int32"))
-    month = ibis.coalesce(date.month().cast("int32"), given(described, "birth_month", "person"))
+    date = column_or_null(described, "birth_date", "person")
+    year = ibis.coalesce(column_or_null(described, "birth_year", "person"), date.year().cast("int32"))
+    month = ibis.coalesce(date.month().cast("int32"), column_or_null(described, "birth_month", "person"))
     described = described.select(
         *("person_id", "source", "patient_ref", "priority", "rule", "row_key", "row_extract", "row_line"),
         year=year,
@@ -54,7 +54,7 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
         **_coded(described, "race", concepts.RACE),
         **_coded(described, "ethnicity", concepts.ETHNICITY),
         **{
-            name: given(described, name, "person").nullif("")
+            name: column_or_null(described, name, "person").nullif("")
             for name in ("postcode_district", "location_ref", "provider_ref", "care_site_ref")
         },
     )
@@ -72,10 +72,10 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
 
 
 def _coded(rows: ir.Table, name: str, words: Mapping[str, int]) -> dict[str, ir.Value]:
-    value = given(rows, name, "person").strip().nullif("")
+    value = column_or_null(rows, name, "person").strip().nullif("")
     known = value.lower().cases(*words.items(), else_=0)
-    concept = ibis.coalesce(given(rows, f"{name}_concept_id", "person"), known, 0).cast("int32")
-    source_concept = given(rows, f"{name}_source_concept_id", "person")
+    concept = ibis.coalesce(column_or_null(rows, f"{name}_concept_id", "person"), known, 0).cast("int32")
+    source_concept = column_or_null(rows, f"{name}_source_concept_id", "person")
     return {name: value, f"{name}_concept": concept, f"{name}_source_concept": source_concept}
 
 
@@ -120,8 +120,8 @@ def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.
         rows: gathered death rows with resolved codes (`codes`).
     """
     known = rows.join(who.filter(who["birth_year"].notnull()), ["source", "patient_ref"])
-    moment = given(known, "datetime", "death")
-    date = ibis.coalesce(given(known, "date", "death"), moment.cast("date"))
+    moment = column_or_null(known, "datetime", "death")
+    date = ibis.coalesce(column_or_null(known, "date", "death"), moment.cast("date"))
     known = known.mutate(death_date=date, death_datetime=moment)
     known = known.filter(known["death_date"].notnull() & (known["death_date"] <= ibis.literal(as_of)))
     order = [

@@ -27,7 +27,7 @@ _OF_PERSONS = ("person", "visit_occurrence", "visit_detail", "death", "note", "o
 _STARTS = ("start_date", "start_datetime", "date", "datetime")
 
 
-def counted(
+def count_outcomes(
     engine: Engine,
     rules: Sequence[NumberedRows],
     rows_of: Callable[[str], ir.Table | None],
@@ -52,7 +52,9 @@ def counted(
     return (*_outcomes(engine, rules, events), *others, *_not_taken(engine, rules, tables))
 
 
-def why_not(person_id: ir.Value, birth_year: ir.Value, start: ir.Value | None, as_of: dt.date) -> ir.StringValue:
+def exclusion_reason(
+    person_id: ir.Value, birth_year: ir.Value, start: ir.Value | None, as_of: dt.date
+) -> ir.StringValue:
     """Why a row cannot be in the CDM, NULL where it can.
 
     Dates are judged by the OHDSI Themis conventions: what starts after the release is a plan or a mistake, what starts
@@ -91,7 +93,9 @@ def _of_kind(
         start = None
     named = rows.select("rule", "source", "patient_ref", **({} if start is None else {"start": start}))
     joined = named.left_join(who, ["source", "patient_ref"])
-    reason = why_not(joined["person_id"], joined["birth_year"], joined["start"] if start is not None else None, as_of)
+    reason = exclusion_reason(
+        joined["person_id"], joined["birth_year"], joined["start"] if start is not None else None, as_of
+    )
     found = joined.group_by("rule", outcome=ibis.coalesce(reason, ibis.literal(kind))).agg(rows=joined.count())
     by_number = {rule.rule.number: rule.rule for rule in rules}
     for row in sorted(engine.fetch(found).to_pylist(), key=lambda row: (row["rule"], row["outcome"])):

@@ -19,10 +19,10 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.code_mapping import VocabularyTables, coded, distinct_codes, resolve
+from fairhaven.harmonise.code_mapping import VocabularyTables, distinct_codes, resolve_codes, with_concepts
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
-from fairhaven.harmonise.event_tables import event_tables, fitted
-from fairhaven.harmonise.events import EventContext, events, placed
+from fairhaven.harmonise.event_tables import event_tables, fit_to_cdm
+from fairhaven.harmonise.events import EventContext, events, place_rows
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, GenericRows, keep_typed, typed
 from fairhaven.harmonise.health_system import (
     Places,
@@ -36,11 +36,11 @@ from fairhaven.harmonise.health_system import (
 from fairhaven.harmonise.mapping_rows import mapped_rows
 from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
-from fairhaven.harmonise.numbered_rules import NumberedRows, gathered, given, numbered
+from fairhaven.harmonise.numbered_rules import NumberedRows, column_or_null, number_rules, union_rows
 from fairhaven.harmonise.observation_periods import observation_periods
 from fairhaven.harmonise.people import People, deaths, people
 from fairhaven.harmonise.row_ids import row_id, unique_ids
-from fairhaven.harmonise.row_outcomes import NO_VISIT, counted, left_out, unmapped
+from fairhaven.harmonise.row_outcomes import NO_VISIT, count_outcomes, left_out, unmapped
 from fairhaven.harmonise.visits import Visits, visit_detail, visit_occurrence, visits
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 from fairhaven.release.facts import MappingRule, RuleOutcome
@@ -68,19 +68,19 @@ class _Assembly:
     def rows(self, kind: str) -> ir.Table | None:
         """Gathered rows of a kind, kept: several steps read them, and writing the query of all rules costs seconds."""
         if kind not in self._gathered:
-            rows = gathered(self.rules, kind)
+            rows = union_rows(self.rules, kind)
             self._gathered[kind] = None if rows is None else keep_typed(self.engine, rows)
         return self._gathered[kind]
 
     def coded(self, kind: str) -> ir.Table | None:
         """Gathered rows of a kind with what their codes lead to."""
         rows = self.rows(kind)
-        return None if rows is None else coded(rows, self.resolved)
+        return None if rows is None else with_concepts(rows, self.resolved)
 
     def add(self, name: str, rows: ir.Table, order: Sequence[str]) -> None:
         """Add a table of the CDM whose rows have numbers that may meet; of two that do, *order* says which keeps it."""
         table = unique_ids(self.engine, keep_typed(self.engine, rows), f"{name}_id", order)
-        self.tables[name] = fitted(table, name)
+        self.tables[name] = fit_to_cdm(table, name)
 
     def derive(self, name: str, table: str, target: str) -> int:
         """Number of a rule that makes rows from CDM rows."""
@@ -123,7 +123,7 @@ def harmonise(
     ]
     assembly = _Assembly(
         engine=engine,
-        rules=numbered(found),
+        rules=number_rules(found),
         index=persons,
         vocabulary=vocabulary,
         local=local,
@@ -141,12 +141,12 @@ def harmonise(
     _deaths(assembly, found_people)
     _observation_periods(assembly, kept_events, found_visits, found_people)
     _eras(assembly)
-    assembly.tables["cdm_source"] = fitted(
+    assembly.tables["cdm_source"] = fit_to_cdm(
         cdm_source(engine, hub, as_of=as_of, vocabulary_version=vocabulary.version), "cdm_source"
     )
     rules = (*(rule.rule for rule in assembly.rules), *assembly.derived)
     tables = {source.name: _of_patients(source) for source in sources}
-    counts = counted(engine, assembly.rules, assembly.rows, kept_events, found_people.who, tables, as_of=as_of)
+    counts = count_outcomes(engine, assembly.rules, assembly.rows, kept_events, found_people.who, tables, as_of=as_of)
     missing = None if kept_events is None else unmapped(engine, kept_events)
     return Harmonised(tables=assembly.tables, rules=rules, counts=(*counts, *assembly.left_out), unmapped=missing)
 
@@ -162,7 +162,7 @@ def _resolve(assembly: _Assembly) -> None:
     tables = [rows for kind in _WITH_CODES if (rows := assembly.rows(kind)) is not None]
     codes = distinct_codes(tables) if tables else None
     if codes is not None:
-        assembly.resolved = resolve(assembly.engine, codes, assembly.vocabulary, assembly.local)
+        assembly.resolved = resolve_codes(assembly.engine, codes, assembly.vocabulary, assembly.local)
 
 
 def _people(assembly: _Assembly) -> People:
@@ -194,8 +194,8 @@ def _places(assembly: _Assembly, found: People) -> Places:
         ("provider", provider_table(places)),
     ):
         if table is not None:
-            assembly.tables[name] = fitted(table, name)
-    assembly.tables["person"] = fitted(_person_table(found.persons, places), "person")
+            assembly.tables[name] = fit_to_cdm(table, name)
+    assembly.tables["person"] = fit_to_cdm(_person_table(found.persons, places), "person")
     return places
 
 
@@ -218,9 +218,9 @@ def _visits(assembly: _Assembly, found: People, places: Places) -> tuple[Visits 
         for kind in ("visit_occurrence", "visit_detail")
     )
     if occurrences is not None:
-        assembly.tables["visit_occurrence"] = fitted(visit_occurrence(occurrences, places), "visit_occurrence")
+        assembly.tables["visit_occurrence"] = fit_to_cdm(visit_occurrence(occurrences, places), "visit_occurrence")
         if details is not None:
-            table = fitted(visit_detail(details, occurrences, places), "visit_detail")
+            table = fit_to_cdm(visit_detail(details, occurrences, places), "visit_detail")
             assembly.tables["visit_detail"] = table
             # Events may name only details that reached the CDM.
             is_in = [("id", "visit_detail_id")]
@@ -246,8 +246,8 @@ def _notes(assembly: _Assembly, context: EventContext) -> None:
     rows = assembly.coded("note")
     if rows is None:
         return
-    start = ibis.coalesce(given(rows, "date", "note"), given(rows, "datetime", "note").cast("date"))
-    found = placed(rows.filter(rows["ordinal"] == 0).mutate(start=start), context, assembly.as_of)
+    start = ibis.coalesce(column_or_null(rows, "date", "note"), column_or_null(rows, "datetime", "note").cast("date"))
+    found = place_rows(rows.filter(rows["ordinal"] == 0).mutate(start=start), context, assembly.as_of)
     assembly.add("note", note_table(found.filter(found["why_not"].isnull())), ("row_rule", "row_key"))
 
 
@@ -263,7 +263,7 @@ def _payers(assembly: _Assembly, found: People) -> None:
 def _deaths(assembly: _Assembly, found: People) -> None:
     rows = assembly.coded("death")
     if rows is not None:
-        assembly.tables["death"] = fitted(deaths(assembly.engine, rows, found.who, assembly.as_of), "death")
+        assembly.tables["death"] = fit_to_cdm(deaths(assembly.engine, rows, found.who, assembly.as_of), "death")
 
 
 def _observation_periods(
@@ -292,7 +292,7 @@ def _registrations(assembly: _Assembly, found: People) -> ir.Table | None:
             "row_extract",
             "row_line",
             start="start_date",
-            end=given(known, "end_date", "observation_period"),
+            end=column_or_null(known, "end_date", "observation_period"),
             member=row_id(known, "observation_period"),
             type="type_concept_id",
             row_rule="rule",

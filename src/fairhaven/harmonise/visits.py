@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.health_system import Places, referred
-from fairhaven.harmonise.numbered_rules import given
+from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 
 ORDER = ("rule", "row_key")
@@ -50,14 +50,14 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
         return None
     ref = "visit_ref" if kind == "visit_occurrence" else "visit_detail_ref"
     known = rows.join(who.filter(who["birth_year"].notnull()), ["source", "patient_ref"])
-    starts, ends = given(known, "start_datetime", kind), given(known, "end_datetime", kind)
+    starts, ends = column_or_null(known, "start_datetime", kind), column_or_null(known, "end_datetime", kind)
     known = known.mutate(
-        ref=given(known, ref, kind).nullif(""),
-        start_date=ibis.coalesce(given(known, "start_date", kind), starts.cast("date")),
-        end_date=ibis.coalesce(given(known, "end_date", kind), ends.cast("date")),
+        ref=column_or_null(known, ref, kind).nullif(""),
+        start_date=ibis.coalesce(column_or_null(known, "start_date", kind), starts.cast("date")),
+        end_date=ibis.coalesce(column_or_null(known, "end_date", kind), ends.cast("date")),
         start_datetime=starts,
         end_datetime=ends,
-        concept=ibis.coalesce(given(known, "concept_id", kind), known["resolved_concept_id"]),
+        concept=ibis.coalesce(column_or_null(known, "concept_id", kind), known["resolved_concept_id"]),
     )
     start = known["start_date"]
     is_plausible = (start <= ibis.literal(as_of)) & (start.year() >= known["birth_year"] - 1)
@@ -98,10 +98,10 @@ def _columns(rows: ir.Table, kind: str, prefix: str) -> dict[str, ir.Value]:
         f"{prefix}_source_concept_id": rows["resolved_source_concept_id"],
         "provider_id": rows["provider_id"],
         "care_site_id": rows["care_site_id"],
-        "admitted_from_concept_id": given(rows, "admitted_from_concept_id", kind),
-        "admitted_from_source_value": given(rows, "admitted_from", kind),
-        "discharged_to_concept_id": given(rows, "discharged_to_concept_id", kind),
-        "discharged_to_source_value": given(rows, "discharged_to", kind),
+        "admitted_from_concept_id": column_or_null(rows, "admitted_from_concept_id", kind),
+        "admitted_from_source_value": column_or_null(rows, "admitted_from", kind),
+        "discharged_to_concept_id": column_or_null(rows, "discharged_to_concept_id", kind),
+        "discharged_to_source_value": column_or_null(rows, "discharged_to", kind),
         "row_extract": rows["row_extract"],
         "row_line": rows["row_line"],
         "row_rule": rows["rule"],

@@ -78,7 +78,7 @@ def receive(
         Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
     """
     records = desk.records
-    settle(records, vault)
+    recover(records, vault)
     clear_scratch(desk.store / "scratch")
     number, first = records.next_numbers()
     with scratch(desk.store / "scratch") as work:
@@ -102,7 +102,7 @@ def receive(
                 faults += _missing_tables(records, source, extracts)
             check_faults(faults)
         except BaseException:
-            settle(records, vault)
+            recover(records, vault)
             raise
         records.commit(
             Delivery(
@@ -128,7 +128,7 @@ def receive(
     )
 
 
-def settle(records: DeliveryRecords, vault: IdentityVault) -> None:
+def recover(records: DeliveryRecords, vault: IdentityVault) -> None:
     """Clear away what no committed delivery names; the lock of the deliveries must be held."""
     records.clear_uncommitted()
     vault.keep_only(records.committed_extracts())

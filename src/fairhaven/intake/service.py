@@ -14,7 +14,7 @@ from fairhaven.engine import Engine
 from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reconciliation
 from fairhaven.intake.cdm_reader import OmopReader
 from fairhaven.intake.delimited_reader import DelimitedReader
-from fairhaven.intake.delivery_receipt import DeliveryReceiver, receive, settle
+from fairhaven.intake.delivery_receipt import DeliveryReceiver, receive, recover
 from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Delivery, Extract, Format, Receipt, RowOrigin, Source
@@ -69,9 +69,9 @@ class Intake:
             self._desk, source, files, at=at, vault=vault, progress=progress, code_version=code_version, by=by
         )
 
-    def settle(self, vault: IdentityVault) -> None:
+    def recover(self, vault: IdentityVault) -> None:
         """Clear away what a killed command left and finish what it decided. The caller holds the lock of the deliveries."""
-        settle(self._records, vault)
+        recover(self._records, vault)
 
     def until(self, delivery: int) -> "Intake":
         """The deliveries up to one, whatever is received from now on: what a build is made of."""

@@ -88,10 +88,10 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
         what an erasure that was cut short took away in the end; None where there was none.
     """
     clear_scratch(rooms.store / "scratch")
-    rooms.intake.settle(rooms.vault)
+    rooms.intake.recover(rooms.vault)
     record_deliveries(rooms, by=by)
     rooms.archive.resume(by=by, progress=progress)
-    rooms.vault.settle_index(published=len(rooms.archive.releases()))
+    rooms.vault.accept_index(published=len(rooms.archive.releases()))
     under_way = ErasureUnderWay.of(rooms, by=by)
     return carry_out(rooms, under_way, progress=progress) if under_way else None
 

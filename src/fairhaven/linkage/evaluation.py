@@ -12,7 +12,7 @@ import pyarrow as pa
 from fairhaven.kernel.errors import Fault, check_faults
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.linkage.evaluation_columns import EXTRAS, faults_of, recognise
-from fairhaven.linkage.persons import PersonClusters, find_persons, room
+from fairhaven.linkage.persons import PersonClusters, find_persons, memory_only_database
 from fairhaven.linkage.service import THRESHOLDS
 from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number_sql
 from fairhaven.release.facts import MatchThresholds
@@ -97,12 +97,12 @@ def trial(
         Invalid: every fault of the files at once.
     """
     listener = progress or Silent()
-    with room() as connection:
+    with memory_only_database() as connection:
         listener.stage("Reading")
         meanings = _read(connection, files, truth=truth, given=columns or {})
         found = {meaning for one in meanings.values() for meaning in one}
         extras = tuple(extra for extra in EXTRAS if extra in found)
-        truth_form = _settle_truth(connection)
+        truth_form = _resolve_truth(connection)
         notes = _notes(connection)
         persons = find_persons(
             connection,
@@ -213,7 +213,7 @@ def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
     """
 
 
-def _settle_truth(connection: duckdb.DuckDBPyConnection) -> str:
+def _resolve_truth(connection: duckdb.DuckDBPyConnection) -> str:
     """FEBRL's record names become the number of the person; anything else is an entity's identifier."""
     febrl, filled = connection.execute(
         f"SELECT count(*) FILTER (regexp_matches(truth, '{_FEBRL}')), count(nullif(truth, '')) FROM labelled"

@@ -12,7 +12,7 @@ from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress
 from fairhaven.linkage import deterministic
 from fairhaven.linkage.graph import Floats, Ints, components
-from fairhaven.linkage.probabilistic import link_residue
+from fairhaven.linkage.probabilistic import link_probabilistically
 from fairhaven.linkage.standardisation import standardise
 from fairhaven.release.facts import MatchThresholds
 
@@ -43,7 +43,7 @@ class PersonClusters:
 
 
 @contextmanager
-def room() -> Iterator[duckdb.DuckDBPyConnection]:
+def memory_only_database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory that never spills: identifiers reach no disk unencrypted, so work that does not fit in
     memory is refused instead.
 
@@ -91,7 +91,7 @@ def find_persons(
     certain = components(patients, links["left_patient"], links["right_patient"])
     roots, cluster = np.unique(certain, return_inverse=True)
     progress.stage("Weighing the evidence for the rest")
-    residue = link_residue(connection, cluster.astype(np.int64), thresholds=thresholds, extras=extras)
+    residue = link_probabilistically(connection, cluster.astype(np.int64), thresholds=thresholds, extras=extras)
     nothing = np.empty(0, np.int64)
     person, weight = certain, np.full(patients, np.nan)
     left = right = nothing

@@ -50,7 +50,7 @@ _RECALL = 0.6  # of name and birth exact together; a factor of two either way is
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbabilisticLinks:
-    """Outcome of `link_residue`.
+    """Outcome of `link_probabilistically`.
 
     Args:
         merged: groups over the clusters that went in; None where there was nothing to do.
@@ -61,7 +61,7 @@ class ProbabilisticLinks:
     note: str = ""
 
 
-def link_residue(
+def link_probabilistically(
     connection: duckdb.DuckDBPyConnection,
     cluster: Ints,
     *,

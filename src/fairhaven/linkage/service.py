@@ -14,7 +14,7 @@ from fairhaven.linkage.model import (
     LinkageResult,
 )
 from fairhaven.linkage.person_keys import NumberedPersons, number_persons
-from fairhaven.linkage.persons import PersonClusters, find_persons, room
+from fairhaven.linkage.persons import PersonClusters, find_persons, memory_only_database
 from fairhaven.release.facts import LinkageSummary, MatchThresholds
 
 THRESHOLDS = MatchThresholds()
@@ -46,7 +46,7 @@ def link(
         Refused: the records are too many for the memory allowed.
     """
     listener = progress or Silent()
-    with room() as connection:
+    with memory_only_database() as connection:
         connection.register("arriving", records.select(IDENTITY_SCHEMA.names).cast(IDENTITY_SCHEMA))
         connection.execute("CREATE TABLE identity AS FROM arriving")
         connection.unregister("arriving")

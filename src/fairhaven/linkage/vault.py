@@ -2,7 +2,7 @@
 
 ``identity/<extract>.sealed`` is one extract's identity records as Parquet bytes under a file key of their own;
 ``index.sealed`` is the index of persons, ``index-NNNN.sealed`` the one that release NNNN, under way, will bring. What is read is held in memory only: nothing of the vault is ever
-on disk in plaintext, not even for a moment, and the databases that work on it may not spill (`persons.room`).
+on disk in plaintext, not even for a moment, and the databases that work on it may not spill (`persons.memory_only_database`).
 """
 
 import io
@@ -17,7 +17,7 @@ from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn
 from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
-from fairhaven.linkage.persons import room
+from fairhaven.linkage.persons import memory_only_database
 from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number
 
 _REFERENCE = pa.schema([IDENTITY_SCHEMA.field("source"), IDENTITY_SCHEMA.field("patient_ref")])
@@ -92,7 +92,7 @@ class Vault:
             source, patient_ref; each once, sorted.
         """
         listed = sorted({number for text in numbers if (number := valid_nhs_number(text))})
-        with room() as connection:
+        with memory_only_database() as connection:
             connection.execute(
                 "CREATE TABLE listed AS SELECT unnest($numbers::VARCHAR[]) AS number", {"numbers": listed}
             )
@@ -162,13 +162,13 @@ class Vault:
         self._write(self._folder / "index.sealed", _ordered(index))
 
     def propose_index(self, index: pa.Table, *, release: int) -> None:
-        """Keep an index that becomes the hub's when its release is published (`settle_index`), and not before.
+        """Keep an index that becomes the hub's when its release is published (`accept_index`), and not before.
 
         So a build that is killed links again from the same index, and reports the same merges and splits.
         """
         self._write(self._proposed(release), _ordered(index))
 
-    def settle_index(self, *, published: int) -> None:
+    def accept_index(self, *, published: int) -> None:
         """The index proposed with a release takes its place; one whose release never came goes.
 
         Args:

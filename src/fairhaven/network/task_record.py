@@ -98,7 +98,7 @@ class TaskRecord:
             )
         return self.entry(entry.number)
 
-    def settle(self, entry: TaskEntry, state: TaskState, *, at: float) -> None:
+    def conclude(self, entry: TaskEntry, state: TaskState, *, at: float) -> None:
         """The server has the answer, or does not want it.
 
         Args:

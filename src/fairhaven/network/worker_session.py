@@ -129,10 +129,10 @@ class WorkerSession:
                 self._leave_alone(entry, self.pace.first)
                 return trouble
             case ResultAccepted():
-                self.record.settle(entry, TaskState.POSTED, at=self.now())
+                self.record.conclude(entry, TaskState.POSTED, at=self.now())
                 self._count(posted=1)
             case ResultDeclined(status=status):
-                self.record.settle(entry, TaskState.DECLINED, at=self.now())
+                self.record.conclude(entry, TaskState.DECLINED, at=self.now())
                 self._count(declined=1)
                 self.progress.note(f"task {entry.uuid}: the server does not want the result ({status})")
         self._failures.pop(entry.number, None)

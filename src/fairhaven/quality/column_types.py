@@ -85,7 +85,7 @@ def as_day(value: ir.Value) -> ir.DateValue:
     return value if value.type().is_date() else value.cast("date")
 
 
-def births(person: ir.Table) -> ir.Table:
+def birth_dates(person: ir.Table) -> ir.Table:
     """person_id with `_birth` (day of birth, first of month or January where unknown), `_midyear` and `_gender`.
 
     `_midyear` is the birth day that DQD's plausibleTemporalAfter takes: 1 June where only the year is known.

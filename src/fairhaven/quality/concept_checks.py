@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine.model import Engine
-from fairhaven.quality.column_types import TypedTables, births
+from fairhaven.quality.column_types import TypedTables, birth_dates
 from fairhaven.quality.model import QualityCheck
 
 Numbers = tuple[int, int]
@@ -164,7 +164,7 @@ def by_sex(
             continue
         wanted = engine.arrow(part)
         rows = shapes[place[0]].table
-        sexes = births(shapes["person"].table)
+        sexes = birth_dates(shapes["person"].table)
         matched = rows.select(_person_id=rows["person_id"], _value=rows[place[1]]).inner_join(
             wanted, ibis._["_value"] == wanted["_concept"]
         )

@@ -17,7 +17,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.omop.cdm import CDM
-from fairhaven.quality.column_types import TypedTables, as_day, as_found, births
+from fairhaven.quality.column_types import TypedTables, as_day, as_found, birth_dates
 from fairhaven.quality.model import QualityCheck
 
 Test = Callable[[ir.Table], ir.BooleanValue]
@@ -72,7 +72,7 @@ def joined(shapes: TypedTables, table: str, over: str, columns: Collection[str] 
         case "":
             return rows
         case "person":
-            other = births(shapes["person"].table)
+            other = birth_dates(shapes["person"].table)
             return rows.inner_join(other, rows["person_id"] == other["_person"])
         case "death":
             death = shapes["death"].table

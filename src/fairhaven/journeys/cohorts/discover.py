@@ -8,7 +8,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from fairhaven.archive import Release
-from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check, definition_hash
+from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_definition, definition_hash
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named
 from fairhaven.journeys.hub_locks import Locked, holding
@@ -37,7 +37,7 @@ class Discovery:
 
     def persons_of(self, definition: CohortDefinition) -> BitMap:
         """The persons in a cohort, as the index numbers them."""
-        check(definition)
+        check_definition(definition)
         return self.index.persons_of(definition) if self.index.can_answer(definition) else self.slowly(definition)
 
     def ask(self, definition: CohortDefinition, *, by: Asker) -> Decision:

@@ -174,7 +174,7 @@ class _BuildWork:
                 self.release = rooms.archive.publish(
                     number=number, as_of=day, tables=self._tables, facts=self._facts(), by=self._by
                 )
-                rooms.vault.settle_index(published=number)
+                rooms.vault.accept_index(published=number)
             case Describe(number=number):
                 # The description has an engine of its own, and the memory of both would be too much.
                 self._opened.close()

@@ -17,7 +17,7 @@ def has_concept(domain: Domain) -> str:
     return f"{domain} concept"
 
 
-def has_below(domain: Domain) -> str:
+def has_descendant(domain: Domain) -> str:
     """Persons with any valid concept below one in a table, kept where putting them together takes time."""
     return f"{domain} below"
 
@@ -27,14 +27,14 @@ def has_source(domain: Domain) -> str:
     return f"{domain} source"
 
 
-def is_person(field: str) -> str:
+def has_attribute(field: str) -> str:
     """Persons by a column of PERSON."""
     return f"person {field}"
 
 
-def numbered(domains: list[Domain]) -> dict[str, int]:
+def number_keys(domains: list[Domain]) -> dict[str, int]:
     """A number for each kind."""
-    names = [EVERYBODY, OBSERVED, *(is_person(field) for field in PERSON_COLUMNS)]
+    names = [EVERYBODY, OBSERVED, *(has_attribute(field) for field in PERSON_COLUMNS)]
     for domain in domains:
-        names += [has_event(domain), has_concept(domain), has_below(domain), has_source(domain)]
+        names += [has_event(domain), has_concept(domain), has_descendant(domain), has_source(domain)]
     return {name: number for number, name in enumerate(names)}

@@ -21,14 +21,14 @@ _SPARSE = 4096
 """Roaring keeps up to so many of 65,536 as a sorted list, more as bits."""
 
 
-def of_ordinals(ordinals: Array) -> BitMap:
+def bitmap_of_ordinals(ordinals: Array) -> BitMap:
     """The set of these ordinals, in any order and however often. (pyroaring takes a NumPy array one number at a time.)"""
     numbers = array.array("I")
     numbers.frombytes(np.ascontiguousarray(ordinals, np.uint32).tobytes())
     return BitMap(numbers)
 
 
-def of_flags(flags: Array) -> BitMap:
+def bitmap_of_flags(flags: Array) -> BitMap:
     """The set of the places that are True, by way of Roaring's own portable form (github.com/RoaringBitmap/RoaringFormatSpec)."""
     keys, counts, bodies = [], [], []
     for key, begin in enumerate(range(0, len(flags), _CHUNK)):
@@ -49,7 +49,7 @@ def of_flags(flags: Array) -> BitMap:
     return BitMap.deserialize(b"".join((head, described, offsets.astype("<u4").tobytes(), *bodies)))
 
 
-def as_flags(persons: BitMap, count: int) -> Array:
+def flags_of_bitmap(persons: BitMap, count: int) -> Array:
     """True at the place of each person of the set, False at the others."""
     flags = np.zeros(count, bool)
     flags[np.asarray(persons.to_array(), np.uint32)] = True

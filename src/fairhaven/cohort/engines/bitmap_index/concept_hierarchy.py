@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
-from fairhaven.cohort.concept_relations import below, known, mapping
+from fairhaven.cohort.concept_relations import concept_validity, descendant_pairs, mapping_pairs
 from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, Arrays
 from fairhaven.cohort.model import ConceptSetItem
 from fairhaven.engine import Engine
@@ -31,10 +31,10 @@ def write_concepts(file: ArrayFile, present: Array, tables: Mapping[str, ir.Tabl
         tables: ``concept``, ``concept_ancestor``, ``concept_relationship``.
     """
     here = engine.arrow(pa.table({"present": pa.array(present, pa.int64())}))
-    concepts, descendants = known(tables), below(tables)
+    concepts, descendants = concept_validity(tables), descendant_pairs(tables)
     # A source concept of the release, and the concept that it maps to.
     leading = engine.keep(
-        mapping(tables).rename(present="concept_id").rename(concept_id="target").semi_join(here, "present")
+        mapping_pairs(tables).rename(present="concept_id").rename(concept_id="target").semi_join(here, "present")
     )
     relations = {
         BELOW: descendants.semi_join(here, [("concept_id", "present")]).select("above", present="concept_id"),
@@ -59,7 +59,7 @@ def _write(file: ArrayFile, name: str, above: Array, places: Array) -> None:
     file.add(f"{name}_to", places[order].astype(np.int32))
 
 
-class Concepts:
+class ConceptHierarchy:
     """The concepts of a release and what leads to them. Sets of concepts are sorted arrays of places in `present`."""
 
     def __init__(self, arrays: Arrays) -> None:

@@ -124,17 +124,17 @@ class SelectedRows:
         name, test = asked.field, asked.test
         match name:
             case "start_date":
-                return passing(self.days(DateField.START), test)
+                return passes_test(self.days(DateField.START), test)
             case "age":
-                return passing(years_of_days(self.days(DateField.START)) - birth_years[self.ordinals], test)
+                return passes_test(years_of_days(self.days(DateField.START)) - birth_years[self.ordinals], test)
             case "end_date":
-                return self._if_ended(passing(self.days(DateField.END), test), asked)
+                return self._if_ended(passes_test(self.days(DateField.END), test), asked)
             case "age_at_end":
                 ages = years_of_days(self.days(DateField.END)) - birth_years[self.ordinals]
-                return self._if_ended(passing(ages, test), asked)
+                return self._if_ended(passes_test(ages, test), asked)
             case "days":
                 length = self.days(DateField.END) - self.days(DateField.START)
-                return self._if_ended(passing(length, test), asked)
+                return self._if_ended(passes_test(length, test), asked)
         if not len(self):
             return np.zeros(0, bool)
         if name in self._table.same:
@@ -149,15 +149,15 @@ class SelectedRows:
         stored = self._column(name)
         if (coding := self._table.coding(name)) is None:
             missing = np.isnan(stored)
-            return (missing & wants_missing) | (~missing & passing(stored, asked.test))
-        by_code = np.append(wants_missing, passing(coding.values, asked.test))
+            return (missing & wants_missing) | (~missing & passes_test(stored, asked.test))
+        by_code = np.append(wants_missing, passes_test(coding.values, asked.test))
         flags: Array = by_code[stored]
         return flags
 
     def _pass_same(self, value: float | int | None, test: Test) -> bool:
         if value is None:
             return isinstance(test, Known) and not test.yes
-        return bool(passing(np.array([value]), test)[0])
+        return bool(passes_test(np.array([value]), test)[0])
 
     def _if_ended(self, passed: Array, asked: RowTest) -> Array:
         ended = self.has_end()
@@ -180,7 +180,7 @@ def source_test(domain: Domain, concepts: Array) -> RowTest:
     return RowTest(field=name, test=OneOf(concepts=tuple(int(each) for each in concepts)))
 
 
-def passing(values: Array, test: Test) -> Array:
+def passes_test(values: Array, test: Test) -> Array:
     """Which of some known values pass a test.
 
     Args:

@@ -44,7 +44,7 @@ class SortedEvents:
     missing_starts: int = 0
 
 
-def in_order(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine, work: Path) -> SortedEvents:
+def sort_events(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine, work: Path) -> SortedEvents:
     """Sort the events of a table and see what values their columns have."""
     rows = events(domain, table)
     fields = own_fields(domain, table)
@@ -59,13 +59,13 @@ def in_order(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine
     files = engine.write(joined, work / domain.value, order_by=(CONCEPT, ORDINAL, START))
     if not files:
         return SortedEvents(domain=domain, same=dict.fromkeys(fields))
-    in_order = engine.parquet(list(files.values()))
+    sort_events = engine.parquet(list(files.values()))
     return SortedEvents(
         domain=domain,
         file=next(iter(files.values())),
         columns=columns,
         same=same,
-        codings=_codings(in_order, (CONCEPT, *(name for name in columns if name in fields)), engine),
+        codings=_codings(sort_events, (CONCEPT, *(name for name in columns if name in fields)), engine),
         days=DayEncoding(before=min(known) - 1, last=max(known)),
         missing_starts=found["rows"] - found[f"{START} known"],
     )

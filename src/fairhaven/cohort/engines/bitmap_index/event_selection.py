@@ -21,10 +21,10 @@ from functools import reduce
 import numpy as np
 from pyroaring import BitMap
 
-from fairhaven.cohort.comparison_semantics import TIMES, least_and_most, needs_one
-from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags
+from fairhaven.cohort.comparison_semantics import TIMES, member_bounds, needs_an_event
+from fairhaven.cohort.engines.bitmap_index.bitmaps import flags_of_bitmap
 from fairhaven.cohort.engines.bitmap_index.column_encoding import years_of_days
-from fairhaven.cohort.engines.bitmap_index.event_columns import EventTable, SelectedRows, passing, source_test
+from fairhaven.cohort.engines.bitmap_index.event_columns import EventTable, SelectedRows, passes_test, source_test
 from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods, keyed
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
@@ -86,7 +86,7 @@ class EventSelector:
     def flags(self, persons: BitMap | None) -> Array | None:
         """Persons as flags, or None for more than half of all: then testing rows costs more than it spares."""
         count = len(self._birth_years)
-        return None if persons is None or 2 * len(persons) > count else as_flags(persons, count)
+        return None if persons is None or 2 * len(persons) > count else flags_of_bitmap(persons, count)
 
     def rows(self, asked: EventRows, within: Array | None = None) -> SelectedRows:
         """The rows.
@@ -134,7 +134,7 @@ class EventSelector:
         """Of which index events a condition holds."""
         match condition:
             case CorrelatedEvents():
-                return enough(self._counts_around(index, condition), condition.occurrence)
+                return meets_occurrence(self._counts_around(index, condition), condition.occurrence)
             case IndexEventTests(tests=tests):
                 return reduce(
                     np.logical_and, (self._at_index(index, test) for test in tests), np.ones(len(index), bool)
@@ -151,7 +151,7 @@ class EventSelector:
                 counts = np.zeros(len(index), np.int64)
                 for member in members:
                     counts += self.holds(index, member)
-                return many_enough(counts, condition)
+                return meets_match(counts, condition)
 
     def possible(self, condition: Condition) -> BitMap | None:
         """Persons outside whom a condition holds of nobody, by bitmaps alone; None where they do not say.
@@ -160,7 +160,7 @@ class EventSelector:
         anybody. A condition that no event meets as well (at most so many, exactly none) narrows nothing.
         """
         match condition:
-            case CorrelatedEvents(rows=rows, occurrence=occurrence) if needs_one(occurrence):
+            case CorrelatedEvents(rows=rows, occurrence=occurrence) if needs_an_event(occurrence):
                 return self.persons_of(rows)
             case ConditionGroup(match=Match.ALL, members=members):
                 known = [each for each in map(self.possible, members) if each is not None]
@@ -231,7 +231,7 @@ class EventSelector:
         return rows.pass_test(test, self._flags, self._birth_years)
 
     def _flags(self, test: RowTest) -> Array:
-        return as_flags(self._sets.being(HasAttribute(field=test.field, test=test.test)), len(self._birth_years))
+        return flags_of_bitmap(self._sets.being(HasAttribute(field=test.field, test=test.test)), len(self._birth_years))
 
     def _earliest(self, rows: SelectedRows) -> Array:
         start = rows.days(DateField.START)
@@ -243,25 +243,25 @@ class EventSelector:
     def _at_index(self, index: IndexEvents, asked: RowTest) -> Array:
         match asked.field:
             case "age":
-                return passing(years_of_days(index.start) - self._birth_years[index.ordinals], asked.test)
+                return passes_test(years_of_days(index.start) - self._birth_years[index.ordinals], asked.test)
             case "start_date":
-                return passing(index.start, asked.test)
+                return passes_test(index.start, asked.test)
             case "end_date":
                 if isinstance(asked.test, Known):
                     return index.has_end if asked.test.yes else ~index.has_end
-                return passing(index.end, asked.test) & index.has_end
+                return passes_test(index.end, asked.test) & index.has_end
         flags: Array = self._flags(asked)[index.ordinals]
         return flags
 
 
-def enough(counts: Array, occurrence: Occurrence) -> Array:
+def meets_occurrence(counts: Array, occurrence: Occurrence) -> Array:
     """Which numbers of events an occurrence asks for."""
     flags: Array = TIMES[occurrence.times](counts, occurrence.count)
     return flags
 
 
-def many_enough(counts: Array, group: ConditionGroup | PersonGroup) -> Array:
+def meets_match(counts: Array, group: ConditionGroup | PersonGroup) -> Array:
     """Which numbers of members that hold are enough for a group."""
-    least, most = least_and_most(group.match, group.count, len(group.members))
+    least, most = member_bounds(group.match, group.count, len(group.members))
     flags: Array = (counts >= least) & (counts <= most)
     return flags

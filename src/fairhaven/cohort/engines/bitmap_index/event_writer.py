@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
-from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, of_ordinals
+from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, bitmap_of_ordinals
 from fairhaven.cohort.engines.bitmap_index.column_encoding import plain
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import BELOW
 from fairhaven.cohort.engines.bitmap_index.event_order import SortedEvents
@@ -35,7 +35,7 @@ class DescendantRelation:
     to: Array
 
 
-def read_below(concepts: ArrayFile, present: Array) -> DescendantRelation:
+def read_descendants(concepts: ArrayFile, present: Array) -> DescendantRelation:
     """The relation of an index that is being made."""
     above, first, to = (concepts.read(f"{BELOW}_{part}") for part in ("from", "first", "to"))
     return DescendantRelation(present=present, above=above, first=first, to=to)
@@ -130,7 +130,7 @@ def _by_value(codes: Array, ordinals: Array) -> Iterator[tuple[int, Array]]:
 
 
 def _add(sets: dict[int, BitMap], value: int, ordinals: Array) -> None:
-    members = of_ordinals(ordinals)
+    members = bitmap_of_ordinals(ordinals)
     if value in sets:
         sets[value] |= members
     else:
@@ -162,4 +162,4 @@ def _write_bitmaps(
             key = places.tobytes()
             if key not in unions:
                 unions[key] = BitMap.union(*(by_concept[int(present[each])] for each in places))
-            writer.add(number[bitmap_keys.has_below(domain)], int(below.above[place]), unions[key])
+            writer.add(number[bitmap_keys.has_descendant(domain)], int(below.above[place]), unions[key])

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import Bitmaps
-from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import ConceptHierarchy
 from fairhaven.cohort.engines.bitmap_index.event_selection import EventSelector
 from fairhaven.cohort.engines.bitmap_index.index_builder import build
 from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods
@@ -18,7 +18,7 @@ from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer
 from fairhaven.cohort.engines.bitmap_index.plan_execution import PlanExecutor
 from fairhaven.cohort.engines.bitmap_index.planner import Planner
-from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays, making, remove
+from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays, new_index_folder, remove
 from fairhaven.cohort.model import CohortDefinition, Domain
 from fairhaven.engine import Engine
 from fairhaven.kernel.progress import Progress, Silent
@@ -56,7 +56,7 @@ class DiscoveryIndex:
         Raises:
             Invalid: a table or column that every index needs is missing, or a person is there twice.
         """
-        with making(folder) as work:
+        with new_index_folder(folder) as work:
             build(tables, engine, work, release=release, progress=progress or Silent())
         return cls.open(folder)
 
@@ -127,7 +127,7 @@ class DiscoveryIndex:
 
     def by_value(self, column: str) -> Iterator[tuple[int, BitMap]]:
         """The persons with each value of a column of PERSON, for example ``gender_concept_id``."""
-        return self._sets.each(bitmap_keys.is_person(column))
+        return self._sets.each(bitmap_keys.has_attribute(column))
 
     def person_ids(self, ordinals: BitMap) -> Array:
         """The ``person_id`` (int64) of each ordinal, in order."""
@@ -151,8 +151,8 @@ class DiscoveryIndex:
         return self._arrays("persons", "year_of_birth").astype(np.int64)
 
     @cached_property
-    def _concepts(self) -> Concepts:
-        return Concepts(self._arrays)
+    def _concepts(self) -> ConceptHierarchy:
+        return ConceptHierarchy(self._arrays)
 
     @cached_property
     def _sets(self) -> PersonSets:

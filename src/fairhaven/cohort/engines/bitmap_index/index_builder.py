@@ -13,9 +13,9 @@ from pyroaring import BitMap
 
 from fairhaven.cohort.domains import PERSON_COLUMNS
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
-from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, of_ordinals
+from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, bitmap_of_ordinals
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import write_concepts
-from fairhaven.cohort.engines.bitmap_index.event_order import SortedEvents, in_order
+from fairhaven.cohort.engines.bitmap_index.event_order import SortedEvents, sort_events
 from fairhaven.cohort.engines.bitmap_index.event_source import (
     END,
     MISSING,
@@ -27,7 +27,7 @@ from fairhaven.cohort.engines.bitmap_index.event_source import (
     periods,
     persons,
 )
-from fairhaven.cohort.engines.bitmap_index.event_writer import read_below, write_events
+from fairhaven.cohort.engines.bitmap_index.event_writer import read_descendants, write_events
 from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, IndexFolder
 from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Invalid
@@ -45,7 +45,7 @@ def build(
         pa.table({"person_id": who["person_id"], ORDINAL: np.arange(len(who["person_id"]), dtype=np.int32)})
     )
     domains = event_domains(tables)
-    number = bitmap_keys.numbered(domains)
+    number = bitmap_keys.number_keys(domains)
     file = making.file("persons")
     file.add("person_id", who["person_id"])
     file.add("year_of_birth", np.where(who["year_of_birth"] == MISSING, 0, who["year_of_birth"]).astype(np.int32))
@@ -54,13 +54,13 @@ def build(
     ordered = []
     for place, domain in enumerate(domains):
         progress.advance(place, 2 * len(domains), "steps")
-        ordered.append(in_order(domain, tables[domain], ordinals, engine, making.work))
+        ordered.append(sort_events(domain, tables[domain], ordinals, engine, making.work))
     engine.drop(ordinals)
 
     concepts = making.file("concepts")
     present = _present(ordered, who)
     write_concepts(concepts, present, tables, engine)
-    below = read_below(concepts, present)
+    below = read_descendants(concepts, present)
     facts = {}
     bitmaps = making.file("bitmaps")
     with bitmaps.stream("data") as write:
@@ -111,7 +111,7 @@ def _periods(
     follow = ordinal[1:] == ordinal[:-1]
     overlap = bool((follow & (start[1:] <= end[:-1])).any())
     missing = rows[START].null_count + rows[END].null_count
-    return of_ordinals(ordinal), not (overlap or missing or bool((end < start).any()))
+    return bitmap_of_ordinals(ordinal), not (overlap or missing or bool((end < start).any()))
 
 
 def _present(ordered: list[SortedEvents], who: Mapping[str, Array]) -> Array:
@@ -134,4 +134,4 @@ def _write_persons(writer: BitmapWriter, number: Mapping[str, int], who: Mapping
         edges = np.append(first, len(order))
         for value, begin, end in zip(values, edges[:-1], edges[1:], strict=True):
             if value != MISSING:
-                writer.add(number[bitmap_keys.is_person(name)], int(value), of_ordinals(order[begin:end]))
+                writer.add(number[bitmap_keys.has_attribute(name)], int(value), bitmap_of_ordinals(order[begin:end]))

@@ -10,8 +10,8 @@ from pyroaring import BitMap
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import Bitmaps
 from fairhaven.cohort.engines.bitmap_index.column_encoding import first_days_of_years
-from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
-from fairhaven.cohort.engines.bitmap_index.event_columns import passing
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import ConceptHierarchy
+from fairhaven.cohort.engines.bitmap_index.event_columns import passes_test
 from fairhaven.cohort.engines.bitmap_index.plan import HasAttribute, HasConcept
 from fairhaven.cohort.engines.bitmap_index.storage import Array
 from fairhaven.cohort.model import Known
@@ -30,7 +30,7 @@ class PersonSets:
         numbers: of each kind of bitmap.
     """
 
-    def __init__(self, bitmaps: Bitmaps, concepts: Concepts, numbers: Mapping[str, int]) -> None:
+    def __init__(self, bitmaps: Bitmaps, concepts: ConceptHierarchy, numbers: Mapping[str, int]) -> None:
         self._bitmaps = bitmaps
         self._concepts = concepts
         self._numbers = numbers
@@ -52,13 +52,13 @@ class PersonSets:
         """Persons whose column of PERSON passes a test."""
         if asked.field == "age":
             # At the first day of the year of birth everybody's age is nought.
-            return self.everybody if passing(np.zeros(1), asked.test)[0] else BitMap()
+            return self.everybody if passes_test(np.zeros(1), asked.test)[0] else BitMap()
         is_date = asked.field in ("start_date", "end_date")
-        kind = self._numbers[bitmap_keys.is_person("year_of_birth" if is_date else asked.field)]
+        kind = self._numbers[bitmap_keys.has_attribute("year_of_birth" if is_date else asked.field)]
         values = self._bitmaps.concepts(kind)
         if asked.test == Known(yes=False):
             return self.everybody - self._bitmaps.union(kind, values)
-        passed = passing(first_days_of_years(values) if is_date else values, asked.test)
+        passed = passes_test(first_days_of_years(values) if is_date else values, asked.test)
         return self._remembered((kind, passed.tobytes()), lambda: self._bitmaps.union(kind, values[passed]))
 
     def forget(self) -> None:
@@ -88,7 +88,7 @@ class PersonSets:
 
     def _ready_made(self, asked: HasConcept, concepts: Array, left: Array) -> list[BitMap]:
         """Sets over all descendants of a concept that lie wholly within those asked for; takes what they cover off *left*."""
-        kind = self._numbers[bitmap_keys.has_below(asked.domain)]
+        kind = self._numbers[bitmap_keys.has_descendant(asked.domain)]
         stored = self._bitmaps.concepts(kind)
         here = np.zeros(len(left), bool)
         here[

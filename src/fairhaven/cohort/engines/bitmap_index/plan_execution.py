@@ -6,10 +6,15 @@ from operator import and_
 import numpy as np
 from pyroaring import BitMap
 
-from fairhaven.cohort.comparison_semantics import needs_one
-from fairhaven.cohort.engines.bitmap_index.bitmaps import as_flags, of_flags, of_ordinals
+from fairhaven.cohort.comparison_semantics import needs_an_event
+from fairhaven.cohort.engines.bitmap_index.bitmaps import bitmap_of_flags, bitmap_of_ordinals, flags_of_bitmap
 from fairhaven.cohort.engines.bitmap_index.column_encoding import first_days_of_years
-from fairhaven.cohort.engines.bitmap_index.event_selection import EventSelector, IndexEvents, enough, many_enough
+from fairhaven.cohort.engines.bitmap_index.event_selection import (
+    EventSelector,
+    IndexEvents,
+    meets_match,
+    meets_occurrence,
+)
 from fairhaven.cohort.engines.bitmap_index.period_lookup import keyed
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
@@ -75,15 +80,15 @@ class PlanExecutor:
                 return self._sets.everybody - self._any(asked, within)
         counts = np.zeros(len(self._birth_years), np.int16)
         for member in members:
-            counts += as_flags(self.persons(member, within), len(self._birth_years))
-        return of_flags(many_enough(counts, asked))
+            counts += flags_of_bitmap(self.persons(member, within), len(self._birth_years))
+        return bitmap_of_flags(meets_match(counts, asked))
 
     def _any(self, asked: PersonGroup, within: BitMap | None) -> BitMap:
         return BitMap.union(BitMap(), *(self.persons(member, within) for member in asked.members))
 
     def _times(self, asked: HasEvents, within: BitMap | None) -> BitMap:
         """Persons by how many rows they have."""
-        if needs_one(asked.occurrence):
+        if needs_an_event(asked.occurrence):
             possible = self._selecting.persons_of(asked.rows)
             within = possible if within is None else within & possible
         rows = self._selecting.rows(asked.rows, self._selecting.flags(within))
@@ -100,11 +105,11 @@ class PlanExecutor:
             rows.keep(flags)
         ordinals = rows.ordinals
         if asked.occurrence.times is OccurrenceType.AT_LEAST and asked.occurrence.count == 1:
-            return of_ordinals(ordinals)
+            return bitmap_of_ordinals(ordinals)
         if asked.rows.first or asked.occurrence.distinct is not None:
             ordinals = np.unique(keyed(ordinals, rows.days(DateField.START))) >> 32
         counts = np.bincount(ordinals, minlength=len(self._birth_years))
-        return of_flags(enough(counts, asked.occurrence))
+        return bitmap_of_flags(meets_occurrence(counts, asked.occurrence))
 
     def _entered(self, asked: HasEntryEvent) -> BitMap:
         selecting = self._selecting
@@ -126,7 +131,7 @@ class PlanExecutor:
             index = index.take(np.flatnonzero(selecting.holds(index, asked.qualifying)))
             index = _limited(index, asked.qualified_limit)
         rules = ConditionGroup(match=Match.ALL, count=None, members=asked.rules)
-        return of_ordinals(index.ordinals[selecting.holds(index, rules)])
+        return bitmap_of_ordinals(index.ordinals[selecting.holds(index, rules)])
 
 
 def _limited(index: IndexEvents, limit: Limit) -> IndexEvents:

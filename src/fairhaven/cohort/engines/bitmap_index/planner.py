@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS
-from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import Concepts
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import ConceptHierarchy
 from fairhaven.cohort.engines.bitmap_index.plan import (
     Complement,
     Condition,
@@ -43,12 +43,12 @@ from fairhaven.cohort.engines.bitmap_index.plan import (
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array
 from fairhaven.cohort.engines.bitmap_index.unsupported_criteria import (
-    check_counted,
-    check_first,
+    check_exit,
+    check_first_event,
+    check_occurrence,
     check_start_only,
-    check_stay,
 )
-from fairhaven.cohort.engines.bitmap_index.window_bounds import interval, near
+from fairhaven.cohort.engines.bitmap_index.window_bounds import clip_days, window_interval
 from fairhaven.cohort.model import (
     CohortDefinition,
     ConceptSet,
@@ -87,7 +87,7 @@ class Planner:
 
     def __init__(
         self,
-        concepts: Concepts,
+        concepts: ConceptHierarchy,
         tables: Mapping[str, Mapping[str, Any]],
         *,
         has_birth_years: bool,
@@ -105,7 +105,7 @@ class Planner:
             IndexCannotAnswer: the index cannot tell; why.
         """
         are_persons = all(isinstance(each, Events) and each.domain is Domain.PERSON for each in definition.entry.events)
-        check_stay(definition, are_persons=are_persons)
+        check_exit(definition, are_persons=are_persons)
         sets = {each.id: each for each in definition.concept_sets}
         parts = _DefinitionParts(self._concepts, self._tables, sets)
         if not self._has_birth_years:
@@ -128,7 +128,7 @@ class _DefinitionParts:
     """Plans the parts of one definition."""
 
     def __init__(
-        self, concepts: Concepts, tables: Mapping[str, Mapping[str, Any]], sets: Mapping[str, ConceptSet]
+        self, concepts: ConceptHierarchy, tables: Mapping[str, Mapping[str, Any]], sets: Mapping[str, ConceptSet]
     ) -> None:
         self._concepts = concepts
         self._tables = tables
@@ -175,8 +175,8 @@ class _DefinitionParts:
         if asked.same_visit:
             raise IndexCannotAnswer("the visit of a person as such")
         rows = self.rows(asked.events)
-        of, since, until = interval(asked, observed=False)
-        check_counted(rows, asked.occurrence, of)
+        of, since, until = window_interval(asked, observed=False)
+        check_occurrence(rows, asked.occurrence, of)
         some = _some_or_none(asked.occurrence)
         # A set of persons by concept knows no dates, numbers or attributes: with any of them rows have to be counted.
         if since or until or some is None or rows.tests or rows.nested:
@@ -214,8 +214,8 @@ class _DefinitionParts:
         qualifying, *rules = (None if group is None else self.condition(group) for group in groups)
         return HasEntryEvent(
             parts=parts,
-            prior_days=near(entry.prior_days),
-            post_days=near(entry.post_days),
+            prior_days=clip_days(entry.prior_days),
+            post_days=clip_days(entry.post_days),
             limit=entry.limit,
             qualifying=qualifying,
             qualified_limit=qualified_limit,
@@ -242,8 +242,8 @@ class _DefinitionParts:
         if asked.same_visit:
             raise IndexCannotAnswer("events of the same visit")
         rows = self.rows(asked.events)
-        of, since, until = interval(asked, observed=True)
-        check_counted(rows, asked.occurrence, of)
+        of, since, until = window_interval(asked, observed=True)
+        check_occurrence(rows, asked.occurrence, of)
         return CorrelatedEvents(rows=rows, occurrence=asked.occurrence, of=of, since=since, until=until)
 
     # Rows
@@ -277,7 +277,7 @@ class _DefinitionParts:
             self._check_field(domain, each)
             tests.append(RowTest(field=each.field, test=self._test(each.test)))
         if criterion.first:
-            check_first(criterion)
+            check_first_event(criterion)
         # A group without members does not ask for observation either.
         nested = self.condition(criterion.nested) if criterion.nested and criterion.nested.members else None
         return EventRows(

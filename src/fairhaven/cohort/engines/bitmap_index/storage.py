@@ -114,7 +114,7 @@ class Parts:
 
 
 class IndexFolder:
-    """An index folder in the making; nobody sees it before `making` ends.
+    """An index folder in the making; nobody sees it before `new_index_folder` ends.
 
     Args:
         work: folder for work in progress, gone at the end.
@@ -151,7 +151,7 @@ class IndexFolder:
 
 
 @contextmanager
-def making(folder: Path) -> Iterator[IndexFolder]:
+def new_index_folder(folder: Path) -> Iterator[IndexFolder]:
     """Make an index and put it in place, or leave everything as it was; an index that is there is replaced."""
     with scratch(folder.parent) as work:
         new = work / "index"

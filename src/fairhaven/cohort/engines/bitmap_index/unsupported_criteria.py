@@ -19,7 +19,7 @@ _OF_START = frozenset({"start_date", "age", *DEMOGRAPHIC_FIELDS} - {"end_date"})
 """Fields that are the same for all events of a person that start on one day."""
 
 
-def check_stay(definition: CohortDefinition, *, are_persons: bool) -> None:
+def check_exit(definition: CohortDefinition, *, are_persons: bool) -> None:
     """A stay may end as it likes, as long as it cannot come to nothing.
 
     Args:
@@ -40,7 +40,7 @@ def check_stay(definition: CohortDefinition, *, are_persons: bool) -> None:
             raise IndexCannotAnswer("an exit that might fall before the entry")
 
 
-def check_counted(rows: EventRows, occurrence: Occurrence, of: DateField) -> None:
+def check_occurrence(rows: EventRows, occurrence: Occurrence, of: DateField) -> None:
     """Raise IndexCannotAnswer where counting the rows takes more than their persons and days."""
     if rows.first and of is DateField.END:
         raise IndexCannotAnswer("the end of a first event")
@@ -52,7 +52,7 @@ def check_counted(rows: EventRows, occurrence: Occurrence, of: DateField) -> Non
         raise IndexCannotAnswer("different start dates of events in a window on their end")
 
 
-def check_first(criterion: Events) -> None:
+def check_first_event(criterion: Events) -> None:
     """Raise IndexCannotAnswer where it matters which of the events on one day is first: an index does not keep their ids."""
     if any(each.field not in _OF_START for each in criterion.filters):
         raise IndexCannotAnswer("a test of a first event on more than its date")

@@ -5,7 +5,7 @@ from fairhaven.cohort.event_dates import FAR
 from fairhaven.cohort.model import Correlated, DateField, Edge, Window
 
 
-def interval(
+def window_interval(
     asked: Correlated, *, observed: bool
 ) -> tuple[DateField, tuple[IntervalBound, ...], tuple[IntervalBound, ...]]:
     """The windows of a condition as bounds of one date.
@@ -42,9 +42,9 @@ def is_open(window: Window, observed: bool) -> bool:
 
 
 def _bound(end: int | Edge, window: Window) -> IntervalBound:
-    return IntervalBound(at=end) if isinstance(end, Edge) else IntervalBound(at=near(end), index=window.index)
+    return IntervalBound(at=end) if isinstance(end, Edge) else IntervalBound(at=clip_days(end), index=window.index)
 
 
-def near(days: int) -> int:
+def clip_days(days: int) -> int:
     """Days that reach beyond every event, and no further than numbers of days go."""
     return max(-FAR, min(FAR, days))

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.engines.relational.era_events import joined_up
-from fairhaven.cohort.engines.relational.index_events import limited
+from fairhaven.cohort.engines.relational.era_events import collapse_eras
+from fairhaven.cohort.engines.relational.index_events import limit_events
 from fairhaven.cohort.engines.relational.parts import Cohort
-from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, union_all
 from fairhaven.cohort.event_dates import FAR, date_of_day, day_number
 from fairhaven.cohort.model import DateField, DateOffset, Limit
 
@@ -16,7 +16,7 @@ INCLUDED = ("cohort", "person_id", "event_id", "start_date", "end_date", "op_sta
 _STAY = ["cohort", "person_id", "event_id", "ends"]
 
 
-def included(
+def included_events(
     cohorts: Mapping[int, Cohort], index: ir.Table, met: ir.Table | None, keeping: TemporaryTables
 ) -> ir.Table:
     """The events that meet all rules of their definition, limited.
@@ -51,16 +51,16 @@ def included(
         held = held.group_by(["cohort", "person_id", "event_id"]).agg(held=held.count())
         judged = events.join(held, ["cohort", "person_id", "event_id"])
         passing.append(judged.filter(judged.held == judged.needed).select(*INCLUDED, "one", "sign"))
-    return keeping.keep(limited(together(passing), by="cohort").select(INCLUDED))
+    return keeping.keep(limit_events(union_all(passing), by="cohort").select(INCLUDED))
 
 
-def stays(
+def cohort_periods(
     cohorts: Mapping[int, Cohort], events: ir.Table, endings: Mapping[int, ir.Table], keeping: TemporaryTables
 ) -> ir.Table:
     """The stays of each person as the definition wants them.
 
     Args:
-        events: see `included`.
+        events: see `included_events`.
         endings: events of the criteria that end a stay, by criterion number.
 
     Returns:
@@ -76,22 +76,22 @@ def stays(
     ]
     by_drug = {number: each.drug_eras for number, each in cohorts.items() if each.drug_eras is not None}
     if by_drug:
-        eras = together([endings[each] for each in sorted(set(by_drug.values()))])
+        eras = union_all([endings[each] for each in sorted(set(by_drug.values()))])
         pairs = _pairs(by_drug.items(), eras, events, keeping)
         within = pairs.filter(pairs.start_date >= pairs.other_start, pairs.start_date <= pairs.other_end)
         ends.append(within.mutate(ends=within.other_end).select(_STAY))
     by_event = [(number, criterion) for number, each in cohorts.items() for criterion in each.censoring]
     if by_event:
-        censoring = together([endings[each] for each in sorted({criterion for _, criterion in by_event})])
+        censoring = union_all([endings[each] for each in sorted({criterion for _, criterion in by_event})])
         pairs = _pairs(by_event, censoring, events, keeping)
         within = pairs.filter(pairs.other_start >= pairs.start_date, pairs.other_start <= pairs.op_end_date)
         ends.append(within.mutate(ends=within.other_start).select(_STAY))
-    left = events.join(together(ends), ["cohort", "person_id", "event_id"])
+    left = events.join(union_all(ends), ["cohort", "person_id", "event_id"])
     left = left.filter(left.ends >= left.start_date)
     left = left.group_by(["cohort", "person_id", "event_id", "start_date"]).agg(end_date=left.ends.min())
     padded = left.join(wanted, "cohort")
     padded = padded.mutate(end_date=padded.end_date + padded.gap_days)
-    joined = joined_up(padded.select("cohort", "person_id", "start_date", "end_date"), ["cohort", "person_id"])
+    joined = collapse_eras(padded.select("cohort", "person_id", "start_date", "end_date"), ["cohort", "person_id"])
     joined = joined.join(wanted, "cohort")
     joined = joined.mutate(end_date=joined.end_date - joined.gap_days)
     cut = joined.mutate(

@@ -7,9 +7,9 @@ import ibis.expr.types as ir
 
 from fairhaven.cohort.engines.relational import cohort_exit, index_events
 from fairhaven.cohort.engines.relational import criteria_groups as asking
-from fairhaven.cohort.engines.relational.concept_sets import members
+from fairhaven.cohort.engines.relational.concept_sets import concept_set_members
 from fairhaven.cohort.engines.relational.criterion_events import EVENT_COLUMNS, scans
-from fairhaven.cohort.engines.relational.era_events import eras
+from fairhaven.cohort.engines.relational.era_events import built_eras
 from fairhaven.cohort.engines.relational.parts import (
     Condition,
     CountTest,
@@ -21,9 +21,9 @@ from fairhaven.cohort.engines.relational.parts import (
     Restricted,
     Scan,
 )
-from fairhaven.cohort.engines.relational.required_columns import fit, needs
+from fairhaven.cohort.engines.relational.required_columns import fit_tables, required_columns
 from fairhaven.cohort.engines.relational.shared_parts import Program
-from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, union_all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,10 +52,10 @@ class CohortRun:
 
     def __init__(self, program: Program, tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> None:
         self._program = program
-        self._tables = fit(tables, needs(program), keeping.engine)
+        self._tables = fit_tables(tables, required_columns(program), keeping.engine)
         self._keeping = keeping
-        self._members = members(program.concept_sets.parts, self._tables, keeping)
-        self._periods = index_events.observation(self._tables, keeping)
+        self._members = concept_set_members(program.concept_sets.parts, self._tables, keeping)
+        self._periods = index_events.observation_periods_of(self._tables, keeping)
         self._events: list[tuple[frozenset[int], ir.Table]] = []
 
     def outcome(self) -> BatchOutcome:
@@ -63,21 +63,21 @@ class CohortRun:
         self._criteria()
         indexes, cohorts = self._program.indexes.parts, self._program.cohorts
         entry = {number: each for number, each in enumerate(indexes) if isinstance(each, EntryIndex)}
-        index = index_events.entries(
+        index = index_events.entry_events(
             entry, self._of(part for each in entry.values() for part in each.criteria), self._periods, self._keeping
         )
         qualifying = {number: each for number, each in enumerate(indexes) if isinstance(each, QualifiedIndex)}
         if qualifying:
             passed = self._met({each.condition for each in qualifying.values()}, index)
-            index = together([index, index_events.qualified(qualifying, index, passed, self._keeping)])
+            index = union_all([index, index_events.qualified_events(qualifying, index, passed, self._keeping)])
         rules = {rule for each in cohorts.values() for rule in each.rules}
         met = self._met(rules, index) if rules else None
-        included = cohort_exit.included(cohorts, index, met, self._keeping)
+        included = cohort_exit.included_events(cohorts, index, met, self._keeping)
         ending = {each.drug_eras for each in cohorts.values() if each.drug_eras is not None} | {
             criterion for each in cohorts.values() for criterion in each.censoring
         }
         endings = {number: self._of([number]) for number in ending}
-        rows = self._keeping.keep(cohort_exit.stays(cohorts, included, endings, self._keeping))
+        rows = self._keeping.keep(cohort_exit.cohort_periods(cohorts, included, endings, self._keeping))
         return BatchOutcome(rows=rows, index=index, met=met, included=included)
 
     def _criteria(self) -> None:
@@ -92,7 +92,9 @@ class CohortRun:
             built = {number: each for number, each in now.items() if isinstance(each, EraSet)}
             if built:
                 of = self._of(part for each in built.values() for part in each.of)
-                self._events.append((frozenset(built), eras(built, of, self._tables, self._members, self._keeping)))
+                self._events.append(
+                    (frozenset(built), built_eras(built, of, self._tables, self._members, self._keeping))
+                )
             restricted = {number: each for number, each in now.items() if isinstance(each, Restricted)}
             if restricted:
                 self._events.append((frozenset(restricted), self._restricted(restricted)))
@@ -105,7 +107,7 @@ class CohortRun:
             if number in wanted and isinstance(each, NestedIndex)
         }
         base = self._of(each.base for each in criteria.values())
-        index = index_events.nested(indexes, base, self._periods, self._keeping)
+        index = index_events.nested_index_events(indexes, base, self._periods, self._keeping)
         passed = self._met({each.condition for each in criteria.values()}, index)
         asked = self._keeping.parameters(
             [
@@ -119,12 +121,12 @@ class CohortRun:
 
     def _met(self, wanted: Iterable[int], index: ir.Table) -> ir.Table:
         needed = asking.with_members(wanted, self._program.conditions.parts)
-        return asking.met(needed, index, self._of, self._tables, self._members, self._keeping)
+        return asking.conditions_met(needed, index, self._of, self._tables, self._members, self._keeping)
 
     def _of(self, criteria: Iterable[int]) -> ir.Table:
         """The kept events of criteria, with others that were kept beside them."""
         wanted = frozenset(criteria)
-        return together([table for numbers, table in self._events if numbers & wanted])
+        return union_all([table for numbers, table in self._events if numbers & wanted])
 
 
 def criterion_levels(program: Program) -> list[int]:

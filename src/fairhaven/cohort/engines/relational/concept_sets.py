@@ -5,13 +5,13 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from fairhaven.cohort.concept_relations import below, known, mapping
+from fairhaven.cohort.concept_relations import concept_validity, descendant_pairs, mapping_pairs
 from fairhaven.cohort.engines.relational.parts import Items
-from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, union_all
 from fairhaven.cohort.model import ConceptSetItem
 
 
-def members(sets: list[Items], tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.Table:
+def concept_set_members(sets: list[Items], tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.Table:
     """The concepts of each set, by number.
 
     A concept itself is taken if the vocabulary has it, its descendants if they are valid, and of the concepts that map to
@@ -30,7 +30,7 @@ def members(sets: list[Items], tables: Mapping[str, ir.Table], keeping: Temporar
     included = brought.filter(~brought.excluded).select(_PAIR)
     if any(row["excluded"] for row in rows):
         included = included.anti_join(brought.filter(brought.excluded).select(_PAIR), _PAIR)
-    return keeping.keep(together([included, literal]).distinct())
+    return keeping.keep(union_all([included, literal]).distinct())
 
 
 _PAIR = ["concept_set", "concept_id"]
@@ -58,12 +58,12 @@ def _brought(
 ) -> ir.Table:
     """What each item brings: ``concept_set``, ``concept_id``, ``mapped``, ``excluded``."""
     columns = [*_PAIR, "mapped", "excluded"]
-    brought = items.semi_join(known(tables), "concept_id").select(columns)
+    brought = items.semi_join(concept_validity(tables), "concept_id").select(columns)
     if any(row["descendants"] for row in rows):
         wanted = items.filter(items.descendants).drop("descendants", "literal").rename(above="concept_id")
-        brought = together([brought, wanted.join(below(tables), "above").select(columns)])
+        brought = union_all([brought, wanted.join(descendant_pairs(tables), "above").select(columns)])
     if any(row["mapped"] for row in rows):
         brought = keeping.keep(brought)
         wanted = brought.filter(brought.mapped).rename(target="concept_id")
-        brought = together([brought, wanted.join(mapping(tables), "target").select(columns)])
+        brought = union_all([brought, wanted.join(mapping_pairs(tables), "target").select(columns)])
     return brought

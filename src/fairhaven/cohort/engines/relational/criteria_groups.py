@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.comparison_semantics import least_and_most
+from fairhaven.cohort.comparison_semantics import member_bounds
 from fairhaven.cohort.engines.relational.fields import with_derived
 from fairhaven.cohort.engines.relational.filters import filters_of
-from fairhaven.cohort.engines.relational.occurrence_counts import MET, counts
+from fairhaven.cohort.engines.relational.occurrence_counts import MET, count_tests_met
 from fairhaven.cohort.engines.relational.parts import Condition, CountTest, GroupTest, PersonTest
-from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, union_all
 
 
 def with_members(conditions: Iterable[int], parts: list[Condition]) -> dict[int, Condition]:
@@ -26,7 +26,7 @@ def with_members(conditions: Iterable[int], parts: list[Condition]) -> dict[int,
     return found
 
 
-def met(
+def conditions_met(
     conditions: Mapping[int, Condition],
     index: ir.Table,
     events: Callable[[Iterable[int]], ir.Table],
@@ -40,7 +40,7 @@ def met(
         conditions: by number, with all that they are made of.
         index: `INDEX_COLUMNS`.
         events: gives the events of criteria by number.
-        members: see `concept_sets.members`.
+        members: see `concept_sets.concept_set_members`.
 
     Returns:
         a kept table `MET`.
@@ -49,12 +49,12 @@ def met(
     tests = {number: each for number, each in conditions.items() if isinstance(each, PersonTest)}
     found = []
     if counting:
-        found += counts(counting, index, events(each.criterion for each in counting.values()), keeping)
+        found += count_tests_met(counting, index, events(each.criterion for each in counting.values()), keeping)
     if tests:
         found.append(keeping.keep(_person_tests(tests, index, tables, members, keeping)))
     for level in _levels(conditions):
         found.append(keeping.keep(_combinations(level, found, index, keeping)))
-    return together(found)
+    return union_all(found)
 
 
 def _person_tests(
@@ -101,9 +101,7 @@ def _combinations(
         {"combination": number, "member": member} for number, each in combinations.items() for member in each.members
     ]
     made_of = keeping.parameters(rows, {"combination": "whole", "member": "whole"})
-    bounds = {
-        number: least_and_most(each.match, each.count, len(each.members)) for number, each in combinations.items()
-    }
+    bounds = {number: member_bounds(each.match, each.count, len(each.members)) for number, each in combinations.items()}
     needed = keeping.parameters(
         [
             {"condition": number, "index": combinations[number].index, "least": least, "most": most}
@@ -116,7 +114,7 @@ def _combinations(
     none = [number for number, (least, _) in bounds.items() if least <= 0]
     counted = None
     if found and rows:
-        holding = together(found)
+        holding = union_all(found)
         holding = holding.join(made_of, holding.condition == made_of.member)
         counted = (
             holding.group_by(["combination", "person_id", "event_id"])
@@ -133,4 +131,4 @@ def _combinations(
             joined = every.left_join(counted, list(MET))
             every = joined.filter(ibis.coalesce(joined.found, 0) <= joined.most)
         parts.append(every.select(MET).distinct())
-    return together(parts)
+    return union_all(parts)

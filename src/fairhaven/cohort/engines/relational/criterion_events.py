@@ -51,8 +51,8 @@ def scans(
 
     Args:
         criteria: by number.
-        tables: with all that the criteria need (`required_columns.fit`).
-        members: see `concept_sets.members`.
+        tables: with all that the criteria need (`required_columns.fit_tables`).
+        members: see `concept_sets.concept_set_members`.
 
     Returns:
         for each shape the criteria's numbers and a kept table of `EVENT_COLUMNS`.

@@ -15,10 +15,10 @@ from fairhaven.cohort.engines.relational.criterion_events import (
 from fairhaven.cohort.engines.relational.fields import with_derived
 from fairhaven.cohort.engines.relational.filters import filters_of
 from fairhaven.cohort.engines.relational.parts import EraSet
-from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, union_all
 
 
-def joined_up(stretches: ir.Table, by: Sequence[str]) -> ir.Table:
+def collapse_eras(stretches: ir.Table, by: Sequence[str]) -> ir.Table:
     """Stretches that overlap or touch, as one.
 
     Args:
@@ -48,7 +48,7 @@ def joined_up(stretches: ir.Table, by: Sequence[str]) -> ir.Table:
     )
 
 
-def eras(
+def built_eras(
     criteria: Mapping[int, EraSet],
     events: ir.Table,
     tables: Mapping[str, ir.Table],
@@ -81,7 +81,7 @@ def eras(
     padded = padded.mutate(end_date=padded.end_date + padded.gap_days).select(
         "criterion", "person_id", "start_date", "end_date"
     )
-    built = joined_up(padded, ["criterion", "person_id"]).join(asked, "criterion")
+    built = collapse_eras(padded, ["criterion", "person_id"]).join(asked, "criterion")
     built = built.mutate(
         end_date=built.end_date - built.gap_days,
         event_id=built.start_date,
@@ -96,7 +96,9 @@ def eras(
     built = adjusted(built, list(criteria.values()))
     built = filters.where(with_derived(built, filters.fields, tables), members)
     built = built.mutate(sort_date=built.start_date)
-    return keeping.keep(together([_counting(built, criteria, kind) for kind in {e.counted for e in criteria.values()}]))
+    return keeping.keep(
+        union_all([_counting(built, criteria, kind) for kind in {e.counted for e in criteria.values()}])
+    )
 
 
 def _counting(built: ir.Table, criteria: Mapping[int, EraSet], counted: str | None) -> ir.Table:

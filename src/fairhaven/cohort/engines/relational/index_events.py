@@ -7,12 +7,12 @@ import ibis.expr.types as ir
 
 from fairhaven.cohort.engines.relational.occurrence_counts import INDEX_COLUMNS
 from fairhaven.cohort.engines.relational.parts import EntryIndex, NestedIndex, QualifiedIndex
-from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, together
+from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, union_all
 from fairhaven.cohort.event_dates import FIRST_DAY, LAST_DAY, day_numbers
 from fairhaven.cohort.model import Domain, Limit
 
 
-def observation(tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.Table:
+def observation_periods_of(tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.Table:
     """Observation periods as day numbers: ``person_id``, ``op_start_date``, ``op_end_date``."""
     period = tables[Domain.OBSERVATION_PERIOD]
     return keeping.keep(
@@ -24,7 +24,7 @@ def observation(tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.
     )
 
 
-def nested(
+def nested_index_events(
     indexes: Mapping[int, NestedIndex], events: ir.Table, periods: ir.Table, keeping: TemporaryTables
 ) -> ir.Table:
     """The events of criteria as index events, each in the observation period that it starts in."""
@@ -34,7 +34,7 @@ def nested(
     return keeping.keep(found.select(INDEX_COLUMNS))
 
 
-def entries(
+def entry_events(
     indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Table, keeping: TemporaryTables
 ) -> ir.Table:
     """The entry events of definitions; an event's id is its place among those of the person."""
@@ -70,7 +70,7 @@ def entries(
             always.mutate(op_start_date=ibis.literal(FIRST_DAY, "int64"), op_end_date=ibis.literal(LAST_DAY, "int64"))
         )
     columns = [*INDEX_COLUMNS, "turn", "sort_date", "sign", "one"]
-    all_of = together([each.select(columns) for each in seen])
+    all_of = union_all([each.select(columns) for each in seen])
     place = ibis.row_number().over(
         ibis.window(
             group_by=[all_of["index"], all_of.person_id],
@@ -84,7 +84,7 @@ def entries(
     return keeping.keep(placed.select(INDEX_COLUMNS))
 
 
-def qualified(
+def qualified_events(
     indexes: Mapping[int, QualifiedIndex], index: ir.Table, met: ir.Table, keeping: TemporaryTables
 ) -> ir.Table:
     """Entry events that meet the qualifying condition of their definition."""
@@ -101,11 +101,11 @@ def qualified(
     whole = dict.fromkeys(("qualified", "index", "condition", "sign"), "whole")
     wanted = keeping.parameters(rows, whole | {"one": "flag"})
     passing = index.join(wanted, "index").semi_join(met, ["condition", "person_id", "event_id"])
-    passing = limited(passing.mutate(index=passing.qualified), by="index")
+    passing = limit_events(passing.mutate(index=passing.qualified), by="index")
     return keeping.keep(passing.select(INDEX_COLUMNS))
 
 
-def limited(events: ir.Table, *, by: str) -> ir.Table:
+def limit_events(events: ir.Table, *, by: str) -> ir.Table:
     """Of each person the event that the limit asks for, all where it asks for none.
 
     Args:

@@ -20,7 +20,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.comparison_semantics import TIMES, needs_one
+from fairhaven.cohort.comparison_semantics import TIMES, needs_an_event
 from fairhaven.cohort.engines.relational.parts import CountTest
 from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
 from fairhaven.cohort.event_dates import FAR
@@ -42,7 +42,7 @@ MET = ("condition", "person_id", "event_id")
 """Of every table of conditions: the events that meet each, once."""
 
 
-def counts(
+def count_tests_met(
     conditions: Mapping[int, CountTest], index: ir.Table, events: ir.Table, keeping: TemporaryTables
 ) -> list[ir.Table]:
     """The index events that meet each condition on a number of events around them.
@@ -60,10 +60,10 @@ def counts(
         _counts_around(asked, index, events, distinct=any(each.occurrence.distinct for each in conditions.values()))
     )
     kept = []
-    some = {number: each for number, each in conditions.items() if needs_one(each.occurrence)}
+    some = {number: each for number, each in conditions.items() if needs_an_event(each.occurrence)}
     if some:
         kept.append(_enough(found.join(_occurrences(some, keeping), "condition")))
-    none = {number: each for number, each in conditions.items() if not needs_one(each.occurrence)}
+    none = {number: each for number, each in conditions.items() if not needs_an_event(each.occurrence)}
     if none:
         occurrences = _occurrences(none, keeping)
         every = index.join(occurrences, "index").select("condition", "person_id", "event_id", "times", "asked")

@@ -38,7 +38,7 @@ _KINDS = {
 }
 
 
-def needs(program: Program) -> Needs:
+def required_columns(program: Program) -> Needs:
     """What a program reads."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     found["observation_period"] |= {"person_id", "observation_period_start_date", "observation_period_end_date"}
@@ -94,7 +94,7 @@ def _add_asked(
                 found[Domain.VISIT_OCCURRENCE] |= {"visit_occurrence_id", "person_id", "visit_concept_id"}
 
 
-def fit(tables: Mapping[str, ir.Table], needed: Needs, engine: Engine) -> dict[str, ir.Table]:
+def fit_tables(tables: Mapping[str, ir.Table], needed: Needs, engine: Engine) -> dict[str, ir.Table]:
     """The tables that are needed, every needed column of the type that the standard gives it.
 
     Raises:

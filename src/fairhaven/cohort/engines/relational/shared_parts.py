@@ -54,7 +54,7 @@ class Program:
     cohorts: dict[int, Cohort] = field(default_factory=dict)
 
 
-def number(definitions: Mapping[int, model.CohortDefinition]) -> Program:
+def number_parts(definitions: Mapping[int, model.CohortDefinition]) -> Program:
     """The program of a batch.
 
     Args:
@@ -162,14 +162,14 @@ class _Numbering:
         return tuple(sorted({self._filter(each) for each in filters}, key=repr))
 
     def _filter(self, asked: model.Filter) -> FieldTest:
-        number = None
+        number_parts = None
         if isinstance(asked.test, model.InSet):
-            number = self._concept_set(asked.test.concept_set)
+            number_parts = self._concept_set(asked.test.concept_set)
         elif isinstance(asked.test, model.OneOf):
-            number = self._program.concept_sets.number(tuple(sorted(set(asked.test.concepts))))
+            number_parts = self._program.concept_sets.number(tuple(sorted(set(asked.test.concepts))))
         # By its number, not by the name that this definition gives it.
-        test = model.InSet(concept_set="", excluded=asked.test.excluded) if number is not None else asked.test  # type: ignore[union-attr]
-        return FieldTest(field=asked.field, test=test, concept_set=number)
+        test = model.InSet(concept_set="", excluded=asked.test.excluded) if number_parts is not None else asked.test  # type: ignore[union-attr]
+        return FieldTest(field=asked.field, test=test, concept_set=number_parts)
 
     def _group(self, asked: model.Group, index: int) -> int:
         return self._program.conditions.number(

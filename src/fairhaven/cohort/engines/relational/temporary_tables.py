@@ -58,7 +58,7 @@ class TemporaryTables:
         return table
 
 
-def together(tables: Iterable[ir.Table]) -> ir.Table:
+def union_all(tables: Iterable[ir.Table]) -> ir.Table:
     """All rows of tables with the same columns."""
     first, *others = tables
     return ibis.union(first, *others) if others else first

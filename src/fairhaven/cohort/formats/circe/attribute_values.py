@@ -165,13 +165,13 @@ def abnormal(part: JsonObject, key: str) -> Filter | None:
     return Filter(field="abnormal", test=Abnormal()) if part.flag(key) else None
 
 
-def turns(part: JsonObject, key: str) -> Filter | None:
+def negation_flag(part: JsonObject, key: str) -> Filter | None:
     """A property that turns another around, which reads it as well; here it is only checked."""
     part.flag(key)
     return None
 
 
-def refused(reason: str) -> Property:
+def unsupported(reason: str) -> Property:
     """A property of Circe that nothing here can answer: a fault where it asks something."""
 
     def read(part: JsonObject, key: str) -> Filter | None:

@@ -15,10 +15,10 @@ from fairhaven.cohort.formats.circe.attribute_values import (
     date,
     decimal,
     in_set,
-    refused,
+    negation_flag,
     selection,
     text,
-    turns,
+    unsupported,
     whole,
 )
 from fairhaven.cohort.model import Domain
@@ -76,7 +76,7 @@ _VALUE = {
 }
 _PLACE_SET = {
     "PlaceOfServiceCS": selection("place_of_service_concept_id", joined="care site"),
-    "PlaceOfServiceLocation": refused(
+    "PlaceOfServiceLocation": unsupported(
         "asks where a care site was at the time (LOCATION_HISTORY), a table that OMOP 5.4 does not have; leave it out"
     ),
 }
@@ -85,7 +85,7 @@ _NO_DOSE = "asks for the dose of a drug exposure, for which OMOP 5.4 has no colu
 
 def _type(name: str, column: str) -> dict[str, Property]:
     exclude = f"{name}Exclude"
-    return {name: concepts(column, exclude=exclude), exclude: turns, f"{name}CS": selection(column)}
+    return {name: concepts(column, exclude=exclude), exclude: negation_flag, f"{name}CS": selection(column)}
 
 
 KINDS: Mapping[str, CriterionKind] = {
@@ -157,9 +157,9 @@ KINDS: Mapping[str, CriterionKind] = {
             "DaysSupply": whole("days_supply"),
             "RouteConcept": concepts("route_concept_id"),
             "RouteConceptCS": selection("route_concept_id"),
-            "EffectiveDrugDose": refused(_NO_DOSE),
-            "DoseUnit": refused(_NO_DOSE),
-            "DoseUnitCS": refused(_NO_DOSE),
+            "EffectiveDrugDose": unsupported(_NO_DOSE),
+            "DoseUnit": unsupported(_NO_DOSE),
+            "DoseUnitCS": unsupported(_NO_DOSE),
             "LotNumber": text("lot_number"),
         }
         | _PERSON
@@ -281,7 +281,7 @@ KINDS: Mapping[str, CriterionKind] = {
             "DiseaseStatus": concepts("disease_status_concept_id"),
             "DiseaseStatusCS": selection("disease_status_concept_id"),
             "SourceId": text("specimen_source_id"),
-            "SpecimenSourceConcept": refused(
+            "SpecimenSourceConcept": unsupported(
                 "asks for a specimen's source concept, which OMOP does not have; use CodesetId or SourceId"
             ),
         }
