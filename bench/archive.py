@@ -21,6 +21,7 @@ from bench.actor import BENCH
 from fairhaven.archive import Archive, parquet
 from fairhaven.archive.fingerprint import fingerprint
 from fairhaven.engine import DuckDBEngine
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.files import sha256_of
 
 DAY = dt.date(2026, 11, 21)
@@ -78,7 +79,7 @@ def main() -> None:
             archive.publish(number=number, as_of=DAY, tables=written, facts={}, by=BENCH)
 
         def fingerprints() -> None:
-            with parquet.reader(folder / "spill") as connection:
+            with open_duckdb(spill=folder) as connection:
                 for file in archive.files(archive.release(), "measurement"):
                     fingerprint(connection, file, "measurement")
 

@@ -24,6 +24,7 @@ from fairhaven.archive.model import Erasure
 from fairhaven.archive.publish import placed_file, sealed, with_files
 from fairhaven.archive.release_store import BegunErasure, DecidedErasure, Shelf
 from fairhaven.archive.rows_of_persons import Belonging
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.files import readers_scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress
@@ -34,7 +35,7 @@ from fairhaven.release.manifest import Release, StoredFile, TableVersion, manife
 def plan_erase(shelf: Shelf, person_ids: Sequence[int]) -> Erasure:
     """See `Archive.plan_erase`."""
     # The archive's own folder for work is that of whoever holds its lock.
-    with readers_scratch() as work, parquet.reader(work) as connection:
+    with readers_scratch() as work, open_duckdb(spill=work) as connection:
         return _plan(shelf, connection, person_ids).erasure
 
 
@@ -60,7 +61,7 @@ def resume(shelf: Shelf, *, by: Actor, progress: Progress) -> None:
 def _carry_out(shelf: Shelf, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
     # An unpublished build may hold the persons too.
     shelf.sweep()
-    with parquet.reader(shelf.work / "spill") as connection:
+    with open_duckdb(spill=shelf.work) as connection:
         plan = _plan(shelf, connection, begun.persons)
         if plan.erasure.is_empty:
             shelf.erasing.unlink()

@@ -15,8 +15,10 @@ from typing import Literal
 
 import duckdb
 
-from fairhaven.archive.parquet import identifier, literal, reading, sql_type
+from fairhaven.archive.parquet import sql_type
 from fairhaven.archive.release_store import Shelf
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import identifier, literal, parquet
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sync_file, sync_folder
 from fairhaven.kernel.progress import Progress
@@ -51,8 +53,7 @@ def export(
     work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
         built = work / out.name
-        settings = {"memory_limit": _MEMORY, "temp_directory": str(work / "spill"), "preserve_insertion_order": False}
-        with duckdb.connect(str(work / "cdm.duckdb"), config=settings) as connection:
+        with open_duckdb(spill=work, database=work / "cdm.duckdb", memory_limit=_MEMORY) as connection:
             for position, (name, table) in enumerate(CDM.items()):
                 progress.advance(position, len(CDM), "tables")
                 _fill(connection, table, sources[name], progress)
@@ -74,7 +75,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[P
     if not files:
         _make(connection, table, optional=frozenset())
         return
-    rows = reading(*files)
+    rows = parquet(*files)
     there = {row[0].lower() for row in connection.execute(f"DESCRIBE FROM {rows}").fetchall()}
     required = [field.name for field in table.fields if field.is_required]
     absent = _absent(connection, rows, [name for name in required if name in there]) | (set(required) - there)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from fairhaven.archive.parquet import identifier, reading
+from fairhaven.engine.sql import identifier, parquet
 from fairhaven.omop import CDM, Field
 
 _HALF = 1 << 64
@@ -51,7 +51,7 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, file: Path, table: str) -
     columns = ", '|', ".join(_encoded(field) for field in CDM[table].fields)
     rows, high, low = connection.execute(
         "SELECT count(*), sum((digest >> 64)::UBIGINT), sum((digest & 18446744073709551615)::UBIGINT)"
-        f" FROM (SELECT md5_number(concat({columns})) AS digest FROM {reading(file)})"
+        f" FROM (SELECT md5_number(concat({columns})) AS digest FROM {parquet(file)})"
     ).fetchone() or (0, 0, 0)
     return Fingerprint(rows, (high or 0) % _HALF, (low or 0) % _HALF)
 

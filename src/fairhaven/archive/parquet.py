@@ -1,19 +1,16 @@
-"""Parquet files of the archive: where a row goes, in which order, and DuckDB to read them with."""
+"""Parquet files of the archive: where a row goes, in which order."""
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
+from fairhaven.engine.sql import parquet
 from fairhaven.omop import CDM
 
 ROWS_A_BUCKET = 1_000_000
 """More rows than this in a bucket doubles the buckets. Small buckets make erasure cheap, large ones reading."""
 
 _MOST_BUCKETS = 256
-_MEMORY = "500MB"
 
 
 def person_column(table: str) -> str:
@@ -51,37 +48,9 @@ def bucket_count(table: str, rows: int, before: int | None) -> int:
     return count
 
 
-@contextmanager
-def reader(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB for the archive's own files, beside the engine and on a small share of the memory."""
-    connection = duckdb.connect(
-        config={"memory_limit": _MEMORY, "temp_directory": str(spill), "preserve_insertion_order": False}
-    )
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def literal(path: Path) -> str:
-    """A path to write as an SQL text."""
-    return "'" + str(path).replace("'", "''") + "'"
-
-
-def reading(*paths: Path) -> str:
-    """Parquet files as an SQL relation; ``*?[`` in a path are kept from being a pattern."""
-    plain = (Path(re.sub(r"([*?\[])", r"[\1]", str(path))) for path in paths)
-    return f"read_parquet([{', '.join(literal(path) for path in plain)}], union_by_name => true)"
-
-
-def identifier(name: str) -> str:
-    """A column or table name in SQL."""
-    return f'"{name}"'
-
-
 def columns(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
     """Columns of a Parquet file and their SQL types, in order."""
-    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {reading(file)}").fetchall()}
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {parquet(file)}").fetchall()}
 
 
 def sql_type(dtype: object) -> str:

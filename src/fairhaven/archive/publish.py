@@ -14,6 +14,7 @@ from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
 from fairhaven.archive.release_store import Shelf, Unpublished, latest
 from fairhaven.engine import Engine, is_stored
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sha256_of, sync_file, sync_folder, write_json
@@ -32,7 +33,7 @@ def write(
     done = dict(begun.tables) if begun and inputs and inputs == begun.inputs else {}
     shelf.sweep(keep=done)
     releases = shelf.releases()
-    with parquet.reader(shelf.work / "spill") as connection:
+    with open_duckdb(spill=shelf.work) as connection:
         for position, (name, expression) in enumerate(tables.items()):
             progress.advance(position, len(tables), "tables")
             if name not in done:

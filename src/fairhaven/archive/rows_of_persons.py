@@ -6,7 +6,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from fairhaven.archive.parquet import identifier, literal, order, person_column, reading
+from fairhaven.archive.parquet import order, person_column
+from fairhaven.engine.sql import identifier, literal, parquet
 from fairhaven.omop import CDM
 
 _HANGING = {
@@ -47,7 +48,7 @@ class Belonging:
             return
         self._gathered.update(fresh)
         self._connection.execute(
-            f"INSERT INTO erased_row SELECT {identifier(key)} FROM {reading(*fresh)}"
+            f"INSERT INTO erased_row SELECT {identifier(key)} FROM {parquet(*fresh)}"
             f" WHERE {identifier(column)} IN (FROM erased_person)"
         )
 
@@ -59,10 +60,10 @@ class Belonging:
         """
         if not files["person"] or not files["location"]:
             return
-        persons = reading(*files["person"])
+        persons = parquet(*files["person"])
         used = f"SELECT location_id FROM {persons} WHERE person_id NOT IN (FROM erased_person)"
         if files["care_site"]:
-            used += f" UNION ALL SELECT location_id FROM {reading(*files['care_site'])}"
+            used += f" UNION ALL SELECT location_id FROM {parquet(*files['care_site'])}"
         self._connection.execute(
             f"INSERT INTO erased_location SELECT location_id FROM {persons} WHERE person_id IN (FROM erased_person)"
             f" AND location_id IS NOT NULL EXCEPT ({used})"
@@ -71,7 +72,7 @@ class Belonging:
     def count(self, table: str, file: Path) -> int:
         """How many rows of a file belong to the persons."""
         found = self._connection.execute(
-            f"SELECT count(*) FROM {reading(file)} WHERE {self._condition(table)}"
+            f"SELECT count(*) FROM {parquet(file)} WHERE {self._condition(table)}"
         ).fetchone()
         return int(found[0]) if found else 0
 
@@ -79,7 +80,7 @@ class Belonging:
         """Write the rows of a file that do not belong to the persons, and give their number."""
         columns = ", ".join(identifier(name) for name in order(table))
         written = self._connection.execute(
-            f"COPY (FROM {reading(file)} WHERE ({self._condition(table)}) IS NOT TRUE ORDER BY {columns})"
+            f"COPY (FROM {parquet(file)} WHERE ({self._condition(table)}) IS NOT TRUE ORDER BY {columns})"
             f" TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
         ).fetchone()
         return int(written[0]) if written else 0

@@ -8,6 +8,7 @@ from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
 from fairhaven.archive.model import Problem
 from fairhaven.archive.release_store import Shelf
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, sha256_of
 from fairhaven.kernel.progress import Progress
@@ -27,7 +28,7 @@ def verify(shelf: Shelf, names: frozenset[str], progress: Progress) -> list[Prob
     chosen = [release for release in releases if not names or release.name in names]
     seen: dict[str, list[str]] = {}
     total = len({file.path for release in chosen for table in release.tables.values() for file in table.files})
-    with parquet.reader(shelf.work / "spill") as connection:
+    with open_duckdb(spill=shelf.work) as connection:
         for release in chosen:
             for table in release.tables.values():
                 for file in table.files:

@@ -12,11 +12,12 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
+from fairhaven.engine.sql import file, identifier
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_text, stage_typed
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
-from fairhaven.intake.type_casting import file, name, structured
+from fairhaven.intake.type_casting import structured
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.omop import CDM
 
@@ -245,7 +246,7 @@ def _of_database(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile) 
         elif known in found:
             faults.append(Fault(path=arrived.name, message=f"{known} is in several schemas; deliver one CDM"))
         else:
-            rows = f"(SELECT rowid + 1 AS row_line, * FROM delivered.{name(schema)}.{name(table)})"
+            rows = f"(SELECT rowid + 1 AS row_line, * FROM delivered.{identifier(schema)}.{identifier(table)})"
             found[known] = CdmMember(table=known, rows=rows)
     check_faults(faults)
     return CdmMembers(found=tuple(found.values()), others=tuple(others))
@@ -272,7 +273,7 @@ def _stage_relation(
     try:
         described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {member.rows}").fetchall()
         types = {row[0].casefold(): (row[0], row[1]) for row in described}
-        something = f"coalesce({', '.join(f'{name(row[0])}::VARCHAR' for row in described)}) IS NOT NULL"
+        something = f"coalesce({', '.join(f'{identifier(row[0])}::VARCHAR' for row in described)}) IS NOT NULL"
         rows = f"(FROM {member.rows} WHERE {something})"
         received = connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
     except duckdb.Error:
@@ -284,7 +285,7 @@ def _stage_relation(
     for column in declaration.columns:
         if column.header in types:
             written, kind = types[column.header]
-            values[column.name] = (name(written), kind)
+            values[column.name] = (identifier(written), kind)
         elif column.is_optional:
             missing.append(column.name)
         else:
@@ -310,8 +311,8 @@ def _told_apart(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> S
     declaration = staged.declaration
     if not declaration.key or staged.table == "person":
         return staged
-    key = ", ".join(name(column) for column in declaration.key)
-    twice = connection.execute(f"SELECT count(*) - count(DISTINCT ({key})) FROM {name(staged.rows)}").fetchone()
+    key = ", ".join(identifier(column) for column in declaration.key)
+    twice = connection.execute(f"SELECT count(*) - count(DISTINCT ({key})) FROM {identifier(staged.rows)}").fetchone()
     if twice == (0,):
         return staged
     return dataclasses.replace(staged, declaration=dataclasses.replace(declaration, key=()))
@@ -325,7 +326,7 @@ def _header(text: Path, dialect: Dialect) -> set[str]:
 
 def _identified(connection: duckdb.DuckDBPyConnection, person: StagedTable, locations: str) -> StagedTable:
     """The person table with what linkage needs, taken from several fields."""
-    zipped = f"(SELECT any_value(zip) FROM {name(locations)} AS l WHERE l.location_id = p.location_id)"
+    zipped = f"(SELECT any_value(zip) FROM {identifier(locations)} AS l WHERE l.location_id = p.location_id)"
     connection.execute(
         "CREATE VIEW person_identified AS SELECT *, "
         "CASE WHEN regexp_full_match(replace(person_source_value, ' ', ''), '[0-9]{10}') "

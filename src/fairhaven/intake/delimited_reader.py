@@ -12,10 +12,11 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.engine.sql import file, identifier, literal
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
-from fairhaven.intake.type_casting import file, literal, name, typed
+from fairhaven.intake.type_casting import typed
 from fairhaven.kernel.errors import Fault, Invalid
 
 _LONG_LINE = 2_000_000
@@ -93,7 +94,7 @@ def withdrawn_sql(table: TableDeclaration) -> str:
     if not table.withdrawn_column:
         return "false"
     values = ", ".join(map(literal, table.withdrawn_values))
-    return f"coalesce({name(table.withdrawn_column)}::VARCHAR IN ({values}), false)"
+    return f"coalesce({identifier(table.withdrawn_column)}::VARCHAR IN ({values}), false)"
 
 
 def stage_typed(
@@ -115,9 +116,9 @@ def stage_typed(
     Returns:
         False where the last line is another one; then nothing is to be used.
     """
-    patient = f"{name(table.patient)}::VARCHAR" if table.patient else "NULL"
+    patient = f"{identifier(table.patient)}::VARCHAR" if table.patient else "NULL"
     rule = source.type_1_opt_out
-    code = f"{name(rule.column)}::VARCHAR" if rule and rule.table == table.name else "NULL"
+    code = f"{identifier(rule.column)}::VARCHAR" if rule and rule.table == table.name else "NULL"
     # The last rows are kept beside the faulty ones, so that one scan both finds faults and counts.
     end = f" OR row_line >= {last}" if last is not None else ""
     connection.execute(f"CREATE OR REPLACE VIEW {prefix}_all AS {query}")
@@ -137,7 +138,7 @@ def stage_typed(
         f"FROM (SELECT row_line, unnest(row_faults) AS fault, patient, code FROM {prefix}_faults)"
         + (f" UNION ALL {structural}" if structural else "")
     )
-    names = ", ".join(name(column.name) for column in table.columns)
+    names = ", ".join(identifier(column.name) for column in table.columns)
     has_faults = connection.execute(f"SELECT count(*) > 0 FROM {prefix}_faults").fetchone() == (True,)
     # Without faults nothing needs to be checked again, so that a later scan reads only the columns it uses.
     only_good = f" WHERE row_line NOT IN (SELECT row_line FROM {prefix}_faults)" if has_faults else ""

@@ -16,12 +16,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import file, literal
 from fairhaven.intake import file_detection, landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver, make_durable
 from fairhaven.intake.delivery_records import Tombstones, swap_in
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Extract, Format, TableCount
-from fairhaven.intake.type_casting import file, literal
 from fairhaven.kernel.ids import pseudonym
 
 
@@ -85,7 +86,7 @@ def erase(desk: DeliveryReceiver, patient_refs_by_source: Mapping[str, Sequence[
 
 def _find(desk: DeliveryReceiver, extract: Extract, refs: frozenset[str], secrets: landing.LandingKeys) -> _Found:
     records = desk.records
-    with duckdb.connect() as connection:
+    with open_duckdb(spill=desk.store / "scratch") as connection:
         connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
         landed, rows = {}, {}
         for table in extract.tables:
@@ -142,7 +143,7 @@ def _rewrite(desk: DeliveryReceiver, extract: Extract, found: _Found) -> Extract
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
     tables = {table: _counted(count, table, found) for table, count in extract.tables.items()}
-    with duckdb.connect() as connection:
+    with open_duckdb(spill=desk.store / "scratch", keeps_order=True) as connection:
         for path in folder.glob("*.parquet"):
             if path.stem == landing.REJECTS:
                 gone = {(table, line) for table, lines_gone in found.quarantined.items() for line in lines_gone}
@@ -185,7 +186,7 @@ def _copy_without(
     connection.register("gone", pa.table({"t": pa.array(tables, pa.string()), "n": pa.array(numbers, pa.int64())}))
     connection.execute(
         f"COPY (SELECT * FROM read_parquet({file(source)}) WHERE {place} NOT IN (SELECT (t, n) FROM gone)) "
-        f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+        f"TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
     )
     connection.unregister("gone")
 

@@ -18,9 +18,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import file, identifier, literal
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
 from fairhaven.intake.reader import StagedTable
-from fairhaven.intake.type_casting import file, literal, name
 from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
 
 REJECTS = "rejects"
@@ -70,17 +71,8 @@ class LandingResult:
 @contextmanager
 def connection(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A private DuckDB for one file, that spills into *scratch* and keeps the file's order."""
-    made = duckdb.connect(
-        config={
-            "memory_limit": MEMORY_LIMIT,
-            "temp_directory": str(scratch / "spill"),
-            "preserve_insertion_order": True,
-        }
-    )
-    try:
+    with open_duckdb(spill=scratch, memory_limit=MEMORY_LIMIT, keeps_order=True) as made:
         yield made
-    finally:
-        made.close()
 
 
 def land(
@@ -186,15 +178,17 @@ class _Landing:
         columns = [column for column in declaration.columns if column.name != declaration.patient or column.identity]
         landed = [part for column in columns for part in self._landed(column)]
         names = tuple(alias for alias, _ in landed)
-        selected = "".join(f", {expression} AS {name(alias)}" for alias, expression in landed)
+        selected = "".join(f", {expression} AS {identifier(alias)}" for alias, expression in landed)
         key, repeats = self._key(staged)
-        is_known = f"patients AS p ON p.patient = r.{name(declaration.patient)}::VARCHAR" if declaration.patient else ""
+        is_known = (
+            f"patients AS p ON p.patient = r.{identifier(declaration.patient)}::VARCHAR" if declaration.patient else ""
+        )
         # Nobody may be landed without a pseudonym, so a row without patient number keeps NULL; erased ones go.
         query = (
             f"SELECT {row_key_sql(key)} AS row_key, {self._extract}::INTEGER AS row_extract, r.row_line AS row_line, "
             f"({staged.withdrawn})::BOOLEAN AS row_withdrawn, "
             f"{'p.patient_ref' if is_known else 'NULL::VARCHAR'} AS patient_ref{selected} "
-            f"FROM {name(staged.rows)} AS r"
+            f"FROM {identifier(staged.rows)} AS r"
             + (f" LEFT JOIN {is_known}" if is_known else "")
             + (f" LEFT JOIN {repeats} AS repeats ON repeats.row_line = r.row_line" if repeats else "")
             + (" WHERE NOT coalesce(p.is_erased, false)" if is_known else "")
@@ -205,7 +199,7 @@ class _Landing:
         count = TableCount(
             received=staged.received,
             landed=written[0] if written else 0,
-            quarantined=self._one(f"SELECT count(DISTINCT row_line) FROM {name(staged.rejects)}"),
+            quarantined=self._one(f"SELECT count(DISTINCT row_line) FROM {identifier(staged.rejects)}"),
             erased=len(self._erased(staged)),
             dropped=staged.dropped,
             missing=staged.missing,
@@ -223,9 +217,9 @@ class _Landing:
         """The line of each row whose patient was erased."""
         if not staged.declaration.patient or self._one("SELECT count(*) FROM tombstones") == 0:
             return []
-        patient = name(staged.declaration.patient)
+        patient = identifier(staged.declaration.patient)
         lines = self._connection.execute(
-            f"SELECT row_line FROM {name(staged.rows)} AS r "
+            f"SELECT row_line FROM {identifier(staged.rows)} AS r "
             f"WHERE r.{patient}::VARCHAR IN (SELECT patient FROM patients WHERE is_erased)"
         ).fetchall()
         return [line for (line,) in lines]
@@ -240,30 +234,30 @@ class _Landing:
         declaration = staged.declaration
         self._connection.execute("SET VARIABLE row_salt = ?", [self._secrets.salt(self._source.name, staged.table)])
         named = declaration.key or tuple(c.name for c in declaration.columns if not c.identity)
-        parts = ", ".join(f"coalesce(r.{name(column)}::VARCHAR, '')" for column in named) or "''"
+        parts = ", ".join(f"coalesce(r.{identifier(column)}::VARCHAR, '')" for column in named) or "''"
         text = f"getvariable('row_salt') || {literal(SEPARATOR)} || concat_ws({literal(SEPARATOR)}, {parts})"
         if declaration.key:
             return text, ""
         # Numbering sorts all rows, and hardly any row is equal to another. A 64-bit hash finds those that may be; one that
         # meets another's hash by chance is numbered within its own content, and so is the first, as it would be without.
-        content = ", ".join(f"r.{name(column)}" for column in named)
+        content = ", ".join(f"r.{identifier(column)}" for column in named)
         hashed = f"hash({content})" if content else "0"
         self._connection.execute(
             "CREATE OR REPLACE TABLE repeated AS SELECT h FROM "
-            f"(SELECT {hashed} AS h FROM {name(staged.rows)} AS r) GROUP BY h HAVING count(*) > 1"
+            f"(SELECT {hashed} AS h FROM {identifier(staged.rows)} AS r) GROUP BY h HAVING count(*) > 1"
         )
         if self._one("SELECT count(*) FROM repeated") == 0:
             return f"{text} || chr(31) || 1", ""
         self._connection.execute(
             "CREATE OR REPLACE TABLE repeats AS SELECT row_line, "
             f"row_number() OVER (PARTITION BY {content or '1'} ORDER BY row_line) AS occurrence "
-            f"FROM {name(staged.rows)} AS r WHERE {hashed} IN (SELECT h FROM repeated)"
+            f"FROM {identifier(staged.rows)} AS r WHERE {hashed} IN (SELECT h FROM repeated)"
         )
         return f"{text} || chr(31) || coalesce(repeats.occurrence, 1)", "repeats"
 
     def _landed(self, column: ColumnDeclaration) -> list[tuple[str, str]]:
         """(name, SQL) of what lands of a column."""
-        value = f"r.{name(column.name)}"
+        value = f"r.{identifier(column.name)}"
         match column.identity:
             case "":
                 if column.birth_precision and _FINENESS[column.birth_precision] > self._fineness:
@@ -284,12 +278,12 @@ class _Landing:
         rule = self._source.type_1_opt_out
         parts = []
         for table in staged:
-            described = {row[0] for row in self._connection.execute(f"DESCRIBE {name(table.rejects)}").fetchall()}
+            described = {row[0] for row in self._connection.execute(f"DESCRIBE {identifier(table.rejects)}").fetchall()}
             codes = ", ".join(map(literal, rule.opted_out)) if rule and rule.table == table.table else ""
             is_opt_out = f"coalesce(code IN ({codes}), false)" if codes and "code" in described else "false"
             parts.append(
                 f"SELECT {literal(table.table)} AS table_name, row_line, field, reason, p.patient_ref AS patient_ref, "
-                f"{is_opt_out} AS is_opt_out FROM {name(table.rejects)} AS j "
+                f"{is_opt_out} AS is_opt_out FROM {identifier(table.rejects)} AS j "
                 f"LEFT JOIN rejected_patients AS p ON p.patient = j.patient"
             )
         self._rejected_patients(staged)
@@ -304,7 +298,7 @@ class _Landing:
         )
 
     def _rejected_patients(self, staged: Sequence[StagedTable]) -> None:
-        parts = [f"SELECT patient::VARCHAR AS patient FROM {name(table.rejects)}" for table in staged]
+        parts = [f"SELECT patient::VARCHAR AS patient FROM {identifier(table.rejects)}" for table in staged]
         together = " UNION ".join(["SELECT NULL::VARCHAR AS patient", *parts])
         prefix = self._source.name + SEPARATOR
         self._connection.execute(
@@ -321,15 +315,15 @@ class _Landing:
 def _patients_of(staged: StagedTable, place: int) -> str:
     """Query: each patient of a table once, with the latest value of each identity column."""
     declaration = staged.declaration
-    patient = f"{name(declaration.patient)}::VARCHAR"
+    patient = f"{identifier(declaration.patient)}::VARCHAR"
     by_identity = {column.identity: column.name for column in declaration.columns if column.identity}
     if not by_identity:
-        return f"SELECT DISTINCT {patient} AS patient, -1 AS place FROM {name(staged.rows)}"
+        return f"SELECT DISTINCT {patient} AS patient, -1 AS place FROM {identifier(staged.rows)}"
     fields = ", ".join(
-        f"arg_max({name(column)}, row_line) FILTER ({name(column)} IS NOT NULL) AS {identity}"
+        f"arg_max({identifier(column)}, row_line) FILTER ({identifier(column)} IS NOT NULL) AS {identity}"
         for identity, column in by_identity.items()
     )
-    return f"SELECT {patient} AS patient, {fields}, {place} AS place FROM {name(staged.rows)} GROUP BY ALL"
+    return f"SELECT {patient} AS patient, {fields}, {place} AS place FROM {identifier(staged.rows)} GROUP BY ALL"
 
 
 def _identity_column(field: str, value: str) -> str:

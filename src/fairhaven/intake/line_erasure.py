@@ -12,6 +12,8 @@ from typing import Any
 
 import duckdb
 
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import file, identifier, literal
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.cdm_reader import dialect_of, members
 from fairhaven.intake.fhir.fhir_reader import ENTRIES
@@ -19,7 +21,6 @@ from fairhaven.intake.fhir.ndjson_lines import bundled
 from fairhaven.intake.model import Dialect, Format
 from fairhaven.intake.reader import DeliveredFile
 from fairhaven.intake.source_file import python_encoding
-from fairhaven.intake.type_casting import file, literal, name
 from fairhaven.kernel.files import scratch as private
 
 _CHUNK = 1 << 22
@@ -43,7 +44,7 @@ def blank(
         case Format.FHIR:
             _blank_ndjson(file_detection.plain(arrived, scratch), every, target)
         case Format.PARQUET:
-            _blank_parquet(arrived.path, every, target)
+            _blank_parquet(arrived.path, every, scratch, target)
         case Format.OMOP:
             _blank_cdm(arrived, gone, scratch, target)
         case Format.OPT_OUT:
@@ -134,8 +135,8 @@ def _without(bundle: Any, entries: set[int]) -> str:
     return json.dumps(bundle)
 
 
-def _blank_parquet(path: Path, gone: frozenset[int], target: Path) -> None:
-    with duckdb.connect() as connection:
+def _blank_parquet(path: Path, gone: frozenset[int], scratch: Path, target: Path) -> None:
+    with open_duckdb(spill=scratch) as connection:
         reading = f"read_parquet({file(path)}, file_row_number=true)"
         rows = f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading})"
         _copy_without(connection, rows, gone, target)
@@ -147,12 +148,11 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, rows: str, gone: frozen
     connection.executemany("INSERT INTO gone VALUES (?)", [[line] for line in sorted(gone)] or [[0]])
     described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {rows}").fetchall()
     columns = ", ".join(
-        f"CASE WHEN row_line NOT IN (SELECT line FROM gone) THEN {name(row[0])} END AS {name(row[0])}"
+        f"CASE WHEN row_line NOT IN (SELECT line FROM gone) THEN {identifier(row[0])} END AS {identifier(row[0])}"
         for row in described
     )
     connection.execute(
-        f"COPY (SELECT {columns} FROM {rows} ORDER BY row_line) TO {literal(str(target))} "
-        "(FORMAT parquet, COMPRESSION zstd)"
+        f"COPY (SELECT {columns} FROM {rows} ORDER BY row_line) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
     )
 
 
@@ -160,7 +160,7 @@ def _blank_cdm(arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scra
     """A zip of the CDM's tables; a DuckDB file becomes one of Parquet files with the same row numbers."""
     with (
         private(scratch) as room,
-        duckdb.connect() as connection,
+        open_duckdb(spill=room, keeps_order=True) as connection,
         zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as out,
     ):
         for member in members(connection, arrived, room).found:

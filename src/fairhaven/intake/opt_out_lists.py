@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.engine import Engine
+from fairhaven.engine.sql import file
 from fairhaven.intake.current_rows import current, in_force
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
-from fairhaven.intake.type_casting import file
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 from fairhaven.nhs import bare_digits_sql, valid_nhs_number_sql
 

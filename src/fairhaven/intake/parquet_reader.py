@@ -5,11 +5,12 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.engine.sql import file, identifier
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_typed, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
-from fairhaven.intake.type_casting import file, name, structured
+from fairhaven.intake.type_casting import structured
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 
 
@@ -37,9 +38,9 @@ class ParquetReader:
             ) from None
         types = {row[0]: row[1] for row in described}
         found, missing = _match(table, types, arrived)
-        values = {column: (name(header), types[header]) for column, header in found.items()}
+        values = {column: (identifier(header), types[header]) for column, header in found.items()}
         # A row that is NULL throughout is what a blank line is to a text file: erasure leaves such rows.
-        something = f"coalesce({', '.join(f'{name(header)}::VARCHAR' for header in types)}) IS NOT NULL"
+        something = f"coalesce({', '.join(f'{identifier(header)}::VARCHAR' for header in types)}) IS NOT NULL"
         relation = (
             f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading} WHERE {something})"
         )

@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-import duckdb
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import file
 from fairhaven.intake import current_rows
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, QuarantineReason, Source
-from fairhaven.intake.type_casting import file
 from fairhaven.kernel.errors import NotAllowedNow, Refused
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.release.facts import RowFlow
 
 _LINES = 5
@@ -104,7 +105,7 @@ def check_quarantine(source: Source, extracts: Sequence[Extract]) -> None:
 
 def misfits(records: DeliveryRecords, extracts: Iterable[Extract]) -> Iterator[QuarantineReason]:
     """Reasons by extract, the most frequent first; no value of a row is in them."""
-    with duckdb.connect() as connection:
+    with readers_scratch() as work, open_duckdb(spill=work) as connection:
         for extract in extracts:
             query = _REASONS.format(rejects=file(records.table(extract.number, REJECTS)))
             for table, field, reason, rows, lines in connection.execute(query, [_LINES]).fetchall():

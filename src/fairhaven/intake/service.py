@@ -6,11 +6,12 @@ from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import file as sql_file
 from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reconciliation
 from fairhaven.intake.cdm_reader import OmopReader
 from fairhaven.intake.delimited_reader import DelimitedReader
@@ -23,8 +24,8 @@ from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
 from fairhaven.intake.relanding import land_again, to_land_again
-from fairhaven.intake.type_casting import file as sql_file
 from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 from fairhaven.release.facts import RowFlow
@@ -172,7 +173,7 @@ class Intake:
     def quarantine(self, source_name: str | None = None) -> pa.Table:
         """Quarantined rows: ``source, row_extract, file, table_name, row_line, field, reason``."""
         parts = []
-        with duckdb.connect() as connection:
+        with readers_scratch() as work, open_duckdb(spill=work) as connection:
             for extract in self._records.extracts(source_name):
                 path = self._records.table(extract.number, REJECTS)
                 parts.append(
@@ -185,7 +186,10 @@ class Intake:
         return pa.concat_tables([_NOTHING_QUARANTINED, *parts])
 
     def _listed(self, extract: int) -> pa.Table:
-        with self._desk.opened(self._records.extract(extract)) as (file, room), duckdb.connect() as connection:
+        with (
+            self._desk.opened(self._records.extract(extract)) as (file, room),
+            open_duckdb(spill=room, keeps_order=True) as connection,
+        ):
             opt_out_lists.read_numbers(connection, file.path, room)
             return connection.execute("SELECT number AS nhs_number FROM listed WHERE is_valid").fetch_arrow_table()
 

@@ -6,10 +6,9 @@ for a good row). Faults are found from whether text and value are NULL, which co
 """
 
 import datetime as dt
-import re
 from collections.abc import Mapping
-from pathlib import Path
 
+from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
 
 EARLIEST = dt.date(1850, 1, 1)
@@ -37,21 +36,6 @@ _WRONG = {
     "time": "is not a time of day",
     "yes-no": "is not yes or no",
 }
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def file(path: Path) -> str:
-    """A file to read as an SQL literal, its own ``*?[`` kept from being a pattern."""
-    return literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
-
-
-def name(text: str) -> str:
-    """A column or table name, quoted."""
-    return '"' + text.replace('"', '""') + '"'
 
 
 def text_of(raw: str, dialect: Dialect) -> str:
@@ -105,7 +89,7 @@ def typed(declaration: TableDeclaration, texts: Mapping[str, str], dialect: Dial
     inner, middle = [], []
     for number, column in enumerate(declaration.columns):
         inner.append(f"{text_of(texts[column.name], dialect)} AS row_text_{number}")
-        middle.append(f"{value_of(f'row_text_{number}', column, dialect)} AS {name(column.name)}")
+        middle.append(f"{value_of(f'row_text_{number}', column, dialect)} AS {identifier(column.name)}")
     faults = faults_of(declaration)
     texts_kept = ", ".join(f"row_text_{number}" for number in range(len(inner)))
     return (
@@ -130,10 +114,10 @@ def structured(
         held = f"row_text_{number}"
         if is_text:
             inner.append(f"{text_of(f'{expression}::VARCHAR', dialect)} AS {held}")
-            middle.append(f"{value_of(held, column, dialect)} AS {name(column.name)}")
+            middle.append(f"{value_of(held, column, dialect)} AS {identifier(column.name)}")
             continue
         inner.append(f"{expression} AS {held}")
-        middle.append(f"{_converted(held, kind, column.type)} AS {name(column.name)}")
+        middle.append(f"{_converted(held, kind, column.type)} AS {identifier(column.name)}")
     texts_kept = ", ".join(f"row_text_{number}" for number in range(len(inner)))
     return (
         f"SELECT *, {faults_of(declaration)} AS row_faults FROM ("
@@ -178,7 +162,7 @@ def faults_of(declaration: TableDeclaration) -> str:
 
 
 def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaration) -> list[tuple[str, str]]:
-    value = name(column.name)
+    value = identifier(column.name)
     found: list[tuple[str, str]] = []
     if column.type != "text":
         found.append((f"(row_text_{number} IS NOT NULL AND {value} IS NULL)", _WRONG[column.type]))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import duckdb
 
+from fairhaven.engine.sql import identifier
 from fairhaven.linkage import agreement_conditions
 
 MAX_GROUP = 120
@@ -53,8 +54,15 @@ def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[s
     """
     keys = [*KEYS]
     for extra in extras:
-        keys += [(f'"{extra}"', "given_formal", "left(family, 1)"), (f'"{extra}"', "family", "left(given_formal, 1)")]
-        keys += [(f'"{extra}"',), (f'"{extra}"', "birth"), (f'"{extra}"', "left(birth, 4)", "left(family, 1)")]
+        keys += [
+            (identifier(extra), "given_formal", "left(family, 1)"),
+            (identifier(extra), "family", "left(given_formal, 1)"),
+        ]
+        keys += [
+            (identifier(extra),),
+            (identifier(extra), "birth"),
+            (identifier(extra), "left(birth, 4)", "left(family, 1)"),
+        ]
     connection.execute("CREATE TEMP TABLE met (left_unit BIGINT, right_unit BIGINT)")
     for number, columns in enumerate(keys):
         _meet(connection, number, columns)

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.errors import Fault, check_faults
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.linkage.evaluation_columns import EXTRAS, faults_of, recognise
@@ -167,22 +168,18 @@ def _rows(connection: duckdb.DuckDBPyConnection, path: Path) -> pa.Table:
         is_parquet = file.read(4) == b"PAR1"
     if is_parquet:
         relation = connection.read_parquet(str(path))
-        names = ", ".join(f'"{name}"::VARCHAR AS "{name.strip()}"' for name in map(_quoted, relation.columns))
+        names = ", ".join(f"{identifier(name)}::VARCHAR AS {identifier(name.strip())}" for name in relation.columns)
     else:
         relation = connection.read_csv(str(path), header=True, all_varchar=True, sample_size=20000)
-        names = ", ".join(f'trim("{name}") AS "{name.strip()}"' for name in map(_quoted, relation.columns))
+        names = ", ".join(f"trim({identifier(name)}) AS {identifier(name.strip())}" for name in relation.columns)
     return relation.project(names).fetch_arrow_table()
-
-
-def _quoted(name: str) -> str:
-    return name.replace('"', '""')
 
 
 def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
     """One file's rows as identity records; the row's number is its patient_ref."""
 
     def column(name: str) -> str:
-        return f"nullif(trim(\"{_quoted(meaning[name])}\"), '')" if name in meaning else "NULL::VARCHAR"
+        return f"nullif(trim({identifier(meaning[name])}), '')" if name in meaning else "NULL::VARCHAR"
 
     given = f"nullif(concat_ws(' ', {column('given_name')}, {column('middle_name')}), '')"
     family = column("family_name")
@@ -200,7 +197,7 @@ def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
     if "birth_date" not in meaning and "birth_year" in meaning:
         month, day = (f"lpad(coalesce({column(part)}, '1'), 2, '0')" for part in ("birth_month", "birth_day"))
         birth = f"lpad({column('birth_year')}, 4, '0') || '-' || {month} || '-' || {day}"
-    attempts = ", ".join(f"try_strptime({birth}, '{form}')" for form in _DATE_FORMATS)
+    attempts = ", ".join(f"try_strptime({birth}, {literal(form)})" for form in _DATE_FORMATS)
     extras = "".join(f", {column(extra)} AS {extra}" for extra in EXTRAS)
     return f"""
         SELECT 'file_{number}' AS source, lpad(row_number() OVER ()::VARCHAR, 9, '0') AS patient_ref,
@@ -208,7 +205,7 @@ def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
             {family} AS family_name, coalesce({attempts})::DATE AS birth_date, {column("sex")} AS sex,
             {column("postcode")} AS postcode,
             nullif(concat_ws(' ', {column("street_number")}, {column("address")}), '') AS address,
-            NULL::VARCHAR AS ethnicity{extras}, {birth} AS written_birth, "{_quoted(truth)}" AS truth
+            NULL::VARCHAR AS ethnicity{extras}, {birth} AS written_birth, {identifier(truth)} AS truth
         FROM file_{number}
     """
 

@@ -8,6 +8,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import literals
 from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress
 from fairhaven.linkage import deterministic
@@ -50,23 +52,14 @@ def memory_only_database() -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         Refused: `MEMORY_LIMIT` is not enough.
     """
-    connection = duckdb.connect(
-        config={
-            "memory_limit": MEMORY_LIMIT,
-            "temp_directory": "",
-            "max_temp_directory_size": "0KB",
-            "preserve_insertion_order": False,
-        }
-    )
     try:
-        yield connection
+        with open_duckdb(spill=None, memory_limit=MEMORY_LIMIT) as connection:
+            yield connection
     except duckdb.OutOfMemoryException:
         raise Refused(
             f"linking so many identity records needs more than {MEMORY_LIMIT} of memory; nothing was changed. Identity "
             "records may not spill to disk; link fewer sources at a time."
         ) from None
-    finally:
-        connection.close()
 
 
 def find_persons(
@@ -123,7 +116,7 @@ def find_persons(
 
 def _steps(connection: duckdb.DuckDBPyConnection, patients: int, weight: Floats) -> list[str]:
     """The most certain step that each patient has a link by."""
-    order = ", ".join(f"'{name}'" for name in deterministic.ORDER)
+    order = literals(*deterministic.ORDER)
     connection.register("weighed", pa.table({"patient": np.arange(patients), "weight": weight}))
     steps = connection.execute(
         f"""

@@ -26,6 +26,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from fairhaven.engine.sql import identifier
 from fairhaven.linkage.blocking import candidate_pairs
 from fairhaven.linkage.graph import Ints, MergeResult, merge_mutual_best
 from fairhaven.linkage.splink_comparisons import comparisons
@@ -94,7 +95,7 @@ def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: S
     """``units``: the distinct descriptions in each cluster, with whether the cluster is open."""
     assigned = {"patient": np.arange(cluster.size), "grouping": cluster}
     connection.register("assigned", pa.table(assigned))
-    columns = ", ".join((*_DESCRIPTION, *(f'"{extra}"' for extra in extras)))
+    columns = ", ".join((*_DESCRIPTION, *map(identifier, extras)))
     connection.execute(
         f"""
         CREATE TABLE units AS
@@ -116,7 +117,9 @@ def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: S
 
 def _present(connection: duckdb.DuckDBPyConnection, units: int, columns: Sequence[str]) -> list[str]:
     """Columns filled often enough, and with more than one value, to be compared."""
-    counts = ", ".join(f'count("{column}"), approx_count_distinct("{column}")' for column in columns)
+    counts = ", ".join(
+        f"count({identifier(column)}), approx_count_distinct({identifier(column)})" for column in columns
+    )
     row = connection.execute(f"SELECT {counts} FROM units").fetchall()[0]
     return [
         column

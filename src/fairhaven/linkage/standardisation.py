@@ -25,6 +25,7 @@ from importlib.resources import files
 
 import duckdb
 
+from fairhaven.engine.sql import identifier
 from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number_sql
 
 _UNKNOWN = (
@@ -52,7 +53,7 @@ def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = Tru
         """
     )
     connection.execute(f"CREATE TEMP TABLE cleaned AS {_cleaned_sql(checked_id, extras)}")
-    more = "".join(f', "{extra}"' for extra in extras)
+    more = "".join(f", {identifier(extra)}" for extra in extras)
     order = "patient, id, id_text, given, given_second, family, family_parts, birth, sex, postcode, address"
     connection.execute(
         f"""
@@ -100,12 +101,12 @@ def _load_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _cleaned_sql(checked_id: bool, extras: Sequence[str]) -> str:
     bare = bare_digits_sql("nhs_number")
-    identifier = valid_nhs_number_sql(bare) if checked_id else f"nullif(lower({bare}), '')"
-    identifier_text = f"nullif(left(regexp_replace({bare}, '[^0-9]', '', 'g'), 12), '')" if checked_id else identifier
+    number = valid_nhs_number_sql(bare) if checked_id else f"nullif(lower({bare}), '')"
+    number_text = f"nullif(left(regexp_replace({bare}, '[^0-9]', '', 'g'), 12), '')" if checked_id else number
     postcode = "regexp_replace(upper(strip_accents(postcode)), '[^A-Z0-9]', '', 'g')"
-    more = "".join(f', {_text(extra)} AS "{extra}"' for extra in extras)
+    more = "".join(f", {_text(extra)} AS {identifier(extra)}" for extra in extras)
     return f"""
-        SELECT patient, {identifier} AS id, {identifier_text} AS id_text,
+        SELECT patient, {number} AS id, {number_text} AS id_text,
             {_words("given_name")} AS given_words,
             {_words("family_name")} AS family_words,
             birth_date AS birth,
@@ -122,7 +123,7 @@ def _cleaned_sql(checked_id: bool, extras: Sequence[str]) -> str:
 
 
 def _text(column: str) -> str:
-    letters = f"trim(regexp_replace(lower(strip_accents(\"{column}\")), '[^a-z0-9@]+', ' ', 'g'))"
+    letters = f"trim(regexp_replace(lower(strip_accents({identifier(column)})), '[^a-z0-9@]+', ' ', 'g'))"
     return f"CASE WHEN {letters} NOT IN {('', *_UNKNOWN)} THEN left({letters}, 120) END"
 
 

@@ -6,6 +6,8 @@ property test holds them to each other.
 
 import re
 
+from fairhaven.engine.sql import literals
+
 # Written in forms, test scripts and training screens; valid by their check digit, borne by nobody.
 DUMMIES = frozenset({"1234567881", "9876543210", "1234567890", "0123456789"})
 _WEIGHTS = range(10, 1, -1)
@@ -39,7 +41,7 @@ def bare_digits_sql(text_sql: str) -> str:
 
 def valid_nhs_number_sql(bare_sql: str) -> str:
     """DuckDB expression that equals `valid_nhs_number` of the text that *bare_sql* (see `bare_digits_sql`) gives."""
-    dummies = ", ".join(f"'{number}'" for number in sorted(DUMMIES))
+    dummies = literals(*sorted(DUMMIES))
     terms = " + ".join(
         f"{weight} * (ascii(substr({bare_sql}, {place}, 1)) - 48)" for place, weight in enumerate(_WEIGHTS, start=1)
     )

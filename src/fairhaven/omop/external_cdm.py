@@ -9,10 +9,11 @@ import duckdb
 import ibis.expr.types as ir
 
 from fairhaven.engine.duckdb import DuckDBEngine
+from fairhaven.engine.sql import identifier
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import scratch
 from fairhaven.omop.cdm import CDM, type_of
-from fairhaven.omop.external_tables import StoredTable, find_tables, quoted, unzip
+from fairhaven.omop.external_tables import StoredTable, find_tables, unzip
 
 _TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "date": "DATE", "timestamp": "TIMESTAMP"}
 _NAMES = frozenset((*CDM, "attribute_definition", "cohort_attribute"))
@@ -85,7 +86,7 @@ def _tables(path: Path, folder: Path, engine: DuckDBEngine) -> dict[str, ir.Tabl
 
 
 def _renamed(stored: StoredTable) -> str:
-    return ", ".join(f"{quoted(column)} AS {quoted(name)}" for name, column in stored.columns.items())
+    return ", ".join(f"{identifier(column)} AS {identifier(name)}" for name, column in stored.columns.items())
 
 
 def _keep_typed(connection: duckdb.DuckDBPyConnection, stored: StoredTable, name: str) -> None:
@@ -99,20 +100,21 @@ def _keep_typed(connection: duckdb.DuckDBPyConnection, stored: StoredTable, name
     fits: dict[str, bool] = {}
     if typed:
         tests = ", ".join(
-            f"count(*) FILTER ({quoted(column)} IS NOT NULL AND ({value}) IS NULL) = 0"
+            f"count(*) FILTER ({identifier(column)} IS NOT NULL AND ({value}) IS NULL) = 0"
             for column, value in typed.items()
         )
         answers = connection.execute(f"SELECT {tests} FROM text_{name}").fetchone() or ()
         fits = dict(zip(typed, answers, strict=True))
     columns = ", ".join(
-        f"{typed[column]} AS {quoted(column)}" if fits.get(column) else quoted(column) for column in stored.columns
+        f"{typed[column]} AS {identifier(column)}" if fits.get(column) else identifier(column)
+        for column in stored.columns
     )
     connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM text_{name}")
     connection.execute(f"DROP TABLE text_{name}")
 
 
 def _typed(name: str, kind: str) -> str:
-    column = quoted(name)
+    column = identifier(name)
     match kind:
         case "DATE":
             return f"coalesce(try_strptime({column}, '%Y%m%d')::DATE, TRY_CAST({column} AS TIMESTAMP)::DATE)"

@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.errors import Fault, Invalid
 
 _ENDINGS = (".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -49,7 +50,7 @@ class StoredTable:
 
     def column(self, name: str) -> str:
         """The stored column, quoted for DuckDB."""
-        return quoted(self.columns[name])
+        return identifier(self.columns[name])
 
     def faults(self, connection: duckdb.DuckDBPyConnection) -> list[Fault]:
         """Lines of a delimited file that cannot be read; known only once the file was read on *connection*."""
@@ -68,16 +69,6 @@ class StoredTable:
         if rows and rows[0][2] > len(rows):
             faults.append(Fault(path=self.shown, message=f"and {rows[0][2] - len(rows):,} more lines like these"))
         return faults
-
-
-def quoted(name: str) -> str:
-    """An identifier in double quotes."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str | Path) -> str:
-    """A text in single quotes."""
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def find_tables(
@@ -182,7 +173,7 @@ def _in_duckdb(
     connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str], catalog: str
 ) -> dict[str, StoredTable]:
     try:
-        connection.execute(f"ATTACH {literal(path)} AS {quoted(catalog)} (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(path)} AS {identifier(catalog)} (READ_ONLY)")
     except duckdb.Error as error:
         raise Invalid(
             Fault(path=str(path), message=f"the DuckDB file cannot be opened ({type(error).__name__})")
@@ -196,7 +187,7 @@ def _in_duckdb(
     for schema, table in rows:
         name = table.lower()
         if name in names and name not in found:
-            relation = f"{quoted(catalog)}.{quoted(schema)}.{quoted(table)}"
+            relation = f"{identifier(catalog)}.{identifier(schema)}.{identifier(table)}"
             found[name] = StoredTable(name=name, shown=table, relation=relation, columns=_columns(connection, relation))
     return found
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.engine.duckdb import DuckDBEngine
+from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.files import clear_scratch, clear_torn, read_json, scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
-from fairhaven.omop.external_tables import StoredTable, find_tables, literal, quoted, unzip
+from fairhaven.omop.external_tables import StoredTable, find_tables, unzip
 
 _DESCRIPTION = "vocabulary.json"
 _CURRENT = "current.json"
@@ -165,7 +166,7 @@ def _value(table: StoredTable | None, field: Field) -> str:
 
 def _write(connection: duckdb.DuckDBPyConnection, name: str, table: StoredTable | None, file: Path) -> int:
     fields = CDM[name].fields
-    columns = ", ".join(f"{_value(table, field)} AS {quoted(field.name)}" for field in fields)
+    columns = ", ".join(f"{_value(table, field)} AS {identifier(field.name)}" for field in fields)
     rows = f"FROM {table.relation}" if table is not None else "WHERE false"
     order = ", ".join(_ORDER.get(name, (fields[0].name,)))
     written = connection.execute(

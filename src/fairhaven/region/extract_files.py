@@ -9,6 +9,8 @@ from typing import Any
 
 import duckdb
 
+from fairhaven.engine.sql import literal
+
 _CHUNK = 1 << 20
 
 
@@ -52,7 +54,7 @@ class ExtractFiles(AbstractContextManager["ExtractFiles"]):
         if file.tell() == 0 and is_headed:
             file.write((columns.replace(",", delimiter) + "\n").encode(encoding))
         self._connection.execute(
-            f"COPY ({query}) TO '{self._part}' (FORMAT csv, HEADER false, DELIMITER '{delimiter}', NULL '')"
+            f"COPY ({query}) TO {literal(self._part)} (FORMAT csv, HEADER false, DELIMITER {literal(delimiter)}, NULL '')"
         )
         self._append(file, encoding)
 
@@ -60,7 +62,7 @@ class ExtractFiles(AbstractContextManager["ExtractFiles"]):
         """Append a query's only column as lines, untouched."""
         # A delimiter that no line holds, and no quotes: the line comes out as it went in.
         self._connection.execute(
-            f"COPY ({query}) TO '{self._part}' (FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE '')"
+            f"COPY ({query}) TO {literal(self._part)} (FORMAT csv, HEADER false, DELIMITER '\x01', QUOTE '', ESCAPE '')"
         )
         if self._part.stat().st_size or path.exists():
             self._append(self._file(path), "utf-8")

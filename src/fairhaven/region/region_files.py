@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
@@ -42,9 +43,10 @@ def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: 
     for name in ("inbox", "truth"):
         shutil.rmtree(folder / name, ignore_errors=True)
     progress.stage("Writing the demonstration region")
-    with scratch(folder / "store" / "scratch") as work, duckdb.connect() as connection:
-        connection.execute(f"SET memory_limit = '{_MEMORY}'")
-        connection.execute("SET temp_directory = '" + str(work / "spill").replace("'", "''") + "'")
+    with (
+        scratch(folder / "store" / "scratch") as work,
+        open_duckdb(spill=work, memory_limit=_MEMORY, keeps_order=True) as connection,
+    ):
         templates = material.load(connection)
         many = templates if persons is None else persons
         population.prepare(connection, persons=many, seed=seed)

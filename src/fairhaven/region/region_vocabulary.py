@@ -7,8 +7,8 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-import duckdb
-
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import literal
 from fairhaven.kernel.files import write_atomically
 from fairhaven.region.material import folder
 
@@ -32,7 +32,7 @@ def material_vocabulary(into: Path | None = None) -> Path:
         into = Path(tempfile.mkdtemp(prefix="fairhaven-vocabulary-"))
         atexit.register(shutil.rmtree, into, ignore_errors=True)
     into.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with open_duckdb(spill=None, threads=1, keeps_order=True) as connection:
         concepts = str(place / "CONCEPT.csv")
         connection.execute("CREATE TABLE c AS FROM read_csv(?, header = true, all_varchar = true)", [concepts])
         with files("fairhaven").joinpath("region", "data", "concepts.csv").open(encoding="utf-8") as lines:
@@ -42,12 +42,12 @@ def material_vocabulary(into: Path | None = None) -> Path:
             " WHERE ?::INT NOT IN (SELECT concept_id::INT FROM c)",
             [(*row, row[0]) for row in extra],
         )
-        connection.execute(_STATEMENTS.replace("{place}", str(place).replace("'", "''")))
+        connection.execute(_STATEMENTS.replace("{place}", literal(place)[1:-1]))
         for name, query in _FILES.items():
-            target = str(into / f"{name}.csv").replace("'", "''")
+            target = literal(into / f"{name}.csv")
             # Athena's files carry no quotes at all.
             connection.execute(
-                f"COPY ({query}) TO '{target}' (FORMAT csv, HEADER true, DELIMITER '\t', QUOTE '', ESCAPE '')"
+                f"COPY ({query}) TO {target} (FORMAT csv, HEADER true, DELIMITER '\t', QUOTE '', ESCAPE '')"
             )
     write_atomically(into / "VOCABULARY.csv", _VOCABULARY)
     return into

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.engine.sql import literal
 from fairhaven.region import fhir, hes, registers
 from fairhaven.region.practices import PRACTICES
 
@@ -48,7 +49,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path, *, number: int) -
     for name, query in (("people", _PEOPLE), ("facts", _FACTS), ("opt_outs", _OPT_OUTS)):
         path = folder / name / f"{number:04d}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+        connection.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)")
 
 
 def write_rejects(folder: Path, *, are_there: bool) -> None:

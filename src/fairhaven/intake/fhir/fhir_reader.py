@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.duckdb_macros import create_macros
 from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, merge
 from fairhaven.intake.fhir.ndjson_lines import bundled, numbered_entries, numbered_lines
@@ -22,7 +23,6 @@ from fairhaven.intake.fhir.views import VIEWS, ResourceView
 from fairhaven.intake.file_detection import plain
 from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
-from fairhaven.intake.type_casting import literal
 
 _DECLARED = {
     "VARCHAR": "text",

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-import duckdb
-
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import identifier, literal, parquet
 from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.omop import CDM
 
 _TEN_DIGITS = "[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}"
@@ -47,12 +48,11 @@ def _suspects(table: str, paths: Sequence[Path]) -> list[tuple[str, str]]:
     if not texts or not paths:
         return []
     parts = [
-        f"SELECT DISTINCT '{text}', \"{text}\" FROM stored WHERE regexp_matches(\"{text}\", '{_TEN_DIGITS}')"
+        f"SELECT DISTINCT {literal(text)}, {identifier(text)} FROM {parquet(*paths)} "
+        f"WHERE regexp_matches({identifier(text)}, {literal(_TEN_DIGITS)})"
         for text in texts
     ]
-    with duckdb.connect() as connection:
-        stored = connection.read_parquet([str(path) for path in paths])
-        stored.create_view("stored")
+    with readers_scratch() as work, open_duckdb(spill=work) as connection:
         found: list[tuple[str, str]] = connection.execute(" UNION ALL ".join(parts)).fetchall()
         return found
 
