@@ -16,7 +16,7 @@ def page() -> str:
         "Made from the commands themselves by `make docs`; a test holds it to them.",
         "",
         (
-            "Every command writes its result on stdout (with `--json` for a machine) and words and progress on stderr. "
+            "Every command writes its result on stdout (with `--json` for a machine: [JSON](json.md)) and words and progress on stderr. "
             "Exit codes: 0 done, 1 refused or checks failed, 2 wrong usage."
         ),
     ]

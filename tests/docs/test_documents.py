@@ -1,5 +1,6 @@
 """What is made from the code is committed as it would be made now, and shows what the code has."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import pytest
 from jinja2.filters import FILTERS
 from jinja2.runtime import Macro
 
-from docs.generators import house_picture, page_components, way_of_the_data
+from docs.generators import house_picture, json_results, page_components, way_of_the_data
 from docs.generators.documents import DOCUMENTS, Document
+from fairhaven.cli.command import result_type
 from fairhaven.pages.kit.templates import environment
 from tests.support.html_page import check_nothing_fetched, check_screen_reader, check_style_policy
+from tests.support.json_form import COMMANDS, check_form
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +37,14 @@ def test_the_page_of_components_is_a_page_like_all_others() -> None:
     check_nothing_fetched(html)
     check_style_policy(html)
     check_screen_reader(html)
+
+
+def test_the_examples_of_json_have_the_forms_they_stand_for() -> None:
+    examples = json.loads(json_results.EXAMPLES.read_text(encoding="utf-8"))
+    assert examples.keys() == COMMANDS.keys()
+    for name, command in COMMANDS.items():
+        for form, example in zip(json_results.forms_of(result_type(command)), examples[name], strict=True):
+            check_form(example, form)
 
 
 def test_the_rooms_in_the_picture_are_those_of_the_code() -> None:

@@ -172,7 +172,13 @@ class CohortAttritions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CohortRow:
-    """A row of the OMOP table COHORT."""
+    """A row of the OMOP table COHORT.
+
+    Args:
+        cohort_definition_id: `id` of the cohort.
+        subject_id: the person.
+        cohort_start_date, cohort_end_date: first and last day in the cohort.
+    """
 
     cohort_definition_id: int
     subject_id: int

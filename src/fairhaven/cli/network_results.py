@@ -27,6 +27,7 @@ class JoinedCollection:
     """A member of the network.
 
     Args:
+        collection: its name.
         username, password: what it names itself with; the hub keeps a hash of the password alone.
     """
 
@@ -37,7 +38,11 @@ class JoinedCollection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeftCollection:
-    """A collection that is no longer a member."""
+    """A collection that is no longer a member.
+
+    Args:
+        collection: its name.
+    """
 
     collection: str
 
@@ -60,6 +65,7 @@ class QuestionReply:
     """What one collection has said to a question.
 
     Args:
+        collection: its name.
         standing: how the question stands with it.
         count: persons, or rows of a distribution's first table; null while there is no answer.
         message: why there is no answer; empty for none.

@@ -58,6 +58,8 @@ class CategoryPassRate:
     """How many checks of one of Kahn's categories passed.
 
     Args:
+        category, context: Kahn's terms.
+        passed, failed, not_applicable, errors: how many checks did so; an error is a check that could not run.
         share: passed of those that apply; null where none does.
     """
 

@@ -18,7 +18,11 @@ DEBUG = "FAIRHAVEN_DEBUG"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefusalResult:
-    """What stands on stdout in place of a result."""
+    """What stands on stdout in place of a result.
+
+    Args:
+        error: why the command was not done.
+    """
 
     error: Refusal
 
