@@ -11,6 +11,7 @@ from fairhaven.journeys.releases.exact_counts import ExactCounts, SourceRows, Un
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
 from fairhaven.quality import CheckResult, CheckStatus, QualityCheck, QualityReport, Severity
+from fairhaven.release.description import Bar, Description, TableDescription, Variable
 from fairhaven.release.facts import (
     ExtractFacts,
     LinkageSummary,
@@ -292,6 +293,46 @@ def quality() -> QualityReport:
         rows={result.check.table: 1_000 for result in results},
         results=results,
     )
+
+
+def description() -> Description:
+    """A table with a concept, a date that hides one year, and a variable that is never filled."""
+    name = Variable(
+        name="condition_concept_id",
+        kind="concept",
+        type="integer",
+        is_required=True,
+        missing=0,
+        missing_share=0.0,
+        distinct=31,
+        bars=(Bar(label="Essential hypertension", code="320128", rows=4_321, persons=512),),
+        others=777,
+    )
+    year = Variable(
+        name="condition_start_date",
+        kind="date",
+        type="date",
+        is_required=True,
+        missing=None,
+        missing_share=0.0,
+        lowest=1999,
+        highest=2001,
+        bars=(
+            Bar(label="1999", code="", rows=1_500, persons=300),
+            Bar(label="2000", code="", rows=None, persons=None),
+            Bar(label="2001", code="", rows=3_600, persons=400),
+        ),
+    )
+    never = replace(name, name="stop_reason", kind="category", missing=5_100, missing_share=1.0, bars=(), others=None)
+    table = TableDescription(
+        name="condition_occurrence",
+        rows=5_100,
+        persons=640,
+        first_year=1999,
+        last_year=2001,
+        variables=(name, year, never),
+    )
+    return Description(policy="ons", persons=1_094, first_year=1999, last_year=2001, tables=(table,))
 
 
 def manifest(**changes: Any) -> ReleaseFacts:

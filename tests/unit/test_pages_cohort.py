@@ -1,112 +1,46 @@
 """The page on cohorts: safe to open anywhere, readable by all, and without a trace of what it hides."""
 
-import datetime as dt
 import re
 from importlib.resources import files
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from fairhaven.cohort.model import (
-    CohortDefinition,
-    Compare,
-    ConceptSet,
-    ConceptSetItem,
-    Correlated,
     DateField,
     DateOffset,
-    Demographic,
-    Domain,
     DrugEraExit,
     Edge,
-    EntryEvents,
-    Events,
     Exit,
-    Filter,
     Group,
-    InclusionRule,
     Match,
-    Numbers,
     Occurrence,
     OccurrenceType,
     Window,
 )
-from fairhaven.disclosure import Protected, protect
+from fairhaven.disclosure import protect
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.journeys.cohorts.attrition import AttritionReport, AttritionStep, Reported
-from fairhaven.journeys.cohorts.count import Counted, Named
+from fairhaven.journeys.cohorts.attrition import AttritionReport
 from fairhaven.pages.cohort import render
 from fairhaven.pages.cohort.lanes import LaneKind, lanes
 from fairhaven.pages.cohort.time_axis import axis_for
+from tests.support.cohort_attrition import (
+    ADULT,
+    EVER,
+    HIDDEN,
+    NONE,
+    YEAR,
+    attrition,
+    attrition_of,
+    attrition_page,
+    attrition_report,
+    definition_of,
+    rule_events,
+    seen,
+)
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
-_ADULT = Demographic(filters=(Filter(field="age", test=Numbers(compare=Compare.AT_LEAST, value=18)),))
-_NONE = Occurrence(times=OccurrenceType.EXACTLY, count=0)
-_ONCE = Occurrence()
-_MONTH = DateOffset(days=30)
-_YEAR = Window(since=-365, until=0)
-_EVER = Window(until=-1)
-
-
-def _events(since: Window, occurrence: Occurrence = _ONCE, *, end: Window | None = None) -> Correlated:
-    return Correlated(
-        events=Events(domain=Domain.DRUG_EXPOSURE, concepts="drug"), occurrence=occurrence, start=since, end=end
-    )
-
-
-def _definition(*groups: Group, name: str = "rule", exit_: Exit = _MONTH) -> CohortDefinition:
-    drug = ConceptSet(id="drug", name=f"{name} drug", items=(ConceptSetItem(concept_id=7, name=f"{name} concept"),))
-    return CohortDefinition(
-        name=name,
-        concept_sets=(drug,),
-        entry=EntryEvents(events=(Events(domain=Domain.CONDITION_OCCURRENCE, concepts="drug"),), prior_days=180),
-        rules=tuple(InclusionRule(name=f"{name} {place}", group=group) for place, group in enumerate(groups, start=1)),
-        exit=exit_,
-    )
-
-
-def _seen(count: int) -> Protected:
-    return protect(count, policy_named("ons"))
-
-
-_HIDDEN = Protected(value=None, text="not shown", mark="[c]")
-
-
-def _attrition(number: int = 24, name: str = "Rule", steps: tuple[Protected, ...] = ()) -> Reported:
-    definition = _definition(Group(members=(_ADULT,)), Group(members=(_events(_EVER, _NONE),)), name=name)
-    entry, first, second = steps or (_seen(400), _seen(301), _seen(120))
-    return Reported(
-        counted=_counted(definition, second, number=number),
-        steps=(
-            AttritionStep(words="Entry events", rule=None, persons=entry, events=entry),
-            AttritionStep(words=f"{name} 1", rule=1, persons=first, events=first),
-            AttritionStep(words=f"{name} 2", rule=2, persons=second, events=second),
-        ),
-        alone=(_seen(333), _HIDDEN),
-    )
-
-
-def _counted(definition: CohortDefinition, persons: Protected, *, number: int = 1) -> Counted:
-    named = Named(number=number, file=Path(f"{number}.json"), definition=definition)
-    return Counted(named=named, persons=persons, rows=persons)
-
-
-def _report(*cohorts: Reported, place: str = "Hub") -> AttritionReport:
-    return AttritionReport(
-        place=place,
-        release="r0002",
-        as_of=dt.date(2026, 11, 1),
-        vocabulary="v5.0",
-        policy=policy_named("ons"),
-        cohorts=cohorts,
-    )
-
-
-def attrition_page(count: int) -> AttritionReport:
-    """A page of so many cohorts."""
-    return _report(*(_attrition(number, f"Cohort of {number}") for number in range(1, count + 1)))
 
 
 @pytest.mark.parametrize("count", [1, 3, 40])
@@ -121,7 +55,7 @@ def test_a_page_of_any_number_of_cohorts_is_safe_and_readable_by_all(count: int)
 
 def test_hostile_names_stay_words() -> None:
     for count in (1, 2, 20):
-        html = render(_report(*(_attrition(number, _HOSTILE) for number in range(count)), place=_HOSTILE))
+        html = render(attrition_report(*(attrition(number, _HOSTILE) for number in range(count)), place=_HOSTILE))
         assert "<script" not in html
         assert "<img" not in html
         assert not [a for _, a in Page(html).elements if any(key.startswith("on") for key in a)]
@@ -134,13 +68,13 @@ def test_colours_are_those_that_are_tested() -> None:
 
 
 def test_the_figures_of_the_page_are_the_attrition() -> None:
-    text = Page(render(_report(_attrition()))).text
+    text = Page(render(attrition_report(attrition()))).text
     for told in ("400", "301 −99", "120 −181", "333", "r0002", "1 November 2026", "Counts from 1 to 9 are not shown."):
         assert told in text
 
 
 def test_of_a_hidden_count_no_shape_has_a_length() -> None:
-    report = _report(_attrition(steps=(_seen(400), _HIDDEN, _seen(120))))
+    report = attrition_report(attrition(steps=(seen(400), HIDDEN, seen(120))))
     html = render(report)
     hatched = [a for name, a in Page(html).elements if name == "rect" and a.get("fill") == "url(#hatch)"]
     assert len(hatched) == 2, "the step, and the rule alone"
@@ -153,7 +87,7 @@ def test_of_a_hidden_count_no_shape_has_a_length() -> None:
 
 
 def test_a_hidden_cohort_is_hatched_in_the_list_of_contents() -> None:
-    html = render(_report(_attrition(1), _attrition(2, steps=(_seen(400), _HIDDEN, _HIDDEN))))
+    html = render(attrition_report(attrition(1), attrition(2, steps=(seen(400), HIDDEN, HIDDEN))))
     start = html.index('<table class="bars contents">')
     contents = Page(html[start : html.index("</table>", start) + len("</table>")])
     (hatched,) = [attributes for _, attributes in contents.elements if "fill" in attributes]
@@ -161,7 +95,7 @@ def test_a_hidden_cohort_is_hatched_in_the_list_of_contents() -> None:
 
 
 def test_a_page_on_a_cdm_warns_that_its_counts_are_exact() -> None:
-    text = Page(render(AttritionReport(place="omop.duckdb", cohorts=(_attrition(),)))).text
+    text = Page(render(AttritionReport(place="omop.duckdb", cohorts=(attrition(),)))).text
     assert text.count("Counts are exact, the small ones too.") == 2
     assert "OMOP CDM omop.duckdb" in text
 
@@ -169,17 +103,17 @@ def test_a_page_on_a_cdm_warns_that_its_counts_are_exact() -> None:
 def test_rounded_counts_are_said_to_be_about_what_a_step_took_away() -> None:
     policy = policy_named("hes")
     steps = tuple(protect(count, policy) for count in (403, 301, 120))
-    report = AttritionReport(place="Hub", policy=policy, cohorts=(_attrition(steps=steps),))
+    report = AttritionReport(place="Hub", policy=policy, cohorts=(attrition(steps=steps),))
     assert "≈ −105" in _table(render(report))
     assert "≈ −180" in _table(render(report))
 
 
 def test_a_cohort_without_a_name_of_its_own_is_told_by_its_number() -> None:
-    assert "<h1>Cohort 24</h1>" in render(_report(_attrition(24, "24")))
+    assert "<h1>Cohort 24</h1>" in render(attrition_report(attrition(24, "24")))
 
 
 def test_very_many_cohorts_are_lines_that_open_when_linked_to() -> None:
-    html = render(_report(*(_attrition(number, f"Name {number}") for number in (30, 4, *range(100, 110)))))
+    html = render(attrition_report(*(attrition(number, f"Name {number}") for number in (30, 4, *range(100, 110)))))
     assert html.count('<details class="table many">') == 12
     assert html.index("Name 4<") < html.index("Name 30<"), "in the order of their numbers"
     assert re.search(r'</summary>\s*<div id="cohort-4"', html), (
@@ -190,35 +124,35 @@ def test_very_many_cohorts_are_lines_that_open_when_linked_to() -> None:
 @pytest.mark.parametrize(
     ("group", "asked"),
     [
-        (Group(members=(_events(_YEAR),)), [LaneKind.PRESENT]),
-        (Group(members=(_events(_YEAR, _NONE),)), [LaneKind.ABSENT]),
-        (Group(match=Match.AT_MOST, count=0, members=(_events(_YEAR),)), [LaneKind.ABSENT]),
-        (Group(match=Match.AT_MOST, count=0, members=(_events(_YEAR, _NONE),)), [LaneKind.PRESENT]),
+        (Group(members=(rule_events(YEAR),)), [LaneKind.PRESENT]),
+        (Group(members=(rule_events(YEAR, NONE),)), [LaneKind.ABSENT]),
+        (Group(match=Match.AT_MOST, count=0, members=(rule_events(YEAR),)), [LaneKind.ABSENT]),
+        (Group(match=Match.AT_MOST, count=0, members=(rule_events(YEAR, NONE),)), [LaneKind.PRESENT]),
         (
-            Group(members=(Group(match=Match.AT_MOST, count=0, members=(_events(_YEAR),)), _ADULT)),
+            Group(members=(Group(match=Match.AT_MOST, count=0, members=(rule_events(YEAR),)), ADULT)),
             [LaneKind.ABSENT, LaneKind.PERSON],
         ),
         (
-            Group(match=Match.AT_MOST, count=1, members=(_events(_YEAR), _events(_EVER))),
+            Group(match=Match.AT_MOST, count=1, members=(rule_events(YEAR), rule_events(EVER))),
             [LaneKind.COUNTED, LaneKind.COUNTED],
         ),
-        (Group(members=(_events(_YEAR, Occurrence(times=OccurrenceType.AT_MOST, count=2)),)), [LaneKind.COUNTED]),
-        (Group(members=(_events(_YEAR, Occurrence(times=OccurrenceType.AT_LEAST, count=0)),)), [LaneKind.COUNTED]),
-        (Group(members=(_events(_YEAR), _events(_YEAR))), [LaneKind.PRESENT]),
-        (Group(members=(_events(_YEAR, end=_EVER),)), [LaneKind.PRESENT, LaneKind.PRESENT]),
+        (Group(members=(rule_events(YEAR, Occurrence(times=OccurrenceType.AT_MOST, count=2)),)), [LaneKind.COUNTED]),
+        (Group(members=(rule_events(YEAR, Occurrence(times=OccurrenceType.AT_LEAST, count=0)),)), [LaneKind.COUNTED]),
+        (Group(members=(rule_events(YEAR), rule_events(YEAR))), [LaneKind.PRESENT]),
+        (Group(members=(rule_events(YEAR, end=EVER),)), [LaneKind.PRESENT, LaneKind.PRESENT]),
         (Group(), []),
     ],
 )
 def test_a_look_is_for_something_or_for_nothing(group: Group, asked: list[LaneKind]) -> None:
-    (lane,) = lanes(_definition(group))
+    (lane,) = lanes(definition_of(group))
     assert [look.asked for look in lane.looks] == asked
 
 
 def test_rules_that_look_alike_share_a_lane() -> None:
-    never, within = Group(members=(_events(_EVER, _NONE),)), Group(members=(_events(_YEAR),))
-    found = lanes(_definition(never, within, never, never))
+    never, within = Group(members=(rule_events(EVER, NONE),)), Group(members=(rule_events(YEAR),))
+    found = lanes(definition_of(never, within, never, never))
     assert [(lane.rules, lane.name) for lane in found] == [((1, 3, 4), ""), ((2,), "rule 2")]
-    text = Page(render(_report(_with(_definition(never, within, never, never))))).text
+    text = Page(render(attrition_report(attrition_of(definition_of(never, within, never, never))))).text
     assert "Rules 1 and 3, 4" in text
     assert "No record at any time before entry" in text
 
@@ -267,16 +201,11 @@ def test_marks_of_days_do_not_meet() -> None:
     ],
 )
 def test_the_stay_is_drawn_and_told(exit_: Exit, words: str) -> None:
-    html = render(_report(_with(_definition(exit_=exit_))))
+    html = render(attrition_report(attrition_of(definition_of(exit_=exit_))))
     assert f"In the cohort {words}" in Page(html).text
     (stay,) = [a for name, a in Page(html).elements if name == "rect" and "stay" in (a.get("class") or "")]
     (entry,) = {a["x1"] for name, a in Page(html).elements if a.get("class") == "guide entry"}
     assert float(str(stay["x"])[:-1]) == pytest.approx(float(str(entry)[:-1]), abs=0.6 + 0.01)
-
-
-def _with(definition: CohortDefinition) -> Reported:
-    entry = AttritionStep(words="Entry events", rule=None, persons=_seen(50), events=_seen(50))
-    return Reported(counted=_counted(definition, _seen(50)), steps=(entry,), alone=())
 
 
 def _table(html: str) -> str:

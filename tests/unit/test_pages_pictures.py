@@ -8,9 +8,8 @@ import pytest
 
 from fairhaven.pages.cohort import render as render_cohorts
 from fairhaven.pages.release import render as render_release
-from tests.support.release_counts import report
-from tests.unit.test_pages_cohort import attrition_page
-from tests.unit.test_pages_release import described
+from tests.support.cohort_attrition import attrition_page
+from tests.support.release_counts import description, report
 
 _FIGURE = re.compile(r"[−+]?\d[\d,]*(?:\.\d+)?%?")
 
@@ -50,7 +49,7 @@ def _only_drawn(html: str) -> dict[str, set[str]]:
 
 
 def test_every_figure_of_a_drawing_is_in_a_table_of_its_section_on_the_page_of_a_release() -> None:
-    html = render_release(report(description=described()))
+    html = render_release(report(description=description()))
     assert len(_Figures(html).drawn) == 3, "the flow of rows, the years, the variables"
     assert _only_drawn(html) == {}
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-from dataclasses import replace
 
 import pytest
 from jinja2 import UndefinedError
@@ -16,57 +15,28 @@ from fairhaven.pages.kit.figures import share
 from fairhaven.pages.kit.svg import element
 from fairhaven.pages.kit.templates import environment
 from fairhaven.pages.release import render
-from fairhaven.release.description import Bar, Description, TableDescription, Variable
 from fairhaven.release.facts import OptOutFacts, SourceFacts
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
-from tests.support.release_counts import HASH, SOURCES, flows, linkage, manifest, quality, report, row_flow, written
+from tests.support.release_counts import (
+    HASH,
+    SOURCES,
+    description,
+    flows,
+    linkage,
+    manifest,
+    quality,
+    report,
+    row_flow,
+    written,
+)
 from tests.support.release_facts import release_facts
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
 
 
-def described() -> Description:
-    name = Variable(
-        name="condition_concept_id",
-        kind="concept",
-        type="integer",
-        is_required=True,
-        missing=0,
-        missing_share=0.0,
-        distinct=31,
-        bars=(Bar(label="Essential hypertension", code="320128", rows=4_321, persons=512),),
-        others=777,
-    )
-    year = Variable(
-        name="condition_start_date",
-        kind="date",
-        type="date",
-        is_required=True,
-        missing=None,
-        missing_share=0.0,
-        lowest=1999,
-        highest=2001,
-        bars=(
-            Bar(label="1999", code="", rows=1_500, persons=300),
-            Bar(label="2000", code="", rows=None, persons=None),
-            Bar(label="2001", code="", rows=3_600, persons=400),
-        ),
-    )
-    never = replace(name, name="stop_reason", kind="category", missing=5_100, missing_share=1.0, bars=(), others=None)
-    table = TableDescription(
-        name="condition_occurrence",
-        rows=5_100,
-        persons=640,
-        first_year=1999,
-        last_year=2001,
-        variables=(name, year, never),
-    )
-    return Description(policy="ons", persons=1_094, first_year=1999, last_year=2001, tables=(table,))
-
-
 @pytest.fixture(scope="module")
 def html() -> str:
-    return render(report(description=described()))
+    return render(report(description=description()))
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +194,7 @@ def test_a_flow_of_an_unlisted_source_is_drawn_under_its_name() -> None:
 
 
 def test_the_same_facts_make_the_same_page(html: str) -> None:
-    assert render(report(description=described())) == html
+    assert render(report(description=description())) == html
 
 
 @pytest.mark.parametrize(
