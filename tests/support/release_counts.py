@@ -7,7 +7,7 @@ from typing import Any
 
 from fairhaven.archive import Change
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.journeys.releases.exact_counts import ExactCounts, SourceRows, UnmappedRows, YearRows
+from fairhaven.journeys.releases.exact_counts import ExactCounts
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
 from fairhaven.quality import CheckResult, CheckStatus, QualityCheck, QualityReport, Severity
@@ -20,6 +20,7 @@ from fairhaven.release.facts import (
     RowFlow,
     SourceFacts,
 )
+from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 from tests.support.release_facts import release_facts
 
 HASH = "5f1c0a7be1d34c6e9ab2f07d8843c1fe7704b2a96c15d0e8f3327a41bd90ce62"

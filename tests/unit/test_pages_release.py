@@ -9,13 +9,14 @@ from markupsafe import Markup
 
 from fairhaven.archive import Change
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.journeys.releases.exact_counts import ExactCounts, SourceRows, UnmappedRows, YearRows
+from fairhaven.journeys.releases.exact_counts import ExactCounts
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.pages.kit.figures import share
 from fairhaven.pages.kit.svg import element
 from fairhaven.pages.kit.templates import environment
 from fairhaven.pages.release import render
 from fairhaven.release.facts import OptOutFacts, SourceFacts
+from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 from tests.support.release_counts import (
     HASH,

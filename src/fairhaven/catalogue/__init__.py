@@ -5,7 +5,7 @@ from fairhaven.exchange.about import DatasetAbout
 from fairhaven.exchange.croissant import croissant_dataset
 from fairhaven.exchange.dcat import dcat_dataset
 from fairhaven.exchange.hdruk import hdruk_dataset
-from fairhaven.release.description import Description, read_description
+from fairhaven.release.description import Description
 
 __all__ = [
     "DatasetAbout",
@@ -14,5 +14,4 @@ __all__ = [
     "dcat_dataset",
     "describe",
     "hdruk_dataset",
-    "read_description",
 ]

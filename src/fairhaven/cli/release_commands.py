@@ -155,7 +155,7 @@ def export(
         raise typer.BadParameter("is duckdb or parquet", param_hint="--format")
     from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.releases.compare import export as write
+    from fairhaven.journeys.releases.cdm_export import export as write
 
     release = write(open_hub(folder), name, out=out, form=form, progress=screen.progress)
     found = results.ExportedRelease(release=release.name, out=out, format=form, rows=release.rows)

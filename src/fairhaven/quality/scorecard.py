@@ -4,8 +4,7 @@ The figures are exact and for the hub's own eyes; whoever shows them outside pro
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
@@ -83,18 +82,6 @@ class Scorecard:
     linked: tuple[Linked, ...]
     records: tuple[Records, ...]
     pass_rates: tuple[PassRate, ...]
-
-    def persons_by_number_of_kinds(self) -> dict[int, int]:
-        """Number of kinds of data linked -> persons."""
-        counts: dict[int, int] = {}
-        for linked in self.linked:
-            counts[len(linked.kinds)] = counts.get(len(linked.kinds), 0) + linked.persons
-        return dict(sorted(counts.items()))
-
-    def to_json(self) -> dict[str, Any]:
-        """The scorecard as a JSON document."""
-        kinds = {str(number): persons for number, persons in self.persons_by_number_of_kinds().items()}
-        return asdict(self) | {"persons_by_number_of_kinds": kinds}
 
 
 def scorecard(

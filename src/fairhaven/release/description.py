@@ -1,10 +1,9 @@
 """What a release says of itself. Every count in it is already protected, because it is written to a file."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """Grows when the form changes; a description of another form is made anew, never read."""
 
 
@@ -91,34 +90,8 @@ class Description:
     first_year: int | None
     last_year: int | None
     tables: tuple[TableDescription, ...]
-    format: int = field(default=FORMAT)
+    format: Literal[1] = FORMAT
 
     def table(self, name: str) -> TableDescription | None:
         """A table by name, None where the release has none."""
         return next((table for table in self.tables if table.name == name), None)
-
-    def to_json(self) -> dict[str, Any]:
-        """The description as JSON values."""
-        return asdict(self)
-
-
-def read_description(value: Mapping[str, Any] | None) -> Description | None:
-    """The inverse of `Description.to_json`; None for nothing and for another form, which callers treat alike."""
-    if value is None or value.get("format") != FORMAT:
-        return None
-    return Description(
-        policy=value["policy"],
-        persons=value["persons"],
-        first_year=value["first_year"],
-        last_year=value["last_year"],
-        tables=tuple(_table(table) for table in value["tables"]),
-    )
-
-
-def _table(value: Mapping[str, Any]) -> TableDescription:
-    return TableDescription(**{**value, "variables": tuple(_variable(variable) for variable in value["variables"])})
-
-
-def _variable(value: Mapping[str, Any]) -> Variable:
-    bars: Sequence[Mapping[str, Any]] = value["bars"]
-    return Variable(**{**value, "bars": tuple(Bar(**bar) for bar in bars)})

@@ -1,16 +1,13 @@
-"""Looking at releases: list, show, compare, verify, export."""
+"""How releases differ, and whether they are what was sealed."""
 
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 
 from fairhaven.archive import Change, Problem, Release
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.progress import Progress
-from fairhaven.omop.cdm import VOCABULARY_TABLES
-from fairhaven.omop.vocabulary import Vocabulary
 
 
 def pair(rooms: Rooms, older: str | None, newer: str | None) -> tuple[Release, Release]:
@@ -42,17 +39,3 @@ def verified(rooms: Rooms, name: str | None, *, progress: Progress) -> tuple[lis
     """Recompute every hash of one release or of all; the ledger's chain as well."""
     problems = rooms.archive.verify(*([name] if name else []), progress=progress)
     return ([rooms.archive.release(name)] if name else rooms.archive.releases()), problems
-
-
-def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Progress) -> Release:
-    """Write a release as a CDM database with the vocabulary it was made with; returns the release."""
-    release = rooms.archive.release(name)
-    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
-    rooms.archive.export(
-        release,
-        out,
-        format="duckdb" if form == "duckdb" else "parquet",
-        vocabulary_files={table: vocabulary.files(table) for table in VOCABULARY_TABLES},
-        progress=progress,
-    )
-    return release

@@ -6,8 +6,8 @@ was killed at the end, and after an erasure, which takes it away.
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -21,22 +21,33 @@ from fairhaven.catalogue import (
     dcat_dataset,
     describe,
     hdruk_dataset,
-    read_description,
 )
 from fairhaven.engine import Engine
 from fairhaven.journeys.cohorts.discover import make_index
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import read_json, scratch, write_json
+from fairhaven.kernel.files import damaged, read_json, scratch, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM
 from fairhaven.omop.vocabulary import Vocabulary
-from fairhaven.quality import Origin, QualityReport, check, scorecard
+from fairhaven.quality import Origin, QualityReport, Scorecard, check, scorecard
+from fairhaven.release.row_counts import RowCounts, SourceRows, UnmappedRows, YearRows
 
-QUALITY, SCORECARD, DESCRIPTION, MEASURES = "quality.json", "scorecard.json", "description.json", "measures.json"
+QUALITY, SCORECARD, DESCRIPTION, ROW_COUNTS = "quality.json", "scorecard.json", "description.json", "measures.json"
 _UNMAPPED = 200
 """How many unmapped codes are ranked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DescribedRelease:
+    """What describes a release: how good it is, what each source filled, every variable, and rows counted for the report."""
+
+    quality: QualityReport
+    scorecard: Scorecard
+    description: Description
+    row_counts: RowCounts
 
 
 def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> None:
@@ -48,20 +59,20 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
     with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
         tables = rooms.archive.tables(release, engine)
         contents = {name: version.content for name, version in release.tables.items()}
-        earlier = _earlier(rooms, release)
+        earlier = _read(rooms.archive.description(release.number - 1))
         vocabulary = _vocabulary(rooms, release, engine)
         quality = check(
             {**tables, **vocabulary},
             engine=engine,
             today=release.as_of,
-            known=_known_quality(earlier),
+            known=earlier.quality if earlier else None,
             contents={**contents, **dict.fromkeys(vocabulary, release.facts.vocabulary)},
             progress=progress,
         )
         write_json(folder / QUALITY, quality.to_json())
         progress.stage("Measuring completeness and dimensions")
         card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
-        write_json(folder / SCORECARD, card.to_json())
+        write_json(folder / SCORECARD, to_json(card))
         progress.stage("Describing every variable")
         description = describe(
             tables,
@@ -69,11 +80,11 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
             policy=rooms.settings.disclosure,
             concept=vocabulary.get("concept"),
             contents=contents,
-            previous=read_description(earlier[DESCRIPTION]) if DESCRIPTION in earlier else None,
+            previous=earlier.description if earlier else None,
         )
-        write_json(folder / DESCRIPTION, description.to_json())
+        write_json(folder / DESCRIPTION, to_json(description))
         _write_exchange_forms(rooms, release, description)
-        write_json(folder / MEASURES, {"content": release.content, **_measures(release, tables, engine)})
+        write_json(folder / ROW_COUNTS, to_json(_row_counts(release, tables, engine)))
 
 
 def _write_exchange_forms(rooms: Rooms, release: Release, description: Description) -> None:
@@ -100,34 +111,36 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
     write_json(folder / "croissant.json", croissant_dataset(description, about, files=files))
 
 
-def described(rooms: Rooms, release: Release, *, progress: Progress) -> Mapping[str, Any]:
-    """What describes a release, by file name; made first where it is not there, which takes the lock of the releases."""
+def described(rooms: Rooms, release: Release, *, progress: Progress) -> DescribedRelease:
+    """What describes a release; made first where it is not there, which takes the lock of the releases."""
     folder = rooms.archive.description(release.number)
     if not _is_described(folder, release):
         with holding(rooms, Locked.RELEASES, act="description of a release", progress=progress):
             describe_release(rooms, release, progress=progress)
-    return _read(folder)
+    if (found := _read(folder)) is None:
+        raise damaged(folder)
+    return found
 
 
 def _is_described(folder: Path, release: Release) -> bool:
-    return bool(_read(folder).get(MEASURES, {}).get("content") == release.content)
+    found = _read(folder)
+    return found is not None and found.row_counts.content == release.content
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    """What describes a release, by file name; nothing where any of it is missing or damaged: it can be made again."""
+def _read(folder: Path) -> DescribedRelease | None:
+    """What describes a release; None where any of it is missing, damaged or of another form: it can be made again."""
     try:
-        return {name: read_json(folder / name) for name in (QUALITY, SCORECARD, DESCRIPTION, MEASURES)}
-    except (FileNotFoundError, Invalid):
-        return {}
-
-
-def _earlier(rooms: Rooms, release: Release) -> dict[str, Any]:
-    """What describes the release before, so that unchanged tables are not read again."""
-    return _read(rooms.archive.description(release.number - 1))
-
-
-def _known_quality(earlier: Mapping[str, Any]) -> QualityReport | None:
-    return QualityReport.from_json(earlier[QUALITY]) if QUALITY in earlier else None
+        scores = read_json(folder / SCORECARD)
+        # Scorecards of before said it, and nobody asked.
+        scores.pop("persons_by_number_of_kinds", None)
+        return DescribedRelease(
+            quality=QualityReport.from_json(read_json(folder / QUALITY)),
+            scorecard=from_json(Scorecard, scores),
+            description=from_json(Description, read_json(folder / DESCRIPTION)),
+            row_counts=from_json(RowCounts, read_json(folder / ROW_COUNTS)),
+        )
+    except (FileNotFoundError, Invalid, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _vocabulary(rooms: Rooms, release: Release, engine: Engine) -> dict[str, ir.Table]:
@@ -139,11 +152,11 @@ def _vocabulary(rooms: Rooms, release: Release, engine: Engine) -> dict[str, ir.
     return {name: engine.parquet(vocabulary.files(name)) for name in vocabulary.counts}
 
 
-def _measures(release: Release, tables: Mapping[str, ir.Table], engine: Engine) -> dict[str, Any]:
+def _row_counts(release: Release, tables: Mapping[str, ir.Table], engine: Engine) -> RowCounts:
     """Rows by source and table, rows and persons by source and year, unmapped codes: counted in the tables."""
     origins = _origins(release)
     if not origins:
-        return {"links": [], "years": [], "unmapped": [], "notes": 0}
+        return RowCounts(content=release.content)
     names = engine.arrow(
         pa.table(
             {
@@ -156,20 +169,15 @@ def _measures(release: Release, tables: Mapping[str, ir.Table], engine: Engine) 
     together = engine.keep(ibis.union(*events) if len(events) > 1 else events[0])
     by_table = together.group_by("source", "cdm_table")
     dated = together.filter(together.year.notnull())
-    return {
-        "links": engine.fetch(
-            by_table.agg(rows=together.count(), unmapped=together.is_unmapped.cast("int64").sum()).order_by(
-                "source", "cdm_table"
-            )
-        ).to_pylist(),
-        "years": engine.fetch(
-            dated.group_by("source", "year")
-            .agg(rows=dated.count(), persons=dated.person_id.nunique())
-            .order_by("source", "year")
-        ).to_pylist(),
-        "unmapped": _unmapped(engine, tables, names),
-        "notes": release.tables["note"].rows if "note" in release.tables else 0,
-    }
+    links = by_table.agg(rows=together.count(), unmapped=together.is_unmapped.cast("int64").sum())
+    years = dated.group_by("source", "year").agg(rows=dated.count(), persons=dated.person_id.nunique())
+    return RowCounts(
+        content=release.content,
+        links=tuple(SourceRows(**row) for row in engine.fetch(links.order_by("source", "cdm_table")).to_pylist()),
+        years=tuple(YearRows(**row) for row in engine.fetch(years.order_by("source", "year")).to_pylist()),
+        unmapped=_unmapped(engine, tables, names),
+        notes=release.tables["note"].rows if "note" in release.tables else 0,
+    )
 
 
 def _origins(release: Release) -> dict[int, Origin]:
@@ -201,7 +209,7 @@ def _events(name: str, table: ir.Table, names: ir.Table) -> ir.Table:
     )
 
 
-def _unmapped(engine: Engine, tables: Mapping[str, ir.Table], names: ir.Table) -> list[dict[str, Any]]:
+def _unmapped(engine: Engine, tables: Mapping[str, ir.Table], names: ir.Table) -> tuple[UnmappedRows, ...]:
     """Source codes without a standard concept, the most frequent first."""
     parts = []
     for name, table in tables.items():
@@ -213,10 +221,9 @@ def _unmapped(engine: Engine, tables: Mapping[str, ir.Table], names: ir.Table) -
             rows.select("person_id", "source", cdm_table=ibis.literal(name), code=rows[definition.source_value])
         )
     if not parts:
-        return []
+        return ()
     rows = ibis.union(*parts) if len(parts) > 1 else parts[0]
     rows = rows.filter(rows.code.notnull())
     counted = rows.group_by("source", "cdm_table", "code").agg(rows=rows.count(), persons=rows.person_id.nunique())
     ranked = counted.order_by(ibis.desc("rows"), "source", "cdm_table", "code").limit(_UNMAPPED)
-    found: list[dict[str, Any]] = engine.fetch(ranked).to_pylist()
-    return found
+    return tuple(UnmappedRows(**row) for row in engine.fetch(ranked).to_pylist())

@@ -9,37 +9,7 @@ from fairhaven.journeys.releases.release_report import QuarantinedRows
 from fairhaven.quality import QualityReport
 from fairhaven.release.description import Description
 from fairhaven.release.facts import ReleaseFacts
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceRows:
-    """Rows of one CDM table that come from one source; ``unmapped`` of them have concept 0."""
-
-    source: str
-    cdm_table: str
-    rows: int
-    unmapped: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class YearRows:
-    """Event rows of one source in one year, and of how many persons."""
-
-    source: str
-    year: int
-    rows: int
-    persons: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UnmappedRows:
-    """Rows of a source code that has no standard concept, and of how many persons."""
-
-    source: str
-    cdm_table: str
-    code: str
-    rows: int
-    persons: int
+from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

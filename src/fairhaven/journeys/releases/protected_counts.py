@@ -10,7 +10,7 @@ from functools import partial
 
 from fairhaven.disclosure import Cell, Policy, Protected, hidden, protect, protect_table, shown
 from fairhaven.harmonise import LEFT_OUT
-from fairhaven.journeys.releases.exact_counts import ExactCounts, SourceRows, UnmappedRows, YearRows
+from fairhaven.journeys.releases.exact_counts import ExactCounts
 from fairhaven.journeys.releases.release_report import (
     Changes,
     CountAndShare,
@@ -30,6 +30,7 @@ from fairhaven.journeys.releases.release_report import (
 )
 from fairhaven.quality import CheckResult, CheckStatus, QualityReport, Severity
 from fairhaven.release.facts import LinkageSummary, RowFlow, RuleOutcome, SourceFacts
+from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 
 _OPTED_OUT = "opted-out"
 

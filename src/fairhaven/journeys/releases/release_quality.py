@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.releases.describe import QUALITY, described
+from fairhaven.journeys.releases.describe import described
 from fairhaven.journeys.releases.open import open_release
 from fairhaven.kernel.progress import Progress
 from fairhaven.quality import DqdThresholds, QualityReport, check, open_cdm
@@ -15,7 +15,7 @@ def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | Non
     """The quality of a release, against the CDM's definition or DQD's threshold files."""
     release = rooms.archive.release(name)
     if thresholds is None:
-        return QualityReport.from_json(described(rooms, release, progress=progress)[QUALITY])
+        return described(rooms, release, progress=progress).quality
     limits = DqdThresholds.read(thresholds)
     with open_release(rooms, release.name) as opened:
         return check(opened.tables, engine=opened.engine, today=release.as_of, thresholds=limits, progress=progress)

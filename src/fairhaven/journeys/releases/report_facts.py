@@ -6,23 +6,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fairhaven.archive import Change, Release
-from fairhaven.catalogue import read_description
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases import compare
-from fairhaven.journeys.releases.describe import DESCRIPTION, MEASURES, QUALITY, SCORECARD, described
-from fairhaven.journeys.releases.exact_counts import ExactCounts, SourceRows, UnmappedRows, YearRows
+from fairhaven.journeys.releases.describe import described
+from fairhaven.journeys.releases.exact_counts import ExactCounts
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.progress import Progress
-from fairhaven.quality import QualityReport
 
 
 def report(rooms: Rooms, name: str | None, *, progress: Progress) -> ReleaseReport:
     """The report on a release, the latest without a name, under the hub's policy."""
     release = rooms.archive.release(name)
     known = described(rooms, release, progress=progress)
-    measures = known[MEASURES]
     previous, changes = _changes(rooms, release, progress)
     counts = ExactCounts(
         hub=rooms.settings.name,
@@ -32,15 +29,15 @@ def report(rooms: Rooms, name: str | None, *, progress: Progress) -> ReleaseRepo
         hash=release.hash,
         facts=release.facts,
         persons=_rows_of(release, "person"),
-        written=tuple(SourceRows(**row) for row in measures["links"]),
-        years=tuple(YearRows(**row) for row in measures["years"]),
-        unmapped=tuple(UnmappedRows(**row) for row in measures["unmapped"]),
-        kinds={frozenset(found["kinds"]): found["persons"] for found in known[SCORECARD]["linked"]},
-        quality=QualityReport.from_json(known[QUALITY]),
-        description=read_description(known[DESCRIPTION]),
+        written=known.row_counts.links,
+        years=known.row_counts.years,
+        unmapped=known.row_counts.unmapped,
+        kinds={frozenset(linked.kinds): linked.persons for linked in known.scorecard.linked},
+        quality=known.quality,
+        description=known.description,
         quarantine=_quarantine(rooms, {extract.number for extract in release.facts.extracts}),
         changes=changes,
-        notes=measures["notes"],
+        notes=known.row_counts.notes,
     )
     return protected(counts, rooms.settings.disclosure)
 
