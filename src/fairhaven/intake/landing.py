@@ -8,17 +8,16 @@ identity column and no patient number is in a landed file; a table that is deliv
 same keys, and where the source declares none no two rows have the same.
 """
 
-import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, identifier, literal
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
 from fairhaven.intake.reader import StagedTable
@@ -28,7 +27,6 @@ REJECTS = "rejects"
 MEMORY_LIMIT = "1GB"
 _FINENESS = {"year": 0, "month": 1, "day": 2}
 _OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
-_BLOCK = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,8 +123,8 @@ class _Landing:
         self._folder = folder
         self._fineness = _FINENESS[birth_date]
         self._birth_date = birth_date
-        _set_keyed_digest(connection, "pseudonym_of", secrets.pseudonym)
-        _set_keyed_digest(connection, "tombstone_of", secrets.tombstone)
+        define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
+        define_pseudonym(connection, "tombstone_of", secrets.tombstone)
         self._secrets = secrets
         connection.register("given_tombstones", pa.table({"tombstone": pa.array(sorted(tombstones), pa.string())}))
         connection.execute("CREATE TABLE tombstones AS FROM given_tombstones")
@@ -330,17 +328,6 @@ def _identity_column(field: str, value: str) -> str:
     return f"{value or 'NULL'}::{'DATE' if field == 'birth_date' else 'VARCHAR'} AS {field}"
 
 
-def _set_keyed_digest(connection: duckdb.DuckDBPyConnection, macro: str, key: bytes) -> None:
-    """Define an SQL macro that equals `kernel.ids.pseudonym` with this key (HMAC-SHA256, RFC 2104)."""
-    block = key.ljust(_BLOCK, b"\0") if len(key) <= _BLOCK else sha256(key).digest().ljust(_BLOCK, b"\0")
-    connection.execute(f"SET VARIABLE {macro}_inner = ?::BLOB", [bytes(byte ^ 0x36 for byte in block)])
-    connection.execute(f"SET VARIABLE {macro}_outer = ?::BLOB", [bytes(byte ^ 0x5C for byte in block)])
-    connection.execute(
-        f"CREATE OR REPLACE MACRO {macro}(subject) AS substr(sha256(getvariable('{macro}_outer') || "
-        f"from_hex(sha256(getvariable('{macro}_inner') || encode(subject)))), 1, 32)"
-    )
-
-
 def tombstone(secrets: LandingKeys, patient_ref: str) -> str:
     """The keyed digest by which an erased patient is known again, without keeping the pseudonym."""
-    return hmac.new(secrets.tombstone, patient_ref.encode(), sha256).hexdigest()[:32]
+    return pseudonym(secrets.tombstone, patient_ref)

@@ -1,0 +1,71 @@
+"""What has one home is done nowhere else: opening DuckDB, quoting for SQL, keyed digests."""
+
+import ast
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.architecture.source_tree import SOURCE, Module, modules
+
+OPENER = "fairhaven.engine.duckdb_connection"
+QUOTING = "fairhaven.engine.sql"
+DIGESTS = "fairhaven.kernel.ids"
+_DOUBLED = (("'", "''"), ('"', '""'))
+
+
+def openings(module: Module) -> Iterator[str]:
+    """Calls that open a DuckDB, or use the one that the library opens by itself (``duckdb.sql``)."""
+    for name, call in module.calls():
+        room, _, what = name.rpartition(".")
+        is_opening = what == "connect" or (room == "duckdb" and what.startswith(("sql", "query", "read_", "from_")))
+        if room.split(".")[-1] == "duckdb" and is_opening:
+            yield module.line(call)
+    if "duckdb.connect" in {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }:
+        yield f"{module.name} imports connect"
+
+
+def quotings(module: Module) -> Iterator[str]:
+    """Quotes doubled by hand."""
+    for name, call in module.calls():
+        given = tuple(each.value for each in call.args if isinstance(each, ast.Constant))
+        if name.endswith(".replace") and given in _DOUBLED:
+            yield module.line(call)
+
+
+def digests(module: Module) -> Iterator[str]:
+    """HMACs made by hand; comparing in constant time makes none."""
+    for name, call in module.calls():
+        if name in ("hmac.new", "hmac.digest", "hmac.HMAC"):
+            yield module.line(call)
+
+
+Rule = Callable[[Module], Iterator[str]]
+RULES: dict[Rule, str] = {openings: OPENER, quotings: QUOTING, digests: DIGESTS}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_it_is_done_in_its_home_and_nowhere_else(rule: Rule) -> None:
+    places = {module.name: list(rule(module)) for module in modules()}
+    assert places.pop(RULES[rule])
+    assert not [place for found in places.values() for place in found]
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        (openings, "import duckdb\nduckdb.connect()"),
+        (openings, "import ibis\nibis.duckdb.connect()"),
+        (openings, "import duckdb\nduckdb.sql('SELECT 1')"),
+        (openings, "from duckdb import connect"),
+        (quotings, 'text = str(path).replace("\'", "\'\'")'),
+        (quotings, "text = name.replace('\"', '\"\"')"),
+        (digests, "import hmac\nhmac.new(key, text, 'sha256')"),
+    ],
+)
+def test_what_is_done_elsewhere_is_found(rule: Rule, source: str) -> None:
+    assert list(rule(Module(name="fairhaven.elsewhere", path=SOURCE / "elsewhere.py", tree=ast.parse(source))))
