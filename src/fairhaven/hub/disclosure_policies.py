@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from fairhaven.disclosure.policy import ACRO, Dominance, Groups, Policy, Small, Ties, Zeros
-from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
+from fairhaven.kernel.published_rules import own_rules, published, read_one
 from fairhaven.kernel.toml import Document, Section
 
 _PUBLISHED = ("ons", "hdr-uk", "opensafely", "hes")
@@ -20,16 +20,12 @@ _ORDER = Policy.ORDER
 def published_policies() -> Mapping[str, Policy]:
     """The rules that Fairhaven ships, by name."""
     with as_file(files("fairhaven.disclosure").joinpath("policies")) as folder:
-        return {name: read_policy(folder / f"{name}.toml", shown=f"policies/{name}.toml") for name in _PUBLISHED}
+        return {name: read_policy(folder / f"{name}.toml", f"policies/{name}.toml") for name in _PUBLISHED}
 
 
 def policy_named(name: str) -> Policy:
     """A published rule. Raises NotFound with the names that there are."""
-    try:
-        return published_policies()[name]
-    except KeyError:
-        known = ", ".join(sorted(published_policies()))
-        raise NotFound(f"there is no disclosure policy {name!r}; use one of {known}, or a file of your own") from None
+    return published(published_policies(), name, missing="there is no disclosure policy")
 
 
 def policy_in(folder: Path, setting: str) -> Policy:
@@ -41,28 +37,17 @@ def policy_in(folder: Path, setting: str) -> Policy:
     """
     if not setting.endswith(".toml"):
         return policy_named(setting)
-    path = folder / setting
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise Invalid(Fault(message="must be a file in the hub's folder", path=setting))
-    policy = read_policy(path, shown=setting)
-    if policy.name in published_policies():
-        message = "is the name of a published policy; a hub's own needs another, because releases name it"
-        raise Invalid(Fault(message=message, path=setting, field=policy.name))
-    return policy
+    why = "is the name of a published policy; a hub's own needs another, because releases name it"
+    return own_rules(folder, setting, read=read_policy, taken=published_policies(), why=why)
 
 
-def read_policy(path: Path, *, shown: str = "") -> Policy:
+def read_policy(path: Path, shown: str = "") -> Policy:
     """A rule from a TOML file with one table in the form of `policies/ons.toml`.
 
     Raises:
         Invalid: every fault of the file, with its line.
     """
-    document = Document(path, shown or path.name)
-    read = [_policy(name, section) for name, section in document.root.named()]
-    check_faults(document.faults)
-    if len(read) != 1 or read[0] is None:
-        raise Invalid(Fault(message="must hold exactly one policy, as [name]", path=document.shown))
-    return read[0]
+    return read_one(Document(path, shown or path.name), _policy, what="policy")
 
 
 def _policy(name: str, section: Section) -> Policy | None:

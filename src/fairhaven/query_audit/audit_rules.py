@@ -8,7 +8,8 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
+from fairhaven.kernel.errors import Invalid, check_faults
+from fairhaven.kernel.published_rules import own_rules, published, read_one
 from fairhaven.kernel.toml import Document, Section
 
 
@@ -76,16 +77,15 @@ class AuditRules:
 def shipped_rules() -> Mapping[str, AuditRules]:
     """The ways of auditing that Fairhaven ships, by name."""
     with as_file(files("fairhaven.query_audit").joinpath("audit_rules.toml")) as path:
-        return _read(Document(path, "query_audit/audit_rules.toml"))
+        document = Document(path, "query_audit/audit_rules.toml")
+        found = [_rules(name, section) for name, section in document.root.named()]
+    check_faults(document.faults)
+    return {rules.name: rules for rules in found if rules is not None}
 
 
 def rules_named(name: str) -> AuditRules:
     """A shipped way. Raises NotFound with the names that there are."""
-    try:
-        return shipped_rules()[name]
-    except KeyError:
-        known = ", ".join(sorted(shipped_rules()))
-        raise NotFound(f"there are no audit rules {name!r}; use one of {known}, or a file of your own") from None
+    return published(shipped_rules(), name, missing="there are no audit rules")
 
 
 def rules_in(folder: Path, setting: str) -> AuditRules:
@@ -97,33 +97,17 @@ def rules_in(folder: Path, setting: str) -> AuditRules:
     """
     if not setting.endswith(".toml"):
         return rules_named(setting)
-    path = folder / setting
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise Invalid(Fault(message="must be a file in the hub's folder", path=setting))
-    rules = read_rules(path, shown=setting)
-    if rules.name in shipped_rules():
-        message = "is the name of a shipped way of auditing; a hub's own needs another"
-        raise Invalid(Fault(message=message, path=setting, field=rules.name))
-    return rules
+    why = "is the name of a shipped way of auditing; a hub's own needs another"
+    return own_rules(folder, setting, read=read_rules, taken=shipped_rules(), why=why)
 
 
-def read_rules(path: Path, *, shown: str = "") -> AuditRules:
+def read_rules(path: Path, shown: str = "") -> AuditRules:
     """A hub's own way from a TOML file with one table in the form of `audit_rules.toml`.
 
     Raises:
         Invalid: every fault of the file, with its line.
     """
-    document = Document(path, shown or path.name)
-    found = _read(document)
-    if len(found) != 1:
-        raise Invalid(Fault(message="must hold exactly one way of auditing, as [name]", path=document.shown))
-    return next(iter(found.values()))
-
-
-def _read(document: Document) -> Mapping[str, AuditRules]:
-    read = {name: _rules(name, section) for name, section in document.root.named()}
-    check_faults(document.faults)
-    return {name: rules for name, rules in read.items() if rules is not None}
+    return read_one(Document(path, shown or path.name), _rules, what="way of auditing")
 
 
 def _rules(name: str, section: Section) -> AuditRules | None:
