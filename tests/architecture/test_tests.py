@@ -5,6 +5,7 @@ import ast
 import pytest
 
 from tests.architecture.source_tree import ROOT, dotted, modules
+from tests.support.cpu_seconds import JOURNEYS
 
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
@@ -37,3 +38,10 @@ def test_a_call_is_named_as_it_is_written(written: str, name: str) -> None:
     call = ast.parse(written, mode="eval").body
     assert isinstance(call, ast.Call)
     assert dotted(call.func) == name
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
+def test_a_test_that_may_take_long_is_there(journey: str) -> None:
+    path, _, name = journey.partition("::")
+    functions = (node for node in ast.parse((ROOT / path).read_text()).body if isinstance(node, ast.FunctionDef))
+    assert name.partition("[")[0] in {function.name for function in functions}
