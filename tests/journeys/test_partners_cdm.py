@@ -144,7 +144,15 @@ def originals(version: str, first: int) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("version", "form"), [("5.3", "duckdb"), ("5.4", "csv"), ("5.3", "csv"), ("5.4", "duckdb")])
+@pytest.mark.parametrize(
+    ("version", "form"),
+    [
+        ("5.3", "duckdb"),
+        ("5.4", "csv"),
+        pytest.param("5.3", "csv", marks=pytest.mark.slow),
+        pytest.param("5.4", "duckdb", marks=pytest.mark.slow),
+    ],
+)
 def test_a_tiny_cdm_is_in_the_release_as_it_was(tmp_path: Path, vocabulary: Path, version: str, form: str) -> None:
     hub = new_hub(tmp_path / "hub", vocabulary)
     found = release(built(hub, partner=delivered(tmp_path / "delivered", version, form)))

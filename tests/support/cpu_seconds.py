@@ -22,6 +22,7 @@ JOURNEYS = {
     "tests/docs/test_tutorial.py::test_the_tutorial_works_as_it_is_written": "each step of the tutorial in its own process",
     "tests/functional/test_killed.py::test_what_is_killed_at_any_moment_ends_as_if_undisturbed[build-1]": "two builds, one of them killed",
     "tests/journeys/test_commands.py::test_a_rebuild_from_nothing_has_the_same_content": "a whole build",
+    "tests/journeys/test_cohorts.py::test_the_index_goes_with_an_erasure_and_questions_go_on": "an erasure",
     "tests/journeys/test_commands.py::test_an_erased_person_leaves_no_trace": "an erasure and a whole build",
     "tests/journeys/test_older_hub.py::test_a_person_is_erased_from_it_and_the_next_release_follows": "an erasure and a whole build",
 }

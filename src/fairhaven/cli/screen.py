@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from fairhaven.kernel.codec import to_json
 
@@ -159,8 +160,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
         is_number = bool(listed) and all(isinstance(row[index], int | float) or row[index] is None for row in listed)
         made.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in listed:
-        # A name may hold brackets.
-        made.add_row(*(escape(_harmless(_cell(value))) for value in row))
+        # As texts, in which the brackets of a name mean nothing.
+        made.add_row(*(Text(_harmless(_cell(value))) for value in row))
     return made
 
 
