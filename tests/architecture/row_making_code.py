@@ -1,0 +1,115 @@
+"""The code that makes rows, and its versions: by them a hub knows that its next release can have other rows.
+
+Run as a module it writes down the code as it is now: ``python -m tests.architecture.row_making_code``.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fairhaven import engine, harmonise, linkage, nhs, omop
+from fairhaven.intake import delivery_receipt
+from fairhaven.intake.cdm_reader import OmopReader
+from fairhaven.intake.delimited_reader import DelimitedReader
+from fairhaven.intake.fhir.fhir_reader import FhirReader
+from fairhaven.intake.opt_out_lists import OptOutReader
+from fairhaven.intake.parquet_reader import ParquetReader
+from fairhaven.journeys.releases import inputs
+from fairhaven.kernel import ids
+from tests.architecture.source_tree import SOURCE, Module, modules
+
+WRITTEN = Path(__file__).with_suffix(".json")
+READERS = (DelimitedReader, FhirReader, OmopReader, OptOutReader, ParquetReader)
+
+CODE = {
+    "engine": ("engine",),
+    "harmonise": ("harmonise",),
+    "ids": ("kernel.ids",),
+    "intake": ("intake",),
+    "journey": ("journeys.releases.build", "journeys.releases.inputs", "journeys.persons.opt_outs"),
+    "linkage": ("linkage",),
+    "nhs": ("nhs",),
+    "omop": ("omop",),
+}
+"""Name of the code in a release's inputs -> its packages and modules."""
+
+
+def versions() -> Mapping[str, str]:
+    """What the code says of itself now; of intake, landing and each reader have a version."""
+    readers = " ".join(f"{reader.__name__} {reader.version}" for reader in READERS)
+    return {
+        "engine": str(engine.VERSION),
+        "harmonise": str(harmonise.VERSION),
+        "ids": str(ids.VERSION),
+        "intake": f"landing {delivery_receipt.VERSION} {readers}",
+        "journey": str(inputs.VERSION),
+        "linkage": str(linkage.VERSION),
+        "nhs": str(nhs.VERSION),
+        "omop": str(omop.VERSION),
+    }
+
+
+def digests() -> Mapping[str, str]:
+    """Digest of the code as it is now, by the names of `CODE`."""
+    return {name: _digest(places) for name, places in CODE.items()}
+
+
+def code_of(source: str) -> Any:
+    """What a module's text does: its syntax tree as plain values, without comments, docstrings and places.
+
+    Fields without a value are left out, because each Python has some more of them.
+    """
+    return _plain(ast.parse(source))
+
+
+def written_down() -> Mapping[str, Mapping[str, str]]:
+    """Version and digest as they were when somebody last thought of them."""
+    found: dict[str, dict[str, str]] = json.loads(WRITTEN.read_text(encoding="utf-8"))
+    return found
+
+
+def write_down() -> None:
+    """Write version and digest as they are now."""
+    said, made = versions(), digests()
+    now = {name: {"version": said[name], "digest": made[name]} for name in CODE}
+    WRITTEN.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+
+
+def _digest(places: tuple[str, ...]) -> str:
+    digest = hashlib.sha256()
+    for module in modules():
+        if any(_is_in(module, f"fairhaven.{place}") for place in places):
+            said = code_of(module.path.read_text(encoding="utf-8"))
+            digest.update(json.dumps([module.name, said]).encode())
+    for place in places:
+        for path in sorted((SOURCE / place.replace(".", "/")).rglob("*.csv")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _is_in(module: Module, place: str) -> bool:
+    return module.name == place or module.name.startswith(f"{place}.")
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case ast.AST():
+            fields = {name: _plain(each) for name, each in ast.iter_fields(value)}
+            return [type(value).__name__, {name: each for name, each in fields.items() if each not in (None, [])}]
+        case list():
+            return [_plain(each) for each in value if not _is_docstring(each)]
+        case str() | int() | float() | None:
+            return value
+        case _:  # bytes, complex numbers, the ellipsis
+            return repr(value)
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+if __name__ == "__main__":
+    write_down()

@@ -1,0 +1,36 @@
+"""Who changes code that makes rows thinks of its version: by it, hubs know that their next release can have other rows."""
+
+import pytest
+
+from tests.architecture.row_making_code import CODE, code_of, digests, versions, written_down
+
+_COMMAND = "python -m tests.architecture.row_making_code"
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_code_that_makes_rows_is_as_it_was_when_its_version_was_thought_of(name: str) -> None:
+    version, digest, before = versions()[name], digests()[name], written_down()[name]
+    if digest != before["digest"] and version == before["version"]:
+        pytest.fail(
+            f"{name}: code that makes rows was changed ({', '.join(CODE[name])}), and its VERSION was not ({version}).\n"
+            "Can a row of a release come out otherwise by it? Then raise the VERSION (of intake: that of the reader, or "
+            "of landing), so that every hub makes a new release. Of nhs, omop and ids raise those of intake too where "
+            "landed rows change.\n"
+            f"In either case write down that you have thought of it: {_COMMAND}",
+            pytrace=False,
+        )
+    assert (version, digest) == (before["version"], before["digest"]), f"{name}: write down the new version: {_COMMAND}"
+
+
+_SOURCE = '"""Doc."""\n\nONE = 1\n"""Of it."""\n\n\ndef rows(x: int) -> int:\n    """Doc."""\n    return x + ONE\n'
+
+
+def test_wording_is_no_change_of_code() -> None:
+    worded = _SOURCE.replace('"""Doc."""', '"""Another\n\ntext."""').replace("ONE = 1", "# why\nONE = 1  # so")
+    assert code_of(worded) == code_of(_SOURCE)
+    assert code_of(_SOURCE.replace("return x + ONE", "return (x\n            + ONE)")) == code_of(_SOURCE)
+
+
+@pytest.mark.parametrize(("old", "new"), [("ONE = 1", "ONE = 2"), ("ONE = 1", "ONE = '1'"), ("x + ONE", "x - ONE")])
+def test_another_value_is_a_change_of_code(old: str, new: str) -> None:
+    assert code_of(_SOURCE.replace(old, new)) != code_of(_SOURCE)
