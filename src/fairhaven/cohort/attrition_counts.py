@@ -41,12 +41,12 @@ class Attrition:
     cohort: StepCount = StepCount()
 
 
-def attrition(cohorts: Mapping[int, Cohort], outcome: BatchOutcome, keeping: TemporaryTables) -> dict[int, Attrition]:
+def attrition(cohorts: Mapping[int, Cohort], outcome: BatchOutcome, temporary: TemporaryTables) -> dict[int, Attrition]:
     """The attrition of each cohort of a batch, by its number."""
-    entry = _by_index(outcome.index, keeping)
-    included = _tallies(outcome.included, ["cohort"], keeping)
-    rows = tallies(outcome.rows, keeping)
-    left, alone = _by_rule(cohorts, outcome, keeping)
+    entry = _by_index(outcome.index, temporary)
+    included = _tallies(outcome.included, ["cohort"], temporary)
+    rows = tallies(outcome.rows, temporary)
+    left, alone = _by_rule(cohorts, outcome, temporary)
     none = StepCount()
     return {
         number: Attrition(
@@ -61,23 +61,23 @@ def attrition(cohorts: Mapping[int, Cohort], outcome: BatchOutcome, keeping: Tem
     }
 
 
-def tallies(rows: ir.Table, keeping: TemporaryTables) -> dict[int, StepCount]:
+def tallies(rows: ir.Table, temporary: TemporaryTables) -> dict[int, StepCount]:
     """Persons and rows of each cohort; a cohort without rows is left out."""
     renamed = rows.select(cohort=rows.cohort_definition_id, person_id=rows.subject_id)
-    return {key[0]: tally for key, tally in _tallies(renamed, ["cohort"], keeping).items()}
+    return {key[0]: tally for key, tally in _tallies(renamed, ["cohort"], temporary).items()}
 
 
-def _by_index(index: ir.Table, keeping: TemporaryTables) -> dict[int, StepCount]:
-    return {key[0]: tally for key, tally in _tallies(index, ["index"], keeping).items()}
+def _by_index(index: ir.Table, temporary: TemporaryTables) -> dict[int, StepCount]:
+    return {key[0]: tally for key, tally in _tallies(index, ["index"], temporary).items()}
 
 
 def _by_rule(
-    cohorts: Mapping[int, Cohort], outcome: BatchOutcome, keeping: TemporaryTables
+    cohorts: Mapping[int, Cohort], outcome: BatchOutcome, temporary: TemporaryTables
 ) -> tuple[dict[tuple[int, ...], StepCount], dict[tuple[int, ...], StepCount]]:
     """Tallies by cohort and place of the rule: of what meets all rules so far, and of what meets this one."""
     if outcome.met is None:
         return {}, {}
-    rules = keeping.parameters(
+    rules = temporary.parameters(
         [
             {"cohort": number, "index": each.index, "condition": rule, "place": place}
             for number, each in cohorts.items()
@@ -85,19 +85,19 @@ def _by_rule(
         ],
         dict.fromkeys(("cohort", "index", "condition", "place"), "whole"),
     )
-    met = keeping.keep(outcome.met.join(rules, "condition").select("cohort", "place", "person_id", "event_id"))
+    met = temporary.keep(outcome.met.join(rules, "condition").select("cohort", "place", "person_id", "event_id"))
     # An event meets all rules up to a place if as many of its rules lie before it as there are places.
     before = ibis.window(group_by=[met.cohort, met.person_id, met.event_id], order_by=[met.place])
     run = met.mutate(met_before=ibis.row_number().over(before))
     run = run.filter(run.met_before == run.place)
-    return _tallies(run, ["cohort", "place"], keeping), _tallies(met, ["cohort", "place"], keeping)
+    return _tallies(run, ["cohort", "place"], temporary), _tallies(met, ["cohort", "place"], temporary)
 
 
-def _tallies(events: ir.Table, by: list[str], keeping: TemporaryTables) -> dict[tuple[int, ...], StepCount]:
+def _tallies(events: ir.Table, by: list[str], temporary: TemporaryTables) -> dict[tuple[int, ...], StepCount]:
     # Persons first: counting different values of many groups at once takes far more memory.
     persons = events.group_by([*by, "person_id"]).agg(events=events.count())
     counted = persons.group_by(by).agg(persons=persons.count(), events=persons.events.sum())
     found: defaultdict[tuple[int, ...], StepCount] = defaultdict(StepCount)
-    for row in keeping.engine.fetch(counted).to_pylist():
+    for row in temporary.engine.fetch(counted).to_pylist():
         found[tuple(row[name] for name in by)] = StepCount(persons=row["persons"], events=row["events"])
     return dict(found)

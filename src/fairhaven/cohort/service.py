@@ -34,21 +34,21 @@ class Batch:
     rows: ir.Table
     _program: Program
     _outcome: BatchOutcome
-    _keeping: TemporaryTables
+    _temporary: TemporaryTables
 
     def tallies(self) -> dict[int, StepCount]:
         """Persons and rows of each cohort."""
-        found = tallies(self.rows, self._keeping)
+        found = tallies(self.rows, self._temporary)
         return {number_parts: found.get(number_parts, StepCount()) for number_parts in self.definitions}
 
     def attrition(self) -> dict[int, Attrition]:
         """What each step of each definition leaves."""
-        return attrition(self._program.cohorts, self._outcome, self._keeping)
+        return attrition(self._program.cohorts, self._outcome, self._temporary)
 
     def fetch(self) -> pa.Table:
         """The rows, in the order of definition, person and date."""
         order = ["cohort_definition_id", "subject_id", "cohort_start_date"]
-        return self._keeping.engine.fetch(self.rows.order_by(order))
+        return self._temporary.engine.fetch(self.rows.order_by(order))
 
 
 class Cohorts:
@@ -97,8 +97,8 @@ class Cohorts:
         every = sorted(set().union(*named.values()))
         if not every or "concept" not in self._tables:
             return {}
-        with TemporaryTables(self._engine) as keeping:
-            asked = keeping.parameters([{"concept_id": concept} for concept in every], {"concept_id": "whole"})
+        with TemporaryTables(self._engine) as temporary:
+            asked = temporary.parameters([{"concept_id": concept} for concept in every], {"concept_id": "whole"})
             concept = self._tables["concept"]
             known = concept.select(concept_id=concept.concept_id.cast("int64"))
             missing = set(self._engine.fetch(asked.anti_join(known, "concept_id"))["concept_id"].to_pylist())
@@ -108,8 +108,8 @@ class Cohorts:
     @contextmanager
     def _batch(self, definitions: Mapping[int, CohortDefinition]) -> Iterator[Batch]:
         program = number_parts(definitions)
-        with TemporaryTables(self._engine) as keeping:
-            outcome = CohortRun(program, self._tables, keeping).outcome()
+        with TemporaryTables(self._engine) as temporary:
+            outcome = CohortRun(program, self._tables, temporary).outcome()
             yield Batch(
-                definitions=definitions, rows=outcome.rows, _program=program, _outcome=outcome, _keeping=keeping
+                definitions=definitions, rows=outcome.rows, _program=program, _outcome=outcome, _temporary=temporary
             )

@@ -68,7 +68,7 @@ def work(
         try:
             record.forget(before=now() - KEPT)
             with TaskApiClient(connection) as channel:
-                desk = WorkerSession(
+                session = WorkerSession(
                     collection=connection.collection,
                     answers=answers,
                     about=about,
@@ -80,10 +80,10 @@ def work(
                     chance=chance,
                 )
                 try:
-                    _run(desk, connection.queues, once=once, stop=stop, pause=pause or stop.wait)
+                    _run(session, connection.queues, once=once, stop=stop, pause=pause or stop.wait)
                 except KeyboardInterrupt:
                     stop.set()
-                return desk.ended(is_stopped=stop.is_set())
+                return session.ended(is_stopped=stop.is_set())
         finally:
             record.close()
 
@@ -98,7 +98,7 @@ class _Round:
 
 
 def _run(
-    desk: WorkerSession,
+    session: WorkerSession,
     queues: tuple[QueueKind, ...],
     *,
     once: bool,
@@ -107,29 +107,29 @@ def _run(
 ) -> None:
     failures = 0
     while not stop.is_set():
-        came = _round(desk, queues, once=once, stop=stop)
-        desk.tell(came.trouble if came.is_cut_short or once else None)
+        came = _round(session, queues, once=once, stop=stop)
+        session.tell(came.trouble if came.is_cut_short or once else None)
         failures = failures + 1 if came.trouble is not None else 0
         if once and came.trouble is None and not came.has_news:
             return
-        if once and came.trouble is not None and (came.trouble.is_lasting or failures >= desk.pace.patience):
+        if once and came.trouble is not None and (came.trouble.is_lasting or failures >= session.pace.patience):
             return
         if came.is_cut_short or (once and came.trouble is not None):
             asked = came.trouble.retry_after if came.trouble is not None else None
-            pause(desk.pace.after(failures, desk.chance, asked=asked))
+            pause(session.pace.after(failures, session.chance, asked=asked))
         elif not came.has_news:
-            pause(desk.pace.idle(desk.chance))
+            pause(session.pace.idle(session.chance))
 
 
-def _round(desk: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool, stop: threading.Event) -> _Round:
+def _round(session: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool, stop: threading.Event) -> _Round:
     """Hand in and answer what is left over, then take one task from each queue."""
     # A result at which the server fails must not keep the others waiting: it is left alone for a while.
     trouble: TransportFailure | None = None
-    for state, do, is_due in ((TaskState.ANSWERED, desk.post, not once), (TaskState.ASKED, desk.answer, True)):
-        for number in desk.waiting(state, is_due=is_due):
+    for state, do, is_due in ((TaskState.ANSWERED, session.post, not once), (TaskState.ASKED, session.answer, True)):
+        for number in session.waiting(state, is_due=is_due):
             if state is TaskState.ASKED and stop.is_set():
                 break
-            found = do(desk.record.entry(number))
+            found = do(session.record.entry(number))
             if found is not None and not found.is_about_one:
                 return _Round(trouble=found, is_cut_short=True)
             trouble = trouble or found
@@ -137,13 +137,13 @@ def _round(desk: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool, st
     for queue in queues:
         if stop.is_set():
             break
-        match desk.channel.next_task(queue):
+        match session.channel.next_task(queue):
             case TransportFailure() as found:
                 return _Round(has_news=has_news, trouble=found, is_cut_short=True)
             case QueueEmpty():
                 continue
             case TaskReceived() as received:
-                is_news, found_after = desk.take(received)
+                is_news, found_after = session.take(received)
                 has_news = has_news or is_news
                 if found_after is not None and not found_after.is_about_one:
                     return _Round(has_news=has_news, trouble=found_after, is_cut_short=True)

@@ -1,4 +1,4 @@
-"""One worker's desk: a task is taken, answered and handed in, and each of the three survives whatever befalls the next."""
+"""One worker's session: a task is taken, answered and handed in, and each of the three survives whatever befalls the next."""
 
 import random
 from collections.abc import Callable

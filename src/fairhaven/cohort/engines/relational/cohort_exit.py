@@ -17,7 +17,7 @@ _STAY = ["cohort", "person_id", "event_id", "ends"]
 
 
 def included_events(
-    cohorts: Mapping[int, Cohort], index: ir.Table, met: ir.Table | None, keeping: TemporaryTables
+    cohorts: Mapping[int, Cohort], index: ir.Table, met: ir.Table | None, temporary: TemporaryTables
 ) -> ir.Table:
     """The events that meet all rules of their definition, limited.
 
@@ -27,7 +27,7 @@ def included_events(
     Returns:
         a kept table `INCLUDED`.
     """
-    wanted = keeping.parameters(
+    wanted = temporary.parameters(
         [
             {
                 "cohort": number,
@@ -43,7 +43,7 @@ def included_events(
     events = index.join(wanted, "index")
     passing = [events.filter(events.needed == 0).select(*INCLUDED, "one", "sign")]
     if met is not None:
-        rules = keeping.parameters(
+        rules = temporary.parameters(
             [{"cohort": number, "condition": rule} for number, each in cohorts.items() for rule in each.rules],
             {"cohort": "whole", "condition": "whole"},
         )
@@ -51,11 +51,11 @@ def included_events(
         held = held.group_by(["cohort", "person_id", "event_id"]).agg(held=held.count())
         judged = events.join(held, ["cohort", "person_id", "event_id"])
         passing.append(judged.filter(judged.held == judged.needed).select(*INCLUDED, "one", "sign"))
-    return keeping.keep(limit_events(union_all(passing), by="cohort").select(INCLUDED))
+    return temporary.keep(limit_events(union_all(passing), by="cohort").select(INCLUDED))
 
 
 def cohort_periods(
-    cohorts: Mapping[int, Cohort], events: ir.Table, endings: Mapping[int, ir.Table], keeping: TemporaryTables
+    cohorts: Mapping[int, Cohort], events: ir.Table, endings: Mapping[int, ir.Table], temporary: TemporaryTables
 ) -> ir.Table:
     """The stays of each person as the definition wants them.
 
@@ -66,7 +66,7 @@ def cohort_periods(
     Returns:
         ``cohort_definition_id``, ``subject_id``, ``cohort_start_date``, ``cohort_end_date``.
     """
-    wanted = keeping.parameters([_exit(number, each) for number, each in cohorts.items()], _EXIT)
+    wanted = temporary.parameters([_exit(number, each) for number, each in cohorts.items()], _EXIT)
     staying = events.join(wanted, "cohort")
     offset = ibis.ifelse(staying.of_end, staying.end_date, staying.start_date) + staying.add
     ends = [
@@ -77,13 +77,13 @@ def cohort_periods(
     by_drug = {number: each.drug_eras for number, each in cohorts.items() if each.drug_eras is not None}
     if by_drug:
         eras = union_all([endings[each] for each in sorted(set(by_drug.values()))])
-        pairs = _pairs(by_drug.items(), eras, events, keeping)
+        pairs = _pairs(by_drug.items(), eras, events, temporary)
         within = pairs.filter(pairs.start_date >= pairs.other_start, pairs.start_date <= pairs.other_end)
         ends.append(within.mutate(ends=within.other_end).select(_STAY))
     by_event = [(number, criterion) for number, each in cohorts.items() for criterion in each.censoring]
     if by_event:
         censoring = union_all([endings[each] for each in sorted({criterion for _, criterion in by_event})])
-        pairs = _pairs(by_event, censoring, events, keeping)
+        pairs = _pairs(by_event, censoring, events, temporary)
         within = pairs.filter(pairs.other_start >= pairs.start_date, pairs.other_start <= pairs.op_end_date)
         ends.append(within.mutate(ends=within.other_start).select(_STAY))
     left = events.join(union_all(ends), ["cohort", "person_id", "event_id"])
@@ -127,9 +127,9 @@ def _exit(number: int, each: Cohort) -> dict[str, object]:
     return row
 
 
-def _pairs(wanted: object, others: ir.Table, events: ir.Table, keeping: TemporaryTables) -> ir.Table:
+def _pairs(wanted: object, others: ir.Table, events: ir.Table, temporary: TemporaryTables) -> ir.Table:
     """Included events beside the events that may end their stay."""
-    asked = keeping.parameters(
+    asked = temporary.parameters(
         [{"cohort": number, "criterion": criterion} for number, criterion in wanted],  # type: ignore[attr-defined]
         {"cohort": "whole", "criterion": "whole"},
     )

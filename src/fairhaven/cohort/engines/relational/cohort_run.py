@@ -50,12 +50,12 @@ class CohortRun:
         Refused: the CDM lacks what the program needs; all of it at once.
     """
 
-    def __init__(self, program: Program, tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> None:
+    def __init__(self, program: Program, tables: Mapping[str, ir.Table], temporary: TemporaryTables) -> None:
         self._program = program
-        self._tables = fit_tables(tables, required_columns(program), keeping.engine)
-        self._keeping = keeping
-        self._members = concept_set_members(program.concept_sets.parts, self._tables, keeping)
-        self._periods = index_events.observation_periods_of(self._tables, keeping)
+        self._tables = fit_tables(tables, required_columns(program), temporary.engine)
+        self._temporary = temporary
+        self._members = concept_set_members(program.concept_sets.parts, self._tables, temporary)
+        self._periods = index_events.observation_periods_of(self._tables, temporary)
         self._events: list[tuple[frozenset[int], ir.Table]] = []
 
     def outcome(self) -> BatchOutcome:
@@ -64,20 +64,20 @@ class CohortRun:
         indexes, cohorts = self._program.indexes.parts, self._program.cohorts
         entry = {number: each for number, each in enumerate(indexes) if isinstance(each, EntryIndex)}
         index = index_events.entry_events(
-            entry, self._of(part for each in entry.values() for part in each.criteria), self._periods, self._keeping
+            entry, self._of(part for each in entry.values() for part in each.criteria), self._periods, self._temporary
         )
         qualifying = {number: each for number, each in enumerate(indexes) if isinstance(each, QualifiedIndex)}
         if qualifying:
             passed = self._met({each.condition for each in qualifying.values()}, index)
-            index = union_all([index, index_events.qualified_events(qualifying, index, passed, self._keeping)])
+            index = union_all([index, index_events.qualified_events(qualifying, index, passed, self._temporary)])
         rules = {rule for each in cohorts.values() for rule in each.rules}
         met = self._met(rules, index) if rules else None
-        included = cohort_exit.included_events(cohorts, index, met, self._keeping)
+        included = cohort_exit.included_events(cohorts, index, met, self._temporary)
         ending = {each.drug_eras for each in cohorts.values() if each.drug_eras is not None} | {
             criterion for each in cohorts.values() for criterion in each.censoring
         }
         endings = {number: self._of([number]) for number in ending}
-        rows = self._keeping.keep(cohort_exit.cohort_periods(cohorts, included, endings, self._keeping))
+        rows = self._temporary.keep(cohort_exit.cohort_periods(cohorts, included, endings, self._temporary))
         return BatchOutcome(rows=rows, index=index, met=met, included=included)
 
     def _criteria(self) -> None:
@@ -88,12 +88,12 @@ class CohortRun:
             now = {number: parts[number] for number, each in enumerate(levels) if each == level}
             scanned = {number: each for number, each in now.items() if isinstance(each, Scan)}
             if scanned:
-                self._events += scans(scanned, self._tables, self._members, self._keeping).values()
+                self._events += scans(scanned, self._tables, self._members, self._temporary).values()
             built = {number: each for number, each in now.items() if isinstance(each, EraSet)}
             if built:
                 of = self._of(part for each in built.values() for part in each.of)
                 self._events.append(
-                    (frozenset(built), built_eras(built, of, self._tables, self._members, self._keeping))
+                    (frozenset(built), built_eras(built, of, self._tables, self._members, self._temporary))
                 )
             restricted = {number: each for number, each in now.items() if isinstance(each, Restricted)}
             if restricted:
@@ -107,9 +107,9 @@ class CohortRun:
             if number in wanted and isinstance(each, NestedIndex)
         }
         base = self._of(each.base for each in criteria.values())
-        index = index_events.nested_index_events(indexes, base, self._periods, self._keeping)
+        index = index_events.nested_index_events(indexes, base, self._periods, self._temporary)
         passed = self._met({each.condition for each in criteria.values()}, index)
-        asked = self._keeping.parameters(
+        asked = self._temporary.parameters(
             [
                 {"restricted": number, "criterion": each.base, "condition": each.condition}
                 for number, each in criteria.items()
@@ -117,11 +117,11 @@ class CohortRun:
             dict.fromkeys(("restricted", "criterion", "condition"), "whole"),
         )
         left = base.join(asked, "criterion").semi_join(passed, ["condition", "person_id", "event_id"])
-        return self._keeping.keep(left.mutate(criterion=left.restricted).select(EVENT_COLUMNS))
+        return self._temporary.keep(left.mutate(criterion=left.restricted).select(EVENT_COLUMNS))
 
     def _met(self, wanted: Iterable[int], index: ir.Table) -> ir.Table:
         needed = asking.with_members(wanted, self._program.conditions.parts)
-        return asking.conditions_met(needed, index, self._of, self._tables, self._members, self._keeping)
+        return asking.conditions_met(needed, index, self._of, self._tables, self._members, self._temporary)
 
     def _of(self, criteria: Iterable[int]) -> ir.Table:
         """The kept events of criteria, with others that were kept beside them."""

@@ -11,7 +11,7 @@ from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
 from fairhaven.cohort.model import ConceptSetItem
 
 
-def concept_set_members(sets: list[Items], tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.Table:
+def concept_set_members(sets: list[Items], tables: Mapping[str, ir.Table], temporary: TemporaryTables) -> ir.Table:
     """The concepts of each set, by number.
 
     A concept itself is taken if the vocabulary has it, its descendants if they are valid, and of the concepts that map to
@@ -21,16 +21,16 @@ def concept_set_members(sets: list[Items], tables: Mapping[str, ir.Table], keepi
         ``concept_set``, ``concept_id``, each pair once.
     """
     rows = [row for number, items in enumerate(sets) for row in _rows(number, items)]
-    asked = keeping.parameters(rows, {"concept_set": "whole", "concept_id": "whole"} | dict.fromkeys(_FLAGS, "flag"))
+    asked = temporary.parameters(rows, {"concept_set": "whole", "concept_id": "whole"} | dict.fromkeys(_FLAGS, "flag"))
     literal = asked.filter(asked.literal).select(_PAIR)
     # A batch that names lists of ids alone needs no vocabulary.
     if all(row["literal"] for row in rows):
-        return keeping.keep(literal.distinct())
-    brought = _brought(asked.filter(~asked.literal), rows, tables, keeping)
+        return temporary.keep(literal.distinct())
+    brought = _brought(asked.filter(~asked.literal), rows, tables, temporary)
     included = brought.filter(~brought.excluded).select(_PAIR)
     if any(row["excluded"] for row in rows):
         included = included.anti_join(brought.filter(brought.excluded).select(_PAIR), _PAIR)
-    return keeping.keep(union_all([included, literal]).distinct())
+    return temporary.keep(union_all([included, literal]).distinct())
 
 
 _PAIR = ["concept_set", "concept_id"]
@@ -54,7 +54,7 @@ def _rows(number: int, items: Items) -> list[dict[str, Any]]:
 
 
 def _brought(
-    items: ir.Table, rows: list[dict[str, Any]], tables: Mapping[str, ir.Table], keeping: TemporaryTables
+    items: ir.Table, rows: list[dict[str, Any]], tables: Mapping[str, ir.Table], temporary: TemporaryTables
 ) -> ir.Table:
     """What each item brings: ``concept_set``, ``concept_id``, ``mapped``, ``excluded``."""
     columns = [*_PAIR, "mapped", "excluded"]
@@ -63,7 +63,7 @@ def _brought(
         wanted = items.filter(items.descendants).drop("descendants", "literal").rename(above="concept_id")
         brought = union_all([brought, wanted.join(descendant_pairs(tables), "above").select(columns)])
     if any(row["mapped"] for row in rows):
-        brought = keeping.keep(brought)
+        brought = temporary.keep(brought)
         wanted = brought.filter(brought.mapped).rename(target="concept_id")
         brought = union_all([brought, wanted.join(mapping_pairs(tables), "target").select(columns)])
     return brought

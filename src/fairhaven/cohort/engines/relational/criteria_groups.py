@@ -32,7 +32,7 @@ def conditions_met(
     events: Callable[[Iterable[int]], ir.Table],
     tables: Mapping[str, ir.Table],
     members: ir.Table,
-    keeping: TemporaryTables,
+    temporary: TemporaryTables,
 ) -> ir.Table:
     """The index events that meet each condition.
 
@@ -49,11 +49,11 @@ def conditions_met(
     tests = {number: each for number, each in conditions.items() if isinstance(each, PersonTest)}
     found = []
     if counting:
-        found += count_tests_met(counting, index, events(each.criterion for each in counting.values()), keeping)
+        found += count_tests_met(counting, index, events(each.criterion for each in counting.values()), temporary)
     if tests:
-        found.append(keeping.keep(_person_tests(tests, index, tables, members, keeping)))
+        found.append(temporary.keep(_person_tests(tests, index, tables, members, temporary)))
     for level in _levels(conditions):
-        found.append(keeping.keep(_combinations(level, found, index, keeping)))
+        found.append(temporary.keep(_combinations(level, found, index, temporary)))
     return union_all(found)
 
 
@@ -62,10 +62,10 @@ def _person_tests(
     index: ir.Table,
     tables: Mapping[str, ir.Table],
     members: ir.Table,
-    keeping: TemporaryTables,
+    temporary: TemporaryTables,
 ) -> ir.Table:
     filters = filters_of(each.filters for each in conditions.values())
-    asked = keeping.parameters(
+    asked = temporary.parameters(
         [
             {"condition": number, "index": each.index} | row
             for (number, each), row in zip(conditions.items(), filters.rows, strict=True)
@@ -95,14 +95,14 @@ def _levels(conditions: Mapping[int, Condition]) -> list[dict[int, GroupTest]]:
 
 
 def _combinations(
-    combinations: Mapping[int, GroupTest], found: list[ir.Table], index: ir.Table, keeping: TemporaryTables
+    combinations: Mapping[int, GroupTest], found: list[ir.Table], index: ir.Table, temporary: TemporaryTables
 ) -> ir.Table:
     rows = [
         {"combination": number, "member": member} for number, each in combinations.items() for member in each.members
     ]
-    made_of = keeping.parameters(rows, {"combination": "whole", "member": "whole"})
+    made_of = temporary.parameters(rows, {"combination": "whole", "member": "whole"})
     bounds = {number: member_bounds(each.match, each.count, len(each.members)) for number, each in combinations.items()}
-    needed = keeping.parameters(
+    needed = temporary.parameters(
         [
             {"condition": number, "index": combinations[number].index, "least": least, "most": most}
             for number, (least, most) in bounds.items()

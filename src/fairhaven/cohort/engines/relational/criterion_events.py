@@ -45,7 +45,7 @@ class CriterionShape:
 
 
 def scans(
-    criteria: Mapping[int, Scan], tables: Mapping[str, ir.Table], members: ir.Table, keeping: TemporaryTables
+    criteria: Mapping[int, Scan], tables: Mapping[str, ir.Table], members: ir.Table, temporary: TemporaryTables
 ) -> dict[CriterionShape, tuple[frozenset[int], ir.Table]]:
     """The events of criteria.
 
@@ -61,7 +61,7 @@ def scans(
     for number, scan in criteria.items():
         shapes[_shape(scan)][number] = scan
     return {
-        shape: (frozenset(alike), keeping.keep(_events(shape, alike, tables, members, keeping)))
+        shape: (frozenset(alike), temporary.keep(_events(shape, alike, tables, members, temporary)))
         for shape, alike in shapes.items()
     }
 
@@ -82,12 +82,12 @@ def _events(
     criteria: Mapping[int, Scan],
     tables: Mapping[str, ir.Table],
     members: ir.Table,
-    keeping: TemporaryTables,
+    temporary: TemporaryTables,
 ) -> ir.Table:
     facts = DOMAINS[shape.domain]
     filters = filters_of(scan.filters for scan in criteria.values())
     rows = _rows(shape, facts, filters, tables)
-    asked = _asked(criteria, filters, keeping)
+    asked = _asked(criteria, filters, temporary)
     events = _of_concepts(shape, rows, asked, members)
     if shape.is_first:
         window = ibis.window(
@@ -140,7 +140,7 @@ def _counted_column(table: ir.Table, facts: DomainFacts, shape: CriterionShape) 
     return concept.fill_null(0) if shape.domain is Domain.DEATH else concept
 
 
-def _asked(criteria: Mapping[int, Scan], filters: Filters, keeping: TemporaryTables) -> ir.Table:
+def _asked(criteria: Mapping[int, Scan], filters: Filters, temporary: TemporaryTables) -> ir.Table:
     """The parameters of the criteria, one row each."""
     rows = [
         {"criterion": number, "concepts": scan.concepts, "source_concepts": scan.source_concepts}
@@ -150,7 +150,7 @@ def _asked(criteria: Mapping[int, Scan], filters: Filters, keeping: TemporaryTab
         for (number, scan), filtered in zip(criteria.items(), filters.rows, strict=True)
     ]
     whole = dict.fromkeys(("criterion", "concepts", "source_concepts", "period_start", "period_end"), "whole")
-    return keeping.parameters(rows, whole | PARAMETERS | filters.schema)
+    return temporary.parameters(rows, whole | PARAMETERS | filters.schema)
 
 
 PARAMETERS = {

@@ -53,7 +53,7 @@ def built_eras(
     events: ir.Table,
     tables: Mapping[str, ir.Table],
     members: ir.Table,
-    keeping: TemporaryTables,
+    temporary: TemporaryTables,
 ) -> ir.Table:
     """The eras of criteria.
 
@@ -65,9 +65,9 @@ def built_eras(
         `EVENT_COLUMNS`; an era's id is the day it starts on.
     """
     parts = [{"era_criterion": number, "part": part} for number, each in criteria.items() for part in each.of]
-    made_of = keeping.parameters(parts, {"era_criterion": "whole", "part": "whole"})
+    made_of = temporary.parameters(parts, {"era_criterion": "whole", "part": "whole"})
     filters = filters_of(each.filters for each in criteria.values())
-    asked = keeping.parameters(
+    asked = temporary.parameters(
         [
             {"criterion": number, "gap_days": each.gap_days} | parameters(each) | row
             for (number, each), row in zip(criteria.items(), filters.rows, strict=True)
@@ -96,7 +96,7 @@ def built_eras(
     built = adjusted(built, list(criteria.values()))
     built = filters.where(with_derived(built, filters.fields, tables), members)
     built = built.mutate(sort_date=built.start_date)
-    return keeping.keep(
+    return temporary.keep(
         union_all([_counting(built, criteria, kind) for kind in {e.counted for e in criteria.values()}])
     )
 

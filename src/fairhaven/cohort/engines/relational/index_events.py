@@ -12,10 +12,10 @@ from fairhaven.cohort.event_dates import FIRST_DAY, LAST_DAY, day_numbers
 from fairhaven.cohort.model import Domain, Limit
 
 
-def observation_periods_of(tables: Mapping[str, ir.Table], keeping: TemporaryTables) -> ir.Table:
+def observation_periods_of(tables: Mapping[str, ir.Table], temporary: TemporaryTables) -> ir.Table:
     """Observation periods as day numbers: ``person_id``, ``op_start_date``, ``op_end_date``."""
     period = tables[Domain.OBSERVATION_PERIOD]
-    return keeping.keep(
+    return temporary.keep(
         period.select(
             person_id=period.person_id.cast("int64"),
             op_start_date=day_numbers(period.observation_period_start_date),
@@ -25,17 +25,17 @@ def observation_periods_of(tables: Mapping[str, ir.Table], keeping: TemporaryTab
 
 
 def nested_index_events(
-    indexes: Mapping[int, NestedIndex], events: ir.Table, periods: ir.Table, keeping: TemporaryTables
+    indexes: Mapping[int, NestedIndex], events: ir.Table, periods: ir.Table, temporary: TemporaryTables
 ) -> ir.Table:
     """The events of criteria as index events, each in the observation period that it starts in."""
     rows = [{"index": number, "base": each.base} for number, each in indexes.items()]
-    wanted = keeping.parameters(rows, {"index": "whole", "base": "whole"})
+    wanted = temporary.parameters(rows, {"index": "whole", "base": "whole"})
     found = _observed(events.join(wanted, [("criterion", "base")]), periods)
-    return keeping.keep(found.select(INDEX_COLUMNS))
+    return temporary.keep(found.select(INDEX_COLUMNS))
 
 
 def entry_events(
-    indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Table, keeping: TemporaryTables
+    indexes: Mapping[int, EntryIndex], events: ir.Table, periods: ir.Table, temporary: TemporaryTables
 ) -> ir.Table:
     """The entry events of definitions; an event's id is its place among those of the person."""
     rows = [
@@ -53,7 +53,7 @@ def entry_events(
         for turn, part in enumerate(each.criteria)
     ]
     whole = dict.fromkeys(("index", "part", "turn", "prior_days", "post_days", "sign"), "whole")
-    wanted = keeping.parameters(rows, whole | {"one": "flag", "observed": "flag"})
+    wanted = temporary.parameters(rows, whole | {"one": "flag", "observed": "flag"})
     found = events.join(wanted, [("criterion", "part")])
     seen = []
     if any(each.observed for each in indexes.values()):
@@ -81,11 +81,11 @@ def entry_events(
     )
     placed = all_of.mutate(place=place)
     placed = placed.filter(~placed.one | (placed.place == 0)).mutate(event_id=placed.place.cast("int64"))
-    return keeping.keep(placed.select(INDEX_COLUMNS))
+    return temporary.keep(placed.select(INDEX_COLUMNS))
 
 
 def qualified_events(
-    indexes: Mapping[int, QualifiedIndex], index: ir.Table, met: ir.Table, keeping: TemporaryTables
+    indexes: Mapping[int, QualifiedIndex], index: ir.Table, met: ir.Table, temporary: TemporaryTables
 ) -> ir.Table:
     """Entry events that meet the qualifying condition of their definition."""
     rows = [
@@ -99,10 +99,10 @@ def qualified_events(
         for number, each in indexes.items()
     ]
     whole = dict.fromkeys(("qualified", "index", "condition", "sign"), "whole")
-    wanted = keeping.parameters(rows, whole | {"one": "flag"})
+    wanted = temporary.parameters(rows, whole | {"one": "flag"})
     passing = index.join(wanted, "index").semi_join(met, ["condition", "person_id", "event_id"])
     passing = limit_events(passing.mutate(index=passing.qualified), by="index")
-    return keeping.keep(passing.select(INDEX_COLUMNS))
+    return temporary.keep(passing.select(INDEX_COLUMNS))
 
 
 def limit_events(events: ir.Table, *, by: str) -> ir.Table:

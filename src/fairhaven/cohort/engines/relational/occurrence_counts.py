@@ -43,7 +43,7 @@ MET = ("condition", "person_id", "event_id")
 
 
 def count_tests_met(
-    conditions: Mapping[int, CountTest], index: ir.Table, events: ir.Table, keeping: TemporaryTables
+    conditions: Mapping[int, CountTest], index: ir.Table, events: ir.Table, temporary: TemporaryTables
 ) -> list[ir.Table]:
     """The index events that meet each condition on a number of events around them.
 
@@ -55,27 +55,27 @@ def count_tests_met(
     Returns:
         kept tables `MET`: of conditions that need at least one event, which the join with the events finds; of the others.
     """
-    asked = keeping.parameters([_windows(number, each) for number, each in conditions.items()], _WINDOWS)
-    found = keeping.keep(
+    asked = temporary.parameters([_windows(number, each) for number, each in conditions.items()], _WINDOWS)
+    found = temporary.keep(
         _counts_around(asked, index, events, distinct=any(each.occurrence.distinct for each in conditions.values()))
     )
     kept = []
     some = {number: each for number, each in conditions.items() if needs_an_event(each.occurrence)}
     if some:
-        kept.append(_enough(found.join(_occurrences(some, keeping), "condition")))
+        kept.append(_enough(found.join(_occurrences(some, temporary), "condition")))
     none = {number: each for number, each in conditions.items() if not needs_an_event(each.occurrence)}
     if none:
-        occurrences = _occurrences(none, keeping)
+        occurrences = _occurrences(none, temporary)
         every = index.join(occurrences, "index").select("condition", "person_id", "event_id", "times", "asked")
         counted = every.left_join(found, list(MET)).mutate(found=ibis.coalesce(found.found, 0))
         kept.append(_enough(counted.select(*MET, "times", "asked", "found")))
-    result = [keeping.keep(each) for each in kept]
-    keeping.give_back(found)
+    result = [temporary.keep(each) for each in kept]
+    temporary.give_back(found)
     return result
 
 
-def _occurrences(conditions: Mapping[int, CountTest], keeping: TemporaryTables) -> ir.Table:
-    return keeping.parameters(
+def _occurrences(conditions: Mapping[int, CountTest], temporary: TemporaryTables) -> ir.Table:
+    return temporary.parameters(
         [
             {
                 "condition": number,
