@@ -217,4 +217,5 @@ def test_memory_stays_flat_however_many_persons(tmp_path: Path) -> None:
         "print(int(re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1]) // 1024)"
     )
     run = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True, text=True)
-    assert int(run.stdout) < 1000
+    # DuckDB takes a program without a file for somebody at a keyboard, and draws the progress of slow queries for them.
+    assert int(run.stdout.split()[-1]) < 1000

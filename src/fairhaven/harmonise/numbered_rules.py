@@ -23,21 +23,24 @@ class NumberedRows:
     source: SourceTables
 
 
-def number_rules(found: Iterable[tuple[SourceTables, Sequence[GenericRows]]], *, first: int = 1) -> list[NumberedRows]:
-    """Rules numbered in the order of their sources and files, from *first*."""
-    result: list[NumberedRows] = []
-    for source, several in found:
-        for rows in several:
-            rule = MappingRule(
-                number=first + len(result),
+def number_rules(found: Iterable[tuple[SourceTables, Sequence[GenericRows]]]) -> list[NumberedRows]:
+    """Rules numbered from 1 in the order of their sources and files."""
+    every = [(source, rows) for source, several in found for rows in several]
+    return [
+        NumberedRows(
+            rows=rows,
+            rule=MappingRule(
+                number=number,
                 name=rows.rule,
                 source=source.name,
                 table=rows.table,
                 file=rows.file,
                 target=rows.target or rows.kind,
-            )
-            result.append(NumberedRows(rows=rows, rule=rule, source=source))
-    return result
+            ),
+            source=source,
+        )
+        for number, (source, rows) in enumerate(every, start=1)
+    ]
 
 
 def union_rows(rules: Sequence[NumberedRows], kind: str) -> ir.Table | None:

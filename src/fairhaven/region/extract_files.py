@@ -39,19 +39,10 @@ class ExtractFiles(AbstractContextManager["ExtractFiles"]):
         self._open.clear()
         self._closing.close()
 
-    def table(
-        self,
-        path: Path,
-        query: str,
-        columns: str,
-        *,
-        delimiter: str = ",",
-        encoding: str = "utf-8",
-        is_headed: bool = True,
-    ) -> None:
+    def table(self, path: Path, query: str, columns: str, *, delimiter: str = ",", encoding: str = "utf-8") -> None:
         """Append a query's rows as delimited text, below a line of *columns* (comma-separated here) where the file is new."""
         file = self._file(path)
-        if file.tell() == 0 and is_headed:
+        if file.tell() == 0:
             file.write((columns.replace(",", delimiter) + "\n").encode(encoding))
         self._connection.execute(
             f"COPY ({query}) TO {literal(self._part)} (FORMAT csv, HEADER false, DELIMITER {literal(delimiter)}, NULL '')"

@@ -12,7 +12,7 @@ FROM record WHERE source = '{source}' AND delivery = {delivery} ORDER BY person,
 
 _EVENTS = """
 SELECT fact, {patient}, {events_number} strftime(date, '{date}'), vocabulary_id, code, term,
-  {amended} AS value, {unit}, {status}
+  {amended} AS value, gp_unit, {status}
 FROM fact JOIN known_{delivery} USING (person)
 WHERE source = '{source}' AND route = 'events' AND practice = {practice} AND ({when}) ORDER BY fact"""
 
@@ -49,7 +49,6 @@ class Practice:
     has_events_number: bool = True
     family: str = "family_name"
     sex: str = "sex"
-    unit: str = "gp_unit"
     extra: str = ""
     active: str = "A"
     deleted: str = "D"
@@ -69,7 +68,6 @@ class Practice:
             "family": self.family,
             "sex": self.sex,
             "extra": self.extra,
-            "unit": self.unit,
             "when": _WHEN[delivery],
             "amended": _AMENDED[delivery],
             "status": f"CASE WHEN is_withdrawn AND {delivery} = 2 AND fact.delivery = 1"

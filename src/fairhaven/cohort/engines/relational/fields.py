@@ -10,6 +10,12 @@ from fairhaven.cohort.model import Domain
 
 _ABNORMAL = (4155142, 4155143)
 _RATIOS = {"value_to_range_low": "range_low", "value_to_range_high": "range_high"}
+_POINTED_TO = {
+    "specialty_concept_id": ("provider", "provider_id"),
+    "place_of_service_concept_id": ("care_site", "care_site_id"),
+}
+"""Fields of a table that the event's row points to: the table and its key, which the row has too."""
+
 OWN_COLUMNS: Mapping[str, set[str]] = {
     **{name: {"value_as_number", limit} for name, limit in _RATIOS.items()},
     "abnormal": {"range_low", "range_high", "value_as_number", "value_as_concept_id"},
@@ -44,10 +50,10 @@ def with_derived(events: ir.Table, fields: frozenset[str], tables: Mapping[str, 
             events = events.mutate(age=year_of_day(events.start_date) - events.year_of_birth)
         if "age_at_end" in fields:
             events = events.mutate(age_at_end=year_of_day(events.end_date) - events.year_of_birth)
-    if "specialty_concept_id" in fields:
-        provider = tables["provider"]
-        seen_by = provider.select(of_provider=provider.provider_id, specialty_concept_id=provider.specialty_concept_id)
-        events = events.left_join(seen_by, [("provider_id", "of_provider")]).drop("of_provider")
+    for name, (table, key) in _POINTED_TO.items():
+        if name in fields:
+            other = tables[table].select(of_key=tables[table][key], **{name: tables[table][name]})
+            events = events.left_join(other, [(key, "of_key")]).drop("of_key")
     if "visit_concept_id" in fields and "visit_concept_id" not in events.columns:
         visit = tables[Domain.VISIT_OCCURRENCE]
         made = visit.select(
@@ -56,8 +62,4 @@ def with_derived(events: ir.Table, fields: frozenset[str], tables: Mapping[str, 
         events = events.left_join(made, [("visit_occurrence_id", "of_visit"), ("person_id", "of_person")]).drop(
             "of_visit", "of_person"
         )
-    if "place_of_service_concept_id" in fields:
-        site = tables["care_site"]
-        at = site.select(of_site=site.care_site_id, place_of_service_concept_id=site.place_of_service_concept_id)
-        events = events.left_join(at, [("care_site_id", "of_site")]).drop("of_site")
     return events
