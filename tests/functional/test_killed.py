@@ -159,6 +159,7 @@ def test_receiving_goes_on_while_a_build_runs_and_an_erasure_waits_for_both(regi
     assert (found["problems"], found["ledger"]) == ([], [])
 
 
+@pytest.mark.slow
 def test_whoever_waits_for_a_build_that_is_killed_goes_on_with_what_it_left(region: Region, tmp_path: Path) -> None:
     stage = region.stage("build")
     hub = copied(stage.before, tmp_path / "hub")
