@@ -1,6 +1,7 @@
 """What all tests share: engines, the command, the demonstration hub, and an account of what each test costs."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,5 +53,8 @@ def copy(demo: Path, tmp_path: Path) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count what each test costs."""
+    """Count what each test costs; let Ctrl-C be Ctrl-C."""
+    # A shell that starts the tests in the background has them ignore it, and every process that they start inherits that.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(CostAccount())
