@@ -7,12 +7,12 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.intake.cdm_reader import RENAMED
 from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import build
 from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM
+from fairhaven.omop.cdm import CDM_5_3_NAMES
 from tests.support.actors import ANNA
 
 AS_OF = dt.date(2026, 11, 21)
@@ -102,7 +102,7 @@ def _tests(connection: duckdb.DuckDBPyConnection, name: str, mapped: set[str]) -
     columns = {row[0].casefold() for row in described}
     tests = {}
     for field in CDM[name].fields:
-        older = RENAMED.get(name, {}).get(field.name, field.name)
+        older = CDM_5_3_NAMES.get(name, {}).get(field.name, field.name)
         source = field.name if field.name in columns else older
         if source not in columns or (field.name == CDM[name].primary_key and field.name != "person_id"):
             continue

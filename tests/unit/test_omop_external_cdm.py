@@ -1,8 +1,12 @@
 """A CDM that somebody else made is opened as it is, and nothing of it is changed."""
 
+import gzip
+import zipfile
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.kernel.errors import Invalid
@@ -80,3 +84,22 @@ def test_broken_lines_are_said_with_file_and_line_and_without_their_content(tmp_
         pass
     assert "visit_occurrence.csv:3" in str(refused.value)
     assert "SECRET" not in str(refused.value)
+
+
+@pytest.mark.parametrize("form", ["zip without its ending", "parquet as csv", "gzip as csv"])
+def test_what_a_file_is_its_content_tells_and_not_its_name(tmp_path: Path, form: str) -> None:
+    folder = csv_folder(tmp_path / "[cdm]")
+    path = folder
+    if form == "zip without its ending":
+        path = tmp_path / "delivered"
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in folder.iterdir():
+                archive.write(file, f"cdm/{file.name}")
+    elif form == "parquet as csv":
+        rows = pa.table({"person_id": [7], "gender_concept_id": [8507]})
+        (folder / "PERSON.csv").unlink()
+        pq.write_table(rows, folder / "person.csv")
+    else:
+        (folder / "PERSON.csv").write_bytes(gzip.compress((folder / "PERSON.csv").read_bytes()))
+    with open_cdm(path, work=tmp_path / "work") as opened:
+        assert opened.engine.fetch(opened.tables["person"])["person_id"].to_pylist() == [7]

@@ -19,24 +19,9 @@ from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDecl
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import structured
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.file_kinds import FileKind, kind_of
 from fairhaven.omop import CDM
-
-RENAMED = {
-    "visit_occurrence": {
-        "admitted_from_concept_id": "admitting_source_concept_id",
-        "admitted_from_source_value": "admitting_source_value",
-        "discharged_to_concept_id": "discharge_to_concept_id",
-        "discharged_to_source_value": "discharge_to_source_value",
-    },
-    "visit_detail": {
-        "admitted_from_concept_id": "admitting_source_concept_id",
-        "admitted_from_source_value": "admitting_source_value",
-        "discharged_to_concept_id": "discharge_to_concept_id",
-        "discharged_to_source_value": "discharge_to_source_value",
-        "parent_visit_detail_id": "visit_detail_parent_id",
-    },
-}
-"""Fields of 5.4 that 5.3 calls otherwise."""
+from fairhaven.omop.cdm import CDM_5_3_NAMES
 
 IDENTIFYING = {
     "person": ("person_source_value",),
@@ -57,7 +42,6 @@ _BIRTH = {"month_of_birth": "month", "day_of_birth": "day", "birth_datetime": "d
 _TYPES = {"integer": "whole", "float": "number", "date": "date", "datetime": "datetime"}
 _DATES = ("%Y-%m-%d", "%Y%m%d", "%Y-%m-%d %H:%M:%S")
 _SUFFIXES = (".parquet", ".csv", ".tsv", ".txt")
-_MAGIC_AT, _MAGIC = 8, b"DUCK"
 # Athena's files have quotes as they come and no quoting; this character is in none of them.
 _NO_QUOTE = "\x02"
 _OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
@@ -130,14 +114,14 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
     Raises:
         Invalid: it is neither, or is damaged.
     """
-    if file_detection.is_zip(arrived.path):
-        return _of_files(_unpacked(arrived, room), arrived)
-    with arrived.path.open("rb") as head:
-        is_duckdb = head.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
-    if is_duckdb:
-        return _of_database(connection, arrived)
-    message = "is neither a DuckDB database nor a zip or folder of Parquet or CSV files"
-    raise Invalid(Fault(path=arrived.name, message=message))
+    match kind_of(arrived.path):
+        case FileKind.ZIP:
+            return _of_files(_unpacked(arrived, room), arrived)
+        case FileKind.DUCKDB:
+            return _of_database(connection, arrived)
+        case _:
+            message = "is neither a DuckDB database nor a zip or folder of Parquet or CSV files"
+            raise Invalid(Fault(path=arrived.name, message=message))
 
 
 def dialect_of(path: Path) -> Dialect:
@@ -155,7 +139,7 @@ def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
             its primary key (5.3's metadata) is identified by its rows' content.
     """
     definition = CDM[table]
-    renamed = RENAMED.get(table, {})
+    renamed = CDM_5_3_NAMES.get(table, {})
     columns = []
     for field in definition.fields:
         kind = "text" if field.type.startswith("varchar") else _TYPES.get(field.type, "text")
@@ -206,7 +190,7 @@ def _of_files(paths: Sequence[Path], arrived: DeliveredFile) -> CdmMembers:
             others.append(f"file {path.name}")
     found, faults = [], []
     for table, files in by_table.items():
-        if all(file_detection.starts_with(path, b"PAR1") for path in files):
+        if all(kind_of(path) is FileKind.PARQUET for path in files):
             found.append(CdmMember(table=table, rows=_parquet(files)))
         elif len(files) == 1:
             found.append(

@@ -18,6 +18,7 @@ from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import typed
 from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.file_kinds import FileKind, kind_of
 
 _LONG_LINE = 2_000_000
 _BYTE_A_CHARACTER = ("windows-1252", "latin-1")
@@ -56,10 +57,10 @@ def stage_text(
     prefix: str = "staged",
 ) -> StagedTable:
     """Stage one file as one table, in relations whose names begin with *prefix*; see `Reader.stage`."""
-    if file_detection.is_zip(arrived.path):
+    if kind_of(arrived.path) is FileKind.ZIP:
         raise Invalid(Fault(path=arrived.name, message="is a zip archive; unpack it and deliver the files in it"))
     plain = file_detection.plain(arrived, scratch)
-    if source.dialect.encoding in _BYTE_A_CHARACTER and file_detection.starts_with(plain, codecs.BOM_UTF8):
+    if source.dialect.encoding in _BYTE_A_CHARACTER and _has_mark(plain):
         message = f"begins with the mark of UTF-8, and its source declares {source.dialect.encoding}: which is it?"
         raise Invalid(Fault(path=arrived.name, line=1, message=message))
     text = lines.as_utf8(plain, source.dialect.encoding, scratch)
@@ -267,3 +268,8 @@ def _watched(source: Source, table: TableDeclaration) -> frozenset[str]:
 
 def _kind(source: Source) -> str:
     return f"{source.dialect.encoding} text with fields divided by {source.dialect.delimiter!r}"
+
+
+def _has_mark(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8

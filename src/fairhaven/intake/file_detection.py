@@ -8,10 +8,9 @@ from pathlib import Path
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.file_kinds import FileKind, kind_of
 
 _CHUNK = 1 << 22
-_GZIP = b"\x1f\x8b"
-_ZIP = b"PK\x03\x04"
 
 
 def table_for(source: Source, arrived: DeliveredFile) -> TableDeclaration:
@@ -42,24 +41,13 @@ def _matches(file: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern.casefold()) for name in names for pattern in patterns)
 
 
-def starts_with(path: Path, magic: bytes) -> bool:
-    """True where the file begins with these bytes."""
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic
-
-
-def is_zip(path: Path) -> bool:
-    """True where the file is a zip archive."""
-    return starts_with(path, _ZIP)
-
-
 def plain(arrived: DeliveredFile, scratch: Path) -> Path:
     """The file's content uncompressed: the file itself, or a copy in *scratch* where it is gzip.
 
     Raises:
         Invalid: the gzip is cut off or damaged.
     """
-    if not starts_with(arrived.path, _GZIP):
+    if kind_of(arrived.path) is not FileKind.GZIP:
         return arrived.path
     target = scratch / "plain"
     with target.open("wb") as out:

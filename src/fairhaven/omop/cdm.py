@@ -46,6 +46,23 @@ _PREFIX = {
     "specimen": "specimen",
 }
 
+CDM_5_3_NAMES: Mapping[str, Mapping[str, str]] = {
+    "visit_occurrence": {
+        "admitted_from_concept_id": "admitting_source_concept_id",
+        "admitted_from_source_value": "admitting_source_value",
+        "discharged_to_concept_id": "discharge_to_concept_id",
+        "discharged_to_source_value": "discharge_to_source_value",
+    },
+    "visit_detail": {
+        "admitted_from_concept_id": "admitting_source_concept_id",
+        "admitted_from_source_value": "admitting_source_value",
+        "discharged_to_concept_id": "discharge_to_concept_id",
+        "discharged_to_source_value": "discharge_to_source_value",
+        "parent_visit_detail_id": "visit_detail_parent_id",
+    },
+}
+"""Table -> field of CDM 5.4 -> what CDM 5.3 calls it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:

@@ -13,7 +13,7 @@ from fairhaven.engine.sql import identifier
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import scratch
 from fairhaven.omop.cdm import CDM, type_of
-from fairhaven.omop.external_tables import StoredTable, find_tables, unzip
+from fairhaven.omop.external_tables import StoredTable, find_tables
 
 _TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "date": "DATE", "timestamp": "TIMESTAMP"}
 _NAMES = frozenset((*CDM, "attribute_definition", "cohort_attribute"))
@@ -55,13 +55,8 @@ def open_cdm(path: Path, *, work: Path) -> Iterator[OpenedCDM]:
 
 
 def _tables(path: Path, folder: Path, engine: DuckDBEngine) -> dict[str, ir.Table]:
-    source = path
-    if path.suffix.lower() == ".zip":
-        source = folder / "unpacked"
-        source.mkdir()
-        unzip(path, source, _NAMES)
     connection = engine.connection
-    found = find_tables(connection, source, _NAMES)
+    found = find_tables(connection, path, _NAMES, room=folder)
     if "person" not in found:
         raise Invalid(
             Fault(path=str(path), message=f"there is no PERSON table among the {len(found)} CDM tables found here")

@@ -17,11 +17,12 @@ from typing import Any
 
 import duckdb
 
-from fairhaven.engine.sql import identifier, literal
+from fairhaven.engine.sql import file, identifier, literal, plain
 from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.file_kinds import FileKind, kind_of
 
 _ENDINGS = (".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
-_DUCKDB_MAGIC = b"DUCK"
+_CATALOG = "stored"
 _LONGEST_LINE = 32 << 20
 
 
@@ -72,30 +73,36 @@ class StoredTable:
 
 
 def find_tables(
-    connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str], *, attach_as: str = "stored"
+    connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str], *, room: Path
 ) -> dict[str, StoredTable]:
     """Tables of *names* that are at *path*; the ones that are not there are simply absent.
 
     Args:
-        connection: a DuckDB file is attached to it, read-only, under the name *attach_as*.
-        path: a DuckDB file or a folder.
+        connection: a DuckDB file is attached to it, read-only, as ``stored``.
+        path: a DuckDB file, a folder, or a zip of one; what it is, its content tells.
+        room: folder for what a zip holds.
 
     Raises:
-        Invalid: the path is neither, or a file's header cannot be read; all such faults at once.
+        Invalid: the path is none of these, a zip is cut off, or a file's header cannot be read; all such faults at once.
     """
     if path.is_dir():
         return _in_folder(connection, path, frozenset(names))
     if not path.is_file():
         raise Invalid(Fault(path=str(path), message="there is no such file or folder"))
-    with path.open("rb") as file:
-        if file.read(12)[8:] != _DUCKDB_MAGIC:
-            raise Invalid(
-                Fault(path=str(path), message="is neither a folder of Parquet or CSV files nor a DuckDB file")
-            )
-    return _in_duckdb(connection, path, frozenset(names), attach_as)
+    match kind_of(path):
+        case FileKind.ZIP:
+            unpacked = room / "unpacked"
+            unpacked.mkdir()
+            _unzip(path, unpacked, names)
+            return _in_folder(connection, unpacked, frozenset(names))
+        case FileKind.DUCKDB:
+            return _in_duckdb(connection, path, frozenset(names))
+        case _:
+            message = "is neither a folder or zip of Parquet or CSV files nor a DuckDB file"
+            raise Invalid(Fault(path=str(path), message=message))
 
 
-def unzip(path: Path, folder: Path, names: Collection[str]) -> None:
+def _unzip(path: Path, folder: Path, names: Collection[str]) -> None:
     """Unpack the files of the tables *names* from a zip into *folder*, whatever folder of the zip they are in.
 
     Raises:
@@ -132,9 +139,9 @@ def _in_folder(connection: duckdb.DuckDBPyConnection, folder: Path, names: Colle
         try:
             if entry.is_dir():
                 if any(entry.glob("*.parquet")):
-                    found[name] = _parquet(connection, name, entry.name, f"{literal(entry / '*.parquet')}")
-            elif entry.suffix.lower() == ".parquet":
-                found[name] = _parquet(connection, name, entry.name, literal(entry))
+                    found[name] = _parquet(connection, name, entry.name, literal(f"{plain(entry)}/*.parquet"))
+            elif kind_of(entry) is FileKind.PARQUET:
+                found[name] = _parquet(connection, name, entry.name, file(entry))
             else:
                 found[name] = _delimited(name, entry)
         except (duckdb.Error, OSError, UnicodeDecodeError, EOFError) as error:
@@ -149,10 +156,11 @@ def _parquet(connection: duckdb.DuckDBPyConnection, name: str, shown: str, files
     return StoredTable(name=name, shown=shown, relation=relation, columns=_columns(connection, relation))
 
 
-def _delimited(name: str, file: Path) -> StoredTable:
+def _delimited(name: str, path: Path) -> StoredTable:
     """A delimited file: tabs without quoting, as Athena writes them, or commas with double quotes."""
-    opener: Any = gzip.open if file.suffix.lower() == ".gz" else open
-    with opener(file, "rb") as stream:
+    is_gzip = kind_of(path) is FileKind.GZIP
+    opener: Any = gzip.open if is_gzip else open
+    with opener(path, "rb") as stream:
         header = stream.readline().decode("utf-8-sig").rstrip("\r\n")
     is_tabbed = "\t" in header
     headings = header.split("\t") if is_tabbed else next(csv.reader([header]), [])
@@ -160,20 +168,18 @@ def _delimited(name: str, file: Path) -> StoredTable:
     columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in dict.fromkeys(stored))
     dialect = r"delim='\t', quote='', escape=''" if is_tabbed else "delim=',', quote='\"', escape='\"'"
     relation = (
-        f"read_csv({literal(file)}, columns={{{columns}}}, {dialect}, header=true, auto_detect=false, "
-        f"max_line_size={_LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
+        f"read_csv({file(path)}, columns={{{columns}}}, {dialect}, header=true, auto_detect=false, "
+        f"compression={literal('gzip' if is_gzip else 'none')}, max_line_size={_LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
         "rejects_table='stored_faults', rejects_scan='stored_scans')"
     )
     return StoredTable(
-        name=name, shown=file.name, relation=relation, columns={column: column for column in stored}, file=str(file)
+        name=name, shown=path.name, relation=relation, columns={column: column for column in stored}, file=str(path)
     )
 
 
-def _in_duckdb(
-    connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str], catalog: str
-) -> dict[str, StoredTable]:
+def _in_duckdb(connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str]) -> dict[str, StoredTable]:
     try:
-        connection.execute(f"ATTACH {literal(path)} AS {identifier(catalog)} (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(path)} AS {_CATALOG} (READ_ONLY)")
     except duckdb.Error as error:
         raise Invalid(
             Fault(path=str(path), message=f"the DuckDB file cannot be opened ({type(error).__name__})")
@@ -181,13 +187,13 @@ def _in_duckdb(
     rows = connection.execute(
         "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ?"
         " ORDER BY table_schema <> 'main', table_schema, table_name",
-        [catalog],
+        [_CATALOG],
     ).fetchall()
     found: dict[str, StoredTable] = {}
     for schema, table in rows:
         name = table.lower()
         if name in names and name not in found:
-            relation = f"{identifier(catalog)}.{identifier(schema)}.{identifier(table)}"
+            relation = f"{_CATALOG}.{identifier(schema)}.{identifier(table)}"
             found[name] = StoredTable(name=name, shown=table, relation=relation, columns=_columns(connection, relation))
     return found
 

@@ -18,7 +18,7 @@ from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.files import clear_scratch, clear_torn, read_json, scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
-from fairhaven.omop.external_tables import StoredTable, find_tables, unzip
+from fairhaven.omop.external_tables import StoredTable, find_tables
 
 _DESCRIPTION = "vocabulary.json"
 _CURRENT = "current.json"
@@ -104,12 +104,7 @@ def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None)
 
 def _load(path: Path, root: Path, work: Path, connection: duckdb.DuckDBPyConnection, progress: Progress) -> Vocabulary:
     progress.stage(f"Reading the vocabulary from {path.name}")
-    source = path
-    if path.suffix.lower() == ".zip":
-        source = work / "unpacked"
-        source.mkdir()
-        unzip(path, source, VOCABULARY_TABLES)
-    tables = find_tables(connection, source, VOCABULARY_TABLES)
+    tables = find_tables(connection, path, VOCABULARY_TABLES, room=work)
     if faults := _column_faults(path, tables):
         raise Invalid(faults)
 
