@@ -76,7 +76,7 @@ def test_two_small_files_are_linked_across_and_within(tmp_path: Path) -> None:
     assert outcome.across is not None
     assert (outcome.across["linked"], outcome.across["true"], outcome.f1) == (1, 1, 1.0)
     assert (outcome.clusters, outcome.true_clusters, outcome.records) == (3, 3, 5)
-    assert outcome.to_json()["precision"] == 1.0
+    assert outcome.precision == 1.0
     assert "across files: precision 1.0000" in "\n".join(outcome.lines())
 
 

@@ -59,10 +59,6 @@ class Trial:
     columns: Mapping[str, Mapping[str, str]]
     notes: Sequence[str] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """The same as plain values."""
-        return asdict(self)
-
     def lines(self) -> Iterator[str]:
         """The same in words for a person."""
         yield f"{self.records:,} records are {self.clusters:,} persons; by the truth {self.true_clusters:,}"
