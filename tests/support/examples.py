@@ -10,7 +10,9 @@ MANY = 20
 settings.register_profile(
     "suite", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
-settings.register_profile("trials", deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "trials", max_examples=100 * MANY, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
 
 
 def is_trial() -> bool:
