@@ -20,7 +20,7 @@ def reply(task: Task, answers: CountProvider, about: CollectionAbout) -> TaskRes
     """The result of a task.
 
     Raises:
-        Later: whoever counts cannot do it now, or failed.
+        AnswerDeferred: whoever counts cannot do it now, or failed.
     """
     try:
         match task:
