@@ -26,5 +26,5 @@ def test_another_command_makes_no_new_release_and_another_rule_does(demo: Path, 
     command, rules = code / "cli/release_commands.py", code / "harmonise/__init__.py"
     command.write_text(command.read_text() + "\nANOTHER_COMMAND = True\n")
     assert "nothing has changed since r0002" in _planned(demo, code.parent)
-    rules.write_text(rules.read_text().replace("VERSION = 1\n", "VERSION = 2\n"))
+    rules.write_text(rules.read_text() + "\nVERSION += 1\n")
     assert "write the tables of r0003" in _planned(demo, code.parent)
