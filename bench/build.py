@@ -94,7 +94,7 @@ def receive(folder: Path) -> tuple[float, float]:
     began = time.process_time()
     for source in region.SOURCES:
         if files := sorted((folder / "inbox" / day.isoformat() / source).glob("*")):
-            receive_delivery(rooms, source=source, files=files, on=day, progress=Silent())
+            receive_delivery(rooms, source=source, files=files, received_on=day, progress=Silent())
     return time.process_time() - began, peak_mb()
 
 

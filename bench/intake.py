@@ -93,7 +93,13 @@ def _receive(folder: Path, name: str, key: str, file: Path) -> Callable[[], obje
         raise SystemExit("\n".join(map(str, document.faults)))
     intake = Intake(store, Keyring.create(store / "keys"), birth_date="month")
     return lambda: intake.receive(
-        source, [file], at=dt.date(2026, 1, 1), vault=_Vault(), progress=Silent(), code_version="bench", by=BENCH
+        source,
+        [file],
+        received_on=dt.date(2026, 1, 1),
+        vault=_Vault(),
+        progress=Silent(),
+        code_version="bench",
+        by=BENCH,
     )
 
 

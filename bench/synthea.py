@@ -243,7 +243,9 @@ def ours(folder: Path, extract: Path) -> tuple[float, float, float, int]:
     rooms, clock = open_hub(folder), Clock()
     receive.take_vocabulary(rooms, region.material_vocabulary(), by=BENCH, progress=Silent())
     began = time.process_time()
-    receive.receive(rooms, source="synthea", files=sorted(extract.glob("*")), on=_DAY, by=BENCH, progress=clock)
+    receive.receive(
+        rooms, source="synthea", files=sorted(extract.glob("*")), received_on=_DAY, by=BENCH, progress=clock
+    )
     clock.stage("Building")
     release = build.build(rooms, as_of=_DAY, by=BENCH, progress=clock).release
     spent = time.process_time() - began

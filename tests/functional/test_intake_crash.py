@@ -27,7 +27,7 @@ keyring = Keyring(folder / "store/keys")
 source = read_source(Document(folder / "gp.toml"))
 intake = Intake(folder / "store", keyring, birth_date="month")
 print("ready", flush=True)
-intake.receive(source, sorted((folder / "inbox").iterdir()), at=dt.date(2026, 1, 31),
+intake.receive(source, sorted((folder / "inbox").iterdir()), received_on=dt.date(2026, 1, 31),
     vault=Vault(folder / "store/vault", keyring), progress=Silent(), code_version="test",
     by=Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="anna"))
 print("done", flush=True)

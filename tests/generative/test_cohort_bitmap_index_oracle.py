@@ -51,7 +51,7 @@ class Made:
     index: DiscoveryIndex
 
     def found(self, definition: CohortDefinition) -> set[int]:
-        return set(self.index.person_ids(self.index.persons_of(definition)).tolist())
+        return set(self.index.person_keys(self.index.persons_of(definition)).tolist())
 
 
 @pytest.fixture(scope="module")

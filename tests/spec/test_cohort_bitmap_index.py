@@ -294,7 +294,7 @@ ANSWERED = {
 def test_answered(index: DiscoveryIndex, name: str) -> None:
     definition, expected = ANSWERED[name]
     assert index.obstacle(definition) is None
-    assert index.person_ids(index.persons_of(definition)).tolist() == expected
+    assert index.person_keys(index.persons_of(definition)).tolist() == expected
     assert index.count(definition) == len(expected)
 
 

@@ -95,7 +95,7 @@ class Hub:
     def deliver(self, source: Source, files: list[Path], day: dt.date = DAY) -> Receipt:
         """Deliver files."""
         return self.intake.receive(
-            source, files, at=day, vault=self.vault, progress=Silent(), code_version="test", by=ANNA
+            source, files, received_on=day, vault=self.vault, progress=Silent(), code_version="test", by=ANNA
         )
 
     def landed(self, extract: int = 1, table: str = "events") -> list[dict[str, object]]:

@@ -114,7 +114,7 @@ def receive_month(folder: Path, month: int) -> None:
             rooms,
             source=source,
             files=[folder / file for file in files],
-            on=dt.date.fromisoformat(day),
+            received_on=dt.date.fromisoformat(day),
             by=ANNA,
             progress=Silent(),
         )

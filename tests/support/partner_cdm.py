@@ -51,7 +51,7 @@ def built(folder: Path, **delivered: Path) -> Rooms:
     """The hub after deliveries (source=file) and a build."""
     rooms = open_hub(folder)
     for source, path in delivered.items():
-        receive(rooms, source=source, files=[path], on=AS_OF, by=ANNA, progress=Silent())
+        receive(rooms, source=source, files=[path], received_on=AS_OF, by=ANNA, progress=Silent())
     build(rooms, as_of=AS_OF, by=ANNA, progress=Silent())
     return rooms
 

@@ -64,7 +64,7 @@ def test_an_index_says_what_it_is_of(made: Path) -> None:
     index = DiscoveryIndex.open(made)
     assert (index.release, index.persons, len(index.universe)) == ("r0001", 30, 30)
     assert index.observed < index.universe
-    assert index.person_ids(BitMap([0, 29])).tolist() == [1, 30]
+    assert index.person_keys(BitMap([0, 29])).tolist() == [1, 30]
 
 
 def test_what_is_handed_out_is_the_caller_s_own(made: Path) -> None:

@@ -32,19 +32,19 @@ from fairhaven.ledger import Actor, EventKind
 from fairhaven.release.manifest import Release, StoredFile, TableVersion, manifest_of, read_manifest
 
 
-def plan_erase(shelf: Shelf, person_ids: Sequence[int]) -> Erasure:
+def plan_erase(shelf: Shelf, person_keys: Sequence[int]) -> Erasure:
     """See `Archive.plan_erase`."""
     # The archive's own folder for work is that of whoever holds its lock.
     with readers_scratch() as work, open_duckdb(spill=work) as connection:
-        return _plan(shelf, connection, person_ids).erasure
+        return _plan(shelf, connection, person_keys).erasure
 
 
 def erase(
-    shelf: Shelf, person_ids: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress
+    shelf: Shelf, person_keys: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress
 ) -> Erasure:
     """See `Archive.erase`."""
     resume(shelf, by=by, progress=progress)
-    begun = BegunErasure(persons=tuple(sorted(set(person_ids))), facts=facts, by=by)
+    begun = BegunErasure(persons=tuple(sorted(set(person_keys))), facts=facts, by=by)
     write_json(shelf.erasing, to_json(begun))
     return _carry_out(shelf, begun, by=by, progress=progress)
 
@@ -113,12 +113,12 @@ class _Plan:
     files: Sequence[tuple[StoredFile, str]]
 
 
-def _plan(shelf: Shelf, connection: duckdb.DuckDBPyConnection, person_ids: Sequence[int]) -> _Plan:
+def _plan(shelf: Shelf, connection: duckdb.DuckDBPyConnection, person_keys: Sequence[int]) -> _Plan:
     releases = shelf.releases()
-    belonging = Belonging(connection, person_ids)
+    belonging = Belonging(connection, person_keys)
     tables = [table for release in releases for table in release.tables.values()]
     for table in tables:
-        belonging.gather(table.name, [shelf.path(file.path) for file in _candidates(table, person_ids)])
+        belonging.gather(table.name, [shelf.path(file.path) for file in _candidates(table, person_keys)])
     belonging.gather_locations(
         {
             name: sorted({shelf.path(path) for table in tables if table.name == name for path in table.paths})
@@ -128,7 +128,7 @@ def _plan(shelf: Shelf, connection: duckdb.DuckDBPyConnection, person_ids: Seque
     going: dict[str, int] = {}
     files: dict[str, tuple[StoredFile, str]] = {}
     for table in tables:
-        for file in _candidates(table, person_ids):
+        for file in _candidates(table, person_keys):
             if file.path not in going:
                 going[file.path] = belonging.count(table.name, shelf.path(file.path))
                 if going[file.path]:
@@ -144,7 +144,7 @@ def _plan(shelf: Shelf, connection: duckdb.DuckDBPyConnection, person_ids: Seque
     rows = {name: counts for name, counts in rows.items() if counts}
     first = next((position for position, release in enumerate(releases) if release.name in rows), len(releases))
     erasure = Erasure(
-        persons=len(set(person_ids)),
+        persons=len(set(person_keys)),
         rows=rows,
         files=len(files),
         superseded={release.name: release.hash for release in releases[first:]},
@@ -155,11 +155,11 @@ def _plan(shelf: Shelf, connection: duckdb.DuckDBPyConnection, person_ids: Seque
 _PLACED = ("person", "care_site", "location")
 
 
-def _candidates(table: TableVersion, person_ids: Sequence[int]) -> list[StoredFile]:
+def _candidates(table: TableVersion, person_keys: Sequence[int]) -> list[StoredFile]:
     """Files that can hold rows of the persons."""
     if not parquet.person_column(table.name):
         return list(table.files) if table.name in Belonging.DEPENDENT else []
-    buckets = {person % table.buckets for person in person_ids}
+    buckets = {person % table.buckets for person in person_keys}
     return [file for file in table.files if file.bucket in buckets]
 
 

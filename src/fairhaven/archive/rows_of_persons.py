@@ -24,15 +24,15 @@ class Belonging:
 
     Args:
         connection: holds what is gathered, in temporary tables.
-        person_ids: the persons.
+        person_keys: the persons.
     """
 
     DEPENDENT = (*_HANGING, "location")
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, person_ids: Sequence[int]) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, person_keys: Sequence[int]) -> None:
         self._connection = connection
         self._gathered: set[Path] = set()
-        persons = pa.table({"id": pa.array(sorted(set(person_ids)), pa.int64())})
+        persons = pa.table({"id": pa.array(sorted(set(person_keys)), pa.int64())})
         connection.register("persons_arriving", persons)
         connection.execute("CREATE OR REPLACE TEMP TABLE erased_person AS FROM persons_arriving")
         connection.unregister("persons_arriving")

@@ -94,12 +94,12 @@ class Archive(Shelf):
         """The differing rows of one table: key (or all columns where there is none), change, rows."""
         return difference.changes(self, earlier, later, engine, table)
 
-    def plan_erase(self, person_ids: Sequence[int]) -> Erasure:
+    def plan_erase(self, person_keys: Sequence[int]) -> Erasure:
         """What `erase` would take away; nothing is changed."""
-        return erasure.plan_erase(self, person_ids)
+        return erasure.plan_erase(self, person_keys)
 
     def erase(
-        self, person_ids: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress | None = None
+        self, person_keys: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress | None = None
     ) -> Erasure:
         """Take persons out of every release, so that no file of the archive holds anything of them.
 
@@ -111,7 +111,7 @@ class Archive(Shelf):
                 digests, and whatever else was done in it; never who it was.
             by: who decided it.
         """
-        return erasure.erase(self, person_ids, facts=facts, by=by, progress=progress or Silent())
+        return erasure.erase(self, person_keys, facts=facts, by=by, progress=progress or Silent())
 
     def resume(self, *, by: Actor, progress: Progress | None = None) -> None:
         """Finish an erasure or a publication that was cut short, if there is one; `write` and `erase` do so first.

@@ -28,7 +28,9 @@ def receive(
     from fairhaven.hub import open_hub
     from fairhaven.journeys.deliveries.receive import receive as take
 
-    receipt = take(open_hub(folder), source=source, files=files, on=received_on, by=actor(), progress=screen.progress)
+    receipt = take(
+        open_hub(folder), source=source, files=files, received_on=received_on, by=actor(), progress=screen.progress
+    )
     screen.show(receipt, result_text.receipt(receipt))
 
 

@@ -76,7 +76,7 @@ def demonstrate(folder: Path, *, persons: int | None, seed: int, by: Actor, prog
         day = dt.date.fromisoformat(text)
         for source, names in delivered:
             files = [folder / file for file in names]
-            receive(rooms, source=source, files=files, on=day, by=by, progress=progress)
+            receive(rooms, source=source, files=files, received_on=day, by=by, progress=progress)
         built.append(release_of(rooms, day) or build(rooms, as_of=day, by=by, progress=progress))
     return Demonstration(
         folder=folder,

@@ -66,7 +66,7 @@ def receive(
     source: Source,
     files: Sequence[Path],
     *,
-    at: dt.date,
+    received_on: dt.date,
     vault: IdentityVault,
     progress: Progress,
     code_version: str,
@@ -83,7 +83,7 @@ def receive(
     number, first = records.next_numbers()
     with scratch(desk.store / "scratch") as work:
         arrived = _arrived(files, source, work)
-        known = _known(records, source, at)
+        known = _known(records, source, received_on)
         digests = [sha256_of(file.path) for file in arrived]
         new, already = _new(arrived, digests, known, source)
         if not new:
@@ -109,7 +109,7 @@ def receive(
                 number=number,
                 source=source.name,
                 format=source.format,
-                received_on=at,
+                received_on=received_on,
                 extracts=tuple(extract.number for extract in extracts),
                 already_received=tuple(already),
                 code_version=code_version,
@@ -278,7 +278,7 @@ def _pack(folder: Path, target: Path) -> Path:
     return target
 
 
-def _known(records: DeliveryRecords, source: Source, at: dt.date) -> dict[str, int]:
+def _known(records: DeliveryRecords, source: Source, received_on: dt.date) -> dict[str, int]:
     """sha256 -> delivery, of what this source has delivered.
 
     An opt-out list says who has opted out on its day, so the same bytes on a later day are news: nobody has changed
@@ -286,7 +286,7 @@ def _known(records: DeliveryRecords, source: Source, at: dt.date) -> dict[str, i
     """
     extracts = records.extracts(source.name)
     if source.format is Format.OPT_OUT:
-        extracts = [extract for extract in extracts if records.delivery(extract.delivery).received_on >= at]
+        extracts = [extract for extract in extracts if records.delivery(extract.delivery).received_on >= received_on]
     return {extract.sha256: extract.delivery for extract in reversed(extracts)}
 
 

@@ -55,7 +55,7 @@ class Intake:
         source: Source,
         files: Sequence[Path],
         *,
-        at: dt.date,
+        received_on: dt.date,
         vault: IdentityVault,
         progress: Progress,
         code_version: str,
@@ -67,7 +67,14 @@ class Intake:
             Invalid: a file cannot be landed; every fault of every file.
         """
         return receive(
-            self._desk, source, files, at=at, vault=vault, progress=progress, code_version=code_version, by=by
+            self._desk,
+            source,
+            files,
+            received_on=received_on,
+            vault=vault,
+            progress=progress,
+            code_version=code_version,
+            by=by,
         )
 
     def recover(self, vault: IdentityVault) -> None:

@@ -144,8 +144,8 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
             case DescribeAgain():
                 for release in rooms.archive.releases():
                     describe_release(rooms, release, progress=progress)
-            case FromQuestions(person=person):
-                forget_in_audit(rooms, person)
+            case FromQuestions(person_key=person_key):
+                forget_in_audit(rooms, person_key)
             case _:
                 assert_never(stage)
     _place(rooms).unlink()
@@ -166,9 +166,9 @@ class _Done:
 def _erase_releases(
     rooms: Rooms, erasure: ErasureUnderWay, stage: FromReleases, progress: Progress
 ) -> tuple[Erasure, Entry]:
-    who = pseudonym(rooms.keyring.key_for("erasure"), str(stage.person))
+    who = pseudonym(rooms.keyring.key_for("erasure"), str(stage.person_key))
     facts = {"persons": [who], "sources": list(stage.sources)}
-    releases = rooms.archive.erase([stage.person], facts=facts, by=erasure.by, progress=progress)
+    releases = rooms.archive.erase([stage.person_key], facts=facts, by=erasure.by, progress=progress)
     entry = _entry_of(rooms, erasure, who)
     if entry is None:  # no release has the person, so the archive had nothing to enter
         entry = rooms.ledger.append(EventKind.ERASURE, {**facts, "superseded": {}, "seals": {}}, by=erasure.by)

@@ -73,36 +73,36 @@ class QueryAudit:
         """True where questions about a release may be asked."""
         return self._release(release) is not None
 
-    def add_release(self, release: str, person_ids: NDArray[np.int64]) -> None:
+    def add_release(self, release: str, person_keys: NDArray[np.int64]) -> None:
         """Make the persons of a release known, once, before the first question.
 
         Args:
             release: its name.
-            person_ids: the ``person_id`` of person 0, 1, 2 ... as the bitmaps of this release count them, int64. The
+            person_keys: the ``person_id`` of person 0, 1, 2 ... as the bitmaps of this release count them, int64. The
                 same person has the same id in every release: so it is seen that two releases differ by few.
 
         Raises:
             Invalid: an id occurs twice, or the release is known with other persons.
         """
-        if np.unique(person_ids).size != person_ids.size:
+        if np.unique(person_keys).size != person_keys.size:
             raise Invalid(f"release {release}: a person_id occurs twice")
         with self._record.writing():
             roster = self._record.roster()
             if known := self._record.release(release):
-                if not np.array_equal(roster[known[1]], person_ids):
+                if not np.array_equal(roster[known[1]], person_keys):
                     raise Invalid(f"release {release} is known to the query audit with other persons")
                 return
             order = np.argsort(roster, kind="stable")
-            place = np.searchsorted(roster, person_ids, sorter=order)
-            found = np.zeros(person_ids.size, np.bool_)
+            place = np.searchsorted(roster, person_keys, sorter=order)
+            found = np.zeros(person_keys.size, np.bool_)
             inside = place < roster.size
-            found[inside] = roster[order[place[inside]]] == person_ids[inside]
-            numbers = np.empty(person_ids.size, np.uint32)
+            found[inside] = roster[order[place[inside]]] == person_keys[inside]
+            numbers = np.empty(person_keys.size, np.uint32)
             numbers[found] = order[place[found]]
             numbers[~found] = np.arange(roster.size, roster.size + int((~found).sum()), dtype=np.uint32)
-            self._record.save_release(release, np.concatenate([roster, person_ids[~found]]), numbers)
+            self._record.save_release(release, np.concatenate([roster, person_keys[~found]]), numbers)
 
-    def forget(self, person_ids: Iterable[int]) -> None:
+    def forget(self, person_keys: Iterable[int]) -> None:
         """Forget who persons were, for an erasure: their ids leave the file, also its free pages.
 
         Their numbers stay, so that earlier answers remain comparable with later ones; nobody can tell whose they were.
@@ -112,7 +112,7 @@ class QueryAudit:
         """
         with self._record.writing():
             roster = self._record.roster()
-            self._record.save_roster(np.where(np.isin(roster, list(person_ids)), _NOBODY, roster))
+            self._record.save_roster(np.where(np.isin(roster, list(person_keys)), _NOBODY, roster))
         self._record.wipe()
 
     def budget(self, project: str) -> Budget:

@@ -75,7 +75,7 @@ class Discovery:
     def _make_known(self, audit: QueryAudit) -> None:
         # By content: an erasure makes other persons of a release.
         if not audit.knows(self.release.content):
-            audit.add_release(self.release.content, self.index.person_ids(self.index.universe))
+            audit.add_release(self.release.content, self.index.person_keys(self.index.universe))
 
 
 def open_audit(rooms: Rooms) -> QueryAudit:
@@ -151,6 +151,6 @@ def _by_program(rooms: Rooms, release: Release, index: DiscoveryIndex, definitio
         for batch in Cohorts(opened.engine, opened.tables).run({1: definition}):
             persons = opened.engine.fetch(batch.rows.select("subject_id").distinct())
             found = np.searchsorted(
-                index.person_ids(index.universe), np.sort(persons["subject_id"].to_numpy())
+                index.person_keys(index.universe), np.sort(persons["subject_id"].to_numpy())
             ).tolist()
     return BitMap(found)

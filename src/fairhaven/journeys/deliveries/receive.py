@@ -16,7 +16,9 @@ from fairhaven.ledger import Actor
 from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 
 
-def receive(rooms: Rooms, *, source: str, files: Sequence[Path], on: dt.date, by: Actor, progress: Progress) -> Receipt:
+def receive(
+    rooms: Rooms, *, source: str, files: Sequence[Path], received_on: dt.date, by: Actor, progress: Progress
+) -> Receipt:
     """Take delivery of the files as one delivery, and record it.
 
     Raises:
@@ -32,7 +34,7 @@ def receive(rooms: Rooms, *, source: str, files: Sequence[Path], on: dt.date, by
         receipt = rooms.intake.receive(
             rooms.sources[source],
             files,
-            at=on,
+            received_on=received_on,
             vault=rooms.vault,
             progress=progress,
             code_version=code_version(),

@@ -28,7 +28,7 @@ class FromReleases:
         sources: whose deliveries held the person, for the entry.
     """
 
-    person: int
+    person_key: int
     sources: tuple[str, ...]
 
 
@@ -41,25 +41,25 @@ class DescribeAgain:
 class FromQuestions:
     """From the record of projects' questions; last, so that none asked meanwhile brings the person back."""
 
-    person: int
+    person_key: int
 
 
 ErasureStage = FromDeliveries | FromVault | FromReleases | DescribeAgain | FromQuestions
 
 
-def erasure_stages(person: int, patients: Mapping[str, Sequence[str]]) -> tuple[ErasureStage, ...]:
+def erasure_stages(person_key: int, patients: Mapping[str, Sequence[str]]) -> tuple[ErasureStage, ...]:
     """What takes a person out of everything that is kept; each stage can be done again.
 
     Args:
-        person: the person key.
+        person_key: the OMOP ``person_id`` that the hub gave.
         patients: source -> patient_refs.
     """
     return (
         FromDeliveries(patients=patients),
         FromVault(patients=patients),
-        FromReleases(person=person, sources=tuple(sorted(patients))),
+        FromReleases(person_key=person_key, sources=tuple(sorted(patients))),
         DescribeAgain(),
-        FromQuestions(person=person),
+        FromQuestions(person_key=person_key),
     )
 
 

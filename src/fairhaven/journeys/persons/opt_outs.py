@@ -35,7 +35,7 @@ class OptedOut:
 
 
 def opt_outs(
-    rooms: Rooms, engine: Engine, fed: Sequence[Source], index: pa.Table, day: dt.date, progress: Progress
+    rooms: Rooms, engine: Engine, fed: Sequence[Source], index: pa.Table, as_of: dt.date, progress: Progress
 ) -> OptedOut:
     """Who is kept out, with the sources that delivered and the index of persons.
 
@@ -53,8 +53,8 @@ def opt_outs(
     in_scope = [source.name for source in fed if source.in_national_opt_out]
     national = None
     if in_scope:
-        national = rooms.intake.national_opt_out(as_of=day)
-        check_opt_out_list(national, as_of=day, max_age_days=rooms.settings.national_max_age_days)
+        national = rooms.intake.national_opt_out(as_of=as_of)
+        check_opt_out_list(national, as_of=as_of, max_age_days=rooms.settings.national_max_age_days)
         assert national is not None
         extracts = [extract.number for extract in rooms.intake.extracts()]
         numbers = national.numbers.column("nhs_number").to_pylist()

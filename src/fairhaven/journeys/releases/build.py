@@ -71,9 +71,9 @@ class Built:
     is_new: bool
 
 
-def release_of(rooms: Rooms, day: dt.date) -> Built | None:
+def release_of(rooms: Rooms, as_of: dt.date) -> Built | None:
     """The release that was built as of a day, if there is one."""
-    found = [release for release in rooms.archive.releases() if release.as_of == day]
+    found = [release for release in rooms.archive.releases() if release.as_of == as_of]
     return Built(release=found[-1], is_new=False) if found else None
 
 
@@ -169,10 +169,10 @@ class _BuildWork:
             case WriteTables(number=number):
                 rooms.vault.propose_index(self._linked.index, release=number)
                 self._tables = self._written(number)
-            case Publish(number=number, as_of=day):
+            case Publish(number=number, as_of=as_of):
                 progress.stage("Sealing the release")
                 self.release = rooms.archive.publish(
-                    number=number, as_of=day, tables=self._tables, facts=self._facts(), by=self._by
+                    number=number, as_of=as_of, tables=self._tables, facts=self._facts(), by=self._by
                 )
                 rooms.vault.accept_index(published=number)
             case Describe(number=number):
@@ -235,7 +235,7 @@ def _harmonised(
     index: pa.Table,
     opted_out: OptedOut,
     vocabulary: Vocabulary,
-    day: dt.date,
+    as_of: dt.date,
 ) -> Harmonised:
     tables = {
         source.name: rooms.intake.current(engine, source, excluded=engine.arrow(opted_out.of(source.name)))
@@ -270,7 +270,7 @@ def _harmonised(
             holder=rooms.settings.holder,
             birth_date=rooms.settings.birth_date,
         ),
-        as_of=day,
+        as_of=as_of,
         standards=standards,
     )
 

@@ -89,7 +89,7 @@ def plan(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
     )
 
 
-def obstacles_to(rooms: Rooms, day: dt.date) -> Iterable[str]:
+def obstacles_to(rooms: Rooms, as_of: dt.date) -> Iterable[str]:
     """Why a build cannot even begin; all reasons at once."""
     if not rooms.intake.deliveries():
         yield f"nothing was received yet. Take a delivery: fairhaven receive {rooms.folder} SOURCE FILE..."
@@ -102,8 +102,8 @@ def obstacles_to(rooms: Rooms, day: dt.date) -> Iterable[str]:
     if in_scope:
         try:
             check_opt_out_list(
-                rooms.intake.national_opt_out(as_of=day),
-                as_of=day,
+                rooms.intake.national_opt_out(as_of=as_of),
+                as_of=as_of,
                 max_age_days=rooms.settings.national_max_age_days,
             )
         except NotAllowedNow as error:

@@ -21,7 +21,7 @@ VERSION = 1
 """Of the journey itself, `build` with `opt_outs`: raised when the same inputs could give other rows than before."""
 
 
-def inputs_of(rooms: Rooms, fed: Sequence[Source], day: dt.date, vocabulary: Vocabulary) -> str:
+def inputs_of(rooms: Rooms, fed: Sequence[Source], as_of: dt.date, vocabulary: Vocabulary) -> str:
     """Digest of everything that the rows of a release depend on.
 
     Args:
@@ -34,7 +34,7 @@ def inputs_of(rooms: Rooms, fed: Sequence[Source], day: dt.date, vocabulary: Voc
         if path.suffix in (".toml", ".csv", ".py", ".json")
     ]
     inputs = {
-        "as_of": day.isoformat(),
+        "as_of": as_of.isoformat(),
         "code": _versions(rooms, fed),
         "settings": [
             rooms.settings.birth_date,

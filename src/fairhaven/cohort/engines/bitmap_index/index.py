@@ -129,7 +129,7 @@ class DiscoveryIndex:
         """The persons with each value of a column of PERSON, for example ``gender_concept_id``."""
         return self._sets.each(bitmap_keys.has_attribute(column))
 
-    def person_ids(self, ordinals: BitMap) -> Array:
+    def person_keys(self, ordinals: BitMap) -> Array:
         """The ``person_id`` (int64) of each ordinal, in order."""
         ids: Array = self._arrays("persons", "person_id")[np.asarray(ordinals.to_array(), np.int64)]
         return ids
