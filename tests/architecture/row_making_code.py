@@ -29,7 +29,7 @@ CODE = {
     "harmonise": ("harmonise",),
     "ids": ("kernel.ids",),
     "intake": ("intake",),
-    "journey": ("journeys.releases.build", "journeys.releases.inputs", "journeys.persons.opt_outs"),
+    "journey": ("journeys.releases.build", "journeys.releases.inputs", "journeys.persons.opt_out_patients"),
     "linkage": ("linkage",),
     "nhs": ("nhs",),
     "omop": ("omop",),

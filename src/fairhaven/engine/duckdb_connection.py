@@ -41,6 +41,8 @@ def open_duckdb(
         "preserve_insertion_order": keeps_order,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        # Where Python seems interactive, DuckDB draws one on the standard output, in the middle of a result.
+        "enable_progress_bar": False,
     }
     if threads is not None:
         settings["threads"] = threads

@@ -36,7 +36,7 @@ from fairhaven.intake import (
 )
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.persons.opt_outs import OptedOut, opt_out_facts, opt_outs
+from fairhaven.journeys.persons.opt_out_patients import OptedOut, opt_out_facts, opt_outs
 from fairhaven.journeys.recovery import recover
 from fairhaven.journeys.releases.build_plan import PlannedBuild, planned_build
 from fairhaven.journeys.releases.build_stages import (
