@@ -95,7 +95,7 @@ def test_the_attacks_work_on_noise_that_is_fixed_for_each_set() -> None:
 
 
 def test_without_blur_and_tallies_edges_can_be_felt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"BLUR": 1, "HINTS": 255, "MOVES": 255}.items():
+    for name, value in {"BLUR": 1, "MAX_HINTS": 255, "MAX_DIFFERENCES": 255}.items():
         monkeypatch.setattr(coalition, name, value)
     recovered = 0
     for size in (2, 5, 8):
