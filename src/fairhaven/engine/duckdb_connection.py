@@ -41,8 +41,6 @@ def open_duckdb(
         "preserve_insertion_order": keeps_order,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        # Where Python seems interactive, DuckDB draws one on the standard output, in the middle of a result.
-        "enable_progress_bar": False,
     }
     if threads is not None:
         settings["threads"] = threads
@@ -52,6 +50,8 @@ def open_duckdb(
         else:
             settings["temp_directory"] = str(opened.enter_context(scratch(spill)) / "spill")
         connection = opened.enter_context(duckdb.connect(str(database or ":memory:"), config=settings))
+        # Where Python seems interactive, DuckDB draws one on the standard output, in the middle of a result.
+        connection.execute("SET enable_progress_bar = false")
         # Closing waits for the threads of a query that was given up by Ctrl-C, for hours where it has hours to go.
         opened.callback(connection.interrupt)
         yield connection
