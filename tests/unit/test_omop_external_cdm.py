@@ -71,7 +71,7 @@ def test_what_is_no_cdm_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     for path, words in (
         (tmp_path / "empty", "no PERSON table"),
-        (tmp_path / "notes.txt", "neither a folder"),
+        (tmp_path / "notes.txt", "neither a DuckDB database nor a folder"),
         (tmp_path / "nowhere", "no such file"),
     ):
         with pytest.raises(Invalid, match=words), open_cdm(path, work=tmp_path / "work"):
@@ -103,3 +103,28 @@ def test_what_a_file_is_its_content_tells_and_not_its_name(tmp_path: Path, form:
         (folder / "PERSON.csv").write_bytes(gzip.compress((folder / "PERSON.csv").read_bytes()))
     with open_cdm(path, work=tmp_path / "work") as opened:
         assert opened.engine.fetch(opened.tables["person"])["person_id"].to_pylist() == [7]
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_several_parquet_files_in_a_folder_called_after_the_table_are_one_table(tmp_path: Path, is_zip: bool) -> None:
+    path = tmp_path / "cdm"
+    (path / "PERSON").mkdir(parents=True)
+    for number in (7, 8):
+        pq.write_table(pa.table({"person_id": [number]}), path / "PERSON" / f"part-{number}.parquet")
+    (path / "PERSON" / "_SUCCESS").touch()
+    if is_zip:
+        with zipfile.ZipFile(tmp_path / "cdm.zip", "w") as archive:
+            for file in (path / "PERSON").iterdir():
+                archive.write(file, f"cdm/PERSON/{file.name}")
+        path = tmp_path / "cdm.zip"
+    with open_cdm(path, work=tmp_path / "work") as opened:
+        assert sorted(opened.engine.fetch(opened.tables["person"])["person_id"].to_pylist()) == [7, 8]
+
+
+def test_several_text_files_for_one_table_are_refused_and_not_read_in_part(tmp_path: Path) -> None:
+    folder = csv_folder(tmp_path / "cdm")
+    (folder / "death").mkdir()
+    for number in (1, 2):
+        (folder / "death" / f"part-{number}.csv").write_text("person_id,death_date\n7,2020-01-01\n")
+    with pytest.raises(Invalid, match="several files hold death"), open_cdm(folder, work=tmp_path / "work"):
+        pass

@@ -5,14 +5,13 @@ addresses, notes' texts, and source values of persons and places (an NHS number 
 """
 
 import dataclasses
-import zipfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import duckdb
 
-from fairhaven.engine.sql import file, identifier
+from fairhaven.engine.sql import file, identifier, parquet
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_text, stage_typed
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
@@ -22,6 +21,7 @@ from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.file_kinds import FileKind, kind_of
 from fairhaven.omop import CDM
 from fairhaven.omop.cdm import CDM_5_3_NAMES
+from fairhaven.omop.external_tables import SEVERAL_FILES, locate_tables
 
 IDENTIFYING = {
     "person": ("person_source_value",),
@@ -41,7 +41,6 @@ _KEYS = {
 _BIRTH = {"month_of_birth": "month", "day_of_birth": "day", "birth_datetime": "day"}
 _TYPES = {"integer": "whole", "float": "number", "date": "date", "datetime": "datetime"}
 _DATES = ("%Y-%m-%d", "%Y%m%d", "%Y-%m-%d %H:%M:%S")
-_SUFFIXES = (".parquet", ".csv", ".tsv", ".txt")
 # Athena's files have quotes as they come and no quoting; this character is in none of them.
 _NO_QUOTE = "\x02"
 _OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
@@ -112,16 +111,27 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
     """The tables in a delivered file; a zip is unpacked into *room*, a DuckDB file is attached read-only.
 
     Raises:
-        Invalid: it is neither, or is damaged.
+        Invalid: it is neither, is damaged, or it is open which rows are a table's.
     """
-    match kind_of(arrived.path):
-        case FileKind.ZIP:
-            return _of_files(_unpacked(arrived, room), arrived)
-        case FileKind.DUCKDB:
-            return _of_database(connection, arrived)
-        case _:
-            message = "is neither a DuckDB database nor a zip or folder of Parquet or CSV files"
-            raise Invalid(Fault(path=arrived.name, message=message))
+    # Views have no row numbers.
+    located = locate_tables(connection, arrived.path, CDM, room=room, shown=arrived.name, with_views=False)
+    found, faults = [], []
+    for table, places in located.tables.items():
+        files = sorted(path for place in places for path in place.files)
+        if not files and len(places) == 1:
+            rows = f"(SELECT rowid + 1 AS row_line, * FROM {places[0].relation})"
+            found.append(CdmMember(table=table, rows=rows))
+        elif not files:
+            faults.append(Fault(path=arrived.name, message=f"{table} is in several schemas; deliver one CDM"))
+        elif all(kind_of(path) is FileKind.PARQUET for path in files):
+            found.append(CdmMember(table=table, rows=_parquet(files)))
+        elif len(files) == 1:
+            text = DeliveredFile(path=files[0], name=f"{arrived.name}/{files[0].name}")
+            found.append(CdmMember(table=table, text=text))
+        else:
+            faults.append(Fault(path=arrived.name, message=SEVERAL_FILES.format(table)))
+    check_faults(faults)
+    return CdmMembers(found=tuple(found), others=located.others)
 
 
 def dialect_of(path: Path) -> Dialect:
@@ -163,77 +173,11 @@ def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
     )
 
 
-def _unpacked(arrived: DeliveredFile, room: Path) -> list[Path]:
-    folder = room / "members"
-    try:
-        with zipfile.ZipFile(arrived.path) as archive:
-            # ZipFile.extract keeps every member inside the folder, whatever its name says.
-            return [Path(archive.extract(entry, folder)) for entry in archive.infolist() if not entry.is_dir()]
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError):
-        raise Invalid(
-            Fault(
-                path=arrived.name,
-                message="the zip file is cut off or damaged, so nothing of it was landed. Deliver it again.",
-            )
-        ) from None
-
-
-def _of_files(paths: Sequence[Path], arrived: DeliveredFile) -> CdmMembers:
-    by_table: dict[str, list[Path]] = {}
-    others: list[str] = []
-    for path in sorted(paths):
-        plain = PurePosixPath(path.name.casefold().removesuffix(".gz"))
-        table = next((t for t in (plain.stem, path.parent.name.casefold()) if t in CDM), "")
-        if table and plain.suffix in _SUFFIXES:
-            by_table.setdefault(table, []).append(path)
-        elif not path.name.startswith("."):
-            others.append(f"file {path.name}")
-    found, faults = [], []
-    for table, files in by_table.items():
-        if all(kind_of(path) is FileKind.PARQUET for path in files):
-            found.append(CdmMember(table=table, rows=_parquet(files)))
-        elif len(files) == 1:
-            found.append(
-                CdmMember(table=table, text=DeliveredFile(path=files[0], name=f"{arrived.name}/{files[0].name}"))
-            )
-        else:
-            faults.append(Fault(path=arrived.name, message=f"several files hold {table}; give one text file a table"))
-    check_faults(faults)
-    return CdmMembers(found=tuple(found), others=tuple(others))
-
-
 def _parquet(files: Sequence[Path]) -> str:
     if len(files) == 1:
         reading = f"read_parquet({file(files[0])}, file_row_number=true)"
         return f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading})"
-    listed = ", ".join(file(path) for path in files)
-    return f"(SELECT row_number() OVER () AS row_line, * FROM read_parquet([{listed}], union_by_name=true))"
-
-
-def _of_database(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile) -> CdmMembers:
-    try:
-        connection.execute(f"ATTACH {file(arrived.path)} AS delivered (READ_ONLY)")
-        tables = connection.execute(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'delivered' ORDER BY ALL"
-        ).fetchall()
-    except duckdb.Error:
-        message = (
-            "cannot be opened as a DuckDB database; it may be cut off, or written by a later DuckDB (save it as 1.x)"
-        )
-        raise Invalid(Fault(path=arrived.name, message=message)) from None
-    found: dict[str, CdmMember] = {}
-    others, faults = [], []
-    for schema, table in tables:
-        known = table.casefold()
-        if known not in CDM:
-            others.append(f"table {table}")
-        elif known in found:
-            faults.append(Fault(path=arrived.name, message=f"{known} is in several schemas; deliver one CDM"))
-        else:
-            rows = f"(SELECT rowid + 1 AS row_line, * FROM delivered.{identifier(schema)}.{identifier(table)})"
-            found[known] = CdmMember(table=known, rows=rows)
-    check_faults(faults)
-    return CdmMembers(found=tuple(found.values()), others=tuple(others))
+    return f"(SELECT row_number() OVER () AS row_line, * FROM {parquet(*files)})"
 
 
 def _stage(

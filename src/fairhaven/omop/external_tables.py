@@ -2,7 +2,8 @@
 
 Names may be in upper or lower case, the DuckDB tables in any schema, delimited files with commas or tabs, zipped
 or gzipped.
-Nothing is converted here: a `StoredTable` says where the rows are, and the caller casts them as it needs.
+Nothing is converted here: a `StoredTable` says where the rows are, and the caller casts them as it needs. Intake, which
+refuses what could be meant in two ways, asks for every `TablePlace` instead.
 """
 
 import csv
@@ -10,20 +11,49 @@ import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
 
-from fairhaven.engine.sql import file, identifier, literal, plain
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.engine.sql import file, identifier, literal, parquet
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.file_kinds import FileKind, kind_of
 
-_ENDINGS = (".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
+SEVERAL_FILES = "several files hold {}; give one text file a table"
+_SUFFIXES = (".parquet", ".csv", ".tsv", ".txt")
 _CATALOG = "stored"
 _LONGEST_LINE = 32 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TablePlace:
+    """One place where rows of a table are: a file, a folder called after the table, or a table of a DuckDB file.
+
+    Args:
+        shown: file, folder or table as the user knows it.
+        files: the files there, in order; empty for a DuckDB table.
+        relation: the DuckDB table for a FROM clause; empty for files.
+    """
+
+    shown: str
+    files: tuple[Path, ...] = ()
+    relation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TablePlaces:
+    """What `locate_tables` found.
+
+    Args:
+        tables: CDM name, lower case -> its places, at least one.
+        others: what is none of the tables sought, such as ``file notes.doc``.
+    """
+
+    tables: Mapping[str, Sequence[TablePlace]]
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,83 +107,121 @@ def find_tables(
 ) -> dict[str, StoredTable]:
     """Tables of *names* that are at *path*; the ones that are not there are simply absent.
 
-    Args:
-        connection: a DuckDB file is attached to it, read-only, as ``stored``.
-        path: a DuckDB file, a folder, or a zip of one; what it is, its content tells.
-        room: folder for what a zip holds.
+    Of a table in several places the first is taken: in a DuckDB file schema ``main``, then by name. For arguments see
+    `locate_tables`.
 
     Raises:
-        Invalid: the path is none of these, a zip is cut off, or a file's header cannot be read; all such faults at once.
+        Invalid: as `locate_tables`, or a file's header cannot be read; all such faults at once.
     """
-    if path.is_dir():
-        return _in_folder(connection, path, frozenset(names))
-    if not path.is_file():
-        raise Invalid(Fault(path=str(path), message="there is no such file or folder"))
-    match kind_of(path):
-        case FileKind.ZIP:
-            unpacked = room / "unpacked"
-            unpacked.mkdir()
-            _unzip(path, unpacked, names)
-            return _in_folder(connection, unpacked, frozenset(names))
-        case FileKind.DUCKDB:
-            return _in_duckdb(connection, path, frozenset(names))
-        case _:
-            message = "is neither a folder or zip of Parquet or CSV files nor a DuckDB file"
-            raise Invalid(Fault(path=str(path), message=message))
-
-
-def _unzip(path: Path, folder: Path, names: Collection[str]) -> None:
-    """Unpack the files of the tables *names* from a zip into *folder*, whatever folder of the zip they are in.
-
-    Raises:
-        Invalid: the zip is broken or cut off.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                name = member.filename.rpartition("/")[2].lower()
-                if name.startswith(".") or "__MACOSX" in member.filename or _table_of(name) not in names:
-                    continue
-                target = folder / name
-                with archive.open(member) as source, target.open("wb") as out:
-                    while block := source.read(1 << 20):
-                        out.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise Invalid(
-            Fault(path=str(path), message=f"the zip cannot be read whole ({type(error).__name__}); fetch it again")
-        ) from None
-
-
-def _table_of(file_name: str) -> str:
-    lower = file_name.lower()
-    return next((lower.removesuffix(ending) for ending in _ENDINGS if lower.endswith(ending)), "")
-
-
-def _in_folder(connection: duckdb.DuckDBPyConnection, folder: Path, names: Collection[str]) -> dict[str, StoredTable]:
     found: dict[str, StoredTable] = {}
     faults: list[Fault] = []
-    for entry in sorted(folder.iterdir()):
-        name = entry.name.lower() if entry.is_dir() else _table_of(entry.name)
-        if name not in names or name in found:
-            continue
+    for name, places in locate_tables(connection, path, names, room=room).tables.items():
+        place = places[0]
         try:
-            if entry.is_dir():
-                if any(entry.glob("*.parquet")):
-                    found[name] = _parquet(connection, name, entry.name, literal(f"{plain(entry)}/*.parquet"))
-            elif kind_of(entry) is FileKind.PARQUET:
-                found[name] = _parquet(connection, name, entry.name, file(entry))
+            files = [part for part in place.files if kind_of(part) is FileKind.PARQUET]
+            if place.relation or files:
+                found[name] = _typed(connection, name, place.shown, place.relation or parquet(*files))
+            elif len(place.files) == 1:
+                found[name] = _delimited(name, place.files[0])
             else:
-                found[name] = _delimited(name, entry)
+                faults.append(Fault(path=place.shown, message=SEVERAL_FILES.format(name)))
         except (duckdb.Error, OSError, UnicodeDecodeError, EOFError) as error:
-            faults.append(Fault(path=entry.name, message=f"the file cannot be read ({type(error).__name__})"))
-    if faults:
-        raise Invalid(faults)
+            faults.append(Fault(path=place.shown, message=f"the table cannot be read ({type(error).__name__})"))
+    check_faults(faults)
     return found
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, name: str, shown: str, files: str) -> StoredTable:
-    relation = f"read_parquet({files})"
-    return StoredTable(name=name, shown=shown, relation=relation, columns=_columns(connection, relation))
+def locate_tables(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    names: Collection[str],
+    *,
+    room: Path,
+    shown: str = "",
+    with_views: bool = True,
+) -> TablePlaces:
+    """Every place where a table of *names* is at *path*. What a table's places mean together, the caller decides.
+
+    A file holds the table that it is called after, in upper or lower case, or else the one that its folder is called
+    after.
+
+    Args:
+        connection: a DuckDB file is attached to it, read-only, as ``stored``.
+        path: a DuckDB file, a folder, or a zip of one; what it is, its content tells.
+        names: lower case.
+        room: folder for what a zip holds of these tables.
+        shown: what to call *path* in messages; empty for the path itself.
+        with_views: whether the views of a DuckDB file count as tables.
+
+    Raises:
+        Invalid: the path is none of these, or is cut off or damaged.
+    """
+    shown = shown or str(path)
+    if path.is_dir():
+        inside = [entry for entry in path.glob("*/*") if entry.parent.name.lower() in names]
+        return _among_files([entry for entry in (*path.glob("*"), *inside) if entry.is_file()], path, names)
+    if not path.is_file():
+        raise Invalid(Fault(path=shown, message="there is no such file or folder"))
+    match kind_of(path):
+        case FileKind.ZIP:
+            unpacked = room / "unpacked"
+            return _among_files(_unzip(path, unpacked, names, shown), unpacked, names)
+        case FileKind.DUCKDB:
+            return _in_duckdb(connection, path, names, shown, with_views)
+        case _:
+            message = "is neither a DuckDB database nor a folder or zip of Parquet or CSV files"
+            raise Invalid(Fault(path=shown, message=message))
+
+
+def _unzip(path: Path, folder: Path, names: Collection[str], shown: str) -> list[Path]:
+    """Unpack the files of the tables *names*, and only them; the paths that all files of the zip have in *folder*."""
+    found: list[Path] = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                inside = folder / member.filename
+                if _table_of(inside, folder, names):
+                    # ZipFile.extract keeps every member inside the folder, whatever its name says.
+                    inside = Path(archive.extract(member, folder))
+                if not member.is_dir():
+                    found.append(inside)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        message = f"the zip file is cut off or damaged ({type(error).__name__}), so nothing of it was taken"
+        raise Invalid(Fault(path=shown, message=f"{message}. Deliver or fetch it again.")) from None
+    return found
+
+
+def _table_of(path: Path, root: Path, names: Collection[str]) -> str:
+    """The table that a file holds by its name or its folder's; empty for none."""
+    plain = PurePath(path.name.lower().removesuffix(".gz"))
+    if plain.suffix not in _SUFFIXES or plain.name.startswith("."):
+        return ""
+    return next((name for name in (plain.stem, _folder_of(path, root)) if name in names), "")
+
+
+def _folder_of(path: Path, root: Path) -> str:
+    return "" if path.parent == root else path.parent.name.lower()
+
+
+def _among_files(paths: Sequence[Path], root: Path, names: Collection[str]) -> TablePlaces:
+    files: dict[str, dict[Path, list[Path]]] = {}
+    others: list[str] = []
+    for path in sorted(paths):
+        if table := _table_of(path, root, names):
+            place = path.parent if _folder_of(path, root) == table else path
+            files.setdefault(table, {}).setdefault(place, []).append(path)
+        elif not path.name.startswith("."):
+            others.append(f"file {path.name}")
+    tables = {
+        table: [TablePlace(shown=place.name, files=tuple(held)) for place, held in places.items()]
+        for table, places in files.items()
+    }
+    return TablePlaces(tables=tables, others=tuple(others))
+
+
+def _typed(connection: duckdb.DuckDBPyConnection, name: str, shown: str, relation: str) -> StoredTable:
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    return StoredTable(name=name, shown=shown, relation=relation, columns={row[0].lower(): row[0] for row in rows})
 
 
 def _delimited(name: str, path: Path) -> StoredTable:
@@ -177,27 +245,28 @@ def _delimited(name: str, path: Path) -> StoredTable:
     )
 
 
-def _in_duckdb(connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str]) -> dict[str, StoredTable]:
+def _in_duckdb(
+    connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str], shown: str, with_views: bool
+) -> TablePlaces:
     try:
         connection.execute(f"ATTACH {literal(path)} AS {_CATALOG} (READ_ONLY)")
-    except duckdb.Error as error:
-        raise Invalid(
-            Fault(path=str(path), message=f"the DuckDB file cannot be opened ({type(error).__name__})")
-        ) from None
-    rows = connection.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ?"
-        " ORDER BY table_schema <> 'main', table_schema, table_name",
-        [_CATALOG],
-    ).fetchall()
-    found: dict[str, StoredTable] = {}
+        rows = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables"
+            " WHERE table_catalog = ? AND (? OR table_type = 'BASE TABLE')"
+            " ORDER BY table_schema <> 'main', table_schema, table_name",
+            [_CATALOG, with_views],
+        ).fetchall()
+    except duckdb.Error:
+        message = (
+            "cannot be opened as a DuckDB database; it may be cut off, or written by a later DuckDB (save it as 1.x)"
+        )
+        raise Invalid(Fault(path=shown, message=message)) from None
+    tables: dict[str, list[TablePlace]] = {}
+    others: list[str] = []
     for schema, table in rows:
-        name = table.lower()
-        if name in names and name not in found:
+        if table.lower() in names:
             relation = f"{_CATALOG}.{identifier(schema)}.{identifier(table)}"
-            found[name] = StoredTable(name=name, shown=table, relation=relation, columns=_columns(connection, relation))
-    return found
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    return {row[0].lower(): row[0] for row in rows}
+            tables.setdefault(table.lower(), []).append(TablePlace(shown=table, relation=relation))
+        else:
+            others.append(f"table {table}")
+    return TablePlaces(tables=tables, others=tuple(others))

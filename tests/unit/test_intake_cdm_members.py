@@ -1,0 +1,63 @@
+"""A delivered CDM is taken only where it is plain which rows are a table's."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from fairhaven.intake.cdm_reader import CdmMembers, members
+from fairhaven.intake.reader import DeliveredFile
+from fairhaven.kernel.errors import Invalid
+
+PERSON = "person_id,gender_concept_id\n7,8507\n" + "8,8532\n" * 200
+
+
+def found(path: Path) -> CdmMembers:
+    with duckdb.connect() as connection:
+        return members(connection, DeliveredFile(path=path, name="cdm"), path.parent)
+
+
+def zipped(path: Path, files: Mapping[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_what_is_no_table_of_the_cdm_is_told_and_not_unpacked(tmp_path: Path) -> None:
+    told = found(
+        zipped(tmp_path / "cdm.zip", {"cdm/PERSON.csv": PERSON, "cdm/costs.csv": "1", "__MACOSX/cdm/._PERSON.csv": "2"})
+    )
+    assert [member.table for member in told.found] == ["person"]
+    assert told.others == ("file costs.csv",)
+    assert [file.name for file in (tmp_path / "unpacked").rglob("*.csv")] == ["PERSON.csv"]
+
+
+def test_two_text_files_for_one_table_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="cdm: several files hold person"):
+        found(zipped(tmp_path / "cdm.zip", {"a/person.csv": PERSON, "b/person.csv": PERSON}))
+
+
+def test_a_zip_with_damaged_content_is_refused_in_words(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "cdm.zip", {"person.csv": PERSON})
+    content = bytearray(path.read_bytes())
+    content[40:60] = b"\xff" * 20  # within the packed bytes: 30 bytes of header and the name come before them
+    path.write_bytes(content)
+    with pytest.raises(Invalid, match="cdm: the zip file is cut off or damaged"):
+        found(path)
+
+
+def test_a_table_in_two_schemas_is_refused_and_a_view_is_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "[cdm].duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE PERSON AS SELECT 7 AS person_id; CREATE TABLE costs AS SELECT 1 AS cost")
+        connection.execute("CREATE SCHEMA old; CREATE VIEW old.person AS FROM main.person")
+    told = found(path)
+    assert [member.table for member in told.found] == ["person"]
+    assert told.others == ("table costs",)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE old.death AS SELECT 7 AS person_id; CREATE TABLE death AS FROM old.death")
+    with pytest.raises(Invalid, match="cdm: death is in several schemas"):
+        found(path)
