@@ -5,9 +5,11 @@ landed again; from then on it sees the deliveries of that moment (`Intake.until`
 who also holds the releases.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import StrEnum
 
 from fairhaven.journeys.model import Rooms
@@ -31,13 +33,27 @@ class Locked(StrEnum):
     VOCABULARY = "vocabulary"
 
 
-_HELD: ContextVar[tuple[tuple[str, Locked], ...]] = ContextVar("_HELD", default=())
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Held:
+    """A lock that this command holds.
+
+    Args:
+        hub: the store of the hub, resolved.
+        patience: seconds that the command may still wait for other locks of the hub.
+    """
+
+    hub: str
+    thing: Locked
+    patience: float
+
+
+_HELD: ContextVar[tuple[_Held, ...]] = ContextVar("_HELD", default=())
 _ORDER = list(Locked)
 
 
 @contextmanager
 def holding(rooms: Rooms, *things: Locked, act: str, by: Actor | None = None, progress: Progress) -> Iterator[None]:
-    """Change these things, and nobody else does; the wait for others is as long as hub.toml allows.
+    """Change these things, and nobody else does; for all that a command locks it waits no longer than hub.toml allows.
 
     Args:
         act: what is done, a noun, for those who must wait.
@@ -52,12 +68,15 @@ def holding(rooms: Rooms, *things: Locked, act: str, by: Actor | None = None, pr
         return
     first, *rest = sorted(things, key=_ORDER.index)
     hub, held = str(rooms.store.resolve()), _HELD.get()
-    if any(place == hub and _ORDER.index(thing) >= _ORDER.index(first) for place, thing in held):
-        raise RuntimeError(f"{first} cannot be taken while holding {', '.join(thing for _, thing in held)}")
+    mine = [each for each in held if each.hub == hub]
+    if any(_ORDER.index(each.thing) >= _ORDER.index(first) for each in mine):
+        raise RuntimeError(f"{first} cannot be taken while holding {', '.join(each.thing for each in mine)}")
     path = rooms.store / "locks" / first
-    patience = rooms.settings.wait_minutes * 60.0
+    patience = mine[-1].patience if mine else rooms.settings.wait_minutes * 60.0
+    began = time.monotonic()
     with locked(path, act=act, by=str(by or ""), patience=patience, progress=progress):
-        token = _HELD.set((*held, (hub, first)))
+        left = max(patience - (time.monotonic() - began), 0.0)
+        token = _HELD.set((*held, _Held(hub=hub, thing=first, patience=left)))
         try:
             with holding(rooms, *rest, act=act, by=by, progress=progress):
                 yield

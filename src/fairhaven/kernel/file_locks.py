@@ -79,12 +79,18 @@ def _wait(file: TextIO, patience: float, progress: Progress) -> None:
     other = _holder(file)
     if patience > 0:
         progress.note(f"waiting for {other}")
-    while time.monotonic() < until:
-        time.sleep(_LOOK)
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(_LOOK, left))
         if _is_taken(file):
             return
-    waited = f"waited {patience / 60:g} minutes for {other}; " if patience > 0 else f"{other} is under way; "
+    waited = f"waited {_in_words(patience)} for {other}; " if patience > 0 else f"{other} is under way; "
     raise NotAllowedNow(f"{waited}nothing was done. Try again when it has ended.")
+
+
+def _in_words(seconds: float) -> str:
+    """A length of time in whole minutes, or in whole seconds where it is shorter than one."""
+    number, unit = (round(seconds / 60), "minute") if seconds >= 60 else (max(round(seconds), 1), "second")
+    return f"{number} {unit}" + ("s" if number != 1 else "")
 
 
 def _holder(file: TextIO) -> Holder | str:
