@@ -14,6 +14,7 @@ from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import clear_scratch, scratch, write_atomically, written_whole
 from fairhaven.kernel.toml import Document
+from fairhaven.kernel.version import source_digest
 from tests.support.examples import examples
 
 
@@ -183,3 +184,16 @@ def test_an_unknown_setting_is_not_passed_over(tmp_path: Path) -> None:
 def test_a_fault_reads_from_the_outside_in() -> None:
     assert str(Fault(message="is missing", path="a.toml", line=3, field="x.y")) == "a.toml:3: x.y: is missing"
     assert str(Invalid([Fault(message="a"), Fault(message="b")])) == "a\nb"
+
+
+@pytest.mark.parametrize("name", ["build.py", "terms.csv", "ons.toml", "document.html.j2", "look.css"])
+def test_a_file_of_any_kind_that_changes_is_another_version_of_the_code(tmp_path: Path, name: str) -> None:
+    (tmp_path / "pages").mkdir()
+    file = tmp_path / "pages" / name
+    file.write_text("before")
+    before = source_digest(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "build.pyc").write_text("made by Python")
+    assert source_digest(tmp_path) == before
+    file.write_text("after")
+    assert source_digest(tmp_path) != before
