@@ -108,8 +108,6 @@ def _settings(document: Document) -> Settings:
         root.fault(
             "abstract", f"must have {_SHORTEST_ABSTRACT} to {_LONGEST_ABSTRACT} characters, as the HDR UK form asks"
         )
-    if settings.wait_minutes < 0:
-        root.fault("wait_minutes", "must not be negative")
     if settings.national_max_age_days < 0:
         opt_out.fault("national_max_age_days", "must not be negative")
     opt_out.finish()
