@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted, Refused
 from fairhaven.network import Backoff, Connection, QueueKind, TaskStatus, read_credentials, work
 from fairhaven.network.server import CollectionState
 from fairhaven.network.worker_session import ATTEMPTS
@@ -643,6 +643,20 @@ def test_ctrl_c_while_counting_keeps_the_task(tmp_path: Path) -> None:
         assert errors == ""
         summary = run_once(connection_to(url), Numbers(), tmp_path)
     assert summary.posted == 1
+
+
+@pytest.mark.parametrize("kind", [Refused, NotAllowedNow, NotFound])
+def test_ctrl_c_that_shows_as_a_refusal_keeps_the_task(tmp_path: Path, kind: type[Exception]) -> None:
+    refusal = kind("r0001 was altered while it was read")
+    refusal.__cause__ = RuntimeError("INTERRUPT Error: Interrupted!")
+    refusal.__cause__.__cause__ = KeyboardInterrupt()
+    with network(tmp_path) as (queue, connection):
+        uuid = queue.submit(AVAILABILITY, [COLLECTION])
+        summary = run_once(connection, Numbers(refusal), tmp_path / "worker")
+        assert (summary.is_stopped, summary.unanswered, summary.posted) == (True, 1, 0)
+        run_once(connection, Numbers(), tmp_path / "worker")
+        (reply,) = queue.results(uuid)
+    assert reply.standing is CollectionState.ANSWERED
 
 
 @pytest.mark.slow

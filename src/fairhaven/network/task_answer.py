@@ -31,17 +31,19 @@ def reply(task: Task, answers: CountProvider, about: CollectionAbout) -> TaskRes
                 return code_result(task, answers.code_distribution(task=task), about)
             case DistributionTask():
                 return demographics_result(task, answers.demographics(task=task))
-    except Invalid:
-        return failed(uuid=task.uuid, collection=task.collection, message=NOT_SUPPORTED)
-    except (NotAllowedNow, NotFound) as error:
-        # A release that is being built, or was withdrawn under the question, is followed by another.
-        raise AnswerDeferred(str(error)) from None
-    except Refused:
-        return failed(uuid=task.uuid, collection=task.collection, message=NOT_ANSWERED)
     except Exception as error:
-        # One task's fault must not end the worker: the task is tried again, then given up.
+        # First, because a refusal may be made of an interruption as well.
         if is_interruption(error):
             raise KeyboardInterrupt from error
+        match error:
+            case Invalid():
+                return failed(uuid=task.uuid, collection=task.collection, message=NOT_SUPPORTED)
+            case NotAllowedNow() | NotFound():
+                # A release that is being built, or was withdrawn under the question, is followed by another.
+                raise AnswerDeferred(str(error)) from None
+            case Refused():
+                return failed(uuid=task.uuid, collection=task.collection, message=NOT_ANSWERED)
+        # One task's fault must not end the worker: the task is tried again, then given up.
         # Only the kind of error is told: its text and its frames may hold values.
         raise AnswerDeferred(f"answering failed ({type(error).__name__})") from None
 
