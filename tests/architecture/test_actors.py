@@ -38,12 +38,12 @@ FOLLOWING = {
     "cohorts.count.rows_file": "a file outside the hub, of whoever asked for it",
     "cohorts.attrition.report": "reads; what it may make first follows from the release",
     "cohorts.discover.discover": "the index follows from the release",
-    "releases.describe.describe_release": "the description follows from the release",
-    "releases.describe.described": "the description follows from the release",
+    "descriptions.describe.describe_release": "the description follows from the release",
+    "descriptions.describe.described": "the description follows from the release",
     "releases.release_quality.quality_of_release": "the description follows from the release",
     "releases.report_facts.report": "the description follows from the release",
-    "recovery.carry_out": "the erasure that is carried out says by whom",
-    "recovery.recover_vocabulary": "the loading that is ended says by whom",
+    "persons.recovery.carry_out": "the erasure that is carried out says by whom",
+    "deliveries.receive.recover_vocabulary": "the loading that is ended says by whom",
 }
 """Use cases that write and name nobody: what they make is the same whoever asks for it, or names its decider itself."""
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from fairhaven.archive import Change, Problem, Release, TableVersion
 from fairhaven.journeys.persons.erase import ErasurePlan
-from fairhaven.journeys.recovery import Erased
+from fairhaven.journeys.persons.recovery import Erased
 from fairhaven.journeys.releases.build import Built
 from fairhaven.journeys.releases.build_plan import BuildPlan
 from fairhaven.journeys.releases.trace_row import Trace

@@ -16,8 +16,7 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.cli.release_results import ComparedReleases, ListedRelease, ShownRelease, VerifiedReleases
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import QuarantineReason, Receipt
-    from fairhaven.journeys import recovery
-    from fairhaven.journeys.persons import erase
+    from fairhaven.journeys.persons import erase, recovery
     from fairhaven.journeys.releases import build, build_plan
     from fairhaven.journeys.releases.trace_row import Trace
     from fairhaven.quality import QualityReport

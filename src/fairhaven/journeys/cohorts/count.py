@@ -18,7 +18,7 @@ from fairhaven.disclosure import Cell, Policy, Protected, protect_steps
 from fairhaven.disclosure import shown as exact
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.releases.open import open_release
+from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.files import written_whole
 from fairhaven.kernel.progress import Progress

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from pyroaring import BitMap
@@ -11,14 +10,15 @@ from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_definition, definition_hash
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named
+from fairhaven.journeys.descriptions.discovery_index import kept_index, make_index
+from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.releases.open import open_release
-from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.query_audit import Asker, Budget, Decision, QueryAudit
 
-_INDEX, _AUDIT, _EVERYBODY = "discovery", "query-audit.sqlite", "everybody"
+_EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,18 +78,6 @@ class Discovery:
             audit.add_release(self.release.content, self.index.person_keys(self.index.universe))
 
 
-def open_audit(rooms: Rooms) -> QueryAudit:
-    """The hub's record of questions."""
-    return QueryAudit.open(rooms.store / _AUDIT, rooms.settings.disclosure, rooms.settings.audit)
-
-
-def forget_in_audit(rooms: Rooms, person_key: int) -> None:
-    """Take a person out of the hub's record of questions, if it has one."""
-    if (rooms.store / _AUDIT).exists():
-        with open_audit(rooms) as audit:
-            audit.forget([person_key])
-
-
 def budget_of(rooms: Rooms, project: str) -> Budget:
     """What a project has asked and may still ask."""
     with open_audit(rooms) as audit:
@@ -114,34 +102,15 @@ def ask(rooms: Rooms, release: str | None, named: Sequence[Named], *, by: Asker,
 def discover(rooms: Rooms, name: str | None, *, progress: Progress | None = None) -> Discovery:
     """Open a release for questions; its index is made first where it is not there, which takes the lock of the releases."""
     release = rooms.archive.release(name)
-    folder = rooms.archive.description(release.number) / _INDEX
-    index = _there(folder, release)
+    index = kept_index(rooms, release)
     if index is None:
         with holding(rooms, Locked.RELEASES, act="indexing of a release", progress=progress or Silent()):
-            index = _there(folder, release) or make_index(rooms, release, progress=progress or Silent())
+            index = make_index(rooms, release, progress=progress or Silent())
 
     def slowly(definition: CohortDefinition) -> BitMap:
         return _by_program(rooms, release, index, definition)
 
     return Discovery(rooms=rooms, release=release, index=index, slowly=slowly)
-
-
-def make_index(rooms: Rooms, release: Release, *, progress: Progress) -> DiscoveryIndex:
-    """Make the discovery index of a release, unless it is there; the caller holds the lock of the releases."""
-    folder = rooms.archive.description(release.number) / _INDEX
-    if (index := _there(folder, release)) is not None:
-        return index
-    with open_release(rooms, release.name) as opened:
-        return DiscoveryIndex.build(opened.tables, opened.engine, folder, release=release.content, progress=progress)
-
-
-def _there(folder: Path, release: Release) -> DiscoveryIndex | None:
-    """The index of a release as it is now; None where there is none, or one of rows that have been erased since."""
-    try:
-        index = DiscoveryIndex.open(folder)
-    except (NotFound, Invalid):
-        return None
-    return index if index.release == release.content else None
 
 
 def _by_program(rooms: Rooms, release: Release, index: DiscoveryIndex, definition: CohortDefinition) -> BitMap:

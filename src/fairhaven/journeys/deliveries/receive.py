@@ -7,13 +7,15 @@ from pathlib import Path
 from fairhaven.intake import Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.recovery import LOADING, record_deliveries, recover_vocabulary
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import write_json
+from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
-from fairhaven.ledger import Actor
+from fairhaven.ledger import Actor, EventKind
 from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
+
+_LOADING = "loading.json"
+"""In ``store/vocabulary`` while a vocabulary is loaded: who loads it."""
 
 
 def receive(
@@ -44,14 +46,41 @@ def receive(
         return receipt
 
 
+def record_deliveries(rooms: Rooms, *, by: Actor) -> None:
+    """Enter in the ledger every delivery that it does not know: a receive may end between its commit and its entry.
+
+    Args:
+        by: who is named for deliveries that do not say who received them.
+    """
+    known = {entry.facts["delivery"] for entry in rooms.ledger.entries() if entry.kind == EventKind.DELIVERY}
+    for delivery in rooms.intake.deliveries():
+        if delivery.number not in known:
+            extracts = [
+                extract for extract in rooms.intake.extracts(delivery.source) if extract.delivery == delivery.number
+            ]
+            files = [{"name": extract.file, "sha256": extract.sha256} for extract in extracts]
+            facts = {"delivery": delivery.number, "source": delivery.source, "files": files}
+            rooms.ledger.append_once(EventKind.DELIVERY, facts, by=delivery.by or by)
+
+
 def take_vocabulary(rooms: Rooms, path: Path, *, by: Actor, progress: Progress) -> Vocabulary:
     """Load a vocabulary and make it the one that the next build uses; *path* may be another hub, whose own is taken."""
     if (path / "hub.toml").is_file():
         path = Vocabulary.open(path / "store" / "vocabulary").folder
     with holding(rooms, Locked.VOCABULARY, act="loading of a vocabulary", by=by, progress=progress):
         recover_vocabulary(rooms)
-        write_json(rooms.store / "vocabulary" / LOADING, by.as_json())
+        write_json(rooms.store / "vocabulary" / _LOADING, by.as_json())
         try:
             return load_vocabulary(path, rooms.store / "vocabulary", progress=progress)
         finally:
             recover_vocabulary(rooms)
+
+
+def recover_vocabulary(rooms: Rooms) -> None:
+    """End a loading: where it changed the vocabulary in use the ledger says who did; the caller holds the vocabulary's lock."""
+    root = rooms.store / "vocabulary"
+    if (root / _LOADING).exists():
+        if (root / "current.json").exists():
+            facts = {"version": Vocabulary.open(root).version}
+            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=Actor.from_json(read_json(root / _LOADING)))
+        (root / _LOADING).unlink()

@@ -1,1 +1,1 @@
-"""Use cases about persons: erase one, apply opt-outs."""
+"""Use cases about persons: erase one, finish an erasure that was interrupted, apply opt-outs."""

@@ -1,7 +1,7 @@
 """Erasing a person from everything that is kept.
 
-What is to be erased is written down first (`recovery.ErasureUnderWay`), so that whichever command writes next after a
-kill finishes the erasure before it does anything else.
+What is to be erased is written down first (`recovery.ErasureUnderWay`), so that after a kill the next build or erasure
+finishes it before it does anything else.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from fairhaven.archive import Erasure
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.persons.erasure_stages import erasure_stage_in_words, erasure_stages
-from fairhaven.journeys.recovery import Erased, ErasureUnderWay, carry_out, recover
+from fairhaven.journeys.persons.recovery import Erased, ErasureUnderWay, carry_out, recover
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.progress import Progress

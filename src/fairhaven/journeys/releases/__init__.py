@@ -1,1 +1,1 @@
-"""Use cases about releases: build, describe, assess, compare, export, trace a row, report."""
+"""Use cases about releases: build, assess, compare, export, trace a row, report."""

@@ -34,10 +34,11 @@ from fairhaven.intake import (
     check_quarantine,
     check_reconciled,
 )
+from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.persons.opt_out_patients import OptedOut, opt_out_facts, opt_outs
-from fairhaven.journeys.recovery import recover
+from fairhaven.journeys.persons.recovery import recover
 from fairhaven.journeys.releases.build_plan import PlannedBuild, planned_build
 from fairhaven.journeys.releases.build_stages import (
     AddUp,
@@ -50,7 +51,6 @@ from fairhaven.journeys.releases.build_stages import (
     Publish,
     WriteTables,
 )
-from fairhaven.journeys.releases.describe import describe_release
 from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import scratch

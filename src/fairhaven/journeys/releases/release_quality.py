@@ -4,9 +4,9 @@ import datetime as dt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from fairhaven.journeys.descriptions.describe import described
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.releases.describe import described
-from fairhaven.journeys.releases.open import open_release
+from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.progress import Progress
 from fairhaven.quality import DqdThresholds, QualityReport, check, open_cdm
 

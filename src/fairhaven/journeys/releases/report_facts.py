@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fairhaven.archive import Change, Release
+from fairhaven.journeys.descriptions.describe import described
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases import compare
-from fairhaven.journeys.releases.describe import described
 from fairhaven.journeys.releases.exact_counts import ExactCounts
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport

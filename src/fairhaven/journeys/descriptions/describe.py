@@ -23,7 +23,7 @@ from fairhaven.catalogue import (
     hdruk_dataset,
 )
 from fairhaven.engine import Engine
-from fairhaven.journeys.cohorts.discover import make_index
+from fairhaven.journeys.descriptions.discovery_index import make_index
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.codec import from_json, to_json

@@ -1,7 +1,6 @@
 """Recovery: what a killed command had decided is finished, what it had not is cleared away.
 
-Every command that writes begins with this for what it locks, so that it starts from a state that an undisturbed command
-would have left.
+Builds and erasures begin with this, so that they start from a state that an undisturbed command would have left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,9 @@ from typing import assert_never
 
 from fairhaven.archive import Erasure
 from fairhaven.intake import ErasureCounts
-from fairhaven.journeys.cohorts.discover import forget_in_audit
+from fairhaven.journeys.deliveries.receive import record_deliveries
+from fairhaven.journeys.descriptions.describe import describe_release
+from fairhaven.journeys.hub_audit import forget_in_audit
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.persons.erasure_stages import (
     DescribeAgain,
@@ -21,15 +22,10 @@ from fairhaven.journeys.persons.erasure_stages import (
     FromVault,
     erasure_stages,
 )
-from fairhaven.journeys.releases.describe import describe_release
 from fairhaven.kernel.files import clear_scratch, read_json, write_json
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry, EventKind
-from fairhaven.omop.vocabulary import Vocabulary
-
-LOADING = "loading.json"
-"""In ``store/vocabulary`` while a vocabulary is loaded: who loads it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,38 +92,11 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     return carry_out(rooms, under_way, progress=progress) if under_way else None
 
 
-def record_deliveries(rooms: Rooms, *, by: Actor) -> None:
-    """Enter in the ledger every delivery that it does not know: a receive may end between its commit and its entry.
-
-    Args:
-        by: who is named for deliveries that do not say who received them.
-    """
-    known = {entry.facts["delivery"] for entry in rooms.ledger.entries() if entry.kind == EventKind.DELIVERY}
-    for delivery in rooms.intake.deliveries():
-        if delivery.number not in known:
-            extracts = [
-                extract for extract in rooms.intake.extracts(delivery.source) if extract.delivery == delivery.number
-            ]
-            files = [{"name": extract.file, "sha256": extract.sha256} for extract in extracts]
-            facts = {"delivery": delivery.number, "source": delivery.source, "files": files}
-            rooms.ledger.append_once(EventKind.DELIVERY, facts, by=delivery.by or by)
-
-
-def recover_vocabulary(rooms: Rooms) -> None:
-    """End a loading: where it changed the vocabulary in use the ledger says who did; the caller holds the vocabulary's lock."""
-    root = rooms.store / "vocabulary"
-    if (root / LOADING).exists():
-        if (root / "current.json").exists():
-            facts = {"version": Vocabulary.open(root).version}
-            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=Actor.from_json(read_json(root / LOADING)))
-        (root / LOADING).unlink()
-
-
 def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> Erased:
     """Carry out the stages of an erasure; killed, `recover` ends what it began.
 
-    The entry in the ledger stands for all of them: once there is one, whatever of the others is still to do is done before
-    any other command writes.
+    The entry in the ledger stands for all of them: once there is one, whatever of the others is still to do is done by the
+    next build or erasure.
     """
     write_json(_place(rooms), asdict(erasure))
     done = _Done()
