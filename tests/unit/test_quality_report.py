@@ -21,7 +21,7 @@ def result(report: QualityReport, name: str):  # type: ignore[no-untyped-def]
 
 def test_a_report_survives_json(engine: Engine) -> None:
     report = report_of(engine)
-    assert QualityReport.from_json(report.to_json()) == report
+    assert from_json(QualityReport, to_json(report)) == report
 
 
 def test_the_worst_level_decides_what_fails(engine: Engine) -> None:

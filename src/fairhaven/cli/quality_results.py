@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from fairhaven.kernel.codec import from_json
-from fairhaven.quality import CheckStatus, QualityReport, Severity
+from fairhaven.quality import CheckResult, CheckStatus, PassRate, QualityReport, Severity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,24 +51,31 @@ class CheckFinding:
     reason: str
     basis: str
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CategoryPassRate:
-    """How many checks of one of Kahn's categories passed.
-
-    Args:
-        category, context: Kahn's terms.
-        passed, failed, not_applicable, errors: how many checks did so; an error is a check that could not run.
-        share: passed of those that apply; null where none does.
-    """
-
-    category: str
-    context: str
-    passed: int
-    failed: int
-    not_applicable: int
-    errors: int
-    share: float | None
+    @classmethod
+    def of(cls, result: CheckResult) -> Self:
+        """A check and its result beside each other, as a table of all checks has them."""
+        check = result.check
+        return cls(
+            id=check.id,
+            kind=check.kind,
+            level=check.level,
+            table=check.table,
+            field=check.field,
+            concept=check.concept,
+            unit=check.unit,
+            severity=check.severity,
+            threshold=check.threshold,
+            category=check.category,
+            subcategory=check.subcategory,
+            context=check.context,
+            description=check.description,
+            settings=check.settings,
+            violated=result.violated,
+            denominator=result.denominator,
+            status=result.status,
+            reason=result.reason,
+            basis=result.basis,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,13 +97,21 @@ class QualityFindings:
     worst: Severity | None
     rows: Mapping[str, int]
     scanned: tuple[str, ...]
-    pass_rates: tuple[CategoryPassRate, ...]
+    pass_rates: tuple[PassRate, ...]
     results: tuple[CheckFinding, ...]
 
     @classmethod
     def of(cls, report: QualityReport) -> Self:
-        """A report in the form in which it is kept."""
-        return from_json(cls, report.to_json())
+        """A report with what is read off its results."""
+        return cls(
+            as_of=report.as_of,
+            checked_against=report.checked_against,
+            worst=report.worst,
+            rows=report.rows,
+            scanned=report.scanned,
+            pass_rates=report.pass_rates(),
+            results=tuple(map(CheckFinding.of, report.results)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,12 +5,11 @@ laid beside DQD's: https://ohdsi.github.io/DataQualityDashboard. Kinds that DQD 
 """
 
 import datetime as dt
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from dataclasses import field as given
 from enum import StrEnum
-from typing import Any
 
 
 class Severity(StrEnum):
@@ -94,7 +93,13 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class PassRate:
-    """How many checks of one of Kahn's categories passed."""
+    """How many checks of one of Kahn's categories passed.
+
+    Args:
+        category, context: Kahn's terms.
+        passed, failed, not_applicable, errors: how many checks did so; an error is a check that could not run.
+        share: passed of those that apply; None where none does.
+    """
 
     category: str
     context: str
@@ -102,12 +107,7 @@ class PassRate:
     failed: int
     not_applicable: int
     errors: int
-
-    @property
-    def share(self) -> float | None:
-        """Passed of those that apply; None where none does."""
-        applying = self.passed + self.failed + self.errors
-        return self.passed / applying if applying else None
+    share: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,60 +152,19 @@ class QualityReport:
         groups: dict[tuple[str, str], list[CheckStatus]] = {}
         for result in self.results:
             groups.setdefault((result.check.category, result.check.context), []).append(result.status)
-        return tuple(
-            PassRate(
-                category=category,
-                context=context,
-                passed=statuses.count(CheckStatus.PASSED),
-                failed=statuses.count(CheckStatus.FAILED),
-                not_applicable=statuses.count(CheckStatus.NOT_APPLICABLE),
-                errors=statuses.count(CheckStatus.ERROR),
-            )
-            for (category, context), statuses in sorted(groups.items())
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as a JSON document."""
-        return {
-            "as_of": self.as_of.isoformat(),
-            "checked_against": self.checked_against,
-            "worst": self.worst,
-            "rows": dict(self.rows),
-            "scanned": list(self.scanned),
-            "pass_rates": [asdict(rate) | {"share": rate.share} for rate in self.pass_rates()],
-            "results": [_result_json(result) for result in self.results],
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any] | str) -> "QualityReport":
-        """Read what `to_json` wrote."""
-        found = json.loads(document) if isinstance(document, str) else document
-        return cls(
-            as_of=dt.date.fromisoformat(found["as_of"]),
-            checked_against=found["checked_against"],
-            rows=found["rows"],
-            scanned=tuple(found["scanned"]),
-            results=tuple(_results(found["results"])),
-        )
+        return tuple(_pass_rate(*place, statuses) for place, statuses in sorted(groups.items()))
 
 
-def _result_json(result: CheckResult) -> dict[str, Any]:
-    check = asdict(result.check)
-    return check | {
-        "id": result.check.id,
-        "violated": result.violated,
-        "denominator": result.denominator,
-        "status": result.status,
-        "reason": result.reason,
-        "basis": result.basis,
-    }
-
-
-def _results(rows: Iterable[Mapping[str, Any]]) -> Iterable[CheckResult]:
-    own = ("violated", "denominator", "status", "reason", "basis")
-    for row in rows:
-        check = {key: value for key, value in row.items() if key not in own and key != "id"}
-        check["severity"] = Severity(check["severity"])
-        outcome = {key: row[key] for key in own}
-        outcome["status"] = CheckStatus(outcome["status"])
-        yield CheckResult(check=QualityCheck(**check), **outcome)
+def _pass_rate(category: str, context: str, statuses: Sequence[CheckStatus]) -> PassRate:
+    count = Counter(statuses)
+    passed, failed, errors = count[CheckStatus.PASSED], count[CheckStatus.FAILED], count[CheckStatus.ERROR]
+    applying = passed + failed + errors
+    return PassRate(
+        category=category,
+        context=context,
+        passed=passed,
+        failed=failed,
+        not_applicable=count[CheckStatus.NOT_APPLICABLE],
+        errors=errors,
+        share=passed / applying if applying else None,
+    )

@@ -54,7 +54,7 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
     """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
     make_index(rooms, release, progress=progress)
     folder = rooms.archive.description(release.number)
-    if _is_described(folder, release):
+    if _found(folder, release):
         return
     with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
         tables = rooms.archive.tables(release, engine)
@@ -69,7 +69,7 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
             contents={**contents, **dict.fromkeys(vocabulary, release.facts.vocabulary)},
             progress=progress,
         )
-        write_json(folder / QUALITY, quality.to_json())
+        write_json(folder / QUALITY, to_json(quality))
         progress.stage("Measuring completeness and dimensions")
         card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
         write_json(folder / SCORECARD, to_json(card))
@@ -114,32 +114,31 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
 def described(rooms: Rooms, release: Release, *, progress: Progress) -> DescribedRelease:
     """What describes a release; made first where it is not there, which takes the lock of the releases."""
     folder = rooms.archive.description(release.number)
-    if not _is_described(folder, release):
+    if (found := _found(folder, release)) is None:
         with holding(rooms, Locked.RELEASES, act="description of a release", progress=progress):
             describe_release(rooms, release, progress=progress)
-    if (found := _read(folder)) is None:
+        found = _found(folder, release)
+    if found is None:
         raise damaged(folder)
     return found
 
 
-def _is_described(folder: Path, release: Release) -> bool:
+def _found(folder: Path, release: Release) -> DescribedRelease | None:
+    """What describes a release, where it is there and says what the release holds."""
     found = _read(folder)
-    return found is not None and found.row_counts.content == release.content
+    return found if found is not None and found.row_counts.content == release.content else None
 
 
 def _read(folder: Path) -> DescribedRelease | None:
     """What describes a release; None where any of it is missing, damaged or of another form: it can be made again."""
     try:
-        scores = read_json(folder / SCORECARD)
-        # Scorecards of before said it, and nobody asked.
-        scores.pop("persons_by_number_of_kinds", None)
         return DescribedRelease(
-            quality=QualityReport.from_json(read_json(folder / QUALITY)),
-            scorecard=from_json(Scorecard, scores),
+            quality=from_json(QualityReport, read_json(folder / QUALITY)),
+            scorecard=from_json(Scorecard, read_json(folder / SCORECARD)),
             description=from_json(Description, read_json(folder / DESCRIPTION)),
             row_counts=from_json(RowCounts, read_json(folder / ROW_COUNTS)),
         )
-    except (FileNotFoundError, Invalid, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, Invalid):
         return None
 
 

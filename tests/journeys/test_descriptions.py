@@ -1,0 +1,31 @@
+"""What is written beside a release is made again where it is damaged."""
+
+from pathlib import Path
+
+import pytest
+
+from fairhaven.hub import open_hub
+from fairhaven.journeys.descriptions.describe import QUALITY, described
+from fairhaven.kernel.files import read_json, write_json
+from fairhaven.kernel.progress import Silent
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param({"results": [{"severity": "terrible"}]}, id="a severity that there is not"),
+        pytest.param({"as_of": "the day before"}, id="a day that is none"),
+    ],
+)
+def test_a_damaged_quality_is_made_again(copy: Path, damage: dict[str, object]) -> None:
+    rooms = open_hub(copy)
+    release = rooms.archive.release()
+    file = rooms.archive.description(release.number) / QUALITY
+    whole = read_json(file)
+    write_json(file, whole | damage)
+
+    found = described(rooms, release, progress=Silent())
+
+    assert found.quality.as_of == release.as_of
+    assert len(found.quality.results) == len(whole["results"])
+    assert read_json(file)["results"] == whole["results"]
