@@ -18,6 +18,10 @@ from typing import Any
 
 import pytest
 
+from fairhaven.hub import open_hub
+from fairhaven.ledger import Actor, EventKind
+from fairhaven.omop.vocabulary import Vocabulary
+from tests.support.actors import BEN
 from tests.support.killed_hub import Commands, Ended, commands, copied, differences, outcome
 
 
@@ -190,6 +194,41 @@ def test_of_two_deliveries_at_once_each_is_taken_whole(region: Region, tmp_path:
     assert [delivery["number"] for delivery in found["deliveries"]] == [1, 2]
     assert [kind for kind, _ in found["entries"]].count("delivery") == 2
     assert len(found["extracts"]) == len(its_files) + len(other_files)
+
+
+def test_a_build_records_the_vocabulary_whose_loading_was_killed_and_who_loaded_it(
+    region: Region, tmp_path: Path
+) -> None:
+    vocabulary = tmp_path / "vocabulary"
+    vocabulary.mkdir()
+    (vocabulary / "CONCEPT.csv").write_text(
+        "concept_id,concept_name,domain_id,vocabulary_id,concept_class_id,standard_concept,concept_code,"
+        "valid_start_date,valid_end_date,invalid_reason\n"
+        "8507,MALE,Gender,Gender,Gender,S,M,1970-01-01,2099-12-31,\n"
+    )
+    before = region.stage("receive").before
+    order = ("load_vocabulary", str(vocabulary))
+    undisturbed = copied(before, tmp_path / "undisturbed")
+    ended = region.processes.run(undisturbed, *order)
+    assert ended.code == 0, ended.said
+    loaded = vocabularies(undisturbed)
+    # Backwards from its end to where the vocabulary is in use, and not yet in the ledger.
+    for step in range(ended.changes, 0, -1):
+        hub = copied(before, tmp_path / f"killed-{step}")
+        assert region.processes.run(hub, *order, step=step).code == -signal.SIGKILL
+        if vocabularies(hub) != loaded:
+            break
+    assert Vocabulary.open(hub / "store/vocabulary").version == loaded[-1][0]
+    refused = region.processes.run(hub, "build")
+    assert "nothing was received" in refused.said
+    assert vocabularies(hub) == loaded
+    assert loaded[-1][1] == BEN
+
+
+def vocabularies(hub: Path) -> list[tuple[str, Actor | None]]:
+    """Versions and who loaded them, as the ledger says."""
+    entries = [entry for entry in open_hub(hub).ledger.entries() if entry.kind == EventKind.VOCABULARY]
+    return [(entry.facts["version"], entry.actor) for entry in entries]
 
 
 @pytest.mark.slow

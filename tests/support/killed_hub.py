@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.actors import ANNA
+from tests.support.actors import ANNA, BEN
 from tests.support.processes import ENVIRONMENT
 
 MONTHS = ("2026-10-01", "2026-11-01")
@@ -136,6 +136,15 @@ def erase(folder: Path, person: int) -> None:
     from fairhaven.kernel.progress import Silent
 
     erase_person(open_hub(folder), person_key=person, by=ANNA, progress=Silent())
+
+
+def load_vocabulary(folder: Path, path: str) -> None:
+    """Load another vocabulary, by somebody else than who does all the rest."""
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys.deliveries.receive import take_vocabulary
+    from fairhaven.kernel.progress import Silent
+
+    take_vocabulary(open_hub(folder), Path(path), by=BEN, progress=Silent())
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -277,6 +286,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "receive": receive_month,
     "build": build,
     "erase": erase,
+    "load_vocabulary": load_vocabulary,
 }
 
 

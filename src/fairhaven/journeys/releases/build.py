@@ -34,6 +34,7 @@ from fairhaven.intake import (
     check_quarantine,
     check_reconciled,
 )
+from fairhaven.journeys.deliveries.receive import recover_vocabulary
 from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
@@ -85,9 +86,11 @@ def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress)
 
     Raises:
         NotAllowedNow: nothing was received, no vocabulary is loaded, an opt-out list is missing or stale, too many rows
-            of a source are in quarantine, or others held the releases or the deliveries for too long.
+            of a source are in quarantine, or others held the releases, the deliveries or the vocabularies for too long.
     """
     with holding(rooms, Locked.RELEASES, act="build", by=by, progress=progress), ExitStack() as opened:
+        with holding(rooms, Locked.VOCABULARY, act="build", by=by, progress=progress):
+            recover_vocabulary(rooms)
         with holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress):
             recover(rooms, by=by, progress=progress)
             # What is received from here on is for the next build.
