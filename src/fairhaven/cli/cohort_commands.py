@@ -152,11 +152,12 @@ def generate(
         else:
             write = open_files.enter_context(csv_writer(count.COHORT))
         found = count.generate(asked, named, write, progress=screen.progress)
+    counted = results.CohortCounts.of(found, asked.policy)
     if out is None:
-        screen.show(results.GeneratedRows.of(found, asked.policy, rows=tuple(rows)), ())
+        screen.show(results.GeneratedRows(policy=counted.policy, cohorts=counted.cohorts, rows=tuple(rows)), ())
     else:
         words = [f"{cohort_text.how_many(named, 'cohort')} in {out}."]
-        screen.show(results.GeneratedFile.of(found, asked.policy, out=out), words)
+        screen.show(results.GeneratedFile(policy=counted.policy, cohorts=counted.cohorts, out=out), words)
 
 
 def budget(

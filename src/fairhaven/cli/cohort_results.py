@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from fairhaven.cohort import definition_hash, explain, sentence
 from fairhaven.disclosure import Policy
@@ -29,11 +29,6 @@ class DefinitionFile:
     file: Path
 
 
-def _named(named: Named) -> dict[str, Any]:
-    """The fields of `DefinitionFile`."""
-    return {"id": named.number, "name": named.name, "file": named.file}
-
-
 @dataclass(frozen=True, kw_only=True)
 class ExplainedCohort(DefinitionFile):
     """A cohort definition in words.
@@ -54,7 +49,9 @@ class ExplainedCohort(DefinitionFile):
         """A definition in words."""
         words = explain(named.definition)
         return cls(
-            **_named(named),
+            id=named.number,
+            name=named.name,
+            file=named.file,
             hash=definition_hash(named.definition),
             sentence=sentence(named.definition),
             text=words.as_text(),
@@ -79,16 +76,15 @@ class CountedCohort(DefinitionFile):
     @classmethod
     def of(cls, found: Counted) -> Self:
         """A cohort's size."""
-        return cls(**_counted(found))
-
-
-def _counted(found: Counted) -> dict[str, Any]:
-    """The fields of `CountedCohort`."""
-    return _named(found.named) | {
-        "hash": definition_hash(found.named.definition),
-        "persons": found.persons.value,
-        "rows": found.rows.value,
-    }
+        named = found.named
+        return cls(
+            id=named.number,
+            name=named.name,
+            file=named.file,
+            hash=definition_hash(named.definition),
+            persons=found.persons.value,
+            rows=found.rows.value,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +100,9 @@ class CohortCounts:
     cohorts: tuple[CountedCohort, ...]
 
     @classmethod
-    def of(cls, found: Sequence[Counted], policy: Policy | None, **more: Any) -> Self:
-        """Sizes of cohorts; *more* are the fields that a fuller form adds."""
-        return cls(policy=policy.name if policy else None, cohorts=tuple(map(CountedCohort.of, found)), **more)
+    def of(cls, found: Sequence[Counted], policy: Policy | None) -> Self:
+        """Sizes of cohorts."""
+        return cls(policy=policy.name if policy else None, cohorts=tuple(map(CountedCohort.of, found)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,9 +137,15 @@ class CohortAttrition(CountedCohort):
     @classmethod
     def of_steps(cls, found: Reported) -> Self:
         """What each step leaves."""
+        counted, named = found.counted, found.counted.named
         return cls(
-            **_counted(found.counted),
-            sentence=sentence(found.counted.named.definition),
+            id=named.number,
+            name=named.name,
+            file=named.file,
+            hash=definition_hash(named.definition),
+            persons=counted.persons.value,
+            rows=counted.rows.value,
+            sentence=sentence(named.definition),
             steps=tuple(
                 ShownStep(step=step.words, persons=step.persons.value, events=step.events.value) for step in found.steps
             ),
@@ -248,7 +250,9 @@ class AnsweredQuestion(DefinitionFile):
     def of(cls, named: Named, told: Decision) -> Self:
         """A decision of the query audit."""
         return cls(
-            **_named(named),
+            id=named.number,
+            name=named.name,
+            file=named.file,
             outcome=told.outcome,
             persons=told.count.value if told.count else None,
             text=told.text,

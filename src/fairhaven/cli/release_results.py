@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from fairhaven.archive import Change, Problem, Release, TableVersion
 from fairhaven.journeys.persons.erase import ErasurePlan
@@ -12,15 +12,7 @@ from fairhaven.journeys.persons.recovery import Erased
 from fairhaven.journeys.releases.build import Built
 from fairhaven.journeys.releases.build_plan import BuildPlan
 from fairhaven.journeys.releases.trace_row import Trace
-from fairhaven.release.facts import (
-    ExtractFacts,
-    LinkageSummary,
-    MappingRule,
-    OptOutFacts,
-    RowFlow,
-    RuleOutcome,
-    SourceFacts,
-)
+from fairhaven.release.facts import LinkageSummary, ReleaseFacts, RowFlow
 
 __all__ = [
     "BuildPlan",
@@ -57,18 +49,6 @@ class ReleaseSummary:
     hash: str
 
 
-def _summary(release: Release) -> dict[str, Any]:
-    """The fields of `ReleaseSummary`."""
-    return {
-        "name": release.name,
-        "as_of": release.as_of,
-        "persons": release.tables["person"].rows if "person" in release.tables else 0,
-        "rows": release.rows,
-        "content": release.content,
-        "hash": release.hash,
-    }
-
-
 @dataclass(frozen=True, kw_only=True)
 class ListedRelease(ReleaseSummary):
     """A release in the list of all.
@@ -82,7 +62,15 @@ class ListedRelease(ReleaseSummary):
     @classmethod
     def of(cls, release: Release, *, current: bool) -> Self:
         """A release of the list."""
-        return cls(**_summary(release), current=current)
+        return cls(
+            name=release.name,
+            as_of=release.as_of,
+            persons=release.rows_of("person"),
+            rows=release.rows,
+            content=release.content,
+            hash=release.hash,
+            current=current,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +94,12 @@ class BuiltRelease(ReleaseSummary):
         """What a build made."""
         release = built.release
         return cls(
-            **_summary(release),
+            name=release.name,
+            as_of=release.as_of,
+            persons=release.rows_of("person"),
+            rows=release.rows,
+            content=release.content,
+            hash=release.hash,
             is_new=built.is_new,
             tables={name: table.rows for name, table in release.tables.items()},
             flow=release.facts.row_flow,
@@ -128,16 +121,7 @@ class ShownRelease:
         salt: 32 random hex digits; an erasure makes new ones.
         supersedes: hashes of the manifests of this release that erasures took back, oldest first.
         tables: CDM table -> its files.
-        inputs: digest of all that the rows depend on: equal inputs, equal rows.
-        code_version: which code made it.
-        vocabulary: version of the vocabulary that codes were mapped with.
-        sources: what it is made of.
-        extracts: the files that were delivered.
-        flow: what became of every row received, by source and table.
-        linkage: how many patient records are how many persons.
-        opt_outs: patients who were kept out.
-        rules: the mapping rules.
-        counts: how many rows of each rule came to what.
+        facts: what it was made of, and what became of every row received.
     """
 
     name: str
@@ -149,21 +133,11 @@ class ShownRelease:
     salt: str
     supersedes: tuple[str, ...]
     tables: Mapping[str, TableVersion]
-    inputs: str
-    code_version: str
-    vocabulary: str
-    sources: tuple[SourceFacts, ...]
-    extracts: tuple[ExtractFacts, ...]
-    flow: tuple[RowFlow, ...]
-    linkage: LinkageSummary
-    opt_outs: tuple[OptOutFacts, ...]
-    rules: tuple[MappingRule, ...]
-    counts: tuple[RuleOutcome, ...]
+    facts: ReleaseFacts
 
     @classmethod
     def of(cls, release: Release) -> Self:
-        """A release and its facts beside each other."""
-        facts = release.facts
+        """A release with its name and the hash of its content."""
         return cls(
             name=release.name,
             number=release.number,
@@ -174,16 +148,7 @@ class ShownRelease:
             salt=release.salt,
             supersedes=release.supersedes,
             tables=release.tables,
-            inputs=facts.inputs,
-            code_version=facts.code_version,
-            vocabulary=facts.vocabulary,
-            sources=facts.sources,
-            extracts=facts.extracts,
-            flow=facts.row_flow,
-            linkage=facts.linkage,
-            opt_outs=facts.opt_outs,
-            rules=facts.rules,
-            counts=facts.rule_outcomes,
+            facts=release.facts,
         )
 
 

@@ -102,7 +102,7 @@ def built(found: "build.Built") -> Iterator[str]:
         f"+ {sum(row.quarantined for row in flow):,} quarantined + {sum(row.opted_out for row in flow):,} opted out"
     )
     linkage = release.facts.linkage
-    persons = release.tables["person"].rows if "person" in release.tables else 0
+    persons = release.rows_of("person")
     yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"
     aside = Counter[str]()
     for count in release.facts.rule_outcomes:
@@ -211,8 +211,8 @@ def release(found: "ShownRelease") -> Iterator[str | Table]:
     yield f"content     {found.content}"
     yield f"manifest    {found.hash}"
     yield f"previous    {found.previous.strip('0') or 'none'}"
-    yield f"vocabulary  {found.vocabulary}"
-    yield f"code        {found.code_version}"
+    yield f"vocabulary  {found.facts.vocabulary}"
+    yield f"code        {found.facts.code_version}"
     yield ""
     yield screen.table(
         "",
@@ -234,7 +234,7 @@ def release(found: "ShownRelease") -> Iterator[str | Table]:
     yield screen.table(
         "",
         [name.replace("_", " ") for name in columns],
-        [[getattr(row, name) for name in columns] for row in found.flow],
+        [[getattr(row, name) for name in columns] for row in found.facts.row_flow],
     )
 
 

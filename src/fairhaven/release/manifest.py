@@ -96,6 +96,10 @@ class Release:
         """Rows of all tables."""
         return sum(table.rows for table in self.tables.values())
 
+    def rows_of(self, table: str) -> int:
+        """Rows of one table; 0 where the release has no such table."""
+        return self.tables[table].rows if table in self.tables else 0
+
     @property
     def content(self) -> str:
         """Hash of what the release says: the same after a crash, on another machine and from either engine."""

@@ -28,7 +28,7 @@ def report(rooms: Rooms, name: str | None, *, progress: Progress) -> ReleaseRepo
         as_of=release.as_of,
         hash=release.hash,
         facts=release.facts,
-        persons=_rows_of(release, "person"),
+        persons=release.rows_of("person"),
         written=known.row_counts.links,
         years=known.row_counts.years,
         unmapped=known.row_counts.unmapped,
@@ -40,10 +40,6 @@ def report(rooms: Rooms, name: str | None, *, progress: Progress) -> ReleaseRepo
         notes=known.row_counts.notes,
     )
     return protected(counts, rooms.settings.disclosure)
-
-
-def _rows_of(release: Release, table: str) -> int:
-    return release.tables[table].rows if table in release.tables else 0
 
 
 def _quarantine(rooms: Rooms, extracts: set[int]) -> tuple[QuarantinedRows, ...]:
@@ -69,4 +65,4 @@ def _changes(rooms: Rooms, release: Release, progress: Progress) -> tuple[str, M
         earlier, later, changes = compare.compared(rooms, None, release.name, progress=progress)
     except NotFound:
         return "", {}
-    return earlier.name, {table: (change, _rows_of(later, table)) for table, change in changes.items()}
+    return earlier.name, {table: (change, later.rows_of(table)) for table, change in changes.items()}
