@@ -42,6 +42,10 @@ def test_each_line_of_a_refusal_is_a_fault() -> None:
     assert [fault.message for fault in refusal.faults] == ["one thing", "another"]
 
 
+def test_a_refusal_without_words_has_a_fault_all_the_same() -> None:
+    assert Refusal.because(ErrorCode.REFUSED, "").faults == (Fault(message=""),)
+
+
 def test_an_interruption_is_said_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
     told, words = _ended(KeyboardInterrupt(), capsys)
     assert told["code"] == "interrupted"

@@ -131,8 +131,8 @@ class Screen(Generic[R]):
 
 
 def show_json(value: object) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(to_json(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """One JSON document on stdout; by now the act is done, so no number in its result may make it fail."""
+    sys.stdout.write(json.dumps(to_json(value, is_strict=True), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 

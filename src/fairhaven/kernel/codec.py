@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def to_json(value: object) -> Any:
-    """The value as what JSON has: dataclasses become objects, sequences and sets arrays, dates their ISO text."""
+def to_json(value: object, *, is_strict: bool = False) -> Any:
+    """The value as what JSON has: dataclasses become objects, sequences and sets arrays, dates their ISO text.
+
+    Args:
+        is_strict: a number that JSON does not have (NaN, infinity) becomes null. Python's own JSON, in which records of
+            the store are kept, has them.
+    """
     from pydantic_core import to_jsonable_python
 
-    return to_jsonable_python(value)
+    return to_jsonable_python(value, inf_nan_mode="null" if is_strict else "constants")
 
 
 def from_json(form: type[T], value: Any, *, path: str = "") -> T:

@@ -140,4 +140,5 @@ class Refusal:
     @classmethod
     def because(cls, code: ErrorCode, message: str) -> "Refusal":
         """A refusal whose faults are the lines of its message."""
-        return cls(code=code, message=message, faults=tuple(Fault(message=line) for line in message.splitlines()))
+        lines = message.splitlines() or [message]
+        return cls(code=code, message=message, faults=tuple(Fault(message=line) for line in lines))
