@@ -120,7 +120,7 @@ def worked(folder: Path, query: Mapping[str, Any], tasks: int, codes: int) -> tu
     def use(url: str) -> None:
         connection = Connection(url=url + PREFIX, collection="hillside", credentials=credentials)
         cpu, wall = time.process_time(), time.perf_counter()
-        summary = work(connection, Numbers(codes), folder=folder / "worker", about=ABOUT, once=True)
+        summary = work(connection, Numbers(codes), folder=folder / "worker", about=ABOUT, by=BENCH, once=True)
         spent.extend((time.process_time() - cpu, time.perf_counter() - wall))
         assert summary.posted == tasks
 

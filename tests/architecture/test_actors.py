@@ -10,7 +10,9 @@ from fairhaven.archive import Archive
 from fairhaven.hub.demonstration import demonstrate
 from fairhaven.hub.new_hub import make_hub
 from fairhaven.intake import Intake
+from fairhaven.journeys.cohorts import discover
 from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
+from fairhaven.journeys.network.answer import answer
 from fairhaven.journeys.network.serve import ask, join, leave, serve_network
 from fairhaven.journeys.persons.erase import erase
 from fairhaven.journeys.releases.build import build
@@ -18,7 +20,20 @@ from fairhaven.ledger import Actor, Ledger
 from tests.architecture.source_tree import dotted, modules
 
 CHANGING: tuple[Callable[..., object], ...] = (
-    *(make_hub, demonstrate, receive, take_vocabulary, build, erase, join, leave, ask, serve_network),
+    *(
+        make_hub,
+        demonstrate,
+        receive,
+        take_vocabulary,
+        build,
+        erase,
+        join,
+        leave,
+        ask,
+        serve_network,
+        discover.ask,
+        answer,
+    ),
     *(Ledger.append, Ledger.append_once, Ledger.append_change, Intake.receive),
     *(Archive.write, Archive.publish, Archive.erase, Archive.resume, Archive.roll_back),
 )
@@ -31,15 +46,22 @@ WRITING = {
     "ledger.append",
     "ledger.append_once",
     "ledger.append_change",
+    "QueryAudit.open",
+    "TaskQueue",
+    "work",
 }
-"""What a use case calls that changes a hub: it takes a lock, writes a file, or enters something in the ledger."""
+"""What a use case calls that changes a hub: it takes a lock, writes a file, enters something in the ledger, or opens a
+record that is written to: of questions, of a network, of a worker's tasks."""
 
 FOLLOWING = {
     "cohorts.count.rows_file": "a file outside the hub, of whoever asked for it",
+    "hub_locks.holding": "nobody where what is made follows from what is there",
     "cohorts.attrition.report": "reads; what it may make first follows from the release",
-    "cohorts.discover.discover": "the index follows from the release",
+    "cohorts.discover.budget_of": "reads",
     "descriptions.describe.describe_release": "the description follows from the release",
     "descriptions.describe.described": "the description follows from the release",
+    "hub_audit.forget_in_audit": "the erasure says by whom",
+    "hub_audit.open_audit": "whoever asks says on whose behalf",
     "releases.release_quality.quality_of_release": "the description follows from the release",
     "releases.report_facts.report": "the description follows from the release",
     "persons.recovery.carry_out": "the erasure that is carried out says by whom",
@@ -75,10 +97,10 @@ def test_only_a_door_says_who_somebody_is() -> None:
 
 
 def _functions() -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Every function of the journeys by its place."""
+    """Every function of the journeys and of the hub's wiring by its place."""
     for module in modules():
-        if module.room == "journeys":
-            place = module.name.removeprefix("fairhaven.journeys.")
+        if module.room in ("journeys", "hub"):
+            place = module.name.removeprefix("fairhaven.").removeprefix("journeys.")
             for node in module.tree.body:
                 if isinstance(node, ast.FunctionDef):
                     yield f"{place}.{node.name}", node
@@ -92,4 +114,9 @@ def _called(function: ast.FunctionDef) -> Iterator[str]:
 
 
 def _has_actor(function: ast.FunctionDef) -> bool:
-    return "by" in [argument.arg for argument in function.args.kwonlyargs]
+    """True where it must be told by whom: neither another type nor a default will do."""
+    arguments = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    return ("by", "Actor", True) in [
+        (argument.arg, ast.unparse(argument.annotation) if argument.annotation else "", default is None)
+        for argument, default in arguments
+    ]

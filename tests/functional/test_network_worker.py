@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import logging
+import re
 import signal
 import socket
 import ssl
@@ -20,6 +21,7 @@ from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitt
 from fairhaven.network import Backoff, Connection, QueueKind, TaskStatus, read_credentials, work
 from fairhaven.network.server import CollectionState
 from fairhaven.network.worker_session import ATTEMPTS
+from tests.support.actors import ANNA
 from tests.support.network_wire import (
     ABOUT,
     AVAILABILITY,
@@ -116,6 +118,7 @@ def test_a_result_at_which_the_server_fails_does_not_keep_the_others_waiting(tmp
             Numbers(),
             folder=tmp_path,
             about=ABOUT,
+            by=ANNA,
             stop=stop,
             pace=Backoff(interval=0.01, first=30),
             progress=notes,
@@ -239,6 +242,7 @@ def test_a_server_that_is_not_there_is_said_once_and_again_when_it_is_back(tmp_p
             Numbers(),
             folder=tmp_path / "worker",
             about=ABOUT,
+            by=ANNA,
             pace=Backoff(interval=5, first=1, longest=20),
             pause=pause,
             stop=stop,
@@ -378,6 +382,7 @@ def test_a_task_that_cannot_be_answered_now_waits_longer_each_time_while_others_
             Building(),
             folder=tmp_path / "worker",
             about=ABOUT,
+            by=ANNA,
             stop=stop,
             pause=pause,
             now=lambda: seconds,
@@ -402,7 +407,7 @@ def test_one_folder_has_one_worker(tmp_path: Path) -> None:
 
     with raw_server(second) as url:
         run_once(connection_to(url), Numbers(), tmp_path)
-    assert "the answering that started" in messages[0]
+    assert re.match(r"the answering that started .* by anna is under way", messages[0])
 
 
 def test_a_damaged_record_is_said_and_not_written_to(tmp_path: Path) -> None:
@@ -523,6 +528,7 @@ def test_credentials_come_from_variables_or_from_a_file_that_others_cannot_read(
 WORKER = """
 import time
 from pathlib import Path
+from tests.support.actors import ANNA
 from tests.support.network_wire import ABOUT, QUICK, COLLECTION
 from fairhaven.network import Connection, Credentials, work
 
@@ -537,7 +543,7 @@ class Moments:
 
 summary = work(
     Connection(url={url!r}, collection=COLLECTION, credentials=Credentials(username='u', password='p'), deadline={deadline}),
-    Moments(), folder=Path({folder!r}), about=ABOUT, once={once!r}, pace=QUICK,
+    Moments(), folder=Path({folder!r}), about=ABOUT, by=ANNA, once={once!r}, pace=QUICK,
 )
 print(summary, flush=True)
 """

@@ -17,6 +17,7 @@ from fairhaven.network.distribution_tables import CODE_COLUMNS, CollectionAbout,
 from fairhaven.network.result import ResultFile, TaskResult, TaskStatus, read_result
 from fairhaven.network.server import PREFIX
 from fairhaven.network.task import UnreadableTask, is_name, read_task
+from tests.support.actors import ANNA
 from tests.support.examples import examples
 from tests.support.network_wire import ABOUT, COLLECTION, QUICK, Numbers, connection_to, http, network, raw_server
 from tests.support.processes import PATIENCE
@@ -185,6 +186,7 @@ def test_a_worker_ends_its_round_whatever_the_server_says(talker: Any, says: byt
             Numbers(),
             folder=Path(folder),
             about=ABOUT,
+            by=ANNA,
             once=True,
             pace=QUICK,
             pause=lambda seconds: None,

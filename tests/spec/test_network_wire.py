@@ -22,6 +22,7 @@ from fairhaven.network import (
 from fairhaven.network.distribution_tables import code_result
 from fairhaven.network.result import TaskResult, read_result
 from fairhaven.network.task import UnreadableTask, read_task
+from tests.support.actors import ANNA
 from tests.support.network_wire import COLLECTION, QUICK, Numbers, connection_to, http, raw_server
 from tests.support.shared_data import shared
 
@@ -132,6 +133,7 @@ def test_the_worker_says_on_the_wire_what_the_reference_said(tmp_path: Path) -> 
             Numbers(570),
             folder=tmp_path,
             about=BUNNY,
+            by=ANNA,
             once=True,
             pace=QUICK,
         )

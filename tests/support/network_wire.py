@@ -113,7 +113,7 @@ def network(folder: Path, *, collection: str = COLLECTION, **settings: Any) -> I
 
 def run_once(connection: Connection, answers: Any, folder: Path, **settings: Any) -> WorkerSummary:
     """One round of a worker."""
-    return work(connection, answers, folder=folder, about=ABOUT, once=True, **{"pace": QUICK, **settings})
+    return work(connection, answers, folder=folder, about=ABOUT, by=ANNA, once=True, **{"pace": QUICK, **settings})
 
 
 def connection_to(url: str, **settings: Any) -> Connection:

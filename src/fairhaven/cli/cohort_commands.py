@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import cohort_text
-from fairhaven.cli.arguments import Hub, ReleaseName, today
+from fairhaven.cli.arguments import Hub, ReleaseName, actor, today
 from fairhaven.cli.screen import Screen, csv_writer
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def count(
         from fairhaven.query_audit import Asker
 
         assert asked.rooms is not None
-        by = Asker(project=project, organisation=organisation)
-        answers = ask(asked.rooms, asked.release, named, by=by, progress=screen.progress)
+        asker = Asker(project=project, organisation=organisation)
+        answers = ask(asked.rooms, asked.release, named, asker=asker, by=actor(), progress=screen.progress)
         answered = results.AnsweredQuestions.of(answers, asked.policy)
         _write_json(out, answered)
         screen.show(answered, cohort_text.answers(answered, project, asked.policy))

@@ -38,7 +38,7 @@ def answer(
 
     rooms = open_hub(folder)
     connection = Connection(url=task_api, collection=collection, credentials=read_credentials())
-    done = answer_tasks(rooms, connection, once=once, today=today, progress=screen.progress)
+    done = answer_tasks(rooms, connection, once=once, today=today, by=actor(), progress=screen.progress)
     is_good = not (done.trouble or done.unposted or done.unanswered)
     screen.show(done, result_text.answering(done), is_good=is_good)
 

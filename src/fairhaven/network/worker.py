@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fairhaven.kernel.file_locks import locked
 from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.ledger import Actor
 from fairhaven.network.backoff import Backoff
 from fairhaven.network.connection import Connection
 from fairhaven.network.distribution_tables import CollectionAbout
@@ -28,6 +29,7 @@ def work(
     *,
     folder: Path,
     about: CollectionAbout,
+    by: Actor,
     once: bool = False,
     pace: Backoff | None = None,
     progress: Progress | None = None,
@@ -43,6 +45,7 @@ def work(
         answers: who counts; what comes back is protected.
         folder: where this collection's record is kept; one worker at a time.
         about: who answers, for the metadata of a distribution.
+        by: who has it answer, for whoever would start another worker of this collection.
         once: end when every queue is empty, or after `Backoff.patience` failures in a row.
         pace: how often, and how patiently.
         progress: is told of trouble and its end, and of each task, without its content.
@@ -63,7 +66,7 @@ def work(
     chance = chance or random.Random()
     watching = progress or Silent()
     # Two workers of one collection would share its tasks for as long as both run, so there is nothing to wait for.
-    with locked(folder / ".lock", act="answering", by="", patience=0, progress=watching):
+    with locked(folder / ".lock", act="answering", by=str(by), patience=0, progress=watching):
         record = TaskRecord(folder / "record.sqlite")
         try:
             record.forget(before=now() - KEPT)

@@ -16,6 +16,7 @@ from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.ledger import Actor
 from fairhaven.query_audit import Asker, Budget, Decision, QueryAudit
 
 _EVERYBODY = "everybody"
@@ -40,23 +41,23 @@ class Discovery:
         check_definition(definition)
         return self.index.persons_of(definition) if self.index.can_answer(definition) else self.slowly(definition)
 
-    def ask(self, definition: CohortDefinition, *, by: Asker) -> Decision:
+    def ask(self, definition: CohortDefinition, *, asker: Asker) -> Decision:
         """Decide a question and record it; see `QueryAudit.ask`."""
         question = definition_hash(definition)
-        return self._asked({question: self.persons_of(definition)}, by)[question]
+        return self._asked({question: self.persons_of(definition)}, asker)[question]
 
-    def ask_everybody(self, *, by: Asker) -> Decision:
+    def ask_everybody(self, *, asker: Asker) -> Decision:
         """How many persons the release has."""
-        return self._asked({_EVERYBODY: self.index.universe}, by)[_EVERYBODY]
+        return self._asked({_EVERYBODY: self.index.universe}, asker)[_EVERYBODY]
 
-    def by_concept(self, table: str, column: str, *, by: Asker) -> dict[int, Decision]:
+    def by_concept(self, table: str, column: str, *, asker: Asker) -> dict[int, Decision]:
         """How many persons have each concept of a column, each decided like a question of its own.
 
         Args:
             table, column: a table of events and its concept, or PERSON and one of its concepts.
         """
         sets = self.index.by_value(column) if table == Domain.PERSON else self.index.by_concept(Domain(table))
-        told = self._asked({f"{table} {column} {concept}": persons for concept, persons in sets}, by)
+        told = self._asked({f"{table} {column} {concept}": persons for concept, persons in sets}, asker)
         return {int(cell.rsplit(" ", 1)[1]): decision for cell, decision in told.items()}
 
     def names(self, concepts: Iterable[int]) -> dict[int, str]:
@@ -67,10 +68,10 @@ class Discovery:
             rows = opened.engine.fetch(wanted).to_pylist()
         return {row["concept_id"]: row["concept_name"] for row in rows}
 
-    def _asked(self, cells: Mapping[str, BitMap], by: Asker) -> dict[str, Decision]:
+    def _asked(self, cells: Mapping[str, BitMap], asker: Asker) -> dict[str, Decision]:
         with open_audit(self.rooms) as audit:
             self._make_known(audit)
-            return audit.ask_together(cells, by=by, release=self.release.content)
+            return audit.ask_together(cells, by=asker, release=self.release.content)
 
     def _make_known(self, audit: QueryAudit) -> None:
         # By content: an erasure makes other persons of a release.
@@ -92,19 +93,27 @@ class ProjectAnswers:
     budget: Budget
 
 
-def ask(rooms: Rooms, release: str | None, named: Sequence[Named], *, by: Asker, progress: Progress) -> ProjectAnswers:
-    """Count cohorts on behalf of a project, each a question of its own."""
-    discovery = discover(rooms, release, progress=progress)
-    decisions = tuple((each, discovery.ask(each.definition, by=by)) for each in named)
-    return ProjectAnswers(decisions=decisions, budget=budget_of(rooms, by.project))
+def ask(
+    rooms: Rooms, release: str | None, named: Sequence[Named], *, asker: Asker, by: Actor, progress: Progress
+) -> ProjectAnswers:
+    """Count cohorts on behalf of a project, each a question of its own.
+
+    Args:
+        asker: whose question it is and whose budget it spends: so the audit's record has it.
+        by: who puts it on the asker's behalf; neither the record nor the ledger holds that, only those are told who must
+            wait while the release is indexed.
+    """
+    discovery = discover(rooms, release, by=by, progress=progress)
+    decisions = tuple((each, discovery.ask(each.definition, asker=asker)) for each in named)
+    return ProjectAnswers(decisions=decisions, budget=budget_of(rooms, asker.project))
 
 
-def discover(rooms: Rooms, name: str | None, *, progress: Progress | None = None) -> Discovery:
+def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress | None = None) -> Discovery:
     """Open a release for questions; its index is made first where it is not there, which takes the lock of the releases."""
     release = rooms.archive.release(name)
     index = kept_index(rooms, release)
     if index is None:
-        with holding(rooms, Locked.RELEASES, act="indexing of a release", progress=progress or Silent()):
+        with holding(rooms, Locked.RELEASES, act="indexing of a release", by=by, progress=progress or Silent()):
             index = make_index(rooms, release, progress=progress or Silent())
 
     def slowly(definition: CohortDefinition) -> BitMap:

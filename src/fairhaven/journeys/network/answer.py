@@ -10,6 +10,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
+from fairhaven.ledger import Actor
 from fairhaven.network import (
     CATEGORIES,
     SEXES,
@@ -31,8 +32,9 @@ _NAMELESS = "cohort discovery"
 class HubAnswers:
     """Counts for the wire, of the hub's latest release, as the hub's policy and audit let them be told."""
 
-    def __init__(self, rooms: Rooms, *, today: Callable[[], dt.date], progress: Progress) -> None:
+    def __init__(self, rooms: Rooms, *, today: Callable[[], dt.date], by: Actor, progress: Progress) -> None:
         self._rooms = rooms
+        self._by = by
         self._today = today
         self._progress = progress
         self._discovery: Discovery | None = None
@@ -40,13 +42,13 @@ class HubAnswers:
     def availability(self, query: Mapping[str, Any], *, task: AvailabilityTask) -> int:
         """See `network.CountProvider`."""
         definition = read_rquest(query, today=self._today())
-        return _told(self._latest().ask(definition, by=_asker(task.query)))
+        return _told(self._latest().ask(definition, asker=_asker(task.query)))
 
     def code_distribution(self, *, task: DistributionTask) -> Iterable[CodeCount]:
         """See `network.CountProvider`."""
         asked = self._latest()
         told = {
-            category: asked.by_concept(table, column, by=_asker(task.query))
+            category: asked.by_concept(table, column, asker=_asker(task.query))
             for category, (table, column) in CATEGORIES.items()
         }
         names = asked.names({concept for cells in told.values() for concept in cells})
@@ -59,23 +61,27 @@ class HubAnswers:
 
     def demographics(self, *, task: DistributionTask) -> Demographics:
         """See `network.CountProvider`."""
-        asked, by = self._latest(), _asker(task.query)
-        cells = asked.by_concept("person", "gender_concept_id", by=by)
+        asked, asker = self._latest(), _asker(task.query)
+        cells = asked.by_concept("person", "gender_concept_id", asker=asker)
         sexes = [(name, _cell(cells[concept]) if concept in cells else 0) for concept, name in SEXES.items()]
-        return Demographics(total=_told(asked.ask_everybody(by=by)), sexes=sexes)
+        return Demographics(total=_told(asked.ask_everybody(asker=asker)), sexes=sexes)
 
     def _latest(self) -> Discovery:
         """The latest release, opened again when it is another one or has been altered."""
         latest = self._rooms.archive.current()
         if self._discovery is None or self._discovery.release.content != latest.content:
-            self._discovery = discover(self._rooms, latest.name, progress=self._progress)
+            self._discovery = discover(self._rooms, latest.name, by=self._by, progress=self._progress)
         return self._discovery
 
 
 def answer(
-    rooms: Rooms, connection: Connection, *, once: bool, today: Callable[[], dt.date], progress: Progress
+    rooms: Rooms, connection: Connection, *, once: bool, today: Callable[[], dt.date], by: Actor, progress: Progress
 ) -> WorkerSummary:
     """Work for a task API until told to stop, or until its queues are empty.
+
+    Args:
+        by: who has the hub answer; others are told who would answer for the same collection meanwhile. The record of each
+            question holds who asked it, as far as the task says.
 
     Raises:
         Refused: the hub has no release to count in.
@@ -88,10 +94,11 @@ def answer(
     )
     return work(
         connection,
-        HubAnswers(rooms, today=today, progress=progress),
+        HubAnswers(rooms, today=today, by=by, progress=progress),
         folder=rooms.store / "discovery" / connection.collection,
         about=about,
         once=once,
+        by=by,
         progress=progress,
     )
 
