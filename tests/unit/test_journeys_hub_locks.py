@@ -33,19 +33,36 @@ def one_in_the_other(rooms: Rooms) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("lock", [at_once, one_in_the_other])
+@contextmanager
+def one_after_the_other(rooms: Rooms) -> Iterator[None]:
+    """As a build locks what it lets go again."""
+    with holding(rooms, Locked.RELEASES, act="build", by=ANNA, progress=Silent()):
+        with holding(rooms, Locked.DELIVERIES, act="build", by=ANNA, progress=Silent()):
+            pass
+        with holding(rooms, Locked.VOCABULARY, act="build", by=ANNA, progress=Silent()):
+            yield
+
+
+@pytest.mark.parametrize(
+    ("lock", "first", "second"),
+    [
+        (at_once, Locked.RELEASES, Locked.DELIVERIES),
+        (one_in_the_other, Locked.RELEASES, Locked.DELIVERIES),
+        (one_after_the_other, Locked.DELIVERIES, Locked.VOCABULARY),
+    ],
+)
 def test_the_limit_of_waiting_is_for_all_that_a_command_locks(
-    tmp_path: Path, lock: Callable[[Rooms], AbstractContextManager[None]]
+    tmp_path: Path, lock: Callable[[Rooms], AbstractContextManager[None]], first: Locked, second: Locked
 ) -> None:
     make_hub(tmp_path / "hub", by=ANNA)
     rooms = open_hub(tmp_path / "hub")
     three_seconds = 3 / 60  # hub.toml has whole minutes
     rooms = replace(rooms, settings=replace(rooms.settings, wait_minutes=three_seconds))  # type: ignore[arg-type]
-    with ExitStack() as releases, ExitStack() as deliveries:
-        for stack, thing in ((releases, Locked.RELEASES), (deliveries, Locked.DELIVERIES)):
+    with ExitStack() as soon, ExitStack() as late:
+        for stack, thing in ((soon, first), (late, second)):
             path = rooms.store / "locks" / thing
             stack.enter_context(locked(path, act="delivery", by="ben", patience=0, progress=Silent()))
-        threading.Timer(2, releases.close).start()
+        threading.Timer(2, soon.close).start()
         # Of three seconds two went on the first lock; on a busy machine all three.
         with pytest.raises(NotAllowedNow, match=r"^waited 1 second for|is under way"), lock(rooms):
             pass

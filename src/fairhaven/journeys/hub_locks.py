@@ -33,18 +33,29 @@ class Locked(StrEnum):
     VOCABULARY = "vocabulary"
 
 
+class _Patience:
+    """Seconds that a command may still wait, for all locks together."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def less(self, waited: float) -> None:
+        """So long was waited for one of them."""
+        self.seconds = max(self.seconds - waited, 0.0)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Held:
     """A lock that this command holds.
 
     Args:
         hub: the store of the hub, resolved.
-        patience: seconds that the command may still wait for other locks of the hub.
+        patience: of the command, for whatever else of the hub it locks.
     """
 
     hub: str
     thing: Locked
-    patience: float
+    patience: _Patience
 
 
 _HELD: ContextVar[tuple[_Held, ...]] = ContextVar("_HELD", default=())
@@ -72,11 +83,11 @@ def holding(rooms: Rooms, *things: Locked, act: str, by: Actor | None = None, pr
     if any(_ORDER.index(each.thing) >= _ORDER.index(first) for each in mine):
         raise RuntimeError(f"{first} cannot be taken while holding {', '.join(each.thing for each in mine)}")
     path = rooms.store / "locks" / first
-    patience = mine[-1].patience if mine else rooms.settings.wait_minutes * 60.0
+    patience = mine[-1].patience if mine else _Patience(rooms.settings.wait_minutes * 60.0)
     began = time.monotonic()
-    with locked(path, act=act, by=str(by or ""), patience=patience, progress=progress):
-        left = max(patience - (time.monotonic() - began), 0.0)
-        token = _HELD.set((*held, _Held(hub=hub, thing=first, patience=left)))
+    with locked(path, act=act, by=str(by or ""), patience=patience.seconds, progress=progress):
+        patience.less(time.monotonic() - began)
+        token = _HELD.set((*held, _Held(hub=hub, thing=first, patience=patience)))
         try:
             with holding(rooms, *rest, act=act, by=by, progress=progress):
                 yield
