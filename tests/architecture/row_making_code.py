@@ -6,7 +6,7 @@ Run as a module it writes down the code as it is now: ``python -m tests.architec
 import ast
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from fairhaven.intake.opt_out_lists import OptOutReader
 from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.journeys.releases import inputs
 from fairhaven.kernel import ids
-from tests.architecture.source_tree import SOURCE, Module, modules
+from tests.architecture.source_tree import SOURCE, modules
 
 WRITTEN = Path(__file__).with_suffix(".json")
 READERS = (DelimitedReader, FhirReader, OmopReader, OptOutReader, ParquetReader)
@@ -27,14 +27,20 @@ READERS = (DelimitedReader, FhirReader, OmopReader, OptOutReader, ParquetReader)
 CODE = {
     "engine": ("engine",),
     "harmonise": ("harmonise",),
-    "ids": ("kernel.ids",),
-    "intake": ("intake",),
-    "journey": ("journeys.releases.build", "journeys.releases.inputs", "journeys.persons.opt_out_patients"),
+    "ids": ("kernel.ids", "kernel.envelope.Keyring"),
+    "intake": ("intake", "kernel.file_kinds"),
+    "journey": (
+        "journeys.releases.build",
+        "journeys.releases.build_plan.fed_sources",
+        "journeys.releases.build_stages.stages_of",
+        "journeys.releases.inputs",
+        "journeys.persons.opt_out_patients",
+    ),
     "linkage": ("linkage",),
     "nhs": ("nhs",),
     "omop": ("omop",),
 }
-"""Name of the code in a release's inputs -> its packages and modules."""
+"""Name of the code in a release's inputs -> its packages and modules, or what of a module makes rows: a function or a class."""
 
 
 def versions() -> Mapping[str, str]:
@@ -80,18 +86,41 @@ def write_down() -> None:
 
 def _digest(places: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for module in modules():
-        if any(_is_in(module, f"fairhaven.{place}") for place in places):
-            said = code_of(module.path.read_text(encoding="utf-8"))
-            digest.update(json.dumps([module.name, said]).encode())
     for place in places:
-        for path in sorted((SOURCE / place.replace(".", "/")).rglob("*.csv")):
+        for name, source in sources_in(f"fairhaven.{place}"):
+            digest.update(json.dumps([name, code_of(source)]).encode())
+        for path in data_in(SOURCE / place.replace(".", "/")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _is_in(module: Module, place: str) -> bool:
-    return module.name == place or module.name.startswith(f"{place}.")
+def sources_in(place: str) -> Iterator[tuple[str, str]]:
+    """The text of a package's modules, of one module, or of one function or class in it, by name.
+
+    Raises:
+        LookupError: there is no such place.
+    """
+    inside = [module for module in modules() if module.name == place or module.name.startswith(f"{place}.")]
+    for module in inside:
+        yield module.name, module.path.read_text(encoding="utf-8")
+    if not inside:
+        home, _, name = place.rpartition(".")
+        nodes = [
+            node
+            for module in modules()
+            if module.name == home
+            for node in module.tree.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
+        ]
+        if not nodes:
+            raise LookupError(place)
+        yield place, ast.unparse(nodes[0])
+
+
+def data_in(folder: Path) -> list[Path]:
+    """The files below a folder that are no code: tables, settings, whatever else the code reads."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path for path in files if path.suffix != ".py" and "__pycache__" not in path.parts]
 
 
 def _plain(value: Any) -> Any:

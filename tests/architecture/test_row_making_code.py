@@ -1,8 +1,10 @@
 """Who changes code that makes rows thinks of its version: by it, hubs know that their next release can have other rows."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.architecture.row_making_code import CODE, code_of, digests, versions, written_down
+from tests.architecture.row_making_code import CODE, code_of, data_in, digests, sources_in, versions, written_down
 
 _COMMAND = "python -m tests.architecture.row_making_code"
 
@@ -34,3 +36,22 @@ def test_wording_is_no_change_of_code() -> None:
 @pytest.mark.parametrize(("old", "new"), [("ONE = 1", "ONE = 2"), ("ONE = 1", "ONE = '1'"), ("x + ONE", "x - ONE")])
 def test_another_value_is_a_change_of_code(old: str, new: str) -> None:
     assert code_of(_SOURCE.replace(old, new)) != code_of(_SOURCE)
+
+
+@pytest.mark.parametrize("place", ["journeys.releases.build_plan.fed_sources", "kernel.envelope.Keyring"])
+def test_of_a_module_one_function_or_class_may_be_the_code(place: str) -> None:
+    [(name, source)] = sources_in(f"fairhaven.{place}")
+    assert name == f"fairhaven.{place}"
+    assert source.startswith((f"def {place.split('.')[-1]}(", f"class {place.split('.')[-1]}:"))
+
+
+def test_code_that_was_moved_away_is_missed() -> None:
+    with pytest.raises(LookupError):
+        list(sources_in("fairhaven.journeys.releases.build_plan.moved"))
+
+
+def test_data_of_every_form_is_part_of_the_code(tmp_path: Path) -> None:
+    (tmp_path / "__pycache__").mkdir()
+    for name in ("units.csv", "rules.toml", "codes.json", "reader.py", "__pycache__/reader.pyc"):
+        (tmp_path / name).write_text("x")
+    assert [path.name for path in data_in(tmp_path)] == ["codes.json", "rules.toml", "units.csv"]
