@@ -54,6 +54,9 @@ def sail() -> Session:
     server.start(background=True)
     host, port = server.listening_address
     spark = _connect(f"sc://{host}:{port}")
+    # The session ends with its server. Sail stops at Ctrl-C by itself, and asking a server that is gone to release a
+    # session is tried again for ten minutes.
+    spark.release_session_on_close = False
 
     def close() -> None:
         spark.stop()
