@@ -2,15 +2,18 @@
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fairhaven.archive import Change
+from fairhaven.archive import Change, Release, TableVersion
 from fairhaven.hub.disclosure_policies import policy_named
+from fairhaven.journeys.descriptions.describe import DescribedRelease
 from fairhaven.journeys.releases.exact_counts import ExactCounts
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
-from fairhaven.quality import CheckResult, CheckStatus, QualityCheck, QualityReport, Severity
+from fairhaven.quality import CheckResult, CheckStatus, QualityCheck, QualityReport, Scorecard, Severity
+from fairhaven.quality.scorecard import Linked
 from fairhaven.release.description import Bar, Description, TableDescription, Variable
 from fairhaven.release.facts import (
     ExtractFacts,
@@ -20,7 +23,7 @@ from fairhaven.release.facts import (
     RowFlow,
     SourceFacts,
 )
-from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
+from fairhaven.release.row_counts import RowCounts, SourceRows, UnmappedRows, YearRows
 from tests.support.release_facts import release_facts
 
 HASH = "5f1c0a7be1d34c6e9ab2f07d8843c1fe7704b2a96c15d0e8f3327a41bd90ce62"
@@ -381,85 +384,117 @@ def linkage(**found: Any) -> LinkageSummary:
     return replace(release_facts().linkage, **found)
 
 
-def counts(**changes: Any) -> ExactCounts:
-    """Everything that is known of the whole region's release, with *changes*."""
-    made = {
-        "hub": "Thames Valley demonstration hub",
-        "release": "r0002",
-        "previous": "r0001",
-        "as_of": dt.date(2026, 11, 1),
-        "hash": HASH,
-        "facts": manifest(),
-        "persons": 1_094,
-        "written": written(),
-        "years": _years(),
-        "unmapped": tuple(
-            UnmappedRows(source=source, cdm_table=table, code=code, rows=rows, persons=n)
-            for source, table, code, rows, n in (
-                ("gp_riverside", "observation", "RIV_SMK_2", 1_204, 388),
-                ("trust_south", "measurement", "K+_POC", 962, 214),
-                ("gp_hillcrest", "observation", "9Nu5.", 611, 240),
-                ("gp_market", "drug_exposure", "39113711000001105", 309, 61),
-                ("gp_market", "observation", "MKT_FRAIL", 240, 44),
-                ("council", "observation", "ST_REABLE_2", 118, 37),
-                ("trust_north", "condition_occurrence", "U99.X", 46, 31),
-                ("trust_south", "measurement", "RARE_ASSAY_7", 400, 2),
-            )
-        ),
-        "kinds": {
-            frozenset({"gp", "hospital"}): 487,
-            frozenset({"gp"}): 236,
-            frozenset({"gp", "hospital", "social-care"}): 142,
-            frozenset({"gp", "hospital", "registry"}): 91,
-            frozenset({"gp", "social-care"}): 52,
-            frozenset({"hospital"}): 41,
-            frozenset({"gp", "hospital", "social-care", "registry"}): 27,
-            frozenset({"gp", "registry"}): 14,
-            frozenset({"social-care"}): 4,
-        },
-        "quality": quality(),
-        "quarantine": (
-            QuarantinedRows(
-                source="trust_north",
-                table="admitted_care",
-                field="epistart",
-                reason="the date does not exist",
-                rows=31,
-            ),
-            QuarantinedRows(
-                source="gp_riverside",
-                table="events",
-                field="event_date",
-                reason="the date is later than the delivery",
-                rows=164,
-            ),
-            QuarantinedRows(
-                source="gp_market", table="events", field="value", reason="the value is not a number", rows=207
-            ),
-            QuarantinedRows(
-                source="trust_south",
-                table="observation",
-                field="",
-                reason="the line is not valid JSON",
-                rows=9,
-            ),
-        ),
-        "changes": {
-            "person": (Change(added=21, changed=112, gone=28), 1_094),
-            "visit_occurrence": (Change(added=5_120, changed=641, gone=286), 46_838),
-            "condition_occurrence": (Change(added=7_301, changed=1_022, gone=365), 58_054),
-            "drug_exposure": (Change(added=3_011, changed=94, gone=177), 34_738),
-            "measurement": (Change(added=15_410, changed=2_212, gone=682), 132_948),
-            "observation": (Change(added=2_870, changed=401, gone=314), 37_557),
-            "procedure_occurrence": (Change(added=2_101, changed=12, gone=83), 18_422),
-            "death": (Change(added=11, changed=0, gone=3), 198),
-            "device_exposure": (Change(added=0, changed=0, gone=0), 318),
-        },
-        "notes": 2_417,
-    }
-    return ExactCounts(**{**made, **changes})
+_NOT_DESCRIBED = Description(policy="ons", persons=None, first_year=None, last_year=None, tables=())
+_CODES = tuple(
+    UnmappedRows(source=source, cdm_table=table, code=code, rows=rows, persons=n)
+    for source, table, code, rows, n in (
+        ("gp_riverside", "observation", "RIV_SMK_2", 1_204, 388),
+        ("trust_south", "measurement", "K+_POC", 962, 214),
+        ("gp_hillcrest", "observation", "9Nu5.", 611, 240),
+        ("gp_market", "drug_exposure", "39113711000001105", 309, 61),
+        ("gp_market", "observation", "MKT_FRAIL", 240, 44),
+        ("council", "observation", "ST_REABLE_2", 118, 37),
+        ("trust_north", "condition_occurrence", "U99.X", 46, 31),
+        ("trust_south", "measurement", "RARE_ASSAY_7", 400, 2),
+    )
+)
+_KINDS = {
+    frozenset({"gp", "hospital"}): 487,
+    frozenset({"gp"}): 236,
+    frozenset({"gp", "hospital", "social-care"}): 142,
+    frozenset({"gp", "hospital", "registry"}): 91,
+    frozenset({"gp", "social-care"}): 52,
+    frozenset({"hospital"}): 41,
+    frozenset({"gp", "hospital", "social-care", "registry"}): 27,
+    frozenset({"gp", "registry"}): 14,
+    frozenset({"social-care"}): 4,
+}
+_QUARANTINE = (
+    QuarantinedRows(
+        source="trust_north",
+        table="admitted_care",
+        field="epistart",
+        reason="the date does not exist",
+        rows=31,
+    ),
+    QuarantinedRows(
+        source="gp_riverside",
+        table="events",
+        field="event_date",
+        reason="the date is later than the delivery",
+        rows=164,
+    ),
+    QuarantinedRows(source="gp_market", table="events", field="value", reason="the value is not a number", rows=207),
+    QuarantinedRows(
+        source="trust_south",
+        table="observation",
+        field="",
+        reason="the line is not valid JSON",
+        rows=9,
+    ),
+)
+_CHANGES = {
+    "person": (Change(added=21, changed=112, gone=28), 1_094),
+    "visit_occurrence": (Change(added=5_120, changed=641, gone=286), 46_838),
+    "condition_occurrence": (Change(added=7_301, changed=1_022, gone=365), 58_054),
+    "drug_exposure": (Change(added=3_011, changed=94, gone=177), 34_738),
+    "measurement": (Change(added=15_410, changed=2_212, gone=682), 132_948),
+    "observation": (Change(added=2_870, changed=401, gone=314), 37_557),
+    "procedure_occurrence": (Change(added=2_101, changed=12, gone=83), 18_422),
+    "death": (Change(added=11, changed=0, gone=3), 198),
+    "device_exposure": (Change(added=0, changed=0, gone=0), 318),
+}
 
 
-def report(policy: str = "ons", **changes: Any) -> ReleaseReport:
-    """The same as it may be shown."""
-    return protected(counts(**changes), policy_named(policy))
+def report(
+    policy: str = "ons",
+    *,
+    hub: str = "Thames Valley demonstration hub",
+    seal: str = HASH,
+    facts: ReleaseFacts | None = None,
+    kinds: Mapping[frozenset[str], int] = _KINDS,
+    described: Description = _NOT_DESCRIBED,
+    changes: Mapping[str, tuple[Change, int]] = _CHANGES,
+    **rows: Any,
+) -> ReleaseReport:
+    """The whole region's release as it may be shown, with what is given instead; *rows* are those of its `RowCounts`."""
+    release = _release(number=2, seal=seal, facts=facts or manifest(), persons=1_094)
+    counted = RowCounts(content=release.content, links=written(), years=_years(), unmapped=_CODES, notes=2_417)
+    counts = ExactCounts(
+        hub=hub,
+        release=release,
+        described=_described(quality(), described, replace(counted, **rows), kinds),
+        previous="r0001",
+        quarantine=_QUARANTINE,
+        changes=changes,
+    )
+    return protected(counts, policy_named(policy))
+
+
+def bare_report() -> ReleaseReport:
+    """A release of which nothing is known but that it is there."""
+    release = _release(number=1, seal="00", facts=release_facts(), persons=0)
+    unchecked = replace(quality(), rows={}, results=())
+    described = _described(unchecked, _NOT_DESCRIBED, RowCounts(content=release.content), {})
+    return protected(ExactCounts(hub="Hub", release=release, described=described, changes={}), policy_named("ons"))
+
+
+def _release(*, number: int, seal: str, facts: ReleaseFacts, persons: int) -> Release:
+    table = TableVersion(name="person", rows=persons, version=1, content="", buckets=1, files=())
+    return Release(
+        number=number,
+        as_of=dt.date(2026, 11, 1),
+        tables={"person": table},
+        facts=facts,
+        previous="",
+        salt="",
+        hash=seal,
+    )
+
+
+def _described(
+    checked: QualityReport, variables: Description, rows: RowCounts, kinds: Mapping[frozenset[str], int]
+) -> DescribedRelease:
+    linked = tuple(Linked(kinds=tuple(sorted(kind)), persons=persons) for kind, persons in kinds.items())
+    card = Scorecard(persons=0, completeness=(), reach=(), linked=linked, records=(), pass_rates=())
+    return DescribedRelease(quality=checked, scorecard=card, description=variables, row_counts=rows)

@@ -49,7 +49,7 @@ def _only_drawn(html: str) -> dict[str, set[str]]:
 
 
 def test_every_figure_of_a_drawing_is_in_a_table_of_its_section_on_the_page_of_a_release() -> None:
-    html = render_release(report(description=description()))
+    html = render_release(report(described=description()))
     assert len(_Figures(html).drawn) == 3, "the flow of rows, the years, the variables"
     assert _only_drawn(html) == {}
 

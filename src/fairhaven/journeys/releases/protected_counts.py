@@ -37,26 +37,30 @@ _OPTED_OUT = "opted-out"
 
 def protected(counts: ExactCounts, policy: Policy) -> ReleaseReport:
     """The report's counts as they may be shown."""
-    facts = counts.facts
-    codes = _codes(counts.unmapped, policy)
+    release, known = counts.release, counts.described
+    facts, row_counts = release.facts, known.row_counts
+    persons = release.rows_of("person")
+    codes = _codes(row_counts.unmapped, policy)
     return ReleaseReport(
         hub=counts.hub,
-        release=counts.release,
+        release=release.name,
         previous=counts.previous,
-        as_of=counts.as_of,
-        hash=counts.hash,
+        as_of=release.as_of,
+        hash=release.hash,
         policy=policy,
         vocabulary=facts.vocabulary,
         code_version=facts.code_version,
         sources=facts.sources,
-        persons=protect(counts.persons, policy) if counts.persons else None,
-        rows=_rows(facts.row_flow, counts.written, facts.sources, policy) if facts.row_flow else None,
+        persons=protect(persons, policy) if persons else None,
+        rows=_rows(facts.row_flow, row_counts.links, facts.sources, policy) if facts.row_flow else None,
         linkage=_linkage(facts.linkage, policy) if facts.linkage.patients else None,
-        kinds=protect_table(counts.kinds, policy).cells,
-        years=_years(counts.years, policy),
-        quality=_quality(counts.quality, policy) if counts.quality else None,
-        description=counts.description,
-        unmapped=sum(row.unmapped for row in counts.written) or sum(code.rows.value or 0 for code in codes),
+        kinds=protect_table(
+            {frozenset(linked.kinds): linked.persons for linked in known.scorecard.linked}, policy
+        ).cells,
+        years=_years(row_counts.years, policy),
+        quality=_quality(known.quality, policy) if known.quality.results else None,
+        description=known.description if known.description.tables else None,
+        unmapped=sum(row.unmapped for row in row_counts.links) or sum(code.rows.value or 0 for code in codes),
         codes=codes,
         changes=_changes(counts, policy) if counts.previous and counts.changes else None,
         opt_outs=tuple(
@@ -67,7 +71,7 @@ def protected(counts: ExactCounts, policy: Policy) -> ReleaseReport:
         ),
         quarantine=counts.quarantine,
         set_aside=_set_aside(facts.rule_outcomes, policy),
-        notes=counts.notes,
+        notes=row_counts.notes,
         extracts=facts.extracts,
     )
 

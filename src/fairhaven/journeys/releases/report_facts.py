@@ -19,25 +19,14 @@ from fairhaven.kernel.progress import Progress
 def report(rooms: Rooms, name: str | None, *, progress: Progress) -> ReleaseReport:
     """The report on a release, the latest without a name, under the hub's policy."""
     release = rooms.archive.release(name)
-    known = described(rooms, release, progress=progress)
     previous, changes = _changes(rooms, release, progress)
     counts = ExactCounts(
         hub=rooms.settings.name,
-        release=release.name,
-        previous=previous,
-        as_of=release.as_of,
-        hash=release.hash,
-        facts=release.facts,
-        persons=release.rows_of("person"),
-        written=known.row_counts.links,
-        years=known.row_counts.years,
-        unmapped=known.row_counts.unmapped,
-        kinds={frozenset(linked.kinds): linked.persons for linked in known.scorecard.linked},
-        quality=known.quality,
-        description=known.description,
+        release=release,
+        described=described(rooms, release, progress=progress),
         quarantine=_quarantine(rooms, {extract.number for extract in release.facts.extracts}),
+        previous=previous,
         changes=changes,
-        notes=known.row_counts.notes,
     )
     return protected(counts, rooms.settings.disclosure)
 
