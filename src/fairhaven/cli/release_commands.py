@@ -1,7 +1,7 @@
 """Commands about releases: build, list, show, compare, verify, erase, trace, export."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -143,7 +143,8 @@ def trace(
 def export(
     folder: Hub,
     form: Annotated[
-        str, typer.Option("--format", help="duckdb: one database file; parquet: a folder with a file for each table.")
+        Literal["duckdb", "parquet"],
+        typer.Option("--format", help="duckdb: one database file; parquet: a folder with a file for each table."),
     ],
     out: Annotated[Path, typer.Option(metavar="PATH", help="What to write; it must not exist yet.")],
     name: ReleaseName = None,
@@ -151,8 +152,6 @@ def export(
     screen: "Screen[results.ExportedRelease]",
 ) -> None:
     """Write a release as a standard OMOP CDM 5.4 database, with its vocabulary, that any OHDSI tool opens."""
-    if form not in ("duckdb", "parquet"):
-        raise typer.BadParameter("is duckdb or parquet", param_hint="--format")
     from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.cdm_export import export as write

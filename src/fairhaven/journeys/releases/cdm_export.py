@@ -3,20 +3,21 @@
 from pathlib import Path
 
 from fairhaven.archive import Release
+from fairhaven.archive.export import Format
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 from fairhaven.omop.vocabulary import Vocabulary
 
 
-def export(rooms: Rooms, name: str | None, *, out: Path, form: str, progress: Progress) -> Release:
+def export(rooms: Rooms, name: str | None, *, out: Path, form: Format, progress: Progress) -> Release:
     """Write a release as a CDM database with the vocabulary it was made with; returns the release."""
     release = rooms.archive.release(name)
     vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
     rooms.archive.export(
         release,
         out,
-        format="duckdb" if form == "duckdb" else "parquet",
+        format=form,
         vocabulary_files={table: vocabulary.files(table) for table in VOCABULARY_TABLES},
         progress=progress,
     )
