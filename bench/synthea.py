@@ -23,8 +23,9 @@ from bench.actor import BENCH
 from bench.measure import Clock, in_fresh_process, peak_mb
 from fairhaven import region
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.journeys.deliveries import receive
-from fairhaven.journeys.releases import build
+from fairhaven.journeys.deliveries.receive import receive as receive_delivery
+from fairhaven.journeys.deliveries.receive import take_vocabulary
+from fairhaven.journeys.releases.build import build as build_release
 from fairhaven.kernel.progress import Silent
 
 SHARED = Path(os.environ.get("FAIRHAVEN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -241,13 +242,13 @@ def ours(folder: Path, extract: Path) -> tuple[float, float, float, int]:
     """Receive and build: CPU-seconds to OMOP, of checks, peak MB, CDM rows."""
     write_hub(folder)
     rooms, clock = open_hub(folder), Clock()
-    receive.take_vocabulary(rooms, region.material_vocabulary(), by=BENCH, progress=Silent())
+    take_vocabulary(rooms, region.material_vocabulary(), by=BENCH, progress=Silent())
     began = time.process_time()
-    receive.receive(
+    receive_delivery(
         rooms, source="synthea", files=sorted(extract.glob("*")), received_on=_DAY, by=BENCH, progress=clock
     )
     clock.stage("Building")
-    release = build.build(rooms, as_of=_DAY, by=BENCH, progress=clock).release
+    release = build_release(rooms, as_of=_DAY, by=BENCH, progress=clock).release
     spent = time.process_time() - began
     seconds = clock.stop()
     checks = sum(seconds[stage] for stage in _CHECKS)

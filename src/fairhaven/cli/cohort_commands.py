@@ -77,7 +77,7 @@ def count(
     if organisation and project is None:
         raise typer.BadParameter("goes with --project", param_hint="--organisation")
     from fairhaven.cli import cohort_results as results
-    from fairhaven.journeys.cohorts import count
+    from fairhaven.journeys.cohorts.count import count as count_cohorts
 
     asked, named = _read(files, cdm, name)
     if project is not None:
@@ -91,7 +91,7 @@ def count(
         _write_json(out, answered)
         screen.show(answered, cohort_text.answers(answered, project, asked.policy))
         return
-    found = count.count(asked, named, progress=screen.progress)
+    found = count_cohorts(asked, named, progress=screen.progress)
     counted = results.CohortCounts.of(found, asked.policy)
     _write_json(out, counted)
     screen.show(counted, cohort_text.counts(found, asked.policy))
@@ -112,11 +112,11 @@ def report(
 ) -> None:
     """Show what each rule of a cohort leaves, step by step."""
     from fairhaven.cli import cohort_results as results
-    from fairhaven.journeys.cohorts import attrition
+    from fairhaven.journeys.cohorts.attrition import report as report_attrition
     from fairhaven.pages.cohort import render
 
     asked, named = _read(files, cdm, name)
-    found = attrition.report(asked, named, progress=screen.progress)
+    found = report_attrition(asked, named, progress=screen.progress)
     reported = results.CohortAttritions.of(found)
     if out is not None and out.suffix != ".json":
         screen.write_page(out, render, found)
@@ -140,18 +140,19 @@ def generate(
 ) -> None:
     """Write who is in which cohort and when, as the OMOP table COHORT."""
     from fairhaven.cli import cohort_results as results
-    from fairhaven.journeys.cohorts import count
+    from fairhaven.journeys.cohorts.count import COHORT, rows_file
+    from fairhaven.journeys.cohorts.count import generate as generate_rows
 
     asked, named = _read(files, cdm, name)
     rows: list[results.CohortRow] = []
     with ExitStack() as open_files:
         if out is not None:
-            write = open_files.enter_context(count.rows_file(out))
+            write = open_files.enter_context(rows_file(out))
         elif screen.as_json:
             write = lambda table: rows.extend(results.CohortRow(**row) for row in table.to_pylist())  # noqa: E731
         else:
-            write = open_files.enter_context(csv_writer(count.COHORT))
-        found = count.generate(asked, named, write, progress=screen.progress)
+            write = open_files.enter_context(csv_writer(COHORT))
+        found = generate_rows(asked, named, write, progress=screen.progress)
     counted = results.CohortCounts.of(found, asked.policy)
     if out is None:
         screen.show(results.GeneratedRows(policy=counted.policy, cohorts=counted.cohorts, rows=tuple(rows)), ())

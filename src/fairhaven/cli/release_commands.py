@@ -32,14 +32,15 @@ def build(
     as_of_day = day(as_of)
     from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.releases import build, build_plan
+    from fairhaven.journeys.releases.build import build as build_release
+    from fairhaven.journeys.releases.build_plan import plan as plan_build
 
     rooms = open_hub(folder)
     if plan:
-        planned = build_plan.plan(rooms, as_of=as_of_day)
+        planned = plan_build(rooms, as_of=as_of_day)
         screen.show(planned, result_text.plan(planned), is_good=not planned.obstacles)
         return
-    made = build.build(rooms, as_of=as_of_day, by=actor(), progress=screen.progress)
+    made = build_release(rooms, as_of=as_of_day, by=actor(), progress=screen.progress)
     screen.show(results.BuiltRelease.of(made), result_text.built(made))
 
 
@@ -113,14 +114,15 @@ def erase(
 ) -> None:
     """Erase a person from everything that is kept: deliveries, vault, every release. The erasure itself is recorded."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.persons import erase
+    from fairhaven.journeys.persons.erase import erase as erase_person
+    from fairhaven.journeys.persons.erase import plan as plan_erasure
 
     rooms = open_hub(folder)
     if plan:
-        planned = erase.plan(rooms, person_key=person_key)
+        planned = plan_erasure(rooms, person_key=person_key)
         screen.show(planned, result_text.erasure_plan(planned))
         return
-    done = erase.erase(rooms, person_key=person_key, by=actor(), progress=screen.progress)
+    done = erase_person(rooms, person_key=person_key, by=actor(), progress=screen.progress)
     screen.show(done, result_text.erased(done))
 
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.cli.release_results import ComparedReleases, ListedRelease, ShownRelease, VerifiedReleases
     from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import QuarantineReason, Receipt
-    from fairhaven.journeys.persons import erase, recovery
-    from fairhaven.journeys.releases import build, build_plan
+    from fairhaven.journeys.persons.erase import ErasurePlan
+    from fairhaven.journeys.persons.recovery import Erased
+    from fairhaven.journeys.releases.build import Built
+    from fairhaven.journeys.releases.build_plan import BuildPlan
     from fairhaven.journeys.releases.trace_row import Trace
     from fairhaven.quality import QualityReport
 
@@ -75,7 +77,7 @@ def _columns(names: Sequence[str]) -> str:
     return ", ".join(named)
 
 
-def plan(found: "build_plan.BuildPlan") -> Iterator[str]:
+def plan(found: "BuildPlan") -> Iterator[str]:
     """What a build would do."""
     yield f"Building {found.release} as of {found.as_of} would:"
     for number, stage in enumerate(found.stages, start=1):
@@ -86,7 +88,7 @@ def plan(found: "build_plan.BuildPlan") -> Iterator[str]:
         yield from (f"  {obstacle}" for obstacle in found.obstacles)
 
 
-def built(found: "build.Built") -> Iterator[str]:
+def built(found: "Built") -> Iterator[str]:
     """What a build made."""
     from fairhaven.harmonise import LEFT_OUT
 
@@ -114,7 +116,7 @@ def built(found: "build.Built") -> Iterator[str]:
     yield f"  content {release.content}"
 
 
-def erasure_plan(found: "erase.ErasurePlan") -> Iterator[str]:
+def erasure_plan(found: "ErasurePlan") -> Iterator[str]:
     """What an erasure would take away."""
     yield "This erasure would take away a person:"
     for number, stage in enumerate(found.stages, start=1):
@@ -122,7 +124,7 @@ def erasure_plan(found: "erase.ErasurePlan") -> Iterator[str]:
     yield "Copies that left the store (exports, the inbox) are yours to remove."
 
 
-def erased(found: "recovery.Erased") -> Iterator[str]:
+def erased(found: "Erased") -> Iterator[str]:
     """What an erasure took away."""
     rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
     yield f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and delivered row."

@@ -99,17 +99,16 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
     next build or erasure.
     """
     write_json(_place(rooms), asdict(erasure))
-    done = _Done()
     for stage in erasure_stages(erasure.person, erasure.patients):
         match stage:
             case FromDeliveries(patients=patients):
                 progress.stage("Erasing from what was delivered")
-                done.deliveries = rooms.intake.erase(patients)
+                deliveries = rooms.intake.erase(patients)
             case FromVault(patients=patients):
                 progress.stage("Erasing from the vault")
-                done.identities = rooms.vault.erase(patients)
+                identities = rooms.vault.erase(patients)
             case FromReleases():
-                done.releases, done.entry = _erase_releases(rooms, erasure, stage, progress)
+                releases, entry = _erase_releases(rooms, erasure, stage, progress)
             case DescribeAgain():
                 for release in rooms.archive.releases():
                     describe_release(rooms, release, progress=progress)
@@ -118,18 +117,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
             case _:
                 assert_never(stage)
     _place(rooms).unlink()
-    return Erased(
-        releases=done.releases, deliveries=done.deliveries, identities=done.identities, entry=done.entry.number
-    )
-
-
-class _Done:
-    """What the stages of an erasure took away."""
-
-    deliveries: ErasureCounts
-    identities: int
-    releases: Erasure
-    entry: Entry
+    return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
 
 
 def _erase_releases(
