@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fairhaven.archive import Archive
-from fairhaven.hub.demonstration import demonstrate
 from fairhaven.hub.new_hub import make_hub
 from fairhaven.intake import Intake
 from fairhaven.journeys.cohorts import discover
 from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
+from fairhaven.journeys.demonstration import demonstrate
 from fairhaven.journeys.network.answer import answer
 from fairhaven.journeys.network.serve import ask, join, leave, serve_network
 from fairhaven.journeys.persons.erase import erase

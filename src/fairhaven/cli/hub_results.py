@@ -10,7 +10,7 @@ from fairhaven.kernel.errors import Fault
 
 if TYPE_CHECKING:
     from fairhaven.hub import HubText
-    from fairhaven.hub.demonstration import Demonstration
+    from fairhaven.journeys.demonstration import Demonstration
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

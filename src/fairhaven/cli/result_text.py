@@ -14,8 +14,8 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.cli.hub_results import NewHub
     from fairhaven.cli.network_results import JoinedCollection, QuestionReply, WorkerSummary
     from fairhaven.cli.release_results import ComparedReleases, ListedRelease, ShownRelease, VerifiedReleases
-    from fairhaven.hub.demonstration import Demonstration
     from fairhaven.intake import QuarantineReason, Receipt
+    from fairhaven.journeys.demonstration import Demonstration
     from fairhaven.journeys.persons.erase import ErasurePlan
     from fairhaven.journeys.persons.recovery import Erased
     from fairhaven.journeys.releases.build import Built

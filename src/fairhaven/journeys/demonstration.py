@@ -3,12 +3,13 @@
 import datetime as dt
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven import region
-from fairhaven.hub.wiring import open_hub
 from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
+from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import Built, build, release_of
 from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.journeys.releases.report_facts import report
@@ -38,8 +39,20 @@ class Demonstration:
     seconds: float
 
 
-def demonstrate(folder: Path, *, persons: int | None, seed: int, by: Actor, progress: Progress) -> Demonstration:
+def demonstrate(
+    folder: Path,
+    *,
+    persons: int | None,
+    seed: int,
+    open_hub: Callable[[Path], Rooms],
+    by: Actor,
+    progress: Progress,
+) -> Demonstration:
     """Write the region, take its deliveries, build a release after each, and report on the last.
+
+    Args:
+        folder: where the hub is made.
+        open_hub: wires the hub once its files are written.
 
     Raises:
         NotAllowedNow: the folder holds something else, or a demonstration of another size or seed.
