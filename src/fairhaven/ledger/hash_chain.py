@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fairhaven.kernel.codec import from_json
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import canonical_json, sync_folder
 from fairhaven.ledger.model import Actor, Entry, EventKind
@@ -23,8 +24,8 @@ GENESIS = "0" * 64
 """What the first entry names as the one before it."""
 
 _TAIL = 1 << 16
-_NO_ENTRY = (ValueError, TypeError, KeyError)
-"""What `Entry.from_json` says of a line that is none."""
+_NO_ENTRY = (ValueError, Invalid)
+"""What `_entry` says of a line that is none: no JSON, or of another form."""
 
 
 class Ledger:
@@ -166,7 +167,7 @@ class Ledger:
 
 
 def _entry(line: bytes) -> Entry:
-    return Entry.from_json(json.loads(line))
+    return from_json(Entry, json.loads(line))
 
 
 def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -27,15 +27,6 @@ class Actor:
         """The name, as messages say it."""
         return self.name
 
-    def as_json(self) -> dict[str, str]:
-        """As records keep it."""
-        return {"kind": self.kind.value, "name": self.name}
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, str]) -> "Actor":
-        """The inverse of `as_json`."""
-        return cls(kind=ActorKind(kept["kind"]), name=kept["name"])
-
 
 class EventKind(StrEnum):
     """What happened. Hubs of before actors were recorded hold "erasure of deliveries" beside "erasure"."""
@@ -81,12 +72,3 @@ class Entry:
         if self.actor is None:
             del plain["actor"]
         return plain
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> "Entry":
-        """An entry as its line holds it.
-
-        Raises:
-            ValueError, TypeError, KeyError: it is none.
-        """
-        return cls(**{**kept, "actor": Actor.from_json(kept["actor"]) if "actor" in kept else None})

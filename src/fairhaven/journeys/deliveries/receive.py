@@ -7,6 +7,7 @@ from pathlib import Path
 from fairhaven.intake import Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Progress
@@ -69,7 +70,7 @@ def take_vocabulary(rooms: Rooms, path: Path, *, by: Actor, progress: Progress) 
         path = Vocabulary.open(path / "store" / "vocabulary").folder
     with holding(rooms, Locked.VOCABULARY, act="loading of a vocabulary", by=by, progress=progress):
         recover_vocabulary(rooms)
-        write_json(rooms.store / "vocabulary" / _LOADING, by.as_json())
+        write_json(rooms.store / "vocabulary" / _LOADING, to_json(by))
         try:
             return load_vocabulary(path, rooms.store / "vocabulary", progress=progress)
         finally:
@@ -82,5 +83,5 @@ def recover_vocabulary(rooms: Rooms) -> None:
     if (root / _LOADING).exists():
         if (root / "current.json").exists():
             facts = {"version": Vocabulary.open(root).version}
-            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=Actor.from_json(read_json(root / _LOADING)))
+            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=from_json(Actor, read_json(root / _LOADING)))
         (root / _LOADING).unlink()

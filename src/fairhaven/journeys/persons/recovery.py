@@ -22,6 +22,7 @@ from fairhaven.journeys.persons.erasure_stages import (
     FromVault,
     erasure_stages,
 )
+from fairhaven.kernel.codec import from_json
 from fairhaven.kernel.files import clear_scratch, read_json, write_json
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Progress
@@ -55,7 +56,7 @@ class ErasureUnderWay:
         if not path.exists():
             return None
         kept = read_json(path)
-        decider = Actor.from_json(kept["by"]) if "by" in kept else by
+        decider = from_json(Actor, kept["by"]) if "by" in kept else by
         return cls(person=kept["person"], patients=kept["patients"], by=decider, after=kept.get("after", 0))
 
 

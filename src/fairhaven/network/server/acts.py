@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.ledger import Actor, EventKind
 from fairhaven.network.database import transaction
 
@@ -47,7 +48,7 @@ class Acts:
         """Write an act; the caller holds the lock and is inside the transaction of the change."""
         self.database.execute(
             "INSERT INTO act (kind, facts, actor) VALUES (?, ?, ?)",
-            (kind.value, json.dumps({**facts, "act": uuid.uuid4().hex}), json.dumps(self.by.as_json())),
+            (kind.value, json.dumps({**facts, "act": uuid.uuid4().hex}), json.dumps(to_json(self.by))),
         )
 
     def waiting(self) -> list[Act]:
@@ -55,7 +56,7 @@ class Acts:
         with self.lock:
             rows = self.database.execute("SELECT number, kind, facts, actor FROM act ORDER BY number").fetchall()
         return [
-            Act(number=number, kind=EventKind(kind), facts=json.loads(facts), by=Actor.from_json(json.loads(actor)))
+            Act(number=number, kind=EventKind(kind), facts=json.loads(facts), by=from_json(Actor, json.loads(actor)))
             for number, kind, facts, actor in rows
         ]
 
