@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from fairhaven.cli import result_text
+from fairhaven.cli import delivery_text
 from fairhaven.engine import DuckDBEngine
 from fairhaven.intake import (
     Source,
@@ -74,7 +74,7 @@ def test_the_receipt_says_why_rows_are_in_quarantine_and_where(hub: Hub) -> None
     first, *others = receipt.misfits
     assert (first.table, first.field, first.rows, first.lines) == ("events", "event_date", 7, (2, 3, 4, 5, 6))
     assert {(misfit.field, misfit.lines) for misfit in others} == {("value", (9,)), ("", (10,))}
-    said = "\n".join(result_text.receipt(receipt))
+    said = "\n".join(delivery_text.receipt(receipt))
     assert "quarantined: event_date is not a date in a declared form: 7 (lines 2, 3, 4, 5, 6, ...)" in said
     assert "quarantined: value is not a number: 1 (line 9)" in said
 

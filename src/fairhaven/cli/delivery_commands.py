@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairhaven.cli import result_text
+from fairhaven.cli import delivery_text
 from fairhaven.cli.arguments import Hub, actor, day, today
 from fairhaven.cli.screen import Screen
 
@@ -31,7 +31,7 @@ def receive(
     receipt = take(
         open_hub(folder), source=source, files=files, received_on=received_on, by=actor(), progress=screen.progress
     )
-    screen.show(receipt, result_text.receipt(receipt))
+    screen.show(receipt, delivery_text.receipt(receipt))
 
 
 def load_vocabulary(
@@ -49,4 +49,4 @@ def load_vocabulary(
 
     taken = take_vocabulary(open_hub(folder), file, by=actor(), progress=screen.progress)
     loaded = results.LoadedVocabulary.of(taken)
-    screen.show(loaded, result_text.vocabulary(loaded))
+    screen.show(loaded, delivery_text.vocabulary(loaded))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairhaven.cli import result_text
+from fairhaven.cli import hub_text
 from fairhaven.cli.arguments import Hub, actor
 from fairhaven.cli.screen import Screen
 
@@ -40,7 +40,7 @@ def demo(
     shown = demonstrate(folder, persons=persons, seed=seed, open_hub=open_hub, by=actor(), progress=screen.progress)
     page = folder / "report.html"
     screen.write_page(page, render, shown.report)
-    screen.show(results.Demonstrated.of(shown, report=page), result_text.demonstration(shown, page))
+    screen.show(results.Demonstrated.of(shown, report=page), hub_text.demonstration(shown, page))
 
 
 def init(folder: Hub, *, screen: "Screen[results.NewHub]") -> None:
@@ -49,7 +49,7 @@ def init(folder: Hub, *, screen: "Screen[results.NewHub]") -> None:
     from fairhaven.hub import make_hub
 
     made = results.NewHub(hub=folder, files=tuple(make_hub(folder, by=actor())))
-    screen.show(made, result_text.new_hub(made))
+    screen.show(made, hub_text.new_hub(made))
 
 
 def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairhaven.cli import result_text
+from fairhaven.cli import network_text
 from fairhaven.cli.arguments import Hub, actor, today
 from fairhaven.cli.screen import Screen
 
@@ -40,7 +40,7 @@ def answer(
     connection = Connection(url=task_api, collection=collection, credentials=read_credentials())
     done = answer_tasks(rooms, connection, once=once, today=today, by=actor(), progress=screen.progress)
     is_good = not (done.trouble or done.unposted or done.unanswered)
-    screen.show(done, result_text.answering(done), is_good=is_good)
+    screen.show(done, network_text.answering(done), is_good=is_good)
 
 
 def serve(
@@ -81,7 +81,7 @@ def join(
 
     made = add_member(open_hub(folder), collection, renew=renew, by=actor())
     joined = results.JoinedCollection(collection=collection, username=made.username, password=made.password)
-    screen.show(joined, result_text.joined(joined))
+    screen.show(joined, network_text.joined(joined))
 
 
 def leave(folder: Hub, collection: Collection, *, screen: "Screen[results.LeftCollection]") -> None:
@@ -124,4 +124,4 @@ def replies(
     from fairhaven.journeys.network.serve import replies as find_replies
 
     found = [results.QuestionReply.of(reply) for reply in find_replies(open_hub(folder), uuid, by=actor())]
-    screen.show(found, result_text.replies(found))
+    screen.show(found, network_text.replies(found))

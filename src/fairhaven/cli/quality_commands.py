@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fairhaven.cli import result_text
+from fairhaven.cli import quality_text
 from fairhaven.cli.arguments import Hub, ReleaseName, today
 from fairhaven.cli.screen import Screen
 
@@ -46,7 +46,7 @@ def quality(
         if folder is not None
         else quality_of_cdm(cdm or Path(), thresholds=thresholds, today=today(), progress=screen.progress)
     )
-    screen.show(results.QualityFindings.of(found), result_text.quality(found), is_good=not found.fails(fail_on))
+    screen.show(results.QualityFindings.of(found), quality_text.quality(found), is_good=not found.fails(fail_on))
 
 
 def report(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fairhaven.cli import result_text
+from fairhaven.cli import release_text
 from fairhaven.cli.arguments import Hub, Plan, ReleaseName, actor, day
 from fairhaven.cli.screen import Screen
 
@@ -38,10 +38,10 @@ def build(
     rooms = open_hub(folder)
     if plan:
         planned = plan_build(rooms, as_of=as_of_day)
-        screen.show(planned, result_text.plan(planned), is_good=not planned.obstacles)
+        screen.show(planned, release_text.plan(planned), is_good=not planned.obstacles)
         return
     made = build_release(rooms, as_of=as_of_day, by=actor(), progress=screen.progress)
-    screen.show(results.BuiltRelease.of(made), result_text.built(made))
+    screen.show(results.BuiltRelease.of(made), release_text.built(made))
 
 
 def list_releases(folder: Hub, *, screen: "Screen[list[results.ListedRelease]]") -> None:
@@ -53,7 +53,7 @@ def list_releases(folder: Hub, *, screen: "Screen[list[results.ListedRelease]]")
     found = archive.releases()
     current = archive.current() if found else None
     listed = [results.ListedRelease.of(release, current=release == current) for release in found]
-    screen.show(listed, result_text.releases(listed, folder))
+    screen.show(listed, release_text.releases(listed, folder))
 
 
 def show_release(
@@ -69,7 +69,7 @@ def show_release(
     from fairhaven.hub import open_hub
 
     found = results.ShownRelease.of(open_hub(folder).archive.release(name))
-    screen.show(found, result_text.release(found))
+    screen.show(found, release_text.release(found))
 
 
 def diff_releases(
@@ -86,7 +86,7 @@ def diff_releases(
 
     earlier, later, changes = compared(open_hub(folder), older, newer, progress=screen.progress)
     found = results.ComparedReleases(older=earlier.name, newer=later.name, tables=changes)
-    screen.show(found, result_text.changes(found))
+    screen.show(found, release_text.changes(found))
 
 
 def verify_releases(
@@ -102,7 +102,7 @@ def verify_releases(
 
     releases, problems = verified(open_hub(folder), name, progress=screen.progress)
     found = results.VerifiedReleases.of(releases, problems)
-    screen.show(found, result_text.verified(found), is_good=not problems)
+    screen.show(found, release_text.verified(found), is_good=not problems)
 
 
 def erase(
@@ -120,10 +120,10 @@ def erase(
     rooms = open_hub(folder)
     if plan:
         planned = plan_erasure(rooms, person_key=person_key)
-        screen.show(planned, result_text.erasure_plan(planned))
+        screen.show(planned, release_text.erasure_plan(planned))
         return
     done = erase_person(rooms, person_key=person_key, by=actor(), progress=screen.progress)
-    screen.show(done, result_text.erased(done))
+    screen.show(done, release_text.erased(done))
 
 
 def trace(
@@ -139,7 +139,7 @@ def trace(
     from fairhaven.journeys.releases.trace_row import trace as find
 
     found = find(open_hub(folder), table=table, row_id=row_id, release=name)
-    screen.show(found, result_text.trace(found))
+    screen.show(found, release_text.trace(found))
 
 
 def export(

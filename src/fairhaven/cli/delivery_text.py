@@ -1,0 +1,74 @@
+"""Deliveries in words: what became of files, and what a vocabulary holds."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from fairhaven.cli import screen
+
+if TYPE_CHECKING:  # rooms are loaded only when a command runs
+    from fairhaven.cli.delivery_results import LoadedVocabulary
+    from fairhaven.intake import QuarantineReason, Receipt
+
+_REASONS = 10
+"""How many reasons for quarantine a receipt on a screen lists for each table."""
+
+
+def receipt(found: "Receipt") -> Iterator[str]:
+    """What became of a delivery."""
+    for file, delivery in found.already_received.items():
+        yield f"{file}: the same bytes were received before (delivery {delivery}); nothing was done with it."
+    if found.delivery is None:
+        yield f"Nothing new for {found.source}."
+        return
+    yield f"Delivery {found.delivery} of {found.source}:"
+    if found.opt_outs is not None:
+        yield f"  a list of {found.opt_outs:,} NHS numbers"
+        if found.faulty_lines:
+            yield f"  {len(found.faulty_lines):,} lines are not NHS numbers: {_listed(found.faulty_lines)}"
+        return
+    for extract in found.extracts:
+        yield f"  {extract.file} (extract {extract.number})"
+        for table, count in extract.tables.items():
+            parts = [f"{count.received:,} rows received", f"{count.landed:,} landed"]
+            if count.quarantined:
+                parts.append(f"{count.quarantined:,} quarantined")
+            if count.erased:
+                parts.append(f"{count.erased:,} of erased persons left out")
+            yield f"    {table}: {', '.join(parts)}"
+            mine = [misfit for misfit in found.misfits if (misfit.extract, misfit.table) == (extract.number, table)]
+            yield from _misfits(mine)
+            if count.dropped:
+                yield f"      outside the agreement, dropped: {_columns(count.dropped)}"
+            if count.missing:
+                yield f"      not in the file: {', '.join(count.missing)}"
+
+
+def _misfits(found: "Sequence[QuarantineReason]") -> Iterator[str]:
+    """Why rows are in quarantine, and where to look."""
+    for misfit in found[:_REASONS]:
+        lines = ", ".join(map(str, misfit.lines)) + (", ..." if misfit.rows > len(misfit.lines) else "")
+        what = f"{misfit.field} {misfit.reason}" if misfit.field else misfit.reason
+        yield f"      quarantined: {what}: {misfit.rows:,} (line{'s' if misfit.rows > 1 else ''} {lines})"
+    if (rest := len(found) - _REASONS) > 0:
+        yield f"      ... and {rest} more reasons (--json gives all)"
+
+
+def _columns(names: Sequence[str]) -> str:
+    """Names of columns; spreadsheets add columns that have none."""
+    named = [name for name in names if name]
+    if unnamed := len(names) - len(named):
+        named.append("a column without a name" if unnamed == 1 else f"{unnamed} columns without a name")
+    return ", ".join(named)
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
+    return ", ".join(str(number) for number in numbers[:10]) + more
+
+
+def vocabulary(found: "LoadedVocabulary") -> Iterator[str | Table]:
+    """What a vocabulary holds."""
+    yield screen.table(f"Vocabulary {found.version}", ["table", "rows"], found.rows.items())
+    yield from found.notes

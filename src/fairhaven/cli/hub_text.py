@@ -1,0 +1,39 @@
+"""Hubs in words: a new one, and the demonstration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairhaven.cli import release_text
+
+if TYPE_CHECKING:  # rooms are loaded only when a command runs
+    from fairhaven.cli.hub_results import NewHub
+    from fairhaven.journeys.demonstration import Demonstration
+
+
+def new_hub(made: "NewHub") -> Iterator[str]:
+    """What a new hub has, and what to do with it."""
+    yield f"A new hub is in {made.hub}. Its files, in the order to read them:"
+    yield from (f"  {path}" for path in made.files)
+    yield ""
+    yield "Next: describe a source (docs/tutorial/first-release.md walks through it), then"
+    yield f"  fairhaven check {made.hub}"
+
+
+def demonstration(found: "Demonstration", page: Path) -> Iterator[str]:
+    """What came of the demonstration."""
+    yield f"The demonstration hub is in {found.folder}: {found.persons:,} invented persons, known to seven organisations."
+    for made in found.releases:
+        yield ""
+        if made.is_new:
+            yield from release_text.built(made)
+        else:
+            yield f"{made.release.name}, as of {made.release.as_of}, was there already."
+    yield ""
+    yield f"Look at {page} in a browser: what came in, what became of it, how good it is."
+    yield "Try also:"
+    yield f"  fairhaven release diff {found.folder}"
+    yield f"  fairhaven quality {found.folder}"
+    yield f"  fairhaven export {found.folder} --format duckdb --out omop.duckdb"
+    yield f"  fairhaven cohort report {found.folder} {found.folder}/cohorts"
+    yield f"({found.seconds:.0f} seconds)"

@@ -1,0 +1,154 @@
+"""Releases in words: builds, what a release holds, the way back from a row, erasures."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from fairhaven.cli import screen
+
+if TYPE_CHECKING:  # rooms are loaded only when a command runs
+    from fairhaven.cli.release_results import ComparedReleases, ListedRelease, ShownRelease, VerifiedReleases
+    from fairhaven.journeys.persons.erase import ErasurePlan
+    from fairhaven.journeys.persons.recovery import Erased
+    from fairhaven.journeys.releases.build import Built
+    from fairhaven.journeys.releases.build_plan import BuildPlan
+    from fairhaven.journeys.releases.trace_row import Trace
+
+
+def plan(found: "BuildPlan") -> Iterator[str]:
+    """What a build would do."""
+    yield f"Building {found.release} as of {found.as_of} would:"
+    for number, stage in enumerate(found.stages, start=1):
+        yield f"  {number}. {stage.what}"
+    if found.obstacles:
+        yield ""
+        yield "It would be refused:"
+        yield from (f"  {obstacle}" for obstacle in found.obstacles)
+
+
+def built(found: "Built") -> Iterator[str]:
+    """What a build made."""
+    from fairhaven.harmonise import LEFT_OUT
+
+    release = found.release
+    if not found.is_new:
+        yield f"Nothing has changed since {release.name} (as of {release.as_of}); it stays the current release."
+        return
+    flow = release.facts.row_flow
+    received = sum(row.received for row in flow)
+    yield f"{release.name}, as of {release.as_of}: {release.rows:,} rows in {sum(t.rows > 0 for t in release.tables.values())} tables."
+    yield (
+        f"  {received:,} rows received = {sum(row.landed for row in flow):,} landed "
+        f"+ {sum(row.quarantined for row in flow):,} quarantined + {sum(row.opted_out for row in flow):,} opted out"
+    )
+    linkage = release.facts.linkage
+    persons = release.rows_of("person")
+    yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"
+    aside = Counter[str]()
+    for count in release.facts.rule_outcomes:
+        if count.outcome in LEFT_OUT:
+            aside[count.outcome] += count.rows
+    if aside:
+        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in aside.most_common())
+        yield f"  {sum(aside.values()):,} landed rows became no row of the release: {reasons}"
+    yield f"  content {release.content}"
+
+
+def releases(found: "Sequence[ListedRelease]", folder: Path) -> Iterator[str | Table]:
+    """Every release of a hub."""
+    if not found:
+        yield f"No release yet. Make one with `fairhaven build {folder}`."
+        return
+    yield screen.table(
+        "",
+        ["release", "as of", "persons", "rows", "content", ""],
+        [
+            (each.name, each.as_of, each.persons, each.rows, each.content[:12], "current" * each.current)
+            for each in found
+        ],
+    )
+
+
+def release(found: "ShownRelease") -> Iterator[str | Table]:
+    """What a release holds."""
+    yield f"{found.name}, as of {found.as_of}"
+    yield f"content     {found.content}"
+    yield f"manifest    {found.hash}"
+    yield f"previous    {found.previous.strip('0') or 'none'}"
+    yield f"vocabulary  {found.facts.vocabulary}"
+    yield f"code        {found.facts.code_version}"
+    yield ""
+    yield screen.table(
+        "",
+        ["table", "rows", "files", "content"],
+        [(name, each.rows, len(each.files), each.content[:12]) for name, each in found.tables.items() if each.rows],
+    )
+    yield ""
+    columns = (
+        "source",
+        "table",
+        "received",
+        "landed",
+        "quarantined",
+        "opted_out",
+        "superseded",
+        "withdrawn",
+        "current",
+    )
+    yield screen.table(
+        "",
+        [name.replace("_", " ") for name in columns],
+        [[getattr(row, name) for name in columns] for row in found.facts.row_flow],
+    )
+
+
+def changes(found: "ComparedReleases") -> Iterator[str | Table]:
+    """How two releases differ."""
+    differing = [
+        (name, each.added, each.changed, each.gone) for name, each in found.tables.items() if not each.is_empty
+    ]
+    yield screen.table(f"From {found.older} to {found.newer}", ["table", "added", "changed", "gone"], differing)
+    if not differing:
+        yield "No table differs."
+
+
+def verified(found: "VerifiedReleases") -> Iterator[str]:
+    """Whether every hash agrees."""
+    if found.problems:
+        yield "Something was altered or lost:"
+        yield from (f"  {problem}" for problem in found.problems)
+    elif not found.releases:
+        yield "There is no release yet, so there is nothing to verify."
+    else:
+        yield f"Verified: {', '.join(found.releases)}. {found.files:,} files, every hash agrees."
+
+
+def trace(found: "Trace") -> Iterator[str]:
+    """The way back from a row."""
+    yield f"{found.table} {found.row_id} of {found.release}"
+    yield f"  rule      {found.rule}" + (f"  ({found.rule_file})" if found.rule_file else "")
+    if found.source is None:
+        yield "  it was made from other rows of the release, not from a line of a delivery"
+        return
+    yield f"  source    {found.source} (controller: {found.controller or 'no longer described'})"
+    yield f"  file      {found.file}, line {found.line}"
+    yield f"  delivery  {found.delivery}, received {found.received_on}"
+    yield f"  SHA-256   {found.sha256}"
+
+
+def erasure_plan(found: "ErasurePlan") -> Iterator[str]:
+    """What an erasure would take away."""
+    yield "This erasure would take away a person:"
+    for number, stage in enumerate(found.stages, start=1):
+        yield f"  {number}. {stage}"
+    yield "Copies that left the store (exports, the inbox) are yours to remove."
+
+
+def erased(found: "Erased") -> Iterator[str]:
+    """What an erasure took away."""
+    rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
+    yield f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and delivered row."
+    yield f"Recorded as entry {found.entry} of the ledger, without the person. Exports, reports and files outside the store are yours to remove."
