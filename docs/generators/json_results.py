@@ -7,15 +7,15 @@ import datetime as dt
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from docs.generators.commands import commands
-from fairhaven.cli.command import result_type
 from fairhaven.cli.refusals import RefusalResult
 from fairhaven.kernel.errors import ErrorCode
 
@@ -31,6 +31,13 @@ _PLAIN: dict[Any, str] = {
 _EXIT_CODES = {ErrorCode.USAGE: 2}
 EXAMPLES = Path(__file__).parent / "json_examples.json"
 """Command -> for each form that it can give, an example."""
+
+
+def result_type(command: Callable[..., None]) -> Any:
+    """The type of what a command gives: its function is in ``NOUN_commands``, its results are in ``NOUN_results``."""
+    act = inspect.unwrap(command)
+    results = import_module(act.__module__.replace("_commands", "_results"))
+    return get_args(get_type_hints(act, localns={"results": results})["screen"])[0]
 
 
 def forms_of(form: Any) -> tuple[Any, ...]:

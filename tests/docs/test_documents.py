@@ -10,7 +10,6 @@ from jinja2.runtime import Macro
 
 from docs.generators import house_picture, json_results, page_components, way_of_the_data
 from docs.generators.documents import DOCUMENTS, Document
-from fairhaven.cli.command import result_type
 from fairhaven.pages.kit.templates import environment
 from tests.support.html_page import check_nothing_fetched, check_screen_reader, check_style_policy
 from tests.support.json_form import COMMANDS, check_form
@@ -43,7 +42,7 @@ def test_the_examples_of_json_have_the_forms_they_stand_for() -> None:
     examples = json.loads(json_results.EXAMPLES.read_text(encoding="utf-8"))
     assert examples.keys() == COMMANDS.keys()
     for name, command in COMMANDS.items():
-        for form, example in zip(json_results.forms_of(result_type(command)), examples[name], strict=True):
+        for form, example in zip(json_results.forms_of(json_results.result_type(command)), examples[name], strict=True):
             check_form(example, form)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from fairhaven.cli.command import result_type
+from docs.generators.json_results import result_type
 from fairhaven.hub import open_hub
 from tests.support.command_line import Command
 from tests.support.json_form import COMMANDS, check_form, read_strictly

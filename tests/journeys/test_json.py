@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fairhaven.cli.command import result_type
+from docs.generators.json_results import result_type
 from fairhaven.cli.refusals import RefusalResult
 from fairhaven.hub import make_hub, open_hub
 from fairhaven.journeys.network.serve import ask, join

@@ -2,8 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from fairhaven.cli.arguments import AsJson
 from fairhaven.cli.screen import Screen
@@ -29,10 +28,3 @@ def as_command(act: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = signature.replace(parameters=[*arguments, as_json])  # type: ignore[attr-defined]
     command.__wrapped__ = act  # type: ignore[attr-defined]
     return command
-
-
-def result_type(command: Callable[..., None]) -> Any:
-    """The type of what a command gives: its function is in ``NOUN_commands``, its results are in ``NOUN_results``."""
-    act = inspect.unwrap(command)
-    results = import_module(act.__module__.replace("_commands", "_results"))
-    return get_args(get_type_hints(act, localns={"results": results})["screen"])[0]
