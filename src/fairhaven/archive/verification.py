@@ -10,7 +10,7 @@ from fairhaven.archive.model import Problem
 from fairhaven.archive.release_store import Shelf
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.errors import Invalid
-from fairhaven.kernel.files import read_json, sha256_of
+from fairhaven.kernel.files import read_json, readers_scratch, sha256_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import EventKind
 from fairhaven.omop import CDM
@@ -28,7 +28,8 @@ def verify(shelf: Shelf, names: frozenset[str], progress: Progress) -> list[Prob
     chosen = [release for release in releases if not names or release.name in names]
     seen: dict[str, list[str]] = {}
     total = len({file.path for release in chosen for table in release.tables.values() for file in table.files})
-    with open_duckdb(spill=shelf.work) as connection:
+    # Not in the store: an archive on a medium that nobody can write to must be verifiable.
+    with readers_scratch() as work, open_duckdb(spill=work) as connection:
         for release in chosen:
             for table in release.tables.values():
                 for file in table.files:

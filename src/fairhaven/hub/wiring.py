@@ -9,6 +9,7 @@ from fairhaven.hub.hub_files import read_text
 from fairhaven.intake import Intake
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.errors import NotFound
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
 
@@ -17,11 +18,16 @@ def open_hub(folder: Path) -> Rooms:
     """Read a hub's files and wire its rooms.
 
     Raises:
-        NotFound: no hub is there. (That keys are missing shows when one is needed.)
+        NotFound: no hub is there, or its store is not. (That keys are missing shows when one is needed.)
         Invalid: its files have faults; all of them are named.
     """
     text = read_text(folder)
     store = folder / "store"
+    if not store.is_dir():
+        raise NotFound(
+            f"{store} is not there, so everything that this hub has received and released is out of reach. Mount or "
+            "restore it; a new hub is made by `fairhaven init` in a folder of its own."
+        )
     keyring = Keyring(store / "keys")
     return Rooms(
         folder=folder,
