@@ -22,18 +22,35 @@ def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+RECORDS = (
+    "archive/building.json",
+    "archive/erasure.json",
+    "archive/releases/0001.json",
+    "deliveries/000002.json",
+    "landing/000003/extract.json",
+    "vocabulary/current.json",
+    "erasing.json",
+)
+
+
 def written(place: str, content: bytes) -> Callable[[Path], object]:
-    return lambda store: (store / place).write_bytes(content)
+    def write(store: Path) -> None:
+        (store / place).parent.mkdir(parents=True, exist_ok=True)
+        (store / place).write_bytes(content)
+
+    return write
 
 
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
+        *((written(place, b"[]"), f"{place} is damaged") for place in RECORDS),
+        *((written(place, b'{"tables": 1}'), f"{place} is damaged") for place in RECORDS),
         (lambda store: shutil.rmtree(store / "keys"), "Restore master.key and secret.key"),
         (written("keys/master.key", b"short"), "keys/master.key is damaged"),
         (written("deliveries/000002.json", b"{"), "deliveries/000002.json is damaged"),
-        (written("deliveries/000002.json", b"{}"), "deliveries/000002.json is damaged"),
-        (written("landing/000003/extract.json", b"{}"), "landing/000003/extract.json is damaged"),
+        (written("archive/erasure.json", b'{"manifests": [[]]}'), "archive/erasure.json is damaged"),
+        (written("erased/gp_riverside.json", b"{}"), "erased/gp_riverside.json is damaged"),
         (lambda store: shutil.rmtree(store / "landing/000003"), "Restore that folder from the hub's backup"),
         (written("vault/identity/000002.sealed", b"FHE1"), "vault/identity/000002.sealed: the sealed file was altered"),
         (lambda store: (store / "vault/identity/000002.sealed").unlink(), "no identity records of extract 2"),

@@ -92,6 +92,30 @@ def test_an_erasure_that_the_earlier_version_had_decided_is_carried_out_with_its
     assert archive.verify() == []
 
 
+def test_an_erasure_that_the_earlier_version_had_begun_is_decided_and_carried_out(hub: Path) -> None:
+    archive, person = Archive(hub / "store"), _person(hub)
+    write_json(archive.erasing, {"persons": [person], "digests": ["d"]})
+    archive.resume(by=_NOBODY)
+    assert not archive.erasing.exists()
+    assert archive.plan_erase([person]).is_empty
+    assert archive.verify() == []
+
+
+def test_a_roll_back_by_the_earlier_version_is_still_in_use(hub: Path) -> None:
+    archive = Archive(hub / "store")
+    write_json(hub / "store/archive/current.json", {"number": 1, "latest": 2})
+    assert archive.current().name == "r0001"
+
+
+def test_an_erasure_that_the_earlier_version_left_in_the_hub_is_ended_by_the_next_command(
+    hub: Path, fairhaven: Command
+) -> None:
+    under_way = hub / "store/erasing.json"
+    write_json(under_way, {"person": _person(hub), "patients": {}})
+    fairhaven("build", hub)
+    assert not under_way.exists()
+
+
 def test_a_build_that_the_earlier_version_left_unpublished_is_cleared_away(hub: Path) -> None:
     archive = Archive(hub / "store")
     tables = read_json(archive.manifest(2))["tables"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.archive import delta
-from fairhaven.kernel.codec import from_json, to_json
+from fairhaven.kernel.codec import read_record, record_of, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, read_json, write_json
 from fairhaven.ledger import Actor, EventKind, Ledger
@@ -70,7 +70,7 @@ class BegunErasure:
 
     persons: tuple[int, ...]
     facts: Mapping[str, Any]
-    by: Actor | None
+    by: Actor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,14 +80,15 @@ class DecidedErasure:
     Args:
         tables: those whose Delta logs are written anew.
         superseded: release -> hash of the manifest that goes.
+        by: who decided; None where that was before actors were recorded.
         manifests: the new ones, sealed: they are put in place as they are, in whatever format they were sealed.
     """
 
     facts: Mapping[str, Any]
-    by: Actor | None
     tables: tuple[str, ...]
     superseded: Mapping[str, str]
     manifests: tuple[Mapping[str, Any], ...]
+    by: Actor | None = None
 
 
 class Shelf:
@@ -164,7 +165,7 @@ class Shelf:
             raise NotFound("there is no release yet: build one")
         pointer = self.folder / _CURRENT
         if pointer.exists():
-            chosen = from_json(RolledBack, read_json(pointer), path=str(pointer))
+            chosen = read_record(pointer, RolledBack)
             # A release published after the roll-back is current again.
             if chosen.latest == int(manifests[-1].stem) and self.manifest(chosen.number).exists():
                 return self.read(self.manifest(chosen.number))
@@ -185,7 +186,7 @@ class Shelf:
         """
         pointer = self.folder / _CURRENT
         if pointer.exists():
-            chosen = from_json(RolledBack, read_json(pointer), path=str(pointer))
+            chosen = read_record(pointer, RolledBack)
             facts = {"release": name_of(chosen.number), "latest": name_of(chosen.latest)}
             self.ledger.append_change(EventKind.ROLL_BACK, facts, by=chosen.by or by)
 
@@ -200,23 +201,16 @@ class Shelf:
 
     def unpublished(self) -> Unpublished | None:
         """What a build under way has written; None where there is none."""
-        if not self.building.exists():
-            return None
-        record = read_json(self.building)
-        return from_json(
-            Unpublished, record | {"tables": tables_of_format_1(record["tables"])}, path=str(self.building)
-        )
+        return read_record(self.building, Unpublished, upgrade=_unpublished) if self.building.exists() else None
 
     def erasure(self) -> BegunErasure | DecidedErasure | None:
         """The erasure under way; None where there is none."""
         if not self.erasing.exists():
             return None
-        record, path = read_json(self.erasing), str(self.erasing)
-        if "digests" in record:
-            record |= {"facts": {"persons": record.pop("digests")}, "by": None}
-        if "manifests" in record:
-            return from_json(DecidedErasure, record, path=path)
-        return from_json(BegunErasure, record, path=path)
+        record = read_json(self.erasing)
+        if isinstance(record, dict) and "manifests" in record:
+            return record_of(record, DecidedErasure, path=self.erasing, upgrade=_erasure)
+        return record_of(record, BegunErasure, path=self.erasing, upgrade=_erasure)
 
     def stray(self) -> list[Path]:
         """Parquet files that no release names, nor the new manifests of an erasure under way."""
@@ -259,6 +253,16 @@ class Shelf:
             Invalid: the file is no manifest, or one of a later Fairhaven.
         """
         return read_manifest(read_json(path), path=path)
+
+
+def _unpublished(written: dict[str, Any]) -> dict[str, Any]:
+    return {**written, "tables": tables_of_format_1(written["tables"])}
+
+
+def _erasure(written: dict[str, Any]) -> dict[str, Any]:
+    """Before actors were recorded it held the seals, ``digests``, alone."""
+    known = {**written}
+    return {"facts": {"persons": known.pop("digests")}, **known} if "digests" in known else known
 
 
 def latest(releases: Sequence[Release], table: str) -> TableVersion | None:

@@ -9,14 +9,12 @@ import re
 import shutil
 from collections.abc import Collection
 from pathlib import Path
-from typing import TypeVar
 
 from fairhaven.intake.model import Delivery, Extract
-from fairhaven.kernel.codec import from_json, to_json
-from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import clear_torn, damaged, read_json, write_json
+from fairhaven.kernel.codec import read_record, to_json
+from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import clear_torn, write_json
 
-_Record = TypeVar("_Record", Delivery, Extract)
 _NUMBERED = re.compile(r"\d{6}")
 
 
@@ -60,7 +58,7 @@ class DeliveryRecords:
                 if any(number in delivery.extracts for delivery in self.deliveries())
                 else f"there is no extract {number} in {self._store}"
             )
-        return _read(path, Extract)
+        return read_record(path, Extract)
 
     def delivery(self, number: int) -> Delivery:
         """One delivery.
@@ -71,7 +69,7 @@ class DeliveryRecords:
         path = self._store / "deliveries" / f"{number:06d}.json"
         if not path.exists():
             raise NotFound(f"there is no delivery {number} in {self._store}")
-        return _read(path, Delivery)
+        return read_record(path, Delivery)
 
     def folder(self, extract: int) -> Path:
         """Where an extract's landed tables are."""
@@ -118,7 +116,7 @@ class DeliveryRecords:
 
     def _committed(self) -> list[Delivery]:
         found = sorted((self._store / "deliveries").glob("*.json"))
-        return [_read(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
+        return [read_record(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
 
 
 def swap_in(new: Path, folder: Path) -> None:
@@ -142,14 +140,6 @@ def finish_swap(folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _read(path: Path, form: type[_Record]) -> _Record:
-    plain = read_json(path)
-    try:
-        return from_json(form, plain)
-    except Invalid:
-        raise damaged(path) from None
-
-
 class Tombstones:
     """The tombstones of a store: one file for each source, and the erasures that have not ended."""
 
@@ -159,7 +149,7 @@ class Tombstones:
     def of(self, source: str) -> frozenset[str]:
         """Digests of a source's erased patients."""
         path = self._folder / f"{source}.json"
-        return frozenset(read_json(path)) if path.exists() else frozenset()
+        return read_record(path, frozenset[str]) if path.exists() else frozenset()
 
     def add(self, source: str, digests: Collection[str]) -> None:
         """Remember patients as erased; the file is there whole or not at all."""

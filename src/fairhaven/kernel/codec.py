@@ -4,11 +4,14 @@ Values are dataclasses; their annotations are the form. pydantic does the work a
 command that only says its help should not pay for it.
 """
 
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import damaged, read_json
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -51,6 +54,31 @@ def from_json(form: type[T], value: Any, *, path: str = "") -> T:
         details = error.errors(include_url=False, include_context=True, include_input=False)
         raise Invalid([_fault(detail, path) for detail in details]) from None
     return made[0]
+
+
+def read_record(path: Path, form: type[T], *, upgrade: Callable[[Any], Any] = lambda written: written) -> T:
+    """A record of the store: a file that holds what `to_json` gave.
+
+    Args:
+        upgrade: brings what an earlier Fairhaven wrote into the form of today; what it cannot take is damaged.
+
+    Raises:
+        Invalid: the file is damaged.
+        FileNotFoundError: there is none.
+    """
+    return record_of(read_json(path), form, path=path, upgrade=upgrade)
+
+
+def record_of(written: Any, form: type[T], *, path: Path, upgrade: Callable[[Any], Any] = lambda written: written) -> T:
+    """The same for a record inside a file that was read.
+
+    Raises:
+        Invalid: the file is damaged.
+    """
+    try:
+        return from_json(form, upgrade(written))
+    except (Invalid, KeyError, TypeError, AttributeError):
+        raise damaged(path) from None
 
 
 def schema_of(form: Any) -> dict[str, Any]:

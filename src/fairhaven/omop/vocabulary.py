@@ -14,8 +14,9 @@ import duckdb
 
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.engine.sql import identifier, literal
+from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
-from fairhaven.kernel.files import clear_scratch, clear_torn, read_json, scratch, sha256_of, write_json
+from fairhaven.kernel.files import clear_scratch, clear_torn, scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
 from fairhaven.omop.external_tables import StoredTable, find_tables
@@ -30,6 +31,23 @@ _ORDER = {
     "source_to_concept_map": ("source_vocabulary_id", "source_code", "target_concept_id"),
 }
 _CPT4 = "CPT4"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Current:
+    """``current.json``: the folder of the version loaded last."""
+
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Description:
+    """``vocabulary.json``: what a version's folder holds; *digest* is of its files' bytes, *counts* are rows by table."""
+
+    version: str
+    digest: str
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +78,11 @@ class Vocabulary:
                 raise NotFound(
                     "no vocabulary is loaded. Download one from athena.ohdsi.org and run `fairhaven vocabulary load`."
                 )
-            version = read_json(root / _CURRENT)["folder"]
+            version = read_record(root / _CURRENT, _Current).folder
         for folder in (root / version, root / _folder_name(version)):
             if (folder / _DESCRIPTION).exists():
-                found = read_json(folder / _DESCRIPTION)
-                return cls(version=found["version"], folder=folder, counts=found["counts"], notes=tuple(found["notes"]))
+                found = read_record(folder / _DESCRIPTION, _Description)
+                return cls(version=found.version, folder=folder, counts=found.counts, notes=found.notes)
         raise NotFound(
             f"the vocabulary {version} is not loaded here; loaded are: {', '.join(versions(root)) or 'none'}"
         )
@@ -76,7 +94,7 @@ class Vocabulary:
 
 def versions(root: Path) -> list[str]:
     """Names of the loaded versions."""
-    return sorted(read_json(path)["version"] for path in root.glob(f"[!.]*/{_DESCRIPTION}"))
+    return sorted(read_record(path, _Description).version for path in root.glob(f"[!.]*/{_DESCRIPTION}"))
 
 
 def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None) -> Vocabulary:
@@ -130,10 +148,10 @@ def _load(path: Path, root: Path, work: Path, connection: duckdb.DuckDBPyConnect
     notes = tuple(_notes(connection, ready, counts))
     folder = _folder(root, version, digest)
     if not folder.exists():
-        described = {"version": version, "digest": digest, "counts": counts, "notes": list(notes)}
-        write_json(ready / _DESCRIPTION, described)
+        described = _Description(version=version, digest=digest, counts=counts, notes=notes)
+        write_json(ready / _DESCRIPTION, to_json(described))
         ready.replace(folder)
-    write_json(root / _CURRENT, {"folder": folder.name})
+    write_json(root / _CURRENT, to_json(_Current(folder=folder.name)))
     return Vocabulary(version=version, folder=folder, counts=counts, notes=notes)
 
 
@@ -239,7 +257,7 @@ def _notes(connection: duckdb.DuckDBPyConnection, folder: Path, counts: Mapping[
 def _folder(root: Path, version: str, digest: str) -> Path:
     """Where this content belongs: two downloads of one version may hold different vocabularies, and both are kept."""
     folder = root / _folder_name(version)
-    if (folder / _DESCRIPTION).exists() and read_json(folder / _DESCRIPTION)["digest"] != digest:
+    if (folder / _DESCRIPTION).exists() and read_record(folder / _DESCRIPTION, _Description).digest != digest:
         return folder.with_name(f"{folder.name}+{digest[:8]}")
     return folder
 

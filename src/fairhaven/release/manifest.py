@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairhaven.kernel.codec import from_json, to_json
+from fairhaven.kernel.codec import record_of, to_json
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import canonical_json, damaged
 from fairhaven.release.facts import ReleaseFacts
@@ -130,11 +130,12 @@ def read_manifest(manifest: Any, *, path: Path) -> Release:
         raise Invalid(Fault(path=str(path), message=message))
     if written not in (1, FORMAT):
         raise damaged(path)
-    try:
-        known = of_format_1(manifest) if written == 1 else manifest
-        return from_json(Release, {name: value for name, value in known.items() if name not in _FOR_READERS})
-    except (Invalid, KeyError, TypeError, AttributeError):
-        raise damaged(path) from None
+    return record_of(manifest, Release, path=path, upgrade=_upgraded)
+
+
+def _upgraded(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    known = manifest if "format" in manifest else of_format_1(manifest)
+    return {name: value for name, value in known.items() if name not in _FOR_READERS}
 
 
 _FOR_READERS = frozenset({"format", "name", "content"})

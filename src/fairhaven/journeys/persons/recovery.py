@@ -22,8 +22,8 @@ from fairhaven.journeys.persons.erasure_stages import (
     FromVault,
     erasure_stages,
 )
-from fairhaven.kernel.codec import from_json
-from fairhaven.kernel.files import clear_scratch, read_json, write_json
+from fairhaven.kernel.codec import read_record, to_json
+from fairhaven.kernel.files import clear_scratch, write_json
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry, EventKind
@@ -55,9 +55,7 @@ class ErasureUnderWay:
         path = _place(rooms)
         if not path.exists():
             return None
-        kept = read_json(path)
-        decider = from_json(Actor, kept["by"]) if "by" in kept else by
-        return cls(person=kept["person"], patients=kept["patients"], by=decider, after=kept.get("after", 0))
+        return read_record(path, cls, upgrade=lambda kept: {"by": to_json(by), "after": 0, **kept})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
