@@ -23,6 +23,13 @@ def test_every_module_is_named_by_terms_of_the_glossary() -> None:
     assert not unknown, f"use a term of {GLOSSARY.name}, or add the term with its source: {unknown}"
 
 
+def test_every_table_of_terms_is_one() -> None:
+    """A row of dashes stands under each heading, so that a page shows a table."""
+    lines = GLOSSARY.read_text(encoding="utf-8").splitlines()
+    below = {lines[place + 1] for place, line in enumerate(lines) if line.startswith("| term |")}
+    assert below == {"|---|---|---|"}
+
+
 def test_every_term_has_a_meaning_and_a_source() -> None:
     for line in _rows(GLOSSARY.read_text(encoding="utf-8")):
         assert all(cell.strip() for cell in line.strip("|").split("|")), line

@@ -1,4 +1,4 @@
-"""What has one home is done nowhere else: opening DuckDB, quoting for SQL, keyed digests."""
+"""What has one home is done nowhere else: opening DuckDB and SQLite, quoting for SQL, keyed digests."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ import pytest
 from tests.architecture.source_tree import SOURCE, Module, modules
 
 OPENER = "fairhaven.engine.duckdb_connection"
+SQLITE_OPENER = "fairhaven.kernel.sqlite_files"
 QUOTING = "fairhaven.engine.sql"
 DIGESTS = "fairhaven.kernel.ids"
 _DOUBLED = (("'", "''"), ('"', '""'))
@@ -29,6 +30,13 @@ def openings(module: Module) -> Iterator[str]:
         yield f"{module.name} imports connect"
 
 
+def sqlite_openings(module: Module) -> Iterator[str]:
+    """Calls that open an SQLite file."""
+    for name, call in module.calls():
+        if name in ("sqlite3.connect", "sqlite3.Connection"):
+            yield module.line(call)
+
+
 def quotings(module: Module) -> Iterator[str]:
     """Quotes doubled by hand."""
     for name, call in module.calls():
@@ -45,7 +53,7 @@ def digests(module: Module) -> Iterator[str]:
 
 
 Rule = Callable[[Module], Iterator[str]]
-RULES: dict[Rule, str] = {openings: OPENER, quotings: QUOTING, digests: DIGESTS}
+RULES: dict[Rule, str] = {openings: OPENER, sqlite_openings: SQLITE_OPENER, quotings: QUOTING, digests: DIGESTS}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -62,6 +70,7 @@ def test_it_is_done_in_its_home_and_nowhere_else(rule: Rule) -> None:
         (openings, "import ibis\nibis.duckdb.connect()"),
         (openings, "import duckdb\nduckdb.sql('SELECT 1')"),
         (openings, "from duckdb import connect"),
+        (sqlite_openings, "import sqlite3\nsqlite3.connect(path)"),
         (quotings, 'text = str(path).replace("\'", "\'\'")'),
         (quotings, "text = name.replace('\"', '\"\"')"),
         (digests, "import hmac\nhmac.new(key, text, 'sha256')"),

@@ -50,7 +50,6 @@ def written(place: str, content: bytes) -> Callable[[Path], object]:
         (written("keys/master.key", b"short"), "keys/master.key is damaged"),
         (written("deliveries/000002.json", b"{"), "deliveries/000002.json is damaged"),
         (written("archive/erasure.json", b'{"manifests": [[]]}'), "archive/erasure.json is damaged"),
-        (written("erased/gp_riverside.json", b"{}"), "erased/gp_riverside.json is damaged"),
         (lambda store: shutil.rmtree(store / "landing/000003"), "Restore that folder from the hub's backup"),
         (written("vault/identity/000002.sealed", b"FHE1"), "vault/identity/000002.sealed: the sealed file was altered"),
         (lambda store: (store / "vault/identity/000002.sealed").unlink(), "no identity records of extract 2"),

@@ -12,7 +12,9 @@ import pytest
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.intake import Source, check_reconciled
+from fairhaven.intake.delivery_records import Tombstones
 from fairhaven.intake.landing import LandingKeys
+from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Silent
 from tests.support.intake_hub import HEADER, Hub
@@ -35,6 +37,14 @@ def check_adds_up(hub: Hub, source: Source) -> dict[str, tuple[int, int, int]]:
     check_reconciled(found)
     engine.close()
     return {count.table: (count.received, count.landed, count.opted_out) for count in found}
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", "null", "["])
+def test_tombstones_that_are_damaged_are_not_taken_for_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "erased").mkdir()
+    (tmp_path / "erased" / "gp.json").write_text(content)
+    with pytest.raises(Invalid, match=r"gp\.json is damaged"):
+        Tombstones(tmp_path).of("gp")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "windows-1252", "utf-16"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from fairhaven.network.database import open_database, transaction
+from fairhaven.kernel.sqlite_files import open_database, transaction
 
 _VERSION = 1
 _SCHEMA = """

@@ -13,23 +13,24 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
+from fairhaven.kernel.sqlite_files import open_database, transaction
 from fairhaven.query_audit.model import VerdictKind
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS roster (only INTEGER PRIMARY KEY CHECK (only = 1), person_ids BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS release (
+CREATE TABLE secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);
+CREATE TABLE roster (only INTEGER PRIMARY KEY CHECK (only = 1), person_ids BLOB NOT NULL);
+CREATE TABLE release (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, numbers BLOB NOT NULL, persons BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS question (
+CREATE TABLE question (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, organisation TEXT NOT NULL, is_federated INTEGER NOT NULL,
     release INTEGER NOT NULL, digest BLOB NOT NULL, is_refused INTEGER NOT NULL, shown INTEGER, size INTEGER, persons BLOB, image BLOB);
-CREATE TABLE IF NOT EXISTS told (
+CREATE TABLE told (
     seq INTEGER PRIMARY KEY, circle TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, apart BLOB);
-CREATE INDEX IF NOT EXISTS told_circle ON told (circle, seq);
-CREATE TABLE IF NOT EXISTS state (circle TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS spending (
+CREATE INDEX told_circle ON told (circle, seq);
+CREATE TABLE state (circle TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE spending (
     project TEXT PRIMARY KEY, spent INTEGER NOT NULL, refused INTEGER NOT NULL, micro_epsilon INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS noisy (
+CREATE TABLE noisy (
     project TEXT NOT NULL, release INTEGER NOT NULL, definition TEXT NOT NULL, shown INTEGER NOT NULL,
     PRIMARY KEY (project, release, definition));
 """
@@ -67,40 +68,16 @@ class AuditRecord:
     """The file. Every change is made inside `writing`, and is on the disk when `writing` ends.
 
     Raises:
-        Invalid: the file is no record of questions.
+        Invalid: the file is no record of questions, or one of another version.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._held: OrderedDict[int, tuple[BitMap, int]] = OrderedDict()
         self._held_bytes = 0
-        try:
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-            path.chmod(0o600)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA secure_delete = ON")
-            with self.writing():
-                self._check_form()
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (secrets.token_bytes(16),))
-        except sqlite3.DatabaseError as error:
-            raise Invalid(
-                f"{path} is no record of questions ({type(error).__name__}). Without it nobody knows what was told: "
-                "restore it from the hub's backup, or ask no more of these releases."
-            ) from None
-
-    def _check_form(self) -> None:
-        """Mark a new file with its form; refuse one of another form."""
-        form = int(self._one("PRAGMA user_version")[0])
-        if form == 0 and not self._one("SELECT count(*) FROM sqlite_master")[0]:
-            self._connection.execute(f"PRAGMA user_version = {_FORM}")
-        elif form != _FORM:
-            raise Invalid(
-                f"{self._path} is a record of questions of another version of Fairhaven: use the version that wrote it"
-            )
+        # A release's persons are large, and what is damaged of them is found when they are asked for.
+        self._connection = open_database(path, _schema(), version=_FORM, refusal=_no_record, is_read_through=False)
+        self._connection.execute("PRAGMA secure_delete = ON")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -114,15 +91,12 @@ class AuditRecord:
             NotAllowedNow: another process has been writing for half a minute.
         """
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
+            with transaction(self._connection):
+                yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
             raise NotAllowedNow("another question is being answered; nothing was recorded. Ask again.") from None
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
 
     @property
     def secret(self) -> bytes:
@@ -272,3 +246,14 @@ class AuditRecord:
         if row is None:
             raise Invalid(f"{self._path} lost a part of what was told. Restore it from the hub's backup.")
         return row
+
+
+def _schema() -> str:
+    return f"{_SCHEMA}INSERT INTO secret VALUES (1, x'{secrets.token_hex(16)}')"
+
+
+def _no_record(path: Path) -> Invalid:
+    return Invalid(
+        f"{path} is no record of questions. Without it nobody knows what was told: "
+        "restore it from the hub's backup, or ask no more of these releases."
+    )

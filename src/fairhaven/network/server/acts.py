@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fairhaven.kernel.codec import from_json, to_json
+from fairhaven.kernel.sqlite_files import transaction
 from fairhaven.ledger import Actor, EventKind
-from fairhaven.network.database import transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS act (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, facts TEXT NOT NULL, actor TEXT NOT NULL)

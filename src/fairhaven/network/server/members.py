@@ -10,9 +10,9 @@ import threading
 from dataclasses import dataclass, field
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
+from fairhaven.kernel.sqlite_files import transaction
 from fairhaven.ledger import EventKind
 from fairhaven.network.connection import Credentials
-from fairhaven.network.database import transaction
 from fairhaven.network.server.acts import Acts
 from fairhaven.network.task import is_collection, is_name
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
+from fairhaven.kernel.sqlite_files import open_database, transaction
 from fairhaven.ledger import Actor, EventKind
-from fairhaven.network.database import open_database, transaction
 from fairhaven.network.result import TaskResult, TaskStatus, read_result
 from fairhaven.network.server import acts, members
 from fairhaven.network.task import LARGEST, PROTOCOL, QueueKind, UnreadableTask, read_task
