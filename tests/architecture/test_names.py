@@ -2,14 +2,17 @@
 
 import ast
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from tests.architecture.source_tree import ROOT, SOURCE, modules
 
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 _PLAIN = "## Plain words in names"
-_SUFFIXES = frozenset({"csv", "css", "html", "json", "md", "toml"})
+_SUFFIXES = frozenset({"csv", "css", "html", "json", "jsonld", "md", "parquet", "sealed", "toml"})
+_CODE = ("bench", "docs", "src", "tests")
 _SHELVES = frozenset({"model", "ports", "rules", "service", "sqlite"})
 """The same shelf in every room may have the same name."""
 
@@ -54,16 +57,35 @@ def test_no_two_public_classes_have_one_name() -> None:
 
 
 def test_what_a_docstring_or_comment_refers_to_is_there() -> None:
-    """A dotted name in backquotes, as `model.Group`, names a module of the package, or something in one."""
+    """A dotted name in backquotes, as `model.Group`, names a module or something in one; a path, as `cohort/model.py`, a file."""
+    _check_references(module.path for module in modules())
+
+
+def test_what_a_document_refers_to_is_there() -> None:
+    """Pages of reference are not looked at: they are made from the code, and name elements of FHIR and fields of JSON."""
+    pages = [path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "reference"]
+    assert pages
+    _check_references([*pages, *ROOT.glob("*.md")])
+
+
+def _check_references(paths: Iterable[Path]) -> None:
     known = _known_names()
+    files = {f"/{path.relative_to(ROOT)}" for top in _CODE for path in (ROOT / top).rglob("*.py")}
     missing = [
-        f"{module.path.relative_to(SOURCE)}:{number}: {name}"
-        for module in modules()
-        for number, line in enumerate(module.path.read_text(encoding="utf-8").splitlines(), start=1)
-        for name in re.findall(r"(?<!`)`([a-z_]+(?:\.[A-Za-z_]+)+)`(?!`)", line)
-        if not _is_known(name, known)
+        f"{path.relative_to(ROOT)}:{number}: {name}"
+        for path in paths
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for name in re.findall(r"(?<!`)`([a-z_]+(?:\.[A-Za-z_]+)+|[a-z_/]+/[a-z_]+\.py)`(?!`)", line)
+        if not (_is_file(name, files) or _is_known(name, known))
     ]
     assert not missing, "\n".join(missing)
+
+
+def _is_file(name: str, files: Iterable[str]) -> bool:
+    """True for a path of the code, ``bench.intake``, and what the standard library has."""
+    top = name.split(".")[0]
+    path = name if name.endswith(".py") else f"{name.replace('.', '/')}.py"
+    return top in sys.stdlib_module_names or any(file.endswith(f"/{path}") for file in files)
 
 
 def _several(places: Mapping[str, list[str]]) -> dict[str, list[str]]:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 Hub = Annotated[Path, typer.Argument(metavar="DIR", help="The hub's folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON on stdout.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")]
+Cdm = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH", help="Any OMOP CDM instead of a hub: a DuckDB file, or a folder or zip of Parquet or CSV."
+    ),
+]
 ReleaseName = Annotated[
     str | None,
     typer.Option("--release", metavar="R", help="The release, for example r0002.", show_default="the latest"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import cohort_text
-from fairhaven.cli.arguments import Hub, ReleaseName, actor, today
+from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, actor, today
 from fairhaven.cli.screen import Screen, csv_writer
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="[DIR] FILE...", help=f"The hub's folder, unless --cdm is given; then {_FORMS}", show_default=False
-    ),
-]
-Cdm = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PATH", help="Any OMOP CDM instead of a hub: a DuckDB file, or a folder or zip of Parquet or CSV."
     ),
 ]
 

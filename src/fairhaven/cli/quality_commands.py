@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fairhaven.cli import quality_text
-from fairhaven.cli.arguments import Hub, ReleaseName, today
+from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ def quality(
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="A hub: its release is checked.", show_default=False)
     ] = None,
-    cdm: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Any OMOP CDM: a DuckDB file, or a folder of Parquet or CSV.")
-    ] = None,
+    cdm: Cdm = None,
     thresholds: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="DataQualityDashboard's threshold files; its checks are run with them."),

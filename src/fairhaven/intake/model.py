@@ -170,7 +170,7 @@ class Extract:
         sha256, bytes: of the file as delivered.
         columns: table -> names of the landed columns, in order.
         declaration: digest of the declaration it was landed with.
-        code: digest of the readers and views it was landed with.
+        code: versions of what it was landed with, for example ``delimited-1/landing-1/birth-month``.
         format, dialect: how it was read.
         erased_lines: how many lines erasure took out.
         to_blank: table -> lines that are erased here but not yet in the sealed bytes.

@@ -43,7 +43,7 @@ def fhir_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:
     """What each rule yields from the current rows of a FHIR source.
 
     Args:
-        tables: landed tables by name, with the columns of `intake/fhir_views.py`; any may be missing.
+        tables: landed tables by name, with the columns of `intake/fhir/views.py`; any may be missing.
     """
     context = RuleContext.of(tables)
     return [rows for make in _MAKERS for rows in make(context)]

@@ -22,7 +22,7 @@ def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | Non
 
 
 def quality_of_cdm(path: Path, *, thresholds: Path | None, today: dt.date, progress: Progress) -> QualityReport:
-    """The quality of somebody's CDM: a DuckDB file, or a folder of Parquet or CSV."""
+    """The quality of somebody's CDM: a DuckDB file, or a folder or zip of Parquet or CSV."""
     limits = DqdThresholds.read(thresholds) if thresholds else None
     progress.stage(f"Opening {path.name}")
     with TemporaryDirectory(prefix="fairhaven-") as work, open_cdm(path, work=Path(work)) as foreign:
