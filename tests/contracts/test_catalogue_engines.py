@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from fairhaven.catalogue import Description, describe
+from fairhaven.catalogue import describe
 from fairhaven.engine import Engine
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.omop import to_cdm
+from fairhaven.release.description import Description
 
 PERSONS = 120
 PEOPLE = pa.table(
@@ -33,8 +34,8 @@ MEASURED = pa.table(
 
 def _described(engine: Engine) -> Description:
     tables = {
-        "person": engine.keep(to_cdm(engine.arrow(PEOPLE), "person", lineage=False)),
-        "measurement": engine.keep(to_cdm(engine.arrow(MEASURED), "measurement", lineage=False)),
+        "person": engine.keep(to_cdm(engine.arrow(PEOPLE), "person")),
+        "measurement": engine.keep(to_cdm(engine.arrow(MEASURED), "measurement")),
     }
     concept = engine.arrow(pa.table({"concept_id": pa.array([3, 4], "int32"), "concept_name": ["Glucose", "Sodium"]}))
     try:

@@ -11,6 +11,7 @@ import pytest
 
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM
+from fairhaven.omop.external_cdm import open_cdm
 from fairhaven.quality import (
     CheckStatus,
     DqdThresholds,
@@ -20,7 +21,6 @@ from fairhaven.quality import (
     Severity,
     check,
     failing,
-    open_cdm,
     scorecard,
 )
 from fairhaven.quality.cdm_checks import defined_checks

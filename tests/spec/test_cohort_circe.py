@@ -513,4 +513,3 @@ def test_a_definition_is_read_in_the_wrappings_that_it_is_exported_in() -> None:
     assert named(around | {"expression": json.dumps(definition()), "expressionType": "SIMPLE_EXPRESSION"}) == ("n", "d")
     assert named(definition(Title="t", cdmVersionRange=">=5.0.0")) == ("t", "")
     assert named(("\ufeff" + json.dumps(definition(name="n"))).encode()) == ("n", "")
-    assert read_circe(definition(name="n"), name="mine").name == "mine"

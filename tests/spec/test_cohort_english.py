@@ -207,7 +207,7 @@ def test_long_concept_sets_are_counted_unless_all_is_asked_for() -> None:
 def test_names_from_a_vocabulary_are_used_where_the_definition_has_none() -> None:
     definition = _definition(_DX | {"where": ["condition_status_concept_id in 77"]})
     assert "condition status concept 77" in sentence(definition)
-    assert "condition status Working diagnosis" in sentence(definition, names={77: "Working diagnosis"})
+    assert "condition status Working diagnosis" in explain(definition, names={77: "Working diagnosis"}).sentence
 
 
 def test_text_and_markdown_say_the_same_and_hold_what_names_bring() -> None:

@@ -9,13 +9,13 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pytest
 
-from fairhaven.catalogue import Description, describe
+from fairhaven.catalogue import describe
 from fairhaven.engine import Engine
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Invalid
 from fairhaven.omop import to_cdm
-from fairhaven.release.description import TableDescription, Variable
+from fairhaven.release.description import Description, TableDescription, Variable
 
 ONS = policy_named("ons")
 
@@ -68,7 +68,7 @@ def _lonely(first: int) -> pa.Table:
 
 
 def _tables(engine: Engine, **given: pa.Table) -> Mapping[str, ir.Table]:
-    return {name: engine.keep(to_cdm(engine.arrow(rows), name, lineage=False)) for name, rows in given.items()}
+    return {name: engine.keep(to_cdm(engine.arrow(rows), name)) for name, rows in given.items()}
 
 
 @pytest.fixture(scope="module")

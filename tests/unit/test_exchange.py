@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fairhaven.catalogue import DatasetAbout, Description, croissant_dataset, dcat_dataset, hdruk_dataset
+from fairhaven.exchange import DatasetAbout, croissant_dataset, dcat_dataset, hdruk_dataset
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.release.description import Bar, TableDescription, Variable
+from fairhaven.release.description import Bar, Description, TableDescription, Variable
 from tests.support.shared_data import shared
 
 ABOUT = DatasetAbout(

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.kernel.errors import Invalid
-from fairhaven.quality import CheckStatus, check, open_cdm
+from fairhaven.omop.external_cdm import open_cdm
+from fairhaven.quality import CheckStatus, check
 from tests.support.quality_cdm import TODAY
 
 PERSON = "PERSON_ID,GENDER_CONCEPT_ID,YEAR_OF_BIRTH,RACE_CONCEPT_ID,ETHNICITY_CONCEPT_ID,BIRTH_DATETIME\n"

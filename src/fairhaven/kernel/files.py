@@ -84,7 +84,7 @@ def damaged(path: Path) -> Invalid:
 
 
 @contextmanager
-def written_whole(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
+def written_whole(path: Path) -> Iterator[BinaryIO]:
     """A file to be written bit by bit, for what is too large for `write_atomically`: it appears when all is written.
 
     What a killed process left beside it is written over by the next that writes the same file.
@@ -97,7 +97,7 @@ def written_whole(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
         raise Invalid(Fault(path=str(path), message="is a folder; give a file's name"))
     part = path.with_name(f".{path.name}.part")
     try:
-        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, mode), "r+b")
+        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o640), "r+b")
     except OSError as error:
         # Under the name that the user knows.
         raise OSError(error.errno, error.strerror, str(path)) from None

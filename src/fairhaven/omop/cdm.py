@@ -209,13 +209,13 @@ CDM: Mapping[str, Table] = _read()
 """Every table of CDM 5.4 by name, in OHDSI's order."""
 
 
-def to_cdm(expression: ir.Table, table: str, *, lineage: bool = True) -> ir.Table:
-    """Cast a table to the CDM's schema: columns in order, types right, missing ones NULL, concepts 0 where required.
+def to_cdm(expression: ir.Table, table: str) -> ir.Table:
+    """Cast a table to the CDM's schema with lineage: columns in order, types right, missing ones NULL, concepts 0 where required.
 
     Every table boundary goes through this, because engines give other integer widths for the same expression.
     """
     columns = {}
-    for name, dtype in CDM[table].schema_of(lineage=lineage).items():
+    for name, dtype in CDM[table].schema_of(lineage=True).items():
         value = expression[name].cast(dtype) if name in expression.columns else ibis.null(dtype)
         if name in CDM[table].names and CDM[table][name].is_concept and CDM[table][name].is_required:
             value = (

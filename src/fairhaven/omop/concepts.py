@@ -6,8 +6,6 @@ Ids are facts of the OHDSI Standardized Vocabularies (Athena). Where a hub has l
 from collections.abc import Mapping
 from types import MappingProxyType
 
-NO_MATCHING_CONCEPT = 0
-
 
 def _words(words: dict[str, int]) -> Mapping[str, int]:
     return MappingProxyType(words)
@@ -176,7 +174,6 @@ ROUTE = _words(
 
 NOTE_ENCODING_UTF8 = 32678
 LANGUAGE_ENGLISH = 4180186
-NOTE_CLASS_OTHER = 44814645
 
 UNIT = _words(
     {

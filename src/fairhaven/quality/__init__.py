@@ -1,6 +1,5 @@
 """Quality: are the tables of a release, or of any CDM, what they should be, and which rows are not."""
 
-from fairhaven.omop.external_cdm import OpenedCDM, open_cdm
 from fairhaven.quality.dqd_thresholds import DqdThresholds
 from fairhaven.quality.failing_rows import failing
 from fairhaven.quality.model import CheckResult, CheckStatus, PassRate, QualityCheck, QualityReport, Severity
@@ -11,7 +10,6 @@ __all__ = [
     "CheckResult",
     "CheckStatus",
     "DqdThresholds",
-    "OpenedCDM",
     "Origin",
     "PassRate",
     "QualityCheck",
@@ -20,6 +18,5 @@ __all__ = [
     "Severity",
     "check",
     "failing",
-    "open_cdm",
     "scorecard",
 ]

@@ -53,9 +53,9 @@ def explain(
     )
 
 
-def sentence(definition: CohortDefinition, *, names: Mapping[int, str] | None = None) -> str:
+def sentence(definition: CohortDefinition) -> str:
     """Who is in the cohort, from when until when, in one English sentence."""
-    return summarised(definition, ConceptNames(definition, names or {}))
+    return summarised(definition, ConceptNames(definition, {}))
 
 
 def _parts(definition: CohortDefinition, naming: ConceptNames, concept_lines: int | None) -> Iterator[ExplanationPart]:

@@ -22,7 +22,7 @@ from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.files import written_whole
 from fairhaven.kernel.progress import Progress
-from fairhaven.quality import open_cdm
+from fairhaven.omop.external_cdm import open_cdm
 
 COHORT = pa.schema(
     [

@@ -7,9 +7,9 @@ from pathlib import Path
 from fairhaven.intake import Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.codec import from_json, to_json
+from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import read_json, write_json
+from fairhaven.kernel.files import write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor, EventKind
@@ -83,5 +83,5 @@ def recover_vocabulary(rooms: Rooms) -> None:
     if (root / _LOADING).exists():
         if (root / "current.json").exists():
             facts = {"version": Vocabulary.open(root).version}
-            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=from_json(Actor, read_json(root / _LOADING)))
+            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=read_record(root / _LOADING, Actor))
         (root / _LOADING).unlink()

@@ -14,25 +14,20 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.archive import Release
-from fairhaven.catalogue import (
-    DatasetAbout,
-    Description,
-    croissant_dataset,
-    dcat_dataset,
-    describe,
-    hdruk_dataset,
-)
+from fairhaven.catalogue import describe
 from fairhaven.engine import Engine
+from fairhaven.exchange import DatasetAbout, croissant_dataset, dcat_dataset, hdruk_dataset
 from fairhaven.journeys.descriptions.discovery_index import make_index
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.codec import from_json, to_json
+from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import damaged, read_json, scratch, write_json
+from fairhaven.kernel.files import damaged, scratch, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM
 from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.quality import Origin, QualityReport, Scorecard, check, scorecard
+from fairhaven.release.description import Description
 from fairhaven.release.row_counts import RowCounts, SourceRows, UnmappedRows, YearRows
 
 QUALITY, SCORECARD, DESCRIPTION, ROW_COUNTS = "quality.json", "scorecard.json", "description.json", "measures.json"
@@ -133,10 +128,10 @@ def _read(folder: Path) -> DescribedRelease | None:
     """What describes a release; None where any of it is missing, damaged or of another form: it can be made again."""
     try:
         return DescribedRelease(
-            quality=from_json(QualityReport, read_json(folder / QUALITY)),
-            scorecard=from_json(Scorecard, read_json(folder / SCORECARD)),
-            description=from_json(Description, read_json(folder / DESCRIPTION)),
-            row_counts=from_json(RowCounts, read_json(folder / ROW_COUNTS)),
+            quality=read_record(folder / QUALITY, QualityReport),
+            scorecard=read_record(folder / SCORECARD, Scorecard),
+            description=read_record(folder / DESCRIPTION, Description),
+            row_counts=read_record(folder / ROW_COUNTS, RowCounts),
         )
     except (FileNotFoundError, Invalid):
         return None

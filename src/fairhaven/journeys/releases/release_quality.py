@@ -8,7 +8,8 @@ from fairhaven.journeys.descriptions.describe import described
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.progress import Progress
-from fairhaven.quality import DqdThresholds, QualityReport, check, open_cdm
+from fairhaven.omop.external_cdm import open_cdm
+from fairhaven.quality import DqdThresholds, QualityReport, check
 
 
 def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | None, progress: Progress) -> QualityReport:

@@ -42,7 +42,7 @@ def ornament(*children: Child, width: float, height: float, class_: str, stretch
     )
 
 
-def rect(x: float, y: float, width: float, height: float, class_: str, *, title: str = "", round_: float = 0) -> Markup:
+def rect(x: float, y: float, width: float, height: float, class_: str, *, title: str = "") -> Markup:
     """A rectangle; its title shows when pointed at."""
     return element(
         "rect",
@@ -51,7 +51,6 @@ def rect(x: float, y: float, width: float, height: float, class_: str, *, title:
         y=float(y),
         width=float(width),
         height=float(height),
-        rx=float(round_) if round_ else None,
         class_=class_,
     )
 

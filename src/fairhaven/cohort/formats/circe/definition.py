@@ -29,14 +29,13 @@ _LIMITS = {"ALL": Limit.ALL, "LAST": Limit.LAST}
 _ENDS = ("StartDate", "EndDate")
 
 
-def read_circe(value: Mapping[str, Any] | str | bytes, *, path: str = "", name: str = "") -> CohortDefinition:
+def read_circe(value: Mapping[str, Any] | str | bytes, *, path: str = "") -> CohortDefinition:
     """An OHDSI cohort definition, as ATLAS exports it, WebAPI serves it, or the Phenotype Library publishes it.
 
     Args:
         value: the JSON document; either the expression itself (with ``PrimaryCriteria``) or an object around it whose
             ``expression`` holds it, as an object or as text.
         path: how faults name the document.
-        name: the cohort's name; without, the document's own.
 
     Returns:
         The definition, with the meaning that Circe 1.11.3 gives it.
@@ -52,7 +51,7 @@ def read_circe(value: Mapping[str, Any] | str | bytes, *, path: str = "", name: 
     expression = around
     if "PrimaryCriteria" not in document and "expression" in document:
         expression = _unwrapped(around, path)
-    definition = _definition(expression, around, name)
+    definition = _definition(expression, around)
     if definition is None or reading.faults:
         raise Invalid(reading.faults)
     return definition
@@ -70,7 +69,7 @@ def _unwrapped(around: JsonObject, path: str) -> JsonObject:
     return JsonObject(around.reading, inner, around, "expression") if isinstance(inner, dict) else around
 
 
-def _definition(part: JsonObject, around: JsonObject, name: str) -> CohortDefinition | None:
+def _definition(part: JsonObject, around: JsonObject) -> CohortDefinition | None:
     concept_sets = tuple(filter(None, (_concept_set(entry) for entry in part.parts("ConceptSets"))))
     primary = part.part("PrimaryCriteria", needed="the events that let a person in")
     entry = None if primary is None else _entry(primary)
@@ -91,7 +90,7 @@ def _definition(part: JsonObject, around: JsonObject, name: str) -> CohortDefini
     if entry is None:
         return None
     return CohortDefinition(
-        name=name or own_name or title or "",
+        name=own_name or title or "",
         description=description or "",
         concept_sets=concept_sets,
         entry=entry,
