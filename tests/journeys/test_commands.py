@@ -22,6 +22,8 @@ def test_the_demonstration_run_again_finds_all_done(fairhaven: Command, copy: Pa
 
 def test_a_second_build_of_the_same_makes_no_release(fairhaven: Command, copy: Path) -> None:
     assert "Nothing has changed since r0002" in fairhaven("build", copy).stdout
+    planned = json.loads(fairhaven("build", copy, "--plan", "--json").stdout)
+    assert [stage["name"] for stage in planned["stages"]] == ["recover", "describe"]
     assert "nothing has changed since r0002" in fairhaven("build", copy, "--plan").stdout
 
 

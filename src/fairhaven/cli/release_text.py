@@ -143,7 +143,7 @@ def erasure_plan(found: "ErasurePlan") -> Iterator[str]:
     """What an erasure would take away."""
     yield "This erasure would take away a person:"
     for number, stage in enumerate(found.stages, start=1):
-        yield f"  {number}. {stage}"
+        yield f"  {number}. {stage.what}"
     yield "Copies that left the store (exports, the inbox) are yours to remove."
 
 

@@ -87,6 +87,14 @@ class Rooms:
         return self.folder / "store"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """One stage of what a command would do, in words: its name, and what it does on how much."""
+
+    name: str
+    what: str
+
+
 def latest_delivery(rooms: Rooms) -> dt.date | None:
     """Day of the latest delivery, None before the first."""
     days = [delivery.received_on for delivery in rooms.intake.deliveries()]

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from fairhaven.archive import Erasure
 from fairhaven.journeys.hub_locks import Locked, holding
-from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import erasure_stage_in_words, erasure_stages
-from fairhaven.journeys.persons.recovery import Erased, ErasureUnderWay, carry_out, recover
+from fairhaven.journeys.persons.recovery import Erased, ErasureUnderWay, carry_out, recover, recovery_in_words
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.progress import Progress
@@ -32,7 +32,7 @@ class ErasurePlan:
 
     patients: Mapping[str, int]
     releases: Erasure
-    stages: tuple[str, ...]
+    stages: tuple[Stage, ...]
 
 
 def plan(rooms: Rooms, *, person_key: int) -> ErasurePlan:
@@ -43,7 +43,10 @@ def plan(rooms: Rooms, *, person_key: int) -> ErasurePlan:
     return ErasurePlan(
         patients={source: len(patients) for source, patients in refs.items()},
         releases=releases,
-        stages=tuple(erasure_stage_in_words(stage, releases) for stage in erasure_stages(person_key, refs)),
+        stages=(
+            recovery_in_words(rooms),
+            *(erasure_stage_in_words(stage, releases) for stage in erasure_stages(person_key, refs)),
+        ),
     )
 
 

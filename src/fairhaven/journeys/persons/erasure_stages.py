@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fairhaven.archive import Erasure
+from fairhaven.journeys.model import Stage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +64,7 @@ def erasure_stages(person_key: int, patients: Mapping[str, Sequence[str]]) -> tu
     )
 
 
-def erasure_stage_in_words(stage: ErasureStage, releases: Erasure) -> str:
+def erasure_stage_in_words(stage: ErasureStage, releases: Erasure) -> Stage:
     """What a stage does, on how much.
 
     Args:
@@ -72,19 +73,22 @@ def erasure_stage_in_words(stage: ErasureStage, releases: Erasure) -> str:
     match stage:
         case FromDeliveries(patients=patients):
             records = ", ".join(f"{_records(len(refs))} of {source}" for source, refs in patients.items())
-            return f"erase {records or 'nothing'} from every delivery, landed and as delivered"
+            what = f"erase {records or 'nothing'} from every delivery, landed and as delivered"
+            return Stage(name="deliveries", what=what)
         case FromVault():
-            return "erase the identity records from the vault, and the person from its index"
+            what = "erase the identity records from the vault, and the person from its index"
+            return Stage(name="vault", what=what)
         case FromReleases():
             rows = ", ".join(
                 f"{sum(tables.values()):,} rows in {len(tables)} tables of {release}"
                 for release, tables in releases.rows.items()
             )
-            return f"erase {rows or 'nothing'} from the releases, seal those again, and enter the erasure in the ledger"
+            what = f"erase {rows or 'nothing'} from the releases, seal those again, and enter the erasure in the ledger"
+            return Stage(name="releases", what=what)
         case DescribeAgain():
-            return "describe again every release that was touched"
+            return Stage(name="describe", what="describe again every release that was touched")
         case FromQuestions():
-            return "forget the person in the record of projects' questions"
+            return Stage(name="questions", what="forget the person in the record of projects' questions")
 
 
 def _records(number: int) -> str:

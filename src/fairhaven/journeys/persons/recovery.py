@@ -13,7 +13,7 @@ from fairhaven.intake import ErasureCounts
 from fairhaven.journeys.deliveries.receive import record_deliveries
 from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_audit import forget_in_audit
-from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import (
     DescribeAgain,
     FromDeliveries,
@@ -89,6 +89,12 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     rooms.vault.accept_index(published=len(rooms.archive.releases()))
     under_way = ErasureUnderWay.of(rooms, by=by)
     return carry_out(rooms, under_way, progress=progress) if under_way else None
+
+
+def recovery_in_words(rooms: Rooms) -> Stage:
+    """What `recover` would do, as the first stage of a build's plan and of an erasure's."""
+    left = ": the erasure of a person, and whatever else there is" if _place(rooms).exists() else ", if one did"
+    return Stage(name="recover", what=f"first finish what a killed command left{left}")
 
 
 def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> Erased:

@@ -88,24 +88,26 @@ def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress)
         NotAllowedNow: nothing was received, no vocabulary is loaded, an opt-out list is missing or stale, too many rows
             of a source are in quarantine, or others held the releases, the deliveries or the vocabularies for too long.
     """
-    with holding(rooms, Locked.RELEASES, act="build", by=by, progress=progress), ExitStack() as opened:
+    with (
+        holding(rooms, Locked.RELEASES, act="build", by=by, progress=progress),
+        ExitStack() as opened,
+        ExitStack() as deliveries,
+    ):
         with holding(rooms, Locked.VOCABULARY, act="build", by=by, progress=progress):
             recover_vocabulary(rooms)
-        with holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress):
-            recover(rooms, by=by, progress=progress)
-            # What is received from here on is for the next build.
-            rooms = replace(rooms, intake=rooms.intake.until(len(rooms.intake.deliveries())))
-            planned = planned_build(rooms, as_of=as_of)
-            if planned.vocabulary is None:
-                raise NotAllowedNow("\n".join(planned.obstacles))
-            work = _BuildWork(rooms, planned, planned.vocabulary, opened, by, progress)
-            # It alone changes what was received, and comes first.
-            for stage in planned.stages:
-                if isinstance(stage, LandAgain):
-                    work.carry_out(stage)
+        deliveries.enter_context(holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress))
+        recover(rooms, by=by, progress=progress)
+        # What is received from here on is for the next build.
+        rooms = replace(rooms, intake=rooms.intake.until(len(rooms.intake.deliveries())))
+        planned = planned_build(rooms, as_of=as_of)
+        if planned.vocabulary is None:
+            raise NotAllowedNow("\n".join(planned.obstacles))
+        work = _BuildWork(rooms, planned, planned.vocabulary, opened, by, progress)
         for stage in planned.stages:
+            # Landing again comes first, and alone changes what was received.
             if not isinstance(stage, LandAgain):
-                work.carry_out(stage)
+                deliveries.close()
+            work.carry_out(stage)
         return Built(release=work.release, is_new=planned.unchanged is None)
 
 

@@ -6,20 +6,13 @@ from dataclasses import dataclass
 
 from fairhaven.archive import Release
 from fairhaven.intake import Format, Source, check_opt_out_list
-from fairhaven.journeys.model import Rooms, latest_delivery
+from fairhaven.journeys.model import Rooms, Stage, latest_delivery
+from fairhaven.journeys.persons.recovery import recovery_in_words
 from fairhaven.journeys.releases.build_stages import BuildStage, Describe, in_words, stages_of
 from fairhaven.journeys.releases.inputs import inputs_of
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.release.manifest import name_of
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
-    """One stage of a build, in words: what it does, and on how much."""
-
-    name: str
-    what: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +60,7 @@ def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
         number=number,
         as_of=day,
         sources=tuple(sources),
-        stages=(Describe(number=unchanged.number),)
+        stages=(Describe(number=unchanged.number, is_new=False),)
         if unchanged
         else stages_of(rooms, sources, number=number, as_of=day),
         obstacles=obstacles,
@@ -80,13 +73,8 @@ def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
 def plan(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
     """What a build would do, without doing it."""
     planned = planned_build(rooms, as_of=as_of)
-    stages = [Stage(name=name, what=what) for name, what in map(in_words, planned.stages)]
-    if planned.unchanged:
-        what = f"nothing has changed since {planned.unchanged.name}; no release would be made"
-        stages = [Stage(name="nothing", what=what)]
-    return BuildPlan(
-        release=name_of(planned.number), as_of=planned.as_of, stages=tuple(stages), obstacles=planned.obstacles
-    )
+    stages = (recovery_in_words(rooms), *map(in_words, planned.stages))
+    return BuildPlan(release=name_of(planned.number), as_of=planned.as_of, stages=stages, obstacles=planned.obstacles)
 
 
 def obstacles_to(rooms: Rooms, as_of: dt.date) -> Iterable[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fairhaven.intake import Source
-from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.release.manifest import name_of
 
 
@@ -65,9 +65,14 @@ class Publish:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Describe:
-    """What describes a release is made, unless it is there."""
+    """What describes a release is made, unless it is there.
+
+    Args:
+        is_new: false where nothing has changed since the release, and no other is made.
+    """
 
     number: int
+    is_new: bool
 
 
 BuildStage = LandAgain | LinkPatients | LeaveOut | AddUp | Harmonise | WriteTables | Publish | Describe
@@ -97,36 +102,43 @@ def stages_of(rooms: Rooms, sources: list[Source], *, number: int, as_of: dt.dat
         ),
         WriteTables(number=number),
         Publish(number=number, as_of=as_of),
-        Describe(number=number),
+        Describe(number=number, is_new=True),
     )
 
 
-def in_words(stage: BuildStage) -> tuple[str, str]:
-    """A stage's name, and what it does on how much."""
+def in_words(stage: BuildStage) -> Stage:
+    """What a stage does, on how much."""
     match stage:
         case LandAgain(stale=stale, extracts=extracts) if stale:
             number = sum(stale.values())
-            return (
-                "land",
-                f"land {number} of {extracts} extracts again, because their declaration or the reader changed",
-            )
+            what = f"land {number} of {extracts} extracts again, because their declaration or the reader changed"
+            return Stage(name="land", what=what)
         case LandAgain(extracts=extracts):
-            return "land", f"nothing to land again: {extracts} extracts are landed as declared"
+            return Stage(name="land", what=f"nothing to land again: {extracts} extracts are landed as declared")
         case LinkPatients(sources=sources):
-            return "link", f"link the patients of {len(sources)} sources to persons; earlier persons keep their keys"
+            what = f"link the patients of {len(sources)} sources to persons; earlier persons keep their keys"
+            return Stage(name="link", what=what)
         case LeaveOut(type_1=type_1, national=national):
             where = f"Type 1 in {len(type_1)} sources, the national list in {len(national)}"
-            return "opt out", f"leave out opted-out patients: {where}"
+            return Stage(name="opt out", what=f"leave out opted-out patients: {where}")
         case AddUp(sources=sources):
-            return (
-                "add up",
-                f"account for every row that {len(sources)} sources delivered; refuse too many in quarantine",
-            )
+            what = f"account for every row that {len(sources)} sources delivered; refuse too many in quarantine"
+            return Stage(name="add up", what=what)
         case Harmonise(rules=rules):
-            return "harmonise", f"apply {rules} mapping rules and the rules for FHIR and OMOP sources"
+            what = f"apply {rules} mapping rules and the rules for FHIR and OMOP sources"
+            return Stage(name="harmonise", what=what)
         case WriteTables(number=number):
-            return "write", f"write the tables of {name_of(number)}; buckets without changes are not written again"
+            what = f"write the tables of {name_of(number)}; buckets without changes are not written again"
+            return Stage(name="write", what=what)
         case Publish():
-            return "publish", "seal the manifest into the chain: the moment from which the release exists"
-        case Describe():
-            return "describe", "check quality and describe every variable, for the tables that changed"
+            what = "seal the manifest into the chain: the moment from which the release exists"
+            return Stage(name="publish", what=what)
+        case Describe(is_new=True):
+            what = "check quality and describe every variable, for the tables that changed"
+            return Stage(name="describe", what=what)
+        case Describe(number=number):
+            release = name_of(number)
+            what = (
+                f"nothing has changed since {release}, so no release is made; describe {release} where that is not done"
+            )
+            return Stage(name="describe", what=what)
