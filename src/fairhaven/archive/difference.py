@@ -12,18 +12,18 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.archive.model import Change
-from fairhaven.archive.release_store import Shelf
+from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM
 from fairhaven.release.manifest import Release, TableVersion
 
 
-def diff(shelf: Shelf, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:
+def diff(shelf: ReleaseStore, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:
     """See `Archive.diff`."""
     return {name: _change(shelf, earlier, later, engine, name) for name in _names(earlier, later)}
 
 
-def changes(shelf: Shelf, earlier: Release, later: Release, engine: Engine, table: str) -> ir.Table:
+def changes(shelf: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> ir.Table:
     """See `Archive.changes`."""
     old, new = _unshared(earlier.tables.get(table), later.tables.get(table))
     before, after = (_rows(shelf, engine, paths, table) for paths in (old, new))
@@ -31,7 +31,7 @@ def changes(shelf: Shelf, earlier: Release, later: Release, engine: Engine, tabl
     return _by_key(before, after, key) if key else _by_row(before, after)
 
 
-def _change(shelf: Shelf, earlier: Release, later: Release, engine: Engine, table: str) -> Change:
+def _change(shelf: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> Change:
     old, new = earlier.tables.get(table), later.tables.get(table)
     if (old.content if old else "") == (new.content if new else ""):
         return Change()
@@ -72,7 +72,7 @@ def _by_row(before: ir.Table, after: ir.Table) -> ir.Table:
     ).drop("balance")
 
 
-def _rows(shelf: Shelf, engine: Engine, paths: list[Path], table: str) -> ir.Table:
+def _rows(shelf: ReleaseStore, engine: Engine, paths: list[Path], table: str) -> ir.Table:
     schema = CDM[table].schema_of(lineage=True).to_pyarrow()
     rows = engine.parquet([shelf.path(str(path)) for path in paths]) if paths else engine.arrow(schema.empty_table())
     return rows.select(*CDM[table].names)

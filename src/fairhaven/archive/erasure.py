@@ -22,7 +22,7 @@ import duckdb
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.model import Erasure
 from fairhaven.archive.publish import placed_file, sealed, with_files
-from fairhaven.archive.release_store import BegunErasure, DecidedErasure, Shelf
+from fairhaven.archive.release_store import BegunErasure, DecidedErasure, ReleaseStore
 from fairhaven.archive.rows_of_persons import Belonging
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json
@@ -32,7 +32,7 @@ from fairhaven.ledger import Actor, EventKind
 from fairhaven.release.manifest import Release, StoredFile, TableVersion, manifest_of, read_manifest
 
 
-def plan_erase(shelf: Shelf, person_keys: Sequence[int]) -> Erasure:
+def plan_erase(shelf: ReleaseStore, person_keys: Sequence[int]) -> Erasure:
     """See `Archive.plan_erase`."""
     # The archive's own folder for work is that of whoever holds its lock.
     with readers_scratch() as work, open_duckdb(spill=work) as connection:
@@ -40,7 +40,7 @@ def plan_erase(shelf: Shelf, person_keys: Sequence[int]) -> Erasure:
 
 
 def erase(
-    shelf: Shelf, person_keys: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress
+    shelf: ReleaseStore, person_keys: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress
 ) -> Erasure:
     """See `Archive.erase`."""
     resume(shelf, by=by, progress=progress)
@@ -49,7 +49,7 @@ def erase(
     return _carry_out(shelf, begun, by=by, progress=progress)
 
 
-def resume(shelf: Shelf, *, by: Actor, progress: Progress) -> None:
+def resume(shelf: ReleaseStore, *, by: Actor, progress: Progress) -> None:
     """Finish an erasure that was cut short; nothing to do where there is none."""
     match shelf.erasure():
         case BegunErasure() as begun:
@@ -58,7 +58,7 @@ def resume(shelf: Shelf, *, by: Actor, progress: Progress) -> None:
             _finish(shelf, decided, by=decided.by or by)
 
 
-def _carry_out(shelf: Shelf, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
+def _carry_out(shelf: ReleaseStore, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
     # An unpublished build may hold the persons too.
     shelf.sweep()
     with open_duckdb(spill=shelf.work) as connection:
@@ -82,7 +82,7 @@ def _carry_out(shelf: Shelf, begun: BegunErasure, *, by: Actor, progress: Progre
     return plan.erasure
 
 
-def _finish(shelf: Shelf, decided: DecidedErasure, *, by: Actor) -> None:
+def _finish(shelf: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
     releases = [read_manifest(manifest, path=shelf.erasing) for manifest in decided.manifests]
     for release, manifest in zip(releases, decided.manifests, strict=True):
         write_json(shelf.manifest(release.number), manifest)
@@ -113,7 +113,7 @@ class _Plan:
     files: Sequence[tuple[StoredFile, str]]
 
 
-def _plan(shelf: Shelf, connection: duckdb.DuckDBPyConnection, person_keys: Sequence[int]) -> _Plan:
+def _plan(shelf: ReleaseStore, connection: duckdb.DuckDBPyConnection, person_keys: Sequence[int]) -> _Plan:
     releases = shelf.releases()
     belonging = Belonging(connection, person_keys)
     tables = [table for release in releases for table in release.tables.values()]
@@ -164,7 +164,7 @@ def _candidates(table: TableVersion, person_keys: Sequence[int]) -> list[StoredF
 
 
 def _rewrite(
-    shelf: Shelf, connection: duckdb.DuckDBPyConnection, belonging: Belonging, table: str, file: StoredFile
+    shelf: ReleaseStore, connection: duckdb.DuckDBPyConnection, belonging: Belonging, table: str, file: StoredFile
 ) -> StoredFile | None:
     """The file without the persons' rows; None where no row is left."""
     staged = shelf.work / "erased.parquet"

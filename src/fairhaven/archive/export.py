@@ -16,7 +16,7 @@ from typing import Literal
 import duckdb
 
 from fairhaven.archive.parquet import sql_type
-from fairhaven.archive.release_store import Shelf
+from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import identifier, literal, parquet
 from fairhaven.kernel.errors import NotAllowedNow
@@ -34,7 +34,7 @@ _MEMORY = "1GB"
 
 
 def export(
-    shelf: Shelf,
+    shelf: ReleaseStore,
     release: Release,
     out: Path,
     *,

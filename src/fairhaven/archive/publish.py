@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
-from fairhaven.archive.release_store import Shelf, Unpublished, latest
+from fairhaven.archive.release_store import ReleaseStore, Unpublished, latest
 from fairhaven.engine import Engine, is_stored
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json
@@ -26,7 +26,7 @@ from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersio
 
 
 def write(
-    shelf: Shelf, engine: Engine, tables: Mapping[str, ir.Table], *, number: int, progress: Progress, inputs: str
+    shelf: ReleaseStore, engine: Engine, tables: Mapping[str, ir.Table], *, number: int, progress: Progress, inputs: str
 ) -> Mapping[str, TableVersion]:
     """See `Archive.write`."""
     begun = shelf.unpublished()
@@ -47,7 +47,7 @@ def write(
 
 
 def publish(
-    shelf: Shelf,
+    shelf: ReleaseStore,
     *,
     number: int,
     as_of: dt.date,
@@ -79,7 +79,7 @@ def publish(
     return release
 
 
-def recover(shelf: Shelf, *, by: Actor) -> None:
+def recover(shelf: ReleaseStore, *, by: Actor) -> None:
     """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
     begun = shelf.unpublished()
     if begun and (releases := shelf.releases()) and begun.number <= releases[-1].number:
@@ -92,13 +92,13 @@ def sealed(release: Release) -> Release:
     return replace(release, hash=seal_of(manifest_of(release)))
 
 
-def record(shelf: Shelf, release: Release, *, by: Actor) -> None:
+def record(shelf: ReleaseStore, release: Release, *, by: Actor) -> None:
     """Enter a release in the ledger, once."""
     shelf.ledger.append_once(EventKind.RELEASE, {"release": release.name, "hash": release.hash}, by=by)
 
 
 def placed_file(
-    shelf: Shelf,
+    shelf: ReleaseStore,
     connection: duckdb.DuckDBPyConnection,
     staged: Path,
     *,
@@ -126,7 +126,9 @@ def with_files(table: TableVersion, files: tuple[StoredFile, ...], version: int)
 class _Writing:
     """One table on its way to the shelf."""
 
-    def __init__(self, shelf: Shelf, engine: Engine, connection: duckdb.DuckDBPyConnection, release: str) -> None:
+    def __init__(
+        self, shelf: ReleaseStore, engine: Engine, connection: duckdb.DuckDBPyConnection, release: str
+    ) -> None:
         self._shelf = shelf
         self._engine = engine
         self._connection = connection
@@ -166,7 +168,7 @@ class _Writing:
         )
 
 
-def _committed(shelf: Shelf, table: TableVersion, last: TableVersion | None, number: int) -> TableVersion:
+def _committed(shelf: ReleaseStore, table: TableVersion, last: TableVersion | None, number: int) -> TableVersion:
     """Enter the table's files in its Delta log, unless nothing changed."""
     folder = shelf.folder / table.name
     folder.mkdir(parents=True, exist_ok=True)

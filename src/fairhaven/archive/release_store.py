@@ -91,7 +91,7 @@ class DecidedErasure:
     by: Actor | None = None
 
 
-class Shelf:
+class ReleaseStore:
     """The archive's folder and what stands in it.
 
     Args:

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from fairhaven.archive import difference, erasure, export, publish, verification
 from fairhaven.archive.model import Change, Erasure, Problem
-from fairhaven.archive.release_store import Shelf
+from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.engine import Engine
 from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.progress import Progress, Silent
@@ -19,7 +19,7 @@ from fairhaven.release.facts import ReleaseFacts
 from fairhaven.release.manifest import Release, TableVersion
 
 
-class Archive(Shelf):
+class Archive(ReleaseStore):
     """The releases of a hub.
 
     Whoever writes holds the lock of the releases; reading needs none.

@@ -7,7 +7,7 @@ import duckdb
 from fairhaven.archive import delta, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
 from fairhaven.archive.model import Problem
-from fairhaven.archive.release_store import Shelf
+from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, readers_scratch, sha256_of
@@ -17,7 +17,7 @@ from fairhaven.omop import CDM
 from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, name_of, seal_of
 
 
-def verify(shelf: Shelf, names: frozenset[str], progress: Progress) -> list[Problem]:
+def verify(shelf: ReleaseStore, names: frozenset[str], progress: Progress) -> list[Problem]:
     """See `Archive.verify`."""
     problems: list[Problem] = []
     releases = _readable(shelf, problems)
@@ -51,7 +51,7 @@ def verify(shelf: Shelf, names: frozenset[str], progress: Progress) -> list[Prob
     return problems
 
 
-def _readable(shelf: Shelf, problems: list[Problem]) -> list[Release]:
+def _readable(shelf: ReleaseStore, problems: list[Problem]) -> list[Release]:
     releases = []
     for path in shelf.manifests():
         try:
@@ -61,7 +61,7 @@ def _readable(shelf: Shelf, problems: list[Problem]) -> list[Release]:
     return releases
 
 
-def _chain(shelf: Shelf, releases: list[Release]) -> Iterator[Problem]:
+def _chain(shelf: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     """Each manifest's seal, its link to the one before, and its own sums."""
     previous, number = GENESIS, 0
     for release in releases:
@@ -84,7 +84,7 @@ def _chain(shelf: Shelf, releases: list[Release]) -> Iterator[Problem]:
         previous = release.hash
 
 
-def _ledger(shelf: Shelf, releases: list[Release]) -> Iterator[Problem]:
+def _ledger(shelf: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     """The manifests are the ones whose seals the ledger holds."""
     faults = shelf.ledger.verify()
     yield from (Problem(path=fault.path, message=f"line {fault.line}: {fault.message}") for fault in faults)
@@ -107,7 +107,7 @@ def _ledger(shelf: Shelf, releases: list[Release]) -> Iterator[Problem]:
         )
 
 
-def _file(shelf: Shelf, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:
+def _file(shelf: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:
     path = shelf.path(file.path)
     if not path.exists():
         yield "the file is missing"
@@ -130,7 +130,7 @@ def _file(shelf: Shelf, connection: duckdb.DuckDBPyConnection, table: str, file:
         yield "its rows are not those that were written"
 
 
-def _table(shelf: Shelf, table: TableVersion) -> Iterator[str]:
+def _table(shelf: ReleaseStore, table: TableVersion) -> Iterator[str]:
     total = sum((Fingerprint.from_hex(file.content, file.rows) for file in table.files), Fingerprint())
     if (total.rows, total.hex) != (table.rows, table.content):
         yield "the table's rows and content are not the sum of its files'"
