@@ -554,7 +554,7 @@ def worker_process(url: str, folder: Path, *, seconds: float = 0.0, once: bool =
     return started(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-class ReleaseStore:
+class Shelf:
     """A server whose tasks are gone once handed out, as the national one's are, and that keeps what is posted."""
 
     def __init__(self, uuids: list[str]) -> None:
@@ -575,7 +575,7 @@ class ReleaseStore:
 
 
 def test_a_worker_killed_between_counting_and_posting_says_the_same_after_a_restart(tmp_path: Path) -> None:
-    shelf = ReleaseStore(["7"])
+    shelf = Shelf(["7"])
     shelf.is_taking = False
     with raw_server(shelf.reply) as url:
         with worker_process(url, tmp_path, once=False) as process:
@@ -591,7 +591,7 @@ def test_a_worker_killed_between_counting_and_posting_says_the_same_after_a_rest
 
 
 def test_a_worker_killed_while_counting_does_not_lose_the_task(tmp_path: Path) -> None:
-    shelf = ReleaseStore(["7"])
+    shelf = Shelf(["7"])
     with raw_server(shelf.reply) as url:
         with worker_process(url, tmp_path, seconds=60) as process:
             assert process.stdout is not None
@@ -638,7 +638,7 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(tmp_path: Path) -> Non
 
 
 def test_ctrl_c_while_counting_keeps_the_task(tmp_path: Path) -> None:
-    shelf = ReleaseStore(["7"])
+    shelf = Shelf(["7"])
     with raw_server(shelf.reply) as url:
         with worker_process(url, tmp_path, seconds=60) as process:
             assert process.stdout is not None
@@ -668,7 +668,7 @@ def test_ctrl_c_that_shows_as_a_refusal_keeps_the_task(tmp_path: Path, kind: typ
 @pytest.mark.slow
 def test_a_worker_killed_again_and_again_answers_each_task_once(tmp_path: Path) -> None:
     uuids = [f"t{number}" for number in range(150)]
-    shelf = ReleaseStore(uuids)
+    shelf = Shelf(uuids)
     kills = 0
     with raw_server(shelf.reply) as url:
         while shelf.waiting and kills < 40:
