@@ -422,7 +422,7 @@ def test_two_workers_of_one_network_answer_for_their_own_collections(hub: Hub, t
         threading.Thread(
             target=work,
             args=(connections[name], Numbers(count)),
-            kwargs={"folder": tmp_path / name, "about": ABOUT, "once": True, "pace": QUICK},
+            kwargs={"folder": tmp_path / name, "about": ABOUT, "once": True, "by": ANNA, "pace": QUICK},
         )
         for name, count in zip(names, (110, 220), strict=True)
     ]

@@ -196,7 +196,8 @@ def outcome(folder: Path) -> dict[str, Any]:
             for path in sorted((store / "archive/releases").glob("*/*.json"))
             if path.name not in ("dcat.jsonld", "croissant.json", "hdruk.json")
         },
-        "files": sorted(str(path.relative_to(store)) for path in store.rglob("*")),
+        # The archive's folder for work may be there, empty, or not.
+        "files": sorted(str(path.relative_to(store)) for path in store.rglob("*") if path != store / "archive/.work"),
     }
 
 

@@ -134,7 +134,7 @@ def read_manifest(manifest: Any, *, path: Path) -> Release:
 
 
 def _upgraded(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    known = manifest if "format" in manifest else of_format_1(manifest)
+    known = of_format_1(manifest) if manifest.get("format", 1) == 1 else manifest
     return {name: value for name, value in known.items() if name not in _FOR_READERS}
 
 
