@@ -21,3 +21,12 @@ def test_a_negative_time_is_one_fault(tmp_path: Path, setting: str) -> None:
     [fault] = caught.value.faults
     assert (fault.path, fault.message) == ("hub.toml", "must not be negative")
     assert fault.field.endswith(setting)
+
+
+def test_a_hub_file_that_is_no_toml_is_one_fault(tmp_path: Path) -> None:
+    make_hub(tmp_path / "hub", by=ANNA)
+    (tmp_path / "hub" / "hub.toml").write_text('name = "a\n')
+    with pytest.raises(Invalid) as caught:
+        read_text(tmp_path / "hub")
+    [fault] = caught.value.faults
+    assert (fault.path, fault.line) == ("hub.toml", 1)

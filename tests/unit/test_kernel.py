@@ -162,7 +162,17 @@ def test_a_documents_faults_come_all_at_once_with_their_lines(tmp_path: Path) ->
 def test_broken_toml_is_a_fault_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text("a = 1\nb = = 2\n")
-    assert [fault.line for fault in Document(path).faults] == [2]
+    document = Document(path)
+    assert [(fault.line, fault.message) for fault in document.faults] == [(2, "not valid TOML: Invalid value")]
+
+
+def test_nothing_is_said_to_be_missing_in_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("name = \n")
+    document = Document(path)
+    document.root.text("name")
+    document.root.finish()
+    assert len(document.faults) == 1
 
 
 def test_a_number_too_long_to_be_read_is_a_fault(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from deltalake.transaction import (
     create_table_with_add_actions,
 )
 
-from fairhaven.kernel.files import sync_folder
+from fairhaven.kernel.files import sync
 from fairhaven.omop import CDM
 from fairhaven.release.manifest import StoredFile
 
@@ -91,7 +91,7 @@ def rebuild(folder: Path, staging: Path, history: Sequence[tuple[str, Sequence[S
     if (folder / _LOG).exists():
         (folder / _LOG).rename(old)
     (fresh / _LOG).rename(folder / _LOG)
-    sync_folder(folder)
+    sync(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -20,7 +20,7 @@ from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import identifier, literal, parquet
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import sync_file, sync_folder
+from fairhaven.kernel.files import sync
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM, Field, Table
 from fairhaven.release.manifest import Release
@@ -62,7 +62,7 @@ def export(
                 _unload(connection, built)
         if form == "duckdb":
             (work / "cdm.duckdb").rename(built)
-            sync_file(built)
+            sync(built)
         _put(built, out)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -122,8 +122,8 @@ def _unload(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         connection.execute(
             f"COPY {identifier(name)} TO {literal(folder / f'{name}.parquet')} (FORMAT parquet, COMPRESSION zstd)"
         )
-        sync_file(folder / f"{name}.parquet")
-    sync_folder(folder)
+        sync(folder / f"{name}.parquet")
+    sync(folder)
 
 
 def _put(built: Path, out: Path) -> None:
@@ -135,7 +135,7 @@ def _put(built: Path, out: Path) -> None:
             os.link(built, out)
     except OSError:
         raise NotAllowedNow(f"{out} appeared meanwhile; nothing was written over it") from None
-    sync_folder(out.parent)
+    sync(out.parent)
 
 
 def _type(field: Field) -> str:

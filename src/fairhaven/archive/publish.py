@@ -17,7 +17,7 @@ from fairhaven.engine import Engine, is_stored
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import sha256_of, sync_file, sync_folder, write_json
+from fairhaven.kernel.files import sha256_of, sync, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, EventKind
 from fairhaven.omop import CDM, to_cdm
@@ -110,7 +110,7 @@ def placed_file(
     """Give a finished file its place and its facts; it is on the disk when this returns."""
     rows = fingerprint(connection, staged, table)
     path = f"{table}/{release}-{bucket:03d}-{sha256[:12]}.parquet"
-    sync_file(staged)
+    sync(staged)
     size = staged.stat().st_size
     shelf.path(path).parent.mkdir(parents=True, exist_ok=True)
     staged.replace(shelf.path(path))
@@ -172,7 +172,7 @@ def _committed(shelf: ReleaseStore, table: TableVersion, last: TableVersion | No
     """Enter the table's files in its Delta log, unless nothing changed."""
     folder = shelf.folder / table.name
     folder.mkdir(parents=True, exist_ok=True)
-    sync_folder(folder)
+    sync(folder)
     if last is not None and last.paths == table.paths:
         return replace(table, version=last.version)
     before, version = (last.files, last.version) if last else ((), -1)

@@ -1,7 +1,7 @@
 """The embedded engine: DuckDB in this process, with a ceiling on memory and room to spill."""
 
+import itertools
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +13,11 @@ import pyarrow as pa
 
 from fairhaven.engine import sql
 from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.kernel.files import readers_scratch
 
-MEMORY_LIMIT = "1200MB"
+_MEMORY_LIMIT = "1200MB"
+"""DuckDB's ceiling: well under 2 GB, because the process needs room beside it."""
+
 _BUCKET = "fairhaven_bucket"
 
 
@@ -23,27 +26,21 @@ class DuckDBEngine:
 
     Args:
         scratch: folder for spilled blocks; a temporary one is made where none is given.
-        memory_limit: DuckDB's ceiling; kept well under 2 GB because the process needs room beside it.
         threads: worker threads; None leaves it to DuckDB.
     """
 
     name = "duckdb"
 
-    def __init__(
-        self, scratch: Path | None = None, *, memory_limit: str = MEMORY_LIMIT, threads: int | None = None
-    ) -> None:
-        self._own_scratch = tempfile.TemporaryDirectory(prefix="fairhaven-") if scratch is None else None
-        spill = scratch if scratch is not None else Path(self._own_scratch.name)  # type: ignore[union-attr]
+    def __init__(self, scratch: Path | None = None, *, threads: int | None = None) -> None:
         self._opened = ExitStack()
+        spill = scratch or self._opened.enter_context(readers_scratch())
         self.connection = self._opened.enter_context(
-            open_duckdb(spill=spill, memory_limit=memory_limit, threads=threads)
+            open_duckdb(spill=spill, memory_limit=_MEMORY_LIMIT, threads=threads)
         )
         self.backend = ibis.duckdb.from_connection(self.connection)
-        # DuckDB would draw its own progress over ours.
-        self.connection.execute("SET enable_progress_bar = false")
         # Merging nested selects is work that DuckDB's optimiser does anyway, and Ibis takes seconds for it in a large query.
         ibis.options.sql.fuse_selects = False
-        self._kept = 0
+        self._names = map("kept_{}".format, itertools.count(1))
 
     def parquet(self, files: Sequence[Path]) -> ir.Table:
         """See `Engine.parquet`."""
@@ -53,7 +50,7 @@ class DuckDBEngine:
 
     def arrow(self, table: pa.Table) -> ir.Table:
         """See `Engine.arrow`."""
-        name = self._name()
+        name = next(self._names)
         self.connection.register("arriving", table)
         self.connection.execute(f"CREATE TEMP TABLE {name} AS FROM arriving")
         self.connection.unregister("arriving")
@@ -61,7 +58,7 @@ class DuckDBEngine:
 
     def keep(self, expression: ir.Table) -> ir.Table:
         """See `Engine.keep`."""
-        name = self._name()
+        name = next(self._names)
         self.connection.execute(f"CREATE TEMP TABLE {name} AS {self.backend.compile(expression)}")
         return self.backend.table(name)
 
@@ -108,8 +105,6 @@ class DuckDBEngine:
     def close(self) -> None:
         """See `Engine.close`."""
         self._opened.close()
-        if self._own_scratch is not None:
-            self._own_scratch.cleanup()
 
     def _copy(self, query: str, file: Path, order_by: Sequence[str]) -> int:
         """Write a query's rows; no file where there is none."""
@@ -121,10 +116,6 @@ class DuckDBEngine:
         if not rows:
             file.unlink()
         return int(rows)
-
-    def _name(self) -> str:
-        self._kept += 1
-        return f"kept_{self._kept}"
 
 
 def _file(folder: Path, bucket: int) -> Path:

@@ -4,6 +4,7 @@ Rows that are kept lie in Parquet files in the scratch folder: nothing is comput
 folder, and the folders of the release, must be the same for the server and for this process.
 """
 
+import itertools
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,17 +42,17 @@ class SparkEngine:
         self._session = session
         self._scratch = scratch
         self.backend = ibis.pyspark.connect(session.spark)
-        self._kept = 0
+        self._names = map("kept_{}".format, itertools.count(1))
 
     def parquet(self, files: Sequence[Path]) -> ir.Table:
         """See `Engine.parquet`."""
         if not files:
             raise ValueError("no files to read")
-        return self._view(self._name(), files)
+        return self._view(next(self._names), files)
 
     def arrow(self, table: pa.Table) -> ir.Table:
         """See `Engine.arrow`."""
-        name = self._name()
+        name = next(self._names)
         file = self._scratch / name / "rows.parquet"
         file.parent.mkdir(parents=True)
         pq.write_table(_typed(table), file)
@@ -59,7 +60,7 @@ class SparkEngine:
 
     def keep(self, expression: ir.Table) -> ir.Table:
         """See `Engine.keep`."""
-        name = self._name()
+        name = next(self._names)
         folder = self._scratch / name
         self._frame(expression).write.parquet(str(folder))
         files = sorted(folder.glob("*.parquet"))
@@ -112,8 +113,8 @@ class SparkEngine:
     def close(self) -> None:
         """See `Engine.close`."""
         self._session.close()
-        for number in range(1, self._kept + 1):
-            shutil.rmtree(self._scratch / f"kept_{number}", ignore_errors=True)
+        for folder in self._scratch.glob("kept_*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _frame(self, expression: ir.Table) -> "DataFrame":
         return self._session.spark.sql(self.backend.compile(expression))
@@ -122,10 +123,6 @@ class SparkEngine:
         frame: Any = self._session.spark.read.parquet(*(str(file) for file in files))
         frame.createOrReplaceTempView(name)
         return self.backend.table(name)
-
-    def _name(self) -> str:
-        self._kept += 1
-        return f"kept_{self._kept}"
 
 
 def _mend_literals() -> None:

@@ -93,16 +93,9 @@ def local(scratch: Path) -> Session:
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     from pyspark.sql import SparkSession
 
-    settings = {
-        **SETTINGS,
-        **_LOCAL,
-        "spark.local.dir": str(scratch),
-        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
-    }
+    folders = {"spark.local.dir": str(scratch), "spark.sql.warehouse.dir": str(scratch / "warehouse")}
     builder = SparkSession.builder.master("local[*]").appName("fairhaven")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    spark = builder.getOrCreate()
+    spark = builder.config(map={**SETTINGS, **_LOCAL, **folders}).getOrCreate()
     return Session(spark=spark, close=spark.stop)
 
 

@@ -24,7 +24,7 @@ from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import misfits
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
-from fairhaven.kernel.files import clear_scratch, scratch, sha256_of, sync_file, sync_folder
+from fairhaven.kernel.files import clear_scratch, scratch, sha256_of, sync
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 
@@ -224,9 +224,9 @@ def _faulty_lines(records: DeliveryRecords, extract: Extract) -> list[int]:
 def make_durable(folder: Path) -> None:
     """Have the folder's files on disk before anything refers to them."""
     for path in folder.iterdir():
-        sync_file(path)
-    sync_folder(folder)
-    sync_folder(folder.parent)
+        sync(path)
+    sync(folder)
+    sync(folder.parent)
 
 
 def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[DeliveredFile]:

@@ -11,7 +11,8 @@ import os
 import secrets
 import struct
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain, count, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import damaged, sync_folder
+from fairhaven.kernel.files import damaged, replacement_of
 from fairhaven.kernel.ids import derive
 
 _MAGIC = b"FHE1"
@@ -94,26 +95,13 @@ class Keyring:
         nonce = secrets.token_bytes(12)
         wrapped = nonce + self._master.encrypt(nonce, file_key, _MAGIC)
         cipher = AESGCM(file_key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        try:
-            with part.open("wb") as out:
-                out.write(_MAGIC + struct.pack(">I", len(wrapped)) + wrapped)
-                chunk, number = source.read(_CHUNK), 0
-                while True:
-                    following = source.read(_CHUNK)
-                    sealed = cipher.encrypt(_nonce(number), chunk, _place(number, not following))
-                    out.write(struct.pack(">I", len(sealed)) + sealed)
-                    if not following:
-                        break
-                    chunk, number = following, number + 1
-                out.flush()
-                os.fsync(out.fileno())
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        sync_folder(target.parent)
+        # At least one chunk, which of an empty stream is empty; the last is known by the nothing that follows it.
+        chunks = chain([source.read(_CHUNK)], iter(partial(source.read, _CHUNK), b""), [b""])
+        with replacement_of(target) as out:
+            out.write(_MAGIC + struct.pack(">I", len(wrapped)) + wrapped)
+            for number, (chunk, following) in enumerate(pairwise(chunks)):
+                sealed = cipher.encrypt(_nonce(number), chunk, _place(number, not following))
+                out.write(struct.pack(">I", len(sealed)) + sealed)
 
     def seal_bytes(self, data: bytes, target: Path) -> None:
         """Encrypt bytes into *target*."""
@@ -135,8 +123,8 @@ class Keyring:
             try:
                 wrapped = file.read(struct.unpack(">I", file.read(4))[0])
                 cipher = AESGCM(self._master.decrypt(wrapped[:12], wrapped[12:], _MAGIC))
-                head, number = file.read(4), 0
-                while True:
+                head = file.read(4)
+                for number in count():
                     length = struct.unpack(">I", head)[0]
                     sealed = file.read(length)
                     head = file.read(4)
@@ -145,7 +133,6 @@ class Keyring:
                     yield cipher.decrypt(_nonce(number), sealed, _place(number, not head))
                     if not head:
                         return
-                    number += 1
             except (InvalidTag, struct.error, ValueError):
                 raise broken from None
 

@@ -26,8 +26,8 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def sync_file(path: Path) -> None:
-    """Make a finished file's bytes durable, before a rename says that they are."""
+def sync(path: Path) -> None:
+    """Make a finished file's bytes durable, before a rename says that they are, or a folder's entries, so that renames are."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -35,22 +35,20 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the folder's entries durable, so that a rename survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o640) -> None:
-    """Write a file by a temporary neighbour and a rename: readers see the old bytes or the new, never a part."""
+    """Write a file as `replacement_of` it."""
+    with replacement_of(path, mode=mode) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def replacement_of(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
+    """A temporary neighbour that takes the file's place at the end: readers see the old bytes or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(mode)
@@ -58,7 +56,7 @@ def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o640) -> Non
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -112,7 +110,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _hold(file: BinaryIO, part: Path, path: Path) -> None:

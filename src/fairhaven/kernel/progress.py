@@ -1,10 +1,10 @@
-"""Progress of long work, told to whoever listens."""
+"""Progress of long work, for whoever watches."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """What long work tells. A door draws it; work never writes to a screen itself."""
+    """What long work says of itself. A door draws it; work never writes to a screen itself."""
 
     def stage(self, title: str) -> None:
         """A new stage begins, in words for a person."""

@@ -8,8 +8,9 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fairhaven.kernel.errors import Fault
 
@@ -18,6 +19,8 @@ _KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]
 _TOKEN = re.compile(r"""#|"(?:[^"\\]|\\.)*"|'[^']*'|[\[\]{},]|[^\s\[\]{},"'#]+""")
 _MISSING: Any = object()
 
+_T = TypeVar("_T")
+
 
 class Document:
     """A TOML file: its values, and the line of each key. Syntax errors become faults, never exceptions.
@@ -25,46 +28,24 @@ class Document:
     Args:
         path: the file.
         shown: how the file is named in faults, for example ``sources/gp_a.toml``.
+        data: values that were parsed elsewhere, from JSON for example: the same checks, without lines.
     """
 
-    def __init__(self, path: Path, shown: str = "") -> None:
+    def __init__(self, path: Path, shown: str = "", *, data: dict[str, Any] | None = None) -> None:
         self.path = path
         self.shown = shown or str(path)
         self.faults: list[Fault] = []
-        self.data: dict[str, Any] = {}
+        self.data = data or {}
         self._lines: dict[str, int] = {}
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            self.faults.append(Fault(message="the file does not exist", path=self.shown))
-            return
-        except (UnicodeDecodeError, OSError) as error:
-            self.faults.append(
-                Fault(message=f"the file cannot be read as UTF-8 text ({type(error).__name__})", path=self.shown)
-            )
-            return
-        try:
-            self.data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            place = re.search(r"at line (\d+)", str(error))
-            what = re.sub(r"\s*\(at .*\)$", "", str(error))
-            self.faults.append(
-                Fault(message=f"not valid TOML: {what}", path=self.shown, line=int(place[1]) if place else None)
-            )
-            return
-        except ValueError:
-            # Python's own limit of digits.
-            self.faults.append(Fault(message="not valid TOML: holds a number too long to be read", path=self.shown))
-            return
-        self._lines = dict(_key_lines(text))
-
-    @classmethod
-    def of(cls, data: dict[str, Any], shown: str) -> "Document":
-        """Values that were parsed elsewhere, from JSON for example: the same checks, without lines."""
-        document = cls.__new__(cls)
-        document.path, document.shown = Path(shown), shown
-        document.faults, document.data, document._lines = [], data, {}
-        return document
+        self._is_read = True
+        if data is None:
+            try:
+                text = path.read_text(encoding="utf-8")
+                self.data = tomllib.loads(text)
+                self._lines = dict(_key_lines(text))
+            except (OSError, ValueError) as error:
+                self._is_read = False
+                self.faults.append(_unreadable(error, self.shown))
 
     @property
     def root(self) -> "Section":
@@ -80,8 +61,9 @@ class Document:
         return None
 
     def fault(self, field: str, message: str) -> None:
-        """Remember a fault at a dotted key."""
-        self.faults.append(Fault(message=message, path=self.shown, line=self.line_of(field), field=field))
+        """Remember a fault at a dotted key; not of a file that could not be read, in which nothing is known to be missing."""
+        if self._is_read:
+            self.faults.append(Fault(message=message, path=self.shown, line=self.line_of(field), field=field))
 
 
 class Section:
@@ -107,67 +89,58 @@ class Section:
 
     def text(self, key: str, default: Any = _MISSING, *, choices: Sequence[str] = ()) -> str:
         """A string, one of *choices* where given."""
-        value = self._typed(key, (str,), "a text", default)
-        if choices and isinstance(value, str) and key in self.values and value not in choices:
+        value = self._typed(key, (str,), "a text", default, "")
+        if choices and isinstance(self.values.get(key), str) and value not in choices:
             self.fault(key, f"is not one of {', '.join(choices)}")
             return choices[0]
-        return "" if value is _MISSING else value
+        return value
 
     def number(self, key: str, default: Any = _MISSING) -> float:
         """A number."""
-        value = self._typed(key, (int, float), "a number", default)
-        return 0 if value is _MISSING else value
+        return self._typed(key, (int, float), "a number", default, 0)
 
     def whole(self, key: str, default: Any = _MISSING) -> int:
         """A whole number."""
-        value = self._typed(key, (int,), "a whole number", default)
-        return 0 if value is _MISSING else value
+        return self._typed(key, (int,), "a whole number", default, 0)
 
     def yes(self, key: str, default: Any = _MISSING) -> bool:
         """true or false."""
-        value = self._typed(key, (bool,), "true or false", default)
-        return False if value is _MISSING else value
+        return self._typed(key, (bool,), "true or false", default, False)
 
     def day(self, key: str, default: Any = _MISSING) -> dt.date:
         """A date, written bare or as text in ISO form."""
-        value = self._typed(key, (dt.date, str), "a date like 2026-01-31", default)
-        if isinstance(value, str):
-            try:
-                return dt.date.fromisoformat(value)
-            except ValueError:
-                self.fault(key, "is not a date like 2026-01-31")
-                return dt.date.min
-        return dt.date.min if value is _MISSING else value
+        value: dt.date | str = self._typed(key, (dt.date, str), "a date like 2026-01-31", default, dt.date.min)
+        try:
+            return dt.date.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            self.fault(key, "is not a date like 2026-01-31")
+            return dt.date.min
 
     def texts(self, key: str, default: Any = _MISSING) -> tuple[str, ...]:
         """A list of strings; a single string counts as a list of one."""
-        value = self._typed(key, (str, list), "a list of texts", default)
-        if value is _MISSING:
-            return ()
+        value: str | Sequence[Any] = self._typed(key, (str, list), "a list of texts", default, ())
         if isinstance(value, str):
             return (value,)
-        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        if not all(isinstance(item, str) for item in value):
             self.fault(key, "must be a list of texts")
             return ()
         return tuple(value)
 
     def section(self, key: str) -> "Section":
         """A table below this one; empty where it is absent."""
-        value = self._typed(key, (dict,), "a table", {})
-        return Section(self.document, self._place(key), value)
+        return Section(self.document, self._place(key), self._typed(key, (dict,), "a table", {}, {}))
 
     def sections(self, key: str) -> list["Section"]:
         """An array of tables below this one (``[[key]]``); empty where it is absent."""
-        value = self._typed(key, (list,), "an array of tables", [])
+        value: list[Any] = self._typed(key, (list,), "an array of tables", [], [])
         if not all(isinstance(item, dict) for item in value):
             self.fault(key, f"must be tables written as [[{key}]]")
             return []
         return [Section(self.document, f"{self._place(key)}[{index}]", item) for index, item in enumerate(value)]
 
-    def named(self) -> Iterator[tuple[str, "Section"]]:
-        """Every key of this section that is a table, as (name, section)."""
-        for key in self.values:
-            yield key, self.section(key)
+    def named(self) -> list[tuple[str, "Section"]]:
+        """Every key of this section as the table that it must be: (name, section)."""
+        return [(key, self.section(key)) for key in self.values]
 
     def finish(self) -> None:
         """Report the keys that nothing asked for: a misspelt setting must not be passed over in silence."""
@@ -179,36 +152,51 @@ class Section:
     def _place(self, key: str) -> str:
         return f"{self.field}.{key}" if self.field else key
 
-    def _typed(self, key: str, types: tuple[type, ...], words: str, default: Any) -> Any:
+    def _typed(self, key: str, types: tuple[type, ...], words: str, default: Any, blank: _T) -> _T:
+        """A value of one of the types; without it *default*, or *blank* where there is none and the key must be there."""
         self._asked.add(key)
+        without: _T = blank if default is _MISSING else default
         if key not in self.values:
             if default is _MISSING:
-                self.document.fault(self._place(key), f"is missing; give {words}")
-            return default
-        value = self.values[key]
-        is_right = isinstance(value, types) and not (isinstance(value, bool) and bool not in types)
-        if not is_right:
+                self.fault(key, f"is missing; give {words}")
+            return without
+        value: _T = self.values[key]
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             self.fault(key, f"must be {words}")
-            return default
+            return without
         return value
+
+
+def _unreadable(error: OSError | ValueError, shown: str) -> Fault:
+    """Why a file has no values."""
+    match error:
+        case FileNotFoundError():
+            return Fault(message="the file does not exist", path=shown)
+        case OSError() | UnicodeDecodeError():
+            return Fault(message=f"the file cannot be read as UTF-8 text ({type(error).__name__})", path=shown)
+        case tomllib.TOMLDecodeError():
+            what, _, place = str(error).partition(" (at ")
+            line = re.search(r"line (\d+)", place)
+            return Fault(message=f"not valid TOML: {what}", path=shown, line=int(line[1]) if line else None)
+        case _:  # Python's own limit of digits
+            return Fault(message="not valid TOML: holds a number too long to be read", path=shown)
 
 
 def _key_lines(text: str) -> Iterator[tuple[str, int]]:
     """(dotted key, line) for headers and keys; array tables are numbered ``name[0]``, ``name[1]``."""
     counts: dict[str, int] = {}
-    prefix = ""
+    around: list[str] = []
     lines = enumerate(text.splitlines(), start=1)
     for number, line in lines:
         if header := _HEADER.match(line):
-            name = ".".join(_parts(header[2]))
-            name = _with_indexes(name, counts)
+            name = _with_indexes(_parts(header[2]), counts)
             if header[1] == "[[":
                 counts[name] = counts.get(name, -1) + 1
                 name = f"{name}[{counts[name]}]"
-            prefix = name
-            yield prefix, number
+            around = [name]
+            yield name, number
         elif key := _KEY.match(line):
-            name = ".".join(([prefix] if prefix else []) + _parts(key[1]))
+            name = ".".join(around + _parts(key[1]))
             yield name, number
             if line[key.end() :].lstrip().startswith("["):
                 for item, item_line in enumerate(_item_lines(line[key.end() :], number, lines)):
@@ -219,34 +207,31 @@ def _item_lines(rest: str, number: int, lines: Iterator[tuple[int, str]]) -> Ite
     """The line on which each item of a list begins; *rest* is what follows the equals sign, *lines* the lines below it."""
     depth = 0
     is_between = False
-    while True:
-        for token in _TOKEN.findall(rest):
+    for place, line in chain([(number, rest)], lines):
+        for token in _TOKEN.findall(line):
             if token.startswith("#"):
                 break
             if depth == 1 and is_between and token not in ",]":
-                yield number
+                yield place
                 is_between = False
             depth += (token in "[{") - (token in "]}")
             if depth == 1 and token in "[,":
                 is_between = True
             if depth == 0:
                 return
-        try:
-            number, rest = next(lines)
-        except StopIteration:
-            return
 
 
 def _parts(dotted: str) -> list[str]:
     return [part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.\s]+", dotted)]
 
 
-def _with_indexes(name: str, counts: dict[str, int]) -> str:
+def _with_indexes(parts: Sequence[str], counts: dict[str, int]) -> str:
     """``map.code`` after the second ``[[map]]`` means ``map[1].code``."""
-    parts = name.split(".")
-    for length in range(1, len(parts)):
-        head = ".".join(parts[:length])
-        if head in counts:
-            parts[:length] = [f"{head}[{counts[head]}]"]
-            return _with_indexes(".".join(parts), counts) if len(parts) > 1 else parts[0]
-    return name
+    *around, last = parts
+    place = ""
+    for part in around:
+        place += part
+        if place in counts:
+            place += f"[{counts[place]}]"
+        place += "."
+    return place + last

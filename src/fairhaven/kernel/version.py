@@ -3,31 +3,21 @@
 import hashlib
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from fairhaven.kernel.files import sha256_of
 
 
 @cache
 def code_version() -> str:
     """For example ``0.1.0+3f9c2a417b``: two runs with the same text ran the same code."""
-    return f"{version('fairhaven')}+{source_digest(files('fairhaven'))[:10]}"
+    return f"{version('fairhaven')}+{source_digest(Path(__file__).parents[1])[:10]}"
 
 
-def source_digest(package: Traversable) -> str:
+def source_digest(package: Path) -> str:
     """Digest of every file of a package: code, tables, settings, and the templates and the sheet of pages.
 
     Only what Python makes of its own is left out.
     """
-    digest = hashlib.sha256()
-    pending = [package]
-    found = []
-    while pending:
-        for entry in pending.pop().iterdir():
-            if entry.is_dir():
-                if entry.name != "__pycache__":
-                    pending.append(entry)
-            else:
-                found.append((str(entry), entry.read_bytes()))
-    for _, content in sorted(found):
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()
+    files = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return hashlib.sha256(b"".join(bytes.fromhex(sha256_of(file)) for file in files)).hexdigest()

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from fairhaven.kernel.codec import from_json
 from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.kernel.files import canonical_json, sync_folder
+from fairhaven.kernel.files import canonical_json, sync
 from fairhaven.ledger.model import Actor, Entry, EventKind
 
 GENESIS = "0" * 64
@@ -159,7 +159,7 @@ class Ledger:
         with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if is_new:
-                sync_folder(self.path.parent)
+                sync(self.path.parent)
             yield file
 
     def _fault(self, line: int, message: str) -> Fault:

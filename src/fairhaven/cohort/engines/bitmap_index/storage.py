@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import canonical_json, read_json, scratch, sha256_of, sync_file, sync_folder, write_json
+from fairhaven.kernel.files import canonical_json, read_json, scratch, sha256_of, sync, write_json
 
 FORMAT = 1
 """Raised with every change of what is stored; an index of another format is made again, never guessed at."""
@@ -88,7 +88,7 @@ class ArrayFile:
         """Close the file, its bytes durable."""
         if not self._file.closed:
             self._file.close()
-            sync_file(self.path)
+            sync(self.path)
 
     def _place(self, name: str, dtype: np.dtype[Any], length: int, crc32: int | None) -> int:
         at = self._file.tell()
@@ -161,11 +161,11 @@ def new_index_folder(folder: Path) -> Iterator[IndexFolder]:
             yield index
         finally:
             index.close()
-        sync_folder(new)
+        sync(new)
         if folder.exists():
             folder.rename(work / "old")
         new.rename(folder)
-        sync_folder(folder.parent)
+        sync(folder.parent)
 
 
 class Arrays:

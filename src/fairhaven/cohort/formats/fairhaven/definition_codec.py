@@ -32,7 +32,7 @@ def read_json(value: Mapping[str, Any] | str | bytes, path: str = "") -> CohortD
     Raises:
         Invalid: with every fault, each with its place (`rules[1].members[0].when`).
     """
-    return read_definition(Document.of(dict(json_object(value, path=path)), path))
+    return read_definition(Document(Path(path), path, data=dict(json_object(value, path=path))))
 
 
 def read_toml(path: Path, shown: str = "") -> CohortDefinition:
