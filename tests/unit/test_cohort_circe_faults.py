@@ -119,7 +119,7 @@ PLACES: list[tuple[str, Any, str, str]] = [
     (f"{DRUG}.CodesetId", 7, f"{DRUG}.CodesetId", "not among ConceptSets"),
     (f"{DRUG}.CodesetId", "x", f"{DRUG}.CodesetId", "number"),
     (f"{DRUG}.CodesetId", True, f"{DRUG}.CodesetId", "number"),
-    (f"{DRUG}.CodesetId", 10**30, f"{DRUG}.CodesetId", "31 bits"),
+    (f"{DRUG}.CodesetId", 10**30, f"{DRUG}.CodesetId", "2147483647"),
     (f"{DRUG}.First", "yes", f"{DRUG}.First", "true or false"),
     (f"{DRUG}.Age", 5, f"{DRUG}.Age", "object"),
     (f"{DRUG}.Age", {"Op": "gt"}, f"{DRUG}.Age.Value", "missing"),

@@ -7,16 +7,16 @@ other persons than its author meant.
 
 import math
 import re
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from fairhaven.cohort.definition_checks import MAX_DAYS
 from fairhaven.kernel.errors import Fault
 
 Number = int | float
+Parsed = TypeVar("Parsed")
 
-_INT = 2**31
-_LONG = 2**63
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -47,132 +47,127 @@ HARMLESS = frozenset(
 """What WebAPI and ATLAS write beside a definition, about the file and not about the cohort."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class JsonFaults:
     """What is gathered while a definition is read.
 
     Args:
         path: how faults name the file.
+        concept_sets: ids of the concept sets read so far.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.faults: list[Fault] = []
-        self.concept_sets: set[str] = set()
-
-    def fault(self, place: str, message: str) -> None:
-        """Remember a fault at a place such as ``InclusionRules[2].expression.Type``."""
-        self.faults.append(Fault(message=message, path=self.path, field=place))
+    path: str
+    faults: list[Fault] = field(default_factory=list)
+    concept_sets: set[str] = field(default_factory=set)
 
 
 class JsonObject:
-    """One object. A getter never raises: a fault is remembered and None given back, as for what is absent or null."""
+    """One object. A getter never raises: a fault is remembered and None given back, as for what is absent or null.
 
-    __slots__ = ("_above", "_asked", "_depth", "_name", "reading", "values")
+    Args:
+        place: where it stands in the document, such as ``InclusionRules[2].expression``.
+        depth: how many objects it lies in.
+        beside: properties without a meaning that may stand here.
+    """
 
     def __init__(
-        self, reading: JsonFaults, values: dict[str, Any], above: "JsonObject | None" = None, name: str = ""
+        self,
+        reading: JsonFaults,
+        values: dict[str, Any],
+        *,
+        place: str = "",
+        depth: int = 0,
+        beside: Collection[str] = (),
     ) -> None:
         self.reading = reading
         self.values = values
-        self._above = above
-        self._name = name
-        self._depth: int = above._depth + 1 if above is not None else 0
+        self._place = place
+        self._depth = depth
+        self._beside = beside
         self._asked: set[str] = set()
-
-    def place(self, key: str = "") -> str:
-        """Where this object, or one of its properties, stands in the document."""
-        names = [key] if key else []
-        part: JsonObject | None = self
-        while part is not None:
-            if part._name:
-                names.append(part._name)
-            part = part._above
-        return ".".join(reversed(names))
+        self._below: list[JsonObject] = []
 
     def fault(self, key: str, message: str) -> None:
         """Remember a fault at a property of this object, or at the object itself (``""``)."""
-        self.reading.fault(self.place(key), message)
+        self.reading.faults.append(Fault(message=message, path=self.reading.path, field=self._place_of(key)))
 
     def has(self, key: str) -> bool:
         """Whether a property is given, be it null."""
         self._asked.add(key)
         return key in self.values
 
+    def know(self, keys: Iterable[str]) -> None:
+        """Properties that have a meaning here, whether they are asked for or not."""
+        self._asked.update(keys)
+
     def lacks(self, key: str) -> bool:
         """Whether a property is absent, null or empty: another value that cannot be read has its own fault already."""
         return self.values.get(key) in (None, "", [])
 
-    def whole(self, key: str, *, limit: int = _INT) -> int | None:
+    def whole(self, key: str, *, bits: int = 31) -> int | None:
         """A whole number; a fraction is cut off, as the reference does."""
         number = self.number(key)
-        if number is None:
-            return None
-        if not -limit <= number < limit:
-            self.fault(key, f"must be a whole number of at most {limit.bit_length() - 1} bits")
-            return None
-        return int(number)
-
-    def long(self, key: str) -> int | None:
-        """A whole number of 63 bits, such as a concept's id."""
-        return self.whole(key, limit=_LONG)
+        if number is None or -(2**bits) <= number < 2**bits:
+            return None if number is None else int(number)
+        self.fault(key, f"must lie between {-(2**bits)} and {2**bits - 1}")
+        return None
 
     def days(self, key: str, *, negative: bool = False) -> int | None:
         """A number of days, no more than the calendar has."""
         days = self.whole(key)
         if days is not None and days < 0 and not negative:
             self.fault(key, "must be 0 days or more")
-            return None
-        if days is not None and abs(days) > MAX_DAYS:
+        elif days is not None and abs(days) > MAX_DAYS:
             self.fault(key, f"is more days than the calendar has ({MAX_DAYS:,})")
-            return None
-        return days
+        else:
+            return days
+        return None
 
     def number(self, key: str) -> Number | None:
         """A number, or a text that holds one."""
         value = self._value(key)
-        match value:
-            case None | "":
-                return None
-            case str() if _WHOLE.fullmatch(value.strip()):
-                return int(value)
-            case str() if _DECIMAL.fullmatch(value.strip()):
-                value = float(value)
+        if value in (None, ""):
+            return None
+        if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+            value = int(value) if _WHOLE.fullmatch(value.strip()) else float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fault(key, "must be a number")
-            return None
-        if isinstance(value, float) and not math.isfinite(value):
+        elif isinstance(value, float) and not math.isfinite(value):
             self.fault(key, "is no finite number")
-            return None
-        return value
+        else:
+            return value
+        return None
 
     def flag(self, key: str) -> bool | None:
         """true or false, also as 0, 1 or a text."""
-        given = self._value(key)
-        if given is None or isinstance(given, bool):
-            return given
-        match given:
-            case "":
-                return None
-            case int(value):
-                return value != 0
-            case "true" | "True" | "TRUE":
-                return True
-            case "false" | "False" | "FALSE":
-                return False
-            case _:
-                self.fault(key, "must be true or false")
-                return None
+        value = self._value(key)
+        if value in (None, ""):
+            return None
+        if isinstance(value, int):
+            return value != 0
+        if value not in ("true", "True", "TRUE", "false", "False", "FALSE"):
+            self.fault(key, "must be true or false")
+            return None
+        return value in ("true", "True", "TRUE")
 
     def text(self, key: str) -> str | None:
         """A text; a number is taken as its digits."""
         value = self._value(key)
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
             self.fault(key, "must be a text")
-            return None
-        if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+        elif isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
             self.fault(key, "holds half a character (a lone surrogate), which no file can be written with")
+        elif value is not None:
+            return str(value)
+        return None
+
+    def parsed(self, key: str, parse: Callable[[str], Parsed | None]) -> Parsed | None:
+        """What *parse* makes of a text, of an empty one where it is absent; a ValueError that it raises is the fault."""
+        try:
+            return parse(self.text(key) or "")
+        except ValueError as error:
+            self.fault(key, str(error))
             return None
-        return value if value is None else str(value)
 
     def choice(self, key: str, choices: Sequence[str], *, default: str | None = None) -> str | None:
         """One of *choices*, by its name or by its place among them; *default* where it is absent, None where it is null."""
@@ -194,29 +189,28 @@ class JsonObject:
             return None
         return str(number)
 
-    def part(self, key: str, *, needed: str = "") -> "JsonObject | None":
+    def part(self, key: str, *, needed: str = "", beside: Collection[str] = ()) -> "JsonObject | None":
         """An object below this one.
 
         Args:
             needed: what is missing where there is none; without, it may be absent.
+            beside: properties without a meaning that may stand in it.
         """
         value = self._value(key)
-        if value is None:
-            if needed:
-                self.fault(key, f"is missing; give {needed}")
-            return None
-        return self._below(value, key)
+        if value is not None:
+            return self.below(value, key, beside)
+        if needed:
+            self.fault(key, f"is missing; give {needed}")
+        return None
 
-    def parts(self, key: str) -> "Iterator[JsonObject]":
+    def parts(self, key: str, *, beside: Collection[str] = ()) -> "Iterator[JsonObject]":
         """The objects of a list below this one."""
         value = self._value(key)
-        if value is None:
-            return
-        if not isinstance(value, list):
+        if not isinstance(value, list | None):
             self.fault(key, "must be a list")
             return
-        for index, entry in enumerate(value):
-            if (below := self._below(entry, f"{key}[{index}]")) is not None:
+        for index, entry in enumerate(value or ()):
+            if (below := self.below(entry, f"{key}[{index}]", beside)) is not None:
                 yield below
 
     def only(self) -> "tuple[str, JsonObject | None]":
@@ -228,33 +222,33 @@ class JsonObject:
         name = next(iter(self.values))
         return name, self.part(name, needed="an object")
 
-    def finish(self, *, known: Collection[str] = (), beside: Collection[str] = ()) -> None:
-        """Report the properties that nothing asked for.
-
-        Args:
-            known: properties that have a meaning here and were not asked for.
-            beside: properties without a meaning that may stand here.
-        """
-        asked = self._asked
+    def finish(self) -> None:
+        """Report the properties that nothing asked for, here and below; of an object that was not read, none."""
         for key, value in self.values.items():
-            if key in asked or key in known or key in beside or value in _NOTHING:
-                continue
-            names = ", ".join(sorted({*asked, *known}))
-            self.fault(
-                key,
-                "is not known here, and passing over it could count other persons than are meant; "
-                f"remove it or mend its name (known: {names})",
-            )
+            if self._asked and key not in self._asked and key not in self._beside and value not in _NOTHING:
+                self.fault(
+                    key,
+                    "is not known here, and passing over it could count other persons than are meant; "
+                    f"remove it or mend its name (known: {', '.join(sorted(self._asked))})",
+                )
+        for below in self._below:
+            below.finish()
+
+    def below(self, value: Any, name: str, beside: Collection[str] = ()) -> "JsonObject | None":
+        """The object that a value of this one is, under the name that faults give it."""
+        if not isinstance(value, dict):
+            self.fault(name, "must be an object, written {...}")
+        elif self._depth >= _DEPTH:
+            self.fault(name, f"is nested more than {_DEPTH} deep; write the definition flatter")
+        else:
+            below = JsonObject(self.reading, value, place=self._place_of(name), depth=self._depth + 1, beside=beside)
+            self._below.append(below)
+            return below
+        return None
+
+    def _place_of(self, key: str) -> str:
+        return ".".join(filter(None, (self._place, key)))
 
     def _value(self, key: str, default: Any = None) -> Any:
         self._asked.add(key)
         return self.values.get(key, default)
-
-    def _below(self, value: Any, name: str) -> "JsonObject | None":
-        if not isinstance(value, dict):
-            self.fault(name, "must be an object, written {...}")
-            return None
-        if self._depth >= _DEPTH:
-            self.fault(name, f"is nested more than {_DEPTH} deep; write the definition flatter")
-            return None
-        return JsonObject(self.reading, value, self, name)

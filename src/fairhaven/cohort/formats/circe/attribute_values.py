@@ -7,6 +7,7 @@ for, or None where it asks nothing or has a fault.
 import datetime as dt
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeAlias
 
@@ -36,8 +37,6 @@ _COMPARE = {
     "bt": Compare.BETWEEN,
     "!bt": Compare.OUTSIDE,
 }
-_RANGES = (Compare.BETWEEN, Compare.OUTSIDE)
-_REVERSED = "lies before Value, so that nothing is between them; give the smaller one as Value"
 _TEXT_OPERATORS = {"startsWith": ("", "%"), "endsWith": ("%", ""), "contains": ("%", "%"), "eq": ("", "")}
 _CONCEPT = frozenset(
     [
@@ -57,19 +56,18 @@ _CONCEPT = frozenset(
 )
 _DAY = re.compile(r"([0-9]{1,4})-([0-9]{1,2})-([0-9]{1,2})")
 _FOUR_PLACES = Decimal("0.0001")
-_INT = 2**31
 _LARGEST = 1e15
 """Beyond it a number with four decimal places is no longer held exactly."""
 
 
 def whole(field: str) -> Property:
     """A range whose numbers the reference cuts to whole ones: ages, days, counts, refills, a device's quantity."""
-    return _numbers(field, _cut)
+    return _range(field, JsonObject.whole, Numbers)
 
 
 def decimal(field: str) -> Property:
     """A range whose numbers the reference writes with four decimal places: values, limits, ratios, a drug's quantity."""
-    return _numbers(field, _four_places)
+    return _range(field, _four_places, Numbers)
 
 
 def date(field: str) -> Property:
@@ -107,19 +105,15 @@ def selection(field: str, *, joined: str = "") -> Property:
         concept_set = given.concept_set("CodesetId")
         named = not given.lacks("CodesetId")
         excluded = bool(given.flag("IsExclusion"))
-        given.finish()
         if concept_set is not None:
             return Filter(field=field, test=InSet(concept_set=concept_set, excluded=excluded))
-        if named:
-            return None
-        if excluded and joined:
+        if excluded and joined and not named:
             part.fault(
                 key,
                 f"asks for an unknown concept of the {joined}, which cannot be told from there being no {joined}; "
                 "name a concept set in CodesetId instead",
             )
-            return None
-        return Filter(field=field, test=Known(yes=not excluded))
+        return None if named else Filter(field=field, test=Known(yes=not excluded))
 
     return read
 
@@ -143,8 +137,6 @@ def text(field: str) -> Property:
             return None
         wanted = given.text("Text")
         operator = given.text("Op") or ""
-        given.finish()
-        negated = operator.startswith("!")
         around = _TEXT_OPERATORS.get(operator.removeprefix("!"))
         if around is None:
             known = ", ".join(_TEXT_OPERATORS)
@@ -155,7 +147,7 @@ def text(field: str) -> Property:
             return None
         # The reference drops backslashes that stand before a quote.
         pattern = around[0] + re.sub(r"\\+'", "'", wanted) + around[1]
-        return Filter(field=field, test=Text(pattern=pattern, negated=negated))
+        return Filter(field=field, test=Text(pattern=pattern, negated=operator.startswith("!")))
 
     return read
 
@@ -184,12 +176,12 @@ def unsupported(reason: str) -> Property:
 
 def concept_id(concept: JsonObject) -> int | None:
     """The id of a concept as ATLAS writes it, with its name and the rest."""
-    number = concept.long("CONCEPT_ID")
+    concept.know(_CONCEPT)
+    number = concept.whole("CONCEPT_ID", bits=63)
     if concept.lacks("CONCEPT_ID"):
         concept.fault("CONCEPT_ID", "is missing; give the concept's id")
     if number is not None and number < 0:
         concept.fault("CONCEPT_ID", "is no concept id, which are 0 or more")
-    concept.finish(known=_CONCEPT)
     return number
 
 
@@ -199,11 +191,9 @@ def day(part: JsonObject, key: str) -> dt.date | None:
     if value is None:
         return None
     found = _DAY.fullmatch(value.strip())
-    try:
+    with suppress(ValueError):
         if found is not None:
             return dt.date(int(found[1]), int(found[2]), int(found[3]))
-    except ValueError:
-        pass
     part.fault(key, "must be a date like 2026-01-31")
     return None
 
@@ -214,68 +204,42 @@ def user_period(part: JsonObject, key: str) -> UserPeriod | None:
     if given is None:
         return None
     start, end = day(given, "StartDate"), day(given, "EndDate")
-    given.finish()
     if start is not None and end is not None and end < start:
         given.fault("EndDate", "lies before StartDate")
     return None if start is None and end is None else UserPeriod(start=start, end=end)
 
 
 def _range(field: str, end: Callable[[JsonObject, str], Any], test: Callable[..., Dates | Numbers]) -> Property:
-    """A range whose ends *end* reads."""
+    """A range whose ends *end* reads; one that is not used may hold anything, as in the reference."""
 
     def read(part: JsonObject, key: str) -> Filter | None:
         given = part.part(key)
         if given is None:
             return None
-        compare = _operator(given)
+        given.know(["Extent"])
+        compare = _COMPARE.get(given.text("Op") or "")
+        if compare is None:
+            given.fault("Op", f"must be one of {', '.join(_COMPARE)}")
+        is_range = compare in (Compare.BETWEEN, Compare.OUTSIDE)
         value = end(given, "Value")
-        to = end(given, "Extent") if compare in _RANGES else None
-        _ends(given, compare)
-        if compare is None or value is None or (compare in _RANGES and to is None):
+        to = end(given, "Extent") if is_range else None
+        for name in ("Value", "Extent") if is_range else ("Value",):
+            if given.lacks(name):
+                given.fault(name, "is missing; give the end of the range" if is_range else "is missing")
+        if compare is None or value is None or (is_range and to is None):
             return None
         if to is not None and to < value:
-            given.fault("Extent", _REVERSED)
+            given.fault("Extent", "lies before Value, so that nothing is between them; give the smaller one as Value")
         return Filter(field=field, test=test(compare=compare, value=value, to=to))
 
     return read
 
 
-def _numbers(field: str, form: Callable[[JsonObject, str, Number], Number | None]) -> Property:
-    def end(given: JsonObject, key: str) -> Number | None:
-        number = given.number(key)
-        return None if number is None else form(given, key, number)
-
-    return _range(field, end, Numbers)
-
-
-def _operator(given: JsonObject) -> Compare | None:
-    operator = given.text("Op")
-    if operator is None or operator not in _COMPARE:
-        given.fault("Op", f"must be one of {', '.join(_COMPARE)}")
-        return None
-    return _COMPARE[operator]
-
-
-def _ends(given: JsonObject, compare: Compare | None) -> None:
-    """Faults of a range's ends that are absent; an end that is not used may hold anything, as in the reference."""
-    for key in ("Value", "Extent") if compare in _RANGES else ("Value",):
-        if given.lacks(key):
-            given.fault(key, "is missing; give the end of the range" if compare in _RANGES else "is missing")
-    given.finish(known=("Extent",))
-
-
-def _cut(given: JsonObject, key: str, number: Number) -> Number | None:
-    if not -_INT <= number < _INT:
-        given.fault(key, "must lie between -2147483648 and 2147483647")
-        return None
-    return int(number)
-
-
-def _four_places(given: JsonObject, key: str, number: Number) -> Number | None:
-    if abs(number) > _LARGEST:
+def _four_places(given: JsonObject, key: str) -> Number | None:
+    number = given.number(key)
+    if number is not None and abs(number) > _LARGEST:
         given.fault(key, "is too large to be compared exactly; give at most 1e15")
-        return None
-    if isinstance(number, int):
-        return number
-    rounded = float(Decimal(repr(number)).quantize(_FOUR_PLACES, rounding=ROUND_HALF_UP))
-    return int(rounded) if rounded.is_integer() else rounded
+    elif isinstance(number, float):
+        rounded = float(Decimal(repr(number)).quantize(_FOUR_PLACES, rounding=ROUND_HALF_UP))
+        return int(rounded) if rounded.is_integer() else rounded
+    return number

@@ -42,15 +42,12 @@ def countable(kind: str) -> Mapping[str, str]:
 
 def filters(part: JsonObject, properties: Mapping[str, Property]) -> tuple[Filter, ...]:
     """The filters that an object's properties stand for, always in the same order, whatever the file's."""
-    found = []
-    for key, read in properties.items():
-        if key in part.values and (made := read(part, key)) is not None:
-            found.append(made)
-    return tuple(found)
+    part.know(properties)
+    return tuple(filter(None, (read(part, key) for key, read in properties.items() if key in part.values)))
 
 
 def _events(body: JsonObject, kind: CriterionKind, read_group: ReadGroup) -> Events:
-    events = Events(
+    return Events(
         domain=kind.domain,
         concepts=body.concept_set("CodesetId") if kind.concepts else None,
         source_concepts=body.concept_set(kind.source) if kind.source else None,
@@ -60,11 +57,9 @@ def _events(body: JsonObject, kind: CriterionKind, read_group: ReadGroup) -> Eve
         filters=filters(body, kind.properties),
         nested=_nested(body, read_group),
     )
-    body.finish(known=kind.properties)
-    return events
 
 
-def _eras(body: JsonObject, read_group: ReadGroup) -> Eras | None:
+def _eras(body: JsonObject, read_group: ReadGroup) -> Eras:
     of = tuple(read_criterion(wrapper, read_group) for wrapper in body.parts("CriteriaList"))
     if body.lacks("CriteriaList"):
         body.fault("CriteriaList", "is empty; give at least one criterion that the eras are built from")
@@ -76,14 +71,12 @@ def _eras(body: JsonObject, read_group: ReadGroup) -> Eras | None:
     # Checked and passed over: the reference pads the ends after it has decided which events follow each other, and takes the
     # padding off again, so that only events that touch or overlap become one era.
     body.days("GapDays")
-    eras = Eras(
+    return Eras(
         of=tuple(criterion for criterion in of if criterion is not None),
         first=bool(body.flag("First")),
         dates=_dates(body),
         filters=filters(body, ERA_PROPERTIES),
     )
-    body.finish(known=ERA_PROPERTIES)
-    return eras
 
 
 def _nested(body: JsonObject, read_group: ReadGroup) -> Group | None:
@@ -108,5 +101,4 @@ def _dates(body: JsonObject, kind: CriterionKind | None = None) -> DateAdjustmen
         end=DateField.START if end == "START_DATE" else DateField.END,
         end_days=given.days("EndOffset", negative=True) or 0,
     )
-    given.finish()
     return adjustment if kind is None or kind.dates_adjusted else None

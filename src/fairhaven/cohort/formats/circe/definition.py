@@ -23,7 +23,7 @@ from fairhaven.cohort.model import (
     InclusionRule,
     Limit,
 )
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 
 _LIMITS = {"ALL": Limit.ALL, "LAST": Limit.LAST}
 _ENDS = ("StartDate", "EndDate")
@@ -46,14 +46,13 @@ def read_circe(value: Mapping[str, Any] | str | bytes, *, path: str = "") -> Coh
             pass over, or could not run, is a fault.
     """
     document = json_object(value, path=path)
-    reading = JsonFaults(path)
-    around = JsonObject(reading, dict(document))
-    expression = around
-    if "PrimaryCriteria" not in document and "expression" in document:
-        expression = _unwrapped(around, path)
+    reading = JsonFaults(path=path)
+    around = JsonObject(reading, dict(document), beside=HARMLESS)
+    is_wrapped = "PrimaryCriteria" not in document and "expression" in document
+    expression = _unwrapped(around, path) if is_wrapped else around
     definition = _definition(expression, around)
-    if definition is None or reading.faults:
-        raise Invalid(reading.faults)
+    expression.finish()
+    check_faults(reading.faults)
     return definition
 
 
@@ -66,55 +65,41 @@ def _unwrapped(around: JsonObject, path: str) -> JsonObject:
             raise Invalid(
                 [Fault(message=fault.message, path=path, field="expression") for fault in invalid.faults]
             ) from None
-    return JsonObject(around.reading, inner, around, "expression") if isinstance(inner, dict) else around
+    return (around.below(inner, "expression", HARMLESS) if isinstance(inner, dict) else None) or around
 
 
-def _definition(part: JsonObject, around: JsonObject) -> CohortDefinition | None:
-    concept_sets = tuple(filter(None, (_concept_set(entry) for entry in part.parts("ConceptSets"))))
+def _definition(part: JsonObject, around: JsonObject) -> CohortDefinition:
+    part.know(["cdmVersionRange"])
+    # The concept sets first: criteria refer to them.
+    concept_sets = tuple(filter(None, map(_concept_set, part.parts("ConceptSets", beside=HARMLESS))))
     primary = part.part("PrimaryCriteria", needed="the events that let a person in")
-    entry = None if primary is None else _entry(primary)
     qualifying = part.part("AdditionalCriteria")
-    group = None if qualifying is None else read_group(qualifying)
     qualified_limit = _limit(part, "QualifiedLimit")
-    rules = tuple(_rule(rule, number) for number, rule in enumerate(part.parts("InclusionRules"), start=1))
-    limit = _limit(part, "ExpressionLimit")
-    leave = _exit(part)
-    censoring = _criteria(part, "CensoringCriteria")
-    gap_days = _gap_days(part)
-    window = user_period(part, "CensorWindow")
+    rules = part.parts("InclusionRules", beside=HARMLESS)
     title = part.text("Title")
-    own_name = around.text("name")
-    description = around.text("description")
-    part.text("cdmVersionRange")
-    part.finish(beside=HARMLESS)
-    if entry is None:
-        return None
     return CohortDefinition(
-        name=own_name or title or "",
-        description=description or "",
+        name=around.text("name") or title or "",
+        description=around.text("description") or "",
         concept_sets=concept_sets,
-        entry=entry,
-        qualifying=group,
-        qualified_limit=qualified_limit if group is not None else Limit.ALL,
-        rules=rules,
-        limit=limit,
-        exit=leave,
-        censoring=censoring,
-        gap_days=gap_days,
-        window=window,
+        entry=EntryEvents(events=()) if primary is None else _entry(primary),
+        qualifying=None if qualifying is None else read_group(qualifying),
+        qualified_limit=Limit.ALL if qualifying is None else qualified_limit,
+        rules=tuple(_rule(rule, number) for number, rule in enumerate(rules, start=1)),
+        limit=_limit(part, "ExpressionLimit"),
+        exit=_exit(part),
+        censoring=_criteria(part, "CensoringCriteria"),
+        gap_days=_gap_days(part),
+        window=user_period(part, "CensorWindow"),
     )
 
 
 def _concept_set(part: JsonObject) -> ConceptSet | None:
     number = part.whole("id")
     name = part.text("name") or ""
-    expression = part.part("expression", needed="the concepts of the set, {items: [...]}")
+    expression = part.part("expression", needed="the concepts of the set, {items: [...]}", beside=HARMLESS)
     items = () if expression is None else tuple(filter(None, map(_item, expression.parts("items"))))
-    if expression is not None:
-        if "items" not in expression.values or expression.values["items"] is None:
-            expression.fault("items", "is missing; give a list of concepts, which may be empty")
-        expression.finish(beside=HARMLESS)
-    part.finish(beside=HARMLESS)
+    if expression is not None and expression.values.get("items") is None:
+        expression.fault("items", "is missing; give a list of concepts, which may be empty")
     if part.lacks("id"):
         part.fault("id", "is missing; give the number that criteria refer to the set by")
     if number is None:
@@ -128,32 +113,23 @@ def _concept_set(part: JsonObject) -> ConceptSet | None:
 def _item(part: JsonObject) -> ConceptSetItem | None:
     concept = part.part("concept", needed="a concept")
     number = None if concept is None else concept_id(concept)
-    descendants, mapped = part.flag("includeDescendants"), part.flag("includeMapped")
-    excluded = part.flag("isExcluded")
-    part.finish()
+    flags = [bool(part.flag(key)) for key in ("includeDescendants", "includeMapped", "isExcluded")]
     if concept is None or number is None:
         return None
-    return ConceptSetItem(
-        concept_id=number,
-        descendants=bool(descendants),
-        mapped=bool(mapped),
-        excluded=bool(excluded),
-        name=concept.text("CONCEPT_NAME") or "",
-    )
+    name = concept.text("CONCEPT_NAME") or ""
+    return ConceptSetItem(concept_id=number, descendants=flags[0], mapped=flags[1], excluded=flags[2], name=name)
 
 
 def _entry(part: JsonObject) -> EntryEvents:
-    events = _criteria(part, "CriteriaList")
     if part.lacks("CriteriaList"):
         part.fault("CriteriaList", "is empty; give at least one criterion that lets a person in")
     observed = part.part("ObservationWindow", needed="the days of observation, {PriorDays, PostDays}")
-    prior_days = post_days = 0
-    if observed is not None:
-        prior_days, post_days = observed.days("PriorDays") or 0, observed.days("PostDays") or 0
-        observed.finish()
-    limit = _limit(part, "PrimaryCriteriaLimit", typed=True)
-    part.finish()
-    return EntryEvents(events=events, prior_days=prior_days, post_days=post_days, limit=limit)
+    return EntryEvents(
+        events=_criteria(part, "CriteriaList"),
+        prior_days=(observed and observed.days("PriorDays")) or 0,
+        post_days=(observed and observed.days("PostDays")) or 0,
+        limit=_limit(part, "PrimaryCriteriaLimit", typed=True),
+    )
 
 
 def _criteria(part: JsonObject, key: str) -> tuple[Criterion, ...]:
@@ -169,28 +145,27 @@ def _limit(part: JsonObject, key: str, *, typed: bool = False) -> Limit:
     given = part.part(key, needed='which events go on, {"Type": "All"}, "First" or "Last"') if part.has(key) else None
     if given is None:
         return Limit.FIRST
-    is_null = given.has("Type") and given.values["Type"] is None
     kind = given.text("Type")
-    given.finish()
-    if is_null and typed:
+    if not given.has("Type") or given.values["Type"] is not None:
+        return _LIMITS.get((kind or "").upper(), Limit.FIRST)
+    if typed:
         given.fault("Type", "must be All, First or Last")
-    return Limit.ALL if is_null else _LIMITS.get((kind or "").upper(), Limit.FIRST)
+    return Limit.ALL
 
 
 def _rule(part: JsonObject, number: int) -> InclusionRule:
-    name, description = part.text("name"), part.text("description")
     expression = part.part("expression", needed="the group that the rule is")
-    group = Group() if expression is None else read_group(expression)
-    part.finish(beside=HARMLESS)
-    return InclusionRule(name=name or f"Rule {number}", group=group, description=description or "")
+    return InclusionRule(
+        name=part.text("name") or f"Rule {number}",
+        group=Group() if expression is None else read_group(expression),
+        description=part.text("description") or "",
+    )
 
 
 def _exit(part: JsonObject) -> Exit:
     wrapper = part.part("EndStrategy")
-    if wrapper is None:
-        return EndOfObservation()
-    kind, body = wrapper.only()
-    if body is None:
+    kind, body = ("", None) if wrapper is None else wrapper.only()
+    if wrapper is None or body is None:
         return EndOfObservation()
     match kind:
         case "DateOffset":
@@ -198,20 +173,16 @@ def _exit(part: JsonObject) -> Exit:
             if date is None and body.values["DateField"] is None:
                 body.fault("DateField", f"must be one of {', '.join(_ENDS)}")
             days = body.days("Offset", negative=True) or 0
-            body.finish()
             return DateOffset(date=DateField.END if date == "EndDate" else DateField.START, days=days)
         case "CustomEra":
-            concepts = body.concept_set("DrugCodesetId")
             if body.lacks("DrugCodesetId"):
                 body.fault("DrugCodesetId", "is missing; name the concept set of the drugs")
-            leave = DrugEraExit(
-                concepts=concepts or "",
+            return DrugEraExit(
+                concepts=body.concept_set("DrugCodesetId") or "",
                 gap_days=body.days("GapDays") or 0,
                 offset=body.days("Offset", negative=True) or 0,
                 days_supply=body.days("DaysSupplyOverride"),
             )
-            body.finish()
-            return leave
     wrapper.fault(kind, "is no kind of exit (known: CustomEra, DateOffset)")
     return EndOfObservation()
 
@@ -222,6 +193,4 @@ def _gap_days(part: JsonObject) -> int:
     if given is None:
         return 0
     given.choice("CollapseType", ("ERA",))
-    gap_days = given.days("EraPad") or 0
-    given.finish()
-    return gap_days
+    return given.days("EraPad") or 0

@@ -31,22 +31,19 @@ def read_group(part: JsonObject) -> Group:
     ]
     kind = (part.text("Type") or "").upper()
     count = part.whole("Count")
-    part.finish()
     if not members:
         return Group()
     match = _MATCHES.get(kind)
+    is_counted = match in (Match.AT_LEAST, Match.AT_MOST)
     if match is None:
         part.fault("Type", "must be ALL, ANY, AT_LEAST or AT_MOST")
-    elif match in (Match.AT_LEAST, Match.AT_MOST) and (part.lacks("Count") or (count is not None and count < 0)):
+    elif is_counted and (part.lacks("Count") or (count is not None and count < 0)):
         part.fault("Count", f"must say how many members {kind} means, 0 or more")
-    is_counted = match in (Match.AT_LEAST, Match.AT_MOST)
     return Group(match=match or Match.ALL, count=count if is_counted else None, members=tuple(members))
 
 
 def _demographic(part: JsonObject) -> Demographic:
-    demographic = Demographic(filters=filters(part, DEMOGRAPHIC_PROPERTIES))
-    part.finish(known=DEMOGRAPHIC_PROPERTIES)
-    return demographic
+    return Demographic(filters=filters(part, DEMOGRAPHIC_PROPERTIES))
 
 
 def _correlated(part: JsonObject) -> Correlated | None:
@@ -59,22 +56,20 @@ def _correlated(part: JsonObject) -> Correlated | None:
     end = part.part("EndWindow")
     first = None if start is None else _window(start, ignores_period, event_end=False)
     second = None if end is None else _window(end, ignores_period, event_end=True)
-    correlated = None
-    if events is not None and first is not None:
-        same_visit = bool(part.flag("RestrictVisit"))
-        if same_visit and not (isinstance(events, Events) and DOMAINS[events.domain].visit):
-            part.fault("RestrictVisit", f"has no meaning for {kind}, whose events name no visit; leave it out")
-        is_open = second is not None and second.since is Edge.OPEN and second.until is Edge.OPEN
-        correlated = Correlated(
-            events=events,
-            occurrence=occurrence,
-            start=first,
-            end=None if is_open else second,
-            within_observation=not ignores_period,
-            same_visit=same_visit,
-        )
-    part.finish(known=("RestrictVisit",))
-    return correlated
+    same_visit = bool(part.flag("RestrictVisit"))
+    if events is None or first is None:
+        return None
+    if same_visit and not (isinstance(events, Events) and DOMAINS[events.domain].visit):
+        part.fault("RestrictVisit", f"has no meaning for {kind}, whose events name no visit; leave it out")
+    is_open = second is not None and second.since is Edge.OPEN and second.until is Edge.OPEN
+    return Correlated(
+        events=events,
+        occurrence=occurrence,
+        start=first,
+        end=None if is_open else second,
+        within_observation=not ignores_period,
+        same_visit=same_visit,
+    )
 
 
 def _window(part: JsonObject, ignores_period: bool, *, event_end: bool) -> Window:
@@ -84,14 +79,12 @@ def _window(part: JsonObject, ignores_period: bool, *, event_end: bool) -> Windo
         event_end: whether the event's end is looked at where the window does not say.
     """
     asks_end = part.flag("UseEventEnd")
-    window = Window(
+    return Window(
         since=_edge(part, "Start", ignores_period),
         until=_edge(part, "End", ignores_period),
         of=DateField.END if (event_end if asks_end is None else asks_end) else DateField.START,
         index=DateField.END if part.flag("UseIndexEnd") else DateField.START,
     )
-    part.finish()
-    return window
 
 
 def _edge(window: JsonObject, key: str, ignores_period: bool) -> int | Edge:
@@ -100,7 +93,6 @@ def _edge(window: JsonObject, key: str, ignores_period: bool) -> int | Edge:
     if part is None:
         return Edge.OPEN
     days, sign = part.days("Days", negative=True), part.whole("Coeff") or 0
-    part.finish()
     if sign not in (-1, 0, 1):
         part.fault("Coeff", "must be -1 (before) or 1 (after)")
     if days is not None:
@@ -117,7 +109,6 @@ def _occurrence(correlated: JsonObject, kind: str) -> Occurrence:
     times, count = part.whole("Type") or 0, part.whole("Count") or 0
     is_distinct = bool(part.flag("IsDistinct"))
     column = part.choice("CountColumn", COUNT_COLUMNS)
-    part.finish()
     if not 0 <= times < len(_TIMES):
         part.fault("Type", "must be 0 (exactly), 1 (at most) or 2 (at least)")
         times = 0

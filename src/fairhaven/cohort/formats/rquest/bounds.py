@@ -2,11 +2,9 @@
 
 import calendar
 import datetime as dt
-import math
 import re
 from dataclasses import dataclass
 
-from fairhaven.cohort.formats.json_object import JsonObject
 from fairhaven.cohort.model import Compare, Dates, Filter, Numbers
 
 _BOUND = re.compile(r"([0-9]*)(\|)?([0-9]*):(AGE|TIME):([A-Z])")
@@ -47,53 +45,50 @@ class RuleBound:
         return Filter(field="year_of_birth", test=Numbers(compare=compare, value=today.year - self.value))
 
 
-def read_bound(part: JsonObject, today: dt.date) -> RuleBound | None:
-    """The bound that ``time`` gives; None without one, and where it has a fault."""
-    text = part.text("time")
+def read_bound(text: str, *, today: dt.date) -> RuleBound | None:
+    """The bound that a rule's ``time`` gives; None where it is empty.
+
+    Raises:
+        ValueError: in words that end a sentence which the place of the text begins.
+    """
     if not text:
         return None
     found = _BOUND.fullmatch(text)
     if found is None or not (found[1] or found[3]):
-        part.fault("time", "must be written like 50|:AGE:Y (50 years or older) or |6:TIME:M (in the last 6 months)")
-        return None
+        raise ValueError("must be written like 50|:AGE:Y (50 years or older) or |6:TIME:M (in the last 6 months)")
     least, most, category, unit = found[1], found[3], found[4], found[5]
     if least and most:
-        part.fault("time", "has two bounds, of which the reference passes over one; write two rules")
-        return None
+        raise ValueError("has two bounds, of which the reference passes over one; write two rules")
     if unit != _UNITS[category]:
-        part.fault(
-            "time", f"{category} is counted in {_UNITS[category]}, whatever the unit says; write {_UNITS[category]}"
+        raise ValueError(
+            f"{category} is counted in {_UNITS[category]}, whatever the unit says; write {_UNITS[category]}"
         )
-        return None
     amount = int((least or most)[:12])
     if amount > _LONGEST[category]:
-        part.fault("time", "lies further back than anybody's record")
-        return None
+        raise ValueError("lies further back than anybody's record")
     if category == "AGE":
-        compare = Compare.AT_LEAST if least else Compare.AT_MOST
-        return RuleBound(field="age", value=amount, compare=compare)
+        return RuleBound(field="age", value=amount, compare=Compare.AT_LEAST if least else Compare.AT_MOST)
     # Longer ago than so many months is on or before that day; events within them are on or after it.
     compare = Compare.AT_MOST if least else Compare.AT_LEAST
     return RuleBound(field="start_date", value=months_before(today, amount), compare=compare)
 
 
-def read_range(part: JsonObject) -> tuple[float, float] | None:
-    """Both ends of the range in ``value``, which belong to it; None where it has a fault."""
-    text = part.text("value") or ""
+def read_range(text: str) -> tuple[float, float]:
+    """Both ends of a range, which belong to it; whole numbers as such.
+
+    Raises:
+        ValueError: in words that end a sentence which the place of the text begins.
+    """
     found = _RANGE.fullmatch(text) or _DOTTED.fullmatch(text)
     if found is None:
-        part.fault("value", "must be a range written like 1.0|3.0")
-        return None
+        raise ValueError("must be a range written like 1.0|3.0")
     if found[1] is None or found[2] is None:
-        part.fault("value", "gives one end of the range, which the reference passes over as a whole; give both")
-        return None
-    low, high = float(found[1]), float(found[2])
-    if not (math.isfinite(low) and math.isfinite(high)) or max(abs(low), abs(high)) > _LARGEST:
-        part.fault("value", "is too large to be compared exactly; give at most 1e15")
-        return None
+        raise ValueError("gives one end of the range, which the reference passes over as a whole; give both")
+    low, high = (int(end) if end.is_integer() else end for end in map(float, found.groups()))
+    if max(abs(low), abs(high)) > _LARGEST:
+        raise ValueError("is too large to be compared exactly; give at most 1e15")
     if low > high:
-        part.fault("value", "ends before it starts; give the smaller number first")
-        return None
+        raise ValueError("ends before it starts; give the smaller number first")
     return low, high
 
 

@@ -41,7 +41,7 @@ def read_rquest(
     Raises:
         Invalid: with every fault at once, each with its place, for example ``cohort.groups[0].rules[1].time``.
     """
-    reading = JsonFaults(path)
+    reading = JsonFaults(path=path)
     task = JsonObject(reading, dict(json_object(value, path=path)))
     if "cohort" not in task.values and "analysis" in task.values:
         task.fault("analysis", "asks for a distribution of the whole collection, not for a cohort")
@@ -58,9 +58,9 @@ def _rules(cohort: JsonObject, today: dt.date) -> tuple[InclusionRule, ...]:
     """One rule for each group that must hold; a single one where any of them will do."""
     groups = tuple(_group(part, today) for part in cohort.parts("groups"))
     match = _operator(cohort, "groups_oper")
-    cohort.finish()
     if not groups and not cohort.values.get("groups"):
         cohort.fault("groups", "is empty; give at least one group of rules")
+    cohort.finish()
     if match is Match.ANY and len(groups) > 1:
         return (InclusionRule(name="Any group", group=Group(match=Match.ANY, members=groups)),)
     return tuple(InclusionRule(name=f"Group {number}", group=group) for number, group in enumerate(groups, start=1))
@@ -76,7 +76,6 @@ def _group(part: JsonObject, today: dt.date) -> Group:
     if part.values.get("rules") is None:
         part.fault("rules", "is missing; give a list of rules")
     match = _operator(part, "rules_oper")
-    part.finish()
     if match is Match.ANY and wanted and unwanted:
         wanted = [Group(match=Match.ANY, members=tuple(wanted))]
     if match is Match.ANY and not unwanted:
@@ -88,5 +87,4 @@ def _operator(part: JsonObject, key: str) -> Match:
     operator = part.text(key)
     if operator not in _OPERATORS:
         part.fault(key, "must be AND or OR")
-        return Match.ALL
-    return _OPERATORS[operator]
+    return _OPERATORS.get(operator or "", Match.ALL)

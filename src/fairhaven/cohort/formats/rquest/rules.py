@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.formats.json_object import JsonObject
@@ -63,9 +64,7 @@ def read_rule(part: JsonObject, today: dt.date) -> RQuestRule | None:
     """A rule; None where it has a fault."""
     category, kind = part.text("varcat"), part.text("type") or "TEXT"
     operator = part.text("oper") or "="
-    for key in ("varname", "value", "time", "secondary_modifier"):
-        part.has(key)
-    part.finish()
+    part.know(["varname", "value", "time", "secondary_modifier"])
     if operator not in ("=", "!="):
         part.fault("oper", "must be = or !=")
         return None
@@ -91,18 +90,16 @@ def _person(part: JsonObject, kind: str, excludes: bool, today: dt.date) -> RQue
     if kind == "NUM":
         part.fault("type", "NUM asks a person's age, whose varname is AGE")
         return None
-    concept = _concept(part, "value", part.text("value"))
+    concept = part.parsed("value", _concept)
     if concept is None:
         if not part.text("value"):
             part.fault("value", "is missing; give the concept of a sex, a race or an ethnicity")
         return None
-    bound = read_bound(part, today)
-    ages: tuple[Filter, ...] = ()
-    if bound is not None:
-        if bound.field != "age":
-            part.fault("time", "must be an age (as in 50|:AGE:Y) for a person, who has no date of their own")
-            return None
-        ages = (bound.at_birth(today),)
+    bound = part.parsed("time", partial(read_bound, today=today))
+    if bound is not None and bound.field != "age":
+        part.fault("time", "must be an age (as in 50|:AGE:Y) for a person, who has no date of their own")
+        return None
+    ages = () if bound is None else (bound.at_birth(today),)
     columns = _person_columns(concept)
     if excludes and not ages and len(columns) == 1:
         test = OneOf(concepts=(concept,), excluded=True)
@@ -133,31 +130,28 @@ def _age(part: JsonObject, kind: str, excludes: bool, today: dt.date) -> RQuestR
     if kind != "NUM":
         part.fault("type", "must be NUM for an age")
         return None
-    ages = read_range(part)
+    ages = part.parsed("value", read_range)
     if ages is None:
         return None
-    born = Numbers(compare=Compare.BETWEEN, value=_plain(today.year - ages[1]), to=_plain(today.year - ages[0]))
+    born = Numbers(compare=Compare.BETWEEN, value=today.year - ages[1], to=today.year - ages[0])
     return RQuestRule(member=Demographic(filters=(Filter(field="year_of_birth", test=born),)))
 
 
 def _events(part: JsonObject, category: str, kind: str, excludes: bool, today: dt.date) -> RQuestRule | None:
     filters: list[Filter] = []
-    name = part.text("varname") or ""
-    given = part.text("value")
     if kind == "NUM":
         if category not in _WITH_VALUES:
             part.fault("type", f"NUM has no effect on {category} in the reference; only {' and '.join(_WITH_VALUES)}")
-        values = read_range(part)
+        values = part.parsed("value", read_range)
         if values is not None:
-            between = Numbers(compare=Compare.BETWEEN, value=_plain(values[0]), to=_plain(values[1]))
+            between = Numbers(compare=Compare.BETWEEN, value=values[0], to=values[1])
             filters.append(Filter(field="value_as_number", test=between))
-        given = name.partition("=")[2]
-        if not given:
-            part.fault("varname", "must name the concept, as in OMOP=3004410")
-    elif name not in ("", "OMOP"):
-        part.fault("varname", "must be OMOP for a concept that stands in value")
-    concept = _concept(part, "varname" if kind == "NUM" else "value", given)
-    bound = read_bound(part, today)
+        concept = part.parsed("varname", _measured_concept)
+    else:
+        if part.text("varname") not in (None, "", "OMOP"):
+            part.fault("varname", "must be OMOP for a concept that stands in value")
+        concept = part.parsed("value", _concept)
+    bound = part.parsed("time", partial(read_bound, today=today))
     if bound is not None:
         filters.append(bound.at_event())
     types = _types(part, category)
@@ -176,9 +170,7 @@ def _events(part: JsonObject, category: str, kind: str, excludes: bool, today: d
 
 def _concept_filter(domain: Domain, concept: int | None) -> tuple[Filter, ...]:
     column = DOMAINS[domain].concept
-    if concept is None or column is None:
-        return ()
-    return (Filter(field=column, test=OneOf(concepts=(concept,))),)
+    return () if concept is None or column is None else (Filter(field=column, test=OneOf(concepts=(concept,))),)
 
 
 def _types(part: JsonObject, category: str) -> tuple[Filter, ...]:
@@ -199,14 +191,14 @@ def _types(part: JsonObject, category: str) -> tuple[Filter, ...]:
     return (Filter(field="condition_type_concept_id", test=OneOf(concepts=concepts)),)
 
 
-def _concept(part: JsonObject, key: str, text: str | None) -> int | None:
-    if not text:
-        return None
-    if not _CONCEPT.fullmatch(text):
-        part.fault(key, "names no concept; give its id in digits")
-        return None
-    return int(text)
+def _measured_concept(text: str) -> int | None:
+    _, _, concept = text.partition("=")
+    if not concept:
+        raise ValueError("must name the concept, as in OMOP=3004410")
+    return _concept(concept)
 
 
-def _plain(number: float) -> float:
-    return int(number) if float(number).is_integer() else number
+def _concept(text: str) -> int | None:
+    if text and not _CONCEPT.fullmatch(text):
+        raise ValueError("names no concept; give its id in digits")
+    return int(text) if text else None
