@@ -74,6 +74,7 @@ class Section:
         self.field = field
         self.values = values
         self._asked: set[str] = set()
+        self._below: list[Section] = []
 
     def __contains__(self, key: str) -> bool:
         return key in self.values
@@ -128,7 +129,7 @@ class Section:
 
     def section(self, key: str) -> "Section":
         """A table below this one; empty where it is absent."""
-        return Section(self.document, self._place(key), self._typed(key, (dict,), "a table", {}, {}))
+        return self._section(key, self._typed(key, (dict,), "a table", {}, {}))
 
     def sections(self, key: str) -> list["Section"]:
         """An array of tables below this one (``[[key]]``); empty where it is absent."""
@@ -136,18 +137,34 @@ class Section:
         if not all(isinstance(item, dict) for item in value):
             self.fault(key, f"must be tables written as [[{key}]]")
             return []
-        return [Section(self.document, f"{self._place(key)}[{index}]", item) for index, item in enumerate(value)]
+        return [self._section(f"{key}[{index}]", item) for index, item in enumerate(value)]
 
     def named(self) -> list[tuple[str, "Section"]]:
         """Every key of this section as the table that it must be: (name, section)."""
         return [(key, self.section(key)) for key in self.values]
 
+    def pass_over(self) -> None:
+        """Report none of this section's keys: one fault has been noted for all of them."""
+        self._asked.update(self.values)
+
     def finish(self) -> None:
-        """Report the keys that nothing asked for: a misspelt setting must not be passed over in silence."""
+        """Report the keys that nothing asked for, here and in what was read below, each once.
+
+        A misspelt setting must not be passed over in silence.
+        """
         for key in self.values:
             if key not in self._asked:
                 known = ", ".join(sorted(self._asked)) or "none"
                 self.fault(key, f"is not a setting here (known: {known})")
+        self.pass_over()
+        for below in self._below:
+            if below._asked:
+                below.finish()
+
+    def _section(self, name: str, values: dict[str, Any]) -> "Section":
+        below = Section(self.document, self._place(name), values)
+        self._below.append(below)
+        return below
 
     def _place(self, key: str) -> str:
         return f"{self.field}.{key}" if self.field else key

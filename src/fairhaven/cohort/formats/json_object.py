@@ -225,14 +225,15 @@ class JsonObject:
     def finish(self) -> None:
         """Report the properties that nothing asked for, here and below; of an object that was not read, none."""
         for key, value in self.values.items():
-            if self._asked and key not in self._asked and key not in self._beside and value not in _NOTHING:
+            if key not in self._asked and key not in self._beside and value not in _NOTHING:
                 self.fault(
                     key,
                     "is not known here, and passing over it could count other persons than are meant; "
                     f"remove it or mend its name (known: {', '.join(sorted(self._asked))})",
                 )
         for below in self._below:
-            below.finish()
+            if below._asked:
+                below.finish()
 
     def below(self, value: Any, name: str, beside: Collection[str] = ()) -> "JsonObject | None":
         """The object that a value of this one is, under the name that faults give it."""

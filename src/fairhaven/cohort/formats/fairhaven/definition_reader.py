@@ -1,7 +1,7 @@
 """Plain values in the own form become a definition; every fault is noted with its place."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fairhaven.cohort.definition_checks import DEPTH, check_parts
 from fairhaven.cohort.formats.fairhaven.definition_writer import EVERY
@@ -35,14 +35,12 @@ from fairhaven.cohort.model import (
     Limit,
     Match,
     Occurrence,
-    UserPeriod,
     Window,
 )
 from fairhaven.kernel.errors import check_faults
 from fairhaven.kernel.toml import Document, Section
 
 Read = TypeVar("Read")
-Default = TypeVar("Default")
 
 _NOT_TABLES = {
     *("source_concepts", "first", "dates", "period", "where", "nested"),
@@ -59,7 +57,6 @@ def read_definition(document: Document) -> CohortDefinition:
     """
     check_faults(document.faults)
     root = document.root
-    window = root.text("window", None)
     definition = CohortDefinition(
         name=root.text("name", ""),
         description=root.text("description", ""),
@@ -72,7 +69,7 @@ def read_definition(document: Document) -> CohortDefinition:
         exit=_exit(root),
         censoring=tuple(_criterion(section, 1) for section in root.sections("censoring")),
         gap_days=root.whole("gap_days", 0),
-        window=None if window is None else _noted(root, "window", read_period, window, UserPeriod()),
+        window=_noted(root, "window", read_period),
     )
     root.finish()
     if not document.faults:
@@ -88,78 +85,55 @@ def _no_entry(root: Section) -> EntryEvents:
 
 
 def _concept_set(name: str, section: Section) -> ConceptSet:
-    concept_set = ConceptSet(
-        id=name, name=section.text("name", ""), items=_noted_each(section, "concepts", read_item, default=None)
-    )
-    section.finish()
-    return concept_set
+    if "concepts" not in section:
+        section.fault("concepts", "is missing; give a list of texts")
+    return ConceptSet(id=name, name=section.text("name", ""), items=_noted_each(section, "concepts", read_item))
 
 
 def _entry(section: Section) -> EntryEvents:
     if "events" not in section:
         section.fault("events", "is missing; list the events that let a person in")
-    entry = EntryEvents(
+    return EntryEvents(
         events=tuple(_criterion(part, 1) for part in section.sections("events")),
         prior_days=section.whole("prior_days", 0),
         post_days=section.whole("post_days", 0),
         limit=_limit(section, "limit"),
         observed=section.yes("observed", True),
     )
-    section.finish()
-    return entry
 
 
 def _rule(section: Section) -> InclusionRule:
-    rule = InclusionRule(
+    return InclusionRule(
         name=section.text("name", ""), description=section.text("description", ""), group=_group(section, 1)
     )
-    section.finish()
-    return rule
 
 
 def _group_at(section: Section, key: str, depth: int) -> Group | None:
-    if key not in section:
-        section.raw(key)
-        return None
     inner = section.section(key)
-    group = _group(inner, depth)
-    inner.finish()
-    return group
+    return _group(inner, depth) if key in section else None
 
 
 def _group(section: Section, depth: int) -> Group:
-    """The part of a table that is a group; its caller has the table's other keys and finishes it."""
-    every: tuple[Match, int | None] = (Match.ALL, None)
-    match, count = _noted(section, "match", read_match, section.text("match", "all"), every)
-    return Group(
-        match=match, count=count, members=tuple(_member(part, depth + 1) for part in section.sections("members"))
-    )
+    """The part of a table that is a group; the caller has its other keys."""
+    match, count = _noted(section, "match", read_match) or (Match.ALL, None)
+    members = tuple(_member(part, depth + 1) for part in section.sections("members"))
+    return Group(match=match, count=count, members=members)
 
 
 def _member(section: Section, depth: int) -> Correlated | Demographic | Group:
     if depth > DEPTH:
         return _too_deep(section, Group())
     if "demographic" in section:
-        member: Correlated | Demographic | Group = Demographic(filters=_noted_each(section, "demographic", read_filter))
-    elif "members" in section:
-        member = _group(section, depth)
-    else:
-        return _correlated(section, depth)
-    section.finish()
-    return member
-
-
-def _correlated(section: Section, depth: int) -> Correlated:
-    times, when, and_when = (section.text(key, None) for key in ("times", "when", "and_when"))
-    same_visit = section.yes("same_visit", False)
-    within_observation = section.yes("within_observation", True)
+        return Demographic(filters=_noted_each(section, "demographic", read_filter))
+    if "members" in section:
+        return _group(section, depth)
     return Correlated(
         events=_criterion(section, depth),
-        occurrence=Occurrence() if times is None else _noted(section, "times", read_occurrence, times, Occurrence()),
-        start=Window() if when is None else _noted(section, "when", read_window, when, Window()),
-        end=None if and_when is None else _noted(section, "and_when", read_window, and_when, Window()),
-        within_observation=within_observation,
-        same_visit=same_visit,
+        occurrence=_noted(section, "times", read_occurrence) or Occurrence(),
+        start=_noted(section, "when", read_window) or Window(),
+        end=_noted(section, "and_when", read_window),
+        within_observation=section.yes("within_observation", True),
+        same_visit=section.yes("same_visit", False),
     )
 
 
@@ -167,38 +141,34 @@ def _criterion(section: Section, depth: int) -> Criterion:
     if depth > DEPTH:
         return _too_deep(section, Eras(of=()))
     if "eras_of" in section:
-        criterion: Criterion = Eras(
+        return Eras(
             of=tuple(_criterion(part, depth + 1) for part in section.sections("eras_of")),
             gap_days=section.whole("gap_days", 0),
             first=section.yes("first", False),
             dates=_dates(section),
             filters=_noted_each(section, "where", read_filter),
         )
-        section.finish()
-        return criterion
     named = [domain for domain in Domain if domain in section]
     if len(named) != 1:
         _name_no_table(section, named)
         return Eras(of=())
     (domain,) = named
     concepts = section.text(domain, EVERY)
-    period = section.text("period", None)
-    criterion = Events(
+    return Events(
         domain=domain,
         concepts=None if concepts == EVERY else concepts,
         source_concepts=section.text("source_concepts", None),
         first=section.yes("first", False),
         dates=_dates(section),
-        period=None if period is None else _noted(section, "period", read_period, period, UserPeriod()),
+        period=_noted(section, "period", read_period),
         filters=_noted_each(section, "where", read_filter),
         nested=_group_at(section, "nested", depth + 1),
     )
-    section.finish()
-    return criterion
 
 
 def _name_no_table(section: Section, named: list[Domain]) -> None:
-    """One fault for it all; keys without a meaning are told with it, since one of them may be the table misspelt."""
+    """One fault for it all; keys without a meaning are named with it, since one of them may be the table misspelt."""
+    section.pass_over()
     also = [key for key in section.values if key not in _NOT_TABLES]
     seen = f" (found: {', '.join(also)})" if also else ""
     section.document.fault(
@@ -209,26 +179,22 @@ def _name_no_table(section: Section, named: list[Domain]) -> None:
 
 
 def _exit(root: Section) -> Exit:
-    value = root.raw("exit")
-    if value is None:
-        return EndOfObservation()
-    if isinstance(value, str):
-        if value == "end of observation":
+    match root.raw("exit"):
+        case None | "end of observation":
             return EndOfObservation()
-        date, days = _noted(root, "exit", read_moment, value, (DateField.START, 0))
-        return DateOffset(date=date, days=days)
-    if not isinstance(value, dict):
-        root.fault("exit", 'must be "end of observation", a date such as "start_date + 30 days", or a drug era')
-        return EndOfObservation()
-    section = root.section("exit")
-    era = DrugEraExit(
-        concepts=section.text("drug_era"),
-        gap_days=section.whole("gap_days", 0),
-        offset=section.whole("offset", 0),
-        days_supply=section.whole("days_supply", None),
-    )
-    section.finish()
-    return era
+        case str():
+            date, days = _noted(root, "exit", read_moment) or (DateField.START, 0)
+            return DateOffset(date=date, days=days)
+        case dict():
+            section = root.section("exit")
+            return DrugEraExit(
+                concepts=section.text("drug_era"),
+                gap_days=section.whole("gap_days", 0),
+                offset=section.whole("offset", 0),
+                days_supply=section.whole("days_supply", None),
+            )
+    root.fault("exit", 'must be "end of observation", a date such as "start_date + 30 days", or a drug era')
+    return EndOfObservation()
 
 
 def _dates(section: Section) -> DateAdjustment | None:
@@ -240,8 +206,8 @@ def _dates(section: Section) -> DateAdjustment | None:
             "dates", 'must be the new start and the new end, for example ["start_date", "end_date + 30 days"]'
         )
         return None
-    start, start_days = _noted(section, "dates[0]", read_moment, texts[0], (DateField.START, 0))
-    end, end_days = _noted(section, "dates[1]", read_moment, texts[1], (DateField.END, 0))
+    start, start_days = _read(section, "dates[0]", read_moment, texts[0]) or (DateField.START, 0)
+    end, end_days = _read(section, "dates[1]", read_moment, texts[1]) or (DateField.END, 0)
     return DateAdjustment(start=start, start_days=start_days, end=end, end_days=end_days)
 
 
@@ -249,18 +215,24 @@ def _limit(section: Section, key: str) -> Limit:
     return Limit(section.text(key, Limit.ALL.value, choices=_LIMITS) or Limit.ALL)
 
 
-def _noted(section: Section, key: str, read: Callable[[str], Read], text: Any, otherwise: Default) -> Read | Default:
+def _noted(section: Section, key: str, read: Callable[[str], Read]) -> Read | None:
+    text = section.text(key, None)
+    return None if text is None else _read(section, key, read, text)
+
+
+def _noted_each(section: Section, key: str, read: Callable[[str], Read]) -> tuple[Read, ...]:
+    texts = enumerate(section.texts(key, ()))
+    each = (_read(section, f"{key}[{index}]", read, text) for index, text in texts)
+    return tuple(item for item in each if item is not None)
+
+
+def _read(section: Section, key: str, read: Callable[[str], Read], text: str) -> Read | None:
+    """What *read* makes of a text; None, with a fault, where it cannot."""
     try:
         return read(text)
     except ValueError as error:
         section.fault(key, str(error))
-        return otherwise
-
-
-def _noted_each(section: Section, key: str, read: Callable[[str], Read], default: Any = ()) -> tuple[Read, ...]:
-    texts = section.texts(key, *(() if default is None else (default,)))
-    each = [(f"{key}[{index}]", text) for index, text in enumerate(texts)]
-    return tuple(item for place, text in each if (item := _noted(section, place, read, text, None)) is not None)
+        return None
 
 
 def _too_deep(section: Section, otherwise: Read) -> Read:
