@@ -8,7 +8,7 @@ from fairhaven.cohort.model import CohortDefinition, ConceptSet
 from fairhaven.omop.concepts import CONDITION_STATUS, OPERATOR, ROUTE, TYPE, UNIT, VISIT
 
 _MOST = 8
-"""Names told of a list of concepts; then the rest is counted."""
+"""Names given of a list of concepts; then the rest is counted."""
 
 _OWN = {
     8507: "male",
@@ -86,15 +86,10 @@ class ConceptNames:
 
     def set(self, name: str) -> str:
         """A set's name in quotes; where it has none, the names of its first concepts."""
-        concept_set = self._sets.get(name)
-        return quoted(name if concept_set is None else set_name(concept_set, self))
-
-
-def set_name(concept_set: ConceptSet, naming: ConceptNames) -> str:
-    """What a concept set is called, without quotes."""
-    if concept_set.name.strip():
-        return concept_set.name
-    included = [naming.concept(item.concept_id) for item in concept_set.items if not item.excluded]
-    if len(included) > 3:
-        return f"{', '.join(included[:2])} and {len(included) - 2} other concepts"
-    return joined(included, "or") or concept_set.id
+        concept_set = self._sets.get(name, ConceptSet(id=name))
+        if concept_set.name.strip():
+            return quoted(concept_set.name)
+        included = [self.concept(item.concept_id) for item in concept_set.items if not item.excluded]
+        if len(included) > 3:
+            return quoted(f"{', '.join(included[:2])} and {len(included) - 2} other concepts")
+        return quoted(joined(included, "or") or name)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from fairhaven.cohort.english.concept_names import ConceptNames
-from fairhaven.cohort.english.phrases import day, joined, many, with_article
+from fairhaven.cohort.english.phrases import day, days_from, joined, many, with_article
 from fairhaven.cohort.english.value_phrases import after_event
 from fairhaven.cohort.model import Criterion, DateField, Domain, Eras, Events, UserPeriod
 
@@ -70,12 +70,12 @@ def more(criterion: Criterion, naming: ConceptNames) -> str:
 
 
 def merged(criteria: Iterable[Criterion], naming: ConceptNames, most: int = 5) -> list[str]:
-    """Events of one kind that differ in their concept set alone are told together, the others one by one.
+    """Events of one kind that differ in their concept set alone are named together, the others one by one.
 
     Conditions nested in them are left to the caller.
 
     Args:
-        most: concept sets told by name of each kind; then the rest is counted.
+        most: concept sets named of each kind; then the rest is counted.
     """
     alike: dict[Criterion, list[str]] = {}
     for criterion in criteria:
@@ -109,17 +109,17 @@ def _phrase(criterion: Criterion, naming: ConceptNames, word: str, names: str = 
     tests = [after_event(item, naming, is_visit=is_visit) for item in criterion.filters]
     phrases = [f"{first}{subject}", *tests]
     if criterion.dates is not None:
-        start = _moment(criterion.dates.start, criterion.dates.start_days)
-        phrases.append(f"(dated from {start} to {_moment(criterion.dates.end, criterion.dates.end_days)})")
+        start = moment(criterion.dates.start, criterion.dates.start_days)
+        phrases.append(f"(dated from {start} to {moment(criterion.dates.end, criterion.dates.end_days)})")
     if isinstance(criterion, Events) and criterion.period is not None:
         phrases.append(_taken(criterion.period))
     return " ".join(phrase for phrase in phrases if phrase)
 
 
 def _subject(events: Events, naming: ConceptNames, word: str, names: str) -> str:
-    told = NOUNS[events.domain]
     names = names or (naming.set(events.concepts) if events.concepts is not None else "")
-    phrases = [word, f"{told.of} {names}" if names else told.every if events.source_concepts is None else ""]
+    every = NOUNS[events.domain].every if events.source_concepts is None else ""
+    phrases = [word, f"{NOUNS[events.domain].of} {names}" if names else every]
     if events.source_concepts is not None:
         phrases.append(f"with a source code of {naming.set(events.source_concepts)}")
     return " ".join(phrase for phrase in phrases if phrase)
@@ -133,11 +133,9 @@ def _has_nested(criterion: Criterion) -> bool:
             return any(_has_nested(part) for part in criterion.of)
 
 
-def _moment(date: DateField, days: int) -> str:
-    edge = "its start" if date == DateField.START else "its end"
-    if not days:
-        return edge
-    return f"{many(abs(days), 'day')} {'after' if days > 0 else 'before'} {edge}"
+def moment(date: DateField, days: int) -> str:
+    """``30 days after its start``."""
+    return days_from(days, "its start" if date == DateField.START else "its end")
 
 
 def _taken(period: UserPeriod) -> str:

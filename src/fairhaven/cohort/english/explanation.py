@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from fairhaven.cohort.english.concept_names import ConceptNames, set_name
+from fairhaven.cohort.english.concept_names import ConceptNames
 from fairhaven.cohort.english.criteria_phrases import Perspective, group_lines
-from fairhaven.cohort.english.event_phrases import noun, one
-from fairhaven.cohort.english.phrases import many, quoted, within
+from fairhaven.cohort.english.event_phrases import moment, noun, one
+from fairhaven.cohort.english.phrases import LIMITS, many, quoted, within
 from fairhaven.cohort.english.summary import summarised
 from fairhaven.cohort.english.text_layout import Explanation, ExplanationLine, ExplanationPart
 from fairhaven.cohort.model import (
@@ -30,9 +30,7 @@ from fairhaven.cohort.model import (
 )
 
 _LINES = 12
-"""Lines told of a concept set; then the rest is counted."""
-
-_LIMITS = {Limit.FIRST: "earliest", Limit.LAST: "latest"}
+"""Lines shown of a concept set; then the rest is counted."""
 
 
 def explain(
@@ -43,7 +41,7 @@ def explain(
     Args:
         definition: a checked definition.
         names: names of concepts from a vocabulary, for those that the definition does not name.
-        concept_lines: lines told of each concept set; None tells all.
+        concept_lines: lines shown of each concept set; None shows all.
     """
     naming = ConceptNames(definition, names or {})
     return Explanation(
@@ -63,21 +61,18 @@ def _parts(definition: CohortDefinition, naming: ConceptNames, concept_lines: in
         yield ExplanationPart(
             title="In its author's words", lines=(ExplanationLine(text=" ".join(definition.description.split())),)
         )
-    yield ExplanationPart(title="Who enters", lines=tuple(_entry(definition, naming)))
-    yield ExplanationPart(title="Rules", lines=tuple(_rules(definition, naming)), is_numbered=True)
-    yield ExplanationPart(title="How long they stay", lines=tuple(_stay(definition, naming)))
+    voice = Perspective(naming=naming, observed=definition.entry.observed)
+    yield ExplanationPart(title="Who enters", lines=tuple(_entry(definition, voice)))
+    yield ExplanationPart(title="Rules", lines=tuple(_rules(definition, voice)), is_numbered=True)
+    yield ExplanationPart(title="How long they stay", lines=tuple(_stay(definition, voice)))
     yield ExplanationPart(title="Concept sets", lines=tuple(_concept_sets(definition, naming, concept_lines)))
     yield ExplanationPart(
         title="How to read this", lines=tuple(ExplanationLine(text=text) for text in _notes(definition))
     )
 
 
-def _voice(definition: CohortDefinition, naming: ConceptNames) -> Perspective:
-    return Perspective(naming=naming, observed=definition.entry.observed)
-
-
-def _entry(definition: CohortDefinition, naming: ConceptNames) -> Iterator[ExplanationLine]:
-    entry, voice = definition.entry, _voice(definition, naming)
+def _entry(definition: CohortDefinition, voice: Perspective) -> Iterator[ExplanationLine]:
+    entry = definition.entry
     events = tuple(_entry_event(criterion, voice) for criterion in entry.events)
     if len(events) == 1:
         stop = "" if events[0].below else "."
@@ -86,21 +81,20 @@ def _entry(definition: CohortDefinition, naming: ConceptNames) -> Iterator[Expla
         yield ExplanationLine(text="An entry event is any of these:", below=events)
     yield from (ExplanationLine(text=text) for text in _observation(entry))
     if entry.limit != Limit.ALL:
-        yield ExplanationLine(text=f"Of each person's entry events the {_LIMITS[entry.limit]} goes on.")
+        yield ExplanationLine(text=f"Of each person's entry events the {LIMITS[entry.limit]} goes on.")
     if definition.qualifying is not None and definition.qualifying.members:
         yield ExplanationLine(
             text="An entry event goes on only where:", below=group_lines(definition.qualifying, voice)
         )
     if definition.qualifying is not None and definition.qualified_limit != Limit.ALL:
-        yield ExplanationLine(text=f"Of those the {_LIMITS[definition.qualified_limit]} of each person goes on.")
+        yield ExplanationLine(text=f"Of those the {LIMITS[definition.qualified_limit]} of each person goes on.")
 
 
 def _entry_event(criterion: Criterion, voice: Perspective) -> ExplanationLine:
     text = one(criterion, voice.naming)
     if isinstance(criterion, Events) and criterion.nested is not None:
-        told = noun(criterion)
-        below = group_lines(criterion.nested, voice.at(f"that {told.one}"))
-        return ExplanationLine(text=f"{text}, counting only {told.more} for which:", below=below)
+        below = group_lines(criterion.nested, voice.at(f"that {noun(criterion).one}"))
+        return ExplanationLine(text=f"{text}, counting only {noun(criterion).more} for which:", below=below)
     return ExplanationLine(text=text)
 
 
@@ -113,14 +107,11 @@ def _observation(entry: EntryEvents) -> Iterator[str]:
         for days, side in ((entry.prior_days, "before"), (entry.post_days, "after"))
         if days
     ]
-    if spans:
-        yield f"The person must be under observation on the event's first day and for {' and '.join(spans)}."
-    else:
-        yield "The person must be under observation on the event's first day."
+    also = f" and for {' and '.join(spans)}" if spans else ""
+    yield f"The person must be under observation on the event's first day{also}."
 
 
-def _rules(definition: CohortDefinition, naming: ConceptNames) -> Iterator[ExplanationLine]:
-    voice = _voice(definition, naming)
+def _rules(definition: CohortDefinition, voice: Perspective) -> Iterator[ExplanationLine]:
     for index, rule in enumerate(definition.rules, start=1):
         about = (
             (ExplanationLine(text=f"In its author's words: {quoted(rule.description)}"),)
@@ -132,24 +123,20 @@ def _rules(definition: CohortDefinition, naming: ConceptNames) -> Iterator[Expla
         )
 
 
-def _stay(definition: CohortDefinition, naming: ConceptNames) -> Iterator[ExplanationLine]:
+def _stay(definition: CohortDefinition, voice: Perspective) -> Iterator[ExplanationLine]:
     if definition.limit != Limit.ALL:
         of = "that meet every rule" if definition.rules else "that went on"
-        yield ExplanationLine(text=f"Of the entry events {of}, each person's {_LIMITS[definition.limit]} counts.")
+        yield ExplanationLine(text=f"Of the entry events {of}, each person's {LIMITS[definition.limit]} counts.")
     yield ExplanationLine(
-        text=f"A person is in the cohort from the start of the entry event {_exit(definition, naming)}."
+        text=f"A person is in the cohort from the start of the entry event {_exit(definition, voice.naming)}."
     )
     if definition.censoring:
-        below = tuple(_entry_event(criterion, _voice(definition, naming)) for criterion in definition.censoring)
+        below = tuple(_entry_event(criterion, voice) for criterion in definition.censoring)
         yield ExplanationLine(
             text="The stay ends earlier with the first of these that starts on or after its first day:", below=below
         )
-    if definition.gap_days:
-        yield ExplanationLine(
-            text=f"Stays of a person that overlap, or follow each other within {many(definition.gap_days, 'day')}, are one."
-        )
-    else:
-        yield ExplanationLine(text="Stays of a person that overlap are one.")
+    gap = f", or follow each other within {many(definition.gap_days, 'day')}," if definition.gap_days else ""
+    yield ExplanationLine(text=f"Stays of a person that overlap{gap} are one.")
     if definition.window is not None and definition.window != UserPeriod():
         yield ExplanationLine(text=f"Only the part of a stay {within(definition.window)} counts.")
 
@@ -161,9 +148,7 @@ def _exit(definition: CohortDefinition, naming: ConceptNames) -> str:
         case DateOffset(date=date, days=0):
             return "on that day only" if date == DateField.START else "until that event ends, or observation does"
         case DateOffset(date=date, days=days):
-            edge = "its start" if date == DateField.START else "its end"
-            side = "after" if days > 0 else "before"
-            return f"until {many(abs(days), 'day')} {side} {edge}, or until observation ends if that is earlier"
+            return f"until {moment(date, days)}, or until observation ends if that is earlier"
         case DrugEraExit() as era:
             return f"until their course of {naming.set(era.concepts)} ends{_course(era)}; without one at that time, until observation ends"
 
@@ -185,7 +170,7 @@ def _concept_sets(definition: CohortDefinition, naming: ConceptNames, most: int 
         if item.id in used:
             yield _concept_set(item, naming, most)
         else:
-            yield ExplanationLine(text=f"{quoted(set_name(item, naming))} is not used.")
+            yield ExplanationLine(text=f"{naming.set(item.id)} is not used.")
 
 
 def _concept_set(concept_set: ConceptSet, naming: ConceptNames, most: int | None) -> ExplanationLine:
@@ -194,21 +179,16 @@ def _concept_set(concept_set: ConceptSet, naming: ConceptNames, most: int | None
         lines = [*lines[: most - 1], f"and {many(len(lines) - most + 1, 'more line')}"]
     if not lines:
         lines = ["nothing: no concept is in it"]
-    return ExplanationLine(
-        text=quoted(set_name(concept_set, naming)), below=tuple(ExplanationLine(text=line) for line in lines)
-    )
+    return ExplanationLine(text=naming.set(concept_set.id), below=tuple(ExplanationLine(text=line) for line in lines))
 
 
 def _item(item: ConceptSetItem, naming: ConceptNames) -> str:
     name = item.name or naming.concept(item.concept_id)
-    told = [name if name.startswith("concept ") else f"{name} ({item.concept_id})"]
-    if item.descendants:
-        told.append("with everything below it")
+    id_ = "" if name.startswith("concept ") else f" ({item.concept_id})"
+    below = ", with everything below it" if item.descendants else ""
     if item.mapped:
-        told.append(
-            "with the source codes that map to it" if not item.descendants else "and the source codes that map to these"
-        )
-    return f"{'not ' if item.excluded else ''}{', '.join(told[:2])}{' ' + told[2] if len(told) > 2 else ''}"
+        below += " and the source codes that map to these" if below else ", with the source codes that map to it"
+    return f"{'not ' if item.excluded else ''}{name}{id_}{below}"
 
 
 def _notes(definition: CohortDefinition) -> Iterator[str]:
@@ -264,19 +244,17 @@ def _walked(definition: CohortDefinition) -> Iterator[Criterion | Demographic]:
 
 def _below(part: Criterion | Group | Correlated | Demographic) -> Iterator[Criterion | Demographic]:
     """A part itself, and what it is made of."""
+    inner: tuple[Criterion | Group | Correlated | Demographic, ...] = ()
     match part:
         case Group():
-            inner: tuple[Criterion | Group | Correlated | Demographic, ...] = part.members
+            inner = part.members
         case Correlated():
             inner = (part.events,)
-        case Events():
-            yield part
-            inner = () if part.nested is None else (part.nested,)
         case Eras():
-            yield part
             inner = part.of
-        case Demographic():
-            yield part
-            inner = ()
+        case Events(nested=Group() as nested):
+            inner = (nested,)
+    if not isinstance(part, Group | Correlated):
+        yield part
     for each in inner:
         yield from _below(each)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from fairhaven.cohort.formats.fairhaven.notation import write_number
-from fairhaven.cohort.model import Compare, Dates, Numbers, UserPeriod
+from fairhaven.cohort.model import Compare, Dates, Limit, Numbers, UserPeriod
 
 
 def joined(parts: Sequence[str], word: str = "and") -> str:
@@ -23,6 +23,11 @@ def many(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
+def days_from(days: int, event: str) -> str:
+    """``30 days after its start``, ``1 day before its end``, ``its start``."""
+    return f"{many(abs(days), 'day')} {'after' if days > 0 else 'before'} {event}" if days else event
+
+
 def with_article(phrase: str) -> str:
     """``a diagnosis``, ``an exposure``."""
     return f"{'an' if phrase[:1].lower() in 'aeio' else 'a'} {phrase}"
@@ -38,19 +43,22 @@ def quoted(text: str) -> str:
     return f"“{' '.join(text.split())}”"
 
 
+LIMITS = {Limit.FIRST: "earliest", Limit.LAST: "latest"}
+
 Wording = Mapping[Compare, str]
 
-_OF_NUMBER: Wording = {
+OF_NUMBER: Wording = {
     Compare.LESS: "below {value}",
     Compare.AT_MOST: "of {value} or less",
     Compare.EQUAL: "of {value}",
     Compare.NOT_EQUAL: "other than {value}",
     Compare.AT_LEAST: "of {value} or more",
     Compare.MORE: "above {value}",
-    Compare.BETWEEN: "from {bare} to {to}",
+    Compare.BETWEEN: "from {value} to {to}",
     Compare.OUTSIDE: "below {value} or above {to}",
 }
-_IN_YEARS: Wording = {
+"""``of 5 or more``, ``above 5``, ``from 3 to 5``."""
+IN_YEARS: Wording = {
     Compare.LESS: "under {value}",
     Compare.AT_MOST: "{value} or under",
     Compare.EQUAL: "{value}",
@@ -60,7 +68,8 @@ _IN_YEARS: Wording = {
     Compare.BETWEEN: "{value} to {to}",
     Compare.OUTSIDE: "under {value} or over {to}",
 }
-_LASTING: Wording = {
+"""Of an age, after "aged" or "at age": ``18 or over``, ``under 65``."""
+LASTING: Wording = {
     Compare.LESS: "less than {value} {unit}",
     Compare.AT_MOST: "{value} {unit} or less",
     Compare.EQUAL: "{value} {unit}",
@@ -70,7 +79,8 @@ _LASTING: Wording = {
     Compare.BETWEEN: "{value} to {to} days",
     Compare.OUTSIDE: "less than {value} or more than {to} days",
 }
-_ON_DATES: Wording = {
+"""Of a length in days, after "lasting": ``30 days or more``."""
+ON_DATES: Wording = {
     Compare.LESS: "before {value}",
     Compare.AT_MOST: "on or before {value}",
     Compare.EQUAL: "on {value}",
@@ -80,7 +90,8 @@ _ON_DATES: Wording = {
     Compare.BETWEEN: "from {value} to {to}",
     Compare.OUTSIDE: "before {value} or after {to}",
 }
-_BORN: Wording = {
+"""``on or after 1 January 2010``, ``from 1 January 2010 to 31 December 2012``."""
+BORN: Wording = {
     Compare.LESS: "before {value}",
     Compare.AT_MOST: "in {value} or earlier",
     Compare.EQUAL: "in {value}",
@@ -90,33 +101,16 @@ _BORN: Wording = {
     Compare.BETWEEN: "from {value} to {to}",
     Compare.OUTSIDE: "before {value} or after {to}",
 }
+"""Of a year of birth, after "born": ``in 1950 or later``."""
 
 
-def of_number(test: Numbers, unit: str = "") -> str:
-    """``of 5 or more``, ``above 5``, ``from 3 to 5``."""
-    bare, to = write_number(test.value), write_number(test.to or 0)
-    return _OF_NUMBER[test.compare].format(bare=bare, value=f"{bare}{unit}", to=f"{to}{unit}")
-
-
-def in_years(test: Numbers) -> str:
-    """Of an age, after "aged" or "at age": ``18 or over``, ``under 65``."""
-    return _IN_YEARS[test.compare].format(value=write_number(test.value), to=write_number(test.to or 0))
-
-
-def lasting(test: Numbers) -> str:
-    """Of a length, after "lasting": ``30 days or more``."""
-    unit = "day" if test.value == 1 else "days"
-    return _LASTING[test.compare].format(value=write_number(test.value), to=write_number(test.to or 0), unit=unit)
-
-
-def on_dates(test: Dates) -> str:
-    """``on or after 1 January 2010``, ``from 1 January 2010 to 31 December 2012``."""
-    return _ON_DATES[test.compare].format(value=day(test.value), to=day(test.to or test.value))
-
-
-def born(test: Numbers) -> str:
-    """Of a year of birth, after "born": ``in 1950 or later``."""
-    return _BORN[test.compare].format(value=write_number(test.value), to=write_number(test.to or 0))
+def compared(test: Numbers | Dates, wording: Wording) -> str:
+    """What a value is compared with, in the words for its kind of value."""
+    value, to = (
+        day(end) if isinstance(end, dt.date) else write_number(end)
+        for end in (test.value, test.value if test.to is None else test.to)
+    )
+    return wording[test.compare].format(value=value, to=to, unit="day" if test.value == 1 else "days")
 
 
 def within(window: UserPeriod) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fairhaven.cohort.english.concept_names import ConceptNames
 from fairhaven.cohort.english.criteria_phrases import Perspective, clauses
 from fairhaven.cohort.english.event_phrases import merged, noun
-from fairhaven.cohort.english.phrases import joined, many, quoted, within
+from fairhaven.cohort.english.phrases import LIMITS, days_from, joined, many, quoted, within
 from fairhaven.cohort.english.value_phrases import of_person
 from fairhaven.cohort.model import (
     CohortDefinition,
@@ -29,8 +29,6 @@ _EVENTS = 4
 _RULES = 4
 _LETTERS = 400
 """Beyond these many a sentence counts instead of telling; the explanation's statements tell all."""
-
-_LIMITS = {Limit.FIRST: "earliest", Limit.LAST: "latest"}
 
 
 def summarised(definition: CohortDefinition, naming: ConceptNames) -> str:
@@ -56,7 +54,7 @@ def _who(definition: CohortDefinition, naming: ConceptNames) -> tuple[list[str],
         traits += own
         if not own:
             text = joined(clauses(definition.qualifying, voice)) or "meet further conditions at entry"
-            limit = _LIMITS.get(definition.qualified_limit)
+            limit = LIMITS.get(definition.qualified_limit)
             number += 1
             told.append(f"{text} (of such events each person's {limit})" if limit else text)
     for rule in definition.rules:
@@ -110,7 +108,7 @@ def _entering(definition: CohortDefinition, naming: ConceptNames) -> str:
     )
     text = _either(phrases) + _nested(entry.events, naming)
     if entry.limit != Limit.ALL and not _is_first(entry):
-        text += f" (each person's {_LIMITS[entry.limit]})"
+        text += f" (each person's {LIMITS[entry.limit]})"
     spans = [
         f"{side} at least {many(days, 'day')} of observation"
         for days, side in ((entry.prior_days, "after"), (entry.post_days, "before"))
@@ -155,7 +153,7 @@ def _stay(definition: CohortDefinition, naming: ConceptNames) -> str:
     if _is_first(entry) or entry.limit != Limit.ALL:
         start = f"that {noun(entry.events[0]).one if len(entry.events) == 1 else 'event'}"
     elif definition.limit != Limit.ALL:
-        start = f"the {_LIMITS[definition.limit]} such event"
+        start = f"the {LIMITS[definition.limit]} such event"
     else:
         start = "each such event"
     stay = _until(definition, start, naming)
@@ -176,8 +174,7 @@ def _until(definition: CohortDefinition, start: str, naming: ConceptNames) -> st
         case DateOffset(date=DateField.START, days=0):
             return f"on the day of {start} only"
         case DateOffset(date=date, days=days):
-            end = "it" if date == DateField.START else "its end"
-            until = f"{many(abs(days), 'day')} {'after' if days > 0 else 'before'} {end}" if days else "it ends"
+            until = days_from(days, "it" if date == DateField.START else "its end") if days else "it ends"
             return f"from {start} until {until}, while under observation"
         case DrugEraExit(concepts=concepts):
             return f"from {start} until their course of {naming.set(concepts)} ends, while under observation"

@@ -1,6 +1,6 @@
 """Time windows as phrases: ``in the 90 days before the entry event``."""
 
-from fairhaven.cohort.english.phrases import many
+from fairhaven.cohort.english.phrases import days_from, many
 from fairhaven.cohort.model import DateField, Edge, Window
 
 
@@ -48,7 +48,7 @@ def _between(since: int, until: int, at: str) -> str:
         case 0, 1:
             return f"on the day of {at} or the day after"
         case _ if since == until:
-            return f"exactly {many(abs(since), 'day')} {'before' if since < 0 else 'after'} {at}"
+            return f"exactly {days_from(since, at)}"
         case _, -1:
             return f"in the {many(-since, 'day')} before {at}"
         case 1, _:
@@ -98,4 +98,4 @@ def _bound(bound: int | Edge, at: str, ever: str) -> str:
         case 0:
             return f"the day of {at}"
         case _:
-            return f"{many(abs(bound), 'day')} {'before' if bound < 0 else 'after'} {at}"
+            return days_from(bound, at)

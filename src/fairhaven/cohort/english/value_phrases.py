@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 
 from fairhaven.cohort.english.concept_names import ConceptNames
-from fairhaven.cohort.english.phrases import born, in_years, lasting, of_number, on_dates, quoted, with_article
+from fairhaven.cohort.english.phrases import (
+    BORN,
+    IN_YEARS,
+    LASTING,
+    OF_NUMBER,
+    ON_DATES,
+    compared,
+    quoted,
+    with_article,
+)
 from fairhaven.cohort.model import Abnormal, Dates, Filter, InSet, Known, Numbers, OneOf, Text
 
 _LABELS: Mapping[str, str] = {
@@ -61,16 +70,16 @@ def after_event(item: Filter, naming: ConceptNames, *, is_visit: bool = False) -
         case "age_at_end", Numbers() as test:
             return f"{_at_age(test)} at its end"
         case "year_of_birth", Numbers() as test:
-            return f"in a person born {born(test)}"
+            return f"in a person born {compared(test, BORN)}"
         case "days", Numbers() as test:
-            return f"lasting {lasting(test)}"
+            return f"lasting {compared(test, LASTING)}"
         case ("value_to_range_low" | "value_to_range_high") as field, Numbers() as test:
             limit = "lower" if field == "value_to_range_low" else "upper"
-            return f"with a value {of_number(test)} times its {limit} limit of normal"
+            return f"with a value {compared(test, OF_NUMBER)} times its {limit} limit of normal"
         case "start_date", Dates() as test:
-            return on_dates(test)
+            return compared(test, ON_DATES)
         case "end_date", Dates() as test:
-            return f"ending {on_dates(test)}"
+            return f"ending {compared(test, ON_DATES)}"
         case field, (OneOf() | InSet()) as test if field in _CONCEPTS:
             return _CONCEPTS[field].format(_which(test, naming))
         case _:
@@ -78,7 +87,7 @@ def after_event(item: Filter, naming: ConceptNames, *, is_visit: bool = False) -
 
 
 def _at_age(test: Numbers) -> str:
-    years = in_years(test)
+    years = compared(test, IN_YEARS)
     return f"at {'age' if years[0].isdigit() else 'an age'} {years}"
 
 
@@ -86,15 +95,15 @@ def of_person(item: Filter, naming: ConceptNames) -> str:
     """A test of the person at an index event, said after "is": ``aged 18 or over``, ``recorded as female``."""
     match item.field, item.test:
         case "age", Numbers() as test:
-            return f"aged {in_years(test)}"
+            return f"aged {compared(test, IN_YEARS)}"
         case "year_of_birth", Numbers() as test:
-            return f"born {born(test)}"
+            return f"born {compared(test, BORN)}"
         case field, (OneOf() | InSet()) as test if field in _PERSON_CONCEPTS:
             return f"{_PERSON_CONCEPTS[field]} {_which(test, naming)}"
         case "start_date", Dates() as test:
-            return f"entering {on_dates(test)}"
+            return f"entering {compared(test, ON_DATES)}"
         case "end_date", Dates() as test:
-            return f"with an event ending {on_dates(test)}"
+            return f"with an event ending {compared(test, ON_DATES)}"
         case field, Known() as test:
             return f"of {'known' if test.yes else 'unknown'} {_label(field)}"
         case _:
@@ -110,9 +119,9 @@ def _plain(item: Filter, naming: ConceptNames) -> str:
     label = _label(item.field)
     match item.test:
         case Numbers() as test:
-            return f"{with_article(label)} {of_number(test)}"
+            return f"{with_article(label)} {compared(test, OF_NUMBER)}"
         case Dates() as test:
-            return f"{with_article(label)} {on_dates(test)}"
+            return f"{with_article(label)} {compared(test, ON_DATES)}"
         case OneOf() | InSet() as test:
             return f"{label} {_which(test, naming)}"
         case Known(yes=True):
