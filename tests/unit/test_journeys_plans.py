@@ -1,9 +1,13 @@
 """Plans in words: a build's and an erasure's stages have one shape, and what comes first is said first."""
 
+import datetime as dt
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 from fairhaven.archive import Erasure
+from fairhaven.cli import release_text
 from fairhaven.hub import open_hub
 from fairhaven.hub.new_hub import make_hub
 from fairhaven.journeys.model import Stage
@@ -29,6 +33,15 @@ def test_where_nothing_has_changed_the_description_is_what_is_planned() -> None:
     said = in_words(Describe(number=2, is_new=False))
     assert said.name == "describe"
     assert said.what.startswith("nothing has changed since r0002, so no release is made; describe r0002")
+
+
+@pytest.mark.parametrize(
+    ("is_new", "heading"),
+    [(True, "Building r0002 as of 2026-01-31 would:"), (False, "Building as of 2026-01-31 would make no new release:")],
+)
+def test_a_plan_is_headed_by_the_release_that_it_would_make(is_new: bool, heading: str) -> None:
+    planned = build_plan.BuildPlan(release="r0002", is_new=is_new, as_of=dt.date(2026, 1, 31), stages=())
+    assert next(release_text.plan(planned)) == heading
 
 
 def test_an_erasures_stages_have_names_too() -> None:

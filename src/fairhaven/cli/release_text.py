@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
 
 def plan(found: "BuildPlan") -> Iterator[str]:
     """What a build would do."""
-    yield f"Building {found.release} as of {found.as_of} would:"
+    new = f"Building {found.release} as of {found.as_of} would:"
+    yield new if found.is_new else f"Building as of {found.as_of} would make no new release:"
     for number, stage in enumerate(found.stages, start=1):
         yield f"  {number}. {stage.what}"
     if found.obstacles:

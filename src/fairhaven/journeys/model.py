@@ -95,7 +95,6 @@ class Stage:
     what: str
 
 
-def latest_delivery(rooms: Rooms) -> dt.date | None:
+def latest_delivery(intake: Intake) -> dt.date | None:
     """Day of the latest delivery, None before the first."""
-    days = [delivery.received_on for delivery in rooms.intake.deliveries()]
-    return max(days, default=None)
+    return max((delivery.received_on for delivery in intake.deliveries()), default=None)

@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fairhaven.engine import Engine
-from fairhaven.intake import OptOutList, Source, check_opt_out_list
+from fairhaven.intake import Extract, OptOutList, Source, check_opt_out_list
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.progress import Progress
 from fairhaven.release.facts import OptOutFacts
 
 _SCHEMA = pa.schema([("source", pa.string()), ("patient_ref", pa.string()), ("kind", pa.string())])
@@ -35,16 +34,23 @@ class OptedOut:
 
 
 def opt_outs(
-    rooms: Rooms, engine: Engine, fed: Sequence[Source], index: pa.Table, as_of: dt.date, progress: Progress
+    rooms: Rooms,
+    engine: Engine,
+    fed: Sequence[Source],
+    extracts: Sequence[Extract],
+    index: pa.Table,
+    as_of: dt.date,
 ) -> OptedOut:
     """Who is kept out, with the sources that delivered and the index of persons.
 
     A listed number keeps out every patient of the person who bears it in any source, in each source of the list's scope.
 
+    Args:
+        extracts: all that were received.
+
     Raises:
-        NotAllowedNow: the list or the codes cannot be told for certain.
+        NotAllowedNow: the list or the codes are not known for certain.
     """
-    progress.stage("Applying opt-outs")
     parts = [_SCHEMA.empty_table()]
     for source in fed:
         if source.type_1_opt_out is not None:
@@ -56,9 +62,8 @@ def opt_outs(
         national = rooms.intake.national_opt_out(as_of=as_of)
         check_opt_out_list(national, as_of=as_of, max_age_days=rooms.settings.national_max_age_days)
         assert national is not None
-        extracts = [extract.number for extract in rooms.intake.extracts()]
         numbers = national.numbers.column("nhs_number").to_pylist()
-        listed = rooms.vault.refs_with_nhs_numbers(numbers, index, extracts=extracts)
+        listed = rooms.vault.refs_with_nhs_numbers(numbers, index, extracts=[extract.number for extract in extracts])
         for name in in_scope:
             refs = listed.filter(pc.equal(listed["source"], name)).column("patient_ref")
             parts.append(_marked(refs, name, "national"))

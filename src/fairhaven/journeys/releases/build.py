@@ -5,14 +5,13 @@ build depends on is digested; a build whose digest is the current release's make
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import assert_never
 
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from fairhaven.archive import Release
 from fairhaven.engine import Engine
@@ -27,13 +26,7 @@ from fairhaven.harmonise import (
 )
 from fairhaven.harmonise.cdm_rows import omop_rows
 from fairhaven.harmonise.fhir import fhir_rows
-from fairhaven.intake import (
-    Extract,
-    Format,
-    Source,
-    check_quarantine,
-    check_reconciled,
-)
+from fairhaven.intake import Extract, Format, Source, check_quarantine, check_reconciled
 from fairhaven.journeys.deliveries.receive import recover_vocabulary
 from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_locks import Locked, holding
@@ -102,7 +95,9 @@ def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress)
         planned = planned_build(rooms, as_of=as_of)
         if planned.vocabulary is None:
             raise NotAllowedNow("\n".join(planned.obstacles))
-        work = _BuildWork(rooms, planned, planned.vocabulary, opened, by, progress)
+        work = _BuildWork(
+            rooms=rooms, planned=planned, vocabulary=planned.vocabulary, opened=opened, by=by, progress=progress
+        )
         for stage in planned.stages:
             # Landing again comes first, and alone changes what was received.
             if not isinstance(stage, LandAgain):
@@ -111,197 +106,168 @@ def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress)
         return Built(release=work.release, is_new=planned.unchanged is None)
 
 
+@dataclass(kw_only=True)
 class _BuildWork:
     """A build under way: what its stages hand on to one another."""
 
-    release: Release
-    _linked: LinkageResult
-    _opted_out: OptedOut
-    _flow: tuple[RowFlow, ...]
-    _harmonised: Harmonised
-    _tables: Mapping[str, TableVersion]
-
-    def __init__(
-        self,
-        rooms: Rooms,
-        planned: PlannedBuild,
-        vocabulary: Vocabulary,
-        opened: ExitStack,
-        by: Actor,
-        progress: Progress,
-    ) -> None:
-        self._rooms = rooms
-        self._planned = planned
-        self._vocabulary = vocabulary
-        self._opened = opened
-        self._by = by
-        self._progress = progress
+    rooms: Rooms
+    planned: PlannedBuild
+    vocabulary: Vocabulary
+    opened: ExitStack
+    by: Actor
+    progress: Progress
+    landed: list[Extract] = field(init=False)
+    linked: LinkageResult = field(init=False)
+    opted_out: OptedOut = field(init=False)
+    flow: tuple[RowFlow, ...] = field(init=False)
+    harmonised: Harmonised = field(init=False)
+    tables: Mapping[str, TableVersion] = field(init=False)
+    release: Release = field(init=False)
 
     @cached_property
     def _engine(self) -> Engine:
         """Opened when the first stage needs it."""
-        work = self._opened.enter_context(scratch(self._rooms.store / "scratch"))
-        return self._opened.enter_context(closing(self._rooms.new_engine(work)))
+        work = self.opened.enter_context(scratch(self.rooms.store / "scratch"))
+        return self.opened.enter_context(closing(self.rooms.new_engine(work)))
 
     def carry_out(self, stage: BuildStage) -> None:
         """Carry out a stage, after those before it; who lands again holds the deliveries."""
-        rooms, planned, progress = self._rooms, self._planned, self._progress
+        rooms, planned, progress = self.rooms, self.planned, self.progress
         match stage:
             case LandAgain(stale=stale):
-                self._tell_left_out()
+                self._note_left_out()
                 for source in stale:
                     rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
+                self.landed = rooms.intake.extracts()
             case LinkPatients(extracts=extracts):
                 records, index = rooms.vault.records(extracts), rooms.vault.index()
-                self._linked = link(records, index, key=rooms.keyring.key_for(PERSON_KEYS), progress=progress)
+                self.linked = link(records, index, key=rooms.keyring.key_for(PERSON_KEYS), progress=progress)
             case LeaveOut():
-                self._opted_out = opt_outs(
-                    rooms, self._engine, planned.sources, self._linked.index, planned.as_of, progress
+                progress.stage("Applying opt-outs")
+                self.opted_out = opt_outs(
+                    rooms, self._engine, planned.sources, self.landed, self.linked.index, planned.as_of
                 )
             case AddUp():
-                self._flow = _flow(rooms, self._engine, planned.sources, self._opted_out, progress)
+                progress.stage("Adding up rows")
+                self.flow = self._flow()
             case Harmonise():
                 progress.stage("Harmonising to OMOP")
-                self._harmonised = _harmonised(
-                    rooms,
+                self.harmonised = self._harmonised()
+            case WriteTables(number=number, extracts=extracts):
+                rooms.vault.propose_index(self.linked.index, release=number)
+                self.tables = rooms.archive.write(
                     self._engine,
-                    planned.sources,
-                    self._linked.index,
-                    self._opted_out,
-                    self._vocabulary,
-                    planned.as_of,
+                    self.harmonised.tables,
+                    number=number,
+                    by=self.by,
+                    inputs=planned.inputs,
+                    progress=progress,
                 )
-            case WriteTables(number=number):
-                rooms.vault.propose_index(self._linked.index, release=number)
-                self._tables = self._written(number)
+                check_no_nhs_numbers(
+                    {
+                        name: [rooms.archive.path(file.path) for file in table.files]
+                        for name, table in self.tables.items()
+                    },
+                    lambda: rooms.vault.records(extracts)["nhs_number"].drop_null().unique().to_pylist(),
+                )
             case Publish(number=number, as_of=as_of):
                 progress.stage("Sealing the release")
                 self.release = rooms.archive.publish(
-                    number=number, as_of=as_of, tables=self._tables, facts=self._facts(), by=self._by
+                    number=number, as_of=as_of, tables=self.tables, facts=self._facts(), by=self.by
                 )
                 rooms.vault.accept_index(published=number)
             case Describe(number=number):
                 # The description has an engine of its own, and the memory of both would be too much.
-                self._opened.close()
+                self.opened.close()
                 self.release = rooms.archive.release(str(number))
                 describe_release(rooms, self.release, progress=progress)
             case _:
                 assert_never(stage)
 
-    def _tell_left_out(self) -> None:
-        delivered = {extract.source for extract in self._rooms.intake.extracts()}
-        for name in sorted(delivered - set(self._rooms.sources)):
-            self._progress.note(
+    def _note_left_out(self) -> None:
+        delivered = {extract.source for extract in self.planned.extracts}
+        for name in sorted(delivered - set(self.rooms.sources)):
+            self.progress.note(
                 f"{name} has delivered but is no longer described in sources/{name}.toml; it is left out."
             )
 
-    def _written(self, number: int) -> Mapping[str, TableVersion]:
-        rooms, inputs = self._rooms, self._planned.inputs
-        tables = rooms.archive.write(
-            self._engine, self._harmonised.tables, number=number, by=self._by, inputs=inputs, progress=self._progress
-        )
-        check_no_nhs_numbers(
-            {name: [rooms.archive.path(file.path) for file in table.files] for name, table in tables.items()},
-            lambda: self._identities()["nhs_number"].drop_null().unique().to_pylist(),
-        )
-        return tables
+    def _excluded(self, source: Source) -> ir.Table:
+        return self._engine.arrow(self.opted_out.of(source.name))
 
-    def _identities(self) -> pa.Table:
-        names = {source.name for source in self._planned.sources}
-        extracts = [extract.number for extract in self._rooms.intake.extracts() if extract.source in names]
-        return self._rooms.vault.records(extracts)
+    def _flow(self) -> tuple[RowFlow, ...]:
+        """What became of every row received; refuses where rows do not add up or too many are quarantined."""
+        flow: list[RowFlow] = []
+        refusals = []
+        for source in self.planned.sources:
+            counts = self.rooms.intake.reconcile(self._engine, source, excluded=self._excluded(source))
+            check_reconciled(counts)
+            try:
+                check_quarantine(source, [extract for extract in self.landed if extract.source == source.name])
+            except NotAllowedNow as error:
+                refusals.append(str(error))
+            flow += counts
+        if refusals:
+            raise NotAllowedNow("\n".join(refusals))
+        return tuple(flow)
+
+    def _harmonised(self) -> Harmonised:
+        rooms, engine, fed, vocabulary = self.rooms, self._engine, self.planned.sources, self.vocabulary
+        tables = {source.name: rooms.intake.current(engine, source, excluded=self._excluded(source)) for source in fed}
+        rules = {Format.FHIR: fhir_rows, Format.OMOP: omop_rows}
+        return harmonise(
+            engine,
+            [
+                SourceTables(
+                    name=source.name,
+                    kind=source.kind,
+                    format=str(source.format),
+                    controller=source.controller,
+                    tables=tables[source.name],
+                    mapping=[rooms.mappings[name] for name in source.mapping],
+                )
+                for source in fed
+            ],
+            persons=engine.arrow(self.linked.index.select(["source", "patient_ref", "person_id"])),
+            vocabulary=VocabularyTables(
+                concept=engine.parquet(vocabulary.files("concept")),
+                concept_relationship=_where_any(engine, vocabulary, "concept_relationship"),
+                concept_ancestor=_where_any(engine, vocabulary, "concept_ancestor"),
+                version=vocabulary.version,
+            ),
+            local=local_maps({path.name: read_code_map(path) for path in rooms.code_maps}),
+            hub=HubFacts(
+                name=rooms.settings.name,
+                abbreviation=rooms.settings.abbreviation,
+                holder=rooms.settings.holder,
+                birth_date=rooms.settings.birth_date,
+            ),
+            as_of=self.planned.as_of,
+            standards={
+                source.name: rules[source.format](tables[source.name]) for source in fed if source.format in rules
+            },
+        )
 
     def _facts(self) -> ReleaseFacts:
-        rooms, planned = self._rooms, self._planned
-        received_on = {delivery.number: delivery.received_on for delivery in rooms.intake.deliveries()}
+        received_on = {delivery.number: delivery.received_on for delivery in self.rooms.intake.deliveries()}
         return ReleaseFacts(
-            inputs=planned.inputs,
+            inputs=self.planned.inputs,
             code_version=code_version(),
-            vocabulary=self._vocabulary.version,
+            vocabulary=self.vocabulary.version,
             sources=tuple(
                 SourceFacts(name=source.name, title=source.title, kind=source.kind, controller=source.controller)
-                for source in planned.sources
+                for source in self.planned.sources
             ),
-            extracts=tuple(
-                _extract_facts(extract, received_on[extract.delivery]) for extract in rooms.intake.extracts()
-            ),
-            row_flow=self._flow,
-            linkage=self._linked.summary,
-            opt_outs=opt_out_facts(self._opted_out),
-            rules=self._harmonised.rules,
-            rule_outcomes=self._harmonised.counts,
+            extracts=tuple(_extract_facts(extract, received_on[extract.delivery]) for extract in self.landed),
+            row_flow=self.flow,
+            linkage=self.linked.summary,
+            opt_outs=opt_out_facts(self.opted_out),
+            rules=self.harmonised.rules,
+            rule_outcomes=self.harmonised.counts,
         )
-
-
-def _harmonised(
-    rooms: Rooms,
-    engine: Engine,
-    fed: Sequence[Source],
-    index: pa.Table,
-    opted_out: OptedOut,
-    vocabulary: Vocabulary,
-    as_of: dt.date,
-) -> Harmonised:
-    tables = {
-        source.name: rooms.intake.current(engine, source, excluded=engine.arrow(opted_out.of(source.name)))
-        for source in fed
-    }
-    rules = {Format.FHIR: fhir_rows, Format.OMOP: omop_rows}
-    standards = {source.name: rules[source.format](tables[source.name]) for source in fed if source.format in rules}
-    return harmonise(
-        engine,
-        [
-            SourceTables(
-                name=source.name,
-                kind=source.kind,
-                format=str(source.format),
-                controller=source.controller,
-                tables=tables[source.name],
-                mapping=[rooms.mappings[name] for name in source.mapping],
-            )
-            for source in fed
-        ],
-        persons=engine.arrow(index.select(["source", "patient_ref", "person_id"])),
-        vocabulary=VocabularyTables(
-            concept=engine.parquet(vocabulary.files("concept")),
-            concept_relationship=_where_any(engine, vocabulary, "concept_relationship"),
-            concept_ancestor=_where_any(engine, vocabulary, "concept_ancestor"),
-            version=vocabulary.version,
-        ),
-        local=local_maps({path.name: read_code_map(path) for path in rooms.code_maps}),
-        hub=HubFacts(
-            name=rooms.settings.name,
-            abbreviation=rooms.settings.abbreviation,
-            holder=rooms.settings.holder,
-            birth_date=rooms.settings.birth_date,
-        ),
-        as_of=as_of,
-        standards=standards,
-    )
 
 
 def _where_any(engine: Engine, vocabulary: Vocabulary, table: str) -> ir.Table | None:
     return engine.parquet(vocabulary.files(table)) if vocabulary.counts[table] else None
-
-
-def _flow(
-    rooms: Rooms, engine: Engine, fed: Sequence[Source], opted_out: OptedOut, progress: Progress
-) -> tuple[RowFlow, ...]:
-    """What became of every row received; refuses where rows do not add up or too many are quarantined."""
-    progress.stage("Adding up rows")
-    flow: list[RowFlow] = []
-    refusals = []
-    for source in fed:
-        counts = rooms.intake.reconcile(engine, source, excluded=engine.arrow(opted_out.of(source.name)))
-        check_reconciled(counts)
-        try:
-            check_quarantine(source, rooms.intake.extracts(source.name))
-        except NotAllowedNow as error:
-            refusals.append(str(error))
-        flow += counts
-    if refusals:
-        raise NotAllowedNow("\n".join(refusals))
-    return tuple(flow)
 
 
 def _extract_facts(extract: Extract, received_on: dt.date) -> ExtractFacts:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fairhaven import engine, harmonise, linkage, nhs, omop
-from fairhaven.intake import Source
+from fairhaven.intake import Extract, Source
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel import ids
 from fairhaven.kernel.files import canonical_json, sha256_of
@@ -23,11 +23,14 @@ VERSION = 1
 _ERASURES = (EventKind.ERASURE, "erasure of deliveries")  # the latter in hubs of before actors were recorded
 
 
-def inputs_of(rooms: Rooms, fed: Sequence[Source], as_of: dt.date, vocabulary: Vocabulary) -> str:
+def inputs_of(
+    rooms: Rooms, fed: Sequence[Source], extracts: Sequence[Extract], as_of: dt.date, vocabulary: Vocabulary
+) -> str:
     """Digest of everything that the rows of a release depend on.
 
     Args:
         fed: sources that delivered rows.
+        extracts: all that were received.
     """
     written = [
         path
@@ -45,7 +48,7 @@ def inputs_of(rooms: Rooms, fed: Sequence[Source], as_of: dt.date, vocabulary: V
             rooms.settings.holder,
         ],
         "text": {str(path.relative_to(rooms.folder)): sha256_of(path) for path in written},
-        "extracts": [[extract.number, extract.sha256, extract.erased_lines] for extract in rooms.intake.extracts()],
+        "extracts": [[extract.number, extract.sha256, extract.erased_lines] for extract in extracts],
         "vocabulary": vocabulary.version,
         "erasures": sum(entry.kind in _ERASURES for entry in rooms.ledger.entries()),
     }
