@@ -25,9 +25,8 @@ from bench.actor import BENCH
 from bench.measure import Clock, in_fresh_process, peak_mb, size_mb
 from fairhaven import region
 from fairhaven.hub import open_hub
-from fairhaven.journeys.deliveries.receive import receive as receive_delivery
-from fairhaven.journeys.deliveries.receive import take_vocabulary
-from fairhaven.journeys.releases.build import build as build_release
+from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
+from fairhaven.journeys.releases.build import build_release
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.progress import Silent
 

@@ -23,9 +23,8 @@ from bench.actor import BENCH
 from bench.measure import Clock, in_fresh_process, peak_mb
 from fairhaven import region
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.journeys.deliveries.receive import receive as receive_delivery
-from fairhaven.journeys.deliveries.receive import take_vocabulary
-from fairhaven.journeys.releases.build import build as build_release
+from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
+from fairhaven.journeys.releases.build import build_release
 from fairhaven.kernel.progress import Silent
 
 SHARED = Path(os.environ.get("FAIRHAVEN_SHARED", Path(__file__).resolve().parents[2] / "shared"))

@@ -10,12 +10,12 @@ from fairhaven.archive import Archive
 from fairhaven.hub.new_hub import make_hub
 from fairhaven.intake import Intake
 from fairhaven.journeys.cohorts import discover
-from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
+from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
 from fairhaven.journeys.demonstration import demonstrate
-from fairhaven.journeys.network.answer import answer
-from fairhaven.journeys.network.serve import ask, join, leave, serve_network
-from fairhaven.journeys.persons.erase import erase
-from fairhaven.journeys.releases.build import build
+from fairhaven.journeys.network.answer import answer_tasks
+from fairhaven.journeys.network.serve import add_member, put_question, remove_member, serve_network
+from fairhaven.journeys.persons.erase import erase_person
+from fairhaven.journeys.releases.build import build_release
 from fairhaven.ledger import Actor, Ledger
 from tests.architecture.source_tree import dotted, modules
 
@@ -23,16 +23,16 @@ CHANGING: tuple[Callable[..., object], ...] = (
     *(
         make_hub,
         demonstrate,
-        receive,
+        receive_delivery,
         take_vocabulary,
-        build,
-        erase,
-        join,
-        leave,
-        ask,
+        build_release,
+        erase_person,
+        add_member,
+        remove_member,
+        put_question,
         serve_network,
         discover.ask,
-        answer,
+        answer_tasks,
     ),
     *(Ledger.append, Ledger.append_once, Ledger.append_change, Intake.receive),
     *(Archive.write, Archive.publish, Archive.erase, Archive.resume, Archive.roll_back),
@@ -56,14 +56,14 @@ record that is written to: of questions, of a network, of a worker's tasks."""
 FOLLOWING = {
     "cohorts.count.rows_file": "a file outside the hub, of whoever asked for it",
     "hub_locks.holding": "nobody where what is made follows from what is there",
-    "cohorts.attrition.report": "reads; what it may make first follows from the release",
+    "cohorts.attrition.report_attrition": "reads; what it may make first follows from the release",
     "cohorts.discover.budget_of": "reads",
     "descriptions.describe.describe_release": "the description follows from the release",
     "descriptions.describe.described": "the description follows from the release",
     "hub_audit.forget_in_audit": "the erasure says by whom",
     "hub_audit.open_audit": "whoever asks says on whose behalf",
     "releases.release_quality.quality_of_release": "the description follows from the release",
-    "releases.report_facts.report": "the description follows from the release",
+    "releases.report_facts.report_on_release": "the description follows from the release",
     "persons.recovery.carry_out": "the erasure that is carried out says by whom",
     "deliveries.receive.recover_vocabulary": "the loading that is ended says by whom",
 }

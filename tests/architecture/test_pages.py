@@ -45,7 +45,7 @@ def test_a_page_protects_nothing_because_it_is_given_what_may_be_shown(module: M
         "from fairhaven.disclosure.primary_suppression import protect_table",
         "def drawn():\n    import fairhaven.disclosure",
         "from fairhaven.journeys.releases.exact_counts import ExactCounts",
-        "from fairhaven.journeys.releases.report_facts import report",
+        "from fairhaven.journeys.releases.report_facts import report_on_release",
         "from fairhaven.release.facts import LinkageSummary",
         "shown = Protected(value=3, text='3')",
     ],

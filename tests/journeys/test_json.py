@@ -13,7 +13,7 @@ import pytest
 from docs.generators.json_results import result_type
 from fairhaven.cli.refusals import RefusalResult
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.journeys.network.serve import ask, join
+from fairhaven.journeys.network.serve import add_member, put_question
 from tests.support.actors import ANNA
 from tests.support.command_line import command_line, run
 from tests.support.demonstration import PERSONS
@@ -77,7 +77,7 @@ def places(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Places:
     (folder / "work").mkdir()
     rooms = open_hub(folder / "hub")
     for member in ("hillside", "parkside"):
-        join(rooms, member, by=ANNA)
+        add_member(rooms, member, by=ANNA)
     question = folder / "question.json"
     question.write_text('{"analysis": "DISTRIBUTION", "code": "GENERIC"}')
     files = [str(path) for path in rooms.archive.files(rooms.archive.release(), "condition_occurrence")]
@@ -91,7 +91,7 @@ def places(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Places:
         work=folder / "work",
         person=found[0],
         row=found[1],
-        uuid=ask(rooms, question, to=["hillside"], by=ANNA).uuid,
+        uuid=put_question(rooms, question, to=["hillside"], by=ANNA).uuid,
     )
 
 
@@ -209,7 +209,7 @@ def address(places: Places) -> Iterator[str]:
 def test_a_server_says_its_address_and_a_worker_what_it_did(
     address: str, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    secret = join(open_hub(places.hub), "hillside", renew=True, by=ANNA)
+    secret = add_member(open_hub(places.hub), "hillside", renew=True, by=ANNA)
     monkeypatch.setenv("FAIRHAVEN_TASK_API_USERNAME", secret.username)
     monkeypatch.setenv("FAIRHAVEN_TASK_API_PASSWORD", secret.password)
     words = ["--task-api", f"{address}/link_connector_api", "--collection", "hillside", "--once", "--json"]

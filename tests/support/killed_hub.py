@@ -104,13 +104,13 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
 def receive_month(folder: Path, month: int) -> None:
     """Take all deliveries of a month."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.deliveries.receive import receive
+    from fairhaven.journeys.deliveries.receive import receive_delivery
     from fairhaven.kernel.progress import Silent
 
     day, delivered = json.loads((folder / "months.json").read_text())[month]
     rooms = open_hub(folder)
     for source, files in delivered:
-        receive(
+        receive_delivery(
             rooms,
             source=source,
             files=[folder / file for file in files],
@@ -123,7 +123,7 @@ def receive_month(folder: Path, month: int) -> None:
 def build(folder: Path) -> None:
     """Build from all that was received."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.releases.build import build as build_release
+    from fairhaven.journeys.releases.build import build_release
     from fairhaven.kernel.progress import Silent
 
     build_release(open_hub(folder), as_of=None, by=ANNA, progress=Silent())
@@ -132,7 +132,7 @@ def build(folder: Path) -> None:
 def erase(folder: Path, person: int) -> None:
     """Erase a person."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.persons.erase import erase as erase_person
+    from fairhaven.journeys.persons.erase import erase_person
     from fairhaven.kernel.progress import Silent
 
     erase_person(open_hub(folder), person_key=person, by=ANNA, progress=Silent())

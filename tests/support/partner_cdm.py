@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
+from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.releases.build import build
+from fairhaven.journeys.releases.build import build_release
 from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM
 from fairhaven.omop.cdm import CDM_5_3_NAMES
@@ -51,8 +51,8 @@ def built(folder: Path, **delivered: Path) -> Rooms:
     """The hub after deliveries (source=file) and a build."""
     rooms = open_hub(folder)
     for source, path in delivered.items():
-        receive(rooms, source=source, files=[path], received_on=AS_OF, by=ANNA, progress=Silent())
-    build(rooms, as_of=AS_OF, by=ANNA, progress=Silent())
+        receive_delivery(rooms, source=source, files=[path], received_on=AS_OF, by=ANNA, progress=Silent())
+    build_release(rooms, as_of=AS_OF, by=ANNA, progress=Silent())
     return rooms
 
 

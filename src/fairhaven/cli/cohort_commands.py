@@ -71,7 +71,7 @@ def count(
     if organisation and project is None:
         raise typer.BadParameter("goes with --project", param_hint="--organisation")
     from fairhaven.cli import cohort_results as results
-    from fairhaven.journeys.cohorts.count import count as count_cohorts
+    from fairhaven.journeys.cohorts.count import count_cohorts
 
     asked, named = _read(files, cdm, name)
     if project is not None:
@@ -106,7 +106,7 @@ def report(
 ) -> None:
     """Show what each rule of a cohort leaves, step by step."""
     from fairhaven.cli import cohort_results as results
-    from fairhaven.journeys.cohorts.attrition import report as report_attrition
+    from fairhaven.journeys.cohorts.attrition import report_attrition
     from fairhaven.pages.cohort import render
 
     asked, named = _read(files, cdm, name)
@@ -134,8 +134,7 @@ def generate(
 ) -> None:
     """Write who is in which cohort and when, as the OMOP table COHORT."""
     from fairhaven.cli import cohort_results as results
-    from fairhaven.journeys.cohorts.count import COHORT, rows_file
-    from fairhaven.journeys.cohorts.count import generate as generate_rows
+    from fairhaven.journeys.cohorts.count import COHORT, generate_rows, rows_file
 
     asked, named = _read(files, cdm, name)
     rows: list[results.CohortRow] = []

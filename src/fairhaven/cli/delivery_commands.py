@@ -26,9 +26,9 @@ def receive(
     """Take delivery of an extract: all of its files or none, kept as delivered, every row landed or quarantined."""
     received_on = day(on) or today()
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.deliveries.receive import receive as take
+    from fairhaven.journeys.deliveries.receive import receive_delivery
 
-    receipt = take(
+    receipt = receive_delivery(
         open_hub(folder), source=source, files=files, received_on=received_on, by=actor(), progress=screen.progress
     )
     screen.show(receipt, delivery_text.receipt(receipt))

@@ -33,7 +33,7 @@ def answer(
 ) -> None:
     """Answer the national Cohort Discovery tool: fetch tasks, count, hand in protected results. Only ever calls out."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.network.answer import answer as answer_tasks
+    from fairhaven.journeys.network.answer import answer_tasks
     from fairhaven.network import Connection, read_credentials
 
     rooms = open_hub(folder)
@@ -77,7 +77,7 @@ def join(
     """Let a collection join this hub's network, and show its secret, once."""
     from fairhaven.cli import network_results as results
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.network.serve import join as add_member
+    from fairhaven.journeys.network.serve import add_member
 
     made = add_member(open_hub(folder), collection, renew=renew, by=actor())
     joined = results.JoinedCollection(collection=collection, username=made.username, password=made.password)
@@ -88,7 +88,7 @@ def leave(folder: Hub, collection: Collection, *, screen: "Screen[results.LeftCo
     """End a collection's membership; its answers stay."""
     from fairhaven.cli import network_results as results
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.network.serve import leave as remove_member
+    from fairhaven.journeys.network.serve import remove_member
 
     remove_member(open_hub(folder), collection, by=actor())
     screen.show(results.LeftCollection(collection=collection), [f"{collection} is no longer a member."])
@@ -105,7 +105,7 @@ def ask(
 ) -> None:
     """Put a question to collections of this hub's network."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.network.serve import ask as put_question
+    from fairhaven.journeys.network.serve import put_question
 
     asked = put_question(open_hub(folder), file, to=to, by=actor())
     where = f"fairhaven network results {folder} {asked.uuid}"

@@ -57,10 +57,10 @@ def report(
     """Write one self-contained page that shows a release to people: what came in, what became of it, how good it is."""
     from fairhaven.cli import quality_results as results
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.releases.report_facts import report as report_on
+    from fairhaven.journeys.releases.report_facts import report_on_release
     from fairhaven.pages.release import render
 
-    facts = report_on(open_hub(folder), name, progress=screen.progress)
+    facts = report_on_release(open_hub(folder), name, progress=screen.progress)
     screen.write_page(out, render, facts)
     written = results.WrittenReport(release=facts.release, out=out)
     screen.show(written, [f"The report on {written.release} is in {out}."])

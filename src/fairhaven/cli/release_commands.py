@@ -32,8 +32,8 @@ def build(
     as_of_day = day(as_of)
     from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.releases.build import build as build_release
-    from fairhaven.journeys.releases.build_plan import plan as plan_build
+    from fairhaven.journeys.releases.build import build_release
+    from fairhaven.journeys.releases.build_plan import plan_build
 
     rooms = open_hub(folder)
     if plan:
@@ -114,8 +114,7 @@ def erase(
 ) -> None:
     """Erase a person from everything that is kept: deliveries, vault, every release. The erasure itself is recorded."""
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.persons.erase import erase as erase_person
-    from fairhaven.journeys.persons.erase import plan as plan_erasure
+    from fairhaven.journeys.persons.erase import erase_person, plan_erasure
 
     rooms = open_hub(folder)
     if plan:
@@ -156,8 +155,8 @@ def export(
     """Write a release as a standard OMOP CDM 5.4 database, with its vocabulary, that any OHDSI tool opens."""
     from fairhaven.cli import release_results as results
     from fairhaven.hub import open_hub
-    from fairhaven.journeys.releases.cdm_export import export as write
+    from fairhaven.journeys.releases.cdm_export import export_release
 
-    release = write(open_hub(folder), name, out=out, form=form, progress=screen.progress)
+    release = export_release(open_hub(folder), name, out=out, form=form, progress=screen.progress)
     found = results.ExportedRelease(release=release.name, out=out, format=form, rows=release.rows)
     screen.show(found, [f"{found.release} is in {out}: {found.rows:,} rows and the vocabulary, as OMOP CDM 5.4."])

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven import region
-from fairhaven.journeys.deliveries.receive import receive, take_vocabulary
+from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.releases.build import Built, build, release_of
+from fairhaven.journeys.releases.build import Built, build_release, release_of
 from fairhaven.journeys.releases.release_report import ReleaseReport
-from fairhaven.journeys.releases.report_facts import report
+from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import read_json, write_json
@@ -89,12 +89,12 @@ def demonstrate(
         day = dt.date.fromisoformat(text)
         for source, names in delivered:
             files = [folder / file for file in names]
-            receive(rooms, source=source, files=files, received_on=day, by=by, progress=progress)
-        built.append(release_of(rooms, day) or build(rooms, as_of=day, by=by, progress=progress))
+            receive_delivery(rooms, source=source, files=files, received_on=day, by=by, progress=progress)
+        built.append(release_of(rooms, day) or build_release(rooms, as_of=day, by=by, progress=progress))
     return Demonstration(
         folder=folder,
         persons=facts["persons"],
         releases=tuple(built),
-        report=report(rooms, None, progress=progress),
+        report=report_on_release(rooms, None, progress=progress),
         seconds=time.monotonic() - began,
     )

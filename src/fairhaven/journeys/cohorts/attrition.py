@@ -72,7 +72,7 @@ class AttritionReport:
     cohorts: tuple[Reported, ...]
 
 
-def report(asked: CohortSource, named: Sequence[Named], *, progress: Progress) -> AttritionReport:
+def report_attrition(asked: CohortSource, named: Sequence[Named], *, progress: Progress) -> AttritionReport:
     """What each step of each definition leaves, as the policy lets it be shown."""
     found: dict[int, Attrition] = {}
     with open_cohorts(asked, progress) as opened:

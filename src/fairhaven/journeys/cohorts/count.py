@@ -121,7 +121,7 @@ def read_files(paths: Sequence[Path], *, today: dt.date) -> list[Named]:
     ]
 
 
-def count(asked: CohortSource, named: Sequence[Named], *, progress: Progress) -> list[Counted]:
+def count_cohorts(asked: CohortSource, named: Sequence[Named], *, progress: Progress) -> list[Counted]:
     """Persons and rows of each cohort, as the policy lets them be shown."""
     found: dict[int, StepCount] = {}
     with open_cohorts(asked, progress) as opened:
@@ -131,7 +131,7 @@ def count(asked: CohortSource, named: Sequence[Named], *, progress: Progress) ->
     return [counted(each, found[each.number], asked.policy) for each in named]
 
 
-def generate(
+def generate_rows(
     asked: CohortSource, named: Sequence[Named], write: Callable[[pa.Table], None], *, progress: Progress
 ) -> list[Counted]:
     """Write the rows of the OMOP table COHORT, exactly, sorted within each batch of definitions.

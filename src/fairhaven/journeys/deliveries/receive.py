@@ -19,7 +19,7 @@ _LOADING = "loading.json"
 """In ``store/vocabulary`` while a vocabulary is loaded: who loads it."""
 
 
-def receive(
+def receive_delivery(
     rooms: Rooms, *, source: str, files: Sequence[Path], received_on: dt.date, by: Actor, progress: Progress
 ) -> Receipt:
     """Take delivery of the files as one delivery, and record it.

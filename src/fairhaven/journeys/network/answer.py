@@ -74,7 +74,7 @@ class HubAnswers:
         return self._discovery
 
 
-def answer(
+def answer_tasks(
     rooms: Rooms, connection: Connection, *, once: bool, today: Callable[[], dt.date], by: Actor, progress: Progress
 ) -> WorkerSummary:
     """Work for a task API until told to stop, or until its queues are empty.

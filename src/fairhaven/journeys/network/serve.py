@@ -42,7 +42,7 @@ def serve_network(
         serve(task_api(tasks), host=host, port=port, certificate=certificate, key=key, ready=ready)
 
 
-def join(rooms: Rooms, collection: str, *, renew: bool = False, by: Actor) -> Credentials:
+def add_member(rooms: Rooms, collection: str, *, renew: bool = False, by: Actor) -> Credentials:
     """Let a collection join this hub's network, or give a member another secret.
 
     Raises:
@@ -54,7 +54,7 @@ def join(rooms: Rooms, collection: str, *, renew: bool = False, by: Actor) -> Cr
         return tasks.members.renew(collection) if renew else tasks.members.add(collection)
 
 
-def leave(rooms: Rooms, collection: str, *, by: Actor) -> None:
+def remove_member(rooms: Rooms, collection: str, *, by: Actor) -> None:
     """End a collection's membership; its answers stay.
 
     Raises:
@@ -64,7 +64,7 @@ def leave(rooms: Rooms, collection: str, *, by: Actor) -> None:
         tasks.members.remove(collection)
 
 
-def ask(rooms: Rooms, file: Path, *, to: Sequence[str] | None, by: Actor) -> NetworkQuestion:
+def put_question(rooms: Rooms, file: Path, *, to: Sequence[str] | None, by: Actor) -> NetworkQuestion:
     """Put a question to collections of this hub's network.
 
     Args:

@@ -35,7 +35,7 @@ class ErasurePlan:
     stages: tuple[Stage, ...]
 
 
-def plan(rooms: Rooms, *, person_key: int) -> ErasurePlan:
+def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
     """What an erasure would take away, without doing it."""
     refs = _refs(rooms, person_key)
     releases = rooms.archive.plan_erase([person_key])
@@ -50,7 +50,7 @@ def plan(rooms: Rooms, *, person_key: int) -> ErasurePlan:
     )
 
 
-def erase(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress) -> Erased:
+def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress) -> Erased:
     """Erase a person; records what was done, not who it was.
 
     Raises:

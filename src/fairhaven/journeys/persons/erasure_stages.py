@@ -1,4 +1,4 @@
-"""The stages of erasing a person, as data: `erase.plan` says them in words, `recovery.carry_out` carries them out."""
+"""The stages of erasing a person, as data: `erase.plan_erasure` says them in words, `recovery.carry_out` carries them out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

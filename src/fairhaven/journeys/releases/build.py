@@ -71,7 +71,7 @@ def release_of(rooms: Rooms, as_of: dt.date) -> Built | None:
     return Built(release=found[-1], is_new=False) if found else None
 
 
-def build(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress) -> Built:
+def build_release(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress) -> Built:
     """Build a release.
 
     Args:

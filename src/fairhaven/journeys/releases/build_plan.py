@@ -81,7 +81,7 @@ def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
     )
 
 
-def plan(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
+def plan_build(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
     """What a build would do, without doing it."""
     planned = planned_build(rooms, as_of=as_of)
     return BuildPlan(

@@ -10,7 +10,7 @@ from fairhaven.omop.cdm import VOCABULARY_TABLES
 from fairhaven.omop.vocabulary import Vocabulary
 
 
-def export(rooms: Rooms, name: str | None, *, out: Path, form: Format, progress: Progress) -> Release:
+def export_release(rooms: Rooms, name: str | None, *, out: Path, form: Format, progress: Progress) -> Release:
     """Write a release as a CDM database with the vocabulary it was made with; returns the release."""
     release = rooms.archive.release(name)
     vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)

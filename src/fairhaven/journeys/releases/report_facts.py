@@ -16,7 +16,7 @@ from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.progress import Progress
 
 
-def report(rooms: Rooms, name: str | None, *, progress: Progress) -> ReleaseReport:
+def report_on_release(rooms: Rooms, name: str | None, *, progress: Progress) -> ReleaseReport:
     """The report on a release, the latest without a name, under the hub's policy."""
     release = rooms.archive.release(name)
     previous, changes = _changes(rooms, release, progress)
