@@ -12,7 +12,6 @@ import duckdb
 import pytest
 
 from fairhaven.archive import Archive
-from fairhaven.hub import open_hub
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.ledger import Actor, ActorKind
@@ -111,7 +110,7 @@ def test_a_roll_back_by_the_earlier_version_is_still_in_use(hub: Path) -> None:
 
 def test_an_erasure_that_the_earlier_version_left_in_the_hub_is_known_and_its_decider_is_who_ends_it(hub: Path) -> None:
     write_json(hub / "store/erasing.json", {"person": 7, "patients": {"gp": ["a"]}})
-    under_way = ErasureUnderWay.of(open_hub(hub), by=_NOBODY)
+    under_way = ErasureUnderWay.of(hub / "store", by=_NOBODY)
     assert under_way == ErasureUnderWay(person=7, patients={"gp": ["a"]}, by=_NOBODY, after=0)
 
 

@@ -11,7 +11,7 @@ from fairhaven.cli import release_text
 from fairhaven.hub import open_hub
 from fairhaven.hub.new_hub import make_hub
 from fairhaven.journeys.model import Stage
-from fairhaven.journeys.persons.erasure_stages import erasure_stage_in_words, erasure_stages
+from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stage_in_words
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
 from fairhaven.journeys.releases import build_plan
 from fairhaven.journeys.releases.build_stages import Describe, in_words
@@ -45,8 +45,8 @@ def test_a_plan_is_headed_by_the_release_that_it_would_make(is_new: bool, headin
 
 
 def test_an_erasures_stages_have_names_too() -> None:
-    stages = erasure_stages(7, {"gp_parkview": ["a"], "north_trust_hes": ["b", "c"]})
+    patients = {"gp_parkview": ["a"], "north_trust_hes": ["b", "c"]}
     nothing = Erasure(persons=0, rows={}, files=0, superseded={})
-    said = [erasure_stage_in_words(stage, nothing) for stage in stages]
+    said = [erasure_stage_in_words(stage, patients, nothing) for stage in ErasureStage]
     assert [stage.name for stage in said] == ["deliveries", "vault", "releases", "describe", "questions"]
     assert "1 patient record of gp_parkview, 2 patient records of north_trust_hes" in said[0].what

@@ -134,7 +134,7 @@ def generate(
 ) -> None:
     """Write who is in which cohort and when, as the OMOP table COHORT."""
     from fairhaven.cli import cohort_results as results
-    from fairhaven.journeys.cohorts.count import COHORT, generate_rows, rows_file
+    from fairhaven.journeys.cohorts.count import COHORT, count_cohorts, rows_file
 
     asked, named = _read(files, cdm, name)
     rows: list[results.CohortRow] = []
@@ -145,7 +145,7 @@ def generate(
             write = lambda table: rows.extend(results.CohortRow(**row) for row in table.to_pylist())  # noqa: E731
         else:
             write = open_files.enter_context(csv_writer(COHORT))
-        found = generate_rows(asked, named, write, progress=screen.progress)
+        found = count_cohorts(asked, named, write=write, progress=screen.progress)
     counted = results.CohortCounts.of(found, asked.policy)
     if out is None:
         screen.show(results.GeneratedRows(policy=counted.policy, cohorts=counted.cohorts, rows=tuple(rows)), ())

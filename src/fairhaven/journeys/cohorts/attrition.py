@@ -12,11 +12,10 @@ from fairhaven.journeys.cohorts.count import (
     Counted,
     Named,
     Opened,
-    by_number,
+    batches,
     counted,
     open_cohorts,
     shown,
-    tell_unknown,
 )
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
@@ -43,7 +42,7 @@ class Reported:
 
     Args:
         steps: from the entry events on, in their order, each of what the one before left.
-        alone: persons that each rule would leave on its own; nothing where that would tell too much.
+        alone: persons that each rule would leave on its own; nothing where that would say too much.
     """
 
     counted: Counted
@@ -77,8 +76,7 @@ def report_attrition(asked: CohortSource, named: Sequence[Named], *, progress: P
     found: dict[int, Attrition] = {}
     with open_cohorts(asked, progress) as opened:
         place = _place(asked, opened)
-        tell_unknown(opened.cohorts, named, progress)
-        for batch in opened.cohorts.run(by_number(named), progress=progress):
+        for batch in batches(opened.cohorts, named, progress):
             found |= batch.attrition()
     return replace(place, cohorts=tuple(reported(each, found[each.number], asked.policy) for each in named))
 
@@ -86,8 +84,8 @@ def report_attrition(asked: CohortSource, named: Sequence[Named], *, progress: P
 def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
     """Attrition as it may be shown.
 
-    The cohort's own size is told elsewhere too, so it comes first, then the entry events; the steps between are shown as
-    far as none tells, beside these and each other, of few persons that a step took away.
+    The cohort's own size is shown elsewhere too, so it comes first, then the entry events; the steps between are shown as
+    far as none gives away, beside these and each other, that a step took away few persons.
     """
     asked = named.definition
     nested: list[tuple[str, int | None, StepCount]] = [("Entry events", None, found.entry)]
@@ -98,10 +96,10 @@ def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
     if asked.limit is not Limit.ALL:
         nested.append((f"Of these, each person's {asked.limit.value}", None, found.included))
     tallies = [*(tally for *_, tally in nested), found.cohort]
-    *told, _ = shown(tallies, policy, first=(len(nested), 0))
+    *left, _ = shown(tallies, policy, first=(len(nested), 0))
     steps = tuple(
         AttritionStep(words=words, rule=rule, persons=persons, events=events)
-        for (words, rule, _), (persons, events) in zip(nested, told, strict=True)
+        for (words, rule, _), (persons, events) in zip(nested, left, strict=True)
     )
     return Reported(
         counted=counted(named, found.cohort, policy),

@@ -1,6 +1,7 @@
 """Cohorts of a hub's release, or of any OMOP CDM: counted and written."""
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from fairhaven.archive import Release
-from fairhaven.cohort import CohortDefinition, Cohorts, StepCount, definition_id, read_definition
+from fairhaven.cohort import Batch, CohortDefinition, Cohorts, StepCount, definition_id, read_definition
 from fairhaven.disclosure import Cell, Policy, Protected, protect_steps
 from fairhaven.disclosure import shown as exact
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
-from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.files import written_whole
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop.external_cdm import open_cdm
@@ -34,8 +35,8 @@ COHORT = pa.schema(
 )
 """The OMOP table COHORT."""
 
-_TOLD, _LISTED = 5, 12
-"""Definitions whose unknown concepts are told, and how many concepts of each."""
+_NOTED, _LISTED = 5, 12
+"""Definitions whose unknown concepts are named, and how many concepts of each."""
 
 _SUFFIXES = (".json", ".toml")
 
@@ -99,63 +100,61 @@ def read_files(paths: Sequence[Path], *, today: dt.date) -> list[Named]:
     """
     faults: list[Fault] = []
     files = [file for path in paths for file in _files(path, faults)]
-    read: list[tuple[Path, CohortDefinition]] = []
+    read: list[tuple[Path, int | None, CohortDefinition]] = []
     for file in files:
         try:
-            read.append((file, read_definition(file, today=today)))
+            read.append((file, definition_id(file), read_definition(file, today=today)))
         except Invalid as error:
             faults += error.faults
-    numbers = [definition_id(file) for file, _ in read]
-    taken = {number: file for (file, _), number in zip(read, numbers, strict=True) if number is not None}
+    taken = {number: file for file, number, _ in read if number is not None}
     faults += [
         Fault(path=str(file), message=f"has the id {number}, and so has {taken[number]}: give one another name")
-        for (file, _), number in zip(read, numbers, strict=True)
+        for file, number, _ in read
         if number is not None and taken[number] != file
     ]
-    if faults:
-        raise Invalid(faults)
-    free = (number for number in range(1, len(files) + len(taken) + 1) if number not in taken)
+    check_faults(faults)
+    free = (number for number in itertools.count(1) if number not in taken)
     return [
         Named(number=next(free) if number is None else number, file=file, definition=definition)
-        for (file, definition), number in zip(read, numbers, strict=True)
+        for file, number, definition in read
     ]
 
 
-def count_cohorts(asked: CohortSource, named: Sequence[Named], *, progress: Progress) -> list[Counted]:
-    """Persons and rows of each cohort, as the policy lets them be shown."""
-    found: dict[int, StepCount] = {}
-    with open_cohorts(asked, progress) as opened:
-        tell_unknown(opened.cohorts, named, progress)
-        for batch in opened.cohorts.run(by_number(named), progress=progress):
-            found |= batch.tallies()
-    return [counted(each, found[each.number], asked.policy) for each in named]
-
-
-def generate_rows(
-    asked: CohortSource, named: Sequence[Named], write: Callable[[pa.Table], None], *, progress: Progress
+def count_cohorts(
+    asked: CohortSource,
+    named: Sequence[Named],
+    *,
+    write: Callable[[pa.Table], object] | None = None,
+    progress: Progress,
 ) -> list[Counted]:
-    """Write the rows of the OMOP table COHORT, exactly, sorted within each batch of definitions.
+    """Persons and rows of each cohort, as the policy lets them be shown.
 
     Args:
-        write: is given the rows of each batch, with the columns of `COHORT`.
+        write: is given the rows of each batch of definitions, exactly and sorted, with the columns of `COHORT`.
     """
     found: dict[int, StepCount] = {}
     with open_cohorts(asked, progress) as opened:
-        tell_unknown(opened.cohorts, named, progress)
-        for batch in opened.cohorts.run(by_number(named), progress=progress):
+        for batch in batches(opened.cohorts, named, progress):
             found |= batch.tallies()
-            write(batch.fetch().cast(COHORT))
+            if write is not None:
+                write(batch.fetch().cast(COHORT))
     return [counted(each, found[each.number], asked.policy) for each in named]
 
 
-def tell_unknown(cohorts: Cohorts, named: Sequence[Named], progress: Progress) -> None:
-    """Say which definitions name concepts that the vocabulary does not know: a wrong id finds nobody, without an error."""
-    unknown = cohorts.unknown_concepts(by_number(named))
+def batches(cohorts: Cohorts, named: Sequence[Named], progress: Progress) -> Iterator[Batch]:
+    """Run definitions, having said which of them name concepts that the vocabulary does not know."""
+    definitions = {each.number: each.definition for each in named}
+    _note_unknown(named, cohorts.unknown_concepts(definitions), progress)
+    yield from cohorts.run(definitions, progress=progress)
+
+
+def _note_unknown(named: Sequence[Named], unknown: Mapping[int, Sequence[int]], progress: Progress) -> None:
+    """Say which definitions name unknown concepts: a wrong id finds nobody, without an error."""
     short = [each for each in named if each.number in unknown]
-    if len(short) > _TOLD:
+    if len(short) > _NOTED:
         progress.note(
             f"{len(short):,} of {len(named):,} definitions name concepts that are not in this vocabulary, which bring "
-            "nothing; each tells which when it is asked for alone"
+            "nothing; each says which when it is asked for alone"
         )
         return
     for each in short:
@@ -179,11 +178,6 @@ def shown(
     persons = protect_steps([Cell(rows=each.persons, persons=each.persons) for each in tallies], policy, first=first)
     events = protect_steps([Cell(rows=each.events, persons=each.persons) for each in tallies], policy, first=first)
     return list(zip(persons, events, strict=True))
-
-
-def by_number(named: Sequence[Named]) -> dict[int, CohortDefinition]:
-    """The definitions alone."""
-    return {each.number: each.definition for each in named}
 
 
 def _files(path: Path, faults: list[Fault]) -> list[Path]:

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
-from fairhaven.archive import Erasure
+from fairhaven.archive import Archive, Erasure
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms, Stage
-from fairhaven.journeys.persons.erasure_stages import erasure_stage_in_words, erasure_stages
+from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stage_in_words
 from fairhaven.journeys.persons.recovery import Erased, ErasureUnderWay, carry_out, recover, recovery_in_words
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
+from fairhaven.linkage import Vault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,16 +37,18 @@ class ErasurePlan:
 
 
 def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
-    """What an erasure would take away, without doing it."""
-    refs = _refs(rooms, person_key)
-    releases = rooms.archive.plan_erase([person_key])
-    _check_known(person_key, refs, releases)
+    """What an erasure would take away, without doing it.
+
+    Raises:
+        NotFound: neither a release nor the vault knows the person.
+    """
+    refs, releases = _what_is_kept(rooms.vault, rooms.archive, person_key)
     return ErasurePlan(
         patients={source: len(patients) for source, patients in refs.items()},
         releases=releases,
         stages=(
-            recovery_in_words(rooms),
-            *(erasure_stage_in_words(stage, releases) for stage in erasure_stages(person_key, refs)),
+            recovery_in_words(rooms.store),
+            *(erasure_stage_in_words(stage, refs, releases) for stage in ErasureStage),
         ),
     )
 
@@ -57,36 +60,28 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
         NotFound: neither a release nor the vault knows the person.
     """
     with holding(rooms, Locked.RELEASES, Locked.DELIVERIES, act="erasure", by=by, progress=progress):
-        under_way = ErasureUnderWay.of(rooms, by=by)
+        under_way = ErasureUnderWay.of(rooms.store, by=by)
         finished = recover(rooms, by=by, progress=progress)
         if finished and under_way and under_way.person == person_key:
             return finished
-        refs = _refs(rooms, person_key)
-        _check_known(person_key, refs, rooms.archive.plan_erase([person_key]))
+        refs, _ = _what_is_kept(rooms.vault, rooms.archive, person_key)
         decided = ErasureUnderWay(person=person_key, patients=refs, by=by, after=rooms.ledger.length())
         return carry_out(rooms, decided, progress=progress)
 
 
-def _refs(rooms: Rooms, person_key: int) -> dict[str, list[str]]:
-    """The person's patient_refs by source."""
-    if person_key.bit_length() > BITS:
-        raise _unknown(person_key)
-    index = rooms.vault.index()
-    refs: dict[str, list[str]] = {}
-    if index is not None:
-        mine = index.filter(pc.equal(index["person_id"], person_key))
-        for row in mine.select(["source", "patient_ref"]).to_pylist():
-            refs.setdefault(row["source"], []).append(row["patient_ref"])
-    return refs
-
-
-def _check_known(person_key: int, refs: Mapping[str, list[str]], releases: Erasure) -> None:
-    if not refs and releases.is_empty:
-        raise _unknown(person_key)
-
-
-def _unknown(person_key: int) -> NotFound:
-    return NotFound(
+def _what_is_kept(vault: Vault, archive: Archive, person_key: int) -> tuple[dict[str, list[str]], Erasure]:
+    """The person's patient_refs by source, and what the releases have of them."""
+    if person_key.bit_length() <= BITS:
+        refs: dict[str, list[str]] = {}
+        index = vault.index()
+        if index is not None:
+            mine = index.filter(pc.equal(index["person_id"], person_key))
+            for row in mine.select(["source", "patient_ref"]).to_pylist():
+                refs.setdefault(row["source"], []).append(row["patient_ref"])
+        releases = archive.plan_erase([person_key])
+        if refs or not releases.is_empty:
+            return refs, releases
+    raise NotFound(
         f"nobody here has the person key {person_key}: it is not one of this hub's, or the person was erased already. "
         "A person key is the person_id of a release."
     )

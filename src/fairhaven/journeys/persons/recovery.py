@@ -14,19 +14,12 @@ from fairhaven.journeys.deliveries.receive import record_deliveries
 from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_audit import forget_in_audit
 from fairhaven.journeys.model import Rooms, Stage
-from fairhaven.journeys.persons.erasure_stages import (
-    DescribeAgain,
-    FromDeliveries,
-    FromQuestions,
-    FromReleases,
-    FromVault,
-    erasure_stages,
-)
+from fairhaven.journeys.persons.erasure_stages import ErasureStage
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.files import clear_scratch, write_json
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, Entry, EventKind
+from fairhaven.ledger import Actor, Entry, EventKind, Ledger
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,13 +39,14 @@ class ErasureUnderWay:
     after: int
 
     @classmethod
-    def of(cls, rooms: Rooms, *, by: Actor) -> "ErasureUnderWay | None":
+    def of(cls, store: Path, *, by: Actor) -> "ErasureUnderWay | None":
         """The erasure that was cut short, if there is one.
 
         Args:
+            store: the hub's store.
             by: who is taken for its decider where it was begun by a version that recorded none.
         """
-        path = _place(rooms)
+        path = _place(store)
         if not path.exists():
             return None
         return read_record(path, cls, upgrade=lambda kept: {"by": to_json(by), "after": 0, **kept})
@@ -87,13 +81,13 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     record_deliveries(rooms, by=by)
     rooms.archive.resume(by=by, progress=progress)
     rooms.vault.accept_index(published=len(rooms.archive.releases()))
-    under_way = ErasureUnderWay.of(rooms, by=by)
+    under_way = ErasureUnderWay.of(rooms.store, by=by)
     return carry_out(rooms, under_way, progress=progress) if under_way else None
 
 
-def recovery_in_words(rooms: Rooms) -> Stage:
+def recovery_in_words(store: Path) -> Stage:
     """What `recover` would do, as the first stage of a build's plan and of an erasure's."""
-    left = ": the erasure of a person, and whatever else there is" if _place(rooms).exists() else ", if one did"
+    left = ": the erasure of a person, and whatever else there is" if _place(store).exists() else ", if one did"
     return Stage(name="recover", what=f"first finish what a killed command left{left}")
 
 
@@ -103,48 +97,43 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
     The entry in the ledger stands for all of them: once there is one, whatever of the others is still to do is done by the
     next build or erasure.
     """
-    write_json(_place(rooms), asdict(erasure))
-    for stage in erasure_stages(erasure.person, erasure.patients):
+    write_json(_place(rooms.store), asdict(erasure))
+    for stage in ErasureStage:
         match stage:
-            case FromDeliveries(patients=patients):
+            case ErasureStage.DELIVERIES:
                 progress.stage("Erasing from what was delivered")
-                deliveries = rooms.intake.erase(patients)
-            case FromVault(patients=patients):
+                deliveries = rooms.intake.erase(erasure.patients)
+            case ErasureStage.VAULT:
                 progress.stage("Erasing from the vault")
-                identities = rooms.vault.erase(patients)
-            case FromReleases():
-                releases, entry = _erase_releases(rooms, erasure, stage, progress)
-            case DescribeAgain():
+                identities = rooms.vault.erase(erasure.patients)
+            case ErasureStage.RELEASES:
+                releases, entry = _erase_releases(rooms, erasure, progress)
+            case ErasureStage.DESCRIBE:
                 for release in rooms.archive.releases():
                     describe_release(rooms, release, progress=progress)
-            case FromQuestions(person_key=person_key):
-                forget_in_audit(rooms, person_key)
+            case ErasureStage.QUESTIONS:
+                forget_in_audit(rooms, erasure.person)
             case _:
                 assert_never(stage)
-    _place(rooms).unlink()
+    _place(rooms.store).unlink()
     return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
 
 
-def _erase_releases(
-    rooms: Rooms, erasure: ErasureUnderWay, stage: FromReleases, progress: Progress
-) -> tuple[Erasure, Entry]:
-    who = pseudonym(rooms.keyring.key_for("erasure"), str(stage.person_key))
-    facts = {"persons": [who], "sources": list(stage.sources)}
-    releases = rooms.archive.erase([stage.person_key], facts=facts, by=erasure.by, progress=progress)
-    entry = _entry_of(rooms, erasure, who)
+def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) -> tuple[Erasure, Entry]:
+    who = pseudonym(rooms.keyring.key_for("erasure"), str(erasure.person))
+    facts = {"persons": [who], "sources": sorted(erasure.patients)}
+    releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, progress=progress)
+    entry = _entry_of(rooms.ledger, erasure, who)
     if entry is None:  # no release has the person, so the archive had nothing to enter
         entry = rooms.ledger.append(EventKind.ERASURE, {**facts, "superseded": {}, "seals": {}}, by=erasure.by)
     return releases, entry
 
 
-def _entry_of(rooms: Rooms, erasure: ErasureUnderWay, who: str) -> Entry | None:
+def _entry_of(ledger: Ledger, erasure: ErasureUnderWay, who: str) -> Entry | None:
     """The ledger's entry of an erasure; older entries hold a longer digest of the person."""
-    for entry in rooms.ledger.entries():
-        is_later_erasure = entry.kind == EventKind.ERASURE and entry.number > erasure.after
-        if is_later_erasure and any(person.startswith(who) for person in entry.facts["persons"]):
-            return entry
-    return None
+    later = (entry for entry in ledger.entries() if entry.kind == EventKind.ERASURE and entry.number > erasure.after)
+    return next((entry for entry in later if any(person.startswith(who) for person in entry.facts["persons"])), None)
 
 
-def _place(rooms: Rooms) -> Path:
-    return rooms.store / "erasing.json"
+def _place(store: Path) -> Path:
+    return store / "erasing.json"
