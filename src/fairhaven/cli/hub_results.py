@@ -9,8 +9,8 @@ from fairhaven.cli.release_results import BuiltRelease
 from fairhaven.kernel.errors import Fault
 
 if TYPE_CHECKING:
-    from fairhaven.hub import HubText
     from fairhaven.journeys.demonstration import Demonstration
+    from fairhaven.journeys.model import HubText
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,6 @@
 """The reviewable text of a hub: hub.toml, controllers, sources, mappings. Every fault at once, with path and line."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,7 +8,7 @@ from fairhaven.disclosure import Policy
 from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
 from fairhaven.intake import Source, read_source
-from fairhaven.journeys.model import Controller, Settings
+from fairhaven.journeys.model import Controller, HubText, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.toml import Document, Section
 from fairhaven.query_audit import AuditRules, rules_in, rules_named
@@ -18,18 +17,6 @@ _T = TypeVar("_T")
 _RulesT = TypeVar("_RulesT", Policy, AuditRules)
 _SHORTEST_ABSTRACT, _LONGEST_ABSTRACT = 5, 500
 _ABBREVIATION_LENGTH = 25  # cdm_source.cdm_source_abbreviation is varchar(25)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HubText:
-    """Everything that a hub's reviewable files say."""
-
-    folder: Path
-    settings: Settings
-    controllers: Mapping[str, Controller]
-    sources: Mapping[str, Source]
-    mappings: Mapping[str, MappingFile]
-    code_maps: tuple[Path, ...]
 
 
 def read_text(folder: Path) -> HubText:

@@ -30,12 +30,7 @@ def open_hub(folder: Path) -> Rooms:
         )
     keyring = Keyring(store / "keys")
     return Rooms(
-        folder=folder,
-        settings=text.settings,
-        controllers=text.controllers,
-        sources=text.sources,
-        mappings=text.mappings,
-        code_maps=text.code_maps,
+        **vars(text),
         keyring=keyring,
         intake=Intake(store, keyring, birth_date=text.settings.birth_date),
         vault=Vault(store / "vault", keyring),

@@ -33,15 +33,11 @@ class Locked(StrEnum):
     VOCABULARY = "vocabulary"
 
 
+@dataclass
 class _Patience:
     """Seconds that a command may still wait, for all locks together."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def less(self, waited: float) -> None:
-        """So long was waited for one of them."""
-        self.seconds = max(self.seconds - waited, 0.0)
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +82,7 @@ def holding(rooms: Rooms, *things: Locked, act: str, by: Actor | None = None, pr
     patience = mine[-1].patience if mine else _Patience(rooms.settings.wait_minutes * 60.0)
     began = time.monotonic()
     with locked(path, act=act, by=str(by or ""), patience=patience.seconds, progress=progress):
-        patience.less(time.monotonic() - began)
+        patience.seconds = max(patience.seconds - (time.monotonic() - began), 0.0)
         token = _HELD.set((*held, _Held(hub=hub, thing=first, patience=patience)))
         try:
             with holding(rooms, *rest, act=act, by=by, progress=progress):

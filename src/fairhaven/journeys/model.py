@@ -57,15 +57,14 @@ class Controller:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rooms:
-    """A hub's rooms, wired by `fairhaven.hub`: what every journey walks through.
+class HubText:
+    """Everything that a hub's reviewable files say.
 
     Args:
         folder: the hub's folder.
         sources: by name, in the order of their names.
         mappings: mapping files by the name that sources use.
         code_maps: files of vocabulary/ that map local codes.
-        new_engine: opens an engine whose scratch is the folder given.
     """
 
     folder: Path
@@ -74,6 +73,16 @@ class Rooms:
     sources: Mapping[str, Source]
     mappings: Mapping[str, MappingFile]
     code_maps: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms(HubText):
+    """A hub's rooms, wired by `fairhaven.hub`, beside what its files say: what every journey walks through.
+
+    Args:
+        new_engine: opens an engine whose scratch is the folder given.
+    """
+
     keyring: Keyring
     intake: Intake
     vault: Vault

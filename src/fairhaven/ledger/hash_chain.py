@@ -55,17 +55,13 @@ class Ledger:
         The actor is not compared: an act is one act, whoever finishes it.
         """
         with self._locked() as file:
-            for entry in self.entries():
-                if entry.kind == kind and _is_same(entry.facts, facts):
-                    return entry
-            return self._append(file, kind, facts, by)
+            same = (entry for entry in self.entries() if entry.kind == kind and _is_same(entry.facts, facts))
+            return next(same, None) or self._append(file, kind, facts, by)
 
     def append_change(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor) -> Entry:
         """Write an entry unless the last of this kind has these facts: what is in use is recorded when it changes."""
         with self._locked() as file:
-            last = None
-            for entry in self.entries():
-                last = entry if entry.kind == kind else last
+            last = next((entry for entry in reversed([*self.entries()]) if entry.kind == kind), None)
             return last if last and _is_same(last.facts, facts) else self._append(file, kind, facts, by)
 
     def length(self) -> int:
@@ -82,30 +78,27 @@ class Ledger:
             try:
                 yield _entry(text)
             except _NO_ENTRY:
-                raise Invalid(Fault(message="not an entry of a ledger", path=self.path.name, line=line)) from None
+                raise Invalid(self._fault(line, "not an entry of a ledger")) from None
 
     def verify(self) -> list[Fault]:
         """What is wrong with the chain: nothing where every hash and link holds."""
         faults = []
-        previous, number = GENESIS, 0
+        previous = GENESIS
         for line, text in self._lines():
-            number += 1
             try:
                 entry = _entry(text)
             except _NO_ENTRY:
                 faults.append(self._fault(line, "not an entry of a ledger"))
                 previous = ""
                 continue
-            if _hash(entry) != entry.hash:
-                faults.append(self._fault(line, "the entry was altered: its hash is not that of its content"))
-            if previous and entry.previous != previous:
-                faults.append(
-                    self._fault(line, "the entry does not follow the one before it: one was altered, moved or dropped")
-                )
-            if entry.number != number:
-                faults.append(
-                    self._fault(line, f"the entry says it is number {entry.number}, and it is number {number}")
-                )
+            is_wrong = {
+                "the entry was altered: its hash is not that of its content": _hash(entry) != entry.hash,
+                "the entry does not follow the one before it: one was altered, moved or dropped": (
+                    previous and entry.previous != previous
+                ),
+                f"the entry says it is number {entry.number}, and it is number {line}": entry.number != line,
+            }
+            faults += [self._fault(line, message) for message, is_so in is_wrong.items() if is_so]
             previous = entry.hash
         return faults
 
