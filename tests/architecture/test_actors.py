@@ -56,7 +56,6 @@ record that is written to: of questions, of a network, of a worker's tasks."""
 FOLLOWING = {
     "cohorts.count.rows_file": "a file outside the hub, of whoever asked for it",
     "hub_locks.holding": "nobody where what is made follows from what is there",
-    "cohorts.attrition.report_attrition": "reads; what it may make first follows from the release",
     "cohorts.discover.budget_of": "reads",
     "descriptions.describe.describe_release": "the description follows from the release",
     "descriptions.describe.described": "the description follows from the release",

@@ -13,7 +13,7 @@ _MAY_SEE = {"Policy", "Protected"}
 """What of `fairhaven.disclosure` a page uses: a count as it may be shown, and the words of the rule."""
 
 _EXACT = {
-    "fairhaven.journeys.releases.exact_counts",
+    "fairhaven.journeys.descriptions.describe",
     "fairhaven.journeys.releases.protected_counts",
     "fairhaven.release.facts",
     "fairhaven.release.row_counts",
@@ -44,7 +44,7 @@ def test_a_page_protects_nothing_because_it_is_given_what_may_be_shown(module: M
         "from fairhaven.disclosure import Policy, protect",
         "from fairhaven.disclosure.primary_suppression import protect_table",
         "def drawn():\n    import fairhaven.disclosure",
-        "from fairhaven.journeys.releases.exact_counts import ExactCounts",
+        "from fairhaven.journeys.descriptions.describe import DescribedRelease",
         "from fairhaven.journeys.releases.report_facts import report_on_release",
         "from fairhaven.release.facts import LinkageSummary",
         "shown = Protected(value=3, text='3')",

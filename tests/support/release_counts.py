@@ -9,7 +9,6 @@ from typing import Any
 from fairhaven.archive import Change, Release, TableVersion
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.descriptions.describe import DescribedRelease
-from fairhaven.journeys.releases.exact_counts import ExactCounts
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
 from fairhaven.quality import CheckResult, CheckStatus, QualityCheck, QualityReport, Scorecard, Severity
@@ -460,15 +459,15 @@ def report(
     """The whole region's release as it may be shown, with what is given instead; *rows* are those of its `RowCounts`."""
     release = _release(number=2, seal=seal, facts=facts or manifest(), persons=1_094)
     counted = RowCounts(content=release.content, links=written(), years=_years(), unmapped=_CODES, notes=2_417)
-    counts = ExactCounts(
+    return protected(
+        release,
+        _described(quality(), described, replace(counted, **rows), kinds),
+        policy_named(policy),
         hub=hub,
-        release=release,
-        described=_described(quality(), described, replace(counted, **rows), kinds),
         previous="r0001",
         quarantine=_QUARANTINE,
         changes=changes,
     )
-    return protected(counts, policy_named(policy))
 
 
 def bare_report() -> ReleaseReport:
@@ -476,7 +475,7 @@ def bare_report() -> ReleaseReport:
     release = _release(number=1, seal="00", facts=release_facts(), persons=0)
     unchecked = replace(quality(), rows={}, results=())
     described = _described(unchecked, _NOT_DESCRIBED, RowCounts(content=release.content), {})
-    return protected(ExactCounts(hub="Hub", release=release, described=described, changes={}), policy_named("ons"))
+    return protected(release, described, policy_named("ons"), hub="Hub", changes={})
 
 
 def _release(*, number: int, seal: str, facts: ReleaseFacts, persons: int) -> Release:

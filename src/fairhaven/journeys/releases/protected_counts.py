@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from fairhaven.archive import Change, Release
 from fairhaven.disclosure import Cell, Policy, Protected, hidden, protect, protect_table, shown
 from fairhaven.harmonise import LEFT_OUT
-from fairhaven.journeys.releases.exact_counts import ExactCounts
+from fairhaven.journeys.descriptions.describe import DescribedRelease
 from fairhaven.journeys.releases.release_report import (
     Changes,
     CountAndShare,
@@ -18,6 +19,7 @@ from fairhaven.journeys.releases.release_report import (
     LinkageShown,
     OptOutShown,
     QualityShown,
+    QuarantinedRows,
     ReleaseReport,
     RowsShown,
     Score,
@@ -35,16 +37,32 @@ from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 _OPTED_OUT = "opted-out"
 
 
-def protected(counts: ExactCounts, policy: Policy) -> ReleaseReport:
-    """The report's counts as they may be shown."""
-    release, known = counts.release, counts.described
-    facts, row_counts = release.facts, known.row_counts
+def protected(
+    release: Release,
+    described: DescribedRelease,
+    policy: Policy,
+    *,
+    hub: str,
+    quarantine: tuple[QuarantinedRows, ...] = (),
+    previous: str = "",
+    changes: Mapping[str, tuple[Change, int]],
+) -> ReleaseReport:
+    """The report's counts as they may be shown.
+
+    Args:
+        described: what was counted in the release's tables.
+        hub: its name.
+        quarantine: of the extracts that the release is made of.
+        previous: name of the release before; empty for the first.
+        changes: table -> difference to the release before, and its rows now.
+    """
+    facts, row_counts = release.facts, described.row_counts
     persons = release.rows_of("person")
     codes = _codes(row_counts.unmapped, policy)
     return ReleaseReport(
-        hub=counts.hub,
+        hub=hub,
         release=release.name,
-        previous=counts.previous,
+        previous=previous,
         as_of=release.as_of,
         hash=release.hash,
         policy=policy,
@@ -55,21 +73,21 @@ def protected(counts: ExactCounts, policy: Policy) -> ReleaseReport:
         rows=_rows(facts.row_flow, row_counts.links, facts.sources, policy) if facts.row_flow else None,
         linkage=_linkage(facts.linkage, policy) if facts.linkage.patients else None,
         kinds=protect_table(
-            {frozenset(linked.kinds): linked.persons for linked in known.scorecard.linked}, policy
+            {frozenset(linked.kinds): linked.persons for linked in described.scorecard.linked}, policy
         ).cells,
         years=_years(row_counts.years, policy),
-        quality=_quality(known.quality, policy) if known.quality.results else None,
-        description=known.description if known.description.tables else None,
+        quality=_quality(described.quality, policy) if described.quality.results else None,
+        description=described.description if described.description.tables else None,
         unmapped=sum(row.unmapped for row in row_counts.links) or sum(code.rows.value or 0 for code in codes),
         codes=codes,
-        changes=_changes(counts, policy) if counts.previous and counts.changes else None,
+        changes=_changes(changes, policy) if previous and changes else None,
         opt_outs=tuple(
             OptOutShown(
                 source=row.source, kind=row.kind, persons=protect(row.patients, policy), list_date=row.list_date
             )
             for row in facts.opt_outs
         ),
-        quarantine=counts.quarantine,
+        quarantine=quarantine,
         set_aside=_set_aside(facts.rule_outcomes, policy),
         notes=row_counts.notes,
         extracts=facts.extracts,
@@ -136,8 +154,8 @@ def _table_flow(flows: Sequence[RowFlow], opted_out: Protected, policy: Policy) 
     def sums(name: str) -> int:
         return sum(getattr(flow, name) for flow in flows)
 
-    def unless_told(rows: int) -> Protected:
-        # Landed and in use would tell by difference how many rows the opt-outs took.
+    def unless_given_away(rows: int) -> Protected:
+        # Landed and in use would give away by difference how many rows the opt-outs took.
         return hidden(policy, is_one_of_several=True) if opted_out.is_hidden else shown(rows)
 
     return TableFlow(
@@ -146,10 +164,10 @@ def _table_flow(flows: Sequence[RowFlow], opted_out: Protected, policy: Policy) 
         received=sums("received"),
         quarantined=sums("quarantined"),
         opted_out=opted_out,
-        landed=unless_told(sums("landed")),
+        landed=unless_given_away(sums("landed")),
         withdrawn=sums("withdrawn"),
         superseded=sums("superseded"),
-        current=unless_told(sums("current")),
+        current=unless_given_away(sums("current")),
     )
 
 
@@ -168,12 +186,12 @@ def _written(row: SourceRows, rows: Protected, policy: Policy) -> WrittenTable:
 
 def _linkage(linkage: LinkageSummary, policy: Policy) -> LinkageShown:
     several = sum(persons for sources, persons in linkage.persons_by_sources.items() if sources > 1)
-    is_told = several >= policy.threshold and linkage.persons - several >= policy.threshold
+    is_shown = several >= policy.threshold and linkage.persons - several >= policy.threshold
     by_sources = protect_table(dict(sorted(linkage.persons_by_sources.items())), policy).cells
     return LinkageShown(
         records=linkage.patients,
         persons=protect(linkage.persons, policy),
-        several=several / linkage.persons if is_told else None,
+        several=several / linkage.persons if is_shown else None,
         steps={
             step: _of_whole(cell, linkage.patients) for step, cell in protect_table(linkage.steps, policy).cells.items()
         },
@@ -236,8 +254,8 @@ def _codes(rows: Sequence[UnmappedRows], policy: Policy) -> tuple[UnmappedCode, 
     return tuple(sorted(codes, key=lambda code: (-(code.rows.value or 0), code.code)))
 
 
-def _changes(counts: ExactCounts, policy: Policy) -> Changes:
-    moved = {table: (change, now) for table, (change, now) in counts.changes.items() if not change.is_empty}
+def _changes(changes: Mapping[str, tuple[Change, int]], policy: Policy) -> Changes:
+    moved = {table: (change, now) for table, (change, now) in changes.items() if not change.is_empty}
     show = partial(protect, policy=policy)
     tables = []
     for table, (change, now) in moved.items():
@@ -248,7 +266,7 @@ def _changes(counts: ExactCounts, policy: Policy) -> Changes:
                 table=table, added=moves["added"], changed=show(change.changed), gone=moves["gone"], now=show(now)
             )
         )
-    return Changes(moved=tuple(tables), same=len(counts.changes) - len(moved))
+    return Changes(moved=tuple(tables), same=len(changes) - len(moved))
 
 
 def _set_aside(outcomes: Iterable[RuleOutcome], policy: Policy) -> tuple[SetAside, ...]:

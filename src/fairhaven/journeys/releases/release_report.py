@@ -99,7 +99,7 @@ class LinkageShown:
 
     Args:
         records: patient records of all sources.
-        several: share of the persons who are known to more than one source; None where that tells of few.
+        several: share of the persons who are known to more than one source; None where that gives away few.
         steps: step of linkage -> records that it joined to a person.
         by_sources: number of sources -> persons known to that many.
         clerical: pairs left for a person to decide; merges, splits: persons of the release before who became one, or more.

@@ -9,7 +9,6 @@ from fairhaven.archive import Change, Release
 from fairhaven.journeys.descriptions.describe import described
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases import compare
-from fairhaven.journeys.releases.exact_counts import ExactCounts
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
 from fairhaven.kernel.errors import NotFound
@@ -20,19 +19,18 @@ def report_on_release(rooms: Rooms, name: str | None, *, progress: Progress) -> 
     """The report on a release, the latest without a name, under the hub's policy."""
     release = rooms.archive.release(name)
     previous, changes = _changes(rooms, release, progress)
-    counts = ExactCounts(
+    return protected(
+        release,
+        described(rooms, release, progress=progress),
+        rooms.settings.disclosure,
         hub=rooms.settings.name,
-        release=release,
-        described=described(rooms, release, progress=progress),
-        quarantine=_quarantine(rooms, {extract.number for extract in release.facts.extracts}),
+        quarantine=_quarantine(rooms.intake.quarantine(), {extract.number for extract in release.facts.extracts}),
         previous=previous,
         changes=changes,
     )
-    return protected(counts, rooms.settings.disclosure)
 
 
-def _quarantine(rooms: Rooms, extracts: set[int]) -> tuple[QuarantinedRows, ...]:
-    table = rooms.intake.quarantine()
+def _quarantine(table: pa.Table, extracts: set[int]) -> tuple[QuarantinedRows, ...]:
     mine = table.filter(pc.is_in(table["row_extract"], pa.array(sorted(extracts), pa.int32())))
     counted = mine.group_by(["source", "table_name", "field", "reason"]).aggregate([("row_line", "count_distinct")])
     found = [
