@@ -19,7 +19,7 @@ def test_a_negative_time_is_one_fault(tmp_path: Path, setting: str) -> None:
     with pytest.raises(Invalid) as caught:
         read_text(tmp_path / "hub")
     [fault] = caught.value.faults
-    assert (fault.path, fault.message) == ("hub.toml", "must not be negative")
+    assert (fault.path, fault.message) == ("hub.toml", "must be 0 or more")
     assert fault.field.endswith(setting)
 
 

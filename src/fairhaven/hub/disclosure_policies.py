@@ -51,23 +51,18 @@ def read_policy(path: Path, shown: str = "") -> Policy:
 
 
 def _policy(name: str, section: Section) -> Policy | None:
-    threshold, round_to = section.whole("threshold"), section.whole("round_to", 1)
-    for key, value in (("threshold", threshold), ("round_to", round_to)):
-        if key in section and value < 1:
-            section.fault(key, "must be 1 or more")
+    threshold, round_to = section.whole("threshold", at_least=1), section.whole("round_to", 1, at_least=1)
     if section.texts("order", list(_ORDER)) != _ORDER:
         section.fault("order", f"must be {list(_ORDER)}: rounding first would show counts under the threshold")
     title, source, since = section.text("title"), section.text("source"), section.day("since")
     read = section.day("read") if "read" in section else None
-    small = section.text("small", Small.HIDE.value, choices=[small.value for small in Small])
-    ties = section.text("ties", Ties.UP.value, choices=[ties.value for ties in Ties])
-    zeros = section.text("zeros", Zeros.SHOW.value, choices=[zeros.value for zeros in Zeros])
-    groups = section.text("groups", Groups.TELL.value, choices=[groups.value for groups in Groups])
-    mark, secondary = section.text("mark", ""), section.yes("secondary", small != Small.ZERO)
+    small, zeros = section.choice("small", Small.HIDE), section.choice("zeros", Zeros.SHOW)
+    ties, groups = section.choice("ties", Ties.UP), section.choice("groups", Groups.TELL)
+    mark, secondary = section.text("mark", ""), section.yes("secondary", small is not Small.ZERO)
     dominance = _dominance(section.section("dominance")) if "dominance" in section else ACRO
-    if small == Small.ZERO and zeros == Zeros.HIDE:
+    if small is Small.ZERO and zeros is Zeros.HIDE:
         section.fault("zeros", 'cannot be "hide" where small counts are shown as zero')
-    if small == Small.ZERO and secondary:
+    if small is Small.ZERO and secondary:
         section.fault("secondary", "must be false where small counts are shown as zero: further cells are hidden")
     section.finish()
     if section.document.faults or dominance is None:
@@ -76,12 +71,12 @@ def _policy(name: str, section: Section) -> Policy | None:
         name=name,
         title=title,
         threshold=threshold,
-        small=Small(small),
+        small=small,
         mark=mark,
         round_to=round_to,
-        ties=Ties(ties),
-        zeros=Zeros(zeros),
-        groups=Groups(groups),
+        ties=ties,
+        zeros=zeros,
+        groups=groups,
         secondary=secondary,
         dominance=dominance,
         since=since,
@@ -91,9 +86,7 @@ def _policy(name: str, section: Section) -> Policy | None:
 
 
 def _dominance(section: Section) -> Dominance | None:
-    n, k, p, source = section.whole("n"), section.number("k"), section.number("p"), section.text("source")
-    if "n" in section and n < 1:
-        section.fault("n", "must be 1 or more")
+    n, k, p, source = section.whole("n", at_least=1), section.number("k"), section.number("p"), section.text("source")
     if "k" in section and not 0 < k <= 1:
         section.fault("k", "is a share: over 0 and at most 1")
     if "p" in section and p <= 0:

@@ -82,21 +82,17 @@ def _settings(document: Document) -> Settings:
         abstract=root.text("abstract", ""),
         engine=root.text("engine", "duckdb", choices=("duckdb", "spark")),
         birth_date=root.text("birth_date", "month", choices=("day", "month", "year")),
-        national_max_age_days=opt_out.whole("national_max_age_days", 30),
+        national_max_age_days=opt_out.whole("national_max_age_days", 30, at_least=0),
         disclosure=_rules(root, "disclosure", policy_in, policy_named("ons")),
         audit=_rules(root, "audit", rules_in, rules_named("standard")),
-        wait_minutes=root.whole("wait_minutes", 60),
+        wait_minutes=root.whole("wait_minutes", 60, at_least=0),
     )
-    if settings.wait_minutes < 0:
-        root.fault("wait_minutes", "must not be negative")
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
     if settings.abstract and not _SHORTEST_ABSTRACT <= len(settings.abstract) <= _LONGEST_ABSTRACT:
         root.fault(
             "abstract", f"must have {_SHORTEST_ABSTRACT} to {_LONGEST_ABSTRACT} characters, as the HDR UK form asks"
         )
-    if settings.national_max_age_days < 0:
-        opt_out.fault("national_max_age_days", "must not be negative")
     opt_out.finish()
     root.finish()
     return settings

@@ -44,7 +44,7 @@ def read_source(document: Document) -> Source | None:
         controller=root.text("controller"),
         kind=root.text("kind", choices=KINDS),
         format=source_format,
-        delivery=DeliveryKind(root.text("delivery", "changes", choices=[kind.value for kind in DeliveryKind])),
+        delivery=root.choice("delivery", DeliveryKind.CHANGES),
         mapping=root.texts("mapping", ()),
         quarantine_limit=_limit(root),
         in_national_opt_out=root.yes("national_opt_out", source_format is not Format.OPT_OUT),

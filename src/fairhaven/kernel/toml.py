@@ -8,6 +8,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ _TOKEN = re.compile(r"""#|"(?:[^"\\]|\\.)*"|'[^']*'|[\[\]{},]|[^\s\[\]{},"'#]+""
 _MISSING: Any = object()
 
 _T = TypeVar("_T")
+_EnumT = TypeVar("_EnumT", bound=StrEnum)
 
 
 class Document:
@@ -100,9 +102,17 @@ class Section:
         """A number."""
         return self._typed(key, (int, float), "a number", default, 0)
 
-    def whole(self, key: str, default: Any = _MISSING) -> int:
-        """A whole number."""
-        return self._typed(key, (int,), "a whole number", default, 0)
+    def choice(self, key: str, default: _EnumT) -> _EnumT:
+        """One of the words of the default's enumeration."""
+        words = type(default)
+        return words(self.text(key, default.value, choices=[word.value for word in words]))
+
+    def whole(self, key: str, default: Any = _MISSING, *, at_least: int | None = None) -> int:
+        """A whole number, which must not be below *at_least* where that is given."""
+        value = self._typed(key, (int,), "a whole number", default, 0)
+        if at_least is not None and isinstance(self.values.get(key), int) and value < at_least:
+            self.fault(key, f"must be {at_least} or more")
+        return value
 
     def yes(self, key: str, default: Any = _MISSING) -> bool:
         """true or false."""

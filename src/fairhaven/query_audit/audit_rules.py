@@ -111,15 +111,13 @@ def read_rules(path: Path, shown: str = "") -> AuditRules:
 
 
 def _rules(name: str, section: Section) -> AuditRules | None:
-    budget = section.whole("budget")
-    if "budget" in section and budget < 1:
-        section.fault("budget", "must be 1 or more")
+    budget = section.whole("budget", at_least=1)
     coalitions = section.texts("coalitions", tuple(CoalitionScope))
     if strange := set(coalitions) - set(CoalitionScope):
         section.fault("coalitions", f"knows {', '.join(CoalitionScope)}; not {', '.join(sorted(strange))}")
-    mode = section.text("mode", Mode.AUDIT.value, choices=[mode.value for mode in Mode])
+    mode = section.choice("mode", Mode.AUDIT)
     epsilon, total = section.number("epsilon", 0.0), section.number("epsilon_total", 0.0)
-    if mode == Mode.PRIVACY and not 0 < epsilon <= total:
+    if mode is Mode.PRIVACY and not 0 < epsilon <= total:
         section.fault("epsilon", "must be over 0 and at most epsilon_total")
     title, source, since = section.text("title"), section.text("source"), section.day("since")
     section.finish()
@@ -130,7 +128,7 @@ def _rules(name: str, section: Section) -> AuditRules | None:
         title=title,
         budget=budget,
         coalitions=frozenset(CoalitionScope(name) for name in coalitions),
-        mode=Mode(mode),
+        mode=mode,
         epsilon=float(epsilon),
         epsilon_total=float(total),
         since=since,
