@@ -24,7 +24,7 @@ from fairhaven.disclosure.primary_suppression import (
     totals_note,
 )
 from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement
-from fairhaven.disclosure.table_arrays import Dimensions, Key
+from fairhaven.disclosure.table_arrays import Dimensions, Key, guarded_totals
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,15 +98,13 @@ def protect_crosstab(
         protected[table.key(place)] = hidden(policy, is_one_of_several=True)
     count = int(inner.sum())
     sums = with_totals(np.array([cell.value or 0 for cell in protected.values()]).reshape(table.shape))
-    totals = [place for place in table.places() if table.is_total(place)]
-    is_guarded = policy.secondary or not count
     return ProtectedCrosstab(
         cells=protected,
-        totals={table.key(place): shown(int(sums[place])) for place in totals},
+        totals={table.key(place): shown(int(sums[place])) for place in table.totals()},
         hidden=count,
         further=count - int(primary.sum()),
         alike=tuple(UniformGroup(cell=table.key(full.place), dimension=full.dimension) for full in found),
-        may_be_known=frozenset(table.key(place) for place in totals if is_guarded and not concealed[place]),
+        may_be_known=guarded_totals(table, concealed, policy),
         adds_up=adds_up(policy, hidden=count),
         note=totals_note(policy, hidden=count, cells=len(protected)),
     )
@@ -135,9 +133,5 @@ def _with_further(persons: Floats, primary: Mask, policy: Policy) -> Mask:
         elif not is_inner:
             # That a total is small must not be certain; it is not less than its hidden cells have at least.
             needs[place] = ProtectionLevel(up=policy.threshold - value, down=0)
-    suppression = complement(
-        values, sizes=values, least=least, hidden=concealed, can_hide=concealed | (values > 0), needs=needs
-    )
-    if suppression.unproved:  # never seen; were it to happen, nothing of the table is shown
-        return np.ones_like(concealed)
-    return suppression.hidden
+    can_hide = concealed | (values > 0)
+    return complement(values, sizes=values, least=least, hidden=concealed, can_hide=can_hide, needs=needs)

@@ -14,6 +14,7 @@ more is hidden than needed, never less.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import chain, combinations
 
 import numpy as np
@@ -73,6 +74,12 @@ class Moves:
         self.place = place
         self._dims = range(len(shape))
         self._last = tuple(size - 1 for size in shape)
+        # Along one dimension an end changes in the opposite way, unless exactly one of the two is the other's total.
+        self._is_alike = [
+            (np.arange(size) == size - 1) != (index == size - 1) for size, index in zip(shape, place, strict=True)
+        ]
+        # What a transfer takes the total over; the last is the grand total, which gains and loses the same.
+        self._totalled = [(), *_subsets(self._dims)][:-1]
 
     def best(self, gaining: Floats, losing: Floats, fold: Fold) -> tuple[Move, float]:
         """The best move by what counts for each cell that gains, and for each that loses, when this one gains."""
@@ -90,21 +97,19 @@ class Moves:
         """Each box as one number, by the corner opposite to the cell."""
         folded = np.full(self.shape, fold.empty)
         for varied in _subsets(self._dims):
-            corners = tuple(slice(None) if dim in varied else self.place[dim] for dim in self._dims)
-            spread = tuple(self.shape[dim] if dim in varied else 1 for dim in self._dims)
-            gains = _gains([self.shape[dim] for dim in varied], [self.place[dim] for dim in varied])
-            folded = fold.combine(folded, np.where(gains, gaining[corners], losing[corners]).reshape(spread))
+            corners = tuple(slice(None) if dim in varied else slice(at, at + 1) for dim, at in enumerate(self.place))
+            alike = [self._is_alike[dim] if dim in varied else np.ones(1, dtype=bool) for dim in self._dims]
+            # A corner gains where an even number of dimensions turns it around.
+            gains = reduce(np.equal.outer, alike)
+            folded = fold.combine(folded, np.where(gains, gaining[corners], losing[corners]))
         return self._apart(folded, fold)
 
     def _transfers(self, gaining: Floats, losing: Floats, fold: Fold) -> Floats:
         """Each transfer as one number, by the cell that loses."""
         folded = np.full(self._last, fold.empty)
-        for totalled in ((), *_subsets(self._dims)):
-            if len(totalled) == len(self.shape):
-                continue  # the grand total gains and loses the same
-            losers = tuple(-1 if dim in totalled else slice(None, -1) for dim in self._dims)
-            spread = tuple(1 if dim in totalled else self._last[dim] for dim in self._dims)
-            folded = fold.combine(folded, losing[losers].reshape(spread))
+        for totalled in self._totalled:
+            losers = tuple(slice(-1, None) if dim in totalled else slice(None, -1) for dim in self._dims)
+            folded = fold.combine(folded, losing[losers])
             if totalled:
                 folded = fold.combine(folded, gaining[self._total(self.place, totalled)])
         return self._apart(folded, fold)
@@ -119,31 +124,17 @@ class Moves:
         steps = [(self.place, 1)]
         for varied in _subsets(self._dims):
             corner = tuple(opposite[dim] if dim in varied else self.place[dim] for dim in self._dims)
-            turns = sum((self.place[dim] == self._last[dim]) == (opposite[dim] == self._last[dim]) for dim in varied)
+            turns = sum(not self._is_alike[dim][opposite[dim]] for dim in varied)
             steps.append((corner, -1 if turns % 2 else 1))
         return Move(tuple(steps))
 
     def _transfer(self, loser: Place) -> Move:
-        kinds = [totalled for totalled in ((), *_subsets(self._dims)) if len(totalled) < len(self.shape)]
         ends = ((self.place, 1), (loser, -1))
-        return Move(tuple((self._total(place, totalled), sign) for totalled in kinds for place, sign in ends))
+        return Move(tuple((self._total(place, totalled), sign) for totalled in self._totalled for place, sign in ends))
 
     def _total(self, place: Place, totalled: tuple[int, ...]) -> Place:
         """The total over some dimensions to which a cell belongs."""
         return tuple(self._last[dim] if dim in totalled else place[dim] for dim in self._dims)
-
-
-def _gains(sizes: list[int], at: list[int]) -> Mask:
-    """Over the varied dimensions: True where a corner changes in the same way as the cell the box starts from."""
-    same = np.ones((1,) * len(sizes), dtype=bool)
-    for dim, (size, index) in enumerate(zip(sizes, at, strict=True)):
-        is_total = np.arange(size) == size - 1
-        # Along one dimension the corner is opposite, unless exactly one of the two is the other's total.
-        along = is_total != (index == size - 1)
-        shape = [1] * len(sizes)
-        shape[dim] = size
-        same = same == along.reshape(shape)
-    return same
 
 
 def _subsets(dims: range) -> Iterator[tuple[int, ...]]:

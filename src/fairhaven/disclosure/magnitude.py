@@ -1,9 +1,11 @@
 """Tables of sums and means as they may be shown, from what each person contributed."""
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 
@@ -12,10 +14,12 @@ from fairhaven.disclosure.known_totals import Mask, with_totals
 from fairhaven.disclosure.policy import Dominance, Policy, Small
 from fairhaven.disclosure.primary_suppression import Protected, hidden, shown
 from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement
-from fairhaven.disclosure.table_arrays import ALL, Dimensions, Key, totals_over
+from fairhaven.disclosure.table_arrays import ALL, Dimensions, Key, guarded_totals, totals_over
 
-_Persons = dict[Hashable, float]
+_Persons = defaultdict[Hashable, float]
 """What each person contributed to a cell or total."""
+_People = defaultdict[Key, _Persons]
+"""Cell or total -> person -> what the person contributed to it; nothing for those that nobody contributed to."""
 
 
 class Statistic(StrEnum):
@@ -82,60 +86,55 @@ def protect_magnitudes(
     """
     people = _people(contributions)
     table = Dimensions([key for key in people if ALL not in key])
-    counted = protect_crosstab({key: len(people.get(key, ())) for key in table.keys}, policy)
-    dominated = {key for key in table.keys if is_dominated(people.get(key, {}).values(), policy.dominance)}
+    counted = protect_crosstab({key: len(people[key]) for key in table.keys}, policy)
+    dominated = {key for key in table.keys if is_dominated(people[key].values(), policy.dominance)}
     primary = table.mask(
-        counted.cells[key].is_hidden or key in dominated or 0 < len(people.get(key, ())) < policy.threshold
+        counted.cells[key].is_hidden or key in dominated or 0 < len(people[key]) < policy.threshold
         for key in table.keys
     )
     concealed = _with_further(table, people, primary, policy)
     mark = "not shown" if policy.small is Small.ZERO else hidden(policy, is_one_of_several=True).mark
     cells = {
         key: Magnitude(
-            value=None if is_secret else _statistic(people.get(key, {}), statistic),
+            value=None if is_secret else _statistic(people[key], statistic),
             persons=counted.cells[key],
             mark=mark if is_secret else "",
         )
         for key, is_secret in zip(table.keys, concealed[table.inner].flat, strict=True)
     }
     count = int(concealed[table.inner].sum())
-    totals = [place for place in table.places() if table.is_total(place)]
-    is_guarded = policy.secondary or not count
     return ProtectedMagnitudes(
         cells=cells,
         totals=_totals(cells, statistic),
         hidden=count,
         further=count - int(primary.sum()),
         dominated=tuple(key for key in table.keys if key in dominated),
-        may_be_known=frozenset(table.key(place) for place in totals if is_guarded and not concealed[place]),
+        may_be_known=guarded_totals(table, concealed, policy),
         note=_note(statistic, count, len(cells)),
     )
 
 
-def _people(contributions: Iterable[tuple[Key, Hashable, float]]) -> Mapping[Key, _Persons]:
-    """Cell or total -> person -> what the person contributed to it."""
-    people: dict[Key, _Persons] = {}
+def _people(contributions: Iterable[tuple[Key, Hashable, float]]) -> _People:
+    people: _People = defaultdict(partial(defaultdict, float))
     for key, person, value in contributions:
         if not math.isfinite(value):
             raise ValueError("a contribution is not a finite number; leave missing values out")
         for place in (key, *totals_over(key)):
-            of = people.setdefault(place, {})
-            of[person] = of.get(person, 0.0) + value
+            people[place][person] += value
     return people
 
 
-def _with_further(table: Dimensions, people: Mapping[Key, _Persons], primary: Mask, policy: Policy) -> Mask:
+def _with_further(table: Dimensions, people: _People, primary: Mask, policy: Policy) -> Mask:
     """What is hidden in the end, of the table with its totals; for totals: that readers are taken not to know them."""
     sums, sizes = (
-        with_totals(np.array([fold(people.get(key, {})) for key in table.keys], dtype=float).reshape(table.shape))
+        with_totals(np.array([fold(people[key]) for key in table.keys], dtype=float).reshape(table.shape))
         for fold in (_sum, len)
     )
     concealed = np.zeros(sums.shape, dtype=bool)
     concealed[table.inner] = primary
-    for place in table.places():
-        if table.is_total(place):
-            of = people.get(table.key(place), {})
-            concealed[place] = 0 < len(of) < policy.threshold or is_dominated(of.values(), policy.dominance)
+    for place in table.totals():
+        of = people[table.key(place)]
+        concealed[place] = 0 < len(of) < policy.threshold or is_dominated(of.values(), policy.dominance)
     if not policy.secondary or not concealed.any():
         return concealed
     has_debts = any(value < 0 for of in people.values() for value in of.values())
@@ -144,16 +143,12 @@ def _with_further(table: Dimensions, people: Mapping[Key, _Persons], primary: Ma
     needs = {}
     for place in table.places():
         if concealed[place]:
-            of = people.get(table.key(place), {})
-            width = policy.dominance.p * (max(map(abs, of.values()), default=0.0) or largest)
-            is_inner = not table.is_total(place)
-            needs[place] = ProtectionLevel(
-                up=width, down=min(width, float(sums[place] - least[place])) if is_inner else 0.0
-            )
-    suppression = complement(
-        sums, sizes=sizes, least=least, hidden=concealed, can_hide=concealed | (sizes > 0), needs=needs
-    )
-    return np.ones_like(concealed) if suppression.unproved else suppression.hidden
+            own = max(map(abs, people[table.key(place)].values()), default=0.0)
+            width = policy.dominance.p * (own or largest)
+            down = 0.0 if table.is_total(place) else min(width, float(sums[place] - least[place]))
+            needs[place] = ProtectionLevel(up=width, down=down)
+    can_hide = concealed | (sizes > 0)
+    return complement(sums, sizes=sizes, least=least, hidden=concealed, can_hide=can_hide, needs=needs)
 
 
 def _totals(cells: Mapping[Key, Magnitude], statistic: Statistic) -> Mapping[Key, Magnitude]:

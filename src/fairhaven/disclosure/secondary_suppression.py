@@ -26,19 +26,6 @@ class ProtectionLevel:
     down: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Suppression:
-    """What is hidden of a table with its totals.
-
-    Args:
-        hidden: True for hidden cells; for totals: that readers are taken not to know them.
-        unproved: sensitive cells that nothing could make safe; empty unless a need is beyond the table's own size.
-    """
-
-    hidden: Mask
-    unproved: frozenset[Place]
-
-
 def complement(
     values: Floats,
     *,
@@ -47,7 +34,7 @@ def complement(
     hidden: Mask,
     can_hide: Mask,
     needs: Mapping[Place, ProtectionLevel],
-) -> Suppression:
+) -> Mask:
     """Hides further cells until every sensitive one is proved safe; as few as a greedy search finds.
 
     Args:
@@ -57,22 +44,23 @@ def complement(
         hidden: what is hidden to begin with; it holds every place of *needs*.
         can_hide: what is hidden already, and what may be. Not zeros that everybody may know (no man is pregnant).
         needs: the sensitive cells and what each asks for.
+
+    Returns:
+        True for hidden cells of the table with its totals; for totals: that readers are taken not to know them.
     """
     search = _Search(values, sizes, least, hidden.copy(), can_hide)
     proofs: dict[Place, frozenset[Place]] = {}
-    unproved = set()
     for place in sorted(needs, key=lambda place: (values[place], place)):
         proof = search.proof(place, needs[place])
         if proof is None and (move := search.cheapest(place, needs[place])) is not None:
             for cell in move.places:
                 search.hidden[cell] = True
             proof = search.proof(place, needs[place])
-        if proof is None:
-            unproved.add(place)
-        else:
-            proofs[place] = proof
+        if proof is None:  # never seen; were it to happen, nothing of the table is shown
+            return np.ones_like(hidden)
+        proofs[place] = proof
     _show_again(search, hidden, needs, proofs)
-    return Suppression(hidden=search.hidden, unproved=frozenset(unproved))
+    return search.hidden
 
 
 def _show_again(
@@ -82,9 +70,8 @@ def _show_again(
     further = [tuple(int(index) for index in place) for place in np.argwhere(search.hidden & ~primary)]
     for cell in sorted(further, key=lambda place: -search.cost[place]):
         search.hidden[cell] = False
-        leaning = [place for place, proof in proofs.items() if cell in proof]
         found = {}
-        for place in leaning:
+        for place in [place for place, proof in proofs.items() if cell in proof]:
             proof = search.proof(place, needs[place])
             if proof is None:
                 search.hidden[cell] = True

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 
 from fairhaven.disclosure.known_totals import Mask, Place
+from fairhaven.disclosure.policy import Policy
 
 
 class Total(Enum):
@@ -51,6 +52,10 @@ class Dimensions:
         named = zip(self._categories, place, strict=True)
         return tuple(categories[index] if index < len(categories) else ALL for categories, index in named)
 
+    def totals(self) -> Iterator[Place]:
+        """Every total, in order."""
+        return filter(self.is_total, self.places())
+
     def is_total(self, place: Iterable[int]) -> bool:
         """True for the place of a total."""
         return any(index == size for index, size in zip(place, self.shape, strict=True))
@@ -58,6 +63,16 @@ class Dimensions:
     def places(self) -> Iterator[Place]:
         """Every cell and every total, in order."""
         return iter(np.ndindex(*(size + 1 for size in self.shape)))
+
+
+def guarded_totals(table: Dimensions, hidden: Mask, policy: Policy) -> frozenset[Key]:
+    """The totals whose true value a reader may know without learning a hidden cell.
+
+    Args:
+        hidden: of the table with its totals: cells that are hidden, totals that readers are taken not to know.
+    """
+    is_guarded = policy.secondary or not hidden[table.inner].any()
+    return frozenset(table.key(place) for place in table.totals() if is_guarded and not hidden[place])
 
 
 def totals_over(key: Key) -> Iterator[Key]:
