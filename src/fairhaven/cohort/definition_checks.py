@@ -1,9 +1,8 @@
 """Is a definition one that can be run? Everything that is wrong with it, each with its place in the language's own form."""
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from fairhaven.cohort.domains import (
     DEMOGRAPHIC_FIELDS,
@@ -27,6 +26,7 @@ from fairhaven.cohort.model import (
     Demographic,
     Domain,
     DrugEraExit,
+    Edge,
     Eras,
     Events,
     Filter,
@@ -37,7 +37,6 @@ from fairhaven.cohort.model import (
     Numbers,
     Occurrence,
     OneOf,
-    Test,
     Text,
     UserPeriod,
     Window,
@@ -54,6 +53,7 @@ MAX_CONCEPT = 2**63 - 1
 MAX_NUMBER = 10**15
 """Whole numbers up to here are exact in every engine's floating point."""
 
+Part = TypeVar("Part")
 Found: TypeAlias = Iterator[tuple[str, str]]
 """Faults as (place, message)."""
 
@@ -87,8 +87,7 @@ def check_definition(definition: CohortDefinition, path: str = "") -> None:
     Raises:
         Invalid: with every fault, each with its place in the own form (`rules[1].members[0].where[2]`).
     """
-    faults = [Fault(message=message, path=path, field=place) for place, message in check_parts(definition)]
-    check_faults(faults)
+    check_faults([Fault(message=message, path=path, field=place) for place, message in check_parts(definition)])
 
 
 def check_parts(definition: CohortDefinition) -> Found:
@@ -101,21 +100,19 @@ def check_parts(definition: CohortDefinition) -> Found:
     yield from _days("entry.post_days", entry.post_days)
     if not entry.events:
         yield "entry.events", "lets nobody in; give at least one kind of event"
-    for index, criterion in enumerate(entry.events):
-        place = f"entry.events[{index}]"
+    for place, criterion in _numbered("entry.events", entry.events):
         yield from parts.criterion(place, criterion, 1)
         if not entry.observed and not (isinstance(criterion, Events) and criterion.domain == Domain.PERSON):
             yield (
                 "entry.observed",
                 f"is false, which only events of the table person allow; {place} is something else",
             )
-    if definition.qualifying is not None:
-        yield from parts.group("qualifying", definition.qualifying, 1)
-    for index, rule in enumerate(definition.rules):
-        yield from parts.group(f"rules[{index}]", rule.group, 1)
+    yield from parts.group("qualifying", definition.qualifying or Group(), 1)
+    for place, rule in _numbered("rules", definition.rules):
+        yield from parts.group(place, rule.group, 1)
     yield from parts.exit(definition)
-    for index, criterion in enumerate(definition.censoring):
-        yield from parts.criterion(f"censoring[{index}]", criterion, 1)
+    for place, criterion in _numbered("censoring", definition.censoring):
+        yield from parts.criterion(place, criterion, 1)
     yield from _days("gap_days", definition.gap_days)
     yield from _period("window", definition.window)
 
@@ -136,8 +133,8 @@ class _Parts:
             case Eras():
                 if not criterion.of:
                     yield f"{place}.eras_of", "is empty; give at least one kind of event that eras are built from"
-                for index, part in enumerate(criterion.of):
-                    yield from self.criterion(f"{place}.eras_of[{index}]", part, depth + 1)
+                for inner, part in _numbered(f"{place}.eras_of", criterion.of):
+                    yield from self.criterion(inner, part, depth + 1)
                 yield from _days(f"{place}.gap_days", criterion.gap_days)
                 yield from self.filters(
                     f"{place}.where", criterion.filters, ERA_FIELDS, "eras that a definition builds"
@@ -146,14 +143,12 @@ class _Parts:
 
     def events(self, place: str, events: Events, depth: int) -> Found:
         domain, facts = events.domain, DOMAINS[events.domain]
-        if events.concepts is not None:
-            yield from self.concept_set(f"{place}.{domain}", events.concepts)
-            if facts.concept is None:
-                yield f"{place}.{domain}", f'the table {domain} has no concept; write {domain} = "*"'
-        if events.source_concepts is not None:
-            yield from self.concept_set(f"{place}.source_concepts", events.source_concepts)
-            if facts.source_concept is None:
-                yield f"{place}.source_concepts", f"the table {domain} has no source concept"
+        yield from self.concept_set(f"{place}.{domain}", events.concepts)
+        if events.concepts is not None and facts.concept is None:
+            yield f"{place}.{domain}", f'the table {domain} has no concept; write {domain} = "*"'
+        yield from self.concept_set(f"{place}.source_concepts", events.source_concepts)
+        if events.source_concepts is not None and facts.source_concept is None:
+            yield f"{place}.source_concepts", f"the table {domain} has no source concept"
         if domain == Domain.PERSON and events.dates is not None:
             yield f"{place}.dates", "a person has no dates that could be moved"
         if events.period is not None and domain not in (Domain.OBSERVATION_PERIOD, Domain.PAYER_PLAN_PERIOD):
@@ -174,8 +169,7 @@ class _Parts:
                 yield f"{place}.match", "counts below 0"
         elif group.count is not None:
             yield f"{place}.match", f'has a number, which "{group.match}" does not take'
-        for index, member in enumerate(group.members):
-            inner = f"{place}.members[{index}]"
+        for inner, member in _numbered(f"{place}.members", group.members):
             match member:
                 case Group():
                     yield from self.group(inner, member, depth + 1)
@@ -196,22 +190,20 @@ class _Parts:
             yield f"{place}.same_visit", "is only for events of a table that names their visit"
 
     def filters(self, place: str, filters: Iterable[Filter], fields: Mapping[str, DomainField], of: str) -> Found:
-        for index, item in enumerate(filters):
-            inner = f"{place}[{index}]"
+        for inner, item in _numbered(place, filters):
             field = fields.get(item.field)
             if field is None:
                 yield inner, f"{item.field} is not a field of {of} (its fields: {', '.join(fields)})"
-                continue
-            if not isinstance(item.test, _FITS[field.kind]):
+            elif not isinstance(item.test, _FITS[field.kind]):
                 yield inner, f"{item.field} is a {field.kind}; its test must be {_TAKES[field.kind]}"
-                continue
-            if isinstance(item.test, Known) and not item.test.yes and field.via in _JOINED:
-                yield inner, f"{item.field} comes from {field.via}, which cannot be asked for what is missing"
-            yield from self.test(inner, item.test, field)
+            else:
+                yield from self.test(inner, item, field)
 
-    def test(self, place: str, test: Test, field: DomainField) -> Found:
-        match test:
-            case Numbers() | Dates():
+    def test(self, place: str, item: Filter, field: DomainField) -> Found:
+        match item.test:
+            case Known(yes=False) if field.via in _JOINED:
+                yield place, f"{item.field} comes from {field.via}, which cannot be asked for what is missing"
+            case Numbers() | Dates() as test:
                 yield from _range(place, test, field.kind)
             case OneOf(concepts=()):
                 yield place, "names no concept; give at least one concept id"
@@ -232,25 +224,27 @@ class _Parts:
                 yield from self.concept_set("exit.drug_era", era.concepts)
                 yield from _days("exit.gap_days", era.gap_days)
                 yield from _days("exit.offset", era.offset, negative=True)
-                if era.days_supply is not None:
-                    yield from _days("exit.days_supply", era.days_supply)
+                yield from _days("exit.days_supply", era.days_supply)
 
-    def concept_set(self, place: str, name: str) -> Found:
-        if name not in self.known:
+    def concept_set(self, place: str, name: str | None) -> Found:
+        if name is not None and name not in self.known:
             yield place, f"there is no concept set {name!r} (there are: {', '.join(sorted(self.known)) or 'none'})"
 
 
+def _numbered(place: str, parts: Iterable[Part]) -> Iterator[tuple[str, Part]]:
+    return ((f"{place}[{index}]", part) for index, part in enumerate(parts))
+
+
 def _concept_sets(concept_sets: Iterable[ConceptSet]) -> Found:
-    counts = Counter(item.id for item in concept_sets)
-    for name, count in counts.items():
+    for name, count in Counter(item.id for item in concept_sets).items():
         if count > 1:
             yield f"concept_sets.{name}", f"{count} concept sets have this id"
         if not name or name == "*":
             yield "concept_sets", 'a concept set needs an id, and "*" is none'
     for concept_set in concept_sets:
-        for index, item in enumerate(concept_set.items):
+        for place, item in _numbered(f"concept_sets.{concept_set.id}.concepts", concept_set.items):
             if not 0 <= item.concept_id <= MAX_CONCEPT:
-                yield f"concept_sets.{concept_set.id}.concepts[{index}]", "is no concept id"
+                yield place, "is no concept id"
 
 
 def _texts(definition: CohortDefinition) -> Found:
@@ -272,7 +266,6 @@ def _is_broken(text: str) -> bool:
 
 
 def _range(place: str, test: Numbers | Dates, kind: FieldKind) -> Found:
-    ends = [test.value] if test.to is None else [test.value, test.to]
     if test.compare in (Compare.BETWEEN, Compare.OUTSIDE):
         if test.to is None:
             yield place, f'"{test.compare}" needs two ends'
@@ -280,9 +273,7 @@ def _range(place: str, test: Numbers | Dates, kind: FieldKind) -> Found:
             yield place, "the first end is above the second; nothing lies between them"
     elif test.to is not None:
         yield place, f'"{test.compare}" takes one value, not two'
-    for end in ends:
-        if isinstance(end, dt.date):
-            continue
+    for end in [end for end in (test.value, test.to) if isinstance(end, int | float)]:
         if not abs(end) <= MAX_NUMBER:
             yield place, f"compares with what is no number, or one beyond {MAX_NUMBER:.0e}"
         elif kind == FieldKind.WHOLE and end != int(end):
@@ -305,15 +296,14 @@ def _dates(place: str, dates: DateAdjustment | None) -> Found:
 
 
 def _window(place: str, window: Window) -> Found:
-    for bound in (window.since, window.until):
-        if type(bound) is int:
-            yield from _days(place, bound, negative=True)
+    yield from _days(place, window.since, negative=True)
+    yield from _days(place, window.until, negative=True)
 
 
-def _days(place: str, days: int, *, negative: bool = False) -> Found:
-    if days < 0 and not negative:
+def _days(place: str, days: int | Edge | None, *, negative: bool = False) -> Found:
+    if isinstance(days, int) and days < 0 and not negative:
         yield place, "is a number of days below 0"
-    if abs(days) > MAX_DAYS:
+    if isinstance(days, int) and abs(days) > MAX_DAYS:
         yield place, f"is more days than the calendar has ({MAX_DAYS:,})"
 
 

@@ -35,7 +35,7 @@ def definition_hash(definition: CohortDefinition) -> str:
 
     Left out are names, descriptions, the ids of concept sets, sets that nothing refers to, and the order of things that are
     taken together (lines of a set, concepts of a test, tests of an event, members of a group, censoring events). The order
-    of rules and of entry events counts: the attrition is told by it, and a tie is settled by it.
+    of rules and of entry events counts: the attrition follows it, and it decides ties.
     """
     return hashlib.sha256(canonical_json(_meaning(definition)).encode("utf-8", "surrogatepass")).hexdigest()
 
