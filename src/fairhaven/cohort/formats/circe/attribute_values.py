@@ -1,7 +1,7 @@
 """Properties of a criterion that become filters: ranges of numbers and dates, lists and sets of concepts, texts.
 
-Each function here makes a `Property`: something that reads one property of a criterion and gives the filter it stands
-for, or None where it asks nothing or has a fault.
+Most functions here read one property of a criterion and give the test it stands for, or None where it asks nothing or
+has a fault.
 """
 
 import datetime as dt
@@ -9,23 +9,34 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from fairhaven.cohort.formats.json_object import JsonObject, Number
 from fairhaven.cohort.model import (
     Abnormal,
     Compare,
     Dates,
-    Filter,
     InSet,
     Known,
     Numbers,
     OneOf,
+    Test,
     Text,
     UserPeriod,
 )
 
-Property: TypeAlias = Callable[[JsonObject, str], Filter | None]
+
+class Property(NamedTuple):
+    """What a property of a criterion asks.
+
+    Args:
+        field: the field that it asks; empty for one that asks nothing by itself.
+        read: gives the test from the criterion and the property's name.
+    """
+
+    field: str
+    read: Callable[[JsonObject, str], Test | None]
+
 
 _COMPARE = {
     "lt": Compare.LESS,
@@ -60,118 +71,97 @@ _LARGEST = 1e15
 """Beyond it a number with four decimal places is no longer held exactly."""
 
 
-def whole(field: str) -> Property:
+def whole(part: JsonObject, key: str) -> Test | None:
     """A range whose numbers the reference cuts to whole ones: ages, days, counts, refills, a device's quantity."""
-    return _range(field, JsonObject.whole, Numbers)
+    return _range(part, key, JsonObject.whole, Numbers)
 
 
-def decimal(field: str) -> Property:
+def decimal(part: JsonObject, key: str) -> Test | None:
     """A range whose numbers the reference writes with four decimal places: values, limits, ratios, a drug's quantity."""
-    return _range(field, _four_places, Numbers)
+    return _range(part, key, _four_places, Numbers)
 
 
-def date(field: str) -> Property:
+def date(part: JsonObject, key: str) -> Test | None:
     """A range of dates."""
-    return _range(field, day, Dates)
+    return _range(part, key, day, Dates)
 
 
-def concepts(field: str, *, exclude: str = "") -> Property:
+def concepts(part: JsonObject, key: str, *, exclude: str = "") -> Test | None:
     """A list of concepts; an empty one asks nothing.
 
     Args:
         exclude: the property that turns the list around.
     """
-
-    def read(part: JsonObject, key: str) -> Filter | None:
-        excluded = bool(exclude and part.flag(exclude))
-        ids = [concept_id(concept) for concept in part.parts(key)]
-        known = tuple(sorted({number for number in ids if number is not None}))
-        return Filter(field=field, test=OneOf(concepts=known, excluded=excluded)) if known else None
-
-    return read
+    excluded = bool(exclude and part.flag(exclude))
+    ids = {number for concept in part.parts(key) if (number := concept_id(concept)) is not None}
+    return OneOf(concepts=tuple(sorted(ids)), excluded=excluded) if ids else None
 
 
-def selection(field: str, *, joined: str = "") -> Property:
+def selection(part: JsonObject, key: str, *, joined: str = "") -> Test | None:
     """A concept set, or its absence; without a set it asks whether the concept is known at all.
 
     Args:
         joined: the table that the concept stands in, where that is neither the event's own nor the person's.
     """
-
-    def read(part: JsonObject, key: str) -> Filter | None:
-        given = part.part(key)
-        if given is None:
-            return None
-        concept_set = given.concept_set("CodesetId")
-        named = not given.lacks("CodesetId")
-        excluded = bool(given.flag("IsExclusion"))
-        if concept_set is not None:
-            return Filter(field=field, test=InSet(concept_set=concept_set, excluded=excluded))
-        if excluded and joined and not named:
-            part.fault(
-                key,
-                f"asks for an unknown concept of the {joined}, which cannot be told from there being no {joined}; "
-                "name a concept set in CodesetId instead",
-            )
-        return None if named else Filter(field=field, test=Known(yes=not excluded))
-
-    return read
+    given = part.part(key)
+    if given is None:
+        return None
+    concept_set = given.concept_set("CodesetId")
+    excluded = bool(given.flag("IsExclusion"))
+    if concept_set is not None:
+        return InSet(concept_set=concept_set, excluded=excluded)
+    if excluded and joined and given.lacks("CodesetId"):
+        part.fault(
+            key,
+            f"asks for an unknown concept of the {joined}, which looks the same as there being no {joined}; "
+            "name a concept set in CodesetId instead",
+        )
+    return Known(yes=not excluded)
 
 
-def in_set(field: str) -> Property:
+def in_set(part: JsonObject, key: str) -> Test | None:
     """The id of a concept set, written bare."""
-
-    def read(part: JsonObject, key: str) -> Filter | None:
-        concept_set = part.concept_set(key)
-        return None if concept_set is None else Filter(field=field, test=InSet(concept_set=concept_set))
-
-    return read
+    concept_set = part.concept_set(key)
+    return None if concept_set is None else InSet(concept_set=concept_set)
 
 
-def text(field: str) -> Property:
+def text(part: JsonObject, key: str) -> Test | None:
     """A text that starts with, ends with or contains another, in which ``%`` and ``_`` keep their meaning of SQL."""
-
-    def read(part: JsonObject, key: str) -> Filter | None:
-        given = part.part(key)
-        if given is None:
-            return None
-        wanted = given.text("Text")
-        operator = given.text("Op") or ""
-        around = _TEXT_OPERATORS.get(operator.removeprefix("!"))
-        if around is None:
-            known = ", ".join(_TEXT_OPERATORS)
-            given.fault("Op", f"must be one of {known}, or one of them with ! before it")
-        if given.values.get("Text") is None:
-            given.fault("Text", "is missing; give the text to look for")
-        if around is None or wanted is None:
-            return None
-        # The reference drops backslashes that stand before a quote.
-        pattern = around[0] + re.sub(r"\\+'", "'", wanted) + around[1]
-        return Filter(field=field, test=Text(pattern=pattern, negated=operator.startswith("!")))
-
-    return read
+    given = part.part(key)
+    if given is None:
+        return None
+    wanted = given.text("Text")
+    operator = given.text("Op") or ""
+    around = _TEXT_OPERATORS.get(operator.removeprefix("!"))
+    if around is None:
+        given.fault("Op", f"must be one of {', '.join(_TEXT_OPERATORS)}, or one of them with ! before it")
+    if given.values.get("Text") is None:
+        given.fault("Text", "is missing; give the text to look for")
+    if around is None or wanted is None:
+        return None
+    # The reference drops backslashes that stand before a quote.
+    pattern = around[0] + re.sub(r"\\+'", "'", wanted) + around[1]
+    return Text(pattern=pattern, negated=operator.startswith("!"))
 
 
-def abnormal(part: JsonObject, key: str) -> Filter | None:
+def abnormal(part: JsonObject, key: str) -> Test | None:
     """Whether a measurement lies outside its limits; false asks nothing."""
-    return Filter(field="abnormal", test=Abnormal()) if part.flag(key) else None
+    return Abnormal() if part.flag(key) else None
 
 
-def negation_flag(part: JsonObject, key: str) -> Filter | None:
+def negation_flag(part: JsonObject, key: str) -> None:
     """A property that turns another around, which reads it as well; here it is only checked."""
     part.flag(key)
-    return None
 
 
 def unsupported(reason: str) -> Property:
     """A property of Circe that nothing here can answer: a fault where it asks something."""
 
-    def read(part: JsonObject, key: str) -> Filter | None:
-        if part.has(key) and part.values[key] not in (None, []):
+    def read(part: JsonObject, key: str) -> None:
+        if part.values[key] not in (None, []):
             part.fault(key, reason)
-        return None
 
-    return read
+    return Property("", read)
 
 
 def concept_id(concept: JsonObject) -> int | None:
@@ -209,30 +199,28 @@ def user_period(part: JsonObject, key: str) -> UserPeriod | None:
     return None if start is None and end is None else UserPeriod(start=start, end=end)
 
 
-def _range(field: str, end: Callable[[JsonObject, str], Any], test: Callable[..., Dates | Numbers]) -> Property:
+def _range(
+    part: JsonObject, key: str, end: Callable[[JsonObject, str], Any], test: Callable[..., Dates | Numbers]
+) -> Test | None:
     """A range whose ends *end* reads; one that is not used may hold anything, as in the reference."""
-
-    def read(part: JsonObject, key: str) -> Filter | None:
-        given = part.part(key)
-        if given is None:
-            return None
-        given.know(["Extent"])
-        compare = _COMPARE.get(given.text("Op") or "")
-        if compare is None:
-            given.fault("Op", f"must be one of {', '.join(_COMPARE)}")
-        is_range = compare in (Compare.BETWEEN, Compare.OUTSIDE)
-        value = end(given, "Value")
-        to = end(given, "Extent") if is_range else None
-        for name in ("Value", "Extent") if is_range else ("Value",):
-            if given.lacks(name):
-                given.fault(name, "is missing; give the end of the range" if is_range else "is missing")
-        if compare is None or value is None or (is_range and to is None):
-            return None
-        if to is not None and to < value:
-            given.fault("Extent", "lies before Value, so that nothing is between them; give the smaller one as Value")
-        return Filter(field=field, test=test(compare=compare, value=value, to=to))
-
-    return read
+    given = part.part(key)
+    if given is None:
+        return None
+    given.know(["Extent"])
+    compare = _COMPARE.get(given.text("Op") or "")
+    if compare is None:
+        given.fault("Op", f"must be one of {', '.join(_COMPARE)}")
+    is_range = compare in (Compare.BETWEEN, Compare.OUTSIDE)
+    value = end(given, "Value")
+    to = end(given, "Extent") if is_range else None
+    for name in ("Value", "Extent") if is_range else ("Value",):
+        if given.lacks(name):
+            given.fault(name, "is missing; give the end of the range" if is_range else "is missing")
+    if compare is None or value is None or (is_range and to is None):
+        return None
+    if to is not None and to < value:
+        given.fault("Extent", "lies before Value, so that nothing is between them; give the smaller one as Value")
+    return test(compare=compare, value=value, to=to)
 
 
 def _four_places(given: JsonObject, key: str) -> Number | None:

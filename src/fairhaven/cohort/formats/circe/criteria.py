@@ -43,7 +43,8 @@ def countable(kind: str) -> Mapping[str, str]:
 def filters(part: JsonObject, properties: Mapping[str, Property]) -> tuple[Filter, ...]:
     """The filters that an object's properties stand for, always in the same order, whatever the file's."""
     part.know(properties)
-    return tuple(filter(None, (read(part, key) for key, read in properties.items() if key in part.values)))
+    tests = ((asked.field, asked.read(part, key)) for key, asked in properties.items() if key in part.values)
+    return tuple(Filter(field=field, test=test) for field, test in tests if test is not None)
 
 
 def _events(body: JsonObject, kind: CriterionKind, read_group: ReadGroup) -> Events:

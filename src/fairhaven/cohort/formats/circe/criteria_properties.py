@@ -7,6 +7,7 @@ Read off Circe 1.11.3, with its slips, because definitions were written and chec
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from fairhaven.cohort.formats.circe.attribute_values import (
     Property,
@@ -53,46 +54,52 @@ _VISIT = {"VISIT_ID": "visit_occurrence_id"}
 _CONCEPT = {"DOMAIN_CONCEPT": "concept_id"}
 _DAYS = {"DURATION": "days"}
 
-_STARTS = {"OccurrenceStartDate": date("start_date")}
-_STARTS_ENDS = _STARTS | {"OccurrenceEndDate": date("end_date")}
-_ERA_DATES = {"EraStartDate": date("start_date"), "EraEndDate": date("end_date")}
-_GENDER_SET = {"GenderCS": selection("gender_concept_id")}
-_GENDER = {"Gender": concepts("gender_concept_id")} | _GENDER_SET
-_PERSON = {"Age": whole("age")} | _GENDER
-_ERA_PERSON = {"AgeAtStart": whole("age"), "AgeAtEnd": whole("age_at_end")} | _GENDER
+_STARTS = {"OccurrenceStartDate": Property("start_date", date)}
+_STARTS_ENDS = _STARTS | {"OccurrenceEndDate": Property("end_date", date)}
+_ERA_DATES = {"EraStartDate": Property("start_date", date), "EraEndDate": Property("end_date", date)}
+_GENDER_SET = {"GenderCS": Property("gender_concept_id", selection)}
+_GENDER = {"Gender": Property("gender_concept_id", concepts)} | _GENDER_SET
+_PERSON = {"Age": Property("age", whole)} | _GENDER
+_ERA_PERSON = {"AgeAtStart": Property("age", whole), "AgeAtEnd": Property("age_at_end", whole)} | _GENDER
 _PROVIDER = {
-    "ProviderSpecialty": concepts("specialty_concept_id"),
-    "ProviderSpecialtyCS": selection("specialty_concept_id", joined="provider"),
+    "ProviderSpecialty": Property("specialty_concept_id", concepts),
+    "ProviderSpecialtyCS": Property("specialty_concept_id", partial(selection, joined="provider")),
 }
 _SEEN = _PROVIDER | {
-    "VisitType": concepts("visit_concept_id"),
-    "VisitTypeCS": selection("visit_concept_id", joined="visit"),
+    "VisitType": Property("visit_concept_id", concepts),
+    "VisitTypeCS": Property("visit_concept_id", partial(selection, joined="visit")),
 }
-_UNIT = {"Unit": concepts("unit_concept_id"), "UnitCS": selection("unit_concept_id")}
+_UNIT = {"Unit": Property("unit_concept_id", concepts), "UnitCS": Property("unit_concept_id", selection)}
 _VALUE = {
-    "ValueAsNumber": decimal("value_as_number"),
-    "ValueAsConcept": concepts("value_as_concept_id"),
-    "ValueAsConceptCS": selection("value_as_concept_id"),
+    "ValueAsNumber": Property("value_as_number", decimal),
+    "ValueAsConcept": Property("value_as_concept_id", concepts),
+    "ValueAsConceptCS": Property("value_as_concept_id", selection),
 }
 _PLACE_SET = {
-    "PlaceOfServiceCS": selection("place_of_service_concept_id", joined="care site"),
+    "PlaceOfServiceCS": Property("place_of_service_concept_id", partial(selection, joined="care site")),
     "PlaceOfServiceLocation": unsupported(
         "asks where a care site was at the time (LOCATION_HISTORY), a table that OMOP 5.4 does not have; leave it out"
     ),
 }
-_NO_DOSE = "asks for the dose of a drug exposure, for which OMOP 5.4 has no column; use a DoseEra criterion"
+_NO_DOSE = unsupported(
+    "asks for the dose of a drug exposure, for which OMOP 5.4 has no column; use a DoseEra criterion"
+)
 
 
 def _type(name: str, column: str) -> dict[str, Property]:
     exclude = f"{name}Exclude"
-    return {name: concepts(column, exclude=exclude), exclude: negation_flag, f"{name}CS": selection(column)}
+    return {
+        name: Property(column, partial(concepts, exclude=exclude)),
+        exclude: Property("", negation_flag),
+        f"{name}CS": Property(column, selection),
+    }
 
 
 KINDS: Mapping[str, CriterionKind] = {
     "ConditionEra": CriterionKind(
         domain=Domain.CONDITION_ERA,
         properties=_ERA_DATES
-        | {"OccurrenceCount": whole("condition_occurrence_count"), "EraLength": whole("days")}
+        | {"OccurrenceCount": Property("condition_occurrence_count", whole), "EraLength": Property("days", whole)}
         | _ERA_PERSON,
         counts=_CONCEPT | _DAYS | {"ERA_OCCURRENCES": "condition_occurrence_count"},
     ),
@@ -102,9 +109,9 @@ KINDS: Mapping[str, CriterionKind] = {
         properties=_STARTS_ENDS
         | _type("ConditionType", "condition_type_concept_id")
         | {
-            "StopReason": text("stop_reason"),
-            "ConditionStatus": concepts("condition_status_concept_id"),
-            "ConditionStatusCS": selection("condition_status_concept_id"),
+            "StopReason": Property("stop_reason", text),
+            "ConditionStatus": Property("condition_status_concept_id", concepts),
+            "ConditionStatusCS": Property("condition_status_concept_id", selection),
         }
         | _PERSON
         | _SEEN,
@@ -123,23 +130,26 @@ KINDS: Mapping[str, CriterionKind] = {
         source="DeviceSourceConcept",
         properties=_STARTS_ENDS
         | _type("DeviceType", "device_type_concept_id")
-        | {"UniqueDeviceId": text("unique_device_id"), "Quantity": whole("quantity")}
+        | {"UniqueDeviceId": Property("unique_device_id", text), "Quantity": Property("quantity", whole)}
         | _PERSON
         | _SEEN,
         counts=_CONCEPT | _DAYS | _VISIT | {"QUANTITY": "quantity"},
     ),
     "DoseEra": CriterionKind(
         domain=Domain.DOSE_ERA,
-        properties=_ERA_DATES | _UNIT | {"DoseValue": decimal("dose_value"), "EraLength": whole("days")} | _ERA_PERSON,
+        properties=_ERA_DATES
+        | _UNIT
+        | {"DoseValue": Property("dose_value", decimal), "EraLength": Property("days", whole)}
+        | _ERA_PERSON,
         counts=_CONCEPT | _DAYS | {"UNIT": "unit_concept_id", "VALUE_AS_NUMBER": "dose_value"},
     ),
     "DrugEra": CriterionKind(
         domain=Domain.DRUG_ERA,
         properties=_ERA_DATES
         | {
-            "OccurrenceCount": whole("drug_exposure_count"),
-            "GapDays": whole("gap_days"),
-            "EraLength": whole("days"),
+            "OccurrenceCount": Property("drug_exposure_count", whole),
+            "GapDays": Property("gap_days", whole),
+            "EraLength": Property("days", whole),
         }
         | _ERA_PERSON,
         counts=_CONCEPT | _DAYS | {"ERA_OCCURRENCES": "drug_exposure_count", "GAP_DAYS": "gap_days"},
@@ -148,19 +158,19 @@ KINDS: Mapping[str, CriterionKind] = {
         domain=Domain.DRUG_EXPOSURE,
         source="DrugSourceConcept",
         properties=_STARTS
-        | {"OccurrenceEndDate": date("start_date")}
+        | {"OccurrenceEndDate": Property("start_date", date)}
         | _type("DrugType", "drug_type_concept_id")
         | {
-            "StopReason": text("stop_reason"),
-            "Refills": whole("refills"),
-            "Quantity": decimal("quantity"),
-            "DaysSupply": whole("days_supply"),
-            "RouteConcept": concepts("route_concept_id"),
-            "RouteConceptCS": selection("route_concept_id"),
-            "EffectiveDrugDose": unsupported(_NO_DOSE),
-            "DoseUnit": unsupported(_NO_DOSE),
-            "DoseUnitCS": unsupported(_NO_DOSE),
-            "LotNumber": text("lot_number"),
+            "StopReason": Property("stop_reason", text),
+            "Refills": Property("refills", whole),
+            "Quantity": Property("quantity", decimal),
+            "DaysSupply": Property("days_supply", whole),
+            "RouteConcept": Property("route_concept_id", concepts),
+            "RouteConceptCS": Property("route_concept_id", selection),
+            "EffectiveDrugDose": _NO_DOSE,
+            "DoseUnit": _NO_DOSE,
+            "DoseUnitCS": _NO_DOSE,
+            "LotNumber": Property("lot_number", text),
         }
         | _PERSON
         | _SEEN,
@@ -169,12 +179,12 @@ KINDS: Mapping[str, CriterionKind] = {
     "Episode": CriterionKind(
         domain=Domain.EPISODE,
         properties={
-            "EpisodeStartDate": date("start_date"),
-            "EpisodeEndDate": date("end_date"),
-            "EpisodeNumber": whole("episode_number"),
-            "EpisodeObjectConceptCS": selection("episode_object_concept_id"),
-            "EpisodeTypeCS": selection("episode_type_concept_id"),
-            "Age": whole("age"),
+            "EpisodeStartDate": Property("start_date", date),
+            "EpisodeEndDate": Property("end_date", date),
+            "EpisodeNumber": Property("episode_number", whole),
+            "EpisodeObjectConceptCS": Property("episode_object_concept_id", selection),
+            "EpisodeTypeCS": Property("episode_type_concept_id", selection),
+            "Age": Property("age", whole),
         }
         | _GENDER_SET,
         counts=_DAYS,
@@ -184,15 +194,18 @@ KINDS: Mapping[str, CriterionKind] = {
         source="MeasurementSourceConcept",
         properties=_STARTS
         | _type("MeasurementType", "measurement_type_concept_id")
-        | {"Operator": concepts("operator_concept_id"), "OperatorCS": selection("operator_concept_id")}
+        | {
+            "Operator": Property("operator_concept_id", concepts),
+            "OperatorCS": Property("operator_concept_id", selection),
+        }
         | _VALUE
         | _UNIT
         | {
-            "RangeLow": decimal("range_low"),
-            "RangeHigh": decimal("range_high"),
-            "RangeLowRatio": decimal("value_to_range_low"),
-            "RangeHighRatio": decimal("value_to_range_high"),
-            "Abnormal": abnormal,
+            "RangeLow": Property("range_low", decimal),
+            "RangeHigh": Property("range_high", decimal),
+            "RangeLowRatio": Property("value_to_range_low", decimal),
+            "RangeHighRatio": Property("value_to_range_high", decimal),
+            "Abnormal": Property("abnormal", abnormal),
         }
         | _PERSON
         | _SEEN,
@@ -208,9 +221,9 @@ KINDS: Mapping[str, CriterionKind] = {
         | _type("ObservationType", "observation_type_concept_id")
         | _VALUE
         | {
-            "ValueAsString": text("value_as_string"),
-            "Qualifier": concepts("qualifier_concept_id"),
-            "QualifierCS": selection("qualifier_concept_id"),
+            "ValueAsString": Property("value_as_string", text),
+            "Qualifier": Property("qualifier_concept_id", concepts),
+            "QualifierCS": Property("qualifier_concept_id", selection),
         }
         | _UNIT
         | _PERSON
@@ -222,13 +235,13 @@ KINDS: Mapping[str, CriterionKind] = {
         concepts=False,
         period=True,
         properties={
-            "PeriodStartDate": date("start_date"),
-            "PeriodEndDate": date("end_date"),
-            "PeriodType": concepts("period_type_concept_id"),
-            "PeriodTypeCS": selection("period_type_concept_id"),
-            "PeriodLength": whole("days"),
-            "AgeAtStart": whole("age"),
-            "AgeAtEnd": whole("age_at_end"),
+            "PeriodStartDate": Property("start_date", date),
+            "PeriodEndDate": Property("end_date", date),
+            "PeriodType": Property("period_type_concept_id", concepts),
+            "PeriodTypeCS": Property("period_type_concept_id", selection),
+            "PeriodLength": Property("days", whole),
+            "AgeAtStart": Property("age", whole),
+            "AgeAtEnd": Property("age_at_end", whole),
         },
         counts=_CONCEPT | _DAYS,
     ),
@@ -237,20 +250,20 @@ KINDS: Mapping[str, CriterionKind] = {
         concepts=False,
         period=True,
         properties={
-            "PeriodStartDate": date("start_date"),
-            "PeriodEndDate": date("end_date"),
-            "PeriodLength": whole("days"),
+            "PeriodStartDate": Property("start_date", date),
+            "PeriodEndDate": Property("end_date", date),
+            "PeriodLength": Property("days", whole),
         }
         | _ERA_PERSON
         | {
-            "PayerConcept": in_set("payer_concept_id"),
-            "PlanConcept": in_set("plan_concept_id"),
-            "SponsorConcept": in_set("sponsor_concept_id"),
-            "StopReasonConcept": in_set("stop_reason_concept_id"),
-            "PayerSourceConcept": in_set("payer_source_concept_id"),
-            "PlanSourceConcept": in_set("plan_source_concept_id"),
-            "SponsorSourceConcept": in_set("sponsor_source_concept_id"),
-            "StopReasonSourceConcept": in_set("stop_reason_source_concept_id"),
+            "PayerConcept": Property("payer_concept_id", in_set),
+            "PlanConcept": Property("plan_concept_id", in_set),
+            "SponsorConcept": Property("sponsor_concept_id", in_set),
+            "StopReasonConcept": Property("stop_reason_concept_id", in_set),
+            "PayerSourceConcept": Property("payer_source_concept_id", in_set),
+            "PlanSourceConcept": Property("plan_source_concept_id", in_set),
+            "SponsorSourceConcept": Property("sponsor_source_concept_id", in_set),
+            "StopReasonSourceConcept": Property("stop_reason_source_concept_id", in_set),
         },
         counts=_CONCEPT,
     ),
@@ -260,9 +273,9 @@ KINDS: Mapping[str, CriterionKind] = {
         properties=_STARTS
         | _type("ProcedureType", "procedure_type_concept_id")
         | {
-            "Modifier": concepts("modifier_concept_id"),
-            "ModifierCS": selection("modifier_concept_id"),
-            "Quantity": whole("quantity"),
+            "Modifier": Property("modifier_concept_id", concepts),
+            "ModifierCS": Property("modifier_concept_id", selection),
+            "Quantity": Property("quantity", whole),
         }
         | _PERSON
         | _SEEN,
@@ -273,14 +286,14 @@ KINDS: Mapping[str, CriterionKind] = {
         dates_adjusted=False,
         properties=_STARTS
         | _type("SpecimenType", "specimen_type_concept_id")
-        | {"Quantity": decimal("quantity")}
+        | {"Quantity": Property("quantity", decimal)}
         | _UNIT
         | {
-            "AnatomicSite": concepts("anatomic_site_concept_id"),
-            "AnatomicSiteCS": selection("anatomic_site_concept_id"),
-            "DiseaseStatus": concepts("disease_status_concept_id"),
-            "DiseaseStatusCS": selection("disease_status_concept_id"),
-            "SourceId": text("specimen_source_id"),
+            "AnatomicSite": Property("anatomic_site_concept_id", concepts),
+            "AnatomicSiteCS": Property("anatomic_site_concept_id", selection),
+            "DiseaseStatus": Property("disease_status_concept_id", concepts),
+            "DiseaseStatusCS": Property("disease_status_concept_id", selection),
+            "SourceId": Property("specimen_source_id", text),
             "SpecimenSourceConcept": unsupported(
                 "asks for a specimen's source concept, which OMOP does not have; use CodesetId or SourceId"
             ),
@@ -292,11 +305,11 @@ KINDS: Mapping[str, CriterionKind] = {
         domain=Domain.VISIT_DETAIL,
         source="VisitDetailSourceConcept",
         properties={
-            "VisitDetailStartDate": date("start_date"),
-            "VisitDetailEndDate": date("end_date"),
-            "VisitDetailTypeCS": selection("visit_detail_type_concept_id"),
-            "VisitDetailLength": whole("days"),
-            "Age": whole("age_at_end"),
+            "VisitDetailStartDate": Property("start_date", date),
+            "VisitDetailEndDate": Property("end_date", date),
+            "VisitDetailTypeCS": Property("visit_detail_type_concept_id", selection),
+            "VisitDetailLength": Property("days", whole),
+            "Age": Property("age_at_end", whole),
             "ProviderSpecialtyCS": _PROVIDER["ProviderSpecialtyCS"],
         }
         | _GENDER_SET
@@ -308,7 +321,7 @@ KINDS: Mapping[str, CriterionKind] = {
         source="VisitSourceConcept",
         properties=_STARTS_ENDS
         | _type("VisitType", "visit_type_concept_id")
-        | {"VisitLength": whole("days"), "PlaceOfService": concepts("place_of_service_concept_id")}
+        | {"VisitLength": Property("days", whole), "PlaceOfService": Property("place_of_service_concept_id", concepts)}
         | _PERSON
         | _PROVIDER
         | _PLACE_SET,
@@ -317,10 +330,10 @@ KINDS: Mapping[str, CriterionKind] = {
 }
 
 ERA_PROPERTIES: Mapping[str, Property] = {
-    "StartDate": date("start_date"),
-    "EndDate": date("end_date"),
-    "AgeAtStart": whole("age"),
-    "Duration": whole("days"),
+    "StartDate": Property("start_date", date),
+    "EndDate": Property("end_date", date),
+    "AgeAtStart": Property("age", whole),
+    "Duration": Property("days", whole),
 } | _GENDER_SET
 """What a ``CustomEra`` criterion asks of the eras it builds."""
 
@@ -329,10 +342,10 @@ ERA_COUNTS: Mapping[str, str] = _DAYS
 DEMOGRAPHIC_PROPERTIES: Mapping[str, Property] = (
     _PERSON
     | {
-        "Race": concepts("race_concept_id"),
-        "RaceCS": selection("race_concept_id"),
-        "Ethnicity": concepts("ethnicity_concept_id"),
-        "EthnicityCS": selection("ethnicity_concept_id"),
+        "Race": Property("race_concept_id", concepts),
+        "RaceCS": Property("race_concept_id", selection),
+        "Ethnicity": Property("ethnicity_concept_id", concepts),
+        "EthnicityCS": Property("ethnicity_concept_id", selection),
     }
     | _STARTS_ENDS
 )

@@ -80,9 +80,12 @@ def write_number(value: float) -> str:
 
 
 def _read_value(text: str) -> float | dt.date:
-    if re.fullmatch(_DAY, text):
-        return dt.date.fromisoformat(text)
-    return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
+    try:
+        if re.fullmatch(_DAY, text):
+            return dt.date.fromisoformat(text)
+        return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
+    except ValueError:
+        raise ValueError("holds a date that is not in the calendar, or a number of too many digits") from None
 
 
 def _comparison(compare: Compare, value: str, to: str | None = None) -> Numbers | Dates:
@@ -132,22 +135,11 @@ def read_filter(text: str) -> Filter:
     place = re.fullmatch(r"\s*([A-Za-z_]\w*)\s+(.*?)\s*", text, re.DOTALL)
     for pattern, test in _TESTS:
         if place and (found := re.fullmatch(pattern, place[2], re.DOTALL)):
-            try:
-                return Filter(field=place[1], test=test(found))
-            except ValueError as error:
-                raise ValueError(
-                    _own_words(error, "holds a date that is not in the calendar, or a number of too many digits")
-                ) from None
+            return Filter(field=place[1], test=test(found))
     raise ValueError(
         'is not a test of a field; write for example "age >= 18", "start_date between 2010-01-01 and 2019-12-31", '
         '"gender_concept_id in 8532", "unit_concept_id in set NAME", "value_as_number is known" or \'stop_reason like "%x%"\''
     )
-
-
-def _own_words(error: ValueError, otherwise: str) -> str:
-    """Our own sentence where the error is ours, another where the standard library speaks."""
-    text = str(error)
-    return text if text.startswith(("compares", "has a name")) else otherwise
 
 
 def write_filter(item: Filter) -> str:

@@ -21,24 +21,22 @@ def _table(path: tuple[str, ...], table: Table) -> Iterator[str]:
     margin = "  " * _depth(path)
     below: list[tuple[str, Any]] = []
     for key, value in table.items():
-        inline = f"{margin}{_key(key)} = {_inline(value)}"
+        name = f"{margin}{_key(key)} ="
+        is_wide = (
+            isinstance(value, dict | list) and value and (_is_long(value) or len(f"{name} {_inline(value)}") > _WIDTH)
+        )
+        is_list_of_short = _is_tables(value) and len(value) > 1 and all(_fits(margin, part) for part in value)
         if not path and (_is_tables(value) or (isinstance(value, dict) and key != "exit")):
             below.append((key, value))
-        elif _is_tables(value) and len(value) > 1 and all(_fits(margin, part) for part in value):
-            yield f"{margin}{_key(key)} = ["
+        elif is_list_of_short or (is_wide and isinstance(value, list) and not _is_tables(value)):
+            yield f"{name} ["
             yield from (f"{margin}  {_inline(part)}," for part in value)
             yield f"{margin}]"
-        elif isinstance(value, dict | list) and value and (len(inline) > _WIDTH or _is_long(value)):
-            if isinstance(value, dict) or _is_tables(value):
-                below.append((key, value))
-            else:
-                yield f"{margin}{_key(key)} = ["
-                yield from (f"{margin}  {_text(part)}," for part in value)
-                yield f"{margin}]"
+        elif is_wide:
+            below.append((key, value))
         else:
-            yield (
-                inline if not isinstance(value, str) or "\n" not in value else f"{margin}{_key(key)} = {_lines(value)}"
-            )
+            has_lines = isinstance(value, str) and "\n" in value
+            yield f"{name} {_lines(value) if has_lines else _inline(value)}"
     for key, value in below:
         yield from _headed((*path, key), value)
 
@@ -46,17 +44,14 @@ def _table(path: tuple[str, ...], table: Table) -> Iterator[str]:
 def _headed(path: tuple[str, ...], value: Table | list[Table]) -> Iterator[str]:
     name = ".".join(_key(part) for part in path)
     margin = "  " * _depth(path)
-    if isinstance(value, dict):
-        if path == ("concept_sets",):
-            for key, part in value.items():
-                yield from _headed((*path, key), part)
-            return
-        yield from ("", f"{margin}[{name}]")
-        yield from _table(path, value)
-        return
-    for part in value:
-        yield from ("", f"{margin}[[{name}]]")
-        yield from _table(path, part)
+    if isinstance(value, dict) and path == ("concept_sets",):
+        for key, part in value.items():
+            yield from _headed((*path, key), part)
+    else:
+        heading, parts = (f"[{name}]", [value]) if isinstance(value, dict) else (f"[[{name}]]", value)
+        for part in parts:
+            yield from ("", f"{margin}{heading}")
+            yield from _table(path, part)
 
 
 def _depth(path: tuple[str, ...]) -> int:
