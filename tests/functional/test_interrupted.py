@@ -1,5 +1,6 @@
 """Ctrl-C at any moment of a command: a line of words, exit code 1, and the same command finishes when it is run again."""
 
+import json
 import os
 import random
 import signal
@@ -29,6 +30,13 @@ def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(words: list[str], *, after: float | None = None) -> tuple[int, str, float]:
     """Exit code, what it said, and seconds from its start to its end."""
+    began = time.monotonic()
+    code, _, said = outcome(words, after=after)
+    return code, said, time.monotonic() - began
+
+
+def outcome(words: list[str], *, after: float | None = None) -> tuple[int, str, str]:
+    """Exit code, what it gave, and what it said."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, *words],
@@ -39,12 +47,11 @@ def run(words: list[str], *, after: float | None = None) -> tuple[int, str, floa
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
-        began = time.monotonic()
         if after is not None:
             time.sleep(after)
             process.send_signal(signal.SIGINT)
-        said = process.communicate()[1]
-    return process.returncode, said, time.monotonic() - began
+        given, said = process.communicate()
+    return process.returncode, given, said
 
 
 def words_of(name: str, hub: Path) -> list[str]:
@@ -118,6 +125,17 @@ except ValueError as error:
     print(time.monotonic() - began < 60, is_interruption(error), is_interruption(ValueError("could not be counted")))
 """
 
+MODULE = """
+import sys
+from fairhaven.kernel.interruption import forget_interruption
+
+try:
+    exec("raise KeyboardInterrupt")
+except KeyboardInterrupt:
+    forget_interruption()
+sys.exit(1)
+"""
+
 SAIL = """
 import os, signal, sys, time
 from pathlib import Path
@@ -144,6 +162,19 @@ def in_a_process(code: str, *words: str | Path) -> str:
 
 def test_an_interruption_inside_a_query_ends_it_at_once_and_is_known_however_often_it_was_raised_anew() -> None:
     assert in_a_process(QUERY) == "True True False"
+
+
+@pytest.mark.parametrize("after", [0.01, 0.05, 0.1])
+def test_a_command_that_is_interrupted_before_it_is_loaded_gives_json_where_it_was_asked_for(after: float) -> None:
+    code, given, said = outcome(["release", "list", "hub", "--json"], after=after)
+    assert (code, json.loads(given)["error"]["code"]) == (1, "interrupted")
+    assert "Traceback" not in said
+
+
+def test_an_interruption_in_a_text_that_python_ran_is_not_an_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "command.py").write_text(MODULE)
+    done = subprocess.run([sys.executable, "-m", "command"], cwd=tmp_path, check=False)
+    assert done.returncode == 1
 
 
 def test_an_interruption_with_sail_open_does_not_wait_for_a_server_that_has_stopped(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from fairhaven.cli import (
 )
 from fairhaven.cli.command import as_command
 from fairhaven.cli.refusals import refuse
+from fairhaven.kernel.interruption import is_interruption
 
 app = typer.Typer(
     name="fairhaven",
@@ -86,6 +87,9 @@ def run(arguments: Sequence[str]) -> int:
 
     Returns:
         the exit code: 0 done, 1 refused or checks failed, 2 wrong usage.
+
+    Raises:
+        KeyboardInterrupt: or what a library made of it (see `is_interruption`); what is left to do is the caller's.
     """
     command = typer.main.get_command(app)
     try:
@@ -97,6 +101,8 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read stdout has seen enough; Python must not try to write the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
+    except Exception as error:
+        if is_interruption(error):
+            raise
         return refuse(error, as_json="--json" in arguments)
     return 0

@@ -92,7 +92,7 @@ class ScreenProgress:
 
 def _harmless(text: str) -> str:
     """A text whose control characters (a name in somebody's file may hold some) do nothing to the terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _CONTROL.sub("\ufffd", text)  # replacement character
 
 
 class Screen(Generic[R]):

@@ -25,6 +25,16 @@ def is_interruption(error: BaseException | None) -> bool:
     return False
 
 
+def forget_interruption() -> None:
+    """Let the exit code be the one that is given.
+
+    Python notes a KeyboardInterrupt that left a text it ran (every dataclass is made by one) and, started with ``-m``, ends
+    by the signal for it, even where it was caught since. Running another text takes the note back: `run_eval_code_obj` in
+    CPython's ``pythonrun.c``.
+    """
+    exec("")
+
+
 def heed_in_destructors() -> None:
     """See to it that an interruption inside a destructor ends the command, too.
 
