@@ -17,6 +17,7 @@ import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import discover
+from fairhaven.kernel.progress import Silent
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.processes import PATIENCE
@@ -195,7 +196,7 @@ def test_a_killed_generate_leaves_no_file(library: Path, tmp_path: Path) -> None
 def test_a_release_is_counted_as_the_hubs_policy_says(fairhaven: Command, demo: Path, asked: Path) -> None:
     counted = json.loads(fairhaven("cohort", "count", demo, asked, "--json").stdout)
     assert counted["policy"] == "ons"
-    index = discover(open_hub(demo), None, by=ANNA).index
+    index = discover(open_hub(demo), None, by=ANNA, progress=Silent()).index
     persons = {each["id"]: each["persons"] for each in counted["cohorts"]}
     assert persons[3] == index.count(_definition(asked / "3.json"))
     assert all(count is None or count == 0 or count >= 10 for count in persons.values())
@@ -214,12 +215,12 @@ def test_a_project_asks_from_a_budget_that_it_can_see(fairhaven: Command, copy: 
 
 def test_the_index_goes_with_an_erasure_and_questions_go_on(fairhaven: Command, copy: Path, asked: Path) -> None:
     rooms = open_hub(copy)
-    before = discover(rooms, None, by=ANNA)
+    before = discover(rooms, None, by=ANNA, progress=Silent())
     person = int(before.index.person_keys(before.index.universe)[0])
     fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1")
     assert person.to_bytes(8, "little") in (copy / "store" / "query-audit.sqlite").read_bytes()
     assert "Recorded as entry" in fairhaven("erase", copy, "--person-key", person).stdout
-    after = discover(rooms, None, by=ANNA)
+    after = discover(rooms, None, by=ANNA, progress=Silent())
     kept = b"".join(path.read_bytes() for path in (copy / "store").glob("query-audit.sqlite*"))
     assert person.to_bytes(8, "little") not in kept and str(person).encode() not in kept
     assert after.index.persons == before.index.persons - 1
@@ -276,7 +277,7 @@ def test_a_hub_answers_questions_that_come_over_the_wire(
         name: json.loads(fairhaven("network", "results", copy, uuid, "--json").stdout)[0]
         for name, uuid in uuids.items()
     }
-    index = discover(open_hub(copy), None, by=ANNA).index
+    index = discover(open_hub(copy), None, by=ANNA, progress=Silent()).index
     exactly = {name: index.count(_definition(asked / f"{name}.json")) for name in ("1", "2", "3", "4")}
     answered = {name for name in exactly if told[name]["standing"] == "answered"}
     assert answered

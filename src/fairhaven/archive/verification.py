@@ -63,25 +63,21 @@ def _readable(shelf: ReleaseStore, problems: list[Problem]) -> list[Release]:
 
 def _chain(shelf: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     """Each manifest's seal, its link to the one before, and its own sums."""
-    previous, number = GENESIS, 0
+    previous, number = GENESIS, 1
     for release in releases:
-        number += 1
         manifest = read_json(shelf.manifest(release.number))
         path = _shown(f"releases/{release.number:04d}.json")
-        if release.number != number:
-            yield Problem(release=release.name, path=path, message=f"release {name_of(number)} is missing before it")
-            number = release.number
-        if seal_of(manifest) != release.hash:
-            yield Problem(release=release.name, path=path, message="the manifest was altered: its seal does not hold")
-        if release.previous != previous:
-            yield Problem(
-                release=release.name,
-                path=path,
-                message="the manifest does not follow the one before it: one was altered, replaced or removed",
-            )
-        if manifest["content"] != release.content:
-            yield Problem(release=release.name, path=path, message="the release's hash is not that of its tables")
-        previous = release.hash
+        is_wrong = {
+            f"release {name_of(number)} is missing before it": release.number != number,
+            "the manifest was altered: its seal does not hold": seal_of(manifest) != release.hash,
+            "the manifest does not follow the one before it: one was altered, replaced or removed": (
+                release.previous != previous
+            ),
+            "the release's hash is not that of its tables": manifest["content"] != release.content,
+        }
+        for message in (message for message, is_so in is_wrong.items() if is_so):
+            yield Problem(release=release.name, path=path, message=message)
+        previous, number = release.hash, release.number + 1
 
 
 def _ledger(shelf: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:

@@ -100,7 +100,7 @@ def verify_releases(
     from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.compare import verified
 
-    releases, problems = verified(open_hub(folder), name, progress=screen.progress)
+    releases, problems = verified(open_hub(folder).archive, name, progress=screen.progress)
     found = results.VerifiedReleases.of(releases, problems)
     screen.show(found, release_text.verified(found), is_good=not problems)
 

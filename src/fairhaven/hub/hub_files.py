@@ -36,17 +36,8 @@ def read_text(folder: Path) -> HubText:
     sources = _read_all(folder, "sources", read_source, faults)
     by_stem = _read_all(folder, "mappings", lambda document: read_mapping(document, document.path.stem), faults)
     mappings = {f"{stem}.toml": mapping for stem, mapping in by_stem.items()}
-    for path in sorted((folder / "mappings").glob("*.json")):
-        try:
-            mappings[path.name] = read_carrot(path, f"mappings/{path.name}")
-        except Invalid as error:
-            faults += error.faults
-    code_maps = tuple(sorted((folder / "vocabulary").glob("*.csv")))
-    for path in code_maps:
-        try:
-            read_code_map(path)
-        except Invalid as error:
-            faults += error.faults
+    mappings |= _read_each(folder, "mappings/*.json", lambda path: read_carrot(path, f"mappings/{path.name}"), faults)
+    code_maps = _read_each(folder, "vocabulary/*.csv", read_code_map, faults)
     faults += _dangling(folder, sources, controllers, mappings)
     check_faults(sorted(faults, key=lambda fault: (fault.path, fault.line or 0)))
     return HubText(
@@ -68,6 +59,17 @@ def _read_all(folder: Path, kind: str, read: Callable[[Document], _T | None], fa
         faults += document.faults
         if value is not None:
             found[path.stem] = value
+    return found
+
+
+def _read_each(folder: Path, files: str, read: Callable[[Path], _T], faults: list[Fault]) -> dict[str, _T]:
+    """Every file of a pattern, by its name; what cannot be read adds its faults."""
+    found: dict[str, _T] = {}
+    for path in sorted(folder.glob(files)):
+        try:
+            found[path.name] = read(path)
+        except Invalid as error:
+            faults += error.faults
     return found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import write_atomically
+from fairhaven.kernel.files import check_empty, write_atomically
 from fairhaven.ledger import Actor, EventKind, Ledger
 
 _PLACES = {
@@ -28,8 +28,7 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
     """
     if (folder / "hub.toml").exists():
         raise NotAllowedNow(f"{folder} is a hub already; nothing was changed. Give a folder that does not exist yet.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise NotAllowedNow(f"{folder} is not empty; nothing was changed. Give a new or an empty folder.")
+    check_empty(folder)
     written = []
     for template, place in _PLACES.items():
         path = folder / place

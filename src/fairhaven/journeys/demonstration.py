@@ -15,7 +15,7 @@ from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import read_json, write_json
+from fairhaven.kernel.files import check_empty, read_json, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 
@@ -60,16 +60,15 @@ def demonstrate(
     began = time.monotonic()
     wanted = {"seed": seed, "persons": persons}
     mark = folder / "store" / _MARK
-    if mark.exists() and read_json(mark)["wanted"] != wanted:
-        raise NotAllowedNow(
-            f"{folder} holds a demonstration of another size or seed; nothing was changed. Give another folder, or remove that one."
-        )
     if not mark.exists():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise NotAllowedNow(f"{folder} is not empty; nothing was changed. Give a new or an empty folder.")
+        check_empty(folder)
         # Identities are invented, so the secret may follow from the seed: the same seed gives the same release everywhere.
         Keyring.create(folder / "store" / "keys", secret=hashlib.sha256(f"demonstration {seed}".encode()).digest())
         write_json(mark, {"wanted": wanted, "is_written": False})
+    if read_json(mark)["wanted"] != wanted:
+        raise NotAllowedNow(
+            f"{folder} holds a demonstration of another size or seed; nothing was changed. Give another folder, or remove that one."
+        )
     if not read_json(mark)["is_written"]:
         made = region.write(folder, persons=persons, seed=seed, progress=progress)
         days = [

@@ -1,14 +1,14 @@
 """The nouns that journeys share: what a hub says of itself, and its rooms, wired."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.archive import Archive
 from fairhaven.disclosure import Policy
 from fairhaven.engine import Engine
-from fairhaven.harmonise import MappingFile
+from fairhaven.harmonise import CodeMap, MappingFile
 from fairhaven.intake import Intake, Source
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.ledger import Ledger
@@ -64,7 +64,7 @@ class HubText:
         folder: the hub's folder.
         sources: by name, in the order of their names.
         mappings: mapping files by the name that sources use.
-        code_maps: files of vocabulary/ that map local codes.
+        code_maps: how local codes are mapped, by the name of the file in vocabulary/.
     """
 
     folder: Path
@@ -72,7 +72,7 @@ class HubText:
     controllers: Mapping[str, Controller]
     sources: Mapping[str, Source]
     mappings: Mapping[str, MappingFile]
-    code_maps: tuple[Path, ...]
+    code_maps: Mapping[str, Sequence[CodeMap]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,16 @@ from typing import Any, BinaryIO
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 
 
+def check_empty(folder: Path) -> None:
+    """Refuse to make something in a folder that holds other things.
+
+    Raises:
+        NotAllowedNow: it is there and not empty, or is no folder.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise NotAllowedNow(f"{folder} is not empty; nothing was changed. Give a new or an empty folder.")
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, hex."""
     with path.open("rb") as file:

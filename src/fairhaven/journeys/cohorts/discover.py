@@ -1,6 +1,6 @@
-"""Discovery: how many persons of a release are in a cohort, told so that many answers tell no more than each alone."""
+"""Discovery: how many persons of a release are in a cohort, so that many answers say no more than each alone."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,9 @@ from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
-from fairhaven.kernel.progress import Progress, Silent
+from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
-from fairhaven.query_audit import Asker, Budget, Decision, QueryAudit
+from fairhaven.query_audit import Asker, Budget, Decision
 
 _EVERYBODY = "everybody"
 
@@ -28,18 +28,16 @@ class Discovery:
 
     Args:
         index: who has what in it.
-        slowly: finds the persons of a definition that is beyond the index.
     """
 
     rooms: Rooms
     release: Release
     index: DiscoveryIndex
-    slowly: Callable[[CohortDefinition], BitMap]
 
     def persons_of(self, definition: CohortDefinition) -> BitMap:
         """The persons in a cohort, as the index numbers them."""
         check_definition(definition)
-        return self.index.persons_of(definition) if self.index.can_answer(definition) else self.slowly(definition)
+        return self.index.persons_of(definition) if self.index.can_answer(definition) else self._by_program(definition)
 
     def ask(self, definition: CohortDefinition, *, asker: Asker) -> Decision:
         """Decide a question and record it; see `QueryAudit.ask`."""
@@ -57,8 +55,8 @@ class Discovery:
             table, column: a table of events and its concept, or PERSON and one of its concepts.
         """
         sets = self.index.by_value(column) if table == Domain.PERSON else self.index.by_concept(Domain(table))
-        told = self._asked({f"{table} {column} {concept}": persons for concept, persons in sets}, asker)
-        return {int(cell.rsplit(" ", 1)[1]): decision for cell, decision in told.items()}
+        decided = self._asked({f"{table} {column} {concept}": persons for concept, persons in sets}, asker)
+        return {int(cell.rsplit(" ", 1)[1]): decision for cell, decision in decided.items()}
 
     def names(self, concepts: Iterable[int]) -> dict[int, str]:
         """The names of concepts in the release's vocabulary; one that it does not know is left out."""
@@ -70,13 +68,20 @@ class Discovery:
 
     def _asked(self, cells: Mapping[str, BitMap], asker: Asker) -> dict[str, Decision]:
         with open_audit(self.rooms) as audit:
-            self._make_known(audit)
+            # By content: an erasure makes other persons of a release.
+            if not audit.knows(self.release.content):
+                audit.add_release(self.release.content, self.index.person_keys(self.index.universe))
             return audit.ask_together(cells, by=asker, release=self.release.content)
 
-    def _make_known(self, audit: QueryAudit) -> None:
-        # By content: an erasure makes other persons of a release.
-        if not audit.knows(self.release.content):
-            audit.add_release(self.release.content, self.index.person_keys(self.index.universe))
+    def _by_program(self, definition: CohortDefinition) -> BitMap:
+        """The persons of a cohort that is beyond the index, by running its definition over the release's tables."""
+        keys = self.index.person_keys(self.index.universe)
+        found = BitMap()
+        with open_release(self.rooms, self.release.name) as opened:
+            for batch in Cohorts(opened.engine, opened.tables).run({1: definition}):
+                persons = opened.engine.fetch(batch.rows.select("subject_id").distinct())["subject_id"]
+                found |= BitMap(np.searchsorted(keys, np.sort(persons.to_numpy())).tolist())
+        return found
 
 
 def budget_of(rooms: Rooms, project: str) -> Budget:
@@ -87,7 +92,7 @@ def budget_of(rooms: Rooms, project: str) -> Budget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectAnswers:
-    """What a project was told of cohorts, and what it may still ask."""
+    """What a project was answered about cohorts, and what it may still ask."""
 
     decisions: tuple[tuple[Named, Decision], ...]
     budget: Budget
@@ -100,7 +105,7 @@ def ask(
 
     Args:
         asker: whose question it is and whose budget it spends: so the audit's record has it.
-        by: who puts it on the asker's behalf; neither the record nor the ledger holds that, only those are told who must
+        by: who puts it on the asker's behalf; neither the record nor the ledger holds that, only those see it who must
             wait while the release is indexed.
     """
     discovery = discover(rooms, release, by=by, progress=progress)
@@ -108,27 +113,11 @@ def ask(
     return ProjectAnswers(decisions=decisions, budget=budget_of(rooms, asker.project))
 
 
-def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress | None = None) -> Discovery:
+def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -> Discovery:
     """Open a release for questions; its index is made first where it is not there, which takes the lock of the releases."""
     release = rooms.archive.release(name)
     index = kept_index(rooms, release)
     if index is None:
-        with holding(rooms, Locked.RELEASES, act="indexing of a release", by=by, progress=progress or Silent()):
-            index = make_index(rooms, release, progress=progress or Silent())
-
-    def slowly(definition: CohortDefinition) -> BitMap:
-        return _by_program(rooms, release, index, definition)
-
-    return Discovery(rooms=rooms, release=release, index=index, slowly=slowly)
-
-
-def _by_program(rooms: Rooms, release: Release, index: DiscoveryIndex, definition: CohortDefinition) -> BitMap:
-    """The persons of a cohort by running its definition over the release's tables."""
-    found: list[int] = []
-    with open_release(rooms, release.name) as opened:
-        for batch in Cohorts(opened.engine, opened.tables).run({1: definition}):
-            persons = opened.engine.fetch(batch.rows.select("subject_id").distinct())
-            found = np.searchsorted(
-                index.person_keys(index.universe), np.sort(persons["subject_id"].to_numpy())
-            ).tolist()
-    return BitMap(found)
+        with holding(rooms, Locked.RELEASES, act="indexing of a release", by=by, progress=progress):
+            index = make_index(rooms, release, progress=progress)
+    return Discovery(rooms=rooms, release=release, index=index)

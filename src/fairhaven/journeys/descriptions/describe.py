@@ -99,7 +99,7 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
         issued=release.as_of,
         hash=release.hash,
     )
-    if description.persons is not None:  # the HDR UK form asks for it, and a hidden number is not told
+    if description.persons is not None:  # the HDR UK form asks for it, and a hidden number is not given
         write_json(folder / "hdruk.json", hdruk_dataset(description, about))
     write_json(folder / "dcat.jsonld", dcat_dataset(description, about))
     files = {name: [(file.path, file.sha256) for file in table.files] for name, table in release.tables.items()}
@@ -160,7 +160,7 @@ def _row_counts(release: Release, tables: Mapping[str, ir.Table], engine: Engine
         )
     )
     events = [_events(name, table, names) for name, table in tables.items() if _is_event(name)]
-    together = engine.keep(ibis.union(*events) if len(events) > 1 else events[0])
+    together = engine.keep(ibis.union(*events))
     by_table = together.group_by("source", "cdm_table")
     dated = together.filter(together.year.notnull())
     links = by_table.agg(rows=together.count(), unmapped=together.is_unmapped.cast("int64").sum())
@@ -214,9 +214,7 @@ def _unmapped(engine: Engine, tables: Mapping[str, ir.Table], names: ir.Table) -
         parts.append(
             rows.select("person_id", "source", cdm_table=ibis.literal(name), code=rows[definition.source_value])
         )
-    if not parts:
-        return ()
-    rows = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    rows = ibis.union(*parts)
     rows = rows.filter(rows.code.notnull())
     counted = rows.group_by("source", "cdm_table", "code").agg(rows=rows.count(), persons=rows.person_id.nunique())
     ranked = counted.order_by(ibis.desc("rows"), "source", "cdm_table", "code").limit(_UNMAPPED)

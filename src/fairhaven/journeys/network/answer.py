@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fairhaven.cohort.formats.rquest import read_rquest
@@ -29,32 +30,32 @@ _NAMELESS = "cohort discovery"
 """The project of a task that names none."""
 
 
+@dataclass(kw_only=True)
 class HubAnswers:
-    """Counts for the wire, of the hub's latest release, as the hub's policy and audit let them be told."""
+    """Counts for the wire, of the hub's latest release, as the hub's policy and audit let them be given."""
 
-    def __init__(self, rooms: Rooms, *, today: Callable[[], dt.date], by: Actor, progress: Progress) -> None:
-        self._rooms = rooms
-        self._by = by
-        self._today = today
-        self._progress = progress
-        self._discovery: Discovery | None = None
+    rooms: Rooms
+    today: Callable[[], dt.date]
+    by: Actor
+    progress: Progress
+    _discovery: Discovery | None = field(default=None, init=False)
 
     def availability(self, query: Mapping[str, Any], *, task: AvailabilityTask) -> int:
         """See `network.CountProvider`."""
-        definition = read_rquest(query, today=self._today())
-        return _told(self._latest().ask(definition, asker=_asker(task.query)))
+        definition = read_rquest(query, today=self.today())
+        return _number(self._latest().ask(definition, asker=_asker(task.query)))
 
     def code_distribution(self, *, task: DistributionTask) -> Iterable[CodeCount]:
         """See `network.CountProvider`."""
         asked = self._latest()
-        told = {
+        decided = {
             category: asked.by_concept(table, column, asker=_asker(task.query))
             for category, (table, column) in CATEGORIES.items()
         }
-        names = asked.names({concept for cells in told.values() for concept in cells})
+        names = asked.names({concept for cells in decided.values() for concept in cells})
         return [
             CodeCount(concept_id=concept, concept_name=names[concept], category=category, count=_cell(decision))
-            for category, cells in told.items()
+            for category, cells in decided.items()
             for concept, decision in cells.items()
             if concept in names
         ]
@@ -64,23 +65,23 @@ class HubAnswers:
         asked, asker = self._latest(), _asker(task.query)
         cells = asked.by_concept("person", "gender_concept_id", asker=asker)
         sexes = [(name, _cell(cells[concept]) if concept in cells else 0) for concept, name in SEXES.items()]
-        return Demographics(total=_told(asked.ask_everybody(asker=asker)), sexes=sexes)
+        return Demographics(total=_number(asked.ask_everybody(asker=asker)), sexes=sexes)
 
     def _latest(self) -> Discovery:
         """The latest release, opened again when it is another one or has been altered."""
-        latest = self._rooms.archive.current()
+        latest = self.rooms.archive.current()
         if self._discovery is None or self._discovery.release.content != latest.content:
-            self._discovery = discover(self._rooms, latest.name, by=self._by, progress=self._progress)
+            self._discovery = discover(self.rooms, latest.name, by=self.by, progress=self.progress)
         return self._discovery
 
 
 def answer_tasks(
     rooms: Rooms, connection: Connection, *, once: bool, today: Callable[[], dt.date], by: Actor, progress: Progress
 ) -> WorkerSummary:
-    """Work for a task API until told to stop, or until its queues are empty.
+    """Work for a task API until stopped, or until its queues are empty.
 
     Args:
-        by: who has the hub answer; others are told who would answer for the same collection meanwhile. The record of each
+        by: who has the hub answer; it is named to others who would answer for the same collection meanwhile. The record of each
             question holds who asked it, as far as the task says.
 
     Raises:
@@ -94,7 +95,7 @@ def answer_tasks(
     )
     return work(
         connection,
-        HubAnswers(rooms, today=today, by=by, progress=progress),
+        HubAnswers(rooms=rooms, today=today, by=by, progress=progress),
         folder=rooms.store / "discovery" / connection.collection,
         about=about,
         once=once,
@@ -104,12 +105,12 @@ def answer_tasks(
 
 
 def _asker(query: Mapping[str, Any]) -> Asker:
-    """Who asks, as far as the server tells: it alone knows, so all that it hands on is one coalition."""
+    """Who asks, as far as the server says: it alone knows, so all that it hands on is one coalition."""
     project = str(query.get("project") or query.get("owner") or _NAMELESS)
     return Asker(project=project, is_federated=True)
 
 
-def _told(decision: Decision) -> int:
+def _number(decision: Decision) -> int:
     """The number that leaves; the wire has no other mark for a hidden count than 0."""
     if decision.outcome is not Outcome.ANSWERED or decision.count is None:
         raise Refused(decision.text)
@@ -117,5 +118,5 @@ def _told(decision: Decision) -> int:
 
 
 def _cell(decision: Decision) -> int:
-    """The number in a table; a cell that is not told leaves no line, like one of too few."""
+    """The number in a table; a cell that is not shown leaves no line, like one of too few."""
     return (decision.count.value or 0) if decision.count is not None else 0

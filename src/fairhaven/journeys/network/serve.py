@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.journeys.model import Rooms
@@ -55,7 +54,7 @@ def add_member(rooms: Rooms, collection: str, *, renew: bool = False, by: Actor)
 
 
 def remove_member(rooms: Rooms, collection: str, *, by: Actor) -> None:
-    """End a collection's membership; its answers stay.
+    """End a collection's membership; its answers are kept.
 
     Raises:
         NotFound: there is no such member.
@@ -75,7 +74,9 @@ def put_question(rooms: Rooms, file: Path, *, to: Sequence[str] | None, by: Acto
         NotFound: there is no such file, or some of the collections are no members.
         Invalid: the file holds no query that a worker can read, or nobody would be asked.
     """
-    question = _question(file)
+    if not file.is_file():
+        raise NotFound(f"there is no file {file}")
+    question = dict(json_object(file.read_bytes(), path=str(file)))
     with _network(rooms, by=by) as tasks:
         asked = tuple(to or tasks.members.names())
         return NetworkQuestion(uuid=tasks.submit(question, asked), collections=asked)
@@ -107,9 +108,3 @@ def _record_acts(rooms: Rooms, queue: TaskQueue) -> None:
     for act in queue.acts.waiting():
         rooms.ledger.append_once(act.kind, act.facts, by=act.by)
         queue.acts.forget(act)
-
-
-def _question(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        raise NotFound(f"there is no file {file}")
-    return dict(json_object(file.read_bytes(), path=str(file)))

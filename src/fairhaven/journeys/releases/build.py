@@ -22,7 +22,6 @@ from fairhaven.harmonise import (
     VocabularyTables,
     harmonise,
     local_maps,
-    read_code_map,
 )
 from fairhaven.harmonise.cdm_rows import omop_rows
 from fairhaven.harmonise.fhir import fhir_rows
@@ -234,7 +233,7 @@ class _BuildWork:
                 concept_ancestor=_where_any(engine, vocabulary, "concept_ancestor"),
                 version=vocabulary.version,
             ),
-            local=local_maps({path.name: read_code_map(path) for path in rooms.code_maps}),
+            local=local_maps(rooms.code_maps),
             hub=HubFacts(
                 name=rooms.settings.name,
                 abbreviation=rooms.settings.abbreviation,
