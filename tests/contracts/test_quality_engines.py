@@ -154,7 +154,7 @@ def expected(file: Path) -> dict[str, tuple[int, int]]:
 )
 def test_no_check_stumbles_over_a_cdm_that_somebody_else_made(place: tuple[str, ...], tmp_path: Path) -> None:
     thresholds = DqdThresholds.read(shared("data", "dqd"))
-    with open_cdm(shared("data", *place), work=tmp_path) as opened:
+    with open_cdm(shared("data", *place)) as opened:
         for chosen in (thresholds, None):
             report = check(opened.tables, engine=opened.engine, today=DAY_OF_THE_NUMBERS, thresholds=chosen)
             reasons = {result.reason for result in report.results if result.status is CheckStatus.ERROR}

@@ -28,7 +28,7 @@ def csv_folder(path: Path, *, visit: str = "1\t7\t9201\t20200101\t20200103\t0\n"
 
 
 def test_a_folder_of_csv_gets_the_types_of_the_cdm(tmp_path: Path) -> None:
-    with open_cdm(csv_folder(tmp_path / "cdm"), work=tmp_path / "work") as opened:
+    with open_cdm(csv_folder(tmp_path / "cdm")) as opened:
         visit = opened.tables["visit_occurrence"]
         assert set(opened.tables) == {"person", "visit_occurrence"}
         assert visit["visit_start_date"].type().is_date()
@@ -41,7 +41,7 @@ def test_values_that_do_not_fit_are_found_by_the_checks_and_stop_nothing(tmp_pat
     folder = csv_folder(
         tmp_path / "cdm", person="7,8507,nineteen,0,0,\n8,1.5,1990,0,0,\n", visit="1\t7\t9201\t20201301\t20200103\t0\n"
     )
-    with open_cdm(folder, work=tmp_path) as opened:
+    with open_cdm(folder) as opened:
         report = check(opened.tables, engine=opened.engine, today=TODAY)
 
     found = {result.check.id: result for result in report.results}
@@ -58,7 +58,7 @@ def test_a_duckdb_file_is_read_from_any_schema_and_left_as_it_was(tmp_path: Path
         connection.execute("CREATE SCHEMA omop")
         connection.execute("CREATE TABLE omop.PERSON AS SELECT 7 AS Person_Id, 8507 AS gender_concept_id")
     before = file.read_bytes()
-    with open_cdm(file, work=tmp_path) as opened:
+    with open_cdm(file) as opened:
         assert opened.tables["person"].columns == ("person_id", "gender_concept_id")
         report = check(opened.tables, engine=opened.engine, today=TODAY)
 
@@ -75,13 +75,13 @@ def test_what_is_no_cdm_is_refused_in_words(tmp_path: Path) -> None:
         (tmp_path / "notes.txt", "neither a DuckDB database nor a folder"),
         (tmp_path / "nowhere", "no such file"),
     ):
-        with pytest.raises(Invalid, match=words), open_cdm(path, work=tmp_path / "work"):
+        with pytest.raises(Invalid, match=words), open_cdm(path):
             pass
 
 
 def test_broken_lines_are_said_with_file_and_line_and_without_their_content(tmp_path: Path) -> None:
     folder = csv_folder(tmp_path / "cdm", visit="1\t7\t9201\t20200101\t20200103\t0\n2\tSECRET\n")
-    with pytest.raises(Invalid) as refused, open_cdm(folder, work=tmp_path):
+    with pytest.raises(Invalid) as refused, open_cdm(folder):
         pass
     assert "visit_occurrence.csv:3" in str(refused.value)
     assert "SECRET" not in str(refused.value)
@@ -102,7 +102,7 @@ def test_what_a_file_is_its_content_tells_and_not_its_name(tmp_path: Path, form:
         pq.write_table(rows, folder / "person.csv")
     else:
         (folder / "PERSON.csv").write_bytes(gzip.compress((folder / "PERSON.csv").read_bytes()))
-    with open_cdm(path, work=tmp_path / "work") as opened:
+    with open_cdm(path) as opened:
         assert opened.engine.fetch(opened.tables["person"])["person_id"].to_pylist() == [7]
 
 
@@ -118,7 +118,7 @@ def test_several_parquet_files_in_a_folder_called_after_the_table_are_one_table(
             for file in (path / "PERSON").iterdir():
                 archive.write(file, f"cdm/PERSON/{file.name}")
         path = tmp_path / "cdm.zip"
-    with open_cdm(path, work=tmp_path / "work") as opened:
+    with open_cdm(path) as opened:
         assert sorted(opened.engine.fetch(opened.tables["person"])["person_id"].to_pylist()) == [7, 8]
 
 
@@ -127,5 +127,5 @@ def test_several_text_files_for_one_table_are_refused_and_not_read_in_part(tmp_p
     (folder / "death").mkdir()
     for number in (1, 2):
         (folder / "death" / f"part-{number}.csv").write_text("person_id,death_date\n7,2020-01-01\n")
-    with pytest.raises(Invalid, match="several files hold death"), open_cdm(folder, work=tmp_path / "work"):
+    with pytest.raises(Invalid, match="several files hold death"), open_cdm(folder):
         pass

@@ -3,10 +3,9 @@
 Files that both releases share hold the same rows, so only the others are read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
-from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
@@ -18,20 +17,24 @@ from fairhaven.omop import CDM
 from fairhaven.release.manifest import Release, TableVersion
 
 
-def diff(shelf: ReleaseStore, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:
+def diff(store: ReleaseStore, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:
     """See `Archive.diff`."""
-    return {name: _change(shelf, earlier, later, engine, name) for name in _names(earlier, later)}
+    return {
+        name: _change(store, earlier, later, engine, name)
+        for name in CDM
+        if name in earlier.tables or name in later.tables
+    }
 
 
-def changes(shelf: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> ir.Table:
+def changes(store: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> ir.Table:
     """See `Archive.changes`."""
-    old, new = _unshared(earlier.tables.get(table), later.tables.get(table))
-    before, after = (_rows(shelf, engine, paths, table) for paths in (old, new))
+    unshared = _unshared(earlier.tables.get(table), later.tables.get(table))
+    before, after = (_rows(store, engine, paths, table) for paths in unshared)
     key = "person_id" if table == "death" else CDM[table].primary_key
     return _by_key(before, after, key) if key else _by_row(before, after)
 
 
-def _change(shelf: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> Change:
+def _change(store: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> Change:
     old, new = earlier.tables.get(table), later.tables.get(table)
     if (old.content if old else "") == (new.content if new else ""):
         return Change()
@@ -40,7 +43,7 @@ def _change(shelf: ReleaseStore, earlier: Release, later: Release, engine: Engin
     if not left or not right:
         rows = (new.rows if new else 0) - (old.rows if old else 0)
         return Change(added=max(rows, 0), gone=max(-rows, 0))
-    found = changes(shelf, earlier, later, engine, table)
+    found = changes(store, earlier, later, engine, table)
     counts = engine.fetch(found.group_by("change").agg(rows=found["rows"].sum())).to_pylist()
     return Change(**{row["change"]: int(row["rows"]) for row in counts})
 
@@ -72,16 +75,12 @@ def _by_row(before: ir.Table, after: ir.Table) -> ir.Table:
     ).drop("balance")
 
 
-def _rows(shelf: ReleaseStore, engine: Engine, paths: list[Path], table: str) -> ir.Table:
+def _rows(store: ReleaseStore, engine: Engine, paths: Sequence[str], table: str) -> ir.Table:
     schema = CDM[table].schema_of(lineage=True).to_pyarrow()
-    rows = engine.parquet([shelf.path(str(path)) for path in paths]) if paths else engine.arrow(schema.empty_table())
+    rows = engine.parquet([store.path(path) for path in paths]) if paths else engine.arrow(schema.empty_table())
     return rows.select(*CDM[table].names)
 
 
-def _unshared(old: TableVersion | None, new: TableVersion | None) -> tuple[list[Path], list[Path]]:
+def _unshared(old: TableVersion | None, new: TableVersion | None) -> tuple[list[str], list[str]]:
     before, after = old.paths if old else frozenset(), new.paths if new else frozenset()
-    return [Path(path) for path in sorted(before - after)], [Path(path) for path in sorted(after - before)]
-
-
-def _names(earlier: Release, later: Release) -> list[str]:
-    return [name for name in CDM if name in earlier.tables or name in later.tables]
+    return sorted(before - after), sorted(after - before)

@@ -34,7 +34,7 @@ _MEMORY = "1GB"
 
 
 def export(
-    shelf: ReleaseStore,
+    store: ReleaseStore,
     release: Release,
     out: Path,
     *,
@@ -47,7 +47,7 @@ def export(
         raise NotAllowedNow(f"{out} is there already; nothing was written. Choose another place, or move it away")
     out.parent.mkdir(parents=True, exist_ok=True)
     sources = {
-        name: [*shelf.files(release, name), *(vocabulary_files.get(name, ()) if table.schema == "VOCAB" else ())]
+        name: [*store.files(release, name), *(vocabulary_files.get(name, ()) if table.schema == "VOCAB" else ())]
         for name, table in CDM.items()
     }
     work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))

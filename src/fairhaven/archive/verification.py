@@ -17,14 +17,14 @@ from fairhaven.omop import CDM
 from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, name_of, seal_of
 
 
-def verify(shelf: ReleaseStore, names: frozenset[str], progress: Progress) -> list[Problem]:
+def verify(store: ReleaseStore, names: frozenset[str], progress: Progress) -> list[Problem]:
     """See `Archive.verify`."""
     problems: list[Problem] = []
-    releases = _readable(shelf, problems)
-    problems += _chain(shelf, releases)
-    problems += _ledger(shelf, releases)
-    if shelf.erasing.exists():
-        problems.append(Problem(path=_shown(shelf.erasing.name), message="an erasure was cut short: run it again"))
+    releases = _readable(store, problems)
+    problems += _chain(store, releases)
+    problems += _ledger(store, releases)
+    if store.erasing.exists():
+        problems.append(Problem(path=_shown(store.erasing.name), message="an erasure was cut short: run it again"))
     chosen = [release for release in releases if not names or release.name in names]
     seen: dict[str, list[str]] = {}
     total = len({file.path for release in chosen for table in release.tables.values() for file in table.files})
@@ -34,38 +34,38 @@ def verify(shelf: ReleaseStore, names: frozenset[str], progress: Progress) -> li
             for table in release.tables.values():
                 for file in table.files:
                     if file.path not in seen:
-                        seen[file.path] = list(_file(shelf, connection, table.name, file))
+                        seen[file.path] = list(_file(store, connection, table.name, file))
                         progress.advance(len(seen), total, "files")
                     problems += [
                         Problem(release=release.name, table=table.name, path=_shown(file.path), message=message)
                         for message in seen[file.path]
                     ]
                 problems += [
-                    Problem(release=release.name, table=table.name, message=message) for message in _table(shelf, table)
+                    Problem(release=release.name, table=table.name, message=message) for message in _table(store, table)
                 ]
-    if len(chosen) == len(shelf.manifests()) and not shelf.building.exists():
+    if len(chosen) == len(store.manifests()) and not store.building.exists():
         problems += [
-            Problem(path=_shown(str(file.relative_to(shelf.folder))), message="no release names this file")
-            for file in shelf.stray()
+            Problem(path=_shown(str(file.relative_to(store.folder))), message="no release names this file")
+            for file in store.stray()
         ]
     return problems
 
 
-def _readable(shelf: ReleaseStore, problems: list[Problem]) -> list[Release]:
+def _readable(store: ReleaseStore, problems: list[Problem]) -> list[Release]:
     releases = []
-    for path in shelf.manifests():
+    for path in store.manifests():
         try:
-            releases.append(shelf.read(path))
+            releases.append(store.read(path))
         except Invalid as error:
             problems.append(Problem(release=name_of(int(path.stem)), message=str(error)))
     return releases
 
 
-def _chain(shelf: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
+def _chain(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     """Each manifest's seal, its link to the one before, and its own sums."""
     previous, number = GENESIS, 1
     for release in releases:
-        manifest = read_json(shelf.manifest(release.number))
+        manifest = read_json(store.manifest(release.number))
         path = _shown(f"releases/{release.number:04d}.json")
         is_wrong = {
             f"release {name_of(number)} is missing before it": release.number != number,
@@ -80,14 +80,14 @@ def _chain(shelf: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
         previous, number = release.hash, release.number + 1
 
 
-def _ledger(shelf: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
+def _ledger(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     """The manifests are the ones whose seals the ledger holds."""
-    faults = shelf.ledger.verify()
+    faults = store.ledger.verify()
     yield from (Problem(path=fault.path, message=f"line {fault.line}: {fault.message}") for fault in faults)
     if faults:
         return
     known: dict[str, str] = {}
-    for entry in shelf.ledger.entries():
+    for entry in store.ledger.entries():
         if entry.kind == EventKind.RELEASE:
             known[entry.facts["release"]] = entry.facts["hash"]
         elif entry.kind == EventKind.ERASURE:
@@ -96,15 +96,15 @@ def _ledger(shelf: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     for release in releases:
         if known.get(release.name) != release.hash:
             message = "the ledger holds another seal" if release.name in known else "the ledger does not know it"
-            yield Problem(release=release.name, path=shelf.ledger.path.name, message=message)
+            yield Problem(release=release.name, path=store.ledger.path.name, message=message)
     for name in sorted(set(known) - {release.name for release in releases}):
         yield Problem(
-            release=name, path=shelf.ledger.path.name, message="the ledger knows it, and its manifest is gone"
+            release=name, path=store.ledger.path.name, message="the ledger knows it, and its manifest is gone"
         )
 
 
-def _file(shelf: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:
-    path = shelf.path(file.path)
+def _file(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:
+    path = store.path(file.path)
     if not path.exists():
         yield "the file is missing"
         return
@@ -126,12 +126,12 @@ def _file(shelf: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str
         yield "its rows are not those that were written"
 
 
-def _table(shelf: ReleaseStore, table: TableVersion) -> Iterator[str]:
+def _table(store: ReleaseStore, table: TableVersion) -> Iterator[str]:
     total = sum((Fingerprint.from_hex(file.content, file.rows) for file in table.files), Fingerprint())
     if (total.rows, total.hex) != (table.rows, table.content):
         yield "the table's rows and content are not the sum of its files'"
     try:
-        paths = delta.paths_at(shelf.folder / table.name, table.version)
+        paths = delta.paths_at(store.folder / table.name, table.version)
     except OSError:
         yield f"the Delta log has no readable version {table.version}"
         return

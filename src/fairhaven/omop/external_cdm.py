@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.engine.sql import identifier
 from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.kernel.files import scratch
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.omop.cdm import CDM, type_of
 from fairhaven.omop.external_tables import StoredTable, find_tables
 
@@ -33,7 +33,7 @@ class OpenedCDM:
 
 
 @contextmanager
-def open_cdm(path: Path, *, work: Path) -> Iterator[OpenedCDM]:
+def open_cdm(path: Path) -> Iterator[OpenedCDM]:
     """Open a CDM for reading; nothing of it is changed.
 
     Columns of CSV files get the CDM's types, dates as ISO or YYYYMMDD; a column with a value that does not fit stays
@@ -41,12 +41,11 @@ def open_cdm(path: Path, *, work: Path) -> Iterator[OpenedCDM]:
 
     Args:
         path: the DuckDB file, folder, or zip.
-        work: folder for scratch files.
 
     Raises:
         Invalid: there is no CDM at *path*, or files cannot be read; all faults at once.
     """
-    with scratch(work) as folder:
+    with readers_scratch() as folder:
         engine = DuckDBEngine(folder)
         try:
             yield OpenedCDM(tables=_tables(path, folder, engine), engine=engine)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -206,7 +205,7 @@ def open_cohorts(asked: CohortSource, progress: Progress) -> Iterator[Opened]:
         return
     assert asked.cdm is not None
     progress.stage(f"Opening {asked.cdm.name}")
-    with TemporaryDirectory(prefix="fairhaven-") as work, open_cdm(asked.cdm, work=Path(work)) as foreign:
+    with open_cdm(asked.cdm) as foreign:
         progress.stage("Running cohort definitions")
         yield Opened(
             cohorts=Cohorts(foreign.engine, foreign.tables), engine=foreign.engine, tables=foreign.tables, release=None

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from fairhaven.journeys.descriptions.describe import described
 from fairhaven.journeys.model import Rooms
@@ -26,5 +25,5 @@ def quality_of_cdm(path: Path, *, thresholds: Path | None, today: dt.date, progr
     """The quality of somebody's CDM: a DuckDB file, or a folder or zip of Parquet or CSV."""
     limits = DqdThresholds.read(thresholds) if thresholds else None
     progress.stage(f"Opening {path.name}")
-    with TemporaryDirectory(prefix="fairhaven-") as work, open_cdm(path, work=Path(work)) as foreign:
+    with open_cdm(path) as foreign:
         return check(foreign.tables, engine=foreign.engine, today=today, thresholds=limits, progress=progress)
