@@ -193,6 +193,37 @@ def test_a_patient_goes_from_fhir(tmp_path: Path, form: str) -> None:
     assert check_adds_up(hub, source) == totals
 
 
+def test_a_resource_written_over_several_lines_is_erased_as_a_whole(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
+    patient = {"resourceType": "Patient", "id": "zz9", "name": [{"family": "Ashworth"}]}
+    hub.receive(source, json.dumps(patient, indent=1), name="patient.json")
+    hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})
+    assert b"Ashworth" not in sealed(hub)
+
+
+def test_a_patient_goes_from_a_line_behind_the_millionth(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": observation(1, "kk1")}]}
+    text = json.dumps(bundle) + "\n" * 1_000_004 + json.dumps(observation(2, "zz9")) + "\n"
+    hub.receive(source, text, name="export.ndjson")
+    hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})
+    assert b"zz9" not in sealed(hub)
+    assert b"kk1" in sealed(hub)
+
+
+def test_the_other_rows_of_a_file_that_ends_within_a_character_are_kept(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.events('[dialect]\nencoding = "utf-16"')
+    rows = HEADER + "1,p1,2020-01-01,,\n2,zz9,2020-01-02,,\n3,p3,2020-01-03,,\n"
+    hub.receive(source, rows.encode("utf-16") + b"x")
+    hub.intake.erase({"gp": [ref(hub, "zz9", "gp")]})
+    hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
+    assert hub.lines() == [2, 4]
+    assert check_adds_up(hub, source) == {"events": (4, 2, 1)}
+
+
 def cdm(folder: Path, form: str) -> Path:
     """A CDM of two persons and three visits."""
     person = "SELECT i AS person_id, 8507 AS gender_concept_id, 1980 AS year_of_birth, 5 AS month_of_birth, 6 AS day_of_birth, 0 AS race_concept_id, 0 AS ethnicity_concept_id, 'src' || i AS person_source_value FROM range(771, 773) t(i)"

@@ -55,3 +55,9 @@ def open_duckdb(
         # Closing waits for the threads of a query that was given up by Ctrl-C, for hours where it has hours to go.
         opened.callback(connection.interrupt)
         yield connection
+
+
+def count_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The number in a query's only row: of rows, as ``count(*)`` gives it, or as a COPY gives of those it wrote."""
+    (found,) = connection.execute(query).fetchone() or (0,)
+    return int(found)

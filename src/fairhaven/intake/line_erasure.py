@@ -3,12 +3,12 @@
 What comes out is not the file as delivered, but it reads as that file without those rows.
 """
 
-import codecs
 import json
 import zipfile
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 
@@ -17,10 +17,9 @@ from fairhaven.engine.sql import file, identifier, literal
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.cdm_reader import dialect_of, members
 from fairhaven.intake.fhir.fhir_reader import ENTRIES
-from fairhaven.intake.fhir.ndjson_lines import bundled
+from fairhaven.intake.fhir.ndjson_lines import is_bundle, parsed, resources_of
 from fairhaven.intake.model import Dialect, Format
 from fairhaven.intake.reader import DeliveredFile
-from fairhaven.intake.source_file import python_encoding
 from fairhaven.kernel.files import scratch as private
 
 _CHUNK = 1 << 22
@@ -54,85 +53,49 @@ def blank(
 
 def _blank_delimited(path: Path, gone: frozenset[int], dialect: Dialect, scratch: Path, target: Path) -> None:
     text = lines.as_utf8(path, dialect.encoding, scratch)
-    seen = lines.survey(text)
-    newline = b"\r" if seen.carriage_only else b"\n"
-    encoding = None if dialect.encoding == "utf-8" else python_encoding(dialect.encoding)
+    carriage_only = lines.survey(text).carriage_only
+    places = list(lines.places(text, dialect, gone, carriage_only=carriage_only))
     with text.open("rb") as source, target.open("wb") as out:
-        encoder = _Encoder(encoding)
-        at = 0
-        for start, end in list(lines.places(text, dialect, gone, carriage_only=seen.carriage_only)):
-            source.seek(at)
-            while at < start and (chunk := source.read(min(_CHUNK, start - at))):
-                out.write(encoder.encode(chunk))
-                at += len(chunk)
-            out.write(encoder.encode(newline * source.read(end - start).count(newline)))
-            at = end
-        source.seek(at)
-        while chunk := source.read(_CHUNK):
-            out.write(encoder.encode(chunk))
-        out.write(encoder.encode(b"", final=True))
+        kept = _blanked(source, places, b"\r" if carriage_only else b"\n")
+        out.writelines(lines.from_utf8(kept, dialect.encoding))
 
 
-class _Encoder:
-    """From UTF-8 back to the encoding that the file was delivered in; see `lines.as_utf8`."""
-
-    def __init__(self, encoding: str | None) -> None:
-        self._is_needed = encoding is not None
-        if encoding is not None:
-            errors = "surrogatepass" if encoding == "utf-16" else "surrogateescape"
-            self._decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
-            self._encoder = codecs.getincrementalencoder(encoding)(errors)
-
-    def encode(self, data: bytes, *, final: bool = False) -> bytes:
-        if not self._is_needed:
-            return data
-        try:
-            return self._encoder.encode(self._decoder.decode(data, final), final)
-        except UnicodeDecodeError:
-            return b""
+def _blanked(source: BinaryIO, places: Sequence[tuple[int, int]], newline: bytes) -> Iterator[bytes]:
+    """The file's bytes, of those from the first to the last of each place only the line ends."""
+    for start, end in places:
+        while chunk := source.read(min(_CHUNK, start - source.tell())):
+            yield chunk
+        yield newline * source.read(end - start).count(newline)
+    while chunk := source.read(_CHUNK):
+        yield chunk
 
 
 def _blank_ndjson(path: Path, gone: frozenset[int], target: Path) -> None:
-    inside: dict[int, set[int]] = {}
+    entries: defaultdict[int, set[int]] = defaultdict(set)
     for number in gone:
-        if number >= ENTRIES:
-            inside.setdefault(number // ENTRIES, set()).add(number % ENTRIES)
-    document = _document(path)
+        line, entry = divmod(number, ENTRIES)
+        entries[line].add(entry)
+    resources = resources_of(path)
     with path.open("rb") as source, target.open("wb") as out:
-        if document is not None:
-            texts = bundled(document)
-            for number, text in enumerate(texts, start=1):
-                out.write((b"" if number in gone else text.encode()) + b"\n")
+        if resources is not None:
+            out.writelines(
+                (b"" if number in gone else text.encode()) + b"\n" for number, text in enumerate(resources, 1)
+            )
             return
-        for number, line in enumerate(source, start=1):
-            if number in inside:
-                out.write(_without(json.loads(line), inside[number]).encode() + b"\n")
+        for number, written in enumerate(source, start=1):
+            # The number of an entry is also that of a line, where a file has so many.
+            bundle = parsed(written) if number in entries else None
+            if is_bundle(bundle):
+                out.write(_without(bundle, entries[number]))
             else:
-                out.write(b"\n" if number in gone else line)
+                out.write(b"\n" if number in gone else written)
 
 
-def _document(path: Path) -> Any:
-    """The file as one Bundle or array; None for lines of JSON. Such files are small."""
-    with path.open("rb") as file:
-        try:
-            json.loads(file.readline())
-            if file.readline().strip():
-                return None
-            file.seek(0)
-        except ValueError:
-            file.seek(0)
-        try:
-            found = json.loads(file.read())
-        except ValueError:
-            return None
-    return found if isinstance(found, list) or found.get("resourceType") == "Bundle" else None
-
-
-def _without(bundle: Any, entries: set[int]) -> str:
-    for number in entries:
-        # An empty Bundle holds the entry's place, and nothing lands of it.
-        bundle["entry"][number - 1] = {"resource": {"resourceType": "Bundle"}}
-    return json.dumps(bundle)
+def _without(bundle: dict[str, Any], entries: set[int]) -> bytes:
+    # An empty Bundle holds the entry's place, and nothing lands of it.
+    nothing = {"resource": {"resourceType": "Bundle"}}
+    kept = [nothing if number in entries else entry for number, entry in enumerate(bundle.get("entry", ()), start=1)]
+    return json.dumps(bundle | {"entry": kept}).encode() + b"\n"
 
 
 def _blank_parquet(path: Path, gone: frozenset[int], scratch: Path, target: Path) -> None:

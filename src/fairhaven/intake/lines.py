@@ -10,10 +10,11 @@ import csv
 import re
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from fairhaven.intake.model import Dialect
 from fairhaven.intake.source_file import python_encoding
@@ -22,6 +23,8 @@ _CHUNK = 1 << 22
 _LONGEST_RECORD = 64 << 20
 _MOST_LINES = 10_000
 _BOM = codecs.BOM_UTF8
+_CUT_OFF = "\udcff".encode("utf-8", "surrogatepass")
+"""Stands for half a character at the end of UTF-16."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,27 +70,38 @@ class CleanCopy:
 
 def as_utf8(path: Path, encoding: str, scratch: Path) -> Path:
     """The file in UTF-8. What is not valid in its encoding becomes bytes that are not valid UTF-8 either, so that
-    there is one place where such lines are told and rejected."""
+    there is one place where such lines are found and rejected."""
     if encoding == "utf-8":
         return path
     target = scratch / "utf-8"
-    # Surrogates stand for what could not be decoded; written out they are not valid UTF-8.
-    errors = "surrogatepass" if encoding == "utf-16" else "surrogateescape"
-    decoder = codecs.getincrementaldecoder(python_encoding(encoding))(errors)
     with path.open("rb") as file, target.open("wb") as out:
-        while chunk := file.read(_CHUNK):
-            out.write(decoder.decode(chunk).encode("utf-8", "surrogatepass"))
+        chunks = iter(partial(file.read, _CHUNK), b"")
         try:
-            out.write(decoder.decode(b"", final=True).encode("utf-8", "surrogatepass"))
+            for text in codecs.iterdecode(chunks, python_encoding(encoding), _errors(encoding)):
+                out.write(text.encode("utf-8", "surrogatepass"))
         except UnicodeDecodeError:
-            out.write(b"\xff")
+            out.write(_CUT_OFF)
     return target
+
+
+def from_utf8(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The chunks of a file that `as_utf8` made, back in the encoding that the file was delivered in."""
+    if encoding == "utf-8":
+        yield from chunks
+        return
+    texts = codecs.iterdecode(chunks, "utf-8", "surrogatepass")
+    yield from codecs.iterencode(texts, python_encoding(encoding), _errors(encoding))
+
+
+def _errors(encoding: str) -> str:
+    """How Python takes bytes that are not valid: as surrogates, which written out as UTF-8 are not valid either."""
+    return "surrogatepass" if encoding == "utf-16" else "surrogateescape"
 
 
 def survey(path: Path) -> TextSurvey:
     """Look at every byte once, at memory speed."""
     size = newlines = returns = pairs = 0
-    is_text, has_nul = True, False
+    is_text = True
     decoder = codecs.getincrementaldecoder("utf-8")()
     last = b""
     with path.open("rb") as file:
@@ -97,8 +111,7 @@ def survey(path: Path) -> TextSurvey:
             if b"\r" in chunk or last == b"\r":
                 returns += chunk.count(b"\r")
                 pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-            has_nul = has_nul or b"\0" in chunk
-            is_text = is_text and _decodes(decoder, chunk)
+            is_text = is_text and b"\0" not in chunk and _decodes(decoder, chunk)
             last = chunk[-1:]
     is_text = is_text and _decodes(decoder, b"", final=True)
     carriage_only = newlines == 0 and returns > 0
@@ -106,7 +119,7 @@ def survey(path: Path) -> TextSurvey:
     return TextSurvey(
         bytes=size,
         lines=ends + (size > 0 and last != (b"\r" if carriage_only else b"\n")),
-        is_plain=is_text and not has_nul and (returns == 0 or (returns == pairs == newlines)),
+        is_plain=is_text and (returns == 0 or (returns == pairs == newlines)),
         carriage_only=carriage_only,
     )
 
@@ -124,12 +137,11 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 def header_of(path: Path, dialect: Dialect, *, carriage_only: bool) -> HeaderLine | None:
     """The first record that is not blank; None where the file has no header that can be read."""
     with path.open("rb") as file:
-        for line, raw, fields, position in _Records(file, dialect, carriage_only).records():
-            if isinstance(fields, str):
-                return None
-            last = line + len(raw.rstrip(b"\r\n").splitlines()) - 1
-            return HeaderLine(names=tuple(field.strip() for field in fields), line=last, start=position)
-    return None
+        first = next(_records(file, dialect, carriage_only), None)
+    if first is None or isinstance(first.fields, str):
+        return None
+    last = first.line + len(first.raw.rstrip(b"\r\n").splitlines()) - 1
+    return HeaderLine(names=tuple(field.strip() for field in first.fields), line=last, start=first.end)
 
 
 def clean(
@@ -150,7 +162,7 @@ def clean(
     ):
         write = csv.writer(out, delimiter=dialect.delimiter, quotechar=dialect.quote, lineterminator="\n").writerow
         reject = csv.writer(bad, lineterminator="\n").writerow
-        for line, raw, fields, _ in _Records(file, dialect, carriage_only).records(header):
+        for line, raw, fields, _ in _records(file, dialect, carriage_only, header):
             if not isinstance(fields, str) and len(fields) > width and not any(fields[width:]):
                 # Delimiters at the end of a line are no fields; DuckDB takes them so too.
                 fields = fields[:width]
@@ -173,9 +185,9 @@ def clean(
 def places(path: Path, dialect: Dialect, wanted: frozenset[int], *, carriage_only: bool) -> Iterator[tuple[int, int]]:
     """(first byte, byte behind the last) of the records that begin in the wanted lines, in order."""
     with path.open("rb") as file:
-        for line, raw, _, end in _Records(file, dialect, carriage_only).records():
-            if line in wanted:
-                yield end - len(raw), end
+        for record in _records(file, dialect, carriage_only):
+            if record.line in wanted:
+                yield record.end - len(record.raw), record.end
 
 
 def split(text: str, dialect: Dialect) -> list[str]:
@@ -184,114 +196,101 @@ def split(text: str, dialect: Dialect) -> list[str]:
     return fields + re.split(r"[\s\"',;:|{}\[\]/\\]+", text)
 
 
-class _Records:
-    """Records of a file, each told by the line it begins in. A broken record is its first line only."""
+class _Record(NamedTuple):
+    """A record: the line it begins in, its bytes, its fields or the reason why it has none, and the offset behind it."""
 
-    def __init__(self, file: BinaryIO, dialect: Dialect, carriage_only: bool) -> None:
-        self._file = file
-        self._dialect = dialect
-        self._quote = dialect.quote.encode()
-        self._carriage_only = carriage_only
-        self._pending: deque[bytes] = deque()
+    line: int
+    raw: bytes
+    fields: list[str] | str
+    end: int
 
-    def records(self, behind: HeaderLine | None = None) -> Iterator[tuple[int, bytes, list[str] | str, int]]:
-        """(line, raw bytes, fields or the reason why there are none, offset behind it)."""
-        # A process-wide setting of the csv module; its default would refuse long fields that are no fault.
-        csv.field_size_limit(sys.maxsize)
-        line, position = (behind.line, behind.start) if behind else (0, 0)
-        self._file.seek(position)
-        source = self._lines()
-        while raw := self._next(source):
-            line += 1
-            if line == 1 and raw.startswith(_BOM):
-                position += len(_BOM)
-                raw = raw[len(_BOM) :]
-            position += len(raw)
-            if not raw.strip(b" \t\r\n"):
-                continue
-            parts, fields, length = [raw], self._fields(raw), len(raw)
-            while fields is None:
-                more = self._next(source)
-                length += len(more)
-                parts.append(more)
-                if not more or length > _LONGEST_RECORD or len(parts) > _MOST_LINES:
-                    fields = "has a quote that is never closed"
-                elif self._quote in more:
-                    # An open quote can only be closed by a line that has one.
-                    fields = self._fields(b"".join(parts))
-            if isinstance(fields, str):
-                self._pending.extendleft(reversed(parts[1:]))
-                yield line, raw, fields, position
-            else:
-                position += length - len(raw)
-                yield line, b"".join(parts), fields, position
-                line += len(parts) - 1
 
-    def _next(self, source: Iterator[bytes]) -> bytes:
-        return self._pending.popleft() if self._pending else next(source, b"")
+def _records(
+    file: BinaryIO, dialect: Dialect, carriage_only: bool, behind: HeaderLine | None = None
+) -> Iterator[_Record]:
+    """The records of a file that are not blank. A broken record is its first line only."""
+    # A process-wide setting of the csv module; its default would refuse long fields that are no fault.
+    csv.field_size_limit(sys.maxsize)
+    line, position = (behind.line, behind.start) if behind else (0, 0)
+    file.seek(position)
+    lines, again, quote = _lines(file, carriage_only), deque[bytes](), dialect.quote.encode()
+    while raw := _next(again, lines):
+        line += 1
+        if line == 1 and raw.startswith(_BOM):
+            position += len(_BOM)
+            raw = raw.removeprefix(_BOM)
+        position += len(raw)
+        if not raw.strip(b" \t\r\n"):
+            continue
+        parts, fields, length = [raw], _fields(raw, dialect), len(raw)
+        while fields is None:
+            more = _next(again, lines)
+            length += len(more)
+            parts.append(more)
+            if not more or length > _LONGEST_RECORD or len(parts) > _MOST_LINES:
+                fields = "has a quote that is never closed"
+            elif quote in more:
+                # An open quote can only be closed by a line that has one.
+                fields = _fields(b"".join(parts), dialect)
+        if isinstance(fields, str):
+            again.extendleft(reversed(parts[1:]))
+            yield _Record(line, raw, fields, position)
+        else:
+            position += length - len(raw)
+            yield _Record(line, b"".join(parts), fields, position)
+            line += len(parts) - 1
 
-    def _lines(self) -> Iterator[bytes]:
-        if not self._carriage_only:
-            yield from self._file
-            return
-        rest = b""
-        while chunk := self._file.read(_CHUNK):
-            *whole, rest = (rest + chunk).split(b"\r")
-            for part in whole:
-                yield part + b"\r"
-        if rest:
-            yield rest
 
-    def _fields(self, raw: bytes) -> list[str] | str | None:
-        """Fields of a record; the reason why it has none; None where a quote is still open at its end."""
-        if b"\0" in raw:
-            return "holds a NUL byte"
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return f"is not valid {self._dialect.encoding}"
-        text = text.removesuffix("\n").removesuffix("\r")
-        if self._dialect.quote not in text:
-            return text.split(self._dialect.delimiter)
-        dialect = self._dialect
-        reader = csv.reader(
-            [text], delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True, skipinitialspace=True
-        )
-        try:
-            return next(reader)
-        except csv.Error:
-            return _parse(text, dialect)
+def _next(again: deque[bytes], lines: Iterator[bytes]) -> bytes:
+    """The next line, of those to be read again first; empty at the end."""
+    return again.popleft() if again else next(lines, b"")
+
+
+def _lines(file: BinaryIO, carriage_only: bool) -> Iterator[bytes]:
+    if not carriage_only:
+        yield from file
+        return
+    rest = b""
+    while chunk := file.read(_CHUNK):
+        *whole, rest = (rest + chunk).split(b"\r")
+        yield from (part + b"\r" for part in whole)
+    if rest:
+        yield rest
+
+
+def _fields(raw: bytes, dialect: Dialect) -> list[str] | str | None:
+    """Fields of a record; the reason why it has none; None where a quote is still open at its end."""
+    if b"\0" in raw:
+        return "holds a NUL byte"
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"is not valid {dialect.encoding}"
+    text = text.removesuffix("\n").removesuffix("\r")
+    if dialect.quote not in text:
+        return text.split(dialect.delimiter)
+    reader = csv.reader(
+        [text], delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True, skipinitialspace=True
+    )
+    try:
+        return next(reader)
+    except csv.Error:
+        return _parse(text, dialect)
 
 
 def _parse(text: str, dialect: Dialect) -> list[str] | str | None:
     """Fields of a record with quotes; spaces around them are nothing. A quote inside an unquoted field is text, as in
     ``12" dressing``."""
+    quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
+    quoted = f"{quote}(?P<quoted>(?:[^{quote}]++|{quote}{quote})*+)(?P<closed>{quote}?) *"
+    field = re.compile(f" *+(?:{quoted}|(?P<bare>[^{delimiter}]*+))")
     fields: list[str] = []
-    at, quote, delimiter = 0, dialect.quote, dialect.delimiter
-    while True:
-        while text.startswith(" ", at):
-            at += 1
-        if text.startswith(quote, at):
-            parts, at = [], at + 1
-            while True:
-                end = text.find(quote, at)
-                if end < 0:
-                    return None
-                parts.append(text[at:end])
-                at = end + 1
-                if not text.startswith(quote, at):
-                    break
-                at += 1
-            fields.append(quote.join(parts))
-            while text.startswith(" ", at):
-                at += 1
-            if at < len(text) and not text.startswith(delimiter, at):
-                return "has text behind a closing quote"
-        else:
-            end = text.find(delimiter, at)
-            end = len(text) if end < 0 else end
-            fields.append(text[at:end])
-            at = end
-        if at >= len(text):
-            return fields
-        at += 1
+    at = 0
+    while at <= len(text) and (found := field.match(text, at)):
+        if found["closed"] == "":
+            return None
+        fields.append(found["bare"] or (found["quoted"] or "").replace(dialect.quote * 2, dialect.quote))
+        at = found.end() + 1
+        if at <= len(text) and text[at - 1] != dialect.delimiter:
+            return "has text behind a closing quote"
+    return fields

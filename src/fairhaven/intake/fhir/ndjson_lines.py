@@ -46,13 +46,21 @@ def numbered_lines(path: Path, name: str) -> Iterator[NumberedLines]:
     Raises:
         Invalid: a line is longer than 256 MB.
     """
+    resources = resources_of(path)
+    if resources is not None:
+        yield NumberedLines(rows=numbered_entries(resources, 0))
+        return
+    with path.open("rb") as file:
+        yield from _ndjson(file, name)
+
+
+def resources_of(path: Path) -> list[str] | None:
+    """The resources of a file that is one JSON document, as `bundled` gives them; None where it is lines of JSON."""
     with path.open("rb") as file:
         document = _document(file)
-        if document is not None:
-            yield from _resources(document)
-            return
-        file.seek(0)
-        yield from _ndjson(file, name)
+    if isinstance(document, list) or is_bundle(document):
+        return bundled(document)
+    return None if document is None else [json.dumps(document)]
 
 
 def bundled(bundle: Any) -> list[str]:
@@ -109,34 +117,31 @@ def _document(stream: BinaryIO) -> Any:
     following = stream.readline(_LONGEST_LINE)
     while following and not following.strip():
         following = stream.readline(_LONGEST_LINE)
-    if following and _parsed(head) is not None:
+    if following and parsed(head) is not None:
         return None
     if not following:
-        alone = _parsed(head)
-        return alone if isinstance(alone, list) or _is_bundle(alone) else None
+        alone = parsed(head)
+        return alone if isinstance(alone, list) or is_bundle(alone) else None
     if head.lstrip()[:1] not in (b"{", b"["):
         return None
     whole = head + following + stream.read(_LONGEST_DOCUMENT)
     if len(whole) >= _LONGEST_DOCUMENT:
         return None
-    found = _parsed(whole)
+    found = parsed(whole)
     return found if isinstance(found, dict | list) else None
 
 
-def _parsed(text: bytes) -> Any:
+def parsed(text: bytes) -> Any:
+    """The value that a JSON text says; None where it is no JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _is_bundle(value: Any) -> bool:
+def is_bundle(value: Any) -> bool:
+    """Whether a JSON value is a FHIR Bundle."""
     return isinstance(value, dict) and value.get("resourceType") == "Bundle"
-
-
-def _resources(document: Any) -> Iterator[NumberedLines]:
-    texts = bundled(document) if isinstance(document, list) or _is_bundle(document) else [json.dumps(document)]
-    yield NumberedLines(rows=numbered_entries(texts, 0))
 
 
 def _ndjson(file: BinaryIO, name: str) -> Iterator[NumberedLines]:
