@@ -19,7 +19,7 @@ DELIVERIES = (
 )
 
 
-def told(engine: Engine, hub: Hub, source: Source) -> list[object]:
+def answers(engine: Engine, hub: Hub, source: Source) -> list[object]:
     """Everything that intake tells through an engine, in an order of its own."""
     opted_out = hub.intake.type_1_opt_outs(engine, source)
     excluded = engine.arrow(opted_out)
@@ -34,7 +34,7 @@ def test_every_engine_tells_the_same(spark: Engine, reference: Engine, tmp_path:
     source = hub.events(more=TYPE_1)
     for number, rows in enumerate(DELIVERIES):
         hub.receive(source, HEADER + rows, name=f"events{number}.csv")
-    theirs, ours = told(spark, hub, source), told(reference, hub, source)
+    theirs, ours = answers(spark, hub, source), answers(reference, hub, source)
     assert ours == theirs
     assert isinstance(ours[0], list) and len(ours[0]) == 1
     counts = ours[2]

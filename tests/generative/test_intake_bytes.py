@@ -68,10 +68,10 @@ def test_any_bytes_are_refused_or_every_row_is_landed_or_quarantined(content: by
         assert len(quarantined) == count.quarantined
         assert not quarantined & set(lines)
         # Lines that are neither are blank, or inside a quoted value.
-        told = quarantined | set(lines)
+        accounted = quarantined | set(lines)
         for number, line in enumerate((HEADER.encode() + content).split(b"\n"), start=1):
             if line.strip() and b'"' not in content and b"\r" not in content and number > 1:
-                assert number in told, (number, line)
+                assert number in accounted, (number, line)
 
 
 @QUIET

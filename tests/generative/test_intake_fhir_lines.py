@@ -56,7 +56,7 @@ def test_any_lines_are_landed_or_quarantined(content: list[bytes]) -> None:
         found = fhir_files.staged(con, fhir_files.written(folder, b"\n".join(content)), folder / "scratch")
         seen: list[Any] = []
         for table in found.values():
-            if table.table != "observation_component":
+            if table.declaration.name != "observation_component":
                 seen += con.execute(
                     f"SELECT row_line FROM {table.rows} UNION ALL SELECT DISTINCT row_line FROM {table.rejects}"
                 ).fetchall()

@@ -1,6 +1,6 @@
 """What becomes of each FHIR resource: one resource in, generic rows out. This is the manual of the FHIR rules.
 
-All resources of all cases are landed as one file, so that a case costs next to nothing; a case's rows are told by their lines.
+All resources of all cases are landed as one file, so that a case costs next to nothing; a case's rows are known by their lines.
 """
 
 import datetime as dt
@@ -558,7 +558,7 @@ CASES = [
             }
         ],
     ),
-    Case("a prescription that a patient told of", request(reportedBoolean=True), [{**DRUG, "type_concept_id": 32865}]),
+    Case("a prescription that a patient reported", request(reportedBoolean=True), [{**DRUG, "type_concept_id": 32865}]),
     Case(
         "a stopped prescription",
         request(status="stopped", statusReason={"text": "rash"}),

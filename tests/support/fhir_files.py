@@ -10,8 +10,9 @@ import duckdb
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake.fhir.fhir_reader import FhirReader
-from fairhaven.intake.landing import LandingKeys, LandingResult, connection, land
+from fairhaven.intake.landing import LandingKeys, LandingResult, land
 from fairhaven.intake.model import Format, Source
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.kernel.ids import derive
@@ -33,14 +34,14 @@ def staged(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> dict[st
     """The staged tables of a file."""
     scratch.mkdir(exist_ok=True)
     found = FhirReader().stage(con, SOURCE, DeliveredFile(path=path, name=path.name), scratch=scratch)
-    return {table.table: table for table in found}
+    return {table.declaration.name: table for table in found}
 
 
 def landed(path: Path, folder: Path) -> LandingResult:
     """The file landed in *folder*."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
-    with connection(scratch) as con:
+    with open_duckdb(spill=scratch, keeps_order=True) as con:
         tables = list(staged(con, path, scratch).values())
         return land(
             tables,

@@ -27,11 +27,11 @@ def zipped(path: Path, files: Mapping[str, str]) -> Path:
 
 
 def test_what_is_no_table_of_the_cdm_is_told_and_not_unpacked(tmp_path: Path) -> None:
-    told = found(
+    delivered = found(
         zipped(tmp_path / "cdm.zip", {"cdm/PERSON.csv": PERSON, "cdm/costs.csv": "1", "__MACOSX/cdm/._PERSON.csv": "2"})
     )
-    assert [member.table for member in told.found] == ["person"]
-    assert told.others == ("file costs.csv",)
+    assert [member.table for member in delivered.found] == ["person"]
+    assert delivered.others == ("file costs.csv",)
     assert [file.name for file in (tmp_path / "unpacked").rglob("*.csv")] == ["PERSON.csv"]
 
 
@@ -54,9 +54,9 @@ def test_a_table_in_two_schemas_is_refused_and_a_view_is_no_table(tmp_path: Path
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE PERSON AS SELECT 7 AS person_id; CREATE TABLE costs AS SELECT 1 AS cost")
         connection.execute("CREATE SCHEMA old; CREATE VIEW old.person AS FROM main.person")
-    told = found(path)
-    assert [member.table for member in told.found] == ["person"]
-    assert told.others == ("table costs",)
+    delivered = found(path)
+    assert [member.table for member in delivered.found] == ["person"]
+    assert delivered.others == ("table costs",)
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE old.death AS SELECT 7 AS person_id; CREATE TABLE death AS FROM old.death")
     with pytest.raises(Invalid, match="cdm: death is in several schemas"):

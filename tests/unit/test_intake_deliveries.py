@@ -71,9 +71,9 @@ def test_a_pipe_a_missing_file_and_a_name_that_is_not_utf_8_are_told_at_once(hub
 def test_the_receipt_says_why_rows_are_in_quarantine_and_where(hub: Hub) -> None:
     days = "".join(f"{number},p{number},someday,5,a\n" for number in range(7))
     receipt = hub.receive(hub.events(), HEADER + days + "8,p8,2020-01-01,five,a\n9,p9\n")
-    first, *others = receipt.misfits
+    first, *others = receipt.quarantine_reasons
     assert (first.table, first.field, first.rows, first.lines) == ("events", "event_date", 7, (2, 3, 4, 5, 6))
-    assert {(misfit.field, misfit.lines) for misfit in others} == {("value", (9,)), ("", (10,))}
+    assert {(reason.field, reason.lines) for reason in others} == {("value", (9,)), ("", (10,))}
     said = "\n".join(delivery_text.receipt(receipt))
     assert "quarantined: event_date is not a date in a declared form: 7 (lines 2, 3, 4, 5, 6, ...)" in said
     assert "quarantined: value is not a number: 1 (line 9)" in said
@@ -300,7 +300,7 @@ def test_an_unreadable_line_that_may_hold_an_opt_out_stops_the_build_until_a_new
 LIST = 'title = "x"\ncontroller = "nhs"\nkind = "opt-out"\nformat = "opt-out"\n'
 
 
-def test_an_opt_out_list_is_kept_sealed_and_its_faulty_lines_are_told(hub: Hub) -> None:
+def test_an_opt_out_list_is_kept_sealed_and_its_faulty_lines_are_named(hub: Hub) -> None:
     source = hub.source(LIST, "optout")
     receipt = hub.receive(
         source, f"{NUMBERS[0]},\r\n999 000 0026\n9990000019,\nhello\n\n{NUMBERS[0]}\n", name="mesh.dat"
@@ -308,7 +308,7 @@ def test_an_opt_out_list_is_kept_sealed_and_its_faulty_lines_are_told(hub: Hub) 
     assert (receipt.opt_outs, receipt.faulty_lines) == (3, (3, 4))
     found = hub.intake.national_opt_out(as_of=DAY + dt.timedelta(days=3))
     assert sorted(found.numbers.column("nhs_number").to_pylist()) == sorted(NUMBERS)
-    assert (found.dated, found.age_days) == (DAY, 3)
+    assert found.dated == DAY
     for path in hub.store.rglob("*"):
         assert path.is_dir() or NUMBERS[0].encode() not in path.read_bytes()
 
@@ -348,5 +348,5 @@ def test_an_opt_out_list_with_the_same_numbers_a_month_later_is_fresh(hub: Hub) 
     assert hub.receive(source, "9990000018,\n", "list.dat").delivery == 1
     assert hub.receive(source, "9990000018,\n", "list.dat").delivery is None
     assert hub.receive(source, "9990000018,\n", "list.dat", DAY + month).delivery == 2
-    assert hub.intake.national_opt_out(as_of=DAY + month + dt.timedelta(days=1)).age_days == 1
-    assert hub.intake.national_opt_out(as_of=DAY + dt.timedelta(days=2)).age_days == 2
+    assert hub.intake.national_opt_out(as_of=DAY + month + dt.timedelta(days=1)).dated == DAY + month
+    assert hub.intake.national_opt_out(as_of=DAY + dt.timedelta(days=2)).dated == DAY

@@ -174,9 +174,9 @@ def test_the_opt_outs_that_hold_are_those_of_the_list_and_of_the_last_code(
 ) -> None:
     for number in (1, 2):
         path = delivered(made, "national_opt_out", number)["nhs_england_national_data_opt_out.csv"]
-        told = {line.rstrip(",") for line in path.read_text().splitlines()}
+        listed = {line.rstrip(",") for line in path.read_text().splitlines()}
         known = truth.execute("SELECT nhs_number FROM opt_outs WHERE kind = 'national' AND delivery = ?", [number])
-        assert told == {row[0] for row in known.fetchall()} | {ELSEWHERE}
+        assert listed == {row[0] for row in known.fetchall()} | {ELSEWHERE}
     latest: dict[str, tuple[str, str]] = {}
     for number in (1, 2):
         for row in rows(delivered(made, "gp_riverside", number)["events_01.csv"]):

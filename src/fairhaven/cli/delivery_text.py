@@ -37,20 +37,24 @@ def receipt(found: "Receipt") -> Iterator[str]:
             if count.erased:
                 parts.append(f"{count.erased:,} of erased persons left out")
             yield f"    {table}: {', '.join(parts)}"
-            mine = [misfit for misfit in found.misfits if (misfit.extract, misfit.table) == (extract.number, table)]
-            yield from _misfits(mine)
+            mine = [
+                reason
+                for reason in found.quarantine_reasons
+                if (reason.extract, reason.table) == (extract.number, table)
+            ]
+            yield from _quarantine_reasons(mine)
             if count.dropped:
                 yield f"      outside the agreement, dropped: {_columns(count.dropped)}"
             if count.missing:
                 yield f"      not in the file: {', '.join(count.missing)}"
 
 
-def _misfits(found: "Sequence[QuarantineReason]") -> Iterator[str]:
+def _quarantine_reasons(found: "Sequence[QuarantineReason]") -> Iterator[str]:
     """Why rows are in quarantine, and where to look."""
-    for misfit in found[:_REASONS]:
-        lines = ", ".join(map(str, misfit.lines)) + (", ..." if misfit.rows > len(misfit.lines) else "")
-        what = f"{misfit.field} {misfit.reason}" if misfit.field else misfit.reason
-        yield f"      quarantined: {what}: {misfit.rows:,} (line{'s' if misfit.rows > 1 else ''} {lines})"
+    for reason in found[:_REASONS]:
+        lines = ", ".join(map(str, reason.lines)) + (", ..." if reason.rows > len(reason.lines) else "")
+        what = f"{reason.field} {reason.reason}" if reason.field else reason.reason
+        yield f"      quarantined: {what}: {reason.rows:,} (line{'s' if reason.rows > 1 else ''} {lines})"
     if (rest := len(found) - _REASONS) > 0:
         yield f"      ... and {rest} more reasons (--json gives all)"
 

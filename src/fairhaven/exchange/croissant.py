@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fairhaven.exchange.about import DatasetAbout
-from fairhaven.release.description import Description, TableDescription, Variable
+from fairhaven.release.description import Description, TableDescription
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -41,6 +41,7 @@ _CONTEXT: dict[str, Any] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
+_TYPES = {"integer": "sc:Integer", "float": "sc:Float", "date": "sc:Date", "datetime": "sc:Date"}
 _PARQUET = "application/x-parquet"
 
 
@@ -110,21 +111,9 @@ def _records(table: TableDescription, source: Mapping[str, Any]) -> dict[str, An
                 "@type": "cr:Field",
                 "@id": f"{table.name}/{variable.name}",
                 "name": f"{table.name}/{variable.name}",
-                "dataType": _type(variable),
+                "dataType": _TYPES.get(variable.type, "sc:Text"),
                 "source": {**source, "extract": {"column": variable.name}},
             }
             for variable in table.variables
         ],
     }
-
-
-def _type(variable: Variable) -> str:
-    match variable.type:
-        case "integer":
-            return "sc:Integer"
-        case "float":
-            return "sc:Float"
-        case "date" | "datetime":
-            return "sc:Date"
-        case _:
-            return "sc:Text"

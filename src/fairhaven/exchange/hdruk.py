@@ -7,7 +7,7 @@ from typing import Any
 
 from fairhaven.exchange.about import DatasetAbout
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.release.description import Bar, Description, TableDescription, Variable
+from fairhaven.release.description import Description, TableDescription, Variable
 
 _EVENTS = {
     "condition_occurrence": "Findings",
@@ -108,10 +108,8 @@ def _column(variable: Variable) -> dict[str, Any]:
         "sensitive": variable.kind in _SENSITIVE,
     }
     if variable.kind in ("concept", "category") and variable.bars:
-        column["values"] = [_value(bar) for bar in variable.bars]
+        column["values"] = [
+            {"name": bar.code, "frequency": bar.rows} | ({"description": bar.label} if bar.label != bar.code else {})
+            for bar in variable.bars
+        ]
     return column
-
-
-def _value(bar: Bar) -> dict[str, Any]:
-    value: dict[str, Any] = {"name": bar.code, "frequency": bar.rows}
-    return value | ({"description": bar.label} if bar.label != bar.code else {})

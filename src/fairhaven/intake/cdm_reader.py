@@ -7,16 +7,19 @@ addresses, notes' texts, and source values of persons and places (an NHS number 
 import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from fairhaven.engine.sql import file, identifier, parquet
+from fairhaven.engine.duckdb_connection import count_of
+from fairhaven.engine.sql import identifier, parquet
 from fairhaven.intake import file_detection
-from fairhaven.intake.delimited_reader import stage_text, stage_typed
+from fairhaven.intake.delimited_reader import stage_text
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
+from fairhaven.intake.parquet_reader import numbered_rows, stage_relation
 from fairhaven.intake.reader import DeliveredFile, StagedTable
-from fairhaven.intake.type_casting import structured
+from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.file_kinds import FileKind, kind_of
 from fairhaven.omop import CDM
@@ -43,7 +46,6 @@ _TYPES = {"integer": "whole", "float": "number", "date": "date", "datetime": "da
 _DATES = ("%Y-%m-%d", "%Y%m%d", "%Y-%m-%d %H:%M:%S")
 # Athena's files have quotes as they come and no quoting; this character is in none of them.
 _NO_QUOTE = "\x02"
-_OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,18 +92,17 @@ class OmopReader:
         faults: list[Fault] = []
         for member in delivered.found:
             try:
-                staged[member.table] = _told_apart(connection, _stage(connection, source, member, arrived, scratch))
+                staged[member.table] = _with_unique_key(
+                    connection, _stage(connection, source, member, arrived, scratch)
+                )
             except Invalid as invalid:
                 faults += invalid.faults
         check_faults(faults)
+        staged["person"] = _identified(connection, staged["person"], staged.get("location"))
         if "location" in staged:
-            staged["person"] = _identified(connection, staged["person"], staged["location"].rows)
-            staged["location"] = _without_identity(_coarse_location(connection, staged["location"]))
-        else:
-            staged["person"] = _identified(connection, staged["person"], "")
-        for table in IDENTIFYING.keys() - {"location"}:
-            if table in staged:
-                staged[table] = _without_identity(staged[table])
+            staged["location"] = _coarse_location(connection, staged["location"])
+        for table in IDENTIFYING.keys() & staged.keys():
+            staged[table] = _without_identity(staged[table])
         dropped = (*staged["person"].dropped, *delivered.others)
         staged["person"] = dataclasses.replace(staged["person"], dropped=dropped)
         return list(staged.values())
@@ -152,7 +153,7 @@ def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
     renamed = CDM_5_3_NAMES.get(table, {})
     columns = []
     for field in definition.fields:
-        kind = "text" if field.type.startswith("varchar") else _TYPES.get(field.type, "text")
+        kind = _TYPES.get(field.type, "text")
         older = renamed.get(field.name, "")
         columns.append(
             ColumnDeclaration(
@@ -175,8 +176,7 @@ def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
 
 def _parquet(files: Sequence[Path]) -> str:
     if len(files) == 1:
-        reading = f"read_parquet({file(files[0])}, file_row_number=true)"
-        return f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading})"
+        return numbered_rows(files[0])
     return f"(SELECT row_number() OVER () AS row_line, * FROM {parquet(*files)})"
 
 
@@ -184,64 +184,27 @@ def _stage(
     connection: duckdb.DuckDBPyConnection, source: Source, member: CdmMember, arrived: DeliveredFile, scratch: Path
 ) -> StagedTable:
     if member.text is None:
-        return _stage_relation(connection, source, member, arrived)
+        declare = partial(declaration_of, member.table)
+        shown = f"{arrived.name}/{member.table}"
+        return stage_relation(connection, source, declare, member.rows, shown=shown, prefix=member.table)
     room = scratch / member.table
     room.mkdir()
     text = file_detection.plain(member.text, room)
     dialect = dialect_of(text)
     declaration = declaration_of(member.table, _header(text, dialect))
-    spoken = dataclasses.replace(source, dialect=dialect)
+    in_dialect = dataclasses.replace(source, dialect=dialect)
     opened = DeliveredFile(path=text, name=member.text.name)
-    return stage_text(connection, spoken, declaration, opened, scratch=room, prefix=member.table)
+    return stage_text(connection, in_dialect, declaration, opened, scratch=room, prefix=member.table)
 
 
-def _stage_relation(
-    connection: duckdb.DuckDBPyConnection, source: Source, member: CdmMember, arrived: DeliveredFile
-) -> StagedTable:
-    try:
-        described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {member.rows}").fetchall()
-        types = {row[0].casefold(): (row[0], row[1]) for row in described}
-        something = f"coalesce({', '.join(f'{identifier(row[0])}::VARCHAR' for row in described)}) IS NOT NULL"
-        rows = f"(FROM {member.rows} WHERE {something})"
-        received = connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
-    except duckdb.Error:
-        message = f"the table {member.table} cannot be read; the file may be cut off. Deliver it again."
-        raise Invalid(Fault(path=arrived.name, message=message)) from None
-    declaration = declaration_of(member.table, types)
-    values: dict[str, tuple[str, str]] = {}
-    missing, faults = [], []
-    for column in declaration.columns:
-        if column.header in types:
-            written, kind = types[column.header]
-            values[column.name] = (identifier(written), kind)
-        elif column.is_optional:
-            missing.append(column.name)
-        else:
-            faults.append(Fault(path=f"{arrived.name}/{member.table}", message=f"the column {column.name} is missing"))
-    check_faults(faults)
-    used = {column.header for column in declaration.columns}
-    query = structured(declaration, values, Dialect(), rows)
-    stage_typed(connection, source, declaration, query, prefix=member.table)
-    return StagedTable(
-        table=member.table,
-        declaration=declaration,
-        rows=f"{member.table}_rows",
-        rejects=f"{member.table}_rejects",
-        received=received[0] if received else 0,
-        dropped=tuple(types[header][0] for header in types if header not in used),
-        missing=tuple(missing),
-    )
-
-
-def _told_apart(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> StagedTable:
+def _with_unique_key(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> StagedTable:
     """A table whose primary key is not unique (as in OHDSI's own GiBleed) is identified by its rows' content, because a
     row may not take the place of another that is only numbered alike."""
     declaration = staged.declaration
-    if not declaration.key or staged.table == "person":
+    if not declaration.key or declaration.name == "person":
         return staged
     key = ", ".join(identifier(column) for column in declaration.key)
-    twice = connection.execute(f"SELECT count(*) - count(DISTINCT ({key})) FROM {identifier(staged.rows)}").fetchone()
-    if twice == (0,):
+    if count_of(connection, f"SELECT count(*) - count(DISTINCT ({key})) FROM {identifier(staged.rows)}") == 0:
         return staged
     return dataclasses.replace(staged, declaration=dataclasses.replace(declaration, key=()))
 
@@ -252,9 +215,13 @@ def _header(text: Path, dialect: Dialect) -> set[str]:
     return {part.strip(' "\r\n').casefold() for part in first.split(dialect.delimiter)}
 
 
-def _identified(connection: duckdb.DuckDBPyConnection, person: StagedTable, locations: str) -> StagedTable:
+def _identified(
+    connection: duckdb.DuckDBPyConnection, person: StagedTable, location: StagedTable | None
+) -> StagedTable:
     """The person table with what linkage needs, taken from several fields."""
-    zipped = f"(SELECT any_value(zip) FROM {identifier(locations)} AS l WHERE l.location_id = p.location_id)"
+    postcode = "NULL::VARCHAR"
+    if location is not None:
+        postcode = f"(SELECT any_value(zip) FROM {identifier(location.rows)} AS l WHERE l.location_id = p.location_id)"
     connection.execute(
         "CREATE VIEW person_identified AS SELECT *, "
         "CASE WHEN regexp_full_match(replace(person_source_value, ' ', ''), '[0-9]{10}') "
@@ -262,7 +229,7 @@ def _identified(connection: duckdb.DuckDBPyConnection, person: StagedTable, loca
         "coalesce(birth_datetime::DATE, try_cast(concat_ws('-', year_of_birth, "
         "lpad(month_of_birth::VARCHAR, 2, '0'), lpad(day_of_birth::VARCHAR, 2, '0')) AS DATE)) AS birth_date, "
         "CASE gender_concept_id WHEN 8507 THEN 'M' WHEN 8532 THEN 'F' ELSE gender_source_value END AS sex, "
-        f"{zipped if locations else 'NULL::VARCHAR'} AS postcode FROM {person.rows} AS p"
+        f"{postcode} AS postcode FROM {person.rows} AS p"
     )
     identity = [
         ColumnDeclaration(name=field, header=field, type="date" if field == "birth_date" else "text", identity=field)
@@ -274,16 +241,16 @@ def _identified(connection: duckdb.DuckDBPyConnection, person: StagedTable, loca
 
 def _coarse_location(connection: duckdb.DuckDBPyConnection, location: StagedTable) -> StagedTable:
     """Locations with the outward half of the postcode only."""
-    outward = f"nullif(regexp_extract(upper(replace(zip, ' ', '')), {_OUTWARD}, 1), '')"
-    connection.execute(f"CREATE VIEW location_coarse AS SELECT * REPLACE ({outward} AS zip) FROM {location.rows}")
+    coarse = f"SELECT * REPLACE ({outward_code_of('zip')} AS zip) FROM {location.rows}"
+    connection.execute(f"CREATE VIEW location_coarse AS {coarse}")
     return dataclasses.replace(location, rows="location_coarse")
 
 
 def _without_identity(staged: StagedTable) -> StagedTable:
     """A table without the fields that identify, which are said to be dropped."""
-    hidden = [column for column in IDENTIFYING[staged.table] if staged.declaration.column(column)]
+    hidden = [column for column in IDENTIFYING[staged.declaration.name] if staged.declaration.column(column)]
     columns = tuple(column for column in staged.declaration.columns if column.name not in hidden)
     declaration = dataclasses.replace(staged.declaration, columns=columns)
-    said = tuple(column for column in hidden if column not in staged.missing)
+    dropped = (*staged.dropped, *(column for column in hidden if column not in staged.missing))
     missing = tuple(column for column in staged.missing if column not in hidden)
-    return dataclasses.replace(staged, declaration=declaration, dropped=(*staged.dropped, *said), missing=missing)
+    return dataclasses.replace(staged, declaration=declaration, dropped=dropped, missing=missing)

@@ -6,18 +6,20 @@ is read again by `lines`, record by record.
 """
 
 import codecs
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from fairhaven.engine.sql import file, identifier, literal
+from fairhaven.engine.duckdb_connection import count_of
+from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import typed
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.file_kinds import FileKind, kind_of
 
 _LONG_LINE = 2_000_000
@@ -34,7 +36,7 @@ class _Columns:
 
 
 class DelimitedReader:
-    """See `Reader`. One file is one table, told by the file's name."""
+    """See `Reader`. One file is one table; the file's name says which."""
 
     version = "1"
 
@@ -71,15 +73,17 @@ def stage_text(
     if header is None:
         raise Invalid(Fault(path=arrived.name, line=1, message=f"no header can be read as {_kind(source)}"))
     columns = _match(table, header, source, arrived)
-    read = _Reading(connection, source, table, columns, header, prefix)
+    reading = _Reading(
+        connection=connection, source=source, table=table, columns=columns, width=len(header.names), prefix=prefix
+    )
     is_worth_trying = seen.is_plain and not seen.carriage_only and header.line == 1 and len(header.names) > 1
-    received = read.plain(text, seen.lines) if is_worth_trying else None
+    received = reading.plain(text, seen.lines) if is_worth_trying else None
     if received is None:
-        watched = _watched(source, table)
+        rule = source.type_1_of(table.name)
+        watched = rule.opted_out if rule else ()
         cleaned = lines.clean(text, source.dialect, header, scratch, carriage_only=seen.carriage_only, watched=watched)
-        received = read.cleaned(cleaned)
+        received = reading.cleaned(cleaned)
     return StagedTable(
-        table=table.name,
         declaration=table,
         rows=f"{prefix}_rows",
         rejects=f"{prefix}_rejects",
@@ -94,7 +98,7 @@ def withdrawn_sql(table: TableDeclaration) -> str:
     """SQL that is true where a row of a declared table is taken back."""
     if not table.withdrawn_column:
         return "false"
-    values = ", ".join(map(literal, table.withdrawn_values))
+    values = literals(*table.withdrawn_values)
     return f"coalesce({identifier(table.withdrawn_column)}::VARCHAR IN ({values}), false)"
 
 
@@ -118,8 +122,8 @@ def stage_typed(
         False where the last line is another one; then nothing is to be used.
     """
     patient = f"{identifier(table.patient)}::VARCHAR" if table.patient else "NULL"
-    rule = source.type_1_opt_out
-    code = f"{identifier(rule.column)}::VARCHAR" if rule and rule.table == table.name else "NULL"
+    rule = source.type_1_of(table.name)
+    code = f"{identifier(rule.column)}::VARCHAR" if rule else "NULL"
     # The last rows are kept beside the faulty ones, so that one scan both finds faults and counts.
     end = f" OR row_line >= {last}" if last is not None else ""
     connection.execute(f"CREATE OR REPLACE VIEW {prefix}_all AS {query}")
@@ -129,8 +133,8 @@ def stage_typed(
         f"FROM {prefix}_all WHERE row_faults IS NOT NULL{end}"
     )
     if last is not None:
-        found = connection.execute(f"SELECT list(row_line) FROM {prefix}_faults WHERE row_line >= {last}").fetchone()
-        if found != ([last],):
+        ends = connection.execute(f"SELECT row_line FROM {prefix}_faults WHERE row_line >= {last}").fetchall()
+        if ends != [(last,)]:
             return False
         connection.execute(f"DELETE FROM {prefix}_faults WHERE row_faults IS NULL")
     connection.execute(
@@ -140,40 +144,29 @@ def stage_typed(
         + (f" UNION ALL {structural}" if structural else "")
     )
     names = ", ".join(identifier(column.name) for column in table.columns)
-    has_faults = connection.execute(f"SELECT count(*) > 0 FROM {prefix}_faults").fetchone() == (True,)
+    has_faults = count_of(connection, f"SELECT count(*) FROM {prefix}_faults") > 0
     # Without faults nothing needs to be checked again, so that a later scan reads only the columns it uses.
     only_good = f" WHERE row_line NOT IN (SELECT row_line FROM {prefix}_faults)" if has_faults else ""
     connection.execute(f"CREATE OR REPLACE VIEW {prefix}_rows AS SELECT row_line, {names} FROM {prefix}_all{only_good}")
     return True
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Reading:
     """Makes the staged relations of one file, the quick way or the careful one."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        source: Source,
-        table: TableDeclaration,
-        columns: _Columns,
-        header: lines.HeaderLine,
-        prefix: str,
-    ) -> None:
-        self._prefix = prefix
-        self._connection = connection
-        self._source = source
-        self._table = table
-        self._columns = columns
-        self._width = len(header.names)
+    connection: duckdb.DuckDBPyConnection
+    source: Source
+    table: TableDeclaration
+    columns: _Columns
+    width: int
+    prefix: str
 
     def plain(self, text: Path, line_count: int) -> int | None:
         """Stage a file as it is; the number of rows, or None where it does not read as one row a line."""
-        rows = line_count - 1
-        if rows == 0:
-            return None
         relation = f"(SELECT row_number() OVER () + 1 AS row_line, * FROM {self._csv(text, skip=1)})"
         try:
-            return rows if self._stage(relation, last=line_count) else None
+            return line_count - 1 if line_count > 1 and self._stage(relation, last=line_count) else None
         except duckdb.Error:
             return None
 
@@ -181,7 +174,7 @@ class _Reading:
         """Stage the plain copy that `lines.clean` made."""
         relation = self._csv(cleaned.rows, skip=0, numbered=True, longest=cleaned.longest)
         if cleaned.kept == 0:
-            nothing = ", ".join(f"NULL::VARCHAR AS f{number}" for number in range(self._width))
+            nothing = ", ".join(f"NULL::VARCHAR AS f{number}" for number in range(self.width))
             relation = f"(SELECT NULL::BIGINT AS row_line, {nothing} LIMIT 0)"
         structural = (
             "SELECT row_line, '' AS field, reason, NULL::VARCHAR AS patient, nullif(code, '') AS code "
@@ -192,26 +185,20 @@ class _Reading:
         return cleaned.kept + cleaned.rejected
 
     def _stage(self, relation: str, structural: str = "", last: int | None = None) -> bool:
-        texts = {
-            column.name: f"f{self._columns.fields[column.name]}"
-            if column.name in self._columns.fields
-            else "NULL::VARCHAR"
-            for column in self._table.columns
-        }
-        query = typed(self._table, texts, self._source.dialect, relation)
+        values = {name: (f"f{number}", "VARCHAR") for name, number in self.columns.fields.items()}
         return stage_typed(
-            self._connection,
-            self._source,
-            self._table,
-            query,
+            self.connection,
+            self.source,
+            self.table,
+            typed(self.table, values, self.source.dialect, relation),
             structural=structural,
             last=last,
-            prefix=self._prefix,
+            prefix=self.prefix,
         )
 
     def _csv(self, path: Path, *, skip: int, numbered: bool = False, longest: int = 0) -> str:
-        dialect = self._source.dialect
-        columns = (["row_line: 'BIGINT'"] if numbered else []) + [f"f{n}: 'VARCHAR'" for n in range(self._width)]
+        dialect = self.source.dialect
+        columns = (["row_line: 'BIGINT'"] if numbered else []) + [f"f{n}: 'VARCHAR'" for n in range(self.width)]
         options = [
             "auto_detect=false",
             "header=false",
@@ -234,9 +221,9 @@ def _match(table: TableDeclaration, header: lines.HeaderLine, source: Source, ar
         Invalid: columns are missing, or a name is there twice. It does not show the file's own header, because a
             file without one would show its first row.
     """
-    places: dict[str, list[int]] = {}
+    places: defaultdict[str, list[int]] = defaultdict(list)
     for number, header_name in enumerate(header.names):
-        places.setdefault(header_name.casefold(), []).append(number)
+        places[header_name.casefold()].append(number)
     fields: dict[str, int] = {}
     missing: list[str] = []
     faults: list[Fault] = []
@@ -249,21 +236,14 @@ def _match(table: TableDeclaration, header: lines.HeaderLine, source: Source, ar
             case []:
                 faults.append(Fault(path=arrived.name, line=1, message=f"the column {column.header} is missing"))
             case _:
-                message = f"the column {column.header} is there more than once; which one is meant cannot be told"
+                message = f"the column {column.header} is there more than once; which one is meant cannot be known"
                 faults.append(Fault(path=arrived.name, line=1, message=message))
-    if faults:
-        if len(header.names) == 1:
-            faults.append(
-                Fault(path=arrived.name, line=1, message=f"the header has one column only: is it {_kind(source)}?")
-            )
-        raise Invalid(faults)
+    if faults and len(header.names) == 1:
+        message = f"the header has one column only: is it {_kind(source)}?"
+        faults.append(Fault(path=arrived.name, line=1, message=message))
+    check_faults(faults)
     dropped = tuple(header.names[number] for numbers in places.values() for number in numbers)
     return _Columns(fields=fields, dropped=dropped, missing=tuple(missing))
-
-
-def _watched(source: Source, table: TableDeclaration) -> frozenset[str]:
-    rule = source.type_1_opt_out
-    return frozenset(rule.opted_out) if rule and rule.table == table.name else frozenset()
 
 
 def _kind(source: Source) -> str:

@@ -5,26 +5,26 @@ them, and the delivery's record is written last, by a rename.
 """
 
 import datetime as dt
-import hashlib
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import pyarrow.parquet as pq
 
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake import landing
-from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones
+from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
-from fairhaven.intake.reconciliation import misfits
+from fairhaven.intake.reconciliation import quarantine_reasons
 from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
-from fairhaven.kernel.files import clear_scratch, scratch, sha256_of, sync
+from fairhaven.kernel.files import clear_scratch, scratch, sha256_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 
@@ -52,6 +52,11 @@ class DeliveryReceiver:
         """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
         return f"{source.format}-{self.readers[source.format].version}/landing-{VERSION}/birth-{self.birth_date}"
 
+    def seal(self, path: Path, sha256: str) -> str:
+        """Seal a file under the digest of what was delivered; the digest of what was sealed."""
+        with path.open("rb") as content:
+            return self.keyring.seal(content, self.records.sealed(sha256))
+
     @contextmanager
     def opened(self, extract: Extract) -> Iterator[tuple[DeliveredFile, Path]]:
         """An extract's file as it was delivered, unsealed, and the private folder it is in; both go at the end."""
@@ -62,7 +67,7 @@ class DeliveryReceiver:
 
 
 def receive(
-    desk: DeliveryReceiver,
+    receiver: DeliveryReceiver,
     source: Source,
     files: Sequence[Path],
     *,
@@ -77,11 +82,11 @@ def receive(
     Raises:
         Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
     """
-    records = desk.records
+    records = receiver.records
     recover(records, vault)
-    clear_scratch(desk.store / "scratch")
+    clear_scratch(receiver.store / "scratch")
     number, first = records.next_numbers()
-    with scratch(desk.store / "scratch") as work:
+    with scratch(receiver.store / "scratch") as work:
         arrived = _arrived(files, source, work)
         known = _known(records, source, received_on)
         digests = [sha256_of(file.path) for file in arrived]
@@ -92,9 +97,9 @@ def receive(
             extracts = []
             faults: list[Fault] = []
             progress.stage(f"Taking delivery of {source.name}")
-            for place, (file, digest) in enumerate(new):
+            for place, (digest, file) in enumerate(new.items()):
                 try:
-                    extracts.append(_take(desk, source, file, digest, first + place, number, vault, work))
+                    extracts.append(_take(receiver, source, file, digest, first + place, number, vault, work))
                 except Invalid as invalid:
                     faults += invalid.faults
                 progress.advance(place + 1, len(new), "files")
@@ -124,7 +129,7 @@ def receive(
         already_received=already,
         opt_outs=sum(count.landed for extract in listed for count in extract.tables.values()) if listed else None,
         faulty_lines=tuple(line for extract in listed for line in _faulty_lines(records, extract)),
-        misfits=() if listed else tuple(misfits(records, extracts)),
+        quarantine_reasons=() if listed else tuple(quarantine_reasons(records, extracts)),
     )
 
 
@@ -135,7 +140,7 @@ def recover(records: DeliveryRecords, vault: IdentityVault) -> None:
 
 
 def land_file(
-    desk: DeliveryReceiver, source: Source, arrived: DeliveredFile, *, extract: int, folder: Path, work: Path
+    receiver: DeliveryReceiver, source: Source, arrived: DeliveredFile, *, extract: int, folder: Path, work: Path
 ) -> landing.LandingResult:
     """Read one file and land it in *folder*, without the patients who were erased from this hub.
 
@@ -146,8 +151,8 @@ def land_file(
         # DuckDB takes * and [ in a name for patterns; a link of our own has none.
         link = room / "arrived"
         link.symlink_to(arrived.path.resolve())
-        with landing.connection(room) as connection:
-            reader = desk.readers[source.format]
+        with open_duckdb(spill=room, memory_limit=landing.MEMORY_LIMIT, keeps_order=True) as connection:
+            reader = receiver.readers[source.format]
             staged = reader.stage(connection, source, DeliveredFile(path=link, name=arrived.name), scratch=room)
             return landing.land(
                 staged,
@@ -155,14 +160,14 @@ def land_file(
                 source=source,
                 extract=extract,
                 folder=folder,
-                secrets=landing.LandingKeys.of(desk.keyring.key_for),
-                birth_date=desk.birth_date,
-                tombstones=Tombstones(desk.store).of(source.name),
+                secrets=landing.LandingKeys.of(receiver.keyring.key_for),
+                birth_date=receiver.birth_date,
+                tombstones=Tombstones(receiver.store).of(source.name),
             )
 
 
 def _take(
-    desk: DeliveryReceiver,
+    receiver: DeliveryReceiver,
     source: Source,
     arrived: DeliveredFile,
     digest: str,
@@ -172,17 +177,17 @@ def _take(
     work: Path,
 ) -> Extract:
     """Land and seal one file; nothing of it counts until its delivery is committed."""
-    records = desk.records
+    records = receiver.records
     folder = records.folder(number)
-    landed = land_file(desk, source, arrived, extract=number, folder=folder, work=work)
+    landed = land_file(receiver, source, arrived, extract=number, folder=folder, work=work)
     erased = sum(count.erased for count in landed.tables.values())
     if erased:
         # What was erased must not come in again by the back door of the bytes as delivered.
-        blanked = blank(source.format, source.dialect, arrived, landed.erased_lines, work)
-        with blanked.open("rb") as file:
-            desk.keyring.seal(file, records.sealed(digest))
-    elif not records.sealed(digest).exists():
-        _seal(desk, arrived, digest)
+        receiver.seal(blank(source.format, source.dialect, arrived, landed.erased_lines, work), digest)
+    elif not records.sealed(digest).exists() and receiver.seal(arrived.path, digest) != digest:
+        records.sealed(digest).unlink()
+        message = "changed while it was being received; deliver it again when it is whole"
+        raise Invalid(Fault(path=arrived.name, message=message))
     extract = Extract(
         number=number,
         source=source.name,
@@ -193,7 +198,7 @@ def _take(
         tables=landed.tables,
         columns=landed.columns,
         declaration=source.digest,
-        code=desk.code(source),
+        code=receiver.code(source),
         format=source.format,
         dialect=source.dialect,
         erased_lines=erased,
@@ -205,28 +210,9 @@ def _take(
     return extract
 
 
-def _seal(desk: DeliveryReceiver, arrived: DeliveredFile, digest: str) -> None:
-    target = desk.records.sealed(digest)
-    with arrived.path.open("rb") as file:
-        reading = _Hashing(file)
-        desk.keyring.seal(cast(BinaryIO, reading), target)
-    if reading.hexdigest() != digest:
-        target.unlink()
-        message = "changed while it was being received; deliver it again when it is whole"
-        raise Invalid(Fault(path=arrived.name, message=message))
-
-
 def _faulty_lines(records: DeliveryRecords, extract: Extract) -> list[int]:
     rejects = pq.read_table(records.table(extract.number, landing.REJECTS), columns=["row_line"])
     return sorted(rejects.column("row_line").to_pylist())
-
-
-def make_durable(folder: Path) -> None:
-    """Have the folder's files on disk before anything refers to them."""
-    for path in folder.iterdir():
-        sync(path)
-    sync(folder)
-    sync(folder.parent)
 
 
 def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[DeliveredFile]:
@@ -253,17 +239,14 @@ def _name_faults(path: Path) -> Iterator[Fault]:
     """What must hold of a delivered path before it is opened; a pipe would be waited for without end."""
     inside = sorted(path.rglob("*")) if path.is_dir() else []
     for each in (path, *inside):
-        if not _is_utf_8(each.name):
+        # Bytes that are not UTF-8 are surrogates in a name.
+        if any("\ud800" <= character <= "\udfff" for character in each.name):
             shown = each.name.encode("utf-8", "replace").decode()
             yield Fault(path=shown, message="the file's name is not UTF-8, so it could not be recorded; rename it")
     if not path.exists():
         yield Fault(path=str(path), message="does not exist")
     elif not path.is_dir() and not path.is_file():
         yield Fault(path=str(path), message="is neither a file nor a folder")
-
-
-def _is_utf_8(name: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _pack(folder: Path, target: Path) -> Path:
@@ -273,8 +256,7 @@ def _pack(folder: Path, target: Path) -> Path:
             if path.is_file() and not path.name.startswith("."):
                 entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
                 with path.open("rb") as source, out.open(entry, "w", force_zip64=True) as member:
-                    while chunk := source.read(_CHUNK):
-                        member.write(chunk)
+                    shutil.copyfileobj(source, member, _CHUNK)
     return target
 
 
@@ -292,20 +274,18 @@ def _known(records: DeliveryRecords, source: Source, received_on: dt.date) -> di
 
 def _new(
     arrived: Sequence[DeliveredFile], digests: Sequence[str], known: Mapping[str, int], source: Source
-) -> tuple[list[tuple[DeliveredFile, str]], dict[str, int]]:
-    """Files to land, and (name -> delivery) of those received before.
+) -> tuple[Mapping[str, DeliveredFile], Mapping[str, int]]:
+    """Files to land by digest, and (name -> delivery) of those received before.
 
     Of a full delivery every file is landed where one is new, because the delivery replaces the one before as a whole.
     """
     already = {file.name: known[digest] for file, digest in zip(arrived, digests, strict=True) if digest in known}
     if source.delivery is DeliveryKind.FULL and any(digest not in known for digest in digests):
         known, already = {}, {}
-    seen: set[str] = set()
-    new = []
+    new: dict[str, DeliveredFile] = {}
     for file, digest in zip(arrived, digests, strict=True):
-        if digest not in known and digest not in seen:
-            new.append((file, digest))
-            seen.add(digest)
+        if digest not in known:
+            new.setdefault(digest, file)
     return new, already
 
 
@@ -324,21 +304,3 @@ def _missing_tables(records: DeliveryRecords, source: Source, extracts: Sequence
         )
         for table in sorted(had - has)
     ]
-
-
-class _Hashing:
-    """A stream that hashes what is read of it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._digest = hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        """Read and hash."""
-        data = self._stream.read(size)
-        self._digest.update(data)
-        return data
-
-    def hexdigest(self) -> str:
-        """SHA-256 of what was read so far."""
-        return self._digest.hexdigest()

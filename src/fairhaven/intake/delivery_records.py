@@ -7,13 +7,13 @@ of a receive that did not end: nobody reads it, and the next writer clears it aw
 import contextlib
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from fairhaven.intake.model import Delivery, Extract
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import clear_torn, write_json
+from fairhaven.kernel.files import clear_torn, sync, write_json
 
 _NUMBERED = re.compile(r"\d{6}")
 
@@ -119,11 +119,31 @@ class DeliveryRecords:
         return [read_record(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
 
 
-def swap_in(new: Path, folder: Path) -> None:
-    """Put a complete new landing folder in the place of the old one; `finish_swap` ends it after a crash."""
-    finish_swap(folder)
-    new.rename(folder.with_name(folder.name + ".new"))
-    finish_swap(folder)
+@contextlib.contextmanager
+def rewriting(folder: Path) -> Iterator[Path]:
+    """A folder in which an extract's landing folder is made anew; at the end it takes the old one's place.
+
+    After a fault the old one is as it was; after a crash `finish_swap` ends what was decided.
+    """
+    making = folder.with_name(folder.name + ".making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    try:
+        yield making
+        make_durable(making)
+        finish_swap(folder)
+        making.rename(folder.with_name(folder.name + ".new"))
+        finish_swap(folder)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def make_durable(folder: Path) -> None:
+    """Have the folder's files on disk before anything refers to them."""
+    for path in folder.iterdir():
+        sync(path)
+    sync(folder)
+    sync(folder.parent)
 
 
 def finish_swap(folder: Path) -> None:

@@ -1,7 +1,9 @@
-"""Bytes as they arrive: what they are is told by their content, never by a file's name."""
+"""Bytes as they arrive: their content says what they are, never a file's name."""
 
+import gzip
+import shutil
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -26,14 +28,11 @@ def table_for(source: Source, arrived: DeliveredFile) -> TableDeclaration:
             return table
         case []:
             patterns = "; ".join(f"{table.name}: {', '.join(table.files)}" for table in source.tables.values())
-            raise Invalid(
-                Fault(path=arrived.name, message=f"no table of {source.name} takes a file of this name ({patterns})")
-            )
+            message = f"no table of {source.name} takes a file of this name ({patterns})"
         case several:
             names = ", ".join(table.name for table in several)
-            raise Invalid(
-                Fault(path=arrived.name, message=f"the file's name fits several tables of {source.name}: {names}")
-            )
+            message = f"the file's name fits several tables of {source.name}: {names}"
+    raise Invalid(Fault(path=arrived.name, message=message))
 
 
 def _matches(file: str, patterns: Iterable[str]) -> bool:
@@ -50,34 +49,14 @@ def plain(arrived: DeliveredFile, scratch: Path) -> Path:
     if kind_of(arrived.path) is not FileKind.GZIP:
         return arrived.path
     target = scratch / "plain"
-    with target.open("wb") as out:
-        for chunk in _unzipped(arrived):
-            out.write(chunk)
+    try:
+        with gzip.open(arrived.path) as content, target.open("wb") as out:
+            shutil.copyfileobj(content, out, _CHUNK)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise Invalid(
+            Fault(
+                path=arrived.name,
+                message="the gzip file is cut off or damaged, so nothing of it was landed. Deliver the file again.",
+            )
+        ) from None
     return target
-
-
-def _unzipped(arrived: DeliveredFile) -> Iterator[bytes]:
-    """Content of a gzip file of one or more members."""
-    damaged = Invalid(
-        Fault(
-            path=arrived.name,
-            message="the gzip file is cut off or damaged, so nothing of it was landed. Deliver the file again.",
-        )
-    )
-    with arrived.path.open("rb") as file:
-        machine = zlib.decompressobj(wbits=31)
-        try:
-            while data := file.read(_CHUNK):
-                while data:
-                    if machine.eof:
-                        if not data.strip(b"\0"):
-                            break
-                        machine = zlib.decompressobj(wbits=31)
-                    yield machine.decompress(data, _CHUNK)
-                    data = machine.unconsumed_tail or machine.unused_data
-            while not machine.eof and (rest := machine.decompress(machine.unconsumed_tail, _CHUNK)):
-                yield rest
-        except zlib.error:
-            raise damaged from None
-        if not machine.eof:
-            raise damaged

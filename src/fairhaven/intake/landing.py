@@ -1,32 +1,31 @@
 """Landing: staged rows become typed Parquet without identifiers, and identity records for the vault.
 
 The steps are the same for every format. Each distinct patient number is turned into a pseudonym once; identity columns
-leave the rows (what research needs of them stays, made coarse); each row gets a key that is the same in every delivery.
+leave the rows (what research needs of them is kept, made coarse); each row gets a key that is the same in every delivery.
 
 Invariants, of each table: every row received is landed, in quarantine, or left out as erased, and is counted once; no
 identity column and no patient number is in a landed file; a table that is delivered again, in whatever order, has the
 same keys, and where the source declares none no two rows have the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.keyed_digest import define_pseudonym
-from fairhaven.engine.sql import file, identifier, literal
+from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
 from fairhaven.intake.reader import StagedTable
+from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
 
 REJECTS = "rejects"
 MEMORY_LIMIT = "1GB"
 _FINENESS = {"year": 0, "month": 1, "day": 2}
-_OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,13 +65,6 @@ class LandingResult:
     erased_lines: Mapping[str, frozenset[int]]
 
 
-@contextmanager
-def connection(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private DuckDB for one file, that spills into *scratch* and keeps the file's order."""
-    with open_duckdb(spill=scratch, memory_limit=MEMORY_LIMIT, keeps_order=True) as made:
-        yield made
-
-
 def land(
     staged: Sequence[StagedTable],
     *,
@@ -87,6 +79,7 @@ def land(
     """Write the staged tables of one file to *folder*.
 
     Args:
+        connection: private to the file, where its tables are staged; it keeps their order.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
         tombstones: keyed digests of patients of this source who were erased; their rows are left out.
 
@@ -94,53 +87,34 @@ def land(
         AssertionError: rows landed, quarantined and erased do not add up to the rows received; nothing may be
             committed then.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
+    define_pseudonym(connection, "tombstone_of", secrets.tombstone)
+    connection.register("given_tombstones", pa.table({"tombstone": pa.array(sorted(tombstones), pa.string())}))
+    connection.execute("CREATE TABLE tombstones AS FROM given_tombstones")
     return _Landing(
-        connection=connection,
-        source=source,
-        extract=extract,
-        folder=folder,
-        secrets=secrets,
-        birth_date=birth_date,
-        tombstones=tombstones,
+        connection=connection, source=source, extract=extract, folder=folder, secrets=secrets, birth_date=birth_date
     ).land(staged)
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Landing:
-    def __init__(
-        self,
-        *,
-        connection: duckdb.DuckDBPyConnection,
-        source: Source,
-        extract: int,
-        folder: Path,
-        secrets: LandingKeys,
-        birth_date: str,
-        tombstones: frozenset[str],
-    ) -> None:
-        self._connection = connection
-        self._source = source
-        self._extract = extract
-        self._folder = folder
-        self._fineness = _FINENESS[birth_date]
-        self._birth_date = birth_date
-        define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
-        define_pseudonym(connection, "tombstone_of", secrets.tombstone)
-        self._secrets = secrets
-        connection.register("given_tombstones", pa.table({"tombstone": pa.array(sorted(tombstones), pa.string())}))
-        connection.execute("CREATE TABLE tombstones AS FROM given_tombstones")
+    connection: duckdb.DuckDBPyConnection
+    source: Source
+    extract: int
+    folder: Path
+    secrets: LandingKeys
+    birth_date: str
 
     def land(self, staged: Sequence[StagedTable]) -> LandingResult:
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._patients(staged)
-        tables, columns = {}, {}
-        for table in staged:
-            tables[table.table], columns[table.table] = self._table(table)
+        landed = {table.declaration.name: self._table(table) for table in staged}
         self._rejects(staged)
         return LandingResult(
-            tables=tables,
-            columns=columns,
+            tables={name: count for name, (count, _) in landed.items()},
+            columns={name: columns for name, (_, columns) in landed.items()},
             identities=self._identities(),
-            erased_lines={table.table: frozenset(self._erased(table)) for table in staged},
+            erased_lines={table.declaration.name: frozenset(self._erased(table)) for table in staged},
         )
 
     def _patients(self, staged: Sequence[StagedTable]) -> None:
@@ -153,10 +127,10 @@ class _Landing:
         fields = ", ".join(f"any_value({field} ORDER BY place DESC) AS {field}" for field in IDENTITY)
         parts = [_patients_of(table, place) for place, table in enumerate(staged) if table.declaration.patient]
         # No rows, but every column with its type: a file whose tables hold no patient, or no identity, needs no other way.
-        nobody = f"SELECT NULL::VARCHAR AS patient, {', '.join(_identity_column(f, '') for f in IDENTITY)}, 0 AS place"
+        nobody = f"SELECT NULL::VARCHAR AS patient, {', '.join(map(_no_identity, IDENTITY))}, 0 AS place"
         together = " UNION ALL BY NAME ".join([f"({part})" for part in [nobody, *parts]])
-        prefix = self._source.name + SEPARATOR
-        self._connection.execute(
+        prefix = self.source.name + SEPARATOR
+        self.connection.execute(
             "CREATE TABLE patients AS SELECT *, "
             "EXISTS (FROM tombstones WHERE tombstone = tombstone_of(patient_ref)) AS is_erased FROM ("
             f"SELECT *, pseudonym_of({literal(prefix)} || patient) AS patient_ref FROM ("
@@ -165,14 +139,14 @@ class _Landing:
 
     def _identities(self) -> pa.Table:
         fields = ", ".join(IDENTITY)
-        return self._connection.execute(
-            f"SELECT {literal(self._source.name)} AS source, patient_ref, {self._extract}::INTEGER AS row_extract, "
+        return self.connection.execute(
+            f"SELECT {literal(self.source.name)} AS source, patient_ref, {self.extract}::INTEGER AS row_extract, "
             f"{fields} FROM patients WHERE NOT is_erased ORDER BY patient_ref"
         ).fetch_arrow_table()
 
     def _table(self, staged: StagedTable) -> tuple[TableCount, tuple[str, ...]]:
         declaration = staged.declaration
-        target = self._folder / f"{staged.table}.parquet"
+        target = self.folder / f"{declaration.name}.parquet"
         columns = [column for column in declaration.columns if column.name != declaration.patient or column.identity]
         landed = [part for column in columns for part in self._landed(column)]
         names = tuple(alias for alias, _ in landed)
@@ -183,7 +157,7 @@ class _Landing:
         )
         # Nobody may be landed without a pseudonym, so a row without patient number keeps NULL; erased ones go.
         query = (
-            f"SELECT {row_key_sql(key)} AS row_key, {self._extract}::INTEGER AS row_extract, r.row_line AS row_line, "
+            f"SELECT {row_key_sql(key)} AS row_key, {self.extract}::INTEGER AS row_extract, r.row_line AS row_line, "
             f"({staged.withdrawn})::BOOLEAN AS row_withdrawn, "
             f"{'p.patient_ref' if is_known else 'NULL::VARCHAR'} AS patient_ref{selected} "
             f"FROM {identifier(staged.rows)} AS r"
@@ -191,36 +165,36 @@ class _Landing:
             + (f" LEFT JOIN {repeats} AS repeats ON repeats.row_line = r.row_line" if repeats else "")
             + (" WHERE NOT coalesce(p.is_erased, false)" if is_known else "")
         )
-        written = self._connection.execute(
-            f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
-        ).fetchone()
+        copying = f"COPY ({query}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
         count = TableCount(
             received=staged.received,
-            landed=written[0] if written else 0,
-            quarantined=self._one(f"SELECT count(DISTINCT row_line) FROM {identifier(staged.rejects)}"),
+            landed=count_of(self.connection, copying),
+            quarantined=count_of(self.connection, f"SELECT count(DISTINCT row_line) FROM {identifier(staged.rejects)}"),
             erased=len(self._erased(staged)),
             dropped=staged.dropped,
             missing=staged.missing,
-            has_unique_keys=self._one(f"SELECT count(*) - count(DISTINCT row_key) FROM read_parquet({file(target)})")
+            has_unique_keys=count_of(
+                self.connection, f"SELECT count(*) - count(DISTINCT row_key) FROM read_parquet({file(target)})"
+            )
             == 0,
         )
         if count.received != count.landed + count.quarantined + count.erased:
             raise AssertionError(
-                f"{self._source.name}, {staged.table}: {count.received} rows were received but {count.landed} landed, "
+                f"{self.source.name}, {declaration.name}: {count.received} rows were received but {count.landed} landed, "
                 f"{count.quarantined} quarantined and {count.erased} left out as erased. This is a fault of Fairhaven."
             )
         return count, names
 
     def _erased(self, staged: StagedTable) -> list[int]:
         """The line of each row whose patient was erased."""
-        if not staged.declaration.patient or self._one("SELECT count(*) FROM tombstones") == 0:
+        if not staged.declaration.patient or count_of(self.connection, "SELECT count(*) FROM tombstones") == 0:
             return []
         patient = identifier(staged.declaration.patient)
-        lines = self._connection.execute(
+        lines = self.connection.execute(
             f"SELECT row_line FROM {identifier(staged.rows)} AS r "
             f"WHERE r.{patient}::VARCHAR IN (SELECT patient FROM patients WHERE is_erased)"
-        ).fetchall()
-        return [line for (line,) in lines]
+        )
+        return [line for (line,) in lines.fetchall()]
 
     def _key(self, staged: StagedTable) -> tuple[str, str]:
         """SQL of the text whose digest is the row's key, and the relation that numbers equal rows, if any.
@@ -230,7 +204,7 @@ class _Landing:
         as they are equal. All columns are those that are no identity.
         """
         declaration = staged.declaration
-        self._connection.execute("SET VARIABLE row_salt = ?", [self._secrets.salt(self._source.name, staged.table)])
+        self.connection.execute("SET VARIABLE row_salt = ?", [self.secrets.salt(self.source.name, declaration.name)])
         named = declaration.key or tuple(c.name for c in declaration.columns if not c.identity)
         parts = ", ".join(f"coalesce(r.{identifier(column)}::VARCHAR, '')" for column in named) or "''"
         text = f"getvariable('row_salt') || {literal(SEPARATOR)} || concat_ws({literal(SEPARATOR)}, {parts})"
@@ -240,13 +214,13 @@ class _Landing:
         # meets another's hash by chance is numbered within its own content, and so is the first, as it would be without.
         content = ", ".join(f"r.{identifier(column)}" for column in named)
         hashed = f"hash({content})" if content else "0"
-        self._connection.execute(
+        self.connection.execute(
             "CREATE OR REPLACE TABLE repeated AS SELECT h FROM "
             f"(SELECT {hashed} AS h FROM {identifier(staged.rows)} AS r) GROUP BY h HAVING count(*) > 1"
         )
-        if self._one("SELECT count(*) FROM repeated") == 0:
+        if count_of(self.connection, "SELECT count(*) FROM repeated") == 0:
             return f"{text} || chr(31) || 1", ""
-        self._connection.execute(
+        self.connection.execute(
             "CREATE OR REPLACE TABLE repeats AS SELECT row_line, "
             f"row_number() OVER (PARTITION BY {content or '1'} ORDER BY row_line) AS occurrence "
             f"FROM {identifier(staged.rows)} AS r WHERE {hashed} IN (SELECT h FROM repeated)"
@@ -258,29 +232,29 @@ class _Landing:
         value = f"r.{identifier(column.name)}"
         match column.identity:
             case "":
-                if column.birth_precision and _FINENESS[column.birth_precision] > self._fineness:
+                if column.birth_precision and _FINENESS[column.birth_precision] > _FINENESS[self.birth_date]:
                     # Always NULL, with the column's type: what is finer than the hub allows does not land.
                     return [(column.name, f"CASE WHEN false THEN {value} END")]
                 return [(column.name, value)]
             case "birth_date":
-                return [("birth_date", f"date_trunc({literal(self._birth_date)}, {value})::DATE")]
+                return [("birth_date", f"date_trunc({literal(self.birth_date)}, {value})::DATE")]
             case "sex" | "ethnicity":
                 return [(column.identity, value)]
             case "postcode":
-                compact = f"upper(replace({value}, ' ', ''))"
-                return [("postcode_district", f"nullif(regexp_extract({compact}, {_OUTWARD}, 1), '')")]
+                return [("postcode_district", outward_code_of(value))]
             case _:
                 return []
 
     def _rejects(self, staged: Sequence[StagedTable]) -> None:
-        rule = self._source.type_1_opt_out
         parts = []
         for table in staged:
-            described = {row[0] for row in self._connection.execute(f"DESCRIBE {identifier(table.rejects)}").fetchall()}
-            codes = ", ".join(map(literal, rule.opted_out)) if rule and rule.table == table.table else ""
-            is_opt_out = f"coalesce(code IN ({codes}), false)" if codes and "code" in described else "false"
+            described = {row[0] for row in self.connection.execute(f"DESCRIBE {identifier(table.rejects)}").fetchall()}
+            rule = self.source.type_1_of(table.declaration.name)
+            is_opt_out = (
+                f"coalesce(code IN ({literals(*rule.opted_out)}), false)" if rule and "code" in described else "false"
+            )
             parts.append(
-                f"SELECT {literal(table.table)} AS table_name, row_line, field, reason, p.patient_ref AS patient_ref, "
+                f"SELECT {literal(table.declaration.name)} AS table_name, row_line, field, reason, p.patient_ref AS patient_ref, "
                 f"{is_opt_out} AS is_opt_out FROM {identifier(table.rejects)} AS j "
                 f"LEFT JOIN rejected_patients AS p ON p.patient = j.patient"
             )
@@ -290,24 +264,20 @@ class _Landing:
             "NULL::VARCHAR AS patient_ref, false AS is_opt_out LIMIT 0"
         )
         together = " UNION ALL ".join([f"({nothing})", *parts])
-        self._connection.execute(
+        self.connection.execute(
             f"COPY (SELECT * FROM ({together}) ORDER BY table_name, row_line, field) "
-            f"TO {literal(str(self._folder / f'{REJECTS}.parquet'))} (FORMAT parquet, COMPRESSION zstd)"
+            f"TO {literal(self.folder / f'{REJECTS}.parquet')} (FORMAT parquet, COMPRESSION zstd)"
         )
 
     def _rejected_patients(self, staged: Sequence[StagedTable]) -> None:
         parts = [f"SELECT patient::VARCHAR AS patient FROM {identifier(table.rejects)}" for table in staged]
         together = " UNION ".join(["SELECT NULL::VARCHAR AS patient", *parts])
-        prefix = self._source.name + SEPARATOR
-        self._connection.execute(
+        prefix = self.source.name + SEPARATOR
+        self.connection.execute(
             "CREATE OR REPLACE TABLE rejected_patients AS "
             f"SELECT patient, pseudonym_of({literal(prefix)} || patient) AS patient_ref FROM ({together}) "
             "WHERE patient IS NOT NULL"
         )
-
-    def _one(self, query: str) -> int:
-        row = self._connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
 
 
 def _patients_of(staged: StagedTable, place: int) -> str:
@@ -324,8 +294,8 @@ def _patients_of(staged: StagedTable, place: int) -> str:
     return f"SELECT {patient} AS patient, {fields}, {place} AS place FROM {identifier(staged.rows)} GROUP BY ALL"
 
 
-def _identity_column(field: str, value: str) -> str:
-    return f"{value or 'NULL'}::{'DATE' if field == 'birth_date' else 'VARCHAR'} AS {field}"
+def _no_identity(field: str) -> str:
+    return f"NULL::{'DATE' if field == 'birth_date' else 'VARCHAR'} AS {field}"
 
 
 def tombstone(secrets: LandingKeys, patient_ref: str) -> str:

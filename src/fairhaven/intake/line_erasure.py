@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
+import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.engine.sql import file, identifier, literal
+from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.cdm_reader import dialect_of, members
 from fairhaven.intake.fhir.fhir_reader import ENTRIES
 from fairhaven.intake.fhir.ndjson_lines import is_bundle, parsed, resources_of
 from fairhaven.intake.model import Dialect, Format
+from fairhaven.intake.parquet_reader import numbered_rows
 from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.files import scratch as private
 
@@ -100,15 +102,12 @@ def _without(bundle: dict[str, Any], entries: set[int]) -> bytes:
 
 def _blank_parquet(path: Path, gone: frozenset[int], scratch: Path, target: Path) -> None:
     with open_duckdb(spill=scratch) as connection:
-        reading = f"read_parquet({file(path)}, file_row_number=true)"
-        rows = f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading})"
-        _copy_without(connection, rows, gone, target)
+        _copy_without(connection, numbered_rows(path), gone, target)
 
 
 def _copy_without(connection: duckdb.DuckDBPyConnection, rows: str, gone: frozenset[int], target: Path) -> None:
     """Write a relation that has ``row_line`` as Parquet in that order, the lines that are gone all NULL."""
-    connection.execute("CREATE OR REPLACE TEMP TABLE gone (line BIGINT)")
-    connection.executemany("INSERT INTO gone VALUES (?)", [[line] for line in sorted(gone)] or [[0]])
+    connection.register("gone", pa.table({"line": pa.array(sorted(gone), pa.int64())}))
     described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {rows}").fetchall()
     columns = ", ".join(
         f"CASE WHEN row_line NOT IN (SELECT line FROM gone) THEN {identifier(row[0])} END AS {identifier(row[0])}"

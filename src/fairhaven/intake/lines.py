@@ -10,7 +10,7 @@ import csv
 import re
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -145,7 +145,7 @@ def header_of(path: Path, dialect: Dialect, *, carriage_only: bool) -> HeaderLin
 
 
 def clean(
-    path: Path, dialect: Dialect, header: HeaderLine, scratch: Path, *, carriage_only: bool, watched: frozenset[str]
+    path: Path, dialect: Dialect, header: HeaderLine, scratch: Path, *, carriage_only: bool, watched: Collection[str]
 ) -> CleanCopy:
     """Read every record behind the header.
 

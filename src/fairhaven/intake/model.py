@@ -137,6 +137,10 @@ class Source:
     type_1_opt_out: Type1OptOut | None = None
     digest: str = ""
 
+    def type_1_of(self, table: str) -> Type1OptOut | None:
+        """The rule for Type 1 opt-outs, where *table* is the one that carries them."""
+        return self.type_1_opt_out if self.type_1_opt_out and self.type_1_opt_out.table == table else None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableCount:
@@ -240,7 +244,7 @@ class Receipt:
         already_received: file name -> number of the delivery that brought the same bytes.
         opt_outs: how many NHS numbers an opt-out list holds; None for other sources.
         faulty_lines: lines of an opt-out list that are not NHS numbers.
-        misfits: why rows were quarantined, the most frequent reason of each extract first.
+        quarantine_reasons: why rows were quarantined, the most frequent reason of each extract first.
     """
 
     source: str
@@ -249,7 +253,7 @@ class Receipt:
     already_received: Mapping[str, int] = field(default_factory=dict)
     opt_outs: int | None = None
     faulty_lines: tuple[int, ...] = ()
-    misfits: tuple[QuarantineReason, ...] = ()
+    quarantine_reasons: tuple[QuarantineReason, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

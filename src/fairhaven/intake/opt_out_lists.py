@@ -1,4 +1,4 @@
-"""Opt-outs, which fail closed: what cannot be told for certain counts as an opt-out, or stops the build.
+"""Opt-outs, which fail closed: what is not known for certain counts as an opt-out, or stops the build.
 
 - Type 1: a patient's objection at the GP practice, as a code in the practice's data.
 - National data opt-out: a list of NHS numbers, one a line, a comma after it allowed (the MESH file form).
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.engine import Engine
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import file
 from fairhaven.intake.current_rows import current, in_force
 from fairhaven.intake.delivery_records import DeliveryRecords
@@ -33,12 +34,10 @@ class OptOutList:
     Args:
         numbers: ``nhs_number`` (10 digits), distinct.
         dated: the day the list was received; None where there is none.
-        age_days: from then to the day asked for.
     """
 
     numbers: pa.Table
     dated: dt.date | None
-    age_days: int | None
 
 
 class OptOutReader:
@@ -56,8 +55,7 @@ class OptOutReader:
     ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
         received = read_numbers(connection, arrived.path, scratch)
-        good = _one(connection, "SELECT count(*) FROM listed WHERE is_valid")
-        if good == 0:
+        if count_of(connection, "SELECT count(*) FROM listed WHERE is_valid") == 0:
             raise Invalid(
                 Fault(
                     path=arrived.name,
@@ -73,7 +71,6 @@ class OptOutReader:
         )
         return [
             StagedTable(
-                table=TABLE,
                 declaration=TableDeclaration(name=TABLE),
                 rows="listed_rows",
                 rejects="listed_faults",
@@ -94,7 +91,7 @@ def read_numbers(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Pat
         f"FROM read_text({file(text)}))) WHERE number <> ''"
     )
     text.unlink()
-    return _one(connection, "SELECT count(*) FROM listed")
+    return count_of(connection, "SELECT count(*) FROM listed")
 
 
 def check_opt_out_list(opt_outs: OptOutList, *, as_of: dt.date, max_age_days: int) -> None:
@@ -107,13 +104,14 @@ def check_opt_out_list(opt_outs: OptOutList, *, as_of: dt.date, max_age_days: in
         'Receive a fresh list (fairhaven receive DIR SOURCE FILE, with a source of format = "opt-out"), or set '
         "national_opt_out = false on sources that are outside its scope."
     )
-    if opt_outs.dated is None or opt_outs.age_days is None:
+    if opt_outs.dated is None:
         raise NotAllowedNow(
             f"sources are in the scope of the national data opt-out, but no list had been received by {as_of}. {what_to_do}"
         )
-    if opt_outs.age_days > max_age_days:
+    age_days = (as_of - opt_outs.dated).days
+    if age_days > max_age_days:
         raise NotAllowedNow(
-            f"the national data opt-out list is of {opt_outs.dated}, {opt_outs.age_days} days before {as_of}; "
+            f"the national data opt-out list is of {opt_outs.dated}, {age_days} days before {as_of}; "
             f"this hub allows {max_age_days}. {what_to_do}"
         )
 
@@ -125,7 +123,7 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
 
     Raises:
         NotAllowedNow: the table that carries the codes was never delivered, or a line of its latest delivery that
-            could not be read may hold an opt-out of a patient that cannot be told.
+            could not be read may hold an opt-out of a patient who is not known.
     """
     rule = source.type_1_opt_out
     extracts = in_force(source, records.extracts(source.name))
@@ -154,34 +152,26 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
         (by_patient.undated > 0)
         | ((by_patient.outs > 0) & (by_patient.last_in.isnull() | (by_patient.last_out >= by_patient.last_in)))
     ).select("patient_ref")
-    told = engine.fetch(opted_out).column("patient_ref").to_pylist()
-    return pa.table({"patient_ref": pa.array(sorted({*told, *quarantined}), pa.string())})
+    landed = engine.fetch(opted_out).column("patient_ref").to_pylist()
+    return pa.table({"patient_ref": pa.array(sorted({*landed, *quarantined}), pa.string())})
 
 
 def _quarantined_opt_outs(records: DeliveryRecords, source: Source, carrying: Sequence[Extract]) -> set[str]:
     last = max(extract.delivery for extract in carrying)
-    known: set[str] = set()
-    unknown: list[str] = []
-    for extract in carrying:
-        rejects = pq.read_table(
-            records.table(extract.number, REJECTS),
-            columns=["row_line", "patient_ref"],
-            filters=[("is_opt_out", "=", True)],
-        )
-        for line, patient_ref in zip(*(rejects.column(name).to_pylist() for name in rejects.column_names), strict=True):
-            if patient_ref is not None:
-                known.add(patient_ref)
-            elif extract.delivery == last:
-                unknown.append(f"{extract.file}:{line}")
+    is_opt_out = [("is_opt_out", "=", True)]
+    rows = [
+        (extract, row)
+        for extract in carrying
+        for row in pq.read_table(records.table(extract.number, REJECTS), filters=is_opt_out).to_pylist()
+    ]
+    unknown = {
+        f"{extract.file}:{row['row_line']}"
+        for extract, row in rows
+        if row["patient_ref"] is None and extract.delivery == last
+    }
     if unknown:
-        shown = ", ".join(sorted(set(unknown))[:10])
         raise NotAllowedNow(
-            f"{source.name}: lines that could not be read may hold Type 1 opt-outs, and whose is not known: {shown}. "
-            "Have them corrected and receive the file again."
+            f"{source.name}: lines that could not be read may hold Type 1 opt-outs, and whose is not known: "
+            f"{', '.join(sorted(unknown)[:10])}. Have them corrected and receive the file again."
         )
-    return known
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    return {row["patient_ref"] for _, row in rows} - {None}

@@ -1,21 +1,22 @@
 """Parquet files with declared columns; the row's number in the file, from 1, is its line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import duckdb
 
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import file, identifier
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_typed, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
-from fairhaven.intake.type_casting import structured
+from fairhaven.intake.type_casting import typed
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 
 
 class ParquetReader:
-    """See `Reader`. One file is one table, told by the file's name."""
+    """See `Reader`. One file is one table; the file's name says which."""
 
     version = "1"
 
@@ -29,52 +30,59 @@ class ParquetReader:
     ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
         table = file_detection.table_for(source, arrived)
-        reading = f"read_parquet({file(arrived.path)}, file_row_number=true)"
-        try:
-            described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {reading}").fetchall()
-        except duckdb.Error:
-            raise Invalid(
-                Fault(path=arrived.name, message="cannot be read as Parquet; it may be cut off. Deliver it again.")
-            ) from None
-        types = {row[0]: row[1] for row in described}
-        found, missing = _match(table, types, arrived)
-        values = {column: (identifier(header), types[header]) for column, header in found.items()}
+        return [stage_relation(connection, source, lambda _: table, numbered_rows(arrived.path), shown=arrived.name)]
+
+
+def numbered_rows(path: Path) -> str:
+    """A Parquet file as a relation with ``row_line``."""
+    reading = f"read_parquet({file(path)}, file_row_number=true)"
+    return f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading})"
+
+
+def stage_relation(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    declare: Callable[[Collection[str]], TableDeclaration],
+    relation: str,
+    *,
+    shown: str,
+    prefix: str = "staged",
+) -> StagedTable:
+    """Stage a relation whose columns have types, in relations whose names begin with *prefix*; see `Reader.stage`.
+
+    Args:
+        declare: gives the table's declaration for the names of the delivered columns, in small letters.
+        relation: has ``row_line`` and the delivered columns.
+        shown: how faults name it.
+    """
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {relation}").fetchall()
         # A row that is NULL throughout is what a blank line is to a text file: erasure leaves such rows.
-        something = f"coalesce({', '.join(f'{identifier(header)}::VARCHAR' for header in types)}) IS NOT NULL"
-        relation = (
-            f"(SELECT file_row_number + 1 AS row_line, * EXCLUDE (file_row_number) FROM {reading} WHERE {something})"
-        )
-        received = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
-        stage_typed(connection, source, table, structured(table, values, source.dialect, relation))
-        return [
-            StagedTable(
-                table=table.name,
-                declaration=table,
-                rows="staged_rows",
-                rejects="staged_rejects",
-                received=received[0] if received else 0,
-                withdrawn=withdrawn_sql(table),
-                dropped=tuple(header for header in types if header not in found.values()),
-                missing=missing,
-            )
+        something = f"coalesce({', '.join(f'{identifier(row[0])}::VARCHAR' for row in described)}) IS NOT NULL"
+        rows = f"(FROM {relation} WHERE {something})"
+        received = count_of(connection, f"SELECT count(*) FROM {rows}")
+    except duckdb.Error:
+        raise Invalid(Fault(path=shown, message="cannot be read; the file may be cut off. Deliver it again.")) from None
+    delivered = {row[0].strip().casefold(): (row[0], row[1]) for row in described}
+    table = declare(delivered)
+    headers = {column.name: column.header.strip().casefold() for column in table.columns}
+    found = {name: delivered[header] for name, header in headers.items() if header in delivered}
+    missing = [column for column in table.columns if column.name not in found]
+    check_faults(
+        [
+            Fault(path=shown, message=f"the column {column.header} is missing")
+            for column in missing
+            if not column.is_optional
         ]
-
-
-def _match(
-    table: TableDeclaration, types: dict[str, str], arrived: DeliveredFile
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Column name -> the file's name for it; headers of optional columns that are missing."""
-    by_name = {header.strip().casefold(): header for header in types}
-    found = {
-        column.name: by_name[column.header.strip().casefold()]
-        for column in table.columns
-        if column.header.strip().casefold() in by_name
-    }
-    absent = [column for column in table.columns if column.name not in found]
-    faults = [
-        Fault(path=arrived.name, message=f"the column {column.header} is missing")
-        for column in absent
-        if not column.is_optional
-    ]
-    check_faults(faults)
-    return found, tuple(column.header for column in absent)
+    )
+    values = {name: (identifier(header), kind) for name, (header, kind) in found.items()}
+    stage_typed(connection, source, table, typed(table, values, source.dialect, rows), prefix=prefix)
+    return StagedTable(
+        declaration=table,
+        rows=f"{prefix}_rows",
+        rejects=f"{prefix}_rejects",
+        received=received,
+        withdrawn=withdrawn_sql(table),
+        dropped=tuple(header for header, kind in delivered.values() if (header, kind) not in found.values()),
+        missing=tuple(column.header for column in missing),
+    )

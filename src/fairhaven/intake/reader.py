@@ -19,7 +19,7 @@ class DeliveredFile:
     """A delivered file, ready to be read.
 
     Args:
-        path: where its bytes are; as delivered, so it may be compressed (told by content, never by name).
+        path: where its bytes are; as delivered, so it may be compressed (its content says so, never its name).
         name: its name as delivered, for patterns and messages.
     """
 
@@ -32,8 +32,7 @@ class StagedTable:
     """The rows of one table of one delivered file.
 
     Args:
-        table: the table's name.
-        declaration: its columns (in landing order), key and patient column. A reader whose tables are not declared
+        declaration: the table's name, columns (in landing order), key and patient column. A reader whose tables are not declared
             by the source (FHIR, OMOP) makes the declaration itself. Columns with `identity` go to the vault; the
             patient column is replaced by ``patient_ref``.
         rows: name of a view or table in the connection, with ``row_line`` (BIGINT, never NULL, unique) and one column
@@ -50,7 +49,6 @@ class StagedTable:
         missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
     """
 
-    table: str
     declaration: TableDeclaration
     rows: str
     rejects: str

@@ -103,7 +103,7 @@ def check_quarantine(source: Source, extracts: Sequence[Extract]) -> None:
     )
 
 
-def misfits(records: DeliveryRecords, extracts: Iterable[Extract]) -> Iterator[QuarantineReason]:
+def quarantine_reasons(records: DeliveryRecords, extracts: Iterable[Extract]) -> Iterator[QuarantineReason]:
     """Reasons by extract, the most frequent first; no value of a row is in them."""
     with readers_scratch() as work, open_duckdb(spill=work) as connection:
         for extract in extracts:

@@ -47,8 +47,8 @@ class Intake:
             Format.OMOP: OmopReader(),
             Format.OPT_OUT: OptOutReader(),
         }
-        self._desk = DeliveryReceiver(store=store, keyring=keyring, readers=readers, birth_date=birth_date)
-        self._records = self._desk.records
+        self._receiver = DeliveryReceiver(store=store, keyring=keyring, readers=readers, birth_date=birth_date)
+        self._records = self._receiver.records
 
     def receive(
         self,
@@ -67,7 +67,7 @@ class Intake:
             Invalid: a file cannot be landed; every fault of every file.
         """
         return receive(
-            self._desk,
+            self._receiver,
             source,
             files,
             received_on=received_on,
@@ -84,8 +84,8 @@ class Intake:
     def until(self, delivery: int) -> "Intake":
         """The deliveries up to one, whatever is received from now on: what a build is made of."""
         seen = copy(self)
-        seen._desk = replace(self._desk, until=delivery)
-        seen._records = seen._desk.records
+        seen._receiver = replace(self._receiver, until=delivery)
+        seen._records = seen._receiver.records
         return seen
 
     def deliveries(self) -> list[Delivery]:
@@ -98,11 +98,11 @@ class Intake:
 
     def to_land_again(self, source: Source) -> list[Extract]:
         """Extracts whose rows depend on something that has changed since they were landed."""
-        return to_land_again(self._desk, source)
+        return to_land_again(self._receiver, source)
 
     def landing_version(self, source: Source) -> str:
         """Version of the code that lands the source's rows, and the precision that it gives dates of birth."""
-        return self._desk.code(source)
+        return self._receiver.code(source)
 
     def land_again(self, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:
         """Land extracts again from the sealed bytes where the declaration, a reader or the hub's precision of birth
@@ -114,7 +114,7 @@ class Intake:
         Raises:
             Invalid: extracts do not fit the new declaration; they are as they were, the others are landed again.
         """
-        return land_again(self._desk, source, vault=vault, progress=progress)
+        return land_again(self._receiver, source, vault=vault, progress=progress)
 
     def current(self, engine: Engine, source: Source, *, excluded: ir.Table | None) -> Mapping[str, ir.Table]:
         """The current rows by table: of rows with one key the last, without withdrawn rows and excluded patients.
@@ -145,7 +145,6 @@ class Intake:
         return OptOutList(
             numbers=together.group_by("nhs_number").aggregate([]),
             dated=dated,
-            age_days=(as_of - dated).days if dated else None,
         )
 
     def reconcile(self, engine: Engine, source: Source, excluded: ir.Table | None) -> list[RowFlow]:
@@ -157,7 +156,7 @@ class Intake:
 
         Doing it again, after a crash or not, changes nothing that is done.
         """
-        return delivery_erasure.erase(self._desk, patient_refs_by_source)
+        return delivery_erasure.erase(self._receiver, patient_refs_by_source)
 
     def where(self, extract: int, line: int) -> RowOrigin:
         """The delivered file that a row came from.
@@ -194,7 +193,7 @@ class Intake:
 
     def _listed(self, extract: int) -> pa.Table:
         with (
-            self._desk.opened(self._records.extract(extract)) as (file, room),
+            self._receiver.opened(self._records.extract(extract)) as (file, room),
             open_duckdb(spill=room, keeps_order=True) as connection,
         ):
             opt_out_lists.read_numbers(connection, file.path, room)

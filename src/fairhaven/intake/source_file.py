@@ -94,8 +94,7 @@ def _dialect(section: Section) -> Dialect:
 
 
 def _tables(root: Section, source_format: Format) -> Mapping[str, TableDeclaration]:
-    needs_tables = source_format in (Format.DELIMITED, Format.PARQUET)
-    if not needs_tables:
+    if source_format not in (Format.DELIMITED, Format.PARQUET):
         if "tables" in root:
             root.fault("tables", f'does not go with format = "{source_format}": its tables are known')
             root.raw("tables")
@@ -113,9 +112,7 @@ def _table(name: str, section: Section) -> TableDeclaration:
     if not files or any(not pattern.strip() for pattern in files):
         section.fault("files", "give at least one file name pattern, such as *events*")
     columns_section = section.section("columns")
-    columns: dict[str, ColumnDeclaration] = {}
-    for key in columns_section.values:
-        columns[key] = _column(key, columns_section)
+    columns = {key: _column(key, columns_section) for key in columns_section.values}
     if not columns:
         section.fault("columns", "is missing; a table lands only the columns that are named here")
     _check_twice(columns, columns_section)
@@ -153,23 +150,19 @@ def _known(section: Section, key: str, named: str, columns: Mapping[str, ColumnD
 
 
 def _check_twice(columns: Mapping[str, ColumnDeclaration], section: Section) -> None:
-    landed: dict[str, str] = {}
-    read: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
     for key, column in columns.items():
-        for what, seen, value in (("lands as", landed, column.name), ("reads", read, column.header.strip())):
-            if value.casefold() in seen:
-                section.fault(key, f"{what} {value}, as {seen[value.casefold()]} does; each column needs its own")
-            seen.setdefault(value.casefold(), key)
+        for what, value in (("lands as", column.name), ("reads", column.header.strip())):
+            first = seen.setdefault((what, value.casefold()), key)
+            if first != key:
+                section.fault(key, f"{what} {value}, as {first} does; each column needs its own")
 
 
 def _column(key: str, parent: Section) -> ColumnDeclaration:
     written = parent.raw(key)
     if isinstance(written, str):
-        if written not in TYPES:
-            parent.fault(key, f"is not one of {', '.join(TYPES)}")
-        return _named(
-            ColumnDeclaration(name=key, header=key, type=written if written in TYPES else "text"), key, parent
-        )
+        declared = parent.text(key, choices=tuple(TYPES))
+        return _named(ColumnDeclaration(name=key, header=key, type=declared), key, parent)
     if not isinstance(written, dict):
         parent.fault(key, 'must be a type, such as "text", or a table such as { type = "text" }')
         return ColumnDeclaration(name=key, header=key)
@@ -250,7 +243,7 @@ def _type_1(section: Section, source: Source) -> Type1OptOut | None:
             section.fault("table", f"refers to {name}, which is not a declared table")
         else:
             if not table.patient:
-                section.fault("table", f"{name} has no patient column, so an opt-out could not be told to a patient")
+                section.fault("table", f"{name} has no patient column, so nobody could know whose an opt-out is")
             date = columns.get(section.text("date"))
             if date is not None and date.type not in ("date", "datetime"):
                 section.fault("date", "must be a date or datetime column")

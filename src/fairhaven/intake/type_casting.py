@@ -6,7 +6,8 @@ for a good row). Faults are found from whether text and value are NULL, which co
 """
 
 import datetime as dt
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
@@ -25,6 +26,7 @@ TYPES = {
 """The declaration's words for types, and DuckDB's."""
 
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
 _TIME = r"'\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?'"
 _LIKE = {"Y": "____", "y": "__", "m": "__", "d": "__", "H": "__", "M": "__", "S": "__", "b": "___", "j": "___"}
 
@@ -42,9 +44,14 @@ def text_of(raw: str, dialect: Dialect) -> str:
     """Trimmed text of a raw VARCHAR expression; the words that mean nothing become NULL."""
     trimmed = f"trim({raw}, ' \t\r\n\u00a0')"
     words = ", ".join(map(literal, sorted({"", *dialect.null})))
-    # Trimming every value would cost as much as reading the file; what needs it is told by its first and last byte.
+    # Trimming every value would cost as much as reading the file; its first and last byte say what needs it.
     needs_trim = f"{raw} < '!' OR ends_with({raw}, ' ')"
     return f"CASE WHEN {needs_trim} THEN CASE WHEN {trimmed} NOT IN ({words}) THEN {trimmed} END ELSE {raw} END"
+
+
+def outward_code_of(postcode: str) -> str:
+    """The outward code (district) of an expression that is a UK postcode or an outward code; NULL where it is neither."""
+    return f"nullif(regexp_extract(upper(replace({postcode}, ' ', '')), {_OUTWARD}, 1), '')"
 
 
 def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
@@ -79,50 +86,29 @@ def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
             )
 
 
-def typed(declaration: TableDeclaration, texts: Mapping[str, str], dialect: Dialect, relation: str) -> str:
+def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], dialect: Dialect, relation: str) -> str:
     """A query with ``row_line``, the declared columns typed, and ``row_faults``.
 
     Args:
-        texts: column name -> VARCHAR expression over *relation*, as delivered.
+        values: column name -> (expression over *relation*, its DuckDB type: VARCHAR for text as delivered); columns that
+            are not there are NULL.
         relation: FROM clause that has ``row_line``.
     """
-    inner, middle = [], []
+    held, landed = [], []
     for number, column in enumerate(declaration.columns):
-        inner.append(f"{text_of(texts[column.name], dialect)} AS row_text_{number}")
-        middle.append(f"{value_of(f'row_text_{number}', column, dialect)} AS {identifier(column.name)}")
-    faults = faults_of(declaration)
-    texts_kept = ", ".join(f"row_text_{number}" for number in range(len(inner)))
-    return (
-        f"SELECT *, {faults} AS row_faults FROM ("
-        f"SELECT row_line, {', '.join(middle)}, {texts_kept} FROM ("
-        f"SELECT row_line, {', '.join(inner)} FROM {relation}))"
-    )
-
-
-def structured(
-    declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], dialect: Dialect, relation: str
-) -> str:
-    """The same query as `typed` for columns that have types already.
-
-    Args:
-        values: column name -> (expression over *relation*, its DuckDB type); columns that are not there are NULL.
-    """
-    inner, middle = [], []
-    for number, column in enumerate(declaration.columns):
-        expression, kind = values.get(column.name, ("NULL::VARCHAR", "VARCHAR"))
-        is_text = kind == "VARCHAR" or (column.type == "date" and kind in _WHOLE)
-        held = f"row_text_{number}"
-        if is_text:
-            inner.append(f"{text_of(f'{expression}::VARCHAR', dialect)} AS {held}")
-            middle.append(f"{value_of(held, column, dialect)} AS {identifier(column.name)}")
-            continue
-        inner.append(f"{expression} AS {held}")
-        middle.append(f"{_converted(held, kind, column.type)} AS {identifier(column.name)}")
-    texts_kept = ", ".join(f"row_text_{number}" for number in range(len(inner)))
+        expression, kind = values.get(column.name, ("NULL", "VARCHAR"))
+        text = f"row_text_{number}"
+        if kind == "VARCHAR" or (column.type == "date" and kind in _WHOLE):
+            expression, value = text_of(f"{expression}::VARCHAR", dialect), value_of(text, column, dialect)
+        else:
+            value = _converted(text, kind, column.type)
+        held.append(f"{expression} AS {text}")
+        landed.append(f"{value} AS {identifier(column.name)}")
+    texts = ", ".join(f"row_text_{number}" for number in range(len(held)))
     return (
         f"SELECT *, {faults_of(declaration)} AS row_faults FROM ("
-        f"SELECT row_line, {', '.join(middle)}, {texts_kept} FROM ("
-        f"SELECT row_line, {', '.join(inner)} FROM {relation}))"
+        f"SELECT row_line, {', '.join(landed)}, {texts} FROM ("
+        f"SELECT row_line, {', '.join(held)} FROM {relation}))"
     )
 
 
@@ -145,39 +131,33 @@ def _converted(value: str, kind: str, wanted: str) -> str:
 
 def faults_of(declaration: TableDeclaration) -> str:
     """List of ``{field, reason}`` of a row of `typed`; NULL for a good row."""
-    conditions: list[str] = []
-    entries: list[str] = []
-    for number, column in enumerate(declaration.columns):
-        for condition, reason in _faults(number, column, declaration):
-            conditions.append(condition)
-            entries.append(
-                f"CASE WHEN {condition} THEN {{'field': {literal(column.name)}, 'reason': {literal(reason)}}} END"
-            )
-    if not conditions:
+    faults = [
+        (condition, column.name, reason)
+        for number, column in enumerate(declaration.columns)
+        for condition, reason in _faults(number, column, declaration)
+    ]
+    if not faults:
         return "NULL::STRUCT(field VARCHAR, reason VARCHAR)[]"
-    return (
-        f"CASE WHEN {' OR '.join(conditions)} "
-        f"THEN list_filter([{', '.join(entries)}], lambda fault: fault IS NOT NULL) END"
+    conditions = " OR ".join(condition for condition, _, _ in faults)
+    entries = ", ".join(
+        f"CASE WHEN {condition} THEN {{'field': {literal(name)}, 'reason': {literal(reason)}}} END"
+        for condition, name, reason in faults
     )
+    return f"CASE WHEN {conditions} THEN list_filter([{entries}], lambda fault: fault IS NOT NULL) END"
 
 
-def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaration) -> list[tuple[str, str]]:
+def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaration) -> Iterator[tuple[str, str]]:
+    """(condition as SQL, reason) of each thing that can be wrong with a column's value."""
     value = identifier(column.name)
-    found: list[tuple[str, str]] = []
     if column.type != "text":
-        found.append((f"(row_text_{number} IS NOT NULL AND {value} IS NULL)", _WRONG[column.type]))
+        yield f"(row_text_{number} IS NOT NULL AND {value} IS NULL)", _WRONG[column.type]
     if column.is_required or column.name == declaration.patient or column.name in declaration.key:
-        found.append((f"(row_text_{number} IS NULL)", "is missing"))
+        yield f"(row_text_{number} IS NULL)", "is missing"
     if column.type in ("date", "datetime"):
         earliest, latest = column.earliest or EARLIEST, column.latest or LATEST
         after = latest + dt.timedelta(days=1)
-        found.append(
-            (
-                f"coalesce({value} < DATE '{earliest}' OR {value} >= DATE '{after}', false)",
-                f"is not between {earliest} and {latest}",
-            )
-        )
-    return found
+        condition = f"coalesce({value} < DATE '{earliest}' OR {value} >= DATE '{after}', false)"
+        yield condition, f"is not between {earliest} and {latest}"
 
 
 def _moment(text: str, column: ColumnDeclaration, sql_type: str) -> str:
@@ -215,15 +195,5 @@ def _of_its_century(text: str, form: str, column: ColumnDeclaration) -> str:
 
 def _look_of(form: str) -> str:
     """LIKE pattern of texts in a strptime form written with full widths; empty where the width is not fixed."""
-    look, characters = "", iter(form)
-    for character in characters:
-        if character == "%":
-            part = _LIKE.get(next(characters, ""))
-            if part is None:
-                return ""
-            look += part
-        elif character in "%_":
-            return ""
-        else:
-            look += character
-    return look
+    parts = [_LIKE.get(part[1:], "") if part.startswith("%") else part for part in re.findall("(?s)%.?|.", form)]
+    return "".join(parts) if all(parts) and "_" not in form else ""

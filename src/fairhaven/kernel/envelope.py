@@ -6,6 +6,7 @@ A sealed file is ``FHE1``, a 4-byte length, the wrapped file key (12-byte nonce 
 Source of the construction: STREAM (Hoang, Reyhanitabar, Rogaway, Vizar 2015).
 """
 
+import hashlib
 import io
 import os
 import secrets
@@ -89,8 +90,13 @@ class Keyring:
                     file.write(value or secrets.token_bytes(_KEY_LENGTH))
         return cls(folder)
 
-    def seal(self, source: BinaryIO, target: Path) -> None:
-        """Encrypt a stream into *target*, which appears whole or not at all."""
+    def seal(self, source: BinaryIO, target: Path) -> str:
+        """Encrypt a stream into *target*, which appears whole or not at all.
+
+        Returns:
+            SHA-256 of what was read of the stream.
+        """
+        digest = hashlib.sha256()
         file_key = secrets.token_bytes(32)
         nonce = secrets.token_bytes(12)
         wrapped = nonce + self._master.encrypt(nonce, file_key, _MAGIC)
@@ -100,8 +106,10 @@ class Keyring:
         with replacement_of(target) as out:
             out.write(_MAGIC + struct.pack(">I", len(wrapped)) + wrapped)
             for number, (chunk, following) in enumerate(pairwise(chunks)):
+                digest.update(chunk)
                 sealed = cipher.encrypt(_nonce(number), chunk, _place(number, not following))
                 out.write(struct.pack(">I", len(sealed)) + sealed)
+        return digest.hexdigest()
 
     def seal_bytes(self, data: bytes, target: Path) -> None:
         """Encrypt bytes into *target*."""

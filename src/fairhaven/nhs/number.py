@@ -17,9 +17,7 @@ _SEPARATORS = re.compile(r"[\s\-]")
 def check_digit(nine: str) -> int | None:
     """The tenth digit for the first nine; None where no valid number begins so."""
     remainder = 11 - sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, nine, strict=True)) % 11
-    if remainder == 10:
-        return None
-    return remainder % 11
+    return None if remainder == 10 else remainder % 11
 
 
 def valid_nhs_number(text: str | None) -> str | None:

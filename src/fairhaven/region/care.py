@@ -6,7 +6,7 @@ vaccinations, and what a trust's extract has no field for, to the GP record; the
 
 import duckdb
 
-from fairhaven.region import imperfections as rates
+from fairhaven.region.imperfections import RATES
 from fairhaven.region.model import FIRST_EXTRACT
 
 FACTS_A_PERSON = 8192
@@ -21,7 +21,7 @@ OPTED_IN = "827261000000102"
 def block(connection: duckdb.DuckDBPyConnection) -> None:
     """Make tables ``visit`` and ``fact`` for the persons of table ``person``."""
     settings = {
-        **{name: value for name, value in vars(rates).items() if name.isupper() and isinstance(value, float)},
+        **RATES,
         "first_extract": FIRST_EXTRACT.isoformat(),
         "HOSPITAL_OUTPATIENT": HOSPITAL_OUTPATIENT,
         "FACTS": FACTS_A_PERSON,
@@ -32,12 +32,7 @@ def block(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_FACT.format(**settings))
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make what does not depend on persons: which visits of the material had an operation, and the local codes."""
-    connection.execute(_PREPARE)
-
-
-_PREPARE = """
+PREPARE = """
 CREATE TABLE operated AS SELECT DISTINCT template, visit FROM template_fact WHERE opcs4 IS NOT NULL;
 CREATE TABLE measure AS SELECT code, unit, gp_unit, unit_concept_id::INT AS unit_concept_id, mean_female::DOUBLE AS mean_female,
   mean_male::DOUBLE AS mean_male, sd::DOUBLE AS sd, low::DOUBLE AS low, decimals::INT AS decimals, growth::INT AS growth
@@ -49,6 +44,7 @@ CREATE TABLE local_code AS FROM (VALUES
   (3, '428191000124101', 'STM', 'STM07', 'Repeat medication looked through'),
   (3, '5880005', 'STM', 'STM12', 'Examined – naïve to treatment')) t(practice, code, system, local, term)
 """
+"""What does not depend on persons: which visits of the material had an operation, and the local codes."""
 
 _VISIT = """
 CREATE OR REPLACE TABLE visit AS

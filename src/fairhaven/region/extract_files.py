@@ -72,9 +72,5 @@ class ExtractFiles(AbstractContextManager["ExtractFiles"]):
 
     def _append(self, file: Any, encoding: str) -> None:
         with self._part.open("rb") as part:
-            if encoding == "utf-8":
-                shutil.copyfileobj(part, file, _CHUNK)
-                return
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            while data := part.read(_CHUNK):
-                file.write(decoder.decode(data).encode(encoding))
+            content = part if encoding == "utf-8" else codecs.EncodedFile(part, encoding, "utf-8")
+            shutil.copyfileobj(content, file, _CHUNK)

@@ -72,3 +72,6 @@ ENTERED_IN_ERROR = 0.004
 """Share of FHIR resources marked entered-in-error when first sent."""
 REFUTED = 0.01
 """Share of FHIR conditions with verificationStatus refuted."""
+
+RATES = MappingProxyType({name: rate for name, rate in globals().items() if isinstance(rate, float)})
+"""Every rate by its name, for the templates of SQL."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.kernel.errors import NotFound, Refused
 
 _FOLDER = ("synthetic", "1001")
@@ -116,8 +117,7 @@ def load(connection: duckdb.DuckDBPyConnection) -> int:
     )
     connection.execute(_TEMPLATES.format(facts=facts))
     connection.execute("DROP SCHEMA material CASCADE")
-    row = connection.execute("SELECT count(*) FROM template").fetchone()
-    return int(row[0]) if row else 0
+    return count_of(connection, "SELECT count(*) FROM template")
 
 
 _TEMPLATES = """

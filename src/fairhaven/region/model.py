@@ -13,7 +13,6 @@ FIRST_EXTRACT = dt.date(2026, 9, 27)
 SECOND_EXTRACT = dt.date(2026, 10, 28)
 """Last day of care that the second delivery knows of."""
 
-PRACTICES = ("riverside", "parkview", "stmarys")
 SOURCES = (
     "national_opt_out",
     "gp_riverside",

@@ -6,7 +6,7 @@ the same run, on every machine, and a run can be cut into blocks of persons.
 
 import duckdb
 
-from fairhaven.region import imperfections as rates
+from fairhaven.region.imperfections import RATES
 from fairhaven.region.model import FIRST, FIRST_EXTRACT, SECOND_EXTRACT
 
 SHIFT_DAYS = 2849
@@ -39,7 +39,7 @@ def block(connection: duckdb.DuckDBPyConnection, *, first: int, last: int, templ
             first_day=FIRST.isoformat(),
             first_extract=FIRST_EXTRACT.isoformat(),
             second_extract=SECOND_EXTRACT.isoformat(),
-            **{name: value for name, value in vars(rates).items() if name.isupper() and isinstance(value, float)},
+            **RATES,
         )
     )
 

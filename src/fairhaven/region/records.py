@@ -5,7 +5,7 @@ The errors of a record are listed by name beside it, for the truth.
 
 import duckdb
 
-from fairhaven.region import imperfections as rates
+from fairhaven.region.imperfections import NHS_NUMBER_MISSING, RATES
 from fairhaven.region.model import FIRST_EXTRACT, SECOND
 
 RESENT = 0.012
@@ -15,13 +15,12 @@ RESENT = 0.012
 def block(connection: duckdb.DuckDBPyConnection, *, persons: int) -> None:
     """Make table ``record`` for the persons of table ``person``: one row for each source that knows them and version.
 
-    Versions of a record are told apart by ``delivery``; only in the first does `errors` count for the second.
+    Versions of a record differ in ``delivery``; only in the first does `errors` count for the second.
     """
-    values = {name: value for name, value in vars(rates).items() if name.isupper() and isinstance(value, float)}
-    missing = " ".join(f"WHEN '{source}' THEN {rate}" for source, rate in rates.NHS_NUMBER_MISSING.items())
+    missing = " ".join(f"WHEN '{source}' THEN {rate}" for source, rate in NHS_NUMBER_MISSING.items())
     connection.execute(
         _RECORD.format(
-            **values,
+            **RATES,
             missing=missing,
             persons=persons,
             RESENT=RESENT,
@@ -31,12 +30,7 @@ def block(connection: duckdb.DuckDBPyConnection, *, persons: int) -> None:
     )
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the macros for spelling errors and patient numbers."""
-    connection.execute(_PREPARE)
-
-
-_PREPARE = """
+PREPARE = """
 -- Swaps two letters, drops one or doubles one, never the first, and never without effect.
 CREATE MACRO mistyped(name, u, v) AS
   CASE WHEN length(name) < 3 THEN name || name[length(name)]

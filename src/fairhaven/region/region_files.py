@@ -50,9 +50,8 @@ def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: 
         templates = material.load(connection)
         many = templates if persons is None else persons
         population.prepare(connection, persons=many, seed=seed)
-        care.prepare(connection)
-        records.prepare(connection)
-        connection.execute(fhir.PREPARE)
+        for statements in (care.PREPARE, records.PREPARE, fhir.PREPARE):
+            connection.execute(statements)
         with ExtractFiles(connection, work) as parcels:
             for number, first in enumerate(range(1, many + 1, _BLOCK)):
                 last = min(first + _BLOCK - 1, many)

@@ -17,8 +17,9 @@ COUNCIL_COLUMNS = (
     "primary_support_reason,event_start_date,event_end_date"
 )
 DEATH_COLUMNS = "registration_id,nhs_number,forenames,surname,date_of_birth,sex,usual_postcode,date_of_death,underlying_cause,place_of_death"
-BAD_COUNCIL_ROW = "-1,event_start_date"
-BAD_DEATH_ROW = "D26-1,date_of_death"
+BAD_COUNCIL_ROW = ("-1", "event_start_date")
+BAD_DEATH_ROW = ("D26-1", "date_of_death")
+"""Key and field of the bad row of each."""
 
 
 def block(connection: duckdb.DuckDBPyConnection) -> None:

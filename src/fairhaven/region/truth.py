@@ -54,18 +54,19 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path, *, number: int) -
 
 def write_rejects(folder: Path, *, are_there: bool) -> None:
     """Write down the bad rows; a region of very few people has none, because they would be most of a file."""
-    rows: list[tuple[str, ...]] = [
-        (f"gp_{practice.name}", "events", line.split(",")[0], field)
-        for practice in PRACTICES
-        for line, field in practice.bad_events
+    rows = [
+        *(
+            (f"gp_{practice.name}", "events", line.partition(",")[0], field)
+            for practice in PRACTICES
+            for line, field in practice.bad_events
+        ),
+        (hes.SOURCE, "apc", *hes.BAD_EPISODE),
+        *((fhir.SOURCE, "condition", "", "") for _ in fhir.BAD_LINES),
+        (registers.COUNCIL, "events", *registers.BAD_COUNCIL_ROW),
+        (registers.REGISTRAR, "deaths", *registers.BAD_DEATH_ROW),
     ]
-    rows.append((hes.SOURCE, "apc", *hes.BAD_EPISODE))
-    rows += [(fhir.SOURCE, "condition", "", "") for _ in fhir.BAD_LINES]
-    rows.append((registers.COUNCIL, "events", *registers.BAD_COUNCIL_ROW.split(",")))
-    rows.append((registers.REGISTRAR, "deaths", *registers.BAD_DEATH_ROW.split(",")))
-    if not are_there:
-        rows = []
-    text = "source,table_name,row_id,field\n" + "".join(f"{','.join(row)}\n" for row in rows)
+    lines = [",".join(row) for row in rows] if are_there else []
+    text = "".join(f"{line}\n" for line in ("source,table_name,row_id,field", *lines))
     (folder / "rejects.csv").write_text(text, encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ more SQL expressions over that part. What no column reads never leaves the parse
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,7 +98,7 @@ def steps(path: str) -> list[tuple[str, str | None]]:
     return [(match.group(1), None if match.group(2) is None else match.group(2)[1:-1]) for match in found]
 
 
-def merge(shape: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def merge(shape: dict[str, Any], other: dict[str, Any]) -> None:
     """Put *other* into *shape*, element by element."""
     for name, part in other.items():
         mine = shape.get(name)
@@ -106,20 +107,13 @@ def merge(shape: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(mine, list) and isinstance(part, list) and isinstance(mine[0], dict):
             merge(mine[0], part[0])
         else:
-            shape[name] = copied(part)
-    return shape
-
-
-def copied(part: Any) -> Any:
-    """A shape that shares nothing with *part*."""
-    if isinstance(part, dict):
-        return {name: copied(inner) for name, inner in part.items()}
-    return [copied(part[0])] if isinstance(part, list) else part
+            shape[name] = part
 
 
 def _shape(path: Sequence[tuple[str, str | None]], leaf: Any) -> dict[str, Any]:
     (name, choice), rest = path[0], path[1:]
-    inner: Any = _shape(rest, leaf) if rest else copied(leaf)
+    # A copy, because shapes are merged into it.
+    inner: Any = _shape(rest, leaf) if rest else deepcopy(leaf)
     if choice and isinstance(inner, dict):
         inner.setdefault("id" if choice.startswith("#") else choice.partition("=")[0], "VARCHAR")
     return {name: [inner] if choice is not None else inner}
@@ -167,16 +161,8 @@ def _reference(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedCol
     )
 
 
-def _concept(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    concept = _either(ends)
-    yield from _coded(column, f"{{'codings': fhir_preferred({concept}.coding), 'text': {concept}.text}}")
-
-
-def _coding(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    yield from _coded(column, f"{{'codings': [{_either(ends)}], 'text': NULL::VARCHAR}}")
-
-
-def _coded(column: ElementColumn, concept: str) -> Iterator[LandedColumn]:
+def _coded(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    concept = _CONCEPTS[column.kind].format(_either(ends))
     before = "" if column.name == "code" else f"{column.name}_"
     part = f"{column.name} concept"
 
@@ -239,12 +225,18 @@ _ONE_CELL = {
 }
 """Kinds that land as one column: its SQL over the element, and its DuckDB type."""
 
+_CONCEPTS = {
+    "concept": "{{'codings': fhir_preferred({0}.coding), 'text': {0}.text}}",
+    "coding": "{{'codings': [{0}], 'text': NULL::VARCHAR}}",
+}
+"""Kinds that are coded: their codings and text, as SQL over the element."""
+
 _CELLS: dict[str, Any] = {
     "moment": _moment,
     "date": _date,
     "reference": _reference,
-    "concept": _concept,
-    "coding": _coding,
+    "concept": _coded,
+    "coding": _coded,
     "quantity": _quantity,
     "codes": _codes,
 }

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.duckdb_macros import create_macros
 from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, merge
@@ -37,7 +38,7 @@ ENTRIES = 1_000_000
 """The entry of a Bundle that is a line of NDJSON has the number line * ENTRIES + entry."""
 
 NO_TYPE = "resource"
-"""Table of lines whose resource type cannot be told; all of them are quarantined."""
+"""Table of lines whose resource type is not known; all of them are quarantined."""
 
 BROKEN = "the line is not valid JSON"
 TYPELESS = "the line is no FHIR resource: resourceType is missing"
@@ -189,9 +190,9 @@ class _Staging:
             )
 
     def staged(self) -> list[StagedTable]:
-        """The relations: a table for each view, and one for lines of which not even the type can be told."""
+        """The relations: a table for each view, and one for lines of which not even the type is known."""
         staged = [self._staged(table) for table in self._tables.values()]
-        unreadable = _one(self._connection, "SELECT count(*) FROM fhir_unreadable")
+        unreadable = count_of(self._connection, "SELECT count(*) FROM fhir_unreadable")
         if unreadable or not staged:
             self._connection.execute(
                 "CREATE TEMP VIEW fhir_rows AS SELECT NULL::BIGINT AS row_line, NULL::VARCHAR AS id WHERE false"
@@ -204,13 +205,7 @@ class _Staging:
                 name=NO_TYPE, key=("id",), columns=(ColumnDeclaration(name="id", header="id"),)
             )
             staged.append(
-                StagedTable(
-                    table=NO_TYPE,
-                    declaration=declaration,
-                    rows="fhir_rows",
-                    rejects="fhir_rejects",
-                    received=unreadable,
-                )
+                StagedTable(declaration=declaration, rows="fhir_rows", rejects="fhir_rejects", received=unreadable)
             )
         return staged
 
@@ -250,20 +245,14 @@ class _Staging:
             f"CASE fault WHEN '' THEN '{BROKEN}' ELSE '{NO_MOMENT}' END AS reason, "
             f"{patient or 'NULL'}::VARCHAR AS patient FROM read_parquet({parts}) WHERE fault IS NOT NULL"
         )
-        received = _one(
+        received = count_of(
             self._connection,
             "SELECT count(*) FILTER (fault IS NULL) + count(DISTINCT row_line) FILTER (fault IS NOT NULL) "
             f"FROM read_parquet({parts})",
         )
         return StagedTable(
-            table=name,
             declaration=table.declaration,
             rows=f"fhir_rows_{name}",
             rejects=f"fhir_rejects_{name}",
             received=received,
         )
-
-
-def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    found = connection.execute(sql).fetchone()
-    return int(found[0]) if found else 0

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -139,7 +139,7 @@ def parsed(text: bytes) -> Any:
         return None
 
 
-def is_bundle(value: Any) -> bool:
+def is_bundle(value: Any) -> TypeGuard[dict[str, Any]]:
     """Whether a JSON value is a FHIR Bundle."""
     return isinstance(value, dict) and value.get("resourceType") == "Bundle"
 

@@ -7,6 +7,7 @@ which goes to the vault.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from fairhaven.intake.fhir.element_columns import ElementColumn
@@ -33,44 +34,24 @@ class ResourceView:
     key: tuple[str, ...] = ("id",)
 
 
-def _text(name: str, path: str = "") -> ElementColumn:
-    return ElementColumn(name=name, path=path or name)
+def _column(kind: str, name: str, path: str = "", *, codings: int = 1) -> ElementColumn:
+    """A column of a kind; without a path it is read from the element of its name."""
+    return ElementColumn(name=name, path=path or name, kind=kind, codings=codings)
 
 
-def _flag(name: str, path: str) -> ElementColumn:
-    return ElementColumn(name=name, path=path, kind="flag")
-
-
-def _number(name: str, path: str) -> ElementColumn:
-    return ElementColumn(name=name, path=path, kind="number")
-
-
-def _moment(name: str, path: str) -> ElementColumn:
-    return ElementColumn(name=name, path=path, kind="moment")
+_text = partial(_column, "text")
+_flag = partial(_column, "flag")
+_number = partial(_column, "number")
+_moment = partial(_column, "moment")
+_concept = partial(_column, "concept")
+_coding = partial(_column, "coding")
+_quantity = partial(_column, "quantity")
+_codes = partial(_column, "codes")
+_count = partial(_column, "count")
 
 
 def _reference(name: str, path: str, *to: str) -> ElementColumn:
     return ElementColumn(name=name, path=path, kind="reference", to=to)
-
-
-def _concept(name: str, path: str = "", codings: int = 1) -> ElementColumn:
-    return ElementColumn(name=name, path=path or name, kind="concept", codings=codings)
-
-
-def _coding(name: str, path: str) -> ElementColumn:
-    return ElementColumn(name=name, path=path, kind="coding")
-
-
-def _quantity(name: str, path: str) -> ElementColumn:
-    return ElementColumn(name=name, path=path, kind="quantity")
-
-
-def _codes(name: str, path: str = "") -> ElementColumn:
-    return ElementColumn(name=name, path=path or name, kind="codes")
-
-
-def _count(name: str, path: str) -> ElementColumn:
-    return ElementColumn(name=name, path=path, kind="count")
 
 
 def _identity(identity: str, path: str, kind: str = "text") -> ElementColumn:
@@ -83,7 +64,7 @@ _SUBJECT = _reference("patient_id", "subject", "Patient")
 _PATIENT = _reference("patient_id", "patient", "Patient")
 _ENCOUNTER = _reference("encounter_id", "encounter", "Encounter")
 _CONTEXT = _reference("encounter_id", "context", "Encounter")
-_IDENTIFIERS = ElementColumn(name="identifiers", path="identifier", kind="identifiers")
+_IDENTIFIERS = _column("identifiers", "identifiers", "identifier")
 
 _MEDICATION = (
     _concept("code", "medicationCodeableConcept | contained[#medicationReference].code", codings=3),
@@ -142,7 +123,7 @@ _OBSERVATION = (
     _ENCOUNTER,
     _reference("practitioner_id", "performer[]", *PRACTITIONER),
     *_span("effective", "effective", "effectiveInstant"),
-    _moment("issued", "issued"),
+    _moment("issued"),
 )
 
 _UK_ETHNICITY = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory"
@@ -194,7 +175,7 @@ _VIEWS: Sequence[ResourceView] = (
             _ID,
             _IDENTIFIERS,
             _STATUS,
-            _coding("class", "class"),
+            _coding("class"),
             _concept("type", "type[]", codings=2),
             _concept("service", "serviceType"),
             _SUBJECT,
@@ -219,7 +200,7 @@ _VIEWS: Sequence[ResourceView] = (
             _codes("category"),
             _concept("code", codings=3),
             _concept("body_site", "bodySite[]"),
-            _concept("severity", "severity"),
+            _concept("severity"),
             _SUBJECT,
             _ENCOUNTER,
             *_span("onset", "onset"),
@@ -306,7 +287,7 @@ _VIEWS: Sequence[ResourceView] = (
         columns=(
             _ID,
             _STATUS,
-            _codes("category", "category"),
+            _codes("category"),
             *_MEDICATION,
             _SUBJECT,
             _CONTEXT,
@@ -346,7 +327,7 @@ _VIEWS: Sequence[ResourceView] = (
             _CONTEXT,
             _moment("prepared", "whenPrepared"),
             _moment("handed_over", "whenHandedOver"),
-            _quantity("quantity", "quantity"),
+            _quantity("quantity"),
             _quantity("supply", "daysSupply"),
             _reference("practitioner_id", "performer[].actor", *PRACTITIONER),
             *_dosage("dosageInstruction[]"),
@@ -375,10 +356,10 @@ _VIEWS: Sequence[ResourceView] = (
             _PATIENT,
             _ENCOUNTER,
             _moment("occurred", "occurrenceDateTime"),
-            _moment("recorded", "recorded"),
+            _moment("recorded"),
             _flag("is_primary_source", "primarySource"),
             _text("lot_number", "lotNumber"),
-            _concept("route", "route"),
+            _concept("route"),
             _quantity("dose", "doseQuantity"),
             _reference("practitioner_id", "performer[].actor", *PRACTITIONER),
         ),
@@ -392,7 +373,7 @@ _VIEWS: Sequence[ResourceView] = (
             _concept("clinical_status", "clinicalStatus"),
             _concept("verification_status", "verificationStatus"),
             _text("type"),
-            ElementColumn(name="category", path="category", kind="words"),
+            _column("words", "category"),
             _text("criticality"),
             _concept("code", codings=3),
             _concept("substance", "reaction[].substance"),
@@ -417,7 +398,7 @@ _VIEWS: Sequence[ResourceView] = (
             _SUBJECT,
             _ENCOUNTER,
             *_span("effective", "effective"),
-            _moment("issued", "issued"),
+            _moment("issued"),
             _count("results", "result"),
             _count("forms", "presentedForm"),
             _concept("conclusion", "conclusionCode[]"),
@@ -435,7 +416,7 @@ _VIEWS: Sequence[ResourceView] = (
             _concept("code", "type", codings=2),
             _codes("category"),
             _SUBJECT,
-            _moment("date", "date"),
+            _moment("date"),
             _reference("practitioner_id", "author[] | authenticator", *PRACTITIONER),
             _reference("organization_id", "custodian", "Organization"),
             _text("media_type", "content[].attachment.contentType"),
