@@ -89,7 +89,6 @@ def _dialect(section: Section) -> Dialect:
         section.fault("quote", "must differ from the delimiter")
     if dialect.delimiter == dialect.decimal:
         section.fault("decimal", "must differ from the delimiter")
-    section.finish()
     return dialect
 
 
@@ -121,7 +120,6 @@ def _table(name: str, section: Section) -> TableDeclaration:
     if "withdrawn" in section:
         withdrawn_column = _known(withdrawn, "column", withdrawn.text("column"), columns)
         withdrawn_values = withdrawn.texts("values")
-        withdrawn.finish()
     table = TableDeclaration(
         name=name,
         files=files,
@@ -134,7 +132,6 @@ def _table(name: str, section: Section) -> TableDeclaration:
     has_identity = [key for key, column in columns.items() if column.identity]
     if has_identity and not table.patient:
         section.fault("columns." + has_identity[0], "has an identity, so the table must say its patient column")
-    section.finish()
     return table
 
 
@@ -188,7 +185,6 @@ def _column(key: str, parent: Section) -> ColumnDeclaration:
     if column.is_required and column.is_optional:
         section.fault("optional", "does not go with required: a row cannot have a value of an absent column")
     _check_moments(section, column)
-    section.finish()
     return _named(column, key, parent)
 
 
@@ -261,7 +257,6 @@ def _type_1(section: Section, source: Source) -> Type1OptOut | None:
         section.fault("opted_out", "give at least one code")
     if both := set(rule.opted_out) & set(rule.opted_in):
         section.fault("opted_in", f"holds {', '.join(sorted(both))}, which is in opted_out too")
-    section.finish()
     return rule
 
 
