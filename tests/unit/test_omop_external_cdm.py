@@ -1,6 +1,7 @@
 """A CDM that somebody else made is opened as it is, and nothing of it is changed."""
 
 import gzip
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def csv_folder(path: Path, *, visit: str = "1\t7\t9201\t20200101\t20200103\t0\n"
     return path
 
 
-def test_a_folder_of_csv_gets_the_types_of_the_cdm(tmp_path: Path) -> None:
+def test_a_folder_of_csv_gets_the_types_of_the_cdm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "work"))
     with open_cdm(csv_folder(tmp_path / "cdm")) as opened:
         visit = opened.tables["visit_occurrence"]
         assert set(opened.tables) == {"person", "visit_occurrence"}
