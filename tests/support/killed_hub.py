@@ -196,8 +196,7 @@ def outcome(folder: Path) -> dict[str, Any]:
             for path in sorted((store / "archive/releases").glob("*/*.json"))
             if path.name not in ("dcat.jsonld", "croissant.json", "hdruk.json")
         },
-        # The archive's folder for work may be there, empty, or not.
-        "files": sorted(str(path.relative_to(store)) for path in store.rglob("*") if path != store / "archive/.work"),
+        "files": sorted(str(path.relative_to(store)) for path in store.rglob("*")),
     }
 
 

@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 
 from fairhaven.archive import Archive
 from fairhaven.engine import Engine
+from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release
 from tests.support.actors import ANNA, BEN
@@ -201,6 +202,24 @@ def test_erasing_again_does_nothing(archive: Archive) -> None:
     assert archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA).is_empty
     assert archive.erase([12345], facts={"persons": ["digest"]}, by=ANNA).is_empty
     assert {path: path.read_bytes() for path in archive.store.rglob("*") if path.is_file()} == files
+
+
+class CtrlC(Silent):
+    """Somebody interrupts as soon as the work shows that it goes on."""
+
+    def advance(self, done: int, total: int, of: str) -> None:
+        raise KeyboardInterrupt
+
+
+def test_no_folder_for_work_is_left_whatever_was_erased(archive: Archive, engine: Engine) -> None:
+    folders = {path for path in archive.store.rglob("*") if path.is_dir()}
+    archive.erase([12345], facts={"persons": ["digest"]}, by=ANNA)
+    assert {path for path in archive.store.rglob("*") if path.is_dir()} == folders
+    with pytest.raises(KeyboardInterrupt):
+        archive.write(engine, content(engine, OTHERS), number=4, by=ANNA, progress=CtrlC())
+    archive.erase([PERSON], facts={"persons": ["digest"]}, by=ANNA)
+    left = {path for path in archive.store.rglob("*") if path.is_dir()}
+    assert left == folders - {archive.description(2), archive.description(3)}
 
 
 def test_everyone_can_be_erased(archive: Archive, engine: Engine) -> None:

@@ -77,17 +77,15 @@ def rebuild(folder: Path, staging: Path, history: Sequence[tuple[str, Sequence[S
     """Write the log anew, as if there had never been other files.
 
     Args:
-        staging: a folder on the same file system, for work in progress.
+        staging: an empty folder on the same file system, for work in progress.
         history: release and its files, one for each version from 0.
     """
     fresh, old = staging / "fresh" / folder.name, staging / "old"
-    shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     before: Sequence[StoredFile] = ()
     for version, (release, files) in enumerate(history):
         commit(fresh, before, files, release=release, version=version - 1)
         before = files
-    shutil.rmtree(old, ignore_errors=True)
     if (folder / _LOG).exists():
         (folder / _LOG).rename(old)
     (fresh / _LOG).rename(folder / _LOG)

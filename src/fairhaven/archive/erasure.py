@@ -61,15 +61,15 @@ def resume(shelf: ReleaseStore, *, by: Actor, progress: Progress) -> None:
 def _carry_out(shelf: ReleaseStore, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
     # An unpublished build may hold the persons too.
     shelf.sweep()
-    with open_duckdb(spill=shelf.work) as connection:
+    with shelf.work() as work, open_duckdb(spill=work) as connection:
         plan = _plan(shelf, connection, begun.persons)
-        if plan.erasure.is_empty:
-            shelf.erasing.unlink()
-            return plan.erasure
         rewritten: dict[str, StoredFile | None] = {}
         for done, (file, table) in enumerate(plan.files):
             progress.advance(done, len(plan.files), "files")
-            rewritten[file.path] = _rewrite(shelf, connection, plan.belonging, table, file)
+            rewritten[file.path] = _rewrite(shelf, work / "erased.parquet", connection, plan.belonging, table, file)
+    if plan.erasure.is_empty:
+        shelf.erasing.unlink()
+        return plan.erasure
     decided = DecidedErasure(
         facts=begun.facts,
         by=by,
@@ -88,8 +88,9 @@ def _finish(shelf: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
         write_json(shelf.manifest(release.number), manifest)
         shutil.rmtree(shelf.description(release.number), ignore_errors=True)
     everything = shelf.releases()
-    for table in decided.tables:
-        delta.rebuild(shelf.folder / table, shelf.work, _history(everything, table))
+    with shelf.work() as work:
+        for table in decided.tables:
+            delta.rebuild(shelf.folder / table, work, _history(everything, table))
     shelf.sweep()
     shelf.ledger.append_once(
         EventKind.ERASURE,
@@ -164,11 +165,14 @@ def _candidates(table: TableVersion, person_keys: Sequence[int]) -> list[StoredF
 
 
 def _rewrite(
-    shelf: ReleaseStore, connection: duckdb.DuckDBPyConnection, belonging: Belonging, table: str, file: StoredFile
+    shelf: ReleaseStore,
+    staged: Path,
+    connection: duckdb.DuckDBPyConnection,
+    belonging: Belonging,
+    table: str,
+    file: StoredFile,
 ) -> StoredFile | None:
     """The file without the persons' rows; None where no row is left."""
-    staged = shelf.work / "erased.parquet"
-    staged.parent.mkdir(parents=True, exist_ok=True)
     if belonging.write_others(table, shelf.path(file.path), staged) == 0:
         return None
     release = Path(file.path).name.partition("-")[0]

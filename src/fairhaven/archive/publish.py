@@ -33,15 +33,14 @@ def write(
     done = dict(begun.tables) if begun and inputs and inputs == begun.inputs else {}
     shelf.sweep(keep=done)
     releases = shelf.releases()
-    with open_duckdb(spill=shelf.work) as connection:
+    with shelf.work() as work, open_duckdb(spill=work) as connection:
         for position, (name, expression) in enumerate(tables.items()):
             progress.advance(position, len(tables), "tables")
             if name not in done:
                 before = latest(releases, name)
-                written = _Writing(shelf, engine, connection, name_of(number)).table(name, expression, before)
+                written = _Writing(shelf, work, engine, connection, name_of(number)).table(name, expression, before)
                 done[name] = _committed(shelf, written, before, number)
                 write_json(shelf.building, to_json(Unpublished(number=number, inputs=inputs, tables=done)))
-    shutil.rmtree(shelf.work, ignore_errors=True)
     progress.advance(len(tables), len(tables), "tables")
     return {name: done[name] for name in tables}
 
@@ -127,9 +126,10 @@ class _Writing:
     """One table on its way to the shelf."""
 
     def __init__(
-        self, shelf: ReleaseStore, engine: Engine, connection: duckdb.DuckDBPyConnection, release: str
+        self, shelf: ReleaseStore, work: Path, engine: Engine, connection: duckdb.DuckDBPyConnection, release: str
     ) -> None:
         self._shelf = shelf
+        self._work = work
         self._engine = engine
         self._connection = connection
         self._release = release
@@ -140,7 +140,7 @@ class _Writing:
         try:
             cast = kept if kept.schema() == CDM[name].schema_of(lineage=True) else to_cdm(kept, name)
             buckets = parquet.bucket_count(name, self._engine.count(kept), before.buckets if before else None)
-            staging = self._shelf.work / name
+            staging = self._work / name
             written = self._engine.write(
                 cast, staging, order_by=parquet.order(name), buckets=buckets, bucket_by=parquet.bucket_column(name)
             )

@@ -7,11 +7,12 @@ archive/
   current.json                       the release that a roll-back made current
   building.json                      tables that a build has written and not yet published
   erasure.json                       an erasure under way: what it must still do
-  .work/                             work in progress
+  .work/                             work in progress, there while it goes on
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from fairhaven.release.manifest import Release, TableVersion, name_of, read_mani
 _CURRENT = "current.json"
 _BUILDING = "building.json"
 _ERASURE = "erasure.json"
+_WORK = ".work"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,11 +106,6 @@ class ReleaseStore:
         self.ledger = Ledger(store / "ledger.jsonl")
 
     @property
-    def work(self) -> Path:
-        """Folder for work in progress, on the same file system as the releases."""
-        return self.folder / ".work"
-
-    @property
     def building(self) -> Path:
         """What a build has written and not yet published."""
         return self.folder / _BUILDING
@@ -117,6 +114,25 @@ class ReleaseStore:
     def erasing(self) -> Path:
         """What an erasure under way must still do."""
         return self.folder / _ERASURE
+
+    @contextmanager
+    def work(self) -> Iterator[Path]:
+        """A folder for work in progress, on the same file system as the releases; it is gone at the end.
+
+        It is that of whoever holds the lock of the releases. What a killed command left in it is gone at the beginning.
+        """
+        folder = self.folder / _WORK
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def clear_torn(self) -> None:
+        """Remove what a killed command was writing."""
+        shutil.rmtree(self.folder / _WORK, ignore_errors=True)
+        clear_torn(self.folder)
 
     def manifest(self, number: int) -> Path:
         """The manifest's file."""
@@ -233,8 +249,7 @@ class ReleaseStore:
         """
         keep = keep or {}
         kept = {path for table in keep.values() for path in table.paths}
-        shutil.rmtree(self.work, ignore_errors=True)
-        clear_torn(self.folder)
+        self.clear_torn()
         if not keep:
             self.building.unlink(missing_ok=True)
         strays = [file for file in self.stray() if str(file.relative_to(self.folder)) not in kept]

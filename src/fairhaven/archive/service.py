@@ -11,7 +11,6 @@ from fairhaven.archive import difference, erasure, export, publish, verification
 from fairhaven.archive.model import Change, Erasure, Problem
 from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.engine import Engine
-from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.ledger import Actor
 from fairhaven.omop import CDM
@@ -122,7 +121,7 @@ class Archive(ReleaseStore):
         publish.recover(self, by=by)
         erasure.resume(self, by=by, progress=progress or Silent())
         self.record_roll_back(by=by)
-        clear_torn(self.folder)
+        self.clear_torn()
 
     def export(
         self,

@@ -179,6 +179,11 @@ def clear_scratch(parent: Path) -> None:
 
 
 def clear_torn(folder: Path) -> None:
-    """Remove files that a killed process had not yet renamed, anywhere below; only while holding the lock of what is below."""
+    """Remove what a killed process left anywhere below; only while holding the lock of what is below.
+
+    That is files that it had not yet renamed, and its folders for work in progress.
+    """
     for path in folder.rglob(".*.part"):
         path.unlink(missing_ok=True)
+    for parent in {path.parent for path in folder.rglob("work-*/")}:
+        clear_scratch(parent)

@@ -16,7 +16,7 @@ from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
-from fairhaven.kernel.files import clear_scratch, clear_torn, scratch, sha256_of, write_json
+from fairhaven.kernel.files import scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
 from fairhaven.omop.external_tables import StoredTable, find_tables
@@ -110,8 +110,6 @@ def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None)
         Invalid: CONCEPT or a required column is missing, or values cannot be read; every fault at once.
     """
     progress = progress or Silent()
-    clear_scratch(root)
-    clear_torn(root)
     with scratch(root) as work:
         engine = DuckDBEngine(work)
         try:

@@ -9,7 +9,7 @@ from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import write_json
+from fairhaven.kernel.files import clear_torn, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor, EventKind
@@ -85,3 +85,4 @@ def recover_vocabulary(rooms: Rooms) -> None:
             facts = {"version": Vocabulary.open(root).version}
             rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=read_record(root / _LOADING, Actor))
         (root / _LOADING).unlink()
+    clear_torn(root)
