@@ -221,7 +221,8 @@ def _serve() -> None:
     import duckdb  # noqa: F401 - imported before the first fork, so that no trial waits for it
     import splink  # noqa: F401
 
-    from fairhaven.hub import open_hub  # noqa: F401
+    import fairhaven.journeys.persons.erase
+    import fairhaven.journeys.releases.build  # noqa: F401
     from fairhaven.kernel.version import code_version
 
     code_version()

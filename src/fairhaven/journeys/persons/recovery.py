@@ -77,7 +77,7 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
         what an erasure that was cut short took away in the end; None where there was none.
     """
     clear_scratch(rooms.store / "scratch")
-    for torn in _place(rooms).parent.glob(f".{_place(rooms).name}.*.part"):
+    for torn in rooms.store.glob(f".{_place(rooms.store).name}.*.part"):
         torn.unlink()
     rooms.intake.recover(rooms.vault)
     record_deliveries(rooms, by=by)
