@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted, Refused
-from fairhaven.network import Backoff, Connection, QueueKind, TaskStatus, read_credentials, work
+from fairhaven.network import Backoff, Connection, QueueKind, TaskStatus, WorkerSummary, read_credentials, work
 from fairhaven.network.server import CollectionState
 from fairhaven.network.worker_session import ATTEMPTS
 from tests.support.actors import ANNA
@@ -336,13 +336,18 @@ def test_a_refusal_becomes_an_error_result_that_tells_nothing(tmp_path: Path, er
 )
 def test_a_task_that_cannot_be_answered_now_is_kept_and_at_last_given_up(tmp_path: Path, error: Exception) -> None:
     notes = Notes()
+
+    def run() -> WorkerSummary:
+        # The clock stands still: no run lasts until the task may be tried again.
+        return run_once(connection, answers, tmp_path / "worker", progress=notes, now=lambda: 0.0)
+
     with network(tmp_path) as (queue, connection):
         uuid = queue.submit(AVAILABILITY, [COLLECTION])
         answers = Numbers(error)
         for _ in range(ATTEMPTS):
-            summary = run_once(connection, answers, tmp_path / "worker", progress=notes)
+            summary = run()
             assert (summary.unanswered, summary.failed) == (1, 0)
-        summary = run_once(connection, answers, tmp_path / "worker", progress=notes)
+        summary = run()
         assert len(answers.asked) == ATTEMPTS
         (reply,) = queue.results(uuid)
     assert (summary.failed, summary.posted) == (1, 1)
@@ -554,7 +559,7 @@ def worker_process(url: str, folder: Path, *, seconds: float = 0.0, once: bool =
     return started(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-class Shelf:
+class TaskServer:
     """A server whose tasks are gone once handed out, as the national one's are, and that keeps what is posted."""
 
     def __init__(self, uuids: list[str]) -> None:
@@ -575,33 +580,33 @@ class Shelf:
 
 
 def test_a_worker_killed_between_counting_and_posting_says_the_same_after_a_restart(tmp_path: Path) -> None:
-    shelf = Shelf(["7"])
-    shelf.is_taking = False
-    with raw_server(shelf.reply) as url:
+    server = TaskServer(["7"])
+    server.is_taking = False
+    with raw_server(server.reply) as url:
         with worker_process(url, tmp_path, once=False) as process:
-            assert shelf.has_posted.wait(PATIENCE)
+            assert server.has_posted.wait(PATIENCE)
             process.kill()
-        shelf.is_taking = True
+        server.is_taking = True
         with worker_process(url, tmp_path) as process:
             said, errors = process.communicate(timeout=PATIENCE)
     assert "counting" not in said
     assert "posted=1" in said, errors
-    assert len(shelf.posted["7"]) >= 2
-    assert len(set(shelf.posted["7"])) == 1
+    assert len(server.posted["7"]) >= 2
+    assert len(set(server.posted["7"])) == 1
 
 
 def test_a_worker_killed_while_counting_does_not_lose_the_task(tmp_path: Path) -> None:
-    shelf = Shelf(["7"])
-    with raw_server(shelf.reply) as url:
+    server = TaskServer(["7"])
+    with raw_server(server.reply) as url:
         with worker_process(url, tmp_path, seconds=60) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "counting\n"
             process.kill()
-        assert not shelf.posted
+        assert not server.posted
         with worker_process(url, tmp_path) as process:
             said, errors = process.communicate(timeout=PATIENCE)
     assert "posted=1" in said, errors
-    assert len(shelf.posted["7"]) == 1
+    assert len(server.posted["7"]) == 1
 
 
 def test_ctrl_c_ends_a_worker_in_good_order(tmp_path: Path) -> None:
@@ -638,8 +643,8 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(tmp_path: Path) -> Non
 
 
 def test_ctrl_c_while_counting_keeps_the_task(tmp_path: Path) -> None:
-    shelf = Shelf(["7"])
-    with raw_server(shelf.reply) as url:
+    server = TaskServer(["7"])
+    with raw_server(server.reply) as url:
         with worker_process(url, tmp_path, seconds=60) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "counting\n"
@@ -668,23 +673,23 @@ def test_ctrl_c_that_shows_as_a_refusal_keeps_the_task(tmp_path: Path, kind: typ
 @pytest.mark.slow
 def test_a_worker_killed_again_and_again_answers_each_task_once(tmp_path: Path) -> None:
     uuids = [f"t{number}" for number in range(150)]
-    shelf = Shelf(uuids)
+    server = TaskServer(uuids)
     kills = 0
-    with raw_server(shelf.reply) as url:
-        while shelf.waiting and kills < 40:
+    with raw_server(server.reply) as url:
+        while server.waiting and kills < 40:
             with worker_process(url, tmp_path, seconds=0.02, once=False) as process:
-                shelf.is_taking = kills % 3 != 0
+                server.is_taking = kills % 3 != 0
                 time.sleep(0.8 + 0.037 * (kills % 11))
                 process.kill()
             kills += 1
-        shelf.is_taking = True
+        server.is_taking = True
         with worker_process(url, tmp_path) as process:
             said, _ = process.communicate(timeout=PATIENCE)
     # This server has no leases: a task that was on its way when a worker died is lost, at most one each time.
     assert kills >= 3
     assert "unposted=0, unanswered=0" in said
-    assert len(shelf.posted) >= len(uuids) - kills
-    assert all(len(set(bodies)) == 1 for bodies in shelf.posted.values())
+    assert len(server.posted) >= len(uuids) - kills
+    assert all(len(set(bodies)) == 1 for bodies in server.posted.values())
 
 
 def test_both_queues_of_the_connection_are_asked_in_turn(tmp_path: Path) -> None:
