@@ -4,7 +4,7 @@
 
 The record is filled in bulk (the same rows that `ask` writes, with their exposures), because asking a hundred thousand
 questions one by one measures the patience of the reader; then new questions of four kinds go through `ask` itself. The
-peer beside it is what an audit without images would do for its first rule alone: compare a question with each earlier
+peer beside it is what an audit without sketches would do for its first rule alone: compare a question with each earlier
 set of about its size.
 """
 
@@ -39,9 +39,9 @@ def random_set(draw: np.random.Generator, persons: int) -> BitMap:
 
 def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
     """Record answered questions, all in one coalition."""
-    with QueryAudit.open(path, _POLICY, _RULES) as audit:
+    with QueryAudit(path, _POLICY, _RULES) as audit:
         audit.add_release("r1", np.arange(persons, dtype=np.int64))
-        audit.ask(BitMap(range(persons)), by=_ASKER, release="r1")
+        audit.ask(BitMap(range(persons)), asker=_ASKER, release="r1")
     record, draw = AuditRecord(path), np.random.default_rng(seed)
     sketcher = Sketcher(record.secret)
     exposure, seq = np.zeros(persons, np.float32), 0
@@ -50,10 +50,9 @@ def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
             cohort = random_set(draw, persons)
             size = len(cohort)
             digest = hashlib.blake2b(cohort.serialize(), digest_size=16).digest()
-            asker = ("other", "asking", False)
             question = record.add_question(
-                asker=asker, release=1, digest=digest, is_refused=False, shown=_POLICY.rounded(size), persons=cohort,
-                sketch=sketcher.sketch(cohort),
+                asker=Asker(project="other", organisation="asking"), release=1, digest=digest, is_refused=False,
+                shown=_POLICY.rounded(size), persons=cohort, sketch=sketcher.sketch(cohort),
             )  # fmt: skip
             seq = record.add_verdict(_COALITION, question, VerdictKind.FRESH, None)
             if size > 500:  # as if the small ones were about ever new persons: else nothing could be asked any more
@@ -67,8 +66,8 @@ def measure(path: Path, *, persons: int, asked: int, seed: int = 2) -> None:
     draw = np.random.default_rng(seed)
     before = peak_mb()
     began = time.perf_counter()
-    with QueryAudit.open(path, _POLICY, _RULES) as audit:
-        audit.ask(random_set(draw, persons), by=_ASKER, release="r1")
+    with QueryAudit(path, _POLICY, _RULES) as audit:
+        audit.ask(random_set(draw, persons), asker=_ASKER, release="r1")
         print(f"first question after a start, the record read        {time.perf_counter() - began:8.1f} s")
         spent: dict[str, list[float]] = {}
         answered = 0
@@ -82,17 +81,24 @@ def measure(path: Path, *, persons: int, asked: int, seed: int = 2) -> None:
             elif kind == "3 persons more":
                 last = last | BitMap(draw.integers(0, persons, 3).astype(np.uint32))
             began = time.process_time()
-            decision = audit.ask(last, by=_ASKER, release="r1")
+            decision = audit.ask(last, asker=_ASKER, release="r1")
             spent.setdefault(kind, []).append(1e3 * (time.process_time() - began))
             answered += decision.outcome is Outcome.ANSWERED
         for kind, times in spent.items():
             tail = sorted(times)[int(0.99 * len(times))]
             print(f"{kind:<52} {statistics.median(times):8.1f} ms CPU, 99 % below {tail:.1f} ms")
         print(f"answered                                             {answered / asked:8.1%}")
-        print(f"memory: images, exposures, digests                   {audit.bytes_held / 1e6:8.0f} MB")
+        print(f"memory: sketches, exposures, tallies                 {_held(audit) / 1e6:8.0f} MB")
         print(f"memory: peak of the process, more than at its start  {peak_mb() - before:8.0f} MB")
     print(f"disk                                                 {size_mb(path.parent):8.0f} MB")
     _peer(path, draw, persons)
+
+
+def _held(audit: QueryAudit) -> int:
+    """Bytes of the arrays that grow with the questions and the population."""
+    owners = [owner for coalition, _ in audit._coalitions.values() for owner in (coalition, coalition._answers)]
+    arrays = [value for owner in owners for value in vars(owner).values() if isinstance(value, np.ndarray)]
+    return sum(array.nbytes for array in arrays)
 
 
 def _peer(path: Path, draw: np.random.Generator, persons: int) -> None:

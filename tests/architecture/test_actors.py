@@ -46,7 +46,7 @@ WRITING = {
     "ledger.append",
     "ledger.append_once",
     "ledger.append_change",
-    "QueryAudit.open",
+    "QueryAudit",
     "TaskQueue",
     "work",
 }

@@ -45,7 +45,7 @@ def opened(folder: Path, rules: AuditRules | None = None) -> QueryAudit:
     many = AuditRules(
         name="many", title="Many", budget=5_000, coalitions=frozenset(CoalitionScope), since=standard.since, source="-"
     )
-    return QueryAudit.open(folder / "audit.sqlite", POLICY, rules or many)
+    return QueryAudit(folder / "audit.sqlite", POLICY, rules or many)
 
 
 def told(decision: Decision) -> int | None:
@@ -62,7 +62,7 @@ def audited(folder: Path, world: World, *askers: Asker, rules: AuditRules | None
         nonlocal turns
         turns += 1
         return told(
-            audit.ask(persons, by=(askers or (Asker(project="curious"),))[turns % max(len(askers), 1)], release="r1")
+            audit.ask(persons, asker=(askers or (Asker(project="curious"),))[turns % max(len(askers), 1)], release="r1")
         )
 
     return ask
@@ -148,7 +148,7 @@ def test_two_releases_compared_recover_nothing(tmp_path: Path) -> None:
 
         def ask(persons: BitMap, release: str) -> int | None:
             asked = persons if release == "r1" else BitMap(number[person] for person in persons)
-            return told(audit.ask(asked, by=Asker(project="curious"), release=release))
+            return told(audit.ask(asked, asker=Asker(project="curious"), release=release))
 
         assert not releases_compared(ask, world).recovers(6)
 
@@ -163,9 +163,11 @@ def test_tables_mixed_with_questions_recover_nothing(tmp_path: Path) -> None:
         asked: dict[str, int | None] = {}
         for start in range(0, 600, 20):
             table = {str(place): world.carriers[place] for place in range(start, start + 20)}
-            cells |= {name: told(decision) for name, decision in audit.ask_together(table, by=by, release="r1").items()}
+            cells |= {
+                name: told(decision) for name, decision in audit.ask_together(table, asker=by, release="r1").items()
+            }
             for name, carrier in table.items():
-                asked[name] = told(audit.ask(carrier | world.hidden, by=by, release="r1"))
+                asked[name] = told(audit.ask(carrier | world.hidden, asker=by, release="r1"))
     pairs = ((asked[name], cell) for name, cell in cells.items())
     found = [question - cell for question, cell in pairs if question is not None and cell is not None]
     assert not claimed(found).recovers(7)

@@ -27,17 +27,17 @@ from fairhaven.query_audit import Asker, QueryAudit, rules_named
 
 draw = np.random.default_rng(int(sys.argv[2]))
 rules = replace(rules_named("standard"), budget=10_000_000)
-with QueryAudit.open(Path(sys.argv[1]), policy_named("hdr-uk"), rules) as audit:
+with QueryAudit(Path(sys.argv[1]), policy_named("hdr-uk"), rules) as audit:
     while True:
         start = int(draw.integers(0, 1_000))
-        decision = audit.ask(BitMap(range(start, start + 300)), by=Asker(project="killed"), release="r1")
+        decision = audit.ask(BitMap(range(start, start + 300)), asker=Asker(project="killed"), release="r1")
         print(start, decision.count.value if decision.count else None, flush=True)
 """
 
 
 def test_no_answer_is_told_that_is_not_recorded(tmp_path: Path) -> None:
     path = tmp_path / "audit.sqlite"
-    with QueryAudit.open(path, policy_named("hdr-uk"), _RULES) as audit:
+    with QueryAudit(path, policy_named("hdr-uk"), _RULES) as audit:
         audit.add_release("r1", np.arange(2_000, dtype=np.int64))
     told: list[tuple[int, str]] = []
     for trial in range(4):
@@ -53,9 +53,9 @@ def test_no_answer_is_told_that_is_not_recorded(tmp_path: Path) -> None:
         asking.stdout.close()
         lines = [line for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
         told += [(int(line.split()[0]), line.split()[1]) for line in lines]
-    with QueryAudit.open(path, policy_named("hdr-uk"), _RULES) as audit:
+    with QueryAudit(path, policy_named("hdr-uk"), _RULES) as audit:
         spent = audit.budget("killed").spent
         assert len(told) <= spent <= len(told) + 4  # one question of each trial may be recorded and untold
         for start, value in told[:200]:
-            again = audit.ask(BitMap(range(start, start + 300)), by=Asker(project="killed"), release="r1")
+            again = audit.ask(BitMap(range(start, start + 300)), asker=Asker(project="killed"), release="r1")
             assert str(again.count.value if again.count else None) == value

@@ -18,12 +18,12 @@ ARCHIVE = ("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz")
 def answered(folder: Path, library: Library, *, sessions: int, least: int, together: int = 1, seed: int = 3) -> float:
     """The share of questions that are answered. Every answer must be within the rounding of the true count."""
     draw, told, asked = random.Random(seed), 0, 0
-    with QueryAudit.open(folder / "audit.sqlite", POLICY, rules_named("standard")) as audit:
+    with QueryAudit(folder / "audit.sqlite", POLICY, rules_named("standard")) as audit:
         audit.add_release("r1", np.arange(library.persons, dtype=np.int64))
         for session in range(sessions):
             asker = Asker(project=f"project {session}", organisation=f"organisation {session // together}")
             for persons in Session(library, draw, least=least).questions():
-                decision = audit.ask(persons, by=asker, release="r1")
+                decision = audit.ask(persons, asker=asker, release="r1")
                 asked += 1
                 if decision.count is not None:
                     told += 1

@@ -50,7 +50,7 @@ ALL = rules(*CoalitionScope)
 
 
 def opened(folder: Path, way: AuditRules = ALL, policy: str = "hdr-uk") -> QueryAudit:
-    audit = QueryAudit.open(folder / "store" / "audit.sqlite", policy_named(policy), way)
+    audit = QueryAudit(folder / "store" / "audit.sqlite", policy_named(policy), way)
     audit.add_release("r1", np.arange(1, PERSONS + 1, dtype=np.int64))
     return audit
 
@@ -66,7 +66,7 @@ def shown(decision: Decision) -> int | None:
 
 
 def ask(audit: QueryAudit, persons: range | BitMap, by: Asker = US) -> int | None:
-    return shown(audit.ask(BitMap(persons), by=by, release="r1"))
+    return shown(audit.ask(BitMap(persons), asker=by, release="r1"))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_first_question_is_answered_as_the_policy_says(audit: QueryAudit, size
 
 def test_nobody_looks_like_few_where_small_counts_are_hidden(tmp_path: Path) -> None:
     with opened(tmp_path, policy="ons") as audit:
-        answers = [audit.ask(BitMap(range(size)), by=US, release="r1") for size in (0, 4)]
+        answers = [audit.ask(BitMap(range(size)), asker=US, release="r1") for size in (0, 4)]
     assert {answer.text for answer in answers} == {answers[0].text}
     assert {shown(answer) for answer in answers} == {None}
 
@@ -223,16 +223,16 @@ def test_every_question_costs_one_whatever_comes_of_it(audit: QueryAudit) -> Non
 
 def test_a_spent_budget_is_told_as_such_and_costs_nothing_more(tmp_path: Path) -> None:
     with opened(tmp_path, rules(budget=2)) as audit:
-        decisions = [audit.ask(BitMap(range(50 * n, 50 * n + 50)), by=US, release="r1") for n in range(4)]
+        decisions = [audit.ask(BitMap(range(50 * n, 50 * n + 50)), asker=US, release="r1") for n in range(4)]
         assert [decision.outcome for decision in decisions] == ["answered", "answered", "spent", "spent"]
         assert decisions[-1].budget.spent == 2
-        assert audit.ask(BitMap(range(50)), by=STRANGERS, release="r1").outcome is Outcome.ANSWERED
+        assert audit.ask(BitMap(range(50)), asker=STRANGERS, release="r1").outcome is Outcome.ANSWERED
 
 
 def test_every_refusal_reads_the_same(audit: QueryAudit) -> None:
     ask(audit, range(100, 214))
     ask(audit, range(7))
-    refused = [audit.ask(BitMap(range(*ends)), by=US, release="r1") for ends in ((100, 222), (0, 12))]
+    refused = [audit.ask(BitMap(range(*ends)), asker=US, release="r1") for ends in ((100, 222), (0, 12))]
     assert {decision.outcome for decision in refused} == {Outcome.REFUSED}
     assert len({decision.text for decision in refused}) == 1
 
@@ -247,13 +247,13 @@ def test_two_releases_cannot_be_subtracted(audit: QueryAudit) -> None:
         [*(persons - 1 - (2 + n - (n > 150)) for n in range(100, 214) if n != 150), persons - 1, persons - 2]
     )
     assert len(later) == 115
-    assert shown(audit.ask(later, by=US, release="r2")) == 110
+    assert shown(audit.ask(later, asker=US, release="r2")) == 110
 
 
 def test_the_whole_of_the_next_release_gets_the_number_of_the_last(audit: QueryAudit) -> None:
     assert ask(audit, range(PERSONS)) == 2_000
     audit.add_release("r2", np.arange(1, PERSONS + 7, dtype=np.int64))
-    assert shown(audit.ask(BitMap(range(PERSONS + 6)), by=US, release="r2")) in (2_000, 2_010)
+    assert shown(audit.ask(BitMap(range(PERSONS + 6)), asker=US, release="r2")) in (2_000, 2_010)
 
 
 def test_a_release_is_made_known_once_and_as_it_is(audit: QueryAudit) -> None:
@@ -264,18 +264,18 @@ def test_a_release_is_made_known_once_and_as_it_is(audit: QueryAudit) -> None:
     with pytest.raises(Invalid, match="twice"):
         audit.add_release("r2", np.array([1, 2, 2], np.int64))
     with pytest.raises(NotFound, match="r9"):
-        audit.ask(BitMap([1]), by=US, release="r9")
+        audit.ask(BitMap([1]), asker=US, release="r9")
     with pytest.raises(ValueError, match="outside"):
-        audit.ask(BitMap([PERSONS]), by=US, release="r1")
+        audit.ask(BitMap([PERSONS]), asker=US, release="r1")
 
 
 @pytest.mark.parametrize("persons", [1, 5, 12, 25])
 def test_a_tiny_population_gives_nothing_away(tmp_path: Path, persons: int) -> None:
-    with QueryAudit.open(tmp_path / "audit.sqlite", policy_named("hdr-uk"), ALL) as audit:
+    with QueryAudit(tmp_path / "audit.sqlite", policy_named("hdr-uk"), ALL) as audit:
         audit.add_release("tiny", np.arange(persons, dtype=np.int64))
-        whole = shown(audit.ask(BitMap(range(persons)), by=US, release="tiny"))
+        whole = shown(audit.ask(BitMap(range(persons)), asker=US, release="tiny"))
         assert whole == (0 if persons < 10 else policy_named("hdr-uk").rounded(persons))
-        told = {shown(audit.ask(BitMap(range(size)), by=US, release="tiny")) for size in range(1, min(persons, 10))}
+        told = {shown(audit.ask(BitMap(range(size)), asker=US, release="tiny")) for size in range(1, min(persons, 10))}
         assert told <= {0, None, whole}
 
 
@@ -315,6 +315,47 @@ def test_who_reads_the_record_decides_as_who_wrote_it(tmp_path: Path) -> None:
     assert None in first and len(set(first)) > 5
 
 
+VERSION_1 = """
+CREATE TABLE secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);
+CREATE TABLE roster (only INTEGER PRIMARY KEY CHECK (only = 1), person_ids BLOB NOT NULL);
+CREATE TABLE release (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, numbers BLOB NOT NULL, persons BLOB NOT NULL);
+CREATE TABLE question (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, organisation TEXT NOT NULL, is_federated INTEGER NOT NULL,
+    release INTEGER NOT NULL, digest BLOB NOT NULL, is_refused INTEGER NOT NULL, shown INTEGER, size INTEGER, persons BLOB, image BLOB);
+CREATE TABLE told (
+    seq INTEGER PRIMARY KEY, circle TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, apart BLOB);
+CREATE INDEX told_circle ON told (circle, seq);
+CREATE TABLE state (circle TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE spending (
+    project TEXT PRIMARY KEY, spent INTEGER NOT NULL, refused INTEGER NOT NULL, micro_epsilon INTEGER NOT NULL);
+CREATE TABLE noisy (
+    project TEXT NOT NULL, release INTEGER NOT NULL, definition TEXT NOT NULL, shown INTEGER NOT NULL,
+    PRIMARY KEY (project, release, definition));
+PRAGMA user_version = 1;
+"""
+"""The tables as the first version of the record named them."""
+
+
+def test_a_record_of_the_first_version_is_read(tmp_path: Path) -> None:
+    with opened(tmp_path) as audit:
+        first = [ask(audit, persons) for persons in (range(100, 214), range(5), range(100, 222))]
+    path = tmp_path / "store" / "audit.sqlite"
+    later = path.rename(tmp_path / "later.sqlite")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1)
+        connection.execute("ATTACH ? AS later", (str(later),))
+        for table in ("secret", "roster", "release", "question", "state", "spending", "noisy"):
+            connection.execute(f"INSERT INTO {table} SELECT * FROM later.{table}")
+        connection.execute("INSERT INTO told SELECT * FROM later.verdict")
+        connection.commit()
+    for _ in range(2):
+        with opened(tmp_path) as audit:
+            assert [ask(audit, persons) for persons in (range(100, 214), range(5), range(100, 222))] == first
+            # It differs by fewer than the threshold from what the first version was asked.
+            assert ask(audit, range(100, 216)) == 110
+
+
 def test_two_processes_hear_each_other(tmp_path: Path) -> None:
     with opened(tmp_path) as one, opened(tmp_path) as other:
         assert ask(one, range(100, 214)) == 110
@@ -330,7 +371,7 @@ def test_a_forgotten_person_is_nowhere_in_the_file_and_answers_stay_comparable(t
     def kept() -> bytes:
         return b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
-    with QueryAudit.open(path, policy_named("hdr-uk"), ALL) as audit:
+    with QueryAudit(path, policy_named("hdr-uk"), ALL) as audit:
         audit.add_release("r1", ids)
         assert ask(audit, range(100, 214)) == 110
         audit.add_release("r2", ids[::-1].copy())
@@ -341,10 +382,10 @@ def test_a_forgotten_person_is_nowhere_in_the_file_and_answers_stay_comparable(t
         assert ask(audit, range(100, 214)) == 110
         # The same release without the person, by its new content: one of 114 is missing.
         audit.add_release("r1 altered", np.delete(ids, 150))
-        assert shown(audit.ask(BitMap(range(100, 213)), by=US, release="r1 altered")) == 110
-    with QueryAudit.open(path, policy_named("hdr-uk"), ALL) as audit:
+        assert shown(audit.ask(BitMap(range(100, 213)), asker=US, release="r1 altered")) == 110
+    with QueryAudit(path, policy_named("hdr-uk"), ALL) as audit:
         audit.forget([gone])
-        assert shown(audit.ask(BitMap(range(100, 215)), by=US, release="r1 altered")) == 110
+        assert shown(audit.ask(BitMap(range(100, 215)), asker=US, release="r1 altered")) == 110
 
 
 def test_a_table_leaves_room_for_questions_and_stays_as_it_is(audit: QueryAudit) -> None:
@@ -352,7 +393,7 @@ def test_a_table_leaves_room_for_questions_and_stays_as_it_is(audit: QueryAudit)
     table = {str(cell): BitMap(draw.choice(PERSONS, 150, replace=False).astype(np.uint32)) for cell in range(60)}
 
     def asked() -> dict[str, int | None]:
-        return {cell: shown(told) for cell, told in audit.ask_together(table, by=US, release="r1").items()}
+        return {cell: shown(told) for cell, told in audit.ask_together(table, asker=US, release="r1").items()}
 
     first = asked()
     told = [cell for cell, count in first.items() if count is not None]
@@ -363,14 +404,14 @@ def test_a_table_leaves_room_for_questions_and_stays_as_it_is(audit: QueryAudit)
     withheld = next(cell for cell in table if cell not in told)
     assert ask(audit, table[told[0]]) == first[told[0]]
     assert ask(audit, table[withheld]) in (150, None)
-    assert asked() == {**first, withheld: shown(audit.ask(table[withheld], by=US, release="r1"))}
+    assert asked() == {**first, withheld: shown(audit.ask(table[withheld], asker=US, release="r1"))}
 
 
 def test_a_damaged_record_is_said_and_not_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "audit.sqlite"
     path.write_bytes(b"something else entirely, long enough to be a page of something" * 99)
     with pytest.raises(Invalid, match="backup"):
-        QueryAudit.open(path, policy_named("hdr-uk"), ALL)
+        QueryAudit(path, policy_named("hdr-uk"), ALL)
     assert path.read_bytes().startswith(b"something else")
 
 
@@ -442,15 +483,15 @@ def test_a_policy_that_shows_every_count_shows_every_count(tmp_path: Path) -> No
     file.write_text(
         '[open]\ntitle = "Open"\nthreshold = 1\nsince = 2026-01-01\nread = 2026-01-01\nsource = "Test data"\n'
     )
-    with QueryAudit.open(tmp_path / "audit.sqlite", read_policy(file), ALL) as audit:
+    with QueryAudit(tmp_path / "audit.sqlite", read_policy(file), ALL) as audit:
         audit.add_release("r1", np.arange(PERSONS, dtype=np.int64))
         assert [ask(audit, range(size)) for size in (1, 2, 3, 4, 50, 51)] == [1, 2, 3, 4, 50, 51]
 
 
 def test_a_record_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "audit.sqlite"
-    QueryAudit.open(path, policy_named("hdr-uk"), rules_named("standard")).close()
+    QueryAudit(path, policy_named("hdr-uk"), rules_named("standard")).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(Invalid, match="another version of Fairhaven"):
-        QueryAudit.open(path, policy_named("hdr-uk"), rules_named("standard"))
+        QueryAudit(path, policy_named("hdr-uk"), rules_named("standard"))

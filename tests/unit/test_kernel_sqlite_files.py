@@ -18,11 +18,11 @@ def open_plain(path: Path) -> object:
 
 
 def open_audit(path: Path) -> object:
-    return QueryAudit.open(path, policy_named("hdr-uk"), rules_named("standard"))
+    return QueryAudit(path, policy_named("hdr-uk"), rules_named("standard"))
 
 
 def of_a_later_version(path: Path) -> None:
-    open_database(path, "CREATE TABLE a (b)", version=2).close()
+    open_database(path, "CREATE TABLE a (b)", version=99).close()
 
 
 def of_another_program(path: Path) -> None:
@@ -59,3 +59,15 @@ def test_a_file_is_made_for_its_owner_alone_and_opened_again(tmp_path: Path) -> 
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         connection.close()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_of_an_earlier_version_is_brought_into_the_form_of_today_once(tmp_path: Path) -> None:
+    path = tmp_path / "file.sqlite"
+    with closing(open_database(path, "CREATE TABLE a (b)", version=1)) as connection:
+        connection.execute("INSERT INTO a VALUES (7)")
+    migrations = {1: "ALTER TABLE a RENAME TO c; ALTER TABLE c RENAME COLUMN b TO d"}
+    for _ in range(2):
+        with closing(open_database(path, "CREATE TABLE c (d)", version=2, migrations=migrations)) as connection:
+            assert connection.execute("SELECT d FROM c").fetchall() == [(7,)]
+    with pytest.raises(Invalid, match="another version"):
+        open_database(path, "CREATE TABLE e (f)", version=3, migrations=migrations)

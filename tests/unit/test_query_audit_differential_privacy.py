@@ -26,7 +26,7 @@ def private(epsilon: float, total: float, budget: int = 1_000) -> AuditRules:
 
 
 def opened(folder: Path, way: AuditRules) -> QueryAudit:
-    audit = QueryAudit.open(folder / "audit.sqlite", policy_named("hdr-uk"), way)
+    audit = QueryAudit(folder / "audit.sqlite", policy_named("hdr-uk"), way)
     audit.add_release("r1", np.arange(2_000, dtype=np.int64))
     return audit
 
@@ -34,10 +34,10 @@ def opened(folder: Path, way: AuditRules) -> QueryAudit:
 def test_privacy_loss_adds_up_to_the_total_and_no_further(tmp_path: Path) -> None:
     pytest.importorskip("opendp")
     with opened(tmp_path, private(0.1, 0.3)) as audit:
-        decisions = [audit.ask(BitMap(range(500)), by=US, release="r1") for _ in range(5)]
+        decisions = [audit.ask(BitMap(range(500)), asker=US, release="r1") for _ in range(5)]
         assert [decision.outcome for decision in decisions] == ["answered"] * 3 + ["spent"] * 2
         assert [decision.budget.left for decision in decisions] == [2, 1, 0, 0, 0]
-        assert audit.ask(BitMap(range(9)), by=Asker(project="others"), release="r1").outcome is Outcome.ANSWERED
+        assert audit.ask(BitMap(range(9)), asker=Asker(project="others"), release="r1").outcome is Outcome.ANSWERED
     with opened(tmp_path, private(0.1, 0.3)) as audit:
         assert audit.budget("ours").left == 0
 
@@ -45,7 +45,7 @@ def test_privacy_loss_adds_up_to_the_total_and_no_further(tmp_path: Path) -> Non
 def test_the_same_definition_gets_the_same_answer_at_no_cost(tmp_path: Path) -> None:
     pytest.importorskip("opendp")
     with opened(tmp_path, private(0.01, 1.0)) as audit:
-        told = [audit.ask(BitMap(range(500)), by=US, release="r1", definition="asthma") for _ in range(20)]
+        told = [audit.ask(BitMap(range(500)), asker=US, release="r1", definition="asthma") for _ in range(20)]
         assert len({decision.count for decision in told}) == 1
         assert audit.budget("ours").spent == 1
 
@@ -74,7 +74,7 @@ def test_without_opendp_the_message_says_what_to_install(tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, "opendp.prelude", None)
     with opened(tmp_path, private(0.1, 1.0)) as audit:
         with pytest.raises(Refused, match=r"pip install 'fairhaven\[privacy\]'"):
-            audit.ask(BitMap(range(500)), by=US, release="r1")
+            audit.ask(BitMap(range(500)), asker=US, release="r1")
         assert audit.budget("ours").spent == 0
 
 

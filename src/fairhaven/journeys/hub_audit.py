@@ -8,7 +8,7 @@ _AUDIT = "query-audit.sqlite"
 
 def open_audit(rooms: Rooms) -> QueryAudit:
     """The hub's record of questions."""
-    return QueryAudit.open(rooms.store / _AUDIT, rooms.settings.disclosure, rooms.settings.audit)
+    return QueryAudit(rooms.store / _AUDIT, rooms.settings.disclosure, rooms.settings.audit)
 
 
 def forget_in_audit(rooms: Rooms, person_key: int) -> None:

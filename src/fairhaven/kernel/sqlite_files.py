@@ -2,22 +2,30 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.files import damaged
 
 
 def open_database(
-    path: Path, schema: str, *, version: int, refusal: Callable[[Path], Invalid] = damaged, is_read_through: bool = True
+    path: Path,
+    schema: str,
+    *,
+    version: int,
+    migrations: Mapping[int, str] = MappingProxyType({}),
+    refusal: Callable[[Path], Invalid] = damaged,
+    is_read_through: bool = True,
 ) -> sqlite3.Connection:
     """Open a file, or make it (mode 0600).
 
     Args:
         schema: statements that make an empty file's tables.
         version: of the schema; kept in the file.
+        migrations: earlier version -> statements that bring its tables into the form of the schema.
         refusal: what is said of a file that is no such database.
         is_read_through: look for damage in the whole file, which takes a large one's time.
 
@@ -36,7 +44,7 @@ def open_database(
         if is_read_through and connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
             raise refusal(path)
         with transaction(connection):
-            _make_or_check(connection, schema, version, path)
+            _make_or_check(connection, schema, version, migrations, path)
     except sqlite3.DatabaseError as error:
         connection.close()
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
@@ -48,14 +56,18 @@ def open_database(
     return connection
 
 
-def _make_or_check(connection: sqlite3.Connection, schema: str, version: int, path: Path) -> None:
+def _make_or_check(
+    connection: sqlite3.Connection, schema: str, version: int, migrations: Mapping[int, str], path: Path
+) -> None:
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-        for statement in filter(str.strip, schema.split(";")):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {version}")
-    elif found != version:
+    if found == version:
+        return
+    is_new = found == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    if not is_new and found not in migrations:
         raise Invalid(f"{path} was written by another version of Fairhaven: use the version that wrote it.")
+    for statement in filter(str.strip, (schema if is_new else migrations[found]).split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 @contextmanager

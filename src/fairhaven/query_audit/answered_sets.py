@@ -1,7 +1,7 @@
 """The answered sets of one coalition of askers, and what a new set adds to them.
 
 The mathematics. Person *p* is a coordinate, a set of persons an indicator vector *x* of zeros and ones, and the answers
-told so far are the rows of a matrix *X* with one row for each set. A told count is *x* . 1 plus the error of rounding,
+given so far are the rows of a matrix *X* with one row for each set. A given count is *x* . 1 plus the error of rounding,
 of variance *v* (`Coalition` works it out). What all answers together say of one person is that person's *statistical
 leverage*, the diagonal of the hat matrix of the regression (Hoaglin and Welsch 1978)
 
@@ -36,6 +36,10 @@ NEAREST = 48
 _RIDGE = 1e-3
 """Least variance of the error: without it sets that are sums of others would leave the Gram matrix without an inverse."""
 _NONE = -1
+_SET = np.dtype(
+    [("key", np.int64), ("size", np.int64), ("shown", np.int64), ("is_counted", np.bool_), ("length", np.float32)]
+)
+"""What is kept of a set beside its sketch; `length` is that of the sketch, squared."""
 _STEPS = 40
 """Steps of the descent at most; each shortens the rest."""
 _LEAST_FACTOR = 0.01
@@ -49,7 +53,7 @@ class NearbySet:
     """An earlier set and how many persons the new one does not share with it.
 
     Args:
-        shown: the count that was told; None for one that was suppressed.
+        shown: the count that was given; None for one that was suppressed.
     """
 
     key: int
@@ -58,32 +62,16 @@ class NearbySet:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LeverageGain:
-    """What a new count would add to the earlier ones.
-
-    Args:
-        size: squared length of the residual, plus the variance of the error; in persons, over 0.
-        weights: for each person the rise of the leverage, ``residual ** 2 / size``: float32, shape (population,).
-    """
-
-    size: float
-    weights: NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class SetCombination:
     """A sum and difference of earlier sets that is hardly anything but the new set.
 
     Args:
         terms: of how many sets.
-        distance: squared length of the difference of set and combination: the number of persons in it, where each
-            is counted once too often or once too seldom.
-        shown: the same sum and difference of the counts that were told.
+        shown: the same sum and difference of the counts that were given.
         factors: of each set by its key, whole numbers.
     """
 
     terms: int
-    distance: int
     shown: int
     factors: Mapping[int, int]
 
@@ -106,7 +94,7 @@ class _LeastSquares:
 
 
 class AnsweredSets:
-    """Sets of persons whose counts were told, found again by likeness.
+    """Sets of persons whose counts were given, found again by likeness.
 
     Args:
         load: gives the set of a key; called for the few that matter to a question.
@@ -117,36 +105,21 @@ class AnsweredSets:
         self._noise = max(noise, _RIDGE)
         self._load = load
         self._count = 0
-        self._keys = np.empty(64, np.int64)
-        self._sizes = np.empty(64, np.int64)
-        self._shown = np.empty(64, np.int64)
-        self._counted = np.empty(64, np.bool_)
+        self._sets = np.empty(64, _SET)
         self._sketches = np.empty((64, BUCKETS), np.float32)
-        self._lengths = np.empty(64, np.float32)
         self._complete: list[int] = []
         self._shown_counts: dict[int, int] = {}
         self._gram = np.zeros((COMPLETE, COMPLETE))
         self._inverse = np.zeros((COMPLETE, COMPLETE))
 
-    def __len__(self) -> int:
-        return self._count
-
-    @property
-    def bytes_held(self) -> int:
-        """Memory of the sketches and of what goes with them."""
-        arrays = (
-            self._keys, self._sizes, self._shown, self._counted, self._sketches, self._lengths, self._gram, self._inverse,
-        )  # fmt: skip
-        return sum(array.nbytes for array in arrays) + 100 * len(self._shown_counts)
-
     def add(self, key: int, size: int, sketch: NDArray[np.float32], *, shown: int | None, is_counted: bool) -> None:
-        """Keep a set. One that was suppressed, or told another's count, is found again but is no part of a combination."""
-        if self._count == self._keys.size:
-            self._grow()
-        place = self._count
-        self._keys[place], self._sizes[place], self._counted[place] = key, size, is_counted
-        self._shown[place] = _NONE if shown is None else shown
-        self._sketches[place], self._lengths[place] = sketch, float(sketch @ sketch)
+        """Keep a set. One that was suppressed, or got another's count, is found again but is no part of a combination."""
+        if self._count == self._sets.size:
+            self._sets = np.resize(self._sets, 2 * self._count)
+            self._sketches = np.resize(self._sketches, (2 * self._count, BUCKETS))
+        length = float(sketch @ sketch)
+        self._sets[self._count] = (key, size, _NONE if shown is None else shown, is_counted, length)
+        self._sketches[self._count] = sketch
         self._count += 1
         if is_counted and shown is not None:
             self._shown_counts[key] = shown
@@ -156,8 +129,7 @@ class AnsweredSets:
 
     def near(self, persons: BitMap, sketch: NDArray[np.float32], *, within: int) -> list[NearbySet]:
         """The earlier sets that differ by fewer than *within* persons: the nearest first, of equals the oldest. All."""
-        sizes = self._sizes[: self._count]
-        candidates = np.flatnonzero(np.abs(sizes - len(persons)) < within)
+        candidates = np.flatnonzero(np.abs(self._sets["size"][: self._count] - len(persons)) < within)
         # A sketch's distance, summed over any buckets, is never more than that of the sets (`set_sketches`): whatever
         # a few buckets rule out is out for certain, and few candidates are left for the buckets that follow.
         for part in range(BUCKETS // 16):
@@ -167,8 +139,7 @@ class AnsweredSets:
             distances = np.abs(self._sketches[candidates, buckets] - sketch[buckets]).sum(axis=1)
             candidates = candidates[distances < within]
         found = []
-        for place in candidates:
-            key, shown = int(self._keys[place]), int(self._shown[place])
+        for key, _, shown, _, _ in self._sets[candidates].tolist():
             distance = persons.symmetric_difference_cardinality(self._load(key))
             if distance < within:
                 found.append(NearbySet(key=key, distance=distance, shown=None if shown == _NONE else shown))
@@ -179,7 +150,7 @@ class AnsweredSets:
 
         To find the nearest whole-number combination is the closest vector problem of a lattice, which is hard. The
         factors of least squares are rounded (Babai 1986), then changed one by one as long as that brings the
-        combination nearer. A nearer one may be missed; `leverage_gain` bounds what many answers tell, with or without
+        combination nearer. A nearer one may be missed; `leverage_gain` bounds what many answers reveal, with or without
         whole factors.
         """
         factors = np.rint(fit.factors)
@@ -202,10 +173,10 @@ class AnsweredSets:
         by_key = {fit.keys[int(place)]: int(factors[place]) for place in used}
         shown = sum(factor * self._shown_counts[key] for key, factor in by_key.items())
         terms = sum(abs(factor) for factor in by_key.values())
-        return SetCombination(terms=terms, distance=max(distance, 0), shown=shown, factors=by_key)
+        return SetCombination(terms=terms, shown=shown, factors=by_key)
 
-    def leverage_gain(self, persons: BitMap, fit: _LeastSquares, *, population: int) -> LeverageGain:
-        """By how much a count of *persons* would raise each person's leverage: ``residual ** 2 / size``.
+    def leverage_gain(self, persons: BitMap, fit: _LeastSquares, *, population: int) -> NDArray[np.float32]:
+        """By how much a count of *persons* would raise each person's leverage: ``residual ** 2 / size``, shape (population,).
 
         An approximation where the residual leaves sets out: those with small factors, or all after the largest ones
         have used up `_REACH`.
@@ -221,12 +192,12 @@ class AnsweredSets:
             others = numbers_of(self._load(fit.keys[place]))
             residual[others] -= np.float32(fit.factors[place])
             reach += others.size
-        return LeverageGain(size=size, weights=residual * residual / np.float32(size))
+        return residual * residual / np.float32(size)
 
     def least_squares(self, persons: BitMap, sketch: NDArray[np.float32]) -> _LeastSquares:
         """A set regressed on the earlier ones: on all of them while they are few, on the nearest ones later."""
-        counted = self._counted[: self._count]
-        if np.count_nonzero(counted) <= COMPLETE:
+        earlier = self._sets[: self._count]
+        if np.count_nonzero(earlier["is_counted"]) <= COMPLETE:
             size = len(self._complete)
             shared = self._intersections(persons, self._complete)
             return _LeastSquares(
@@ -236,14 +207,12 @@ class AnsweredSets:
                 factors=self._inverse[:size, :size] @ shared,
             )
         # |a - b|^2 = |a|^2 - 2 a.b + |b|^2, without |b|^2, which is the same for all. Of sketches, so nearly of sets.
-        distances = self._lengths[: self._count] - 2 * (self._sketches[: self._count] @ sketch)
-        distances[~counted] = np.inf
-        keys = [int(self._keys[place]) for place in np.argpartition(distances, NEAREST)[:NEAREST]]
-        sets = [self._load(key) for key in keys]
+        distances = earlier["length"] - 2 * (self._sketches[: self._count] @ sketch)
+        distances[~earlier["is_counted"]] = np.inf
+        keys = earlier["key"][np.argpartition(distances, NEAREST)[:NEAREST]].tolist()
         gram = np.zeros((NEAREST, NEAREST))
-        for row, one in enumerate(sets):
-            for column in range(row + 1):
-                gram[row, column] = gram[column, row] = one.intersection_cardinality(sets[column])
+        for row, key in enumerate(keys):
+            gram[row, : row + 1] = gram[: row + 1, row] = self._intersections(self._load(key), keys[: row + 1])
         shared = self._intersections(persons, keys)
         factors = np.linalg.solve(gram + np.diag(np.full(NEAREST, self._noise)), shared)
         return _LeastSquares(keys=keys, gram=gram, shared=shared, factors=factors)
@@ -271,10 +240,3 @@ class AnsweredSets:
 
     def _intersections(self, persons: BitMap, keys: Sequence[int]) -> NDArray[np.float64]:
         return np.array([persons.intersection_cardinality(self._load(key)) for key in keys], np.float64)
-
-    def _grow(self) -> None:
-        for name in ("_keys", "_sizes", "_shown", "_counted", "_sketches", "_lengths"):
-            old = getattr(self, name)
-            new = np.empty((2 * old.shape[0], *old.shape[1:]), old.dtype)
-            new[: old.shape[0]] = old
-            setattr(self, name, new)

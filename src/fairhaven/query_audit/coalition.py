@@ -1,4 +1,4 @@
-"""What one coalition of askers has been told, and what it may be told next. Pure: nothing is read or written here."""
+"""What one coalition of askers was answered, and what it may be answered next. Pure: nothing is read or written here."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,11 +9,11 @@ from pyroaring import BitMap
 
 from fairhaven.disclosure.policy import Policy, Small
 from fairhaven.query_audit.answered_sets import AnsweredSets, NearbySet, SetCombination
-from fairhaven.query_audit.model import Verdict, VerdictKind
+from fairhaven.query_audit.model import RecordedVerdict, Verdict, VerdictKind
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
 
 MAX_HINTS = 10
-"""So often may an answer, or its refusal, tell something of few persons among whom a person is, and no more."""
+"""So often may an answer, or its refusal, reveal something of few persons among whom a person is, and no more."""
 MAX_DIFFERENCES = 6
 """So often may a person be among those, not many, by whom a set that gets a count of its own differs from another."""
 NEIGHBOURHOOD = 4
@@ -25,7 +25,7 @@ TABLE_SHARE = 0.5
 _SLACK = 1.0001
 """Exposures are sums of float32: a person who bears exactly the limit must not be refused for the last digit."""
 _EXPOSED = 0.3
-"""From this part of the limit on a person counts as one of whom something was told."""
+"""From this part of the limit on a person counts as one of whom something was revealed."""
 
 
 class Coalition:
@@ -36,7 +36,7 @@ class Coalition:
     1. A set that was asked before gets what it got.
     2. A set that differs from answered ones by fewer persons than the threshold, or hardly more, gets the answer of the
        oldest of them that is within the rounding of its own count, or hardly less; otherwise none.
-    3. A set of nearly ``threshold`` persons, some of whom were told of before as few, gets none. Otherwise the edge of
+    3. A set of nearly ``threshold`` persons, some of whom were among few before, gets none. Otherwise the edge of
        suppression could be felt out with helpers of known size.
     4. A set under the threshold is suppressed.
     5. A set that differs as little from the sum or difference of two answered ones gets the sum or difference of their
@@ -47,7 +47,7 @@ class Coalition:
        above ``1 / threshold``.
     7. Any other gets its count, rounded.
 
-    A person's exposure is the statistical leverage of that person in all counts told so far, with the rounding as
+    A person's exposure is the statistical leverage of that person in all counts given so far, with the rounding as
     their error (`answered_sets` has the formulas). Why ``1 / threshold`` is the limit: had a combination of counts,
     however long, the number of persons of a group of *s* as its result, free of error, the group's indicator vector *u*
     would lie in the space that the answers span, on which the hat matrix H projects, so that for each member
@@ -57,8 +57,8 @@ class Coalition:
     A limit of ``1 / threshold`` therefore bars every group under the threshold, by whatever arithmetic. With rounding
     the counts have an error and H[p, p] is less: the rule is then as strict as an attacker's least squares is good.
 
-    "Hardly" is a secret that depends on the persons by whom the sets differ. What rules 2 to 5 tell of few persons,
-    also by refusing, they tell of each person `MAX_HINTS` times at most.
+    "Hardly" is a secret that depends on the persons by whom the sets differ. What rules 2 to 5 reveal of few persons,
+    also by refusing, they reveal of each person `MAX_HINTS` times at most.
 
     Invariants: a verdict that was given is never taken back (but for `WITHHELD`, which is of tables only); `exposure`,
     hints and differences never fall; `consider` changes nothing, so that several coalitions can be asked before any
@@ -83,11 +83,6 @@ class Coalition:
         self._hints = np.zeros(0, np.uint8)
         self._differences = np.zeros(0, np.uint8)
 
-    @property
-    def bytes_held(self) -> int:
-        """Memory that grows with the questions and the population."""
-        return self._answers.bytes_held + self.exposure.nbytes + 2 * self._hints.nbytes + 200 * len(self._verdicts)
-
     def restore(self, kept: bytes) -> None:
         """Begin with what `state` gave."""
         count = len(kept) // 6
@@ -102,10 +97,8 @@ class Coalition:
     def grow_to(self, population: int) -> None:
         """Make room for persons 0 to population - 1."""
         if population > self.exposure.size:
-            more = population - self.exposure.size
-            self.exposure = np.concatenate([self.exposure, np.zeros(more, np.float32)])
-            self._hints = np.concatenate([self._hints, np.zeros(more, np.uint8)])
-            self._differences = np.concatenate([self._differences, np.zeros(more, np.uint8)])
+            for tally in (self.exposure, self._hints, self._differences):
+                tally.resize(population, refcheck=False)
 
     def consider(self, persons: BitMap, digest: bytes, *, in_table: bool = False) -> Verdict:
         """How a question is to be met; changes nothing.
@@ -116,11 +109,8 @@ class Coalition:
         # Rule 1. A table's cell that was withheld may still be asked as a question.
         kind, value = self._verdicts.get(digest, (None, None))
         if kind is not None and (kind is not VerdictKind.WITHHELD or in_table):
-            return Verdict(
-                kind=kind if kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD) else VerdictKind.EARLIER,
-                value=value,
-                why="met",
-            )
+            is_refused = kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD)
+            return Verdict(kind=kind if is_refused else VerdictKind.EARLIER, value=value)
         size, threshold = len(persons), self._policy.threshold
         fresh = Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(size))
         if threshold == 1:
@@ -134,60 +124,51 @@ class Coalition:
         if near := [one for one in around if self._is_too_near(one, persons)]:
             return self._earlier_answer(persons, near)
         if self._is_at_threshold(persons):  # rule 3
-            return Verdict(kind=VerdictKind.REFUSED, why="edge")
+            return Verdict(kind=VerdictKind.REFUSED)
         if size < threshold:  # rule 4
             return self._within_hint_limit(Verdict(kind=VerdictKind.SMALL, value=self._suppressed, differing=persons))
         # Rule 5. A sum or difference of two is at hand for anybody; a longer one has to pass rule 6 as well.
         fit = self._answers.least_squares(persons, sketch)
-        combined = None
         found = self._answers.combination(persons, fit, within=NEIGHBOURHOOD * threshold)
-        if found:
-            combined = self._combined_answer(persons, found)
-            if combined is not None and (found.terms == 2 or combined.is_refused):
-                return combined
+        combined = self._combined_answer(persons, found) if found else None
+        if found and combined and (found.terms == 2 or combined.is_refused):
+            return combined
         # Rule 6.
         differing = self._differing_persons(persons, around, found)
         if self._is_used_up(differing, MAX_DIFFERENCES, self._differences):
-            return Verdict(kind=VerdictKind.REFUSED, why="moves")
-        weights = self._answers.leverage_gain(persons, fit, population=self.exposure.size).weights
+            return Verdict(kind=VerdictKind.REFUSED)
+        weights = self._answers.leverage_gain(persons, fit, population=self.exposure.size)
         highest = float((self.exposure + weights).max())
         if highest > self._limit * _SLACK:
-            return Verdict(kind=VerdictKind.REFUSED, why="leverage")
+            return Verdict(kind=VerdictKind.REFUSED)
         if in_table and highest > TABLE_SHARE * self._limit:
-            return Verdict(kind=VerdictKind.WITHHELD, why="table")
+            return Verdict(kind=VerdictKind.WITHHELD)
         if combined:
             return replace(combined, kind=VerdictKind.COMBINED, weights=weights)
         return replace(fresh, weights=weights, differing=differing)
 
     def learn(self, key: int, persons: BitMap, digest: bytes, verdict: Verdict) -> None:
-        """Remember a question and how it was met."""
-        if self.has_final_verdict(digest):
-            return
+        """Remember a question that was just recorded, and how it was met."""
         sketch = None if verdict.is_refused else self._sketcher.sketch(persons)
-        self._keep(key, digest, verdict.kind, verdict.value, len(persons), sketch, lambda: persons)
+        self._keep(key, digest, verdict.kind, verdict.value, len(persons), sketch)
         if verdict.weights is not None:
             self.exposure += verdict.weights
         self._count_hint(verdict.kind, verdict.differing)
 
-    def replay(
-        self, key: int, digest: bytes, kind: VerdictKind, value: int | None, *, differing: BitMap | None, size: int,
-        sketch: NDArray[np.float32] | None, is_weighed: bool,
-    ) -> None:  # fmt: skip
+    def replay(self, met: RecordedVerdict, *, is_weighed: bool) -> None:
         """Remember, from the record, what another process or an earlier one met.
 
         Args:
             is_weighed: True where the exposures that the coalition started from have it already.
         """
-        if self.has_final_verdict(digest):
-            return
-        has_weights = kind in (VerdictKind.FRESH, VerdictKind.COMBINED) and self._policy.threshold > 1
-        if not is_weighed and has_weights and sketch is not None:
-            persons = self._load(key)
-            fit = self._answers.least_squares(persons, sketch)
-            self.exposure += self._answers.leverage_gain(persons, fit, population=self.exposure.size).weights
+        has_weights = met.kind in (VerdictKind.FRESH, VerdictKind.COMBINED) and self._policy.threshold > 1
+        if not is_weighed and has_weights and met.sketch is not None:
+            persons = self._load(met.question)
+            fit = self._answers.least_squares(persons, met.sketch)
+            self.exposure += self._answers.leverage_gain(persons, fit, population=self.exposure.size)
         if not is_weighed:
-            self._count_hint(kind, differing)
-        self._keep(key, digest, kind, value, size, sketch, lambda: self._load(key))
+            self._count_hint(met.kind, met.differing)
+        self._keep(met.question, met.digest, met.kind, met.shown, met.size, met.sketch)
 
     def has_final_verdict(self, digest: bytes) -> bool:
         """True where the coalition asked for the same set before, and how it was met will not change."""
@@ -202,13 +183,18 @@ class Coalition:
         return 0 if self._policy.small is Small.ZERO else None
 
     def _keep(
-        self, key: int, digest: bytes, kind: VerdictKind, value: int | None, size: int, sketch: NDArray[np.float32] | None,
-        persons: Callable[[], BitMap],
-    ) -> None:  # fmt: skip
+        self,
+        key: int,
+        digest: bytes,
+        kind: VerdictKind,
+        value: int | None,
+        size: int,
+        sketch: NDArray[np.float32] | None,
+    ) -> None:
         self._verdicts[digest] = (kind, value)
         if sketch is None:
             return
-        if kind is VerdictKind.SMALL and not self._is_known_small(small := persons()):
+        if kind is VerdictKind.SMALL and not self._is_known_small(small := self._load(key)):
             for person in small:
                 self._suppressed_sets.setdefault(person, []).append(small)
         shown = None if kind is VerdictKind.SMALL else value
@@ -221,7 +207,7 @@ class Coalition:
     def _earlier_answer(self, persons: BitMap, near: Sequence[NearbySet]) -> Verdict:
         """The answer of the oldest near set that will do.
 
-        Not of the nearest: which of two is nearer would tell how many persons are in between.
+        Not of the nearest: which of two is nearer would reveal how many persons are in between.
         """
         hinted, size = BitMap(), len(persons)  # of all who decided, also where the set they belong to would not do
         for one in sorted(near, key=lambda one: one.key):
@@ -234,7 +220,7 @@ class Coalition:
                     )
             elif self._is_within_rounding(one.shown, size, differing):
                 return self._within_hint_limit(Verdict(kind=VerdictKind.EARLIER, value=one.shown, differing=hinted))
-        return self._within_hint_limit(Verdict(kind=VerdictKind.REFUSED, differing=hinted, why="near"))
+        return self._within_hint_limit(Verdict(kind=VerdictKind.REFUSED, differing=hinted))
 
     def _combined_answer(self, persons: BitMap, found: SetCombination) -> Verdict | None:
         """The sum and difference of answers; None where the set needs a count of its own."""
@@ -246,7 +232,7 @@ class Coalition:
         hinted = persons if size < 2 * threshold else differing
         if found.shown >= threshold and self._is_within_rounding(found.shown, size, differing):
             return self._within_hint_limit(Verdict(kind=VerdictKind.EARLIER, value=found.shown, differing=hinted))
-        return self._within_hint_limit(Verdict(kind=VerdictKind.REFUSED, differing=hinted, why="combined"))
+        return self._within_hint_limit(Verdict(kind=VerdictKind.REFUSED, differing=hinted))
 
     def _is_within_rounding(self, shown: int, size: int, differing: BitMap) -> bool:
         """True where an answer is within the rounding."""
@@ -255,7 +241,7 @@ class Coalition:
         return abs(shown - size) <= self._policy.round_to - self._edge_shift(differing)
 
     def _is_at_threshold(self, persons: BitMap) -> bool:
-        """True for two sizes, one after the other, at the threshold, where some of the persons were told of."""
+        """True for two sizes, one after the other, at the threshold, where some of the persons were exposed."""
         threshold = self._policy.threshold
         if len(persons) >= 2 * threshold or not self._already_exposed(persons):
             return False
@@ -265,30 +251,26 @@ class Coalition:
     def _blur(self, persons: BitMap) -> int:
         """Where an edge is among `BLUR` places.
 
-        It belongs to those of the persons who were told of before, so that helpers who are new each time do not move
-        it, and is the same for every kind of edge, so that two kinds do not tell more than one. Of persons of whom
-        nothing was told, 0: one answer at an edge tells little.
+        It belongs to those of the persons who were exposed before, so that helpers who are new each time do not move
+        it, and is the same for every kind of edge, so that two kinds do not reveal more than one. For persons who
+        were not exposed, 0: one answer at an edge reveals little.
         """
         exposed = self._already_exposed(persons)
         return int(self._sketcher.order(numbers_of(exposed)).min() >> np.uint64(5)) % BLUR if exposed else 0
 
     def _edge_shift(self, persons: BitMap) -> int:
-        """By how many persons an edge is nearer than it would be; 0 where nothing was told of any of them."""
+        """By how many persons an edge is nearer than it would be; 0 where none of them was exposed."""
         return BLUR - 1 - self._blur(persons) if self._already_exposed(persons) else 0
 
     def _already_exposed(self, persons: BitMap) -> BitMap:
-        """Those who have been among few of whom something was told."""
+        """Those who have been among few of whom something was revealed."""
         numbers = numbers_of(persons)
         return BitMap(numbers[(self.exposure[numbers] >= _EXPOSED * self._limit) | (self._hints[numbers] > 0)])
 
     def _within_hint_limit(self, verdict: Verdict) -> Verdict:
-        """A verdict, or a refusal where it would tell of somebody too often: that a group is small is news as well."""
-        differing = verdict.differing
-        return (
-            Verdict(kind=VerdictKind.REFUSED, why="hints")
-            if self._is_used_up(differing, MAX_HINTS, self._hints)
-            else verdict
-        )
+        """A verdict, or a refusal where it would reveal something of somebody too often: that a group is small is something as well."""
+        is_too_often = self._is_used_up(verdict.differing, MAX_HINTS, self._hints)
+        return Verdict(kind=VerdictKind.REFUSED) if is_too_often else verdict
 
     def _differing_persons(self, persons: BitMap, around: Sequence[NearbySet], found: SetCombination | None) -> BitMap:
         """By whom a set differs from answered ones, or a combination, where that are not many."""
@@ -304,7 +286,7 @@ class Coalition:
         return BitMap(np.flatnonzero(counted).astype(np.uint32))
 
     def _is_used_up(self, differing: BitMap | None, most: int, tally: NDArray[np.uint8]) -> bool:
-        return differing is not None and bool(differing) and int(tally[numbers_of(differing)].max()) >= most
+        return bool(differing and tally[numbers_of(differing)].max() >= most)
 
     def _count_hint(self, kind: VerdictKind, differing: BitMap | None) -> None:
         if differing:

@@ -43,7 +43,7 @@ class Budget:
 
     Args:
         allowed: questions that the rules allow. Each question costs one, whatever comes of it: if a repetition or a
-            refusal were cheaper, the budget would tell what the refusal does not.
+            refusal were cheaper, the budget would reveal what the refusal does not.
         spent: questions put so far.
         refused: those of them that were refused.
     """
@@ -104,18 +104,36 @@ class Verdict:
     Args:
         kind: how the question is to be met.
         value: the count to show; None where it is suppressed or refused.
-        differing: the persons of whom it tells that they are few, or not.
+        differing: the persons of whom it shows that they are few, or not.
         weights: what each person's exposure rises by.
-        why: the rule that refuses, for measurement; nobody is told.
     """
 
     kind: VerdictKind
     value: int | None = None
     differing: BitMap | None = None
     weights: NDArray[np.float32] | None = field(default=None, repr=False)
-    why: str = ""
 
     @property
     def is_refused(self) -> bool:
-        """True where nothing is told."""
+        """True where nothing is shown."""
         return self.kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedVerdict:
+    """How a coalition was met, as recorded.
+
+    Args:
+        seq: its place in the sequence of all verdicts.
+        question: the question's key; that of a release's whole population is minus the release's.
+        size, sketch: of the question's set; no sketch where it was refused.
+    """
+
+    seq: int
+    question: int
+    kind: VerdictKind
+    differing: BitMap | None
+    shown: int | None
+    digest: bytes
+    size: int
+    sketch: NDArray[np.float32] | None

@@ -1,11 +1,10 @@
-"""The one door for counts that are given to people: every question goes through here, and is recorded before it is told."""
+"""The one door for counts that are given to people: every question goes through here, and is recorded before it is answered."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,47 +26,38 @@ _KEEP_EVERY = 256
 """So many answers are weighed anew at most when a process begins."""
 
 
-class QueryAudit:
-    """Answers questions of the form "how many persons?" so that answers put together tell no more than each alone.
+class QueryAudit(AbstractContextManager["QueryAudit"]):
+    """Answers questions of the form "how many persons?" so that answers put together reveal no more than each alone.
 
     Safe with several processes on one file: each question is one transaction, and a process first learns what the
-    others told. An answer that was told is on the disk; one that is on the disk may not have been told.
+    others answered. An answer that was given is on the disk; one that is on the disk may not have been given.
 
-    Use `open`, and close it at the end (or use it in a ``with`` statement).
+    Close it at the end, or use it in a ``with`` statement.
+
+    Args:
+        path: the hub's record of questions, begun where there is none.
+        policy: how counts are shown.
+        rules: how they are audited.
+
+    Raises:
+        Invalid: the file is damaged or something else.
     """
 
-    def __init__(self, record: AuditRecord, policy: Policy, rules: AuditRules) -> None:
-        self._record = record
+    def __init__(self, path: Path, policy: Policy, rules: AuditRules) -> None:
+        self._record = AuditRecord(path)
         self._policy = policy
         self._rules = rules
-        self._sketcher = Sketcher(record.secret)
+        self._sketcher = Sketcher(self._record.secret)
         self._coalitions: dict[str, tuple[Coalition, int]] = {}
         self._kept: dict[str, int] = {}
         self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
 
-    @classmethod
-    def open(cls, path: Path, policy: Policy, rules: AuditRules) -> Self:
-        """Open a hub's record of questions, or begin one.
-
-        Raises:
-            Invalid: the file is damaged or something else.
-        """
-        return cls(AuditRecord(path), policy, rules)
-
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._record.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def bytes_held(self) -> int:
-        """Memory that grows with questions and population, in bytes, without the sets kept at hand (64 MB at most)."""
-        return sum(coalition.bytes_held for coalition, _ in self._coalitions.values())
 
     def knows(self, release: str) -> bool:
         """True where questions about a release may be asked."""
@@ -105,7 +95,7 @@ class QueryAudit:
     def forget(self, person_keys: Iterable[int]) -> None:
         """Forget who persons were, for an erasure: their ids leave the file, also its free pages.
 
-        Their numbers stay, so that earlier answers remain comparable with later ones; nobody can tell whose they were.
+        Their numbers are kept, so that earlier answers remain comparable with later ones; nobody can say whose they were.
 
         Raises:
             NotAllowedNow: another process holds on to the file's older pages; nothing is lost by doing it again.
@@ -119,12 +109,12 @@ class QueryAudit:
         """What a project has asked and may still ask."""
         return self._budget(self._record.spending(project))
 
-    def ask(self, persons: BitMap, *, by: Asker, release: str, definition: str = "") -> Decision:
-        """Decide a question, record it, and give what may be told.
+    def ask(self, persons: BitMap, *, asker: Asker, release: str, definition: str = "") -> Decision:
+        """Decide a question, record it, and give what may be shown.
 
         Args:
             persons: the persons counted, as numbers 0 to n - 1 of the release.
-            by: on whose behalf.
+            asker: on whose behalf.
             release: a release made known by `add_release`.
             definition: what was asked, or its hash; used with differential privacy only, where the same definition
                 gets the same answer at no cost.
@@ -134,13 +124,13 @@ class QueryAudit:
             ValueError: a person outside the release.
             Refused: differential privacy without OpenDP.
         """
-        return self.ask_together({definition: persons}, by=by, release=release)[definition]
+        return self.ask_together({definition: persons}, asker=asker, release=release)[definition]
 
-    def ask_together(self, cells: Mapping[str, BitMap], *, by: Asker, release: str) -> dict[str, Decision]:
+    def ask_together(self, cells: Mapping[str, BitMap], *, asker: Asker, release: str) -> dict[str, Decision]:
         """Decide the cells of a table, each like a question of its own, for the price of one.
 
         All tables together use up at most half of what persons bear, so that questions can still be answered. Which
-        cells are told follows from the order of their definitions, and is the same each time.
+        cells are answered follows from the order of their definitions, and is the same each time.
 
         With differential privacy each cell costs its own privacy loss.
 
@@ -158,19 +148,19 @@ class QueryAudit:
             with self._record.writing():
                 if self._rules.mode is Mode.PRIVACY:
                     return {
-                        definition: self._with_noise(len(persons), by=by, release=key, definition=definition)
+                        definition: self._with_noise(len(persons), asker=asker, release=key, definition=definition)
                         for definition, persons in asked.items()
                     }
-                spending = self._record.spending(by.project)
+                spending = self._record.spending(asker.project)
                 if spending.spent >= self._rules.budget:
                     spent = Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
                     return dict.fromkeys(asked, spent)
-                told = {
-                    definition: self._verdict_on(persons, by=by, release=key, in_table=len(asked) > 1)
-                    for definition, persons in sorted(asked.items())  # an order that tells nothing of sizes
+                shown = {
+                    definition: self._verdict_on(persons, asker=asker, release=key, in_table=len(asked) > 1)
+                    for definition, persons in sorted(asked.items())  # an order that says nothing of sizes
                 }
-                is_refused = all(count is None for count in told.values())
-                budget = self._budget(self._record.spend(by.project, is_refused=is_refused))
+                is_refused = all(count is None for count in shown.values())
+                budget = self._budget(self._record.spend(asker.project, is_refused=is_refused))
         except BaseException:
             self._coalitions.clear()  # they may have learnt what was then not recorded
             raise
@@ -178,18 +168,18 @@ class QueryAudit:
             definition: Decision(
                 outcome=Outcome.REFUSED if count is None else Outcome.ANSWERED, count=count, budget=budget
             )
-            for definition, count in told.items()
+            for definition, count in shown.items()
         }
 
-    def _verdict_on(self, persons: BitMap, *, by: Asker, release: int, in_table: bool) -> Protected | None:
-        """What may be told of a set; None for a refusal. It is recorded."""
+    def _verdict_on(self, persons: BitMap, *, asker: Asker, release: int, in_table: bool) -> Protected | None:
+        """What may be shown of a set; None for a refusal. It is recorded."""
         digest = _digest(persons)
-        names = self._coalition_names(by)
+        names = self._coalition_names(asker)
         coalitions = [self._coalition(name, release) for name in names]
         verdicts = _joint_verdict([coalition.consider(persons, digest, in_table=in_table) for coalition in coalitions])
         is_refused, shown = verdicts[0].is_refused, verdicts[0].value
         question = self._record.add_question(
-            asker=(by.project, by.organisation, by.is_federated),
+            asker=asker,
             release=release,
             digest=digest,
             is_refused=is_refused,
@@ -205,26 +195,27 @@ class QueryAudit:
                     self._record.save_state(name, seq, coalition.state())
                     self._kept[name] = seq
                 self._coalitions[name] = (coalition, seq)
-        return None if is_refused else self._as_protected(shown)
+        # None of the policy's small numbers looks different from another, or from 0.
+        return None if is_refused else protect(1 if shown is None else shown, self._policy)
 
-    def _with_noise(self, count: int, *, by: Asker, release: int, definition: str) -> Decision:
+    def _with_noise(self, count: int, *, asker: Asker, release: int, definition: str) -> Decision:
         cost = round(self._rules.epsilon * 1e6)
-        spending = self._record.spending(by.project)
-        shown = self._record.noisy(by.project, release, definition) if definition else None
+        spending = self._record.spending(asker.project)
+        shown = self._record.noisy(asker.project, release, definition) if definition else None
         if shown is None:
             if spending.spent >= self._rules.budget or spending.micro_epsilon + cost > self._rules.epsilon_total * 1e6:
                 return Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
             shown = noisy_count(count, epsilon=self._rules.epsilon)
-            spending = self._record.spend(by.project, micro_epsilon=cost)
+            spending = self._record.spend(asker.project, micro_epsilon=cost)
             if definition:
-                self._record.save_noisy(by.project, release, definition, shown)
+                self._record.save_noisy(asker.project, release, definition, shown)
         return Decision(outcome=Outcome.ANSWERED, count=protect(shown, self._policy), budget=self._budget(spending))
 
-    def _coalition_names(self, by: Asker) -> list[str]:
-        """The coalitions that a caller is in. The first holds the project, so it always has heard what the project does."""
-        together = CoalitionScope.ORGANISATION in self._rules.coalitions and by.organisation
-        names = [f"organisation {by.organisation}" if together else f"project {by.project}"]
-        if by.is_federated and CoalitionScope.FEDERATED in self._rules.coalitions:
+    def _coalition_names(self, asker: Asker) -> list[str]:
+        """The coalitions that a caller is in. The first holds the project, so it has always learnt what the project has."""
+        together = CoalitionScope.ORGANISATION in self._rules.coalitions and asker.organisation
+        names = [f"organisation {asker.organisation}" if together else f"project {asker.project}"]
+        if asker.is_federated and CoalitionScope.FEDERATED in self._rules.coalitions:
             names.append("federated")
         return names
 
@@ -236,24 +227,14 @@ class QueryAudit:
             coalition.restore(state)
             self._coalitions[name], self._kept[name] = (coalition, 0), kept
         coalition, seen = self._coalitions[name]
-        kept = self._kept[name]
         coalition.grow_to(self._record.population)
-        for told in self._record.told(name, after=seen):
-            if told.question < 0:
-                population = self._record.persons(told.question)
-                coalition.learn(told.question, population, _digest(population), self._population_verdict(population))
+        for met in self._record.verdicts(name, after=seen):
+            if met.question < 0:
+                population = self._record.persons(met.question)
+                coalition.learn(met.question, population, _digest(population), self._population_verdict(population))
             else:
-                coalition.replay(
-                    told.question,
-                    told.digest,
-                    told.kind,
-                    told.shown,
-                    differing=told.differing,
-                    size=told.size,
-                    sketch=told.sketch,
-                    is_weighed=told.seq <= kept,
-                )
-            seen = told.seq
+                coalition.replay(met, is_weighed=met.seq <= self._kept[name])
+            seen = met.seq
         everybody = self._record.persons(-release)
         if not coalition.has_verdict(digest := _digest(everybody)):
             seen = self._record.add_verdict(name, -release, VerdictKind.FRESH, None)
@@ -262,12 +243,8 @@ class QueryAudit:
         return coalition
 
     def _population_verdict(self, population: BitMap) -> Verdict:
-        """A release's whole population counts as told: everybody may know about how many there are."""
+        """A release's whole population counts as given: everybody may know about how many there are."""
         return Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(len(population)))
-
-    def _as_protected(self, shown: int | None) -> Protected:
-        """An answer in the policy's words. None of the policy's small numbers looks different from another, or from 0."""
-        return protect(1 if shown is None else shown, self._policy)
 
     def _budget(self, spending: Spending) -> Budget:
         allowed = self._rules.budget
@@ -291,17 +268,14 @@ def _digest(persons: BitMap) -> bytes:
 
 
 def _joint_verdict(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """What several coalitions say as one: who was told something hears it again, and others hear the same.
+    """What several coalitions say as one: who got an answer gets it again, and others get the same.
 
-    An earlier answer tells a coalition that has not seen it no more than a count of its own would. Where two coalitions were
-    told different things, or one may be told nothing, nobody is.
+    An earlier answer reveals to a coalition that has not seen it no more than a count of its own would. Where two coalitions
+    got different ones, or one may get none, nobody gets any.
     """
     bound = {verdict.value for verdict in verdicts if verdict.kind is not VerdictKind.FRESH}
     if any(verdict.is_refused for verdict in verdicts) or len(bound) > 1:
-        kind = (
-            VerdictKind.REFUSED
-            if any(one.kind is VerdictKind.REFUSED for one in verdicts) or len(bound) > 1
-            else VerdictKind.WITHHELD
-        )
+        is_final = len(bound) > 1 or any(verdict.kind is VerdictKind.REFUSED for verdict in verdicts)
+        kind = VerdictKind.REFUSED if is_final else VerdictKind.WITHHELD
         return [Verdict(kind=kind, differing=verdict.differing) for verdict in verdicts]
     return [replace(verdict, value=next(iter(bound), verdict.value)) for verdict in verdicts]

@@ -1,7 +1,7 @@
 """Short sketches of large sets of persons, in which sets that are nearly the same are found without loading them.
 
 Every person falls, by the hub's secret, into one of a few buckets with the sign plus or minus; a set's sketch is the
-sum of signs in each bucket (a count sketch: Charikar, Chen, Farach-Colton 2002). Two facts are used. Images add and
+sum of signs in each bucket (a count sketch: Charikar, Chen, Farach-Colton 2002). Two facts are used. Sketches add and
 subtract like the sets, so the sketch's squared length is that of the set of differences, nearly. And each person that
 two sets do not share moves one bucket by one, so the sketches are never further apart, bucket by bucket summed, than
 the sets: a near set is never missed.
@@ -16,7 +16,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Sketcher:
-    """Images of sets of persons, each person's bucket and sign fixed by a secret of the hub.
+    """Sketches of sets of persons, each person's bucket and sign fixed by a secret of the hub.
 
     Args:
         secret: 8 bytes or more; who does not have it cannot build two sets with the same sketch.

@@ -1,9 +1,9 @@
-"""The questions and answers of a hub, in one SQLite file: what was told outlives every process."""
+"""The questions and answers of a hub, in one SQLite file: what was answered outlives every process."""
 
 import secrets
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.sqlite_files import open_database, transaction
-from fairhaven.query_audit.model import VerdictKind
+from fairhaven.query_audit.model import Asker, RecordedVerdict, VerdictKind
 
 _SCHEMA = """
 CREATE TABLE secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);
@@ -23,36 +23,33 @@ CREATE TABLE release (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, numbers BLOB NOT NULL, persons BLOB NOT NULL);
 CREATE TABLE question (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, organisation TEXT NOT NULL, is_federated INTEGER NOT NULL,
-    release INTEGER NOT NULL, digest BLOB NOT NULL, is_refused INTEGER NOT NULL, shown INTEGER, size INTEGER, persons BLOB, image BLOB);
-CREATE TABLE told (
-    seq INTEGER PRIMARY KEY, circle TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, apart BLOB);
-CREATE INDEX told_circle ON told (circle, seq);
-CREATE TABLE state (circle TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL);
+    release INTEGER NOT NULL, digest BLOB NOT NULL, is_refused INTEGER NOT NULL, shown INTEGER, size INTEGER, persons BLOB, sketch BLOB);
+CREATE TABLE verdict (
+    seq INTEGER PRIMARY KEY, coalition TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, differing BLOB);
+CREATE INDEX verdict_by_coalition ON verdict (coalition, seq);
+CREATE TABLE state (coalition TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE spending (
     project TEXT PRIMARY KEY, spent INTEGER NOT NULL, refused INTEGER NOT NULL, micro_epsilon INTEGER NOT NULL);
 CREATE TABLE noisy (
     project TEXT NOT NULL, release INTEGER NOT NULL, definition TEXT NOT NULL, shown INTEGER NOT NULL,
     PRIMARY KEY (project, release, definition));
 """
-_FORM = 1
-"""Of the tables above; it rises when they change. Their columns keep the names of form 1: a circle is a coalition, an
-image a sketch, and apart the persons by whom sets differ."""
+_VERSION = 2
+"""Of the tables above; it rises when they change."""
+_MIGRATIONS = {
+    1: """
+ALTER TABLE told RENAME TO verdict;
+ALTER TABLE verdict RENAME COLUMN circle TO coalition;
+ALTER TABLE verdict RENAME COLUMN apart TO differing;
+ALTER TABLE question RENAME COLUMN image TO sketch;
+ALTER TABLE state RENAME COLUMN circle TO coalition;
+DROP INDEX told_circle;
+CREATE INDEX verdict_by_coalition ON verdict (coalition, seq)
+"""
+}
+"""Version 1 had the same tables under other names."""
 
 _HELD = 64_000_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecordedVerdict:
-    """One thing that a coalition was told, as recorded."""
-
-    seq: int
-    question: int
-    kind: VerdictKind
-    differing: BitMap | None
-    shown: int | None
-    digest: bytes
-    size: int
-    sketch: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,11 +73,18 @@ class AuditRecord:
         self._held: OrderedDict[int, tuple[BitMap, int]] = OrderedDict()
         self._held_bytes = 0
         # A release's persons are large, and what is damaged of them is found when they are asked for.
-        self._connection = open_database(path, _schema(), version=_FORM, refusal=_no_record, is_read_through=False)
+        self._connection = open_database(
+            path,
+            f"{_SCHEMA}INSERT INTO secret VALUES (1, x'{secrets.token_hex(16)}')",
+            version=_VERSION,
+            migrations=_MIGRATIONS,
+            refusal=_no_record,
+            is_read_through=False,
+        )
         self._connection.execute("PRAGMA secure_delete = ON")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     @contextmanager
@@ -155,43 +159,39 @@ class AuditRecord:
         return persons
 
     def add_question(
-        self, *, asker: Sequence[str | bool], release: int, digest: bytes, is_refused: bool, shown: int | None,
-        persons: BitMap | None, sketch: NDArray[np.float32] | None,
+        self, *, asker: Asker, release: int, digest: bytes, is_refused: bool, shown: int | None, persons: BitMap | None,
+        sketch: NDArray[np.float32] | None,
     ) -> int:  # fmt: skip
         """Record a question with what was shown; returns its key."""
-        cursor = self._connection.execute(
-            "INSERT INTO question (project, organisation, is_federated, release, digest, is_refused, shown, size, persons,"
-            " image) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *asker,
-                release,
-                digest,
-                is_refused,
-                shown,
-                0 if persons is None else len(persons),
-                None if persons is None else persons.serialize(),
-                None if sketch is None else sketch.astype(np.int32).tobytes(),
-            ),
+        return self._add(
+            "question",
+            project=asker.project,
+            organisation=asker.organisation,
+            is_federated=asker.is_federated,
+            release=release,
+            digest=digest,
+            is_refused=is_refused,
+            shown=shown,
+            size=0 if persons is None else len(persons),
+            persons=None if persons is None else persons.serialize(),
+            sketch=None if sketch is None else sketch.astype(np.int32).tobytes(),
         )
-        return int(cursor.lastrowid or 0)
 
     def add_verdict(self, coalition: str, question: int, kind: VerdictKind, differing: BitMap | None) -> int:
         """Record how a coalition was met; returns the place in the sequence."""
-        cursor = self._connection.execute(
-            "INSERT INTO told (circle, question, kind, apart) VALUES (?, ?, ?, ?)",
-            (coalition, question, kind, differing.serialize() if differing else None),
-        )
-        return int(cursor.lastrowid or 0)
+        apart = differing.serialize() if differing else None
+        return self._add("verdict", coalition=coalition, question=question, kind=kind, differing=apart)
 
-    def told(self, coalition: str, *, after: int) -> Iterator[RecordedVerdict]:
-        """What a coalition was told after a place in the sequence, in order."""
+    def verdicts(self, coalition: str, *, after: int) -> list[RecordedVerdict]:
+        """How a coalition was met after a place in the sequence, in order."""
         rows = self._connection.execute(
-            "SELECT seq, question, kind, apart, shown, digest, size, image FROM told LEFT JOIN question ON question.id = told.question"
-            " WHERE circle = ? AND seq > ? ORDER BY seq",
+            "SELECT seq, question, kind, differing, shown, digest, size, sketch"
+            " FROM verdict LEFT JOIN question ON question.id = verdict.question"
+            " WHERE coalition = ? AND seq > ? ORDER BY seq",
             (coalition, after),
-        ).fetchall()
-        for seq, question, kind, differing, shown, digest, size, sketch in rows:
-            yield RecordedVerdict(
+        )
+        return [
+            RecordedVerdict(
                 seq=seq,
                 question=question,
                 kind=VerdictKind(kind),
@@ -201,6 +201,8 @@ class AuditRecord:
                 size=size or 0,
                 sketch=None if sketch is None else np.frombuffer(sketch, np.int32).astype(np.float32),
             )
+            for seq, question, kind, differing, shown, digest, size, sketch in rows
+        ]
 
     def save_state(self, coalition: str, seq: int, state: bytes) -> None:
         """Keep the state of a coalition as it is after a place in the sequence."""
@@ -208,7 +210,7 @@ class AuditRecord:
 
     def state(self, coalition: str) -> tuple[int, bytes]:
         """The kept state of a coalition and its place in the sequence."""
-        rows = self._connection.execute("SELECT seq, bytes FROM state WHERE circle = ?", (coalition,)).fetchall()
+        rows = self._connection.execute("SELECT seq, bytes FROM state WHERE coalition = ?", (coalition,)).fetchall()
         return (int(rows[0][0]), bytes(rows[0][1])) if rows else (0, b"")
 
     # Budgets.
@@ -241,19 +243,20 @@ class AuditRecord:
         """Keep a noisy answer."""
         self._connection.execute("INSERT INTO noisy VALUES (?, ?, ?, ?)", (project, release, definition, shown))
 
+    def _add(self, table: str, **values: str | int | bytes | None) -> int:
+        places = ", ".join("?" * len(values))
+        statement = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})"
+        return int(self._connection.execute(statement, tuple(values.values())).lastrowid or 0)
+
     def _one(self, statement: str, *values: int) -> tuple[bytes, ...]:
         row: tuple[bytes, ...] | None = self._connection.execute(statement, values).fetchone()
         if row is None:
-            raise Invalid(f"{self._path} lost a part of what was told. Restore it from the hub's backup.")
+            raise Invalid(f"{self._path} lost a part of what was answered. Restore it from the hub's backup.")
         return row
-
-
-def _schema() -> str:
-    return f"{_SCHEMA}INSERT INTO secret VALUES (1, x'{secrets.token_hex(16)}')"
 
 
 def _no_record(path: Path) -> Invalid:
     return Invalid(
-        f"{path} is no record of questions. Without it nobody knows what was told: "
+        f"{path} is no record of questions. Without it nobody knows what was answered: "
         "restore it from the hub's backup, or ask no more of these releases."
     )

@@ -71,7 +71,7 @@ class Discovery:
             # By content: an erasure makes other persons of a release.
             if not audit.knows(self.release.content):
                 audit.add_release(self.release.content, self.index.person_keys(self.index.universe))
-            return audit.ask_together(cells, by=asker, release=self.release.content)
+            return audit.ask_together(cells, asker=asker, release=self.release.content)
 
     def _by_program(self, definition: CohortDefinition) -> BitMap:
         """The persons of a cohort that is beyond the index, by running its definition over the release's tables."""
