@@ -35,6 +35,7 @@ from fairhaven.cohort.model import (
 )
 from fairhaven.engine import Engine
 from tests.support.cohort_oracle import Oracle
+from tests.support.cohort_parts import NONE
 from tests.support.cohort_results import on
 from tests.support.cohort_strategies import CONCEPTS, FEMALE, MALE, UNKNOWN, cdm, definitions
 from tests.support.examples import examples
@@ -106,7 +107,7 @@ def ever(draw: st.DrawFn) -> Correlated:
                 [
                     Occurrence(),
                     Occurrence(),
-                    Occurrence(times=OccurrenceType.EXACTLY, count=0),
+                    NONE,
                     Occurrence(times=OccurrenceType.AT_MOST, count=0),
                 ]
             )

@@ -16,7 +16,6 @@ from fairhaven.cohort.model import (
     DateAdjustment,
     DateField,
     DateOffset,
-    Dates,
     Demographic,
     Domain,
     DrugEraExit,
@@ -31,15 +30,15 @@ from fairhaven.cohort.model import (
     Known,
     Limit,
     Match,
-    Numbers,
     Occurrence,
     OccurrenceType,
-    OneOf,
     Text,
     UserPeriod,
     Window,
 )
 from fairhaven.engine import DuckDBEngine
+from tests.support.cohort_parts import NONE, ever, number, one_of, since
+from tests.support.cohort_parts import persons as asked_of_persons
 from tests.support.cohort_results import on
 
 ASTHMA, SEVERE, OLD_CODE, INHALER, PEAK_FLOW, LITRES = 100, 101, 102, 200, 300, 8519
@@ -154,16 +153,8 @@ SETS = (
 )
 
 
-def ever(domain: Domain, concepts: str | None = None, *filters: Filter, **changes: Any) -> Correlated:
-    window = {name: changes.pop(name) for name in ("start", "end", "occurrence", "same_visit") if name in changes}
-    events = Events(domain=domain, concepts=concepts, filters=filters, **changes)
-    return Correlated(events=events, within_observation=False, **window)
-
-
 def persons(*members: Correlated | Demographic | Group, **changes: Any) -> CohortDefinition:
-    people = EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False)
-    rule = InclusionRule(name="asked", group=Group(members=members))
-    return CohortDefinition(concept_sets=SETS, entry=people, rules=(rule,), **changes)
+    return asked_of_persons(*members, concept_sets=SETS, **changes)
 
 
 def events(
@@ -175,23 +166,7 @@ def events(
     return CohortDefinition(concept_sets=SETS, entry=asked, rules=(rule,), **changes)
 
 
-def number(field: str, compare: Compare, value: float, to: float | None = None) -> Filter:
-    return Filter(field=field, test=Numbers(compare=compare, value=value, to=to))
-
-
-def since(date: str, field: str = "start_date") -> Filter:
-    return Filter(field=field, test=Dates(compare=Compare.AT_LEAST, value=day(date)))
-
-
-def one_of(field: str, *concepts: int, excluded: bool = False) -> Filter:
-    return Filter(field=field, test=OneOf(concepts=concepts, excluded=excluded))
-
-
-TWO, NONE, AT_MOST_ONE = (
-    Occurrence(count=2),
-    Occurrence(times=OccurrenceType.EXACTLY, count=0),
-    Occurrence(times=OccurrenceType.AT_MOST, count=1),
-)
+TWO, AT_MOST_ONE = Occurrence(count=2), Occurrence(times=OccurrenceType.AT_MOST, count=1)
 WITHIN_90 = Window(since=0, until=90)
 
 ANSWERED = {

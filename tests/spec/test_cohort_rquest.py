@@ -8,22 +8,16 @@ import pytest
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.model import (
     Compare,
-    Correlated,
     Dates,
     Demographic,
     Domain,
-    EntryEvents,
-    Events,
     Filter,
     Group,
     InclusionRule,
     Match,
-    Numbers,
-    Occurrence,
-    OccurrenceType,
-    OneOf,
 )
 from fairhaven.kernel.errors import Invalid
+from tests.support.cohort_parts import NONE, PERSONS, ever, number, one_of
 
 TODAY = dt.date(2026, 3, 31)
 
@@ -46,23 +40,6 @@ def member(rule: dict[str, Any]) -> Any:
     return read
 
 
-def one_of(field: str, *concepts: int, excluded: bool = False) -> Filter:
-    return Filter(field=field, test=OneOf(concepts=concepts, excluded=excluded))
-
-
-def number(field: str, compare: Compare, value: float, to: float | None = None) -> Filter:
-    return Filter(field=field, test=Numbers(compare=compare, value=value, to=to))
-
-
-def events(domain: Domain, *filters: Filter, none: bool = False) -> Correlated:
-    """Such events at any time, or none of them."""
-    return Correlated(
-        events=Events(domain=domain, filters=filters),
-        occurrence=Occurrence(times=OccurrenceType.EXACTLY, count=0) if none else Occurrence(),
-        within_observation=False,
-    )
-
-
 @pytest.mark.parametrize(
     ("category", "domain", "column"),
     [
@@ -76,9 +53,9 @@ def events(domain: Domain, *filters: Filter, none: bool = False) -> Correlated:
     ],
 )
 def test_a_rule_looks_for_the_concept_itself_in_the_table_it_names(category: str, domain: Domain, column: str) -> None:
-    assert member(concept(category)) == events(domain, one_of(column, 7))
-    assert member(concept(category, oper="!=")) == events(domain, one_of(column, 7), none=True)
-    assert member(concept(category, "")) == events(domain)
+    assert member(concept(category)) == ever(domain, None, one_of(column, 7))
+    assert member(concept(category, oper="!=")) == ever(domain, None, one_of(column, 7), occurrence=NONE)
+    assert member(concept(category, "")) == ever(domain)
 
 
 def test_a_medication_is_looked_for_in_all_tables_that_are_always_read() -> None:
@@ -105,13 +82,14 @@ def test_a_medication_is_looked_for_in_all_tables_that_are_always_read() -> None
 )
 def test_a_time_is_an_age_at_the_event_or_months_before_today(time: str, bound: Filter) -> None:
     read = member(concept("Condition", time=time))
-    assert read == events(Domain.CONDITION_OCCURRENCE, one_of("condition_concept_id", 7), bound)
+    assert read == ever(Domain.CONDITION_OCCURRENCE, None, one_of("condition_concept_id", 7), bound)
 
 
 def test_values_lie_between_two_ends_which_belong_to_it() -> None:
     rule = concept("Measurement", "1.0|3.5", varname="OMOP=7", type="NUM")
-    found = events(
+    found = ever(
         Domain.MEASUREMENT,
+        None,
         one_of("measurement_concept_id", 7),
         number("value_as_number", Compare.BETWEEN, 1, 3.5),
     )
@@ -119,8 +97,11 @@ def test_values_lie_between_two_ends_which_belong_to_it() -> None:
 
 
 def test_a_condition_can_be_asked_for_its_provenance() -> None:
-    found = events(
-        Domain.CONDITION_OCCURRENCE, one_of("condition_concept_id", 7), one_of("condition_type_concept_id", 5, 32020)
+    found = ever(
+        Domain.CONDITION_OCCURRENCE,
+        None,
+        one_of("condition_concept_id", 7),
+        one_of("condition_type_concept_id", 5, 32020),
     )
     assert member(concept("Condition", secondary_modifier=["32020", 5])) == found
     assert member(concept("Condition", secondary_modifier=[])) == member(concept("Condition"))
@@ -170,9 +151,9 @@ def test_a_race_may_stand_in_any_of_the_persons_columns() -> None:
 
 
 A, B = concept("Condition", "1"), concept("Drug", "2")
-READ_A = events(Domain.CONDITION_OCCURRENCE, one_of("condition_concept_id", 1))
-READ_B = events(Domain.DRUG_EXPOSURE, one_of("drug_concept_id", 2))
-NO_B = events(Domain.DRUG_EXPOSURE, one_of("drug_concept_id", 2), none=True)
+READ_A = ever(Domain.CONDITION_OCCURRENCE, None, one_of("condition_concept_id", 1))
+READ_B = ever(Domain.DRUG_EXPOSURE, None, one_of("drug_concept_id", 2))
+NO_B = ever(Domain.DRUG_EXPOSURE, None, one_of("drug_concept_id", 2), occurrence=NONE)
 
 
 @pytest.mark.parametrize(
@@ -197,12 +178,9 @@ def test_a_group_joins_its_rules(given: dict[str, Any], read: Group) -> None:
 
 def test_groups_are_rules_of_their_own_or_one_rule_where_any_will_do() -> None:
     one, two = Group(members=(READ_A,)), Group(members=(READ_B,))
-    every = read_rquest(question(group(A), group(B)), today=TODAY, name="n")
-    assert every.entry == EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False)
-    assert (every.name, every.rules) == (
-        "n",
-        (InclusionRule(name="Group 1", group=one), InclusionRule(name="Group 2", group=two)),
-    )
+    every = read_rquest(question(group(A), group(B)), today=TODAY)
+    assert every.entry == PERSONS
+    assert every.rules == (InclusionRule(name="Group 1", group=one), InclusionRule(name="Group 2", group=two))
     some = read_rquest(question(group(A), group(B), oper="OR"), today=TODAY)
     assert some.rules == (InclusionRule(name="Any group", group=Group(match=Match.ANY, members=(one, two))),)
 

@@ -15,21 +15,18 @@ from fairhaven.cohort.model import (
     EntryEvents,
     Events,
     Exit,
-    Filter,
     Group,
     InclusionRule,
-    Numbers,
     Occurrence,
-    OccurrenceType,
     Window,
 )
 from fairhaven.disclosure import Protected, protect
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.cohorts.attrition import AttritionReport, AttritionStep, Reported
 from fairhaven.journeys.cohorts.count import Counted, Named
+from tests.support.cohort_parts import NONE, number
 
-ADULT = Demographic(filters=(Filter(field="age", test=Numbers(compare=Compare.AT_LEAST, value=18)),))
-NONE = Occurrence(times=OccurrenceType.EXACTLY, count=0)
+ADULT = Demographic(filters=(number("age", Compare.AT_LEAST, 18),))
 ONCE = Occurrence()
 MONTH = DateOffset(days=30)
 YEAR = Window(since=-365, until=0)

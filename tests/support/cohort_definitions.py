@@ -14,8 +14,6 @@ from fairhaven.cohort.domains import (
     ERA_FIELDS,
     DomainField,
     FieldKind,
-    FieldOrigin,
-    countable,
 )
 from fairhaven.cohort.model import (
     Abnormal,
@@ -51,6 +49,7 @@ from fairhaven.cohort.model import (
     UserPeriod,
     Window,
 )
+from tests.support.cohort_parts import can_be_missing, counted_columns, has_count
 
 _AWKWARD = st.sampled_from(
     ['"', "'", "\\", "\n", '"""', "\r\n", "\t", "\x7f", "\x00", " | ", "#", "[a.b]", "= ", "é", "\u2028", "😀"]
@@ -81,11 +80,7 @@ _FLAGS = st.booleans()
 
 
 def _tests(field: DomainField, ids: list[str]) -> st.SearchStrategy[Any]:
-    known = (
-        st.just(Known())
-        if field.via in (FieldOrigin.PROVIDER, FieldOrigin.VISIT, FieldOrigin.CARE_SITE)
-        else st.builds(Known, yes=_FLAGS)
-    )
+    known = st.builds(Known, yes=_FLAGS) if can_be_missing(field) else st.just(Known())
     match field.kind:
         case FieldKind.WHOLE:
             return _ranges(Numbers, _WHOLE) | known
@@ -165,13 +160,12 @@ def correlated(draw: Any, ids: list[str], depth: int) -> Correlated:
     """Events around an index event."""
     criterion = draw(criteria(ids, depth))
     is_events = isinstance(criterion, Events)
-    columns = countable(criterion.domain) if is_events else ("start_date", "end_date", "days")
     return Correlated(
         events=criterion,
         occurrence=Occurrence(
             times=draw(st.sampled_from(OccurrenceType)),
             count=draw(st.integers(0, 5)),
-            distinct=draw(st.none() | st.sampled_from(columns)),
+            distinct=draw(st.none() | st.sampled_from(counted_columns(criterion))),
         ),
         start=draw(_WINDOWS),
         end=draw(st.none() | _WINDOWS),
@@ -188,7 +182,7 @@ def groups(draw: Any, ids: list[str], depth: int) -> Group:
     member = demographic if depth <= 0 else st.one_of(correlated(ids, depth - 1), groups(ids, depth - 1), demographic)
     return Group(
         match=match,
-        count=draw(st.integers(0, 4)) if match in (Match.AT_LEAST, Match.AT_MOST) else None,
+        count=draw(st.integers(0, 4)) if has_count(match) else None,
         members=tuple(draw(st.lists(member, max_size=3))),
     )
 

@@ -19,8 +19,6 @@ from fairhaven.cohort.domains import (
     ERA_FIELDS,
     DomainField,
     FieldKind,
-    FieldOrigin,
-    countable,
 )
 from fairhaven.cohort.model import (
     Abnormal,
@@ -60,6 +58,7 @@ from fairhaven.cohort.model import (
     Window,
 )
 from fairhaven.omop import CDM
+from tests.support.cohort_parts import can_be_missing, counted_columns, has_count
 
 Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
@@ -427,7 +426,7 @@ class _Drawing:
             return random.choice(self._groups)
         members = tuple(self._member(depth) for _ in range(random.choice([0, 1, 1, 1, 2, 3])))
         match = random.choice([Match.ALL, Match.ANY, Match.ANY, Match.AT_LEAST, Match.AT_MOST])
-        count = random.randint(0, len(members)) if match in (Match.AT_LEAST, Match.AT_MOST) else None
+        count = random.randint(0, len(members)) if has_count(match) else None
         group = Group(match=match, count=count, members=members)
         if depth >= 3:
             self._groups.append(group)
@@ -466,12 +465,8 @@ class _Drawing:
         )
         found = self._with(found, occurrence=occurrence)
         if self._chance(0.25):
-            columns = (
-                countable(found.events.domain)
-                if isinstance(found.events, Events)
-                else ("start_date", "end_date", "days")
-            )
-            found = self._with(found, occurrence=replace(found.occurrence, distinct=random.choice(columns)))
+            column = random.choice(counted_columns(found.events))
+            found = self._with(found, occurrence=replace(found.occurrence, distinct=column))
         return found
 
     def _window(self) -> Window:
@@ -493,10 +488,7 @@ class _Drawing:
     def _test(self, name: str, field: DomainField) -> Test:
         random = self._random
         if self._chance(0.1) and field.kind is not FieldKind.FLAG:
-            # What is missing behind a visit, a provider or a care site cannot be asked for.
-            return Known(
-                yes=field.via in (FieldOrigin.PROVIDER, FieldOrigin.VISIT, FieldOrigin.CARE_SITE) or self._chance(0.5)
-            )
+            return Known(yes=not can_be_missing(field) or self._chance(0.5))
         match field.kind:
             case FieldKind.WHOLE | FieldKind.NUMBER:
                 return self._numbers(name, field.kind)

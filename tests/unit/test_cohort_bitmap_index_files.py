@@ -19,17 +19,14 @@ from fairhaven.cohort.model import (
     Compare,
     ConceptSet,
     ConceptSetItem,
-    Correlated,
     Domain,
     EntryEvents,
     Events,
     Filter,
-    Group,
-    InclusionRule,
-    Numbers,
 )
 from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Invalid, NotFound, Refused
+from tests.support.cohort_parts import ever, number, persons
 from tests.support.cohort_results import on
 from tests.support.cohort_strategies import cdm
 
@@ -49,15 +46,11 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def asking(*filters: Filter, concept: int = 3) -> CohortDefinition:
-    rule = Correlated(events=Events(domain=CONDITION, concepts="c", filters=filters), within_observation=False)
-    return CohortDefinition(
-        concept_sets=(ConceptSet(id="c", items=(ConceptSetItem(concept_id=concept),)),),
-        entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False),
-        rules=(InclusionRule(name="has it", group=Group(members=(rule,))),),
-    )
+    concepts = ConceptSet(id="c", items=(ConceptSetItem(concept_id=concept),))
+    return persons(ever(CONDITION, "c", *filters), concept_sets=(concepts,))
 
 
-OLD = Filter(field="age", test=Numbers(compare=Compare.MORE, value=50))
+OLD = number("age", Compare.MORE, 50)
 
 
 def test_an_index_says_what_it_is_of(made: Path) -> None:
@@ -237,7 +230,7 @@ def test_a_number_that_is_none_is_left_to_the_compiler(engine: Engine, tmp_path:
     rows = cdm(Random(4), persons=5)
     rows["measurement"][0]["value_as_number"] = float("nan")
     index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "index")
-    high = Filter(field="value_as_number", test=Numbers(compare=Compare.MORE, value=1))
+    high = number("value_as_number", Compare.MORE, 1)
     asked = CohortDefinition(entry=EntryEvents(events=(Events(domain=Domain.MEASUREMENT, filters=(high,)),)))
     assert index.obstacle(asked) == "value_as_number of measurement"
 
@@ -251,13 +244,8 @@ def test_more_values_than_codes_are_kept_as_they_are(engine: Engine, tmp_path: P
     ]
     index = DiscoveryIndex.build(on(engine, rows), engine, tmp_path / "index")
     for least, expected in ((9999.8, 1), (10000.0, 0)):
-        high = Filter(field="value_as_number", test=Numbers(compare=Compare.AT_LEAST, value=least))
-        rule = Correlated(events=Events(domain=Domain.MEASUREMENT, filters=(high,)), within_observation=False)
-        asked = CohortDefinition(
-            entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False),
-            rules=(InclusionRule(name="", group=Group(members=(rule,))),),
-        )
-        assert index.count(asked) == expected
+        high = number("value_as_number", Compare.AT_LEAST, least)
+        assert index.count(persons(ever(Domain.MEASUREMENT, None, high))) == expected
 
 
 def test_concepts_beyond_every_number_are_not_there(made: Path) -> None:

@@ -28,7 +28,6 @@ from tests.support.cohort_attrition import (
     ADULT,
     EVER,
     HIDDEN,
-    NONE,
     YEAR,
     attrition,
     attrition_of,
@@ -38,6 +37,7 @@ from tests.support.cohort_attrition import (
     rule_events,
     seen,
 )
+from tests.support.cohort_parts import NONE
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
 _HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"

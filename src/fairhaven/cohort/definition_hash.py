@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from fairhaven.cohort.formats.fairhaven.definition_writer import write_definition, write_member
+from fairhaven.cohort.formats.fairhaven.definition_writer import to_json, write_member
 from fairhaven.cohort.formats.fairhaven.notation import write_filter, write_item
 from fairhaven.cohort.model import (
     CohortDefinition,
@@ -62,7 +62,7 @@ def _meaning(definition: CohortDefinition) -> dict[str, Any]:
             sorted((plain.criterion(criterion) for criterion in definition.censoring), key=_criterion_text)
         ),
     )
-    return {"language": _LANGUAGE, "definition": write_definition(meant)}
+    return {"language": _LANGUAGE, "definition": to_json(meant)}
 
 
 class _Plain:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairhaven.disclosure.group_disclosure import full_cells
-from fairhaven.disclosure.known_totals import Floats, Mask, with_totals
+from fairhaven.disclosure.known_totals import Floats, Mask, places_of, with_totals
 from fairhaven.disclosure.policy import Groups, Policy, Zeros
 from fairhaven.disclosure.primary_suppression import (
     Cell,
@@ -32,7 +32,7 @@ class UniformGroup:
     """A group of which all persons are in one cell: for whoever checks an output, not for its readers.
 
     Args:
-        cell: the cell; dimension: the place in the key of what is told of all persons who share the rest of it.
+        cell: the cell; dimension: the place in the key of what holds for all persons who share the rest of it.
     """
 
     cell: Key
@@ -51,7 +51,7 @@ class ProtectedCrosstab:
         may_be_known: totals whose true value a reader may know from elsewhere, and still every hidden small count may
             be anything under the threshold. Small totals, and those hidden with them, are not among them; where
             cells are hidden under a policy without ``secondary``, none is.
-        adds_up: the totals are those of the whole table; note: what a reader is told where they are not.
+        adds_up: the totals are those of the whole table; note: the sentence for readers where they are not.
     """
 
     cells: Mapping[Key, Protected]
@@ -94,7 +94,7 @@ def protect_crosstab(
             primary[full.place] = primary[full.zeros[0]] = True
     concealed = _with_further(persons, primary, policy)
     inner = concealed[table.inner]
-    for place in np.argwhere(inner):
+    for place in places_of(inner):
         protected[table.key(place)] = hidden(policy, is_one_of_several=True)
     count = int(inner.sum())
     sums = with_totals(np.array([cell.value or 0 for cell in protected.values()]).reshape(table.shape))
@@ -123,8 +123,7 @@ def _with_further(persons: Floats, primary: Mask, policy: Policy) -> Mask:
     if policy.zeros is Zeros.SHOW:
         least[inner] = persons > 0  # a hidden cell is seen not to be zero; one of a group may be, but need not
     needs = {}
-    for found in np.argwhere(concealed):
-        place = tuple(int(index) for index in found)
+    for place in places_of(concealed):
         value, is_inner = float(values[place]), all(map(int.__lt__, place, persons.shape))
         if is_inner and value < policy.threshold:
             needs[place] = ProtectionLevel(

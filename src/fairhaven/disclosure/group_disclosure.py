@@ -1,15 +1,13 @@
 """Groups of which all persons are alike: every one of a row is in one and the same cell.
 
 Such a table says of each of them what the column says, however many they are. A cell that cannot be anything but zero
-(a structural zero: pregnant men) tells nothing and is left out.
+(a structural zero: pregnant men) gives nothing away and is left out.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from fairhaven.disclosure.known_totals import Floats, Mask, Place
+from fairhaven.disclosure.known_totals import Floats, Mask, Place, places_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +32,7 @@ def full_cells(values: Floats, structural: Mask) -> Iterator[FullCell]:
         alone = filled & (filled.sum(axis=dimension, keepdims=True) == 1)
         # An empty cell where many are in the other lines is the one that hides the group best.
         elsewhere = values.sum(axis=tuple(axis for axis in range(values.ndim) if axis != dimension))
-        for found in np.argwhere(alone):
-            place = tuple(int(index) for index in found)
+        for place in places_of(alone):
             line = [(*place[:dimension], index, *place[dimension + 1 :]) for index in range(values.shape[dimension])]
             zeros = [end for end in line if not values[end] and not structural[end]]
             if zeros:

@@ -33,6 +33,11 @@ def with_totals(values: npt.ArrayLike) -> Floats:
     return table
 
 
+def places_of(mask: Mask) -> list[Place]:
+    """The places where a mask is true, in order."""
+    return [tuple(int(index) for index in place) for place in np.argwhere(mask)]
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """Cells that change together when the first one grows by one: (place, +1 or -1)."""

@@ -60,7 +60,7 @@ class ProtectedMagnitudes:
         dominated: cells that one or two persons make up, for whoever checks an output and not for its readers.
         may_be_known: totals whose true value a reader may know, and still a hidden sum cannot be worked out to within
             the share p of its largest contribution.
-        note: what a reader is told of the totals.
+        note: the sentence for readers about the totals.
     """
 
     cells: Mapping[Key, Magnitude]

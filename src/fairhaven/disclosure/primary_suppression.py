@@ -47,7 +47,7 @@ class ProtectedTable(Generic[Key]):
         total: the sum of the shown cells and of nothing else, so that no hidden cell is its difference.
         hidden: how many cells are hidden.
         further: how many of them are hidden for the sake of others.
-        adds_up: the total is that of the whole table; note: what a reader is told where it is not.
+        adds_up: the total is that of the whole table; note: the sentence for readers where it is not.
     """
 
     cells: Mapping[Key, Protected]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairhaven.disclosure.known_totals import NARROWEST, SUM, Floats, Mask, Move, Moves, Place
+from fairhaven.disclosure.known_totals import NARROWEST, SUM, Floats, Mask, Move, Moves, Place, places_of
 
 _ENOUGH_MOVES = 64
 """A proof that takes more moves is given up, and more is hidden instead."""
@@ -67,8 +67,7 @@ def _show_again(
     search: "_Search", primary: Mask, needs: Mapping[Place, ProtectionLevel], proofs: dict[Place, frozenset[Place]]
 ) -> None:
     """Shows cells that turn out not to be needed, totals first and then the largest."""
-    further = [tuple(int(index) for index in place) for place in np.argwhere(search.hidden & ~primary)]
-    for cell in sorted(further, key=lambda place: -search.cost[place]):
+    for cell in sorted(places_of(search.hidden & ~primary), key=lambda place: -search.cost[place]):
         search.hidden[cell] = False
         found = {}
         for place in [place for place, proof in proofs.items() if cell in proof]:

@@ -29,7 +29,7 @@ _CLAUSES = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Perspective:
-    """Of whom and from when it is told.
+    """Of whom and from when conditions are said.
 
     Args:
         has, is_: "has" and "is", or "have" and "are".
@@ -80,12 +80,12 @@ def clauses(group: Group, voice: Perspective) -> list[str]:
     if not (_is_plain(group) if len(group.members) == 1 else group.match in (Match.ALL, Match.ANY)):
         return []
     parts = [_member_clause(member, voice) for member in group.members]
-    told = [part for part in parts if part is not None]
-    if len(told) < len(parts):
+    said = [part for part in parts if part is not None]
+    if len(said) < len(parts):
         return []
-    if len(told) > 1 and group.match == Match.ANY:
-        return [f"{'either ' if len(told) == 2 else ''}{joined(told, 'or')}"]
-    return told
+    if len(said) > 1 and group.match == Match.ANY:
+        return [f"{'either ' if len(said) == 2 else ''}{joined(said, 'or')}"]
+    return said
 
 
 def _is_plain(group: Group) -> bool:
@@ -100,13 +100,8 @@ def _member_lines(member: Correlated | Demographic | Group, voice: Perspective) 
         case Demographic():
             return (ExplanationLine(text=f"The person {demographic(member, voice)}."),)
         case Correlated(events=Events(nested=Group() as nested) as events):
-            told = noun(events)
-            below = group_lines(nested, voice.at(f"that {told.one}"))
-            return (
-                ExplanationLine(
-                    text=f"The person {correlated(member, voice)}, counting only {told.more} for which:", below=below
-                ),
-            )
+            text = f"The person {correlated(member, voice)}, counting only {noun(events).more} for which:"
+            return (ExplanationLine(text=text, below=group_lines(nested, voice.at(f"that {noun(events).one}"))),)
         case Correlated():
             return (ExplanationLine(text=f"The person {correlated(member, voice)}."),)
 
@@ -133,19 +128,15 @@ def demographic(member: Demographic, voice: Perspective) -> str:
 
 def correlated(member: Correlated, voice: Perspective) -> str:
     """``has at least 2 diagnoses of “Asthma” in the 365 days before the entry event``."""
-    phrases = [f"{voice.has} {_counted(member, voice.naming)}"]
     in_period = member.within_observation
-    phrases.append(_dated(member.start, voice.anchor, in_period=in_period))
+    start = _dated(member.start, voice.anchor, in_period=in_period)
+    text = f"{voice.has} {_counted(member, voice.naming)} {start}"
     if member.end is not None:
-        phrases.append(f"and {_dated(member.end, voice.anchor, in_period=in_period, is_second=True)}")
+        text += f" and {_dated(member.end, voice.anchor, in_period=in_period, is_second=True)}"
     if member.same_visit:
-        phrases.append(f"in the same visit as {voice.anchor}")
-    text = " ".join(phrases)
-    return (
-        text
-        if in_period or not voice.observed or member.start == _SAME_DAY
-        else f"{text}, whether or not under observation"
-    )
+        text += f" in the same visit as {voice.anchor}"
+    is_plain = in_period or not voice.observed or member.start == _SAME_DAY
+    return text if is_plain else f"{text}, whether or not under observation"
 
 
 def _dated(window: Window, anchor: str, *, in_period: bool, is_second: bool = False) -> str:

@@ -154,14 +154,13 @@ def _exit(definition: CohortDefinition, naming: ConceptNames) -> str:
 
 
 def _course(era: DrugEraExit) -> str:
-    told = [f"gaps of up to {many(era.gap_days, 'day')} do not end it"] if era.gap_days else []
+    said = [f"gaps of up to {many(era.gap_days, 'day')} do not end it"] if era.gap_days else []
     if era.days_supply is not None:
-        told.append(f"each exposure is taken to last {many(era.days_supply, 'day')}")
+        said.append(f"each exposure is taken to last {many(era.days_supply, 'day')}")
     if era.offset:
-        told.append(
-            f"{many(abs(era.offset), 'day')} {'is' if abs(era.offset) == 1 else 'are'} {'added to' if era.offset > 0 else 'taken off'} each exposure"
-        )
-    return f" ({'; '.join(told)})" if told else ""
+        days = f"{many(abs(era.offset), 'day')} {'is' if abs(era.offset) == 1 else 'are'}"
+        said.append(f"{days} {'added to' if era.offset > 0 else 'taken off'} each exposure")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _concept_sets(definition: CohortDefinition, naming: ConceptNames, most: int | None) -> Iterator[ExplanationLine]:

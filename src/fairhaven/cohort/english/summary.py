@@ -28,15 +28,14 @@ from fairhaven.cohort.model import (
 _EVENTS = 4
 _RULES = 4
 _LETTERS = 400
-"""Beyond these many a sentence counts instead of telling; the explanation's statements tell all."""
+"""Beyond these many a sentence counts instead of naming; the explanation's statements say all."""
 
 
 def summarised(definition: CohortDefinition, naming: ConceptNames) -> str:
     """The sentence of a definition."""
     traits, clauses = _who(definition, naming)
     if _is_person(definition.entry):
-        text = " ".join(["People", *_persons(definition.entry, traits, naming)])
-        return f"{text}{f' who {clauses}' if clauses else ''}."
+        return f"People{_persons(definition.entry, traits, naming)}{f' who {clauses}' if clauses else ''}."
     people = f"People {joined(traits)}, with" if traits else "People with"
     text = f"{people} {_entering(definition, naming)}{f', who {clauses}' if clauses else ''}"
     return f"{text}; {_stay(definition, naming)}."
@@ -46,33 +45,32 @@ def _who(definition: CohortDefinition, naming: ConceptNames) -> tuple[list[str],
     """What is said of the persons, and the clauses of the rules."""
     voice = Perspective(naming=naming, has="have", is_="are", anchor="entry", observed=definition.entry.observed)
     traits: list[str] = []
-    told: list[str] = []
-    untold: list[str] = []
+    said: list[str] = []
+    named: list[str] = []
     number = 0
     if definition.qualifying is not None and definition.qualifying.members:
-        own = [] if definition.qualified_limit != Limit.ALL else _traits(definition.qualifying, naming)
-        traits += own
-        if not own:
+        limit = LIMITS.get(definition.qualified_limit)
+        traits = [] if limit else _traits(definition.qualifying, naming)
+        if not traits:
             text = joined(clauses(definition.qualifying, voice)) or "meet further conditions at entry"
-            limit = LIMITS.get(definition.qualified_limit)
             number += 1
-            told.append(f"{text} (of such events each person's {limit})" if limit else text)
+            said.append(f"{text} (of such events each person's {limit})" if limit else text)
     for rule in definition.rules:
         own = _traits(rule.group, naming)
         traits += own
         if rule.group.members and not own:
             own = clauses(rule.group, voice)
-            told += own
-            untold += [] if own else [" ".join(rule.name.split())]
+            said += own
+            named += [] if own else [" ".join(rule.name.split())]
             number += 1
-    parts = [*told, *_by_name(untold)]
+    parts = [*said, *_by_name(named)]
     if number > _RULES or sum(map(len, parts)) > _LETTERS:
         return traits, f"meet {number} {'further ' if traits else ''}{'condition' if number == 1 else 'conditions'}"
     return traits, joined(parts)
 
 
 def _by_name(rules: Sequence[str]) -> list[str]:
-    """Rules that a sentence does not tell, by their names."""
+    """Rules whose conditions a sentence leaves out, by their names."""
     named = [quoted(name) for name in rules if name]
     if len(named) < len(rules):
         return [f"meet {many(len(rules), 'rule')} besides"]
@@ -92,13 +90,13 @@ def _is_person(entry: EntryEvents) -> bool:
     return all(isinstance(each, Events) and each.domain == Domain.PERSON for each in entry.events)
 
 
-def _persons(entry: EntryEvents, traits: list[str], naming: ConceptNames) -> list[str]:
+def _persons(entry: EntryEvents, traits: list[str], naming: ConceptNames) -> str:
     """What the entry asks of persons as such, with the traits of the rules."""
     either = [joined([of_person(item, naming) for item in each.filters]) for each in entry.events]
     asked = joined([f"either {either[0]}", *either[1:]] if len(either) > 1 else either, "or") if all(either) else ""
     more = " (under conditions)" if any(isinstance(each, Events) and each.nested for each in entry.events) else ""
-    told = joined([each for each in (asked, *traits) if each])
-    return [each for each in (told + more,) if each]
+    said = joined([each for each in (asked, *traits) if each])
+    return f" {said}{more}" if said else more
 
 
 def _entering(definition: CohortDefinition, naming: ConceptNames) -> str:
@@ -119,12 +117,12 @@ def _entering(definition: CohortDefinition, naming: ConceptNames) -> str:
 
 def _either(events: list[str]) -> str:
     """As many kinds of event as a sentence carries, at least one."""
-    told = len(events)
-    while told > 1 and (told > _EVENTS or sum(map(len, events[:told])) > _LETTERS):
-        told -= 1
-    rest = len(events) - told
+    most = len(events)
+    while most > 1 and (most > _EVENTS or sum(map(len, events[:most])) > _LETTERS):
+        most -= 1
+    rest = len(events) - most
     if rest:
-        events = [*events[:told], "one other kind of event" if rest == 1 else f"one of {rest} other kinds of event"]
+        events = [*events[:most], "one other kind of event" if rest == 1 else f"one of {rest} other kinds of event"]
     return joined(events, "or")
 
 

@@ -18,7 +18,7 @@ class ExplanationPart:
     """Statements under a heading.
 
     Args:
-        is_numbered: the statements are steps, told one after another.
+        is_numbered: the statements are steps, one after another.
     """
 
     title: str

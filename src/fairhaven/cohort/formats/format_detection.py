@@ -19,7 +19,7 @@ _LARGEST = 100_000_000
 
 
 def read_definition(path: Path, *, today: dt.date) -> CohortDefinition:
-    """The definition in a file: Circe JSON, RQuest JSON, or the language's own TOML or JSON, told apart by content.
+    """The definition in a file: Circe JSON, RQuest JSON, or the language's own TOML or JSON, recognised by content.
 
     Args:
         today: the day that RQuest's ages and times are counted back from.
@@ -31,16 +31,8 @@ def read_definition(path: Path, *, today: dt.date) -> CohortDefinition:
         NotFound: there is no such file.
         Invalid: the file cannot be read or holds no definition, with every fault.
     """
-    content = _content(path)
-    name = path.stem
-    if path.suffix.lower() != ".json" and not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return _named(read_toml(path), name)
-    value = json_object(content, path=str(path))
-    if _CIRCE & value.keys():
-        return _named(read_circe(value, path=str(path)), name)
-    if "cohort" in value or "analysis" in value:
-        return read_rquest(value, today=today, path=str(path), name=name)
-    return _named(read_json(content, str(path)), name)
+    definition = _read(path, today)
+    return definition if definition.name else replace(definition, name=path.stem)
 
 
 def definition_id(path: Path) -> int | None:
@@ -59,5 +51,13 @@ def _content(path: Path) -> bytes:
         raise Invalid(Fault(message=f"cannot be read ({type(error).__name__})", path=str(path))) from None
 
 
-def _named(definition: CohortDefinition, name: str) -> CohortDefinition:
-    return definition if definition.name else replace(definition, name=name)
+def _read(path: Path, today: dt.date) -> CohortDefinition:
+    content = _content(path)
+    if path.suffix.lower() != ".json" and not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return read_toml(path)
+    value = json_object(content, path=str(path))
+    if _CIRCE & value.keys():
+        return read_circe(value, path=str(path))
+    if "cohort" in value or "analysis" in value:
+        return read_rquest(value, today=today, path=str(path))
+    return read_json(value, str(path))

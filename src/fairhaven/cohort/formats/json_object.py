@@ -214,7 +214,7 @@ class JsonObject:
                 yield below
 
     def only(self) -> "tuple[str, JsonObject | None]":
-        """The one property of an object that tells what kind of thing it holds, with what is in it."""
+        """The one property of an object that says what kind of thing it holds, with what is in it."""
         if len(self.values) != 1:
             given = f"{len(self.values)} are here" if self.values else "there is none here"
             self.fault("", f'must have one property, the kind, as in {{"ConditionOccurrence": {{...}}}}; {given}')

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.cohort.formats.fairhaven.definition_reader import read_definition
-from fairhaven.cohort.formats.fairhaven.definition_writer import write_definition
+from fairhaven.cohort.formats.fairhaven.definition_writer import to_json
 from fairhaven.cohort.formats.fairhaven.toml_layout import spell
 from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.cohort.model import CohortDefinition
@@ -13,14 +13,9 @@ from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.toml import Document
 
 
-def to_json(definition: CohortDefinition) -> dict[str, Any]:
-    """The definition as JSON values; docs/reference/cohort-language.md describes every key."""
-    return write_definition(definition)
-
-
 def to_toml(definition: CohortDefinition) -> str:
     """The definition as TOML text."""
-    return spell(write_definition(definition))
+    return spell(to_json(definition))
 
 
 def read_json(value: Mapping[str, Any] | str | bytes, path: str = "") -> CohortDefinition:

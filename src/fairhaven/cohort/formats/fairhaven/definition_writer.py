@@ -41,14 +41,14 @@ EVERY = "*"
 Table = dict[str, Any]
 
 
-def write_definition(definition: CohortDefinition) -> Table:
-    """The definition in the own form."""
+def to_json(definition: CohortDefinition) -> Table:
+    """The definition as JSON values; docs/reference/cohort-language.md describes every key."""
     qualifying = definition.qualifying
     return _given(
         name=definition.name,
         description=definition.description,
-        limit=_unless(definition.limit, Limit.ALL),
-        qualified_limit=_unless(definition.qualified_limit, Limit.ALL),
+        limit=_limit(definition.limit),
+        qualified_limit=_limit(definition.qualified_limit),
         exit=_exit(definition.exit),
         gap_days=definition.gap_days,
         window=None if definition.window is None else write_period(definition.window),
@@ -125,7 +125,7 @@ def _entry(entry: EntryEvents) -> Table:
         _given(
             prior_days=entry.prior_days,
             post_days=entry.post_days,
-            limit=_unless(entry.limit, Limit.ALL),
+            limit=_limit(entry.limit),
         )
         | ({} if entry.observed else {"observed": False})
         | {"events": [write_criterion(criterion) for criterion in entry.events]}
@@ -150,8 +150,8 @@ def _dates(dates: DateAdjustment | None) -> list[str] | None:
     return [write_moment(dates.start, dates.start_days), write_moment(dates.end, dates.end_days)]
 
 
-def _unless(value: Limit, default: Limit) -> str | None:
-    return None if value == default else value.value
+def _limit(limit: Limit) -> str | None:
+    return None if limit == Limit.ALL else limit.value
 
 
 def _given(**values: Any) -> Table:

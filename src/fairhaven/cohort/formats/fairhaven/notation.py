@@ -20,6 +20,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from fairhaven.cohort.model import (
@@ -264,12 +265,10 @@ def write_period(period: UserPeriod) -> str:
 def read_period(text: str) -> UserPeriod:
     """Calendar dates, as `write_period` writes them."""
     found = re.fullmatch(rf"({_DAY}|{Edge.OPEN}) to ({_DAY}|{Edge.OPEN})", " ".join(text.split()))
-    try:
+    with suppress(ValueError):
         if found:
             start, end = (None if part == Edge.OPEN else dt.date.fromisoformat(part) for part in found.groups())
             return UserPeriod(start=start, end=end)
-    except ValueError:
-        pass
     raise ValueError('is not a period; write for example "2010-01-01 to 2019-12-31" or "2010-01-01 to any time"')
 
 

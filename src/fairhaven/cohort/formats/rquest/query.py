@@ -23,9 +23,7 @@ from fairhaven.kernel.errors import Invalid, check_faults
 _OPERATORS = {"AND": Match.ALL, "OR": Match.ANY}
 
 
-def read_rquest(
-    value: Mapping[str, Any] | str | bytes, *, today: dt.date, path: str = "", name: str = ""
-) -> CohortDefinition:
+def read_rquest(value: Mapping[str, Any] | str | bytes, *, today: dt.date, path: str = "") -> CohortDefinition:
     """An availability question of Cohort Discovery: how many persons meet its groups of rules?
 
     Every person is asked about once, whether ever observed or not. Rules look at the one table that they name, and at the
@@ -36,7 +34,6 @@ def read_rquest(
         value: the task's JSON; of it only ``cohort`` is read.
         today: the day that ages and times are counted back from.
         path: how faults name the document.
-        name: the cohort's name.
 
     Raises:
         Invalid: with every fault at once, each with its place, for example ``cohort.groups[0].rules[1].time``.
@@ -49,9 +46,7 @@ def read_rquest(
     cohort = task.part("cohort", needed="the question, {groups, groups_oper}")
     rules = () if cohort is None else _rules(cohort, today)
     check_faults(reading.faults)
-    return CohortDefinition(
-        name=name, entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False), rules=rules
-    )
+    return CohortDefinition(entry=EntryEvents(events=(Events(domain=Domain.PERSON),), observed=False), rules=rules)
 
 
 def _rules(cohort: JsonObject, today: dt.date) -> tuple[InclusionRule, ...]:

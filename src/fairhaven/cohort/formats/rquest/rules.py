@@ -41,9 +41,13 @@ _TABLES = {
     ),
 }
 _WITH_VALUES = ("Measurement", "Observation")
-_GENDERS = frozenset({8507, 8521, 8532, 8551, 8570})
-_ETHNICITIES = frozenset({38003563, 38003564})
+_GENDERS = (8507, 8521, 8532, 8551, 8570)
+_ETHNICITIES = (38003563, 38003564)
+_KNOWN_COLUMNS = dict.fromkeys(_GENDERS, ("gender_concept_id",)) | dict.fromkeys(
+    _ETHNICITIES, ("ethnicity_concept_id",)
+)
 _PERSON_COLUMNS = ("gender_concept_id", "race_concept_id", "ethnicity_concept_id")
+"""The columns of PERSON that another concept can stand in. Races are too many to be listed here, and grow."""
 _CONCEPT = re.compile(r"[0-9]{1,18}")
 _NO_PLACE = "asks where persons live, which a release does not hold; leave the rule out"
 
@@ -100,7 +104,7 @@ def _person(part: JsonObject, kind: str, excludes: bool, today: dt.date) -> RQue
         part.fault("time", "must be an age (as in 50|:AGE:Y) for a person, who has no date of their own")
         return None
     ages = () if bound is None else (bound.at_birth(today),)
-    columns = _person_columns(concept)
+    columns = _KNOWN_COLUMNS.get(concept, _PERSON_COLUMNS)
     if excludes and not ages and len(columns) == 1:
         test = OneOf(concepts=(concept,), excluded=True)
         return RQuestRule(member=Demographic(filters=(Filter(field=columns[0], test=test),)))
@@ -110,15 +114,6 @@ def _person(part: JsonObject, kind: str, excludes: bool, today: dt.date) -> RQue
     if excludes:
         return RQuestRule(member=Group(match=Match.AT_MOST, count=0, members=found))
     return RQuestRule(member=found[0] if len(found) == 1 else Group(match=Match.ANY, members=found))
-
-
-def _person_columns(concept: int) -> tuple[str, ...]:
-    """The columns of PERSON that a concept can stand in. Races are too many to be listed here, and grow."""
-    if concept in _GENDERS:
-        return _PERSON_COLUMNS[:1]
-    if concept in _ETHNICITIES:
-        return _PERSON_COLUMNS[2:]
-    return _PERSON_COLUMNS
 
 
 def _age(part: JsonObject, kind: str, excludes: bool, today: dt.date) -> RQuestRule | None:
