@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from fairhaven.journeys.model import Rooms
     from fairhaven.ledger import Actor
 
 Hub = Annotated[Path, typer.Argument(metavar="DIR", help="The hub's folder.", show_default=False)]
@@ -22,6 +23,13 @@ ReleaseName = Annotated[
     str | None,
     typer.Option("--release", metavar="R", help="The release, for example r0002.", show_default="the latest"),
 ]
+
+
+def opened(folder: Path) -> "Rooms":
+    """The hub of a folder; what opens it is loaded only when a command needs it."""
+    from fairhaven.hub import open_hub
+
+    return open_hub(folder)
 
 
 def actor() -> "Actor":
@@ -44,14 +52,12 @@ def today() -> dt.date:
     return dt.datetime.now().astimezone().date()
 
 
-def day(text: str | None) -> dt.date | None:
+def day(text: str) -> dt.date:
     """A date given on the command line.
 
     Raises:
         typer.BadParameter: it is not written as 2026-01-31.
     """
-    if text is None:
-        return None
     try:
         return dt.date.fromisoformat(text)
     except ValueError:

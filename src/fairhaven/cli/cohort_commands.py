@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import cohort_text
-from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, actor, today
+from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, actor, opened, today
 from fairhaven.cli.screen import Screen, csv_writer
 
 if TYPE_CHECKING:
@@ -162,16 +162,14 @@ def budget(
 ) -> None:
     """How many questions a project has asked and may still ask."""
     from fairhaven.cli import cohort_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.cohorts.discover import budget_of
 
-    found = results.QuestionBudget.of(budget_of(open_hub(folder), project))
+    found = results.QuestionBudget.of(budget_of(opened(folder), project))
     screen.show(found, [cohort_text.budget(project, found)])
 
 
 def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[CohortSource, list[Named]]":
     """Where to look and for what: the first path is the hub's folder unless a CDM is given."""
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.cohorts.count import CohortSource, read_files
 
     if cdm is not None:
@@ -181,7 +179,7 @@ def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[Co
     hub, *definitions = files
     if not definitions:
         raise typer.BadParameter("give a hub's folder (or --cdm PATH) and at least one definition", param_hint="FILE")
-    return CohortSource(rooms=open_hub(hub), release=release), read_files(definitions, today=today())
+    return CohortSource(rooms=opened(hub), release=release), read_files(definitions, today=today())
 
 
 def _write_json(out: Path | None, result: object) -> None:

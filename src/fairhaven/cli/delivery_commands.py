@@ -1,12 +1,13 @@
 """Commands that take things in: extracts and the vocabulary."""
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fairhaven.cli import delivery_text
-from fairhaven.cli.arguments import Hub, actor, day, today
+from fairhaven.cli.arguments import Hub, actor, day, opened, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -18,18 +19,17 @@ def receive(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source, as its file in sources/ is named.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The delivered files; together one delivery.")],
     on: Annotated[
-        str | None, typer.Option("--on", metavar="DATE", help="Day of the delivery.", show_default="today")
+        dt.date | None,
+        typer.Option("--on", metavar="DATE", parser=day, help="Day of the delivery.", show_default="today"),
     ] = None,
     *,
     screen: "Screen[results.Receipt]",
 ) -> None:
     """Take delivery of an extract: all of its files or none, kept as delivered, every row landed or quarantined."""
-    received_on = day(on) or today()
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.deliveries.receive import receive_delivery
 
     receipt = receive_delivery(
-        open_hub(folder), source=source, files=files, received_on=received_on, by=actor(), progress=screen.progress
+        opened(folder), source=source, files=files, received_on=on or today(), by=actor(), progress=screen.progress
     )
     screen.show(receipt, delivery_text.receipt(receipt))
 
@@ -44,9 +44,8 @@ def load_vocabulary(
 ) -> None:
     """Load an OMOP vocabulary; its version is recorded and the next build uses it."""
     from fairhaven.cli import delivery_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.deliveries.receive import take_vocabulary
 
-    taken = take_vocabulary(open_hub(folder), file, by=actor(), progress=screen.progress)
+    taken = take_vocabulary(opened(folder), file, by=actor(), progress=screen.progress)
     loaded = results.LoadedVocabulary.of(taken)
     screen.show(loaded, delivery_text.vocabulary(loaded))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import hub_text
-from fairhaven.cli.arguments import Hub, actor
+from fairhaven.cli.arguments import Hub, actor, opened
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -33,11 +33,10 @@ def demo(
     """
     del no_serve  # the portal comes with a later version; the option is there so that scripts need not change
     from fairhaven.cli import hub_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.demonstration import demonstrate
     from fairhaven.pages.release import render
 
-    shown = demonstrate(folder, persons=persons, seed=seed, open_hub=open_hub, by=actor(), progress=screen.progress)
+    shown = demonstrate(folder, persons=persons, seed=seed, open_hub=opened, by=actor(), progress=screen.progress)
     page = folder / "report.html"
     screen.write_page(page, render, shown.report)
     screen.show(results.Demonstrated.of(shown, report=page), hub_text.demonstration(shown, page))

@@ -11,13 +11,15 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.journeys.demonstration import Demonstration
 
 
-def new_hub(made: "NewHub") -> Iterator[str]:
+def new_hub(made: "NewHub") -> list[str]:
     """What a new hub has, and what to do with it."""
-    yield f"A new hub is in {made.hub}. Its files, in the order to read them:"
-    yield from (f"  {path}" for path in made.files)
-    yield ""
-    yield "Next: describe a source (docs/tutorial/first-release.md walks through it), then"
-    yield f"  fairhaven check {made.hub}"
+    return [
+        f"A new hub is in {made.hub}. Its files, in the order to read them:",
+        *(f"  {path}" for path in made.files),
+        "",
+        "Next: describe a source (docs/tutorial/first-release.md walks through it), then",
+        f"  fairhaven check {made.hub}",
+    ]
 
 
 def demonstration(found: "Demonstration", page: Path) -> Iterator[str]:
@@ -29,11 +31,13 @@ def demonstration(found: "Demonstration", page: Path) -> Iterator[str]:
             yield from release_text.built(made)
         else:
             yield f"{made.release.name}, as of {made.release.as_of}, was there already."
-    yield ""
-    yield f"Look at {page} in a browser: what came in, what became of it, how good it is."
-    yield "Try also:"
-    yield f"  fairhaven release diff {found.folder}"
-    yield f"  fairhaven quality {found.folder}"
-    yield f"  fairhaven export {found.folder} --format duckdb --out omop.duckdb"
-    yield f"  fairhaven cohort report {found.folder} {found.folder}/cohorts"
-    yield f"({found.seconds:.0f} seconds)"
+    yield from (
+        "",
+        f"Look at {page} in a browser: what came in, what became of it, how good it is.",
+        "Try also:",
+        f"  fairhaven release diff {found.folder}",
+        f"  fairhaven quality {found.folder}",
+        f"  fairhaven export {found.folder} --format duckdb --out omop.duckdb",
+        f"  fairhaven cohort report {found.folder} {found.folder}/cohorts",
+        f"({found.seconds:.0f} seconds)",
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import network_text
-from fairhaven.cli.arguments import Hub, actor, today
+from fairhaven.cli.arguments import Hub, actor, opened, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -32,11 +32,10 @@ def answer(
     screen: "Screen[results.WorkerSummary]",
 ) -> None:
     """Answer the national Cohort Discovery tool: fetch tasks, count, hand in protected results. Only ever calls out."""
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.network.answer import answer_tasks
     from fairhaven.network import Connection, read_credentials
 
-    rooms = open_hub(folder)
+    rooms = opened(folder)
     connection = Connection(url=task_api, collection=collection, credentials=read_credentials())
     done = answer_tasks(rooms, connection, once=once, today=today, by=actor(), progress=screen.progress)
     is_good = not (done.trouble or done.unposted or done.unanswered)
@@ -56,7 +55,6 @@ def serve(
 ) -> None:
     """Hand out tasks to the collections of this hub's network and take their answers, until Ctrl-C."""
     from fairhaven.cli import network_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import serve_network
 
     def ready(address: str) -> None:
@@ -64,7 +62,7 @@ def serve(
         screen.progress.note(f"Serving {address}; Ctrl-C ends it.")
 
     with suppress(KeyboardInterrupt):
-        serve_network(open_hub(folder), host=host, port=port, certificate=certificate, key=key, by=actor(), ready=ready)
+        serve_network(opened(folder), host=host, port=port, certificate=certificate, key=key, by=actor(), ready=ready)
 
 
 def join(
@@ -76,10 +74,9 @@ def join(
 ) -> None:
     """Let a collection join this hub's network, and show its secret, once."""
     from fairhaven.cli import network_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import add_member
 
-    made = add_member(open_hub(folder), collection, renew=renew, by=actor())
+    made = add_member(opened(folder), collection, renew=renew, by=actor())
     joined = results.JoinedCollection(collection=collection, username=made.username, password=made.password)
     screen.show(joined, network_text.joined(joined))
 
@@ -87,10 +84,9 @@ def join(
 def leave(folder: Hub, collection: Collection, *, screen: "Screen[results.LeftCollection]") -> None:
     """End a collection's membership; its answers stay."""
     from fairhaven.cli import network_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import remove_member
 
-    remove_member(open_hub(folder), collection, by=actor())
+    remove_member(opened(folder), collection, by=actor())
     screen.show(results.LeftCollection(collection=collection), [f"{collection} is no longer a member."])
 
 
@@ -104,10 +100,9 @@ def ask(
     screen: "Screen[results.NetworkQuestion]",
 ) -> None:
     """Put a question to collections of this hub's network."""
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import put_question
 
-    asked = put_question(open_hub(folder), file, to=to, by=actor())
+    asked = put_question(opened(folder), file, to=to, by=actor())
     where = f"fairhaven network results {folder} {asked.uuid}"
     screen.show(asked, [f"Asked {', '.join(asked.collections)}.", f"See what they say: {where}"])
 
@@ -120,8 +115,7 @@ def replies(
 ) -> None:
     """What the collections of this hub's network have said to a question."""
     from fairhaven.cli import network_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.network.serve import replies as find_replies
 
-    found = [results.QuestionReply.of(reply) for reply in find_replies(open_hub(folder), uuid, by=actor())]
+    found = [results.QuestionReply.of(reply) for reply in find_replies(opened(folder), uuid, by=actor())]
     screen.show(found, network_text.replies(found))

@@ -25,17 +25,18 @@ def answering(done: "WorkerSummary") -> Iterator[str]:
         yield f"At the end the server could not be worked with: {done.trouble}."
 
 
-def joined(made: "JoinedCollection") -> Iterator[str]:
+def joined(made: "JoinedCollection") -> list[str]:
     """A new member's secret."""
-    yield f"{made.collection} is a member."
-    yield f"  name    {made.username}"
-    yield f"  secret  {made.password}"
-    yield ""
-    yield "The secret is shown only now; this hub keeps its hash."
+    return [
+        f"{made.collection} is a member.",
+        f"  name    {made.username}",
+        f"  secret  {made.password}",
+        "",
+        "The secret is shown only now; this hub keeps its hash.",
+    ]
 
 
-def replies(found: "Sequence[QuestionReply]") -> Iterator[Table]:
+def replies(found: "Sequence[QuestionReply]") -> list[Table]:
     """What collections have said."""
-    yield screen.table(
-        "", ["collection", "", "persons"], [(each.collection, each.standing, each.count) for each in found]
-    )
+    rows = [(each.collection, each.standing, each.count) for each in found]
+    return [screen.table("", ["collection", "", "persons"], rows)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fairhaven.cli import quality_text
-from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, today
+from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, opened, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -36,11 +36,10 @@ def quality(
     if cdm is not None and name is not None:
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--release")
     from fairhaven.cli import quality_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.release_quality import quality_of_cdm, quality_of_release
 
     found = (
-        quality_of_release(open_hub(folder), name, thresholds=thresholds, progress=screen.progress)
+        quality_of_release(opened(folder), name, thresholds=thresholds, progress=screen.progress)
         if folder is not None
         else quality_of_cdm(cdm or Path(), thresholds=thresholds, today=today(), progress=screen.progress)
     )
@@ -56,11 +55,10 @@ def report(
 ) -> None:
     """Write one self-contained page that shows a release to people: what came in, what became of it, how good it is."""
     from fairhaven.cli import quality_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.report_facts import report_on_release
     from fairhaven.pages.release import render
 
-    facts = report_on_release(open_hub(folder), name, progress=screen.progress)
+    facts = report_on_release(opened(folder), name, progress=screen.progress)
     screen.write_page(out, render, facts)
     written = results.WrittenReport(release=facts.release, out=out)
     screen.show(written, [f"The report on {written.release} is in {out}."])

@@ -1,12 +1,13 @@
 """Commands about releases: build, list, show, compare, verify, erase, trace, export."""
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fairhaven.cli import release_text
-from fairhaven.cli.arguments import Hub, Plan, ReleaseName, actor, day
+from fairhaven.cli.arguments import Hub, Plan, ReleaseName, actor, day, opened
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ def build(
     folder: Hub,
     plan: Plan = False,
     as_of: Annotated[
-        str | None,
+        dt.date | None,
         typer.Option(
             "--as-of",
             metavar="DATE",
+            parser=day,
             help="The day that the release speaks for.",
             show_default="the latest delivery's day",
         ),
@@ -29,27 +31,24 @@ def build(
     screen: "Screen[results.BuiltRelease | results.BuildPlan]",
 ) -> None:
     """Build a new release from all that was received. Interrupted, it goes on where it stopped."""
-    as_of_day = day(as_of)
     from fairhaven.cli import release_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.build import build_release
     from fairhaven.journeys.releases.build_plan import plan_build
 
-    rooms = open_hub(folder)
+    rooms = opened(folder)
     if plan:
-        planned = plan_build(rooms, as_of=as_of_day)
+        planned = plan_build(rooms, as_of=as_of)
         screen.show(planned, release_text.plan(planned), is_good=not planned.obstacles)
         return
-    made = build_release(rooms, as_of=as_of_day, by=actor(), progress=screen.progress)
+    made = build_release(rooms, as_of=as_of, by=actor(), progress=screen.progress)
     screen.show(results.BuiltRelease.of(made), release_text.built(made))
 
 
 def list_releases(folder: Hub, *, screen: "Screen[list[results.ListedRelease]]") -> None:
     """Every release, oldest first."""
     from fairhaven.cli import release_results as results
-    from fairhaven.hub import open_hub
 
-    archive = open_hub(folder).archive
+    archive = opened(folder).archive
     found = archive.releases()
     current = archive.current() if found else None
     listed = [results.ListedRelease.of(release, current=release == current) for release in found]
@@ -66,9 +65,8 @@ def show_release(
 ) -> None:
     """What a release holds: tables, rows, where they came from, its hashes."""
     from fairhaven.cli import release_results as results
-    from fairhaven.hub import open_hub
 
-    found = results.ShownRelease.of(open_hub(folder).archive.release(name))
+    found = results.ShownRelease.of(opened(folder).archive.release(name))
     screen.show(found, release_text.release(found))
 
 
@@ -81,10 +79,9 @@ def diff_releases(
 ) -> None:
     """Rows added, changed and gone between two releases, table by table."""
     from fairhaven.cli import release_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.compare import compared
 
-    earlier, later, changes = compared(open_hub(folder), older, newer, progress=screen.progress)
+    earlier, later, changes = compared(opened(folder), older, newer, progress=screen.progress)
     found = results.ComparedReleases(older=earlier.name, newer=later.name, tables=changes)
     screen.show(found, release_text.changes(found))
 
@@ -97,10 +94,9 @@ def verify_releases(
 ) -> None:
     """Recompute every hash of a release, its files and its rows; say exactly what does not agree."""
     from fairhaven.cli import release_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.compare import verified
 
-    releases, problems = verified(open_hub(folder).archive, name, progress=screen.progress)
+    releases, problems = verified(opened(folder).archive, name, progress=screen.progress)
     found = results.VerifiedReleases.of(releases, problems)
     screen.show(found, release_text.verified(found), is_good=not problems)
 
@@ -113,10 +109,9 @@ def erase(
     screen: "Screen[results.Erased | results.ErasurePlan]",
 ) -> None:
     """Erase a person from everything that is kept: deliveries, vault, every release. The erasure itself is recorded."""
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.persons.erase import erase_person, plan_erasure
 
-    rooms = open_hub(folder)
+    rooms = opened(folder)
     if plan:
         planned = plan_erasure(rooms, person_key=person_key)
         screen.show(planned, release_text.erasure_plan(planned))
@@ -134,10 +129,9 @@ def trace(
     screen: "Screen[results.Trace]",
 ) -> None:
     """The way back from a row of a release to the file and line it came from, and the rule that made it."""
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.trace_row import trace as find
 
-    found = find(open_hub(folder), table=table, row_id=row_id, release=name)
+    found = find(opened(folder), table=table, row_id=row_id, release=name)
     screen.show(found, release_text.trace(found))
 
 
@@ -154,9 +148,8 @@ def export(
 ) -> None:
     """Write a release as a standard OMOP CDM 5.4 database, with its vocabulary, that any OHDSI tool opens."""
     from fairhaven.cli import release_results as results
-    from fairhaven.hub import open_hub
     from fairhaven.journeys.releases.cdm_export import export_release
 
-    release = export_release(open_hub(folder), name, out=out, form=form, progress=screen.progress)
+    release = export_release(opened(folder), name, out=out, form=form, progress=screen.progress)
     found = results.ExportedRelease(release=release.name, out=out, format=form, rows=release.rows)
     screen.show(found, [f"{found.release} is in {out}: {found.rows:,} rows and the vocabulary, as OMOP CDM 5.4."])

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.journeys.releases.build_plan import BuildPlan
     from fairhaven.journeys.releases.trace_row import Trace
 
+_FLOW = ("received", "landed", "quarantined", "opted_out", "superseded", "withdrawn", "current")
+"""What became of rows, in the order in which it is shown."""
+
 
 def plan(found: "BuildPlan") -> Iterator[str]:
     """What a build would do."""
@@ -73,37 +76,29 @@ def releases(found: "Sequence[ListedRelease]", folder: Path) -> Iterator[str | T
     )
 
 
-def release(found: "ShownRelease") -> Iterator[str | Table]:
+def release(found: "ShownRelease") -> list[str | Table]:
     """What a release holds."""
-    yield f"{found.name}, as of {found.as_of}"
-    yield f"content     {found.content}"
-    yield f"manifest    {found.hash}"
-    yield f"previous    {found.previous.strip('0') or 'none'}"
-    yield f"vocabulary  {found.facts.vocabulary}"
-    yield f"code        {found.facts.code_version}"
-    yield ""
-    yield screen.table(
+    columns = ["source", "table", *_FLOW]
+    return [
+        f"{found.name}, as of {found.as_of}",
+        f"content     {found.content}",
+        f"manifest    {found.hash}",
+        f"previous    {found.previous.strip('0') or 'none'}",
+        f"vocabulary  {found.facts.vocabulary}",
+        f"code        {found.facts.code_version}",
         "",
-        ["table", "rows", "files", "content"],
-        [(name, each.rows, len(each.files), each.content[:12]) for name, each in found.tables.items() if each.rows],
-    )
-    yield ""
-    columns = (
-        "source",
-        "table",
-        "received",
-        "landed",
-        "quarantined",
-        "opted_out",
-        "superseded",
-        "withdrawn",
-        "current",
-    )
-    yield screen.table(
+        screen.table(
+            "",
+            ["table", "rows", "files", "content"],
+            [(name, each.rows, len(each.files), each.content[:12]) for name, each in found.tables.items() if each.rows],
+        ),
         "",
-        [name.replace("_", " ") for name in columns],
-        [[getattr(row, name) for name in columns] for row in found.facts.row_flow],
-    )
+        screen.table(
+            "",
+            [name.replace("_", " ") for name in columns],
+            [[getattr(row, name) for name in columns] for row in found.facts.row_flow],
+        ),
+    ]
 
 
 def changes(found: "ComparedReleases") -> Iterator[str | Table]:
@@ -134,10 +129,12 @@ def trace(found: "Trace") -> Iterator[str]:
     if found.source is None:
         yield "  it was made from other rows of the release, not from a line of a delivery"
         return
-    yield f"  source    {found.source} (controller: {found.controller or 'no longer described'})"
-    yield f"  file      {found.file}, line {found.line}"
-    yield f"  delivery  {found.delivery}, received {found.received_on}"
-    yield f"  SHA-256   {found.sha256}"
+    yield from (
+        f"  source    {found.source} (controller: {found.controller or 'no longer described'})",
+        f"  file      {found.file}, line {found.line}",
+        f"  delivery  {found.delivery}, received {found.received_on}",
+        f"  SHA-256   {found.sha256}",
+    )
 
 
 def erasure_plan(found: "ErasurePlan") -> Iterator[str]:
