@@ -50,8 +50,6 @@ def summary(table: ir.Table, definition: Table, engine: Engine) -> Mapping[str, 
                     asked[f"{field.name}:q{place}"] = number.approx_quantile(percentile)
             case VariableKind.CATEGORY:
                 asked[f"{field.name}:distinct"] = column.approx_nunique()
-            case _:
-                pass
     found: Mapping[str, Any] = engine.fetch(table.aggregate(**asked)).to_pylist()[0]
     return found
 
@@ -71,8 +69,6 @@ def slots(
             case VariableKind.NUMBER if field.name in bins:
                 asked[field.name] = _class(column, bins[field.name])
                 asked[f"{field.name}:tail"] = _tail(column, field.name, found)
-            case _:
-                pass
     return _counted(table, definition, {name: slot.cast("int64") for name, slot in asked.items()}, engine)
 
 

@@ -84,8 +84,6 @@ def _table(table: ir.Table, definition: Table, engine: Engine, policy: Policy) -
                 variable = with_years(variable, slots.get(field.name, {}), missing, policy)
             case VariableKind.NUMBER if field.name in bins:
                 variable = with_classes(variable, slots, bins[field.name], found, missing, policy)
-            case _:
-                pass
         variables.append(variable)
     dates = next((variable for variable in variables if variable.name == definition.date), None)
     return TableDescription(

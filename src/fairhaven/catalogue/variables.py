@@ -72,5 +72,5 @@ def kind_of(field: Field) -> VariableKind:
 
 
 def repeats_a_date(field: Field, table: Table) -> bool:
-    """True for a time whose day the table holds in a field of its own: its years would be told twice."""
+    """True for a time whose day the table holds in a field of its own: its years would be counted twice."""
     return field.type == "datetime" and field.name.removesuffix("time") in table.names

@@ -247,15 +247,15 @@ class AnsweredQuestion(DefinitionFile):
     text: str
 
     @classmethod
-    def of(cls, named: Named, told: Decision) -> Self:
+    def of(cls, named: Named, decision: Decision) -> Self:
         """A decision of the query audit."""
         return cls(
             id=named.number,
             name=named.name,
             file=named.file,
-            outcome=told.outcome,
-            persons=told.count.value if told.count else None,
-            text=told.text,
+            outcome=decision.outcome,
+            persons=decision.count.value if decision.count else None,
+            text=decision.text,
         )
 
 
@@ -279,5 +279,5 @@ class AnsweredQuestions:
         return cls(
             policy=policy.name if policy else None,
             budget=QuestionBudget.of(found.budget),
-            cohorts=tuple(AnsweredQuestion.of(named, told) for named, told in found.decisions),
+            cohorts=tuple(AnsweredQuestion.of(named, decision) for named, decision in found.decisions),
         )

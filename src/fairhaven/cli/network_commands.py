@@ -82,7 +82,7 @@ def join(
 
 
 def leave(folder: Hub, collection: Collection, *, screen: "Screen[results.LeftCollection]") -> None:
-    """End a collection's membership; its answers stay."""
+    """End a collection's membership; its answers are kept."""
     from fairhaven.cli import network_results as results
     from fairhaven.journeys.network.serve import remove_member
 

@@ -23,7 +23,7 @@ _LOOK = 0.2  # seconds between two looks at a lock that another holds
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """Who holds a lock, as those are told who wait for it.
+    """Who holds a lock, in words for those who wait for it.
 
     Args:
         act: what is being done, a noun: ``build``.

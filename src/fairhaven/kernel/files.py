@@ -167,7 +167,7 @@ def readers_scratch() -> Iterator[Path]:
 
 
 def clear_scratch(parent: Path) -> None:
-    """Remove what killed processes left behind; folders of those that live stay."""
+    """Remove what killed processes left behind; those of living ones are kept."""
     for folder in parent.glob("work-*"):
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             descriptor = os.open(folder, os.O_RDONLY)

@@ -16,8 +16,8 @@ from fairhaven.pages.kit.templates import rendered
 _FEW = 8
 """Cohorts that stand open below each other; more are folded."""
 
-_FEW_TOLD, _CONCEPT_LINES = 12, 12
-"""Cohorts of a page that still tells every line of their concept sets; lines of each set on a page of more."""
+_FEW_WHOLE, _CONCEPT_LINES = 12, 12
+"""Cohorts of a page that still shows every line of their concept sets; lines of each set on a page of more."""
 
 _CONCEPT_SETS = "Concept sets"
 
@@ -69,7 +69,7 @@ def render(report: AttritionReport) -> str:
 
     Counts are shown as they come; nothing of a hidden one is on the page, in words or in shapes.
     """
-    concept_lines = None if len(report.cohorts) <= _FEW_TOLD else _CONCEPT_LINES
+    concept_lines = None if len(report.cohorts) <= _FEW_WHOLE else _CONCEPT_LINES
     cohorts = [_cohort(each, concept_lines) for each in report.cohorts]
     return rendered(
         "cohort/cohorts.html.j2",
@@ -87,16 +87,16 @@ def render(report: AttritionReport) -> str:
 
 def _cohort(found: Reported, concept_lines: int | None) -> _Cohort:
     named = found.counted.named
-    told = explain(named.definition, concept_lines=concept_lines)
+    words = explain(named.definition, concept_lines=concept_lines)
     is_named = named.name != str(named.number)
     return _Cohort(
         of=found,
         title=named.name if is_named else f"Cohort {named.number}",
         is_named=is_named,
         hash=definition_hash(named.definition),
-        sentence=told.sentence,
-        parts=[part for part in told.parts if part.title != _CONCEPT_SETS],
-        sets=[line for part in told.parts if part.title == _CONCEPT_SETS for line in part.lines],
+        sentence=words.sentence,
+        parts=[part for part in words.parts if part.title != _CONCEPT_SETS],
+        sets=[line for part in words.parts if part.title == _CONCEPT_SETS for line in part.lines],
     )
 
 

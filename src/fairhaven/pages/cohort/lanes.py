@@ -1,4 +1,4 @@
-"""When a definition looks: the time windows of its rules around the entry event, told apart by what they ask for."""
+"""When a definition looks: the time windows of its rules around the entry event, set apart by what they ask for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Lane:
 
 
 def lanes(definition: CohortDefinition) -> list[Lane]:
-    """What is asked before the rules, then the rules in their order; rules that look alike are told together."""
+    """What is asked before the rules, then the rules in their order; rules that look alike are one lane."""
     naming = ConceptNames(definition, {})
     found: dict[tuple[LaneSpan, ...], list[int]] = {}
     for number, rule in enumerate(definition.rules, start=1):
@@ -118,5 +118,5 @@ _STARTS = {LaneKind.PRESENT: "A record", LaneKind.ABSENT: "No record", LaneKind.
 def _words(window: Window, asked: LaneKind, *, in_period: bool) -> str:
     anchor = "the entry event" if window.index == DateField.END else "entry"
     ending = " that ends" if window.of == DateField.END else ""
-    told = f"{_STARTS[asked]}{ending} {when(window, anchor, in_period=in_period)}"
-    return told if in_period else f"{told}, observed or not"
+    words = f"{_STARTS[asked]}{ending} {when(window, anchor, in_period=in_period)}"
+    return words if in_period else f"{words}, observed or not"

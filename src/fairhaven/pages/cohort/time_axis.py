@@ -91,7 +91,7 @@ def signed_days(days: int) -> str:
 
 
 def axis_for(windows: Iterable[Window], *, is_observed: bool) -> Axis:
-    """An axis on which all windows can be told apart."""
+    """An axis on which all windows can be seen apart."""
     windows = list(windows)
     days = [reach for window in windows for reach in (window.since, window.until) if isinstance(reach, int)]
     looks_back = any(day < 0 for day in days) or any(isinstance(window.since, Edge) for window in windows)

@@ -25,7 +25,7 @@ from fairhaven.pages.kit.figures import counted, short, whole
 from fairhaven.pages.kit.svg import Child, element
 
 _WORDS = 3
-"""Looks that a lane tells in words; the definition in words tells all."""
+"""Looks that a lane says in words; the definition in words says all."""
 
 _LEAST = 1.2
 """Width of a stretch that is one day, of 100."""
@@ -71,9 +71,9 @@ _EDGES = {Edge.OPEN: "any time", Edge.PERIOD_START: "observation starts", Edge.P
 
 def timeline(definition: CohortDefinition) -> Timeline:
     """The picture of a definition; the words beside each lane say what it shows."""
-    told = lanes(definition)
+    rules = lanes(definition)
     stay = _stay(definition)
-    windows = [look.window for lane in told for look in lane.looks]
+    windows = [look.window for lane in rules for look in lane.looks]
     observed = Window(since=-definition.entry.prior_days, until=definition.entry.post_days)
     everything = [*windows, stay, observed]
     axis = axis_for(everything, is_observed=definition.entry.observed)
@@ -81,13 +81,13 @@ def timeline(definition: CohortDefinition) -> Timeline:
     drawn = [
         ("Under observation", _observation(definition), [background, _part(axis, observed)]),
         ("Entry event", _entry(definition), _event(axis)),
-        *((_name(lane), _looks(lane.looks), _drawn(lane.looks, axis)) for lane in told),
+        *((_name(lane), _looks(lane.looks), _drawn(lane.looks, axis)) for lane in rules),
         ("In the cohort", _leaving(definition), _stayed(axis, stay, _stay_class(definition))),
     ]
     guides = [_guide(axis.entry, "guide entry")]
     if axis.is_observed:
         guides += [_guide(axis.start, "guide"), _guide(axis.end, "guide")]
-    asked = dict.fromkeys(look.asked for lane in told for look in lane.looks)
+    asked = dict.fromkeys(look.asked for lane in rules for look in lane.looks)
     entries = [(f"look {each}", _KEY[each]) for each in LaneKind if each in asked]
     return Timeline(
         lanes=[
@@ -98,7 +98,7 @@ def timeline(definition: CohortDefinition) -> Timeline:
         key=[*entries, ("look stay", "in the cohort")] if entries else [],
         stretches=[
             *([("Under observation", "is observed", *_ends(observed))] if definition.entry.observed else []),
-            *((_name(lane), _KEY[look.asked], *_ends(look.window)) for lane in told for look in lane.looks),
+            *((_name(lane), _KEY[look.asked], *_ends(look.window)) for lane in rules for look in lane.looks),
             ("In the cohort", "is in the cohort", *_ends(stay)),
         ],
     )
@@ -196,19 +196,19 @@ def _numbers(numbers: Sequence[int]) -> str:
     """``1, 3–5 and 8``"""
     starts = [numbers[0], *(after for before, after in pairwise(numbers) if after != before + 1)]
     ends = [*(before for before, after in pairwise(numbers) if after != before + 1), numbers[-1]]
-    told = [
+    said = [
         str(first) if first == last else f"{first}–{last}" if last > first + 1 else f"{first}, {last}"
         for first, last in zip(starts, ends, strict=True)
     ]
-    return " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else told[0]
+    return " and ".join([", ".join(said[:-1]), said[-1]]) if len(said) > 1 else said[0]
 
 
 def _looks(looks: Sequence[LaneSpan]) -> str:
-    told = list(dict.fromkeys(look.words for look in looks))
-    if not told:
+    said = list(dict.fromkeys(look.words for look in looks))
+    if not said:
         return "Nothing is asked"
-    more = f"; and {counted(len(told) - _WORDS, 'more look')}" if len(told) > _WORDS else ""
-    first, *others = told[:_WORDS]
+    more = f"; and {counted(len(said) - _WORDS, 'more look')}" if len(said) > _WORDS else ""
+    first, *others = said[:_WORDS]
     return "; ".join([first, *(words[:1].lower() + words[1:] for words in others)]) + more
 
 
@@ -226,10 +226,10 @@ def _observation(definition: CohortDefinition) -> str:
 
 def _entry(definition: CohortDefinition) -> str:
     events, naming = definition.entry.events, ConceptNames(definition, {})
-    told = one(events[0], naming) if len(events) == 1 else f"one of {whole(len(events))} kinds of event"
+    said = one(events[0], naming) if len(events) == 1 else f"one of {whole(len(events))} kinds of event"
     is_first = len(events) == 1 and events[0].first
     limit = None if is_first else _LIMITS.get(definition.entry.limit) or _LIMITS.get(definition.limit)
-    words = f"{told}; {limit}" if limit else told
+    words = f"{said}; {limit}" if limit else said
     return short(words[:1].upper() + words[1:], 160)
 
 
@@ -249,18 +249,18 @@ def _stay_class(definition: CohortDefinition) -> str:
 def _leaving(definition: CohortDefinition) -> str:
     match definition.exit:
         case EndOfObservation():
-            told = "Until observation ends" if definition.entry.observed else "From entry on"
+            said = "Until observation ends" if definition.entry.observed else "From entry on"
         case DateOffset(date=DateField.START, days=0):
-            told = "On the day of entry only"
+            said = "On the day of entry only"
         case DateOffset(date=DateField.END, days=0):
-            told = "Until the entry event ends"
+            said = "Until the entry event ends"
         case DateOffset(date=date, days=days):
             edge = "entry" if date == DateField.START else "the end of the entry event"
-            told = f"Until {counted(abs(days), 'day')} {'after' if days > 0 else 'before'} {edge}"
+            said = f"Until {counted(abs(days), 'day')} {'after' if days > 0 else 'before'} {edge}"
         case DrugEraExit(concepts=concepts):
-            told = f"Until their course of {ConceptNames(definition, {}).set(concepts)} ends"
+            said = f"Until their course of {ConceptNames(definition, {}).set(concepts)} ends"
     if definition.censoring:
-        told += f", or earlier with {counted(len(definition.censoring), 'kind')} of event"
+        said += f", or earlier with {counted(len(definition.censoring), 'kind')} of event"
     if definition.gap_days:
-        told += f"; stays within {counted(definition.gap_days, 'day')} of each other are one"
-    return told
+        said += f"; stays within {counted(definition.gap_days, 'day')} of each other are one"
+    return said

@@ -15,12 +15,12 @@ def element(name: str, /, *children: Child, **attributes: str | float | None) ->
         children: text (escaped), markup (kept), numbers, lists of these; None is passed over.
         attributes: ``class_`` is ``class``, other underscores become hyphens; None is left out.
     """
-    told = "".join(
+    written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(coordinate(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{told}>{_joined(children)}</{name}>")
+    return Markup(f"<{name}{written}>{_joined(children)}</{name}>")
 
 
 def coordinate(value: str | float) -> str:

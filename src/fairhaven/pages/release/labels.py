@@ -78,8 +78,8 @@ def step_order(name: str) -> tuple[int, str]:
 
 def telling_years(series: Iterable[Mapping[int, int]]) -> range:
     """The years from the first in which any series is more than a trace (a twentieth of its highest year) to the last."""
-    told = [year for counts in series for year, rows in counts.items() if rows and rows * 20 >= max(counts.values())]
-    return range(min(told), max(told) + 1) if told else range(0)
+    years = [year for counts in series for year, rows in counts.items() if rows and rows * 20 >= max(counts.values())]
+    return range(min(years), max(years) + 1) if years else range(0)
 
 
 def split_title(title: str) -> tuple[str, str]:

@@ -24,14 +24,13 @@ def render(report: ReleaseReport) -> str:
     Counts are shown as they come; nothing of a hidden one is on the page, in words or in shapes.
     """
     shared = {"report": report, "titles": _titles(report), "labels": labels}
-    contents, sections = [], []
-    for name, (words, needs_of) in _SECTIONS.items():
-        needs = needs_of(report)
-        if needs is not None:
-            contents.append((name, words))
-            sections.append(rendered(f"release/{name}.html.j2", **shared, **needs))
+    needs = {name: needs_of(report) for name, (_, needs_of) in _SECTIONS.items()}
+    found = {name: facts for name, facts in needs.items() if facts is not None}
     return rendered(
-        "release/report.html.j2", report=report, contents=contents, sections=[Markup(made) for made in sections]
+        "release/report.html.j2",
+        report=report,
+        contents=[(name, _SECTIONS[name][0]) for name in found],
+        sections=[Markup(rendered(f"release/{name}.html.j2", **shared, **facts)) for name, facts in found.items()],
     )
 
 
@@ -73,15 +72,12 @@ def _years(report: ReleaseReport) -> _Needs | None:
 
 
 def _quality(report: ReleaseReport) -> _Needs | None:
-    if report.quality is None:
-        return None
-    return {"tiles": quality_tiles(report.quality.scores), "expected": expected}
+    return {"tiles": quality_tiles(report.quality.scores), "expected": expected} if report.quality else None
 
 
 def _variables(report: ReleaseReport) -> _Needs | None:
-    if report.description is None:
-        return None
-    return {"variables": table_descriptions(report.description), "histogram": histogram}
+    described = report.description
+    return {"variables": table_descriptions(described), "histogram": histogram} if described else None
 
 
 def _changes(report: ReleaseReport) -> _Needs | None:

@@ -45,7 +45,12 @@ def table_descriptions(description: Description) -> TableDescriptions:
     span = telling_years([{year: rows or 0 for year, rows in counts.items()} for counts in years.values()])
     return TableDescriptions(
         tables=[
-            DescribedTable(of=table, spark=_spark(years[table.name], span), drawn=_drawn(table), never=_never(table))
+            DescribedTable(
+                of=table,
+                spark=_spark(years[table.name], span),
+                drawn=[each for each in table.variables if each.kind in ("number", "date") and each.bars],
+                never=[each.name for each in table.variables if each.missing and each.missing == table.rows],
+            )
             for table in tables
         ],
         empty=[table.name for table in description.tables if table.rows == 0],
@@ -69,11 +74,3 @@ def _years(table: TableDescription) -> Mapping[int, int | None]:
 
 def _spark(years: Mapping[int, int | None], span: range) -> Markup | str:
     return columns([years.get(year, 0) for year in span], "tone-1", css="columns spark") if years else ""
-
-
-def _drawn(table: TableDescription) -> list[Variable]:
-    return [variable for variable in table.variables if variable.kind in ("number", "date") and variable.bars]
-
-
-def _never(table: TableDescription) -> list[str]:
-    return [variable.name for variable in table.variables if variable.missing and variable.missing == table.rows]
