@@ -6,6 +6,7 @@ The language is described in docs/reference/mapping-files.md.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS
@@ -25,6 +26,7 @@ from fairhaven.harmonise.mapping_values import (
     Step,
     TextPattern,
     column,
+    columns_of,
     constant,
 )
 from fairhaven.kernel.errors import Fault
@@ -75,11 +77,6 @@ class CodeMapping:
     vocabulary: MappingValue
     clean: str = "none"
 
-    def columns(self) -> Iterable[str]:
-        """Names of the columns it reads."""
-        yield from self.column.columns()
-        yield from self.vocabulary.columns()
-
 
 @dataclass(frozen=True, kw_only=True)
 class MapRule:
@@ -115,13 +112,21 @@ class MapRule:
     python: str = ""
     file: str = ""
 
+    def unpivoted(self) -> set[str]:
+        """Columns that unpivoting makes."""
+        return {"position", *(name for name, _ in self.unpivot)} if self.unpivot else set()
+
     def columns(self) -> set[str]:
         """Columns of the source's table that it cannot do without."""
-        made = {name for name, _ in self.unpivot} | ({"position"} if self.unpivot else set())
         read = {condition.column for condition in self.when} | ({self.text} if self.text else set())
-        parts: list[CodeMapping | MappingValue] = [*self.codes, *(value for _, value in self.gives)]
-        parts += [self.value] if self.value else []
-        return read.union(*(part.columns() for part in parts)) - made
+        codes = [*self.codes, self.value] if self.value else self.codes
+        values = [*chain(*((code.column, code.vocabulary) for code in codes)), *(value for _, value in self.gives)]
+        return read.union(*map(columns_of, values)) - self.unpivoted()
+
+    def fault(self, message: str) -> Fault:
+        """A fault of the rule, at its place."""
+        path, _, line = self.file.rpartition(":")
+        return Fault(message=f"rule {self.name}: {message}", path=path, line=int(line) if line else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,18 +147,19 @@ def read_mapping(document: Document, name: str) -> MappingFile | None:
     """Parse a mapping file; faults are added to the document. None where nothing could be read."""
     root = document.root
     rules = []
-    seen: dict[str, int] = {}
+    lines: dict[str, int] = {}
     sections = root.sections("map")
     if not sections and not document.faults:
         document.fault("map", "there is no [[map]]; a mapping file is a list of rules")
     for section in sections:
         before = len(document.faults)
-        rule = _rule(section)
-        if rule.name in seen:
-            section.fault("name", f"is the name of another rule too (line {seen[rule.name]})")
-        seen.setdefault(rule.name, document.line_of(section.field) or 0)
+        line = document.line_of(section.field) or 1
+        rule = _rule(section, f"{document.shown}:{line}")
+        if rule.name in lines:
+            section.fault("name", f"is the name of another rule too (line {lines[rule.name]})")
+        lines.setdefault(rule.name, line)
         if len(document.faults) == before:
-            rules.append(replace(rule, file=f"{document.shown}:{document.line_of(section.field) or 1}"))
+            rules.append(rule)
     root.finish()
     return MappingFile(name=name, rules=tuple(rules), folder=str(document.path.parent)) if rules else None
 
@@ -166,48 +172,41 @@ def check_columns(rules: Iterable[MapRule], tables: Mapping[str, Iterable[str]])
     """
     faults = []
     for rule in rules:
-        path, _, line = rule.file.rpartition(":")
         for table in rule.tables:
             if table not in tables:
                 known = ", ".join(sorted(tables)) or "none"
-                message = f"rule {rule.name}: the source has no table {table} (it has: {known})"
-                faults.append(Fault(message=message, path=path, line=int(line) if line else None))
+                faults.append(rule.fault(f"the source has no table {table} (it has: {known})"))
             elif not rule.python:
-                for missing in sorted(rule.columns() - set(tables[table]) - set(CARRIED)):
-                    message = f"rule {rule.name}: the table {table} has no column {missing}"
-                    faults.append(Fault(message=message, path=path, line=int(line) if line else None))
+                missing = sorted(rule.columns().difference(tables[table], CARRIED))
+                faults += [rule.fault(f"the table {table} has no column {column}") for column in missing]
     return faults
 
 
-def _rule(section: Section) -> MapRule:
+def _rule(section: Section, file: str) -> MapRule:
     to = section.text("to", choices=(*KINDS, *EVENT_TABLES))
-    kind, target = ("event", to) if to in EVENT_TABLES else (to, "")
-    kind = kind if kind in KINDS else "event"
+    kind = to if to in KINDS else "event"
     python = section.text("python", "")
     if python and not re.fullmatch(r"[\w.]+:\w+", python):
         section.fault("python", "must be module:function")
     tables = section.texts("from")
     if len(tables) > 1 and not python:
         section.fault("from", "names several tables; only a Python rule reads more than one")
-    unpivot = tuple(_unpivot(section.section("unpivot")))
     codes, fixed, text = _codes(section, kind)
-    value = None
-    if "value" in section:
-        value = _code(section.section("value"))
     rule = MapRule(
         name=section.text("name"),
         tables=tables,
         kind=kind,
-        target=target,
+        target=to if to in EVENT_TABLES else "",
         unmapped_to=section.text("unmapped_to", "", choices=("", *EVENT_TABLES)),
         when=tuple(_conditions(section.section("when"))),
-        unpivot=unpivot,
+        unpivot=tuple(_unpivot(section.section("unpivot"))),
         codes=codes,
         concept_id=fixed,
         text=text,
-        value=value,
+        value=_code(section.section("value")) if "value" in section else None,
         gives=tuple(_set(section.section("set"), kind)),
         python=python,
+        file=file,
     )
     if not python:
         _check_enough(section, rule)
@@ -228,8 +227,7 @@ def _check_enough(section: Section, rule: MapRule) -> None:
 def _codes(section: Section, kind: str) -> tuple[tuple[CodeMapping, ...], int | None, str]:
     """Alternates, a fixed concept, the column of the source's words."""
     codes = []
-    fixed = None
-    text = ""
+    fixed, text = None, ""
     for key in ("code", "code_2", "code_3"):
         if key not in section:
             continue
@@ -238,27 +236,22 @@ def _codes(section: Section, kind: str) -> tuple[tuple[CodeMapping, ...], int | 
             section.fault(key, f"a {kind} has no code")
         if key == "code":
             text = part.text("text", "")
-            if "concept_id" in part:
-                fixed = part.whole("concept_id")
-                if "column" in part:
-                    codes.append(_code(part))
-                part.finish()
-                continue
-            if text and "column" not in part:
-                vocabulary = _value(part, "vocabulary", part.raw("vocabulary"), texts_are_columns=False)
-                codes.append(CodeMapping(column=constant(""), vocabulary=vocabulary))
-                part.finish()
-                continue
-        codes.append(_code(part))
+            fixed = part.whole("concept_id") if "concept_id" in part else None
+        if key != "code" or "column" in part or (not text and fixed is None):
+            codes.append(_code(part))
+            continue
+        if fixed is None:
+            vocabulary = _value(part, "vocabulary", part.raw("vocabulary"), texts_are_columns=False)
+            codes.append(CodeMapping(column=constant(""), vocabulary=vocabulary))
+        part.finish()
     return tuple(codes), fixed, text
 
 
 def _code(section: Section) -> CodeMapping:
-    clean = section.text("clean", "none", choices=CLEANING)
     code = CodeMapping(
+        clean=section.text("clean", "none", choices=CLEANING),
         column=_value(section, "column", section.raw("column")),
         vocabulary=_value(section, "vocabulary", section.raw("vocabulary", ""), texts_are_columns=False),
-        clean=clean,
     )
     section.finish()
     return code
@@ -267,8 +260,7 @@ def _code(section: Section) -> CodeMapping:
 def _unpivot(section: Section) -> Iterable[tuple[str, tuple[str, ...]]]:
     width = None
     for name in section.values:
-        given = section.texts(name)
-        columns = tuple(expanded for pattern in given for expanded in _expand(section, name, pattern))
+        columns = tuple(chain(*(_expand(section, name, pattern) for pattern in section.texts(name))))
         if width is not None and len(columns) != width:
             section.fault(name, f"names {len(columns)} columns where the first names {width}")
         width = width or len(columns)
@@ -332,14 +324,11 @@ def _regular(section: Section, key: str) -> str:
 def _set(section: Section, kind: str) -> Iterable[tuple[str, MappingValue]]:
     known = [name for name in KINDS[kind] if name not in CARRIED]
     for name in section.values:
-        given = section.raw(name)
         if name not in known:
             section.fault(name, f"is no column of {kind} rows (known: {', '.join(known)})")
             continue
-        value = _value(section, name, given)
-        if KINDS[kind][name] == "int32" and name in WORDS:
-            value = _by_word(section, name, value)
-        yield name, value
+        value = _value(section, name, section.raw(name))
+        yield name, _by_word(section, name, value) if name in WORDS else value
 
 
 def _by_word(section: Section, name: str, value: MappingValue) -> MappingValue:
@@ -353,21 +342,15 @@ def _by_word(section: Section, name: str, value: MappingValue) -> MappingValue:
             return words.get(word, 0)
         return word
 
-    match value:
-        case MappingValue(source=ConstantValue(value=str() as word), steps=()):
-            return constant(concept(word))
-        case _:
-            steps = tuple(
-                replace(
-                    step,
-                    pairs=tuple((text, concept(word)) for text, word in step.pairs),
-                    default=concept(step.default),
-                )
-                if isinstance(step, MappedValue)
-                else step
-                for step in value.steps
-            )
-            return replace(value, steps=steps)
+    def concepts_of(step: Step) -> Step:
+        if not isinstance(step, MappedValue):
+            return step
+        pairs = tuple((text, concept(word)) for text, word in step.pairs)
+        return replace(step, pairs=pairs, default=concept(step.default))
+
+    if isinstance(value.source, ConstantValue) and not value.steps:
+        return constant(concept(value.source.value))
+    return replace(value, steps=tuple(map(concepts_of, value.steps)))
 
 
 def _value(section: Section, key: str, given: Any, *, texts_are_columns: bool = True) -> MappingValue:
@@ -436,8 +419,7 @@ def _steps(part: Section) -> Iterable[Step]:
         is_kept = isinstance(default, dict)
         if is_kept and default != {"keep": True}:
             part.fault("default", "must be a text, a number or { keep = true }")
-        kept = None if is_kept else default
-        yield MappedValue(pairs=tuple(pairs.items()), default=kept, is_kept=is_kept)
+        yield MappedValue(pairs=tuple(pairs.items()), default=None if is_kept else default, is_kept=is_kept)
     if "scales" in part:
         scales = tuple(part.section("scales").values.items())
         if not all(isinstance(scale, int | float) for _, scale in scales):

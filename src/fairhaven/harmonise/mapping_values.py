@@ -13,7 +13,6 @@ import ibis.expr.types as ir
 
 Columns = Mapping[str, ir.Value]
 
-
 _FORMS = {
     "float64": "^([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)$",
     "int64": "^([+-]?[0-9]{1,19})([.]0*)?$",
@@ -50,10 +49,6 @@ class ColumnValue:
 
     name: str
 
-    def columns(self) -> Iterator[str]:
-        """Names of the columns it reads."""
-        yield self.name
-
     def build(self, columns: Columns) -> ir.Value:
         """The expression."""
         return columns[self.name]
@@ -65,10 +60,6 @@ class ConstantValue:
 
     value: Any
 
-    def columns(self) -> Iterator[str]:
-        """Reads none."""
-        yield from ()
-
     def build(self, columns: Columns) -> ir.Value:  # noqa: ARG002
         """The literal."""
         return ibis.literal(self.value)
@@ -79,11 +70,6 @@ class FirstValue:
     """The first of several values that is not NULL."""
 
     items: tuple["MappingValue", ...]
-
-    def columns(self) -> Iterator[str]:
-        """Names of the columns it reads."""
-        for item in self.items:
-            yield from item.columns()
 
     def build(self, columns: Columns) -> ir.Value:
         """Coalesce; as text where the types differ."""
@@ -101,11 +87,6 @@ class JoinedText:
     items: tuple["MappingValue", ...]
     between: str
 
-    def columns(self) -> Iterator[str]:
-        """Names of the columns it reads."""
-        for item in self.items:
-            yield from item.columns()
-
     def build(self, columns: Columns) -> ir.Value:
         """Concatenation."""
         joined = text_of(self.items[0].build(columns))
@@ -120,11 +101,6 @@ class DatetimeValue:
 
     date: "MappingValue"
     time: "MappingValue"
-
-    def columns(self) -> Iterator[str]:
-        """Names of the columns it reads."""
-        yield from self.date.columns()
-        yield from self.time.columns()
 
     def build(self, columns: Columns) -> ir.Value:
         """A timestamp."""
@@ -153,10 +129,6 @@ class CleanedText:
             text = text.substr(self.from_character - 1, self.cut)
         return text
 
-    def columns(self) -> Iterator[str]:
-        """Reads none besides the value."""
-        yield from ()
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextPattern:
@@ -168,10 +140,6 @@ class TextPattern:
         """The group's text."""
         return text_of(value).re_extract(self.expression, 1).nullif("")
 
-    def columns(self) -> Iterator[str]:
-        """Reads none besides the value."""
-        yield from ()
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MappedValue:
@@ -180,7 +148,7 @@ class MappedValue:
     Args:
         pairs: source text -> text or whole number.
         default: where the text is not in the pairs; None: NULL.
-        is_kept: where the text is not in the pairs, it stays.
+        is_kept: a text that is not in the pairs is kept.
     """
 
     pairs: tuple[tuple[str, Any], ...]
@@ -188,18 +156,9 @@ class MappedValue:
     is_kept: bool = False
 
     def build(self, value: ir.Value, columns: Columns) -> ir.Value:  # noqa: ARG002
-        """A CASE over the pairs; a NULL stays NULL unless there is a default."""
-        text = text_of(value)
-        otherwise = text if self.is_kept else self.default
-        if not self.pairs:
-            return ibis.literal(otherwise) if not self.is_kept else text
-        if otherwise is None:
-            return text.cases(*self.pairs)
-        return text.cases(*self.pairs, else_=otherwise)
-
-    def columns(self) -> Iterator[str]:
-        """Reads none besides the value."""
-        yield from ()
+        """A CASE over the pairs; NULL is NULL unless there is a default."""
+        otherwise = text_of(value) if self.is_kept else ibis.literal(self.default)
+        return text_of(value).cases(*self.pairs, else_=otherwise) if self.pairs else otherwise
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,18 +184,13 @@ class ScaledValue:
             number = number * self.scale
         return number + self.offset if self.offset else number
 
-    def columns(self) -> Iterator[str]:
-        """The unit's column, where there is one."""
-        if self.unit:
-            yield self.unit
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShiftedDate:
     """A date some days later (earlier where *sign* is -1).
 
     Args:
-        days: a number of days, or the column that holds it (no number there: the date stays).
+        days: a number of days, or the column that holds it (no number there: none).
     """
 
     days: int | str
@@ -250,11 +204,6 @@ class ShiftedDate:
         days = number_of(columns[self.days]).fill_null(0).cast("int32") * self.sign
         return (date + days.as_interval("D")).cast("date")
 
-    def columns(self) -> Iterator[str]:
-        """The column of days, where it is one."""
-        if isinstance(self.days, str):
-            yield self.days
-
 
 Source = ColumnValue | ConstantValue | FirstValue | JoinedText | DatetimeValue
 Step = CleanedText | TextPattern | MappedValue | ScaledValue | ShiftedDate
@@ -267,18 +216,30 @@ class MappingValue:
     source: Source
     steps: tuple[Step, ...] = ()
 
-    def columns(self) -> Iterator[str]:
-        """Names of every column it reads."""
-        yield from self.source.columns()
-        for step in self.steps:
-            yield from step.columns()
-
     def build(self, columns: Columns) -> ir.Value:
         """The expression over these columns."""
         value = self.source.build(columns)
         for step in self.steps:
             value = step.build(value, columns)
         return value
+
+
+def columns_of(value: MappingValue | Source | Step) -> Iterator[str]:
+    """Names of the columns that a value, or a part of one, reads."""
+    match value:
+        case MappingValue():
+            for part in (value.source, *value.steps):
+                yield from columns_of(part)
+        case FirstValue() | JoinedText():
+            for item in value.items:
+                yield from columns_of(item)
+        case DatetimeValue():
+            yield from columns_of(value.date)
+            yield from columns_of(value.time)
+        case ColumnValue(name=name) | ShiftedDate(days=str(name)):
+            yield name
+        case ScaledValue(scales=(_, *_)):
+            yield value.unit
 
 
 def column(name: str) -> MappingValue:
