@@ -3,7 +3,9 @@
 import ibis
 import ibis.expr.types as ir
 
+from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables
+from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.observation_periods import merge_periods
 from fairhaven.harmonise.row_ids import table_constant
 
@@ -19,14 +21,13 @@ def condition_era(conditions: ir.Table, rule: int) -> ir.Table:
         rule: number of the derived rule.
     """
     mapped = conditions.filter(conditions["condition_concept_id"] != 0)
-    start = mapped["condition_start_date"]
-    next_day = (start + ibis.interval(days=1)).cast("date")
+    next_day = (mapped["condition_start_date"] + ibis.interval(days=1)).cast("date")
     rows = mapped.select(
         "person_id",
         "row_extract",
         "row_line",
         concept="condition_concept_id",
-        start=start,
+        start="condition_start_date",
         end=ibis.coalesce(mapped["condition_end_date"], next_day),
         member="condition_occurrence_id",
     )
@@ -44,8 +45,8 @@ def condition_era(conditions: ir.Table, rule: int) -> ir.Table:
     )
 
 
-def ingredients(drugs: ir.Table, vocabulary: VocabularyTables) -> ir.Table | None:
-    """``concept, ingredient`` for *drugs* (column ``concept``); None without CONCEPT_ANCESTOR."""
+def ingredients(engine: Engine, exposures: ir.Table, vocabulary: VocabularyTables) -> ir.Table | None:
+    """Kept ``concept, ingredient`` of the drugs of DRUG_EXPOSURE; None without CONCEPT_ANCESTOR."""
     if vocabulary.concept_ancestor is None:
         return None
     concept = vocabulary.concept
@@ -55,8 +56,9 @@ def ingredients(drugs: ir.Table, vocabulary: VocabularyTables) -> ir.Table | Non
         ingredient=vocabulary.concept_ancestor["ancestor_concept_id"].cast("int32"),
         concept=vocabulary.concept_ancestor["descendant_concept_id"].cast("int32"),
     )
-    of_interest = ancestor.semi_join(drugs, "concept")
-    return of_interest.semi_join(named.select(ingredient=named["concept_id"].cast("int32")), "ingredient").distinct()
+    found = ancestor.semi_join(exposures.select(concept="drug_concept_id").distinct(), "concept")
+    found = found.semi_join(named.select(ingredient=named["concept_id"].cast("int32")), "ingredient").distinct()
+    return keep_typed(engine, found)
 
 
 def drug_era(exposures: ir.Table, of: ir.Table | None, rule: int) -> ir.Table:
@@ -64,7 +66,7 @@ def drug_era(exposures: ir.Table, of: ir.Table | None, rule: int) -> ir.Table:
 
     Args:
         exposures: DRUG_EXPOSURE with lineage.
-        of: kept `ingredients`.
+        of: `ingredients`.
     """
     mapped = exposures.filter(exposures["drug_concept_id"] != 0)
     ingredient: ir.Value = mapped["drug_concept_id"]

@@ -10,11 +10,10 @@ import pyarrow as pa
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables, look_up_concepts, with_concepts
 from fairhaven.harmonise.generic_rows import keep_typed
-from fairhaven.harmonise.health_system import Places, referred
+from fairhaven.harmonise.health_system import OF_PERSON, Places, referred
 from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.people import People
 from fairhaven.harmonise.row_outcomes import exclusion_reason
-from fairhaven.harmonise.visits import Visits, linked
 
 _FURTHER_CODES = (
     ("value_code", "value_vocabulary_id"),
@@ -53,27 +52,26 @@ class EventContext:
     """What rows of events and notes are joined with."""
 
     people: People
-    visits: Visits | None
-    details: Visits | None
+    visits: ir.Table | None
+    details: ir.Table | None
     places: Places
 
 
 def place_rows(rows: ir.Table, context: EventContext, as_of: dt.date) -> ir.Table:
-    """Rows with ``person_id``, ``visit_occurrence_id``, ``visit_detail_id``, ``provider_id`` and ``exclusion_reason``.
+    """Rows with ``person_id``, ``visit_occurrence_id``, ``visit_detail_id``, ``provider_id`` and ``why_not``.
 
     Args:
         rows: gathered rows with a column ``start``, the date that is judged.
 
-    ``exclusion_reason`` is that of `row_outcomes.exclusion_reason`.
+    ``why_not`` is the `row_outcomes.exclusion_reason`.
     """
     who = context.people.who.rename(who_source="source", who_ref="patient_ref")
     joined = rows.left_join(who, [rows["source"] == who["who_source"], rows["patient_ref"] == who["who_ref"]])
     joined = joined.drop("who_source", "who_ref")
-    joined = linked(joined, context.visits, "visit_ref", "visit_occurrence")
-    joined = linked(joined, context.details, "visit_detail_ref", "visit_detail")
-    joined = referred(joined, context.places.providers, "provider")
-    reason = exclusion_reason(joined["person_id"], joined["birth_year"], joined["start"], as_of)
-    return joined.mutate(why_not=reason).drop("birth_year")
+    joined = referred(joined, context.visits, "visit_ref", "visit_occurrence_id", within=OF_PERSON)
+    joined = referred(joined, context.details, "visit_detail_ref", "visit_detail_id", within=OF_PERSON)
+    joined = referred(joined, context.places.providers, "provider_ref", "provider_id")
+    return joined.mutate(why_not=exclusion_reason(joined, as_of)).drop("birth_year")
 
 
 def events(
@@ -113,15 +111,11 @@ def events(
     for code, name in _FURTHER_CODES:
         if code in joined.columns:
             joined = _with_concept(engine, joined, rows, code, name, vocabulary, local)
-    value = joined["maps_to_value"]
-    if "value_code_concept" in joined.columns:
-        value = ibis.coalesce(joined["value_code_concept"].nullif(0), value)
-    if "value_concept_id" in joined.columns:
-        given_value = joined["value_concept_id"]
-        value = ibis.coalesce(given_value.nullif(0), value, given_value)
+    given = column_or_null(joined, "value_concept_id", "event")
+    looked_up = joined["value_code_concept"] if "value_code_concept" in joined.columns else ibis.null("int32")
     joined = joined.mutate(
         outcome=ibis.coalesce(joined["why_not"], _table(joined)),
-        value_concept_id=value,
+        value_concept_id=ibis.coalesce(given.nullif(0), looked_up.nullif(0), joined["maps_to_value"], given),
         concept_id=joined["resolved_concept_id"],
         source_concept_id=joined["resolved_source_concept_id"],
         source_value=joined["resolved_source_value"],
@@ -141,8 +135,7 @@ def _with_concept(
 ) -> ir.Table:
     """With ``<code>_concept``."""
     found = look_up_concepts(engine, rows, code, vocabulary_id, vocabulary, local)
-    named = joined[vocabulary_id].fill_null("") if vocabulary_id in joined.columns else ibis.literal("")
-    joined = joined.mutate(named=named)
+    joined = joined.mutate(named=column_or_null(joined, vocabulary_id, "event").fill_null(""))
     same = [joined[code] == found[f"{code}_key"], joined["named"] == found[f"{code}_vocabulary"]]
     return joined.left_join(found, same).drop(f"{code}_key", f"{code}_vocabulary", "named")
 
@@ -152,14 +145,8 @@ def _table(rows: ir.Table) -> ir.StringValue:
 
     A row of a CDM is where it was, unless its concept gave way to another.
     """
-    target = rows["target"].nullif("") if "target" in rows.columns else None
-    if target is not None and "is_cdm" in rows.columns:
+    target, default = (column_or_null(rows, name, "event").nullif("") for name in ("target", "default_target"))
+    if "is_cdm" in rows.columns:
         has_moved = rows["is_cdm"].fill_null(False) & rows["resolved_is_remapped"] & rows["resolved_table"].notnull()
         target = has_moved.ifelse(ibis.null("string"), target)
-    choices = [
-        target,
-        rows["resolved_table"],
-        rows["default_target"].nullif("") if "default_target" in rows.columns else None,
-        ibis.literal("observation"),
-    ]
-    return ibis.coalesce(*[choice for choice in choices if choice is not None])
+    return ibis.coalesce(target, rows["resolved_table"], default, "observation")

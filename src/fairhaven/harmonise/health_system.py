@@ -1,5 +1,6 @@
 """LOCATION, CARE_SITE and PROVIDER: rows that name the same one become one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -7,6 +8,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
@@ -14,6 +16,8 @@ from fairhaven.kernel.ids import digest52
 from fairhaven.omop.concepts import GENDER
 
 ORDER = ("rule", "row_key")
+OF_PERSON = ("source", "person_id")
+"""References to visits mean something only for the same person of the same source."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +43,26 @@ def first_of_each(engine: Engine, rows: ir.Table | None, kind: str) -> ir.Table 
     return unique_ids(engine, keep_typed(engine, named.semi_join(least, ["source", "ref", "id"])), "id", ORDER)
 
 
-def referred(rows: ir.Table, found: ir.Table | None, name: str) -> ir.Table:
-    """With ``<name>_id``: the kept place or provider that ``<name>_ref`` names in the row's source; NULL for none."""
-    if found is None or f"{name}_ref" not in rows.columns:
-        return rows.mutate(**{f"{name}_id": ibis.null("int64")})
-    by = found.select(by_source="source", by_ref="ref", by_id="id").rename({f"{name}_id": "by_id"})
-    rows = rows.left_join(by, [rows["source"] == by["by_source"], rows[f"{name}_ref"] == by["by_ref"]])
-    return rows.drop("by_source", "by_ref")
+def referred(
+    rows: ir.Table, found: ir.Table | None, ref: str, number: str, *, within: Sequence[str] = ("source",)
+) -> ir.Table:
+    """With the column *number*: the ``id`` of what the column *ref* names; NULL where it names nothing.
+
+    Args:
+        found: kept rows with ``id``, ``ref`` and the columns of *within*; None where there are none.
+        within: columns that rows must have in common besides the reference.
+    """
+    if found is None or ref not in rows.columns:
+        return rows.mutate(**{number: ibis.null("int64")})
+    by = found.select(**{number: "id"}, by_ref="ref", **{f"by_{name}": name for name in within})
+    same = [rows[ref] == by["by_ref"], *(rows[name] == by[f"by_{name}"] for name in within)]
+    return rows.left_join(by, same).drop("by_ref", *(f"by_{name}" for name in within))
+
+
+def staffed(rows: ir.Table, places: Places) -> ir.Table:
+    """With ``provider_id`` and ``care_site_id``."""
+    rows = referred(rows, places.providers, "provider_ref", "provider_id")
+    return referred(rows, places.care_sites, "care_site_ref", "care_site_id")
 
 
 def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
@@ -54,10 +71,8 @@ def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
     The number is that of the district's name, the same in every release and hub.
     """
     lived = persons.filter(persons["postcode_district"].notnull())
-    first = keep_typed(
-        engine,
-        lived.group_by(district=lived["postcode_district"]).agg(person_id=lived["person_id"].min()),
-    )
+    first = lived.group_by(district=lived["postcode_district"]).agg(person_id=lived["person_id"].min())
+    first = keep_typed(engine, first)
     names = engine.fetch(first.select("district").order_by("district"))["district"].to_pylist()
     if not names:
         return None
@@ -67,42 +82,28 @@ def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
             "id": pa.array([digest52("location", name) for name in names], pa.int64()),
         }
     )
-    rows = first.join(engine.arrow(ids), "district")
     lineage = persons.select("person_id", "row_extract", "row_line", "row_rule")
-    joined = rows.join(lineage, "person_id")
-    return keep_typed(engine, joined.select("district", "id", "row_extract", "row_line", "row_rule"))
+    return keep_typed(engine, first.join(engine.arrow(ids), "district").join(lineage, "person_id").drop("person_id"))
 
 
 def location_table(places: Places) -> ir.Table | None:
     """LOCATION."""
     parts = []
     if places.districts is not None:
-        found = places.districts
-        parts.append(_location(found, found["id"], zip=found["district"]))
+        parts.append(_location(places.districts.rename(zip="district")))
     if places.locations is not None:
-        rows = places.locations.rename(row_rule="rule")
-        names = ("city", "state", "county", "zip", "country", "country_concept_id")
-        fields = {name: column_or_null(rows, name, "location") for name in names}
-        parts.append(_location(rows, rows["id"], **fields))
-    if not parts:
-        return None
-    return parts[0] if len(parts) == 1 else parts[0].union(parts[1])
+        parts.append(_location(places.locations.rename(row_rule="rule")))
+    return ibis.union(*parts) if parts else None
 
 
-def _location(rows: ir.Table, number: ir.Value, **fields: ir.Value) -> ir.Table:
-    nothing = ibis.null("string")
+def _location(rows: ir.Table) -> ir.Table:
     return rows.select(
-        location_id=number,
-        city=fields.get("city", nothing),
-        state=fields.get("state", nothing),
-        zip=fields.get("zip", nothing),
-        county=fields.get("county", nothing),
-        location_source_value=fields.get("zip", nothing),
-        country_concept_id=fields.get("country_concept_id", ibis.null("int32")),
-        country_source_value=fields.get("country", nothing),
-        row_extract=rows["row_extract"],
-        row_line=rows["row_line"],
-        row_rule=rows["row_rule"],
+        "row_extract",
+        "row_line",
+        "row_rule",
+        location_id=rows["id"],
+        location_source_value=column_or_null(rows, "zip", "location"),
+        **{column: column_or_null(rows, name, "location") for name, column in CDM_COLUMNS["location"].items()},
     )
 
 
@@ -110,7 +111,7 @@ def care_site_table(places: Places) -> ir.Table | None:
     """CARE_SITE."""
     if places.care_sites is None:
         return None
-    rows = referred(places.care_sites, places.locations, "location")
+    rows = referred(places.care_sites, places.locations, "location_ref", "location_id")
     return rows.select(
         care_site_id=rows["id"],
         care_site_name=column_or_null(rows, "name", "care_site"),
@@ -128,7 +129,7 @@ def provider_table(places: Places) -> ir.Table | None:
     """PROVIDER: specialty and care site. Names and the source's own numbers of people are left out."""
     if places.providers is None:
         return None
-    rows = referred(places.providers, places.care_sites, "care_site")
+    rows = referred(places.providers, places.care_sites, "care_site_ref", "care_site_id")
     gender = column_or_null(rows, "gender", "provider")
     return rows.select(
         provider_id=rows["id"],

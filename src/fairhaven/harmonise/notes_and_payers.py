@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.row_ids import row_id
 from fairhaven.omop import concepts
@@ -61,28 +62,15 @@ def note_table(rows: ir.Table) -> ir.Table:
 def payer_plan_period_table(rows: ir.Table) -> ir.Table:
     """PAYER_PLAN_PERIOD from rows that know their person."""
     kind = "payer_plan_period"
-    start, end = rows["start_date"], column_or_null(rows, "end_date", kind)
+    given = {column: column_or_null(rows, name, kind) for name, column in CDM_COLUMNS[kind].items()}
+    start, end = given["payer_plan_period_start_date"], given["payer_plan_period_end_date"]
     return rows.select(
         "person_id",
         "row_extract",
         "row_line",
         "row_key",
+        **given | {"payer_plan_period_end_date": (end >= start).fill_null(False).ifelse(end, start)},
         payer_plan_period_id=row_id(rows, kind),
-        payer_plan_period_start_date=start,
-        payer_plan_period_end_date=(end >= start).fill_null(False).ifelse(end, start),
-        payer_concept_id=column_or_null(rows, "payer_concept_id", kind),
-        payer_source_value=column_or_null(rows, "payer", kind),
-        payer_source_concept_id=column_or_null(rows, "payer_source_concept_id", kind),
-        plan_concept_id=column_or_null(rows, "plan_concept_id", kind),
-        plan_source_value=column_or_null(rows, "plan", kind),
-        plan_source_concept_id=column_or_null(rows, "plan_source_concept_id", kind),
-        sponsor_concept_id=column_or_null(rows, "sponsor_concept_id", kind),
-        sponsor_source_value=column_or_null(rows, "sponsor", kind),
-        sponsor_source_concept_id=column_or_null(rows, "sponsor_source_concept_id", kind),
-        family_source_value=column_or_null(rows, "family", kind),
-        stop_reason_concept_id=column_or_null(rows, "stop_reason_concept_id", kind),
-        stop_reason_source_value=column_or_null(rows, "stop_reason", kind),
-        stop_reason_source_concept_id=column_or_null(rows, "stop_reason_source_concept_id", kind),
         row_rule=rows["rule"],
     )
 

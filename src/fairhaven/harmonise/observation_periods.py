@@ -21,20 +21,16 @@ def merge_periods(rows: ir.Table, keys: Sequence[str], *, gap_days: int, carried
         *keys*, ``start``, ``end``, ``members`` (how many), ``uncovered`` (days inside that no interval covers), and
         ``member`` and *carried* of the member with the lowest number.
     """
-    order = [rows["start"], rows["end"], rows["member"]]
-    before = ibis.cumulative_window(group_by=[rows[key] for key in keys], order_by=order)
-    reached = rows.mutate(so_far=rows["end"].max().over(before))
-    same = [reached[key] for key in keys]
-    follows = ibis.window(group_by=same, order_by=[reached["start"], reached["end"], reached["member"]])
-    previous = reached.mutate(reached=reached["so_far"].lag().over(follows))
-    gap = previous["start"].delta(previous["reached"], unit="day").cast("int32")
-    stepped = previous.mutate(gap=gap, is_new=(gap.isnull() | (gap > gap_days)).cast("int32"))
-    running = ibis.cumulative_window(
-        group_by=[stepped[key] for key in keys], order_by=[stepped["start"], stepped["end"], stepped["member"]]
+    order = ("start", "end", "member")
+    up_to_here = ibis.cumulative_window(group_by=keys, order_by=order)
+    reached = rows.mutate(so_far=rows["end"].max().over(up_to_here))
+    previous = reached["so_far"].lag().over(ibis.window(group_by=keys, order_by=order))
+    reached = reached.mutate(gap=reached["start"].delta(previous, unit="day").cast("int32"))
+    stepped = reached.mutate(is_new=(reached["gap"].isnull() | (reached["gap"] > gap_days)).cast("int32"))
+    inside = stepped.mutate(
+        island=stepped["is_new"].sum().over(up_to_here),
+        inside=ibis.ifelse(stepped["is_new"] == 1, 0, ibis.greatest(stepped["gap"], 0)),
     )
-    islands = stepped.mutate(island=stepped["is_new"].sum().over(running))
-    inside = ibis.ifelse(islands["is_new"] == 1, 0, ibis.greatest(islands["gap"], 0))
-    inside = islands.mutate(inside=inside)
     return (
         inside.group_by(*keys, "island")
         .agg(
@@ -67,17 +63,13 @@ def observation_periods(
             type=ibis.literal(TYPE["algorithm from EHR"], type="int32"), row_rule=ibis.literal(rule, type="int32")
         ).select(*names)
         parts.append(first_to_last.anti_join(parts[0], "person_id") if parts else first_to_last)
-    rows = parts[0] if len(parts) == 1 else parts[0].union(parts[1])
-    last = ibis.literal(as_of).cast("date")
+    rows = ibis.union(*parts)
+    last: ir.Value = ibis.literal(as_of).cast("date")
     if deaths is not None:
-        ends = deaths.select(
-            "person_id", over=(deaths["death_date"] + ibis.interval(days=DAYS_AFTER_DEATH)).cast("date")
-        )
-        rows = rows.left_join(ends, "person_id").drop("person_id_right")
-        rows = rows.mutate(last=ibis.least(ibis.coalesce(rows["over"], last), last))
-    else:
-        rows = rows.mutate(last=last)
-    rows = rows.mutate(end=ibis.least(ibis.coalesce(rows["end"], rows["last"]), rows["last"]))
+        over = (deaths["death_date"] + ibis.interval(days=DAYS_AFTER_DEATH)).cast("date")
+        rows = rows.left_join(deaths.select("person_id", over=over), "person_id").drop("person_id_right")
+        last = ibis.least(ibis.coalesce(rows["over"], last), last)
+    rows = rows.mutate(end=ibis.least(ibis.coalesce(rows["end"], last), last))
     rows = rows.filter(rows["end"] >= rows["start"])
     periods = merge_periods(rows, ["person_id"], gap_days=1, carried=("type", "row_extract", "row_line", "row_rule"))
     return periods.select(

@@ -16,6 +16,14 @@ from fairhaven.omop import concepts
 DAYS_AFTER_DEATH = 60
 """A record up to so long after death is plausible (Themis); observation ends there."""
 
+_CODED = {"gender": concepts.GENDER, "race": concepts.RACE, "ethnicity": concepts.ETHNICITY}
+_OF_FIRST = {
+    **{name: name for name in ("location_ref", "provider_ref", "care_site_ref", "source", "row_extract", "row_line")},
+    "person_source_value": "patient_ref",
+    "row_rule": "rule",
+}
+"""Column of a person -> column of the best row, whatever it holds."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class People:
@@ -50,25 +58,31 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
         year=year,
         month=month if birth_date != "year" else ibis.null("int32"),
         day=date.day().cast("int32") if birth_date == "day" else ibis.null("int32"),
-        **_coded(described, "gender", concepts.GENDER),
-        **_coded(described, "race", concepts.RACE),
-        **_coded(described, "ethnicity", concepts.ETHNICITY),
+        **{column: value for name, words in _CODED.items() for column, value in _coded(described, name, words).items()},
         **{
             name: column_or_null(described, name, "person").nullif("")
             for name in ("postcode_district", "location_ref", "provider_ref", "care_site_ref")
         },
     )
-    order = [
-        described["priority"],
-        described["source"],
-        ibis.desc(described["row_extract"]),
-        described["rule"],
-        described["row_key"],
-    ]
-    ranked = keep_typed(engine, described.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order)))
+    turn = ibis.row_number().over(group_by="person_id", order_by=_best_first(described))
+    ranked = keep_typed(engine, described.mutate(turn=turn))
     persons = keep_typed(engine, _merged(ranked))
     who = index.left_join(persons.select("person_id", birth_year="year_of_birth"), "person_id").drop("person_id_right")
     return People(persons=persons, who=keep_typed(engine, who))
+
+
+def _best_first(rows: ir.Table) -> list[ir.Value]:
+    """The order in which rows of one person are believed: the best source, then the latest extract."""
+    return [rows["priority"], rows["source"], ibis.desc(rows["row_extract"]), rows["rule"], rows["row_key"]]
+
+
+def of_persons(rows: ir.Table, who: ir.Table) -> ir.Table:
+    """Rows of patients who are in PERSON, with ``person_id`` and ``birth_year``.
+
+    Args:
+        who: `People.who`.
+    """
+    return rows.join(who.filter(who["birth_year"].notnull()), ["source", "patient_ref"])
 
 
 def _coded(rows: ir.Table, name: str, words: Mapping[str, int]) -> dict[str, ir.Value]:
@@ -82,33 +96,21 @@ def _coded(rows: ir.Table, name: str, words: Mapping[str, int]) -> dict[str, ir.
 def _merged(ranked: ir.Table) -> ir.Table:
     turn = ranked["turn"]
 
-    def best(column: ir.Value, where: ir.BooleanValue) -> ir.Value:
-        return column.argmin(turn, where=where)
+    def best(name: str, where: ir.BooleanValue) -> ir.Value:
+        return ranked[name].argmin(turn, where=where)
 
-    columns: dict[str, ir.Value] = {}
-    has_year = ranked["year"].notnull()
-    columns["year_of_birth"] = best(ranked["year"], has_year)
-    columns["month_of_birth"] = best(ranked["month"], has_year)
-    columns["day_of_birth"] = best(ranked["day"], has_year)
-    for name in ("gender", "race", "ethnicity"):
-        concept, value = ranked[f"{name}_concept"], ranked[name]
-        is_known, has = concept != 0, value.notnull()
-        columns[f"{name}_concept_id"] = ibis.coalesce(best(concept, is_known), 0)
-        columns[f"{name}_source_value"] = ibis.coalesce(best(value, is_known & has), best(value, has))
-        source_concept = ranked[f"{name}_source_concept"]
-        columns[f"{name}_source_concept_id"] = best(source_concept, source_concept.notnull())
-    columns["postcode_district"] = best(ranked["postcode_district"], ranked["postcode_district"].notnull())
+    columns = {f"{part}_of_birth": best(part, ranked["year"].notnull()) for part in ("year", "month", "day")}
+    for name in _CODED:
+        concept, source_concept = f"{name}_concept", f"{name}_source_concept"
+        is_known, has = ranked[concept] != 0, ranked[name].notnull()
+        columns |= {
+            f"{concept}_id": ibis.coalesce(best(concept, is_known), 0),
+            f"{name}_source_value": ibis.coalesce(best(name, is_known & has), best(name, has)),
+            f"{source_concept}_id": best(source_concept, ranked[source_concept].notnull()),
+        }
+    columns["postcode_district"] = best("postcode_district", ranked["postcode_district"].notnull())
     # References mean something only within the source that gave them.
-    for name in ("location_ref", "provider_ref", "care_site_ref"):
-        columns[name] = best(ranked[name], turn == 0)
-    for name, source in (
-        ("source", "source"),
-        ("person_source_value", "patient_ref"),
-        ("row_extract", "row_extract"),
-        ("row_line", "row_line"),
-        ("row_rule", "rule"),
-    ):
-        columns[name] = best(ranked[source], turn == 0)
+    columns |= {column: best(name, turn == 0) for column, name in _OF_FIRST.items()}
     merged = ranked.group_by("person_id").agg(**columns)
     return merged.filter(merged["year_of_birth"].notnull())
 
@@ -119,19 +121,12 @@ def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.
     Args:
         rows: gathered death rows with resolved codes (`codes`).
     """
-    known = rows.join(who.filter(who["birth_year"].notnull()), ["source", "patient_ref"])
+    known = of_persons(rows, who)
     moment = column_or_null(known, "datetime", "death")
     date = ibis.coalesce(column_or_null(known, "date", "death"), moment.cast("date"))
     known = known.mutate(death_date=date, death_datetime=moment)
-    known = known.filter(known["death_date"].notnull() & (known["death_date"] <= ibis.literal(as_of)))
-    order = [
-        known["priority"],
-        known["source"],
-        ibis.desc(known["row_extract"]),
-        known["rule"],
-        known["row_key"],
-        known["ordinal"],
-    ]
+    known = known.filter(known["death_date"] <= ibis.literal(as_of))
+    order = [*_best_first(known), known["ordinal"]]
     ranked = known.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order))
     ranked = ranked.filter(ranked["turn"] == 0)
     return keep_typed(

@@ -2,7 +2,8 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 import ibis
 import ibis.expr.types as ir
@@ -40,7 +41,7 @@ def count_outcomes(
     """Counts of generic rows by rule and outcome, and of source rows that no rule took.
 
     An event's outcome is the CDM table it is in, or why it is in none. Rows of other kinds are counted before they are
-    merged, so `visit_occurrence` counts the rows that tell of visits.
+    merged, so `visit_occurrence` counts the rows of visits.
 
     Args:
         rows_of: gathered rows of a kind.
@@ -49,20 +50,23 @@ def count_outcomes(
         tables: current tables by source.
     """
     others = [count for kind in _OF_PERSONS for count in _of_kind(engine, rules, kind, rows_of(kind), who, as_of)]
-    return (*_outcomes(engine, rules, events), *others, *_not_taken(engine, rules, tables))
+    return (*_of_events(engine, rules, events), *others, *_not_taken(engine, rules, tables))
 
 
-def exclusion_reason(
-    person_id: ir.Value, birth_year: ir.Value, start: ir.Value | None, as_of: dt.date
-) -> ir.StringValue:
+def exclusion_reason(rows: ir.Table, as_of: dt.date) -> ir.StringValue:
     """Why a row cannot be in the CDM, NULL where it can.
 
     Dates are judged by the OHDSI Themis conventions: what starts after the release is a plan or a mistake, what starts
     before the year before birth is another person's or a mistake; records after death are kept, the quality checks
     count them.
+
+    Args:
+        rows: with ``person_id`` and ``birth_year``, and ``start`` where they have a date.
     """
-    tests: list[tuple[ir.BooleanValue, str]] = [(person_id.isnull(), NO_PERSON), (birth_year.isnull(), NO_BIRTH_YEAR)]
-    if start is not None:
+    birth_year = rows["birth_year"]
+    tests = [(rows["person_id"].isnull(), NO_PERSON), (birth_year.isnull(), NO_BIRTH_YEAR)]
+    if "start" in rows.columns:
+        start = rows["start"]
         tests += [
             (start.isnull(), NO_DATE),
             (start > ibis.literal(as_of), AFTER_RELEASE),
@@ -71,93 +75,56 @@ def exclusion_reason(
     return ibis.cases(*tests, else_=ibis.null("string"))
 
 
-def left_out(engine: Engine, rules: Sequence[NumberedRows], rows: ir.Table, outcome: str) -> list[RuleOutcome]:
-    """Counts of rows that a later step left out, by their ``rule``."""
+def count_as(engine: Engine, rules: Sequence[NumberedRows], rows: ir.Table, outcome: str) -> list[RuleOutcome]:
+    """Counts of rows that all came to one outcome, by their ``rule``."""
+    return _counted(engine, rules, rows.group_by("rule").agg(rows=rows.count()).mutate(outcome=ibis.literal(outcome)))
+
+
+def _counted(engine: Engine, rules: Sequence[NumberedRows], found: ir.Table) -> list[RuleOutcome]:
+    """Outcomes in order, from ``rule, outcome, rows`` and, of events, ``is_mapped``."""
     by_number = {rule.rule.number: rule.rule for rule in rules}
-    found = engine.fetch(rows.group_by("rule").agg(rows=rows.count())).to_pylist()
-    return [
-        RuleOutcome(rule=rule.number, source=rule.source, table=rule.table, outcome=outcome, rows=int(row["rows"]))
-        for row in sorted(found, key=lambda row: int(row["rule"]))
-        for rule in [by_number[row["rule"]]]
+    outcomes = [
+        RuleOutcome(source=by_number[row["rule"]].source, table=by_number[row["rule"]].table, **row)
+        for row in engine.fetch(found).to_pylist()
     ]
+    return sorted(outcomes, key=attrgetter("rule", "outcome", "is_mapped"))
 
 
 def _of_kind(
     engine: Engine, rules: Sequence[NumberedRows], kind: str, rows: ir.Table | None, who: ir.Table, as_of: dt.date
-) -> Iterable[RuleOutcome]:
+) -> list[RuleOutcome]:
     if rows is None:
-        return
+        return []
     dates = [rows[name].cast("date") for name in _STARTS if name in rows.columns]
-    start = ibis.coalesce(*dates) if dates else None
-    if kind == "person":
-        start = None
-    named = rows.select("rule", "source", "patient_ref", **({} if start is None else {"start": start}))
-    joined = named.left_join(who, ["source", "patient_ref"])
-    reason = exclusion_reason(
-        joined["person_id"], joined["birth_year"], joined["start"] if start is not None else None, as_of
-    )
-    found = joined.group_by("rule", outcome=ibis.coalesce(reason, ibis.literal(kind))).agg(rows=joined.count())
-    by_number = {rule.rule.number: rule.rule for rule in rules}
-    for row in sorted(engine.fetch(found).to_pylist(), key=lambda row: (row["rule"], row["outcome"])):
-        rule = by_number[row["rule"]]
-        yield RuleOutcome(
-            rule=rule.number, source=rule.source, table=rule.table, outcome=row["outcome"], rows=int(row["rows"])
-        )
+    start = {"start": ibis.coalesce(*dates)} if dates else {}
+    joined = rows.select("rule", "source", "patient_ref", **start).left_join(who, ["source", "patient_ref"])
+    outcome = ibis.coalesce(exclusion_reason(joined, as_of), ibis.literal(kind))
+    return _counted(engine, rules, joined.group_by("rule", outcome=outcome).agg(rows=joined.count()))
 
 
-def _outcomes(engine: Engine, rules: Sequence[NumberedRows], events: ir.Table | None) -> list[RuleOutcome]:
+def _of_events(engine: Engine, rules: Sequence[NumberedRows], events: ir.Table | None) -> list[RuleOutcome]:
     if events is None:
         return []
-    by_number = {rule.rule.number: rule.rule for rule in rules}
-    is_mapped = events["concept_id"] != 0
-    found = events.group_by("rule", "outcome", is_mapped=is_mapped).agg(
-        rows=events.count(), ends=events["is_end_dropped"].cast("int64").sum()
-    )
-    counts = []
-    ends: dict[int, int] = defaultdict(int)
-    rows = engine.fetch(found).to_pylist()
-    for row in sorted(rows, key=lambda row: (row["rule"], row["outcome"], row["is_mapped"])):
-        rule = by_number[row["rule"]]
-        ends[rule.number] += int(row["ends"] or 0)
-        counts.append(
-            RuleOutcome(
-                rule=rule.number,
-                source=rule.source,
-                table=rule.table,
-                outcome=row["outcome"],
-                rows=int(row["rows"]),
-                is_mapped=bool(row["is_mapped"]),
-            )
-        )
-    for number, dropped in ends.items():
-        if dropped:
-            rule = by_number[number]
-            counts.append(
-                RuleOutcome(rule=number, source=rule.source, table=rule.table, outcome=END_DROPPED, rows=dropped)
-            )
-    return counts
+    found = events.group_by("rule", "outcome", is_mapped=events["concept_id"] != 0).agg(rows=events.count())
+    without_end = events.filter(events["is_end_dropped"])
+    return [*_counted(engine, rules, found), *count_as(engine, rules, without_end, END_DROPPED)]
 
 
 def _not_taken(
     engine: Engine, rules: Sequence[NumberedRows], tables: Mapping[str, Mapping[str, ir.Table]]
 ) -> list[RuleOutcome]:
     """One scan for each table of which no rule reads every row."""
-    readers: dict[tuple[str, str], list[NumberedRows]] = defaultdict(list)
+    readers: dict[tuple[str, str], list[ir.BooleanValue | None]] = defaultdict(list)
     for rule in rules:
-        readers[rule.rule.source, rule.rule.table].append(rule)
+        readers[rule.rule.source, rule.rule.table].append(rule.rows.takes)
     counts = []
     for source, several in tables.items():
         for name, table in several.items():
-            reading = readers[source, name]
-            if any(rule.rows.takes is None for rule in reading):
-                continue
-            rows = table
-            if reading:
-                rows = table.filter(~ibis.or_(*[rule.rows.takes for rule in reading]))
-            missed = engine.count(rows)
-            if missed:
+            takes = readers[source, name]
+            if all(test is not None for test in takes):
+                missed = engine.count(table.filter(~ibis.or_(*takes)))
                 counts.append(RuleOutcome(rule=0, source=source, table=name, outcome=NOT_TAKEN, rows=missed))
-    return counts
+    return [count for count in counts if count.rows]
 
 
 def unmapped(engine: Engine, events: ir.Table) -> ir.Table:

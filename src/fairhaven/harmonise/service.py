@@ -12,7 +12,7 @@ release; references are looked up, and one that names no row is left empty.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import ibis
 import ibis.expr.types as ir
@@ -32,16 +32,17 @@ from fairhaven.harmonise.health_system import (
     location_table,
     provider_table,
     referred,
+    staffed,
 )
 from fairhaven.harmonise.mapping_rows import mapped_rows
 from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
 from fairhaven.harmonise.numbered_rules import NumberedRows, column_or_null, number_rules, union_rows
 from fairhaven.harmonise.observation_periods import observation_periods
-from fairhaven.harmonise.people import People, deaths, people
+from fairhaven.harmonise.people import People, deaths, of_persons, people
 from fairhaven.harmonise.row_ids import row_id, unique_ids
-from fairhaven.harmonise.row_outcomes import NO_VISIT, count_outcomes, left_out, unmapped
-from fairhaven.harmonise.visits import Visits, visit_detail, visit_occurrence, visits
+from fairhaven.harmonise.row_outcomes import NO_VISIT, count_as, count_outcomes, unmapped
+from fairhaven.harmonise.visits import visit_detail, visit_occurrence, visits
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 from fairhaven.release.facts import MappingRule, RuleOutcome
 
@@ -79,8 +80,11 @@ class _Assembly:
 
     def add(self, name: str, rows: ir.Table, order: Sequence[str]) -> None:
         """Add a table of the CDM whose rows have numbers that may meet; of two that do, *order* says which keeps it."""
-        table = unique_ids(self.engine, keep_typed(self.engine, rows), f"{name}_id", order)
-        self.tables[name] = fit_to_cdm(table, name)
+        self.fit(name, unique_ids(self.engine, keep_typed(self.engine, rows), f"{name}_id", order))
+
+    def fit(self, name: str, rows: ir.Table) -> None:
+        """Add a table of the CDM whose rows have numbers, if any, that are all different."""
+        self.tables[name] = fit_to_cdm(rows, name)
 
     def derive(self, name: str, table: str, target: str) -> int:
         """Number of a rule that makes rows from CDM rows."""
@@ -141,9 +145,7 @@ def harmonise(
     _deaths(assembly, found_people)
     _observation_periods(assembly, kept_events, found_visits, found_people)
     _eras(assembly)
-    assembly.tables["cdm_source"] = fit_to_cdm(
-        cdm_source(engine, hub, as_of=as_of, vocabulary_version=vocabulary.version), "cdm_source"
-    )
+    assembly.fit("cdm_source", cdm_source(engine, hub, as_of=as_of, vocabulary_version=vocabulary.version))
     rules = (*(rule.rule for rule in assembly.rules), *assembly.derived)
     tables = {source.name: _of_patients(source) for source in sources}
     counts = count_outcomes(engine, assembly.rules, assembly.rows, kept_events, found_people.who, tables, as_of=as_of)
@@ -160,7 +162,7 @@ def _of_patients(source: SourceTables) -> Mapping[str, ir.Table]:
 
 def _resolve(assembly: _Assembly) -> None:
     tables = [rows for kind in _WITH_CODES if (rows := assembly.rows(kind)) is not None]
-    codes = distinct_codes(tables) if tables else None
+    codes = distinct_codes(tables)
     if codes is not None:
         assembly.resolved = resolve_codes(assembly.engine, codes, assembly.vocabulary, assembly.local)
 
@@ -194,41 +196,33 @@ def _places(assembly: _Assembly, found: People) -> Places:
         ("provider", provider_table(places)),
     ):
         if table is not None:
-            assembly.tables[name] = fit_to_cdm(table, name)
-    assembly.tables["person"] = fit_to_cdm(_person_table(found.persons, places), "person")
+            assembly.fit(name, table)
+    assembly.fit("person", _person_table(found.persons, places))
     return places
 
 
 def _person_table(persons: ir.Table, places: Places) -> ir.Table:
-    rows = persons
-    if places.districts is not None:
-        lives = places.districts.select(district="district", location_id="id")
-        rows = rows.left_join(lives, rows["postcode_district"] == lives["district"]).drop("district")
-    if places.locations is not None:
-        at = places.locations.select(at_source="source", at_ref="ref", at_id="id")
-        rows = rows.left_join(at, [rows["source"] == at["at_source"], rows["location_ref"] == at["at_ref"]])
-        lived = ibis.coalesce(rows["at_id"], rows["location_id"]) if places.districts is not None else rows["at_id"]
-        rows = rows.mutate(location_id=lived).drop("at_source", "at_ref", "at_id")
-    return referred(referred(rows, places.providers, "provider"), places.care_sites, "care_site")
+    by_district = None if places.districts is None else places.districts.rename(ref="district")
+    rows = referred(persons, by_district, "postcode_district", "district_id", within=())
+    rows = referred(rows, places.locations, "location_ref", "place_id")
+    return staffed(rows.mutate(location_id=ibis.coalesce(rows["place_id"], rows["district_id"])), places)
 
 
-def _visits(assembly: _Assembly, found: People, places: Places) -> tuple[Visits | None, Visits | None]:
+def _visits(assembly: _Assembly, found: People, places: Places) -> tuple[ir.Table | None, ir.Table | None]:
     occurrences, details = (
         visits(assembly.engine, assembly.coded(kind), found.who, kind, assembly.as_of)
         for kind in ("visit_occurrence", "visit_detail")
     )
-    if occurrences is not None:
-        assembly.tables["visit_occurrence"] = fit_to_cdm(visit_occurrence(occurrences, places), "visit_occurrence")
-        if details is not None:
-            table = fit_to_cdm(visit_detail(details, occurrences, places), "visit_detail")
-            assembly.tables["visit_detail"] = table
-            # Events may name only details that reached the CDM.
-            is_in = [("id", "visit_detail_id")]
-            assembly.left_out += left_out(
-                assembly.engine, assembly.rules, details.rows.anti_join(table, is_in), NO_VISIT
-            )
-            details = replace(details, rows=details.rows.semi_join(table, is_in))
-    return occurrences, details if occurrences is not None else None
+    if occurrences is None:
+        return None, None
+    assembly.fit("visit_occurrence", visit_occurrence(occurrences, places))
+    if details is not None:
+        assembly.fit("visit_detail", visit_detail(details, occurrences, places))
+        # Events may name only details that reached the CDM.
+        is_in = (assembly.tables["visit_detail"], [("id", "visit_detail_id")])
+        assembly.left_out += count_as(assembly.engine, assembly.rules, details.anti_join(*is_in), NO_VISIT)
+        details = details.semi_join(*is_in)
+    return occurrences, details
 
 
 def _events(assembly: _Assembly, context: EventContext) -> ir.Table | None:
@@ -255,19 +249,19 @@ def _payers(assembly: _Assembly, found: People) -> None:
     rows = assembly.rows("payer_plan_period")
     if rows is None:
         return
-    known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
-    known = known.filter(known["start_date"].notnull() & (known["start_date"] <= ibis.literal(assembly.as_of)))
+    known = of_persons(rows, found.who)
+    known = known.filter(known["start_date"] <= ibis.literal(assembly.as_of))
     assembly.add("payer_plan_period", payer_plan_period_table(known), ("row_rule", "row_key"))
 
 
 def _deaths(assembly: _Assembly, found: People) -> None:
     rows = assembly.coded("death")
     if rows is not None:
-        assembly.tables["death"] = fit_to_cdm(deaths(assembly.engine, rows, found.who, assembly.as_of), "death")
+        assembly.fit("death", deaths(assembly.engine, rows, found.who, assembly.as_of))
 
 
 def _observation_periods(
-    assembly: _Assembly, kept_events: ir.Table | None, found_visits: Visits | None, found: People
+    assembly: _Assembly, kept_events: ir.Table | None, found_visits: ir.Table | None, found: People
 ) -> None:
     recorded = _recorded_spans(kept_events, found_visits)
     registered = _registrations(assembly, found)
@@ -282,9 +276,8 @@ def _registrations(assembly: _Assembly, found: People) -> ir.Table | None:
     rows = assembly.rows("observation_period")
     if rows is None:
         return None
-    known = rows.join(found.who.filter(found.who["birth_year"].notnull()), ["source", "patient_ref"])
-    start = known["start_date"]
-    known = known.filter(start.notnull() & (start <= ibis.literal(assembly.as_of)))
+    known = of_persons(rows, found.who)
+    known = known.filter(known["start_date"] <= ibis.literal(assembly.as_of))
     return keep_typed(
         assembly.engine,
         known.select(
@@ -300,7 +293,7 @@ def _registrations(assembly: _Assembly, found: People) -> ir.Table | None:
     )
 
 
-def _recorded_spans(kept_events: ir.Table | None, found_visits: Visits | None) -> ir.Table | None:
+def _recorded_spans(kept_events: ir.Table | None, found_visits: ir.Table | None) -> ir.Table | None:
     """First and last day of any event or visit of each person; lineage is that of the row with the lowest key."""
     parts = []
     if kept_events is not None:
@@ -309,12 +302,12 @@ def _recorded_spans(kept_events: ir.Table | None, found_visits: Visits | None) -
         # What a row's identifier is made of, without its table: so it says the same whatever order rows are in.
         parts.append(_span(rows, rows["start_date"], last, rows["row_key"] ^ rows["rule_key"]))
     if found_visits is not None:
-        rows = found_visits.rows
-        last = ibis.greatest(ibis.coalesce(rows["end_date"], rows["start_date"]), rows["start_date"])
-        parts.append(_span(rows, rows["start_date"], last, rows["id"]))
+        start = found_visits["start_date"]
+        last = ibis.greatest(ibis.coalesce(found_visits["end_date"], start), start)
+        parts.append(_span(found_visits, start, last, found_visits["id"]))
     if not parts:
         return None
-    both = parts[0] if len(parts) == 1 else parts[0].union(parts[1])
+    both = ibis.union(*parts)
     return _span(both, both["start"], both["end"], both["member"])
 
 
@@ -337,8 +330,6 @@ def _eras(assembly: _Assembly) -> None:
         assembly.add("condition_era", eras, ("person_id", "condition_concept_id"))
     if "drug_exposure" in tables:
         rule = assembly.derive("drug eras", "drug_exposure", "drug_era")
-        drugs = tables["drug_exposure"].select(concept="drug_concept_id").distinct()
-        of = ingredients(drugs, assembly.vocabulary)
-        of = None if of is None else keep_typed(assembly.engine, of)
+        of = ingredients(assembly.engine, tables["drug_exposure"], assembly.vocabulary)
         eras = drug_era(tables["drug_exposure"], of, rule)
         assembly.add("drug_era", eras, ("person_id", "drug_concept_id", "drug_era_start_date"))

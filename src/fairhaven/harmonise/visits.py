@@ -1,55 +1,35 @@
 """VISIT_OCCURRENCE and VISIT_DETAIL: rows that name the same visit become one."""
 
 import datetime as dt
-from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import keep_typed
-from fairhaven.harmonise.health_system import Places, referred
+from fairhaven.harmonise.health_system import OF_PERSON, Places, referred, staffed
 from fairhaven.harmonise.numbered_rules import column_or_null
+from fairhaven.harmonise.people import of_persons
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 
 ORDER = ("rule", "row_key")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Visits:
-    """Kept visits or details.
-
-    Args:
-        rows: generic columns with ``id``, ``person_id``, ``ref`` (NULL where nothing refers to it), ``start_date``,
-            ``start_datetime``, ``end_date``, ``end_datetime``, ``concept``, resolved concepts, lineage.
-    """
-
-    rows: ir.Table
-
-    def refs(self, prefix: str) -> ir.Table:
-        """``<prefix>_source, <prefix>_person, <prefix>_ref -> <prefix>_id``, for joining."""
-        named = self.rows.filter(self.rows["ref"].notnull())
-        return named.select(
-            **{
-                f"{prefix}_source": named["source"],
-                f"{prefix}_person": named["person_id"],
-                f"{prefix}_ref": named["ref"],
-                f"{prefix}_id": named["id"],
-            }
-        )
-
-
-def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_of: dt.date) -> Visits | None:
+def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_of: dt.date) -> ir.Table | None:
     """Merge rows of one source, person and reference: earliest start, latest end, the rest from the first row.
 
     Args:
         rows: gathered rows of *kind* with resolved codes; None where no rule yields any.
         kind: ``visit_occurrence`` or ``visit_detail``.
+
+    Returns:
+        kept rows: generic columns with ``id``, ``person_id``, ``ref`` (NULL where nothing refers to it), ``start_date``,
+        ``start_datetime``, ``end_date``, ``end_datetime``, ``concept``, resolved concepts, lineage.
     """
     if rows is None:
         return None
     ref = "visit_ref" if kind == "visit_occurrence" else "visit_detail_ref"
-    known = rows.join(who.filter(who["birth_year"].notnull()), ["source", "patient_ref"])
+    known = of_persons(rows, who)
     starts, ends = column_or_null(known, "start_datetime", kind), column_or_null(known, "end_datetime", kind)
     known = known.mutate(
         ref=column_or_null(known, ref, kind).nullif(""),
@@ -61,7 +41,7 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
     )
     start = known["start_date"]
     is_plausible = (start <= ibis.literal(as_of)) & (start.year() >= known["birth_year"] - 1)
-    known = known.filter(is_plausible.fill_null(False) & (known["ordinal"] == 0))
+    known = known.filter(is_plausible & (known["ordinal"] == 0))
     # A row without a reference is a visit of its own.
     known = known.mutate(same=known["ref"].fill_null("\x1f" + (known["row_key"] ^ known["rule_key"]).cast("string")))
     group = [known["source"], known["person_id"], known["same"]]
@@ -74,7 +54,7 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
         id=row_id(known, kind),
     )
     first = merged.filter(merged["turn"] == 0).drop("turn", "same")
-    return Visits(rows=unique_ids(engine, keep_typed(engine, first), "id", ORDER))
+    return unique_ids(engine, keep_typed(engine, first), "id", ORDER)
 
 
 def _period(rows: ir.Table) -> dict[str, ir.Value]:
@@ -108,27 +88,9 @@ def _columns(rows: ir.Table, kind: str, prefix: str) -> dict[str, ir.Value]:
     }
 
 
-def _staffed(rows: ir.Table, places: Places) -> ir.Table:
-    """With ``provider_id`` and ``care_site_id``."""
-    return referred(referred(rows, places.providers, "provider"), places.care_sites, "care_site")
-
-
-def linked(rows: ir.Table, found: Visits | None, column: str, prefix: str) -> ir.Table:
-    """With ``<prefix>_id``: the visit or detail that *column* names; NULL where it names none."""
-    if found is None or column not in rows.columns:
-        return rows.mutate(**{f"{prefix}_id": ibis.null("int64")})
-    refs = found.refs(prefix)
-    same = [
-        rows["source"] == refs[f"{prefix}_source"],
-        rows["person_id"] == refs[f"{prefix}_person"],
-        rows[column] == refs[f"{prefix}_ref"],
-    ]
-    return rows.left_join(refs, same).drop(f"{prefix}_source", f"{prefix}_person", f"{prefix}_ref")
-
-
-def visit_occurrence(found: Visits, places: Places) -> ir.Table:
+def visit_occurrence(found: ir.Table, places: Places) -> ir.Table:
     """VISIT_OCCURRENCE."""
-    rows = linked(_staffed(found.rows, places), found, "preceding_visit_ref", "preceding")
+    rows = referred(staffed(found, places), found, "preceding_visit_ref", "preceding_id", within=OF_PERSON)
     return rows.select(
         visit_occurrence_id=rows["id"],
         preceding_visit_occurrence_id=rows["preceding_id"],
@@ -136,11 +98,12 @@ def visit_occurrence(found: Visits, places: Places) -> ir.Table:
     )
 
 
-def visit_detail(details: Visits, found: Visits, places: Places) -> ir.Table:
+def visit_detail(details: ir.Table, found: ir.Table, places: Places) -> ir.Table:
     """VISIT_DETAIL; a detail without its visit is left out, because the CDM requires one."""
-    rows = linked(_staffed(details.rows, places), found, "visit_ref", "visit")
+    rows = referred(staffed(details, places), found, "visit_ref", "visit_id", within=OF_PERSON)
     rows = rows.filter(rows["visit_id"].notnull())
-    rows = linked(linked(rows, details, "parent_ref", "parent"), details, "preceding_ref", "preceding")
+    for ref, number in (("parent_ref", "parent_id"), ("preceding_ref", "preceding_id")):
+        rows = referred(rows, details, ref, number, within=OF_PERSON)
     return rows.select(
         visit_detail_id=rows["id"],
         visit_occurrence_id=rows["visit_id"],
