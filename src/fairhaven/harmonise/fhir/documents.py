@@ -1,10 +1,9 @@
-"""DocumentReference and reports with a printed form to NOTE (their text stays out), Coverage to PAYER_PLAN_PERIOD."""
+"""DocumentReference and reports with a printed form to NOTE (without their text), Coverage to PAYER_PLAN_PERIOD."""
 
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, codes, has_none_of, resource_rule, rows
-from fairhaven.harmonise.generic_rows import GenericRows
+from fairhaven.harmonise.fhir.rule_context import Columns, codes, has_none_of, resource_rule
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_DOCUMENT = ("entered-in-error", "superseded")
@@ -46,31 +45,18 @@ def _note(placed: ir.Table, moment: ir.Value) -> Columns:
     }
 
 
-def coverages(context: RuleContext) -> list[GenericRows]:
+@resource_rule(
+    "coverage",
+    kind="payer_plan_period",
+    takes=lambda coverage: has_none_of(coverage["status"], REFUSED_COVERAGE),
+    place=lambda context, coverage: context.looked_up(coverage, "payor_id", "organization", ["name"]),
+)
+def coverages(placed: ir.Table) -> Columns:
     """Who pays, from when to when; a cancelled coverage was one until then. Subscriber numbers have no column."""
-    coverage = context.tables.get("coverage")
-    if coverage is None:
-        return []
-    takes = has_none_of(coverage["status"], REFUSED_COVERAGE)
-    taken = coverage.filter(takes)
-    organization = context.tables.get("organization")
-    payer = ibis.coalesce(taken["type_code_text"], taken["type_code"])
-    if organization is not None:
-        named = organization.group_by(payer_id=organization["id"]).agg(payer_name=organization["name"].max())
-        taken = taken.left_join(named, taken["payor_id"] == named["payer_id"])
-        payer = ibis.coalesce(taken["payer_name"], taken["type_code_text"], taken["type_code"])
-    return [
-        rows(
-            "payer_plan_period",
-            "coverage",
-            "coverage",
-            taken,
-            {
-                "start_date": taken["start"].cast("date"),
-                "end_date": taken["end"].cast("date"),
-                "payer": payer,
-                "plan": ibis.coalesce(taken["type_code_text"], taken["type_code"]),
-            },
-            takes=takes,
-        )
-    ]
+    plan = ibis.coalesce(placed["type_code_text"], placed["type_code"])
+    return {
+        "start_date": placed["start"].cast("date"),
+        "end_date": placed["end"].cast("date"),
+        "payer": ibis.coalesce(placed["known_name"], plan),
+        "plan": plan,
+    }

@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.rule_context import (
+    CODES,
     Columns,
     RuleContext,
     chosen,
@@ -43,18 +44,9 @@ _DRUG_EXPOSURE = {"default_target": ibis.literal("drug_exposure")}
 
 def _named(context: RuleContext, table: ir.Table) -> ir.Table:
     """With the codes of the Medication that is referred to, where the resource has none itself."""
-    placed = context.placed(table)
-    medication = context.tables.get("medication")
-    if medication is None:
-        return placed
-    names = list(codes(medication))
-    known = medication.group_by(known_id=medication["id"]).agg(
-        **{f"known_{name}": medication[name].argmax(medication["row_key"]) for name in names}
-    )
-    joined = placed.left_join(known, placed["medication_id"] == known["known_id"])
-    is_bare = joined["code"].isnull() & joined["code_text"].isnull()
-    own = {name: is_bare.ifelse(joined[f"known_{name}"], joined[name]) for name in names}
-    return joined.mutate(**own).drop("known_id", *[f"known_{name}" for name in names])
+    found = context.looked_up(context.placed(table), "medication_id", "medication", CODES)
+    is_bare = found["code"].isnull() & found["code_text"].isnull()
+    return found.mutate(**{name: is_bare.ifelse(found[f"known_{name}"], found[name]) for name in CODES})
 
 
 @resource_rule(

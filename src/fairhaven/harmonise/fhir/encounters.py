@@ -62,7 +62,7 @@ def visits(context: RuleContext) -> list[GenericRows]:
     is_part = placed["visit_detail_ref"].notnull()
     whole, part = placed.filter(~is_part), placed.filter(is_part)
     return [
-        rows("visit_occurrence", "encounter", "encounter", whole.drop("visit_detail_ref"), _visit(whole), takes=takes),
+        rows("visit_occurrence", "encounter", "encounter", whole, _visit(whole), takes=takes),
         rows("visit_detail", "encounter part", "encounter", part, _visit(part), takes=takes),
     ]
 

@@ -3,8 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import RuleContext, codes, has_none_of, rows
-from fairhaven.harmonise.generic_rows import GenericRows
+from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, codes, has_none_of, resource_rule
 
 SMALL = ("bd", "ro", "lvl", "ca", "co")
 """Physical types too small to be a care site: beds, rooms, levels, cabinets, corridors."""
@@ -13,116 +12,94 @@ HOME = "ho"
 """A house: where somebody lives, which is no place of care."""
 
 
-def places(context: RuleContext) -> list[GenericRows]:
-    """Organizations and locations are care sites; their addresses are locations."""
-    found = []
-    organization = context.tables.get("organization")
-    if organization is not None:
-        ref = ibis.literal("Organization/") + organization["id"]
-        found += [
-            rows(
-                "care_site",
-                "organization",
-                "organization",
-                organization,
-                {
-                    "care_site_ref": organization["id"],
-                    "name": organization["name"],
-                    "place_of_service": organization["type_code"],
-                    "location_ref": ref,
-                },
-                takes=ibis.literal(True),
-            ),
-            _address("organization address", "organization", organization, ref, ibis.literal(True)),
-        ]
-    location = context.tables.get("location")
-    if location is not None:
-        is_site = has_none_of(location["physical_type_code"], (*SMALL, HOME))
-        sites = location.filter(is_site)
-        ref = ibis.literal("Location/") + sites["id"]
-        found += [
-            rows(
-                "care_site",
-                "location",
-                "location",
-                sites,
-                {
-                    "care_site_ref": ref,
-                    "name": sites["name"],
-                    "place_of_service": sites["type_code"],
-                    "location_ref": ref,
-                },
-                takes=is_site,
-            ),
-            _address("location address", "location", sites, ref, is_site),
-        ]
-    return found
+def _addressed(_: RuleContext, table: ir.Table) -> ir.Table:
+    return table.filter(ibis.or_(*(table[name].notnull() for name in ("postcode", "city", "state", "country"))))
 
 
-def _address(rule: str, table: str, source: ir.Table, ref: ir.Value, takes: ir.BooleanValue) -> GenericRows:
-    placed = source.mutate(location_ref=ref)
-    addressed = placed.filter(
-        placed["postcode"].notnull()
-        | placed["city"].notnull()
-        | placed["state"].notnull()
-        | placed["country"].notnull()
-    )
-    return rows(
-        "location",
-        rule,
-        table,
-        addressed,
-        {
-            "location_ref": addressed["location_ref"],
-            "city": addressed["city"],
-            "state": addressed["state"],
-            "zip": addressed["postcode"],
-            "country": addressed["country"],
-        },
-        takes=takes,
-    )
+def _is_site(location: ir.Table) -> ir.BooleanValue:
+    return has_none_of(location["physical_type_code"], (*SMALL, HOME))
 
 
-def providers(context: RuleContext) -> list[GenericRows]:
-    """One provider for each practitioner: the specialty and care site of a role where there is one."""
-    found = []
+@resource_rule("organization", kind="care_site")
+def organizations(placed: ir.Table) -> Columns:
+    """Organizations are care sites."""
+    return {"care_site_ref": placed["id"], **_site(placed, "Organization")}
+
+
+@resource_rule("organization", kind="location", rule="organization address", place=_addressed)
+def organization_addresses(placed: ir.Table) -> Columns:
+    """Addresses of organizations are locations."""
+    return _address(placed, "Organization")
+
+
+@resource_rule("location", kind="care_site", takes=_is_site)
+def locations(placed: ir.Table) -> Columns:
+    """Locations are care sites, unless they are too small or somebody's home."""
+    return {"care_site_ref": _ref(placed, "Location"), **_site(placed, "Location")}
+
+
+@resource_rule("location", kind="location", rule="location address", takes=_is_site, place=_addressed)
+def location_addresses(placed: ir.Table) -> Columns:
+    """Addresses of such locations are locations of the CDM."""
+    return _address(placed, "Location")
+
+
+def _ref(table: ir.Table, resource: str) -> ir.Value:
+    return ibis.literal(f"{resource}/") + table["id"]
+
+
+def _site(placed: ir.Table, resource: str) -> Columns:
+    return {
+        "name": placed["name"],
+        "place_of_service": placed["type_code"],
+        "location_ref": _ref(placed, resource),
+    }
+
+
+def _address(placed: ir.Table, resource: str) -> Columns:
+    return {
+        "location_ref": _ref(placed, resource),
+        "city": placed["city"],
+        "state": placed["state"],
+        "zip": placed["postcode"],
+        "country": placed["country"],
+    }
+
+
+def _by_person(context: RuleContext, role: ir.Table) -> ir.Table:
+    """Roles by the ids of whose they are and where, with the gender."""
+    known = context.resolved(role, "organization_id", "organization")
+    known = context.resolved(known, "practitioner_id", "practitioner")
+    return context.looked_up(known, "practitioner_id", "practitioner", ["gender"])
+
+
+def _without_role(context: RuleContext, practitioner: ir.Table) -> ir.Table:
     role = context.tables.get("practitioner_role")
-    practitioner = context.tables.get("practitioner")
-    if role is not None:
-        has_person = role["practitioner_id"].notnull()
-        known = context.resolved(role.filter(has_person), "organization_id", "organization")
-        known = context.resolved(known, "practitioner_id", "practitioner")
-        gender: ir.Value = ibis.null("string")
-        if practitioner is not None:
-            people = practitioner.group_by(known_id=practitioner["id"]).agg(known_gender=practitioner["gender"].max())
-            known = known.left_join(people, known["practitioner_id"] == people["known_id"])
-            gender = known["known_gender"]
-        found.append(
-            rows(
-                "provider",
-                "practitioner role",
-                "practitioner_role",
-                known,
-                {
-                    "provider_ref": known["practitioner_id"],
-                    **codes(known, before="specialty_"),
-                    "gender": gender,
-                    "care_site_ref": ibis.coalesce(
-                        known["organization_id"], ibis.literal("Location/") + known["location_id"]
-                    ),
-                },
-                takes=has_person,
-            )
-        )
-    if practitioner is not None:
-        others = practitioner
-        if role is not None:
-            named = context.resolved(role, "practitioner_id", "practitioner").select("practitioner_id").distinct()
-            others = practitioner.anti_join(named, practitioner["id"] == named["practitioner_id"])
-        given = {
-            "provider_ref": others["id"],
-            **codes(others, before="qualification_"),
-            "gender": others["gender"],
-        }
-        found.append(rows("provider", "practitioner", "practitioner", others, given, takes=ibis.literal(True)))
-    return found
+    if role is None:
+        return practitioner
+    return practitioner.anti_join(
+        context.resolved(role, "practitioner_id", "practitioner"), [("id", "practitioner_id")]
+    )
+
+
+@resource_rule(
+    "practitioner_role", kind="provider", takes=lambda role: role["practitioner_id"].notnull(), place=_by_person
+)
+def practitioner_roles(placed: ir.Table) -> Columns:
+    """A practitioner with a role is a provider with its specialty and care site."""
+    return {
+        "provider_ref": placed["practitioner_id"],
+        **codes(placed, before="specialty_"),
+        "gender": placed["known_gender"],
+        "care_site_ref": ibis.coalesce(placed["organization_id"], ibis.literal("Location/") + placed["location_id"]),
+    }
+
+
+@resource_rule("practitioner", kind="provider", place=_without_role)
+def practitioners(placed: ir.Table) -> Columns:
+    """One without a role is a provider with the qualification."""
+    return {
+        "provider_ref": placed["id"],
+        **codes(placed, before="qualification_"),
+        "gender": placed["gender"],
+    }

@@ -5,7 +5,6 @@ import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.rule_context import (
     Columns,
-    RuleContext,
     chosen,
     codes,
     has_category,
@@ -13,14 +12,12 @@ from fairhaven.harmonise.fhir.rule_context import (
     period,
     plain_number,
     resource_rule,
-    rows,
 )
-from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("entered-in-error", "cancelled", "registered")
 NOT_DONE = ("not-performed", "not-asked", "error", "not-applicable")
-"""Reasons of absence that say there was nothing to observe; of the others a row without a value tells."""
+"""Reasons of absence that say there was nothing to observe; of the others there is a row without a value."""
 
 INTERPRETATION = {
     "POS": "10828004",
@@ -47,24 +44,36 @@ INTERPRETATION = {
 _YES, _NO = "373066001", "373067005"
 
 
-def observations(context: RuleContext) -> list[GenericRows]:
-    """A row for an observation with a value of its own, and one for each of its components.
+def _is_panel(observation: ir.Table) -> ir.BooleanValue:
+    return (observation["components"] > 0) | (observation["members"] > 0)
 
-    A panel (components or members, no value) gives no row of its own. What is neither has a row without a value.
+
+def _has_status(table: ir.Table) -> ir.BooleanValue:
+    return has_none_of(table["status"], REFUSED)
+
+
+def _is_observed(table: ir.Table) -> ir.BooleanValue:
+    return _has_status(table) & (_has_value(table) | ~table["absent_code"].isin(NOT_DONE).fill_null(False))
+
+
+@resource_rule(
+    "observation",
+    takes=lambda observation: _is_observed(observation) & (_has_value(observation) | ~_is_panel(observation)),
+    # A panel is taken through its components.
+    counted=lambda observation: _is_observed(observation) | (_has_status(observation) & _is_panel(observation)),
+)
+def observations(placed: ir.Table) -> Columns:
+    """A row for an observation with a value of its own. What is neither that nor a panel has a row without a value.
+
+    A panel (components or members, no value) gives no row of its own.
     """
-    found = []
-    observation = context.tables.get("observation")
-    if observation is not None:
-        is_panel = (observation["components"] > 0) | (observation["members"] > 0)
-        has_status = has_none_of(observation["status"], REFUSED)
-        takes = has_status & (_has_value(observation) | ~(is_panel | _is_not_done(observation)))
-        # A panel is taken through its components.
-        found.append(_observed(context, "observation", observation, takes, counted=takes | (has_status & is_panel)))
-    component = context.tables.get("observation_component")
-    if component is not None:
-        takes = has_none_of(component["status"], REFUSED) & (_has_value(component) | ~_is_not_done(component))
-        found.append(_observed(context, "observation_component", component, takes, counted=takes))
-    return found
+    return _observed(placed)
+
+
+@resource_rule("observation_component", takes=_is_observed)
+def components(placed: ir.Table) -> Columns:
+    """A row for each component."""
+    return {**_observed(placed), "position": placed["position"].cast("int32")}
 
 
 @resource_rule(
@@ -82,11 +91,8 @@ def reports(placed: ir.Table) -> Columns:
     }
 
 
-def _observed(
-    context: RuleContext, table: str, source: ir.Table, takes: ir.BooleanValue, *, counted: ir.BooleanValue
-) -> GenericRows:
-    placed = context.placed(source.filter(takes))
-    given = {
+def _observed(placed: ir.Table) -> Columns:
+    return {
         **codes(placed),
         **period(ibis.coalesce(placed["effective_start"], placed["issued"]), placed["effective_end"]),
         **_value(placed),
@@ -95,9 +101,6 @@ def _observed(
             has_category(placed, "laboratory") | has_category(placed, "vital-signs"), "measurement", "observation"
         ),
     }
-    if "position" in placed.columns:
-        given["position"] = placed["position"].cast("int32")
-    return rows("event", table.replace("_", " "), table, placed, given, takes=counted)
 
 
 def _has_value(table: ir.Table) -> ir.BooleanValue:
@@ -117,10 +120,6 @@ def _has_value(table: ir.Table) -> ir.BooleanValue:
         "value_samples",
     )
     return ibis.or_(*[table[name].notnull() for name in names])
-
-
-def _is_not_done(table: ir.Table) -> ir.BooleanValue:
-    return table["absent_code"].isin(NOT_DONE).fill_null(False)
 
 
 def _value(table: ir.Table) -> dict[str, ir.Value]:

@@ -1,9 +1,9 @@
 """Patient to PERSON and DEATH."""
 
 import ibis
+import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import RuleContext, chosen, rows
-from fairhaven.harmonise.generic_rows import GenericRows
+from fairhaven.harmonise.fhir.rule_context import Columns, chosen, resource_rule
 
 OMB_RACE = {
     "2106-3": 8527,
@@ -18,41 +18,22 @@ OMB_RACE = {
 OMB_ETHNICITY = {"2135-2": 38003563, "2186-5": 38003564}
 
 
-def people(context: RuleContext) -> list[GenericRows]:
-    """Every Patient is a person; gender and the English ethnic category are told by their words.
+@resource_rule("patient", kind="person")
+def people(placed: ir.Table) -> Columns:
+    """Every Patient is a person; gender and the English ethnic category are known by their words."""
+    return {
+        "birth_date": placed["birth_date"],
+        "gender": placed["sex"],
+        "race": placed["ethnicity"],
+        "race_concept_id": chosen(placed["ethnicity"], OMB_RACE),
+        "ethnicity": placed["hispanic"],
+        "ethnicity_concept_id": chosen(placed["hispanic"], OMB_ETHNICITY),
+        "postcode_district": placed["postcode_district"],
+        "care_site_ref": ibis.coalesce(placed["practice_id"], placed["organization_id"]),
+    }
 
-    A death needs a day: ``deceasedBoolean`` alone gives none.
-    """
-    patient = context.tables.get("patient")
-    if patient is None:
-        return []
-    placed = context.placed(patient)
-    dead = patient["deceased"].notnull()
-    deceased = patient.filter(dead)
-    return [
-        rows(
-            "person",
-            "patient",
-            "patient",
-            placed,
-            {
-                "birth_date": placed["birth_date"],
-                "gender": placed["sex"],
-                "race": placed["ethnicity"],
-                "race_concept_id": chosen(placed["ethnicity"], OMB_RACE),
-                "ethnicity": placed["hispanic"],
-                "ethnicity_concept_id": chosen(placed["hispanic"], OMB_ETHNICITY),
-                "postcode_district": placed["postcode_district"],
-                "care_site_ref": ibis.coalesce(placed["practice_id"], placed["organization_id"]),
-            },
-            takes=ibis.literal(True),
-        ),
-        rows(
-            "death",
-            "patient deceased",
-            "patient",
-            deceased,
-            {"date": deceased["deceased"].cast("date"), "datetime": deceased["deceased"].cast("timestamp(6)")},
-            takes=dead,
-        ),
-    ]
+
+@resource_rule("patient", kind="death", rule="patient deceased", takes=lambda patient: patient["deceased"].notnull())
+def deaths(placed: ir.Table) -> Columns:
+    """A death needs a day: ``deceasedBoolean`` alone gives none."""
+    return {"date": placed["deceased"].cast("date"), "datetime": placed["deceased"].cast("timestamp(6)")}

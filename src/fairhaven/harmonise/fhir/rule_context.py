@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import GenericRows
+from fairhaven.harmonise.generic_rows import KINDS, GenericRows
 
 Columns = Mapping[str, ir.Value]
 Maker = Callable[["RuleContext"], list[GenericRows]]
 
-LINEAGE = ("row_key", "row_extract", "row_line", "patient_ref")
+_CARRIED = ("row_key", "row_extract", "row_line", "patient_ref", "visit_ref", "visit_detail_ref", "provider_ref")
 _LARGEST = 1e15
-_CODES = ("code", "vocabulary_id", "code_2", "vocabulary_id_2", "code_3", "vocabulary_id_3", "code_text")
+CODES = ("code", "vocabulary_id", "code_2", "vocabulary_id_2", "code_3", "vocabulary_id_3", "code_text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,23 +33,22 @@ class RuleContext:
     @classmethod
     def of(cls, tables: Mapping[str, ir.Table]) -> "RuleContext":
         """The context of a source's landed tables."""
-        roles = [_roles(tables.get("practitioner_role")), _named(tables.get("practitioner"))]
-        found = [role for role in roles if role is not None]
-        return cls(
-            parts=_parts(tables.get("encounter")),
-            aliases=reduce(lambda left, right: left.union(right), found) if found else None,
-            tables=tables,
-        )
+        aliases = (_roles(tables.get("practitioner_role")), _named(tables.get("practitioner")))
+        found = [table for table in aliases if table is not None]
+        return cls(parts=_parts(tables.get("encounter")), aliases=ibis.union(*found) if found else None, tables=tables)
 
     def resolved(self, table: ir.Table, column: str, target: str) -> ir.Table:
         """The table with references to *target* by identifier as references by id."""
-        names = _named(self.tables.get(target))
-        if names is None:
-            return table
-        joined = table.left_join(names, table[column] == names["alias"])
-        return joined.mutate(**{column: ibis.coalesce(joined["id_of_alias"], joined[column])}).drop(
-            "alias", "id_of_alias"
-        )
+        return _by_id(table, column, _named(self.tables.get(target)), column)
+
+    def looked_up(self, table: ir.Table, column: str, target: str, names: Iterable[str]) -> ir.Table:
+        """The table with ``known_<name>`` for each of *names*: what the *target* says that *column* refers to, else NULL."""
+        found = self.tables.get(target)
+        if found is None:
+            return table.mutate(**{f"known_{name}": ibis.null("string") for name in names})
+        newest = {f"known_{name}": found[name].argmax(found["row_key"]) for name in names}
+        known = found.group_by(known_id=found["id"]).agg(**newest)
+        return table.left_join(known, table[column] == known["known_id"]).drop("known_id")
 
     def placed(self, table: ir.Table) -> ir.Table:
         """The table with ``visit_ref``, ``visit_detail_ref`` and ``provider_ref``, as far as it refers to such."""
@@ -63,13 +61,17 @@ class RuleContext:
                 whole = ibis.coalesce(placed["whole"], placed["encounter_id"])
                 placed = placed.mutate(visit_ref=whole, visit_detail_ref=placed["part"]).drop("part", "whole")
         if "practitioner_id" in table.columns:
-            if self.aliases is None:
-                placed = placed.mutate(provider_ref=placed["practitioner_id"])
-            else:
-                placed = placed.left_join(self.aliases, placed["practitioner_id"] == self.aliases["alias"])
-                who = ibis.coalesce(placed["id_of_alias"], placed["practitioner_id"])
-                placed = placed.mutate(provider_ref=who).drop("alias", "id_of_alias")
+            placed = _by_id(placed, "practitioner_id", self.aliases, "provider_ref")
         return placed
+
+
+def _by_id(table: ir.Table, column: str, aliases: ir.Table | None, name: str) -> ir.Table:
+    """With *name*: the id that the reference in *column* stands for, where it is an alias; else the reference."""
+    if aliases is None:
+        return table.mutate(**{name: table[column]})
+    joined = table.left_join(aliases, table[column] == aliases["alias"])
+    by_id = ibis.coalesce(joined["id_of_alias"], joined[column])
+    return joined.mutate(**{name: by_id}).drop("alias", "id_of_alias")
 
 
 def _parts(encounter: ir.Table | None) -> ir.Table | None:
@@ -120,16 +122,13 @@ def rows(
         given: columns of the kind.
         takes: over the landed table.
     """
-    carried = [name for name in (*LINEAGE, "visit_ref", "visit_detail_ref", "provider_ref") if name in source.columns]
-    if kind in ("provider", "care_site", "location"):
-        carried = [name for name in LINEAGE[:3] if name in source.columns]
-    columns = {name: source[name] for name in carried} | dict(given)
+    carried = {name: source[name] for name in _CARRIED if name in source.columns and name in KINDS[kind]}
     return GenericRows(
         kind=kind,
         rule=rule,
         table=table,
         file=f"fhir/{table}",
-        rows=source.select(**columns),
+        rows=source.select(**carried | dict(given)),
         target=target,
         takes=takes,
     )
@@ -138,7 +137,8 @@ def rows(
 def resource_rule(
     table: str,
     *,
-    takes: Callable[[ir.Table], ir.BooleanValue],
+    takes: Callable[[ir.Table], ir.BooleanValue] | None = None,
+    counted: Callable[[ir.Table], ir.BooleanValue] | None = None,
     kind: str = "event",
     rule: str = "",
     target: str = "",
@@ -148,7 +148,8 @@ def resource_rule(
 
     Args:
         table: the landed table; where a source has none there are no rows.
-        takes: of the landed table, which resources become rows.
+        takes: of the landed table, which resources become rows; None: all.
+        counted: which of them count as taken, where these are more.
         rule: the rule's name; the table's, in words, where none is given.
         place: gives the resources what they refer to.
     """
@@ -158,9 +159,10 @@ def resource_rule(
             source = context.tables.get(table)
             if source is None:
                 return []
-            taken = takes(source)
-            placed = place(context, source.filter(taken))
+            placed = place(context, source.filter(takes(source)) if takes else source)
             name = rule or table.replace("_", " ")
+            test = counted or takes
+            taken = test(source) if test else None
             return [rows(kind, name, table, placed, columns(placed), takes=taken, target=target)]
 
         return make
@@ -170,7 +172,7 @@ def resource_rule(
 
 def codes(table: ir.Table, *, before: str = "") -> dict[str, ir.Value]:
     """The code columns of a concept that the view calls *before*."""
-    return {name: table[f"{before}{name}"] for name in _CODES if f"{before}{name}" in table.columns}
+    return {name: table[f"{before}{name}"] for name in CODES if f"{before}{name}" in table.columns}
 
 
 def period(start: ir.Value, end: ir.Value | None = None) -> dict[str, ir.Value]:

@@ -4,26 +4,39 @@ from collections.abc import Mapping
 
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.allergies import allergies
+from fairhaven.harmonise.fhir.allergies import allergies, allergies_to_substances
 from fairhaven.harmonise.fhir.conditions_and_procedures import conditions, procedures
-from fairhaven.harmonise.fhir.devices import devices, specimens
+from fairhaven.harmonise.fhir.devices import device_uses, devices, specimens
 from fairhaven.harmonise.fhir.documents import coverages, documents, printed_reports
 from fairhaven.harmonise.fhir.drugs import administrations, dispenses, immunizations, requests, statements
 from fairhaven.harmonise.fhir.encounters import visits
-from fairhaven.harmonise.fhir.locations import places, providers
-from fairhaven.harmonise.fhir.observations import observations, reports
-from fairhaven.harmonise.fhir.patients import people
+from fairhaven.harmonise.fhir.locations import (
+    location_addresses,
+    locations,
+    organization_addresses,
+    organizations,
+    practitioner_roles,
+    practitioners,
+)
+from fairhaven.harmonise.fhir.observations import components, observations, reports
+from fairhaven.harmonise.fhir.patients import deaths, people
 from fairhaven.harmonise.fhir.rule_context import RuleContext
 from fairhaven.harmonise.generic_rows import GenericRows
 
 _MAKERS = (
     people,
-    places,
-    providers,
+    deaths,
+    organizations,
+    organization_addresses,
+    locations,
+    location_addresses,
+    practitioner_roles,
+    practitioners,
     visits,
     conditions,
     procedures,
     observations,
+    components,
     reports,
     requests,
     statements,
@@ -31,6 +44,8 @@ _MAKERS = (
     dispenses,
     immunizations,
     allergies,
+    allergies_to_substances,
+    device_uses,
     devices,
     specimens,
     documents,
