@@ -30,12 +30,13 @@ def omop_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:
         is_event = table in EVENT_TABLES
         kind = "event" if is_event else table
         rows = _placed(table, tables)
-        given: dict[str, ir.Value] = {name: rows[name] for name in (*LINEAGE, "patient_ref") if name in KINDS[kind]}
-        for name, source in columns.items():
-            if source in rows.columns:
-                given[name] = _fitting(rows[source], KINDS[kind][name])
-        if "location_ref" in rows.columns:
-            given["location_ref"] = rows["location_ref"]
+        carried = [name for name in (*LINEAGE, "patient_ref") if name in KINDS[kind]]
+        carried += ["location_ref"] if "location_ref" in rows.columns else []
+        given = {name: rows[name] for name in carried} | {
+            name: _fitting(rows[source], KINDS[kind][name])
+            for name, source in columns.items()
+            if source in rows.columns
+        }
         if is_event:
             given |= {
                 "is_cdm": ibis.literal(True),
@@ -65,7 +66,7 @@ def _fitting(value: ir.Value, dtype: str) -> ir.Value:
 def _placed(table: str, tables: Mapping[str, ir.Table]) -> ir.Table:
     """With ``location_ref``, where a table has places: what a place says instead of its number.
 
-    A CDM has a place for each address, so its number would tell who lives together; those that say the same become one.
+    A CDM has a place for each address, so its number would show who lives together; those that say the same become one.
     """
     rows = tables[table]
     if table == "location":

@@ -8,8 +8,7 @@ import ibis.expr.types as ir
 from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.code_mapping import VocabularyTables
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, keep_typed
-from fairhaven.harmonise.numbered_rules import column_or_null
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, column_or_null, keep_typed
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.omop import concepts
 from fairhaven.omop.cdm import CDM, to_cdm

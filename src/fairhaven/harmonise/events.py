@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables, look_up_concepts, with_concepts
-from fairhaven.harmonise.generic_rows import keep_typed
+from fairhaven.harmonise.generic_rows import column_or_null, keep_typed
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred
-from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.people import People
 from fairhaven.harmonise.row_outcomes import exclusion_reason
 

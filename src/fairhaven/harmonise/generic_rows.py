@@ -34,6 +34,9 @@ _CODE = {
     "vocabulary_id_3": "string",
     "source_value": "string",  # the code as delivered, where `code` was cleaned; NULL: `code`
 }
+CODE_ALTERNATES = (("code", "vocabulary_id"), ("code_2", "vocabulary_id_2"), ("code_3", "vocabulary_id_3"))
+"""A code's alternates, each with its vocabulary, in the order in which they are tried."""
+
 _PERIOD = {
     "start_date": "date",  # NULL: taken from start_datetime
     "start_datetime": "timestamp(6)",
@@ -280,11 +283,12 @@ class GenericRows:
 
 def typed(rows: ir.Table, kind: str) -> ir.Table:
     """Rows with every column of their kind, in order and typed; what the rule does not give is NULL."""
-    columns = {
-        name: rows[name].cast(dtype) if name in rows.columns else ibis.null(dtype)
-        for name, dtype in KINDS[kind].items()
-    }
-    return rows.select(**columns)
+    return rows.select(**{name: column_or_null(rows, name, kind).cast(dtype) for name, dtype in KINDS[kind].items()})
+
+
+def column_or_null(rows: ir.Table, name: str, kind: str) -> ir.Value:
+    """A column of rows of a kind; NULL of its type where no rule gives it."""
+    return rows[name] if name in rows.columns else ibis.null(KINDS[kind][name])
 
 
 def keep_typed(engine: Engine, rows: ir.Table) -> ir.Table:

@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
-from fairhaven.harmonise.generic_rows import keep_typed
-from fairhaven.harmonise.numbered_rules import column_or_null
+from fairhaven.harmonise.generic_rows import column_or_null, keep_typed
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.kernel.ids import digest52
 from fairhaven.omop.concepts import GENDER

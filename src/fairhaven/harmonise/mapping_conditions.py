@@ -1,13 +1,13 @@
 """Which rows a rule takes."""
 
-from collections.abc import Mapping
+import operator
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.mapping_values import number_of, text_of
+from fairhaven.harmonise.mapping_values import has_value, number_of, text_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,26 +32,25 @@ class MappingCondition:
     at_least: Any = None
     at_most: Any = None
 
-    def build(self, columns: Mapping[str, ir.Value]) -> ir.BooleanValue:
+    def build(self, rows: ir.Table) -> ir.BooleanValue:
         """True where it holds; never NULL."""
-        value = columns[self.column]
+        value = rows[self.column]
         tests: list[ir.BooleanValue] = []
         if self.one_of is not None:
             tests.append(_comparable(value, self.one_of).isin(list(self.one_of)).fill_null(False))
         if self.none_of:
             tests.append(~_comparable(value, self.none_of).isin(list(self.none_of)).fill_null(False))
         if self.present is not None:
-            has = value.notnull() & (value != "") if value.type().is_string() else value.notnull()
-            tests.append(has.fill_null(False) if self.present else ~has.fill_null(False))
+            tests.append(has_value(value) if self.present else ~has_value(value))
         if self.starts_with:
-            text = text_of(value)
-            tests.append(ibis.or_(*[text.startswith(start) for start in self.starts_with]).fill_null(False))
+            starts = [text_of(value).startswith(start) for start in self.starts_with]
+            tests.append(ibis.or_(*starts).fill_null(False))
         if self.matches:
             tests.append(text_of(value).re_search(self.matches).fill_null(False))
-        for bound, compare in ((self.at_least, "__ge__"), (self.at_most, "__le__")):
+        for bound, compare in ((self.at_least, operator.ge), (self.at_most, operator.le)):
             if bound is not None:
-                ordered = value if not isinstance(bound, int | float) else number_of(value)
-                tests.append(getattr(ordered, compare)(bound).fill_null(False))
+                ordered = number_of(value) if isinstance(bound, int | float) else value
+                tests.append(compare(ordered, bound).fill_null(False))
         return ibis.and_(*tests)
 
 

@@ -4,14 +4,12 @@ A value is a source (a column, a constant, the first of several, a join, a date 
 an Ibis expression over the columns of one table; nothing is run.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-
-Columns = Mapping[str, ir.Value]
 
 _FORMS = {
     "float64": "^([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)$",
@@ -43,15 +41,21 @@ def text_of(value: ir.Value) -> ir.Value:
     return value if value.type().is_string() else value.cast("string")
 
 
+def has_value(value: ir.Value) -> ir.BooleanValue:
+    """Whether there is a value; an empty text is none. Never NULL."""
+    has = value.notnull() & (value != "") if value.type().is_string() else value.notnull()
+    return has.fill_null(False)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColumnValue:
     """A column of the table, or one that unpivoting made."""
 
     name: str
 
-    def build(self, columns: Columns) -> ir.Value:
+    def build(self, rows: ir.Table) -> ir.Value:
         """The expression."""
-        return columns[self.name]
+        return rows[self.name]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +64,7 @@ class ConstantValue:
 
     value: Any
 
-    def build(self, columns: Columns) -> ir.Value:  # noqa: ARG002
+    def build(self, rows: ir.Table) -> ir.Value:  # noqa: ARG002
         """The literal."""
         return ibis.literal(self.value)
 
@@ -71,9 +75,9 @@ class FirstValue:
 
     items: tuple["MappingValue", ...]
 
-    def build(self, columns: Columns) -> ir.Value:
+    def build(self, rows: ir.Table) -> ir.Value:
         """Coalesce; as text where the types differ."""
-        built = [item.build(columns) for item in self.items]
+        built = [item.build(rows) for item in self.items]
         kinds = {str(value.type()) for value in built}
         if len(kinds) > 1 and any(value.type().is_string() for value in built):
             built = [text_of(value) for value in built]
@@ -87,11 +91,11 @@ class JoinedText:
     items: tuple["MappingValue", ...]
     between: str
 
-    def build(self, columns: Columns) -> ir.Value:
+    def build(self, rows: ir.Table) -> ir.Value:
         """Concatenation."""
-        joined = text_of(self.items[0].build(columns))
+        joined = text_of(self.items[0].build(rows))
         for item in self.items[1:]:
-            joined = joined + ibis.literal(self.between) + text_of(item.build(columns))
+            joined = joined + ibis.literal(self.between) + text_of(item.build(rows))
         return joined
 
 
@@ -102,10 +106,10 @@ class DatetimeValue:
     date: "MappingValue"
     time: "MappingValue"
 
-    def build(self, columns: Columns) -> ir.Value:
+    def build(self, rows: ir.Table) -> ir.Value:
         """A timestamp."""
-        date = self.date.build(columns).cast("date")
-        text = date.cast("string") + " " + text_of(self.time.build(columns))
+        date = self.date.build(rows).cast("date")
+        text = date.cast("string") + " " + text_of(self.time.build(rows))
         return ibis.coalesce(text.try_cast("timestamp(6)"), date.cast("timestamp(6)"))
 
 
@@ -118,7 +122,7 @@ class CleanedText:
     from_character: int = 1
     cut: int | None = None
 
-    def build(self, value: ir.Value, columns: Columns) -> ir.Value:  # noqa: ARG002
+    def build(self, value: ir.Value, rows: ir.Table) -> ir.Value:  # noqa: ARG002
         """The cleaned text."""
         text = text_of(value).strip()
         for character in self.strip:
@@ -136,7 +140,7 @@ class TextPattern:
 
     expression: str
 
-    def build(self, value: ir.Value, columns: Columns) -> ir.Value:  # noqa: ARG002
+    def build(self, value: ir.Value, rows: ir.Table) -> ir.Value:  # noqa: ARG002
         """The group's text."""
         return text_of(value).re_extract(self.expression, 1).nullif("")
 
@@ -155,7 +159,7 @@ class MappedValue:
     default: Any = None
     is_kept: bool = False
 
-    def build(self, value: ir.Value, columns: Columns) -> ir.Value:  # noqa: ARG002
+    def build(self, value: ir.Value, rows: ir.Table) -> ir.Value:  # noqa: ARG002
         """A CASE over the pairs; NULL is NULL unless there is a default."""
         otherwise = text_of(value) if self.is_kept else ibis.literal(self.default)
         return text_of(value).cases(*self.pairs, else_=otherwise) if self.pairs else otherwise
@@ -175,11 +179,11 @@ class ScaledValue:
     unit: str = ""
     scales: tuple[tuple[str, float], ...] = ()
 
-    def build(self, value: ir.Value, columns: Columns) -> ir.Value:
+    def build(self, value: ir.Value, rows: ir.Table) -> ir.Value:
         """The number in the new unit."""
         number = number_of(value)
         if self.scales:
-            number = number * text_of(columns[self.unit]).cases(*self.scales, else_=1.0)
+            number = number * text_of(rows[self.unit]).cases(*self.scales, else_=1.0)
         if self.scale != 1:
             number = number * self.scale
         return number + self.offset if self.offset else number
@@ -196,12 +200,12 @@ class ShiftedDate:
     days: int | str
     sign: int = 1
 
-    def build(self, value: ir.Value, columns: Columns) -> ir.Value:
+    def build(self, value: ir.Value, rows: ir.Table) -> ir.Value:
         """The date."""
         date = value.cast("date")
         if isinstance(self.days, int):
             return (date + ibis.interval(days=self.days * self.sign)).cast("date")
-        days = number_of(columns[self.days]).fill_null(0).cast("int32") * self.sign
+        days = number_of(rows[self.days]).fill_null(0).cast("int32") * self.sign
         return (date + days.as_interval("D")).cast("date")
 
 
@@ -216,11 +220,11 @@ class MappingValue:
     source: Source
     steps: tuple[Step, ...] = ()
 
-    def build(self, columns: Columns) -> ir.Value:
-        """The expression over these columns."""
-        value = self.source.build(columns)
+    def build(self, rows: ir.Table) -> ir.Value:
+        """The expression over a table that has these columns."""
+        value = self.source.build(rows)
         for step in self.steps:
-            value = step.build(value, columns)
+            value = step.build(value, rows)
         return value
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
-from fairhaven.harmonise.numbered_rules import column_or_null
+from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id
 from fairhaven.omop import concepts
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import KINDS, GenericRows
+from fairhaven.harmonise.generic_rows import KINDS, GenericRows, column_or_null
 from fairhaven.harmonise.model import SourceTables
 from fairhaven.harmonise.row_ids import rule_constant
 from fairhaven.omop.concepts import TYPE, TYPE_OF_KIND
@@ -52,27 +51,20 @@ def union_rows(rules: Sequence[NumberedRows], kind: str) -> ir.Table | None:
     if not of_kind:
         return None
     used = [name for name in KINDS[kind] if any(name in rule.rows.rows.columns for rule in of_kind)]
-    return reduce(lambda left, right: left.union(right), [_part(rule, kind, used) for rule in of_kind])
+    return ibis.union(*(_part(rule, kind, used) for rule in of_kind))
 
 
 def _part(numbered_rows: NumberedRows, kind: str, used: Sequence[str]) -> ir.Table:
     rows, source = numbered_rows.rows.rows, numbered_rows.source
-    columns: dict[str, ir.Value] = {
+    columns = {
         "source": ibis.literal(source.name),
         "rule": ibis.literal(numbered_rows.rule.number, type="int32"),
         "rule_key": ibis.literal(rule_constant(source.name, numbered_rows.rule.name), type="int64"),
         "priority": ibis.literal(source.priority, type="int32"),
+        **{name: column_or_null(rows, name, kind).cast(KINDS[kind][name]) for name in used},
     }
-    for name in used:
-        dtype = KINDS[kind][name]
-        columns[name] = rows[name].cast(dtype) if name in rows.columns else ibis.null(dtype)
     if "type_concept_id" in KINDS[kind]:
         default = ibis.literal(TYPE_OF_KIND.get(source.kind, TYPE["EHR"]), type="int32")
-        column_or_null = columns.get("type_concept_id")
-        columns["type_concept_id"] = default if column_or_null is None else column_or_null.fill_null(default)
+        given = column_or_null(rows, "type_concept_id", kind).cast("int32")
+        columns["type_concept_id"] = given.fill_null(default)
     return rows.select(**columns)
-
-
-def column_or_null(rows: ir.Table, name: str, kind: str) -> ir.Value:
-    """A column of gathered rows; NULL of its type where no rule gives it."""
-    return rows[name] if name in rows.columns else ibis.null(KINDS[kind][name])

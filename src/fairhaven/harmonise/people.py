@@ -8,8 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import keep_typed
-from fairhaven.harmonise.numbered_rules import column_or_null
+from fairhaven.harmonise.generic_rows import column_or_null, keep_typed
 from fairhaven.harmonise.row_ids import row_id
 from fairhaven.omop import concepts
 

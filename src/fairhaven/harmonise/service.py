@@ -23,7 +23,7 @@ from fairhaven.harmonise.code_mapping import VocabularyTables, distinct_codes, r
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fit_to_cdm
 from fairhaven.harmonise.events import EventContext, events, place_rows
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, GenericRows, keep_typed, typed
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, GenericRows, column_or_null, keep_typed, typed
 from fairhaven.harmonise.health_system import (
     Places,
     care_site_table,
@@ -37,7 +37,7 @@ from fairhaven.harmonise.health_system import (
 from fairhaven.harmonise.mapping_rows import mapped_rows
 from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
-from fairhaven.harmonise.numbered_rules import NumberedRows, column_or_null, number_rules, union_rows
+from fairhaven.harmonise.numbered_rules import NumberedRows, number_rules, union_rows
 from fairhaven.harmonise.observation_periods import observation_periods
 from fairhaven.harmonise.people import People, deaths, of_persons, people
 from fairhaven.harmonise.row_ids import row_id, unique_ids

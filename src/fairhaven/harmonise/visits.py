@@ -6,9 +6,8 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import keep_typed
+from fairhaven.harmonise.generic_rows import column_or_null, keep_typed
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred, staffed
-from fairhaven.harmonise.numbered_rules import column_or_null
 from fairhaven.harmonise.people import of_persons
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 
