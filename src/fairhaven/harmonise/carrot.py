@@ -14,11 +14,12 @@ from typing import Any
 from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.harmonise.mapping_conditions import MappingCondition
 from fairhaven.harmonise.mapping_file import MappingFile, MapRule
-from fairhaven.harmonise.mapping_values import MappedValue, MappingValue, column, constant
+from fairhaven.harmonise.mapping_values import ColumnValue, MappedValue, MappingValue, column, constant
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.omop.cdm import CDM
 
 ANY = "*"
+_ORIGINALS = {"value_as_number": "value_number", "value_as_string": "value_text"}
 
 
 @dataclass(kw_only=True)
@@ -32,12 +33,11 @@ class _Block:
     concepts: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     originals: list[str] = field(default_factory=list)
 
-    def add(self, value: str, destination: str, concept: int) -> None:
-        known = self.concepts.setdefault(value, {}).setdefault(destination, [])
-        if concept not in known:
-            known.append(concept)
+    def concepts_of(self, value: str, destination: str) -> list[int]:
+        return self.concepts.setdefault(value, {}).setdefault(destination, [])
 
-    def widest(self) -> int:
+    def rules(self) -> int:
+        """A value that leads to several concepts makes as many rules."""
         return max((len(ids) for by_field in self.concepts.values() for ids in by_field.values()), default=0)
 
 
@@ -72,53 +72,35 @@ def read_carrot(path: Path, shown: str = "") -> MappingFile:
     return MappingFile(name=path.stem, rules=tuple(_rules(blocks, shown)))
 
 
-def _blocks(target: str, rules: Mapping[str, Any]) -> list[_Block]:
+def _blocks(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:
     is_second = any("concept_mappings" in rule or "person_id_mapping" in rule for rule in rules.values())
-    return list(_second(target, rules)) if is_second else _first(target, rules)
+    return _second(target, rules) if is_second else _first(target, rules)
 
 
-def _table_name(file: str) -> str:
-    return file.removesuffix(".csv")
-
-
-def _first(target: str, rules: Mapping[str, Any]) -> list[_Block]:
+def _first(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:
     """Version 1: rule name -> CDM field -> source table, source field, term mapping."""
-    found: dict[tuple[str, ...], _Block] = {}
+    found: dict[tuple[Any, ...], _Block] = {}
     for rule in rules.values():
         mapped = {name: at for name, at in rule.items() if "term_mapping" in at}
         if not mapped:
             continue
         at = next(iter(mapped.values()))
-        others = {name: part for name, part in rule.items() if name not in mapped and name != "person_id"}
-        dates = {
-            name: part["source_field"]
-            for name, part in others.items()
-            if CDM[target][name].type in ("date", "datetime")
+        table, source_field = at["source_table"].removesuffix(".csv"), at["source_field"]
+        others = {
+            name: part["source_field"] for name, part in rule.items() if name not in mapped and name != "person_id"
         }
-        originals = [
-            name for name, part in others.items() if name not in dates and part["source_field"] == at["source_field"]
-        ]
-        key = (
-            at["source_table"],
-            at["source_field"],
-            *sorted(originals),
-            *sorted(f"{k}={v}" for k, v in dates.items()),
-        )
+        dates = {name: source for name, source in others.items() if CDM[target][name].type in ("date", "datetime")}
+        originals = [name for name, source in others.items() if name not in dates and source == source_field]
         block = found.setdefault(
-            key,
-            _Block(
-                target=target,
-                table=_table_name(at["source_table"]),
-                source_field=at["source_field"],
-                dates=dates,
-                originals=originals,
-            ),
+            (table, source_field, *sorted(originals), *sorted(dates.items())),
+            _Block(target=target, table=table, source_field=source_field, dates=dates, originals=originals),
         )
         for destination, part in mapped.items():
             terms = part["term_mapping"]
             for value, concept in (terms if isinstance(terms, dict) else {ANY: terms}).items():
-                block.add(value, destination, int(concept))
-    return list(found.values())
+                known = block.concepts_of(value, destination)
+                known += {int(concept)}.difference(known)
+    return found.values()
 
 
 def _second(target: str, rules: Mapping[str, Any]) -> Iterator[_Block]:
@@ -129,7 +111,7 @@ def _second(target: str, rules: Mapping[str, Any]) -> Iterator[_Block]:
         for source_field, by_value in rule["concept_mappings"].items():
             block = _Block(
                 target=target,
-                table=_table_name(file),
+                table=file.removesuffix(".csv"),
                 source_field=source_field,
                 dates=dates,
                 originals=list(_listed(by_value.get("original_value", []))),
@@ -138,8 +120,7 @@ def _second(target: str, rules: Mapping[str, Any]) -> Iterator[_Block]:
                 if value == "original_value":
                     continue
                 for destination, ids in destinations.items():
-                    for concept in _listed(ids):
-                        block.concepts.setdefault(value, {}).setdefault(destination, []).append(int(concept))
+                    block.concepts_of(value, destination).extend(map(int, _listed(ids)))
             yield block
 
 
@@ -148,15 +129,12 @@ def _listed(given: Any) -> Iterable[Any]:
 
 
 def _rules(blocks: list[_Block], shown: str) -> Iterator[MapRule]:
-    persons: dict[str, list[_Block]] = {}
+    persons = [block for block in blocks if block.target == "person"]
     for block in blocks:
-        if block.target == "person":
-            persons.setdefault(block.table, []).append(block)
-            continue
-        for turn in range(block.widest()):
-            yield _event(block, turn, shown)
-    for table, several in persons.items():
-        yield _person(table, several, shown)
+        if block.target != "person":
+            yield from (_event(block, turn, shown) for turn in range(block.rules()))
+    for table in dict.fromkeys(block.table for block in persons):
+        yield _person(table, [block for block in persons if block.table == table], shown)
 
 
 def _concept(block: _Block, destination: str, turn: int) -> MappingValue | None:
@@ -166,33 +144,26 @@ def _concept(block: _Block, destination: str, turn: int) -> MappingValue | None:
         for value, destinations in block.concepts.items()
         if len(ids := destinations.get(destination, [])) > turn
     }
-    if not by_value:
-        return None
     wide = by_value.pop(ANY, None)
     if not by_value:
-        return constant(wide)
-    source = column(block.source_field)
-    return MappingValue(source=source.source, steps=(MappedValue(pairs=tuple(by_value.items()), default=wide),))
+        return None if wide is None else constant(wide)
+    mapped = MappedValue(pairs=tuple(by_value.items()), default=wide)
+    return MappingValue(source=ColumnValue(name=block.source_field), steps=(mapped,))
 
 
 def _event(block: _Block, turn: int, shown: str) -> MapRule:
     prefix = CDM[block.target].concept.removesuffix("_concept_id")
-    gives: dict[str, MappingValue] = {"source_value": column(block.source_field)}
-    for destination, name in (
-        (f"{prefix}_concept_id", "concept_id"),
-        (f"{prefix}_source_concept_id", "source_concept_id"),
-    ):
-        concept = _concept(block, destination, turn)
+    value = column(block.source_field)
+    gives = {"source_value": value}
+    for name in ("concept_id", "source_concept_id"):
+        concept = _concept(block, f"{prefix}_{name}", turn)
         if concept is not None:
             gives[name] = concept
     for destination, source in block.dates.items():
         end = "end" if "_end_" in destination else "start"
         kind = "datetime" if destination.endswith("datetime") else "date"
         gives[f"{end}_{kind}"] = column(source)
-    if "value_as_number" in block.originals:
-        gives["value_number"] = column(block.source_field)
-    if "value_as_string" in block.originals:
-        gives["value_text"] = column(block.source_field)
+    gives |= {name: value for original, name in _ORIGINALS.items() if original in block.originals}
     values = {
         value for value, destinations in block.concepts.items() if any(len(ids) > turn for ids in destinations.values())
     }
@@ -214,10 +185,9 @@ def _event(block: _Block, turn: int, shown: str) -> MapRule:
 
 
 def _person(table: str, blocks: list[_Block], shown: str) -> MapRule:
-    gives: dict[str, MappingValue] = {}
+    dates = [source for block in blocks for source in block.dates.values()]
+    gives = {"birth_date": column(dates[-1])} if dates else {}
     for block in blocks:
-        for source in block.dates.values():
-            gives["birth_date"] = column(source)
         for name in ("gender", "race", "ethnicity"):
             concept = _concept(block, f"{name}_concept_id", 0)
             if concept is not None:

@@ -2,20 +2,19 @@
 
 A code leads to a concept through, in this order: a fixed concept that the rule gives; a local map; the vocabulary
 (`Maps to`, or the concept itself where it is standard). A fixed concept that the vocabulary has as not standard leads to
-what it maps to; one that the vocabulary does not know, or that maps to nothing, stays as it is. Alternates are tried in their order. A code may lead to several
-concepts. A code without a standard concept has concept 0 and keeps its source concept where the vocabulary knows it.
+what it maps to; one that the vocabulary does not know, or that maps to nothing, is kept. Alternates are tried in their order. A
+code may lead to several concepts. A code without a standard concept has concept 0 and keeps its source concept where the vocabulary knows it.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import keep_typed
+from fairhaven.harmonise.generic_rows import CODE_ALTERNATES, keep_typed
 from fairhaven.harmonise.local_maps import SPELLINGS
 from fairhaven.omop.concepts import TABLE_OF_DOMAIN
 
@@ -30,7 +29,6 @@ TEXTS = (
 )
 NUMBERS = ("concept_id", "source_concept_id")
 _FIXED, _REMAPPED = -1, -2
-_ALTERNATES = (("vocabulary_id", "code"), ("vocabulary_id_2", "code_2"), ("vocabulary_id_3", "code_3"))
 
 # dm+d identifiers are SNOMED identifiers, and sources name either.
 _ALSO = (("SNOMED", "dm+d"), ("dm+d", "SNOMED"), ("RxNorm", "RxNorm Extension"))
@@ -58,8 +56,7 @@ def distinct_codes(tables: Sequence[ir.Table]) -> ir.Table | None:
     used = [name for name in (*TEXTS, *NUMBERS) if any(name in table.columns for table in tables)]
     if not used:
         return None
-    parts = [table.select(**code_columns(table, used)).distinct() for table in tables]
-    return reduce(lambda left, right: left.union(right), parts).distinct()
+    return ibis.union(*(table.select(**code_columns(table, used)).distinct() for table in tables)).distinct()
 
 
 def code_columns(table: ir.Table, used: Iterable[str]) -> dict[str, ir.Value]:
@@ -68,9 +65,9 @@ def code_columns(table: ir.Table, used: Iterable[str]) -> dict[str, ir.Value]:
 
 
 def _filled(table: ir.Table, name: str) -> ir.Value:
-    if name in NUMBERS:
-        return table[name].cast("int64").fill_null(0) if name in table.columns else ibis.literal(0, type="int64")
-    return table[name].fill_null("") if name in table.columns else ibis.literal("")
+    dtype, nothing = ("int64", 0) if name in NUMBERS else ("string", "")
+    value = table[name].cast(dtype) if name in table.columns else ibis.null(dtype)
+    return value.fill_null(nothing)
 
 
 def resolve_codes(
@@ -94,12 +91,16 @@ def resolve_codes(
     wanted = keep_typed(engine, _wanted(numbered))
     concept = _concepts(vocabulary.concept)
     hits = keep_typed(engine, _hits(wanted, concept))
-    parts = [_from_vocabulary(hits, concept, vocabulary.concept_relationship)]
+    maps = None
+    if vocabulary.concept_relationship is not None:
+        standard = concept.filter(concept["is_standard"]).select(target="concept_id")
+        maps = _relations(vocabulary.concept_relationship, "Maps to").semi_join(standard, "target")
+    parts = [_from_vocabulary(hits, maps)]
     if local is not None and local.num_rows:
         parts.append(_from_local(engine.arrow(local), numbered, wanted))
     if "concept_id" in numbered.columns:
-        parts.append(_from_fixed(numbered, concept, vocabulary.concept_relationship))
-    found = keep_typed(engine, reduce(lambda left, right: left.union(right), parts).distinct())
+        parts.append(_from_fixed(numbered, concept, maps))
+    found = keep_typed(engine, ibis.union(*parts).distinct())
     best = found.group_by("number").agg(best=found["order"].min())
     won = found.join(best, "number").filter(lambda t: t["order"] == t["best"])
     won = won.group_by("number", "order", "target").agg(source=won["source"].max())
@@ -122,7 +123,7 @@ def _plain(code: ir.StringValue) -> ir.StringValue:
 def _wanted(numbered: ir.Table) -> ir.Table:
     """number, order, vocabulary, code: every alternate to look for, in order of preference."""
     parts = []
-    for rank, (vocabulary, code) in enumerate(_ALTERNATES):
+    for rank, (code, vocabulary) in enumerate(CODE_ALTERNATES):
         if code not in numbered.columns:
             continue
         name = numbered[vocabulary] if vocabulary in numbered.columns else ibis.literal("")
@@ -130,29 +131,28 @@ def _wanted(numbered: ir.Table) -> ir.Table:
         part = numbered.select(
             "number", order=_whole(rank * 10), vocabulary=spelt, code=_plain(numbered[code]), named=spelt.lower()
         ).filter(lambda t: t["code"] != "")
-        parts.append(part)
-        for index, (one, other) in enumerate(_ALSO, start=1):
-            parts.append(
-                part.filter(part["vocabulary"] == one).mutate(
-                    order=part["order"] + index, vocabulary=ibis.literal(other), named=ibis.literal("")
-                )
+        also = [
+            part.filter(part["vocabulary"] == one).mutate(
+                order=part["order"] + index, vocabulary=ibis.literal(other), named=ibis.literal("")
             )
+            for index, (one, other) in enumerate(_ALSO, start=1)
+        ]
+        parts += [part, *also]
     if not parts:
         nothing = numbered.filter(ibis.literal(False))
         empty = ibis.literal("")
         return nothing.select("number", order=_whole(0), vocabulary=empty, code=empty, named=empty)
-    return reduce(lambda left, right: left.union(right), parts)
+    return ibis.union(*parts)
 
 
 def _concepts(concept: ir.Table) -> ir.Table:
-    standard = concept["standard_concept"].fill_null("") == "S"
     valid = concept["invalid_reason"].isnull() if "invalid_reason" in concept.columns else ibis.literal(True)
     return concept.select(
         concept_id=concept["concept_id"].cast("int64"),
         vocabulary=concept["vocabulary_id"],
         code=_plain(concept["concept_code"]),
         domain_id=concept["domain_id"],
-        is_standard=standard,
+        is_standard=concept["standard_concept"].fill_null("") == "S",
         is_valid=valid,
     )
 
@@ -164,8 +164,9 @@ def _hits(wanted: ir.Table, concept: ir.Table) -> ir.Table:
         group_by=[joined["number"], joined["order"]],
         order_by=[ibis.desc(joined["is_standard"]), ibis.desc(joined["is_valid"]), joined["concept_id"]],
     )
-    first = joined.mutate(turn=turn)
-    return first.filter(first["turn"] == 0).select("number", "order", "concept_id", "is_standard")
+    return (
+        joined.mutate(turn=turn).filter(lambda t: t["turn"] == 0).select("number", "order", "concept_id", "is_standard")
+    )
 
 
 def _relations(relationship: ir.Table, name: str) -> ir.Table:
@@ -175,29 +176,22 @@ def _relations(relationship: ir.Table, name: str) -> ir.Table:
     )
 
 
-def _from_vocabulary(hits: ir.Table, concept: ir.Table, relationship: ir.Table | None) -> ir.Table:
-    standard = hits.filter(hits["is_standard"])
-    found = standard.select("number", order=standard["order"] + 1000, target=standard["concept_id"], source=_whole(0))
-    if relationship is None:
+def _from_vocabulary(hits: ir.Table, maps: ir.Table | None) -> ir.Table:
+    hits = hits.mutate(order=hits["order"] + 1000, source=_whole(0))
+    found = hits.filter(hits["is_standard"]).select("number", "order", "source", target="concept_id")
+    if maps is None:
         return found
-    other = hits.filter(~hits["is_standard"]).join(_relations(relationship, "Maps to"), "concept_id")
-    targets = concept.filter(concept["is_standard"]).select(target=concept["concept_id"])
-    mapped = other.semi_join(targets, "target")
-    return found.union(mapped.select("number", order=mapped["order"] + 1000, target=mapped["target"], source=_whole(0)))
+    mapped = hits.filter(~hits["is_standard"]).join(maps, "concept_id")
+    return found.union(mapped.select("number", "order", "source", "target"))
 
 
-def _from_fixed(numbered: ir.Table, concept: ir.Table, relationship: ir.Table | None) -> ir.Table:
-    fixed = numbered.filter(numbered["concept_id"] > 0).select("number", fixed="concept_id")
-    found = fixed.select("number", order=_whole(_FIXED), target=fixed["fixed"], source=_whole(0))
-    if relationship is None:
+def _from_fixed(numbered: ir.Table, concept: ir.Table, maps: ir.Table | None) -> ir.Table:
+    fixed = numbered.filter(numbered["concept_id"] > 0).select("number", "concept_id")
+    found = fixed.select("number", order=_whole(_FIXED), source=_whole(0), target="concept_id")
+    if maps is None:
         return found
-    other = concept.filter(~concept["is_standard"]).select(fixed=concept["concept_id"])
-    targets = concept.filter(concept["is_standard"]).select(target=concept["concept_id"])
-    maps = _relations(relationship, "Maps to").rename(fixed="concept_id").semi_join(targets, "target")
-    mapped = fixed.semi_join(other, "fixed").join(maps, "fixed")
-    return found.union(
-        mapped.select("number", order=_whole(_REMAPPED), target=mapped["target"], source=mapped["fixed"])
-    )
+    mapped = fixed.semi_join(concept.filter(~concept["is_standard"]), "concept_id").join(maps, "concept_id")
+    return found.union(mapped.select("number", order=_whole(_REMAPPED), source="concept_id", target="target"))
 
 
 def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Table:
@@ -207,7 +201,7 @@ def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Tab
     named = wanted.filter(wanted["named"] != "").join(texts, "number")
     by_code = named.join(local, [named["named"] == local["vocabulary"], named["code"] == local["code"]])
     by_code = by_code.filter((by_code["text"] == "") | (by_code["text"] == by_code["words"]))
-    found = by_code.select("number", "order", target=by_code["target_concept_id"], source=by_code["source_concept_id"])
+    found = by_code.select("number", "order", source="source_concept_id", target="target_concept_id")
     if "code_text" not in numbered.columns:
         return found
     vocabulary = numbered["vocabulary_id"] if "vocabulary_id" in numbered.columns else ibis.literal("")
@@ -215,19 +209,15 @@ def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Tab
     only_text = local.filter(local["code"] == "")
     by_text = worded.join(only_text, [worded["named"] == only_text["vocabulary"], worded["words"] == only_text["text"]])
     return found.union(
-        by_text.select(
-            "number", order=_whole(100), target=by_text["target_concept_id"], source=by_text["source_concept_id"]
-        )
+        by_text.select("number", order=_whole(100), source="source_concept_id", target="target_concept_id")
     )
 
 
 def _joined_back(numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship: ir.Table | None) -> ir.Table:
-    first = hits.group_by("number").agg(first_order=hits["order"].min())
-    source = hits.join(first, "number").filter(lambda t: t["order"] == t["first_order"])
-    source = source.select("number", known_source=source["concept_id"])
+    source = hits.group_by("number").agg(known_source=hits["concept_id"].argmin(hits["order"]))
     rows = numbered.left_join(source, "number").drop("number_right")
     rows = rows.left_join(won, "number").drop("number_right")
-    value: ir.Value = ibis.null("int32")
+    value = ibis.null("int32")
     is_remapped = (rows["order"] == _REMAPPED).fill_null(False)
     if relationship is not None:
         asked = rows.select("number", asked=is_remapped.ifelse(rows["source"], rows["known_source"])).distinct()
@@ -261,34 +251,35 @@ def with_concepts(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     Adds ``resolved_concept_id``, ``resolved_source_concept_id``, ``resolved_source_value``, ``resolved_vocabulary_id``,
     ``resolved_table``, ``resolved_is_remapped``, ``maps_to_value`` and ``ordinal``.
     """
-    present = [name for name in (*TEXTS, *NUMBERS) if name in rows.columns]
-    delivered = [rows["source_value"].nullif("")] if "source_value" in rows.columns else []
-    if resolved is None or not present:
+    present = [name for name in (*TEXTS, *NUMBERS, "source_value") if name in rows.columns]
+    delivered = rows["source_value"].nullif("") if "source_value" in present else ibis.null("string")
+    rows = rows.mutate(delivered=delivered)
+    if resolved is None or not {*TEXTS, *NUMBERS}.intersection(present):
         zero = ibis.literal(0, type="int32")
-        return rows.drop(*(["source_value"] if delivered else [])).mutate(
-            resolved_concept_id=zero,
-            resolved_source_concept_id=zero,
-            resolved_source_value=delivered[0] if delivered else ibis.null("string"),
-            resolved_vocabulary_id=ibis.null("string"),
-            resolved_table=ibis.null("string"),
-            resolved_is_remapped=ibis.literal(False),
-            maps_to_value=ibis.null("int32"),
-            ordinal=zero,
+        return (
+            rows.drop(*present)
+            .rename(resolved_source_value="delivered")
+            .mutate(
+                resolved_concept_id=zero,
+                resolved_source_concept_id=zero,
+                resolved_vocabulary_id=ibis.null("string"),
+                resolved_table=ibis.null("string"),
+                resolved_is_remapped=ibis.literal(False),
+                maps_to_value=ibis.null("int32"),
+                ordinal=zero,
+            )
         )
     keys = [name.removeprefix("key_") for name in resolved.columns if name.startswith("key_")]
     filled = rows.mutate(**{f"row_{name}": value for name, value in code_columns(rows, keys).items()})
     joined = filled.join(resolved, [filled[f"row_{name}"] == resolved[f"key_{name}"] for name in keys])
     words = [joined[f"row_{name}"].nullif("") for name in ("code", "code_text") if name in keys]
-    words = [joined["source_value"].nullif(""), *words] if delivered else words
-    value = ibis.coalesce(*words) if words else ibis.null("string")
-    vocabulary = joined["row_vocabulary_id"].nullif("") if "vocabulary_id" in keys else ibis.null("string")
-    joined = joined.mutate(resolved_source_value=value, resolved_vocabulary_id=vocabulary)
-    return joined.drop(
-        *[f"row_{name}" for name in keys],
-        *[f"key_{name}" for name in keys],
-        *present,
-        *(["source_value"] if delivered else []),
+    joined = joined.mutate(
+        resolved_source_value=ibis.coalesce(joined["delivered"], *words),
+        resolved_vocabulary_id=joined["row_vocabulary_id"].nullif("")
+        if "vocabulary_id" in keys
+        else ibis.null("string"),
     )
+    return joined.drop("delivered", *present, *(f"{side}_{name}" for side in ("row", "key") for name in keys))
 
 
 def look_up_concepts(

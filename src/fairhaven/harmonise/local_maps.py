@@ -5,10 +5,11 @@ The table has the columns `vocabulary` (lower case), `code` and `text` (as match
 """
 
 import csv
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -73,19 +74,10 @@ class CodeMap:
     source_concept_id: int = 0
 
 
-def matched_code(code: str) -> str:
-    """A code as it is compared: without dots and blanks."""
-    return code.replace(".", "").replace(" ", "")
-
-
-def matched_vocabulary(name: str) -> str:
-    """A vocabulary's name as it is compared: OMOP's where it is a known spelling, lower case."""
-    return SPELLINGS.get(name.strip().lower(), name.strip()).lower()
-
-
-def matched_text(text: str) -> str:
-    """Words as they are compared: lower case, no blanks around."""
-    return text.strip().lower()
+def _code_key(entry: CodeMap) -> tuple[str, str]:
+    """Vocabulary and code as they are compared: the vocabulary as OMOP spells it, lower case; the code without dots and blanks."""
+    vocabulary = entry.vocabulary.strip()
+    return SPELLINGS.get(vocabulary.lower(), vocabulary).lower(), entry.code.replace(".", "").replace(" ", "")
 
 
 def read_code_map(path: Path) -> tuple[CodeMap, ...]:
@@ -101,11 +93,11 @@ def read_code_map(path: Path) -> tuple[CodeMap, ...]:
             file.seek(0)
             delimiter = max(",\t;", key=sample.count)
             reader = csv.DictReader(file, delimiter=delimiter)
-            header = reader.fieldnames or []
+            header = set(reader.fieldnames or [])
             faults: list[Fault] = []
-            if set(_STCM) <= set(header):
+            if header.issuperset(_STCM):
                 entries = tuple(_stcm(reader, shown, faults))
-            elif set(_USAGI) <= set(header):
+            elif header.issuperset(_USAGI):
                 entries = tuple(_usagi(reader, path.stem, shown, faults))
             else:
                 message = (
@@ -127,64 +119,47 @@ def local_maps(files: Mapping[str, Iterable[CodeMap]]) -> pa.Table:
     """
     rows = []
     for file, entries in files.items():
-        kept = [entry for entry in entries if entry.target_concept_id]
-        by_text: dict[tuple[str, str], dict[str, set[int]]] = {}
-        for entry in kept:
-            texts = by_text.setdefault((matched_vocabulary(entry.vocabulary), matched_code(entry.code)), {})
-            texts.setdefault(matched_text(entry.text), set()).add(entry.target_concept_id)
-        for entry in kept:
-            key = (matched_vocabulary(entry.vocabulary), matched_code(entry.code))
-            targets = by_text[key]
-            needs_text = not key[1] or len({frozenset(found) for found in targets.values()}) > 1
-            text = matched_text(entry.text) if needs_text else ""
-            rows.append((*key, text, entry.target_concept_id, entry.source_concept_id, file))
-    unique = list(dict.fromkeys(rows))
-    columns = list(zip(*unique, strict=True)) if unique else [()] * len(SCHEMA)
-    return pa.table([pa.array(column, type=field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
+        kept = [(_code_key(entry), entry.text.strip().lower(), entry) for entry in entries if entry.target_concept_id]
+        targets: dict[tuple[str, str], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+        for key, text, entry in kept:
+            targets[key][text].add(entry.target_concept_id)
+        for key, text, entry in kept:
+            needs_text = not key[1] or len({frozenset(found) for found in targets[key].values()}) > 1
+            rows.append((*key, text if needs_text else "", entry.target_concept_id, entry.source_concept_id, file))
+    return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in dict.fromkeys(rows)], SCHEMA)
 
 
 def _stcm(reader: "csv.DictReader[str]", shown: str, faults: list[Fault]) -> Iterator[CodeMap]:
-    for row in reader:
-        if (row.get("invalid_reason") or "").strip():
-            continue
-        target = _concept(row, "target_concept_id", reader.line_num, shown, faults)
-        source = _concept(row, "source_concept_id", reader.line_num, shown, faults)
-        yield CodeMap(
-            vocabulary=(row["source_vocabulary_id"] or "").strip(),
-            code=(row["source_code"] or "").strip(),
-            text=(row.get("source_code_description") or "").strip(),
-            target_concept_id=target,
-            source_concept_id=source,
-        )
+    for row in map(_texts, reader):
+        if not row["invalid_reason"]:
+            yield CodeMap(
+                vocabulary=row["source_vocabulary_id"],
+                code=row["source_code"],
+                text=row["source_code_description"],
+                target_concept_id=_concept(row, "target_concept_id", reader.line_num, shown, faults),
+                source_concept_id=_concept(row, "source_concept_id", reader.line_num, shown, faults),
+            )
 
 
 def _usagi(reader: "csv.DictReader[str]", vocabulary: str, shown: str, faults: list[Fault]) -> Iterator[CodeMap]:
-    for row in reader:
-        if (row["mappingStatus"] or "").strip().upper() != "APPROVED":
+    for row in map(_texts, reader):
+        if row["mappingStatus"].upper() != "APPROVED":
             continue
         target = _concept(row, "conceptId", reader.line_num, shown, faults)
-        kind = (row.get("mappingType") or "").strip().upper()
-        if kind in ("MAPS_TO_VALUE", "MAPS_TO_UNIT", "MAPS_TO_OPERATOR", "MAPS_TO_TYPE"):
-            continue
-        yield CodeMap(
-            vocabulary=vocabulary,
-            code=(row["sourceCode"] or "").strip(),
-            text=(row.get("sourceName") or "").strip(),
-            target_concept_id=target,
-        )
+        if row["mappingType"].upper() not in ("MAPS_TO_VALUE", "MAPS_TO_UNIT", "MAPS_TO_OPERATOR", "MAPS_TO_TYPE"):
+            yield CodeMap(
+                vocabulary=vocabulary, code=row["sourceCode"], text=row["sourceName"], target_concept_id=target
+            )
 
 
-def _concept(row: Mapping[str, str | None], key: str, line: int, shown: str, faults: list[Fault]) -> int:
-    text = (row.get(key) or "").strip()
-    if not text:
-        return 0
-    if not text.isdigit():
+def _texts(row: Mapping[str, Any]) -> Mapping[str, str]:
+    """Fields without blanks around them; '' for a column or a field that is not there."""
+    return defaultdict(str, {name: text.strip() for name, text in row.items() if isinstance(text, str)})
+
+
+def _concept(row: Mapping[str, str], key: str, line: int, shown: str, faults: list[Fault]) -> int:
+    if row[key].isdigit():
+        return int(row[key])
+    if row[key]:
         faults.append(Fault(message="is not a concept id", path=shown, line=line, field=key))
-        return 0
-    return int(text)
-
-
-def repeated(entries: Iterable[CodeMap]) -> list[str]:
-    """Codes that a map names more than once with the same text (one-to-many maps), for reports."""
-    counts = Counter((entry.vocabulary, entry.code, entry.text) for entry in entries)
-    return sorted(code for (_, code, _), count in counts.items() if count > 1)
+    return 0
