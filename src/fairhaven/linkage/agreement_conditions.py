@@ -8,36 +8,6 @@ GENERATION = 13
 """Years between two dates of birth from which they may be a parent's and a child's."""
 
 
-def given_equal() -> str:
-    """The same forename."""
-    return "l.given = r.given"
-
-
-def given_related() -> str:
-    """A nickname, an initial, a short form, or the other's second name."""
-    return (
-        "(list_has_any(l.given_forms, r.given_forms)"
-        " OR l.given = r.given_second OR l.given_second = r.given"
-        " OR list_contains(r.family_parts, l.given) OR list_contains(l.family_parts, r.given)"
-        " OR l.given = r.family OR l.family = r.given"
-        " OR (length(l.given) >= 3 AND starts_with(r.given, l.given))"
-        " OR (length(r.given) >= 3 AND starts_with(l.given, r.given)))"
-    )
-
-
-def given_initial() -> str:
-    """One side is a bare initial that fits."""
-    return "(least(length(l.given), length(r.given)) = 1 AND left(l.given, 1) = left(r.given, 1))"
-
-
-def names_swapped() -> str:
-    """Forename and surname in each other's place, give or take a slip."""
-    return (
-        "(jaro_winkler_similarity(l.given, r.family) >= 0.85 AND jaro_winkler_similarity(l.family, r.given) >= 0.85"
-        " AND l.given <> r.given)"
-    )
-
-
 def typed_alike(column: str) -> str:
     """One slip of the finger apart, or long and nearly the same."""
     left, right = f"l.{column}", f"r.{column}"
@@ -52,58 +22,65 @@ def sounds_alike(column: str) -> str:
     return f"jaro_winkler_similarity(l.{column}, r.{column}) >= 0.85"
 
 
-def family_shared() -> str:
-    """One part of a double-barrelled surname is the other surname, or both share a part."""
-    return (
-        "(list_contains(l.family_parts, r.family) OR list_contains(r.family_parts, l.family)"
-        " OR list_has_any(l.family_parts, r.family_parts))"
-    )
+GIVEN_EQUAL = "l.given = r.given"
+"""The same forename."""
 
+GIVEN_RELATED = (
+    "(list_has_any(l.given_forms, r.given_forms)"
+    " OR l.given = r.given_second OR l.given_second = r.given"
+    " OR list_contains(r.family_parts, l.given) OR list_contains(l.family_parts, r.given)"
+    " OR l.given = r.family OR l.family = r.given"
+    " OR (length(l.given) >= 3 AND starts_with(r.given, l.given))"
+    " OR (length(r.given) >= 3 AND starts_with(l.given, r.given)))"
+)
+"""A nickname, an initial, a short form, or the other's second name."""
 
-def birth_turned() -> str:
-    """Day and month swapped."""
-    return "l.birth_turned = r.birth"
+GIVEN_INITIAL = "(least(length(l.given), length(r.given)) = 1 AND left(l.given, 1) = left(r.given, 1))"
+"""One side is a bare initial that fits."""
 
+NAMES_SWAPPED = (
+    "(jaro_winkler_similarity(l.given, r.family) >= 0.85 AND jaro_winkler_similarity(l.family, r.given) >= 0.85"
+    " AND l.given <> r.given)"
+)
+"""Forename and surname in each other's place, give or take a slip."""
 
-def birth_typed_alike() -> str:
-    """One digit, or two neighbouring ones, apart."""
-    return "damerau_levenshtein(l.birth, r.birth) = 1"
+FAMILY_SHARED = (
+    "(list_contains(l.family_parts, r.family) OR list_contains(r.family_parts, l.family)"
+    " OR list_has_any(l.family_parts, r.family_parts))"
+)
+"""One part of a double-barrelled surname is the other surname, or both share a part."""
 
+BIRTH_TURNED = "l.birth_turned = r.birth"
+"""Day and month swapped."""
 
-def given_agrees() -> str:
-    """Forenames that one person may bear."""
-    # The cheap ones first: DuckDB asks the next only of the rows that the one before left.
-    return (
-        f"({given_equal()} OR {given_initial()} OR {sounds_alike('given')} OR {given_related()} OR {names_swapped()})"
-    )
+BIRTH_TYPED_ALIKE = "damerau_levenshtein(l.birth, r.birth) = 1"
+"""One digit, or two neighbouring ones, apart."""
 
+BIRTH_RELATED = (
+    "(left(l.birth, 4) = left(r.birth, 4) OR right(l.birth, 4) = right(r.birth, 4)"
+    " OR damerau_levenshtein(l.birth, r.birth) = 2)"
+)
+"""Half of the date is the same, or two digits differ."""
 
-def family_agrees() -> str:
-    """Surnames that one person may bear without having married."""
-    return f"(l.family = r.family OR {family_shared()} OR {names_swapped()} OR {sounds_alike('family')})"
+# The cheap ones first: DuckDB asks the next only of the rows that the one before left.
+GIVEN_AGREES = f"({GIVEN_EQUAL} OR {GIVEN_INITIAL} OR {sounds_alike('given')} OR {GIVEN_RELATED} OR {NAMES_SWAPPED})"
+"""Forenames that one person may bear."""
 
+FAMILY_AGREES = f"(l.family = r.family OR {FAMILY_SHARED} OR {NAMES_SWAPPED} OR {sounds_alike('family')})"
+"""Surnames that one person may bear without having married."""
 
-def birth_agrees() -> str:
-    """The same date of birth, or one slip away."""
-    return f"(l.birth = r.birth OR {birth_turned()} OR {birth_typed_alike()})"
-
-
-def birth_related() -> str:
-    """Half of the date is the same, or two digits differ."""
-    return (
-        "(left(l.birth, 4) = left(r.birth, 4) OR right(l.birth, 4) = right(r.birth, 4)"
-        " OR damerau_levenshtein(l.birth, r.birth) = 2)"
-    )
+BIRTH_AGREES = f"(l.birth = r.birth OR {BIRTH_TURNED} OR {BIRTH_TYPED_ALIKE})"
+"""The same date of birth, or one slip away."""
 
 
 def is_someone_else() -> str:
     """Forenames that no one person bears, or births a generation apart, without a shared number.
 
     Twins, siblings and a father and son of one name share surname, postcode and address, and often a date or a
-    forename; a sum of weights would forgive the one thing that tells them apart.
+    forename; a sum of weights would forgive the one thing in which they differ.
     """
-    has_other_given = f"(l.given IS NOT NULL AND r.given IS NOT NULL AND NOT coalesce({given_agrees()}, false))"
+    has_other_given = f"(l.given IS NOT NULL AND r.given IS NOT NULL AND NOT coalesce({GIVEN_AGREES}, false))"
     years = "abs(left(l.birth, 4)::INT - left(r.birth, 4)::INT)"
-    has_other_birth = f"coalesce({years} >= {GENERATION} AND NOT {birth_related()}, false)"
+    has_other_birth = f"coalesce({years} >= {GENERATION} AND NOT {BIRTH_RELATED}, false)"
     shares_number = "coalesce(l.id = r.id OR damerau_levenshtein(l.id_text, r.id_text) <= 1, false)"
     return f"(({has_other_given} OR {has_other_birth}) AND NOT {shares_number})"

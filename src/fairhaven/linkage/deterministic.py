@@ -58,9 +58,9 @@ def cascade(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _by_number(connection: duckdb.DuckDBPyConnection) -> None:
     agree = {
-        "given": agreement_conditions.given_agrees(),
-        "family": agreement_conditions.family_agrees(),
-        "birth": agreement_conditions.birth_agrees(),
+        "given": agreement_conditions.GIVEN_AGREES,
+        "family": agreement_conditions.FAMILY_AGREES,
+        "birth": agreement_conditions.BIRTH_AGREES,
         "sex": "l.sex = r.sex",
     }
     columns = ", ".join(f"coalesce({sql}, false) AS {name}_agrees" for name, sql in agree.items())

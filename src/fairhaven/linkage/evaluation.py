@@ -97,8 +97,6 @@ def trial(
     with memory_only_database() as connection:
         listener.stage("Reading")
         meanings = _read(connection, files, truth=truth, given=columns or {})
-        found = {meaning for one in meanings.values() for meaning in one}
-        extras = tuple(extra for extra in EXTRAS if extra in found)
         truth_form = _resolve_truth(connection)
         notes = _notes(connection)
         persons = find_persons(
@@ -106,7 +104,7 @@ def trial(
             thresholds=thresholds,
             progress=listener,
             checked_id=_is_nhs_number(connection),
-            extras=extras,
+            extras=[extra for extra in EXTRAS if any(extra in found for found in meanings.values())],
         )
         return _judge(
             connection,
@@ -121,7 +119,7 @@ def trial(
 def _read(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], *, truth: str, given: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
-    """Write ``identity`` and ``labelled`` (source, patient_ref, truth)."""
+    """Write ``arrived``, and of it ``identity`` and ``labelled`` (source, patient_ref, truth)."""
     faults: list[Fault] = []
     tables: list[pa.Table] = []
     for path in files:
@@ -130,14 +128,14 @@ def _read(
             faults.append(Fault(message=message, path=str(path)))
             continue
         try:
-            tables.append(_rows(connection, path))
+            table = _rows(connection, path)
         except (duckdb.Error, OSError, UnicodeError, pa.ArrowException):
             # DuckDB's own words may quote a row.
             faults.append(Fault(message="cannot be read as delimited text (UTF-8) or Parquet", path=str(path)))
             continue
-        headers = tables[-1].column_names
-        faults += faults_of(headers, truth=truth, given=given, path=str(path))
-        if not tables[-1].num_rows:
+        tables.append(table)
+        faults += faults_of(table.column_names, truth=truth, given=given, path=str(path))
+        if not table.num_rows:
             faults.append(Fault(message="has no rows", path=str(path)))
     if not files:
         faults.append(Fault(message="no file to try; give at least one"))
@@ -151,10 +149,6 @@ def _read(
     connection.execute(f"CREATE TABLE arrived AS {' UNION ALL BY NAME '.join(parts)}")
     connection.execute("CREATE TABLE identity AS SELECT * EXCLUDE (truth, written_birth) FROM arrived")
     connection.execute("CREATE TABLE labelled AS SELECT source, patient_ref, trim(truth) AS truth FROM arrived")
-    connection.execute(
-        "CREATE TABLE unread AS SELECT count(*) AS rows FROM arrived WHERE birth_date IS NULL AND written_birth IS NOT NULL"
-    )
-    connection.execute("DROP TABLE arrived")
     return meanings
 
 
@@ -181,14 +175,10 @@ def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
     family = column("family_name")
     if "full_name" in meaning:
         full = f"string_split(regexp_replace({column('full_name')}, '\\s+', ' ', 'g'), ' ')"
-        given = (
-            f"coalesce({given}, array_to_string({full}[:-2], ' '), {full}[1])" if "given_name" not in meaning else given
-        )
-        family = (
-            f"coalesce({family}, CASE WHEN len({full}) > 1 THEN {full}[-1] END)"
-            if "family_name" not in meaning
-            else family
-        )
+        if "given_name" not in meaning:
+            given = f"coalesce({given}, array_to_string({full}[:-2], ' '), {full}[1])"
+        if "family_name" not in meaning:
+            family = f"coalesce({family}, CASE WHEN len({full}) > 1 THEN {full}[-1] END)"
     birth = column("birth_date")
     if "birth_date" not in meaning and "birth_year" in meaning:
         month, day = (f"lpad(coalesce({column(part)}, '1'), 2, '0')" for part in ("birth_month", "birth_day"))
@@ -229,14 +219,19 @@ def _is_nhs_number(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _notes(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    unread = connection.execute("SELECT rows FROM unread").fetchall()[0][0]
-    unlabelled = connection.execute("SELECT count(*) FROM labelled WHERE nullif(truth, '') IS NULL").fetchall()[0][0]
-    notes = []
-    if unread:
-        notes.append(f"{unread} dates of birth could not be read and count as missing")
-    if unlabelled:
-        notes.append(f"{unlabelled} records have no truth; they are linked but not judged")
-    return tuple(notes)
+    """What is passed over; uses up ``arrived``."""
+    unread, unlabelled = connection.execute(
+        """
+        SELECT count(*) FILTER (birth_date IS NULL AND written_birth IS NOT NULL),
+            count(*) FILTER (coalesce(trim(truth), '') = '') FROM arrived
+        """
+    ).fetchall()[0]
+    connection.execute("DROP TABLE arrived")
+    notes = {
+        f"{unread} dates of birth could not be read and count as missing": unread,
+        f"{unlabelled} records have no truth; they are linked but not judged": unlabelled,
+    }
+    return tuple(note for note, count in notes.items() if count)
 
 
 def _judge(
@@ -257,11 +252,11 @@ def _judge(
         JOIN labelled USING (source, patient_ref) WHERE nullif(truth, '') IS NOT NULL
         """
     )
-    every = {key: _pairs(connection, key) for key in ("person", "truth", "person, truth")}
-    within = {key: _pairs(connection, f"source, {key}") for key in every}
-    linked, true, right = every.values()
-    crossing = _rates(*(every[key] - within[key] for key in every)) if len(columns) > 1 else None
-    rates = _rates(linked, true, right)
+    keys = ("person", "truth", "person, truth")
+    every = [_pairs(connection, key) for key in keys]
+    crossing = [pairs - _pairs(connection, f"source, {key}") for pairs, key in zip(every, keys, strict=True)]
+    linked, true, right = every
+    rates = _rates(*every)
     steps = connection.execute(
         """
         SELECT step, count(*), count(*) FILTER (persons = 1) FROM judged JOIN (
@@ -279,7 +274,7 @@ def _judge(
         linked=linked,
         true=true,
         right=right,
-        across=crossing,
+        across=_rates(*crossing) if len(columns) > 1 else None,
         steps={step: {"records": count, "pure": pure} for step, count, pure in steps},
         records=records,
         clusters=clusters,

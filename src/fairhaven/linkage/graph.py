@@ -46,6 +46,14 @@ class MergeResult:
     apart: Floats
 
 
+def unmerged(nodes: int) -> MergeResult:
+    """Every node a group of its own, and no pair left apart."""
+    nothing = np.empty(0, np.int64)
+    return MergeResult(
+        label=np.arange(nodes), weight=np.full(nodes, np.nan), left=nothing, right=nothing, apart=np.empty(0)
+    )
+
+
 def merge_mutual_best(
     *, size: Ints, left: Ints, right: Ints, total: Floats, pairs: Floats, unseen: float, link: float
 ) -> MergeResult:
@@ -68,8 +76,7 @@ def merge_mutual_best(
     size = size.astype(np.int64).copy()
     while True:
         possible = size[left].astype(np.float64) * size[right]
-        mean = (total + np.maximum(possible - pairs, 0) * unseen) / np.maximum(possible, pairs)
-        mean = np.round(mean, 6)
+        mean = np.round((total + np.maximum(possible - pairs, 0) * unseen) / np.maximum(possible, pairs), 6)
         possibles = np.flatnonzero(mean >= link)
         if not possibles.size:
             return MergeResult(label=label, weight=weight, left=left, right=right, apart=mean)
@@ -81,10 +88,8 @@ def merge_mutual_best(
         target = np.arange(nodes, dtype=np.int64)
         target[right[chosen]] = left[chosen]
         merged_mean = np.full(nodes, np.nan)
-        merged_mean[left[chosen]] = mean[chosen]
-        merged_mean[right[chosen]] = mean[chosen]
-        group_mean = merged_mean[label]
-        weight = np.where(np.isnan(weight), group_mean, weight)
+        merged_mean[left[chosen]] = merged_mean[right[chosen]] = mean[chosen]
+        weight = np.where(np.isnan(weight), merged_mean[label], weight)
         size[left[chosen]] += size[right[chosen]]
         label = target[label]
         left, right, total, pairs = _contract(target, left, right, total, pairs)

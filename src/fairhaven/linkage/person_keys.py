@@ -2,7 +2,7 @@
 
 A new person's number is a keyed digest of their first patient (earliest extract, then source, then patient_ref).
 After that the index of persons remembers it. Where two persons turn out to be one, the older number wins and the
-younger is reported as merged; where one turns out to be two, the number stays with the first patient and the others
+younger is reported as merged; where one turns out to be two, the number remains with the first patient and the others
 are reported as split off.
 """
 
@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.kernel.ids import SEPARATOR, row_key_sql
+from fairhaven.linkage.model import INDEX_SCHEMA
 
 PERSON_KEYS = "person_id"
 """The purpose for which the hub's keyring gives the key of new person numbers."""
@@ -39,11 +40,7 @@ def number_persons(connection: duckdb.DuckDBPyConnection, previous: pa.Table | N
         previous: the index of the build before.
         key: of the digest that a new person's number is.
     """
-    connection.execute("CREATE TABLE before (source VARCHAR, patient_ref VARCHAR, person_id BIGINT)")
-    if previous is not None:
-        connection.register("arriving", previous)
-        connection.execute("INSERT INTO before SELECT source, patient_ref, person_id FROM arriving")
-        connection.unregister("arriving")
+    connection.register("before", INDEX_SCHEMA.empty_table() if previous is None else previous)
     connection.execute(
         """
         -- Age: rank of each patient by when we first heard of them.
@@ -79,7 +76,8 @@ def number_persons(connection: duckdb.DuckDBPyConnection, previous: pa.Table | N
         """
     ).fetch_arrow_table()
     persons = connection.execute("SELECT person, person_id FROM numbered ORDER BY person").fetch_arrow_table()
-    for table in ("before", "aged", "claims", "kept", "numbered", "unnumbered"):
+    connection.unregister("before")
+    for table in ("aged", "claims", "kept", "numbered", "unnumbered"):
         connection.execute(f"DROP TABLE {table}")
     return NumberedPersons(persons=persons, merges=merges, splits=splits)
 

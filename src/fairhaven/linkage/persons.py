@@ -76,8 +76,11 @@ def find_persons(
     """
     progress.stage("Cleaning identity records")
     standardise(connection, checked_id=checked_id, extras=extras)
-    patients = _count(connection, "patients")
-    numbered = connection.execute("SELECT count(DISTINCT patient) FROM versions WHERE id IS NOT NULL").fetchall()
+    patients, numbered = connection.execute(
+        """
+        SELECT (SELECT count(*) FROM patients), (SELECT count(DISTINCT patient) FROM versions WHERE id IS NOT NULL)
+        """
+    ).fetchall()[0]
     progress.stage("Linking by NHS number and exact combinations")
     deterministic.cascade(connection)
     links = connection.execute("SELECT left_patient, right_patient FROM links").fetchnumpy()
@@ -85,31 +88,23 @@ def find_persons(
     roots, cluster = np.unique(certain, return_inverse=True)
     progress.stage("Weighing the evidence for the rest")
     residue = link_probabilistically(connection, cluster.astype(np.int64), thresholds=thresholds, extras=extras)
-    nothing = np.empty(0, np.int64)
-    person, weight = certain, np.full(patients, np.nan)
-    left = right = nothing
-    apart = np.empty(0)
-    if (merged := residue.merged) is not None:
-        person = roots[merged.label][cluster]
-        weight = merged.weight[cluster]
-        is_clerical = merged.apart > thresholds.clerical
-        left, right = roots[merged.left[is_clerical]], roots[merged.right[is_clerical]]
-        apart = merged.apart[is_clerical]
+    merged = residue.merged
+    is_clerical = merged.apart > thresholds.clerical
+    weight = merged.weight[cluster]
     step = _steps(connection, patients, weight)
-    weight = np.where(np.array(step) == "splink", weight, np.nan)
     connection.execute("DROP VIEW IF EXISTS splink_units")
     for table in ("links", "versions", "units", "candidates", "contradictions"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     if residue.note:
         progress.note(residue.note)
     return PersonClusters(
-        person=person,
+        person=roots[merged.label][cluster],
         step=step,
-        weight=weight,
-        left=left,
-        right=right,
-        apart=apart,
-        valid_numbers=int(numbered[0][0]),
+        weight=np.where(np.array(step) == "splink", weight, np.nan),
+        left=roots[merged.left[is_clerical]],
+        right=roots[merged.right[is_clerical]],
+        apart=merged.apart[is_clerical],
+        valid_numbers=numbered,
         notes=(residue.note,) * bool(residue.note),
     )
 
@@ -131,7 +126,3 @@ def _steps(connection: duckdb.DuckDBPyConnection, patients: int, weight: Floats)
     ).fetch_arrow_table()
     connection.unregister("weighed")
     return [str(step) for step in steps["step"].to_pylist()]
-
-
-def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])

@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 
 import duckdb
 import numpy as np
@@ -28,7 +29,7 @@ import pyarrow as pa
 
 from fairhaven.engine.sql import identifier
 from fairhaven.linkage.blocking import candidate_pairs
-from fairhaven.linkage.graph import Ints, MergeResult, merge_mutual_best
+from fairhaven.linkage.graph import Ints, MergeResult, merge_mutual_best, unmerged
 from fairhaven.linkage.splink_comparisons import comparisons
 from fairhaven.release.facts import MatchThresholds
 
@@ -54,11 +55,11 @@ class ProbabilisticLinks:
     """Outcome of `link_probabilistically`.
 
     Args:
-        merged: groups over the clusters that went in; None where there was nothing to do.
+        merged: groups over the clusters that went in.
         note: why Splink was not used, where it was not.
     """
 
-    merged: MergeResult | None
+    merged: MergeResult
     note: str = ""
 
 
@@ -76,25 +77,22 @@ def link_probabilistically(
         cluster: for each patient its cluster, numbered from 0 without gaps.
     """
     units = _write_units(connection, cluster, extras)
+    clusters = int(cluster.max(initial=-1)) + 1
     if units < MIN_UNITS:
-        return ProbabilisticLinks(
-            merged=None,
-            note=f"fewer than {MIN_UNITS} distinct descriptions of persons: too little for Splink to learn from",
-        )
+        note = f"fewer than {MIN_UNITS} distinct descriptions of persons: too little for Splink to learn from"
+        return ProbabilisticLinks(merged=unmerged(clusters), note=note)
     if not candidate_pairs(connection, extras=extras):
-        return ProbabilisticLinks(merged=None, note="")
+        return ProbabilisticLinks(merged=unmerged(clusters))
     present = _present(connection, units, (*_COLUMNS, *extras))
     with _quietly(), _memory_in_words():
         note = _score(connection, present, is_numbered=_has_shared_numbers(connection))
-    if note:
-        return ProbabilisticLinks(merged=None, note=note)
-    return ProbabilisticLinks(merged=_merge(connection, int(cluster.max()) + 1, thresholds))
+    merged = unmerged(clusters) if note else _merge(connection, clusters, thresholds)
+    return ProbabilisticLinks(merged=merged, note=note)
 
 
 def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: Sequence[str]) -> int:
     """``units``: the distinct descriptions in each cluster, with whether the cluster is open."""
-    assigned = {"patient": np.arange(cluster.size), "grouping": cluster}
-    connection.register("assigned", pa.table(assigned))
+    connection.register("assigned", pa.table({"patient": np.arange(cluster.size), "grouping": cluster}))
     columns = ", ".join((*_DESCRIPTION, *map(identifier, extras)))
     connection.execute(
         f"""
@@ -117,15 +115,12 @@ def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: S
 
 def _present(connection: duckdb.DuckDBPyConnection, units: int, columns: Sequence[str]) -> list[str]:
     """Columns filled often enough, and with more than one value, to be compared."""
-    counts = ", ".join(
-        f"count({identifier(column)}), approx_count_distinct({identifier(column)})" for column in columns
+    tests = ", ".join(
+        f"count({name}) >= {units * _MIN_SHARE} AND approx_count_distinct({name}) > 1"
+        for name in map(identifier, columns)
     )
-    row = connection.execute(f"SELECT {counts} FROM units").fetchall()[0]
-    return [
-        column
-        for place, column in enumerate(columns)
-        if row[2 * place] >= units * _MIN_SHARE and row[2 * place + 1] > 1
-    ]
+    is_present = connection.execute(f"SELECT {tests} FROM units").fetchall()[0]
+    return list(compress(columns, is_present))
 
 
 def _has_shared_numbers(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -140,7 +135,7 @@ def _training_rules(present: Sequence[str]) -> list[str]:
     """Blocking rules of the training sessions: what one holds fixed, another learns.
 
     Never a postcode or an address where there is anything else: of those who share one, most are a family, and
-    the model would learn to tell families.
+    the model would learn what a family is.
     """
     names = " AND ".join(f"l.{column} = r.{column}" for column in ("given", "family") if column in present)
     others = [f"l.{column} = r.{column}" for column in ("birth", "email", "postcode", "address") if column in present]

@@ -52,23 +52,15 @@ def link(
         connection.unregister("arriving")
         persons = find_persons(connection, thresholds=thresholds, progress=listener)
         listener.stage("Numbering persons")
-        _write_members(connection, persons)
-        numbered = number_persons(connection, previous, key=key)
-        return _linked(connection, persons, numbered, thresholds)
-
-
-def _write_members(connection: duckdb.DuckDBPyConnection, persons: PersonClusters) -> None:
-    members = pa.table(
-        {
+        members = {
             "patient": np.arange(persons.person.size),
             "person": persons.person,
             "step": persons.step,
             "weight": pa.array(persons.weight, from_pandas=True),
         }
-    )
-    connection.register("arriving", members)
-    connection.execute("CREATE TABLE members AS FROM arriving")
-    connection.unregister("arriving")
+        connection.register("members", pa.table(members))
+        numbered = number_persons(connection, previous, key=key)
+        return _linked(connection, persons, numbered, thresholds)
 
 
 def _linked(

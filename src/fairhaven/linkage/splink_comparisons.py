@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from fairhaven.linkage import agreement_conditions
+from fairhaven.linkage import agreement_conditions as agree
 
 _SIDE = re.compile(r"\b([lr])\.(\w+)")
 
@@ -15,23 +15,23 @@ def comparisons(present: Sequence[str]) -> list[dict[str, Any]]:
         "given": _comparison(
             "given",
             "l.given IS NULL OR r.given IS NULL",
-            (agreement_conditions.given_equal(), "given"),
-            (f"{agreement_conditions.names_swapped()} OR {agreement_conditions.given_related()} OR {agreement_conditions.typed_alike('given')}", None),
-            (f"{agreement_conditions.given_initial()} OR {agreement_conditions.sounds_alike('given')}", None),
+            (agree.GIVEN_EQUAL, "given"),
+            (f"{agree.NAMES_SWAPPED} OR {agree.GIVEN_RELATED} OR {agree.typed_alike('given')}", None),
+            (f"{agree.GIVEN_INITIAL} OR {agree.sounds_alike('given')}", None),
         ),
         "family": _comparison(
             "family",
             "l.family IS NULL OR r.family IS NULL",
             ("l.family = r.family", "family"),
-            (f"{agreement_conditions.names_swapped()} OR {agreement_conditions.family_shared()} OR {agreement_conditions.typed_alike('family')}", None),
-            (agreement_conditions.sounds_alike("family"), None),
+            (f"{agree.NAMES_SWAPPED} OR {agree.FAMILY_SHARED} OR {agree.typed_alike('family')}", None),
+            (agree.sounds_alike("family"), None),
         ),
         "birth": _comparison(
             "birth",
             "l.birth IS NULL OR r.birth IS NULL",
             ("l.birth = r.birth", "birth"),
-            (f"{agreement_conditions.birth_turned()} OR {agreement_conditions.birth_typed_alike()}", None),
-            (agreement_conditions.birth_related(), None),
+            (f"{agree.BIRTH_TURNED} OR {agree.BIRTH_TYPED_ALIKE}", None),
+            (agree.BIRTH_RELATED, None),
             ("abs(left(l.birth, 4)::INT - left(r.birth, 4)::INT) <= 10", None),
         ),
         "id_text": _comparison(
@@ -68,16 +68,17 @@ def _text(column: str) -> dict[str, Any]:
 
 
 def _comparison(name: str, missing: str, *levels: tuple[str, str | None]) -> dict[str, Any]:
-    described: list[dict[str, Any]] = [
-        {"sql_condition": as_splink(missing), "label_for_charts": "missing", "is_null_level": True}
+    described = [
+        {"sql_condition": as_splink(condition), "label_for_charts": f"{name} {number}", **_frequencies(frequent)}
+        for number, (condition, frequent) in enumerate(levels)
     ]
-    for number, (condition, frequent) in enumerate(levels):
-        level: dict[str, Any] = {"sql_condition": as_splink(condition), "label_for_charts": f"{name} {number}"}
-        if frequent:
-            level |= {
-                "tf_adjustment_column": frequent,
-                "tf_minimum_u_value": 0.0001 if frequent == "birth" else 0.00001,
-            }
-        described.append(level)
-    described.append({"sql_condition": "ELSE", "label_for_charts": "differs"})
-    return {"output_column_name": name, "comparison_levels": described}
+    unknown = {"sql_condition": as_splink(missing), "label_for_charts": "missing", "is_null_level": True}
+    other = {"sql_condition": "ELSE", "label_for_charts": "differs"}
+    return {"output_column_name": name, "comparison_levels": [unknown, *described, other]}
+
+
+def _frequencies(column: str | None) -> dict[str, Any]:
+    """That a rare value in a column speaks louder than a frequent one."""
+    if column is None:
+        return {}
+    return {"tf_adjustment_column": column, "tf_minimum_u_value": 0.0001 if column == "birth" else 0.00001}

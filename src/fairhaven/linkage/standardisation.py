@@ -1,7 +1,7 @@
 """From identity records as delivered to columns that can be compared, in DuckDB.
 
 `standardise` writes two tables into the connection. ``patients``: patient (number from 0 in the order of source and
-patient_ref, so that row order decides nothing), source, patient_ref, row_extract (the first that told of them).
+patient_ref, so that row order decides nothing), source, patient_ref, row_extract (the first that names them).
 ``versions``: one row for each different way in which a patient was ever described, with the columns below; an
 address that a patient left two deliveries ago still helps to find the same person elsewhere.
 
