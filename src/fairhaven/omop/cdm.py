@@ -46,6 +46,8 @@ _PREFIX = {
     "specimen": "specimen",
 }
 
+_TYPES = {"float": "float64", "date": "date", "datetime": "timestamp(6)"}
+
 CDM_5_3_NAMES: Mapping[str, Mapping[str, str]] = {
     "visit_occurrence": {
         "admitted_from_concept_id": "admitting_source_concept_id",
@@ -91,20 +93,10 @@ class Field:
     @property
     def dtype(self) -> str:
         """Ibis type: row identifiers are int64 (up to 2^53), concepts and other whole numbers int32."""
-        match self.type:
-            case "integer":
-                is_row_id = (
-                    self.name.endswith(("_id", "_id_1", "_id_2")) and not self.is_concept and "concept" not in self.name
-                )
-                return "int64" if is_row_id else "int32"
-            case "float":
-                return "float64"
-            case "date":
-                return "date"
-            case "datetime":
-                return "timestamp(6)"
-            case _:
-                return "string"
+        if self.type != "integer":
+            return _TYPES.get(self.type, "string")
+        is_row_id = self.name.endswith(("_id", "_id_1", "_id_2")) and not self.is_concept and "concept" not in self.name
+        return "int64" if is_row_id else "int32"
 
     @property
     def length(self) -> int | None:
@@ -217,13 +209,8 @@ def to_cdm(expression: ir.Table, table: str) -> ir.Table:
     columns = {}
     for name, dtype in CDM[table].schema_of(lineage=True).items():
         value = expression[name].cast(dtype) if name in expression.columns else ibis.null(dtype)
-        if name in CDM[table].names and CDM[table][name].is_concept and CDM[table][name].is_required:
-            value = (
-                value.fill_null(ibis.literal(0, type=dtype))
-                if name in expression.columns
-                else ibis.literal(0, type=dtype)
-            )
-        columns[name] = value
+        is_needed = name in CDM[table].names and CDM[table][name].is_concept and CDM[table][name].is_required
+        columns[name] = value.fill_null(ibis.literal(0, type=dtype)) if is_needed else value
     return expression.select(**columns)
 
 

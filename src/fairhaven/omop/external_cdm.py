@@ -1,7 +1,7 @@
 """Open a CDM that somebody else made: a DuckDB file, or a folder (or zip) of Parquet or CSV files; CDM 5.3 or 5.4."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.engine.sql import identifier
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.omop.cdm import CDM, type_of
 from fairhaven.omop.external_tables import StoredTable, find_tables
@@ -36,8 +36,8 @@ class OpenedCDM:
 def open_cdm(path: Path) -> Iterator[OpenedCDM]:
     """Open a CDM for reading; nothing of it is changed.
 
-    Columns of CSV files get the CDM's types, dates as ISO or YYYYMMDD; a column with a value that does not fit stays
-    text, so that the check of its type can tell.
+    Columns of CSV files get the CDM's types, dates as ISO or YYYYMMDD; a column with a value that does not fit is
+    left as text, for the check of its type to find.
 
     Args:
         path: the DuckDB file, folder, or zip.
@@ -45,12 +45,8 @@ def open_cdm(path: Path) -> Iterator[OpenedCDM]:
     Raises:
         Invalid: there is no CDM at *path*, or files cannot be read; all faults at once.
     """
-    with readers_scratch() as folder:
-        engine = DuckDBEngine(folder)
-        try:
-            yield OpenedCDM(tables=_tables(path, folder, engine), engine=engine)
-        finally:
-            engine.close()
+    with readers_scratch() as folder, closing(DuckDBEngine(folder)) as engine:
+        yield OpenedCDM(tables=_tables(path, folder, engine), engine=engine)
 
 
 def _tables(path: Path, folder: Path, engine: DuckDBEngine) -> dict[str, ir.Table]:
@@ -72,10 +68,9 @@ def _tables(path: Path, folder: Path, engine: DuckDBEngine) -> dict[str, ir.Tabl
                 connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {_renamed(stored)} FROM {stored.relation}")
         except duckdb.Error as error:
             faults.append(Fault(path=stored.shown, message=f"the table cannot be read ({type(error).__name__})"))
-            continue
-        tables[name] = engine.backend.table(view)
-    if faults:
-        raise Invalid(faults)
+        else:
+            tables[name] = engine.backend.table(view)
+    check_faults(faults)
     return tables
 
 
@@ -86,22 +81,16 @@ def _renamed(stored: StoredTable) -> str:
 def _keep_typed(connection: duckdb.DuckDBPyConnection, stored: StoredTable, name: str) -> None:
     """Read a delimited file once, then give each column its type where every value fits."""
     connection.execute(f"CREATE TEMP TABLE text_{name} AS SELECT {_renamed(stored)} FROM {stored.relation}")
-    typed = {
-        column: _typed(column, _TYPES[type_of(stored.name, column)])
-        for column in stored.columns
-        if type_of(stored.name, column) in _TYPES
-    }
-    fits: dict[str, bool] = {}
-    if typed:
-        tests = ", ".join(
-            f"count(*) FILTER ({identifier(column)} IS NOT NULL AND ({value}) IS NULL) = 0"
-            for column, value in typed.items()
-        )
-        answers = connection.execute(f"SELECT {tests} FROM text_{name}").fetchone() or ()
-        fits = dict(zip(typed, answers, strict=True))
+    kinds = {column: _TYPES.get(type_of(stored.name, column), "VARCHAR") for column in stored.columns}
+    typed = {column: _typed(column, kind) for column, kind in kinds.items()}
+    tests = ", ".join(
+        f"count(*) FILTER ({identifier(column)} IS NOT NULL AND ({value}) IS NULL) = 0"
+        for column, value in typed.items()
+    )
+    fits = connection.execute(f"SELECT {tests} FROM text_{name}").fetchall()[0]
     columns = ", ".join(
-        f"{typed[column]} AS {identifier(column)}" if fits.get(column) else identifier(column)
-        for column in stored.columns
+        f"{value if is_fit else identifier(column)} AS {identifier(column)}"
+        for (column, value), is_fit in zip(typed.items(), fits, strict=True)
     )
     connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM text_{name}")
     connection.execute(f"DROP TABLE text_{name}")

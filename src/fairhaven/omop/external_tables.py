@@ -147,7 +147,7 @@ def locate_tables(
 
     Args:
         connection: a DuckDB file is attached to it, read-only, as ``stored``.
-        path: a DuckDB file, a folder, or a zip of one; what it is, its content tells.
+        path: a DuckDB file, a folder, or a zip of one; its content says which.
         names: lower case.
         room: folder for what a zip holds of these tables.
         shown: what to call *path* in messages; empty for the path itself.

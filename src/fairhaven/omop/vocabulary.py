@@ -7,6 +7,7 @@ A version is a folder ``<root>/<version>/`` of one Parquet file for each vocabul
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import duckdb
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.codec import read_record, to_json
-from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.errors import Fault, NotFound, check_faults
 from fairhaven.kernel.files import scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
@@ -110,20 +111,15 @@ def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None)
         Invalid: CONCEPT or a required column is missing, or values cannot be read; every fault at once.
     """
     progress = progress or Silent()
-    with scratch(root) as work:
-        engine = DuckDBEngine(work)
-        try:
-            return _load(path, root, work, engine.connection, progress)
-        finally:
-            engine.close()
+    with scratch(root) as work, closing(DuckDBEngine(work)) as engine:
+        return _load(path, root, work, engine.connection, progress)
 
 
 def _load(path: Path, root: Path, work: Path, connection: duckdb.DuckDBPyConnection, progress: Progress) -> Vocabulary:
     progress.stage(f"Reading the vocabulary from {path.name}")
     tables = find_tables(connection, path, VOCABULARY_TABLES, room=work)
-    if faults := _column_faults(path, tables):
-        raise Invalid(faults)
-
+    faults = _column_faults(path, tables)
+    check_faults(faults)
     ready = work / "ready"
     ready.mkdir()
     counts: dict[str, int] = {}
@@ -136,9 +132,7 @@ def _load(path: Path, root: Path, work: Path, connection: duckdb.DuckDBPyConnect
             faults.append(Fault(path=tables[name].shown, message=f"cannot be read ({type(error).__name__})"))
     if not faults:
         faults += _concept_faults(connection, ready / "concept.parquet", tables["concept"].shown)
-    if faults:
-        raise Invalid(faults)
-
+    check_faults(faults)
     # The rows are sorted, so the files' bytes say whether two downloads hold the same vocabulary.
     hashes = "\n".join(sha256_of(ready / f"{name}.parquet") for name in VOCABULARY_TABLES)
     digest = hashlib.sha256(hashes.encode()).hexdigest()
@@ -189,10 +183,13 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, table: StoredTable 
 def _value_faults(connection: duckdb.DuckDBPyConnection, table: StoredTable) -> list[Fault]:
     """Lines that cannot be read, and values that are not what their column says."""
     faults = table.faults(connection)
-    typed = [field for field in CDM[table.name].fields if field.dtype != "string" and field.name in table.columns]
-    if not typed:
+    bad = {
+        field.name: f"{table.column(field.name)} IS NOT NULL AND {_value(table, field)} IS NULL"
+        for field in CDM[table.name].fields
+        if field.dtype != "string" and field.name in table.columns
+    }
+    if not bad:
         return faults
-    bad = {field.name: f"{table.column(field.name)} IS NOT NULL AND {_value(table, field)} IS NULL" for field in typed}
     counts = connection.execute(
         f"SELECT {', '.join(f'count(*) FILTER ({test})' for test in bad.values())} FROM {table.relation}"
     ).fetchone()
