@@ -148,7 +148,7 @@ def run(rows: int, folder: Path) -> tuple[float, float, int, int]:
     text = _PEOPLE + "".join(_RULE.format(n=n, scale=1 + n) for n in range(_RULES))
     path = folder / "bench.toml"
     path.write_text(text, encoding="utf-8")
-    mapping = read_mapping(Document(path), "bench")
+    mapping = read_mapping(Document(path))
     assert mapping is not None
     (folder / "scratch").mkdir()
     engine = DuckDBEngine(folder / "scratch")
@@ -166,7 +166,7 @@ def run(rows: int, folder: Path) -> tuple[float, float, int, int]:
     began_mapping = time.process_time()
     found = harmonise(
         engine,
-        [SourceTables(name="gp", kind="gp", format="delimited", controller="c", tables=tables, mapping=[mapping])],
+        [SourceTables(name="gp", kind="gp", format="delimited", tables=tables, mapping=[mapping])],
         persons=engine.arrow(index),
         vocabulary=vocabulary(engine),
         hub=HubFacts(name="bench", abbreviation="bench"),

@@ -527,7 +527,7 @@ def _schema(table: str) -> pa.Schema:
 def made_of(engine: Engine, given: Mapping[str, pa.Table]) -> Harmonised:
     """A hub with this CDM as its only source."""
     current = {name: engine.arrow(table) for name, table in given.items()}
-    source = SourceTables(name="partner", kind="cdm", format="omop", controller="partner", tables=current)
+    source = SourceTables(name="partner", kind="cdm", format="omop", tables=current)
     return harmonise(
         engine,
         [source],

@@ -118,7 +118,7 @@ def mapping_and_faults(folder: Path, text: str, name: str = "test") -> tuple[Map
     path = folder / f"{name}.toml"
     path.write_text(text, encoding="utf-8")
     document = Document(path, f"mappings/{name}.toml")
-    return read_mapping(document, name), document.faults
+    return read_mapping(document), document.faults
 
 
 def landed(table: str, rows: Sequence[Mapping[str, Any]], *, extract: int = 1, schema: Any = None) -> pa.Table:
@@ -185,7 +185,6 @@ def made(
         name=name,
         kind=kind,
         format="delimited",
-        controller="riverside",
         tables={table: engine.arrow(rows) for table, rows in tables.items()},
         mapping=[rules] if isinstance(rules, MappingFile) else list(rules),
     )

@@ -69,7 +69,7 @@ def read_carrot(path: Path, shown: str = "") -> MappingFile:
             message = f"the rules have another form than Carrot's version 1 or 2 ({type(error).__name__})"
             faults.append(Fault(message=message, path=shown, field=f"cdm.{target}"))
     check_faults(faults)
-    return MappingFile(name=path.stem, rules=tuple(_rules(blocks, shown)))
+    return MappingFile(rules=tuple(_rules(blocks, shown)))
 
 
 def _blocks(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:

@@ -22,7 +22,6 @@ _FURTHER_CODES = (
 )
 _REPLACED = (
     "source",
-    "priority",
     "patient_ref",
     "visit_ref",
     "visit_detail_ref",

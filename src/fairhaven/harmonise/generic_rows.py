@@ -135,7 +135,7 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "preceding_ref": "string",
             **_VISIT,
         },
-        # Several rows may describe one person: field by field, the best source wins, then the latest extract.
+        # Several rows may describe one person: field by field, the first source by name wins, then the latest extract.
         "person": {
             **LINEAGE,
             "patient_ref": "string",
@@ -156,7 +156,7 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "provider_ref": "string",
             "care_site_ref": "string",
         },
-        # One row for each person reaches the CDM: of the best source, then the latest extract.
+        # One row for each person reaches the CDM: of the first source by name, then the latest extract.
         "death": {
             **LINEAGE,
             "patient_ref": "string",

@@ -134,16 +134,14 @@ class MappingFile:
     """The rules of one file.
 
     Args:
-        name: file name without ending.
         folder: where modules that its Python rules name are looked for first; empty for none.
     """
 
-    name: str
     rules: tuple[MapRule, ...]
     folder: str = ""
 
 
-def read_mapping(document: Document, name: str) -> MappingFile | None:
+def read_mapping(document: Document) -> MappingFile | None:
     """Parse a mapping file; faults are added to the document. None where nothing could be read."""
     root = document.root
     rules = []
@@ -161,7 +159,7 @@ def read_mapping(document: Document, name: str) -> MappingFile | None:
         if len(document.faults) == before:
             rules.append(rule)
     root.finish()
-    return MappingFile(name=name, rules=tuple(rules), folder=str(document.path.parent)) if rules else None
+    return MappingFile(rules=tuple(rules), folder=str(document.path.parent)) if rules else None
 
 
 def check_columns(rules: Iterable[MapRule], tables: Mapping[str, Iterable[str]]) -> list[Fault]:

@@ -17,19 +17,15 @@ class SourceTables:
         name: name of ``sources/NAME.toml``.
         kind: gp, hospital, social-care, registry, laboratory, genomics, imaging, cdm.
         format: delimited, parquet, fhir, omop.
-        controller: name of the data controller.
         tables: current rows of each landed table.
         mapping: the source's mapping files (`mapping_file.read_mapping`), in order.
-        priority: which source describes a person or a death best; the lowest number wins, then the name.
     """
 
     name: str
     kind: str
     format: str
-    controller: str
     tables: Mapping[str, ir.Table]
     mapping: Sequence[MappingFile] = ()
-    priority: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ def number_rules(found: Iterable[tuple[SourceTables, Sequence[GenericRows]]]) ->
 
 
 def union_rows(rules: Sequence[NumberedRows], kind: str) -> ir.Table | None:
-    """Rows of one kind from every rule, with ``source, rule, rule_key, priority``; None where no rule yields it.
+    """Rows of one kind from every rule, with ``source, rule, rule_key``; None where no rule yields it.
 
     Only columns that some rule gives are there, because rows are kept once and width costs.
     """
@@ -60,7 +60,6 @@ def _part(numbered_rows: NumberedRows, kind: str, used: Sequence[str]) -> ir.Tab
         "source": ibis.literal(source.name),
         "rule": ibis.literal(numbered_rows.rule.number, type="int32"),
         "rule_key": ibis.literal(rule_constant(source.name, numbered_rows.rule.name), type="int64"),
-        "priority": ibis.literal(source.priority, type="int32"),
         **{name: column_or_null(rows, name, kind).cast(KINDS[kind][name]) for name in used},
     }
     if "type_concept_id" in KINDS[kind]:

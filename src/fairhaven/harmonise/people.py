@@ -40,7 +40,7 @@ class People:
 
 
 def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) -> People:
-    """Persons from person rows; field by field the best source wins, then the latest extract.
+    """Persons from person rows; field by field the first source by name wins, then the latest extract.
 
     Args:
         rows: gathered person rows.
@@ -53,7 +53,7 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
     year = ibis.coalesce(column_or_null(described, "birth_year", "person"), date.year().cast("int32"))
     month = ibis.coalesce(date.month().cast("int32"), column_or_null(described, "birth_month", "person"))
     described = described.select(
-        *("person_id", "source", "patient_ref", "priority", "rule", "row_key", "row_extract", "row_line"),
+        *("person_id", "source", "patient_ref", "rule", "row_key", "row_extract", "row_line"),
         year=year,
         month=month if birth_date != "year" else ibis.null("int32"),
         day=date.day().cast("int32") if birth_date == "day" else ibis.null("int32"),
@@ -71,8 +71,8 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
 
 
 def _best_first(rows: ir.Table) -> list[ir.Value]:
-    """The order in which rows of one person are believed: the best source, then the latest extract."""
-    return [rows["priority"], rows["source"], ibis.desc(rows["row_extract"]), rows["rule"], rows["row_key"]]
+    """The order in which rows of one person are believed: sources by name, of each the latest extract first."""
+    return [rows["source"], ibis.desc(rows["row_extract"]), rows["rule"], rows["row_key"]]
 
 
 def of_persons(rows: ir.Table, who: ir.Table) -> ir.Table:
@@ -115,7 +115,7 @@ def _merged(ranked: ir.Table) -> ir.Table:
 
 
 def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.Table:
-    """One death for each person: of the best source, then the latest extract.
+    """One death for each person: of the first source by name, then the latest extract.
 
     Args:
         rows: gathered death rows with resolved codes (`codes`).

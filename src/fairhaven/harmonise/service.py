@@ -175,7 +175,6 @@ def _people(assembly: _Assembly) -> People:
             source=ibis.literal(""),
             rule=ibis.literal(0, type="int32"),
             rule_key=ibis.literal(0, type="int64"),
-            priority=ibis.literal(0, type="int32"),
         )
     return people(assembly.engine, rows, assembly.index, birth_date=assembly.hub.birth_date)
 

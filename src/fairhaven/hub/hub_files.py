@@ -34,7 +34,7 @@ def read_text(folder: Path) -> HubText:
     faults += document.faults
     controllers = _read_all(folder, "controllers", _controller, faults)
     sources = _read_all(folder, "sources", read_source, faults)
-    by_stem = _read_all(folder, "mappings", lambda document: read_mapping(document, document.path.stem), faults)
+    by_stem = _read_all(folder, "mappings", read_mapping, faults)
     mappings = {f"{stem}.toml": mapping for stem, mapping in by_stem.items()}
     mappings |= _read_each(folder, "mappings/*.json", lambda path: read_carrot(path, f"mappings/{path.name}"), faults)
     code_maps = _read_each(folder, "vocabulary/*.csv", read_code_map, faults)

@@ -220,7 +220,6 @@ class _BuildWork:
                     name=source.name,
                     kind=source.kind,
                     format=str(source.format),
-                    controller=source.controller,
                     tables=tables[source.name],
                     mapping=[rooms.mappings[name] for name in source.mapping],
                 )
