@@ -55,10 +55,8 @@ class _Assembly:
 
     engine: Engine
     rules: list[NumberedRows]
-    index: ir.Table
     vocabulary: VocabularyTables
     local: pa.Table | None
-    hub: HubFacts
     as_of: dt.date
     resolved: ir.Table | None = None
     tables: dict[str, ir.Table] = field(default_factory=dict)
@@ -128,14 +126,12 @@ def harmonise(
     assembly = _Assembly(
         engine=engine,
         rules=number_rules(found),
-        index=persons,
         vocabulary=vocabulary,
         local=local,
-        hub=hub,
         as_of=as_of,
     )
     _resolve(assembly)
-    found_people = _people(assembly)
+    found_people = _people(assembly, persons, hub)
     places = _places(assembly, found_people)
     found_visits, details = _visits(assembly, found_people, places)
     context = EventContext(people=found_people, visits=found_visits, details=details, places=places)
@@ -167,16 +163,16 @@ def _resolve(assembly: _Assembly) -> None:
         assembly.resolved = resolve_codes(assembly.engine, codes, assembly.vocabulary, assembly.local)
 
 
-def _people(assembly: _Assembly) -> People:
+def _people(assembly: _Assembly, index: ir.Table, hub: HubFacts) -> People:
     rows = assembly.rows("person")
     if rows is None:
-        nobody = assembly.index.filter(ibis.literal(False))
+        nobody = index.filter(ibis.literal(False))
         rows = typed(nobody.select("patient_ref"), "person").mutate(
             source=ibis.literal(""),
             rule=ibis.literal(0, type="int32"),
             rule_key=ibis.literal(0, type="int64"),
         )
-    return people(assembly.engine, rows, assembly.index, birth_date=assembly.hub.birth_date)
+    return people(assembly.engine, rows, index, birth_date=hub.birth_date)
 
 
 def _places(assembly: _Assembly, found: People) -> Places:

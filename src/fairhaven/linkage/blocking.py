@@ -53,15 +53,13 @@ def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[s
         number of pairs to be weighed.
     """
     keys = [*KEYS]
-    for extra in extras:
+    for extra in map(identifier, extras):
         keys += [
-            (identifier(extra), "given_formal", "left(family, 1)"),
-            (identifier(extra), "family", "left(given_formal, 1)"),
-        ]
-        keys += [
-            (identifier(extra),),
-            (identifier(extra), "birth"),
-            (identifier(extra), "left(birth, 4)", "left(family, 1)"),
+            (extra, "given_formal", "left(family, 1)"),
+            (extra, "family", "left(given_formal, 1)"),
+            (extra,),
+            (extra, "birth"),
+            (extra, "left(birth, 4)", "left(family, 1)"),
         ]
     connection.execute("CREATE TEMP TABLE met (left_unit BIGINT, right_unit BIGINT)")
     for number, columns in enumerate(keys):
@@ -112,7 +110,7 @@ def _meet(connection: duckdb.DuckDBPyConnection, number: int, columns: Sequence[
         """
         INSERT INTO met
         SELECT l.unit, r.unit FROM keyed AS l JOIN keyed AS r ON l.key = r.key AND l.unit < r.unit
-        WHERE l.grouping <> r.grouping AND (l.is_open OR r.is_open)
+        WHERE l.grouping <> r.grouping AND (l.is_open OR r.is_open);
+        DROP TABLE keyed;
         """
     )
-    connection.execute("DROP TABLE keyed")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from fairhaven.engine.sql import identifier, literal
@@ -243,8 +242,7 @@ def _judge(
     columns: Mapping[str, Mapping[str, str]],
     notes: tuple[str, ...],
 ) -> Trial:
-    found = pa.table({"patient": np.arange(persons.person.size), "person": persons.person, "step": persons.step})
-    connection.register("found", found)
+    connection.register("found", persons.members)
     connection.execute(
         """
         CREATE TABLE judged AS
@@ -279,7 +277,7 @@ def _judge(
         records=records,
         clusters=clusters,
         true_clusters=true_clusters,
-        clerical=int(persons.left.size),
+        clerical=persons.clerical.num_rows,
         thresholds=thresholds,
         truth_form=truth_form,
         columns=columns,

@@ -117,12 +117,5 @@ def _contract(target: Ints, left: Ints, right: Ints, total: Floats, pairs: Float
     order = kept[np.lexsort((right[kept], left[kept]))]
     left, right = left[order], right[order]
     starts = np.flatnonzero(_first_of_each(left) | _first_of_each(right))
-    if not starts.size:
-        nothing = np.empty(0)
-        return left, right, nothing, nothing
-    return (
-        left[starts],
-        right[starts],
-        np.add.reduceat(total[order], starts),
-        np.add.reduceat(pairs[order], starts),
-    )
+    totals, counts = np.add.reduceat(total[order], starts), np.add.reduceat(pairs[order], starts)
+    return left[starts], right[starts], totals, counts

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import literals
@@ -26,20 +27,15 @@ class PersonClusters:
     """Groups of patients, by number of the patient (see `standardisation`).
 
     Args:
-        person: for each patient the smallest patient of the same person.
-        step: for each patient the step that linked it; ``alone`` where none did.
-        weight: its match weight where Splink linked it, else NaN.
-        left, right, apart: pairs of persons (by their smallest patient) in the clerical band, and their weight.
+        members: ``patient``; ``person``, the smallest patient of the same person; ``step`` that linked it, ``alone``
+            where none did; ``weight`` of the match where Splink linked it, else NULL.
+        clerical: pairs of persons in the clerical band: ``left_person, right_person, weight``.
         valid_numbers: patients with a valid NHS number.
         notes: what was left undone, in words.
     """
 
-    person: Ints
-    step: list[str]
-    weight: Floats
-    left: Ints
-    right: Ints
-    apart: Floats
+    members: pa.Table
+    clerical: pa.Table
     valid_numbers: int
     notes: tuple[str, ...] = ()
 
@@ -89,40 +85,41 @@ def find_persons(
     progress.stage("Weighing the evidence for the rest")
     residue = link_probabilistically(connection, cluster.astype(np.int64), thresholds=thresholds, extras=extras)
     merged = residue.merged
-    is_clerical = merged.apart > thresholds.clerical
-    weight = merged.weight[cluster]
-    step = _steps(connection, patients, weight)
+    members = _members(connection, roots[merged.label][cluster], merged.weight[cluster])
+    apart = {"left_person": roots[merged.left], "right_person": roots[merged.right], "weight": merged.apart}
     connection.execute("DROP VIEW IF EXISTS splink_units")
     for table in ("links", "versions", "units", "candidates", "contradictions"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     if residue.note:
         progress.note(residue.note)
     return PersonClusters(
-        person=roots[merged.label][cluster],
-        step=step,
-        weight=np.where(np.array(step) == "splink", weight, np.nan),
-        left=roots[merged.left[is_clerical]],
-        right=roots[merged.right[is_clerical]],
-        apart=merged.apart[is_clerical],
+        members=members,
+        clerical=pa.table(apart).filter(pc.field("weight") > thresholds.clerical),
         valid_numbers=numbered,
-        notes=(residue.note,) * bool(residue.note),
+        notes=(residue.note,) if residue.note else (),
     )
 
 
-def _steps(connection: duckdb.DuckDBPyConnection, patients: int, weight: Floats) -> list[str]:
-    """The most certain step that each patient has a link by."""
+def _members(connection: duckdb.DuckDBPyConnection, person: Ints, weight: Floats) -> pa.Table:
+    """`PersonClusters.members`: of a patient's links the most certain step counts.
+
+    Args:
+        weight: of each patient's match, NaN where Splink made none.
+    """
     order = literals(*deterministic.ORDER)
-    connection.register("weighed", pa.table({"patient": np.arange(patients), "weight": weight}))
-    steps = connection.execute(
+    weighed = pa.table({"patient": np.arange(person.size), "person": person, "weight": weight})
+    connection.register("weighed", weighed)
+    members = connection.execute(
         f"""
         WITH ends AS (
             SELECT left_patient AS patient, step FROM links UNION ALL SELECT right_patient, step FROM links
         ), first AS (
             SELECT patient, [{order}][min(list_position([{order}], step))] AS step FROM ends GROUP BY patient
         )
-        SELECT coalesce(step, CASE WHEN isnan(weight) THEN 'alone' ELSE 'splink' END) AS step
+        SELECT patient, person, coalesce(first.step, CASE WHEN isnan(weight) THEN 'alone' ELSE 'splink' END) AS step,
+            CASE WHEN first.step IS NULL AND NOT isnan(weight) THEN weight END AS weight
         FROM weighed LEFT JOIN first USING (patient) ORDER BY patient
         """
     ).fetch_arrow_table()
     connection.unregister("weighed")
-    return [str(step) for step in steps["step"].to_pylist()]
+    return members

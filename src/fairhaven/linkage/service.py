@@ -1,7 +1,6 @@
 """Linking all patients of all sources: the use case that `build` calls."""
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from fairhaven.kernel.progress import Progress, Silent
@@ -52,13 +51,7 @@ def link(
         connection.unregister("arriving")
         persons = find_persons(connection, thresholds=thresholds, progress=listener)
         listener.stage("Numbering persons")
-        members = {
-            "patient": np.arange(persons.person.size),
-            "person": persons.person,
-            "step": persons.step,
-            "weight": pa.array(persons.weight, from_pandas=True),
-        }
-        connection.register("members", pa.table(members))
+        connection.register("members", persons.members)
         numbered = number_persons(connection, previous, key=key)
         return _linked(connection, persons, numbered, thresholds)
 
@@ -76,9 +69,7 @@ def _linked(
         FROM members JOIN patients USING (patient) JOIN numbered USING (person) ORDER BY source, patient_ref
         """
     ).fetch_arrow_table()
-    connection.register(
-        "apart", pa.table({"left_person": persons.left, "right_person": persons.right, "weight": persons.apart})
-    )
+    connection.register("apart", persons.clerical)
     clerical = connection.execute(
         """
         SELECT l.source AS left_source, l.patient_ref AS left_patient_ref, ln.person_id AS left_person_id,
