@@ -27,7 +27,7 @@ decides its table: a Condition whose code is an observation in OMOP becomes an o
 
 ## What is read
 
-- Bulk NDJSON, plain or gzip (told by content); one resource type in a file or several.
+- Bulk NDJSON, plain or gzip (recognised by content); one resource type in a file or several.
 - A Bundle (collection, transaction, searchset ...) or a JSON array as a file: its entries, numbered from 1. A Bundle as a line of
   NDJSON: entry *e* of line *l* has the line number *l* x 1,000,000 + *e*.
 - A line that is not JSON, not UTF-8, no FHIR resource, or holds something else where a date should be is quarantined with its number

@@ -1,6 +1,6 @@
 """What becomes of each row of a partner's CDM. This is the manual of `harmonise/cdm_rows.py`.
 
-All rows of all cases are one CDM of one person, harmonised once; a case's rows are told by their lines.
+All rows of all cases are one CDM of one person, harmonised once; a case's rows are known by their lines.
 """
 
 import datetime as dt
@@ -77,7 +77,7 @@ _STANDARD = condition(
 CASES = [
     same("condition_occurrence", _STANDARD),
     Case(
-        "a concept that this hub's vocabulary does not know stays",
+        "a concept that this hub's vocabulary does not know is kept",
         "condition_occurrence",
         condition(condition_concept_id=UNKNOWN, condition_source_value="local"),
         [{"condition_concept_id": UNKNOWN, "condition_source_concept_id": 0, "condition_source_value": "local"}],
@@ -95,7 +95,7 @@ CASES = [
         [{"condition_concept_id": ASTHMA, "condition_source_concept_id": UNKNOWN}],
     ),
     Case(
-        "a concept that is not standard and maps to nothing stays",
+        "a concept that is not standard and maps to nothing is kept",
         "condition_occurrence",
         condition(condition_concept_id=LOST_ICD),
         [{"condition_concept_id": LOST_ICD}],
@@ -122,13 +122,13 @@ CASES = [
         into="observation",
     ),
     Case(
-        "a standard concept stays in the table where the partner has it, whatever its domain",
+        "a standard concept is kept in the table where the partner has it, whatever its domain",
         "observation",
         {"observation_concept_id": ASTHMA, "observation_date": DAY},
         [{"observation_concept_id": ASTHMA, "observation_type_concept_id": 32843}],
     ),
     Case(
-        "concept 0 stays in its table with its source value",
+        "concept 0 is kept in its table with its source value",
         "procedure_occurrence",
         {"procedure_concept_id": 0, "procedure_date": DAY, "procedure_source_value": "X99"},
         [{"procedure_concept_id": 0, "procedure_source_value": "X99"}],
@@ -151,7 +151,7 @@ CASES = [
         ),
     ),
     Case(
-        "what is empty stays empty: no unit is guessed from its text, no source value made of the number",
+        "what is empty is left empty: no unit is guessed from its text, no source value made of the number",
         "measurement",
         measurement(value_as_number=7.0, unit_source_value="mm[Hg]"),
         [
@@ -498,7 +498,7 @@ CASES = [
         ],
     ),
     Case(
-        "places that say the same are one, so that nobody's household is told",
+        "places that say the same are one, so that nobody's household is shown",
         "location",
         {"location_id": 40, "city": "Leeds", "zip": "LS1", "country_concept_id": UNKNOWN},
         [{"city": "Leeds", "zip": "LS1", "country_concept_id": UNKNOWN}],

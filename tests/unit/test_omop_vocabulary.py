@@ -124,10 +124,10 @@ def test_every_fault_is_said_at_once_with_its_line_and_without_the_value(tmp_pat
     with pytest.raises(Invalid) as refused:
         load_vocabulary(download(tmp_path / "athena", concept=broken), tmp_path / "store")
 
-    told = str(refused.value)
-    assert "CONCEPT.csv:4" in told
-    assert "valid_start_date" in told and "concept_id" in told
-    assert "SECRET" not in told
+    message = str(refused.value)
+    assert "CONCEPT.csv:4" in message
+    assert "valid_start_date" in message and "concept_id" in message
+    assert "SECRET" not in message
     assert not list((tmp_path / "store").glob("*/"))
 
 
