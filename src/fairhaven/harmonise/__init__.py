@@ -4,7 +4,6 @@ from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.cdm_rows import omop_rows
 from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.fhir import fhir_rows
-from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
 from fairhaven.harmonise.model import Harmonised, SourceTables
@@ -19,7 +18,6 @@ __all__ = [
     "LEFT_OUT",
     "VERSION",
     "CodeMap",
-    "GenericRows",
     "Harmonised",
     "HubFacts",
     "MappingFile",

@@ -99,7 +99,8 @@ def _first(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:
             terms = part["term_mapping"]
             for value, concept in (terms if isinstance(terms, dict) else {ANY: terms}).items():
                 known = block.concepts_of(value, destination)
-                known += {int(concept)}.difference(known)
+                if int(concept) not in known:
+                    known.append(int(concept))
     return found.values()
 
 

@@ -273,12 +273,9 @@ def with_concepts(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     filled = rows.mutate(**{f"row_{name}": value for name, value in code_columns(rows, keys).items()})
     joined = filled.join(resolved, [filled[f"row_{name}"] == resolved[f"key_{name}"] for name in keys])
     words = [joined[f"row_{name}"].nullif("") for name in ("code", "code_text") if name in keys]
-    joined = joined.mutate(
-        resolved_source_value=ibis.coalesce(joined["delivered"], *words),
-        resolved_vocabulary_id=joined["row_vocabulary_id"].nullif("")
-        if "vocabulary_id" in keys
-        else ibis.null("string"),
-    )
+    value = ibis.coalesce(joined["delivered"], *words)
+    vocabulary = joined["row_vocabulary_id"].nullif("") if "vocabulary_id" in keys else ibis.null("string")
+    joined = joined.mutate(resolved_source_value=value, resolved_vocabulary_id=vocabulary)
     return joined.drop("delivered", *present, *(f"{side}_{name}" for side in ("row", "key") for name in keys))
 
 

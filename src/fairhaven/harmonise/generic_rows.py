@@ -281,11 +281,6 @@ class GenericRows:
             raise ValueError(f"rule {self.rule}: {', '.join(unknown)} are no columns of {self.kind} rows")
 
 
-def typed(rows: ir.Table, kind: str) -> ir.Table:
-    """Rows with every column of their kind, in order and typed; what the rule does not give is NULL."""
-    return rows.select(**{name: column_or_null(rows, name, kind).cast(dtype) for name, dtype in KINDS[kind].items()})
-
-
 def column_or_null(rows: ir.Table, name: str, kind: str) -> ir.Value:
     """A column of rows of a kind; NULL of its type where no rule gives it."""
     return rows[name] if name in rows.columns else ibis.null(KINDS[kind][name])

@@ -63,14 +63,14 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
             for name in ("postcode_district", "location_ref", "provider_ref", "care_site_ref")
         },
     )
-    turn = ibis.row_number().over(group_by="person_id", order_by=_best_first(described))
+    turn = ibis.row_number().over(group_by="person_id", order_by=_precedence(described))
     ranked = keep_typed(engine, described.mutate(turn=turn))
     persons = keep_typed(engine, _merged(ranked))
     who = index.left_join(persons.select("person_id", birth_year="year_of_birth"), "person_id").drop("person_id_right")
     return People(persons=persons, who=keep_typed(engine, who))
 
 
-def _best_first(rows: ir.Table) -> list[ir.Value]:
+def _precedence(rows: ir.Table) -> list[ir.Value]:
     """The order in which rows of one person are believed: sources by name, of each the latest extract first."""
     return [rows["source"], ibis.desc(rows["row_extract"]), rows["rule"], rows["row_key"]]
 
@@ -125,7 +125,7 @@ def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.
     date = ibis.coalesce(column_or_null(known, "date", "death"), moment.cast("date"))
     known = known.mutate(death_date=date, death_datetime=moment)
     known = known.filter(known["death_date"] <= ibis.literal(as_of))
-    order = [*_best_first(known), known["ordinal"]]
+    order = [*_precedence(known), known["ordinal"]]
     ranked = known.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order))
     ranked = ranked.filter(ranked["turn"] == 0)
     return keep_typed(

@@ -23,7 +23,7 @@ from fairhaven.harmonise.code_mapping import VocabularyTables, distinct_codes, r
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fit_to_cdm
 from fairhaven.harmonise.events import EventContext, events, place_rows
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, GenericRows, column_or_null, keep_typed, typed
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, LINEAGE, GenericRows, column_or_null, keep_typed
 from fairhaven.harmonise.health_system import (
     Places,
     care_site_table,
@@ -166,11 +166,11 @@ def _resolve(assembly: _Assembly) -> None:
 def _people(assembly: _Assembly, index: ir.Table, hub: HubFacts) -> People:
     rows = assembly.rows("person")
     if rows is None:
-        nobody = index.filter(ibis.literal(False))
-        rows = typed(nobody.select("patient_ref"), "person").mutate(
-            source=ibis.literal(""),
-            rule=ibis.literal(0, type="int32"),
-            rule_key=ibis.literal(0, type="int64"),
+        rows = index.filter(ibis.literal(False)).select(
+            "source",
+            "patient_ref",
+            rule=ibis.null("int32"),
+            **{name: ibis.null(kind) for name, kind in LINEAGE.items()},
         )
     return people(assembly.engine, rows, index, birth_date=hub.birth_date)
 

@@ -20,11 +20,11 @@ from fairhaven.harmonise import (
     HubFacts,
     SourceTables,
     VocabularyTables,
+    fhir_rows,
     harmonise,
     local_maps,
+    omop_rows,
 )
-from fairhaven.harmonise.cdm_rows import omop_rows
-from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.intake import Extract, Format, Source, check_quarantine, check_reconciled
 from fairhaven.journeys.deliveries.receive import recover_vocabulary
 from fairhaven.journeys.descriptions.describe import describe_release
