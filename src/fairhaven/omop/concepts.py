@@ -6,12 +6,7 @@ Ids are facts of the OHDSI Standardized Vocabularies (Athena). Where a hub has l
 from collections.abc import Mapping
 from types import MappingProxyType
 
-
-def _words(words: dict[str, int]) -> Mapping[str, int]:
-    return MappingProxyType(words)
-
-
-TYPE = _words(
+TYPE: Mapping[str, int] = MappingProxyType(
     {
         "EHR": 32817,
         "EHR administration": 32818,
@@ -50,7 +45,7 @@ TYPE = _words(
 )
 """Words for ``..._type_concept_id``."""
 
-TYPE_OF_KIND = _words(
+TYPE_OF_KIND: Mapping[str, int] = MappingProxyType(
     {
         "gp": TYPE["EHR"],
         "hospital": TYPE["EHR encounter"],
@@ -64,7 +59,7 @@ TYPE_OF_KIND = _words(
 )
 """Type concept of a row whose rule gives none, by the kind of its source."""
 
-VISIT = _words(
+VISIT: Mapping[str, int] = MappingProxyType(
     {
         "inpatient": 9201,
         "outpatient": 9202,
@@ -86,11 +81,11 @@ VISIT = _words(
 )
 """Words for visit concepts."""
 
-GENDER = _words({"male": 8507, "m": 8507, "1": 8507, "female": 8532, "f": 8532, "2": 8532})
+GENDER: Mapping[str, int] = MappingProxyType({"male": 8507, "m": 8507, "1": 8507, "female": 8532, "f": 8532, "2": 8532})
 """Spellings of administrative sex; the digits are those of the NHS Data Dictionary. Others are concept 0."""
 
 _WHITE, _BLACK, _ASIAN = 8527, 38003598, 8515
-RACE = _words(
+RACE: Mapping[str, int] = MappingProxyType(
     {
         # NHS Data Dictionary, ethnic category 2001. OMOP has no concept for mixed groups (D to G) or other (S).
         "a": _WHITE,
@@ -125,7 +120,7 @@ RACE = _words(
 )
 """Spellings of race, the English ethnic category codes among them."""
 
-ETHNICITY = _words(
+ETHNICITY: Mapping[str, int] = MappingProxyType(
     {
         "hispanic": 38003563,
         "hispanic or latino": 38003563,
@@ -135,9 +130,9 @@ ETHNICITY = _words(
     }
 )
 
-OPERATOR = _words({"<": 4171756, "<=": 4171754, "=": 4172703, ">=": 4171755, ">": 4172704})
+OPERATOR: Mapping[str, int] = MappingProxyType({"<": 4171756, "<=": 4171754, "=": 4172703, ">=": 4171755, ">": 4172704})
 
-CONDITION_STATUS = _words(
+CONDITION_STATUS: Mapping[str, int] = MappingProxyType(
     {
         "primary": 32902,
         "secondary": 32908,
@@ -155,7 +150,7 @@ CONDITION_STATUS = _words(
 )
 """Words for ``condition_status_concept_id``."""
 
-ROUTE = _words(
+ROUTE: Mapping[str, int] = MappingProxyType(
     {
         "oral": 4132161,
         "intravenous": 4171047,
@@ -175,7 +170,7 @@ ROUTE = _words(
 NOTE_ENCODING_UTF8 = 32678
 LANGUAGE_ENGLISH = 4180186
 
-UNIT = _words(
+UNIT: Mapping[str, int] = MappingProxyType(
     {
         "%": 8554,
         "%{HbA1c}": 9225,
