@@ -102,10 +102,10 @@ def test_each_queue_hands_out_its_own_kind(
 def test_a_task_is_hidden_for_the_lease_and_then_handed_out_again(hub: Hub, member: httpx.Client) -> None:
     uuid = hub.queue.submit(AVAILABILITY, [COLLECTION])
     address = f"{BASE}/nextjob/{COLLECTION}"
-    assert hub.queue.results(uuid)[0].standing is CollectionState.WAITING
+    assert hub.queue.results(uuid)[0].state is CollectionState.WAITING
     first = member.get(address)
     assert first.status_code == 200
-    assert hub.queue.results(uuid)[0].standing is CollectionState.HANDED_OUT
+    assert hub.queue.results(uuid)[0].state is CollectionState.HANDED_OUT
     hub.seconds += 59
     assert member.get(address).status_code == 204
     hub.seconds += 1
@@ -113,7 +113,7 @@ def test_a_task_is_hidden_for_the_lease_and_then_handed_out_again(hub: Hub, memb
     assert post(member, TaskResult(uuid=uuid, collection=COLLECTION, count=30)).status_code == 200
     hub.seconds += 61
     assert member.get(address).status_code == 204
-    assert hub.queue.results(uuid)[0].standing is CollectionState.ANSWERED
+    assert hub.queue.results(uuid)[0].state is CollectionState.ANSWERED
 
 
 def test_a_task_that_nobody_answers_goes_behind_the_others_and_at_last_expires(hub: Hub, member: httpx.Client) -> None:
@@ -125,7 +125,7 @@ def test_a_task_that_nobody_answers_goes_behind_the_others_and_at_last_expires(h
     assert [member.get(address).json()["uuid"] for _ in range(2)] == [second, first]
     hub.seconds += 3600
     assert member.get(address).status_code == 204
-    assert hub.queue.results(first)[0].standing is CollectionState.EXPIRED
+    assert hub.queue.results(first)[0].state is CollectionState.EXPIRED
 
 
 def test_the_first_answer_stays(hub: Hub, member: httpx.Client) -> None:
@@ -171,7 +171,7 @@ def test_an_error_result_is_an_answer_and_says_why(hub: Hub, member: httpx.Clien
     assert post(member, failed(uuid=uuid, collection=COLLECTION, message="no such concept")).status_code == 200
     (reply,) = hub.queue.results(uuid)
     assert reply.result is not None
-    assert (reply.standing, reply.result.message) == (CollectionState.FAILED, "no such concept")
+    assert (reply.state, reply.result.message) == (CollectionState.FAILED, "no such concept")
 
 
 def test_one_question_goes_to_several_collections_and_each_answers_for_itself(hub: Hub) -> None:
@@ -217,7 +217,7 @@ def test_nobody_is_let_in_without_the_secret(hub: Hub, member: httpx.Client, aut
         ):
             assert (response.status_code, response.text) == (401, "not admitted")
             assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
-    assert hub.queue.results(uuid)[0].standing is CollectionState.WAITING
+    assert hub.queue.results(uuid)[0].state is CollectionState.WAITING
 
 
 def test_a_secret_opens_its_own_collection_only_and_until_it_is_renewed_or_removed(hub: Hub) -> None:
@@ -383,7 +383,7 @@ def test_tasks_answers_and_members_survive_a_restart(tmp_path: Path) -> None:
     first.close()
     second = TaskQueue(path, by=ANNA)
     assert second.members.admits(COLLECTION, credentials.header())
-    assert [second.results(uuid)[0].standing for uuid in uuids] == [CollectionState.ANSWERED, CollectionState.WAITING]
+    assert [second.results(uuid)[0].state for uuid in uuids] == [CollectionState.ANSWERED, CollectionState.WAITING]
     assert second.forget(before=time.time() + 1) == 2
     second.close()
     assert path.stat().st_mode & 0o077 == 0

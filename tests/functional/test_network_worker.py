@@ -47,7 +47,7 @@ def test_one_round_drains_both_queues(tmp_path: Path) -> None:
         uuids = [queue.submit(query, [COLLECTION]) for query in (AVAILABILITY, GENERIC) for _ in range(5)]
         summary = run_once(connection, Numbers(), tmp_path / "worker")
         assert (summary.received, summary.answered, summary.posted, summary.trouble) == (10, 10, 10, "")
-        assert {queue.results(uuid)[0].standing for uuid in uuids} == {CollectionState.ANSWERED}
+        assert {queue.results(uuid)[0].state for uuid in uuids} == {CollectionState.ANSWERED}
 
 
 def test_a_task_that_comes_twice_gets_the_same_answer_without_counting_again(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_a_refusal_becomes_an_error_result_that_tells_nothing(tmp_path: Path, er
         run_once(connection, Numbers(error), tmp_path / "worker")
         (reply,) = queue.results(uuid)
     assert reply.result is not None
-    assert (reply.standing, reply.result.count, reply.result.message) == (CollectionState.FAILED, 0, message)
+    assert (reply.state, reply.result.count, reply.result.message) == (CollectionState.FAILED, 0, message)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_a_task_that_cannot_be_answered_now_is_kept_and_at_last_given_up(tmp_pat
         assert len(answers.asked) == ATTEMPTS
         (reply,) = queue.results(uuid)
     assert (summary.failed, summary.posted) == (1, 1)
-    assert reply.standing is CollectionState.FAILED
+    assert reply.state is CollectionState.FAILED
     assert "999" not in " ".join(notes.lines)
 
 
@@ -392,8 +392,8 @@ def test_a_task_that_cannot_be_answered_now_waits_longer_each_time_while_others_
             pause=pause,
             now=lambda: seconds,
         )
-        assert {queue.results(uuid)[0].standing for uuid in asked} == {CollectionState.ANSWERED}
-        assert queue.results(blocked)[0].standing is CollectionState.FAILED
+        assert {queue.results(uuid)[0].state for uuid in asked} == {CollectionState.ANSWERED}
+        assert queue.results(blocked)[0].state is CollectionState.FAILED
     assert (summary.answered, summary.failed) == (3, 1)
     gaps = [later - sooner for sooner, later in pairwise(tried)]
     assert len(gaps) == ATTEMPTS - 1
@@ -667,7 +667,7 @@ def test_ctrl_c_that_shows_as_a_refusal_keeps_the_task(tmp_path: Path, kind: typ
         assert (summary.is_stopped, summary.unanswered, summary.posted) == (True, 1, 0)
         run_once(connection, Numbers(), tmp_path / "worker")
         (reply,) = queue.results(uuid)
-    assert reply.standing is CollectionState.ANSWERED
+    assert reply.state is CollectionState.ANSWERED
 
 
 @pytest.mark.slow

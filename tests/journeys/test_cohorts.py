@@ -279,7 +279,7 @@ def test_a_hub_answers_questions_that_come_over_the_wire(
     }
     index = discover(open_hub(copy), None, by=ANNA, progress=Silent()).index
     exactly = {name: index.count(_definition(asked / f"{name}.json")) for name in ("1", "2", "3", "4")}
-    answered = {name for name in exactly if told[name]["standing"] == "answered"}
+    answered = {name for name in exactly if told[name]["state"] == "answered"}
     assert answered
     # With so few persons the audit refuses some; it says the same of each, and what it tells is true.
     assert {told[name]["message"] for name in set(exactly) - answered} <= {"this question is not answered"}

@@ -217,5 +217,5 @@ def test_a_server_says_its_address_and_a_worker_what_it_did(
     check_form(document, result_type(COMMANDS["answer"]))
     assert document["posted"] >= 1
     (reply,) = read_strictly(run("network", "results", places.hub, places.uuid, "--json").stdout)
-    assert reply["standing"] == "answered"
+    assert reply["state"] == "answered"
     check_form([reply], result_type(COMMANDS["network results"]))

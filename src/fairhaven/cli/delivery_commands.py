@@ -47,5 +47,5 @@ def load_vocabulary(
     from fairhaven.journeys.deliveries.receive import take_vocabulary
 
     taken = take_vocabulary(opened(folder), file, by=actor(), progress=screen.progress)
-    loaded = results.LoadedVocabulary.of(taken)
+    loaded = results.LoadedVocabulary(version=taken.version, rows=taken.counts, notes=taken.notes)
     screen.show(loaded, delivery_text.vocabulary(loaded))

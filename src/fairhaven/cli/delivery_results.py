@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from fairhaven.intake import Receipt
-from fairhaven.omop.vocabulary import Vocabulary
 
 __all__ = ["LoadedVocabulary", "Receipt"]
 
@@ -23,8 +21,3 @@ class LoadedVocabulary:
     version: str
     rows: Mapping[str, int]
     notes: tuple[str, ...]
-
-    @classmethod
-    def of(cls, vocabulary: Vocabulary) -> Self:
-        """A vocabulary without its place."""
-        return cls(version=vocabulary.version, rows=vocabulary.counts, notes=vocabulary.notes)

@@ -56,5 +56,12 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     from fairhaven.cli import hub_results as results
     from fairhaven.hub import read_text
 
-    found = results.CheckedHub.of(read_text(folder))
-    screen.show(found, [f"No faults. {', '.join(f'{count} {name}' for name, count in found.counts.items())}."])
+    text = read_text(folder)
+    counts = {
+        "controllers": len(text.controllers),
+        "sources": len(text.sources),
+        "mappings": len(text.mappings),
+        "code maps": len(text.code_maps),
+    }
+    words = [f"No faults. {', '.join(f'{count} {name}' for name, count in counts.items())}."]
+    screen.show(results.CheckedHub(counts=counts), words)

@@ -10,7 +10,6 @@ from fairhaven.kernel.errors import Fault
 
 if TYPE_CHECKING:
     from fairhaven.journeys.demonstration import Demonstration
-    from fairhaven.journeys.model import HubText
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,18 +36,6 @@ class CheckedHub:
 
     faults: tuple[Fault, ...] = ()
     counts: Mapping[str, int]
-
-    @classmethod
-    def of(cls, text: "HubText") -> Self:
-        """What a hub's files describe."""
-        return cls(
-            counts={
-                "controllers": len(text.controllers),
-                "sources": len(text.sources),
-                "mappings": len(text.mappings),
-                "code maps": len(text.code_maps),
-            }
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -66,14 +66,14 @@ class QuestionReply:
 
     Args:
         collection: its name.
-        standing: how the question stands with it.
+        state: how far the question is with it.
         count: persons, or rows of a distribution's first table; null while there is no answer.
         message: why there is no answer; empty for none.
         files: tables of a distribution.
     """
 
     collection: str
-    standing: CollectionState
+    state: CollectionState
     count: int | None
     message: str
     files: tuple[ReplyTable, ...]
@@ -84,7 +84,7 @@ class QuestionReply:
         found = reply.result
         return cls(
             collection=reply.collection,
-            standing=reply.standing,
+            state=reply.state,
             count=found.count if found else None,
             message=found.message if found else "",
             files=tuple(ReplyTable(name=file.name, rows=tuple(file.rows())) for file in found.files) if found else (),

@@ -38,5 +38,5 @@ def joined(made: "JoinedCollection") -> list[str]:
 
 def replies(found: "Sequence[QuestionReply]") -> list[Table]:
     """What collections have said."""
-    rows = [(each.collection, each.standing, each.count) for each in found]
+    rows = [(each.collection, each.state, each.count) for each in found]
     return [screen.table("", ["collection", "", "persons"], rows)]

@@ -61,12 +61,12 @@ class CollectionReply:
 
     Args:
         collection: who.
-        standing: how the task stands.
+        state: how far the task is.
         result: the answer, or the error result; None where there is none.
     """
 
     collection: str
-    standing: CollectionState
+    state: CollectionState
     result: TaskResult | None
 
 
@@ -220,12 +220,12 @@ class TaskQueue:
         result = None
         if answer is not None:
             result = read_result(answer.encode(), uuid=uuid, collection=collection)
-            standing = CollectionState.ANSWERED if result.status is TaskStatus.OK else CollectionState.FAILED
+            state = CollectionState.ANSWERED if result.status is TaskStatus.OK else CollectionState.FAILED
         elif hidden_until > now:
-            standing = CollectionState.HANDED_OUT
+            state = CollectionState.HANDED_OUT
         else:
-            standing = CollectionState.WAITING if submitted_at > now - self._lifetime else CollectionState.EXPIRED
-        return CollectionReply(collection=collection, standing=standing, result=result)
+            state = CollectionState.WAITING if submitted_at > now - self._lifetime else CollectionState.EXPIRED
+        return CollectionReply(collection=collection, state=state, result=result)
 
 
 def _body(query: Mapping[str, Any], uuid: str, collection: str) -> str:
