@@ -118,17 +118,15 @@ def test_what_is_killed_at_any_moment_ends_as_if_undisturbed(
 
 
 def test_a_build_clears_away_whatever_killed_commands_were_writing(region: Region, tmp_path: Path) -> None:
-    stage = region.stage("build")
-    hub = copied(stage.before, tmp_path / "hub")
-    assert region.processes.run(hub, *stage.command).code == 0
+    hub = copied(region.stage("erase").before, tmp_path / "hub")
     store = hub / "store"
     for folder in ("archive/.work", "archive/releases/0001/work-1", "vocabulary/work-1", "scratch/work-1"):
         (store / folder / "index").mkdir(parents=True)
         (store / folder / "index/persons.bin").write_text("whoever was in it")
     for file in (".erasing.json.1.part", "archive/.erasure.json.1.part", "vocabulary/.loading.json.1.part"):
         (store / file).write_text("whoever was to be erased")
-    assert region.processes.run(hub, *stage.command).code == 0
-    assert outcome(hub)["files"] == stage.after["files"]
+    assert region.processes.run(hub, "build").code == 0
+    assert not list(differences(region.stage("build").after, outcome(hub)))
 
 
 @pytest.mark.slow
