@@ -302,7 +302,6 @@ LEFT = {
     "persons that must be observed at the start of their year of birth": CohortDefinition(
         entry=EntryEvents(events=(Events(domain=Domain.PERSON),))
     ),
-    "a concept set that the definition does not have": persons(ever(DRUG, "missing")),
 }
 
 

@@ -1,6 +1,5 @@
 """How many persons and events each step of a definition leaves."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,15 +42,15 @@ class Attrition:
 
 def attrition(cohorts: Mapping[int, Cohort], outcome: BatchOutcome, temporary: TemporaryTables) -> dict[int, Attrition]:
     """The attrition of each cohort of a batch, by its number."""
-    entry = _by_index(outcome.index, temporary)
+    entry = _tallies(outcome.index, ["index"], temporary)
     included = _tallies(outcome.included, ["cohort"], temporary)
     rows = tallies(outcome.rows, temporary)
     left, alone = _by_rule(cohorts, outcome, temporary)
     none = StepCount()
     return {
         number: Attrition(
-            entry=entry.get(each.entry, none),
-            qualified=entry.get(each.index, none),
+            entry=entry.get((each.entry,), none),
+            qualified=entry.get((each.index,), none),
             left=tuple(left.get((number, place), none) for place in range(len(each.rules))),
             alone=tuple(alone.get((number, place), none) for place in range(len(each.rules))),
             included=included.get((number,), none),
@@ -65,10 +64,6 @@ def tallies(rows: ir.Table, temporary: TemporaryTables) -> dict[int, StepCount]:
     """Persons and rows of each cohort; a cohort without rows is left out."""
     renamed = rows.select(cohort=rows.cohort_definition_id, person_id=rows.subject_id)
     return {key[0]: tally for key, tally in _tallies(renamed, ["cohort"], temporary).items()}
-
-
-def _by_index(index: ir.Table, temporary: TemporaryTables) -> dict[int, StepCount]:
-    return {key[0]: tally for key, tally in _tallies(index, ["index"], temporary).items()}
 
 
 def _by_rule(
@@ -97,7 +92,7 @@ def _tallies(events: ir.Table, by: list[str], temporary: TemporaryTables) -> dic
     # Persons first: counting different values of many groups at once takes far more memory.
     persons = events.group_by([*by, "person_id"]).agg(events=events.count())
     counted = persons.group_by(by).agg(persons=persons.count(), events=persons.events.sum())
-    found: defaultdict[tuple[int, ...], StepCount] = defaultdict(StepCount)
-    for row in temporary.engine.fetch(counted).to_pylist():
-        found[tuple(row[name] for name in by)] = StepCount(persons=row["persons"], events=row["events"])
-    return dict(found)
+    return {
+        tuple(row[name] for name in by): StepCount(persons=row["persons"], events=row["events"])
+        for row in temporary.engine.fetch(counted).to_pylist()
+    }

@@ -4,7 +4,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fairhaven.cohort.model import Compare, Match, Occurrence, OccurrenceType
+from fairhaven.cohort.event_dates import day_number
+from fairhaven.cohort.model import Compare, Dates, Match, Numbers, Occurrence, OccurrenceType
 
 Operator = Callable[[Any, Any], Any]
 
@@ -26,6 +27,13 @@ TIMES: Mapping[OccurrenceType, Operator] = {
 """Of how many events were found with how many were asked for."""
 
 
+def ends_of_range(test: Numbers | Dates) -> tuple[float, float | None]:
+    """What a test compares with, dates as day numbers; the second is None where it compares with one value."""
+    if isinstance(test, Dates):
+        return day_number(test.value), None if test.to is None else day_number(test.to)
+    return test.value, test.to
+
+
 def needs_an_event(occurrence: Occurrence) -> bool:
     """Whether an occurrence can be reached with at least one event only."""
     return occurrence.times is not OccurrenceType.AT_MOST and occurrence.count > 0
@@ -33,7 +41,6 @@ def needs_an_event(occurrence: Occurrence) -> bool:
 
 def member_bounds(match: Match, count: int | None, members: int) -> tuple[int, int]:
     """Between which numbers of its members a group holds; one without members holds."""
-    asked = count or 0
     match match:
         case _ if not members:
             return 0, 0
@@ -42,6 +49,6 @@ def member_bounds(match: Match, count: int | None, members: int) -> tuple[int, i
         case Match.ANY:
             return 1, members
         case Match.AT_LEAST:
-            return asked, members
+            return count or 0, members
         case Match.AT_MOST:
-            return 0, asked
+            return 0, count or 0

@@ -1,7 +1,6 @@
 """Definitions in, persons and dates out: the one way to run cohort definitions."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ibis.expr.types as ir
@@ -39,7 +38,7 @@ class Batch:
     def tallies(self) -> dict[int, StepCount]:
         """Persons and rows of each cohort."""
         found = tallies(self.rows, self._temporary)
-        return {number_parts: found.get(number_parts, StepCount()) for number_parts in self.definitions}
+        return {number: found.get(number, StepCount()) for number in self.definitions}
 
     def attrition(self) -> dict[int, Attrition]:
         """What each step of each definition leaves."""
@@ -81,8 +80,12 @@ class Cohorts:
         size = max(1, _WORK // max(1, events))
         for start in range(0, len(numbers), size):
             chosen = {each: definitions[each] for each in numbers[start : start + size]}
-            with self._batch(chosen) as batch:
-                yield batch
+            program = number_parts(chosen)
+            with TemporaryTables(self._engine) as temporary:
+                outcome = CohortRun(program, self._tables, temporary).outcome()
+                yield Batch(
+                    definitions=chosen, rows=outcome.rows, _program=program, _outcome=outcome, _temporary=temporary
+                )
             progress.advance(min(start + size, len(numbers)), len(numbers), "definitions")
 
     def unknown_concepts(self, definitions: Mapping[int, CohortDefinition]) -> dict[int, tuple[int, ...]]:
@@ -91,8 +94,8 @@ class Cohorts:
         A definition that names none of these is left out.
         """
         named = {
-            number_parts: {item.concept_id for each in definition.concept_sets for item in each.items}
-            for number_parts, definition in definitions.items()
+            number: {item.concept_id for each in definition.concept_sets for item in each.items}
+            for number, definition in definitions.items()
         }
         every = sorted(set().union(*named.values()))
         if not every or "concept" not in self._tables:
@@ -102,14 +105,4 @@ class Cohorts:
             concept = self._tables["concept"]
             known = concept.select(concept_id=concept.concept_id.cast("int64"))
             missing = set(self._engine.fetch(asked.anti_join(known, "concept_id"))["concept_id"].to_pylist())
-        found = {number_parts: tuple(sorted(concepts & missing)) for number_parts, concepts in named.items()}
-        return {number_parts: concepts for number_parts, concepts in found.items() if concepts}
-
-    @contextmanager
-    def _batch(self, definitions: Mapping[int, CohortDefinition]) -> Iterator[Batch]:
-        program = number_parts(definitions)
-        with TemporaryTables(self._engine) as temporary:
-            outcome = CohortRun(program, self._tables, temporary).outcome()
-            yield Batch(
-                definitions=definitions, rows=outcome.rows, _program=program, _outcome=outcome, _temporary=temporary
-            )
+        return {number: tuple(sorted(concepts & missing)) for number, concepts in named.items() if concepts & missing}

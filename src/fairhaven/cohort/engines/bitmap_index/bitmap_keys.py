@@ -4,7 +4,6 @@ from fairhaven.cohort.domains import PERSON_COLUMNS
 from fairhaven.cohort.model import Domain
 
 EVERYBODY = "everybody"
-OBSERVED = "observed"
 
 
 def has_event(domain: Domain) -> str:
@@ -34,7 +33,7 @@ def has_attribute(field: str) -> str:
 
 def number_keys(domains: list[Domain]) -> dict[str, int]:
     """A number for each kind."""
-    names = [EVERYBODY, OBSERVED, *(has_attribute(field) for field in PERSON_COLUMNS)]
+    names = [EVERYBODY, *(has_attribute(field) for field in PERSON_COLUMNS)]
     for domain in domains:
         names += [has_event(domain), has_concept(domain), has_descendant(domain), has_source(domain)]
     return {name: number for number, name in enumerate(names)}

@@ -69,7 +69,7 @@ class BitmapWriter:
         self._write = write
         self._at = 0
         self._stored: dict[bytes, tuple[int, int, int]] = {}
-        self._rows: list[tuple[int, int, int, int, int, int]] = []
+        self._rows: list[tuple[int, int, int, int, int]] = []
 
     def add(self, kind: int, concept: int, persons: BitMap) -> int:
         """Store a set; nothing is stored of nobody.
@@ -85,12 +85,12 @@ class BitmapWriter:
         if digest not in self._stored:
             self._stored[digest] = (self._at, len(data), zlib.crc32(data))
             self._at += self._write(data)
-        self._rows.append((kind, concept, *self._stored[digest], len(persons)))
+        self._rows.append((kind, concept, *self._stored[digest]))
         return len(data)
 
     def directory(self) -> Mapping[str, Array]:
         """Where each bitmap is, by kind and concept."""
-        rows = np.array(sorted(self._rows), np.int64).reshape(-1, 6)
+        rows = np.array(sorted(self._rows), np.int64).reshape(-1, len(_DIRECTORY))
         return {name: rows[:, place].astype(dtype) for place, (name, dtype) in enumerate(_DIRECTORY.items())}
 
 
@@ -100,7 +100,6 @@ _DIRECTORY: Mapping[str, type[np.integer[Any]]] = {
     "offset": np.int64,
     "bytes": np.uint32,
     "crc32": np.uint32,
-    "persons": np.uint32,
 }
 
 
@@ -113,24 +112,18 @@ class Bitmaps:
         self._kept_bytes = 0
         self._lock = threading.Lock()
         kinds = arrays("bitmaps", "kind")
-        self._first = {int(kind): int(np.searchsorted(kinds, kind)) for kind in np.unique(kinds)}
-        self._last = {kind: int(np.searchsorted(kinds, kind, "right")) for kind in self._first}
-        self._concept, self._persons, self._offset, self._bytes, self._crc32 = (
-            arrays("bitmaps", name) for name in ("concept", "persons", "offset", "bytes", "crc32")
+        self._rows = {
+            int(kind): slice(int(np.searchsorted(kinds, kind)), int(np.searchsorted(kinds, kind, "right")))
+            for kind in np.unique(kinds)
+        }
+        self._concept, self._offset, self._bytes, self._crc32 = (
+            arrays("bitmaps", name) for name in ("concept", "offset", "bytes", "crc32")
         )
         self._data = arrays("bitmaps", "data").data
 
     def concepts(self, kind: int) -> Array:
         """The concepts of a kind that anybody has, sorted."""
-        if kind not in self._first:
-            return np.empty(0, np.int64)
-        return self._concept[self._first[kind] : self._last[kind]]
-
-    def persons(self, kind: int) -> Array:
-        """How many persons have each of `concepts`."""
-        if kind not in self._first:
-            return np.empty(0, np.uint32)
-        return self._persons[self._first[kind] : self._last[kind]]
+        return self._concept[self._rows.get(kind, slice(0))]
 
     def get(self, kind: int, concept: int) -> BitMap | None:
         """The persons who have a concept; None where nobody has.
@@ -146,7 +139,7 @@ class Bitmaps:
         place = int(np.searchsorted(concepts, concept))
         if place == len(concepts) or concepts[place] != concept:
             return None
-        row = self._first[kind] + place
+        row = self._rows[kind].start + place
         begin, size = int(self._offset[row]), int(self._bytes[row])
         data = bytes(self._data[begin : begin + size])
         if zlib.crc32(data) != self._crc32[row]:
@@ -158,9 +151,7 @@ class Bitmaps:
     def union(self, kind: int, concepts: Iterable[int]) -> BitMap:
         """The persons who have any of the concepts."""
         found = [persons for concept in concepts if (persons := self.get(kind, int(concept))) is not None]
-        if not found:
-            return BitMap()
-        return BitMap.union(*found) if len(found) > 1 else found[0]
+        return found[0] if len(found) == 1 else BitMap.union(BitMap(), *found)
 
     def forget(self) -> None:
         """Give back the memory of unpacked bitmaps."""

@@ -29,13 +29,11 @@ class DayEncoding:
 
     def stored(self, values: pa.Array) -> Array:
         """Values as they are kept."""
-        found: Array = (values.fill_null(self.before).to_numpy(zero_copy_only=False) - self.before).astype(self.dtype)
-        return found
+        return (np.asarray(values.fill_null(self.before)) - self.before).astype(self.dtype)
 
     def days(self, stored: Array) -> Array:
         """Kept values as days since 1970; those missing come out as `before`."""
-        found: Array = stored.astype(np.int32) + np.int32(self.before)
-        return found
+        return stored.astype(np.int32) + np.int32(self.before)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,21 +50,19 @@ class DictionaryEncoding:
     def stored(self, values: pa.Array) -> Array:
         """Values as they are kept."""
         encoded = values.dictionary_encode()
-        places = np.searchsorted(self.values, encoded.dictionary.to_numpy(zero_copy_only=False)) + 1
-        places = np.append(places, 0).astype(self.dtype)
-        found: Array = places[encoded.indices.fill_null(len(places) - 1).to_numpy(zero_copy_only=False)]
-        return found
+        places = np.append(np.searchsorted(self.values, np.asarray(encoded.dictionary)) + 1, 0).astype(self.dtype)
+        return np.take(places, np.asarray(encoded.indices.fill_null(len(places) - 1)))
 
 
-def coded(values: Array) -> DictionaryEncoding:
-    """The coding of these values, in any order."""
-    return DictionaryEncoding(values=np.unique(values))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlainEncoding:
+    """Numbers of too many values for a dictionary, as they are; missing ones as NaN."""
 
+    dtype: npt.DTypeLike = np.float64
 
-def plain(values: pa.Array) -> Array:
-    """Numbers of too many values to be coded, missing ones as NaN."""
-    found: Array = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
-    return found
+    def stored(self, values: pa.Array) -> Array:
+        """Values as they are kept."""
+        return np.asarray(values.cast(pa.float64()).fill_null(float("nan")))
 
 
 def _narrowest(largest: int) -> npt.DTypeLike:
@@ -76,11 +72,9 @@ def _narrowest(largest: int) -> npt.DTypeLike:
 
 def years_of_days(days: Array) -> Array:
     """Calendar years of days since 1970."""
-    years: Array = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + _EPOCH
-    return years
+    return days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + _EPOCH
 
 
 def first_days_of_years(years: Array) -> Array:
     """Days since 1970 of the first of January."""
-    days: Array = (years.astype(np.int64) - _EPOCH).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
-    return days
+    return (years.astype(np.int64) - _EPOCH).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)

@@ -5,6 +5,7 @@ concept of the release are kept: three relations, each from a concept that may b
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import ibis.expr.types as ir
 import numpy as np
@@ -16,19 +17,39 @@ from fairhaven.cohort.model import ConceptSetItem
 from fairhaven.engine import Engine
 
 BELOW, MAPPED, MAPPED_BELOW = "below", "mapped", "mapped_below"
-"""To the valid concepts below it; to those that map to it; to those that map to a valid concept below it."""
+"""From a concept to the valid concepts below it; to those that map to it; to those that map to a valid concept below it."""
+
+_PARTS = {"above": "from", "first": "first", "to": "to"}
+"""The parts of a relation, and what they are called in the file."""
 
 
-_MOST = (1 << 63) - 1
-"""No vocabulary has a higher id, nor a column room for one."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConceptRelation:
+    """What some concepts lead to: `above` sorted, of its n-th concept the places ``to[first[n] : first[n + 1]]`` in `present`."""
+
+    above: Array
+    first: Array
+    to: Array
+
+    def of(self, concept: int) -> Array:
+        """Places of what a concept leads to, sorted."""
+        place = int(np.searchsorted(self.above, concept))
+        if place == len(self.above) or self.above[place] != concept:
+            return self.to[:0]
+        return self.to[int(self.first[place]) : int(self.first[place + 1])]
 
 
-def write_concepts(file: ArrayFile, present: Array, tables: Mapping[str, ir.Table], engine: Engine) -> None:
+def write_concepts(
+    file: ArrayFile, present: Array, tables: Mapping[str, ir.Table], engine: Engine
+) -> dict[str, ConceptRelation]:
     """Write the relations.
 
     Args:
         present: the concepts of the release, sorted, each once.
         tables: ``concept``, ``concept_ancestor``, ``concept_relationship``.
+
+    Returns:
+        what was written, by name.
     """
     here = engine.arrow(pa.table({"present": pa.array(present, pa.int64())}))
     concepts, descendants = concept_validity(tables), descendant_pairs(tables)
@@ -44,19 +65,25 @@ def write_concepts(file: ArrayFile, present: Array, tables: Mapping[str, ir.Tabl
     file.add("present", present)
     is_known = engine.fetch(here.semi_join(concepts, [("present", "concept_id")]))["present"].to_numpy()
     file.add("known", np.isin(present, is_known))
+    written = {}
     for name, relation in relations.items():
         rows = engine.fetch(relation.distinct())
-        _write(file, name, rows["above"].to_numpy(), np.searchsorted(present, rows["present"].to_numpy()))
+        written[name] = _relation(rows["above"].to_numpy(), np.searchsorted(present, rows["present"].to_numpy()))
+        for part, stored in _PARTS.items():
+            file.add(f"{name}_{stored}", getattr(written[name], part))
     engine.drop(leading)
     engine.drop(here)
+    return written
 
 
-def _write(file: ArrayFile, name: str, above: Array, places: Array) -> None:
+def _relation(above: Array, places: Array) -> ConceptRelation:
     order = np.lexsort((places, above))
-    from_concepts, first = np.unique(above[order], return_index=True)
-    file.add(f"{name}_from", from_concepts.astype(np.int64))
-    file.add(f"{name}_first", np.append(first, len(above)).astype(np.int64))
-    file.add(f"{name}_to", places[order].astype(np.int32))
+    concepts, first = np.unique(above[order], return_index=True)
+    return ConceptRelation(
+        above=concepts.astype(np.int64),
+        first=np.append(first, len(above)).astype(np.int64),
+        to=places[order].astype(np.int32),
+    )
 
 
 class ConceptHierarchy:
@@ -66,9 +93,10 @@ class ConceptHierarchy:
         self.present: Array = arrays("concepts", "present")
         self._known: Array = arrays("concepts", "known")
         self._relations = {
-            name: tuple(arrays("concepts", f"{name}_{part}") for part in ("from", "first", "to"))
+            name: ConceptRelation(**{part: arrays("concepts", f"{name}_{stored}") for part, stored in _PARTS.items()})
             for name in (BELOW, MAPPED, MAPPED_BELOW)
         }
+        self.below = self._relations[BELOW]
 
     def of_set(self, items: Iterable[ConceptSetItem]) -> Array:
         """The ids of the release's concepts in a concept set, sorted."""
@@ -76,44 +104,26 @@ class ConceptHierarchy:
         excluded = included.copy()
         for item in items:
             (excluded if item.excluded else included)[self._of_item(item)] = True
-        found: Array = self.present[included & ~excluded]
-        return found
+        return self.present[included & ~excluded]
 
     def of_ids(self, ids: Iterable[int]) -> Array:
         """The ids among those given that the release has, sorted, whatever the vocabulary says of them."""
-        found: Array = self.present[
-            self._places(np.unique(np.array([each for each in ids if abs(each) <= _MOST], np.int64)))
-        ]
-        return found
-
-    def below(self, concept: int) -> Array:
-        """Places of the valid concepts below one, sorted."""
-        return self._related(BELOW, concept)
+        return self.present[places_in(self.present, np.unique(np.array(list(ids), np.int64)))]
 
     def _of_item(self, item: ConceptSetItem) -> Array:
-        if abs(item.concept_id) > _MOST:
-            return np.empty(0, np.int64)
-        own = self._places(np.array([item.concept_id], np.int64))
-        parts = [own[self._known[own]]]
-        if item.descendants:
-            parts.append(self._related(BELOW, item.concept_id))
-        if item.mapped:
-            parts.append(self._related(MAPPED, item.concept_id))
-        if item.mapped and item.descendants:
-            parts.append(self._related(MAPPED_BELOW, item.concept_id))
-        return np.concatenate(parts)
+        own = places_in(self.present, np.array([item.concept_id], np.int64))
+        wanted = {
+            BELOW: item.descendants,
+            MAPPED: item.mapped,
+            MAPPED_BELOW: item.mapped and item.descendants,
+        }
+        related = [self._relations[name].of(item.concept_id) for name, is_wanted in wanted.items() if is_wanted]
+        return np.concatenate([own[self._known[own]], *related])
 
-    def _places(self, ids: Array) -> Array:
-        places = np.searchsorted(self.present, ids)
-        is_here = places < len(self.present)
-        is_here[is_here] = self.present[places[is_here]] == ids[is_here]
-        found: Array = places[is_here]
-        return found
 
-    def _related(self, name: str, concept: int) -> Array:
-        above, first, to = self._relations[name]
-        place = int(np.searchsorted(above, concept))
-        if place == len(above) or above[place] != concept:
-            return np.empty(0, np.int32)
-        found: Array = to[int(first[place]) : int(first[place + 1])]
-        return found
+def places_in(stored: Array, ids: Array) -> Array:
+    """Where the ids that are among those stored are; both sorted, each id once."""
+    places = np.searchsorted(stored, ids)
+    is_here = places < len(stored)
+    is_here[is_here] = stored[places[is_here]] == ids[is_here]
+    return places[is_here]

@@ -1,18 +1,20 @@
 """The events of a table, in the order of concept, person and day: stretches of rows, and what is known of each row."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from fairhaven.cohort.comparison_semantics import COMPARES
+from fairhaven.cohort.comparison_semantics import COMPARES, ends_of_range
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index.column_encoding import DayEncoding, DictionaryEncoding, years_of_days
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import places_in
 from fairhaven.cohort.engines.bitmap_index.event_source import END, ORDINAL, START
-from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer, RowTest
+from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
-from fairhaven.cohort.event_dates import day_number, ends_on_next_day
-from fairhaven.cohort.model import Compare, DateField, Dates, Domain, Known, Numbers, OneOf, Test
+from fairhaven.cohort.event_dates import ends_on_next_day
+from fairhaven.cohort.model import Compare, DateField, Dates, Domain, Filter, Known, Numbers, OneOf, Test
 
 
 class EventTable:
@@ -20,34 +22,27 @@ class EventTable:
 
     def __init__(self, arrays: Arrays, domain: Domain) -> None:
         facts: Mapping[str, Any] = arrays.facts["tables"][domain.value]
-        self.domain = domain
         self.length: int = facts["rows"]
         self.days = DayEncoding(before=facts.get("before", 0), last=0)
         self.same: Mapping[str, float | int | None] = facts["same"]
         self.ends_on_next_day = ends_on_next_day(domain)
         self._arrays = arrays
-        self._columns: dict[str, Array] = {}
-        self._codings: dict[str, DictionaryEncoding] = {}
-        self._concepts = self._read("concepts") if self.length else np.empty(0, np.int64)
-        self._first = self._read("first") if self.length else np.zeros(1, np.int64)
+        self._file = domain.value
+        self._concepts = self.column("concepts") if self.length else np.empty(0, np.int64)
+        self._first = self.column("first") if self.length else np.zeros(1, np.int64)
 
     def column(self, name: str) -> Array:
         """A column as it is stored, mapped and not read."""
-        if name not in self._columns:
-            self._columns[name] = self._read(name)
-        return self._columns[name]
+        return self._arrays(self._file, name)
 
     def has_column(self, name: str) -> bool:
         """Whether the index keeps a column."""
-        return self._arrays.has(self.domain.value, name)
+        return self._arrays.has(self._file, name)
 
     def coding(self, name: str) -> DictionaryEncoding | None:
         """What the numbers of a column stand for; None where they stand for themselves."""
-        if not self._arrays.has(self.domain.value, f"{name} values"):
-            return None
-        if name not in self._codings:
-            self._codings[name] = DictionaryEncoding(values=self._read(f"{name} values"))
-        return self._codings[name]
+        values = f"{name} values"
+        return DictionaryEncoding(values=self.column(values)) if self.has_column(values) else None
 
     def stretches(self, concepts: Array | None) -> list[tuple[int, int]]:
         """Where the rows of some concepts are, neighbours joined; all rows for None.
@@ -57,20 +52,14 @@ class EventTable:
         """
         if concepts is None:
             return [(0, self.length)] if self.length else []
-        places = np.searchsorted(self._concepts, concepts)
-        places = places[places < len(self._concepts)] if len(self._concepts) else places[:0]
-        places = places[np.isin(self._concepts[places], concepts)]
-        joined: list[tuple[int, int]] = []
-        for place in np.unique(places):
-            begin, end = int(self._first[place]), int(self._first[place + 1])
-            if joined and joined[-1][1] == begin:
-                joined[-1] = (joined[-1][0], end)
-            else:
-                joined.append((begin, end))
-        return joined
-
-    def _read(self, name: str) -> Array:
-        return self._arrays(self.domain.value, name)
+        places = places_in(self._concepts, concepts)
+        if not len(places):
+            return []
+        begins, ends = self._first[places], self._first[places + 1]
+        are_apart = ends[:-1] != begins[1:]
+        return list(
+            zip(begins[np.append(True, are_apart)].tolist(), ends[np.append(are_apart, True)].tolist(), strict=True)
+        )
 
 
 class SelectedRows:
@@ -80,17 +69,14 @@ class SelectedRows:
         self._table = table
         self._stretches = stretches
         self._kept: Array | None = None
-        self._ordinals: Array | None = None
 
     def __len__(self) -> int:
         return len(self.ordinals)
 
-    @property
+    @cached_property
     def ordinals(self) -> Array:
         """Whose row it is."""
-        if self._ordinals is None:
-            self._ordinals = self._column(ORDINAL)
-        return self._ordinals
+        return self._column(ORDINAL)
 
     def keep(self, flags: Array) -> None:
         """Leave out the rows without a flag."""
@@ -98,7 +84,7 @@ class SelectedRows:
 
     def take(self, chosen: Array) -> None:
         """Leave out all rows but those at these places."""
-        self._ordinals = self.ordinals[chosen]
+        self.ordinals = self.ordinals[chosen]
         self._kept = chosen if self._kept is None else self._kept[chosen]
 
     def days(self, of: DateField) -> Array:
@@ -111,10 +97,9 @@ class SelectedRows:
         """Whether the row's end is known."""
         if self._table.ends_on_next_day:
             return np.ones(len(self), bool)
-        flags: Array = self._column(END) > 0
-        return flags
+        return self._column(END) > 0
 
-    def pass_test(self, asked: RowTest, of_persons: Callable[[RowTest], Array], birth_years: Array) -> Array:
+    def pass_test(self, asked: Filter, of_persons: Callable[[Filter], Array], birth_years: Array) -> Array:
         """Which rows pass a test.
 
         Args:
@@ -128,42 +113,25 @@ class SelectedRows:
             case "age":
                 return passes_test(years_of_days(self.days(DateField.START)) - birth_years[self.ordinals], test)
             case "end_date":
-                return self._if_ended(passes_test(self.days(DateField.END), test), asked)
+                return passes_test(self.days(DateField.END), test, self.has_end())
             case "age_at_end":
                 ages = years_of_days(self.days(DateField.END)) - birth_years[self.ordinals]
-                return self._if_ended(passes_test(ages, test), asked)
+                return passes_test(ages, test, self.has_end())
             case "days":
-                length = self.days(DateField.END) - self.days(DateField.START)
-                return self._if_ended(passes_test(length, test), asked)
+                return passes_test(self.days(DateField.END) - self.days(DateField.START), test, self.has_end())
         if not len(self):
             return np.zeros(0, bool)
         if name in self._table.same:
-            return np.full(len(self), self._pass_same(self._table.same[name], test))
-        if self._table.has_column(name):
-            return self._pass_stored(name, asked)
-        flags: Array = of_persons(asked)[self.ordinals]
-        return flags
-
-    def _pass_stored(self, name: str, asked: RowTest) -> Array:
-        wants_missing = isinstance(asked.test, Known) and not asked.test.yes
+            value = self._table.same[name]
+            passed = passes_test(np.array([value or 0]), test, np.array([value is not None]))
+            return np.repeat(passed, len(self))
+        if not self._table.has_column(name):
+            return of_persons(asked)[self.ordinals]
         stored = self._column(name)
         if (coding := self._table.coding(name)) is None:
-            missing = np.isnan(stored)
-            return (missing & wants_missing) | (~missing & passes_test(stored, asked.test))
-        by_code = np.append(wants_missing, passes_test(coding.values, asked.test))
-        flags: Array = by_code[stored]
-        return flags
-
-    def _pass_same(self, value: float | int | None, test: Test) -> bool:
-        if value is None:
-            return isinstance(test, Known) and not test.yes
-        return bool(passes_test(np.array([value]), test)[0])
-
-    def _if_ended(self, passed: Array, asked: RowTest) -> Array:
-        ended = self.has_end()
-        if isinstance(asked.test, Known):
-            return ended if asked.test.yes else ~ended
-        return passed & ended
+            return passes_test(stored, test, ~np.isnan(stored))
+        values = np.append(0, coding.values)
+        return passes_test(values, test, np.arange(len(values)) > 0)[stored]
 
     def _column(self, name: str) -> Array:
         if not self._stretches:
@@ -174,40 +142,37 @@ class SelectedRows:
         return whole if self._kept is None else whole[self._kept]
 
 
-def source_test(domain: Domain, concepts: Array) -> RowTest:
+def source_test(domain: Domain, concepts: Array) -> Filter:
     """Rows whose source concept is one of some."""
-    name = DOMAINS[domain].source_concept or ""
-    return RowTest(field=name, test=OneOf(concepts=tuple(int(each) for each in concepts)))
+    return Filter(field=DOMAINS[domain].source_concept or "", test=OneOf(concepts=tuple(concepts.tolist())))
 
 
-def passes_test(values: Array, test: Test) -> Array:
-    """Which of some known values pass a test.
+def passes_test(values: Array, test: Test, is_known: Array | None = None) -> Array:
+    """Which of some values pass a test.
 
     Args:
         values: numbers; days since 1970 where the test is of dates.
+        is_known: False where a value is missing; None where none is.
     """
-    passed: Array
+    known = np.ones(len(values), bool) if is_known is None else is_known
     match test:
         case Known(yes=yes):
-            passed = np.full(len(values), yes)
+            return known if yes else ~known
         case OneOf(concepts=ids, excluded=excluded):
-            passed = np.isin(values, np.array(ids, np.int64), invert=excluded)
-        case Numbers(compare=compare, value=value, to=to):
-            passed = _compared(values, compare, value, to)
-        case Dates(compare=compare, value=first, to=last):
-            passed = _compared(values, compare, day_number(first), None if last is None else day_number(last))
-        case _:
-            raise IndexCannotAnswer(f"a test of this kind: {type(test).__name__}")
-    return passed
+            return known & np.isin(values, np.array(ids, np.int64), invert=excluded)
+        case Numbers() | Dates():
+            return known & _compared(values, test)
+    raise IndexCannotAnswer(f"a test of this kind: {type(test).__name__}")
 
 
-def _compared(values: Array, compare: Compare, value: float, to: float | None) -> Array:
+def _compared(values: Array, test: Numbers | Dates) -> Array:
+    value, to = ends_of_range(test)
     passed: Array
-    match compare:
+    match test.compare:
         case Compare.BETWEEN:
-            passed = (values >= value) & (values <= (value if to is None else to))
+            passed = (values >= value) & (values <= to)
         case Compare.OUTSIDE:
-            passed = (values < value) | (values > (value if to is None else to))
-        case _:
+            passed = (values < value) | (values > to)
+        case compare:
             passed = COMPARES[compare](values, value)
     return passed

@@ -8,7 +8,12 @@ from typing import Any
 import ibis.expr.types as ir
 import numpy as np
 
-from fairhaven.cohort.engines.bitmap_index.column_encoding import MOST_CODES, DayEncoding, DictionaryEncoding, coded
+from fairhaven.cohort.engines.bitmap_index.column_encoding import (
+    MOST_CODES,
+    DayEncoding,
+    DictionaryEncoding,
+    PlainEncoding,
+)
 from fairhaven.cohort.engines.bitmap_index.event_source import (
     CONCEPT,
     END,
@@ -43,6 +48,10 @@ class SortedEvents:
     days: DayEncoding = field(default_factory=lambda: DayEncoding(before=0, last=0))
     missing_starts: int = 0
 
+    def encoding(self, name: str) -> DayEncoding | DictionaryEncoding | PlainEncoding:
+        """How a column is kept."""
+        return self.days if name in (START, END) else self.codings.get(name, PlainEncoding())
+
 
 def sort_events(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine, work: Path) -> SortedEvents:
     """Sort the events of a table and see what values their columns have."""
@@ -59,13 +68,13 @@ def sort_events(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Eng
     files = engine.write(joined, work / domain.value, order_by=(CONCEPT, ORDINAL, START))
     if not files:
         return SortedEvents(domain=domain, same=dict.fromkeys(fields))
-    sort_events = engine.parquet(list(files.values()))
+    ordered = engine.parquet(list(files.values()))
     return SortedEvents(
         domain=domain,
         file=next(iter(files.values())),
         columns=columns,
         same=same,
-        codings=_codings(sort_events, (CONCEPT, *(name for name in columns if name in fields)), engine),
+        codings=_codings(ordered, (CONCEPT, *(name for name in columns if name in fields)), engine),
         days=DayEncoding(before=min(known) - 1, last=max(known)),
         missing_starts=found["rows"] - found[f"{START} known"],
     )
@@ -73,15 +82,15 @@ def sort_events(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Eng
 
 def _summary(rows: ir.Table, fields: list[str]) -> dict[str, ir.Value]:
     """How many rows there are, and of each column how many are known, the least and the most."""
-    summary = {"rows": rows.count().cast("int64")}
-    for name in (START, END, *fields):
-        column = rows[name]
-        summary |= {
-            f"{name} known": column.count().cast("int64"),
-            f"{name} least": column.min(),
-            f"{name} most": column.max(),
-        }
-    return summary
+    return {"rows": rows.count().cast("int64")} | {
+        f"{name} {what}": value
+        for name in (START, END, *fields)
+        for what, value in (
+            ("known", rows[name].count().cast("int64")),
+            ("least", rows[name].min()),
+            ("most", rows[name].max()),
+        )
+    }
 
 
 def _is_same(found: Mapping[str, Any], name: str) -> bool:
@@ -98,5 +107,5 @@ def _codings(rows: ir.Table, names: tuple[str, ...], engine: Engine) -> dict[str
             different = different.limit(MOST_CODES + 1)
         values = engine.fetch(different)[name].to_numpy()
         if name != VALUE or (len(values) <= MOST_CODES and not np.isnan(values).any()):
-            codings[name] = coded(values[values != MISSING])
+            codings[name] = DictionaryEncoding(values=np.unique(values[values != MISSING]))
     return codings

@@ -29,19 +29,15 @@ from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods, keyed
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
     Condition,
-    ConditionGroup,
     CorrelatedEvents,
     EventRows,
-    HasAttribute,
     HasConcept,
-    IndexEventTests,
     IntervalBound,
-    PersonGroup,
-    RowTest,
+    PlanGroup,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
 from fairhaven.cohort.event_dates import FAR
-from fairhaven.cohort.model import DateField, Domain, Edge, Known, Match, Occurrence
+from fairhaven.cohort.model import DateField, Demographic, Domain, Edge, Filter, Match, Occurrence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,22 +131,20 @@ class EventSelector:
         match condition:
             case CorrelatedEvents():
                 return meets_occurrence(self._counts_around(index, condition), condition.occurrence)
-            case IndexEventTests(tests=tests):
+            case Demographic(filters=tests):
                 return reduce(
                     np.logical_and, (self._at_index(index, test) for test in tests), np.ones(len(index), bool)
                 )
-            case ConditionGroup(match=Match.ALL, members=members):
+            case PlanGroup(match=Match.ALL, members=members):
                 # The cheap ones first, and each asked only of those events that met all before it.
                 remaining = np.arange(len(index))
-                for member in sorted(members, key=lambda each: not isinstance(each, IndexEventTests)):
+                for member in sorted(members, key=lambda each: not isinstance(each, Demographic)):
                     remaining = remaining[self.holds(index.take(remaining), member)]
                 flags = np.zeros(len(index), bool)
                 flags[remaining] = True
                 return flags
-            case ConditionGroup(members=members):
-                counts = np.zeros(len(index), np.int64)
-                for member in members:
-                    counts += self.holds(index, member)
+            case PlanGroup(members=members):
+                counts = sum((self.holds(index, each) for each in members), np.zeros(len(index), np.int64))
                 return meets_match(counts, condition)
 
     def possible(self, condition: Condition) -> BitMap | None:
@@ -162,10 +156,10 @@ class EventSelector:
         match condition:
             case CorrelatedEvents(rows=rows, occurrence=occurrence) if needs_an_event(occurrence):
                 return self.persons_of(rows)
-            case ConditionGroup(match=Match.ALL, members=members):
+            case PlanGroup(match=Match.ALL, members=members):
                 known = [each for each in map(self.possible, members) if each is not None]
                 return reduce(lambda one, other: one & other, known) if known else None
-            case ConditionGroup(match=Match.ANY, members=members) if members:
+            case PlanGroup(match=Match.ANY, members=members) if members:
                 found = [self.possible(each) for each in members]
                 known = [each for each in found if each is not None]
                 return BitMap.union(BitMap(), *known) if len(known) == len(found) else None
@@ -196,8 +190,7 @@ class EventSelector:
         before = np.searchsorted(keys, keyed(index.ordinals, begin), "left")
         up_to = np.searchsorted(keys, keyed(index.ordinals, end), "right")
         # A window whose begin is after its end holds nothing; the searches would say fewer than nothing.
-        counts: Array = np.where(is_begin_known & is_end_known, np.maximum(up_to - before, 0), 0)
-        return counts
+        return np.where(is_begin_known & is_end_known, np.maximum(up_to - before, 0), 0)
 
     def _persons_in(self, index: IndexEvents) -> Array | None:
         """The persons of index events, where that spares rows."""
@@ -227,11 +220,11 @@ class EventSelector:
             limit = narrow(limit, day)
         return np.clip(limit, -FAR, FAR), is_known
 
-    def _passing(self, rows: SelectedRows, test: RowTest) -> Array:
+    def _passing(self, rows: SelectedRows, test: Filter) -> Array:
         return rows.pass_test(test, self._flags, self._birth_years)
 
-    def _flags(self, test: RowTest) -> Array:
-        return flags_of_bitmap(self._sets.being(HasAttribute(field=test.field, test=test.test)), len(self._birth_years))
+    def _flags(self, test: Filter) -> Array:
+        return flags_of_bitmap(self._sets.being(test), len(self._birth_years))
 
     def _earliest(self, rows: SelectedRows) -> Array:
         start = rows.days(DateField.START)
@@ -240,18 +233,15 @@ class EventSelector:
         is_earliest: Array = start == earliest[rows.ordinals]
         return is_earliest
 
-    def _at_index(self, index: IndexEvents, asked: RowTest) -> Array:
+    def _at_index(self, index: IndexEvents, asked: Filter) -> Array:
         match asked.field:
             case "age":
                 return passes_test(years_of_days(index.start) - self._birth_years[index.ordinals], asked.test)
             case "start_date":
                 return passes_test(index.start, asked.test)
             case "end_date":
-                if isinstance(asked.test, Known):
-                    return index.has_end if asked.test.yes else ~index.has_end
-                return passes_test(index.end, asked.test) & index.has_end
-        flags: Array = self._flags(asked)[index.ordinals]
-        return flags
+                return passes_test(index.end, asked.test, index.has_end)
+        return self._flags(asked)[index.ordinals]
 
 
 def meets_occurrence(counts: Array, occurrence: Occurrence) -> Array:
@@ -260,8 +250,7 @@ def meets_occurrence(counts: Array, occurrence: Occurrence) -> Array:
     return flags
 
 
-def meets_match(counts: Array, group: ConditionGroup | PersonGroup) -> Array:
+def meets_match(counts: Array, group: PlanGroup[object]) -> Array:
     """Which numbers of members that hold are enough for a group."""
     least, most = member_bounds(group.match, group.count, len(group.members))
-    flags: Array = (counts >= least) & (counts <= most)
-    return flags
+    return (counts >= least) & (counts <= most)

@@ -28,19 +28,17 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 
 def check_tables(tables: Mapping[str, ir.Table]) -> None:
     """Raise Invalid with everything that is missing for an index."""
-    faults = [
-        Fault(path=name, message="an index needs this table")
-        if name not in tables
-        else Fault(path=name, field=column, message="an index needs this column")
-        for name, columns in _NEEDED.items()
-        for column in (columns if name in tables else ("",))
-        if name not in tables or column not in tables[name].columns
+    faults = [Fault(path=name, message="an index needs this table") for name in _NEEDED if name not in tables]
+    needed = [(name, columns) for name, columns in _NEEDED.items() if name in tables]
+    needed += [
+        (domain, ("person_id", DOMAINS[domain].concept or "", *sorted(date_columns(domain))))
+        for domain in event_domains(tables)
     ]
     faults += [
-        Fault(path=domain, field=column, message="an index needs this column")
-        for domain in event_domains(tables)
-        for column in sorted(_needed(domain))
-        if column not in tables[domain].columns
+        Fault(path=name, field=column, message="an index needs this column")
+        for name, columns in needed
+        for column in columns
+        if column not in tables[name].columns
     ]
     check_faults(faults)
 
@@ -53,13 +51,11 @@ def event_domains(tables: Mapping[str, ir.Table]) -> list[Domain]:
 def own_fields(domain: Domain, table: ir.Table) -> list[str]:
     """The columns that are kept beside concept and dates: concepts, and a value's number."""
     facts = DOMAINS[domain]
-    wanted = dict.fromkeys(
+    wanted = [
         name
         for name, field in facts.fields.items()
         if field.via is None and (field.kind is FieldKind.CONCEPT or name == VALUE)
-    )
-    if facts.source_concept:
-        wanted[facts.source_concept] = None
+    ]
     return [name for name in wanted if name != facts.concept and name in table.columns]
 
 
@@ -92,9 +88,11 @@ def events(domain: Domain, table: ir.Table) -> ir.Table:
         START: _narrow(start_day(domain, table)),
         END: _narrow(end_day(domain, table)),
     }
-    for name in own_fields(domain, table):
-        columns[name] = table[name].cast("float64") if name == VALUE else _concept(table[name])
-    return table.select(**columns)
+    own = {
+        name: table[name].cast("float64") if name == VALUE else _concept(table[name])
+        for name in own_fields(domain, table)
+    }
+    return table.select(**columns, **own)
 
 
 def _concept(column: ir.Value) -> ir.Value:
@@ -105,7 +103,3 @@ def _concept(column: ir.Value) -> ir.Value:
 def _narrow(day: ir.IntegerValue) -> ir.IntegerValue:
     """Day numbers, in half the bytes: see `_concept`."""
     return day.cast("int32")
-
-
-def _needed(domain: Domain) -> set[str]:
-    return {"person_id", DOMAINS[domain].concept or "", *date_columns(domain)}

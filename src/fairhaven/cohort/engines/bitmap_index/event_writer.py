@@ -1,11 +1,9 @@
 """The sorted events of a table as columns and bitmaps, read in batches: this process's part."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyroaring import BitMap
@@ -13,11 +11,10 @@ from pyroaring import BitMap
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, bitmap_of_ordinals
-from fairhaven.cohort.engines.bitmap_index.column_encoding import plain
-from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import BELOW
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import ConceptRelation
 from fairhaven.cohort.engines.bitmap_index.event_order import SortedEvents
 from fairhaven.cohort.engines.bitmap_index.event_source import CONCEPT, END, MISSING, ORDINAL, START, VALUE
-from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, IndexFolder
+from fairhaven.cohort.engines.bitmap_index.storage import Array, IndexFolder
 from fairhaven.cohort.model import Domain
 
 _BATCH = 1_000_000
@@ -25,26 +22,24 @@ _SLOW_UNION = 512 << 10
 """Bytes of bitmaps that take longer to put together at a question than the answer should; kept ready from here on."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DescendantRelation:
-    """The relation to valid concepts below, as it was written (see `concept_hierarchy`), and the concepts that it leads to."""
-
-    present: Array
-    above: Array
-    first: Array
-    to: Array
-
-
-def read_descendants(concepts: ArrayFile, present: Array) -> DescendantRelation:
-    """The relation of an index that is being made."""
-    above, first, to = (concepts.read(f"{BELOW}_{part}") for part in ("from", "first", "to"))
-    return DescendantRelation(present=present, above=above, first=first, to=to)
-
-
 def write_events(
-    table: SortedEvents, making: IndexFolder, writer: BitmapWriter, number: Mapping[str, int], below: DescendantRelation
+    table: SortedEvents,
+    making: IndexFolder,
+    writer: BitmapWriter,
+    number: Mapping[str, int],
+    present: Array,
+    below: ConceptRelation,
 ) -> dict[str, object]:
-    """Write the bitmaps and the columns of a table's events; what the manifest says of it."""
+    """Write the bitmaps and the columns of a table's events.
+
+    Args:
+        number: of each kind of bitmap.
+        present: the concepts of the release, sorted.
+        below: to the valid concepts below each (see `concept_hierarchy`).
+
+    Returns:
+        what the manifest says of the table.
+    """
     facts: dict[str, object] = {"rows": 0, "same": table.same, "fields": list(table.same), "missing_starts": 0}
     if table.file is None:
         return facts
@@ -52,27 +47,28 @@ def write_events(
     rows = stored.metadata.num_rows
     file = making.file(table.domain.value)
     columns = {ORDINAL: file.parts(ORDINAL, np.uint32, rows)}
-    columns |= {name: file.parts(name, _dtype(table, name), rows) for name in table.columns}
+    encodings = {name: table.encoding(name) for name in table.columns}
+    columns |= {name: file.parts(name, each.dtype, rows) for name, each in encodings.items()}
     source = DOMAINS[table.domain].source_concept or ""
-    by_concept: dict[int, BitMap] = {}
-    by_source: dict[int, BitMap] = {}
+    by_concept: defaultdict[int, BitMap] = defaultdict(BitMap)
+    by_source: defaultdict[int, BitMap] = defaultdict(BitMap)
     firsts: dict[int, int] = {}
     has_nan = False
     at = 0
     for batch in stored.iter_batches(_BATCH):
         ordinal = batch.column(ORDINAL).to_numpy()
-        columns[ORDINAL].write(at, ordinal)
-        for name in table.columns:
-            part = _stored(table, name, batch.column(name))
-            columns[name].write(at, part)
+        columns[ORDINAL](at, ordinal)
+        for name, encoding in encodings.items():
+            part = encoding.stored(batch.column(name))
+            columns[name](at, part)
             if name == source:
                 for value, members in _by_value(part, ordinal):
-                    _add(by_source, int(table.codings[source].values[value - 1]), members)
+                    by_source[int(table.codings[source].values[value - 1])] |= bitmap_of_ordinals(members)
             elif name == VALUE and name not in table.codings:
                 has_nan |= bool(pc.any(pc.is_nan(batch.column(name))).as_py())
         for value, begin, members in _runs(batch.column(CONCEPT).to_numpy(), ordinal):
             firsts.setdefault(value, at + begin)
-            _add(by_concept, value, members)
+            by_concept[value] |= bitmap_of_ordinals(members)
         at += len(batch)
     stored.close()
     table.file.unlink()
@@ -82,9 +78,9 @@ def write_events(
     file.add("first", np.array([*firsts.values(), rows], np.int64))
     everybody = BitMap.union(BitMap(), BitMap(), *by_concept.values())
     if (value_of_all := table.same.get(source)) is not None:
-        by_source = {int(value_of_all): everybody}
+        by_source[int(value_of_all)] = everybody
     writer.add(number[bitmap_keys.has_event(table.domain)], 0, everybody)
-    _write_bitmaps(table.domain, writer, number, by_concept, by_source, below)
+    _write_bitmaps(table.domain, writer, number, by_concept, by_source, present, below)
     kept = [name for name in table.columns if name not in (START, END) and not (name == VALUE and has_nan)]
     return facts | {
         "rows": rows,
@@ -92,18 +88,6 @@ def write_events(
         "fields": [*table.same, *kept],
         "missing_starts": table.missing_starts,
     }
-
-
-def _dtype(table: SortedEvents, name: str) -> npt.DTypeLike:
-    if name in (START, END):
-        return table.days.dtype
-    return table.codings[name].dtype if name in table.codings else np.float64
-
-
-def _stored(table: SortedEvents, name: str, values: pa.Array) -> Array:
-    if name in (START, END):
-        return table.days.stored(values)
-    return table.codings[name].stored(values) if name in table.codings else plain(values)
 
 
 def _runs(values: Array, ordinals: Array) -> Iterator[tuple[int, int, Array]]:
@@ -129,24 +113,17 @@ def _by_value(codes: Array, ordinals: Array) -> Iterator[tuple[int, Array]]:
             yield value, members
 
 
-def _add(sets: dict[int, BitMap], value: int, ordinals: Array) -> None:
-    members = bitmap_of_ordinals(ordinals)
-    if value in sets:
-        sets[value] |= members
-    else:
-        sets[value] = members
-
-
 def _write_bitmaps(
     domain: Domain,
     writer: BitmapWriter,
     number: Mapping[str, int],
     by_concept: dict[int, BitMap],
     by_source: dict[int, BitMap],
-    below: DescendantRelation,
+    present: Array,
+    below: ConceptRelation,
 ) -> None:
     by_concept.pop(MISSING, None)
-    present, first, to = below.present, below.first, below.to
+    first, to = below.first, below.to
     sizes = np.zeros(len(present), np.int64)
     place_of = {int(concept): place for place, concept in enumerate(present)}
     for concept, members in by_concept.items():

@@ -15,10 +15,10 @@ from fairhaven.cohort.engines.bitmap_index.event_selection import EventSelector
 from fairhaven.cohort.engines.bitmap_index.index_builder import build
 from fairhaven.cohort.engines.bitmap_index.period_lookup import Periods
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
-from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer
+from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer, Persons
 from fairhaven.cohort.engines.bitmap_index.plan_execution import PlanExecutor
-from fairhaven.cohort.engines.bitmap_index.planner import Planner
-from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays, new_index_folder, remove
+from fairhaven.cohort.engines.bitmap_index.planner import plan
+from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays, new_index_folder
 from fairhaven.cohort.model import CohortDefinition, Domain
 from fairhaven.engine import Engine
 from fairhaven.kernel.progress import Progress, Silent
@@ -70,11 +70,6 @@ class DiscoveryIndex:
         """
         return cls(Arrays(folder))
 
-    @staticmethod
-    def remove(folder: Path) -> None:
-        """Erase an index; where there is none, nothing is done."""
-        remove(folder)
-
     @property
     def release(self) -> str:
         """Name of the release that the index is of."""
@@ -90,11 +85,6 @@ class DiscoveryIndex:
         """The ordinals of all persons."""
         return self._sets.everybody.copy()
 
-    @property
-    def observed(self) -> BitMap:
-        """The ordinals of the persons with an observation period."""
-        return self._sets.observed.copy()
-
     def can_answer(self, definition: CohortDefinition) -> bool:
         """Whether the index knows enough for this definition."""
         return self.obstacle(definition) is None
@@ -102,7 +92,7 @@ class DiscoveryIndex:
     def obstacle(self, definition: CohortDefinition) -> str | None:
         """What in a definition the index cannot answer, in words; None where it can."""
         try:
-            self._planner.plan(definition)
+            self._plan(definition)
         except IndexCannotAnswer as beyond:
             return str(beyond)
         return None
@@ -110,16 +100,19 @@ class DiscoveryIndex:
     def persons_of(self, definition: CohortDefinition) -> BitMap:
         """The ordinals of the persons in a cohort.
 
+        Args:
+            definition: a checked definition.
+
         Raises:
             Refused: the index cannot answer this definition (`can_answer`).
             NotFound: the index was removed meanwhile.
             Invalid: the index is damaged.
         """
-        return self._answering.persons(self._planner.plan(definition)).copy()
+        return self._answering.persons(self._plan(definition)).copy()
 
     def count(self, definition: CohortDefinition) -> int:
         """How many persons are in a cohort; see `persons_of`."""
-        return len(self._answering.persons(self._planner.plan(definition)))
+        return len(self._answering.persons(self._plan(definition)))
 
     def by_concept(self, domain: Domain) -> Iterator[tuple[int, BitMap]]:
         """The persons with each concept of a table that anybody has: the concept itself, not those below it."""
@@ -131,8 +124,7 @@ class DiscoveryIndex:
 
     def person_keys(self, ordinals: BitMap) -> Array:
         """The ``person_id`` (int64) of each ordinal, in order."""
-        ids: Array = self._arrays("persons", "person_id")[np.asarray(ordinals.to_array(), np.int64)]
-        return ids
+        return self._arrays("persons", "person_id")[np.asarray(ordinals.to_array(), np.int64)]
 
     def forget(self) -> None:
         """Give back the memory that earlier answers are kept in."""
@@ -158,15 +150,8 @@ class DiscoveryIndex:
     def _sets(self) -> PersonSets:
         return PersonSets(Bitmaps(self._arrays), self._concepts, self._arrays.facts["kinds"])
 
-    @cached_property
-    def _planner(self) -> Planner:
-        facts = self._arrays.facts
-        return Planner(
-            self._concepts,
-            facts["tables"],
-            has_birth_years=not facts["without_year_of_birth"],
-            periods_are_sound=facts["periods_are_sound"],
-        )
+    def _plan(self, definition: CohortDefinition) -> Persons:
+        return plan(definition, self._concepts, self._arrays.facts)
 
     @cached_property
     def _answering(self) -> PlanExecutor:

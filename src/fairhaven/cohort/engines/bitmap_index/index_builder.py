@@ -14,7 +14,7 @@ from pyroaring import BitMap
 from fairhaven.cohort.domains import PERSON_COLUMNS
 from fairhaven.cohort.engines.bitmap_index import bitmap_keys
 from fairhaven.cohort.engines.bitmap_index.bitmaps import BitmapWriter, bitmap_of_ordinals
-from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import write_concepts
+from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import BELOW, write_concepts
 from fairhaven.cohort.engines.bitmap_index.event_order import SortedEvents, sort_events
 from fairhaven.cohort.engines.bitmap_index.event_source import (
     END,
@@ -27,7 +27,7 @@ from fairhaven.cohort.engines.bitmap_index.event_source import (
     periods,
     persons,
 )
-from fairhaven.cohort.engines.bitmap_index.event_writer import read_descendants, write_events
+from fairhaven.cohort.engines.bitmap_index.event_writer import write_events
 from fairhaven.cohort.engines.bitmap_index.storage import Array, ArrayFile, IndexFolder
 from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Invalid
@@ -49,7 +49,7 @@ def build(
     file = making.file("persons")
     file.add("person_id", who["person_id"])
     file.add("year_of_birth", np.where(who["year_of_birth"] == MISSING, 0, who["year_of_birth"]).astype(np.int32))
-    observed, are_sound = _periods(making.file("periods"), tables, ordinals, engine)
+    are_sound = _periods(making.file("periods"), tables, ordinals, engine)
 
     ordered = []
     for place, domain in enumerate(domains):
@@ -57,18 +57,16 @@ def build(
         ordered.append(sort_events(domain, tables[domain], ordinals, engine, making.work))
     engine.drop(ordinals)
 
-    concepts = making.file("concepts")
     present = _present(ordered, who)
-    write_concepts(concepts, present, tables, engine)
-    below = read_descendants(concepts, present)
+    below = write_concepts(making.file("concepts"), present, tables, engine)[BELOW]
     facts = {}
     bitmaps = making.file("bitmaps")
     with bitmaps.stream("data") as write:
         writer = BitmapWriter(write)
-        _write_persons(writer, number, who, observed)
+        _write_persons(writer, number, who)
         for place, each in enumerate(ordered):
             progress.advance(len(ordered) + place, 2 * len(ordered), "steps")
-            facts[each.domain.value] = write_events(each, making, writer, number, below)
+            facts[each.domain.value] = write_events(each, making, writer, number, present, below)
     for name, array in writer.directory().items():
         bitmaps.add(name, array)
     making.seal(
@@ -96,10 +94,8 @@ def _persons(tables: Mapping[str, ir.Table], engine: Engine) -> dict[str, Array]
     return who
 
 
-def _periods(
-    file: ArrayFile, tables: Mapping[str, ir.Table], ordinals: ir.Table, engine: Engine
-) -> tuple[BitMap, bool]:
-    """Write observation periods by person and start; who has one, and whether they are whole and apart from each other."""
+def _periods(file: ArrayFile, tables: Mapping[str, ir.Table], ordinals: ir.Table, engine: Engine) -> bool:
+    """Write observation periods by person and start; whether they are whole and apart from each other."""
     rows = engine.fetch(periods(tables, ordinals))
     ordinal = rows[ORDINAL].to_numpy().astype(np.uint32)
     start, end = (rows[name].fill_null(0).to_numpy() for name in (START, END))
@@ -111,7 +107,7 @@ def _periods(
     follow = ordinal[1:] == ordinal[:-1]
     overlap = bool((follow & (start[1:] <= end[:-1])).any())
     missing = rows[START].null_count + rows[END].null_count
-    return bitmap_of_ordinals(ordinal), not (overlap or missing or bool((end < start).any()))
+    return not (overlap or missing or bool((end < start).any()))
 
 
 def _present(ordered: list[SortedEvents], who: Mapping[str, Array]) -> Array:
@@ -125,9 +121,8 @@ def _present(ordered: list[SortedEvents], who: Mapping[str, Array]) -> Array:
     return np.unique(np.concatenate(parts))
 
 
-def _write_persons(writer: BitmapWriter, number: Mapping[str, int], who: Mapping[str, Array], observed: BitMap) -> None:
+def _write_persons(writer: BitmapWriter, number: Mapping[str, int], who: Mapping[str, Array]) -> None:
     writer.add(number[bitmap_keys.EVERYBODY], 0, BitMap(range(len(who["person_id"]))))
-    writer.add(number[bitmap_keys.OBSERVED], 0, observed)
     for name in PERSON_COLUMNS:
         order = np.argsort(who[name], kind="stable")
         values, first = np.unique(who[name][order], return_index=True)

@@ -1,8 +1,7 @@
 """Sets of persons that bitmaps alone give: who has a concept, and who a person is."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 from pyroaring import BitMap
@@ -12,9 +11,8 @@ from fairhaven.cohort.engines.bitmap_index.bitmaps import Bitmaps
 from fairhaven.cohort.engines.bitmap_index.column_encoding import first_days_of_years
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import ConceptHierarchy
 from fairhaven.cohort.engines.bitmap_index.event_columns import passes_test
-from fairhaven.cohort.engines.bitmap_index.plan import HasAttribute, HasConcept
-from fairhaven.cohort.engines.bitmap_index.storage import Array
-from fairhaven.cohort.model import Known
+from fairhaven.cohort.engines.bitmap_index.plan import HasConcept
+from fairhaven.cohort.model import Domain, Filter, Known
 
 _FEW = 16
 """Bitmaps that are put together faster than it takes to look for their union ready made."""
@@ -34,21 +32,20 @@ class PersonSets:
         self._bitmaps = bitmaps
         self._concepts = concepts
         self._numbers = numbers
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[object, ...], BitMap] = OrderedDict()
         self.everybody = self._of(bitmap_keys.EVERYBODY, 0)
-        self.observed = self._of(bitmap_keys.OBSERVED, 0)
+        self._kept_union = lru_cache(_KEPT)(self._union)
+        self._kept_having_any = lru_cache(_KEPT)(self._having_any)
 
     def having(self, asked: HasConcept) -> BitMap:
         """Persons with any of some concepts in a table."""
         if asked.concepts is None:
             return self._of(bitmap_keys.has_event(asked.domain), 0)
-        concepts = asked.concepts
-        return self._remembered(
-            (asked.domain, asked.of_source, concepts.tobytes()), lambda: self._union(asked, concepts)
-        )
+        concepts = asked.concepts.tobytes()
+        if asked.of_source:
+            return self._kept_union(self._numbers[bitmap_keys.has_source(asked.domain)], concepts)
+        return self._kept_having_any(asked.domain, concepts, asked.tops)
 
-    def being(self, asked: HasAttribute) -> BitMap:
+    def being(self, asked: Filter) -> BitMap:
         """Persons whose column of PERSON passes a test."""
         if asked.field == "age":
             # At the first day of the year of birth everybody's age is nought.
@@ -59,12 +56,12 @@ class PersonSets:
         if asked.test == Known(yes=False):
             return self.everybody - self._bitmaps.union(kind, values)
         passed = passes_test(first_days_of_years(values) if is_date else values, asked.test)
-        return self._remembered((kind, passed.tobytes()), lambda: self._bitmaps.union(kind, values[passed]))
+        return self._kept_union(kind, values[passed].tobytes())
 
     def forget(self) -> None:
         """Give back the memory that earlier answers are kept in."""
-        with self._lock:
-            self._kept.clear()
+        self._kept_union.cache_clear()
+        self._kept_having_any.cache_clear()
         self._bitmaps.forget()
 
     def each(self, kind: str) -> Iterator[tuple[int, BitMap]]:
@@ -73,51 +70,32 @@ class PersonSets:
         for value in self._bitmaps.concepts(number):
             yield int(value), self._bitmaps.get(number, int(value)) or BitMap()
 
-    def _union(self, asked: HasConcept, concepts: Array) -> BitMap:
-        if asked.of_source:
-            return self._bitmaps.union(self._numbers[bitmap_keys.has_source(asked.domain)], concepts)
-        kind = self._numbers[bitmap_keys.has_concept(asked.domain)]
-        concepts = np.intersect1d(concepts, self._bitmaps.concepts(kind), assume_unique=True)
+    def _union(self, kind: int, concepts: bytes) -> BitMap:
+        return self._bitmaps.union(kind, np.frombuffer(concepts, np.int64))
+
+    def _having_any(self, domain: Domain, asked: bytes, tops: tuple[int, ...]) -> BitMap:
+        """Persons with any of some concepts in a table; see `HasConcept`."""
+        kind = self._numbers[bitmap_keys.has_concept(domain)]
+        held = self._bitmaps.concepts(kind)
+        concepts = np.intersect1d(np.frombuffer(asked, np.int64), held, assume_unique=True)
         if len(concepts) <= _FEW:
             return self._bitmaps.union(kind, concepts)
         present = self._concepts.present
         left = np.zeros(len(present), bool)
         left[np.searchsorted(present, concepts)] = True
-        ready = self._ready_made(asked, concepts, left)
-        return BitMap.union(BitMap(), self._bitmaps.union(kind, present[left]), *ready)
-
-    def _ready_made(self, asked: HasConcept, concepts: Array, left: Array) -> list[BitMap]:
-        """Sets over all descendants of a concept that lie wholly within those asked for; takes what they cover off *left*."""
-        kind = self._numbers[bitmap_keys.has_descendant(asked.domain)]
-        stored = self._bitmaps.concepts(kind)
-        here = np.zeros(len(left), bool)
-        here[
-            np.searchsorted(
-                self._concepts.present, self._bitmaps.concepts(self._numbers[bitmap_keys.has_concept(asked.domain)])
-            )
-        ] = True
+        is_held = np.zeros(len(present), bool)
+        is_held[np.searchsorted(present, held)] = True
+        # The union over all descendants of a concept serves where these lie wholly within what is asked for.
+        united = self._numbers[bitmap_keys.has_descendant(domain)]
         wanted = left.copy()
         found = []
-        for top in (*asked.tops, *np.intersect1d(concepts, stored)):
-            below = self._concepts.below(int(top))
-            below = below[here[below]]
-            gained = int(left[below].sum())
-            if gained > 1 and wanted[below].all() and (ready := self._bitmaps.get(kind, int(top))) is not None:
+        for top in (*tops, *np.intersect1d(concepts, self._bitmaps.concepts(united)).tolist()):
+            below = self._concepts.below.of(top)
+            below = below[is_held[below]]
+            if np.count_nonzero(left[below]) > 1 and wanted[below].all() and (ready := self._bitmaps.get(united, top)):
                 found.append(ready)
                 left[below] = False
-        return found
-
-    def _remembered(self, key: tuple[object, ...], make: Callable[[], BitMap]) -> BitMap:
-        with self._lock:
-            if (kept := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-                return kept
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return made
+        return BitMap.union(BitMap(), self._bitmaps.union(kind, present[left]), *found)
 
     def _of(self, kind: str, concept: int) -> BitMap:
         return self._bitmaps.get(self._numbers[kind], concept) or BitMap()

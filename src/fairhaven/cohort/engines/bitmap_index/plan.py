@@ -1,11 +1,13 @@
 """What a definition asks, in terms that an index can answer: sets of persons, rows of events, conditions on index events."""
 
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 from fairhaven.cohort.engines.bitmap_index.storage import Array
-from fairhaven.cohort.model import DateField, Domain, Edge, Limit, Match, Occurrence, Test
+from fairhaven.cohort.model import DateField, Demographic, Domain, Edge, Filter, Limit, Match, Occurrence
 from fairhaven.kernel.errors import Refused
+
+Member = TypeVar("Member", covariant=True)
 
 
 class IndexCannotAnswer(Refused):
@@ -29,22 +31,6 @@ class HasConcept:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HasAttribute:
-    """Persons whose column of PERSON passes a test. ``age`` and the dates are those of the birth year's first day."""
-
-    field: str
-    test: Test
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowTest:
-    """A test on a field of each row; concept sets are resolved."""
-
-    field: str
-    test: Test
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class EventRows:
     """Events of one table.
 
@@ -52,6 +38,7 @@ class EventRows:
         concepts: ids that the release has, sorted; None for every row.
         source_concepts: the same for the source concept.
         first: of each person the earliest.
+        tests: with concept ids in place of concept sets.
         nested: asked of each row as an index event, in the observation period it starts in.
         tops: as in `HasConcept`.
     """
@@ -60,7 +47,7 @@ class EventRows:
     concepts: Array | None = None
     source_concepts: Array | None = None
     first: bool = False
-    tests: tuple[RowTest, ...] = ()
+    tests: tuple[Filter, ...] = ()
     nested: "Condition | None" = None
     tops: tuple[int, ...] = ()
 
@@ -80,7 +67,7 @@ class IntervalBound:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CorrelatedEvents:
-    """Rows around an index event, as many as asked.
+    """Rows around an index event, as many as asked; of persons as such around the first day of their year of birth.
 
     Args:
         of: the date of the rows that must lie at or after each of `since` and at or before each of `until`.
@@ -94,46 +81,16 @@ class CorrelatedEvents:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class IndexEventTests:
-    """Tests of the person at the index event."""
+class PlanGroup(Generic[Member]):
+    """Conditions of which so many must hold, or sets of which so many must have the person, as in `model.Group`."""
 
-    tests: tuple[RowTest, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConditionGroup:
-    """Members of which so many must hold, as in `model.Group`."""
-
-    match: Match
-    count: int | None
-    members: "tuple[Condition, ...]"
+    match: Match = Match.ALL
+    count: int | None = None
+    members: tuple[Member, ...] = ()
 
 
-Condition: TypeAlias = CorrelatedEvents | IndexEventTests | ConditionGroup
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HasEvents:
-    """Persons with so many rows at any time.
-
-    Args:
-        birth: days from the first day of the year of birth within which the row's date lies.
-    """
-
-    rows: EventRows
-    occurrence: Occurrence
-    of: DateField = DateField.START
-    since_birth: tuple[int, ...] = ()
-    until_birth: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PersonGroup:
-    """Sets of which so many must have the person, as in `model.Group`."""
-
-    match: Match
-    count: int | None
-    members: "tuple[Persons, ...]"
+Condition: TypeAlias = "CorrelatedEvents | Demographic | PlanGroup[Condition]"
+"""Of index events. The filters of a `Demographic` have concept ids in place of concept sets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,9 +113,11 @@ class HasEntryEvent:
     prior_days: int
     post_days: int
     limit: Limit
-    qualifying: Condition | None
+    qualifying: "Condition | None"
     qualified_limit: Limit
-    rules: tuple[Condition, ...] = field(default=())
+    rules: PlanGroup[Condition]
 
 
-Persons: TypeAlias = HasConcept | HasAttribute | HasEvents | PersonGroup | Complement | HasEntryEvent
+Persons: TypeAlias = "HasConcept | Filter | CorrelatedEvents | PlanGroup[Persons] | Complement | HasEntryEvent"
+"""A `Filter` stands for the persons whose column of PERSON passes its test; ``age`` and the dates are those of the first day
+of their year of birth."""

@@ -19,16 +19,15 @@ from fairhaven.cohort.engines.bitmap_index.period_lookup import keyed
 from fairhaven.cohort.engines.bitmap_index.person_sets import PersonSets
 from fairhaven.cohort.engines.bitmap_index.plan import (
     Complement,
-    ConditionGroup,
-    HasAttribute,
+    CorrelatedEvents,
     HasConcept,
     HasEntryEvent,
-    HasEvents,
-    PersonGroup,
     Persons,
+    PlanGroup,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array
-from fairhaven.cohort.model import DateField, Limit, Match, OccurrenceType
+from fairhaven.cohort.event_dates import FAR
+from fairhaven.cohort.model import DateField, Filter, Limit, Match, OccurrenceType
 
 
 class PlanExecutor:
@@ -52,57 +51,50 @@ class PlanExecutor:
         match asked:
             case HasConcept():
                 return self._sets.having(asked)
-            case HasAttribute():
+            case Filter():
                 return self._sets.being(asked)
             case Complement(persons=persons):
                 return self._sets.everybody - self.persons(persons, within)
-            case PersonGroup():
+            case PlanGroup():
                 return self._grouped(asked, within)
-            case HasEvents():
+            case CorrelatedEvents():
                 return self._times(asked, within)
             case HasEntryEvent():
                 return self._entered(asked)
 
-    def _grouped(self, asked: PersonGroup, within: BitMap | None) -> BitMap:
-        members = asked.members
-        if not members:
-            return self._sets.everybody
-        match asked.match:
-            case Match.ALL:
+    def _grouped(self, asked: PlanGroup[Persons], within: BitMap | None) -> BitMap:
+        match asked:
+            case PlanGroup(match=Match.ALL, members=members):
                 # Sets before rows: what they leave is all that rows are read for.
                 for member in sorted(members, key=_reads_rows):
                     persons = self.persons(member, within)
                     within = persons if within is None else within & persons
                 return self._sets.everybody if within is None else within
-            case Match.ANY:
+            case PlanGroup(match=Match.ANY) if asked.members:
                 return self._any(asked, within)
-            case Match.AT_MOST if not asked.count:
+            case PlanGroup(match=Match.AT_MOST) if asked.members and not asked.count:
                 return self._sets.everybody - self._any(asked, within)
         counts = np.zeros(len(self._birth_years), np.int16)
-        for member in members:
+        for member in asked.members:
             counts += flags_of_bitmap(self.persons(member, within), len(self._birth_years))
         return bitmap_of_flags(meets_match(counts, asked))
 
-    def _any(self, asked: PersonGroup, within: BitMap | None) -> BitMap:
+    def _any(self, asked: PlanGroup[Persons], within: BitMap | None) -> BitMap:
         return BitMap.union(BitMap(), *(self.persons(member, within) for member in asked.members))
 
-    def _times(self, asked: HasEvents, within: BitMap | None) -> BitMap:
+    def _times(self, asked: CorrelatedEvents, within: BitMap | None) -> BitMap:
         """Persons by how many rows they have."""
         if needs_an_event(asked.occurrence):
             possible = self._selecting.persons_of(asked.rows)
             within = possible if within is None else within & possible
         rows = self._selecting.rows(asked.rows, self._selecting.flags(within))
-        if asked.of is DateField.END and (asked.since_birth or asked.until_birth):
-            rows.keep(rows.has_end())
-        if asked.since_birth or asked.until_birth:
+        if asked.since or asked.until:
+            if asked.of is DateField.END:
+                rows.keep(rows.has_end())
             lived = rows.days(asked.of) - first_days_of_years(self._birth_years)[rows.ordinals]
-            since, until = max(asked.since_birth, default=None), min(asked.until_birth, default=None)
-            flags = np.ones(len(rows), bool)
-            if since is not None:
-                flags &= lived >= since
-            if until is not None:
-                flags &= lived <= until
-            rows.keep(flags)
+            since = max((bound.at for bound in asked.since if isinstance(bound.at, int)), default=-FAR)
+            until = min((bound.at for bound in asked.until if isinstance(bound.at, int)), default=FAR)
+            rows.keep((lived >= since) & (lived <= until))
         ordinals = rows.ordinals
         if asked.occurrence.times is OccurrenceType.AT_LEAST and asked.occurrence.count == 1:
             return bitmap_of_ordinals(ordinals)
@@ -113,7 +105,7 @@ class PlanExecutor:
 
     def _entered(self, asked: HasEntryEvent) -> BitMap:
         selecting = self._selecting
-        conditions = [each for each in (asked.qualifying, *asked.rules) if each is not None]
+        conditions = [each for each in (asked.qualifying, *asked.rules.members) if each is not None]
         possible = [each for each in map(selecting.possible, conditions) if each is not None]
         within = selecting.flags(reduce(and_, possible) if possible else None)
         indexes = [selecting.index(selecting.rows(part, within))[0] for part in asked.parts]
@@ -130,8 +122,7 @@ class PlanExecutor:
         if asked.qualifying is not None:
             index = index.take(np.flatnonzero(selecting.holds(index, asked.qualifying)))
             index = _limited(index, asked.qualified_limit)
-        rules = ConditionGroup(match=Match.ALL, count=None, members=asked.rules)
-        return bitmap_of_ordinals(index.ordinals[selecting.holds(index, rules)])
+        return bitmap_of_ordinals(index.ordinals[selecting.holds(index, asked.rules)])
 
 
 def _limited(index: IndexEvents, limit: Limit) -> IndexEvents:
@@ -148,9 +139,9 @@ def _limited(index: IndexEvents, limit: Limit) -> IndexEvents:
 def _reads_rows(asked: Persons) -> int:
     """Sets first, groups of sets next, rows last."""
     match asked:
-        case HasEvents() | HasEntryEvent():
+        case CorrelatedEvents() | HasEntryEvent():
             return 2
-        case PersonGroup(members=members):
+        case PlanGroup(members=members):
             return max(map(_reads_rows, members), default=0)
         case Complement(persons=persons):
             return _reads_rows(persons)

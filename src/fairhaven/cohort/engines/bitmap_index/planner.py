@@ -28,18 +28,13 @@ from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import ConceptHiera
 from fairhaven.cohort.engines.bitmap_index.plan import (
     Complement,
     Condition,
-    ConditionGroup,
     CorrelatedEvents,
     EventRows,
-    HasAttribute,
     HasConcept,
     HasEntryEvent,
-    HasEvents,
     IndexCannotAnswer,
-    IndexEventTests,
-    PersonGroup,
     Persons,
-    RowTest,
+    PlanGroup,
 )
 from fairhaven.cohort.engines.bitmap_index.storage import Array
 from fairhaven.cohort.engines.bitmap_index.unsupported_criteria import (
@@ -76,63 +71,41 @@ _OF_EVENT = frozenset({"start_date", "end_date", "days", "age", "age_at_end"})
 _OF_PERSON = frozenset(DEMOGRAPHIC_FIELDS) - {"age", "start_date", "end_date"}
 
 
-class Planner:
-    """Plans definitions for one index.
+def plan(definition: CohortDefinition, concepts: ConceptHierarchy, facts: Mapping[str, Any]) -> Persons:
+    """The persons of a cohort.
 
     Args:
-        tables: what the index's manifest says of each table of events.
-        has_birth_years: every person has a year of birth.
-        periods_are_sound: observation periods are whole and do not overlap.
+        facts: what the index's manifest says.
+
+    Raises:
+        IndexCannotAnswer: the index cannot tell; why.
     """
-
-    def __init__(
-        self,
-        concepts: ConceptHierarchy,
-        tables: Mapping[str, Mapping[str, Any]],
-        *,
-        has_birth_years: bool,
-        periods_are_sound: bool,
-    ) -> None:
-        self._concepts = concepts
-        self._tables = tables
-        self._has_birth_years = has_birth_years
-        self._periods_are_sound = periods_are_sound
-
-    def plan(self, definition: CohortDefinition) -> Persons:
-        """The persons of a cohort.
-
-        Raises:
-            IndexCannotAnswer: the index cannot tell; why.
-        """
-        are_persons = all(isinstance(each, Events) and each.domain is Domain.PERSON for each in definition.entry.events)
-        check_exit(definition, are_persons=are_persons)
-        sets = {each.id: each for each in definition.concept_sets}
-        parts = _DefinitionParts(self._concepts, self._tables, sets)
-        if not self._has_birth_years:
-            raise IndexCannotAnswer("persons without a year of birth")
-        entry = definition.entry
+    entry = definition.entry
+    are_persons = all(isinstance(each, Events) and each.domain is Domain.PERSON for each in entry.events)
+    check_exit(definition, are_persons=are_persons)
+    if facts["without_year_of_birth"]:
+        raise IndexCannotAnswer("persons without a year of birth")
+    parts = _DefinitionParts(concepts, facts["tables"], definition.concept_sets)
+    if are_persons:
         groups = [group for group in (definition.qualifying, *(rule.group for rule in definition.rules)) if group]
-        if are_persons:
-            persons = PersonGroup(match=Match.ANY, count=None, members=tuple(parts.entry_persons(entry)))
-            return PersonGroup(
-                match=Match.ALL, count=None, members=(persons, *(parts.group_of_persons(each) for each in groups))
-            )
-        if not entry.observed:
-            raise IndexCannotAnswer("an entry by events that need not be observed")
-        if not self._periods_are_sound:
-            raise IndexCannotAnswer("observation periods that overlap or lack a date")
-        return parts.persons_by_entry_events(definition)
+        persons = PlanGroup(match=Match.ANY, members=tuple(parts.entry_persons(entry)))
+        return PlanGroup(members=(persons, *map(parts.persons_meeting, groups)))
+    if not entry.observed:
+        raise IndexCannotAnswer("an entry by events that need not be observed")
+    if not facts["periods_are_sound"]:
+        raise IndexCannotAnswer("observation periods that overlap or lack a date")
+    return parts.persons_by_entry_events(definition)
 
 
 class _DefinitionParts:
     """Plans the parts of one definition."""
 
     def __init__(
-        self, concepts: ConceptHierarchy, tables: Mapping[str, Mapping[str, Any]], sets: Mapping[str, ConceptSet]
+        self, concepts: ConceptHierarchy, tables: Mapping[str, Mapping[str, Any]], sets: Iterable[ConceptSet]
     ) -> None:
         self._concepts = concepts
         self._tables = tables
-        self._sets = sets
+        self._sets = {each.id: each.items for each in sets}
         self._found: dict[str, Array] = {}
 
     # Questions about persons
@@ -146,50 +119,30 @@ class _DefinitionParts:
         for each in entry.events:
             match each:
                 case Events(concepts=None, source_concepts=None, dates=None, period=None, nested=None):
-                    yield self._persons_with_attributes(each.filters)
+                    yield PlanGroup(members=self._tests_of_person(each.filters))
                 case _:
                     raise IndexCannotAnswer("persons as such with concepts, dates or nested conditions")
 
-    def group_of_persons(self, group: Group) -> Persons:
-        """The persons who meet a group."""
-        members = []
-        for member in group.members:
-            match member:
-                case Group():
-                    members.append(self.group_of_persons(member))
-                case Demographic():
-                    members.append(self._persons_with_attributes(member.filters))
-                case Correlated():
-                    members.append(self._persons_with_events(member))
-        return PersonGroup(match=group.match, count=group.count, members=tuple(members))
-
-    def _persons_with_attributes(self, filters: tuple[Filter, ...]) -> Persons:
-        for each in filters:
-            if each.field not in DEMOGRAPHIC_FIELDS:
-                raise IndexCannotAnswer(f"{each.field} of a person")
-        members = tuple(HasAttribute(field=each.field, test=self._test(each.test)) for each in filters)
-        return PersonGroup(match=Match.ALL, count=None, members=members)
+    def persons_meeting(self, asked: Group | Demographic | Correlated) -> Persons:
+        """The persons who meet a group, or a member of one."""
+        match asked:
+            case Group(match=match, count=count, members=members):
+                return PlanGroup(match=match, count=count, members=tuple(map(self.persons_meeting, members)))
+            case Demographic(filters=filters):
+                return PlanGroup(members=self._tests_of_person(filters))
+            case Correlated():
+                return self._persons_with_events(asked)
 
     def _persons_with_events(self, asked: Correlated) -> Persons:
         """With one index event for each person, what lies around it is a question about the person."""
-        if asked.same_visit:
-            raise IndexCannotAnswer("the visit of a person as such")
-        rows = self.rows(asked.events)
-        of, since, until = window_interval(asked, observed=False)
-        check_occurrence(rows, asked.occurrence, of)
+        counted = self._events_around(asked, observed=False)
+        rows = counted.rows
         some = _some_or_none(asked.occurrence)
-        # A set of persons by concept knows no dates, numbers or attributes: with any of them rows have to be counted.
-        if since or until or some is None or rows.tests or rows.nested:
-            return HasEvents(
-                rows=rows,
-                occurrence=asked.occurrence,
-                of=of,
-                since_birth=tuple(bound.at for bound in since if isinstance(bound.at, int)),
-                until_birth=tuple(bound.at for bound in until if isinstance(bound.at, int)),
-            )
-        if rows.concepts is not None and rows.source_concepts is not None:
-            return HasEvents(rows=rows, occurrence=asked.occurrence)
         of_source = rows.source_concepts is not None
+        by_both = of_source and rows.concepts is not None
+        # A set of persons by concept knows no dates, numbers or attributes: with any of them rows have to be counted.
+        if counted.since or counted.until or some is None or rows.tests or rows.nested or by_both:
+            return counted
         having = HasConcept(
             domain=rows.domain,
             concepts=rows.source_concepts if of_source else rows.concepts,
@@ -203,48 +156,52 @@ class _DefinitionParts:
     def persons_by_entry_events(self, definition: CohortDefinition) -> Persons:
         """Persons by their entry events."""
         entry = definition.entry
-        groups = [definition.qualifying, *(rule.group for rule in definition.rules)]
-        qualified_limit = definition.qualified_limit if definition.qualifying else Limit.ALL
-        parts = tuple(self.rows(each) for each in entry.events)
+        qualifying, rules = definition.qualifying, Group(members=tuple(rule.group for rule in definition.rules))
+        qualified_limit = definition.qualified_limit if qualifying else Limit.ALL
+        parts = tuple(map(self.rows, entry.events))
         # Of events on one day only their ids say which is the first or last, and an index does not keep them. It makes no
         # difference as long as nothing is asked of the index event but its start, which they share.
         if entry.limit is not Limit.ALL or qualified_limit is not Limit.ALL or any(part.first for part in parts):
-            for group in groups:
-                check_start_only(group)
-        qualifying, *rules = (None if group is None else self.condition(group) for group in groups)
+            check_start_only(qualifying)
+            check_start_only(rules)
         return HasEntryEvent(
             parts=parts,
             prior_days=clip_days(entry.prior_days),
             post_days=clip_days(entry.post_days),
             limit=entry.limit,
-            qualifying=qualifying,
+            qualifying=None if qualifying is None else self.condition(qualifying),
             qualified_limit=qualified_limit,
-            rules=tuple(rule for rule in rules if rule is not None),
+            rules=self._group(rules),
         )
 
-    def condition(self, group: Group) -> Condition:
-        """A group on index events."""
-        members: list[Condition] = []
-        for member in group.members:
-            match member:
-                case Group():
-                    members.append(self.condition(member))
-                case Demographic():
-                    for each in member.filters:
-                        if each.field not in DEMOGRAPHIC_FIELDS:
-                            raise IndexCannotAnswer(f"{each.field} of a person")
-                    members.append(IndexEventTests(tests=self._tests(member.filters)))
-                case Correlated():
-                    members.append(self._events_around(member))
-        return ConditionGroup(match=group.match, count=group.count, members=tuple(members))
+    def condition(self, asked: Group | Demographic | Correlated) -> Condition:
+        """A group on index events, or a member of one."""
+        match asked:
+            case Group():
+                return self._group(asked)
+            case Demographic(filters=filters):
+                return Demographic(filters=self._tests_of_person(filters))
+            case Correlated():
+                return self._events_around(asked, observed=True)
 
-    def _events_around(self, asked: Correlated) -> Condition:
+    def _group(self, asked: Group) -> PlanGroup[Condition]:
+        return PlanGroup(match=asked.match, count=asked.count, members=tuple(map(self.condition, asked.members)))
+
+    # Both
+
+    def _events_around(self, asked: Correlated, *, observed: bool) -> CorrelatedEvents:
         if asked.same_visit:
-            raise IndexCannotAnswer("events of the same visit")
+            raise IndexCannotAnswer("events of the same visit" if observed else "the visit of a person as such")
         rows = self.rows(asked.events)
-        of, since, until = window_interval(asked, observed=True)
+        of, since, until = window_interval(asked, observed=observed)
         check_occurrence(rows, asked.occurrence, of)
         return CorrelatedEvents(rows=rows, occurrence=asked.occurrence, of=of, since=since, until=until)
+
+    def _tests_of_person(self, filters: tuple[Filter, ...]) -> tuple[Filter, ...]:
+        for each in filters:
+            if each.field not in DEMOGRAPHIC_FIELDS:
+                raise IndexCannotAnswer(f"{each.field} of a person")
+        return tuple(map(self._resolved, filters))
 
     # Rows
 
@@ -275,7 +232,7 @@ class _DefinitionParts:
                 tops = ()
                 continue
             self._check_field(domain, each)
-            tests.append(RowTest(field=each.field, test=self._test(each.test)))
+            tests.append(self._resolved(each))
         if criterion.first:
             check_first_event(criterion)
         # A group without members does not ask for observation either.
@@ -304,30 +261,27 @@ class _DefinitionParts:
                 return self._concepts_of_set(name)
         return None
 
-    def _test(self, test: Test) -> Test:
-        """A test without concept sets."""
-        match test:
+    def _resolved(self, asked: Filter) -> Filter:
+        """A filter without concept sets."""
+        match asked.test:
             case InSet(concept_set=name, excluded=excluded):
-                return OneOf(concepts=tuple(int(each) for each in self._concepts_of_set(name)), excluded=excluded)
-            case OneOf(concepts=ids, excluded=excluded):
+                ids = self._concepts_of_set(name)
+            case OneOf(concepts=named, excluded=excluded):
                 # Ids that the release does not have make no difference.
-                return OneOf(concepts=tuple(int(each) for each in self._concepts.of_ids(ids)), excluded=excluded)
+                ids = self._concepts.of_ids(named)
             case Numbers() | Dates() | Known():
-                return test
-        raise IndexCannotAnswer(f"a test of this kind: {type(test).__name__}")
-
-    def _tests(self, filters: Iterable[Filter]) -> tuple[RowTest, ...]:
-        return tuple(RowTest(field=each.field, test=self._test(each.test)) for each in filters)
+                return asked
+            case other:
+                raise IndexCannotAnswer(f"a test of this kind: {type(other).__name__}")
+        return Filter(field=asked.field, test=OneOf(concepts=tuple(ids.tolist()), excluded=excluded))
 
     def _concepts_of_set(self, name: str) -> Array:
-        if name not in self._sets:
-            raise IndexCannotAnswer("a concept set that the definition does not have")
         if name not in self._found:
-            self._found[name] = self._concepts.of_set(self._sets[name].items)
+            self._found[name] = self._concepts.of_set(self._sets[name])
         return self._found[name]
 
     def _ancestors(self, name: str | None) -> tuple[int, ...]:
-        items = () if name is None else self._sets[name].items
+        items = () if name is None else self._sets[name]
         return tuple(each.concept_id for each in items if each.descendants and not each.excluded)
 
 

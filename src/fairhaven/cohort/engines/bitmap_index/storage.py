@@ -9,11 +9,10 @@ An index appears whole or not at all: it is written beside its place and renamed
 import hashlib
 import mmap
 import os
-import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -63,19 +62,19 @@ class ArrayFile:
         self._place(name, array.dtype, len(array), crc)
         self._file.write(data)
 
-    def read(self, name: str) -> Array:
-        """An array that was added before."""
-        place = self.places[name]
-        self._file.flush()
-        return np.fromfile(self.path, place.dtype, place.length, offset=place.offset)
-
-    def parts(self, name: str, dtype: npt.DTypeLike, length: int) -> "Parts":
-        """Room for an array that comes in parts."""
+    def parts(self, name: str, dtype: npt.DTypeLike, length: int) -> Callable[[int, Array], None]:
+        """Room for an array that comes in parts; gives a function that puts a part at its place, counted in elements."""
         kind = np.dtype(dtype)
         offset = self._place(name, kind, length, None)
         self._file.seek(offset + length * kind.itemsize)
         self._file.truncate()
-        return Parts(self._file, offset, kind)
+
+        def write(at: int, part: Array) -> None:
+            # As memory mapped for writing it would count as this process's.
+            data = np.ascontiguousarray(part, kind).data.cast("B")
+            os.pwrite(self._file.fileno(), data, offset + at * kind.itemsize)
+
+        return write
 
     @contextmanager
     def stream(self, name: str) -> Iterator[Callable[[bytes], int]]:
@@ -86,9 +85,8 @@ class ArrayFile:
 
     def close(self) -> None:
         """Close the file, its bytes durable."""
-        if not self._file.closed:
-            self._file.close()
-            sync(self.path)
+        self._file.close()
+        sync(self.path)
 
     def _place(self, name: str, dtype: np.dtype[Any], length: int, crc32: int | None) -> int:
         at = self._file.tell()
@@ -97,20 +95,6 @@ class ArrayFile:
         self._file.flush()
         self.places[name] = ArrayLocation(offset=offset, dtype=dtype.str, length=length, crc32=crc32)
         return offset
-
-
-class Parts:
-    """An array of a file, written part by part. (As memory mapped for writing it would count as this process's.)"""
-
-    def __init__(self, file: BinaryIO, offset: int, dtype: np.dtype[Any]) -> None:
-        self._file = file
-        self._offset = offset
-        self._dtype = dtype
-
-    def write(self, at: int, part: Array) -> None:
-        """Put a part where it belongs, counted in elements."""
-        data = np.ascontiguousarray(part, self._dtype).data.cast("B")
-        os.pwrite(self._file.fileno(), data, self._offset + at * self._dtype.itemsize)
 
 
 class IndexFolder:
@@ -131,7 +115,7 @@ class IndexFolder:
         return self._files[name]
 
     def close(self) -> None:
-        """Close the files; those that are sealed already stay as they are."""
+        """Close the files, also those that are closed already."""
         for file in self._files.values():
             file.close()
 
@@ -144,7 +128,7 @@ class IndexFolder:
         files = {}
         for name, file in self._files.items():
             file.close()
-            places = {key: [p.offset, p.dtype, p.length, p.crc32] for key, p in file.places.items()}
+            places = {key: astuple(place) for key, place in file.places.items()}
             files[name] = {"bytes": file.path.stat().st_size, "sha256": sha256_of(file.path), "arrays": places}
         manifest = {"format": FORMAT, **facts, "files": files}
         write_json(self.folder / _MANIFEST, {**manifest, "seal": _seal(manifest)})
@@ -247,12 +231,6 @@ class Arrays:
 
 
 _AGAIN = "Make the index again from its release: it is derived, and nothing is lost."
-
-
-def remove(folder: Path) -> None:
-    """Take an index away; from the first moment on nobody opens it."""
-    (folder / _MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _seal(manifest: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Sixth pass: which entry events meet all rules, when each stay ends, and how stays become eras."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -69,21 +69,16 @@ def cohort_periods(
     wanted = temporary.parameters([_exit(number, each) for number, each in cohorts.items()], _EXIT)
     staying = events.join(wanted, "cohort")
     offset = ibis.ifelse(staying.of_end, staying.end_date, staying.start_date) + staying.add
-    ends = [
-        staying.mutate(
-            ends=ibis.ifelse(staying.add.isnull(), staying.op_end_date, _earlier(offset, staying.op_end_date))
-        ).select(_STAY)
-    ]
-    by_drug = {number: each.drug_eras for number, each in cohorts.items() if each.drug_eras is not None}
+    is_observation = staying.add.isnull() | (offset > staying.op_end_date)
+    ends = [staying.mutate(ends=ibis.ifelse(is_observation, staying.op_end_date, offset)).select(_STAY)]
+    by_drug = [(number, each.drug_eras) for number, each in cohorts.items() if each.drug_eras is not None]
     if by_drug:
-        eras = union_all([endings[each] for each in sorted(set(by_drug.values()))])
-        pairs = _pairs(by_drug.items(), eras, events, temporary)
+        pairs = _pairs(by_drug, endings, events, temporary)
         within = pairs.filter(pairs.start_date >= pairs.other_start, pairs.start_date <= pairs.other_end)
         ends.append(within.mutate(ends=within.other_end).select(_STAY))
     by_event = [(number, criterion) for number, each in cohorts.items() for criterion in each.censoring]
     if by_event:
-        censoring = union_all([endings[each] for each in sorted({criterion for _, criterion in by_event})])
-        pairs = _pairs(by_event, censoring, events, temporary)
+        pairs = _pairs(by_event, endings, events, temporary)
         within = pairs.filter(pairs.other_start >= pairs.start_date, pairs.other_start <= pairs.op_end_date)
         ends.append(within.mutate(ends=within.other_start).select(_STAY))
     left = events.join(union_all(ends), ["cohort", "person_id", "event_id"])
@@ -93,9 +88,9 @@ def cohort_periods(
     padded = padded.mutate(end_date=padded.end_date + padded.gap_days)
     joined = collapse_eras(padded.select("cohort", "person_id", "start_date", "end_date"), ["cohort", "person_id"])
     joined = joined.join(wanted, "cohort")
-    joined = joined.mutate(end_date=joined.end_date - joined.gap_days)
     cut = joined.mutate(
-        start_date=_later(joined.start_date, joined.window_start), end_date=_earlier(joined.end_date, joined.window_end)
+        start_date=ibis.greatest(joined.start_date, joined.window_start),
+        end_date=ibis.least(joined.end_date - joined.gap_days, joined.window_end),
     )
     cut = cut.filter(~cut.is_cut | (cut.start_date <= cut.end_date))
     return cut.select(
@@ -127,22 +122,18 @@ def _exit(number: int, each: Cohort) -> dict[str, object]:
     return row
 
 
-def _pairs(wanted: object, others: ir.Table, events: ir.Table, temporary: TemporaryTables) -> ir.Table:
-    """Included events beside the events that may end their stay."""
+def _pairs(
+    wanted: Sequence[tuple[int, int]], endings: Mapping[int, ir.Table], events: ir.Table, temporary: TemporaryTables
+) -> ir.Table:
+    """Included events beside the events that may end their stay.
+
+    Args:
+        wanted: cohort and criterion.
+    """
     asked = temporary.parameters(
-        [{"cohort": number, "criterion": criterion} for number, criterion in wanted],  # type: ignore[attr-defined]
+        [{"cohort": number, "criterion": criterion} for number, criterion in wanted],
         {"cohort": "whole", "criterion": "whole"},
     )
-    other = others.select(
-        criterion=others.criterion, person_id=others.person_id, other_start=others.start_date, other_end=others.end_date
-    )
+    others = union_all([endings[each] for each in sorted({criterion for _, criterion in wanted})])
+    other = others.select("criterion", "person_id", other_start=others.start_date, other_end=others.end_date)
     return events.join(asked, "cohort").join(other, ["criterion", "person_id"])
-
-
-def _earlier(one: ir.Value, other: ir.Value) -> ir.Value:
-    """The smaller of two days, unknown where the first is."""
-    return ibis.ifelse(one > other, other, one)
-
-
-def _later(one: ir.Value, other: ir.Value) -> ir.Value:
-    return ibis.ifelse(one < other, other, one)

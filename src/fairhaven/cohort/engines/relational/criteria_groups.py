@@ -79,18 +79,13 @@ def _person_tests(
 def _levels(conditions: Mapping[int, Condition]) -> list[dict[int, GroupTest]]:
     """Combinations, those first that are made of no other combination."""
     heights: dict[int, int] = {}
-
-    def height(number: int) -> int:
-        part = conditions[number]
-        if number not in heights:
-            made_of = part.members if isinstance(part, GroupTest) else ()
-            heights[number] = max((height(each) for each in made_of), default=0) + isinstance(part, GroupTest)
-        return heights[number]
-
     levels: defaultdict[int, dict[int, GroupTest]] = defaultdict(dict)
-    for number, part in conditions.items():
+    # A part is numbered after all that it is made of.
+    for number, part in sorted(conditions.items()):
+        heights[number] = 0
         if isinstance(part, GroupTest):
-            levels[height(number)][number] = part
+            heights[number] = 1 + max((heights[each] for each in part.members), default=0)
+            levels[heights[number]][number] = part
     return [levels[each] for each in sorted(levels)]
 
 
@@ -109,22 +104,17 @@ def _combinations(
         ],
         dict.fromkeys(("condition", "index", "least", "most"), "whole"),
     )
-    parts = []
-    some = [number for number, (least, _) in bounds.items() if least > 0]
-    none = [number for number, (least, _) in bounds.items() if least <= 0]
     counted = None
     if found and rows:
         holding = union_all(found)
         holding = holding.join(made_of, holding.condition == made_of.member)
-        counted = (
-            holding.group_by(["combination", "person_id", "event_id"])
-            .agg(found=holding.count())
-            .rename(condition="combination")
-        )
-    if some and counted is not None:
+        held = holding.group_by(["combination", "person_id", "event_id"]).agg(found=holding.count())
+        counted = held.rename(condition="combination")
+    parts = []
+    if counted is not None and any(least > 0 for least, _ in bounds.values()):
         reached = counted.join(needed, "condition")
         parts.append(reached.filter(reached.least > 0, reached.found >= reached.least).select(MET))
-    if none:
+    if none := [number for number, (least, _) in bounds.items() if least <= 0]:
         every = index.join(needed.filter(needed.condition.isin(none)), "index")
         every = every.select("condition", "person_id", "event_id", "most")
         if counted is not None:

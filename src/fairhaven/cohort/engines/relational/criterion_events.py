@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.cohort.domains import DOMAINS, DomainFacts, FieldOrigin
-from fairhaven.cohort.engines.relational.fields import own_field, with_derived
+from fairhaven.cohort.domains import DOMAINS, DomainFacts
+from fairhaven.cohort.engines.relational.fields import POINTED_TO, own_field, with_derived
 from fairhaven.cohort.engines.relational.filters import Filters, filters_of
 from fairhaven.cohort.engines.relational.parts import EraSet, Scan
 from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables
@@ -95,12 +95,10 @@ def _events(
         )
         events = events.mutate(place=ibis.row_number().over(window))
         events = events.filter(events.place == 0)
+    events = adjusted(events, list(criteria.values()))
     events = events.mutate(sort_date=events.start_date)
-    if shape.is_filtered:
-        events = adjusted(events, list(criteria.values()))
-        events = events.mutate(sort_date=events.start_date)
-        events = filters.where(with_derived(events, filters.fields, tables), members)
-        events = _in_period(events, list(criteria.values()))
+    events = filters.where(with_derived(events, filters.fields, tables), members)
+    events = _in_period(events, list(criteria.values()))
     return counted_as(events, shape.counted).select(EVENT_COLUMNS)
 
 
@@ -121,15 +119,9 @@ def _rows(shape: CriterionShape, facts: DomainFacts, filters: Filters, tables: M
         columns["held_source"] = table[facts.source_concept or ""].cast("int64")
     if shape.counted is not None and shape.counted not in OF_EVENT:
         columns["counted_value"] = _counted_column(table, facts, shape)
-    for name in filters.fields:
-        via = facts.fields[name].via
-        if via is None:
-            columns[name] = own_field(table, name)
-        elif via is FieldOrigin.PROVIDER:
-            columns["provider_id"] = table["provider_id"]
-        elif via is FieldOrigin.CARE_SITE:
-            columns["care_site_id"] = table["care_site_id"]
-    return table.select(**columns)
+    own = {name: own_field(table, name) for name in filters.fields if facts.fields[name].via is None}
+    keys = {key: table[key] for name, (_, key) in POINTED_TO.items() if name in filters.fields}
+    return table.select(**columns, **own, **keys)
 
 
 def _counted_column(table: ir.Table, facts: DomainFacts, shape: CriterionShape) -> ir.Value:

@@ -10,7 +10,7 @@ from fairhaven.cohort.model import Domain
 
 _ABNORMAL = (4155142, 4155143)
 _RATIOS = {"value_to_range_low": "range_low", "value_to_range_high": "range_high"}
-_POINTED_TO = {
+POINTED_TO = {
     "specialty_concept_id": ("provider", "provider_id"),
     "place_of_service_concept_id": ("care_site", "care_site_id"),
 }
@@ -50,7 +50,7 @@ def with_derived(events: ir.Table, fields: frozenset[str], tables: Mapping[str, 
             events = events.mutate(age=year_of_day(events.start_date) - events.year_of_birth)
         if "age_at_end" in fields:
             events = events.mutate(age_at_end=year_of_day(events.end_date) - events.year_of_birth)
-    for name, (table, key) in _POINTED_TO.items():
+    for name, (table, key) in POINTED_TO.items():
         if name in fields:
             other = tables[table].select(of_key=tables[table][key], **{name: tables[table][name]})
             events = events.left_join(other, [(key, "of_key")]).drop("of_key")

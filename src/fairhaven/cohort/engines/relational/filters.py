@@ -10,9 +10,8 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from fairhaven.cohort.comparison_semantics import COMPARES
+from fairhaven.cohort.comparison_semantics import COMPARES, ends_of_range
 from fairhaven.cohort.engines.relational.parts import FieldTest
-from fairhaven.cohort.event_dates import day_number
 from fairhaven.cohort.model import Abnormal, Compare, Dates, InSet, Known, Numbers, Text
 
 _BACKSLASH = "\ue05c"
@@ -101,29 +100,26 @@ def filters_of(filters: Iterable[tuple[FieldTest, ...]]) -> Filters:
 
 def _kinds(asked: FieldTest) -> list[tuple[str, list[tuple[Any, str]]]]:
     """The elementary tests that a test is made of, each with its values and the kind of their columns."""
-    test = asked.test
-    if isinstance(test, Numbers | Dates):
-        value, to = (_value(each) for each in (test.value, test.to))
-        if test.compare is Compare.BETWEEN:
-            return [(Compare.AT_LEAST, [value]), (Compare.AT_MOST, [to])]
-        if test.compare is Compare.OUTSIDE:
-            return [("outside", [value, to])]
-        return [(test.compare, [value])]
-    if isinstance(test, InSet):
-        return [("not in" if test.excluded else "in", [(asked.concept_set, "whole")])]
-    if isinstance(test, Known):
-        return [("known", [(test.yes, "flag")])]
-    if isinstance(test, Text):
-        return [("not like" if test.negated else "like", [(test.pattern.replace("\\", _BACKSLASH), "text")])]
-    if isinstance(test, Abnormal):
-        return [("abnormal", [(True, "flag")])]
-    raise TypeError(f"no such test: {test!r}")  # the check lets nothing else through
-
-
-def _value(value: Any) -> tuple[Any, str]:
-    if isinstance(value, int | float) or value is None:
-        return (None if value is None else float(value)), "double"
-    return day_number(value), "whole"
+    match asked.test:
+        case Numbers() | Dates() as test:
+            kind = "double" if isinstance(test, Numbers) else "whole"
+            value, to = ((end, kind) for end in ends_of_range(test))
+            match test.compare:
+                case Compare.BETWEEN:
+                    return [(Compare.AT_LEAST, [value]), (Compare.AT_MOST, [to])]
+                case Compare.OUTSIDE:
+                    return [("outside", [value, to])]
+                case compare:
+                    return [(compare, [value])]
+        case InSet(excluded=excluded):
+            return [("not in" if excluded else "in", [(asked.concept_set, "whole")])]
+        case Known(yes=yes):
+            return [("known", [(yes, "flag")])]
+        case Text(pattern=pattern, negated=negated):
+            return [("not like" if negated else "like", [(pattern.replace("\\", _BACKSLASH), "text")])]
+        case Abnormal():
+            return [("abnormal", [(True, "flag")])]
+    raise TypeError(f"no such test: {asked.test!r}")  # the check lets nothing else through
 
 
 def _looked_up(table: ir.Table, column: str, name: str, members: ir.Table) -> ir.Table:

@@ -56,22 +56,20 @@ def count_tests_met(
         kept tables `MET`: of conditions that need at least one event, which the join with the events finds; of the others.
     """
     asked = temporary.parameters([_windows(number, each) for number, each in conditions.items()], _WINDOWS)
-    found = temporary.keep(
-        _counts_around(asked, index, events, distinct=any(each.occurrence.distinct for each in conditions.values()))
-    )
-    kept = []
+    is_distinct = any(each.occurrence.distinct for each in conditions.values())
     some = {number: each for number, each in conditions.items() if needs_an_event(each.occurrence)}
-    if some:
-        kept.append(_enough(found.join(_occurrences(some, temporary), "condition")))
-    none = {number: each for number, each in conditions.items() if not needs_an_event(each.occurrence)}
-    if none:
-        occurrences = _occurrences(none, temporary)
-        every = index.join(occurrences, "index").select("condition", "person_id", "event_id", "times", "asked")
-        counted = every.left_join(found, list(MET)).mutate(found=ibis.coalesce(found.found, 0))
-        kept.append(_enough(counted.select(*MET, "times", "asked", "found")))
-    result = [temporary.keep(each) for each in kept]
-    temporary.give_back(found)
-    return result
+    none = {number: each for number, each in conditions.items() if number not in some}
+    kept = []
+    # The counts take most room of all, and nobody reads them after this.
+    with TemporaryTables(temporary.engine) as counts:
+        found = counts.keep(_counts_around(asked, index, events, distinct=is_distinct))
+        if some:
+            kept.append(temporary.keep(_enough(found.join(_occurrences(some, temporary), "condition"))))
+        if none:
+            every = index.join(_occurrences(none, temporary), "index").select(*MET, "times", "asked")
+            counted = every.left_join(found, list(MET)).mutate(found=ibis.coalesce(found.found, 0))
+            kept.append(temporary.keep(_enough(counted.select(*MET, "times", "asked", "found"))))
+    return kept
 
 
 def _occurrences(conditions: Mapping[int, CountTest], temporary: TemporaryTables) -> ir.Table:

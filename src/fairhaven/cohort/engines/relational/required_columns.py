@@ -1,7 +1,7 @@
 """Before the first pass: the tables and columns that a program reads, all looked for at once, and made fit to be read.
 
 A CDM that somebody else keeps may lack tables, and hold ids and dates as text. What is missing or cannot be read as what the
-standard says is told in words before anything has run; the values themselves are never told.
+standard says is said in words before anything has run, without the values themselves.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 
 from fairhaven.cohort.domains import DEMOGRAPHIC_FIELDS, DOMAINS, ERA_FIELDS, PERSON_COLUMNS, DomainField, FieldOrigin
 from fairhaven.cohort.engines.relational.criterion_events import OF_EVENT
-from fairhaven.cohort.engines.relational.fields import OWN_COLUMNS
+from fairhaven.cohort.engines.relational.fields import OWN_COLUMNS, POINTED_TO
 from fairhaven.cohort.engines.relational.parts import EraSet, FieldTest, PersonTest, Scan
 from fairhaven.cohort.engines.relational.shared_parts import Program
 from fairhaven.cohort.event_dates import date_columns
@@ -84,12 +84,10 @@ def _add_asked(
                 found[table] |= OWN_COLUMNS.get(name, {name})
             case FieldOrigin.PERSON:
                 found["person"] |= {"person_id", *PERSON_COLUMNS}
-            case FieldOrigin.PROVIDER:
-                found[table].add("provider_id")
-                found["provider"] |= {"provider_id", "specialty_concept_id"}
-            case FieldOrigin.CARE_SITE:
-                found[table].add("care_site_id")
-                found["care_site"] |= {"care_site_id", "place_of_service_concept_id"}
+            case FieldOrigin.PROVIDER | FieldOrigin.CARE_SITE:
+                other, key = POINTED_TO[name]
+                found[table].add(key)
+                found[other] |= {key, name}
             case FieldOrigin.VISIT:
                 found[Domain.VISIT_OCCURRENCE] |= {"visit_occurrence_id", "person_id", "visit_concept_id"}
 
@@ -102,11 +100,13 @@ def fit_tables(tables: Mapping[str, ir.Table], needed: Needs, engine: Engine) ->
     """
     faults = [fault for table, columns in sorted(needed.items()) for fault in _missing(tables, table, columns)]
     if not faults:
-        read = {table: _Read(tables[table], table, columns) for table, columns in needed.items()}
-        faults = [fault for _, each in sorted(read.items()) for fault in each.faults(engine)]
+        read = {table: _read(table, tables[table], columns) for table, columns in needed.items()}
+        faults = [
+            fault for name, columns in sorted(read.items()) for fault in _faults(name, tables[name], columns, engine)
+        ]
     if faults:
         raise Refused("\n".join(faults))
-    return {table: each.fitted for table, each in read.items()}
+    return {table: tables[table].mutate(**columns) if columns else tables[table] for table, columns in read.items()}
 
 
 def _missing(tables: Mapping[str, ir.Table], table: str, columns: frozenset[str]) -> list[str]:
@@ -116,35 +116,24 @@ def _missing(tables: Mapping[str, ir.Table], table: str, columns: frozenset[str]
     return [f"the CDM's table {table} has no column {name}, which the definitions ask for" for name in absent]
 
 
-class _Read:
-    """A table whose columns are read as what the standard says they hold."""
+def _read(name: str, table: ir.Table, columns: Iterable[str]) -> dict[str, ir.Value]:
+    """The columns that have another type than the standard gives them, read as what it says they hold."""
+    read = {column: _as(table[column], _wanted(name, column)) for column in sorted(columns)}
+    return {column: value for column, value in read.items() if value is not None}
 
-    def __init__(self, table: ir.Table, name: str, columns: Iterable[str]) -> None:
-        self._table = table
-        self._name = name
-        self._wanted = {column: _wanted(name, column) for column in sorted(columns)}
-        read = {column: _as(table[column], wanted) for column, wanted in self._wanted.items()}
-        self._columns = {column: value for column, value in read.items() if value is not None}
 
-    @property
-    def fitted(self) -> ir.Table:
-        return self._table.mutate(**self._columns) if self._columns else self._table
-
-    def faults(self, engine: Engine) -> list[str]:
-        """Columns with values that cannot be read; the table is looked through where a column has another type only."""
-        tests = {
-            column: (_given(self._table[column]).notnull() & value.isnull()).any()
-            for column, value in self._columns.items()
-            if self._wanted[column] in _KINDS
-        }
-        if not tests:
-            return []
-        (found,) = engine.fetch(self._table.agg(**tests)).to_pylist()
-        return [
-            f"the CDM's table {self._name} has values in {column} that are not {_KINDS[self._wanted[column]]}"
-            for column, is_bad in found.items()
-            if is_bad
-        ]
+def _faults(name: str, table: ir.Table, read: Mapping[str, ir.Value], engine: Engine) -> list[str]:
+    """Columns with values that cannot be read; the table is looked through where a column has another type only."""
+    kinds = {column: _KINDS[_wanted(name, column)] for column in read if _wanted(name, column) in _KINDS}
+    if not kinds:
+        return []
+    tests = {column: (_given(table[column]).notnull() & read[column].isnull()).any() for column in kinds}
+    (found,) = engine.fetch(table.agg(**tests)).to_pylist()
+    return [
+        f"the CDM's table {name} has values in {column} that are not {kinds[column]}"
+        for column, is_bad in found.items()
+        if is_bad
+    ]
 
 
 def _wanted(table: str, column: str) -> str:

@@ -1,8 +1,8 @@
 """What a run keeps between passes: tables by name, all given back at its end."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from contextlib import ExitStack
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -18,32 +18,16 @@ TYPES: Mapping[str, pa.DataType] = {
 }
 
 
-class TemporaryTables:
+class TemporaryTables(ExitStack):
     """An engine, and the tables that one run has made on it."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__()
         self.engine = engine
-        self._tables: list[ir.Table] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for table in self._tables:
-            self.engine.drop(table)
 
     def keep(self, expression: ir.Table) -> ir.Table:
         """Run an expression once."""
-        table = self.engine.keep(expression)
-        self._tables.append(table)
-        return table
-
-    def give_back(self, table: ir.Table) -> None:
-        """Drop a table before the end of the run."""
-        self._tables = [each for each in self._tables if each is not table]
-        self.engine.drop(table)
+        return self._until_the_end(self.engine.keep(expression))
 
     def parameters(self, rows: Sequence[Mapping[str, Any]], schema: Mapping[str, str]) -> ir.Table:
         """Numbers of the definitions as a table.
@@ -53,8 +37,10 @@ class TemporaryTables:
             schema: column -> ``whole``, ``double``, ``flag`` or ``text``.
         """
         columns = {name: pa.array([row.get(name) for row in rows], TYPES[kind]) for name, kind in schema.items()}
-        table = self.engine.arrow(pa.table(columns))
-        self._tables.append(table)
+        return self._until_the_end(self.engine.arrow(pa.table(columns)))
+
+    def _until_the_end(self, table: ir.Table) -> ir.Table:
+        self.callback(self.engine.drop, table)
         return table
 
 
