@@ -63,15 +63,17 @@ class BitmapWriter:
 
     Args:
         write: appends to the file's array of bytes.
+        numbers: of each kind of bitmap.
     """
 
-    def __init__(self, write: Callable[[bytes], int]) -> None:
+    def __init__(self, write: Callable[[bytes], int], numbers: Mapping[str, int]) -> None:
         self._write = write
+        self._numbers = numbers
         self._at = 0
         self._stored: dict[bytes, tuple[int, int, int]] = {}
         self._rows: list[tuple[int, int, int, int, int]] = []
 
-    def add(self, kind: int, concept: int, persons: BitMap) -> int:
+    def add(self, kind: str, concept: int, persons: BitMap) -> int:
         """Store a set; nothing is stored of nobody.
 
         Returns:
@@ -85,7 +87,7 @@ class BitmapWriter:
         if digest not in self._stored:
             self._stored[digest] = (self._at, len(data), zlib.crc32(data))
             self._at += self._write(data)
-        self._rows.append((kind, concept, *self._stored[digest]))
+        self._rows.append((self._numbers[kind], concept, *self._stored[digest]))
         return len(data)
 
     def directory(self) -> Mapping[str, Array]:
@@ -108,24 +110,24 @@ class Bitmaps:
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
-        self._kept: OrderedDict[tuple[int, int], tuple[BitMap, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], tuple[BitMap, int]] = OrderedDict()
         self._kept_bytes = 0
         self._lock = threading.Lock()
         kinds = arrays("bitmaps", "kind")
         self._rows = {
-            int(kind): slice(int(np.searchsorted(kinds, kind)), int(np.searchsorted(kinds, kind, "right")))
-            for kind in np.unique(kinds)
+            kind: slice(*(int(np.searchsorted(kinds, np.uint16(number), side)) for side in ("left", "right")))
+            for kind, number in arrays.facts["kinds"].items()
         }
         self._concept, self._offset, self._bytes, self._crc32 = (
             arrays("bitmaps", name) for name in ("concept", "offset", "bytes", "crc32")
         )
         self._data = arrays("bitmaps", "data").data
 
-    def concepts(self, kind: int) -> Array:
+    def concepts(self, kind: str) -> Array:
         """The concepts of a kind that anybody has, sorted."""
-        return self._concept[self._rows.get(kind, slice(0))]
+        return self._concept[self._rows[kind]]
 
-    def get(self, kind: int, concept: int) -> BitMap | None:
+    def get(self, kind: str, concept: int) -> BitMap | None:
         """The persons who have a concept; None where nobody has.
 
         Raises:
@@ -148,7 +150,7 @@ class Bitmaps:
         self._keep((kind, concept), persons, size)
         return persons
 
-    def union(self, kind: int, concepts: Iterable[int]) -> BitMap:
+    def union(self, kind: str, concepts: Iterable[int]) -> BitMap:
         """The persons who have any of the concepts."""
         found = [persons for concept in concepts if (persons := self.get(kind, int(concept))) is not None]
         return found[0] if len(found) == 1 else BitMap.union(BitMap(), *found)
@@ -159,7 +161,7 @@ class Bitmaps:
             self._kept.clear()
             self._kept_bytes = 0
 
-    def _keep(self, key: tuple[int, int], persons: BitMap, size: int) -> None:
+    def _keep(self, key: tuple[str, int], persons: BitMap, size: int) -> None:
         # Unpacked, a set takes about its stored bytes and some for each of its parts.
         size += 512
         with self._lock:

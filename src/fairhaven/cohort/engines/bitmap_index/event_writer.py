@@ -1,7 +1,7 @@
 """The sorted events of a table as columns and bitmaps, read in batches: this process's part."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow.compute as pc
@@ -26,14 +26,12 @@ def write_events(
     table: SortedEvents,
     making: IndexFolder,
     writer: BitmapWriter,
-    number: Mapping[str, int],
     present: Array,
     below: ConceptRelation,
 ) -> dict[str, object]:
     """Write the bitmaps and the columns of a table's events.
 
     Args:
-        number: of each kind of bitmap.
         present: the concepts of the release, sorted.
         below: to the valid concepts below each (see `concept_hierarchy`).
 
@@ -79,8 +77,8 @@ def write_events(
     everybody = BitMap.union(BitMap(), BitMap(), *by_concept.values())
     if (value_of_all := table.same.get(source)) is not None:
         by_source[int(value_of_all)] = everybody
-    writer.add(number[bitmap_keys.has_event(table.domain)], 0, everybody)
-    _write_bitmaps(table.domain, writer, number, by_concept, by_source, present, below)
+    writer.add(bitmap_keys.has_event(table.domain), 0, everybody)
+    _write_bitmaps(table.domain, writer, by_concept, by_source, present, below)
     kept = [name for name in table.columns if name not in (START, END) and not (name == VALUE and has_nan)]
     return facts | {
         "rows": rows,
@@ -116,7 +114,6 @@ def _by_value(codes: Array, ordinals: Array) -> Iterator[tuple[int, Array]]:
 def _write_bitmaps(
     domain: Domain,
     writer: BitmapWriter,
-    number: Mapping[str, int],
     by_concept: dict[int, BitMap],
     by_source: dict[int, BitMap],
     present: Array,
@@ -127,9 +124,9 @@ def _write_bitmaps(
     sizes = np.zeros(len(present), np.int64)
     place_of = {int(concept): place for place, concept in enumerate(present)}
     for concept, members in by_concept.items():
-        sizes[place_of[concept]] = writer.add(number[bitmap_keys.has_concept(domain)], concept, members)
+        sizes[place_of[concept]] = writer.add(bitmap_keys.has_concept(domain), concept, members)
     for concept, members in by_source.items():
-        writer.add(number[bitmap_keys.has_source(domain)], concept, members)
+        writer.add(bitmap_keys.has_source(domain), concept, members)
     total = np.append(0, np.cumsum(sizes[to]))
     unions: dict[bytes, BitMap] = {}
     for place in np.flatnonzero(total[first[1:]] - total[first[:-1]] >= _SLOW_UNION):
@@ -139,4 +136,4 @@ def _write_bitmaps(
             key = places.tobytes()
             if key not in unions:
                 unions[key] = BitMap.union(*(by_concept[int(present[each])] for each in places))
-            writer.add(number[bitmap_keys.has_descendant(domain)], int(below.above[place]), unions[key])
+            writer.add(bitmap_keys.has_descendant(domain), int(below.above[place]), unions[key])

@@ -148,7 +148,7 @@ class DiscoveryIndex:
 
     @cached_property
     def _sets(self) -> PersonSets:
-        return PersonSets(Bitmaps(self._arrays), self._concepts, self._arrays.facts["kinds"])
+        return PersonSets(Bitmaps(self._arrays), self._concepts)
 
     def _plan(self, definition: CohortDefinition) -> Persons:
         return plan(definition, self._concepts, self._arrays.facts)

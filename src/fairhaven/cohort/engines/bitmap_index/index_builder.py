@@ -62,11 +62,11 @@ def build(
     facts = {}
     bitmaps = making.file("bitmaps")
     with bitmaps.stream("data") as write:
-        writer = BitmapWriter(write)
-        _write_persons(writer, number, who)
+        writer = BitmapWriter(write, number)
+        _write_persons(writer, who)
         for place, each in enumerate(ordered):
             progress.advance(len(ordered) + place, 2 * len(ordered), "steps")
-            facts[each.domain.value] = write_events(each, making, writer, number, present, below)
+            facts[each.domain.value] = write_events(each, making, writer, present, below)
     for name, array in writer.directory().items():
         bitmaps.add(name, array)
     making.seal(
@@ -121,12 +121,12 @@ def _present(ordered: list[SortedEvents], who: Mapping[str, Array]) -> Array:
     return np.unique(np.concatenate(parts))
 
 
-def _write_persons(writer: BitmapWriter, number: Mapping[str, int], who: Mapping[str, Array]) -> None:
-    writer.add(number[bitmap_keys.EVERYBODY], 0, BitMap(range(len(who["person_id"]))))
+def _write_persons(writer: BitmapWriter, who: Mapping[str, Array]) -> None:
+    writer.add(bitmap_keys.EVERYBODY, 0, BitMap(range(len(who["person_id"]))))
     for name in PERSON_COLUMNS:
         order = np.argsort(who[name], kind="stable")
         values, first = np.unique(who[name][order], return_index=True)
         edges = np.append(first, len(order))
         for value, begin, end in zip(values, edges[:-1], edges[1:], strict=True):
             if value != MISSING:
-                writer.add(number[bitmap_keys.has_attribute(name)], int(value), bitmap_of_ordinals(order[begin:end]))
+                writer.add(bitmap_keys.has_attribute(name), int(value), bitmap_of_ordinals(order[begin:end]))

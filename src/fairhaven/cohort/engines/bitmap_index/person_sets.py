@@ -1,6 +1,6 @@
 """Sets of persons that bitmaps alone give: who has a concept, and who a person is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -22,16 +22,11 @@ _KEPT = 128
 
 
 class PersonSets:
-    """The sets of an index. What is handed out is shared: never change it.
+    """The sets of an index. What is handed out is shared: never change it."""
 
-    Args:
-        numbers: of each kind of bitmap.
-    """
-
-    def __init__(self, bitmaps: Bitmaps, concepts: ConceptHierarchy, numbers: Mapping[str, int]) -> None:
+    def __init__(self, bitmaps: Bitmaps, concepts: ConceptHierarchy) -> None:
         self._bitmaps = bitmaps
         self._concepts = concepts
-        self._numbers = numbers
         self.everybody = self._of(bitmap_keys.EVERYBODY, 0)
         self._kept_union = lru_cache(_KEPT)(self._union)
         self._kept_having_any = lru_cache(_KEPT)(self._having_any)
@@ -42,16 +37,16 @@ class PersonSets:
             return self._of(bitmap_keys.has_event(asked.domain), 0)
         concepts = asked.concepts.tobytes()
         if asked.of_source:
-            return self._kept_union(self._numbers[bitmap_keys.has_source(asked.domain)], concepts)
+            return self._kept_union(bitmap_keys.has_source(asked.domain), concepts)
         return self._kept_having_any(asked.domain, concepts, asked.tops)
 
     def being(self, asked: Filter) -> BitMap:
         """Persons whose column of PERSON passes a test."""
         if asked.field == "age":
-            # At the first day of the year of birth everybody's age is nought.
+            # At the first day of the year of birth everybody's age is 0.
             return self.everybody if passes_test(np.zeros(1), asked.test)[0] else BitMap()
         is_date = asked.field in ("start_date", "end_date")
-        kind = self._numbers[bitmap_keys.has_attribute("year_of_birth" if is_date else asked.field)]
+        kind = bitmap_keys.has_attribute("year_of_birth" if is_date else asked.field)
         values = self._bitmaps.concepts(kind)
         if asked.test == Known(yes=False):
             return self.everybody - self._bitmaps.union(kind, values)
@@ -66,16 +61,15 @@ class PersonSets:
 
     def each(self, kind: str) -> Iterator[tuple[int, BitMap]]:
         """The persons of each value of a kind, one by one."""
-        number = self._numbers[kind]
-        for value in self._bitmaps.concepts(number):
-            yield int(value), self._bitmaps.get(number, int(value)) or BitMap()
+        for value in self._bitmaps.concepts(kind).tolist():
+            yield value, self._of(kind, value)
 
-    def _union(self, kind: int, concepts: bytes) -> BitMap:
+    def _union(self, kind: str, concepts: bytes) -> BitMap:
         return self._bitmaps.union(kind, np.frombuffer(concepts, np.int64))
 
     def _having_any(self, domain: Domain, asked: bytes, tops: tuple[int, ...]) -> BitMap:
         """Persons with any of some concepts in a table; see `HasConcept`."""
-        kind = self._numbers[bitmap_keys.has_concept(domain)]
+        kind = bitmap_keys.has_concept(domain)
         held = self._bitmaps.concepts(kind)
         concepts = np.intersect1d(np.frombuffer(asked, np.int64), held, assume_unique=True)
         if len(concepts) <= _FEW:
@@ -86,7 +80,7 @@ class PersonSets:
         is_held = np.zeros(len(present), bool)
         is_held[np.searchsorted(present, held)] = True
         # The union over all descendants of a concept serves where these lie wholly within what is asked for.
-        united = self._numbers[bitmap_keys.has_descendant(domain)]
+        united = bitmap_keys.has_descendant(domain)
         wanted = left.copy()
         found = []
         for top in (*tops, *np.intersect1d(concepts, self._bitmaps.concepts(united)).tolist()):
@@ -98,4 +92,4 @@ class PersonSets:
         return BitMap.union(BitMap(), self._bitmaps.union(kind, present[left]), *found)
 
     def _of(self, kind: str, concept: int) -> BitMap:
-        return self._bitmaps.get(self._numbers[kind], concept) or BitMap()
+        return self._bitmaps.get(kind, concept) or BitMap()

@@ -1,6 +1,6 @@
 """Sixth pass: which entry events meet all rules, when each stay ends, and how stays become eras."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -10,7 +10,7 @@ from fairhaven.cohort.engines.relational.index_events import limit_events
 from fairhaven.cohort.engines.relational.parts import Cohort
 from fairhaven.cohort.engines.relational.temporary_tables import TemporaryTables, union_all
 from fairhaven.cohort.event_dates import FAR, date_of_day, day_number
-from fairhaven.cohort.model import DateField, DateOffset, Limit
+from fairhaven.cohort.model import DateField, DateOffset, Limit, UserPeriod
 
 INCLUDED = ("cohort", "person_id", "event_id", "start_date", "end_date", "op_start_date", "op_end_date")
 _STAY = ["cohort", "person_id", "event_id", "ends"]
@@ -55,13 +55,16 @@ def included_events(
 
 
 def cohort_periods(
-    cohorts: Mapping[int, Cohort], events: ir.Table, endings: Mapping[int, ir.Table], temporary: TemporaryTables
+    cohorts: Mapping[int, Cohort],
+    events: ir.Table,
+    criteria: Callable[[Iterable[int]], ir.Table],
+    temporary: TemporaryTables,
 ) -> ir.Table:
     """The stays of each person as the definition wants them.
 
     Args:
         events: see `included_events`.
-        endings: events of the criteria that end a stay, by criterion number.
+        criteria: gives the events of criteria by number.
 
     Returns:
         ``cohort_definition_id``, ``subject_id``, ``cohort_start_date``, ``cohort_end_date``.
@@ -69,16 +72,16 @@ def cohort_periods(
     wanted = temporary.parameters([_exit(number, each) for number, each in cohorts.items()], _EXIT)
     staying = events.join(wanted, "cohort")
     offset = ibis.ifelse(staying.of_end, staying.end_date, staying.start_date) + staying.add
-    is_observation = staying.add.isnull() | (offset > staying.op_end_date)
-    ends = [staying.mutate(ends=ibis.ifelse(is_observation, staying.op_end_date, offset)).select(_STAY)]
+    is_observed_to_end = staying.add.isnull() | (offset > staying.op_end_date)
+    ends = [staying.mutate(ends=ibis.ifelse(is_observed_to_end, staying.op_end_date, offset)).select(_STAY)]
     by_drug = [(number, each.drug_eras) for number, each in cohorts.items() if each.drug_eras is not None]
     if by_drug:
-        pairs = _pairs(by_drug, endings, events, temporary)
+        pairs = _pairs(by_drug, criteria, events, temporary)
         within = pairs.filter(pairs.start_date >= pairs.other_start, pairs.start_date <= pairs.other_end)
         ends.append(within.mutate(ends=within.other_end).select(_STAY))
     by_event = [(number, criterion) for number, each in cohorts.items() for criterion in each.censoring]
     if by_event:
-        pairs = _pairs(by_event, endings, events, temporary)
+        pairs = _pairs(by_event, criteria, events, temporary)
         within = pairs.filter(pairs.other_start >= pairs.start_date, pairs.other_start <= pairs.op_end_date)
         ends.append(within.mutate(ends=within.other_start).select(_STAY))
     left = events.join(union_all(ends), ["cohort", "person_id", "event_id"])
@@ -108,14 +111,14 @@ _EXIT = dict.fromkeys(("cohort", "add", "gap_days", "window_start", "window_end"
 
 
 def _exit(number: int, each: Cohort) -> dict[str, object]:
-    window = each.window
+    window = each.window or UserPeriod()
     row: dict[str, object] = {
         "cohort": number,
         "gap_days": each.gap_days,
         "of_end": False,
-        "is_cut": window is not None,
-        "window_start": -FAR if window is None or window.start is None else day_number(window.start),
-        "window_end": FAR if window is None or window.end is None else day_number(window.end),
+        "is_cut": each.window is not None,
+        "window_start": -FAR if window.start is None else day_number(window.start),
+        "window_end": FAR if window.end is None else day_number(window.end),
     }
     if isinstance(each.exit, DateOffset):
         row |= {"add": each.exit.days, "of_end": each.exit.date is DateField.END}
@@ -123,7 +126,10 @@ def _exit(number: int, each: Cohort) -> dict[str, object]:
 
 
 def _pairs(
-    wanted: Sequence[tuple[int, int]], endings: Mapping[int, ir.Table], events: ir.Table, temporary: TemporaryTables
+    wanted: Sequence[tuple[int, int]],
+    criteria: Callable[[Iterable[int]], ir.Table],
+    events: ir.Table,
+    temporary: TemporaryTables,
 ) -> ir.Table:
     """Included events beside the events that may end their stay.
 
@@ -134,6 +140,6 @@ def _pairs(
         [{"cohort": number, "criterion": criterion} for number, criterion in wanted],
         {"cohort": "whole", "criterion": "whole"},
     )
-    others = union_all([endings[each] for each in sorted({criterion for _, criterion in wanted})])
+    others = criteria(criterion for _, criterion in wanted)
     other = others.select("criterion", "person_id", other_start=others.start_date, other_end=others.end_date)
     return events.join(asked, "cohort").join(other, ["criterion", "person_id"])

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import ibis.expr.types as ir
 
-from fairhaven.cohort.engines.relational import cohort_exit, index_events
-from fairhaven.cohort.engines.relational import criteria_groups as asking
+from fairhaven.cohort.engines.relational import cohort_exit, criteria_groups, index_events
 from fairhaven.cohort.engines.relational.concept_sets import concept_set_members
 from fairhaven.cohort.engines.relational.criterion_events import EVENT_COLUMNS, scans
 from fairhaven.cohort.engines.relational.era_events import built_eras
@@ -73,11 +72,7 @@ class CohortRun:
         rules = {rule for each in cohorts.values() for rule in each.rules}
         met = self._met(rules, index) if rules else None
         included = cohort_exit.included_events(cohorts, index, met, self._temporary)
-        ending = {each.drug_eras for each in cohorts.values() if each.drug_eras is not None} | {
-            criterion for each in cohorts.values() for criterion in each.censoring
-        }
-        endings = {number: self._of([number]) for number in ending}
-        rows = self._temporary.keep(cohort_exit.cohort_periods(cohorts, included, endings, self._temporary))
+        rows = self._temporary.keep(cohort_exit.cohort_periods(cohorts, included, self._of, self._temporary))
         return BatchOutcome(rows=rows, index=index, met=met, included=included)
 
     def _criteria(self) -> None:
@@ -120,8 +115,8 @@ class CohortRun:
         return self._temporary.keep(left.mutate(criterion=left.restricted).select(EVENT_COLUMNS))
 
     def _met(self, wanted: Iterable[int], index: ir.Table) -> ir.Table:
-        needed = asking.with_members(wanted, self._program.conditions.parts)
-        return asking.conditions_met(needed, index, self._of, self._tables, self._members, self._temporary)
+        needed = criteria_groups.with_members(wanted, self._program.conditions.parts)
+        return criteria_groups.conditions_met(needed, index, self._of, self._tables, self._members, self._temporary)
 
     def _of(self, criteria: Iterable[int]) -> ir.Table:
         """The kept events of criteria, with others that were kept beside them."""
