@@ -69,7 +69,7 @@ def test_ids_and_dates_may_be_text_and_an_empty_reason_is_none(engine: Engine) -
         ("condition_occurrence", "condition_concept_id", "99999999999999999999", "a whole number"),
     ],
 )
-def test_a_value_that_cannot_be_read_is_refused_and_not_told(
+def test_a_value_that_cannot_be_read_is_refused_and_not_shown(
     engine: Engine, table: str, column: str, value: str, kind: str
 ) -> None:
     values = [value, *TABLES[table][column][1:]]

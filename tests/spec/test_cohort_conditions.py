@@ -44,7 +44,7 @@ CASES = [
         rules=[rule(drug("any time to any time"))],
     ),
     case_of(
-        "unless told otherwise",
+        "unless the definition says otherwise",
         "observed 1-30, observed 40-100, condition 1 50, drug 7 5",
         "50-100",
         rules=[rule(drug("any time to any time") | {"within_observation": False})],
