@@ -4,8 +4,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fairhaven.cohort.event_dates import day_number
-from fairhaven.cohort.model import Compare, Dates, Match, Numbers, Occurrence, OccurrenceType
+from fairhaven.cohort.model import Compare, Match, Occurrence, OccurrenceType
 
 Operator = Callable[[Any, Any], Any]
 
@@ -25,13 +24,6 @@ TIMES: Mapping[OccurrenceType, Operator] = {
     OccurrenceType.AT_LEAST: operator.ge,
 }
 """Of how many events were found with how many were asked for."""
-
-
-def ends_of_range(test: Numbers | Dates) -> tuple[float, float | None]:
-    """What a test compares with, dates as day numbers; the second is None where it compares with one value."""
-    if isinstance(test, Dates):
-        return day_number(test.value), None if test.to is None else day_number(test.to)
-    return test.value, test.to
 
 
 def needs_an_event(occurrence: Occurrence) -> bool:

@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.cohort.domains import DOMAINS
-from fairhaven.cohort.model import Domain
+from fairhaven.cohort.model import Dates, Domain, Numbers
 
 _EPOCH = dt.date(1970, 1, 1)
 FAR = 1 << 29
@@ -24,6 +24,13 @@ def day_number(day: dt.date) -> int:
 _DAYS_BEFORE_1970 = day_number(_EPOCH) - day_number(dt.date(1, 1, 1))
 FIRST_DAY, LAST_DAY = day_number(dt.date.min), day_number(dt.date.max)
 """The calendar, for what counts as observed at all times: these days can be written as dates."""
+
+
+def ends_of_range(test: Numbers | Dates) -> tuple[float, float | None]:
+    """What a test compares with, dates as day numbers; the second is None where it compares with one value."""
+    if isinstance(test, Dates):
+        return day_number(test.value), None if test.to is None else day_number(test.to)
+    return test.value, test.to
 
 
 def day_numbers(column: ir.Value) -> ir.IntegerValue:

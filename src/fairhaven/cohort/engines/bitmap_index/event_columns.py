@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from fairhaven.cohort.comparison_semantics import COMPARES, ends_of_range
+from fairhaven.cohort.comparison_semantics import COMPARES
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.bitmap_index.column_encoding import DayEncoding, DictionaryEncoding, years_of_days
 from fairhaven.cohort.engines.bitmap_index.concept_hierarchy import places_in
 from fairhaven.cohort.engines.bitmap_index.event_source import END, ORDINAL, START
 from fairhaven.cohort.engines.bitmap_index.plan import IndexCannotAnswer
 from fairhaven.cohort.engines.bitmap_index.storage import Array, Arrays
-from fairhaven.cohort.event_dates import ends_on_next_day
+from fairhaven.cohort.event_dates import ends_of_range, ends_on_next_day
 from fairhaven.cohort.model import Compare, DateField, Dates, Domain, Filter, Known, Numbers, OneOf, Test
 
 

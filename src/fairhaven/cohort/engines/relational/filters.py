@@ -10,8 +10,9 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from fairhaven.cohort.comparison_semantics import COMPARES, ends_of_range
+from fairhaven.cohort.comparison_semantics import COMPARES
 from fairhaven.cohort.engines.relational.parts import FieldTest
+from fairhaven.cohort.event_dates import ends_of_range
 from fairhaven.cohort.model import Abnormal, Compare, Dates, InSet, Known, Numbers, Text
 
 _BACKSLASH = "\ue05c"
