@@ -14,9 +14,9 @@ from fairhaven.engine.model import Engine
 from fairhaven.kernel.progress import Progress
 from fairhaven.quality import concept_checks, cross_row_checks
 from fairhaven.quality.column_types import TypedTables
-from fairhaven.quality.model import QualityCheck
-from fairhaven.quality.not_applicable import PRESENCE, obstacle, standard_concept
-from fairhaven.quality.table_scans import Numbers, ScanResult, scan_rows, stacked
+from fairhaven.quality.model import Numbers, QualityCheck
+from fairhaven.quality.not_applicable import PRESENCE, obstacle
+from fairhaven.quality.table_scans import ScanResult, scan_rows, stacked
 
 
 def measure(
@@ -50,21 +50,17 @@ def measure(
 
 def _scan_sets(checks: Iterable[QualityCheck], shapes: TypedTables, found: ScanResult, engine: Engine) -> None:
     """Keys, references and periods of one table, and its source values without a concept: one query for all."""
-    asked: list[QualityCheck] = []
     parts: list[ir.Table] = []
     for check in checks:
-        if check.kind == "sourceValueCompleteness" or (
-            check.kind in cross_row_checks.KINDS and not concept_checks.is_by_concept(check)
-        ):
+        if check.kind in cross_row_checks.KINDS and not concept_checks.is_by_concept(check):
             answer = _set_numbers(check, shapes, found, engine)
             if isinstance(answer, tuple):
                 found.numbers[check.id] = answer
             else:
-                parts.append(answer.mutate(_number=ibis.literal(len(asked), "int64")))
-                asked.append(check)
+                parts.append(answer.mutate(_check=ibis.literal(check.id)))
     if parts:
         for row in engine.fetch(stacked(parts)).to_pylist():
-            found.numbers[asked[row["_number"]].id] = (int(row["_violated"] or 0), int(row["_counted"] or 0))
+            found.numbers[row["_check"]] = (int(row["_violated"] or 0), int(row["_counted"] or 0))
 
 
 def _set_numbers(check: QualityCheck, shapes: TypedTables, found: ScanResult, engine: Engine) -> Numbers | ir.Table:
@@ -75,7 +71,7 @@ def _set_numbers(check: QualityCheck, shapes: TypedTables, found: ScanResult, en
             if found.filled_of(check):
                 return _source_values(check, shapes)
             # All are absent, and the absent value counts as one.
-            return (1 if found.zeros[check.table, standard_concept(check)] else 0, 1 if size else 0)
+            return (1 if found.zeros[check.table, cross_row_checks.standard_concept(check)] else 0, 1 if size else 0)
         case "isPrimaryKey":
             return _repeated(check, shapes, size) if size else (0, 0)
         case "isForeignKey":
@@ -114,7 +110,7 @@ def _repeated(check: QualityCheck, shapes: TypedTables, size: int) -> ir.Table:
 def _source_values(check: QualityCheck, shapes: TypedTables) -> ir.Table:
     """Distinct source values (the absent one counts as one), and those that concept 0 stands for in some row."""
     rows = shapes[check.table].table
-    is_unmapped = (rows[standard_concept(check)] == 0).fill_null(False)
+    is_unmapped = (rows[cross_row_checks.standard_concept(check)] == 0).fill_null(False)
     values = rows.group_by(_value=rows[check.field]).aggregate(_is_unmapped=is_unmapped.any())
     return values.aggregate(_violated=values.count(where=values["_is_unmapped"]), _counted=values.count())
 
@@ -122,10 +118,10 @@ def _source_values(check: QualityCheck, shapes: TypedTables) -> ir.Table:
 def _scan_concepts(checks: Sequence[QualityCheck], shapes: TypedTables, found: ScanResult, engine: Engine) -> None:
     """Checks on concepts, of all tables together."""
     found.numbers |= {check.id: (0, 0) for check in checks}
-    by_field = [check for check in checks if check.kind in concept_checks.BY_FIELD]
-    by_sex = [check for check in checks if check.kind in concept_checks.BY_SEX]
-    places = {(check.table, check.field) for check in (*by_field, *by_sex) if found.filled_of(check)}
+    by_histogram = concept_checks.BY_FIELD | concept_checks.BY_SEX
+    places = {(check.table, check.field) for check in checks if check.kind in by_histogram and found.filled_of(check)}
     counted = concept_checks.histograms(places, shapes, engine)
+    by_field = [check for check in checks if check.kind in concept_checks.BY_FIELD]
     violated = concept_checks.by_field(by_field, counted, shapes, engine)
     for check in by_field:
         is_filled_only = check.kind == "isStandardValidConcept"
@@ -133,9 +129,8 @@ def _scan_concepts(checks: Sequence[QualityCheck], shapes: TypedTables, found: S
         found.numbers[check.id] = (violated[check.id], looked_at)
     filled = [check for check in checks if found.rows[check.table]]
     by_sex = [check for check in filled if check.kind in concept_checks.BY_SEX]
+    by_unit = [check for check in filled if check.kind == concept_checks.BY_UNIT]
+    by_limit = [check for check in filled if check.kind in concept_checks.BY_VALUE]
     found.numbers |= concept_checks.by_sex(by_sex, counted, shapes, engine)
-    found.numbers |= concept_checks.by_unit(
-        [check for check in filled if check.kind == concept_checks.BY_UNIT], shapes, engine
-    )
-    by_value = [check for check in filled if check.kind in concept_checks.BY_VALUE and check.level == "CONCEPT"]
-    found.numbers |= concept_checks.by_value(by_value, shapes, engine)
+    found.numbers |= concept_checks.by_unit(by_unit, shapes, engine)
+    found.numbers |= concept_checks.by_value(by_limit, shapes, engine)

@@ -8,9 +8,8 @@ and the others do not say it again.
 from collections.abc import Mapping, Sequence
 
 from fairhaven.quality.column_types import TypedTables
-from fairhaven.quality.model import CheckResult, CheckStatus, QualityCheck
+from fairhaven.quality.model import CheckResult, CheckStatus, Numbers, QualityCheck
 from fairhaven.quality.not_applicable import PRESENCE
-from fairhaven.quality.table_scans import Numbers
 
 
 def verdicts(

@@ -3,7 +3,7 @@
 What cannot be read as the type of its column becomes NULL in `TypedTable.table`, which keeps it as found beside it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import ibis
@@ -17,7 +17,6 @@ from fairhaven.omop.cdm import type_of
 class TypedTable:
     """One table: as stored, and in the CDM's types."""
 
-    name: str
     raw: ir.Table
     table: ir.Table
 
@@ -27,38 +26,26 @@ class TypedTable:
         return frozenset(self.raw.columns)
 
 
-class TypedTables(Mapping[str, TypedTable]):
+class TypedTables(dict[str, TypedTable]):
     """All tables that are there, by CDM name."""
 
     def __init__(self, tables: Mapping[str, ir.Table]) -> None:
-        self._shapes = {name.lower(): _shape(name.lower(), table) for name, table in tables.items()}
-
-    def __getitem__(self, name: str) -> TypedTable:
-        return self._shapes[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._shapes)
-
-    def __len__(self) -> int:
-        return len(self._shapes)
+        super().__init__((name.lower(), _typed(name.lower(), table)) for name, table in tables.items())
 
     def missing(self, table: str, *columns: str) -> str:
         """What of a table is not there, in words; empty where all is."""
-        if table not in self._shapes:
+        if table not in self:
             return f"Table {table.upper()} does not exist."
-        absent = [name for name in columns if name not in self._shapes[table].columns]
+        absent = [name for name in columns if name not in self[table].columns]
         return f"Field {table.upper()}.{absent[0]} does not exist." if absent else ""
 
 
-def _shape(name: str, table: ir.Table) -> TypedTable:
+def _typed(name: str, table: ir.Table) -> TypedTable:
     raw = table.rename({column.lower(): column for column in table.columns if column != column.lower()})
-    casts: dict[str, ir.Value] = {}
-    for column in raw.columns:
-        value = _in_type(raw[column], type_of(name, column))
-        if value is not None:
-            casts[column] = value
-            casts[as_found(column)] = raw[column]
-    return TypedTable(name=name, raw=raw, table=raw.mutate(**casts) if casts else raw)
+    casts = {column: _in_type(raw[column], type_of(name, column)) for column in raw.columns}
+    needed = {column: value for column, value in casts.items() if value is not None}
+    found = {as_found(column): raw[column] for column in needed}
+    return TypedTable(raw=raw, table=raw.mutate(**needed, **found) if needed else raw)
 
 
 def as_found(name: str) -> str:

@@ -13,9 +13,8 @@ import pyarrow as pa
 
 from fairhaven.engine.model import Engine
 from fairhaven.quality.column_types import TypedTables, birth_dates
-from fairhaven.quality.model import QualityCheck
+from fairhaven.quality.model import Numbers, QualityCheck
 
-Numbers = tuple[int, int]
 Place = tuple[str, str]
 
 BY_FIELD = frozenset(("isForeignKey", "fkDomain", "fkClass", "isStandardValidConcept"))
@@ -23,6 +22,15 @@ BY_SEX = frozenset(("plausibleGender", "plausibleGenderUseDescendants"))
 BY_UNIT = "plausibleUnitConceptIds"
 BY_VALUE = frozenset(("plausibleValueLow", "plausibleValueHigh"))
 SEX = {"Male": 8507, "Female": 8532}
+_TARGETS = pa.schema(
+    [
+        ("_check", pa.string()),
+        ("_place", pa.int64()),
+        ("_concept", pa.int64()),
+        ("_right", pa.int64()),
+        ("_is_ancestor", pa.bool_()),
+    ]
+)
 _HISTOGRAM = pa.schema([("_place", pa.int64()), ("_value", pa.int64()), ("_rows", pa.int64())])
 
 
@@ -101,42 +109,40 @@ def by_field(
         name: concept[name] if name in concept.columns else ibis.null("string")
         for name in ("domain_id", "concept_class_id", "standard_concept", "invalid_reason")
     }
-    rows = counted.table
-    other = concept.select(_concept=concept["concept_id"], **columns)
-    both = rows.left_join(other, rows["_value"] == other["_concept"])
-    is_bad = (both["standard_concept"] != "S") | both["standard_concept"].isnull() | both["invalid_reason"].notnull()
-    summed = both.group_by(
-        _place=both["_place"],
-        _is_missing=both["_concept"].isnull(),
-        _is_zero=both["_value"] == 0,
-        _domain=both["domain_id"],
-        _class=both["concept_class_id"],
-        _is_bad=is_bad,
-    ).aggregate(_rows=both["_rows"].sum())
-    groups: dict[int, list[dict[str, object]]] = {}
-    for group in engine.fetch(summed).to_pylist():
-        groups.setdefault(group["_place"], []).append(group)
+    other = concept.select("concept_id", **columns)
+    rows = counted.table.left_join(other, counted.table["_value"] == other["concept_id"])
+    # Many fields have the same rule, which is summed once.
+    rules = {_rule(check): f"_rule_{number}" for number, check in enumerate(checks)}
+    sums = {name: rows["_rows"].sum(where=is_wrong(kind, wanted, rows)) for (kind, wanted), name in rules.items()}
+    summed = engine.fetch(rows.group_by("_place").aggregate(**sums)).to_pylist()
+    groups = {group["_place"]: group for group in summed}
     return {
-        check.id: sum(
-            int(str(group["_rows"]))
-            for group in groups.get(counted.places.get((check.table, check.field), -1), ())
-            if _violates(check, group)
-        )
+        check.id: int(groups.get(counted.places.get((check.table, check.field)), {}).get(rules[_rule(check)]) or 0)
         for check in checks
     }
 
 
-def _violates(check: QualityCheck, group: Mapping[str, object]) -> bool:
-    """DQD's rules on a group of equal rows. Concept 0 has no domain; a missing concept is isForeignKey's matter."""
-    if check.kind == "isForeignKey":
-        return bool(group["_is_missing"])
-    if group["_is_missing"] or group["_is_zero"]:
-        return False
-    if check.kind == "fkDomain":
-        return group["_domain"] is not None and group["_domain"] != check.settings["fkDomain"]
-    if check.kind == "fkClass":
-        return group["_class"] is not None and group["_class"] != check.settings["fkClass"]
-    return bool(group["_is_bad"])
+def _rule(check: QualityCheck) -> tuple[str, str]:
+    """What decides whether a concept is wrong for a check: its kind, and the domain or class that is wanted."""
+    return check.kind, check.settings.get(check.kind, "")
+
+
+def is_wrong(kind: str, wanted: str, concept: ir.Table) -> ir.BooleanValue:
+    """DQD's rules on a row of CONCEPT, or the NULLs of one that is missing, which is isForeignKey's matter alone.
+
+    Concept 0 is right everywhere.
+    """
+    match kind:
+        case "isForeignKey":
+            return concept["concept_id"].isnull()
+        case "fkDomain":
+            wrong = concept["domain_id"] != wanted
+        case "fkClass":
+            wrong = concept["concept_class_id"] != wanted
+        case _:
+            standard = concept["standard_concept"]
+            wrong = (standard != "S") | standard.isnull() | concept["invalid_reason"].notnull()
+    return (concept["concept_id"] != 0) & wrong
 
 
 def by_sex(
@@ -146,61 +152,60 @@ def by_sex(
     if not checks:
         return {}
     targets = _targets(checks, counted, shapes, engine)
-    present = engine.fetch(
-        targets.inner_join(
-            counted.table,
-            [targets["_place"] == counted.table["_place"], targets["_concept"] == counted.table["_value"]],
-        ).select(
-            _check=targets["_check"], _place=targets["_place"], _concept=targets["_concept"], _rows=ibis._["_rows"]
-        )
+    histogram = counted.table
+    both = targets.inner_join(
+        histogram, [targets["_place"] == histogram["_place"], targets["_concept"] == histogram["_value"]]
     )
+    present = engine.fetch(both.select("_check", "_place", "_concept", "_right", "_rows"))
     numbers = {check.id: [0, 0] for check in checks}
     for row in present.to_pylist():
-        numbers[checks[row["_check"]].id][1] += row["_rows"]
-    for place, number in counted.places.items():
-        mask = pa.compute.equal(present["_place"], number)
-        part = present.filter(mask).select(["_check", "_concept"])
+        numbers[row["_check"]][1] += row["_rows"]
+    for (table, field), number in counted.places.items():
+        part = present.filter(pa.compute.equal(present["_place"], number)).select(["_check", "_concept", "_right"])
         if part.num_rows == 0:
             continue
         wanted = engine.arrow(part)
-        rows = shapes[place[0]].table
+        rows = shapes[table].table
         sexes = birth_dates(shapes["person"].table)
-        matched = rows.select(_person_id=rows["person_id"], _value=rows[place[1]]).inner_join(
+        matched = rows.select(_person_id=rows["person_id"], _value=rows[field]).inner_join(
             wanted, ibis._["_value"] == wanted["_concept"]
         )
         with_sex = matched.inner_join(sexes, matched["_person_id"] == sexes["_person"])
-        summed = with_sex.group_by("_check", "_gender").aggregate(_rows=with_sex.count())
+        wrong = with_sex.filter(with_sex["_gender"] != with_sex["_right"])
+        summed = wrong.group_by("_check").aggregate(_rows=wrong.count())
         for group in engine.fetch(summed).to_pylist():
-            check = checks[group["_check"]]
-            right = SEX.get(check.settings.get(check.kind, ""), SEX["Female"])
-            if group["_gender"] is not None and group["_gender"] != right:
-                numbers[check.id][0] += group["_rows"]
+            numbers[group["_check"]][0] += group["_rows"]
     return {name: (violated, rows) for name, (violated, rows) in numbers.items()}
 
 
+def right_sex(check: QualityCheck) -> int:
+    """The gender concept of those who can have the check's concept."""
+    return SEX.get(check.settings.get(check.kind, ""), SEX["Female"])
+
+
 def _targets(checks: Sequence[QualityCheck], counted: Histograms, shapes: TypedTables, engine: Engine) -> ir.Table:
-    """`_check`, `_place`, `_concept`: which concepts each check is about, descendants unfolded."""
-
-    def listed(kind: str) -> ir.Table | None:
-        rows = [
-            {"_check": number, "_place": counted.places[check.table, check.field], "_concept": concept}
-            for number, check in enumerate(checks)
-            if check.kind == kind and (check.table, check.field) in counted.places
-            for concept in concept_list(check.concept)
-        ]
-        schema = pa.schema([("_check", pa.int64()), ("_place", pa.int64()), ("_concept", pa.int64())])
-        return engine.arrow(pa.Table.from_pylist(rows, schema=schema)) if rows or kind == "plausibleGender" else None
-
-    plain = listed("plausibleGender")
-    above = listed("plausibleGenderUseDescendants")
-    assert plain is not None
-    if above is None:
+    """`_check`, `_place`, `_concept`, `_right`: which concepts each check is about, descendants unfolded."""
+    rows = [
+        {
+            "_check": check.id,
+            "_place": counted.places[check.table, check.field],
+            "_concept": concept,
+            "_right": right_sex(check),
+            "_is_ancestor": check.kind == "plausibleGenderUseDescendants",
+        }
+        for check in checks
+        if (check.table, check.field) in counted.places
+        for concept in concept_list(check.concept)
+    ]
+    listed = engine.arrow(pa.Table.from_pylist(rows, schema=_TARGETS))
+    columns = ("_check", "_place", "_concept", "_right")
+    plain = listed.filter(~listed["_is_ancestor"]).select(*columns)
+    if not any(row["_is_ancestor"] for row in rows):
         return plain
     tree = shapes["concept_ancestor"].table
-    unfolded = above.inner_join(tree, above["_concept"] == tree["ancestor_concept_id"]).select(
-        _check=above["_check"], _place=above["_place"], _concept=tree["descendant_concept_id"].cast("int64")
-    )
-    return plain.union(unfolded)
+    above = listed.filter(listed["_is_ancestor"])
+    below = above.inner_join(tree, above["_concept"] == tree["ancestor_concept_id"])
+    return plain.union(below.mutate(_concept=below["descendant_concept_id"].cast("int64")).select(*columns))
 
 
 def concept_list(text: str) -> list[int]:

@@ -1,4 +1,5 @@
-"""Checks that compare a row with other rows: keys, references, persons without records, periods that overlap.
+"""Checks that compare a row with other rows: keys, references, source values without a concept, persons without
+records, periods that overlap.
 
 `violated_rows` gives the violating rows themselves, and their number is what DQD counts.
 """
@@ -17,12 +18,11 @@ KINDS = frozenset(
         "measureConditionEraCompleteness",
         "measureObservationPeriodOverlap",
         "withinObservationPeriod",
+        "sourceValueCompleteness",
     )
 )
 
 _PERIOD = ("person_id", "observation_period_start_date", "observation_period_end_date")
-
-
 _NEEDS = {
     "isPrimaryKey": (("", ""),),
     "measurePersonCompleteness": (("person", "person_id"), ("", "person_id")),
@@ -43,12 +43,19 @@ def needs(check: QualityCheck) -> tuple[tuple[str, str], ...]:
     """(table, column) pairs that a check of these kinds reads."""
     if check.kind == "isForeignKey":
         return ((check.table, check.field), reference(check))
+    if check.kind == "sourceValueCompleteness":
+        return ((check.table, check.field), (check.table, standard_concept(check)))
     return tuple((table or check.table, column or check.field) for table, column in _NEEDS[check.kind])
 
 
 def reference(check: QualityCheck) -> tuple[str, str]:
     """Table and key that a foreign key refers to."""
     return check.settings["fkTableName"].lower(), check.settings["fkFieldName"].lower()
+
+
+def standard_concept(check: QualityCheck) -> str:
+    """The concept field that belongs to a source value, for sourceValueCompleteness."""
+    return check.settings.get("standardConceptFieldName", "").lower()
 
 
 def violated_rows(check: QualityCheck, shapes: TypedTables, *, is_slim: bool = False) -> ir.Table:
@@ -85,6 +92,9 @@ def violated_rows(check: QualityCheck, shapes: TypedTables, *, is_slim: bool = F
             return mapped.anti_join(present, mapped["person_id"] == present["_person"])
         case "measureObservationPeriodOverlap":
             return overlapping(shapes["observation_period"].table)
+        case "sourceValueCompleteness":
+            rows = shapes[check.table].table
+            return rows.filter(rows[standard_concept(check)] == 0)
         case _:
             return outside_observation(own(check.field, "person_id"), check.field, shapes)
 

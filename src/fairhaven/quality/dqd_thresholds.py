@@ -14,9 +14,14 @@ from pathlib import Path
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.quality.model import QualityCheck, Severity
 
-_LEVELS = ("TABLE", "FIELD", "CONCEPT")
 _CONDITION = re.compile(r"^\s*(\w+)\s*(==|!=)\s*'([^']*)'\s*$")
 _ABSENT = ("", "NA")
+_ENDINGS = {
+    "TABLE": "Table_Level.csv",
+    "FIELD": "Field_Level.csv",
+    "CONCEPT": "Concept_Level.csv",
+    "CHECK": "Check_Descriptions.csv",
+}
 _NEEDED = {
     "TABLE": ("cdmTableName",),
     "FIELD": ("cdmTableName", "cdmFieldName"),
@@ -45,28 +50,23 @@ class DqdThresholds:
         """
         if not folder.is_dir():
             raise Invalid(Fault(path=str(folder), message="is not a folder of DataQualityDashboard threshold files"))
-        files = {level: _find(folder, f"{level}_level.csv") for level in _LEVELS}
-        described = _find(folder, "check_descriptions.csv")
-        faults = [
-            Fault(path=str(folder), message=f"there is no file *{ending}")
-            for ending, file in ((f"{level.title()}_Level.csv", files[level]) for level in _LEVELS)
-            if file is None
-        ]
-        if described is None:
-            faults.append(Fault(path=str(folder), message="there is no file *Check_Descriptions.csv"))
-        if faults or described is None:
-            raise Invalid(faults)
-        rows = {level: _rows(file, _NEEDED[level], faults) for level, file in files.items() if file is not None}
-        kinds = _rows(described, _NEEDED["CHECK"], faults)
-        checks = [check for number, kind in enumerate(kinds, 2) for check in _checks(kind, number, rows, faults)]
+        faults: list[Fault] = []
+        files = {level: _find(folder, ending, faults) for level, ending in _ENDINGS.items()}
         check_faults(faults)
-        return cls(name=re.sub(r"_?Check_Descriptions.csv$", "", described.name, flags=re.I), checks=tuple(checks))
+        rows = {level: _rows(file, _NEEDED[level], faults) for level, file in files.items()}
+        kinds = enumerate(rows.pop("CHECK"), 2)
+        checks = tuple(check for number, kind in kinds for check in _checks(kind, number, rows, faults))
+        check_faults(faults)
+        name = re.sub(r"_?Check_Descriptions.csv$", "", files["CHECK"].name, flags=re.I)
+        return cls(name=name, checks=checks)
 
 
-def _find(folder: Path, ending: str) -> Path | None:
+def _find(folder: Path, ending: str, faults: list[Fault]) -> Path:
     """The file of that ending; of several CDM versions the newest."""
     found = [file for file in folder.iterdir() if file.name.lower().endswith(ending.lower())]
-    return max(found, key=lambda file: file.name, default=None)
+    if not found:
+        faults.append(Fault(path=str(folder), message=f"there is no file *{ending}"))
+    return max(found, key=lambda file: file.name, default=folder)
 
 
 def _rows(file: Path, needed: Sequence[str], faults: list[Fault]) -> list[dict[str, str]]:

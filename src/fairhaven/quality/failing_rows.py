@@ -12,7 +12,7 @@ from fairhaven.omop.cdm import CDM
 from fairhaven.quality import concept_checks, cross_row_checks
 from fairhaven.quality.column_types import TypedTables
 from fairhaven.quality.model import QualityCheck
-from fairhaven.quality.not_applicable import PRESENCE, obstacle, standard_concept
+from fairhaven.quality.not_applicable import PRESENCE, obstacle
 from fairhaven.quality.row_checks import datatype_rule, joined, row_rule
 
 
@@ -52,9 +52,6 @@ def _violated(check: QualityCheck, shapes: TypedTables, today: dt.date) -> ir.Ta
         return _by_concept(check, shapes)
     if check.kind in cross_row_checks.KINDS:
         return cross_row_checks.violated_rows(check, shapes)
-    if check.kind == "sourceValueCompleteness":
-        rows = shapes[check.table].table
-        return rows.filter(rows[standard_concept(check)] == 0)
     rule = datatype_rule(check, shapes) if check.kind == "cdmDatatype" else row_rule(check, today=today)
     if rule is None:
         return None
@@ -78,25 +75,14 @@ def _by_concept(check: QualityCheck, shapes: TypedTables) -> ir.Table:
     if check.kind == "isForeignKey":
         known = concept.select(_concept=concept["concept_id"])
         return rows.filter(value.notnull()).anti_join(known, value == known["_concept"])
-    wrong = concept.filter(concept["concept_id"] != 0, _is_wrong(check, concept)).select(_concept=concept["concept_id"])
+    is_wrong = concept_checks.is_wrong(check.kind, check.settings.get(check.kind, ""), concept)
+    wrong = concept.filter(is_wrong).select(_concept=concept["concept_id"])
     return rows.semi_join(wrong, value == wrong["_concept"])
-
-
-def _is_wrong(check: QualityCheck, concept: ir.Table) -> ir.BooleanValue:
-    match check.kind:
-        case "fkDomain":
-            return concept["domain_id"] != check.settings["fkDomain"]
-        case "fkClass":
-            return concept["concept_class_id"] != check.settings["fkClass"]
-        case _:
-            standard = concept["standard_concept"]
-            return (standard != "S") | standard.isnull() | concept["invalid_reason"].notnull()
 
 
 def _wrong_sex(check: QualityCheck, shapes: TypedTables) -> ir.Table:
     rows = joined(shapes, check.table, "person")
-    right = concept_checks.SEX.get(check.settings.get(check.kind, ""), concept_checks.SEX["Female"])
-    wrong = rows.filter(rows["_gender"] != right)
+    wrong = rows.filter(rows["_gender"] != concept_checks.right_sex(check))
     listed = concept_checks.concept_list(check.concept)
     if check.kind == "plausibleGender":
         return wrong.filter(wrong[check.field].isin(listed))

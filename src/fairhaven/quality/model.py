@@ -5,8 +5,8 @@ laid beside DQD's: https://ohdsi.github.io/DataQualityDashboard. Kinds that DQD 
 """
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as given
 from enum import StrEnum
@@ -28,6 +28,9 @@ class CheckStatus(StrEnum):
     NOT_APPLICABLE = "not applicable"
     ERROR = "error"
 
+
+Numbers = tuple[int, int]
+"""Of a check: rows that violate it, rows that were looked at."""
 
 NEVER = "never"
 """The value of ``--fail-on`` that no report fails."""
@@ -137,8 +140,7 @@ class QualityReport:
     @property
     def worst(self) -> Severity | None:
         """The worst severity among the results that did not pass; None where all passed."""
-        failed = self.failed()
-        return failed[0].check.severity if failed else None
+        return next((result.check.severity for result in self.failed()), None)
 
     def fails(self, level: str) -> bool:
         """True where a check of that severity or a worse one did not pass; *level* may be ``never``."""
@@ -149,14 +151,13 @@ class QualityReport:
 
     def pass_rates(self) -> tuple[PassRate, ...]:
         """Pass rates by Kahn's category (conformance, completeness, plausibility) and context."""
-        groups: dict[tuple[str, str], list[CheckStatus]] = {}
+        counts: dict[tuple[str, str], Counter[CheckStatus]] = defaultdict(Counter)
         for result in self.results:
-            groups.setdefault((result.check.category, result.check.context), []).append(result.status)
-        return tuple(_pass_rate(*place, statuses) for place, statuses in sorted(groups.items()))
+            counts[result.check.category, result.check.context][result.status] += 1
+        return tuple(_pass_rate(*place, count) for place, count in sorted(counts.items()))
 
 
-def _pass_rate(category: str, context: str, statuses: Sequence[CheckStatus]) -> PassRate:
-    count = Counter(statuses)
+def _pass_rate(category: str, context: str, count: Counter[CheckStatus]) -> PassRate:
     passed, failed, errors = count[CheckStatus.PASSED], count[CheckStatus.FAILED], count[CheckStatus.ERROR]
     applying = passed + failed + errors
     return PassRate(

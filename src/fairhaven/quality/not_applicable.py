@@ -17,7 +17,6 @@ _SETTINGS = {
     "plausibleStartBeforeEnd": ("plausibleStartBeforeEndFieldName",),
     "plausibleTemporalAfter": ("plausibleTemporalAfterTableName", "plausibleTemporalAfterFieldName"),
 }
-_OWN_WAY = frozenset(("cdmDatatype", "sourceValueCompleteness"))
 
 
 def reads(check: QualityCheck) -> frozenset[str]:
@@ -34,18 +33,13 @@ def obstacle(check: QualityCheck, shapes: TypedTables, *, today: dt.date) -> str
             return reason
     if check.level == "CONCEPT":
         return _unreadable_concept(check)
-    if check.kind in PRESENCE | _OWN_WAY | cross_row_checks.KINDS or concept_checks.is_by_concept(check):
+    if check.kind in {*PRESENCE, "cdmDatatype", *cross_row_checks.KINDS} or concept_checks.is_by_concept(check):
         return ""
     try:
         rule = row_rule(check, today=today)
     except UnreadableError as error:
         return f"The threshold file's setting cannot be read: {error}."
     return "" if rule is not None else f"There is no check of the kind {check.kind}."
-
-
-def standard_concept(check: QualityCheck) -> str:
-    """The concept field that belongs to a source value, for sourceValueCompleteness."""
-    return check.settings.get("standardConceptFieldName", "").lower()
 
 
 def _needs(check: QualityCheck) -> tuple[tuple[str, str], ...]:
@@ -58,8 +52,6 @@ def _needs(check: QualityCheck) -> tuple[tuple[str, str], ...]:
         return concept_checks.needs(check)
     if check.kind in cross_row_checks.KINDS:
         return cross_row_checks.needs(check)
-    if check.kind == "sourceValueCompleteness":
-        return (*own, (check.table, standard_concept(check)))
     try:
         rule = row_rule(check, today=dt.date.max - dt.timedelta(days=400))
     except UnreadableError:

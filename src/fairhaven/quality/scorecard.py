@@ -14,6 +14,7 @@ from fairhaven.engine.model import Engine
 from fairhaven.omop.cdm import CDM, Table
 from fairhaven.quality.column_types import as_day
 from fairhaven.quality.model import PassRate, QualityReport
+from fairhaven.quality.table_scans import stacked
 
 _EXTRACT = "row_extract"
 
@@ -107,25 +108,18 @@ def scorecard(
             }
         )
     )
-    completeness: list[Completeness] = []
-    records: list[Records] = []
-    stays: list[ir.Table] = []
-    for name, table in tables.items():
-        if name not in CDM or CDM[name].schema != "CDM":
-            continue
-        rows = _with_origin(table, known)
-        completeness += _completeness(CDM[name], rows, engine)
-        records += _records(CDM[name], rows, engine)
-        if (stay := _stays(CDM[name], rows)) is not None:
-            stays.append(stay)
-    reach, linked = _persons(stays, engine)
-    persons = engine.count(tables["person"].select("person_id").distinct()) if "person" in tables else 0
+    own = [
+        (CDM[name], _with_origin(table, known))
+        for name, table in tables.items()
+        if name in CDM and CDM[name].schema == "CDM"
+    ]
+    reach, linked = _persons([span for each in own if (span := _spans(*each)) is not None], engine)
     return Scorecard(
-        persons=persons,
-        completeness=tuple(completeness),
+        persons=engine.count(tables["person"].select("person_id").distinct()) if "person" in tables else 0,
+        completeness=tuple(one for each in own for one in _completeness(*each, engine)),
         reach=reach,
         linked=linked,
-        records=tuple(records),
+        records=tuple(one for each in own for one in _records(*each, engine)),
         pass_rates=report.pass_rates() if report is not None else (),
     )
 
@@ -158,10 +152,9 @@ def _completeness(definition: Table, rows: ir.Table, engine: Engine) -> list[Com
 
 
 def _records(definition: Table, rows: ir.Table, engine: Engine) -> list[Records]:
-    if definition.date and definition.date in rows.columns:
-        rows = rows.mutate(_year=as_day(rows[definition.date]).year().cast("int32"))
-    else:
-        rows = rows.mutate(_year=ibis.null("int32"))
+    has_date = definition.date and definition.date in rows.columns
+    year = as_day(rows[definition.date]).year().cast("int32") if has_date else ibis.null("int32")
+    rows = rows.mutate(_year=year)
     counted = rows.group_by("_source", "_year").aggregate(_rows=rows.count()).order_by("_source", "_year")
     return [
         Records(source=row["_source"], table=definition.name, year=row["_year"], rows=row["_rows"])
@@ -169,7 +162,7 @@ def _records(definition: Table, rows: ir.Table, engine: Engine) -> list[Records]
     ]
 
 
-def _stays(definition: Table, rows: ir.Table) -> ir.Table | None:
+def _spans(definition: Table, rows: ir.Table) -> ir.Table | None:
     """For each person and kind of data: rows, first and last day; None for tables without events of a source."""
     is_event = definition.has_person and definition.date and definition.name != "observation_period"
     if not is_event or definition.name.endswith("_era") or _EXTRACT not in rows.columns:
@@ -179,10 +172,10 @@ def _stays(definition: Table, rows: ir.Table) -> ir.Table | None:
     return known.group_by("person_id", "_kind").aggregate(_rows=known.count(), _first=day.min(), _last=day.max())
 
 
-def _persons(stays: list[ir.Table], engine: Engine) -> tuple[tuple[Reach, ...], tuple[Linked, ...]]:
-    if not stays:
+def _persons(spans: list[ir.Table], engine: Engine) -> tuple[tuple[Reach, ...], tuple[Linked, ...]]:
+    if not spans:
         return (), ()
-    together = ibis.union(*stays) if len(stays) > 1 else stays[0]
+    together = stacked(spans)
     merged = together.group_by("person_id", "_kind").aggregate(
         _rows=together["_rows"].sum().cast("int64"), _first=together["_first"].min(), _last=together["_last"].max()
     )

@@ -14,9 +14,9 @@ from fairhaven.quality.check_run import measure
 from fairhaven.quality.check_status import verdicts
 from fairhaven.quality.column_types import TypedTables
 from fairhaven.quality.dqd_thresholds import DqdThresholds
-from fairhaven.quality.model import CheckResult, QualityCheck, QualityReport
+from fairhaven.quality.model import CheckResult, Numbers, QualityCheck, QualityReport
 from fairhaven.quality.not_applicable import PRESENCE, reads
-from fairhaven.quality.table_scans import Numbers, count_rows
+from fairhaven.quality.table_scans import count_rows
 
 _RULES = "1"
 """Changes when a rule changes, so that results of an older rule are not taken for known."""
@@ -46,7 +46,7 @@ def check(
     shapes = TypedTables(tables)
     checks = thresholds.checks if thresholds is not None else defined_checks()
     bases = _bases(checks, contents or {}, shapes)
-    taken = _taken_over(checks, bases, known, today)
+    taken = _taken_over(bases, known, today)
     rows = count_rows(shapes, engine)
     waiting = [item for item in checks if item.id not in taken]
     found = measure(waiting, shapes, rows=rows, engine=engine, today=today, progress=progress)
@@ -72,18 +72,14 @@ def _bases(checks: Sequence[QualityCheck], contents: Mapping[str, str], shapes: 
     return bases
 
 
-def _taken_over(
-    checks: Sequence[QualityCheck], bases: Mapping[str, str], known: QualityReport | None, today: dt.date
-) -> dict[str, Numbers]:
+def _taken_over(bases: Mapping[str, str], known: QualityReport | None, today: dt.date) -> dict[str, Numbers]:
     if known is None:
         return {}
-    results = {result.check.id: result for result in known.results}
-    taken = {}
-    for item in checks:
-        result = results.get(item.id)
-        if result and result.basis and result.basis == bases.get(item.id) and _still_holds(result, known.as_of, today):
-            taken[item.id] = (result.violated or 0, result.denominator or 0)
-    return taken
+    return {
+        result.check.id: (result.violated or 0, result.denominator or 0)
+        for result in known.results
+        if result.basis and result.basis == bases.get(result.check.id) and _still_holds(result, known.as_of, today)
+    }
 
 
 def _still_holds(result: CheckResult, then: dt.date, today: dt.date) -> bool:

@@ -10,11 +10,8 @@ import ibis.expr.types as ir
 from fairhaven.engine.model import Engine
 from fairhaven.quality import concept_checks, cross_row_checks
 from fairhaven.quality.column_types import TypedTables
-from fairhaven.quality.model import QualityCheck
-from fairhaven.quality.not_applicable import standard_concept
+from fairhaven.quality.model import Numbers, QualityCheck
 from fairhaven.quality.row_checks import RowRule, Test, datatype_rule, joined, row_rule
-
-Numbers = tuple[int, int]
 
 
 @dataclass(kw_only=True)
@@ -91,13 +88,9 @@ def scan_rows(
     wanted = _Wanted()
     rules: list[tuple[QualityCheck, RowRule]] = []
     for check in checks:
-        if (
-            concept_checks.is_by_concept(check)
-            or check.kind in cross_row_checks.KINDS
-            or check.kind == "sourceValueCompleteness"
-        ):
+        if concept_checks.is_by_concept(check) or check.kind in cross_row_checks.KINDS:
             wanted.filled |= {check.field} - {""}
-            wanted.zeros |= {standard_concept(check)} - {""}
+            wanted.zeros |= {cross_row_checks.standard_concept(check)} - {""}
             continue
         rule = datatype_rule(check, shapes) if check.kind == "cdmDatatype" else row_rule(check, today=today)
         if rule is not None:
