@@ -6,11 +6,13 @@ import logging
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -352,7 +354,7 @@ def test_a_task_that_cannot_be_answered_now_is_kept_and_at_last_given_up(tmp_pat
         (reply,) = queue.results(uuid)
     assert (summary.failed, summary.posted) == (1, 1)
     assert reply.state is CollectionState.FAILED
-    assert "999" not in " ".join(notes.lines)
+    assert "row 17" not in " ".join(notes.lines)
 
 
 def test_a_task_that_failed_once_is_answered_by_the_next_try(tmp_path: Path) -> None:
@@ -714,3 +716,14 @@ def test_an_answer_that_is_no_count_is_not_posted(tmp_path: Path) -> None:
             assert (summary.answered, summary.unanswered) == (0, 1)
             assert queue.results(uuid)[0].result is None
     assert TaskStatus.OK.value == "ok"
+
+
+def test_a_record_of_the_first_version_is_read(tmp_path: Path) -> None:
+    with network(tmp_path) as (queue, connection):
+        uuid = queue.submit(AVAILABILITY, [COLLECTION])
+        run_once(connection, Numbers(NotAllowedNow("not now")), tmp_path / "worker", now=lambda: 0.0)
+        with closing(sqlite3.connect(tmp_path / "worker" / "record.sqlite")) as record:
+            record.execute("ALTER TABLE task RENAME COLUMN ended_at TO settled_at")
+            record.execute("PRAGMA user_version = 1")
+        assert run_once(connection, Numbers(), tmp_path / "worker").posted == 1
+        assert queue.results(uuid)[0].state is CollectionState.ANSWERED

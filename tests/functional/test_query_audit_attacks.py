@@ -48,7 +48,7 @@ def opened(folder: Path, rules: AuditRules | None = None) -> QueryAudit:
     return QueryAudit(folder / "audit.sqlite", POLICY, rules or many)
 
 
-def told(decision: Decision) -> int | None:
+def given(decision: Decision) -> int | None:
     return decision.count.value if decision.count else None
 
 
@@ -61,7 +61,7 @@ def audited(folder: Path, world: World, *askers: Asker, rules: AuditRules | None
     def ask(persons: BitMap) -> int | None:
         nonlocal turns
         turns += 1
-        return told(
+        return given(
             audit.ask(persons, asker=(askers or (Asker(project="curious"),))[turns % max(len(askers), 1)], release="r1")
         )
 
@@ -140,15 +140,15 @@ def test_two_releases_compared_recover_nothing(tmp_path: Path) -> None:
     world = random_world(6, size=6)
     assert releases_compared(lambda persons, _: plain(persons), world).recovers(6)
     everybody = np.arange(len(world.everybody), dtype=np.int64)
-    stays = np.setdiff1d(everybody, np.array(world.hidden))
-    number = {int(person): place for place, person in enumerate(stays)}
+    remaining = np.setdiff1d(everybody, np.array(world.hidden))
+    number = {int(person): place for place, person in enumerate(remaining)}
     with opened(tmp_path) as audit:
         audit.add_release("r1", everybody)
-        audit.add_release("r2", np.concatenate([stays, [50_001, 50_002]]))
+        audit.add_release("r2", np.concatenate([remaining, [50_001, 50_002]]))
 
         def ask(persons: BitMap, release: str) -> int | None:
             asked = persons if release == "r1" else BitMap(number[person] for person in persons)
-            return told(audit.ask(asked, asker=Asker(project="curious"), release=release))
+            return given(audit.ask(asked, asker=Asker(project="curious"), release=release))
 
         assert not releases_compared(ask, world).recovers(6)
 
@@ -164,10 +164,10 @@ def test_tables_mixed_with_questions_recover_nothing(tmp_path: Path) -> None:
         for start in range(0, 600, 20):
             table = {str(place): world.carriers[place] for place in range(start, start + 20)}
             cells |= {
-                name: told(decision) for name, decision in audit.ask_together(table, asker=by, release="r1").items()
+                name: given(decision) for name, decision in audit.ask_together(table, asker=by, release="r1").items()
             }
             for name, carrier in table.items():
-                asked[name] = told(audit.ask(carrier | world.hidden, asker=by, release="r1"))
+                asked[name] = given(audit.ask(carrier | world.hidden, asker=by, release="r1"))
     pairs = ((asked[name], cell) for name, cell in cells.items())
     found = [question - cell for question, cell in pairs if question is not None and cell is not None]
     assert not claimed(found).recovers(7)

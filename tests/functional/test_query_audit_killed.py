@@ -1,4 +1,4 @@
-"""A process that is killed while it answers: what it told is recorded."""
+"""A process that is killed while it answers: what it answered is recorded."""
 
 import os
 import signal
@@ -35,11 +35,11 @@ with QueryAudit(Path(sys.argv[1]), policy_named("hdr-uk"), rules) as audit:
 """
 
 
-def test_no_answer_is_told_that_is_not_recorded(tmp_path: Path) -> None:
+def test_no_answer_is_given_that_is_not_recorded(tmp_path: Path) -> None:
     path = tmp_path / "audit.sqlite"
     with QueryAudit(path, policy_named("hdr-uk"), _RULES) as audit:
         audit.add_release("r1", np.arange(2_000, dtype=np.int64))
-    told: list[tuple[int, str]] = []
+    given: list[tuple[int, str]] = []
     for trial in range(4):
         asking = subprocess.Popen(
             [sys.executable, "-c", _ASKING, str(path), str(trial)], stdout=subprocess.PIPE, text=True
@@ -52,10 +52,10 @@ def test_no_answer_is_told_that_is_not_recorded(tmp_path: Path) -> None:
         asking.wait()
         asking.stdout.close()
         lines = [line for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
-        told += [(int(line.split()[0]), line.split()[1]) for line in lines]
+        given += [(int(line.split()[0]), line.split()[1]) for line in lines]
     with QueryAudit(path, policy_named("hdr-uk"), _RULES) as audit:
         spent = audit.budget("killed").spent
-        assert len(told) <= spent <= len(told) + 4  # one question of each trial may be recorded and untold
-        for start, value in told[:200]:
+        assert len(given) <= spent <= len(given) + 4  # one question of each trial may be recorded and not given
+        for start, value in given[:200]:
             again = audit.ask(BitMap(range(start, start + 300)), asker=Asker(project="killed"), release="r1")
             assert str(again.count.value if again.count else None) == value

@@ -1,4 +1,4 @@
-"""The audit stays useful: honest researchers get answers, each within the rounding."""
+"""The audit remains useful: honest researchers get answers, each within the rounding."""
 
 import random
 from pathlib import Path
@@ -17,7 +17,7 @@ ARCHIVE = ("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz")
 
 def answered(folder: Path, library: Library, *, sessions: int, least: int, together: int = 1, seed: int = 3) -> float:
     """The share of questions that are answered. Every answer must be within the rounding of the true count."""
-    draw, told, asked = random.Random(seed), 0, 0
+    draw, given, asked = random.Random(seed), 0, 0
     with QueryAudit(folder / "audit.sqlite", POLICY, rules_named("standard")) as audit:
         audit.add_release("r1", np.arange(library.persons, dtype=np.int64))
         for session in range(sessions):
@@ -26,10 +26,10 @@ def answered(folder: Path, library: Library, *, sessions: int, least: int, toget
                 decision = audit.ask(persons, asker=asker, release="r1")
                 asked += 1
                 if decision.count is not None:
-                    told += 1
+                    given += 1
                     assert decision.count.value is not None
                     assert abs(decision.count.value - len(persons)) <= POLICY.round_to
-    return told / asked
+    return given / asked
 
 
 def test_honest_sessions_are_answered(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The wire as hutch-bunny 1.9 spoke it: the recorded requests and results, told again by our worker, byte for byte."""
+"""The wire as hutch-bunny 1.9 spoke it: the recorded requests and results, given again by our worker, byte for byte."""
 
 import base64
 import json

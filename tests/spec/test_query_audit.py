@@ -99,9 +99,9 @@ def test_a_set_that_differs_by_clearly_more_is_answered_by_itself(audit: QueryAu
 
 
 def test_answers_drift_no_further_than_one_step(audit: QueryAudit) -> None:
-    told = [ask(audit, range(100, 200 + 4 * step)) for step in range(12)]
-    assert told[0] == 100
-    for step, answer in enumerate(told):
+    given = [ask(audit, range(100, 200 + 4 * step)) for step in range(12)]
+    assert given[0] == 100
+    for step, answer in enumerate(given):
         assert answer is None or abs(answer - (100 + 4 * step)) <= 10
 
 
@@ -124,7 +124,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_exact_counts_tell_nothing_that_earlier_ones_and_few_persons_determine(tmp_path: Path, case: str) -> None:
+def test_exact_counts_reveal_nothing_that_earlier_ones_and_few_persons_determine(tmp_path: Path, case: str) -> None:
     earlier, asked = CASES[case]
     with opened(tmp_path, policy="ons") as audit:
         assert None not in [ask(audit, persons) for persons in earlier]
@@ -151,7 +151,7 @@ def test_a_set_that_is_nearly_the_sum_or_difference_of_two_gets_that_of_their_an
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_where_a_few_persons_are_all_the_difference_that_is_told_of_them_a_few_times_at_most(
+def test_where_a_few_persons_are_all_the_difference_that_is_revealed_of_them_a_few_times_at_most(
     audit: QueryAudit, case: str
 ) -> None:
     few = BitMap(range(1_990, 1_995))
@@ -170,19 +170,19 @@ def test_where_a_few_persons_are_all_the_difference_that_is_told_of_them_a_few_t
 def test_what_hardly_differs_from_an_answered_set_is_never_answered_by_itself(audit: QueryAudit) -> None:
     """Also where the answered one was itself given an earlier answer, or was suppressed. What it gets is the answer of
     a set under the threshold away, or hardly more."""
-    told: list[tuple[BitMap, int | None]] = []
+    given: list[tuple[BitMap, int | None]] = []
     draw = np.random.default_rng(5)
     for _ in range(300):
         low, size = int(draw.integers(0, 200)), int(draw.integers(1, 60))
         persons = BitMap(range(low, low + size)) - BitMap(draw.integers(low, low + size, 3).tolist())
-        apart = [(len(persons ^ other), answer) for other, answer in told]
+        apart = [(len(persons ^ other), answer) for other, answer in given]
         answer = ask(audit, persons)
         if answer is not None and min(apart, default=(10, 0))[0] < 10:
             assert answer in {earlier for distance, earlier in apart if distance < 10 + BLUR}
         if answer is not None:
             assert abs(answer - len(persons)) <= 10
-            told.append((persons, answer))
-    assert len(told) > 100
+            given.append((persons, answer))
+    assert len(given) > 100
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_what_hardly_differs_from_an_answered_set_is_never_answered_by_itself(au
         ([CoalitionScope.ORGANISATION, CoalitionScope.FEDERATED], STRANGERS, False),
     ],
 )
-def test_what_one_project_was_told_counts_for_its_coalition(
+def test_what_one_project_was_answered_counts_for_its_coalition(
     tmp_path: Path, coalitions: list[CoalitionScope], second: Asker, hears: bool
 ) -> None:
     with opened(tmp_path, rules(*coalitions)) as audit:
@@ -209,7 +209,7 @@ def test_federated_callers_are_one_coalition_where_the_rules_say_so(
 ) -> None:
     with opened(tmp_path, rules(*coalitions)) as audit:
         assert ask(audit, range(100, 214), PEER) == 110
-        # The second peer's own coalition has not had the first answer: it hears the same, which tells it no more.
+        # The second peer's own coalition has not had the first answer: it hears the same, which reveals no more to it.
         assert ask(audit, range(100, 216), SECOND_PEER) == (110 if hears else 120)
         assert ask(audit, range(100, 214), SECOND_PEER) == (110 if hears else 120)
 
@@ -221,7 +221,7 @@ def test_every_question_costs_one_whatever_comes_of_it(audit: QueryAudit) -> Non
     assert (budget.spent, budget.refused, budget.left) == (4, 1, 996)
 
 
-def test_a_spent_budget_is_told_as_such_and_costs_nothing_more(tmp_path: Path) -> None:
+def test_a_spent_budget_is_said_as_such_and_costs_nothing_more(tmp_path: Path) -> None:
     with opened(tmp_path, rules(budget=2)) as audit:
         decisions = [audit.ask(BitMap(range(50 * n, 50 * n + 50)), asker=US, release="r1") for n in range(4)]
         assert [decision.outcome for decision in decisions] == ["answered", "answered", "spent", "spent"]
@@ -275,13 +275,13 @@ def test_a_tiny_population_gives_nothing_away(tmp_path: Path, persons: int) -> N
         audit.add_release("tiny", np.arange(persons, dtype=np.int64))
         whole = shown(audit.ask(BitMap(range(persons)), asker=US, release="tiny"))
         assert whole == (0 if persons < 10 else policy_named("hdr-uk").rounded(persons))
-        told = {shown(audit.ask(BitMap(range(size)), asker=US, release="tiny")) for size in range(1, min(persons, 10))}
-        assert told <= {0, None, whole}
+        given = {shown(audit.ask(BitMap(range(size)), asker=US, release="tiny")) for size in range(1, min(persons, 10))}
+        assert given <= {0, None, whole}
 
 
-def test_what_was_told_outlives_the_process(tmp_path: Path) -> None:
+def test_what_was_answered_outlives_the_process(tmp_path: Path) -> None:
     with opened(tmp_path) as audit:
-        told = [
+        given = [
             ask(audit, range(100, 214)),
             ask(audit, range(5)),
             ask(audit, range(100, 222)),
@@ -294,7 +294,7 @@ def test_what_was_told_outlives_the_process(tmp_path: Path) -> None:
             ask(audit, range(100, 222)),
             ask(audit, range(100, 216)),
         ]
-        assert again == told == [110, 0, None, 110]
+        assert again == given == [110, 0, None, 110]
         assert audit.budget("ours").spent == 8
 
 
@@ -364,7 +364,7 @@ def test_two_processes_hear_each_other(tmp_path: Path) -> None:
         assert ask(one, range(300, 426)) == 120
 
 
-def test_a_forgotten_person_is_nowhere_in_the_file_and_answers_stay_comparable(tmp_path: Path) -> None:
+def test_a_forgotten_person_is_nowhere_in_the_file_and_answers_remain_comparable(tmp_path: Path) -> None:
     ids = np.arange(7_000_000_000, 7_000_000_000 + PERSONS, dtype=np.int64)
     path, gone = tmp_path / "audit.sqlite", int(ids[150])
 
@@ -388,21 +388,21 @@ def test_a_forgotten_person_is_nowhere_in_the_file_and_answers_stay_comparable(t
         assert shown(audit.ask(BitMap(range(100, 215)), asker=US, release="r1 altered")) == 110
 
 
-def test_a_table_leaves_room_for_questions_and_stays_as_it_is(audit: QueryAudit) -> None:
+def test_a_table_leaves_room_for_questions_and_remains_as_it_is(audit: QueryAudit) -> None:
     draw = np.random.default_rng(3)
     table = {str(cell): BitMap(draw.choice(PERSONS, 150, replace=False).astype(np.uint32)) for cell in range(60)}
 
     def asked() -> dict[str, int | None]:
-        return {cell: shown(told) for cell, told in audit.ask_together(table, asker=US, release="r1").items()}
+        return {cell: shown(given) for cell, given in audit.ask_together(table, asker=US, release="r1").items()}
 
     first = asked()
-    told = [cell for cell, count in first.items() if count is not None]
-    assert 3 <= len(told) < 60
+    given = [cell for cell, count in first.items() if count is not None]
+    assert 3 <= len(given) < 60
     questions = [ask(audit, range(200 * n, 200 * n + 200)) for n in range(8)]
     assert questions.count(200) >= 6
     assert asked() == first
-    withheld = next(cell for cell in table if cell not in told)
-    assert ask(audit, table[told[0]]) == first[told[0]]
+    withheld = next(cell for cell in table if cell not in given)
+    assert ask(audit, table[given[0]]) == first[given[0]]
     assert ask(audit, table[withheld]) in (150, None)
     assert asked() == {**first, withheld: shown(audit.ask(table[withheld], asker=US, release="r1"))}
 
@@ -461,21 +461,21 @@ def test_a_hub_names_a_shipped_way_or_a_file_in_its_folder(tmp_path: Path) -> No
         rules_in(tmp_path / "hub", "nonsense")
 
 
-def test_every_fault_of_a_way_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+def test_every_fault_of_a_way_is_given_at_once_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "audit.toml"
     file.write_text(
         '[ours]\ntitle = 3\nbudget = 0\ncoalitions = ["planet"]\nmode = "differential-privacy"\nepsilon = 0\nsorce = ""\n'
     )
     with pytest.raises(Invalid) as caught:
         read_rules(file)
-    told = {(fault.line, fault.field) for fault in caught.value.faults}
+    given = {(fault.line, fault.field) for fault in caught.value.faults}
     assert {
         (2, "ours.title"),
         (3, "ours.budget"),
         (4, "ours.coalitions"),
         (6, "ours.epsilon"),
         (7, "ours.sorce"),
-    } <= told
+    } <= given
 
 
 def test_a_policy_that_shows_every_count_shows_every_count(tmp_path: Path) -> None:

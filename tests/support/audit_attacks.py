@@ -165,34 +165,34 @@ def _reconstruction(questions: int, atoms: int, *, bounded: bool) -> Callable[[A
                 answers.append(answer)
         if len(rows) <= len(parts):
             return Claim(estimate=0, error=math.inf)
-        design, told = np.array(rows, float), np.array(answers, float)
-        return _boxed(design, told) if bounded else _fitted(design, told)
+        design, given = np.array(rows, float), np.array(answers, float)
+        return _boxed(design, given) if bounded else _fitted(design, given)
 
     attack.__name__ = f"{'bounded_reconstruction' if bounded else 'reconstruction'}_of_{atoms}_atoms_by_{questions}"
     return attack
 
 
-def _fitted(design: np.ndarray, told: np.ndarray) -> Claim:
+def _fitted(design: np.ndarray, given: np.ndarray) -> Claim:
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return Claim(estimate=0, error=math.inf)
-    solution, *_ = np.linalg.lstsq(design, told, rcond=None)
-    left = told - design @ solution
-    spread = max(float(left @ left) / max(len(told) - design.shape[1], 1), 1 / 12)
+    solution, *_ = np.linalg.lstsq(design, given, rcond=None)
+    left = given - design @ solution
+    spread = max(float(left @ left) / max(len(given) - design.shape[1], 1), 1 / 12)
     return Claim(estimate=float(solution[0]), error=math.sqrt(spread * np.linalg.inv(design.T @ design)[0, 0]))
 
 
-def _boxed(design: np.ndarray, told: np.ndarray) -> Claim:
+def _boxed(design: np.ndarray, given: np.ndarray) -> Claim:
     """Least squares where each group has 1 to 9 persons; the error by leaving out a tenth of the answers at a time."""
 
-    def solved(design: np.ndarray, told: np.ndarray) -> float:
+    def solved(design: np.ndarray, given: np.ndarray) -> float:
         groups, step = np.full(design.shape[1], 5.0), 1 / np.linalg.norm(design, 2) ** 2
         for _ in range(400):
-            groups = np.clip(groups - step * (design.T @ (design @ groups - told)), 1, 9)
+            groups = np.clip(groups - step * (design.T @ (design @ groups - given)), 1, 9)
         return float(groups[0])
 
-    tenth = np.arange(len(told)) % 10
-    without = np.array([solved(design[tenth != part], told[tenth != part]) for part in range(10)])
-    return Claim(estimate=solved(design, told), error=math.sqrt(0.9 * float(np.sum((without - without.mean()) ** 2))))
+    tenth = np.arange(len(given)) % 10
+    without = np.array([solved(design[tenth != part], given[tenth != part]) for part in range(10)])
+    return Claim(estimate=solved(design, given), error=math.sqrt(0.9 * float(np.sum((without - without.mean()) ** 2))))
 
 
 # Feeling for edges with known persons, calibrated on groups of known persons.

@@ -64,7 +64,7 @@ class Numbers:
 
 
 class Notes:
-    """Progress that keeps what it is told."""
+    """Progress that keeps what it gets."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -45,8 +45,8 @@ def test_privacy_loss_adds_up_to_the_total_and_no_further(tmp_path: Path) -> Non
 def test_the_same_definition_gets_the_same_answer_at_no_cost(tmp_path: Path) -> None:
     pytest.importorskip("opendp")
     with opened(tmp_path, private(0.01, 1.0)) as audit:
-        told = [audit.ask(BitMap(range(500)), asker=US, release="r1", definition="asthma") for _ in range(20)]
-        assert len({decision.count for decision in told}) == 1
+        given = [audit.ask(BitMap(range(500)), asker=US, release="r1", definition="asthma") for _ in range(20)]
+        assert len({decision.count for decision in given}) == 1
         assert audit.budget("ours").spent == 1
 
 

@@ -1,4 +1,4 @@
-"""Where a worker connects to and as whom: the address, the collection, the name and secret, and how much it bears."""
+"""Where a worker connects to and as whom: the address, the collection, the name and secret, and how long and how large an exchange may be."""
 
 import base64
 import ipaddress

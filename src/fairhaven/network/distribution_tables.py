@@ -1,6 +1,6 @@
 """The tables of the two distributions, column by column as hutch-bunny 1.9 writes them.
 
-Counts come in protected. A count of 0 leaves no line in the table of codes: the line itself would tell that a concept
+Counts come in protected. A count of 0 leaves no line in the table of codes: the line itself would reveal that a concept
 occurs, in fewer persons than may be shown.
 """
 
@@ -28,7 +28,7 @@ CATEGORIES: Mapping[str, tuple[str, str]] = MappingProxyType(
 0 is a concept like others; a concept that is not in the vocabulary is left out."""
 
 SEXES: Mapping[int, str] = MappingProxyType({8507: "Male", 8532: "Female"})
-"""What DEMOGRAPHICS tells apart, in its order: gender_concept_id to its name in the table."""
+"""What DEMOGRAPHICS counts by, in its order: gender_concept_id to its name in the table."""
 
 _BEFORE = ("BIOBANK", "CODE")
 _AFTER = ("MIN", "Q1", "MEDIAN", "MEAN", "Q3", "MAX", "ALTERNATIVES", "DATASET", "OMOP", "OMOP_DESCR", "CATEGORY")

@@ -12,7 +12,7 @@ class CountProvider(Protocol):
 
     Raises (each of the three):
         Invalid: the question cannot be read, or asks for what is not supported; answered with an error result.
-        Refused: it is not answered; the error result does not tell why.
+        Refused: it is not answered; the error result does not say why.
         NotAllowedNow, NotFound, anything else: it cannot be answered now; it is kept, tried again, and at last given up.
     """
 

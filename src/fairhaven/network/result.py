@@ -6,6 +6,7 @@ Fields, their order and their spelling are those of hutch-bunny 1.9; `TaskResult
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,8 @@ _FILE_TYPE = "BCOS"
 _LARGEST = 2**53
 _LONGEST_TEXT = 1000
 _MOST_FILES = 20
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a pair, which JSON may hold and which has no UTF-8."""
 
 
 class TaskStatus(StrEnum):
@@ -167,7 +170,7 @@ def _count(answer: Mapping[str, Any], name: str, faults: list[Fault]) -> int:
 
 def _text(value: Mapping[str, Any], name: str, place: str, faults: list[Fault]) -> str:
     text = value.get(name) or ""
-    if not isinstance(text, str) or len(text) > _LONGEST_TEXT or not _has_utf8(text):
+    if not isinstance(text, str) or len(text) > _LONGEST_TEXT or _SURROGATE.search(text):
         faults.append(Fault(field=place, message=f"is not a text of {_LONGEST_TEXT} characters at most"))
         return ""
     return text
@@ -200,11 +203,3 @@ def _file(value: object, place: str, faults: list[Fault]) -> ResultFile:
         description=_text(value, "file_description", f"{place}.file_description", faults),
         is_sensitive=value.get("file_sensitive") is not False,
     )
-
-
-def _has_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from fairhaven.kernel.files import canonical_json
 
@@ -58,11 +58,7 @@ class AvailabilityTask:
     uuid: str
     collection: str
     query: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def queue(self) -> QueueKind:
-        """Where it waits."""
-        return QueueKind.AVAILABILITY
+    queue: ClassVar = QueueKind.AVAILABILITY
 
     @property
     def question(self) -> str:
@@ -85,11 +81,7 @@ class DistributionTask:
     collection: str
     code: Distribution
     query: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def queue(self) -> QueueKind:
-        """Where it waits."""
-        return QueueKind.DISTRIBUTION
+    queue: ClassVar = QueueKind.DISTRIBUTION
 
     @property
     def question(self) -> str:
@@ -142,8 +134,7 @@ def read_task(body: bytes, *, collection: str, is_whole: bool = True) -> Task | 
     uuid = value.get("uuid")
     if not isinstance(uuid, str) or not is_name(uuid):
         return _unreadable(body, None, "it has no uuid that can be used")
-    reasons = [*_faults(value, collection)]
-    if reasons:
+    if reasons := _faults(value, collection):
         return _unreadable(body, uuid, *reasons)
     if "analysis" in value:
         return DistributionTask(uuid=uuid, collection=collection, code=Distribution(value["code"]), query=value)

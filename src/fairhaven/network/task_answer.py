@@ -1,11 +1,11 @@
-"""From a task to its result: asks who counts, and turns a refusal into an error result that tells nothing."""
+"""From a task to its result: asks who counts, and turns a refusal into an error result that reveals nothing."""
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, Refused
 from fairhaven.kernel.interruption import is_interruption
 from fairhaven.network.distribution_tables import CollectionAbout, code_result, demographics_result
 from fairhaven.network.ports import CountProvider
 from fairhaven.network.result import TaskResult, failed
-from fairhaven.network.task import AvailabilityTask, Distribution, DistributionTask, Task, UnreadableTask
+from fairhaven.network.task import AvailabilityTask, Distribution, DistributionTask, Task
 
 NOT_SUPPORTED = "the question cannot be read, or asks for what this hub does not support"
 NOT_ANSWERED = "this question is not answered"
@@ -44,12 +44,5 @@ def reply(task: Task, answers: CountProvider, about: CollectionAbout) -> TaskRes
             case Refused():
                 return failed(uuid=task.uuid, collection=task.collection, message=NOT_ANSWERED)
         # One task's fault must not end the worker: the task is tried again, then given up.
-        # Only the kind of error is told: its text and its frames may hold values.
+        # Only the kind of error is named: its text and its frames may hold values.
         raise AnswerDeferred(f"answering failed ({type(error).__name__})") from None
-
-
-def unreadable(task: UnreadableTask, uuid: str, collection: str) -> TaskResult:
-    """The error result to a task that cannot be read."""
-    return failed(
-        uuid=uuid, collection=collection, message=f"the task could not be answered: {'; '.join(task.reasons)}"
-    )

@@ -6,10 +6,10 @@ takes no longer than its deadline in all: a server that sends a byte now and the
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 from urllib.parse import quote
 
 import httpx
@@ -54,7 +54,7 @@ class TransportFailure:
     Args:
         reason: in words for a person.
         is_lasting: True where only a person can mend it, for example a wrong secret.
-        is_about_one: True where the server can be reached and fails at this one request.
+        is_about_one: True where the server can be reached and fails at this one result.
         retry_after: seconds the server asks to be left alone.
     """
 
@@ -76,7 +76,7 @@ class _Reply:
     is_whole: bool
 
 
-class TaskApiClient:
+class TaskApiClient(AbstractContextManager["TaskApiClient"]):
     """The line; use it in a ``with``, in a thread that runs no event loop."""
 
     def __init__(self, connection: Connection) -> None:
@@ -95,12 +95,7 @@ class TaskApiClient:
             timeout=min(30.0, connection.deadline),
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._runner.run(self._client.aclose())
         self._runner.close()
 
@@ -132,7 +127,8 @@ class TaskApiClient:
             case _Reply(status=status) if 400 <= status < 500 and status not in _NOT_NOW | _NOT_US:
                 return ResultDeclined(status=status)
             case _:
-                return _trouble(reply)
+                trouble = _trouble(reply)
+                return replace(trouble, is_about_one=not trouble.is_lasting)
 
     def _exchange(self, method: str, path: str, content: bytes | None, largest: int) -> _Reply | TransportFailure:
         try:
@@ -171,7 +167,7 @@ def _trouble(reply: _Reply) -> TransportFailure:
     else:
         reason = f"the server answers {status}"
     is_lasting = 300 <= status < 500 and status not in _NOT_NOW
-    return TransportFailure(reason=reason, is_lasting=is_lasting, is_about_one=not is_lasting, retry_after=retry_after)
+    return TransportFailure(reason=reason, is_lasting=is_lasting, retry_after=retry_after)
 
 
 def _words(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """What a worker was asked and what it said, on the disk before it is said.
 
 A task is written down when it comes, and its answer before it is posted. So a process that is killed at any moment
-loses neither, and what it says after a restart is what it would have said. A task is told by its uuid and its question:
+loses neither, and what it says after a restart is what it would have said. A task is known by its uuid and its question:
 a server that hands it out again gets the same answer.
 """
 
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from fairhaven.kernel.sqlite_files import open_database, transaction
 
-_VERSION = 1
+_VERSION = 2
+_MIGRATIONS = {1: "ALTER TABLE task RENAME COLUMN settled_at TO ended_at"}
 _SCHEMA = """
 CREATE TABLE task (
   number INTEGER PRIMARY KEY,
@@ -22,7 +23,7 @@ CREATE TABLE task (
   body BLOB,
   attempts INTEGER NOT NULL DEFAULT 0,
   answer TEXT,
-  settled_at REAL,
+  ended_at REAL,
   UNIQUE (uuid, question)
 );
 CREATE INDEX task_by_state ON task (state, number)
@@ -63,7 +64,7 @@ class TaskRecord:
     """The record of one collection's worker; one process at a time."""
 
     def __init__(self, path: Path) -> None:
-        self._database: sqlite3.Connection = open_database(path, _SCHEMA, version=_VERSION)
+        self._database: sqlite3.Connection = open_database(path, _SCHEMA, version=_VERSION, migrations=_MIGRATIONS)
 
     def close(self) -> None:
         """Close the file."""
@@ -77,7 +78,7 @@ class TaskRecord:
                 (uuid, question, TaskState.ASKED, body),
             )
             self._database.execute(
-                "UPDATE task SET state = ?, settled_at = NULL WHERE uuid = ? AND question = ? AND answer IS NOT NULL",
+                "UPDATE task SET state = ?, ended_at = NULL WHERE uuid = ? AND question = ? AND answer IS NOT NULL",
                 (TaskState.ANSWERED, uuid, question),
             )
         (entry,) = self._entries("uuid = ? AND question = ?", uuid, question)
@@ -90,7 +91,7 @@ class TaskRecord:
         return entry.attempts + 1
 
     def answer(self, entry: TaskEntry, answer: str) -> TaskEntry:
-        """Keep the answer, and the question no longer than until then. The first answer stays."""
+        """Keep the answer, and the question no longer than until then. The first answer is kept."""
         with transaction(self._database):
             self._database.execute(
                 "UPDATE task SET answer = ?, state = ?, body = NULL WHERE number = ? AND answer IS NULL",
@@ -106,7 +107,7 @@ class TaskRecord:
         """
         with transaction(self._database):
             self._database.execute(
-                "UPDATE task SET state = ?, settled_at = ? WHERE number = ?", (state, at, entry.number)
+                "UPDATE task SET state = ?, ended_at = ? WHERE number = ?", (state, at, entry.number)
             )
 
     def waiting(self, state: TaskState) -> list[int]:
@@ -120,9 +121,9 @@ class TaskRecord:
         return entry
 
     def forget(self, *, before: float) -> None:
-        """Drop what was settled before a moment, in seconds since 1970."""
+        """Drop what ended before a moment, in seconds since 1970."""
         with transaction(self._database):
-            self._database.execute("DELETE FROM task WHERE settled_at < ?", (before,))
+            self._database.execute("DELETE FROM task WHERE ended_at < ?", (before,))
 
     def _entries(self, condition: str, *values: object) -> list[TaskEntry]:
         rows = self._database.execute(

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
 from fairhaven.kernel.file_locks import locked
@@ -15,7 +15,7 @@ from fairhaven.network.connection import Connection
 from fairhaven.network.distribution_tables import CollectionAbout
 from fairhaven.network.ports import CountProvider
 from fairhaven.network.task import QueueKind
-from fairhaven.network.task_api_client import QueueEmpty, TaskApiClient, TaskReceived, TransportFailure
+from fairhaven.network.task_api_client import TaskApiClient, TaskReceived, TransportFailure
 from fairhaven.network.task_record import TaskRecord, TaskState
 from fairhaven.network.worker_session import WorkerSession, WorkerSummary
 
@@ -38,7 +38,7 @@ def work(
     now: Callable[[], float] = time.time,
     chance: random.Random | None = None,
 ) -> WorkerSummary:
-    """Answer the tasks of one collection until told to stop.
+    """Answer the tasks of one collection until it is to stop.
 
     Args:
         connection: the task API, as whom, and which queues.
@@ -48,7 +48,7 @@ def work(
         by: who has it answer, for whoever would start another worker of this collection.
         once: end when every queue is empty, or after `Backoff.patience` failures in a row.
         pace: how often, and how patiently.
-        progress: is told of trouble and its end, and of each task, without its content.
+        progress: learns of trouble and its end, and of each task, without its content.
         stop: set it to end the run, from another thread.
         pause: how to wait; given by tests.
         now: the clock, in seconds since 1970.
@@ -62,42 +62,30 @@ def work(
         Invalid: the record is damaged.
     """
     stop = stop or threading.Event()
-    pace = pace or Backoff()
-    chance = chance or random.Random()
     watching = progress or Silent()
     # Two workers of one collection would share its tasks for as long as both run, so there is nothing to wait for.
-    with locked(folder / ".lock", act="answering", by=str(by), patience=0, progress=watching):
-        record = TaskRecord(folder / "record.sqlite")
+    with (
+        locked(folder / ".lock", act="answering", by=str(by), patience=0, progress=watching),
+        closing(TaskRecord(folder / "record.sqlite")) as record,
+        TaskApiClient(connection) as channel,
+    ):
+        record.forget(before=now() - KEPT)
+        session = WorkerSession(
+            collection=connection.collection,
+            answers=answers,
+            about=about,
+            record=record,
+            channel=channel,
+            pace=pace or Backoff(),
+            progress=watching,
+            now=now,
+            chance=chance or random.Random(),
+        )
         try:
-            record.forget(before=now() - KEPT)
-            with TaskApiClient(connection) as channel:
-                session = WorkerSession(
-                    collection=connection.collection,
-                    answers=answers,
-                    about=about,
-                    record=record,
-                    channel=channel,
-                    pace=pace,
-                    progress=watching,
-                    now=now,
-                    chance=chance,
-                )
-                try:
-                    _run(session, connection.queues, once=once, stop=stop, pause=pause or stop.wait)
-                except KeyboardInterrupt:
-                    stop.set()
-                return session.ended(is_stopped=stop.is_set())
-        finally:
-            record.close()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Round:
-    """What came of one look at every queue; `is_cut_short` where the server could not be worked with at all."""
-
-    has_news: bool = False
-    trouble: TransportFailure | None = None
-    is_cut_short: bool = False
+            _run(session, connection.queues, once=once, stop=stop, pause=pause or stop.wait)
+        except KeyboardInterrupt:
+            stop.set()
+        return session.ended(is_stopped=stop.is_set())
 
 
 def _run(
@@ -110,22 +98,28 @@ def _run(
 ) -> None:
     failures = 0
     while not stop.is_set():
-        came = _round(session, queues, once=once, stop=stop)
-        session.tell(came.trouble if came.is_cut_short or once else None)
-        failures = failures + 1 if came.trouble is not None else 0
-        if once and came.trouble is None and not came.has_news:
+        has_news, trouble = _round(session, queues, once=once, stop=stop)
+        is_cut_short = trouble is not None and (once or not trouble.is_about_one)
+        session.note_trouble(trouble if is_cut_short else None)
+        failures = failures + 1 if trouble is not None else 0
+        is_over = (trouble.is_lasting or failures >= session.pace.patience) if trouble is not None else not has_news
+        if once and is_over:
             return
-        if once and came.trouble is not None and (came.trouble.is_lasting or failures >= session.pace.patience):
-            return
-        if came.is_cut_short or (once and came.trouble is not None):
-            asked = came.trouble.retry_after if came.trouble is not None else None
-            pause(session.pace.after(failures, session.chance, asked=asked))
-        elif not came.has_news:
+        if trouble is not None and is_cut_short:
+            pause(session.pace.after(failures, session.chance, asked=trouble.retry_after))
+        elif not has_news:
             pause(session.pace.idle(session.chance))
 
 
-def _round(session: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool, stop: threading.Event) -> _Round:
-    """Hand in and answer what is left over, then take one task from each queue."""
+def _round(
+    session: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool, stop: threading.Event
+) -> tuple[bool, TransportFailure | None]:
+    """Hand in and answer what is left over, then take one task from each queue.
+
+    Returns:
+        Whether more may be waiting, and what went wrong: where the server could not be worked with at all, the round
+        ends there.
+    """
     # A result at which the server fails must not keep the others waiting: it is left alone for a while.
     trouble: TransportFailure | None = None
     for state, do, is_due in ((TaskState.ANSWERED, session.post, not once), (TaskState.ASKED, session.answer, True)):
@@ -134,7 +128,7 @@ def _round(session: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool,
                 break
             found = do(session.record.entry(number))
             if found is not None and not found.is_about_one:
-                return _Round(trouble=found, is_cut_short=True)
+                return False, found
             trouble = trouble or found
     has_news = False
     for queue in queues:
@@ -142,13 +136,11 @@ def _round(session: WorkerSession, queues: tuple[QueueKind, ...], *, once: bool,
             break
         match session.channel.next_task(queue):
             case TransportFailure() as found:
-                return _Round(has_news=has_news, trouble=found, is_cut_short=True)
-            case QueueEmpty():
-                continue
+                return has_news, found
             case TaskReceived() as received:
-                is_news, found_after = session.take(received)
+                is_news, found = session.take(received)
                 has_news = has_news or is_news
-                if found_after is not None and not found_after.is_about_one:
-                    return _Round(has_news=has_news, trouble=found_after, is_cut_short=True)
-                trouble = trouble or found_after
-    return _Round(has_news=has_news, trouble=trouble)
+                if found is not None and not found.is_about_one:
+                    return has_news, found
+                trouble = trouble or found
+    return has_news, trouble

@@ -1,4 +1,4 @@
-"""One worker's session: a task is taken, answered and handed in, and each of the three survives whatever befalls the next."""
+"""One worker's session: a task is taken, answered and handed in, and each of the three survives whatever happens to the next."""
 
 import random
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from fairhaven.network.distribution_tables import CollectionAbout
 from fairhaven.network.ports import CountProvider
 from fairhaven.network.result import TaskResult, TaskStatus, failed
 from fairhaven.network.task import UnreadableTask, read_task
-from fairhaven.network.task_answer import NO_ANSWER, AnswerDeferred, reply, unreadable
+from fairhaven.network.task_answer import NO_ANSWER, AnswerDeferred, reply
 from fairhaven.network.task_api_client import (
     ResultAccepted,
     ResultDeclined,
@@ -66,7 +66,7 @@ class WorkerSession:
         record: what is on the disk.
         channel: the line to the server.
         pace: how long what failed is left alone.
-        progress: is told of each task.
+        progress: learns of each task.
         now: the clock, in seconds since 1970.
         chance: where the spread of the waits comes from.
     """
@@ -139,7 +139,7 @@ class WorkerSession:
         self._not_before.pop(entry.number, None)
         return None
 
-    def tell(self, trouble: TransportFailure | None) -> None:
+    def note_trouble(self, trouble: TransportFailure | None) -> None:
         """Say trouble when it begins and when it ends, not at each try."""
         reason = trouble.reason if trouble is not None else ""
         if reason != self.summary.trouble:
@@ -158,7 +158,8 @@ class WorkerSession:
     def _result(self, entry: TaskEntry) -> TaskResult | None:
         task = read_task(entry.body or b"", collection=self.collection)
         if isinstance(task, UnreadableTask):
-            return unreadable(task, entry.uuid, self.collection)
+            message = f"the task could not be answered: {'; '.join(task.reasons)}"
+            return failed(uuid=entry.uuid, collection=self.collection, message=message)
         if entry.attempts >= ATTEMPTS:
             return failed(uuid=entry.uuid, collection=self.collection, message=NO_ANSWER)
         attempt = self.record.begin(entry)

@@ -77,16 +77,16 @@ def birth_dates(person: ir.Table) -> ir.Table:
 
     `_midyear` is the birth day that DQD's plausibleTemporalAfter takes: 1 June where only the year is known.
     """
-    nothing = ibis.null("date")
+    unknown = ibis.null("date")
     year = person["year_of_birth"] if "year_of_birth" in person.columns else ibis.null("int32")
     is_year = year.between(1, 9999)
     safe_year = ibis.ifelse(is_year, year, 1900).cast("int32")
-    known = as_day(person["birth_datetime"]) if "birth_datetime" in person.columns else nothing
+    known = as_day(person["birth_datetime"]) if "birth_datetime" in person.columns else unknown
     month = _part(person, "month_of_birth", 12)
     day = _part(person, "day_of_birth", 31)
     first = ibis.date(safe_year, month, ibis.literal(1, "int32"))
-    composed = ibis.ifelse(is_year, (first + (day - 1).as_interval("D")).cast("date"), nothing)
-    midyear = ibis.ifelse(is_year, ibis.date(safe_year, ibis.literal(6, "int32"), ibis.literal(1, "int32")), nothing)
+    composed = ibis.ifelse(is_year, (first + (day - 1).as_interval("D")).cast("date"), unknown)
+    midyear = ibis.ifelse(is_year, ibis.date(safe_year, ibis.literal(6, "int32"), ibis.literal(1, "int32")), unknown)
     gender = person["gender_concept_id"] if "gender_concept_id" in person.columns else ibis.null("int32")
     return person.select(
         _person=person["person_id"],

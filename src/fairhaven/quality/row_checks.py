@@ -23,7 +23,7 @@ from fairhaven.quality.model import QualityCheck
 Test = Callable[[ir.Table], ir.BooleanValue]
 
 _GREATEST_ID = 2**53
-"""Beyond it a double, and so JSON and R, no longer tells one whole number from the next."""
+"""Beyond it a double, and so JSON and R, no longer distinguishes one whole number from the next."""
 _AFTER_DEATH = 60
 _AROUND_VISIT = 7
 """Days that DQD allows: after a death, and around a visit."""

@@ -33,7 +33,7 @@ def serve(
         port: 0 for one that is free.
         certificate: PEM file of the server's certificate and its chain.
         key: PEM file of its key.
-        ready: is told the server's address as soon as it may be used.
+        ready: gets the server's address as soon as it may be used.
         stop: set it to end the server, from another thread.
 
     Raises:
@@ -73,7 +73,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, which ends when it is told to."""
+    """Uvicorn's server, which ends when an event says so."""
 
     def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
         super().__init__(config)

@@ -93,7 +93,7 @@ class CollectionRegister:
         return credentials
 
     def remove(self, collection: str) -> None:
-        """End a membership; its answers stay.
+        """End a membership; its answers are kept.
 
         Raises:
             NotFound: there is no such member.

@@ -1,7 +1,7 @@
 """Tasks that wait for their collections, and the answers that came: one answer to each task.
 
 A task that is handed out is hidden for the length of a lease and then handed out again, so that a worker that dies with
-it loses nothing. The first answer stays.
+it loses nothing. The first answer is kept.
 """
 
 import json
@@ -46,7 +46,7 @@ CREATE INDEX task_waiting ON task (collection, handed_out, number) WHERE answer 
 
 
 class CollectionState(StrEnum):
-    """How a task stands with one collection."""
+    """How far one collection has come with a task."""
 
     WAITING = "waiting"
     HANDED_OUT = "handed out"
@@ -168,27 +168,23 @@ class TaskQueue:
         Raises:
             NotFound: the collection was never asked this.
             Invalid: the body is no result; every fault is named.
-            NotAllowedNow: there is another answer already, and it stays.
+            NotAllowedNow: there is another answer already, and it is kept.
         """
         with self._lock:
-            row = self._find(uuid, collection)
-        if row is None:
-            raise NotFound("there is no such task")
+            self._answer(uuid, collection)  # so that a stranger's body is not read
         answer = read_result(body, uuid=uuid, collection=collection).to_json()
         with self._lock, transaction(self._database):
-            row = self._find(uuid, collection)
-            if row is None:
-                raise NotFound("there is no such task")
-            if row[0] is not None and row[0] != answer:
-                raise NotAllowedNow("the task has another answer already, which stays")
-            if row[0] is None:
+            earlier = self._answer(uuid, collection)
+            if earlier not in (None, answer):
+                raise NotAllowedNow("the task has another answer already, which is kept")
+            if earlier is None:
                 self._database.execute(
                     "UPDATE task SET answer = ?, answered_at = ? WHERE uuid = ? AND collection = ?",
                     (answer, self._now(), uuid, collection),
                 )
 
     def results(self, uuid: str) -> list[CollectionReply]:
-        """How a question stands with each collection that was asked, by name.
+        """How far each collection that was asked, by name.
 
         Raises:
             NotFound: no such question was submitted.
@@ -202,16 +198,13 @@ class TaskQueue:
             raise NotFound(f"there is no task {uuid}")
         return [self._reply(uuid, *row) for row in rows]
 
-    def forget(self, *, before: float) -> int:
-        """Drop questions submitted before a moment (seconds since 1970) with their answers; gives how many tasks."""
-        with self._lock, transaction(self._database):
-            return self._database.execute("DELETE FROM task WHERE submitted_at < ?", (before,)).rowcount
-
-    def _find(self, uuid: str, collection: str) -> tuple[str | None] | None:
+    def _answer(self, uuid: str, collection: str) -> str | None:
         row: tuple[str | None] | None = self._database.execute(
             "SELECT answer FROM task WHERE uuid = ? AND collection = ?", (uuid, collection)
         ).fetchone()
-        return row
+        if row is None:
+            raise NotFound("there is no such task")
+        return row[0]
 
     def _reply(
         self, uuid: str, collection: str, answer: str | None, hidden_until: float, submitted_at: float
