@@ -64,19 +64,18 @@ class Connection:
     largest: int = LARGEST
 
     def __post_init__(self) -> None:
-        faults = [*_address_faults(self.url, is_plain_allowed=self.is_plain_allowed)]
-        if not is_collection(self.collection):
-            faults.append(
-                Fault(
-                    field="collection",
-                    message="is letters, digits and _ . : -, 128 at most, and does not end in a dot and one letter",
-                )
-            )
-        if not self.queues:
-            faults.append(Fault(field="queues", message="names at least one queue"))
+        checks = (
+            (
+                is_collection(self.collection),
+                "collection",
+                "is letters, digits and _ . : -, 128 at most, and does not end in a dot and one letter",
+            ),
+            (bool(self.queues), "queues", "names at least one queue"),
+        )
+        faults = [Fault(field=field, message=message) for is_right, field, message in checks if not is_right]
         if self.authority is not None and not self.authority.is_file():
             faults.append(Fault(field="authority", message="there is no such file", path=str(self.authority)))
-        check_faults(faults)
+        check_faults([*_address_faults(self.url, is_plain_allowed=self.is_plain_allowed), *faults])
 
 
 def read_credentials(environment: Mapping[str, str] = os.environ) -> Credentials:
@@ -119,18 +118,18 @@ def _address_faults(url: str, *, is_plain_allowed: bool) -> list[Fault]:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return [Fault(field="url", message="is not an address")]
-    faults = []
-    if parts.scheme not in {"http", "https"} or not host:
-        faults.append(Fault(field="url", message="is not an address that begins with https://"))
-    elif parts.scheme == "http" and not (is_plain_allowed or is_loopback(host)):
-        faults.append(
-            Fault(field="url", message="begins with http://, which sends the secret in the clear; use https://")
-        )
-    if parts.username is not None or parts.password is not None:
-        faults.append(Fault(field="url", message=f"holds a name or a secret; those belong into {SECRET_FILE}"))
-    if parts.query or parts.fragment:
-        faults.append(Fault(field="url", message="ends in a query or fragment; the paths are put after it"))
-    return faults
+    is_web = parts.scheme in {"http", "https"} and bool(host)
+    is_in_the_clear = is_web and parts.scheme == "http" and not (is_plain_allowed or is_loopback(host or ""))
+    checks = (
+        (not is_web, "is not an address that begins with https://"),
+        (is_in_the_clear, "begins with http://, which sends the secret in the clear; use https://"),
+        (
+            parts.username is not None or parts.password is not None,
+            f"holds a name or a secret; those belong into {SECRET_FILE}",
+        ),
+        (bool(parts.query or parts.fragment), "ends in a query or fragment; the paths are put after it"),
+    )
+    return [Fault(field="url", message=message) for is_wrong, message in checks if is_wrong]
 
 
 def is_loopback(host: str) -> bool:

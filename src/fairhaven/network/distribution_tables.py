@@ -164,8 +164,7 @@ def _cell(value: object) -> str:
 
 
 def _alternatives(counts: Iterable[tuple[str, int]]) -> str:
-    shown = (f"{_cell(name).translate(_NO_MARKS)}|{count}^" for name, count in counts)
-    return "^" + "".join(shown)
+    return "^" + "".join(f"{_cell(name).translate(_NO_MARKS)}|{count}^" for name, count in counts)
 
 
 _NO_MARKS = str.maketrans({"^": " ", "|": " "})

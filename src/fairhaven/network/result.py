@@ -130,16 +130,18 @@ def read_result(body: bytes, *, uuid: str, collection: str) -> TaskResult:
         raise Invalid("the body is not JSON") from None
     if not isinstance(value, dict):
         raise Invalid("the body is not an object")
-    faults: list[Fault] = []
-    if value.get("uuid") != uuid:
-        faults.append(Fault(field="uuid", message="is not the task of the address"))
-    if value.get("collection_id") != collection:
-        faults.append(Fault(field="collection_id", message="is not the collection of the address"))
     status = value.get("status")
-    if not isinstance(status, str) or status.lower() not in set(TaskStatus):
-        faults.append(Fault(field="status", message=f"is none of {', '.join(TaskStatus)}"))
-    if not isinstance(value.get("protocolVersion", PROTOCOL), str):
-        faults.append(Fault(field="protocolVersion", message="is not a text"))
+    checks = (
+        (value.get("uuid") == uuid, "uuid", "is not the task of the address"),
+        (value.get("collection_id") == collection, "collection_id", "is not the collection of the address"),
+        (
+            isinstance(status, str) and status.lower() in set(TaskStatus),
+            "status",
+            f"is none of {', '.join(TaskStatus)}",
+        ),
+        (isinstance(value.get("protocolVersion", PROTOCOL), str), "protocolVersion", "is not a text"),
+    )
+    faults = [Fault(field=field, message=reason) for is_right, field, reason in checks if not is_right]
     message = _text(value, "message", "message", faults)
     answer = value.get("queryResult")
     if not isinstance(answer, dict):

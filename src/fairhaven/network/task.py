@@ -142,22 +142,19 @@ def read_task(body: bytes, *, collection: str, is_whole: bool = True) -> Task | 
 
 
 def _faults(value: Mapping[str, Any], collection: str) -> list[str]:
-    faults = []
-    if value.get("collection") != collection:
-        faults.append("it is for another collection")
-    if value.get("protocol_version", PROTOCOL) != PROTOCOL:
-        faults.append(f"its protocol_version is not {PROTOCOL}")
-    if not _is_shallow(value):
-        return [*faults, f"it is nested deeper than {_DEEPEST} levels"]
-    if "analysis" in value:
-        if value["analysis"] != "DISTRIBUTION":
-            faults.append("its analysis is not DISTRIBUTION")
-        code = value.get("code")
-        if not isinstance(code, str) or code not in set(Distribution):
-            faults.append(f"its code is none of {', '.join(Distribution)}")
-    elif not isinstance(value.get("cohort"), dict):
-        faults.append("it has no cohort")
-    return faults
+    is_distribution, code = "analysis" in value, value.get("code")
+    checks = (
+        (value.get("collection") != collection, "it is for another collection"),
+        (value.get("protocol_version", PROTOCOL) != PROTOCOL, f"its protocol_version is not {PROTOCOL}"),
+        (not _is_shallow(value), f"it is nested deeper than {_DEEPEST} levels"),
+        (is_distribution and value["analysis"] != "DISTRIBUTION", "its analysis is not DISTRIBUTION"),
+        (
+            is_distribution and not (isinstance(code, str) and code in set(Distribution)),
+            f"its code is none of {', '.join(Distribution)}",
+        ),
+        (not is_distribution and not isinstance(value.get("cohort"), dict), "it has no cohort"),
+    )
+    return [reason for is_wrong, reason in checks if is_wrong]
 
 
 def _is_shallow(value: object) -> bool:

@@ -46,7 +46,6 @@ class TaskEntry:
     Args:
         number: place in the record.
         uuid: the server's name for the task.
-        state: how far it has come.
         body: what was asked, as it came; None once it is answered.
         attempts: how often an answer was begun.
         answer: the result's JSON; None until there is one.
@@ -54,7 +53,6 @@ class TaskEntry:
 
     number: int
     uuid: str
-    state: TaskState
     body: bytes | None
     attempts: int
     answer: str | None
@@ -86,17 +84,15 @@ class TaskRecord:
 
     def begin(self, entry: TaskEntry) -> int:
         """Count an attempt before it is made, so that one which kills the process counts too; gives how many there were."""
-        with transaction(self._database):
-            self._database.execute("UPDATE task SET attempts = attempts + 1 WHERE number = ?", (entry.number,))
+        self._database.execute("UPDATE task SET attempts = attempts + 1 WHERE number = ?", (entry.number,))
         return entry.attempts + 1
 
     def answer(self, entry: TaskEntry, answer: str) -> TaskEntry:
         """Keep the answer, and the question no longer than until then. The first answer is kept."""
-        with transaction(self._database):
-            self._database.execute(
-                "UPDATE task SET answer = ?, state = ?, body = NULL WHERE number = ? AND answer IS NULL",
-                (answer, TaskState.ANSWERED, entry.number),
-            )
+        self._database.execute(
+            "UPDATE task SET answer = ?, state = ?, body = NULL WHERE number = ? AND answer IS NULL",
+            (answer, TaskState.ANSWERED, entry.number),
+        )
         return self.entry(entry.number)
 
     def conclude(self, entry: TaskEntry, state: TaskState, *, at: float) -> None:
@@ -105,10 +101,7 @@ class TaskRecord:
         Args:
             at: seconds since 1970.
         """
-        with transaction(self._database):
-            self._database.execute(
-                "UPDATE task SET state = ?, ended_at = ? WHERE number = ?", (state, at, entry.number)
-            )
+        self._database.execute("UPDATE task SET state = ?, ended_at = ? WHERE number = ?", (state, at, entry.number))
 
     def waiting(self, state: TaskState) -> list[int]:
         """The numbers of the tasks in a state, the oldest first."""
@@ -122,14 +115,13 @@ class TaskRecord:
 
     def forget(self, *, before: float) -> None:
         """Drop what ended before a moment, in seconds since 1970."""
-        with transaction(self._database):
-            self._database.execute("DELETE FROM task WHERE ended_at < ?", (before,))
+        self._database.execute("DELETE FROM task WHERE ended_at < ?", (before,))
 
     def _entries(self, condition: str, *values: object) -> list[TaskEntry]:
         rows = self._database.execute(
-            f"SELECT number, uuid, state, body, attempts, answer FROM task WHERE {condition} ORDER BY number", values
+            f"SELECT number, uuid, body, attempts, answer FROM task WHERE {condition} ORDER BY number", values
         )
         return [
-            TaskEntry(number=number, uuid=uuid, state=TaskState(state), body=body, attempts=attempts, answer=answer)
-            for number, uuid, state, body, attempts, answer in rows
+            TaskEntry(number=number, uuid=uuid, body=body, attempts=attempts, answer=answer)
+            for number, uuid, body, attempts, answer in rows
         ]

@@ -13,10 +13,10 @@ import ibis.expr.types as ir
 from fairhaven.engine.model import Engine
 from fairhaven.kernel.progress import Progress
 from fairhaven.quality import concept_checks, cross_row_checks
-from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.column_types import TypedTables, stacked
 from fairhaven.quality.model import Numbers, QualityCheck
 from fairhaven.quality.not_applicable import PRESENCE, obstacle
-from fairhaven.quality.table_scans import ScanResult, scan_rows, stacked
+from fairhaven.quality.table_scans import ScanResult, scan_rows
 
 
 def measure(

@@ -3,7 +3,7 @@
 What cannot be read as the type of its column becomes NULL in `TypedTable.table`, which keeps it as found beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -46,6 +46,11 @@ def _typed(name: str, table: ir.Table) -> TypedTable:
     needed = {column: value for column, value in casts.items() if value is not None}
     found = {as_found(column): raw[column] for column in needed}
     return TypedTable(raw=raw, table=raw.mutate(**needed, **found) if needed else raw)
+
+
+def stacked(parts: Sequence[ir.Table]) -> ir.Table:
+    """Tables of one schema as one."""
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
 def as_found(name: str) -> str:

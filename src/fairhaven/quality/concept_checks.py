@@ -6,13 +6,15 @@ the histograms of all tables are joined with CONCEPT once, and every check reads
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine.model import Engine
-from fairhaven.quality.column_types import TypedTables, birth_dates
+from fairhaven.quality.column_types import TypedTables, birth_dates, stacked
 from fairhaven.quality.model import Numbers, QualityCheck
 
 Place = tuple[str, str]
@@ -79,11 +81,8 @@ class Histograms:
 def histograms(places: Iterable[Place], shapes: TypedTables, engine: Engine) -> Histograms:
     """Count each concept field by value, one pass over a table for all of its fields."""
     numbers = {place: number for number, place in enumerate(sorted(set(places)))}
-    by_table: dict[str, list[Place]] = {}
-    for place in numbers:
-        by_table.setdefault(place[0], []).append(place)
     found: list[pa.Table] = []
-    for table, fields in by_table.items():
+    for table, fields in groupby(numbers, key=itemgetter(0)):
         rows = shapes[table].table
         parts = [
             rows.filter(rows[field].notnull())
@@ -92,7 +91,7 @@ def histograms(places: Iterable[Place], shapes: TypedTables, engine: Engine) -> 
             .select(_place=ibis.literal(numbers[table, field], "int64"), _value=ibis._["_value"], _rows=ibis._["_rows"])
             for _, field in fields
         ]
-        found.append(engine.fetch(ibis.union(*parts) if len(parts) > 1 else parts[0]).cast(_HISTOGRAM))
+        found.append(engine.fetch(stacked(parts)).cast(_HISTOGRAM))
     return Histograms(
         places=numbers, table=engine.arrow(pa.concat_tables(found) if found else _HISTOGRAM.empty_table())
     )

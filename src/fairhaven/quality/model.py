@@ -130,12 +130,11 @@ class QualityReport:
     results: tuple[CheckResult, ...]
     scanned: tuple[str, ...] = ()
 
-    def failed(self, severity: Severity | None = None) -> tuple[CheckResult, ...]:
-        """Results that did not pass (failed, or could not run), of one severity or of all; the worst first."""
+    def failed(self) -> tuple[CheckResult, ...]:
+        """Results that did not pass (failed, or could not run), the worst first."""
         order = list(Severity)
         found = (result for result in self.results if result.status in (CheckStatus.FAILED, CheckStatus.ERROR))
-        chosen = [result for result in found if severity in (None, result.check.severity)]
-        return tuple(sorted(chosen, key=lambda result: (order.index(result.check.severity), -result.share)))
+        return tuple(sorted(found, key=lambda result: (order.index(result.check.severity), -result.share)))
 
     @property
     def worst(self) -> Severity | None:

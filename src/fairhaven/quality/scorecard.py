@@ -12,9 +12,8 @@ import pyarrow as pa
 
 from fairhaven.engine.model import Engine
 from fairhaven.omop.cdm import CDM, Table
-from fairhaven.quality.column_types import as_day
+from fairhaven.quality.column_types import as_day, stacked
 from fairhaven.quality.model import PassRate, QualityReport
-from fairhaven.quality.table_scans import stacked
 
 _EXTRACT = "row_extract"
 

@@ -1,7 +1,7 @@
 """One pass over a table for all checks that single rows decide, and one more for each join."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import ibis
@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from fairhaven.engine.model import Engine
 from fairhaven.quality import concept_checks, cross_row_checks
-from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.column_types import TypedTables, stacked
 from fairhaven.quality.model import Numbers, QualityCheck
 from fairhaven.quality.row_checks import RowRule, Test, datatype_rule, joined, row_rule
 
@@ -67,11 +67,6 @@ def count_rows(shapes: TypedTables, engine: Engine) -> dict[str, int]:
         shape.raw.aggregate(_rows=shape.raw.count()).mutate(_table=ibis.literal(name)) for name, shape in shapes.items()
     ]
     return {row["_table"]: int(row["_rows"]) for row in engine.fetch(stacked(parts)).to_pylist()}
-
-
-def stacked(parts: Sequence[ir.Table]) -> ir.Table:
-    """Tables of one schema as one."""
-    return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
 def scan_rows(

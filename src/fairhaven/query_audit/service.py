@@ -140,7 +140,10 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         Raises:
             as `ask`.
         """
-        key, numbers = self._known(release)
+        known = self._release(release)
+        if known is None:
+            raise NotFound(f"release {release} is not known to the query audit; its persons must be made known first")
+        key, numbers = known
         if any(persons and persons.max() >= numbers.size for persons in cells.values()):
             raise ValueError("a person outside the release")
         asked = {definition: BitMap(numbers[numbers_of(persons)]) for definition, persons in cells.items()}
@@ -256,11 +259,6 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if release not in self._releases and (found := self._record.release(release)):
             self._releases[release] = found
         return self._releases.get(release)
-
-    def _known(self, release: str) -> tuple[int, NDArray[np.uint32]]:
-        if found := self._release(release):
-            return found
-        raise NotFound(f"release {release} is not known to the query audit; its persons must be made known first")
 
 
 def _digest(persons: BitMap) -> bytes:

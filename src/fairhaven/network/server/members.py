@@ -66,11 +66,9 @@ class CollectionRegister:
             raise Invalid("a user name is letters, digits and _ . -, 128 at most")
         credentials = Credentials(username=name, password=secrets.token_urlsafe(_SECRET_BYTES))
         with self.lock, transaction(self.database):
-            if self.database.execute("SELECT 1 FROM member WHERE collection = ?", (collection,)).fetchone():
+            row = (collection, name, *_salted(credentials.password))
+            if not self.database.execute("INSERT OR IGNORE INTO member VALUES (?, ?, ?, ?)", row).rowcount:
                 raise NotAllowedNow(f"{collection} is a member already; renew its secret, or remove it first")
-            self.database.execute(
-                "INSERT INTO member VALUES (?, ?, ?, ?)", (collection, name, *_salted(credentials.password))
-            )
             self.acts.add(EventKind.MEMBER_JOINED, {"collection": collection})
         return credentials
 

@@ -75,7 +75,13 @@ class _TaskApi:
         except NotFound as error:
             return PlainTextResponse(str(error), status_code=404)
         except NotAllowedNow:
-            return _conflict()
+            conflict = {
+                "status": "CONFLICT",
+                "timestamp": dt.datetime.now(dt.UTC).strftime("%m-%d-%Y %H:%M:%S"),
+                "message": _CONFLICT,
+                "debugMessage": _CONFLICT,
+            }
+            return JSONResponse(conflict, status_code=409)
         except Invalid as error:
             return JSONResponse({"faults": [str(fault) for fault in error.faults]}, status_code=400)
         return PlainTextResponse(_SAVED)
@@ -109,13 +115,3 @@ def _address(address: str) -> tuple[str, QueueKind | None]:
 
 def _not_admitted() -> Response:
     return PlainTextResponse("not admitted", status_code=401, headers={"WWW-Authenticate": _REALM})
-
-
-def _conflict() -> Response:
-    value = {
-        "status": "CONFLICT",
-        "timestamp": dt.datetime.now(dt.UTC).strftime("%m-%d-%Y %H:%M:%S"),
-        "message": _CONFLICT,
-        "debugMessage": _CONFLICT,
-    }
-    return JSONResponse(value, status_code=409)
