@@ -20,8 +20,8 @@ def test_the_page_shows_each_cohort_of_a_folder_with_the_figures_of_the_command(
     fairhaven: Command, demo: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "pages" / "cohorts.html"
-    told = fairhaven("cohort", "report", demo, demo / "cohorts", "--out", out, "--json")
-    html, found = out.read_text(encoding="utf-8"), json.loads(told.stdout)
+    said = fairhaven("cohort", "report", demo, demo / "cohorts", "--out", out, "--json")
+    html, found = out.read_text(encoding="utf-8"), json.loads(said.stdout)
     check_nothing_fetched(html)
     check_style_policy(html)
     check_screen_reader(html)
@@ -41,8 +41,8 @@ def test_the_page_on_a_cdm_has_its_name_its_day_and_exact_counts(
 ) -> None:
     out = tmp_path / "cohort.html"
     definition = demo / "cohorts" / "first_pregnancy.toml"
-    told = fairhaven("cohort", "report", "--cdm", cdm, definition, "--out", out, "--json")
-    (cohort,) = json.loads(told.stdout)["cohorts"]
+    said = fairhaven("cohort", "report", "--cdm", cdm, definition, "--out", out, "--json")
+    (cohort,) = json.loads(said.stdout)["cohorts"]
     text = Page(out.read_text(encoding="utf-8")).text
     assert "OMOP CDM omop.duckdb , as of 1 November 2026" in text
     assert "Counts are exact" in text

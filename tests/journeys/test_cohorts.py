@@ -225,8 +225,8 @@ def test_the_index_goes_with_an_erasure_and_questions_go_on(fairhaven: Command, 
     assert person.to_bytes(8, "little") not in kept and str(person).encode() not in kept
     assert after.index.persons == before.index.persons - 1
     assert person not in after.index.person_keys(after.index.universe)
-    told = json.loads(fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1", "--json").stdout)
-    assert told["cohorts"][0]["outcome"] in ("answered", "refused")
+    replied = json.loads(fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1", "--json").stdout)
+    assert replied["cohorts"][0]["outcome"] in ("answered", "refused")
 
 
 @pytest.fixture
@@ -273,22 +273,22 @@ def test_a_hub_answers_questions_that_come_over_the_wire(
         fairhaven("answer", copy, "--task-api", url, "--collection", "hillside", "--once", "--json").stdout
     )
     assert (done["received"], done["answered"] + done["failed"], done["posted"]) == (6, 6, 6)
-    told = {
+    replied = {
         name: json.loads(fairhaven("network", "results", copy, uuid, "--json").stdout)[0]
         for name, uuid in uuids.items()
     }
     index = discover(open_hub(copy), None, by=ANNA, progress=Silent()).index
     exactly = {name: index.count(_definition(asked / f"{name}.json")) for name in ("1", "2", "3", "4")}
-    answered = {name for name in exactly if told[name]["state"] == "answered"}
+    answered = {name for name in exactly if replied[name]["state"] == "answered"}
     assert answered
     # With so few persons the audit refuses some; it says the same of each, and what it tells is true.
-    assert {told[name]["message"] for name in set(exactly) - answered} <= {"this question is not answered"}
-    assert all(told[name]["count"] == (exactly[name] if exactly[name] >= 10 else 0) for name in answered)
-    counts = [int(row["COUNT"]) for row in told["distribution"]["files"][0]["rows"]]
+    assert {replied[name]["message"] for name in set(exactly) - answered} <= {"this question is not answered"}
+    assert all(replied[name]["count"] == (exactly[name] if exactly[name] >= 10 else 0) for name in answered)
+    counts = [int(row["COUNT"]) for row in replied["distribution"]["files"][0]["rows"]]
     assert counts and min(counts) >= 10
-    assert told["sexes"]["files"][0]["rows"][0]["CODE"] == "SEX"
+    assert replied["sexes"]["files"][0]["rows"][0]["CODE"] == "SEX"
     name = min(answered)
-    assert fairhaven("network", "results", copy, uuids[name]).stdout.split()[-1] == str(told[name]["count"])
+    assert fairhaven("network", "results", copy, uuids[name]).stdout.split()[-1] == str(replied[name]["count"])
 
 
 def _definition(file: Path) -> Any:

@@ -30,7 +30,7 @@ def test_a_hub_has_a_policy_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "text", "told"),
+    ("setting", "text", "place"),
     [
         ("nobody", OWN, ("hub.toml", "disclosure")),
         ("absent.toml", OWN, ("absent.toml", "")),
@@ -38,10 +38,10 @@ def test_a_hub_has_a_policy_of_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_a_policy_that_cannot_be_had_is_a_fault_with_its_file(
-    tmp_path: Path, setting: str, text: str, told: tuple[str, str]
+    tmp_path: Path, setting: str, text: str, place: tuple[str, str]
 ) -> None:
     folder = hub(tmp_path / "hub", setting)
     (folder / "disclosure.toml").write_text(text)
     with pytest.raises(Invalid) as caught:
         read_text(folder)
-    assert [(fault.path, fault.field) for fault in caught.value.faults] == [told]
+    assert [(fault.path, fault.field) for fault in caught.value.faults] == [place]

@@ -87,6 +87,7 @@ def _ledger(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     if faults:
         return
     known: dict[str, str] = {}
+    path = store.ledger.path.name
     for entry in store.ledger.entries():
         if entry.kind == EventKind.RELEASE:
             known[entry.facts["release"]] = entry.facts["hash"]
@@ -96,11 +97,9 @@ def _ledger(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     for release in releases:
         if known.get(release.name) != release.hash:
             message = "the ledger holds another seal" if release.name in known else "the ledger does not know it"
-            yield Problem(release=release.name, path=store.ledger.path.name, message=message)
+            yield Problem(release=release.name, path=path, message=message)
     for name in sorted(set(known) - {release.name for release in releases}):
-        yield Problem(
-            release=name, path=store.ledger.path.name, message="the ledger knows it, and its manifest is gone"
-        )
+        yield Problem(release=name, path=path, message="the ledger knows it, and its manifest is gone")
 
 
 def _file(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:

@@ -29,13 +29,10 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
     if (folder / "hub.toml").exists():
         raise NotAllowedNow(f"{folder} is a hub already; nothing was changed. Give a folder that does not exist yet.")
     check_empty(folder)
-    written = []
     for template, place in _PLACES.items():
-        path = folder / place
-        write_atomically(path, files("fairhaven.hub").joinpath("new", template).read_bytes())
-        written.append(path)
+        write_atomically(folder / place, files("fairhaven.hub").joinpath("new", template).read_bytes())
     for empty in ("vocabulary", "inbox"):
         (folder / empty).mkdir(exist_ok=True)
     Keyring.create(folder / "store" / "keys")
     Ledger(folder / "store" / "ledger.jsonl").append(EventKind.HUB_MADE, {}, by=by)
-    return written
+    return [folder / place for place in _PLACES.values()]

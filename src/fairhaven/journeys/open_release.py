@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import ibis.expr.types as ir
 
-from fairhaven.archive import Release
+from fairhaven.archive import Archive, Release
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound, Refused
@@ -42,21 +42,17 @@ def open_release(rooms: Rooms, name: str | None) -> Iterator[OpenRelease]:
             tables = dict(rooms.archive.tables(release, engine))
             tables |= {table: engine.parquet(vocabulary.files(table)) for table in vocabulary.counts}
             yield OpenRelease(release=release, engine=engine, tables=tables)
-        except Exception as error:
+        except Exception:
             # A file that went away in the middle of a query shows as whatever the engine makes of it.
-            if _content(rooms, release.name) != release.content:
-                raise _altered(release) from error
+            _check_unaltered(rooms.archive, release)
             raise
-        if _content(rooms, release.name) != release.content:
-            raise _altered(release)
+        _check_unaltered(rooms.archive, release)
 
 
-def _content(rooms: Rooms, name: str) -> str:
+def _check_unaltered(archive: Archive, release: Release) -> None:
     try:
-        return rooms.archive.release(name).content
+        content = archive.release(release.name).content
     except NotFound:
-        return ""
-
-
-def _altered(release: Release) -> Refused:
-    return Refused(f"{release.name} was altered while it was read (a person was erased): run the command again")
+        content = ""
+    if content != release.content:
+        raise Refused(f"{release.name} was altered while it was read (a person was erased): run the command again")

@@ -145,12 +145,8 @@ def _place(asked: CohortSource, opened: Opened) -> AttritionReport:
 def _said(opened: Opened) -> Mapping[str, object]:
     """What a CDM says of itself, as far as it does."""
     source = opened.tables.get("cdm_source")
-    wanted = (
-        []
-        if source is None
-        else [name for name in ("cdm_release_date", "vocabulary_version") if name in source.columns]
-    )
-    if source is None or not wanted:
+    if source is None:
         return {}
-    (row,) = opened.engine.fetch(source.aggregate([source[name].max().name(name) for name in wanted])).to_pylist()
-    return dict(row)
+    wanted = [name for name in ("cdm_release_date", "vocabulary_version") if name in source.columns]
+    latest = source.aggregate([source[name].max().name(name) for name in wanted])
+    return dict(opened.engine.fetch(latest).to_pylist()[0]) if wanted else {}

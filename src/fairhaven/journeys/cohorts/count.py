@@ -3,7 +3,7 @@
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from fairhaven.disclosure import Cell, Policy, Protected, protect_steps
 from fairhaven.disclosure import shown as exact
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.open_release import open_release
+from fairhaven.journeys.open_release import OpenRelease, open_release
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.files import written_whole
 from fairhaven.kernel.progress import Progress
-from fairhaven.omop.external_cdm import open_cdm
+from fairhaven.omop.external_cdm import OpenedCDM, open_cdm
 
 COHORT = pa.schema(
     [
@@ -196,19 +196,20 @@ def _files(path: Path, faults: list[Fault]) -> list[Path]:
 @contextmanager
 def open_cohorts(asked: CohortSource, progress: Progress) -> Iterator[Opened]:
     """Open the release or the CDM for running definitions."""
+    opening: AbstractContextManager[OpenRelease | OpenedCDM]
     if asked.rooms is not None:
-        progress.stage(f"Opening {asked.release or 'the latest release'}")
-        with open_release(asked.rooms, asked.release) as opened:
-            progress.stage("Running cohort definitions")
-            cohorts = Cohorts(opened.engine, opened.tables)
-            yield Opened(cohorts=cohorts, engine=opened.engine, tables=opened.tables, release=opened.release)
-        return
-    assert asked.cdm is not None
-    progress.stage(f"Opening {asked.cdm.name}")
-    with open_cdm(asked.cdm) as foreign:
+        name, opening = asked.release or "the latest release", open_release(asked.rooms, asked.release)
+    else:
+        assert asked.cdm is not None
+        name, opening = asked.cdm.name, open_cdm(asked.cdm)
+    progress.stage(f"Opening {name}")
+    with opening as found:
         progress.stage("Running cohort definitions")
         yield Opened(
-            cohorts=Cohorts(foreign.engine, foreign.tables), engine=foreign.engine, tables=foreign.tables, release=None
+            cohorts=Cohorts(found.engine, found.tables),
+            engine=found.engine,
+            tables=found.tables,
+            release=found.release if isinstance(found, OpenRelease) else None,
         )
 
 

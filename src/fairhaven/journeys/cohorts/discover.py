@@ -116,7 +116,7 @@ def ask(
 def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -> Discovery:
     """Open a release for questions; its index is made first where it is not there, which takes the lock of the releases."""
     release = rooms.archive.release(name)
-    index = kept_index(rooms, release)
+    index = kept_index(rooms.archive, release)
     if index is None:
         with holding(rooms, Locked.RELEASES, act="indexing of a release", by=by, progress=progress):
             index = make_index(rooms, release, progress=progress)

@@ -13,7 +13,7 @@ from typing import assert_never
 
 import ibis.expr.types as ir
 
-from fairhaven.archive import Release
+from fairhaven.archive import Archive, Release
 from fairhaven.engine import Engine
 from fairhaven.harmonise import (
     Harmonised,
@@ -64,9 +64,9 @@ class Built:
     is_new: bool
 
 
-def release_of(rooms: Rooms, as_of: dt.date) -> Built | None:
+def release_of(archive: Archive, as_of: dt.date) -> Built | None:
     """The release that was built as of a day, if there is one."""
-    found = [release for release in rooms.archive.releases() if release.as_of == as_of]
+    found = [release for release in archive.releases() if release.as_of == as_of]
     return Built(release=found[-1], is_new=False) if found else None
 
 

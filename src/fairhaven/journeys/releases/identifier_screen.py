@@ -1,7 +1,7 @@
 """The last look before a release is sealed: no NHS number of a person whom the hub knows stands in a text of it.
 
 Identity columns never land, but free text and odd columns may carry what they should not. A text is suspected where it
-holds ten digits, and convicted where these are a number in the vault, so that codes of ten digits are not taken for one.
+holds ten digits, and refused where these are a number in the vault, so that codes of ten digits are not taken for one.
 """
 
 import re
