@@ -150,7 +150,7 @@ def test_a_build_with_the_same_inputs_keeps_the_tables_that_a_killed_one_finishe
     other = archive.write(engine, {"person": persons([7])}, number=1, by=ANNA, inputs="xyz")
     assert other["person"] != done["person"]
     archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=other, facts=release_facts(), by=ANNA)
-    assert archive.sweep() == 0
+    assert archive.stray() == []
 
 
 def test_large_tables_are_cut_into_buckets_of_persons(

@@ -32,43 +32,43 @@ from fairhaven.ledger import Actor, EventKind
 from fairhaven.release.manifest import Release, StoredFile, TableVersion, manifest_of, read_manifest
 
 
-def plan_erase(shelf: ReleaseStore, person_keys: Sequence[int]) -> Erasure:
+def plan_erase(store: ReleaseStore, person_keys: Sequence[int]) -> Erasure:
     """See `Archive.plan_erase`."""
     # The archive's own folder for work is that of whoever holds its lock.
     with readers_scratch() as work, open_duckdb(spill=work) as connection:
-        return _plan(shelf, connection, person_keys).erasure
+        return _plan(store, connection, person_keys).erasure
 
 
 def erase(
-    shelf: ReleaseStore, person_keys: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress
+    store: ReleaseStore, person_keys: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress
 ) -> Erasure:
     """See `Archive.erase`."""
-    resume(shelf, by=by, progress=progress)
+    resume(store, by=by, progress=progress)
     begun = BegunErasure(persons=tuple(sorted(set(person_keys))), facts=facts, by=by)
-    write_json(shelf.erasing, to_json(begun))
-    return _carry_out(shelf, begun, by=by, progress=progress)
+    write_json(store.erasing, to_json(begun))
+    return _carry_out(store, begun, by=by, progress=progress)
 
 
-def resume(shelf: ReleaseStore, *, by: Actor, progress: Progress) -> None:
+def resume(store: ReleaseStore, *, by: Actor, progress: Progress) -> None:
     """Finish an erasure that was cut short; nothing to do where there is none."""
-    match shelf.erasure():
+    match store.erasure():
         case BegunErasure() as begun:
-            _carry_out(shelf, begun, by=begun.by or by, progress=progress)
+            _carry_out(store, begun, by=begun.by or by, progress=progress)
         case DecidedErasure() as decided:
-            _finish(shelf, decided, by=decided.by or by)
+            _finish(store, decided, by=decided.by or by)
 
 
-def _carry_out(shelf: ReleaseStore, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
+def _carry_out(store: ReleaseStore, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
     # An unpublished build may hold the persons too.
-    shelf.sweep()
-    with shelf.work() as work, open_duckdb(spill=work) as connection:
-        plan = _plan(shelf, connection, begun.persons)
+    store.sweep()
+    with store.work() as work, open_duckdb(spill=work) as connection:
+        plan = _plan(store, connection, begun.persons)
         rewritten: dict[str, StoredFile | None] = {}
         for done, (file, table) in enumerate(plan.files):
             progress.advance(done, len(plan.files), "files")
-            rewritten[file.path] = _rewrite(shelf, work / "erased.parquet", connection, plan.belonging, table, file)
+            rewritten[file.path] = _rewrite(store, work / "erased.parquet", connection, plan.belonging, table, file)
     if plan.erasure.is_empty:
-        shelf.erasing.unlink()
+        store.erasing.unlink()
         return plan.erasure
     decided = DecidedErasure(
         facts=begun.facts,
@@ -77,22 +77,22 @@ def _carry_out(shelf: ReleaseStore, begun: BegunErasure, *, by: Actor, progress:
         superseded=plan.erasure.superseded,
         manifests=tuple(manifest_of(release) for release in _sealed_anew(plan.releases, rewritten)),
     )
-    write_json(shelf.erasing, to_json(decided))
-    _finish(shelf, decided, by=by)
+    write_json(store.erasing, to_json(decided))
+    _finish(store, decided, by=by)
     return plan.erasure
 
 
-def _finish(shelf: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
-    releases = [read_manifest(manifest, path=shelf.erasing) for manifest in decided.manifests]
+def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
+    releases = [read_manifest(manifest, path=store.erasing) for manifest in decided.manifests]
     for release, manifest in zip(releases, decided.manifests, strict=True):
-        write_json(shelf.manifest(release.number), manifest)
-        shutil.rmtree(shelf.description(release.number), ignore_errors=True)
-    everything = shelf.releases()
-    with shelf.work() as work:
+        write_json(store.manifest(release.number), manifest)
+        shutil.rmtree(store.description(release.number), ignore_errors=True)
+    everything = store.releases()
+    with store.work() as work:
         for table in decided.tables:
-            delta.rebuild(shelf.folder / table, work, _history(everything, table))
-    shelf.sweep()
-    shelf.ledger.append_once(
+            delta.rebuild(store.folder / table, work, _history(everything, table))
+    store.sweep()
+    store.ledger.append_once(
         EventKind.ERASURE,
         {
             **decided.facts,
@@ -101,7 +101,7 @@ def _finish(shelf: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
         },
         by=by,
     )
-    shelf.erasing.unlink()
+    store.erasing.unlink()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,26 +114,21 @@ class _Plan:
     files: Sequence[tuple[StoredFile, str]]
 
 
-def _plan(shelf: ReleaseStore, connection: duckdb.DuckDBPyConnection, person_keys: Sequence[int]) -> _Plan:
-    releases = shelf.releases()
+def _plan(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, person_keys: Sequence[int]) -> _Plan:
+    releases = store.releases()
     belonging = Belonging(connection, person_keys)
     tables = [table for release in releases for table in release.tables.values()]
     for table in tables:
-        belonging.gather(table.name, [shelf.path(file.path) for file in _candidates(table, person_keys)])
+        belonging.gather(table.name, [store.path(file.path) for file in _candidates(table, person_keys)])
     belonging.gather_locations(
         {
-            name: sorted({shelf.path(path) for table in tables if table.name == name for path in table.paths})
+            name: sorted({store.path(path) for table in tables if table.name == name for path in table.paths})
             for name in _PLACED
         }
     )
-    going: dict[str, int] = {}
-    files: dict[str, tuple[StoredFile, str]] = {}
-    for table in tables:
-        for file in _candidates(table, person_keys):
-            if file.path not in going:
-                going[file.path] = belonging.count(table.name, shelf.path(file.path))
-                if going[file.path]:
-                    files[file.path] = (file, table.name)
+    candidates = {file.path: (file, table.name) for table in tables for file in _candidates(table, person_keys)}
+    going = {path: belonging.count(table, store.path(path)) for path, (_, table) in candidates.items()}
+    files = [candidates[path] for path, rows in going.items() if rows]
     rows = {
         release.name: {
             name: gone
@@ -150,7 +145,7 @@ def _plan(shelf: ReleaseStore, connection: duckdb.DuckDBPyConnection, person_key
         files=len(files),
         superseded={release.name: release.hash for release in releases[first:]},
     )
-    return _Plan(erasure=erasure, releases=releases, belonging=belonging, files=list(files.values()))
+    return _Plan(erasure=erasure, releases=releases, belonging=belonging, files=files)
 
 
 _PLACED = ("person", "care_site", "location")
@@ -165,7 +160,7 @@ def _candidates(table: TableVersion, person_keys: Sequence[int]) -> list[StoredF
 
 
 def _rewrite(
-    shelf: ReleaseStore,
+    store: ReleaseStore,
     staged: Path,
     connection: duckdb.DuckDBPyConnection,
     belonging: Belonging,
@@ -173,11 +168,11 @@ def _rewrite(
     file: StoredFile,
 ) -> StoredFile | None:
     """The file without the persons' rows; None where no row is left."""
-    if belonging.write_others(table, shelf.path(file.path), staged) == 0:
+    if belonging.write_others(table, store.path(file.path), staged) == 0:
         return None
     release = Path(file.path).name.partition("-")[0]
     return placed_file(
-        shelf, connection, staged, table=table, bucket=file.bucket, release=release, sha256=sha256_of(staged)
+        store, connection, staged, table=table, bucket=file.bucket, release=release, sha256=sha256_of(staged)
     )
 
 

@@ -26,27 +26,36 @@ from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersio
 
 
 def write(
-    shelf: ReleaseStore, engine: Engine, tables: Mapping[str, ir.Table], *, number: int, progress: Progress, inputs: str
+    store: ReleaseStore, engine: Engine, tables: Mapping[str, ir.Table], *, number: int, progress: Progress, inputs: str
 ) -> Mapping[str, TableVersion]:
     """See `Archive.write`."""
-    begun = shelf.unpublished()
+    begun = store.unpublished()
     done = dict(begun.tables) if begun and inputs and inputs == begun.inputs else {}
-    shelf.sweep(keep=done)
-    releases = shelf.releases()
-    with shelf.work() as work, open_duckdb(spill=work) as connection:
+    store.sweep(keep=done)
+    releases = store.releases()
+    with store.work() as work, open_duckdb(spill=work) as connection:
         for position, (name, expression) in enumerate(tables.items()):
             progress.advance(position, len(tables), "tables")
             if name not in done:
                 before = latest(releases, name)
-                written = _Writing(shelf, work, engine, connection, name_of(number)).table(name, expression, before)
-                done[name] = _committed(shelf, written, before, number)
-                write_json(shelf.building, to_json(Unpublished(number=number, inputs=inputs, tables=done)))
+                written = _written(
+                    store,
+                    engine,
+                    connection,
+                    work / name,
+                    expression,
+                    before,
+                    table=name,
+                    release=name_of(number),
+                )
+                done[name] = _committed(store, written, before, number)
+                write_json(store.building, to_json(Unpublished(number=number, inputs=inputs, tables=done)))
     progress.advance(len(tables), len(tables), "tables")
     return {name: done[name] for name in tables}
 
 
 def publish(
-    shelf: ReleaseStore,
+    store: ReleaseStore,
     *,
     number: int,
     as_of: dt.date,
@@ -55,7 +64,7 @@ def publish(
     by: Actor,
 ) -> Release:
     """See `Archive.publish`."""
-    releases = shelf.releases()
+    releases = store.releases()
     if number != len(releases) + 1:
         raise NotAllowedNow(f"release {name_of(number)} cannot follow {len(releases)} releases: build again")
     release = sealed(
@@ -68,22 +77,22 @@ def publish(
             salt=secrets.token_hex(16),
         )
     )
-    shutil.rmtree(shelf.description(number), ignore_errors=True)
+    shutil.rmtree(store.description(number), ignore_errors=True)
     # Said before the commit, so that whoever finishes after a kill enters in the ledger who published.
-    begun = shelf.unpublished() or Unpublished(number=number, inputs="", tables=tables)
-    write_json(shelf.building, to_json(replace(begun, by=by)))
-    write_json(shelf.manifest(number), manifest_of(release))
-    record(shelf, release, by=by)
-    shelf.building.unlink()
+    begun = store.unpublished() or Unpublished(number=number, inputs="", tables=tables)
+    write_json(store.building, to_json(replace(begun, by=by)))
+    write_json(store.manifest(number), manifest_of(release))
+    record(store, release, by=by)
+    store.building.unlink()
     return release
 
 
-def recover(shelf: ReleaseStore, *, by: Actor) -> None:
+def recover(store: ReleaseStore, *, by: Actor) -> None:
     """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
-    begun = shelf.unpublished()
-    if begun and (releases := shelf.releases()) and begun.number <= releases[-1].number:
-        record(shelf, releases[-1], by=begun.by or by)
-        shelf.building.unlink()
+    begun = store.unpublished()
+    if begun and (releases := store.releases()) and begun.number <= releases[-1].number:
+        record(store, releases[-1], by=begun.by or by)
+        store.building.unlink()
 
 
 def sealed(release: Release) -> Release:
@@ -91,13 +100,13 @@ def sealed(release: Release) -> Release:
     return replace(release, hash=seal_of(manifest_of(release)))
 
 
-def record(shelf: ReleaseStore, release: Release, *, by: Actor) -> None:
+def record(store: ReleaseStore, release: Release, *, by: Actor) -> None:
     """Enter a release in the ledger, once."""
-    shelf.ledger.append_once(EventKind.RELEASE, {"release": release.name, "hash": release.hash}, by=by)
+    store.ledger.append_once(EventKind.RELEASE, {"release": release.name, "hash": release.hash}, by=by)
 
 
 def placed_file(
-    shelf: ReleaseStore,
+    store: ReleaseStore,
     connection: duckdb.DuckDBPyConnection,
     staged: Path,
     *,
@@ -111,8 +120,8 @@ def placed_file(
     path = f"{table}/{release}-{bucket:03d}-{sha256[:12]}.parquet"
     sync(staged)
     size = staged.stat().st_size
-    shelf.path(path).parent.mkdir(parents=True, exist_ok=True)
-    staged.replace(shelf.path(path))
+    store.path(path).parent.mkdir(parents=True, exist_ok=True)
+    staged.replace(store.path(path))
     return StoredFile(path=path, sha256=sha256, bytes=size, rows=rows.rows, bucket=bucket, content=rows.hex)
 
 
@@ -122,55 +131,44 @@ def with_files(table: TableVersion, files: tuple[StoredFile, ...], version: int)
     return replace(table, files=files, rows=total.rows, content=total.hex, version=version)
 
 
-class _Writing:
-    """One table on its way to the shelf."""
-
-    def __init__(
-        self, shelf: ReleaseStore, work: Path, engine: Engine, connection: duckdb.DuckDBPyConnection, release: str
-    ) -> None:
-        self._shelf = shelf
-        self._work = work
-        self._engine = engine
-        self._connection = connection
-        self._release = release
-
-    def table(self, name: str, expression: ir.Table, before: TableVersion | None) -> TableVersion:
-        """Write the table's files; those that are byte for byte an earlier release's are that release's."""
-        kept = expression if is_stored(expression) else self._engine.keep(expression)
-        try:
-            cast = kept if kept.schema() == CDM[name].schema_of(lineage=True) else to_cdm(kept, name)
-            buckets = parquet.bucket_count(name, self._engine.count(kept), before.buckets if before else None)
-            staging = self._work / name
-            written = self._engine.write(
-                cast, staging, order_by=parquet.order(name), buckets=buckets, bucket_by=parquet.bucket_column(name)
-            )
-        finally:
-            if kept is not expression:
-                self._engine.drop(kept)
-        earlier = {(file.bucket, file.sha256): file for file in before.files} if before else {}
-        files = []
-        for bucket, staged in sorted(written.items()):
-            sha256 = sha256_of(staged)
-            files.append(earlier.get((bucket, sha256)) or self._place(staged, name, bucket, sha256))
-        shutil.rmtree(staging)
-        empty = TableVersion(name=name, rows=0, version=-1, content="", buckets=buckets, files=())
-        return with_files(empty, tuple(files), -1)
-
-    def _place(self, staged: Path, table: str, bucket: int, sha256: str) -> StoredFile:
-        return placed_file(
-            self._shelf,
-            self._connection,
-            staged,
-            table=table,
-            bucket=bucket,
-            release=self._release,
-            sha256=sha256,
+def _written(
+    store: ReleaseStore,
+    engine: Engine,
+    connection: duckdb.DuckDBPyConnection,
+    staging: Path,
+    expression: ir.Table,
+    before: TableVersion | None,
+    *,
+    table: str,
+    release: str,
+) -> TableVersion:
+    """Write a table's files; those that are byte for byte an earlier release's are that release's."""
+    kept = expression if is_stored(expression) else engine.keep(expression)
+    try:
+        cast = kept if kept.schema() == CDM[table].schema_of(lineage=True) else to_cdm(kept, table)
+        buckets = parquet.bucket_count(table, engine.count(kept), before.buckets if before else None)
+        written = engine.write(
+            cast, staging, order_by=parquet.order(table), buckets=buckets, bucket_by=parquet.bucket_column(table)
         )
+    finally:
+        if kept is not expression:
+            engine.drop(kept)
+    earlier = {(file.bucket, file.sha256): file for file in before.files} if before else {}
+    files = []
+    for bucket, staged in sorted(written.items()):
+        sha256 = sha256_of(staged)
+        files.append(
+            earlier.get((bucket, sha256))
+            or placed_file(store, connection, staged, table=table, bucket=bucket, release=release, sha256=sha256)
+        )
+    shutil.rmtree(staging)
+    empty = TableVersion(name=table, rows=0, version=-1, content="", buckets=buckets, files=())
+    return with_files(empty, tuple(files), -1)
 
 
-def _committed(shelf: ReleaseStore, table: TableVersion, last: TableVersion | None, number: int) -> TableVersion:
+def _committed(store: ReleaseStore, table: TableVersion, last: TableVersion | None, number: int) -> TableVersion:
     """Enter the table's files in its Delta log, unless nothing changed."""
-    folder = shelf.folder / table.name
+    folder = store.folder / table.name
     folder.mkdir(parents=True, exist_ok=True)
     sync(folder)
     if last is not None and last.paths == table.paths:

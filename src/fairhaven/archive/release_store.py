@@ -26,9 +26,6 @@ from fairhaven.omop import CDM
 from fairhaven.release.format_1 import tables_of_format_1
 from fairhaven.release.manifest import Release, TableVersion, name_of, read_manifest
 
-_CURRENT = "current.json"
-_BUILDING = "building.json"
-_ERASURE = "erasure.json"
 _WORK = ".work"
 
 
@@ -98,22 +95,19 @@ class ReleaseStore:
 
     Args:
         store: the hub's store.
+
+    Attributes:
+        building: the file of what a build has written and not yet published.
+        erasing: the file of what an erasure under way must still do.
     """
 
     def __init__(self, store: Path) -> None:
         self.store = store
         self.folder = store / "archive"
+        self.building = self.folder / "building.json"
+        self.erasing = self.folder / "erasure.json"
         self.ledger = Ledger(store / "ledger.jsonl")
-
-    @property
-    def building(self) -> Path:
-        """What a build has written and not yet published."""
-        return self.folder / _BUILDING
-
-    @property
-    def erasing(self) -> Path:
-        """What an erasure under way must still do."""
-        return self.folder / _ERASURE
+        self._current = self.folder / "current.json"
 
     @contextmanager
     def work(self) -> Iterator[Path]:
@@ -179,18 +173,16 @@ class ReleaseStore:
         manifests = self.manifests()
         if not manifests:
             raise NotFound("there is no release yet: build one")
-        pointer = self.folder / _CURRENT
-        if pointer.exists():
-            chosen = read_record(pointer, RolledBack)
-            # A release published after the roll-back is current again.
-            if chosen.latest == int(manifests[-1].stem) and self.manifest(chosen.number).exists():
-                return self.read(self.manifest(chosen.number))
+        chosen = self._rolled_back()
+        # A release published after the roll-back is current again.
+        if chosen and chosen.latest == int(manifests[-1].stem) and self.manifest(chosen.number).exists():
+            return self.read(self.manifest(chosen.number))
         return self.read(manifests[-1])
 
     def roll_back(self, name: str, *, by: Actor) -> Release:
         """Make an earlier release the current one, until the next is published. Nothing is removed."""
         release, latest = self.release(name), self.releases()[-1]
-        write_json(self.folder / _CURRENT, to_json(RolledBack(number=release.number, latest=latest.number, by=by)))
+        write_json(self._current, to_json(RolledBack(number=release.number, latest=latest.number, by=by)))
         self.record_roll_back(by=by)
         return release
 
@@ -200,11 +192,13 @@ class ReleaseStore:
         Args:
             by: who is named where the roll-back is older than the recording of actors.
         """
-        pointer = self.folder / _CURRENT
-        if pointer.exists():
-            chosen = read_record(pointer, RolledBack)
+        chosen = self._rolled_back()
+        if chosen:
             facts = {"release": name_of(chosen.number), "latest": name_of(chosen.latest)}
             self.ledger.append_change(EventKind.ROLL_BACK, facts, by=chosen.by or by)
+
+    def _rolled_back(self) -> RolledBack | None:
+        return read_record(self._current, RolledBack) if self._current.exists() else None
 
     def path(self, relative: str) -> Path:
         """A stored file."""
@@ -238,28 +232,24 @@ class ReleaseStore:
             file for file in sorted(self.folder.glob("*/*.parquet")) if str(file.relative_to(self.folder)) not in named
         ]
 
-    def sweep(self, *, keep: Mapping[str, TableVersion] | None = None) -> int:
+    def sweep(self, *, keep: Mapping[str, TableVersion] | None = None) -> None:
         """Remove what a killed build left: files and Delta versions that no release names.
 
         Args:
             keep: tables of the build under way.
-
-        Returns:
-            number of files removed.
         """
         keep = keep or {}
         kept = {path for table in keep.values() for path in table.paths}
         self.clear_torn()
         if not keep:
             self.building.unlink(missing_ok=True)
-        strays = [file for file in self.stray() if str(file.relative_to(self.folder)) not in kept]
         releases = self.releases()
         for folder in (self.folder / name for name in CDM if (self.folder / name).exists()):
             version = keep.get(folder.name) or latest(releases, folder.name)
             delta.rewind(folder, version.version if version else -1)
-        for file in strays:
-            file.unlink()
-        return len(strays)
+        for file in self.stray():
+            if str(file.relative_to(self.folder)) not in kept:
+                file.unlink()
 
     def read(self, path: Path) -> Release:
         """A release by its manifest's file.
