@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from fairhaven.archive import delta, parquet
+from fairhaven.archive import delta_log, parquet
 from fairhaven.archive.model import Erasure
 from fairhaven.archive.publish import placed_file, sealed, with_files
 from fairhaven.archive.release_store import BegunErasure, DecidedErasure, ReleaseStore
@@ -90,7 +90,7 @@ def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
     everything = store.releases()
     with store.work() as work:
         for table in decided.tables:
-            delta.rebuild(store.folder / table, work, _history(everything, table))
+            delta_log.rebuild(store.folder / table, work, _history(everything, table))
     store.sweep()
     store.ledger.append_once(
         EventKind.ERASURE,

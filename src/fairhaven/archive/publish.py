@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import ibis.expr.types as ir
 
-from fairhaven.archive import delta, parquet
+from fairhaven.archive import delta_log, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
 from fairhaven.archive.release_store import ReleaseStore, Unpublished, latest
 from fairhaven.engine import Engine, is_stored
@@ -174,5 +174,5 @@ def _committed(store: ReleaseStore, table: TableVersion, last: TableVersion | No
     if last is not None and last.paths == table.paths:
         return replace(table, version=last.version)
     before, version = (last.files, last.version) if last else ((), -1)
-    new = delta.commit(folder, before, table.files, release=name_of(number), version=version)
+    new = delta_log.commit(folder, before, table.files, release=name_of(number), version=version)
     return replace(table, version=new)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairhaven.archive import delta
+from fairhaven.archive import delta_log
 from fairhaven.kernel.codec import read_record, record_of, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, read_json, write_json
@@ -246,7 +246,7 @@ class ReleaseStore:
         releases = self.releases()
         for folder in (self.folder / name for name in CDM if (self.folder / name).exists()):
             version = keep.get(folder.name) or latest(releases, folder.name)
-            delta.rewind(folder, version.version if version else -1)
+            delta_log.rewind(folder, version.version if version else -1)
         for file in self.stray():
             if str(file.relative_to(self.folder)) not in kept:
                 file.unlink()

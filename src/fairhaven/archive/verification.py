@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import duckdb
 
-from fairhaven.archive import delta, parquet
+from fairhaven.archive import delta_log, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
 from fairhaven.archive.model import Problem
 from fairhaven.archive.release_store import ReleaseStore
@@ -130,7 +130,7 @@ def _table(store: ReleaseStore, table: TableVersion) -> Iterator[str]:
     if (total.rows, total.hex) != (table.rows, table.content):
         yield "the table's rows and content are not the sum of its files'"
     try:
-        paths = delta.paths_at(store.folder / table.name, table.version)
+        paths = delta_log.paths_at(store.folder / table.name, table.version)
     except OSError:
         yield f"the Delta log has no readable version {table.version}"
         return

@@ -7,13 +7,12 @@ for a good row). Faults are found from whether text and value are NULL, which co
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
+from fairhaven.intake.quarantine_reasons import LATEST, quarantine_reasons
 
-EARLIEST = dt.date(1850, 1, 1)
-LATEST = dt.date(2100, 12, 31)
 TYPES = {
     "text": "VARCHAR",
     "number": "DOUBLE",
@@ -29,15 +28,6 @@ _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "
 _OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
 _TIME = r"'\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?'"
 _LIKE = {"Y": "____", "y": "__", "m": "__", "d": "__", "H": "__", "M": "__", "S": "__", "b": "___", "j": "___"}
-
-_WRONG = {
-    "number": "is not a number",
-    "whole": "is not a whole number",
-    "date": "is not a date in a declared form",
-    "datetime": "is not a date and time in a declared form",
-    "time": "is not a time of day",
-    "yes-no": "is not yes or no",
-}
 
 
 def text_of(raw: str, dialect: Dialect) -> str:
@@ -106,7 +96,7 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
         landed.append(f"{value} AS {identifier(column.name)}")
     texts = ", ".join(f"row_text_{number}" for number in range(len(held)))
     return (
-        f"SELECT *, {faults_of(declaration)} AS row_faults FROM ("
+        f"SELECT *, {quarantine_reasons(declaration)} AS row_faults FROM ("
         f"SELECT row_line, {', '.join(landed)}, {texts} FROM ("
         f"SELECT row_line, {', '.join(held)} FROM {relation}))"
     )
@@ -127,37 +117,6 @@ def _converted(value: str, kind: str, wanted: str) -> str:
         if wanted == "number":
             return f"CASE WHEN isfinite({cast}) THEN {cast} END"
     return cast
-
-
-def faults_of(declaration: TableDeclaration) -> str:
-    """List of ``{field, reason}`` of a row of `typed`; NULL for a good row."""
-    faults = [
-        (condition, column.name, reason)
-        for number, column in enumerate(declaration.columns)
-        for condition, reason in _faults(number, column, declaration)
-    ]
-    if not faults:
-        return "NULL::STRUCT(field VARCHAR, reason VARCHAR)[]"
-    conditions = " OR ".join(condition for condition, _, _ in faults)
-    entries = ", ".join(
-        f"CASE WHEN {condition} THEN {{'field': {literal(name)}, 'reason': {literal(reason)}}} END"
-        for condition, name, reason in faults
-    )
-    return f"CASE WHEN {conditions} THEN list_filter([{entries}], lambda fault: fault IS NOT NULL) END"
-
-
-def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaration) -> Iterator[tuple[str, str]]:
-    """(condition as SQL, reason) of each thing that can be wrong with a column's value."""
-    value = identifier(column.name)
-    if column.type != "text":
-        yield f"(row_text_{number} IS NOT NULL AND {value} IS NULL)", _WRONG[column.type]
-    if column.is_required or column.name == declaration.patient or column.name in declaration.key:
-        yield f"(row_text_{number} IS NULL)", "is missing"
-    if column.type in ("date", "datetime"):
-        earliest, latest = column.earliest or EARLIEST, column.latest or LATEST
-        after = latest + dt.timedelta(days=1)
-        condition = f"coalesce({value} < DATE '{earliest}' OR {value} >= DATE '{after}', false)"
-        yield condition, f"is not between {earliest} and {latest}"
 
 
 def _moment(text: str, column: ColumnDeclaration, sql_type: str) -> str:

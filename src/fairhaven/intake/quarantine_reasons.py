@@ -1,0 +1,52 @@
+"""Why a row of a delivered table is put in quarantine: the condition as a DuckDB expression, and the reason in words.
+
+They look at what `type_casting.typed` has beside the typed columns: the text of each as delivered, ``row_text_0`` on.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from fairhaven.engine.sql import identifier, literal
+from fairhaven.intake.model import ColumnDeclaration, TableDeclaration
+
+EARLIEST = dt.date(1850, 1, 1)
+LATEST = dt.date(2100, 12, 31)
+_WRONG = {
+    "number": "is not a number",
+    "whole": "is not a whole number",
+    "date": "is not a date in a declared form",
+    "datetime": "is not a date and time in a declared form",
+    "time": "is not a time of day",
+    "yes-no": "is not yes or no",
+}
+
+
+def quarantine_reasons(declaration: TableDeclaration) -> str:
+    """List of ``{field, reason}`` of a row of `type_casting.typed`; NULL for a good row."""
+    faults = [
+        (condition, column.name, reason)
+        for number, column in enumerate(declaration.columns)
+        for condition, reason in _faults(number, column, declaration)
+    ]
+    if not faults:
+        return "NULL::STRUCT(field VARCHAR, reason VARCHAR)[]"
+    conditions = " OR ".join(condition for condition, _, _ in faults)
+    entries = ", ".join(
+        f"CASE WHEN {condition} THEN {{'field': {literal(name)}, 'reason': {literal(reason)}}} END"
+        for condition, name, reason in faults
+    )
+    return f"CASE WHEN {conditions} THEN list_filter([{entries}], lambda fault: fault IS NOT NULL) END"
+
+
+def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaration) -> Iterator[tuple[str, str]]:
+    """(condition as SQL, reason) of each thing that can be wrong with a column's value."""
+    value = identifier(column.name)
+    if column.type != "text":
+        yield f"(row_text_{number} IS NOT NULL AND {value} IS NULL)", _WRONG[column.type]
+    if column.is_required or column.name == declaration.patient or column.name in declaration.key:
+        yield f"(row_text_{number} IS NULL)", "is missing"
+    if column.type in ("date", "datetime"):
+        earliest, latest = column.earliest or EARLIEST, column.latest or LATEST
+        after = latest + dt.timedelta(days=1)
+        condition = f"coalesce({value} < DATE '{earliest}' OR {value} >= DATE '{after}', false)"
+        yield condition, f"is not between {earliest} and {latest}"
