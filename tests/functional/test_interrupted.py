@@ -101,6 +101,26 @@ def test_a_command_that_is_interrupted_at_thirty_moments_says_so_each_time(
     interrupt_often(received, tmp_path, name, trials=30)
 
 
+DESTRUCTOR = """
+import os, signal, time
+from fairhaven.kernel.interruption import heed_in_destructors
+
+class Slow:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+heed_in_destructors()
+began = time.monotonic()
+try:
+    slow = Slow()
+    del slow
+    time.sleep(60)
+except KeyboardInterrupt:
+    print(time.monotonic() - began < 30)
+"""
+
+
 QUERY = """
 import os, signal, threading, time
 from fairhaven.engine.duckdb_connection import open_duckdb
@@ -162,6 +182,10 @@ def in_a_process(code: str, *words: str | Path) -> str:
 
 def test_an_interruption_inside_a_query_ends_it_at_once_and_is_known_however_often_it_was_raised_anew() -> None:
     assert in_a_process(QUERY) == "True True False"
+
+
+def test_an_interruption_inside_a_destructor_ends_the_command_too() -> None:
+    assert in_a_process(DESTRUCTOR) == "True"
 
 
 @pytest.mark.parametrize("after", [0.01, 0.05, 0.1])

@@ -4,11 +4,12 @@ A library that runs C code sees the signal there, and raises what it likes: Duck
 our own words wrap that again. What they all keep is where the error came from.
 """
 
+import signal
 import sys
 import threading
-from _thread import interrupt_main
 
 INTERRUPTED = "Interrupted. What was finished is kept; run the same command again to go on."
+_SOON = 0.01
 
 
 def is_interruption(error: BaseException | None) -> bool:
@@ -45,7 +46,9 @@ def heed_in_destructors() -> None:
     def heed(unraisable: "sys.UnraisableHookArgs") -> None:
         is_ours = threading.current_thread() is threading.main_thread()
         if is_ours and issubclass(unraisable.exc_type, KeyboardInterrupt):
-            interrupt_main()
+            # Raised in here it would be lost as well: Python only prints what leaves this function. Where it strikes in a
+            # destructor again, this is called again.
+            threading.Timer(_SOON, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()
         else:
             otherwise(unraisable)
 
