@@ -17,8 +17,8 @@ import duckdb
 
 from fairhaven.archive.parquet import sql_type
 from fairhaven.archive.release_store import ReleaseStore
-from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.engine.sql import identifier, literal, parquet
+from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
+from fairhaven.engine.sql import identifier, parquet
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sync
 from fairhaven.kernel.progress import Progress
@@ -105,7 +105,7 @@ def _absent(connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[
 
 def _describe(connection: duckdb.DuckDBPyConnection, release: Release) -> None:
     """See that CDM_SOURCE says what this is, where the release itself does not."""
-    if connection.execute("SELECT count(*) FROM cdm_source").fetchone() != (0,):
+    if count_of(connection, "SELECT count(*) FROM cdm_source") > 0:
         return
     vocabulary = release.facts.vocabulary or "none"
     connection.execute(
@@ -119,10 +119,9 @@ def _describe(connection: duckdb.DuckDBPyConnection, release: Release) -> None:
 def _unload(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     folder.mkdir()
     for name in CDM:
-        connection.execute(
-            f"COPY {identifier(name)} TO {literal(folder / f'{name}.parquet')} (FORMAT parquet, COMPRESSION zstd)"
-        )
-        sync(folder / f"{name}.parquet")
+        path = folder / f"{name}.parquet"
+        write_parquet(connection, f"FROM {identifier(name)}", path)
+        sync(path)
     sync(folder)
 
 
@@ -144,4 +143,4 @@ def _type(field: Field) -> str:
 
 def _has_twice(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
     key, name = identifier(table.primary_key), identifier(table.name)
-    return bool(connection.execute(f"SELECT count(*) - count(DISTINCT {key}) FROM {name}").fetchone() != (0,))
+    return count_of(connection, f"SELECT count(*) - count(DISTINCT {key}) FROM {name}") > 0

@@ -7,7 +7,8 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.archive.parquet import order, person_column
-from fairhaven.engine.sql import identifier, literal, parquet
+from fairhaven.engine.duckdb_connection import count_of, write_parquet
+from fairhaven.engine.sql import identifier, parquet
 from fairhaven.omop import CDM
 
 _HANGING = {
@@ -71,19 +72,13 @@ class Belonging:
 
     def count(self, table: str, file: Path) -> int:
         """How many rows of a file belong to the persons."""
-        found = self._connection.execute(
-            f"SELECT count(*) FROM {parquet(file)} WHERE {self._condition(table)}"
-        ).fetchone()
-        return int(found[0]) if found else 0
+        return count_of(self._connection, f"SELECT count(*) FROM {parquet(file)} WHERE {self._condition(table)}")
 
     def write_others(self, table: str, file: Path, target: Path) -> int:
         """Write the rows of a file that do not belong to the persons, and give their number."""
         columns = ", ".join(identifier(name) for name in order(table))
-        written = self._connection.execute(
-            f"COPY (FROM {parquet(file)} WHERE ({self._condition(table)}) IS NOT TRUE ORDER BY {columns})"
-            f" TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
-        ).fetchone()
-        return int(written[0]) if written else 0
+        kept = f"FROM {parquet(file)} WHERE ({self._condition(table)}) IS NOT TRUE ORDER BY {columns}"
+        return write_parquet(self._connection, kept, target)
 
     def _condition(self, table: str) -> str:
         if column := person_column(table):

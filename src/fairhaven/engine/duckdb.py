@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import sql
-from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
 from fairhaven.kernel.files import readers_scratch
 
 _MEMORY_LIMIT = "1200MB"
@@ -72,7 +72,7 @@ class DuckDBEngine:
         operation = expression.op()
         is_named = isinstance(operation, ops.DatabaseTable)
         rows = sql.identifier(operation.name) if is_named else f"({self.backend.compile(expression)})"
-        return int(self.connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
+        return count_of(self.connection, f"SELECT count(*) FROM {rows}")
 
     def fetch(self, expression: ir.Table) -> pa.Table:
         """See `Engine.fetch`."""
@@ -110,12 +110,10 @@ class DuckDBEngine:
         """Write a query's rows; no file where there is none."""
         columns = ", ".join(map(sql.identifier, order_by))
         order = f" ORDER BY {columns}" if columns else ""
-        rows = self.connection.execute(
-            f"COPY (FROM ({query}){order}) TO {sql.literal(file)} (FORMAT parquet, COMPRESSION zstd)"
-        ).fetchone()[0]
+        rows = write_parquet(self.connection, f"FROM ({query}){order}", file)
         if not rows:
             file.unlink()
-        return int(rows)
+        return rows
 
 
 def _file(folder: Path, bucket: int) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from fairhaven.engine.sql import literal
 from fairhaven.kernel.files import scratch
 
 SMALL = "500MB"
@@ -58,6 +59,11 @@ def open_duckdb(
 
 
 def count_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    """The number in a query's only row: of rows, as ``count(*)`` gives it, or as a COPY gives of those it wrote."""
+    """The number in a query's only row, such as ``count(*)``."""
     (found,) = connection.execute(query).fetchone() or (0,)
     return int(found)
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
+    """Write a query's rows to a Parquet file, and give their number."""
+    return count_of(connection, f"COPY ({query}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)")

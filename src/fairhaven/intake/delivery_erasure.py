@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import file, literal
 from fairhaven.intake import file_detection, landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
@@ -183,10 +183,8 @@ def _copy_without(
     gone = sorted((name, line) for name, numbers in lines_gone.items() for line in numbers)
     names, numbers = [name for name, _ in gone], [line for _, line in gone]
     connection.register("gone", pa.table({"t": pa.array(names, pa.string()), "n": pa.array(numbers, pa.int64())}))
-    connection.execute(
-        f"COPY (SELECT * FROM read_parquet({file(source)}) WHERE ({table}, row_line) NOT IN (SELECT (t, n) FROM gone)) "
-        f"TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
-    )
+    kept = f"SELECT * FROM read_parquet({file(source)}) WHERE ({table}, row_line) NOT IN (SELECT (t, n) FROM gone)"
+    write_parquet(connection, kept, target)
     connection.unregister("gone")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from fairhaven.engine.duckdb_connection import count_of
+from fairhaven.engine.duckdb_connection import count_of, write_parquet
 from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
@@ -165,10 +165,9 @@ class _Landing:
             + (f" LEFT JOIN {repeats} AS repeats ON repeats.row_line = r.row_line" if repeats else "")
             + (" WHERE NOT coalesce(p.is_erased, false)" if is_known else "")
         )
-        copying = f"COPY ({query}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
         count = TableCount(
             received=staged.received,
-            landed=count_of(self.connection, copying),
+            landed=write_parquet(self.connection, query, target),
             quarantined=count_of(self.connection, f"SELECT count(DISTINCT row_line) FROM {identifier(staged.rejects)}"),
             erased=len(self._erased(staged)),
             dropped=staged.dropped,
@@ -264,10 +263,8 @@ class _Landing:
             "NULL::VARCHAR AS patient_ref, false AS is_opt_out LIMIT 0"
         )
         together = " UNION ALL ".join([f"({nothing})", *parts])
-        self.connection.execute(
-            f"COPY (SELECT * FROM ({together}) ORDER BY table_name, row_line, field) "
-            f"TO {literal(self.folder / f'{REJECTS}.parquet')} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        ordered = f"SELECT * FROM ({together}) ORDER BY table_name, row_line, field"
+        write_parquet(self.connection, ordered, self.folder / f"{REJECTS}.parquet")
 
     def _rejected_patients(self, staged: Sequence[StagedTable]) -> None:
         parts = [f"SELECT patient::VARCHAR AS patient FROM {identifier(table.rejects)}" for table in staged]

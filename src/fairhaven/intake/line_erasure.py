@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import duckdb
 import pyarrow as pa
 
-from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.engine.sql import identifier, literal
+from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
+from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.cdm_reader import dialect_of, members
 from fairhaven.intake.fhir.fhir_reader import ENTRIES
@@ -113,9 +113,7 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, rows: str, gone: frozen
         f"CASE WHEN row_line NOT IN (SELECT line FROM gone) THEN {identifier(row[0])} END AS {identifier(row[0])}"
         for row in described
     )
-    connection.execute(
-        f"COPY (SELECT {columns} FROM {rows} ORDER BY row_line) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
-    )
+    write_parquet(connection, f"SELECT {columns} FROM {rows} ORDER BY row_line", target)
 
 
 def _blank_cdm(arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scratch: Path, target: Path) -> None:

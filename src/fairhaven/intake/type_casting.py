@@ -105,18 +105,19 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
 def _converted(value: str, kind: str, wanted: str) -> str:
     """A typed value as another type, NULL where that would change it."""
     cast = f"try_cast({value} AS {TYPES[wanted]})"
-    if wanted == "time":
-        return f"{cast}::VARCHAR"
-    if kind in ("DOUBLE", "FLOAT"):
-        if wanted == "text":
+    match wanted, kind:
+        case "time", _:
+            return f"{cast}::VARCHAR"
+        case "text", "DOUBLE" | "FLOAT":
             # Table libraries make floats of whole numbers with gaps; a code 42 must not become 42.0.
             whole = f"try_cast({value} AS HUGEINT)"
             return f"CASE WHEN {value} = {whole} THEN {whole}::VARCHAR ELSE {value}::VARCHAR END"
-        if wanted == "whole":
+        case "whole", "DOUBLE" | "FLOAT":
             return f"CASE WHEN {cast} = {value} THEN {cast} END"
-        if wanted == "number":
+        case "number", "DOUBLE" | "FLOAT":
             return f"CASE WHEN isfinite({cast}) THEN {cast} END"
-    return cast
+        case _:
+            return cast
 
 
 def _moment(text: str, column: ColumnDeclaration, sql_type: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.engine.duckdb import DuckDBEngine
+from fairhaven.engine.duckdb_connection import write_parquet
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, NotFound, check_faults
@@ -174,10 +175,7 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, table: StoredTable 
     columns = ", ".join(f"{_value(table, field)} AS {identifier(field.name)}" for field in fields)
     rows = f"FROM {table.relation}" if table is not None else "WHERE false"
     order = ", ".join(_ORDER.get(name, (fields[0].name,)))
-    written = connection.execute(
-        f"COPY (SELECT {columns} {rows} ORDER BY {order}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)"
-    ).fetchone()
-    return int(written[0]) if written else 0
+    return write_parquet(connection, f"SELECT {columns} {rows} ORDER BY {order}", file)
 
 
 def _value_faults(connection: duckdb.DuckDBPyConnection, table: StoredTable) -> list[Fault]:

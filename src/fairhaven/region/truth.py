@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from fairhaven.engine.sql import literal
+from fairhaven.engine.duckdb_connection import write_parquet
 from fairhaven.region import fhir, hes, registers
 from fairhaven.region.practices import PRACTICES
 
@@ -49,7 +49,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path, *, number: int) -
     for name, query in (("people", _PEOPLE), ("facts", _FACTS), ("opt_outs", _OPT_OUTS)):
         path = folder / name / f"{number:04d}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)")
+        write_parquet(connection, query, path)
 
 
 def write_rejects(folder: Path, *, are_there: bool) -> None:

@@ -10,6 +10,7 @@ import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
@@ -68,14 +69,10 @@ def bundled(bundle: Any) -> list[str]:
 
     A resource without an id has the one of its ``fullUrl``; references to a ``fullUrl`` become references to the id.
     """
-    entries = bundle if isinstance(bundle, list) else bundle.get("entry") or []
+    entries = [{"resource": resource} for resource in bundle] if isinstance(bundle, list) else bundle.get("entry")
     resources, moved = [], {}
-    for entry in entries if isinstance(entries, list) else []:
-        if not isinstance(entry, dict):
-            resources.append(entry)
-            continue
-        resource = entry if isinstance(bundle, list) else entry.get("resource")
-        url = None if isinstance(bundle, list) else entry.get("fullUrl")
+    for entry in entries if isinstance(entries, list) else ():
+        resource, url = (entry.get("resource"), entry.get("fullUrl")) if isinstance(entry, dict) else (entry, None)
         if isinstance(resource, dict) and isinstance(url, str) and url.startswith("urn:"):
             resource.setdefault("id", url.rpartition(":")[2])
             moved[url] = f"{resource.get('resourceType')}/{resource['id']}"
@@ -111,23 +108,17 @@ def _point(value: Any, moved: dict[str, str]) -> None:
 
 def _document(stream: BinaryIO) -> Any:
     """The file as one JSON document, if it is one: its first line is a Bundle, or no JSON by itself."""
-    head = b""
-    while not head.strip() and (line := stream.readline(_LONGEST_LINE)):
-        head = line.removeprefix(_BOM)
-    following = stream.readline(_LONGEST_LINE)
-    while following and not following.strip():
-        following = stream.readline(_LONGEST_LINE)
-    if following and parsed(head) is not None:
-        return None
+    if stream.read(len(_BOM)) != _BOM:
+        stream.seek(0)
+    lines = filter(bytes.strip, iter(partial(stream.readline, _LONGEST_LINE), b""))
+    head, following = next(lines, b""), next(lines, b"")
     if not following:
         alone = parsed(head)
         return alone if isinstance(alone, list) or is_bundle(alone) else None
-    if head.lstrip()[:1] not in (b"{", b"["):
+    if parsed(head) is not None or head.lstrip()[:1] not in (b"{", b"["):
         return None
     whole = head + following + stream.read(_LONGEST_DOCUMENT)
-    if len(whole) >= _LONGEST_DOCUMENT:
-        return None
-    found = parsed(whole)
+    found = parsed(whole) if len(whole) < _LONGEST_DOCUMENT else None
     return found if isinstance(found, dict | list) else None
 
 
