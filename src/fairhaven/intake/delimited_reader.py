@@ -1,4 +1,4 @@
-"""Delimited text (CSV and its kin).
+"""Delimited text (CSV and the like).
 
 Most files are plain, and DuckDB reads them as they are: every column as text, typed in the same query. That the
 reading is right is not trusted but checked: the last line's number must come out as the survey counted it, or the file

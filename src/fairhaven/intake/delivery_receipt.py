@@ -290,7 +290,7 @@ def _new(
 
 
 def _missing_tables(records: DeliveryRecords, source: Source, extracts: Sequence[Extract]) -> list[Fault]:
-    """A full delivery must bring every table that the one before brought, or their rows would be gone unsaid."""
+    """A full delivery must bring every table that the one before brought, or their rows would be gone without a word."""
     before = records.extracts(source.name)
     if source.delivery is not DeliveryKind.FULL or not before or source.format is Format.OPT_OUT:
         return []

@@ -8,7 +8,7 @@ import re
 
 from fairhaven.engine.sql import literals
 
-# Written in forms, test scripts and training screens; valid by their check digit, borne by nobody.
+# Written in forms, test scripts and training screens; valid by their check digit, given to nobody.
 DUMMIES = frozenset({"1234567881", "9876543210", "1234567890", "0123456789"})
 _WEIGHTS = range(10, 1, -1)
 _SEPARATORS = re.compile(r"[\s\-]")

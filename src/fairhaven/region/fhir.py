@@ -24,12 +24,12 @@ _STAY = {
 }
 
 
-def write(parcels: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
+def write(extracts: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
     """Append the block's resources of a delivery."""
     if is_first and delivery == 1:
         for name, struct in _STAY.items():
             many = "2" if name == "Organization" else "5"
-            parcels.lines(
+            extracts.lines(
                 folder / f"{name}.ndjson", f"SELECT to_json({struct})::VARCHAR FROM range(1, {many}) r(n) ORDER BY n"
             )
     when = {
@@ -40,9 +40,9 @@ def write(parcels: ExtractFiles, folder: Path, *, delivery: int, volume: int, is
     for name, query in _RESOURCES.items():
         ending = "ndjson.gz" if name in ("Observation", "Encounter") else "ndjson"
         path = folder / f"{name}_{volume:02d}.{ending}"
-        parcels.lines(path, query.format(**form))
+        extracts.lines(path, query.format(**form))
         if name == "Condition" and is_first and delivery == 1:
-            parcels.text(path, "".join(f"{line}\n" for line in BAD_LINES))
+            extracts.text(path, "".join(f"{line}\n" for line in BAD_LINES))
 
 
 PREPARE = """

@@ -43,7 +43,7 @@ def block(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def write(parcels: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
+def write(extracts: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
     """Append the block's rows of a delivery."""
     for stem, table, key, own, codes in (
         (
@@ -76,10 +76,10 @@ def write(parcels: ExtractFiles, folder: Path, *, delivery: int, volume: int, is
             table=table, key=key, own=values, listed=listed, delivery=delivery, again=delivery == 2, source=SOURCE
         )
         path = folder / f"{stem}_{volume:02d}.csv"
-        parcels.table(path, query, columns)
+        extracts.table(path, query, columns)
         if stem == "apc" and delivery == 1 and is_first:
             empty = "," * (len(columns.split(",")) - 17)
-            parcels.text(path, f"{BAD_EPISODE[0]},RFH,N0000001,,,,,,S0,18010101,,18010101,,1,11,1,300{empty}\n")
+            extracts.text(path, f"{BAD_EPISODE[0]},RFH,N0000001,,,,,,S0,18010101,,18010101,,1,11,1,300{empty}\n")
 
 
 _ROWS = """

@@ -55,7 +55,7 @@ class Practice:
     file: str = "{table}_{volume:02d}.csv"
     bad_events: tuple[tuple[str, str], ...] = ()
 
-    def write(self, parcels: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
+    def write(self, extracts: ExtractFiles, folder: Path, *, delivery: int, volume: int, is_first: bool) -> None:
         """Append this practice's rows of the block to its files in *folder*."""
         form = {
             "source": f"gp_{self.name}",
@@ -79,10 +79,10 @@ class Practice:
             ("medications", _MEDICATIONS, self.medications),
         ):
             path = folder / self.file.format(table=table, volume=volume)
-            parcels.table(path, query.format(**form), columns, delimiter=self.delimiter, encoding=self.encoding)
+            extracts.table(path, query.format(**form), columns, delimiter=self.delimiter, encoding=self.encoding)
             if table == "events" and is_first and delivery == 1:
                 for line, _ in self.bad_events:
-                    parcels.text(path, line.replace(",", self.delimiter) + "\n", self.encoding)
+                    extracts.text(path, line.replace(",", self.delimiter) + "\n", self.encoding)
 
 
 PRACTICES = (

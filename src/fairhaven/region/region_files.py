@@ -52,13 +52,13 @@ def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: 
         population.prepare(connection, persons=many, seed=seed)
         for statements in (care.PREPARE, records.PREPARE, fhir.PREPARE):
             connection.execute(statements)
-        with ExtractFiles(connection, work) as parcels:
+        with ExtractFiles(connection, work) as extracts:
             for number, first in enumerate(range(1, many + 1, _BLOCK)):
                 last = min(first + _BLOCK - 1, many)
                 _make_block(connection, first=first, last=last, persons=many, templates=templates)
-                _write_block(parcels, folder / "inbox", first=first, has_faults=first == 1 and many >= _FEW)
+                _write_block(extracts, folder / "inbox", first=first, has_faults=first == 1 and many >= _FEW)
                 if last % _VOLUME == 0:
-                    parcels.close()
+                    extracts.close()
                 truth.write(connection, folder / "truth", number=number)
                 progress.advance(last, many, "persons")
     truth.write_rejects(folder / "truth", are_there=many >= _FEW)
@@ -86,16 +86,16 @@ def _make_block(connection: duckdb.DuckDBPyConnection, *, first: int, last: int,
     registers.block(connection)
 
 
-def _write_block(parcels: ExtractFiles, inbox: Path, *, first: int, has_faults: bool) -> None:
+def _write_block(extracts: ExtractFiles, inbox: Path, *, first: int, has_faults: bool) -> None:
     volume = 1 + (first - 1) // _VOLUME
     for delivery, day in ((1, FIRST), (2, SECOND)):
         place = inbox / day.isoformat()
         for practice in practices.PRACTICES:
             folder = place / f"gp_{practice.name}"
-            practice.write(parcels, folder, delivery=delivery, volume=volume, is_first=has_faults)
-        hes.write(parcels, place / hes.SOURCE, delivery=delivery, volume=volume, is_first=has_faults)
-        fhir.write(parcels, place / fhir.SOURCE, delivery=delivery, volume=volume, is_first=has_faults)
-        registers.write(parcels, place, delivery=delivery, volume=volume, is_first=has_faults, has_head=first == 1)
+            practice.write(extracts, folder, delivery=delivery, volume=volume, is_first=has_faults)
+        hes.write(extracts, place / hes.SOURCE, delivery=delivery, volume=volume, is_first=has_faults)
+        fhir.write(extracts, place / fhir.SOURCE, delivery=delivery, volume=volume, is_first=has_faults)
+        registers.write(extracts, place, delivery=delivery, volume=volume, is_first=has_faults, has_head=first == 1)
 
 
 def _deliveries(inbox: Path) -> Iterator[Delivery]:

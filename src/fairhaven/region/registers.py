@@ -31,21 +31,21 @@ def block(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def write(parcels: ExtractFiles, inbox: Path, *, delivery: int, volume: int, is_first: bool, has_head: bool) -> None:
+def write(extracts: ExtractFiles, inbox: Path, *, delivery: int, volume: int, is_first: bool, has_head: bool) -> None:
     """Append the block's rows of a delivery for all three; *has_head*: the first block of a list."""
     form = {"delivery": delivery, "council": COUNCIL, "registrar": REGISTRAR}
     path = inbox / COUNCIL / f"CLD_{volume:02d}.csv"
-    parcels.table(path, _COUNCIL.format(**form), COUNCIL_COLUMNS)
+    extracts.table(path, _COUNCIL.format(**form), COUNCIL_COLUMNS)
     if is_first and delivery == 1:
-        parcels.text(path, "C0000001,,Not,Known,1950-01-01,F,A,,-1,Assessment,,,next Tuesday,\n")
+        extracts.text(path, "C0000001,,Not,Known,1950-01-01,F,A,,-1,Assessment,,,next Tuesday,\n")
     path = inbox / REGISTRAR / f"deaths_{volume:02d}.csv"
-    parcels.table(path, _DEATHS.format(**form), DEATH_COLUMNS)
+    extracts.table(path, _DEATHS.format(**form), DEATH_COLUMNS)
     if is_first and delivery == 1:
-        parcels.text(path, "D26-1,,Not,Known,1950-01-01,F,,3026-01-01,I219,Hospital\n")
+        extracts.text(path, "D26-1,,Not,Known,1950-01-01,F,,3026-01-01,I219,Hospital\n")
     path = inbox / OPT_OUT / "nhs_england_national_data_opt_out.csv"
     # A real list is the nation's, so it also names people who live elsewhere, and is never empty.
-    parcels.text(path, f"{ELSEWHERE},\n" if has_head else "")
-    parcels.lines(path, _OPT_OUT.format(list="first" if delivery == 1 else "second"))
+    extracts.text(path, f"{ELSEWHERE},\n" if has_head else "")
+    extracts.lines(path, _OPT_OUT.format(list="first" if delivery == 1 else "second"))
 
 
 _COUNCIL = """
