@@ -27,7 +27,7 @@ from fairhaven import region
 from fairhaven.hub import open_hub
 from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
 from fairhaven.journeys.releases.build import build_release
-from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
 
 PERSONS = 1_130

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from bench.actor import BENCH
 from fairhaven.intake import Intake, read_source
-from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
 
@@ -91,7 +91,8 @@ def _receive(folder: Path, name: str, key: str, file: Path) -> Callable[[], obje
     source = read_source(document)
     if source is None:
         raise SystemExit("\n".join(map(str, document.faults)))
-    intake = Intake(store, Keyring.create(store / "keys"), birth_date="month")
+    keyring = Keyring.create(store / "keys")
+    intake = Intake(store, envelope=keyring.deliveries, pseudonyms=keyring.pseudonyms, birth_date="month")
     return lambda: intake.receive(
         source,
         [file],

@@ -38,7 +38,7 @@ def test_another_value_is_a_change_of_code(old: str, new: str) -> None:
     assert code_of(_SOURCE.replace(old, new)) != code_of(_SOURCE)
 
 
-@pytest.mark.parametrize("place", ["journeys.releases.build_plan.fed_sources", "kernel.envelope.Keyring"])
+@pytest.mark.parametrize("place", ["journeys.releases.build_plan.fed_sources", "kernel.keyring.DerivationKey"])
 def test_of_a_module_one_function_or_class_may_be_the_code(place: str) -> None:
     [(name, source)] = sources_in(f"fairhaven.{place}")
     assert name == f"fairhaven.{place}"

@@ -46,8 +46,8 @@ def written(place: str, content: bytes) -> Callable[[Path], object]:
     [
         *((written(place, b"[]"), f"{place} is damaged") for place in RECORDS),
         *((written(place, b'{"tables": 1}'), f"{place} is damaged") for place in RECORDS),
-        (lambda store: shutil.rmtree(store / "keys"), "Restore master.key and secret.key"),
-        (written("keys/master.key", b"short"), "keys/master.key is damaged"),
+        (lambda store: shutil.rmtree(store / "keys"), "Restore the folder from the hub's key backup"),
+        (written("keys/vault.key", b"short"), "keys/vault.key is damaged"),
         (written("deliveries/000002.json", b"{"), "deliveries/000002.json is damaged"),
         (written("archive/erasure.json", b'{"manifests": [[]]}'), "archive/erasure.json is damaged"),
         (lambda store: shutil.rmtree(store / "landing/000003"), "Restore that folder from the hub's backup"),

@@ -16,7 +16,7 @@ PROGRAM = """
 import datetime as dt, sys
 from pathlib import Path
 from fairhaven.intake import Intake, read_source
-from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
 from fairhaven.ledger import Actor, ActorKind
@@ -25,10 +25,10 @@ from fairhaven.linkage import Vault
 folder = Path(sys.argv[1])
 keyring = Keyring(folder / "store/keys")
 source = read_source(Document(folder / "gp.toml"))
-intake = Intake(folder / "store", keyring, birth_date="month")
+intake = Intake(folder / "store", envelope=keyring.deliveries, pseudonyms=keyring.pseudonyms, birth_date="month")
 print("ready", flush=True)
 intake.receive(source, sorted((folder / "inbox").iterdir()), received_on=dt.date(2026, 1, 31),
-    vault=Vault(folder / "store/vault", keyring), progress=Silent(), code_version="test",
+    vault=Vault(folder / "store/vault", keyring.vault), progress=Silent(), code_version="test",
     by=Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="anna"))
 print("done", flush=True)
 """

@@ -26,7 +26,7 @@ def truth(demo: Path, rooms: Rooms) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     for name in ("people", "facts", "opt_outs"):
         connection.execute(f"CREATE TABLE {name} AS FROM read_parquet('{demo}/truth/{name}/*.parquet')")
-    key = LandingKeys.of(rooms.keyring.key_for).pseudonym
+    key = LandingKeys.of(rooms.keyring.pseudonyms.key_for).pseudonym
 
     def ref(source: str, patient: str) -> str:
         return pseudonym(key, source, patient)

@@ -38,4 +38,4 @@ def test_what_reads_releases_needs_no_key(
 
 def test_a_build_without_keys_says_which_are_missing(fairhaven: Command, keyless: Path) -> None:
     done = fairhaven("build", keyless, "--as-of", "2026-12-01", code=1)
-    assert "Restore master.key and secret.key from the hub's key backup" in done.stderr
+    assert "Restore the folder from the hub's key backup" in done.stderr

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.intake import Intake, Receipt, Source, read_source
-from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
 from tests.support.actors import ANNA
@@ -69,7 +69,9 @@ class Hub:
         self.store = folder / "store"
         self.keyring = Keyring.create(self.store / "keys", secret=SECRET)
         self.vault = MemoryVault()
-        self.intake = Intake(self.store, self.keyring, birth_date=birth_date)
+        self.intake = Intake(
+            self.store, envelope=self.keyring.deliveries, pseudonyms=self.keyring.pseudonyms, birth_date=birth_date
+        )
 
     def source(self, text: str, name: str = "gp") -> Source:
         """Parse a declaration that has no faults."""

@@ -85,7 +85,7 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
     from fairhaven import region
     from fairhaven.hub import open_hub
     from fairhaven.journeys.deliveries.receive import take_vocabulary
-    from fairhaven.kernel.envelope import Keyring
+    from fairhaven.kernel.keyring import Keyring
     from fairhaven.kernel.progress import Silent
 
     Keyring.create(folder / "store" / "keys", secret=b"killed hub's own secret" + bytes(9))
@@ -188,7 +188,9 @@ def outcome(folder: Path) -> dict[str, Any]:
         "deliveries": [read_json(path) for path in sorted((store / "deliveries").glob("*.json"))],
         "extracts": [read_json(path) for path in sorted((store / "landing").glob("*/extract.json"))],
         "landed": landed,
-        "sealed": {path.stem: len(rooms.keyring.open_bytes(path)) for path in sorted((store / "received").iterdir())},
+        "sealed": {
+            path.stem: len(rooms.keyring.deliveries.open_bytes(path)) for path in sorted((store / "received").iterdir())
+        },
         "identities": records,
         "index": index.to_pylist() if index is not None else None,
         "described": {

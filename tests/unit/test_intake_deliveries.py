@@ -36,7 +36,7 @@ def hub(tmp_path: Path) -> Hub:
 
 
 def ref(hub: Hub, patient: str, source: str = "gp") -> str:
-    return pseudonym(LandingKeys.of(hub.keyring.key_for).pseudonym, source, patient)
+    return pseudonym(LandingKeys.of(hub.keyring.pseudonyms.key_for).pseudonym, source, patient)
 
 
 def counts(hub: Hub, source: Source, excluded: list[str] | None = None) -> dict[str, int]:
@@ -116,7 +116,7 @@ def test_bytes_are_kept_as_delivered_and_sealed(hub: Hub) -> None:
     digest = hashlib.sha256(ROWS.encode()).hexdigest()
     sealed = hub.store / "received" / f"{digest}.sealed"
     assert receipt.extracts[0].sha256 == digest
-    assert hub.keyring.open_bytes(sealed) == ROWS.encode()
+    assert hub.keyring.deliveries.open_bytes(sealed) == ROWS.encode()
     assert b"2020-01-01" not in sealed.read_bytes()
 
 
@@ -141,7 +141,7 @@ def test_a_birth_date_lands_as_finely_as_the_hub_allows(tmp_path: Path, precisio
 
 def test_row_keys_are_keyed_digests_of_the_natural_key(hub: Hub) -> None:
     hub.receive(hub.events(), ROWS)
-    salt = LandingKeys.of(hub.keyring.key_for).salt("gp", "events")
+    salt = LandingKeys.of(hub.keyring.pseudonyms.key_for).salt("gp", "events")
     assert hub.landed()[0]["row_key"] == digest52(salt, "1")
     assert all(0 <= int(str(row["row_key"])) < 1 << 52 for row in hub.landed())
 

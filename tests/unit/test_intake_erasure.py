@@ -23,12 +23,12 @@ HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
 
 
 def ref(hub: Hub, patient: str, source: str) -> str:
-    return pseudonym(LandingKeys.of(hub.keyring.key_for).pseudonym, source, patient)
+    return pseudonym(LandingKeys.of(hub.keyring.pseudonyms.key_for).pseudonym, source, patient)
 
 
 def sealed(hub: Hub, extract: int = 1) -> bytes:
     found = hub.intake.extracts()[extract - 1]
-    return hub.keyring.open_bytes(hub.store / "received" / f"{found.sha256}.sealed")
+    return hub.keyring.deliveries.open_bytes(hub.store / "received" / f"{found.sha256}.sealed")
 
 
 def check_adds_up(hub: Hub, source: Source) -> dict[str, tuple[int, int, int]]:

@@ -10,65 +10,56 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairhaven.kernel import ids
-from fairhaven.kernel.envelope import Keyring
-from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
+from fairhaven.kernel.envelope import Envelope
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 from fairhaven.kernel.files import clear_scratch, scratch, write_atomically, written_whole
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.toml import Document
 from fairhaven.kernel.version import source_digest
 from tests.support.examples import examples
 
 
 @pytest.fixture(scope="session")
-def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
-    return Keyring.create(tmp_path_factory.mktemp("keys"))
+def envelope(tmp_path_factory: pytest.TempPathFactory) -> Envelope:
+    return Keyring.create(tmp_path_factory.mktemp("store") / "keys").deliveries
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
-def test_what_is_sealed_opens_to_the_same_bytes(keyring: Keyring, tmp_path: Path, size: int) -> None:
+def test_what_is_sealed_opens_to_the_same_bytes(envelope: Envelope, tmp_path: Path, size: int) -> None:
     data = bytes(index % 251 for index in range(size))
-    keyring.seal(io.BytesIO(data), tmp_path / "sealed")
-    assert keyring.open_bytes(tmp_path / "sealed") == data
+    envelope.seal(io.BytesIO(data), tmp_path / "sealed")
+    assert envelope.open_bytes(tmp_path / "sealed") == data
     assert data[:64] not in (tmp_path / "sealed").read_bytes() or size < 16
 
 
 @given(st.data())
 @examples(60)
 def test_no_byte_of_a_sealed_file_can_change_unseen(
-    keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    envelope: Envelope, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("sealed") / "file"
-    keyring.seal_bytes(b"diagnosis" * 20, path)
+    envelope.seal_bytes(b"diagnosis" * 20, path)
     sealed = bytearray(path.read_bytes())
     place = data.draw(st.integers(0, len(sealed) - 1))
     sealed[place] ^= data.draw(st.integers(1, 255))
     path.write_bytes(sealed)
     with pytest.raises(Invalid):
-        keyring.open_bytes(path)
+        envelope.open_bytes(path)
 
 
-def test_a_sealed_file_cannot_be_cut_short_unseen(keyring: Keyring, tmp_path: Path) -> None:
-    keyring.seal_bytes(b"x" * (3 << 20), tmp_path / "file")
+def test_a_sealed_file_cannot_be_cut_short_unseen(envelope: Envelope, tmp_path: Path) -> None:
+    envelope.seal_bytes(b"x" * (3 << 20), tmp_path / "file")
     whole = (tmp_path / "file").read_bytes()
     for length in (0, 4, 40, 1 << 20, len(whole) - 1):
         (tmp_path / "cut").write_bytes(whole[:length])
         with pytest.raises(Invalid):
-            keyring.open_bytes(tmp_path / "cut")
+            envelope.open_bytes(tmp_path / "cut")
 
 
-def test_another_hubs_key_does_not_open_a_file(keyring: Keyring, tmp_path: Path) -> None:
-    keyring.seal_bytes(b"x", tmp_path / "file")
+def test_another_hubs_key_does_not_open_a_file(envelope: Envelope, tmp_path: Path) -> None:
+    envelope.seal_bytes(b"x", tmp_path / "file")
     with pytest.raises(Invalid):
-        Keyring.create(tmp_path / "other").open_bytes(tmp_path / "file")
-
-
-def test_keys_are_private_and_kept(tmp_path: Path) -> None:
-    Keyring.create(tmp_path)
-    before = (tmp_path / "master.key").read_bytes()
-    Keyring.create(tmp_path)
-    assert (tmp_path / "master.key").read_bytes() == before
-    assert (tmp_path / "master.key").stat().st_mode & 0o077 == 0
-    with pytest.raises(NotFound, match="key backup"):
-        Keyring(tmp_path / "nowhere").key_for("person_id")
+        Keyring.create(tmp_path / "other" / "keys").vault.open_bytes(tmp_path / "file")
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"])), min_size=1))

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.linkage import Vault
 from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
 
@@ -17,7 +17,7 @@ NUMBER, OTHER_NUMBER = "9990000018", "9990000026"
 
 @pytest.fixture
 def vault(tmp_path: Path) -> Vault:
-    return Vault(tmp_path / "vault", Keyring.create(tmp_path / "keys"))
+    return Vault(tmp_path / "vault", Keyring.create(tmp_path / "keys").vault)
 
 
 def records(*rows: dict[str, Any]) -> pa.Table:

@@ -3,9 +3,9 @@
 from importlib.resources import files
 from pathlib import Path
 
-from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, write_atomically
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.ledger import Actor, EventKind, Ledger
 
 _PLACES = {
@@ -33,6 +33,7 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
         write_atomically(folder / place, files("fairhaven.hub").joinpath("new", template).read_bytes())
     for empty in ("vocabulary", "inbox"):
         (folder / empty).mkdir(exist_ok=True)
-    Keyring.create(folder / "store" / "keys")
-    Ledger(folder / "store" / "ledger.jsonl").append(EventKind.HUB_MADE, {}, by=by)
+    keyring = Keyring.create(folder / "store" / "keys")
+    facts = {"keys": keyring.check_values()}
+    Ledger(folder / "store" / "ledger.jsonl").append(EventKind.HUB_MADE, facts, by=by)
     return [folder / place for place in _PLACES.values()]

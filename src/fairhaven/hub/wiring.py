@@ -7,9 +7,10 @@ from fairhaven.archive import Archive
 from fairhaven.engine import open_engine
 from fairhaven.hub.hub_files import read_text
 from fairhaven.intake import Intake
+from fairhaven.journeys.hub_keys import recorded_checks
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
 
@@ -28,13 +29,16 @@ def open_hub(folder: Path) -> Rooms:
             f"{store} is not there, so everything that this hub has received and released is out of reach. Mount or "
             "restore it; a new hub is made by `fairhaven init` in a folder of its own."
         )
-    keyring = Keyring(store / "keys")
+    ledger = Ledger(store / "ledger.jsonl")
+    keyring = Keyring(store / "keys", recorded=partial(recorded_checks, ledger))
     return Rooms(
         **vars(text),
         keyring=keyring,
-        intake=Intake(store, keyring, birth_date=text.settings.birth_date),
-        vault=Vault(store / "vault", keyring),
+        intake=Intake(
+            store, envelope=keyring.deliveries, pseudonyms=keyring.pseudonyms, birth_date=text.settings.birth_date
+        ),
+        vault=Vault(store / "vault", keyring.vault),
         archive=Archive(store),
-        ledger=Ledger(store / "ledger.jsonl"),
+        ledger=ledger,
         new_engine=partial(open_engine, text.settings.engine),
     )

@@ -66,7 +66,7 @@ class _Found:
 
 def erase(receiver: DeliveryReceiver, patient_refs_by_source: Mapping[str, Sequence[str]]) -> ErasureCounts:
     """See `service.Intake.erase`."""
-    secrets = landing.LandingKeys.of(receiver.keyring.key_for)
+    secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
     rows: defaultdict[str, Counter[str]] = defaultdict(Counter)
     quarantined: defaultdict[str, Counter[str]] = defaultdict(Counter)
     blanked = []

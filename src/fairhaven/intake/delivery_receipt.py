@@ -22,9 +22,10 @@ from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Rece
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
-from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import clear_scratch, scratch, sha256_of
+from fairhaven.kernel.keyring import DerivationKey
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 
@@ -38,7 +39,8 @@ class DeliveryReceiver:
     """What receiving works with: the store, its keys, the readers by format, the hub's precision of birth dates."""
 
     store: Path
-    keyring: Keyring
+    envelope: Envelope
+    pseudonyms: DerivationKey
     readers: Mapping[Format, Reader]
     birth_date: str
     until: int | None = None
@@ -55,14 +57,14 @@ class DeliveryReceiver:
     def seal(self, path: Path, sha256: str) -> str:
         """Seal a file under the digest of what was delivered; the digest of what was sealed."""
         with path.open("rb") as content:
-            return self.keyring.seal(content, self.records.sealed(sha256))
+            return self.envelope.seal(content, self.records.sealed(sha256))
 
     @contextmanager
     def opened(self, extract: Extract) -> Iterator[tuple[DeliveredFile, Path]]:
         """An extract's file as it was delivered, unsealed, and the private folder it is in; both go at the end."""
         with scratch(self.store / "scratch") as work:
             path = work / "opened"
-            self.keyring.open_to(self.records.sealed(extract.sha256), path)
+            self.envelope.open_to(self.records.sealed(extract.sha256), path)
             yield DeliveredFile(path=path, name=extract.file), work
 
 
@@ -160,7 +162,7 @@ def land_file(
                 source=source,
                 extract=extract,
                 folder=folder,
-                secrets=landing.LandingKeys.of(receiver.keyring.key_for),
+                secrets=landing.LandingKeys.of(receiver.pseudonyms.key_for),
                 birth_date=receiver.birth_date,
                 tombstones=Tombstones(receiver.store).of(source.name),
             )

@@ -38,7 +38,7 @@ class LandingKeys:
 
     @classmethod
     def of(cls, key_for: Callable[[str], bytes]) -> "LandingKeys":
-        """The keys of a hub, whose keyring gives a key for each purpose."""
+        """The keys of a hub, whose key of pseudonyms gives one for each use."""
         return cls(
             pseudonym=key_for("patient_ref"),
             row_key=key_for("row_key"),

@@ -24,8 +24,9 @@ from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
 from fairhaven.intake.relanding import land_again, to_land_again
-from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.files import readers_scratch
+from fairhaven.kernel.keyring import DerivationKey
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 from fairhaven.release.facts import RowFlow
@@ -36,10 +37,12 @@ class Intake:
 
     Args:
         store: the hub's ``store`` folder.
+        envelope: seals what is delivered.
+        pseudonyms: the key of pseudonyms, row keys and tombstones.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
     """
 
-    def __init__(self, store: Path, keyring: Keyring, *, birth_date: str) -> None:
+    def __init__(self, store: Path, *, envelope: Envelope, pseudonyms: DerivationKey, birth_date: str) -> None:
         readers: dict[Format, Reader] = {
             Format.DELIMITED: DelimitedReader(),
             Format.PARQUET: ParquetReader(),
@@ -47,7 +50,9 @@ class Intake:
             Format.OMOP: OmopReader(),
             Format.OPT_OUT: OptOutReader(),
         }
-        self._receiver = DeliveryReceiver(store=store, keyring=keyring, readers=readers, birth_date=birth_date)
+        self._receiver = DeliveryReceiver(
+            store=store, envelope=envelope, pseudonyms=pseudonyms, readers=readers, birth_date=birth_date
+        )
         self._records = self._receiver.records
 
     def receive(

@@ -13,11 +13,11 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import Built, build_release, release_of
 from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.journeys.releases.report_facts import report_on_release
-from fairhaven.kernel.envelope import Keyring
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, read_json, write_json
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor
+from fairhaven.ledger import Actor, EventKind, Ledger
 
 _MARK = "demonstration.json"
 
@@ -63,7 +63,9 @@ def demonstrate(
     if not mark.exists():
         check_empty(folder)
         # Identities are invented, so the secret may follow from the seed: the same seed gives the same release everywhere.
-        Keyring.create(folder / "store" / "keys", secret=hashlib.sha256(f"demonstration {seed}".encode()).digest())
+        secret = hashlib.sha256(f"demonstration {seed}".encode()).digest()
+        facts = {"keys": Keyring.create(folder / "store" / "keys", secret=secret).check_values()}
+        Ledger(folder / "store" / "ledger.jsonl").append(EventKind.HUB_MADE, facts, by=by)
         write_json(mark, {"wanted": wanted, "is_written": False})
     if read_json(mark)["wanted"] != wanted:
         raise NotAllowedNow(

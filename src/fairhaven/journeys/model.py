@@ -10,7 +10,7 @@ from fairhaven.disclosure import Policy
 from fairhaven.engine import Engine
 from fairhaven.harmonise import CodeMap, MappingFile
 from fairhaven.intake import Intake, Source
-from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.keyring import Keyring
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
 from fairhaven.query_audit import AuditRules

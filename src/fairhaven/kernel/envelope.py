@@ -1,4 +1,4 @@
-"""Encryption at rest by envelope keys: each file has a key of its own, sealed by the hub's master key.
+"""Encryption at rest by envelope keys: each file has a key of its own, wrapped by a key of the hub (`kernel.keyring`).
 
 A sealed file is ``FHE1``, a 4-byte length, the wrapped file key (12-byte nonce + AES-256-GCM ciphertext), then chunks of
 1 MiB, each 4-byte length + AES-256-GCM ciphertext under the file key with the chunk's number as nonce and
@@ -11,7 +11,7 @@ import io
 import os
 import secrets
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import chain, count, pairwise
 from pathlib import Path
@@ -20,75 +20,26 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import damaged, replacement_of
-from fairhaven.kernel.ids import derive
+from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.files import replacement_of
 
 _MAGIC = b"FHE1"
 _CHUNK = 1 << 20
-_KEY_LENGTH = 32
 
 
-class Keyring:
-    """The hub's secrets: one master key that wraps file keys, and one secret for pseudonyms and identifiers.
-
-    Each is read when it is first needed, so that whoever reads releases needs no keys.
+class Envelope:
+    """Seals files, each under a key of its own that is wrapped by the hub's key of one purpose.
 
     Args:
-        folder: holds ``master.key`` and ``secret.key``.
+        key: gives the wrapping key, 32 bytes; called when it is first needed.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def key_for(self, purpose: str) -> bytes:
-        """A key of 32 bytes for one purpose, derived from the hub's secret (`ids.derive`), which nobody else sees.
-
-        Raises:
-            NotFound: the hub has no keys.
-            Invalid: the secret is not as it was made.
-        """
-        return derive(self._secret, purpose)
+    def __init__(self, key: Callable[[], bytes]) -> None:
+        self._key = key
 
     @cached_property
-    def _secret(self) -> bytes:
-        secret = self._read("secret.key")
-        if not secret:
-            raise damaged(self._folder / "secret.key")
-        return secret
-
-    @cached_property
-    def _master(self) -> AESGCM:
-        master = self._read("master.key")
-        if len(master) != _KEY_LENGTH:
-            raise damaged(self._folder / "master.key")
-        return AESGCM(master)
-
-    def _read(self, name: str) -> bytes:
-        try:
-            return (self._folder / name).read_bytes()
-        except FileNotFoundError:
-            raise NotFound(
-                f"{self._folder} does not hold {name}. Restore master.key and secret.key from the hub's key backup; "
-                "without them what was delivered cannot be read."
-            ) from None
-
-    @classmethod
-    def create(cls, folder: Path, *, secret: bytes | None = None) -> "Keyring":
-        """Make the keys of a new hub (mode 0600); keys that are already there are kept.
-
-        Args:
-            secret: given only for the demonstration region, whose identifiers are invented and must be
-                the same for the same seed. A real hub's secret is random.
-        """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name, value in (("master.key", None), ("secret.key", secret)):
-            path = folder / name
-            if not path.exists():
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(value or secrets.token_bytes(_KEY_LENGTH))
-        return cls(folder)
+    def _wrapping(self) -> AESGCM:
+        return AESGCM(self._key())
 
     def seal(self, source: BinaryIO, target: Path) -> str:
         """Encrypt a stream into *target*, which appears whole or not at all.
@@ -99,7 +50,7 @@ class Keyring:
         digest = hashlib.sha256()
         file_key = secrets.token_bytes(32)
         nonce = secrets.token_bytes(12)
-        wrapped = nonce + self._master.encrypt(nonce, file_key, _MAGIC)
+        wrapped = nonce + self._wrapping.encrypt(nonce, file_key, _MAGIC)
         cipher = AESGCM(file_key)
         # At least one chunk, which of an empty stream is empty; the last is known by the nothing that follows it.
         chunks = chain([source.read(_CHUNK)], iter(partial(source.read, _CHUNK), b""), [b""])
@@ -130,7 +81,7 @@ class Keyring:
                 raise broken
             try:
                 wrapped = file.read(struct.unpack(">I", file.read(4))[0])
-                cipher = AESGCM(self._master.decrypt(wrapped[:12], wrapped[12:], _MAGIC))
+                cipher = AESGCM(self._wrapping.decrypt(wrapped[:12], wrapped[12:], _MAGIC))
                 head = file.read(4)
                 for number in count():
                     length = struct.unpack(">I", head)[0]

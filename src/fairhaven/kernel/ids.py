@@ -33,3 +33,8 @@ def pseudonym(key: bytes, *parts: str) -> str:
 def derive(secret: bytes, purpose: str) -> bytes:
     """A key for one purpose from the hub's secret, so that no two uses share a key (HMAC-SHA256, 32 bytes)."""
     return hmac.new(secret, purpose.encode(), hashlib.sha256).digest()
+
+
+def check_value(key: bytes, purpose: str) -> str:
+    """16 hex digits by which a key is known again, and which do not tell it (HMAC-SHA256 of a constant, 64 bits)."""
+    return pseudonym(key, "check value", purpose)[:16]

@@ -15,7 +15,7 @@ from fairhaven.kernel.ids import SEPARATOR, row_key_sql
 from fairhaven.linkage.model import INDEX_SCHEMA
 
 PERSON_KEYS = "person_id"
-"""The purpose for which the hub's keyring gives the key of new person numbers."""
+"""The use for which the hub's key of pseudonyms gives the key of new person numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

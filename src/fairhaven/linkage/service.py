@@ -35,7 +35,7 @@ def link(
     Args:
         records: identity records of all extracts that count (`model.IDENTITY_SCHEMA`, any column order).
         previous: index of the build before (`model.INDEX_SCHEMA`), so that persons keep their numbers.
-        key: of new person numbers (the hub's keyring gives it for `PERSON_KEYS`).
+        key: of new person numbers (the hub's key of pseudonyms gives it for `PERSON_KEYS`).
         progress: listener; None for silence.
 
     Returns:

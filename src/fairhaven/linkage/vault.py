@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fairhaven.kernel.envelope import Keyring
+from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn
 from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
@@ -29,12 +29,12 @@ class Vault:
     Args:
         folder: ``store/vault`` of the hub; made at the first writing. Writers hold the hub's lock
             of the deliveries for identity records, of the releases for the index.
-        keyring: the hub's keys.
+        envelope: seals the vault.
     """
 
-    def __init__(self, folder: Path, keyring: Keyring) -> None:
+    def __init__(self, folder: Path, envelope: Envelope) -> None:
         self._folder = folder
-        self._keyring = keyring
+        self._envelope = envelope
 
     def add(self, extract: int, records: pa.Table) -> None:
         """Keep the identity records of one extract; they replace what is there under this number, whole or not at all.
@@ -191,10 +191,10 @@ class Vault:
     def _write(self, file: Path, table: pa.Table) -> None:
         out = io.BytesIO()
         pq.write_table(table, out, compression="zstd")
-        self._keyring.seal_bytes(out.getvalue(), file)
+        self._envelope.seal_bytes(out.getvalue(), file)
 
     def _read(self, file: Path) -> pa.Table:
-        return pq.read_table(pa.BufferReader(self._keyring.open_bytes(file)))
+        return pq.read_table(pa.BufferReader(self._envelope.open_bytes(file)))
 
 
 def _ordered(index: pa.Table) -> pa.Table:

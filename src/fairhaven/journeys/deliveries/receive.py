@@ -10,6 +10,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, write_json
+from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor, EventKind
@@ -34,6 +35,7 @@ def receive_delivery(
             f"Describe it in sources/{source}.toml first."
         )
     with holding(rooms, Locked.DELIVERIES, act="delivery", by=by, progress=progress):
+        rooms.keyring.check(*SEALING)
         receipt = rooms.intake.receive(
             rooms.sources[source],
             files,

@@ -16,6 +16,7 @@ from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stag
 from fairhaven.journeys.persons.recovery import Erased, ErasureUnderWay, carry_out, recover, recovery_in_words
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.ids import BITS
+from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 from fairhaven.linkage import Vault
@@ -60,6 +61,7 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
         NotFound: neither a release nor the vault knows the person.
     """
     with holding(rooms, Locked.RELEASES, Locked.DELIVERIES, act="erasure", by=by, progress=progress):
+        rooms.keyring.check(*SEALING)
         under_way = ErasureUnderWay.of(rooms.store, by=by)
         finished = recover(rooms, by=by, progress=progress)
         if finished and under_way and under_way.person == person_key:

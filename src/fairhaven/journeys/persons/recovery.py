@@ -122,7 +122,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
 
 
 def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) -> tuple[Erasure, Entry]:
-    who = pseudonym(rooms.keyring.key_for("erasure"), str(erasure.person))
+    who = pseudonym(rooms.keyring.pseudonyms.key_for("erasure"), str(erasure.person))
     facts = {"persons": [who], "sources": sorted(erasure.patients)}
     releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, progress=progress)
     entry = _entry_of(rooms.ledger, erasure, who)

@@ -47,6 +47,7 @@ from fairhaven.journeys.releases.build_stages import (
 from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import scratch
+from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor
@@ -88,6 +89,7 @@ def build_release(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: P
         with holding(rooms, Locked.VOCABULARY, act="build", by=by, progress=progress):
             recover_vocabulary(rooms)
         deliveries.enter_context(holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress))
+        rooms.keyring.check(*SEALING)
         recover(rooms, by=by, progress=progress)
         # What is received from here on is for the next build.
         rooms = replace(rooms, intake=rooms.intake.until(len(rooms.intake.deliveries())))
@@ -140,7 +142,7 @@ class _BuildWork:
                 self.landed = rooms.intake.extracts()
             case LinkPatients(extracts=extracts):
                 records, index = rooms.vault.records(extracts), rooms.vault.index()
-                self.linked = link(records, index, key=rooms.keyring.key_for(PERSON_KEYS), progress=progress)
+                self.linked = link(records, index, key=rooms.keyring.pseudonyms.key_for(PERSON_KEYS), progress=progress)
             case LeaveOut():
                 progress.stage("Applying opt-outs")
                 self.opted_out = opt_outs(

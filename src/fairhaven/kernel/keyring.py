@@ -1,0 +1,261 @@
+"""A hub's keys: one file for each purpose, so that whoever does one thing needs, and can be given, no key of another.
+
+``NAME.key`` holds 32 bytes, ``keys.json`` the check value of each (`ids.check_value`), so that a key that is not the hub's
+is known before anything is written under it. Hubs of before had two keys: ``master.key`` wrapped every file key and
+``secret.key`` was the hub's secret. They are read as before, until `fairhaven keys rotate` gives each purpose its own.
+"""
+
+import secrets
+import shutil
+import stat
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cached_property, partial
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fairhaven.kernel.codec import read_record
+from fairhaven.kernel.envelope import Envelope
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
+from fairhaven.kernel.files import damaged, sync, write_atomically, write_json
+from fairhaven.kernel.ids import check_value, derive
+
+_LENGTH = 32
+_CHECKS = "keys.json"
+_BACKUP = "Restore the folder from the hub's key backup; without its keys what was delivered cannot be read."
+
+
+class Purpose(StrEnum):
+    """What a key is for."""
+
+    VAULT = "vault", "wraps the file keys of the identity vault"
+    DELIVERIES = "deliveries", "wraps the file keys of what was delivered"
+    PSEUDONYMS = "pseudonyms", "makes pseudonyms, person keys, row identifiers and tombstones"
+    AUDIT = "audit", "keeps the record of questions"
+    RECORD = "record", "signs the head of the ledger"
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> "Purpose":
+        """A purpose with its meaning."""
+        made = str.__new__(cls, name)
+        made._value_ = name
+        made.meaning = meaning
+        return made
+
+
+_BEFORE = {
+    Purpose.VAULT: "master.key",
+    Purpose.DELIVERIES: "master.key",
+    Purpose.PSEUDONYMS: "secret.key",
+    Purpose.AUDIT: "secret.key",
+    Purpose.RECORD: "secret.key",
+}
+SEALING = (Purpose.VAULT, Purpose.DELIVERIES, Purpose.PSEUDONYMS)
+"""What every command needs that takes in, links or erases."""
+_DERIVED = frozenset({Purpose.AUDIT, Purpose.RECORD})
+"""Purposes that hubs of before did not have: their keys follow from the hub's secret, so that every hub has them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyChecks:
+    """What ``keys.json`` holds.
+
+    Args:
+        checks: purpose -> check value of its key.
+    """
+
+    checks: Mapping[str, str]
+
+
+class DerivationKey:
+    """A key from which others are derived, read when it is first needed.
+
+    Args:
+        key: gives the key.
+    """
+
+    def __init__(self, key: Callable[[], bytes]) -> None:
+        self._key = key
+
+    def key_for(self, use: str) -> bytes:
+        """A key of 32 bytes for one use, by `ids.derive`."""
+        return derive(self._key(), use)
+
+
+class SigningKey:
+    """An Ed25519 key (RFC 8032), read when it is first needed.
+
+    Args:
+        key: gives the seed, 32 bytes.
+    """
+
+    def __init__(self, key: Callable[[], bytes]) -> None:
+        self._key = key
+
+    @cached_property
+    def _private(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self._key())
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature, 64 bytes."""
+        return self._private.sign(message)
+
+    @property
+    def public(self) -> bytes:
+        """The public half, 32 bytes."""
+        return self._private.public_key().public_bytes_raw()
+
+
+class Keyring:
+    """The keys of a hub. Each is read and checked when it is first needed, so that whoever reads releases needs none.
+
+    Args:
+        folder: the hub's ``store/keys``.
+        recorded: gives the check values that the ledger holds, by purpose; none where it holds none.
+    """
+
+    def __init__(self, folder: Path, *, recorded: Callable[[], Mapping[str, str]] = dict) -> None:
+        self.folder = folder
+        self._recorded = recorded
+        self._keys: dict[Purpose, bytes] = {}
+
+    @cached_property
+    def vault(self) -> Envelope:
+        """Seals the identity vault."""
+        return Envelope(partial(self._key, Purpose.VAULT))
+
+    @cached_property
+    def deliveries(self) -> Envelope:
+        """Seals what was delivered."""
+        return Envelope(partial(self._key, Purpose.DELIVERIES))
+
+    @cached_property
+    def pseudonyms(self) -> DerivationKey:
+        """Makes pseudonyms, person keys, row identifiers and tombstones."""
+        return DerivationKey(partial(self._key, Purpose.PSEUDONYMS))
+
+    @cached_property
+    def audit(self) -> DerivationKey:
+        """Keeps the record of questions."""
+        return DerivationKey(partial(self._key, Purpose.AUDIT))
+
+    @cached_property
+    def record(self) -> SigningKey:
+        """Signs the head of the ledger; its public half is in ``store/record.pub``."""
+        return SigningKey(partial(self._key, Purpose.RECORD))
+
+    def check(self, *purposes: Purpose) -> None:
+        """Read keys at the start: nothing is begun that could not be ended, or would be sealed under a key of another hub.
+
+        Raises:
+            NotFound: a key, or what it is checked by, is not there.
+            Invalid: a key is damaged, or not the hub's.
+            NotAllowedNow: somebody else may read a key.
+        """
+        for purpose in purposes:
+            self._key(purpose)
+
+    def check_values(self) -> dict[str, str]:
+        """The check value of every key, by purpose, as the ledger is to hold them. Raises as `check`."""
+        return {purpose.value: check_value(self._key(purpose), purpose) for purpose in Purpose}
+
+    def path(self, purpose: Purpose) -> Path:
+        """The file of a key, which in a hub of before may be one for several purposes."""
+        own, before = self.folder / f"{purpose}.key", self.folder / _BEFORE[purpose]
+        return before if before.exists() and not own.exists() else own
+
+    def _key(self, purpose: Purpose) -> bytes:
+        if purpose not in self._keys:
+            key = self._read(purpose)
+            self._check_value(purpose, key)
+            self._keys[purpose] = key
+        return self._keys[purpose]
+
+    def _read(self, purpose: Purpose) -> bytes:
+        path = self.path(purpose)
+        try:
+            _check_private(path.parent, may_read=purpose is Purpose.AUDIT)
+            _check_private(path, may_read=purpose is Purpose.AUDIT)
+            key = path.read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"{self.folder} does not hold {path.name}. {_BACKUP}") from None
+        # The secret of a hub of before, and what became of it, may be of any length.
+        if not key or (len(key) != _LENGTH and _BEFORE[purpose] != "secret.key"):
+            raise damaged(path)
+        return derive(key, purpose) if purpose in _DERIVED and path.name == _BEFORE[purpose] else key
+
+    def _check_value(self, purpose: Purpose, key: bytes) -> None:
+        """Raises Invalid where a key is not the one that ``keys.json`` and the ledger know."""
+        path, found = self.path(purpose), check_value(key, purpose)
+        kept = self.folder / _CHECKS
+        expected = {}
+        if kept.exists():
+            expected[_CHECKS] = read_record(kept, KeyChecks).checks
+            if purpose not in expected[_CHECKS]:
+                raise damaged(kept)
+        elif path.name == f"{purpose}.key":
+            raise NotFound(f"{self.folder} does not hold {_CHECKS}, by which keys are known. {_BACKUP}")
+        expected["the ledger"] = self._recorded()
+        for where, checks in expected.items():
+            if checks.get(purpose, found) != found:
+                raise Invalid(
+                    f"{path} is not the key of this hub: its check value is not the one in {where}. Nothing was "
+                    "written. Restore the folder from the hub's key backup."
+                )
+
+    @classmethod
+    def create(cls, folder: Path, *, secret: bytes | None = None) -> "Keyring":
+        """Make the keys of a new hub, all or none; keys that are already there are kept.
+
+        Args:
+            folder: ``store/keys``; made with mode 0700, its files with 0600.
+            secret: given only for the demonstration region, whose identifiers are invented and must be
+                the same for the same seed. A real hub's pseudonyms have a random key.
+        """
+        if not any(folder.glob("*.key")):
+            making = folder.with_name(f"{folder.name}.making")
+            shutil.rmtree(making, ignore_errors=True)
+            making.parent.mkdir(parents=True, exist_ok=True)
+            making.mkdir(mode=0o700)
+            keys = {purpose: secrets.token_bytes(_LENGTH) for purpose in Purpose}
+            if secret:
+                keys[Purpose.PSEUDONYMS] = secret
+            write_keys(making, keys)
+            making.rename(folder)
+            sync(folder.parent)
+            write_public_half(folder, keys[Purpose.RECORD])
+        return cls(folder)
+
+
+def write_keys(folder: Path, keys: Mapping[Purpose, bytes]) -> None:
+    """Write keys and their check values; they are on the disk when this returns."""
+    for purpose, key in keys.items():
+        write_atomically(folder / f"{purpose}.key", key, mode=0o600)
+    checks = KeyChecks(checks={purpose.value: check_value(key, purpose) for purpose, key in keys.items()})
+    write_json(folder / _CHECKS, asdict(checks))
+
+
+def write_public_half(folder: Path, seed: bytes) -> None:
+    """Write the public half of the key that signs the ledger's head beside the folder of the keys: ``record.pub``."""
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    write_atomically(folder.parent / "record.pub", b64encode(public) + b"\n")
+
+
+def _check_private(path: Path, *, may_read: bool) -> None:
+    """Refuse a key that others may read.
+
+    Args:
+        may_read: the group may read it, where the hub has one of readers.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & (0o027 if may_read or path.is_dir() else 0o077):
+        who = "every account of this machine" if mode & 0o007 else "the group of its owner"
+        allowed = "700" if path.is_dir() else "600"
+        raise NotAllowedNow(
+            f"{path} is open to {who} (mode {mode:04o}); a key that others could read or change is not used. Run "
+            f"chmod {allowed} {path}; if others may have read it, see `fairhaven keys rotate`."
+        )
