@@ -2,7 +2,17 @@
 
 from fairhaven.network.server.http_server import serve
 from fairhaven.network.server.members import CollectionRegister
+from fairhaven.network.server.open_connections import ConnectionLimits
 from fairhaven.network.server.queue import CollectionReply, CollectionState, TaskQueue
 from fairhaven.network.server.task_api import PREFIX, task_api
 
-__all__ = ["PREFIX", "CollectionRegister", "CollectionReply", "CollectionState", "TaskQueue", "serve", "task_api"]
+__all__ = [
+    "PREFIX",
+    "CollectionRegister",
+    "CollectionReply",
+    "CollectionState",
+    "ConnectionLimits",
+    "TaskQueue",
+    "serve",
+    "task_api",
+]

@@ -1,9 +1,11 @@
 """Serving an application over HTTP: with TLS, or on this machine only, for a proxy that does the TLS."""
 
+import asyncio
 import socket
 import ssl
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -11,9 +13,13 @@ from starlette.types import ASGIApp
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.network.connection import is_loopback
+from fairhaven.network.server.http_connection import HttpConnection
+from fairhaven.network.server.open_connections import ConnectionLimits, Listener
 
-_MOST_AT_ONCE = 200
 _BACKLOG = 128
+_LARGEST_HEAD = 1 << 14  # bytes
+_USUAL = ConnectionLimits()
+_FAREWELL_SECONDS = 5  # for the end of TLS
 
 
 def serve(
@@ -23,6 +29,7 @@ def serve(
     port: int = 0,
     certificate: Path | None = None,
     key: Path | None = None,
+    limits: ConnectionLimits = _USUAL,
     ready: Callable[[str], object] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
@@ -33,6 +40,7 @@ def serve(
         port: 0 for one that is free.
         certificate: PEM file of the server's certificate and its chain.
         key: PEM file of its key.
+        limits: how many may be connected, and how long is waited for a request.
         ready: gets the server's address as soon as it may be used.
         stop: set it to end the server, from another thread.
 
@@ -53,8 +61,11 @@ def serve(
         access_log=False,
         server_header=False,
         lifespan="off",
-        limit_concurrency=_MOST_AT_ONCE,
-        timeout_keep_alive=30,
+        loop="asyncio",
+        http="h11",
+        ws="none",  # would be a connection without a deadline
+        h11_max_incomplete_event_size=_LARGEST_HEAD,
+        timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=5,
     )
     try:
@@ -62,30 +73,50 @@ def serve(
     except (ssl.SSLError, OSError):
         pair = f"the certificate {certificate}" + (f" and its key {key}" if key else ", without a key of its own,")
         raise Invalid(f"{pair} cannot be used") from None
-    with _listening(host, port) as listener:
+    with _listening(host, port, limits) as listener:
         if ready is not None:
             scheme, name = "https" if certificate else "http", f"[{host}]" if ":" in host else host
             ready(f"{scheme}://{name}:{listener.getsockname()[1]}")
         try:
-            _Server(config, stop or threading.Event()).run(sockets=[listener])
+            _Server(config, stop or threading.Event(), listener, limits).run(sockets=[listener])
         except KeyboardInterrupt:
             return
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, which ends when an event says so."""
+    """Uvicorn's server, which ends when an event says so and waits for nobody."""
 
-    def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
+    def __init__(
+        self, config: uvicorn.Config, stop: threading.Event, listener: Listener, limits: ConnectionLimits
+    ) -> None:
         super().__init__(config)
-        self._stop = stop
+        self._stop, self._listener, self._limits = stop, listener, limits
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - it is our listener
+        """Listen; Uvicorn's own way leaves a minute to a TLS handshake, and knows no connection before it."""
+        await self.lifespan.startup()
+        connection = partial(
+            HttpConnection, self.config, self.server_state, listener=self._listener, limits=self._limits
+        )
+        is_tls = self.config.ssl is not None
+        server = await asyncio.get_running_loop().create_server(
+            connection,
+            sock=self._listener,
+            ssl=self.config.ssl,
+            backlog=_BACKLOG,
+            ssl_handshake_timeout=self._limits.head_seconds if is_tls else None,
+            ssl_shutdown_timeout=_FAREWELL_SECONDS if is_tls else None,
+        )
+        self.servers = [server]
+        self.started = True
 
     async def on_tick(self, counter: int) -> bool:
         """Look ten times a second whether to end."""
         return await super().on_tick(counter) or self._stop.is_set()
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+def _listening(host: str, port: int, limits: ConnectionLimits) -> Listener:
+    listener = Listener(socket.AF_INET6 if ":" in host else socket.AF_INET, limits)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

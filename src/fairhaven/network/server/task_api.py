@@ -88,7 +88,10 @@ class _TaskApi:
 
     async def _is_member(self, request: Request, collection: str) -> bool:
         authorization = request.headers.get("Authorization", "")
-        return await run_in_threadpool(self._queue.members.admits, collection, authorization)
+        is_member = await run_in_threadpool(self._queue.members.admits, collection, authorization)
+        if is_member and (admitted := getattr(request.state, "admitted", None)):
+            admitted()  # the server keeps a share of its connections for members
+        return is_member
 
     async def _body(self, request: Request) -> bytes | None:
         """The body; None as soon as it is longer than is taken."""
