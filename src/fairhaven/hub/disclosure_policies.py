@@ -91,5 +91,4 @@ def _dominance(section: Section) -> Dominance | None:
         section.fault("k", "is a share: over 0 and at most 1")
     if "p" in section and p <= 0:
         section.fault("p", "is a share over 0")
-    section.finish()
     return None if section.document.faults else Dominance(n=n, k=k, p=p, source=source)

@@ -95,7 +95,6 @@ def _settings(document: Document) -> Settings:
         root.fault(
             "abstract", f"must have {_SHORTEST_ABSTRACT} to {_LONGEST_ABSTRACT} characters, as the HDR UK form asks"
         )
-    opt_out.finish()
     root.finish()
     return settings
 
