@@ -72,7 +72,7 @@ def page() -> str:
         "",
         (
             "A command whose checks failed has done its work: it gives its result with the exit code 1 "
-            "(`quality --fail-on`, `release verify`, `build --plan`, `answer`)."
+            "(`quality --fail-on`, `release verify`, `keys check`, `build --plan`, `answer`)."
         ),
     ]  # fmt: skip
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))

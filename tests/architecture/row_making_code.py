@@ -27,7 +27,7 @@ READERS = (DelimitedReader, FhirReader, OmopReader, OptOutReader, ParquetReader)
 CODE = {
     "engine": ("engine",),
     "harmonise": ("harmonise",),
-    "ids": ("kernel.ids", "kernel.keyring"),
+    "ids": ("kernel.ids", "kernel.keyring.DerivationKey"),
     "intake": ("intake", "kernel.file_kinds"),
     "journey": (
         "journeys.releases.build",

@@ -12,6 +12,7 @@ from fairhaven.intake import Intake
 from fairhaven.journeys.cohorts import discover
 from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
 from fairhaven.journeys.demonstration import demonstrate
+from fairhaven.journeys.hub_keys import rotate_keys
 from fairhaven.journeys.network.answer import answer_tasks
 from fairhaven.journeys.network.serve import add_member, put_question, remove_member, serve_network
 from fairhaven.journeys.persons.erase import erase_person
@@ -26,6 +27,7 @@ CHANGING: tuple[Callable[..., object], ...] = (
         receive_delivery,
         take_vocabulary,
         build_release,
+        rotate_keys,
         erase_person,
         add_member,
         remove_member,

@@ -101,6 +101,8 @@ DONE: list[tuple[str, Words]] = [
     ("demo", lambda at: [at.same, "--persons", PERSONS, "--no-serve"]),
     ("init", lambda at: [at.work / "new"]),
     ("check", lambda at: [at.hub]),
+    ("keys check", lambda at: [at.same]),
+    ("keys rotate", lambda at: [at.hub]),
     ("receive", lambda at: [at.hub, "registrar_deaths", at.file("deaths_new.csv", _DEATHS)]),
     ("build", lambda at: [at.same]),
     ("build", lambda at: [at.same, "--plan"]),
@@ -155,7 +157,7 @@ REFUSED: dict[str, tuple[str, Words]] = {
     "erase": ("not_found", lambda at: [at.same, "--person-key", 12]),
 } | {
     name: ("not_found", lambda at: ["nowhere"])
-    for name in ("check", "build", "release list", "release diff", "release verify")
+    for name in ("check", "keys check", "keys rotate", "build", "release list", "release diff", "release verify")
 }
 
 

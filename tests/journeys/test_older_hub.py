@@ -12,8 +12,10 @@ import duckdb
 import pytest
 
 from fairhaven.archive import Archive
+from fairhaven.hub import open_hub
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
 from fairhaven.kernel.files import read_json, write_json
+from fairhaven.kernel.keyring import Purpose
 from fairhaven.ledger import Actor, ActorKind
 from tests.support.command_line import Command
 
@@ -80,6 +82,25 @@ def test_a_person_is_erased_from_it_and_the_next_release_follows(hub: Path, fair
         persons = connection.execute(f"SELECT person_id FROM '{hub}/store/archive/person/*.parquet'").fetchall()
     assert (person,) not in persons
     fairhaven("report", hub, "--out", tmp_path / "report.html")
+
+
+def test_its_two_keys_become_one_for_each_purpose_and_nothing_that_follows_from_them_changes(
+    hub: Path, fairhaven: Command
+) -> None:
+    before, rooms = {path.name: path.read_bytes() for path in (hub / "store/keys").iterdir()}, open_hub(hub)
+    derived = rooms.keyring.pseudonyms.key_for("patient_ref"), rooms.keyring.audit.key_for("any")
+    identities, public = rooms.vault.records(), rooms.keyring.record.public
+    assert "one file serves several" in fairhaven("keys", "check", hub).stdout.lower()
+    fairhaven("keys", "rotate", hub)
+    after, rooms = {path.name: path.read_bytes() for path in (hub / "store/keys").iterdir()}, open_hub(hub)
+    assert sorted(after) == sorted([*(f"{purpose}.key" for purpose in Purpose), "keys.json"])
+    assert after["pseudonyms.key"] == before["secret.key"]
+    assert before["master.key"] not in after.values()
+    assert (rooms.keyring.pseudonyms.key_for("patient_ref"), rooms.keyring.audit.key_for("any")) == derived
+    assert rooms.keyring.record.public == public
+    assert rooms.vault.records() == identities
+    fairhaven("keys", "check", hub)
+    assert "Verified: r0001, r0002." in fairhaven("release", "verify", hub).stdout
 
 
 def test_an_erasure_that_the_earlier_version_had_decided_is_carried_out_with_its_seals(hub: Path) -> None:

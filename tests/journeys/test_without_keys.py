@@ -25,13 +25,20 @@ def keyless(copy: Path) -> Path:
         ("quality", "HUB"),
         ("report", "HUB", "--out", "OUT"),
         ("check", "HUB"),
+        ("cohort", "count", "HUB", "COHORT"),
+        ("cohort", "count", "HUB", "COHORT", "--project", "p"),
+        ("cohort", "report", "HUB", "COHORT"),
+        ("cohort", "generate", "HUB", "COHORT"),
+        ("cohort", "budget", "HUB", "p"),
+        ("export", "HUB", "--format", "parquet", "--out", "FOLDER"),
     ],
     ids=" ".join,
 )
 def test_what_reads_releases_needs_no_key(
     fairhaven: Command, keyless: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    said = {"HUB": keyless, "OUT": tmp_path / "report.html"}
+    said = {"HUB": keyless, "OUT": tmp_path / "report.html", "FOLDER": tmp_path / "cdm"}
+    said["COHORT"] = keyless / "cohorts" / "type_2_diabetes_on_metformin.toml"
     done = fairhaven(*(said.get(word, word) for word in words))
     assert "key backup" not in done.stdout + done.stderr
 

@@ -138,6 +138,15 @@ def erase(folder: Path, person: int) -> None:
     erase_person(open_hub(folder), person_key=person, by=ANNA, progress=Silent())
 
 
+def rotate(folder: Path) -> None:
+    """Rotate the keys."""
+    from fairhaven.hub import open_hub
+    from fairhaven.journeys.hub_keys import rotate_keys
+    from fairhaven.kernel.progress import Silent
+
+    rotate_keys(open_hub(folder), by=ANNA, progress=Silent())
+
+
 def load_vocabulary(folder: Path, path: str) -> None:
     """Load another vocabulary, by somebody else than who does all the rest."""
     from fairhaven.hub import open_hub
@@ -289,6 +298,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "receive": receive_month,
     "build": build,
     "erase": erase,
+    "rotate": rotate,
     "load_vocabulary": load_vocabulary,
 }
 

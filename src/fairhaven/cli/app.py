@@ -10,6 +10,7 @@ from fairhaven.cli import (
     cohort_commands,
     delivery_commands,
     hub_commands,
+    key_commands,
     linkage_commands,
     network_commands,
     quality_commands,
@@ -37,12 +38,17 @@ cohort = typer.Typer(
     help="Say in words who a cohort is, count it, show what each rule leaves, write out who is in it.",
     no_args_is_help=True,
 )
+keys = typer.Typer(
+    help="Check and rotate the keys by which a hub seals, signs and makes pseudonyms.", no_args_is_help=True
+)
 linkage = typer.Typer(help="Judge the hub's linkage.", no_args_is_help=True)
 
 for group, name, act in (
     (app, "demo", hub_commands.demo),
     (app, "init", hub_commands.init),
     (app, "check", hub_commands.check),
+    (keys, "check", key_commands.check_keys),
+    (keys, "rotate", key_commands.rotate_keys),
     (app, "receive", delivery_commands.receive),
     (app, "build", release_commands.build),
     (release, "list", release_commands.list_releases),
@@ -70,6 +76,7 @@ for group, name, act in (
 ):
     group.command(name)(as_command(act))
 for name, group in (
+    ("keys", keys),
     ("release", release),
     ("linkage", linkage),
     ("cohort", cohort),

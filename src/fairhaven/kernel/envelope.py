@@ -12,7 +12,7 @@ import os
 import secrets
 import struct
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain, count, pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,10 @@ from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import replacement_of
 
 _MAGIC = b"FHE1"
+_WRAPPED = 12 + 32 + 16
+_PREAMBLE = _MAGIC + struct.pack(">I", _WRAPPED)
+HEADER = len(_PREAMBLE) + _WRAPPED
+"""Bytes before the content of a sealed file: all that changes when its key is wrapped again."""
 _CHUNK = 1 << 20
 
 
@@ -37,7 +41,7 @@ class Envelope:
     def __init__(self, key: Callable[[], bytes]) -> None:
         self._key = key
 
-    @cached_property
+    @property
     def _wrapping(self) -> AESGCM:
         return AESGCM(self._key())
 
@@ -49,13 +53,12 @@ class Envelope:
         """
         digest = hashlib.sha256()
         file_key = secrets.token_bytes(32)
-        nonce = secrets.token_bytes(12)
-        wrapped = nonce + self._wrapping.encrypt(nonce, file_key, _MAGIC)
+        wrapped = self._wrap(file_key)
         cipher = AESGCM(file_key)
         # At least one chunk, which of an empty stream is empty; the last is known by the nothing that follows it.
         chunks = chain([source.read(_CHUNK)], iter(partial(source.read, _CHUNK), b""), [b""])
         with replacement_of(target) as out:
-            out.write(_MAGIC + struct.pack(">I", len(wrapped)) + wrapped)
+            out.write(_PREAMBLE + wrapped)
             for number, (chunk, following) in enumerate(pairwise(chunks)):
                 digest.update(chunk)
                 sealed = cipher.encrypt(_nonce(number), chunk, _place(number, not following))
@@ -72,16 +75,10 @@ class Envelope:
         Raises:
             Invalid: the file was altered, cut off, or sealed with another hub's key.
         """
-        broken = Invalid(
-            f"{source}: the sealed file was altered, cut off, or sealed with another hub's key. "
-            "Restore it from the hub's backup."
-        )
+        broken = _broken(source)
         with source.open("rb") as file:
-            if file.read(4) != _MAGIC:
-                raise broken
+            cipher = AESGCM(self._file_key(file, broken))
             try:
-                wrapped = file.read(struct.unpack(">I", file.read(4))[0])
-                cipher = AESGCM(self._wrapping.decrypt(wrapped[:12], wrapped[12:], _MAGIC))
                 head = file.read(4)
                 for number in count():
                     length = struct.unpack(">I", head)[0]
@@ -95,6 +92,30 @@ class Envelope:
             except (InvalidTag, struct.error, ValueError):
                 raise broken from None
 
+    def wrap_again(self, source: Path, under: "Envelope") -> bytes:
+        """The key of a sealed file, wrapped by another envelope's key, for `write_wrapped`.
+
+        Raises:
+            Invalid: as `chunks`; of the file's content nothing is read.
+        """
+        with source.open("rb") as file:
+            return under._wrap(self._file_key(file, _broken(source)))
+
+    def _wrap(self, file_key: bytes) -> bytes:
+        nonce = secrets.token_bytes(12)
+        return nonce + self._wrapping.encrypt(nonce, file_key, _MAGIC)
+
+    def _file_key(self, file: BinaryIO, broken: Invalid) -> bytes:
+        """The key of a sealed file, whose content comes next."""
+        header = file.read(HEADER)
+        if header[: len(_PREAMBLE)] != _PREAMBLE:
+            raise broken
+        wrapped = header[len(_PREAMBLE) :]
+        try:
+            return self._wrapping.decrypt(wrapped[:12], wrapped[12:], _MAGIC)
+        except (InvalidTag, ValueError):
+            raise broken from None
+
     def open_bytes(self, source: Path) -> bytes:
         """Decrypt a whole sealed file into memory."""
         return b"".join(self.chunks(source))
@@ -105,6 +126,22 @@ class Envelope:
         with os.fdopen(descriptor, "wb") as out:
             for chunk in self.chunks(source):
                 out.write(chunk)
+
+
+def write_wrapped(target: Path, wrapped: bytes) -> None:
+    """Put a wrapped key in the place of the one that a sealed file has; its content is not touched."""
+    with target.open("r+b") as file:
+        file.seek(len(_PREAMBLE))
+        file.write(wrapped)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _broken(source: Path) -> Invalid:
+    return Invalid(
+        f"{source}: the sealed file was altered, cut off, or sealed with another hub's key. "
+        "Restore it from the hub's backup."
+    )
 
 
 def _nonce(number: int) -> bytes:

@@ -20,11 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fairhaven.kernel.codec import read_record
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
-from fairhaven.kernel.files import damaged, sync, write_atomically, write_json
+from fairhaven.kernel.files import clear_torn, damaged, sync, write_atomically, write_json
 from fairhaven.kernel.ids import check_value, derive
 
 _LENGTH = 32
 _CHECKS = "keys.json"
+ROTATING = "rotating.json"
+"""Among the keys while they are rotated: what has been decided, and will be ended."""
 _BACKUP = "Restore the folder from the hub's key backup; without its keys what was delivered cannot be read."
 
 
@@ -54,6 +56,8 @@ _BEFORE = {
     Purpose.AUDIT: "secret.key",
     Purpose.RECORD: "secret.key",
 }
+WRAPPING = (Purpose.VAULT, Purpose.DELIVERIES)
+"""What a rotation makes anew; the others are what identifiers, answers and signatures that are there were made with."""
 SEALING = (Purpose.VAULT, Purpose.DELIVERIES, Purpose.PSEUDONYMS)
 """What every command needs that takes in, links or erases."""
 _DERIVED = frozenset({Purpose.AUDIT, Purpose.RECORD})
@@ -170,6 +174,11 @@ class Keyring:
 
     def _key(self, purpose: Purpose) -> bytes:
         if purpose not in self._keys:
+            if purpose in WRAPPING and (self.folder / ROTATING).exists():
+                raise NotAllowedNow(
+                    "the keys of this hub are being rotated, or that was interrupted; nothing was done. "
+                    f"`fairhaven keys rotate {self.folder.parent.parent}` finishes it."
+                )
             key = self._read(purpose)
             self._check_value(purpose, key)
             self._keys[purpose] = key
@@ -207,6 +216,42 @@ class Keyring:
                     "written. Restore the folder from the hub's key backup."
                 )
 
+    def has_public_half(self) -> bool:
+        """Whether ``record.pub`` is the public half of the key; a hub of before has none. Raises as `check`."""
+        path = self.folder.parent / "record.pub"
+        if self.path(Purpose.RECORD).name == _BEFORE[Purpose.RECORD]:
+            return True
+        return path.exists() and path.read_bytes() == _in_text(self.record.public)
+
+    def next_keys(self) -> dict[Purpose, bytes]:
+        """The keys after a rotation: new ones that wrap, the others as they are. Raises as `check`."""
+        keys = {purpose: self._key(purpose) for purpose in Purpose}
+        return keys | {purpose: secrets.token_bytes(_LENGTH) for purpose in WRAPPING}
+
+    def propose(self, keys: Mapping[Purpose, bytes]) -> None:
+        """Write what is new of these keys beside those in use; nothing reads them until they are accepted."""
+        clear_torn(self.folder)
+        for purpose, key in keys.items():
+            if purpose in WRAPPING or not (self.folder / f"{purpose}.key").exists():
+                write_atomically(self._proposed(purpose), key, mode=0o600)
+
+    def accept(self, checks: Mapping[str, str]) -> None:
+        """Put proposed keys in use, with their check values. Doing it again, after a kill or not, ends what was begun."""
+        clear_torn(self.folder)
+        # Before the keys: at no moment is there one that nothing tells from another hub's.
+        write_json(self.folder / _CHECKS, asdict(KeyChecks(checks=checks)))
+        for purpose in Purpose:
+            if self._proposed(purpose).exists():
+                self._proposed(purpose).replace(self.folder / f"{purpose}.key")
+        sync(self.folder)
+        for before in set(_BEFORE.values()):
+            (self.folder / before).unlink(missing_ok=True)
+        self._keys.clear()
+        write_public_half(self.folder, self._key(Purpose.RECORD))
+
+    def _proposed(self, purpose: Purpose) -> Path:
+        return self.folder / f"{purpose}.key.new"
+
     @classmethod
     def create(cls, folder: Path, *, secret: bytes | None = None) -> "Keyring":
         """Make the keys of a new hub, all or none; keys that are already there are kept.
@@ -241,8 +286,11 @@ def write_keys(folder: Path, keys: Mapping[Purpose, bytes]) -> None:
 
 def write_public_half(folder: Path, seed: bytes) -> None:
     """Write the public half of the key that signs the ledger's head beside the folder of the keys: ``record.pub``."""
-    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
-    write_atomically(folder.parent / "record.pub", b64encode(public) + b"\n")
+    write_atomically(folder.parent / "record.pub", _in_text(SigningKey(lambda: seed).public))
+
+
+def _in_text(public: bytes) -> bytes:
+    return b64encode(public) + b"\n"
 
 
 def _check_private(path: Path, *, may_read: bool) -> None:

@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     """What happened. Hubs of before actors were recorded hold "erasure of deliveries" beside "erasure"."""
 
     HUB_MADE = "hub made"
+    KEYS_ROTATED = "keys rotated"
     VOCABULARY = "vocabulary"
     DELIVERY = "delivery"
     RELEASE = "release"
