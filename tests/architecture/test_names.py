@@ -11,7 +11,7 @@ from tests.architecture.source_tree import ROOT, SOURCE, modules
 
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 _PLAIN = "## Plain words in names"
-_SUFFIXES = frozenset({"csv", "css", "html", "json", "jsonld", "md", "parquet", "sealed", "toml"})
+_SUFFIXES = frozenset({"csv", "css", "html", "json", "jsonld", "key", "md", "parquet", "pub", "sealed", "toml"})
 _CODE = ("bench", "docs", "src", "tests")
 _SHELVES = frozenset({"model", "ports", "rules", "service", "sqlite"})
 """The same shelf in every room may have the same name."""
