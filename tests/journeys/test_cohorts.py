@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,7 +174,7 @@ def test_a_table_that_the_cdm_does_not_have_is_named(fairhaven: Command, library
     cdm.mkdir()
     for file in shared("data", "cohorts", "stress_cdm_5.4_parquet").glob("*.parquet"):
         if file.stem != "visit_occurrence":
-            (cdm / file.name).symlink_to(file)
+            shutil.copy(file, cdm)
     done = fairhaven("cohort", "count", "--cdm", cdm, library / "24.json", code=1)
     assert "the CDM has no table visit_occurrence" in done.stderr
 

@@ -63,8 +63,8 @@ def test_a_pipe_a_missing_file_and_a_name_that_is_not_utf_8_are_told_at_once(hub
     with pytest.raises(Invalid) as caught:
         hub.deliver(hub.events(), [hub.folder / "events_pipe.csv", oddly_named, hub.folder / "events_gone.csv"])
     said = "\n".join(map(str, caught.value.faults))
-    assert "events_pipe.csv: is neither a file nor a folder" in said
-    assert "events_caf?.csv: the file's name is not UTF-8" in said
+    assert "events_pipe.csv: is a pipe; deliver a file" in said
+    assert "events_caf\ufffd.csv: the file's name is not UTF-8" in said
     assert "events_gone.csv: does not exist" in said
 
 

@@ -40,7 +40,7 @@ from tests.support.cohort_attrition import (
 from tests.support.cohort_parts import NONE
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 
-_HOSTILE = "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
+_HOSTILE = "\x1b[2J\u202e" + "</title></style><script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"x"
 
 
 @pytest.mark.parametrize("count", [1, 3, 40])
@@ -58,6 +58,7 @@ def test_hostile_names_stay_words() -> None:
         html = render(attrition_report(*(attrition(number, _HOSTILE) for number in range(count)), place=_HOSTILE))
         assert "<script" not in html
         assert "<img" not in html
+        assert "\x1b" not in html and "\u202e" not in html
         assert not [a for _, a in Page(html).elements if any(key.startswith("on") for key in a)]
 
 

@@ -39,10 +39,11 @@ def explain(
     from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts.count import read_files
     from fairhaven.kernel.files import write_atomically
+    from fairhaven.kernel.foreign_names import harmless
 
     explained = [results.ExplainedCohort.of(each) for each in read_files(definitions, today=today())]
     if out is not None:
-        write_atomically(out, "\n".join(each.markdown for each in explained))
+        write_atomically(out, harmless("\n".join(each.markdown for each in explained)))
     screen.show(explained, cohort_text.explained(explained, out))
 
 

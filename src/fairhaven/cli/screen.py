@@ -1,7 +1,6 @@
 """What a command says: results on stdout, words and progress on stderr."""
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,15 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from fairhaven.kernel.codec import to_json
+from fairhaven.kernel.foreign_names import harmless_json, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 R = TypeVar("R")
 F = TypeVar("F")
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What moves a terminal's cursor, changes its colours or turns the direction of writing."""
 
 _PATIENCE = 1.0  # seconds; what ends sooner shows no progress
 
@@ -57,7 +54,7 @@ class ScreenProgress:
         """A new line for a new stage; the one before is ticked off."""
         self._finish_stage()
         # A file's name may hold brackets.
-        self._title = escape(_harmless(title))
+        self._title = escape(shown(title))
         self._task = self._bar.add_task(self._title, total=None, amount="")
         self._show_when_due()
 
@@ -69,7 +66,7 @@ class ScreenProgress:
 
     def note(self, message: str) -> None:
         """A line that stays."""
-        words.print(_harmless(message), style="yellow", markup=False)
+        words.print(shown(message), style="yellow", markup=False)
 
     def close(self, *, is_done: bool = True) -> None:
         """Stop drawing; a stage that failed is not ticked off."""
@@ -90,11 +87,6 @@ class ScreenProgress:
             self._is_shown = True
 
 
-def _harmless(text: str) -> str:
-    """A text whose control characters (a name in somebody's file may hold some) do nothing to the terminal."""
-    return _CONTROL.sub("\ufffd", text)  # replacement character
-
-
 class Screen(Generic[R]):
     """Where a command shows its result, of type R: in words for a person, or as JSON.
 
@@ -110,7 +102,8 @@ class Screen(Generic[R]):
         """Show what came of the command.
 
         Args:
-            words: lines and tables for a person; not made where a machine reads.
+            words: lines and tables for a person; not made where a machine reads. A line stays one, whatever a name in
+                it holds.
             is_good: false ends the command with exit code 1: a check failed, something was found altered.
         """
         self.progress.close()
@@ -118,7 +111,7 @@ class Screen(Generic[R]):
             show_json(result)
         else:
             for part in words:
-                results.print(_harmless(part) if isinstance(part, str) else part, markup=False)
+                results.print(shown(part) if isinstance(part, str) else part, markup=False)
         if not is_good:
             raise typer.Exit(1)
 
@@ -132,7 +125,8 @@ class Screen(Generic[R]):
 
 def show_json(value: object) -> None:
     """One JSON document on stdout; by now the act is done, so no number in its result may make it fail."""
-    sys.stdout.write(json.dumps(to_json(value, is_strict=True), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    document = json.dumps(to_json(value, is_strict=True), indent=1, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(harmless_json(document) + "\n")
     sys.stdout.flush()
 
 
@@ -140,7 +134,7 @@ def say(heading: str, lines: Iterable[object] = ()) -> None:
     """Words on stderr for the person at the keyboard."""
     words.print(heading, style="bold red", markup=False)
     for line in lines:
-        words.print(f"  {_harmless(str(line))}", markup=False)
+        words.print(f"  {shown(str(line))}", markup=False)
 
 
 @contextmanager
@@ -154,14 +148,16 @@ def csv_writer(schema: "pa.Schema") -> Iterator[Callable[["pa.Table"], None]]:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """A table for a person; whole numbers stand to the right with thousands marked."""
-    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made = Table(
+        title=Text(shown(title)) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
     listed = [list(row) for row in rows]
     for index, column in enumerate(columns):
         is_number = bool(listed) and all(isinstance(row[index], int | float) or row[index] is None for row in listed)
-        made.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        made.add_column(Text(shown(column)), justify="right" if is_number else "left", overflow="fold")
     for row in listed:
         # As texts, in which the brackets of a name mean nothing.
-        made.add_row(*(Text(_harmless(_cell(value))) for value in row))
+        made.add_row(*(Text(shown(_cell(value))) for value in row))
     return made
 
 

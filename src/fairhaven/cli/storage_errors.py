@@ -3,6 +3,8 @@
 import errno
 import re
 
+from fairhaven.kernel.foreign_names import shown
+
 _LIBRARIES = ("duckdb", "_duckdb", "pyarrow", "deltalake")
 _FULL = re.compile(r"no space left|disk quota|could not write all bytes|failed to write|max_temp_directory_size", re.I)
 _MEMORY = re.compile(r"out of memory|failed to allocate|could not allocate", re.I)
@@ -17,7 +19,7 @@ def storage_fault(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno is not None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _full(error.filename)
-        return f"{error.strerror}: {error.filename or 'the system said no'}"
+        return shown(f"{error.strerror}: {error.filename or 'the system said no'}")
     if type(error).__module__.partition(".")[0] not in _LIBRARIES:
         return None
     text = str(error)
@@ -36,5 +38,5 @@ def storage_fault(error: Exception) -> str | None:
 
 
 def _full(file: object) -> str:
-    place = f" at {file}" if file else ""
+    place = shown(f" at {file}") if file else ""
     return f"the disk is full{place}. Make room and run the same command again: what was finished is kept."

@@ -10,6 +10,7 @@ from fairhaven.hub.disclosure_policies import policy_in, policy_named
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, HubText, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
+from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.toml import Document, Section
 from fairhaven.query_audit import AuditRules, rules_in, rules_named
 
@@ -88,6 +89,7 @@ def _settings(document: Document) -> Settings:
         disclosure=_rules(root, "disclosure", policy_in, policy_named("ons")),
         audit=_rules(root, "audit", rules_in, rules_named("standard")),
         wait_minutes=root.whole("wait_minutes", 60, at_least=0),
+        expansion=_expansion(root.section("expansion")),
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")
@@ -97,6 +99,16 @@ def _settings(document: Document) -> Settings:
         )
     root.finish()
     return settings
+
+
+def _expansion(section: Section) -> ExpansionLimits:
+    limits = ExpansionLimits(
+        times=section.whole("times", USUAL.times, at_least=1),
+        gigabytes=section.whole("gigabytes", USUAL.gigabytes, at_least=1),
+        files=section.whole("files", USUAL.files, at_least=1),
+    )
+    section.finish()
+    return limits
 
 
 def _rules(root: Section, key: str, read: Callable[[Path, str], _RulesT], usual: _RulesT) -> _RulesT:

@@ -35,7 +35,11 @@ def open_hub(folder: Path) -> Rooms:
         **vars(text),
         keyring=keyring,
         intake=Intake(
-            store, envelope=keyring.deliveries, pseudonyms=keyring.pseudonyms, birth_date=text.settings.birth_date
+            store,
+            envelope=keyring.deliveries,
+            pseudonyms=keyring.pseudonyms,
+            birth_date=text.settings.birth_date,
+            limits=text.settings.expansion,
         ),
         vault=Vault(store / "vault", keyring.vault),
         archive=Archive(store),

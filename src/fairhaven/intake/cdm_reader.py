@@ -115,7 +115,9 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
         Invalid: it is neither, is damaged, or it is open which rows are a table's.
     """
     # Views have no row numbers.
-    located = locate_tables(connection, arrived.path, CDM, room=room, shown=arrived.name, with_views=False)
+    located = locate_tables(
+        connection, arrived.path, CDM, room=room, shown=arrived.name, with_views=False, limits=arrived.limits
+    )
     found, faults = [], []
     for table, places in located.tables.items():
         files = sorted(path for place in places for path in place.files)
@@ -127,7 +129,7 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
         elif all(kind_of(path) is FileKind.PARQUET for path in files):
             found.append(CdmMember(table=table, rows=_parquet(files)))
         elif len(files) == 1:
-            text = DeliveredFile(path=files[0], name=f"{arrived.name}/{files[0].name}")
+            text = dataclasses.replace(arrived, path=files[0], name=f"{arrived.name}/{files[0].name}")
             found.append(CdmMember(table=table, text=text))
         else:
             faults.append(Fault(path=arrived.name, message=SEVERAL_FILES.format(table)))

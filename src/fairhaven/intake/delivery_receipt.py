@@ -5,11 +5,12 @@ them, and the delivery's record is written last, by a rename.
 """
 
 import datetime as dt
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -24,7 +25,10 @@ from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.expansion import ACCEPTED, USUAL, ExpansionLimits
 from fairhaven.kernel.files import clear_scratch, scratch, sha256_of
+from fairhaven.kernel.foreign_files import ForeignFile, files_below, given, kind_fault
+from fairhaven.kernel.foreign_names import shown
 from fairhaven.kernel.keyring import DerivationKey
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
@@ -36,13 +40,15 @@ VERSION = "1"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryReceiver:
-    """What receiving works with: the store, its keys, the readers by format, the hub's precision of birth dates."""
+    """What receiving works with: the store, its keys, the readers by format, the hub's precision of birth dates, and
+    how large a delivered file may become."""
 
     store: Path
     envelope: Envelope
     pseudonyms: DerivationKey
     readers: Mapping[Format, Reader]
     birth_date: str
+    limits: ExpansionLimits = USUAL
     until: int | None = None
 
     @property
@@ -65,7 +71,7 @@ class DeliveryReceiver:
         with scratch(self.store / "scratch") as work:
             path = work / "opened"
             self.envelope.open_to(self.records.sealed(extract.sha256), path)
-            yield DeliveredFile(path=path, name=extract.file), work
+            yield DeliveredFile(path=path, name=extract.file, limits=ACCEPTED), work
 
 
 def receive(
@@ -91,7 +97,7 @@ def receive(
     with scratch(receiver.store / "scratch") as work:
         arrived = _arrived(files, source, work)
         known = _known(records, source, received_on)
-        digests = [sha256_of(file.path) for file in arrived]
+        digests = [_digest(file) for file in arrived]
         new, already = _new(arrived, digests, known, source)
         if not new:
             return Receipt(source=source.name, delivery=None, already_received=already)
@@ -101,7 +107,9 @@ def receive(
             progress.stage(f"Taking delivery of {source.name}")
             for place, (digest, file) in enumerate(new.items()):
                 try:
-                    extracts.append(_take(receiver, source, file, digest, first + place, number, vault, work))
+                    with file.found.held() as path:
+                        delivered = DeliveredFile(path=path, name=file.name, limits=receiver.limits)
+                        extracts.append(_take(receiver, source, delivered, digest, first + place, number, vault, work))
                 except Invalid as invalid:
                     faults += invalid.faults
                 progress.advance(place + 1, len(new), "files")
@@ -152,10 +160,10 @@ def land_file(
     with scratch(work) as room:
         # DuckDB takes * and [ in a name for patterns; a link of our own has none.
         link = room / "arrived"
-        link.symlink_to(arrived.path.resolve())
+        link.symlink_to(arrived.path.absolute())
         with open_duckdb(spill=room, memory_limit=landing.MEMORY_LIMIT, keeps_order=True) as connection:
             reader = receiver.readers[source.format]
-            staged = reader.stage(connection, source, DeliveredFile(path=link, name=arrived.name), scratch=room)
+            staged = reader.stage(connection, source, replace(arrived, path=link), scratch=room)
             return landing.land(
                 staged,
                 connection=connection,
@@ -217,48 +225,64 @@ def _faulty_lines(records: DeliveryRecords, extract: Extract) -> list[int]:
     return sorted(rejects.column("row_line").to_pylist())
 
 
-def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[DeliveredFile]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Arrived:
+    """A file of a delivery, and its name as it is recorded."""
+
+    found: ForeignFile
+    name: str
+
+
+def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[_Arrived]:
     """The delivered files: a folder counts as the files in it, or as one file where it is a whole CDM."""
-    faults = [fault for path in files for fault in _name_faults(path)]
+    faults = [fault for path in files for fault in _path_faults(path)]
     if not files:
         faults = [Fault(message="no file was given; name at least one")]
     check_faults(faults)
-    found: list[DeliveredFile] = []
+    arrived: list[_Arrived] = []
     for number, path in enumerate(files):
         if not path.is_dir():
-            found.append(DeliveredFile(path=path, name=path.name))
+            arrived.append(_Arrived(found=given(path), name=shown(path.name)))
         elif source.format is Format.OMOP:
-            found.append(DeliveredFile(path=_pack(path, work / f"folder-{number}.zip"), name=path.name))
+            packed = _pack(path, work / f"folder-{number}.zip")
+            arrived.append(_Arrived(found=given(packed), name=shown(path.name)))
         else:
-            inside = [inner for inner in sorted(path.rglob("*")) if inner.is_file() and not inner.name.startswith(".")]
-            found += [DeliveredFile(path=inner, name=inner.name) for inner in inside]
+            inside = files_below(path)
+            arrived += [_Arrived(found=found, name=shown(found.place.name)) for found in inside]
             if not inside:
                 raise Invalid(Fault(path=str(path), message="is a folder without files"))
-    return found
+    return arrived
 
 
-def _name_faults(path: Path) -> Iterator[Fault]:
-    """What must hold of a delivered path before it is opened; a pipe would be waited for without end."""
+def _digest(arrived: _Arrived) -> str:
+    with arrived.found.held() as path:
+        return sha256_of(path)
+
+
+def _path_faults(path: Path) -> Iterator[Fault]:
+    """What must hold of a delivered path, all told at once; that a file is one is looked at again when it is opened."""
+    if not os.path.lexists(path):
+        yield Fault(path=str(path), message="does not exist")
+        return
+    if message := kind_fault(path.lstat().st_mode):
+        yield Fault(path=str(path), message=message)
+        return
     inside = sorted(path.rglob("*")) if path.is_dir() else []
     for each in (path, *inside):
         # Bytes that are not UTF-8 are surrogates in a name.
         if any("\ud800" <= character <= "\udfff" for character in each.name):
-            shown = each.name.encode("utf-8", "replace").decode()
-            yield Fault(path=shown, message="the file's name is not UTF-8, so it could not be recorded; rename it")
-    if not path.exists():
-        yield Fault(path=str(path), message="does not exist")
-    elif not path.is_dir() and not path.is_file():
-        yield Fault(path=str(path), message="is neither a file nor a folder")
+            yield Fault(path=str(each), message="the file's name is not UTF-8, so it could not be recorded; rename it")
+        if message := kind_fault(each.lstat().st_mode):
+            yield Fault(path=str(each), message=message)
 
 
 def _pack(folder: Path, target: Path) -> Path:
     """A folder as one file whose bytes depend on its content alone."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as out:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
-                with path.open("rb") as source, out.open(entry, "w", force_zip64=True) as member:
-                    shutil.copyfileobj(source, member, _CHUNK)
+        for found in files_below(folder):
+            entry = zipfile.ZipInfo(found.place.as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
+            with found.held() as path, path.open("rb") as source, out.open(entry, "w", force_zip64=True) as member:
+                shutil.copyfileobj(source, member, _CHUNK)
     return target
 
 
@@ -275,8 +299,8 @@ def _known(records: DeliveryRecords, source: Source, received_on: dt.date) -> di
 
 
 def _new(
-    arrived: Sequence[DeliveredFile], digests: Sequence[str], known: Mapping[str, int], source: Source
-) -> tuple[Mapping[str, DeliveredFile], Mapping[str, int]]:
+    arrived: Sequence[_Arrived], digests: Sequence[str], known: Mapping[str, int], source: Source
+) -> tuple[Mapping[str, _Arrived], Mapping[str, int]]:
     """Files to land by digest, and (name -> delivery) of those received before.
 
     Of a full delivery every file is landed where one is new, because the delivery replaces the one before as a whole.
@@ -284,7 +308,7 @@ def _new(
     already = {file.name: known[digest] for file, digest in zip(arrived, digests, strict=True) if digest in known}
     if source.delivery is DeliveryKind.FULL and any(digest not in known for digest in digests):
         known, already = {}, {}
-    new: dict[str, DeliveredFile] = {}
+    new: dict[str, _Arrived] = {}
     for file, digest in zip(arrived, digests, strict=True):
         if digest not in known:
             new.setdefault(digest, file)

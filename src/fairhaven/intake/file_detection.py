@@ -1,7 +1,6 @@
 """Bytes as they arrive: their content says what they are, never a file's name."""
 
 import gzip
-import shutil
 import zlib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -10,9 +9,8 @@ from pathlib import Path
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.expansion import Expansion
 from fairhaven.kernel.file_kinds import FileKind, kind_of
-
-_CHUNK = 1 << 22
 
 
 def table_for(source: Source, arrived: DeliveredFile) -> TableDeclaration:
@@ -44,14 +42,14 @@ def plain(arrived: DeliveredFile, scratch: Path) -> Path:
     """The file's content uncompressed: the file itself, or a copy in *scratch* where it is gzip.
 
     Raises:
-        Invalid: the gzip is cut off or damaged.
+        Invalid: the gzip is cut off or damaged, or becomes more than the file may.
     """
     if kind_of(arrived.path) is not FileKind.GZIP:
         return arrived.path
     target = scratch / "plain"
     try:
         with gzip.open(arrived.path) as content, target.open("wb") as out:
-            shutil.copyfileobj(content, out, _CHUNK)
+            Expansion(arrived.limits, arrived.path.stat().st_size, arrived.name).copy(content, out)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise Invalid(
             Fault(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fairhaven.kernel.foreign_names import shown
 from fairhaven.ledger import Actor
 
 IDENTITY = (
@@ -163,6 +164,10 @@ class TableCount:
     missing: tuple[str, ...] = ()
     has_unique_keys: bool = True
 
+    def __post_init__(self) -> None:
+        """The file's own headers are harmless to show, also those that an earlier version recorded."""
+        object.__setattr__(self, "dropped", tuple(map(shown, self.dropped)))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extract:
@@ -194,6 +199,10 @@ class Extract:
     dialect: Dialect
     erased_lines: int = 0
     to_blank: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """The file's name is harmless to show, also one that an earlier version recorded."""
+        object.__setattr__(self, "file", shown(self.file))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Protocol
 import duckdb
 
 from fairhaven.intake.model import Source, TableDeclaration
+from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,11 +21,13 @@ class DeliveredFile:
 
     Args:
         path: where its bytes are; as delivered, so it may be compressed (its content says so, never its name).
-        name: its name as delivered, for patterns and messages.
+        name: its name as delivered, harmless to show, for patterns and messages.
+        limits: how large it may become when it is unpacked.
     """
 
     path: Path
     name: str
+    limits: ExpansionLimits = USUAL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,6 +25,7 @@ from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
 from fairhaven.intake.relanding import land_again, to_land_again
 from fairhaven.kernel.envelope import Envelope
+from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.keyring import DerivationKey
 from fairhaven.kernel.progress import Progress
@@ -40,9 +41,18 @@ class Intake:
         envelope: seals what is delivered.
         pseudonyms: the key of pseudonyms, row keys and tombstones.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
+        limits: how large a delivered file may become when it is unpacked.
     """
 
-    def __init__(self, store: Path, *, envelope: Envelope, pseudonyms: DerivationKey, birth_date: str) -> None:
+    def __init__(
+        self,
+        store: Path,
+        *,
+        envelope: Envelope,
+        pseudonyms: DerivationKey,
+        birth_date: str,
+        limits: ExpansionLimits = USUAL,
+    ) -> None:
         readers: dict[Format, Reader] = {
             Format.DELIMITED: DelimitedReader(),
             Format.PARQUET: ParquetReader(),
@@ -51,7 +61,12 @@ class Intake:
             Format.OPT_OUT: OptOutReader(),
         }
         self._receiver = DeliveryReceiver(
-            store=store, envelope=envelope, pseudonyms=pseudonyms, readers=readers, birth_date=birth_date
+            store=store,
+            envelope=envelope,
+            pseudonyms=pseudonyms,
+            readers=readers,
+            birth_date=birth_date,
+            limits=limits,
         )
         self._records = self._receiver.records
 

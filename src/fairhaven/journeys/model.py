@@ -10,6 +10,7 @@ from fairhaven.disclosure import Policy
 from fairhaven.engine import Engine
 from fairhaven.harmonise import CodeMap, MappingFile
 from fairhaven.intake import Intake, Source
+from fairhaven.kernel.expansion import ExpansionLimits
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
@@ -30,6 +31,7 @@ class Settings:
         disclosure: the policy by which small counts are protected in whatever people read.
         audit: the rules by which counts asked for by projects are audited.
         wait_minutes: how long a command waits for another that changes the same.
+        expansion: how large a zip, a gzip or a Parquet file that comes from outside may become.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Settings:
     disclosure: Policy
     audit: AuditRules
     wait_minutes: int
+    expansion: ExpansionLimits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from fairhaven.kernel.foreign_names import shown
+
 
 class ErrorCode(StrEnum):
     """Why something was not done, for a program: each error of the tree by its name, and what may happen to any command."""
@@ -84,6 +86,11 @@ class Fault:
     path: str = ""
     line: int | None = None
     field: str = ""
+
+    def __post_init__(self) -> None:
+        """Names in it are often somebody else's, and a fault is one line."""
+        for part in ("message", "path", "field"):
+            object.__setattr__(self, part, shown(getattr(self, part)))
 
     def __str__(self) -> str:
         place = self.path + (f":{self.line}" if self.line is not None else "")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
+from fairhaven.kernel.foreign_names import harmless_json
 
 
 def check_empty(folder: Path) -> None:
@@ -71,7 +72,7 @@ def replacement_of(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON document atomically, indented for people."""
-    write_atomically(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    write_atomically(path, harmless_json(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)) + "\n")
 
 
 def read_json(path: Path) -> Any:

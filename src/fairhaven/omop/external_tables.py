@@ -8,24 +8,36 @@ refuses what could be meant in two ways, asks for every `TablePlace` instead.
 
 import csv
 import gzip
+import os
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
 
 import duckdb
 
 from fairhaven.engine.sql import file, identifier, literal, parquet
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.expansion import USUAL, Expansion, ExpansionLimits, too_large
 from fairhaven.kernel.file_kinds import FileKind, kind_of
+from fairhaven.kernel.foreign_files import files_below, kind_fault
+from fairhaven.kernel.foreign_names import shown as harmless_line
 
 SEVERAL_FILES = "several files hold {}; give one text file a table"
 _SUFFIXES = (".parquet", ".csv", ".tsv", ".txt")
 _CATALOG = "stored"
 _LONGEST_LINE = 32 << 20
+_LONGEST_NAME = 200
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError),
+    # Two files of one name, or one in the place of another's folder.
+    *(FileExistsError, NotADirectoryError, IsADirectoryError),
+)
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How a zip's files may be packed: of the others a few kilobytes become gigabytes in one step, which nothing can count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +115,12 @@ class StoredTable:
 
 
 def find_tables(
-    connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str], *, room: Path
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    names: Collection[str],
+    *,
+    room: Path,
+    limits: ExpansionLimits = USUAL,
 ) -> dict[str, StoredTable]:
     """Tables of *names* that are at *path*; the ones that are not there are simply absent.
 
@@ -115,17 +132,28 @@ def find_tables(
     """
     found: dict[str, StoredTable] = {}
     faults: list[Fault] = []
-    for name, places in locate_tables(connection, path, names, room=room).tables.items():
+    for name, places in locate_tables(connection, path, names, room=room, limits=limits).tables.items():
         place = places[0]
         try:
             files = [part for part in place.files if kind_of(part) is FileKind.PARQUET]
             if place.relation or files:
                 found[name] = _typed(connection, name, place.shown, place.relation or parquet(*files))
             elif len(place.files) == 1:
-                found[name] = _delimited(name, place.files[0])
+                found[name] = _delimited(name, place.files[0], room, limits)
             else:
                 faults.append(Fault(path=place.shown, message=SEVERAL_FILES.format(name)))
-        except (duckdb.Error, OSError, UnicodeDecodeError, EOFError) as error:
+        except Invalid as invalid:
+            faults += invalid.faults
+        except (
+            duckdb.Error,
+            gzip.BadGzipFile,
+            PermissionError,
+            FileNotFoundError,
+            UnicodeDecodeError,
+            EOFError,
+            zlib.error,
+            csv.Error,
+        ) as error:
             faults.append(Fault(path=place.shown, message=f"the table cannot be read ({type(error).__name__})"))
     check_faults(faults)
     return found
@@ -139,6 +167,7 @@ def locate_tables(
     room: Path,
     shown: str = "",
     with_views: bool = True,
+    limits: ExpansionLimits = USUAL,
 ) -> TablePlaces:
     """Every place where a table of *names* is at *path*. What a table's places mean together, the caller decides.
 
@@ -152,20 +181,24 @@ def locate_tables(
         room: folder for what a zip holds of these tables.
         shown: what to call *path* in messages; empty for the path itself.
         with_views: whether the views of a DuckDB file count as tables.
+        limits: how large a zip may become.
 
     Raises:
-        Invalid: the path is none of these, or is cut off or damaged.
+        Invalid: the path is none of these, or is cut off or damaged, holds links or pipes, or becomes too large.
     """
     shown = shown or str(path)
     if path.is_dir():
-        inside = [entry for entry in path.glob("*/*") if entry.parent.name.lower() in names]
-        return _among_files([entry for entry in (*path.glob("*"), *inside) if entry.is_file()], path, names)
-    if not path.is_file():
+        found = [found.place for found in files_below(path, levels=2)]
+        inside = [path / place for place in found if len(place.parts) == 1 or _is_of_table(place, names)]
+        return _among_files(inside, path, names)
+    if not path.exists():
         raise Invalid(Fault(path=shown, message="there is no such file or folder"))
+    if message := kind_fault(path.stat().st_mode):
+        raise Invalid(Fault(path=shown, message=message))
     match kind_of(path):
         case FileKind.ZIP:
             unpacked = room / "unpacked"
-            return _among_files(_unzip(path, unpacked, names, shown), unpacked, names)
+            return _among_files(_unzip(path, unpacked, names, shown, limits), unpacked, names)
         case FileKind.DUCKDB:
             return _in_duckdb(connection, path, names, shown, with_views)
         case _:
@@ -173,22 +206,53 @@ def locate_tables(
             raise Invalid(Fault(path=shown, message=message))
 
 
-def _unzip(path: Path, folder: Path, names: Collection[str], shown: str) -> list[Path]:
+def _is_of_table(place: Path, names: Collection[str]) -> bool:
+    return len(place.parts) == 2 and place.parts[0].lower() in names
+
+
+def _unzip(path: Path, folder: Path, names: Collection[str], shown: str, limits: ExpansionLimits) -> list[Path]:
     """Unpack the files of the tables *names*, and only them; the paths that all files of the zip have in *folder*."""
     found: list[Path] = []
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
+            members = archive.infolist()
+            if len(members) > limits.files:
+                raise too_large(shown, f"holds {len(members):,} files, more than {limits.files:,}")
+            check_faults([fault for member in members for fault in _member_faults(member, shown)])
+            expansion = Expansion(limits, path.stat().st_size, shown)
+            for member in members:
+                if member.is_dir():
+                    continue
                 inside = folder / member.filename
                 if _table_of(inside, folder, names):
-                    # ZipFile.extract keeps every member inside the folder, whatever its name says.
-                    inside = Path(archive.extract(member, folder))
-                if not member.is_dir():
-                    found.append(inside)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+                    inside.parent.mkdir(parents=True, exist_ok=True)
+                    with archive.open(member) as content, inside.open("xb") as out:
+                        expansion.copy(content, out)
+                found.append(inside)
+    except _DAMAGE as error:
         message = f"the zip file is cut off or damaged ({type(error).__name__}), so nothing of it was taken"
         raise Invalid(Fault(path=shown, message=f"{message}. Deliver or fetch it again.")) from None
     return found
+
+
+def _member_faults(member: zipfile.ZipInfo, shown: str) -> list[Fault]:
+    """What a zip may not hold: a name that leads out of it, a link, a packing that cannot be counted, a locked file."""
+    mode = member.external_attr >> 16
+    parts = PurePath(member.filename.replace("\\", "/")).parts
+    if not parts or ".." in parts or PurePath(parts[0]).is_absolute() or re.fullmatch("[A-Za-z]:.*", parts[0]):
+        what = "has a name that leads out of the zip"
+    elif len(os.fsencode(member.filename)) > _LONGEST_NAME:
+        what = "has a name that is too long"
+    elif stat.S_IFMT(mode) and (message := kind_fault(mode)):
+        what = message
+    elif member.compress_type not in _PACKINGS:
+        what = "is packed in another way than zip's own (deflate)"
+    elif member.flag_bits & 1:
+        what = "is locked with a password"
+    else:
+        return []
+    message = f"{what}, so nothing of the zip was taken. Pack it again."
+    return [Fault(path=f"{shown}/{member.filename}", message=message)]
 
 
 def _table_of(path: Path, root: Path, names: Collection[str]) -> str:
@@ -211,9 +275,9 @@ def _among_files(paths: Sequence[Path], root: Path, names: Collection[str]) -> T
             place = path.parent if _folder_of(path, root) == table else path
             files.setdefault(table, {}).setdefault(place, []).append(path)
         elif not path.name.startswith("."):
-            others.append(f"file {path.name}")
+            others.append(f"file {harmless_line(path.name)}")
     tables = {
-        table: [TablePlace(shown=place.name, files=tuple(held)) for place, held in places.items()]
+        table: [TablePlace(shown=harmless_line(place.name), files=tuple(held)) for place, held in places.items()]
         for table, places in files.items()
     }
     return TablePlaces(tables=tables, others=tuple(others))
@@ -224,24 +288,31 @@ def _typed(connection: duckdb.DuckDBPyConnection, name: str, shown: str, relatio
     return StoredTable(name=name, shown=shown, relation=relation, columns={row[0].lower(): row[0] for row in rows})
 
 
-def _delimited(name: str, path: Path) -> StoredTable:
+def _delimited(name: str, path: Path, room: Path, limits: ExpansionLimits) -> StoredTable:
     """A delimited file: tabs without quoting, as Athena writes them, or commas with double quotes."""
-    is_gzip = kind_of(path) is FileKind.GZIP
-    opener: Any = gzip.open if is_gzip else open
-    with opener(path, "rb") as stream:
-        header = stream.readline().decode("utf-8-sig").rstrip("\r\n")
+    text = path
+    if kind_of(path) is FileKind.GZIP:
+        text = room / f"{name}.text"
+        with gzip.open(path) as content, text.open("xb") as out:
+            Expansion(limits, path.stat().st_size, harmless_line(path.name)).copy(content, out)
+    with text.open("rb") as stream:
+        header = stream.readline(_LONGEST_LINE).decode("utf-8-sig").rstrip("\r\n")
     is_tabbed = "\t" in header
     headings = header.split("\t") if is_tabbed else next(csv.reader([header]), [])
     stored = [re.sub(r"\W", "", heading).lower() or f"column_{number}" for number, heading in enumerate(headings)]
     columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in dict.fromkeys(stored))
     dialect = r"delim='\t', quote='', escape=''" if is_tabbed else "delim=',', quote='\"', escape='\"'"
     relation = (
-        f"read_csv({file(path)}, columns={{{columns}}}, {dialect}, header=true, auto_detect=false, "
-        f"compression={literal('gzip' if is_gzip else 'none')}, max_line_size={_LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
+        f"read_csv({file(text)}, columns={{{columns}}}, {dialect}, header=true, auto_detect=false, "
+        f"compression='none', max_line_size={_LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
         "rejects_table='stored_faults', rejects_scan='stored_scans')"
     )
     return StoredTable(
-        name=name, shown=path.name, relation=relation, columns={column: column for column in stored}, file=str(path)
+        name=name,
+        shown=harmless_line(path.name),
+        relation=relation,
+        columns={column: column for column in stored},
+        file=str(text),
     )
 
 
@@ -266,7 +337,7 @@ def _in_duckdb(
     for schema, table in rows:
         if table.lower() in names:
             relation = f"{_CATALOG}.{identifier(schema)}.{identifier(table)}"
-            tables.setdefault(table.lower(), []).append(TablePlace(shown=table, relation=relation))
+            tables.setdefault(table.lower(), []).append(TablePlace(shown=harmless_line(table), relation=relation))
         else:
-            others.append(f"table {table}")
+            others.append(f"table {harmless_line(table)}")
     return TablePlaces(tables=tables, others=tuple(others))

@@ -18,7 +18,9 @@ from fairhaven.engine.duckdb_connection import write_parquet
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, NotFound, check_faults
+from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.files import scratch, sha256_of, write_json
+from fairhaven.kernel.foreign_names import shown
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
 from fairhaven.omop.external_tables import StoredTable, find_tables
@@ -33,6 +35,7 @@ _ORDER = {
     "source_to_concept_map": ("source_vocabulary_id", "source_code", "target_concept_id"),
 }
 _CPT4 = "CPT4"
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,11 +83,12 @@ class Vocabulary:
                 raise NotFound(
                     "no vocabulary is loaded. Download one from athena.ohdsi.org and run `fairhaven vocabulary load`."
                 )
-            version = read_record(root / _CURRENT, _Current).folder
-        for folder in (root / version, root / _folder_name(version)):
-            if (folder / _DESCRIPTION).exists():
-                found = read_record(folder / _DESCRIPTION, _Description)
-                return cls(version=found.version, folder=folder, counts=found.counts, notes=found.notes)
+            folder = root / read_record(root / _CURRENT, _Current).folder
+        else:
+            folder = root / _folder_name(version)
+        if (folder / _DESCRIPTION).exists():
+            found = read_record(folder / _DESCRIPTION, _Description)
+            return cls(version=found.version, folder=folder, counts=found.counts, notes=found.notes)
         raise NotFound(
             f"the vocabulary {version} is not loaded here; loaded are: {', '.join(versions(root)) or 'none'}"
         )
@@ -99,7 +103,9 @@ def versions(root: Path) -> list[str]:
     return sorted(read_record(path, _Description).version for path in root.glob(f"[!.]*/{_DESCRIPTION}"))
 
 
-def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None) -> Vocabulary:
+def load_vocabulary(
+    path: Path, root: Path, *, limits: ExpansionLimits = USUAL, progress: Progress | None = None
+) -> Vocabulary:
     """Take over a vocabulary and make it the current one; one process at a time, whose caller sees to it.
 
     Args:
@@ -107,20 +113,27 @@ def load_vocabulary(path: Path, root: Path, *, progress: Progress | None = None)
             Parquet, or a DuckDB file.
         root: the hub's ``store/vocabulary``. A version appears in it whole or not at all; loading the same
             one again changes nothing but the pointer to the current one.
+        limits: how large compressed files may become.
 
     Raises:
         Invalid: CONCEPT or a required column is missing, or values cannot be read; every fault at once.
     """
     progress = progress or Silent()
     with scratch(root) as work, closing(DuckDBEngine(work)) as engine:
-        return _load(path, root, work, engine.connection, progress)
+        progress.stage(f"Reading the vocabulary from {path.name}")
+        tables = find_tables(engine.connection, path, VOCABULARY_TABLES, room=work, limits=limits)
+        check_faults(_column_faults(path, tables))
+        return _load(tables, root, work, engine.connection, progress)
 
 
-def _load(path: Path, root: Path, work: Path, connection: duckdb.DuckDBPyConnection, progress: Progress) -> Vocabulary:
-    progress.stage(f"Reading the vocabulary from {path.name}")
-    tables = find_tables(connection, path, VOCABULARY_TABLES, room=work)
-    faults = _column_faults(path, tables)
-    check_faults(faults)
+def _load(
+    tables: Mapping[str, StoredTable],
+    root: Path,
+    work: Path,
+    connection: duckdb.DuckDBPyConnection,
+    progress: Progress,
+) -> Vocabulary:
+    faults: list[Fault] = []
     ready = work / "ready"
     ready.mkdir()
     counts: dict[str, int] = {}
@@ -230,7 +243,7 @@ def _version(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
         f"SELECT vocabulary_version FROM {literal(folder / 'vocabulary.parquet')}"
         " WHERE vocabulary_id = 'None' AND vocabulary_version IS NOT NULL"
     ).fetchone()
-    return str(found[0]).strip() if found else ""
+    return shown(str(found[0])).strip() if found else ""
 
 
 def _notes(connection: duckdb.DuckDBPyConnection, folder: Path, counts: Mapping[str, int]) -> list[str]:
@@ -256,4 +269,7 @@ def _folder(root: Path, version: str, digest: str) -> Path:
 
 
 def _folder_name(version: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.+-]+", "-", version).strip("-.") or "unnamed"
+    """Of what a vocabulary calls itself, which may be anything: a name that is no file or folder of Fairhaven's own beside it."""
+    name = re.sub(r"[^A-Za-z0-9.+-]+", "-", version).strip("-.") or "unnamed"
+    is_free = len(name) <= _LONGEST_NAME and not name.startswith("work-") and not name.endswith((".json", ".part"))
+    return name if is_free else f"version-{hashlib.sha256(version.encode()).hexdigest()[:12]}"

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from fairhaven.cohort.english.phrases import joined, quoted
 from fairhaven.cohort.model import CohortDefinition, ConceptSet
+from fairhaven.kernel.foreign_names import shown
 from fairhaven.omop.concepts import CONDITION_STATUS, OPERATOR, ROUTE, TYPE, UNIT, VISIT
 
 _MOST = 8
@@ -75,7 +76,7 @@ class ConceptNames:
 
     def concept(self, concept: int) -> str:
         """A concept's name, or its id where nobody gave one."""
-        return self._names.get(concept, f"concept {concept}")
+        return shown(self._names.get(concept, f"concept {concept}"))
 
     def concepts(self, concepts: tuple[int, ...], word: str = "or") -> str:
         """Names of concepts, each once."""

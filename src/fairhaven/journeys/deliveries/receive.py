@@ -74,7 +74,7 @@ def take_vocabulary(rooms: Rooms, path: Path, *, by: Actor, progress: Progress) 
         recover_vocabulary(rooms)
         write_json(rooms.store / "vocabulary" / _LOADING, to_json(by))
         try:
-            return load_vocabulary(path, rooms.store / "vocabulary", progress=progress)
+            return load_vocabulary(path, rooms.store / "vocabulary", limits=rooms.settings.expansion, progress=progress)
         finally:
             recover_vocabulary(rooms)
 

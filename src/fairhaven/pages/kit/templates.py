@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from fairhaven.kernel.foreign_names import harmless
 from fairhaven.pages.kit import charts, figures
 from fairhaven.pages.kit.look import look
 
@@ -27,8 +28,11 @@ _DRAWINGS: tuple[Callable[..., Markup], ...] = (charts.bar, charts.columns, char
 
 
 def rendered(template: str, **facts: Any) -> str:
-    """A template of this package, for example ``release/report.html.j2``, with its facts."""
-    return environment().get_template(template).render(facts)
+    """A template of this package, for example ``release/report.html.j2``, with its facts.
+
+    Names in them may be somebody else's: what would turn the direction of writing, say, is not in the page.
+    """
+    return harmless(environment().get_template(template).render(facts))
 
 
 @cache
