@@ -17,11 +17,11 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 help: ## say what each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-.venv/run: requirements/run.txt pyproject.toml
+.venv/run: requirements/run.txt requirements/build.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Fairhaven needs Python 3.11 or newer; none was found. Install one, or give it: make demo PYTHON=/path/to/python3"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing what Fairhaven runs on into .venv (once) ..."
-	@$(PIP) install --no-deps --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements/run.txt -r requirements/build.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -44,6 +44,7 @@ check: .venv/test ## everything a machine can judge; changes nothing
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m docs.generators.licences
 
 fix: .venv/test ## mend what a machine can mend
 	@$(BIN)/ruff check --fix $(CODE)
@@ -55,9 +56,12 @@ bench: .venv/test ## print every figure that the documents quote
 docs: .venv/test ## write the pages and pictures that are made from the code
 	@$(BIN)/python -m docs.generators
 
-lock: ## resolve again (needs uv)
-	$(COMPILE) pyproject.toml --extra demo requirements/build.in --output-file requirements/run.txt
+lock: ## resolve again, and make the bill of materials (needs uv)
+	$(COMPILE) pyproject.toml --extra demo --output-file requirements/run.txt
+	$(COMPILE) --constraint requirements/run.txt requirements/build.in --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --extra demo --extra sail requirements/build.in requirements/test.in --output-file requirements/test.txt
+	@$(MAKE) --no-print-directory .venv/test
+	@$(BIN)/python -m docs.generators.bill_of_materials
 
 clean: ## remove what was made here (not your hubs)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

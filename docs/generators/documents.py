@@ -13,6 +13,7 @@ from docs.generators import (
     house_picture,
     hub_files,
     json_results,
+    licences,
     page_components,
     way_of_the_data,
 )
@@ -36,6 +37,7 @@ class Document:
 DOCUMENTS = (
     Document(place="reference/commands.md", text=commands.page),
     Document(place="reference/json.md", text=json_results.page),
+    Document(place="reference/licences.md", text=licences.page),
     Document(place="reference/files.md", text=hub_files.page),
     Document(place="reference/fhir-mapping.md", text=fhir_mapping.page),
     Document(place="reference/cohort-language.md", text=cohort_language.page),
