@@ -61,7 +61,7 @@ def main() -> None:
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        engine = DuckDBEngine(folder / "scratch")
+        engine = DuckDBEngine(folder / "scratch", reaches=[folder])
         make(engine, rows)
         archive = Archive(folder / "store")
         measurement = engine.backend.table("made")
@@ -79,7 +79,7 @@ def main() -> None:
             archive.publish(number=number, as_of=DAY, tables=written, facts={}, by=BENCH)
 
         def fingerprints() -> None:
-            with open_duckdb(spill=folder) as connection:
+            with open_duckdb(spill=folder, reaches=[folder]) as connection:
                 for file in archive.files(archive.release(), "measurement"):
                     fingerprint(connection, file, "measurement")
 

@@ -178,7 +178,7 @@ class Measured:
 
 def build(population: Path, folder: Path) -> tuple[float, float]:
     """Make the index; CPU-seconds and the most memory, in MB."""
-    engine = DuckDBEngine()
+    engine = DuckDBEngine(reaches=[population, folder.parent])
     tables = {file.stem: engine.parquet([file]) for file in sorted(population.glob("*.parquet"))}
     began = time.process_time()
     DiscoveryIndex.build(tables, engine, folder)

@@ -94,7 +94,7 @@ visit_ref = "visit"
 
 def make(folder: Path, rows: int) -> dict[str, Path]:
     """Landed tables: *rows* events, a tenth as many visits with six diagnoses, a hundredth as many people."""
-    engine = DuckDBEngine(folder)
+    engine = DuckDBEngine(folder, reaches=[folder])
     people, visits = max(rows // 100, 10), max(rows // 10, 10)
     head = (
         "('0x' || substr(sha256('{t}' || i), 1, 13))::BIGINT AS row_key, 1::INT AS row_extract, i + 2 AS row_line,"
@@ -151,7 +151,7 @@ def run(rows: int, folder: Path) -> tuple[float, float, int, int]:
     mapping = read_mapping(Document(path))
     assert mapping is not None
     (folder / "scratch").mkdir()
-    engine = DuckDBEngine(folder / "scratch")
+    engine = DuckDBEngine(folder / "scratch", reaches=[folder])
     copied = time.process_time()
     for name, file in files.items():
         engine.connection.execute(

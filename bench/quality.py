@@ -185,7 +185,7 @@ def run(times: int, *, is_compared: bool) -> None:
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         write_times(SHARED / "data" / "omop_gibleed_5.3", folder, times)
-        engine = DuckDBEngine()
+        engine = DuckDBEngine(reaches=[folder])
         tables = {name: engine.parquet([folder / f"{name}.parquet"]) for name in CDM}
         started = time.process_time()
         report = check(tables, engine=engine, today=TODAY, thresholds=thresholds)

@@ -50,7 +50,7 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cohorts]:
         place = folder()
     except Refused as refused:
         pytest.skip(str(refused))
-    engine = DuckDBEngine(tmp_path_factory.mktemp("engine"))
+    engine = DuckDBEngine(tmp_path_factory.mktemp("engine"), reaches=[place])
     yield Cohorts(engine, {name: read_table(engine, place, name) for name in TABLES} | vocabulary(engine))
     engine.close()
 

@@ -129,8 +129,9 @@ def flow(number: int, person: int, value: float | None, start: str) -> dict[str,
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DiscoveryIndex]:
-    engine = DuckDBEngine()
-    yield DiscoveryIndex.build(on(engine, rows()), engine, tmp_path_factory.mktemp("spec") / "index")
+    folder = tmp_path_factory.mktemp("spec")
+    engine = DuckDBEngine(reaches=[folder])
+    yield DiscoveryIndex.build(on(engine, rows()), engine, folder / "index")
     engine.close()
 
 

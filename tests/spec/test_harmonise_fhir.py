@@ -911,7 +911,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
         for resource in given:
             plain = {name: value for name, value in resource.items() if value is not None}
             resources.append({"id": f"r{len(resources)}", **plain})
-    engine = DuckDBEngine(folder / "spill", threads=1)
+    engine = DuckDBEngine(folder / "spill", reaches=[folder], threads=1)
     tables = fhir_files.tables(engine, fhir_files.written(folder, resources), folder / "hub")
     rows = [{"kind": rule.kind, **row} for rule in fhir_rows(tables) for row in engine.fetch(rule.rows).to_pylist()]
     yield Evaluated(rows=rows, lines=lines)

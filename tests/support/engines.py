@@ -25,7 +25,10 @@ class Engines:
             try:
                 # One thread: rows are few, and starting threads for them costs more than it gains.
                 self._opened[name] = (
-                    DuckDBEngine(scratch, threads=1) if name == "duckdb" else open_engine(name, scratch)
+                    # What tests write stands beside it.
+                    DuckDBEngine(scratch, reaches=[self._scratch.parent], threads=1)
+                    if name == "duckdb"
+                    else open_engine(name, scratch)
                 )
             except Refused as refusal:
                 pytest.skip(str(refusal))

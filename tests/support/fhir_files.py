@@ -41,7 +41,8 @@ def landed(path: Path, folder: Path) -> LandingResult:
     """The file landed in *folder*."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
-    with open_duckdb(spill=scratch, keeps_order=True) as con:
+    (folder / "landed").mkdir()
+    with open_duckdb(spill=scratch, reaches=[path, folder], keeps_order=True) as con:
         tables = list(staged(con, path, scratch).values())
         return land(
             tables,

@@ -1,12 +1,15 @@
-"""DuckDB as it is opened: under a ceiling, spilling into a private folder that goes away, or not at all."""
+"""DuckDB as it is opened: under a ceiling, spilling into a private folder that goes away, or not at all, and locked."""
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import file
 
 LARGE = (
     "CREATE TABLE t AS SELECT range AS n, repeat('x', 200) || range AS text FROM range(2_000_000) ORDER BY hash(range)"
@@ -42,3 +45,84 @@ def test_it_has_a_ceiling_and_fetches_no_extension(tmp_path: Path) -> None:
     assert found["memory_limit"] == "95.3 MiB"
     assert Path(found["temp_directory"]).is_relative_to(tmp_path)
     assert {found["autoinstall_known_extensions"], found["autoload_known_extensions"]} == {"false"}
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """A file that no connection of these tests is given."""
+    path = tmp_path / "keys" / "a.key"
+    path.parent.mkdir()
+    path.write_text("secret")
+    return path
+
+
+@pytest.fixture
+def locked(tmp_path: Path, key: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reaches ``given/`` and ``one.csv``."""
+    (tmp_path / "given").mkdir()
+    (tmp_path / "one.csv").write_text("a\n1\n")
+    (tmp_path / "given" / "link").symlink_to(key)
+    with open_duckdb(spill=tmp_path / "scratch", reaches=[tmp_path / "given", tmp_path / "one.csv"]) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM read_text('{key}')",
+        "FROM read_blob('{given}/../keys/a.key')",
+        "FROM read_csv('{given}/link')",
+        "FROM glob('{keys}/*')",
+        "FROM '{key}'",
+        "FROM read_text('/dev/stdin')",
+        "FROM read_csv('http://127.0.0.1/a.csv')",
+        "COPY (SELECT 1) TO '{keys}/other.csv'",
+        "COPY (SELECT 1) TO '{given}/../other.csv'",
+        "COPY (SELECT 1) TO '{given}/link'",
+        "ATTACH '{keys}/a.duckdb'",
+        "EXPORT DATABASE '{keys}/out'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "SET allowed_directories = ['/']",
+        "SET lock_configuration = false",
+        "RESET allowed_paths",
+    ],
+)
+def test_a_locked_connection_reaches_nothing_beside_what_it_was_given(
+    tmp_path: Path, key: Path, locked: duckdb.DuckDBPyConnection, query: str
+) -> None:
+    with pytest.raises(duckdb.Error):
+        locked.execute(query.format(key=key, keys=key.parent, given=tmp_path / "given")).fetchall()
+    assert [path.name for path in key.parent.iterdir()] == ["a.key"]
+    assert key.read_text() == "secret"
+    assert not (tmp_path / "other.csv").exists()
+
+
+def test_a_locked_connection_reads_and_writes_what_it_was_given_by_every_way_there(
+    tmp_path: Path, locked: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "given" / "to-one").symlink_to(tmp_path / "one.csv")
+    (tmp_path / "way").symlink_to(tmp_path / "given")
+    for path in ("one.csv", tmp_path / "one.csv", "given/to-one", "way/to-one"):
+        assert locked.execute(f"FROM read_csv('{path}')").fetchall() == [(1,)]
+    locked.execute("COPY (SELECT 2 AS a) TO 'way/new.csv'")
+    assert (tmp_path / "given" / "new.csv").read_text() == "a\n2\n"
+
+
+def test_names_that_look_like_patterns_are_reached_too(tmp_path: Path) -> None:
+    folder = tmp_path / "hub [1]"
+    folder.mkdir()
+    for name in ("a*.csv", "ab.csv"):
+        (folder / name).write_text("a\n1\n")
+    for reaches in ([folder], [folder / "a*.csv"]):
+        with open_duckdb(spill=None, reaches=reaches) as connection:
+            assert connection.execute(f"FROM read_csv({file(folder / 'a*.csv')})").fetchall() == [(1,)]
+
+
+def test_a_python_variable_is_no_table(locked: duckdb.DuckDBPyConnection) -> None:
+    secret = pa.table({"a": [1]})
+    with pytest.raises(duckdb.CatalogException):
+        locked.execute("FROM secret")
+    assert secret.num_rows == 1

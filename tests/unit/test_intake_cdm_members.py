@@ -49,11 +49,11 @@ def test_a_zip_with_damaged_content_is_refused_in_words(tmp_path: Path) -> None:
         found(path)
 
 
-def test_a_table_in_two_schemas_is_refused_and_a_view_is_no_table(tmp_path: Path) -> None:
+def test_a_table_in_two_schemas_is_refused_and_a_view_of_another_name_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "[cdm].duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE PERSON AS SELECT 7 AS person_id; CREATE TABLE costs AS SELECT 1 AS cost")
-        connection.execute("CREATE SCHEMA old; CREATE VIEW old.person AS FROM main.person")
+        connection.execute("CREATE SCHEMA old; CREATE VIEW old.people AS FROM main.person")
     delivered = found(path)
     assert [member.table for member in delivered.found] == ["person"]
     assert delivered.others == ("table costs",)

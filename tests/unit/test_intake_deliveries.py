@@ -40,7 +40,7 @@ def ref(hub: Hub, patient: str, source: str = "gp") -> str:
 
 
 def counts(hub: Hub, source: Source, excluded: list[str] | None = None) -> dict[str, int]:
-    with closing(DuckDBEngine()) as engine:
+    with closing(DuckDBEngine(reaches=[hub.store])) as engine:
         table = None if excluded is None else engine.arrow(pa.table({"patient_ref": pa.array(excluded, pa.string())}))
         found = hub.intake.reconcile(engine, source, table)
     check_reconciled(found)
@@ -49,7 +49,7 @@ def counts(hub: Hub, source: Source, excluded: list[str] | None = None) -> dict[
 
 
 def current(hub: Hub, source: Source, table: str = "events") -> list[dict[str, object]]:
-    engine = DuckDBEngine()
+    engine = DuckDBEngine(reaches=[hub.store])
     rows = engine.fetch(hub.intake.current(engine, source, excluded=None)[table].order_by(["row_extract", "row_line"]))
     engine.close()
     found: list[dict[str, object]] = rows.to_pylist()
@@ -281,14 +281,14 @@ TYPE_1 = (
 def test_the_latest_type_1_code_counts_and_doubt_means_opted_out(hub: Hub, rows: str, is_out: bool) -> None:
     source = hub.events(more=TYPE_1)
     hub.receive(source, HEADER + rows)
-    engine = DuckDBEngine()
+    engine = DuckDBEngine(reaches=[hub.store])
     assert hub.intake.type_1_opt_outs(engine, source).column("patient_ref").to_pylist() == [ref(hub, "p1")] * is_out
     engine.close()
 
 
 def test_an_unreadable_line_that_may_hold_an_opt_out_stops_the_build_until_a_new_delivery(hub: Hub) -> None:
     source = hub.events(more=TYPE_1)
-    engine = DuckDBEngine()
+    engine = DuckDBEngine(reaches=[hub.store])
     hub.receive(source, HEADER + "1,p1,2020-01-01,,a\n2,p2,OUT\n")
     with pytest.raises(NotAllowedNow, match=r"events\.csv:3"):
         hub.intake.type_1_opt_outs(engine, source)

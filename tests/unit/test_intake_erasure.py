@@ -32,7 +32,7 @@ def sealed(hub: Hub, extract: int = 1) -> bytes:
 
 
 def check_adds_up(hub: Hub, source: Source) -> dict[str, tuple[int, int, int]]:
-    engine = DuckDBEngine()
+    engine = DuckDBEngine(reaches=[hub.store])
     found = hub.intake.reconcile(engine, source, None)
     check_reconciled(found)
     engine.close()

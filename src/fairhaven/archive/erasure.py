@@ -35,7 +35,7 @@ from fairhaven.release.manifest import Release, StoredFile, TableVersion, manife
 def plan_erase(store: ReleaseStore, person_keys: Sequence[int]) -> Erasure:
     """See `Archive.plan_erase`."""
     # The archive's own folder for work is that of whoever holds its lock.
-    with readers_scratch() as work, open_duckdb(spill=work) as connection:
+    with readers_scratch() as work, open_duckdb(spill=work, reaches=[store.folder]) as connection:
         return _plan(store, connection, person_keys).erasure
 
 
@@ -61,7 +61,7 @@ def resume(store: ReleaseStore, *, by: Actor, progress: Progress) -> None:
 def _carry_out(store: ReleaseStore, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
     # An unpublished build may hold the persons too.
     store.sweep()
-    with store.work() as work, open_duckdb(spill=work) as connection:
+    with store.work() as work, open_duckdb(spill=work, reaches=[store.folder]) as connection:
         plan = _plan(store, connection, begun.persons)
         rewritten: dict[str, StoredFile | None] = {}
         for done, (file, table) in enumerate(plan.files):

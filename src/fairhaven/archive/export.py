@@ -53,7 +53,10 @@ def export(
     work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
         built = work / out.name
-        with open_duckdb(spill=work, database=work / "cdm.duckdb", memory_limit=_MEMORY) as connection:
+        reads = [file for files in sources.values() for file in files]
+        with open_duckdb(
+            spill=work, reaches=[work, *reads], database=work / "cdm.duckdb", memory_limit=_MEMORY
+        ) as connection:
             for position, (name, table) in enumerate(CDM.items()):
                 progress.advance(position, len(CDM), "tables")
                 _fill(connection, table, sources[name], progress)

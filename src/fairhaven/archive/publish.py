@@ -33,7 +33,7 @@ def write(
     done = dict(begun.tables) if begun and inputs and inputs == begun.inputs else {}
     store.sweep(keep=done)
     releases = store.releases()
-    with store.work() as work, open_duckdb(spill=work) as connection:
+    with store.work() as work, open_duckdb(spill=work, reaches=[work]) as connection:
         for position, (name, expression) in enumerate(tables.items()):
             progress.advance(position, len(tables), "tables")
             if name not in done:

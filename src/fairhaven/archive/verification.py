@@ -29,7 +29,7 @@ def verify(store: ReleaseStore, names: frozenset[str], progress: Progress) -> li
     seen: dict[str, list[str]] = {}
     total = len({file.path for release in chosen for table in release.tables.values() for file in table.files})
     # Not in the store: an archive on a medium that nobody can write to must be verifiable.
-    with readers_scratch() as work, open_duckdb(spill=work) as connection:
+    with readers_scratch() as work, open_duckdb(spill=work, reaches=[store.folder]) as connection:
         for release in chosen:
             for table in release.tables.values():
                 for file in table.files:

@@ -2,7 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
+from ibis.backends.duckdb import Backend
 
 from fairhaven.engine import sql
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
@@ -21,23 +22,33 @@ _MEMORY_LIMIT = "1200MB"
 _BUCKET = "fairhaven_bucket"
 
 
+class _LockedBackend(Backend):  # type: ignore[misc]
+    """Ibis on a connection whose settings are made and locked already."""
+
+    def _post_connect(self, extensions: Sequence[str] | None = None) -> None:  # noqa: ARG002 - of Ibis
+        self._record_batch_readers_consumed: dict[str, bool] = {}
+
+
 class DuckDBEngine:
     """DuckDB through Ibis.
 
     Args:
         scratch: folder for spilled blocks; a temporary one is made where none is given.
+        reaches: what it reads and writes; see `open_duckdb`.
         threads: worker threads; None leaves it to DuckDB.
     """
 
     name = "duckdb"
 
-    def __init__(self, scratch: Path | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self, scratch: Path | None = None, *, reaches: Collection[Path] = (), threads: int | None = None
+    ) -> None:
         self._opened = ExitStack()
         spill = scratch or self._opened.enter_context(readers_scratch())
         self.connection = self._opened.enter_context(
-            open_duckdb(spill=spill, memory_limit=_MEMORY_LIMIT, threads=threads)
+            open_duckdb(spill=spill, reaches=reaches, memory_limit=_MEMORY_LIMIT, threads=threads)
         )
-        self.backend = ibis.duckdb.from_connection(self.connection)
+        self.backend = _LockedBackend.from_connection(self.connection)
         # Merging nested selects is work that DuckDB's optimiser does anyway, and Ibis takes seconds for it in a large query.
         ibis.options.sql.fuse_selects = False
         self._names = map("kept_{}".format, itertools.count(1))

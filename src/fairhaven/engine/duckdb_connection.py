@@ -1,27 +1,36 @@
-"""The one place where DuckDB is opened: with a ceiling on its memory, and with a private folder to spill into, or none.
+"""The one place where DuckDB is opened: with a ceiling on its memory, a private folder to spill into or none, and locked.
 
-What a connection may reach is said here, too: it fetches no extension from anywhere. Keeping it from every file but those
-it is given (``enable_external_access``, ``lock_configuration``) will be said here when untrusted queries come.
+What a connection may reach is said when it is opened, and nothing that is read on it can change that: a partner's file may
+hold views and macros over any file of this machine, and generated columns over any setting. See docs/adr/0015.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from fairhaven.engine.sql import literal
+from fairhaven.engine.sql import literal, literals, plain
 from fairhaven.kernel.files import scratch
 
 SMALL = "500MB"
 """The ceiling for work beside something larger: reading a file's rows, copying them without some."""
+
+_CLOSED = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_unsigned_extensions": False,
+}
+"""No code comes in: extensions are neither fetched nor loaded by name."""
 
 
 @contextmanager
 def open_duckdb(
     *,
     spill: Path | None,
+    reaches: Collection[Path] = (),
     database: Path | None = None,
     memory_limit: str = SMALL,
     threads: int | None = None,
@@ -32,30 +41,44 @@ def open_duckdb(
     Args:
         spill: folder in which a private one (0700) is made for blocks that do not fit in memory, and removed at the end.
             None keeps every value off the disk: what does not fit raises ``duckdb.OutOfMemoryException``.
+        reaches: what the work reads and writes: files, and folders with all that is below them. Links count as what they
+            point to. Beside them it reaches its own spill and *database*, and no other file: that raises
+            ``duckdb.PermissionException``.
         database: the database's file; None for one in memory.
         memory_limit: DuckDB's ceiling; the process needs room beside it.
         threads: worker threads; None leaves it to DuckDB.
         keeps_order: rows come in the order of their file. It holds whole results in memory.
     """
-    settings: dict[str, Any] = {
-        "memory_limit": memory_limit,
-        "preserve_insertion_order": keeps_order,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
+    settings: dict[str, Any] = {"memory_limit": memory_limit, "preserve_insertion_order": keeps_order, **_CLOSED}
     if threads is not None:
         settings["threads"] = threads
     with ExitStack() as opened:
         if spill is None:
             settings |= {"temp_directory": "", "max_temp_directory_size": "0KB"}
         else:
-            settings["temp_directory"] = str(opened.enter_context(scratch(spill)) / "spill")
+            settings["temp_directory"] = str(opened.enter_context(scratch(spill)).resolve() / "spill")
         connection = opened.enter_context(duckdb.connect(str(database or ":memory:"), config=settings))
         # Where Python seems interactive, DuckDB draws one on the standard output, in the middle of a result.
         connection.execute("SET enable_progress_bar = false")
+        # The same rows wherever the machine is, and no Python variable taken for a table; Ibis would set both too late.
+        connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
+        _lock(connection, [path.resolve() for path in reaches])
         # Closing waits for the threads of a query that was given up by Ctrl-C, for hours where it has hours to go.
         opened.callback(connection.interrupt)
         yield connection
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, reaches: Collection[Path]) -> None:
+    """Keep the connection to these paths, for good."""
+    # What is not there yet may become either.
+    folders = [path for path in reaches if not path.is_file()]
+    # Beside a database DuckDB looks for what was not yet written into it.
+    files = [name for path in reaches if not path.is_dir() for name in (path, path.with_name(f"{path.name}.wal"))]
+    for option, paths in (("allowed_directories", folders), ("allowed_paths", files)):
+        # A path is judged as it is written in the query, and again as what it is.
+        written = sorted({form for path in paths for form in (str(path), plain(path))})
+        connection.execute(f"SET {option} = [{literals(*written)}]")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
 def count_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:

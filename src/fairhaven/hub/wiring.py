@@ -14,6 +14,9 @@ from fairhaven.kernel.keyring import Keyring
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
 
+_ROWS = ("landing", "vocabulary", "archive")
+"""Folders of the store that an engine reads and writes; keys, vault and what was delivered are not among them."""
+
 
 def open_hub(folder: Path) -> Rooms:
     """Read a hub's files and wire its rooms.
@@ -44,5 +47,5 @@ def open_hub(folder: Path) -> Rooms:
         vault=Vault(store / "vault", keyring.vault),
         archive=Archive(store),
         ledger=ledger,
-        new_engine=partial(open_engine, text.settings.engine),
+        new_engine=partial(open_engine, text.settings.engine, reaches=[store / room for room in _ROWS]),
     )

@@ -74,6 +74,7 @@ class OmopReader:
     """See `Reader`."""
 
     version = "1"
+    threads: int | None = None
 
     def stage(
         self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: DeliveredFile, *, scratch: Path
@@ -114,10 +115,7 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
     Raises:
         Invalid: it is neither, is damaged, or it is open which rows are a table's.
     """
-    # Views have no row numbers.
-    located = locate_tables(
-        connection, arrived.path, CDM, room=room, shown=arrived.name, with_views=False, limits=arrived.limits
-    )
+    located = locate_tables(connection, arrived.path, CDM, room=room, shown=arrived.name, limits=arrived.limits)
     found, faults = [], []
     for table, places in located.tables.items():
         files = sorted(path for place in places for path in place.files)

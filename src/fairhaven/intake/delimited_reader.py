@@ -39,13 +39,13 @@ class DelimitedReader:
     """See `Reader`. One file is one table; the file's name says which."""
 
     version = "1"
+    # Lines are numbered in the file's order, by one thread; a second would only wait, and burn a third more CPU.
+    threads: int | None = 1
 
     def stage(
         self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: DeliveredFile, *, scratch: Path
     ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
-        # Lines are numbered in the file's order, by one thread; a second would only wait, and burn a third more CPU.
-        connection.execute("SET threads = 1")
         return [stage_text(connection, source, file_detection.table_for(source, arrived), arrived, scratch=scratch)]
 
 

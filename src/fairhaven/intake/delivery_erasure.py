@@ -89,7 +89,7 @@ def erase(receiver: DeliveryReceiver, patient_refs_by_source: Mapping[str, Seque
 def _find(receiver: DeliveryReceiver, extract: Extract, refs: frozenset[str], secrets: landing.LandingKeys) -> _Found:
     records = receiver.records
     landed = {}
-    with open_duckdb(spill=receiver.store / "scratch") as connection:
+    with open_duckdb(spill=receiver.store / "scratch", reaches=[records.folder(extract.number)]) as connection:
         connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
         for table in extract.tables:
             gone = connection.execute(
@@ -149,7 +149,7 @@ def _rewrite(receiver: DeliveryReceiver, extract: Extract, found: _Found) -> Ext
     )
     with (
         rewriting(folder) as making,
-        open_duckdb(spill=receiver.store / "scratch", keeps_order=True) as connection,
+        open_duckdb(spill=receiver.store / "scratch", reaches=[folder, making], keeps_order=True) as connection,
     ):
         for path in folder.glob("*.parquet"):
             if path.stem == landing.REJECTS:

@@ -161,8 +161,15 @@ def land_file(
         # DuckDB takes * and [ in a name for patterns; a link of our own has none.
         link = room / "arrived"
         link.symlink_to(arrived.path.absolute())
-        with open_duckdb(spill=room, memory_limit=landing.MEMORY_LIMIT, keeps_order=True) as connection:
-            reader = receiver.readers[source.format]
+        reader = receiver.readers[source.format]
+        folder.mkdir(parents=True, exist_ok=True)
+        with open_duckdb(
+            spill=room,
+            reaches=[arrived.path, room, folder],
+            memory_limit=landing.MEMORY_LIMIT,
+            threads=reader.threads,
+            keeps_order=True,
+        ) as connection:
             staged = reader.stage(connection, source, replace(arrived, path=link), scratch=room)
             return landing.land(
                 staged,

@@ -87,7 +87,6 @@ def land(
         AssertionError: rows landed, quarantined and erased do not add up to the rows received; nothing may be
             committed then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
     define_pseudonym(connection, "tombstone_of", secrets.tombstone)
     connection.register("given_tombstones", pa.table({"tombstone": pa.array(sorted(tombstones), pa.string())}))

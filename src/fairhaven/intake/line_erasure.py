@@ -101,7 +101,7 @@ def _without(bundle: dict[str, Any], entries: set[int]) -> bytes:
 
 
 def _blank_parquet(path: Path, gone: frozenset[int], scratch: Path, target: Path) -> None:
-    with open_duckdb(spill=scratch) as connection:
+    with open_duckdb(spill=scratch, reaches=[path, scratch]) as connection:
         _copy_without(connection, numbered_rows(path), gone, target)
 
 
@@ -120,7 +120,7 @@ def _blank_cdm(arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scra
     """A zip of the CDM's tables; a DuckDB file becomes one of Parquet files with the same row numbers."""
     with (
         private(scratch) as room,
-        open_duckdb(spill=room, keeps_order=True) as connection,
+        open_duckdb(spill=room, reaches=[arrived.path, room], keeps_order=True) as connection,
         zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as out,
     ):
         for member in members(connection, arrived, room).found:

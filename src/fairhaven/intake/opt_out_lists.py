@@ -44,6 +44,7 @@ class OptOutReader:
     """See `Reader`. Numbers are not landed: they stay in the sealed file, and only faulty lines are recorded."""
 
     version = "1"
+    threads: int | None = None
 
     def stage(
         self,

@@ -19,6 +19,7 @@ class ParquetReader:
     """See `Reader`. One file is one table; the file's name says which."""
 
     version = "1"
+    threads: int | None = None
 
     def stage(
         self,

@@ -65,9 +65,11 @@ class Reader(Protocol):
     """Reads one format.
 
     ``version`` is raised when the same bytes would land otherwise than before; the build then lands them again.
+    ``threads`` is how many a file is read with; None leaves it to DuckDB.
     """
 
     version: str
+    threads: int | None
 
     def stage(
         self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: DeliveredFile, *, scratch: Path

@@ -105,9 +105,10 @@ def check_quarantine(source: Source, extracts: Sequence[Extract]) -> None:
 
 def quarantine_reasons(records: DeliveryRecords, extracts: Iterable[Extract]) -> Iterator[QuarantineReason]:
     """Reasons by extract, the most frequent first; no value of a row is in them."""
-    with readers_scratch() as work, open_duckdb(spill=work) as connection:
-        for extract in extracts:
-            query = _REASONS.format(rejects=file(records.table(extract.number, REJECTS)))
+    paths = [(extract, records.table(extract.number, REJECTS)) for extract in extracts]
+    with readers_scratch() as work, open_duckdb(spill=work, reaches=[path for _, path in paths]) as connection:
+        for extract, path in paths:
+            query = _REASONS.format(rejects=file(path))
             for table, field, reason, rows, lines in connection.execute(query, [_LINES]).fetchall():
                 yield QuarantineReason(
                     extract=extract.number, table=table, field=field, reason=reason, rows=rows, lines=tuple(lines)

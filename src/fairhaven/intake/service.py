@@ -199,9 +199,10 @@ class Intake:
     def quarantine(self, source_name: str | None = None) -> pa.Table:
         """Quarantined rows: ``source, row_extract, file, table_name, row_line, field, reason``."""
         parts = []
-        with readers_scratch() as work, open_duckdb(spill=work) as connection:
-            for extract in self._records.extracts(source_name):
-                path = self._records.table(extract.number, REJECTS)
+        extracts = self._records.extracts(source_name)
+        paths = [self._records.table(extract.number, REJECTS) for extract in extracts]
+        with readers_scratch() as work, open_duckdb(spill=work, reaches=paths) as connection:
+            for extract, path in zip(extracts, paths, strict=True):
                 parts.append(
                     connection.execute(
                         "SELECT ? AS source, ?::INTEGER AS row_extract, ? AS file, table_name, row_line, field, reason "
@@ -214,7 +215,7 @@ class Intake:
     def _listed(self, extract: int) -> pa.Table:
         with (
             self._receiver.opened(self._records.extract(extract)) as (file, room),
-            open_duckdb(spill=room, keeps_order=True) as connection,
+            open_duckdb(spill=room, reaches=[room], keeps_order=True) as connection,
         ):
             opt_out_lists.read_numbers(connection, file.path, room)
             return connection.execute("SELECT number AS nhs_number FROM listed WHERE is_valid").fetch_arrow_table()

@@ -93,7 +93,7 @@ def trial(
         Invalid: every fault of the files at once.
     """
     listener = progress or Silent()
-    with memory_only_database() as connection:
+    with memory_only_database(files) as connection:
         listener.stage("Reading")
         meanings = _read(connection, files, truth=truth, given=columns or {})
         truth_form = _resolve_truth(connection)

@@ -1,8 +1,9 @@
 """Who is one person: the whole way from identity records to groups of patients. `service` and `evaluation` both take it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -41,15 +42,18 @@ class PersonClusters:
 
 
 @contextmanager
-def memory_only_database() -> Iterator[duckdb.DuckDBPyConnection]:
+def memory_only_database(reaches: Collection[Path] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory that never spills: identifiers reach no disk unencrypted, so work that does not fit in
     memory is refused instead.
+
+    Args:
+        reaches: files that are read on it.
 
     Raises:
         Refused: `MEMORY_LIMIT` is not enough.
     """
     try:
-        with open_duckdb(spill=None, memory_limit=MEMORY_LIMIT) as connection:
+        with open_duckdb(spill=None, reaches=reaches, memory_limit=MEMORY_LIMIT) as connection:
             yield connection
     except duckdb.OutOfMemoryException:
         raise Refused(

@@ -45,7 +45,7 @@ def open_cdm(path: Path) -> Iterator[OpenedCDM]:
     Raises:
         Invalid: there is no CDM at *path*, or files cannot be read; all faults at once.
     """
-    with readers_scratch() as folder, closing(DuckDBEngine(folder)) as engine:
+    with readers_scratch() as folder, closing(DuckDBEngine(folder, reaches=[path, folder])) as engine:
         yield OpenedCDM(tables=_tables(path, folder, engine), engine=engine)
 
 

@@ -38,6 +38,18 @@ _DAMAGE = (
 )
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How a zip's files may be packed: of the others a few kilobytes become gigabytes in one step, which nothing can count."""
+_STORED = """
+FROM (
+  SELECT schema_name, table_name AS name, if(contains(sql, ' GENERATED ALWAYS AS('), 'computed', 'rows') AS kind
+  FROM duckdb_tables() WHERE database_name = ? AND NOT internal
+  UNION ALL SELECT schema_name, view_name, 'view' FROM duckdb_views() WHERE database_name = ? AND NOT internal)
+ORDER BY schema_name <> 'main', schema_name, name"""
+_CODE = {
+    "view": "is a view, and a view is a query, which could read whatever this computer holds",
+    "computed": "has columns that are computed when they are read, which could show settings and keys",
+}
+"""What of a DuckDB file is code of whoever made it. Only rows are read: the rest is refused by name."""
+_AS_ROWS = "only stored rows are read. Store them (CREATE TABLE x AS FROM {table}; dbt: materialized='table')"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +178,6 @@ def locate_tables(
     *,
     room: Path,
     shown: str = "",
-    with_views: bool = True,
     limits: ExpansionLimits = USUAL,
 ) -> TablePlaces:
     """Every place where a table of *names* is at *path*. What a table's places mean together, the caller decides.
@@ -180,11 +191,11 @@ def locate_tables(
         names: lower case.
         room: folder for what a zip holds of these tables.
         shown: what to call *path* in messages; empty for the path itself.
-        with_views: whether the views of a DuckDB file count as tables.
         limits: how large a zip may become.
 
     Raises:
-        Invalid: the path is none of these, or is cut off or damaged, holds links or pipes, or becomes too large.
+        Invalid: the path is none of these, or is cut off or damaged, holds links or pipes, or becomes too large; or what is
+            called as one of the tables is a query.
     """
     shown = shown or str(path)
     if path.is_dir():
@@ -200,7 +211,7 @@ def locate_tables(
             unpacked = room / "unpacked"
             return _among_files(_unzip(path, unpacked, names, shown, limits), unpacked, names)
         case FileKind.DUCKDB:
-            return _in_duckdb(connection, path, names, shown, with_views)
+            return _in_duckdb(connection, path, names, shown)
         case _:
             message = "is neither a DuckDB database nor a folder or zip of Parquet or CSV files"
             raise Invalid(Fault(path=shown, message=message))
@@ -316,28 +327,31 @@ def _delimited(name: str, path: Path, room: Path, limits: ExpansionLimits) -> St
     )
 
 
-def _in_duckdb(
-    connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str], shown: str, with_views: bool
-) -> TablePlaces:
+def _in_duckdb(connection: duckdb.DuckDBPyConnection, path: Path, names: Collection[str], shown: str) -> TablePlaces:
     try:
         connection.execute(f"ATTACH {literal(path)} AS {_CATALOG} (READ_ONLY)")
-        rows = connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables"
-            " WHERE table_catalog = ? AND (? OR table_type = 'BASE TABLE')"
-            " ORDER BY table_schema <> 'main', table_schema, table_name",
-            [_CATALOG, with_views],
-        ).fetchall()
+        rows = connection.execute(_STORED, [_CATALOG, _CATALOG]).fetchall()
     except duckdb.Error:
         message = (
             "cannot be opened as a DuckDB database; it may be cut off, or written by a later DuckDB (save it as 1.x)"
         )
         raise Invalid(Fault(path=shown, message=message)) from None
+    check_faults(
+        [
+            Fault(
+                path=shown,
+                message=f"{harmless_line(table)} {_CODE[kind]}; {_AS_ROWS.format(table=harmless_line(table))}",
+            )
+            for _, table, kind in rows
+            if table.lower() in names and kind in _CODE
+        ]
+    )
     tables: dict[str, list[TablePlace]] = {}
     others: list[str] = []
-    for schema, table in rows:
+    for schema, table, kind in rows:
         if table.lower() in names:
             relation = f"{_CATALOG}.{identifier(schema)}.{identifier(table)}"
             tables.setdefault(table.lower(), []).append(TablePlace(shown=harmless_line(table), relation=relation))
-        else:
+        elif kind != "view":
             others.append(f"table {harmless_line(table)}")
     return TablePlaces(tables=tables, others=tuple(others))

@@ -7,14 +7,12 @@ A version is a folder ``<root>/<version>/`` of one Parquet file for each vocabul
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from fairhaven.engine.duckdb import DuckDBEngine
-from fairhaven.engine.duckdb_connection import write_parquet
+from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, NotFound, check_faults
@@ -36,6 +34,7 @@ _ORDER = {
 }
 _CPT4 = "CPT4"
 _LONGEST_NAME = 100
+_MEMORY = "1200MB"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,11 +118,11 @@ def load_vocabulary(
         Invalid: CONCEPT or a required column is missing, or values cannot be read; every fault at once.
     """
     progress = progress or Silent()
-    with scratch(root) as work, closing(DuckDBEngine(work)) as engine:
+    with scratch(root) as work, open_duckdb(spill=work, reaches=[path, work], memory_limit=_MEMORY) as connection:
         progress.stage(f"Reading the vocabulary from {path.name}")
-        tables = find_tables(engine.connection, path, VOCABULARY_TABLES, room=work, limits=limits)
+        tables = find_tables(connection, path, VOCABULARY_TABLES, room=work, limits=limits)
         check_faults(_column_faults(path, tables))
-        return _load(tables, root, work, engine.connection, progress)
+        return _load(tables, root, work, connection, progress)
 
 
 def _load(
@@ -206,7 +205,7 @@ def _value_faults(connection: duckdb.DuckDBPyConnection, table: StoredTable) -> 
     ).fetchone()
     for (name, test), count in zip(bad.items(), counts or (), strict=True):
         if count:
-            line = _first_line(connection, table, test)
+            line = _first_line(table, test)
             kind = CDM[table.name][name].type
             others = f" (and {count - 1:,} further rows)" if count > 1 else ""
             faults.append(Fault(path=table.shown, line=line, field=name, message=f"is not of the type {kind}{others}"))
@@ -226,14 +225,15 @@ def _concept_faults(connection: duckdb.DuckDBPyConnection, file: Path, shown: st
     return []
 
 
-def _first_line(connection: duckdb.DuckDBPyConnection, table: StoredTable, test: str) -> int | None:
+def _first_line(table: StoredTable, test: str) -> int | None:
     if not table.is_text:
         return None
-    connection.execute("SET preserve_insertion_order = true")
-    found = connection.execute(
-        f"SELECT line FROM (SELECT row_number() OVER () + 1 AS line, * FROM {table.relation}) WHERE {test} LIMIT 1"
-    ).fetchone()
-    connection.execute("SET preserve_insertion_order = false")
+    with open_duckdb(
+        spill=None, reaches=[Path(table.file)], memory_limit=_MEMORY, threads=1, keeps_order=True
+    ) as connection:
+        found = connection.execute(
+            f"SELECT line FROM (SELECT row_number() OVER () + 1 AS line, * FROM {table.relation}) WHERE {test} LIMIT 1"
+        ).fetchone()
     return int(found[0]) if found else None
 
 

@@ -86,6 +86,11 @@ def folder() -> Path:
     )
 
 
+def places() -> tuple[Path, ...]:
+    """The folders that `load` reads. Raises as `folder`."""
+    return folder(), Path(str(files("fairhaven").joinpath("region")))
+
+
 def load(connection: duckdb.DuckDBPyConnection) -> int:
     """Load material and word lists as temporary tables, and give back how many usable persons the material has.
 

@@ -42,10 +42,13 @@ def write(folder: Path, *, persons: int | None = None, seed: int = 1, progress: 
     _write_hub(folder)
     for name in ("inbox", "truth"):
         shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir()
     progress.stage("Writing the demonstration region")
     with (
         scratch(folder / "store" / "scratch") as work,
-        open_duckdb(spill=work, memory_limit=_MEMORY, keeps_order=True) as connection,
+        open_duckdb(
+            spill=work, reaches=[*material.places(), work, folder / "truth"], memory_limit=_MEMORY, keeps_order=True
+        ) as connection,
     ):
         templates = material.load(connection)
         many = templates if persons is None else persons

@@ -32,7 +32,7 @@ def material_vocabulary(into: Path | None = None) -> Path:
         into = Path(tempfile.mkdtemp(prefix="fairhaven-vocabulary-"))
         atexit.register(shutil.rmtree, into, ignore_errors=True)
     into.mkdir(parents=True, exist_ok=True)
-    with open_duckdb(spill=None, threads=1, keeps_order=True) as connection:
+    with open_duckdb(spill=None, reaches=[place, into], threads=1, keeps_order=True) as connection:
         concepts = str(place / "CONCEPT.csv")
         connection.execute("CREATE TABLE c AS FROM read_csv(?, header = true, all_varchar = true)", [concepts])
         with files("fairhaven").joinpath("region", "data", "concepts.csv").open(encoding="utf-8") as lines:

@@ -51,6 +51,7 @@ class FhirReader:
     """Reads FHIR R4 into the tables of `intake/fhir/views.py`."""
 
     version = "1"
+    threads: int | None = None
 
     def stage(
         self,

@@ -52,7 +52,7 @@ def _suspects(table: str, paths: Sequence[Path]) -> list[tuple[str, str]]:
         f"WHERE regexp_matches({identifier(text)}, {literal(_TEN_DIGITS)})"
         for text in texts
     ]
-    with readers_scratch() as work, open_duckdb(spill=work) as connection:
+    with readers_scratch() as work, open_duckdb(spill=work, reaches=paths) as connection:
         found: list[tuple[str, str]] = connection.execute(" UNION ALL ".join(parts)).fetchall()
         return found
 
