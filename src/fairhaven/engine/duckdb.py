@@ -23,7 +23,7 @@ _BUCKET = "fairhaven_bucket"
 
 
 class _LockedBackend(Backend):  # type: ignore[misc]
-    """Ibis on a connection whose settings are made and locked already."""
+    """Ibis on a connection that is locked: what it would set (UTC, no Python variables as tables) is set when it is opened."""
 
     def _post_connect(self, extensions: Sequence[str] | None = None) -> None:  # noqa: ARG002 - of Ibis
         self._record_batch_readers_consumed: dict[str, bool] = {}
@@ -46,7 +46,7 @@ class DuckDBEngine:
         self._opened = ExitStack()
         spill = scratch or self._opened.enter_context(readers_scratch())
         self.connection = self._opened.enter_context(
-            open_duckdb(spill=spill, reaches=reaches, memory_limit=_MEMORY_LIMIT, threads=threads)
+            open_duckdb(spill=spill, reaches=reaches, memory_limit=_MEMORY_LIMIT, threads=threads, time_zone="UTC")
         )
         self.backend = _LockedBackend.from_connection(self.connection)
         # Merging nested selects is work that DuckDB's optimiser does anyway, and Ibis takes seconds for it in a large query.

@@ -35,6 +35,7 @@ def open_duckdb(
     memory_limit: str = SMALL,
     threads: int | None = None,
     keeps_order: bool = False,
+    time_zone: str = "",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection, closed at the end.
 
@@ -48,6 +49,7 @@ def open_duckdb(
         memory_limit: DuckDB's ceiling; the process needs room beside it.
         threads: worker threads; None leaves it to DuckDB.
         keeps_order: rows come in the order of their file. It holds whole results in memory.
+        time_zone: in which times with an offset are shown; empty for the machine's.
     """
     settings: dict[str, Any] = {"memory_limit": memory_limit, "preserve_insertion_order": keeps_order, **_CLOSED}
     if threads is not None:
@@ -60,8 +62,10 @@ def open_duckdb(
         connection = opened.enter_context(duckdb.connect(str(database or ":memory:"), config=settings))
         # Where Python seems interactive, DuckDB draws one on the standard output, in the middle of a result.
         connection.execute("SET enable_progress_bar = false")
-        # The same rows wherever the machine is, and no Python variable taken for a table; Ibis would set both too late.
-        connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
+        # No Python variable is taken for a table.
+        connection.execute("SET python_enable_replacements = false")
+        if time_zone:
+            connection.execute(f"SET TimeZone = {literal(time_zone)}")
         _lock(connection, [path.resolve() for path in reaches])
         # Closing waits for the threads of a query that was given up by Ctrl-C, for hours where it has hours to go.
         opened.callback(connection.interrupt)
