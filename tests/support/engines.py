@@ -6,13 +6,14 @@ import pytest
 
 from fairhaven.engine import DuckDBEngine, Engine, open_engine
 from fairhaven.kernel.errors import Refused
+from tests.support.shared_data import ROOT
 
 ALL = ("duckdb", "sail", pytest.param("pyspark", marks=pytest.mark.slow))
 SPARK = ALL[1:]
 
 
 class Engines:
-    """Opened when first asked for, closed together."""
+    """Opened when first asked for, closed together; DuckDB reaches what is beside *scratch* and the shared test data."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -25,8 +26,7 @@ class Engines:
             try:
                 # One thread: rows are few, and starting threads for them costs more than it gains.
                 self._opened[name] = (
-                    # What tests write stands beside it.
-                    DuckDBEngine(scratch, reaches=[self._scratch.parent], threads=1)
+                    DuckDBEngine(scratch, reaches=[self._scratch.parent, ROOT], threads=1)
                     if name == "duckdb"
                     else open_engine(name, scratch)
                 )
