@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fairhaven.hub import open_hub
+from fairhaven.journeys.hub_keys import recorded_checks
 from fairhaven.kernel.envelope import HEADER
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.keyring import SEALING, Keyring, Purpose
@@ -56,6 +57,21 @@ def test_nothing_is_received_under_a_wrong_key_and_with_the_right_one_all_goes_o
     assert _held(hub) == before
     right.write_bytes(kept)
     _receive(fairhaven, hub, "2")
+
+
+@pytest.mark.parametrize(
+    "words", [("build",), ("erase", "--person-key", "7"), ("erase", "--person-key", "7", "--plan")]
+)
+def test_nothing_is_built_or_erased_under_a_wrong_key(
+    fairhaven: Command, hub: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    fairhaven("keys", "rotate", hub)
+    (hub / "store/vault/index.sealed").write_bytes((hub / "store/vault/identity/000001.sealed").read_bytes())
+    shutil.copy(Keyring.create(tmp_path / "other/keys").folder / "vault.key", hub / "store/keys")
+    before = _held(hub)
+    command, *options = words
+    assert "vault.key is not the key of this hub" in fairhaven(command, hub, *options, code=1).stderr
+    assert _held(hub) == before
 
 
 def test_the_folder_of_another_hubs_keys_is_refused_before_anything_is_written(
@@ -184,6 +200,28 @@ def test_a_rotation_killed_at_any_moment_is_finished_by_the_next(
     processes: Commands, hub: Path, tmp_path: Path
 ) -> None:
     _check_killed_rotations(processes, hub, tmp_path / "trials", 2)
+
+
+@pytest.mark.parametrize("trials", [2, pytest.param(30, marks=pytest.mark.slow)])
+def test_a_hub_whose_making_is_killed_is_made_by_the_next_init(
+    processes: Commands, tmp_path: Path, trials: int
+) -> None:
+    whole = tmp_path / "whole"
+    changes = processes.run(whole, "init").changes
+    for trial in range(trials):
+        folder = tmp_path / f"trial-{trial}"
+        assert processes.run(folder, "init", step=1 + (trial * changes + changes // 2) // trials).code == -9
+        if (folder / "hub.toml").exists():
+            open_hub(folder).keyring.check(*Purpose)
+        again = processes.run(folder, "init")
+        assert again.code == 0, again.said
+        assert _names(folder) == _names(whole)
+        rooms = open_hub(folder)
+        assert recorded_checks(rooms.ledger) == rooms.keyring.check_values()
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 @pytest.mark.slow

@@ -138,6 +138,13 @@ def erase(folder: Path, person: int) -> None:
     erase_person(open_hub(folder), person_key=person, by=ANNA, progress=Silent())
 
 
+def init(folder: Path) -> None:
+    """Make a new hub."""
+    from fairhaven.hub import make_hub
+
+    make_hub(folder, by=ANNA)
+
+
 def rotate(folder: Path) -> None:
     """Rotate the keys."""
     from fairhaven.hub import open_hub
@@ -298,6 +305,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "receive": receive_month,
     "build": build,
     "erase": erase,
+    "init": init,
     "rotate": rotate,
     "load_vocabulary": load_vocabulary,
 }

@@ -4,10 +4,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import check_empty, write_atomically
+from fairhaven.kernel.files import check_empty, clear_torn, write_atomically
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.ledger import Actor, EventKind, Ledger
 
+_MARK = ".being-made"
+"""In a hub's folder while it is made."""
 _PLACES = {
     "hub.toml": "hub.toml",
     "controller.toml": "controllers/example.toml",
@@ -18,7 +20,7 @@ _PLACES = {
 
 
 def make_hub(folder: Path, *, by: Actor) -> list[Path]:
-    """Write a new hub's files and keys.
+    """Write a new hub's files and keys. Killed, it is finished when it is called again.
 
     Returns:
         the files written, in the order in which a person would read them.
@@ -26,14 +28,21 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
     Raises:
         NotAllowedNow: the folder is a hub already, or holds other things.
     """
-    if (folder / "hub.toml").exists():
+    mark = folder / _MARK
+    if (folder / "hub.toml").exists() and not mark.exists():
         raise NotAllowedNow(f"{folder} is a hub already; nothing was changed. Give a folder that does not exist yet.")
-    check_empty(folder)
-    for template, place in _PLACES.items():
-        write_atomically(folder / place, files("fairhaven.hub").joinpath("new", template).read_bytes())
-    for empty in ("vocabulary", "inbox"):
-        (folder / empty).mkdir(exist_ok=True)
+    if not mark.exists():
+        check_empty(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.touch()
     keyring = Keyring.create(folder / "store" / "keys")
     facts = {"keys": keyring.check_values()}
-    Ledger(folder / "store" / "ledger.jsonl").append(EventKind.HUB_MADE, facts, by=by)
+    Ledger(folder / "store" / "ledger.jsonl").append_once(EventKind.HUB_MADE, facts, by=by)
+    for empty in ("vocabulary", "inbox"):
+        (folder / empty).mkdir(exist_ok=True)
+    # hub.toml last: no folder is a hub that has not its keys.
+    for template, place in reversed(_PLACES.items()):
+        write_atomically(folder / place, files("fairhaven.hub").joinpath("new", template).read_bytes())
+    clear_torn(folder)
+    mark.unlink()
     return [folder / place for place in _PLACES.values()]

@@ -62,16 +62,16 @@ def demonstrate(
     mark = folder / "store" / _MARK
     if not mark.exists():
         check_empty(folder)
-        # Identities are invented, so the secret may follow from the seed: the same seed gives the same release everywhere.
-        secret = hashlib.sha256(f"demonstration {seed}".encode()).digest()
-        facts = {"keys": Keyring.create(folder / "store" / "keys", secret=secret).check_values()}
-        Ledger(folder / "store" / "ledger.jsonl").append(EventKind.HUB_MADE, facts, by=by)
         write_json(mark, {"wanted": wanted, "is_written": False})
     if read_json(mark)["wanted"] != wanted:
         raise NotAllowedNow(
             f"{folder} holds a demonstration of another size or seed; nothing was changed. Give another folder, or remove that one."
         )
     if not read_json(mark)["is_written"]:
+        # Identities are invented, so the secret may follow from the seed: the same seed gives the same release everywhere.
+        secret = hashlib.sha256(f"demonstration {seed}".encode()).digest()
+        facts = {"keys": Keyring.create(folder / "store" / "keys", secret=secret).check_values()}
+        Ledger(folder / "store" / "ledger.jsonl").append_once(EventKind.HUB_MADE, facts, by=by)
         made = region.write(folder, persons=persons, seed=seed, progress=progress)
         days = [
             [

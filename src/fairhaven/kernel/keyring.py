@@ -270,9 +270,9 @@ class Keyring:
             if secret:
                 keys[Purpose.PSEUDONYMS] = secret
             write_keys(making, keys)
+            write_public_half(folder, keys[Purpose.RECORD])
             making.rename(folder)
             sync(folder.parent)
-            write_public_half(folder, keys[Purpose.RECORD])
         return cls(folder)
 
 

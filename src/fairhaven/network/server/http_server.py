@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import stat
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -52,6 +53,11 @@ def serve(
         raise Invalid(
             f"serving {host} without a certificate would send every collection's secret in the clear. "
             "Give a certificate and key, or serve 127.0.0.1 behind a proxy that does the TLS."
+        )
+    if (secret := key or certificate) and secret.exists() and secret.stat().st_mode & stat.S_IRWXO:
+        raise Invalid(
+            f"{secret} holds the server's key, and every account of this machine may read it. Allow its owner only "
+            f"(chmod 600 {secret}), and have another certificate made if somebody may have read it."
         )
     config = uvicorn.Config(
         app,
