@@ -23,6 +23,7 @@ from fairhaven.archive.fingerprint import fingerprint
 from fairhaven.engine import DuckDBEngine
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.files import sha256_of
+from tests.support.release_facts import release_facts
 
 DAY = dt.date(2026, 11, 21)
 
@@ -76,7 +77,7 @@ def main() -> None:
         def release() -> None:
             number = len(archive.releases()) + 1
             written = archive.write(engine, {"measurement": measurement}, number=number, by=BENCH)
-            archive.publish(number=number, as_of=DAY, tables=written, facts={}, by=BENCH)
+            archive.publish(number=number, as_of=DAY, tables=written, facts=release_facts(), by=BENCH)
 
         def fingerprints() -> None:
             with open_duckdb(spill=folder, reaches=[folder]) as connection:

@@ -29,6 +29,7 @@ from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabul
 from fairhaven.journeys.releases.build import build_release
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
+from fairhaven.region.model import FIRST
 
 PERSONS = 1_130
 BAR = 50_000
@@ -89,18 +90,17 @@ def receive(folder: Path) -> tuple[float, float]:
     """Take the first delivery: CPU-seconds, peak MB."""
     rooms = open_hub(folder)
     take_vocabulary(rooms, region.material_vocabulary(), by=BENCH, progress=Silent())
-    day = region.writing.FIRST
     began = time.process_time()
     for source in region.SOURCES:
-        if files := sorted((folder / "inbox" / day.isoformat() / source).glob("*")):
-            receive_delivery(rooms, source=source, files=files, received_on=day, progress=Silent())
+        if files := sorted((folder / "inbox" / FIRST.isoformat() / source).glob("*")):
+            receive_delivery(rooms, source=source, files=files, received_on=FIRST, by=BENCH, progress=Silent())
     return time.process_time() - began, peak_mb()
 
 
 def build(folder: Path) -> tuple[int, int, dict[str, float], float]:
     """Build the first release: source rows, CDM rows, CPU-seconds by part, peak MB."""
     rooms, clock = open_hub(folder), Clock()
-    release = build_release(rooms, as_of=region.writing.FIRST, progress=clock).release
+    release = build_release(rooms, as_of=FIRST, by=BENCH, progress=clock).release
     seconds: dict[str, float] = {}
     for stage, spent in clock.stop().items():
         part = _PARTS.get(stage, "start")
@@ -122,7 +122,7 @@ def copy(folder: Path) -> float:
 def measure(times: int, folder: Path) -> Size:
     """Write, receive, build and copy one size."""
     in_fresh_process(write_region, folder, times)
-    megabytes = size_mb(folder / "inbox" / region.writing.FIRST.isoformat())
+    megabytes = size_mb(folder / "inbox" / FIRST.isoformat())
     spent, held = in_fresh_process(receive, folder)
     print(f"{times}x received: {megabytes:,.0f} MB in {spent:.1f} CPU-s, {megabytes / spent:.1f} MB/CPU-s, peak {held:,.0f} MB")  # fmt: skip
     source_rows, cdm_rows, seconds, peak = in_fresh_process(build, folder)

@@ -52,7 +52,7 @@ def main() -> None:
     rows = arguments.parse_args().rows
     engine = DuckDBEngine()
     engine.connection.execute(_TABLE.format(rows=rows))
-    table = engine.keep(to_cdm(engine.backend.table("made"), "measurement", lineage=False))
+    table = engine.keep(to_cdm(engine.backend.table("made"), "measurement"))
     engine.connection.execute("DROP TABLE made")
     peer = _timed(
         "DuckDB SUMMARIZE", rows, lambda: engine.connection.execute(f"SUMMARIZE {table.get_name()}").fetchall()

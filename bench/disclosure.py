@@ -10,6 +10,7 @@ codes by place or year are: a few large cells, a long tail of small ones.
 import argparse
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def main() -> None:
     print(f"{'table':>14} {'small':>6} {'hidden':>7} {'further':>8} {'hidden/small':>13} {'CPU s':>7}")
     for shape, mean, spread in _TABLES:
         drawn = np.floor(np.random.default_rng(7).lognormal(mean, spread, shape)).astype(int)
-        counts = {tuple(map(int, place)): int(drawn[place]) for place in np.ndindex(*shape)}
+        counts: dict[Any, int] = {tuple(map(int, place)): int(drawn[place]) for place in np.ndindex(*shape)}
         began = time.process_time()
         for _ in range(times):
             table = protect_crosstab(counts, policy)

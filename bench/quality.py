@@ -13,6 +13,7 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -138,7 +139,7 @@ def query(item: QualityCheck) -> str | None:
             return _of_dates(item, pair, everything, filled)
 
 
-def _of_dates(item: QualityCheck, pair, everything: str, filled: str) -> str:  # type: ignore[no-untyped-def]
+def _of_dates(item: QualityCheck, pair: Callable[..., str], everything: str, filled: str) -> str:
     t, f, settings = item.table, f'"{item.field}"', item.settings
     day = f"CAST(a.{f} AS DATE)"
     person = f"{t} a JOIN person p ON a.person_id = p.person_id"

@@ -263,7 +263,7 @@ def theirs(python: Path, folder: Path, extract: Path) -> tuple[float, float, flo
     seconds = {}
     for step in (*_STEPS, "validate"):
         before = _children()
-        command = [python.with_name("ehr2trace"), step, "-d", folder / "synthea.yaml"]
+        command: list[str | Path] = [python.with_name("ehr2trace"), step, "-d", folder / "synthea.yaml"]
         ended = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
         if ended.returncode and step != "validate":  # validate ends so where it finds fault with an extract
             raise SystemExit(f"ehr2trace {step} failed:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
