@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     MEMBER_RENEWED = "member's secret renewed"
     MEMBER_LEFT = "member left"
     NETWORK_QUESTION = "question to the network"
+    QUESTIONS = "questions recorded"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from fairhaven.query_audit.audit_rules import (
     shipped_rules,
 )
 from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome
+from fairhaven.query_audit.question_log import LogHead
 from fairhaven.query_audit.service import QueryAudit
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Budget",
     "CoalitionScope",
     "Decision",
+    "LogHead",
     "Mode",
     "Outcome",
     "QueryAudit",

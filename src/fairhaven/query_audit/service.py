@@ -12,11 +12,12 @@ from pyroaring import BitMap
 
 from fairhaven.disclosure.policy import Policy
 from fairhaven.disclosure.primary_suppression import Protected, protect
-from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
 from fairhaven.query_audit.coalition import Coalition
 from fairhaven.query_audit.differential_privacy import noisy_count
 from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, Verdict, VerdictKind
+from fairhaven.query_audit.question_log import LogHead
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
 from fairhaven.query_audit.sqlite import AuditRecord, Spending
 
@@ -59,6 +60,23 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def is_own(self) -> bool:
+        """True where this account writes the hub's file; others add to its log."""
+        return self._record.is_own
+
+    def head(self) -> LogHead:
+        """How far the log of questions goes, for the ledger."""
+        return self._record.head()
+
+    def check(self, head: LogHead) -> None:
+        """Refuse a log of questions that does not hold what the ledger has seen of it.
+
+        Raises:
+            Invalid: it was cut off, or written anew.
+        """
+        self._record.check(head)
+
     def knows(self, release: str) -> bool:
         """True where questions about a release may be asked."""
         return self._release(release) is not None
@@ -73,7 +91,13 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
 
         Raises:
             Invalid: an id occurs twice, or the release is known with other persons.
+            NotAllowedNow: this account may only ask.
         """
+        if not self.is_own:
+            raise NotAllowedNow(
+                f"nobody has asked of release {release} yet. Ask the account that runs the hub to count in it once on behalf of a "
+                "project (`fairhaven cohort count --project`); then this account may."
+            )
         if np.unique(person_keys).size != person_keys.size:
             raise Invalid(f"release {release}: a person_id occurs twice")
         with self._record.writing():

@@ -11,7 +11,7 @@ from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_de
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named
 from fairhaven.journeys.descriptions.discovery_index import kept_index, make_index
-from fairhaven.journeys.hub_audit import open_audit
+from fairhaven.journeys.hub_audit import open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
@@ -105,11 +105,11 @@ def ask(
 
     Args:
         asker: whose question it is and whose budget it spends: so the audit's record has it.
-        by: who puts it on the asker's behalf; neither the record nor the ledger holds that, only those see it who must
-            wait while the release is indexed.
+        by: who puts it on the asker's behalf; the ledger has it with how far the log of questions went.
     """
     discovery = discover(rooms, release, by=by, progress=progress)
     decisions = tuple((each, discovery.ask(each.definition, asker=asker)) for each in named)
+    record_questions(rooms, by=by)
     return ProjectAnswers(decisions=decisions, budget=budget_of(rooms, asker.project))
 
 
