@@ -1,0 +1,47 @@
+"""How far the log of questions goes is in the ledger, so that nobody begins anew with an old copy of what was answered."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fairhaven.hub import open_hub
+from fairhaven.ledger import EventKind
+from tests.support.command_line import Command
+
+_PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
+_RECORD = ("query-audit.sqlite", "query-audit.log")
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    shutil.unpack_archive(_PACKED, tmp_path, filter="tar")
+    return tmp_path / "hub"
+
+
+def test_a_hub_whose_record_of_questions_is_of_an_earlier_day_or_gone_answers_no_more(
+    hub: Path, fairhaven: Command, tmp_path: Path
+) -> None:
+    def count(*, code: int = 0) -> str:
+        done = fairhaven("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P", code=code)
+        return done.stdout + done.stderr
+
+    count()
+    for name in _RECORD:
+        shutil.copy(hub / "store" / name, tmp_path / name)
+    count()
+    recorded = [entry for entry in open_hub(hub).ledger.entries() if entry.kind == EventKind.QUESTIONS]
+    assert [entry.facts["lines"] for entry in recorded] == [1, 2]
+    for name in _RECORD:
+        shutil.copy(tmp_path / name, hub / "store" / name)
+    assert "was cut off or altered" in count(code=1)
+    for name in _RECORD:
+        (hub / "store" / name).unlink()
+    assert "was cut off or altered" in count(code=1)
+
+
+def test_what_was_asked_is_no_longer_in_the_ledger_than_that_it_was(hub: Path, fairhaven: Command) -> None:
+    fairhaven("cohort", "count", hub, hub / "cohorts", "--project", "Confidential", "--organisation", "Riverside")
+    *_, last = (hub / "store" / "ledger.jsonl").read_text().splitlines()
+    assert set(json.loads(last)["facts"]) == {"lines", "start", "end", "previous", "hash"}
