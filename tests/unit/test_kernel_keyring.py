@@ -1,5 +1,6 @@
 """Keys: one for each purpose, private, known again, and not used where they are another hub's."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -28,6 +29,29 @@ def test_keys_that_are_there_are_kept(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     Keyring.create(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_new_keys_are_on_the_disk_with_every_folder_above_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    Keyring.create(tmp_path / "hub/store/keys")
+    folders = [tmp_path, tmp_path / "hub", tmp_path / "hub/store", tmp_path / "hub/store/keys.making"]
+    assert set(folders) <= set(synced)
+    assert len([path for path in synced if ".key." in path.name]) == len(Purpose)
+    assert synced[-1] == tmp_path / "hub/store"
+
+
+@pytest.mark.parametrize("purpose", [purpose for purpose in Purpose if purpose is not Purpose.PSEUDONYMS])
+def test_a_key_that_was_cut_off_is_damaged(folder: Path, purpose: Purpose) -> None:
+    (folder / f"{purpose}.key").write_bytes(b"short")
+    with pytest.raises(Invalid, match=rf"{purpose}\.key is damaged"):
+        Keyring(folder).check(purpose)
 
 
 def test_keys_whose_making_was_killed_are_made_anew(tmp_path: Path) -> None:

@@ -46,6 +46,14 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none, and each above it that is missing: all are on the disk when this returns."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        sync(folder.parent)
+
+
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o640) -> None:
     """Write a file as `replacement_of` it."""
     with replacement_of(path, mode=mode) as file:
@@ -55,7 +63,7 @@ def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o640) -> Non
 @contextmanager
 def replacement_of(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
     """A temporary neighbour that takes the file's place at the end: readers see the old bytes or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fairhaven.kernel.codec import read_record
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
-from fairhaven.kernel.files import clear_torn, damaged, sync, write_atomically, write_json
+from fairhaven.kernel.files import clear_torn, damaged, make_folder, sync, write_atomically, write_json
 from fairhaven.kernel.ids import check_value, derive
 
 _LENGTH = 32
@@ -192,8 +192,9 @@ class Keyring:
             key = path.read_bytes()
         except FileNotFoundError:
             raise NotFound(f"{self.folder} does not hold {path.name}. {_BACKUP}") from None
-        # The secret of a hub of before, and what became of it, may be of any length.
-        if not key or (len(key) != _LENGTH and _BEFORE[purpose] != "secret.key"):
+        # The secret of a hub of before, and the key of pseudonyms that it became, may be of any length.
+        is_of_any_length = purpose is Purpose.PSEUDONYMS or path.name == "secret.key"
+        if not key or (len(key) != _LENGTH and not is_of_any_length):
             raise damaged(path)
         return derive(key, purpose) if purpose in _DERIVED and path.name == _BEFORE[purpose] else key
 
@@ -264,7 +265,7 @@ class Keyring:
         if not any(folder.glob("*.key")):
             making = folder.with_name(f"{folder.name}.making")
             shutil.rmtree(making, ignore_errors=True)
-            making.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(making.parent)
             making.mkdir(mode=0o700)
             keys = {purpose: secrets.token_bytes(_LENGTH) for purpose in Purpose}
             if secret:
