@@ -4,13 +4,17 @@ import gzip
 import json
 import os
 import re
+import resource
 import socket
 import stat
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.cli import delivery_text
@@ -19,6 +23,7 @@ from fairhaven.cli.screen import Screen
 from fairhaven.hub import make_hub, open_hub
 from fairhaven.intake import DeliveredFile, Receipt
 from fairhaven.intake.cdm_reader import members
+from fairhaven.intake.fhir.fhir_reader import NESTED
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.expansion import ExpansionLimits
 from fairhaven.kernel.files import clear_torn
@@ -28,7 +33,7 @@ from fairhaven.omop.external_cdm import open_cdm
 from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
-from tests.support.intake_hub import HEADER, Hub
+from tests.support.intake_hub import EVENTS, HEADER, Hub
 
 ROWS = HEADER + "1,p1,2020-01-01,5,a\n"
 OMOP = 'title = "CDM"\ncontroller = "partner"\nkind = "cdm"\nformat = "omop"\ndelivery = "full"\n'
@@ -334,3 +339,102 @@ def test_a_vocabularys_name_names_no_folder_outside_and_none_of_fairhavens_own(t
         assert opened == loaded
     assert loaded.folder.parent == root and (loaded.folder / "concept.parquet").is_file()
     assert {path.name for path in (tmp_path / "deep").iterdir()} == {"store"}
+
+
+PARQUET = EVENTS.replace('"delimited"', '"parquet"').format(settings="", more="")
+
+
+def parquet(path: Path, *, rows: int = 2) -> Path:
+    columns = {
+        "event_id": ["1"] * rows,
+        "patient_id": ["p1"] * rows,
+        "event_date": ["2020-01-01"] * rows,
+        "value": [5.0] * rows,
+        "code": ["a"] * rows,
+        "person_id": [7] * rows,
+    }
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def with_footer(path: Path, change: Callable[[bytes], bytes]) -> Path:
+    """The file with its footer (thrift's compact protocol) changed."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[-8:-4], "little")
+    footer = change(content[-8 - length : -8])
+    path.write_bytes(content[: -8 - length] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    return path
+
+
+def test_a_parquet_footer_that_claims_a_million_columns_takes_no_memory_for_them(hub: Hub, tmp_path: Path) -> None:
+    # Behind the version (3 bytes) the schema: a list of so many structures, here 2**20 of them.
+    path = with_footer(
+        parquet(tmp_path / "events.parquet"), lambda footer: footer[:3] + b"\xfc\x80\x80\x40" + footer[4:]
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "events.parquet: cannot be read; the file may be cut off" in refusal(hub, PARQUET, path)
+    (tmp_path / "cdm").mkdir()
+    path.rename(tmp_path / "cdm" / "person.parquet")
+    with pytest.raises(Invalid, match="cannot be read"), open_cdm(tmp_path / "cdm"):
+        pass
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10  # KiB
+
+
+@pytest.mark.parametrize("places", [slice(0, None), slice(0, 1), slice(-1, None)], ids=["all", "first", "last"])
+@pytest.mark.parametrize("rows", [1, 20])
+def test_a_parquet_footer_that_lies_about_its_rows_is_refused(
+    hub: Hub, tmp_path: Path, rows: int, places: slice
+) -> None:
+    said, lie = b"\x16\x04", b"\x16" + bytes([2 * rows])  # an i64 of 2, in zigzag
+
+    def change(footer: bytes) -> bytes:
+        parts = footer.split(said)
+        found = list(range(len(parts) - 1))[places]
+        return b"".join(part + (lie if n in found else said) for n, part in enumerate(parts[:-1])) + parts[-1]
+
+    path = with_footer(parquet(tmp_path / "events.parquet"), change)
+    if rows == 1 and places == slice(0, None):
+        # It says throughout that it has one row: that it has is all that can be known.
+        assert len(hub.deliver(hub.source(PARQUET), [path]).extracts) == 1
+    else:
+        said_of_it = refusal(hub, PARQUET, path)
+        assert "different numbers of rows" in said_of_it or "cannot be read" in said_of_it
+
+
+def test_a_parquet_file_of_very_many_equal_rows_is_held_to_the_limits(hub: Hub, tmp_path: Path) -> None:
+    path = parquet(tmp_path / "events.parquet", rows=10**6)
+    assert "would become more than" in refusal(hub, PARQUET, path)
+
+
+def test_more_columns_than_any_table_has_are_refused_in_parquet_and_in_text(hub: Hub, tmp_path: Path) -> None:
+    wide = {f"c{number}": ["1"] for number in range(10_001)}
+    pq.write_table(pa.table(wide), tmp_path / "events.parquet")
+    assert "has 10,001 columns, more than 10,000" in refusal(hub, PARQUET, tmp_path / "events.parquet")
+    (tmp_path / "events.csv").write_text(",".join(wide) + "\n")
+    assert "has 10,001 columns, more than 10,000" in refusal(hub, "", tmp_path / "events.csv")
+
+
+def test_a_file_that_is_one_endless_line_is_refused_before_it_is_held_in_memory(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairhaven.intake.lines._LONGEST_RECORD", 1 << 20)
+    for end in ("\n", "\r"):
+        path = hub.folder / "events.csv"
+        path.write_text(HEADER.replace("\n", end) + "1" * (6 << 20))
+        assert "has a line longer than 64 MB" in refusal(hub, "", path)
+
+
+def test_an_opt_out_list_that_is_none_is_not_read_into_memory(hub: Hub) -> None:
+    path = hub.folder / "list.csv"
+    with path.open("wb") as file:
+        file.truncate(300 << 20)
+    source = 'title = "L"\ncontroller = "c"\nkind = "opt-out"\nformat = "opt-out"\n'
+    assert "is larger than 256 MB" in refusal(hub, source, path)
+
+
+def test_bundles_in_bundles_without_end_are_quarantined(hub: Hub) -> None:
+    nested: dict[str, object] = {"resourceType": "Patient", "id": "p1"}
+    for _ in range(12):
+        nested = {"resourceType": "Bundle", "entry": [{"resource": nested}]}
+    hub.receive(hub.source(FHIR), json.dumps(nested) + "\n", name="a.ndjson")
+    assert [reason for _, _, reason in hub.quarantined()] == [NESTED]

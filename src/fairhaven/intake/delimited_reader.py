@@ -20,6 +20,7 @@ from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import typed
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.expansion import MOST_COLUMNS
 from fairhaven.kernel.file_kinds import FileKind, kind_of
 
 _LONG_LINE = 2_000_000
@@ -69,9 +70,14 @@ def stage_text(
     seen = lines.survey(text)
     if seen.bytes == 0:
         raise Invalid(Fault(path=arrived.name, message="is empty: not even a header. Deliver the file again."))
+    if not seen.is_in_lines:
+        raise Invalid(Fault(path=arrived.name, message=f"has a line longer than 64 MB: is it {_kind(source)}?"))
     header = lines.header_of(text, source.dialect, carriage_only=seen.carriage_only)
     if header is None:
         raise Invalid(Fault(path=arrived.name, line=1, message=f"no header can be read as {_kind(source)}"))
+    if len(header.names) > MOST_COLUMNS:
+        message = f"has {len(header.names):,} columns, more than {MOST_COLUMNS:,}: is it {_kind(source)}?"
+        raise Invalid(Fault(path=arrived.name, line=1, message=message))
     columns = _match(table, header, source, arrived)
     reading = _Reading(
         connection=connection, source=source, table=table, columns=columns, width=len(header.names), prefix=prefix

@@ -35,12 +35,14 @@ class TextSurvey:
         lines: number of lines; a last line without newline counts.
         is_plain: valid UTF-8, no NUL, line ends all alike, so that a strict reader may be tried.
         carriage_only: lines end in CR alone, as on old Macintosh systems.
+        is_in_lines: no line is much longer than a record may be, so that lines can be held in memory.
     """
 
     bytes: int
     lines: int
     is_plain: bool
     carriage_only: bool
+    is_in_lines: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +102,7 @@ def _errors(encoding: str) -> str:
 
 def survey(path: Path) -> TextSurvey:
     """Look at every byte once, at memory speed."""
-    size = newlines = returns = pairs = 0
+    size = newlines = returns = pairs = unended = longest = 0
     is_text = True
     decoder = codecs.getincrementaldecoder("utf-8")()
     last = b""
@@ -112,6 +114,9 @@ def survey(path: Path) -> TextSurvey:
                 returns += chunk.count(b"\r")
                 pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
             is_text = is_text and b"\0" not in chunk and _decodes(decoder, chunk)
+            end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+            unended = len(chunk) - end - 1 + (unended if end < 0 else 0)
+            longest = max(longest, unended)
             last = chunk[-1:]
     is_text = is_text and _decodes(decoder, b"", final=True)
     carriage_only = newlines == 0 and returns > 0
@@ -121,6 +126,7 @@ def survey(path: Path) -> TextSurvey:
         lines=ends + (size > 0 and last != (b"\r" if carriage_only else b"\n")),
         is_plain=is_text and (returns == 0 or (returns == pairs == newlines)),
         carriage_only=carriage_only,
+        is_in_lines=longest <= _LONGEST_RECORD,
     )
 
 

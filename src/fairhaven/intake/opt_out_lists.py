@@ -25,6 +25,8 @@ from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 from fairhaven.nhs import bare_digits_sql, valid_nhs_number_sql
 
 TABLE = "opt_out"
+_LARGEST_LIST = 256 << 20
+"""Bytes; a list is held in memory. So large is a list of a third of England."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +57,9 @@ class OptOutReader:
         scratch: Path,
     ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
+        if arrived.path.stat().st_size > _LARGEST_LIST:
+            message = "is larger than 256 MB, so it is not an opt-out list (one number a line)"
+            raise Invalid(Fault(path=arrived.name, message=message))
         received = read_numbers(connection, arrived.path, scratch)
         if count_of(connection, "SELECT count(*) FROM listed WHERE is_valid") == 0:
             raise Invalid(

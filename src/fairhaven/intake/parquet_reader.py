@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.engine.duckdb_connection import count_of
+from fairhaven.engine.parquet_footer import CUT_OFF, check_footer
 from fairhaven.engine.sql import file, identifier
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_typed, withdrawn_sql
@@ -31,6 +32,7 @@ class ParquetReader:
     ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
         table = file_detection.table_for(source, arrived)
+        check_footer(arrived.path, arrived.name, arrived.limits)
         return [stage_relation(connection, source, lambda _: table, numbered_rows(arrived.path), shown=arrived.name)]
 
 
@@ -63,7 +65,7 @@ def stage_relation(
         rows = f"(FROM {relation} WHERE {something})"
         received = count_of(connection, f"SELECT count(*) FROM {rows}")
     except duckdb.Error:
-        raise Invalid(Fault(path=shown, message="cannot be read; the file may be cut off. Deliver it again.")) from None
+        raise Invalid(Fault(path=shown, message=CUT_OFF)) from None
     delivered = {row[0].strip().casefold(): (row[0], row[1]) for row in described}
     table = declare(delivered)
     headers = {column.name: column.header.strip().casefold() for column in table.columns}

@@ -9,6 +9,8 @@ _CHUNK = 1 << 20
 _GB = 10**9
 UNSUSPICIOUS = 64 * 10**6
 """Bytes that a file may always become: a small text of one value over and over is packed a thousandfold."""
+MOST_COLUMNS = 10_000
+"""Of a table from outside, each a name in every query. The widest of the NHS (HES) have some hundreds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

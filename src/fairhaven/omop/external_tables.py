@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 
 import duckdb
 
+from fairhaven.engine.parquet_footer import check_footer
 from fairhaven.engine.sql import file, identifier, literal, parquet
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import USUAL, Expansion, ExpansionLimits, too_large
@@ -201,7 +202,7 @@ def locate_tables(
     if path.is_dir():
         found = [found.place for found in files_below(path, levels=2)]
         inside = [path / place for place in found if len(place.parts) == 1 or _is_of_table(place, names)]
-        return _among_files(inside, path, names)
+        return _among_files(inside, path, names, limits)
     if not path.exists():
         raise Invalid(Fault(path=shown, message="there is no such file or folder"))
     if message := kind_fault(path.stat().st_mode):
@@ -209,7 +210,7 @@ def locate_tables(
     match kind_of(path):
         case FileKind.ZIP:
             unpacked = room / "unpacked"
-            return _among_files(_unzip(path, unpacked, names, shown, limits), unpacked, names)
+            return _among_files(_unzip(path, unpacked, names, shown, limits), unpacked, names, limits)
         case FileKind.DUCKDB:
             return _in_duckdb(connection, path, names, shown)
         case _:
@@ -278,11 +279,13 @@ def _folder_of(path: Path, root: Path) -> str:
     return "" if path.parent == root else path.parent.name.lower()
 
 
-def _among_files(paths: Sequence[Path], root: Path, names: Collection[str]) -> TablePlaces:
+def _among_files(paths: Sequence[Path], root: Path, names: Collection[str], limits: ExpansionLimits) -> TablePlaces:
     files: dict[str, dict[Path, list[Path]]] = {}
     others: list[str] = []
     for path in sorted(paths):
         if table := _table_of(path, root, names):
+            if kind_of(path) is FileKind.PARQUET:
+                check_footer(path, harmless_line(path.name), limits)
             place = path.parent if _folder_of(path, root) == table else path
             files.setdefault(table, {}).setdefault(place, []).append(path)
         elif not path.name.startswith("."):

@@ -36,6 +36,8 @@ _DECLARED = {
 _FIRST_KEY = r'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"'
 ENTRIES = 1_000_000
 """The entry of a Bundle that is a line of NDJSON has the number line * ENTRIES + entry."""
+_LAST_NUMBER = (1 << 63) // ENTRIES - 1
+"""Entries of the Bundle in a greater one could not be numbered."""
 
 NO_TYPE = "resource"
 """Table of lines whose resource type is not known; all of them are quarantined."""
@@ -44,6 +46,8 @@ BROKEN = "the line is not valid JSON"
 TYPELESS = "the line is no FHIR resource: resourceType is missing"
 UNKNOWN = "resourceType is not a resource type of FHIR R4"
 UNDECODABLE = "the line is not UTF-8"
+NESTED = "the Bundle is in a Bundle in a Bundle"
+TOO_MANY = "the Bundle has a million entries or more"
 NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 
 
@@ -226,10 +230,16 @@ class _Staging:
         self._connection.execute(f"COPY ({table.select(f'({lines})')}) TO {target} (FORMAT parquet)")
 
     def _unbundle(self, line: int, text: str) -> None:
+        if line >= _LAST_NUMBER:
+            self.reject([line], NESTED)
+            return
         try:
             resources = bundled(json.loads(text))
         except (ValueError, RecursionError):
             self.reject([line], BROKEN)
+            return
+        if len(resources) >= ENTRIES:
+            self.reject([line], TOO_MANY)
             return
         self.add(numbered_entries(resources, line * ENTRIES))
 
