@@ -52,6 +52,11 @@ def copy(demo: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(demo, tmp_path / "hub"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the trial of hostile bytes takes."""
+    parser.addoption("--cpu-minutes", default="20", help="of the trial of hostile bytes, for all readers together")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Count what each test costs; let Ctrl-C be Ctrl-C."""
     # A shell that starts the tests in the background has them ignore it, and every process that they start inherits that.
