@@ -99,6 +99,8 @@ def run(arguments: Sequence[str]) -> int:
         KeyboardInterrupt: or what a library made of it (see `is_interruption`); what is left to do is the caller's.
     """
     command = typer.main.get_command(app)
+    # What a command makes is its account's alone, whoever writes it: libraries ask for the widest mode and leave it to this.
+    before = os.umask(0o077)
     try:
         with command.make_context("fairhaven", list(arguments)) as context:
             command.invoke(context)
@@ -112,4 +114,6 @@ def run(arguments: Sequence[str]) -> int:
         if is_interruption(error):
             raise
         return refuse(error, as_json="--json" in arguments)
+    finally:
+        os.umask(before)
     return 0

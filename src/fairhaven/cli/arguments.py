@@ -1,6 +1,9 @@
 """Arguments and options that several commands share, worded once."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,11 +28,29 @@ ReleaseName = Annotated[
 ]
 
 
+_ENDING: ContextVar[ExitStack] = ContextVar("_ENDING")
+
+
 def opened(folder: Path) -> "Rooms":
     """The hub of a folder; what opens it is loaded only when a command needs it."""
-    from fairhaven.hub import open_hub
+    from fairhaven.cli.screen import note
+    from fairhaven.hub import modes_of, open_hub
 
-    return open_hub(folder)
+    rooms = open_hub(folder, tell=note)
+    if rooms.settings.readers:
+        _ENDING.get().callback(modes_of(rooms).apply)
+    return rooms
+
+
+@contextmanager
+def ending_with_modes() -> Iterator[None]:
+    """At the end of a command the readers of the hubs that it opened are let read what it made."""
+    with ExitStack() as ending:
+        token = _ENDING.set(ending)
+        try:
+            yield
+        finally:
+            _ENDING.reset(token)
 
 
 def actor() -> "Actor":

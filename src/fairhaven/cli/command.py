@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from fairhaven.cli.arguments import AsJson
+from fairhaven.cli.arguments import AsJson, ending_with_modes
 from fairhaven.cli.screen import Screen
 
 
@@ -17,7 +17,8 @@ def as_command(act: Callable[..., None]) -> Callable[..., None]:
     def command(*, as_json: bool, **given: Any) -> None:
         screen: Screen[Any] = Screen(as_json=as_json)
         try:
-            act(**given, screen=screen)
+            with ending_with_modes():
+                act(**given, screen=screen)
         except BaseException:
             screen.progress.close(is_done=False)
             raise

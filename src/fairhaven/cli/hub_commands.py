@@ -52,11 +52,14 @@ def init(folder: Hub, *, screen: "Screen[results.NewHub]") -> None:
 
 
 def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
-    """Find every fault of a hub's files at once, each with its file and line."""
+    """Find every fault of a hub's files at once, each with its file and line; close what of its store is open to others."""
     from fairhaven.cli import hub_results as results
-    from fairhaven.hub import read_text
+    from fairhaven.cli.screen import note
+    from fairhaven.hub import modes_of, read_text
 
     text = read_text(folder)
+    if (folder / "store").is_dir():
+        modes_of(text).close(tell=note)
     counts = {
         "controllers": len(text.controllers),
         "sources": len(text.sources),

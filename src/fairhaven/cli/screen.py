@@ -66,7 +66,7 @@ class ScreenProgress:
 
     def note(self, message: str) -> None:
         """A line that stays."""
-        words.print(shown(message), style="yellow", markup=False)
+        note(message)
 
     def close(self, *, is_done: bool = True) -> None:
         """Stop drawing; a stage that failed is not ticked off."""
@@ -120,7 +120,7 @@ class Screen(Generic[R]):
         from fairhaven.kernel.files import write_atomically
 
         self.progress.stage("Drawing the page")
-        write_atomically(out, render(facts), mode=0o644)
+        write_atomically(out, render(facts))
 
 
 def show_json(value: object) -> None:
@@ -128,6 +128,11 @@ def show_json(value: object) -> None:
     document = json.dumps(to_json(value, is_strict=True), indent=1, ensure_ascii=False, allow_nan=False)
     sys.stdout.write(harmless_json(document) + "\n")
     sys.stdout.flush()
+
+
+def note(message: str) -> None:
+    """A line on stderr that the person at the keyboard should see and that is no fault of the command."""
+    words.print(shown(message), style="yellow", markup=False)
 
 
 def say(heading: str, lines: Iterable[object] = ()) -> None:

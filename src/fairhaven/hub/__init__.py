@@ -2,6 +2,7 @@
 
 from fairhaven.hub.hub_files import read_text
 from fairhaven.hub.new_hub import make_hub
+from fairhaven.hub.store_modes import modes_of
 from fairhaven.hub.wiring import open_hub
 
-__all__ = ["make_hub", "open_hub", "read_text"]
+__all__ = ["make_hub", "modes_of", "open_hub", "read_text"]

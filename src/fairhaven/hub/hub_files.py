@@ -90,6 +90,7 @@ def _settings(document: Document) -> Settings:
         audit=_rules(root, "audit", rules_in, rules_named("standard")),
         wait_minutes=root.whole("wait_minutes", 60, at_least=0),
         expansion=_expansion(root.section("expansion")),
+        readers=root.text("readers", ""),
     )
     if len(settings.abbreviation) > _ABBREVIATION_LENGTH:
         root.fault("abbreviation", f"is longer than {_ABBREVIATION_LENGTH} characters")

@@ -35,11 +35,12 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
         check_empty(folder)
         folder.mkdir(parents=True, exist_ok=True)
         mark.touch()
+    (folder / "store").mkdir(exist_ok=True, mode=0o700)
     keyring = Keyring.create(folder / "store" / "keys")
     facts = {"keys": keyring.check_values()}
     Ledger(folder / "store" / "ledger.jsonl").append_once(EventKind.HUB_MADE, facts, by=by)
     for empty in ("vocabulary", "inbox"):
-        (folder / empty).mkdir(exist_ok=True)
+        (folder / empty).mkdir(exist_ok=True, mode=0o700)
     # hub.toml last: no folder is a hub that has not its keys.
     for template, place in reversed(_PLACES.items()):
         write_atomically(folder / place, files("fairhaven.hub").joinpath("new", template).read_bytes())

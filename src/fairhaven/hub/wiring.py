@@ -1,11 +1,13 @@
 """A hub's rooms, plugged together."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from fairhaven.archive import Archive
 from fairhaven.engine import open_engine
 from fairhaven.hub.hub_files import read_text
+from fairhaven.hub.store_modes import modes_of
 from fairhaven.intake import Intake
 from fairhaven.journeys.hub_keys import recorded_checks
 from fairhaven.journeys.model import Rooms
@@ -18,8 +20,11 @@ _ROWS = ("landing", "vocabulary", "archive")
 """Folders of the store that an engine reads and writes; keys, vault and what was delivered are not among them."""
 
 
-def open_hub(folder: Path) -> Rooms:
-    """Read a hub's files and wire its rooms.
+def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) -> Rooms:
+    """Read a hub's files and wire its rooms; what of its store was open to more accounts than it may be is closed.
+
+    Args:
+        tell: is given a sentence for the person at the keyboard where something was open.
 
     Raises:
         NotFound: no hub is there, or its store is not. (That keys are missing shows when one is needed.)
@@ -32,6 +37,7 @@ def open_hub(folder: Path) -> Rooms:
             f"{store} is not there, so everything that this hub has received and released is out of reach. Mount or "
             "restore it; a new hub is made by `fairhaven init` in a folder of its own."
         )
+    modes_of(text).close(tell=tell)
     ledger = Ledger(store / "ledger.jsonl")
     keyring = Keyring(store / "keys", recorded=partial(recorded_checks, ledger))
     return Rooms(

@@ -32,6 +32,7 @@ class Settings:
         audit: the rules by which counts asked for by projects are audited.
         wait_minutes: how long a command waits for another that changes the same.
         expansion: how large a zip, a gzip or a Parquet file that comes from outside may become.
+        readers: group of accounts that may read releases and count; empty where nobody but the owner may.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Settings:
     audit: AuditRules
     wait_minutes: int
     expansion: ExpansionLimits
+    readers: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -55,7 +55,7 @@ def locked(path: Path, *, act: str, by: str, patience: float, progress: Progress
         NotAllowedNow: another process still held the lock after that time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o640), "r+", encoding="utf-8") as file:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
         if not _is_taken(file):
             _wait(file, patience, progress)
         holder = Holder(act=act, by=by, since=dt.datetime.now().astimezone().isoformat(timespec="seconds"))

@@ -54,15 +54,18 @@ def make_folder(path: Path) -> None:
         sync(folder.parent)
 
 
-def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o640) -> None:
+def write_atomically(path: Path, data: bytes | str) -> None:
     """Write a file as `replacement_of` it."""
-    with replacement_of(path, mode=mode) as file:
+    with replacement_of(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
 @contextmanager
-def replacement_of(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
-    """A temporary neighbour that takes the file's place at the end: readers see the old bytes or the new, never a part."""
+def replacement_of(path: Path) -> Iterator[BinaryIO]:
+    """A temporary neighbour that takes the file's place at the end: readers see the old bytes or the new, never a part.
+
+    It is its owner's alone (mode 0600), whatever the file before it was.
+    """
     make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
@@ -70,7 +73,6 @@ def replacement_of(path: Path, *, mode: int = 0o640) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -114,7 +116,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         raise Invalid(Fault(path=str(path), message="is a folder; give a file's name"))
     part = path.with_name(f".{path.name}.part")
     try:
-        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o640), "r+b")
+        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     except OSError as error:
         # Under the name that the user knows.
         raise OSError(error.errno, error.strerror, str(path)) from None

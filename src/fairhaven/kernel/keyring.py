@@ -234,7 +234,7 @@ class Keyring:
         clear_torn(self.folder)
         for purpose, key in keys.items():
             if purpose in WRAPPING or not (self.folder / f"{purpose}.key").exists():
-                write_atomically(self._proposed(purpose), key, mode=0o600)
+                write_atomically(self._proposed(purpose), key)
 
     def accept(self, checks: Mapping[str, str]) -> None:
         """Put proposed keys in use, with their check values. Doing it again, after a kill or not, ends what was begun."""
@@ -280,7 +280,7 @@ class Keyring:
 def write_keys(folder: Path, keys: Mapping[Purpose, bytes]) -> None:
     """Write keys and their check values; they are on the disk when this returns."""
     for purpose, key in keys.items():
-        write_atomically(folder / f"{purpose}.key", key, mode=0o600)
+        write_atomically(folder / f"{purpose}.key", key)
     checks = KeyChecks(checks={purpose.value: check_value(key, purpose) for purpose, key in keys.items()})
     write_json(folder / _CHECKS, asdict(checks))
 

@@ -149,7 +149,7 @@ class Ledger:
     def _locked(self) -> Iterator[BinaryIO]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
-        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640), "r+b") as file:
+        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if is_new:
                 sync(self.path.parent)
