@@ -1,15 +1,18 @@
-"""DuckDB as it is opened: under a ceiling, spilling into a private folder that goes away, or not at all, and locked."""
+"""DuckDB as it is opened: under a ceiling, spilling encrypted into a private folder that goes away, or not at all, and locked."""
 
 import stat
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from fairhaven.engine import duckdb_connection
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import file
+from fairhaven.kernel.errors import Refused
 
 LARGE = (
     "CREATE TABLE t AS SELECT range AS n, repeat('x', 200) || range AS text FROM range(2_000_000) ORDER BY hash(range)"
@@ -22,12 +25,15 @@ def settings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(rows.fetchall())
 
 
-def test_what_does_not_fit_in_memory_goes_to_a_private_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
+def test_what_does_not_fit_in_memory_goes_encrypted_to_a_private_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
     with open_duckdb(spill=tmp_path / "scratch", memory_limit="60MB", threads=1) as connection:
         connection.execute(LARGE)
         [folder] = (tmp_path / "scratch").iterdir()
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert list((folder / "spill").iterdir())
+        spilled = b"".join(path.read_bytes() for path in (folder / "spill").iterdir())
+        assert len(spilled) > 10_000_000
+        # A row repeats the letter 200 times.
+        assert b"xxxxxxxx" not in spilled
     assert not list((tmp_path / "scratch").iterdir())
 
 
@@ -82,7 +88,9 @@ def locked(tmp_path: Path, key: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         "ATTACH '{keys}/a.duckdb'",
         "EXPORT DATABASE '{keys}/out'",
         "INSTALL httpfs",
-        "LOAD httpfs",
+        "CREATE PERSISTENT SECRET s (TYPE http, BEARER_TOKEN 'a')",
+        "SET temp_file_encryption = false",
+        "LOAD spatial",
         "SET enable_external_access = true",
         "SET allowed_directories = ['/']",
         "SET lock_configuration = false",
@@ -126,3 +134,31 @@ def test_a_python_variable_is_no_table(locked: duckdb.DuckDBPyConnection) -> Non
     with pytest.raises(duckdb.CatalogException):
         locked.execute("FROM secret")
     assert secret.num_rows == 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no extension", b"signed by nobody"])
+def test_without_the_extension_that_encrypts_nothing_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    if content is not None:
+        extension = tmp_path / "other_package" / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+        extension.parent.mkdir(parents=True)
+        (tmp_path / "other_package" / "__init__.py").touch()
+        if content == b"signed by nobody":
+            spec = find_spec("duckdb_extension_httpfs")
+            assert spec is not None and spec.origin is not None
+            theirs = bytearray(
+                (Path(spec.origin).parent / extension.relative_to(tmp_path / "other_package")).read_bytes()
+            )
+            theirs[1_000_000] ^= 1
+            content = bytes(theirs)
+        extension.write_bytes(content)
+        monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(duckdb_connection, "_EXTENSION", "other_package")
+    with (
+        pytest.raises(Refused, match=r"pip install duckdb-extension-httpfs==1\.5\.5"),
+        open_duckdb(spill=tmp_path / "scratch"),
+    ):
+        pass
+    with open_duckdb(spill=None) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

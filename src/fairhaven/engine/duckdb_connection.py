@@ -1,21 +1,29 @@
-"""The one place where DuckDB is opened: with a ceiling on its memory, a private folder to spill into or none, and locked.
+"""The one place where DuckDB is opened: with a ceiling on its memory, an encrypted spill or none, and locked.
 
 What a connection may reach is said when it is opened, and nothing that is read on it can change that: a partner's file may
-hold views and macros over any file of this machine, and generated columns over any setting. See docs/adr/0015.
+hold views and macros over any file of this machine, and generated columns over any setting. See docs/adr/0015 and 0018.
 """
 
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from fairhaven.engine.sql import literal, literals, plain
+from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.files import scratch
 
 SMALL = "500MB"
 """The ceiling for work beside something larger: reading a file's rows, copying them without some."""
+
+_EXTENSION = "duckdb_extension_httpfs"
+_UNENCRYPTED = (
+    "rows that do not fit in memory would reach the disk unencrypted, so nothing was done. Encryption needs the package "
+    f"duckdb-extension-httpfs of DuckDB's own version (pip install duckdb-extension-httpfs=={duckdb.__version__})"
+)
 
 _CLOSED = {
     "autoinstall_known_extensions": False,
@@ -40,8 +48,8 @@ def open_duckdb(
     """A connection, closed at the end.
 
     Args:
-        spill: folder in which a private one (0700) is made for blocks that do not fit in memory, and removed at the end.
-            None keeps every value off the disk: what does not fit raises ``duckdb.OutOfMemoryException``.
+        spill: folder in which a private one (0700) is made for blocks that do not fit in memory, and removed at the end;
+            their content is encrypted with a key that only the process has. None keeps every value off the disk: what does not fit raises ``duckdb.OutOfMemoryException``.
         reaches: what the work reads and writes: files, and folders with all that is below them. Links count as what they
             point to. Beside them it reaches its own spill and *database*, and no other file: that raises
             ``duckdb.PermissionException``.
@@ -50,6 +58,9 @@ def open_duckdb(
         threads: worker threads; None leaves it to DuckDB.
         keeps_order: rows come in the order of their file. It holds whole results in memory.
         time_zone: in which times with an offset are shown; empty for the machine's.
+
+    Raises:
+        Refused: the extension that encrypts is not installed, or is not what DuckDB's makers signed.
     """
     settings: dict[str, Any] = {"memory_limit": memory_limit, "preserve_insertion_order": keeps_order, **_CLOSED}
     if threads is not None:
@@ -64,12 +75,30 @@ def open_duckdb(
         connection.execute("SET enable_progress_bar = false")
         # No Python variable is taken for a table.
         connection.execute("SET python_enable_replacements = false")
+        if spill is not None:
+            _encrypt_spill(connection)
         if time_zone:
             connection.execute(f"SET TimeZone = {literal(time_zone)}")
         _lock(connection, [path.resolve() for path in reaches])
         # Closing waits for the threads of a query that was given up by Ctrl-C, for hours where it has hours to go.
         opened.callback(connection.interrupt)
         yield connection
+
+
+def _encrypt_spill(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have blocks encrypted before they reach the disk. What does it is DuckDB's extension httpfs, whose network stays shut."""
+    found = find_spec(_EXTENSION)
+    try:
+        # DuckDB checks the signature of its makers, which an extension for another version or machine does not have.
+        for place in (found.submodule_search_locations or ()) if found is not None else ():
+            extension = Path(place, "extensions", f"v{duckdb.__version__}", "httpfs.duckdb_extension")
+            connection.execute(f"LOAD {literal(extension)}; SET temp_file_encryption = true")
+            return
+    except duckdb.Error as error:
+        raise Refused(
+            f"{_UNENCRYPTED}: its package is damaged or for another DuckDB ({type(error).__name__})"
+        ) from None
+    raise Refused(f"{_UNENCRYPTED}: it is not installed")
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, reaches: Collection[Path]) -> None:

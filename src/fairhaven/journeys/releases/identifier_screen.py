@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+import duckdb
+
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import identifier, literal, parquet
 from fairhaven.kernel.errors import NotAllowedNow
@@ -27,7 +29,13 @@ def check_no_nhs_numbers(files: Mapping[str, Sequence[Path]], known: Callable[[]
     Raises:
         NotAllowedNow: it says which columns, never what stands in them.
     """
-    suspects = [(table, column, text) for table, paths in files.items() for column, text in _suspects(table, paths)]
+    reaches = [path for paths in files.values() for path in paths]
+    with readers_scratch() as work, open_duckdb(spill=work, reaches=reaches) as connection:
+        suspects = [
+            (table, column, text)
+            for table, paths in files.items()
+            for column, text in _suspects(connection, table, paths)
+        ]
     if not suspects:
         return
     numbers = frozenset(re.sub("[ -]", "", number) for number in known())
@@ -39,7 +47,7 @@ def check_no_nhs_numbers(files: Mapping[str, Sequence[Path]], known: Callable[[]
         )
 
 
-def _suspects(table: str, paths: Sequence[Path]) -> list[tuple[str, str]]:
+def _suspects(connection: duckdb.DuckDBPyConnection, table: str, paths: Sequence[Path]) -> list[tuple[str, str]]:
     """(column, text) of texts with ten digits in a row."""
     # The pseudonym is ours, and holds ten digits by chance.
     texts = [
@@ -52,9 +60,8 @@ def _suspects(table: str, paths: Sequence[Path]) -> list[tuple[str, str]]:
         f"WHERE regexp_matches({identifier(text)}, {literal(_TEN_DIGITS)})"
         for text in texts
     ]
-    with readers_scratch() as work, open_duckdb(spill=work, reaches=paths) as connection:
-        found: list[tuple[str, str]] = connection.execute(" UNION ALL ".join(parts)).fetchall()
-        return found
+    found: list[tuple[str, str]] = connection.execute(" UNION ALL ".join(parts)).fetchall()
+    return found
 
 
 def _holds(text: str, numbers: frozenset[str]) -> bool:
