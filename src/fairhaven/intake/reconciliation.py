@@ -105,7 +105,14 @@ def check_quarantine(source: Source, extracts: Sequence[Extract]) -> None:
 
 def quarantine_reasons(records: DeliveryRecords, extracts: Iterable[Extract]) -> Iterator[QuarantineReason]:
     """Reasons by extract, the most frequent first; no value of a row is in them."""
-    paths = [(extract, records.table(extract.number, REJECTS)) for extract in extracts]
+    paths = [
+        (extract, records.table(extract.number, REJECTS))
+        for extract in extracts
+        if any(count.quarantined for count in extract.tables.values())
+    ]
+    # Opening a database costs more than reading most files.
+    if not paths:
+        return
     with readers_scratch() as work, open_duckdb(spill=work, reaches=[path for _, path in paths]) as connection:
         for extract, path in paths:
             query = _REASONS.format(rejects=file(path))
