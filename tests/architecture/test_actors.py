@@ -36,7 +36,7 @@ CHANGING: tuple[Callable[..., object], ...] = (
         discover.ask,
         answer_tasks,
     ),
-    *(Ledger.append, Ledger.append_once, Ledger.append_change, Intake.receive),
+    *(Ledger.append, Ledger.append_once, Ledger.append_change, Ledger.append_changed, Intake.receive),
     *(Archive.write, Archive.publish, Archive.erase, Archive.resume, Archive.roll_back),
 )
 
@@ -48,6 +48,7 @@ WRITING = {
     "ledger.append",
     "ledger.append_once",
     "ledger.append_change",
+    "ledger.append_changed",
     "QueryAudit",
     "TaskQueue",
     "work",
@@ -59,13 +60,10 @@ FOLLOWING = {
     "cohorts.count.rows_file": "a file outside the hub, of whoever asked for it",
     "hub_locks.holding": "nobody where what is made follows from what is there",
     "cohorts.discover.budget_of": "reads",
-    "descriptions.describe.describe_release": "the description follows from the release",
-    "descriptions.describe.described": "the description follows from the release",
     "hub_audit.forget_in_audit": "the erasure says by whom",
     "hub_audit.open_audit": "whoever asks says on whose behalf",
-    "releases.release_quality.quality_of_release": "the description follows from the release",
-    "releases.report_facts.report_on_release": "the description follows from the release",
     "persons.recovery.carry_out": "the erasure that is carried out says by whom",
+    "deliveries.receive.record_landed_again": "the build that landed again says by whom",
     "deliveries.receive.recover_vocabulary": "the loading that is ended says by whom",
 }
 """Use cases that write and name nobody: what they make is the same whoever asks for it, or names its decider itself."""

@@ -51,8 +51,8 @@ def written(place: str, content: bytes) -> Callable[[Path], object]:
         (written("deliveries/000002.json", b"{"), "deliveries/000002.json is damaged"),
         (written("archive/erasure.json", b'{"manifests": [[]]}'), "archive/erasure.json is damaged"),
         (lambda store: shutil.rmtree(store / "landing/000003"), "Restore that folder from the hub's backup"),
-        (written("vault/identity/000002.sealed", b"FHE1"), "vault/identity/000002.sealed: the sealed file was altered"),
-        (lambda store: (store / "vault/identity/000002.sealed").unlink(), "no identity records of extract 2"),
+        (written("vault/identity/000002.sealed", b"FHE1"), "vault/identity/000002.sealed: was altered"),
+        (lambda store: (store / "vault/identity/000002.sealed").unlink(), "vault/identity/000002.sealed: is missing"),
         (written("ledger.jsonl", b"nonsense\n"), "ledger.jsonl:1: not an entry of a ledger"),
     ],
 )

@@ -8,6 +8,7 @@ from fairhaven.hub import open_hub
 from fairhaven.journeys.descriptions.describe import QUALITY, described
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
+from tests.support.actors import ANNA
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ def test_a_damaged_quality_is_made_again(copy: Path, damage: dict[str, object]) 
     whole = read_json(file)
     write_json(file, whole | damage)
 
-    found = described(rooms, release, progress=Silent())
+    found = described(rooms, release, by=ANNA, progress=Silent())
 
     assert found.quality.as_of == release.as_of
     assert len(found.quality.results) == len(whole["results"])

@@ -114,6 +114,7 @@ DONE: list[tuple[str, Words]] = [
     ("release show", lambda at: [at.same]),
     ("release diff", lambda at: [at.same]),
     ("release verify", lambda at: [at.same]),
+    ("store verify", lambda at: [at.same]),
     ("linkage trial", lambda at: [at.file("persons.csv", _PERSONS), "--truth", "rec_id"]),
     ("cohort explain", lambda at: [at.definition]),
     ("cohort count", lambda at: [at.same, at.definition, "--out", at.work / "counts.json"]),
@@ -155,6 +156,7 @@ REFUSED: dict[str, tuple[str, Words]] = {
     "network serve": ("invalid", lambda at: [at.hub, "--host", "0.0.0.0", "--port", 0]),
     "vocabulary load": ("not_found", lambda at: ["nowhere", at.same]),
     "erase": ("not_found", lambda at: [at.same, "--person-key", 12]),
+    "store verify": ("not_found", lambda at: ["nowhere"]),
 } | {
     name: ("not_found", lambda at: ["nowhere"])
     for name in ("check", "keys check", "keys rotate", "build", "release list", "release diff", "release verify")

@@ -335,7 +335,7 @@ def test_a_vocabularys_name_names_no_folder_outside_and_none_of_fairhavens_own(t
     root = tmp_path / "deep" / "store" / "vocabulary"
     loaded = load_vocabulary(source, root)
     clear_torn(root)
-    for opened in (Vocabulary.open(root), Vocabulary.open(root, loaded.version)):
+    for opened in (Vocabulary.open(root), Vocabulary.of(root, loaded.version, loaded.digest)):
         assert opened == loaded
     assert loaded.folder.parent == root and (loaded.folder / "concept.parquet").is_file()
     assert {path.name for path in (tmp_path / "deep").iterdir()} == {"store"}

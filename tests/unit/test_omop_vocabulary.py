@@ -9,7 +9,7 @@ import pytest
 
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES
-from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary, versions
+from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary, loaded
 
 CONCEPT_HEADER = (
     "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tconcept_class_id\tstandard_concept\tconcept_code"
@@ -97,9 +97,9 @@ def test_versions_live_side_by_side_and_the_last_loaded_is_current(tmp_path: Pat
         download(tmp_path / "new", vocabulary=VOCABULARY_ROWS.replace("30-AUG-25", "27-FEB-26")), store
     )
 
-    assert versions(store) == ["v5.0 27-FEB-26", "v5.0 30-AUG-25"]
+    assert [each.version for each in loaded(store)] == ["v5.0 27-FEB-26", "v5.0 30-AUG-25"]
     assert Vocabulary.open(store) == new
-    assert Vocabulary.open(store, "v5.0 30-AUG-25") == old
+    assert Vocabulary.of(store, "v5.0 30-AUG-25", "") == old
     assert load_vocabulary(tmp_path / "old", store) == old
     assert Vocabulary.open(store) == old
 
@@ -114,6 +114,25 @@ def test_the_same_version_with_other_content_is_kept_beside_it(tmp_path: Path) -
     assert first.version == second.version
     assert first.folder != second.folder
     assert Vocabulary.open(store).folder == second.folder
+    assert Vocabulary.of(store, first.version, first.digest) == first
+    assert Vocabulary.of(store, first.version, second.digest) == second
+    with pytest.raises(NotFound, match="2 vocabularies here call themselves"):
+        Vocabulary.of(store, first.version, "")
+
+
+def test_a_vocabulary_altered_on_disk_is_refused_and_loading_it_again_mends_it(tmp_path: Path) -> None:
+    vocabulary = load_vocabulary(download(tmp_path / "a"), tmp_path / "store")
+    vocabulary.check()
+    [file] = vocabulary.files("concept")
+    before = file.read_bytes()
+    file.write_bytes(before.replace(b"MALE", b"MELA"))
+    with pytest.raises(Invalid, match="was altered or is missing"):
+        vocabulary.check()
+    load_vocabulary(tmp_path / "a", tmp_path / "store").check()
+    assert file.read_bytes() == before
+    file.unlink()
+    with pytest.raises(Invalid, match="was altered or is missing"):
+        vocabulary.check()
 
 
 def test_every_fault_is_said_at_once_with_its_line_and_without_the_value(tmp_path: Path) -> None:

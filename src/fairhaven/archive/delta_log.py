@@ -62,15 +62,28 @@ def commit(
     return version + 1
 
 
+def folder_of(folder: Path) -> Path:
+    """Where the log of a table's folder is."""
+    return folder / _LOG
+
+
+def entry_of(folder: Path, version: int) -> Path:
+    """The log's file of one version."""
+    return folder / _LOG / f"{version:020d}.json"
+
+
+def entries_after(folder: Path, version: int) -> list[Path]:
+    """Files of versions that come after one (-1: all), and whatever else is in the log."""
+    found = sorted((folder / _LOG).iterdir()) if (folder / _LOG).exists() else []
+    return [entry for entry in found if not (entry.stem.isdigit() and int(entry.stem) <= version)]
+
+
 def rewind(folder: Path, version: int) -> None:
     """Drop what the log has after *version* (-1: all of it): commits of a killed build, which no release names."""
-    log = folder / _LOG
-    for entry in log.iterdir() if log.exists() else ():
-        number = int(entry.stem) if entry.stem.isdigit() else None
-        if number is None or number > version:
-            entry.unlink()
+    for entry in entries_after(folder, version):
+        entry.unlink()
     if version < 0:
-        shutil.rmtree(log, ignore_errors=True)
+        shutil.rmtree(folder / _LOG, ignore_errors=True)
 
 
 def rebuild(folder: Path, staging: Path, history: Sequence[tuple[str, Sequence[StoredFile]]]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from fairhaven.archive import delta_log, parquet
+from fairhaven.archive import delta_log, parquet, verification
 from fairhaven.archive.model import Erasure
 from fairhaven.archive.publish import placed_file, sealed, with_files
 from fairhaven.archive.release_store import BegunErasure, DecidedErasure, ReleaseStore
@@ -39,12 +39,26 @@ def plan_erase(store: ReleaseStore, person_keys: Sequence[int]) -> Erasure:
         return _plan(store, connection, person_keys).erasure
 
 
+def check_rows_of(store: ReleaseStore, person_keys: Sequence[int]) -> None:
+    """See `Archive.check_rows_of`."""
+    for release in store.releases():
+        verification.check_files(
+            store, release.name, [file for table in release.tables.values() for file in _candidates(table, person_keys)]
+        )
+
+
 def erase(
-    store: ReleaseStore, person_keys: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress
+    store: ReleaseStore,
+    person_keys: Sequence[int],
+    *,
+    facts: Mapping[str, Any],
+    by: Actor,
+    files: Mapping[str, str | None],
+    progress: Progress,
 ) -> Erasure:
     """See `Archive.erase`."""
     resume(store, by=by, progress=progress)
-    begun = BegunErasure(persons=tuple(sorted(set(person_keys))), facts=facts, by=by)
+    begun = BegunErasure(persons=tuple(sorted(set(person_keys))), facts=facts, by=by, files=files)
     write_json(store.erasing, to_json(begun))
     return _carry_out(store, begun, by=by, progress=progress)
 
@@ -73,6 +87,7 @@ def _carry_out(store: ReleaseStore, begun: BegunErasure, *, by: Actor, progress:
     decided = DecidedErasure(
         facts=begun.facts,
         by=by,
+        files=begun.files,
         tables=tuple(sorted({table for _, table in plan.files})),
         superseded=plan.erasure.superseded,
         manifests=tuple(manifest_of(release) for release in _sealed_anew(plan.releases, rewritten)),
@@ -92,6 +107,10 @@ def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
         for table in decided.tables:
             delta_log.rebuild(store.folder / table, work, _history(everything, table))
     store.sweep()
+    places = [
+        path for release in releases for path in (store.manifest(release.number), store.description(release.number))
+    ]
+    logs = [delta_log.folder_of(store.folder / table) for table in decided.tables]
     store.ledger.append_once(
         EventKind.ERASURE,
         {
@@ -100,6 +119,7 @@ def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
             "seals": {release.name: release.hash for release in releases},
         },
         by=by,
+        files={**store.ledger.changed([*places, *logs]), **decided.files},
     )
     store.erasing.unlink()
 

@@ -62,6 +62,7 @@ def publish(
     tables: Mapping[str, TableVersion],
     facts: ReleaseFacts,
     by: Actor,
+    files: Mapping[str, str | None],
 ) -> Release:
     """See `Archive.publish`."""
     releases = store.releases()
@@ -80,9 +81,9 @@ def publish(
     shutil.rmtree(store.description(number), ignore_errors=True)
     # Said before the commit, so that whoever finishes after a kill enters in the ledger who published.
     begun = store.unpublished() or Unpublished(number=number, inputs="", tables=tables)
-    write_json(store.building, to_json(replace(begun, by=by)))
+    write_json(store.building, to_json(replace(begun, by=by, files=files)))
     write_json(store.manifest(number), manifest_of(release))
-    record(store, release, by=by)
+    record(store, release, by=by, files=files)
     store.building.unlink()
     return release
 
@@ -91,7 +92,7 @@ def recover(store: ReleaseStore, *, by: Actor) -> None:
     """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
     begun = store.unpublished()
     if begun and (releases := store.releases()) and begun.number <= releases[-1].number:
-        record(store, releases[-1], by=begun.by or by)
+        record(store, releases[-1], by=begun.by or by, files=begun.files)
         store.building.unlink()
 
 
@@ -100,9 +101,12 @@ def sealed(release: Release) -> Release:
     return replace(release, hash=seal_of(manifest_of(release)))
 
 
-def record(store: ReleaseStore, release: Release, *, by: Actor) -> None:
-    """Enter a release in the ledger, once."""
-    store.ledger.append_once(EventKind.RELEASE, {"release": release.name, "hash": release.hash}, by=by)
+def record(store: ReleaseStore, release: Release, *, by: Actor, files: Mapping[str, str | None]) -> None:
+    """Enter a release in the ledger, once, with the files that came with it."""
+    logs = [delta_log.entry_of(store.folder / name, table.version) for name, table in release.tables.items()]
+    written = store.ledger.changed([store.manifest(release.number), *logs])
+    facts = {"release": release.name, "hash": release.hash}
+    store.ledger.append_once(EventKind.RELEASE, facts, by=by, files={**written, **files})
 
 
 def placed_file(

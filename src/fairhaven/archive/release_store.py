@@ -13,7 +13,7 @@ archive/
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from fairhaven.archive import delta_log
 from fairhaven.kernel.codec import read_record, record_of, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, read_json, write_json
-from fairhaven.ledger import Actor, EventKind, Ledger
+from fairhaven.ledger import Actor, EventKind, Ledger, content_hashes
 from fairhaven.omop import CDM
 from fairhaven.release.format_1 import tables_of_format_1
 from fairhaven.release.manifest import Release, TableVersion, name_of, read_manifest
@@ -50,12 +50,14 @@ class Unpublished:
         number: of the release that the build is for.
         inputs: digest of all that the tables are made of.
         by: who publishes them; None until then.
+        files: path in the store -> content hash, of what comes with the release beside what the archive writes.
     """
 
     number: int
     inputs: str
     tables: Mapping[str, TableVersion]
     by: Actor | None = None
+    files: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,11 +67,13 @@ class BegunErasure:
     Args:
         facts: what the ledger's entry is to say beside the seals.
         by: who decided; None where that was before actors were recorded.
+        files: path in the store -> content hash, of what the act changed outside the archive.
     """
 
     persons: tuple[int, ...]
     facts: Mapping[str, Any]
     by: Actor | None = None
+    files: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +92,7 @@ class DecidedErasure:
     superseded: Mapping[str, str]
     manifests: tuple[Mapping[str, Any], ...]
     by: Actor | None = None
+    files: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class ReleaseStore:
@@ -195,10 +200,27 @@ class ReleaseStore:
         chosen = self._rolled_back()
         if chosen:
             facts = {"release": name_of(chosen.number), "latest": name_of(chosen.latest)}
-            self.ledger.append_change(EventKind.ROLL_BACK, facts, by=chosen.by or by)
+            files = content_hashes(self.store, [self._current])
+            self.ledger.append_change(EventKind.ROLL_BACK, facts, by=chosen.by or by, files=files)
 
     def _rolled_back(self) -> RolledBack | None:
         return read_record(self._current, RolledBack) if self._current.exists() else None
+
+    def places(self) -> list[Path]:
+        """Files, and folders for all that is in them, whose content hashes the ledger carries: manifests with what describes
+        their releases, Delta logs, the roll-back in use. Files of rows have theirs in the manifests."""
+        logs = [delta_log.folder_of(self.folder / name) for name in CDM]
+        return [self.folder / "releases", *(log for log in logs if log.exists()), self._current]
+
+    def log_files(self) -> list[Path]:
+        """Files of the Delta logs, of every version that a release has."""
+        releases = self.releases()
+        tables = [table for table in (latest(releases, name) for name in CDM) if table]
+        return [
+            delta_log.entry_of(self.folder / table.name, version)
+            for table in tables
+            for version in range(table.version + 1)
+        ]
 
     def path(self, relative: str) -> Path:
         """A stored file."""

@@ -65,13 +65,17 @@ class Archive(ReleaseStore):
         tables: Mapping[str, TableVersion],
         facts: ReleaseFacts,
         by: Actor,
+        files: Mapping[str, str | None] | None = None,
     ) -> Release:
         """Seal the written tables as a release; the manifest's appearance is the moment of commit.
+
+        Args:
+            files: path in the store -> content hash, of what comes with the release beside what the archive writes.
 
         Raises:
             NotAllowedNow: the number does not follow the last release's.
         """
-        return publish.publish(self, number=number, as_of=as_of, tables=tables, facts=facts, by=by)
+        return publish.publish(self, number=number, as_of=as_of, tables=tables, facts=facts, by=by, files=files or {})
 
     def verify(self, *releases: str, progress: Progress | None = None) -> list[Problem]:
         """Recompute every hash: nothing where all is as it was sealed.
@@ -84,6 +88,38 @@ class Archive(ReleaseStore):
         """
         names = frozenset(self.release(name).name for name in releases)
         return verification.verify(self, names, progress or Silent())
+
+    def readable_releases(self) -> list[Release]:
+        """Every release whose manifest can be read."""
+        return verification.readable_releases(self, [])
+
+    def chain_problems(self) -> list[Problem]:
+        """What is wrong with manifests, their chain and the ledger; files of rows are not read."""
+        return verification.chain_problems(self)
+
+    def check_chain(self) -> None:
+        """Refuse to go on where manifests, their seals in the ledger and the newest Delta versions do not agree.
+
+        Raises:
+            Invalid: everything that does not.
+        """
+        verification.check_chain(self)
+
+    def check_rows(self, release: Release) -> None:
+        """Refuse to read a release whose files of rows are not those of its manifest.
+
+        Raises:
+            Invalid: every file that was altered or is missing.
+        """
+        verification.check_rows(self, release)
+
+    def check_rows_of(self, person_keys: Sequence[int]) -> None:
+        """The same for the files of every release that an erasure of these persons would rewrite.
+
+        Raises:
+            Invalid: every file that was altered or is missing.
+        """
+        erasure.check_rows_of(self, person_keys)
 
     def diff(self, earlier: Release, later: Release, engine: Engine) -> Mapping[str, Change]:
         """How two releases differ, by table: rows with a key by their key, deaths by person, others by all columns."""
@@ -98,7 +134,13 @@ class Archive(ReleaseStore):
         return erasure.plan_erase(self, person_keys)
 
     def erase(
-        self, person_keys: Sequence[int], *, facts: Mapping[str, Any], by: Actor, progress: Progress | None = None
+        self,
+        person_keys: Sequence[int],
+        *,
+        facts: Mapping[str, Any],
+        by: Actor,
+        files: Mapping[str, str | None] | None = None,
+        progress: Progress | None = None,
     ) -> Erasure:
         """Take persons out of every release, so that no file of the archive holds anything of them.
 
@@ -109,8 +151,9 @@ class Archive(ReleaseStore):
             facts: what the ledger's entry says of the act beside the seals that it makes void: ``persons`` as keyed
                 digests, and whatever else was done in it; never who it was.
             by: who decided it.
+            files: path in the store -> content hash, of what the act changed outside the archive.
         """
-        return erasure.erase(self, person_keys, facts=facts, by=by, progress=progress or Silent())
+        return erasure.erase(self, person_keys, facts=facts, by=by, files=files or {}, progress=progress or Silent())
 
     def resume(self, *, by: Actor, progress: Progress | None = None) -> None:
         """Finish an erasure or a publication that was cut short, if there is one; `write` and `erase` do so first.

@@ -1,15 +1,16 @@
 """Is everything still as the manifests say? Files, contents, Delta versions, the chain of manifests and the ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import duckdb
 
 from fairhaven.archive import delta_log, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
 from fairhaven.archive.model import Problem
-from fairhaven.archive.release_store import ReleaseStore
+from fairhaven.archive.release_store import ReleaseStore, latest
 from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import read_json, readers_scratch, sha256_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import EventKind
@@ -20,9 +21,10 @@ from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersio
 def verify(store: ReleaseStore, names: frozenset[str], progress: Progress) -> list[Problem]:
     """See `Archive.verify`."""
     problems: list[Problem] = []
-    releases = _readable(store, problems)
+    releases = readable_releases(store, problems)
     problems += _chain(store, releases)
     problems += _ledger(store, releases)
+    problems += _lost(store)
     if store.erasing.exists():
         problems.append(Problem(path=_shown(store.erasing.name), message="an erasure was cut short: run it again"))
     chosen = [release for release in releases if not names or release.name in names]
@@ -48,10 +50,57 @@ def verify(store: ReleaseStore, names: frozenset[str], progress: Progress) -> li
             Problem(path=_shown(str(file.relative_to(store.folder))), message="no release names this file")
             for file in store.stray()
         ]
+        problems += _unnamed_versions(store, releases)
     return problems
 
 
-def _readable(store: ReleaseStore, problems: list[Problem]) -> list[Release]:
+def chain_problems(store: ReleaseStore) -> list[Problem]:
+    """What is wrong with manifests, their chain and the ledger; files of rows are not read."""
+    problems: list[Problem] = []
+    releases = readable_releases(store, problems)
+    return [*problems, *_chain(store, releases), *_ledger(store, releases)]
+
+
+def check_chain(store: ReleaseStore) -> None:
+    """See `Archive.check_chain`."""
+    if store.erasing.exists():  # manifests are half of before and half of after until it is finished
+        return
+    problems: list[Problem] = []
+    releases = readable_releases(store, problems)
+    problems += _chain(store, releases)
+    begun = store.unpublished()
+    # A publication that was cut off before its entry: the archive's next writer enters it.
+    unknown = name_of(begun.number) if begun else ""
+    problems += (problem for problem in _ledger(store, releases) if problem.release != unknown)
+    for name in CDM:
+        if table := latest(releases, name):
+            path = delta_log.entry_of(Path(name), table.version).as_posix()
+            problems += (Problem(path=_shown(path), message=message) for message in _log(store, table))
+    _refuse(problems)
+
+
+def check_rows(store: ReleaseStore, release: Release) -> None:
+    """See `Archive.check_rows`."""
+    check_files(store, release.name, [file for table in release.tables.values() for file in table.files])
+
+
+def check_files(store: ReleaseStore, release: str, files: Iterable[StoredFile]) -> None:
+    """Refuse files of a release that are not those of its manifest."""
+    problems = [
+        Problem(release=release, path=_shown(file.path), message=message)
+        for file in files
+        for message in _bytes(store, file)
+    ]
+    _refuse(problems)
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    faults = [Fault(message=str(problem)) for problem in problems]
+    check_faults([*faults, Fault(message=_RESTORE)] if faults else [])
+
+
+def readable_releases(store: ReleaseStore, problems: list[Problem]) -> list[Release]:
+    """Releases whose manifests can be read; the others are added to the problems."""
     releases = []
     for path in store.manifests():
         try:
@@ -104,14 +153,9 @@ def _ledger(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
 
 def _file(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:
     path = store.path(file.path)
+    yield from _bytes(store, file)
     if not path.exists():
-        yield "the file is missing"
         return
-    size = path.stat().st_size
-    if size != file.bytes:
-        yield f"the file has {size:,} bytes, and the manifest says {file.bytes:,}"
-    elif sha256_of(path) != file.sha256:
-        yield "the file was altered: its SHA-256 is not the manifest's"
     try:
         columns, found = parquet.columns(connection, path), fingerprint(connection, path, table)
     except duckdb.Error:
@@ -125,10 +169,26 @@ def _file(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str
         yield "its rows are not those that were written"
 
 
+def _bytes(store: ReleaseStore, file: StoredFile) -> Iterator[str]:
+    path = store.path(file.path)
+    if not path.exists():
+        yield "the file is missing"
+        return
+    size = path.stat().st_size
+    if size != file.bytes:
+        yield f"the file has {size:,} bytes, and the manifest says {file.bytes:,}"
+    elif sha256_of(path) != file.sha256:
+        yield "the file was altered: its SHA-256 is not the manifest's"
+
+
 def _table(store: ReleaseStore, table: TableVersion) -> Iterator[str]:
     total = sum((Fingerprint.from_hex(file.content, file.rows) for file in table.files), Fingerprint())
     if (total.rows, total.hex) != (table.rows, table.content):
         yield "the table's rows and content are not the sum of its files'"
+    yield from _log(store, table)
+
+
+def _log(store: ReleaseStore, table: TableVersion) -> Iterator[str]:
     try:
         paths = delta_log.paths_at(store.folder / table.name, table.version)
     except OSError:
@@ -136,6 +196,32 @@ def _table(store: ReleaseStore, table: TableVersion) -> Iterator[str]:
         return
     if paths != table.paths:
         yield f"version {table.version} of the Delta log names other files than the manifest"
+
+
+def _lost(store: ReleaseStore) -> Iterator[Problem]:
+    """Files outside the archive that the ledger knows, and that are gone: what was landed, the vault, the vocabularies.
+
+    Whether those that are there are as they were written is looked at where they are used, and by a scrub of the store.
+    """
+    if store.ledger.verify():
+        return
+    for path in store.ledger.files():
+        if not path.startswith(_shown("")) and not (store.store / path).exists():
+            yield Problem(path=path, message="the file is missing")
+
+
+def _unnamed_versions(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
+    """Versions of Delta tables that readers of the tables see, and no manifest says what they are."""
+    for name in CDM:
+        table = latest(releases, name)
+        for entry in delta_log.entries_after(store.folder / name, table.version if table else -1):
+            path = _shown(str(entry.relative_to(store.folder)))
+            yield Problem(table=name, path=path, message="no release has this version of the Delta table")
+
+
+_RESTORE = (
+    "Restore the archive and the ledger from one backup of the hub; `fairhaven release verify` looks at everything."
+)
 
 
 def _shown(relative: str) -> str:

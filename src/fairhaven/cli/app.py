@@ -15,6 +15,7 @@ from fairhaven.cli import (
     network_commands,
     quality_commands,
     release_commands,
+    store_commands,
 )
 from fairhaven.cli.command import as_command
 from fairhaven.cli.refusals import refuse
@@ -34,6 +35,7 @@ network = typer.Typer(
     help="Serve a network of hubs: who is in it, what they are asked, what they say.", no_args_is_help=True
 )
 vocabulary = typer.Typer(help="Load the OMOP vocabulary.", no_args_is_help=True)
+store = typer.Typer(help="Look after the files that the hub keeps.", no_args_is_help=True)
 cohort = typer.Typer(
     help="Say in words who a cohort is, count it, show what each rule leaves, write out who is in it.",
     no_args_is_help=True,
@@ -72,6 +74,7 @@ for group, name, act in (
     (network, "leave", network_commands.leave),
     (network, "ask", network_commands.ask),
     (network, "results", network_commands.replies),
+    (store, "verify", store_commands.verify_store),
     (vocabulary, "load", delivery_commands.load_vocabulary),
 ):
     group.command(name)(as_command(act))
@@ -81,6 +84,7 @@ for name, group in (
     ("linkage", linkage),
     ("cohort", cohort),
     ("network", network),
+    ("store", store),
     ("vocabulary", vocabulary),
 ):
     app.add_typer(group, name=name)

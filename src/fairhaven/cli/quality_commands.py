@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fairhaven.cli import quality_text
-from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, opened, today
+from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, actor, opened, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def quality(
     from fairhaven.journeys.releases.release_quality import quality_of_cdm, quality_of_release
 
     found = (
-        quality_of_release(opened(folder), name, thresholds=thresholds, progress=screen.progress)
+        quality_of_release(opened(folder), name, thresholds=thresholds, by=actor(), progress=screen.progress)
         if folder is not None
         else quality_of_cdm(cdm or Path(), thresholds=thresholds, today=today(), progress=screen.progress)
     )
@@ -58,7 +58,7 @@ def report(
     from fairhaven.journeys.releases.report_facts import report_on_release
     from fairhaven.pages.release import render
 
-    facts = report_on_release(opened(folder), name, progress=screen.progress)
+    facts = report_on_release(opened(folder), name, by=actor(), progress=screen.progress)
     screen.write_page(out, render, facts)
     written = results.WrittenReport(release=facts.release, out=out)
     screen.show(written, [f"The report on {written.release} is in {out}."])

@@ -15,6 +15,9 @@ from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, sync, write_json
 
+EXTRACT = "extract.json"
+"""In an extract's folder: what it holds."""
+
 _NUMBERED = re.compile(r"\d{6}")
 
 
@@ -49,7 +52,7 @@ class DeliveryRecords:
         Raises:
             NotFound: no such extract was landed.
         """
-        path = self.folder(number) / "extract.json"
+        path = self.folder(number) / EXTRACT
         if not path.exists():
             finish_swap(self.folder(number))
         if not path.exists():
@@ -66,7 +69,7 @@ class DeliveryRecords:
         Raises:
             NotFound: no such delivery was received.
         """
-        path = self._store / "deliveries" / f"{number:06d}.json"
+        path = self.record(number)
         if not path.exists():
             raise NotFound(f"there is no delivery {number} in {self._store}")
         return read_record(path, Delivery)
@@ -83,13 +86,17 @@ class DeliveryRecords:
         """The sealed bytes of a delivered file."""
         return self._store / "received" / f"{sha256}.sealed"
 
+    def record(self, delivery: int) -> Path:
+        """The file that says what a delivery is."""
+        return self._store / "deliveries" / f"{delivery:06d}.json"
+
     def write_extract(self, folder: Path, extract: Extract) -> None:
         """Write ``extract.json`` beside the extract's tables."""
-        write_json(folder / "extract.json", to_json(extract))
+        write_json(folder / EXTRACT, to_json(extract))
 
     def commit(self, delivery: Delivery) -> None:
         """Make a delivery part of the hub: the file's appearance is the commit."""
-        write_json(self._store / "deliveries" / f"{delivery.number:06d}.json", to_json(delivery))
+        write_json(self.record(delivery.number), to_json(delivery))
 
     def next_numbers(self) -> tuple[int, int]:
         """(delivery, extract) numbers that are free."""

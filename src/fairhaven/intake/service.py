@@ -1,7 +1,7 @@
 """The intake room as others use it."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reco
 from fairhaven.intake.cdm_reader import OmopReader
 from fairhaven.intake.delimited_reader import DelimitedReader
 from fairhaven.intake.delivery_receipt import DeliveryReceiver, receive, recover
+from fairhaven.intake.delivery_records import EXTRACT
 from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Delivery, Extract, Format, Receipt, RowOrigin, Source
@@ -115,6 +116,28 @@ class Intake:
     def extracts(self, source_name: str | None = None) -> list[Extract]:
         """Every extract, in order."""
         return self._records.extracts(source_name)
+
+    def places_written(self, extracts: Sequence[Extract]) -> list[Path]:
+        """What receiving, landing again and erasing write of these extracts: their deliveries' records, the folders of what
+        is landed, the sealed bytes."""
+        records = [self._records.record(number) for number in {extract.delivery for extract in extracts}]
+        landed = [self._records.folder(extract.number) for extract in extracts]
+        return [*records, *landed, *(self._records.sealed(extract.sha256) for extract in extracts)]
+
+    def places_read(self, extracts: Sequence[Extract], *, stale: Collection[int]) -> list[Path]:
+        """What a build reads of these extracts.
+
+        Args:
+            stale: numbers of those whose landed files are not read, because they are landed again first.
+        """
+        found = [self._records.record(number) for number in {extract.delivery for extract in extracts}]
+        for extract in extracts:
+            is_sealed_read = extract.number in stale or extract.format is Format.OPT_OUT
+            if is_sealed_read:
+                found += [self._records.folder(extract.number) / EXTRACT, self._records.sealed(extract.sha256)]
+            else:
+                found.append(self._records.folder(extract.number))
+        return found
 
     def to_land_again(self, source: Source) -> list[Extract]:
         """Extracts whose rows depend on something that has changed since they were landed."""

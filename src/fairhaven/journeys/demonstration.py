@@ -96,6 +96,6 @@ def demonstrate(
         folder=folder,
         persons=facts["persons"],
         releases=tuple(built),
-        report=report_on_release(rooms, None, progress=progress),
+        report=report_on_release(rooms, None, by=by, progress=progress),
         seconds=time.monotonic() - began,
     )

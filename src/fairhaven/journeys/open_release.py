@@ -27,16 +27,29 @@ class OpenRelease:
     tables: Mapping[str, ir.Table]
 
 
+def vocabulary_of(rooms: Rooms, release: Release) -> Vocabulary:
+    """The vocabulary that a release was made with.
+
+    Raises:
+        NotFound: it is no longer here.
+    """
+    facts = release.facts
+    return Vocabulary.of(rooms.store / "vocabulary", facts.vocabulary, facts.vocabulary_digest)
+
+
 @contextmanager
 def open_release(rooms: Rooms, name: str | None) -> Iterator[OpenRelease]:
     """Open a release for reading; nothing is locked.
 
     Raises:
         NotFound: there is no such release, or its vocabulary is no longer here.
+        Invalid: its rows or its vocabulary are not those that were written.
         Refused: the release was altered (a person was erased) while it was read; what was read may be half of each.
     """
     release = rooms.archive.release(name)
-    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
+    vocabulary = vocabulary_of(rooms, release)
+    rooms.archive.check_rows(release)
+    vocabulary.check()
     with readers_scratch() as work, closing(rooms.new_engine(work)) as engine:
         try:
             tables = dict(rooms.archive.tables(release, engine))

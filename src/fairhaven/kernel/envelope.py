@@ -144,6 +144,11 @@ def _broken(source: Path) -> Invalid:
     )
 
 
+def skip_header(file: BinaryIO) -> None:
+    """Go to where the content of a sealed file begins, behind its wrapped key; of any other file to its start."""
+    file.seek(HEADER if file.read(len(_PREAMBLE)) == _PREAMBLE else 0)
+
+
 def _nonce(number: int) -> bytes:
     return number.to_bytes(12, "big")
 

@@ -294,6 +294,12 @@ def _in_text(public: bytes) -> bytes:
     return b64encode(public) + b"\n"
 
 
+def is_public_half(keyring: Keyring) -> bool:
+    """Whether ``record.pub``, where there is one, is the public half of the key that signs."""
+    path = keyring.folder.parent / "record.pub"
+    return not path.exists() or path.read_bytes() == b64encode(keyring.record.public) + b"\n"
+
+
 def _check_private(path: Path, *, may_read: bool) -> None:
     """Refuse a key that others may read.
 

@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,11 @@ from typing import Any, BinaryIO
 from fairhaven.kernel.codec import from_json
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import canonical_json, sync
+from fairhaven.ledger.file_hashes import content_hashes
 from fairhaven.ledger.model import Actor, Entry, EventKind
+
+Files = Mapping[str, str | None]
+NO_FILES: Files = {}
 
 GENESIS = "0" * 64
 """What the first entry names as the one before it."""
@@ -40,29 +44,59 @@ class Ledger:
         self.path = path
         self._now = now
 
-    def append(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor) -> Entry:
+    def append(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor, files: Files = NO_FILES) -> Entry:
         """Write an entry; it is on the disk when this returns.
 
         Args:
             by: who decided what is recorded, which after an interruption need not be who carries it out.
+            files: path in the store -> content hash of what the act wrote; None for what it removed.
         """
         with self._locked() as file:
-            return self._append(file, kind, facts, by)
+            return self._append(file, kind, facts, by, files)
 
-    def append_once(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor) -> Entry:
+    def append_once(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor, files: Files = NO_FILES) -> Entry:
         """Write an entry unless there is one of this kind with these facts: work redone after a crash records once.
 
         The actor is not compared: an act is one act, whoever finishes it.
         """
         with self._locked() as file:
             same = (entry for entry in self.entries() if entry.kind == kind and _is_same(entry.facts, facts))
-            return next(same, None) or self._append(file, kind, facts, by)
+            return next(same, None) or self._append(file, kind, facts, by, files)
 
-    def append_change(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor) -> Entry:
+    def append_change(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor, files: Files = NO_FILES) -> Entry:
         """Write an entry unless the last of this kind has these facts: what is in use is recorded when it changes."""
         with self._locked() as file:
             last = next((entry for entry in reversed([*self.entries()]) if entry.kind == kind), None)
-            return last if last and _is_same(last.facts, facts) else self._append(file, kind, facts, by)
+            return last if last and _is_same(last.facts, facts) else self._append(file, kind, facts, by, files)
+
+    def append_changed(
+        self, kind: EventKind, facts: Mapping[str, Any], places: Iterable[Path], *, by: Actor
+    ) -> Entry | None:
+        """Write an entry with the content hashes of the files that are other than the ledger says, if any is.
+
+        Args:
+            places: files and folders of the store that the act may have written or removed.
+        """
+        changed = self.changed(places)
+        return self.append(kind, facts, by=by, files=changed) if changed else None
+
+    def changed(self, places: Iterable[Path]) -> Files:
+        """Content hashes of the files that are other than the ledger says; None for those that are gone."""
+        kept = self.files()
+        found = content_hashes(self.store, places, kept)
+        return {path: digest for path, digest in found.items() if kept.get(path) != digest}
+
+    def files(self) -> dict[str, str]:
+        """What the store must hold beside the files that manifests name: path -> content hash."""
+        kept: dict[str, str | None] = {}
+        for entry in self.entries():
+            kept |= entry.files
+        return {path: digest for path, digest in kept.items() if digest is not None}
+
+    @property
+    def store(self) -> Path:
+        """The folder whose files the entries are about: the one that the ledger is in."""
+        return self.path.parent
 
     def length(self) -> int:
         """How many entries there are."""
@@ -102,13 +136,14 @@ class Ledger:
             previous = entry.hash
         return faults
 
-    def _append(self, file: BinaryIO, kind: EventKind, facts: Mapping[str, Any], by: Actor) -> Entry:
+    def _append(self, file: BinaryIO, kind: EventKind, facts: Mapping[str, Any], by: Actor, files: Files) -> Entry:
         last = self._mend(file)
         entry = Entry(
             number=last.number + 1 if last else 1,
             at=self._now().isoformat(timespec="seconds"),
             kind=kind.value,
             facts=facts,
+            files=files,
             actor=by,
             previous=last.hash if last else GENESIS,
             hash="",

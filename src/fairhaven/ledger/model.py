@@ -1,7 +1,7 @@
 """The nouns of the record: who did something, what kind of thing it was, and the entry that says so."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -35,7 +35,9 @@ class EventKind(StrEnum):
     KEYS_ROTATED = "keys rotated"
     VOCABULARY = "vocabulary"
     DELIVERY = "delivery"
+    LANDED_AGAIN = "landed again"
     RELEASE = "release"
+    DESCRIPTION = "description"
     ROLL_BACK = "roll-back"
     ERASURE = "erasure"
     MEMBER_JOINED = "member joined"
@@ -43,6 +45,7 @@ class EventKind(StrEnum):
     MEMBER_LEFT = "member left"
     NETWORK_QUESTION = "question to the network"
     QUESTIONS = "questions recorded"
+    STOCK_TAKEN = "stock taken"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +57,7 @@ class Entry:
         at: when it was written, UTC, ISO 8601.
         kind: what happened, an `EventKind`; entries of older versions may hold a kind that is none.
         facts: what is to be remembered of it; never a person's data.
+        files: path in the store -> content hash (`content_hash`) of what the act wrote, None for what it removed.
         actor: who decided it; None in entries of before actors were recorded.
         previous: hash of the entry before.
         hash: SHA-256 of this entry.
@@ -63,14 +67,18 @@ class Entry:
     at: str
     kind: str
     facts: Mapping[str, Any]
+    files: Mapping[str, str | None] = field(default_factory=dict)
     actor: Actor | None = None
     previous: str
     hash: str
 
     def content(self) -> dict[str, Any]:
-        """What is hashed. An entry without an actor has no such key: so were they written before, and so they verify."""
+        """What is hashed. An entry without an actor, or without files, has no such key: so were they written before, and so
+        they verify."""
         plain = asdict(self)
         del plain["hash"]
+        if not self.files:
+            del plain["files"]
         if self.actor is None:
             del plain["actor"]
         return plain

@@ -50,6 +50,14 @@ class Vault:
         """Numbers of the extracts that are here."""
         return {int(file.stem) for file in (self._folder / "identity").glob("*.sealed")}
 
+    def files(self, extracts: Collection[int]) -> list[Path]:
+        """Files of these extracts' records, there or not."""
+        return [self._file(extract) for extract in sorted(extracts)]
+
+    def index_file(self, *, proposed: int | None = None) -> Path:
+        """File of the index of persons, or of the one proposed with a release."""
+        return self._folder / "index.sealed" if proposed is None else self._proposed(proposed)
+
     def keep_only(self, extracts: Collection[int]) -> None:
         """Remove the records of every other extract: those of a delivery that was never committed."""
         for extract in self.extracts() - set(extracts):

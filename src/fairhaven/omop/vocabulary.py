@@ -6,6 +6,7 @@ A version is a folder ``<root>/<version>/`` of one Parquet file for each vocabul
 
 import hashlib
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import duckdb
 from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.codec import read_record, to_json
-from fairhaven.kernel.errors import Fault, NotFound, check_faults
+from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.files import scratch, sha256_of, write_json
 from fairhaven.kernel.foreign_names import shown
@@ -60,46 +61,84 @@ class Vocabulary:
 
     Args:
         version: as the vocabulary names itself (``v5.0 30-AUG-25``), or ``digest-...`` where it does not.
+        digest: of its files' bytes: what one vocabulary is, whatever it is called.
         folder: where its Parquet files are.
         counts: table -> rows, for every vocabulary table; 0 where the download had none.
         notes: what a person should know of it, in words.
     """
 
     version: str
+    digest: str
     folder: Path
     counts: Mapping[str, int]
     notes: tuple[str, ...]
 
     @classmethod
-    def open(cls, root: Path, version: str | None = None) -> "Vocabulary":
-        """The version of that name, or the one loaded last.
+    def open(cls, root: Path) -> "Vocabulary":
+        """The vocabulary loaded last.
 
         Raises:
-            NotFound: no vocabulary was loaded, or not this version.
+            NotFound: no vocabulary was loaded, or its folder is gone.
         """
-        if version is None:
-            if not (root / _CURRENT).exists():
-                raise NotFound(
-                    "no vocabulary is loaded. Download one from athena.ohdsi.org and run `fairhaven vocabulary load`."
-                )
-            folder = root / read_record(root / _CURRENT, _Current).folder
-        else:
-            folder = root / _folder_name(version)
-        if (folder / _DESCRIPTION).exists():
-            found = read_record(folder / _DESCRIPTION, _Description)
-            return cls(version=found.version, folder=folder, counts=found.counts, notes=found.notes)
-        raise NotFound(
-            f"the vocabulary {version} is not loaded here; loaded are: {', '.join(versions(root)) or 'none'}"
-        )
+        if not (root / _CURRENT).exists():
+            raise NotFound(
+                "no vocabulary is loaded. Download one from athena.ohdsi.org and run `fairhaven vocabulary load`."
+            )
+        folder = root / read_record(root / _CURRENT, _Current).folder
+        if not (folder / _DESCRIPTION).exists():
+            raise NotFound(f"the vocabulary in {folder} is gone. Load it again, or restore it from the hub's backup.")
+        return cls._in(folder)
+
+    @classmethod
+    def of(cls, root: Path, version: str, digest: str) -> "Vocabulary":
+        """The vocabulary that something was made with.
+
+        Args:
+            version: its name, for the message.
+            digest: empty where it was not written down (releases of earlier versions): the only one of that name.
+
+        Raises:
+            NotFound: it is not loaded, or several have that name and nothing says which it was.
+        """
+        here = loaded(root)
+        found = [each for each in here if (each.digest == digest if digest else each.version == version)]
+        if len(found) == 1 or (digest and found):
+            return found[0]
+        if found:
+            raise NotFound(
+                f"{len(found)} vocabularies here call themselves {version}, and nothing says with which of them this was "
+                "made. Build a new release, which says so."
+            )
+        names = ", ".join(f"{each.version} ({each.digest[:12]})" for each in here) or "none"
+        this = f"{version} ({digest[:12]})" if digest else version
+        raise NotFound(f"the vocabulary {this} is not loaded here; loaded are: {names}")
+
+    def check(self) -> None:
+        """Refuse to read it where its files are not those that were loaded.
+
+        Raises:
+            Invalid: they are not.
+        """
+        if _digest(self.folder) != self.digest:
+            raise Invalid(
+                f"{self.folder}: a file of the vocabulary {self.version} was altered or is missing. "
+                "Load this vocabulary again (`fairhaven vocabulary load`), or restore the folder from the hub's backup."
+            )
+
+    @classmethod
+    def _in(cls, folder: Path) -> "Vocabulary":
+        found = read_record(folder / _DESCRIPTION, _Description)
+        return cls(version=found.version, digest=found.digest, folder=folder, counts=found.counts, notes=found.notes)
 
     def files(self, table: str) -> Sequence[Path]:
         """Parquet files of a vocabulary table; there is always one, which may hold no rows."""
         return (self.folder / f"{table}.parquet",)
 
 
-def versions(root: Path) -> list[str]:
-    """Names of the loaded versions."""
-    return sorted(read_record(path, _Description).version for path in root.glob(f"[!.]*/{_DESCRIPTION}"))
+def loaded(root: Path) -> list[Vocabulary]:
+    """The loaded vocabularies, by name; several may have one."""
+    found = [Vocabulary._in(path.parent) for path in sorted(root.glob(f"[!.]*/{_DESCRIPTION}"))]
+    return sorted(found, key=lambda each: each.version)
 
 
 def load_vocabulary(
@@ -147,17 +186,25 @@ def _load(
         faults += _concept_faults(connection, ready / "concept.parquet", tables["concept"].shown)
     check_faults(faults)
     # The rows are sorted, so the files' bytes say whether two downloads hold the same vocabulary.
-    hashes = "\n".join(sha256_of(ready / f"{name}.parquet") for name in VOCABULARY_TABLES)
-    digest = hashlib.sha256(hashes.encode()).hexdigest()
+    digest = _digest(ready)
     version = _version(connection, ready) or f"digest-{digest[:12]}"
     notes = tuple(_notes(connection, ready, counts))
     folder = _folder(root, version, digest)
-    if not folder.exists():
+    if _digest(folder) != digest:  # not there, or damaged since
+        shutil.rmtree(folder, ignore_errors=True)
         described = _Description(version=version, digest=digest, counts=counts, notes=notes)
         write_json(ready / _DESCRIPTION, to_json(described))
         ready.replace(folder)
     write_json(root / _CURRENT, to_json(_Current(folder=folder.name)))
-    return Vocabulary(version=version, folder=folder, counts=counts, notes=notes)
+    return Vocabulary(version=version, digest=digest, folder=folder, counts=counts, notes=notes)
+
+
+def _digest(folder: Path) -> str:
+    """What the files' bytes are together; empty where one is missing."""
+    files = [folder / f"{name}.parquet" for name in VOCABULARY_TABLES]
+    if not all(file.is_file() for file in files):
+        return ""
+    return hashlib.sha256("\n".join(map(sha256_of, files)).encode()).hexdigest()
 
 
 def _column_faults(path: Path, tables: Mapping[str, StoredTable]) -> list[Fault]:

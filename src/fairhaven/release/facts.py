@@ -185,7 +185,8 @@ class ReleaseFacts:
     Args:
         inputs: digest of all that the rows depend on: equal inputs, equal rows.
         code_version: which code made it (`kernel.version`).
-        vocabulary: version of the vocabulary that codes were mapped with.
+        vocabulary: version of the vocabulary that codes were mapped with, as it names itself.
+        vocabulary_digest: which vocabulary of that name it is; empty in releases that earlier versions made.
     """
 
     inputs: str
@@ -198,3 +199,4 @@ class ReleaseFacts:
     opt_outs: tuple[OptOutFacts, ...]
     rules: tuple[MappingRule, ...]
     rule_outcomes: tuple[RuleOutcome, ...]
+    vocabulary_digest: str = ""

@@ -10,7 +10,7 @@ from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_definition, definition_hash
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named
-from fairhaven.journeys.descriptions.discovery_index import kept_index, make_index
+from fairhaven.journeys.descriptions.discovery_index import kept_index, make_index, record_description
 from fairhaven.journeys.hub_audit import open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
@@ -116,8 +116,9 @@ def ask(
 def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -> Discovery:
     """Open a release for questions; its index is made first where it is not there, which takes the lock of the releases."""
     release = rooms.archive.release(name)
-    index = kept_index(rooms.archive, release)
+    index = kept_index(rooms, release)
     if index is None:
         with holding(rooms, Locked.RELEASES, act="indexing of a release", by=by, progress=progress):
             index = make_index(rooms, release, progress=progress)
+            record_description(rooms, release, by=by)
     return Discovery(rooms=rooms, release=release, index=index)

@@ -1,12 +1,14 @@
 """Taking things in: an extract, a vocabulary."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.intake import Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.store_files import check_erased, files_of_deliveries, take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, write_json
@@ -18,6 +20,21 @@ from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 
 _LOADING = "loading.json"
 """In ``store/vocabulary`` while a vocabulary is loaded: who loads it."""
+_LANDING_AGAIN = "landing-again.json"
+"""In the store while extracts are landed again, until that is entered in the ledger."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LandingAgain:
+    """Extracts of a source that are landed again.
+
+    Args:
+        by: who builds.
+    """
+
+    source: str
+    extracts: tuple[int, ...]
+    by: Actor
 
 
 def receive_delivery(
@@ -36,6 +53,9 @@ def receive_delivery(
         )
     with holding(rooms, Locked.DELIVERIES, act="delivery", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
+        rooms.intake.recover(rooms.vault)
+        take_stock(rooms, Locked.DELIVERIES, by=by)
+        check_erased(rooms)
         receipt = rooms.intake.receive(
             rooms.sources[source],
             files,
@@ -47,6 +67,32 @@ def receive_delivery(
         )
         record_deliveries(rooms, by=by)
         return receipt
+
+
+def land_extracts_again(rooms: Rooms, sources: Iterable[str], *, by: Actor, progress: Progress) -> None:
+    """Land again what must be, and enter it; the caller holds the deliveries.
+
+    Raises:
+        Invalid: extracts do not fit the new declaration; they are as they were, the others are landed again.
+    """
+    for source in sources:
+        extracts = tuple(extract.number for extract in rooms.intake.to_land_again(rooms.sources[source]))
+        write_json(rooms.store / _LANDING_AGAIN, to_json(LandingAgain(source=source, extracts=extracts, by=by)))
+        try:
+            rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
+        finally:
+            record_landed_again(rooms)
+
+
+def record_landed_again(rooms: Rooms) -> None:
+    """Enter in the ledger what was landed again: a build may end between that and its entry."""
+    path = rooms.store / _LANDING_AGAIN
+    if path.exists():
+        done = read_record(path, LandingAgain)
+        extracts = [extract for extract in rooms.intake.extracts(done.source) if extract.number in done.extracts]
+        facts = {"source": done.source, "extracts": list(done.extracts)}
+        rooms.ledger.append_changed(EventKind.LANDED_AGAIN, facts, files_of_deliveries(rooms, extracts), by=done.by)
+        path.unlink()
 
 
 def record_deliveries(rooms: Rooms, *, by: Actor) -> None:
@@ -63,15 +109,19 @@ def record_deliveries(rooms: Rooms, *, by: Actor) -> None:
             ]
             files = [{"name": extract.file, "sha256": extract.sha256} for extract in extracts]
             facts = {"delivery": delivery.number, "source": delivery.source, "files": files}
-            rooms.ledger.append_once(EventKind.DELIVERY, facts, by=delivery.by or by)
+            written = rooms.ledger.changed(files_of_deliveries(rooms, extracts))
+            rooms.ledger.append_once(EventKind.DELIVERY, facts, by=delivery.by or by, files=written)
 
 
 def take_vocabulary(rooms: Rooms, path: Path, *, by: Actor, progress: Progress) -> Vocabulary:
     """Load a vocabulary and make it the one that the next build uses; *path* may be another hub, whose own is taken."""
     if (path / "hub.toml").is_file():
-        path = Vocabulary.open(path / "store" / "vocabulary").folder
+        theirs = Vocabulary.open(path / "store" / "vocabulary")
+        theirs.check()
+        path = theirs.folder
     with holding(rooms, Locked.VOCABULARY, act="loading of a vocabulary", by=by, progress=progress):
         recover_vocabulary(rooms)
+        take_stock(rooms, Locked.VOCABULARY, by=by)
         write_json(rooms.store / "vocabulary" / _LOADING, to_json(by))
         try:
             return load_vocabulary(path, rooms.store / "vocabulary", limits=rooms.settings.expansion, progress=progress)
@@ -84,7 +134,9 @@ def recover_vocabulary(rooms: Rooms) -> None:
     root = rooms.store / "vocabulary"
     if (root / _LOADING).exists():
         if (root / "current.json").exists():
-            facts = {"version": Vocabulary.open(root).version}
-            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=read_record(root / _LOADING, Actor))
+            loaded = Vocabulary.open(root)
+            facts = {"version": loaded.version, "digest": loaded.digest}
+            files = rooms.ledger.changed([loaded.folder, root / "current.json"])
+            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=read_record(root / _LOADING, Actor), files=files)
         (root / _LOADING).unlink()
     clear_torn(root)

@@ -17,20 +17,22 @@ from fairhaven.archive import Release
 from fairhaven.catalogue import describe
 from fairhaven.engine import Engine
 from fairhaven.exchange import DatasetAbout, croissant_dataset, dcat_dataset, hdruk_dataset
-from fairhaven.journeys.descriptions.discovery_index import make_index
+from fairhaven.journeys.descriptions.discovery_index import is_as_written, make_index, record_description
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.open_release import vocabulary_of
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import damaged, scratch, write_json
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor
 from fairhaven.omop import CDM
-from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.quality import Origin, QualityReport, Scorecard, check, scorecard
 from fairhaven.release.description import Description
 from fairhaven.release.row_counts import RowCounts, SourceRows, UnmappedRows, YearRows
 
 QUALITY, SCORECARD, DESCRIPTION, ROW_COUNTS = "quality.json", "scorecard.json", "description.json", "measures.json"
+_RECORDS = (QUALITY, SCORECARD, DESCRIPTION, ROW_COUNTS)
 _UNMAPPED = 200
 """How many unmapped codes are ranked."""
 
@@ -45,12 +47,16 @@ class DescribedRelease:
     row_counts: RowCounts
 
 
-def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> None:
+def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
     """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
     make_index(rooms, release, progress=progress)
+    if _found(rooms, release) is None:
+        _write(rooms, release, progress)
+    record_description(rooms, release, by=by)
+
+
+def _write(rooms: Rooms, release: Release, progress: Progress) -> None:
     folder = rooms.archive.description(release.number)
-    if _found(folder, release):
-        return
     with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
         tables = rooms.archive.tables(release, engine)
         contents = {name: version.content for name, version in release.tables.items()}
@@ -61,7 +67,10 @@ def describe_release(rooms: Rooms, release: Release, *, progress: Progress) -> N
             engine=engine,
             today=release.as_of,
             known=earlier.quality if earlier else None,
-            contents={**contents, **dict.fromkeys(vocabulary, release.facts.vocabulary)},
+            contents={
+                **contents,
+                **dict.fromkeys(vocabulary, release.facts.vocabulary_digest or release.facts.vocabulary),
+            },
             progress=progress,
         )
         write_json(folder / QUALITY, to_json(quality))
@@ -106,21 +115,21 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
     write_json(folder / "croissant.json", croissant_dataset(description, about, files=files))
 
 
-def described(rooms: Rooms, release: Release, *, progress: Progress) -> DescribedRelease:
+def described(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> DescribedRelease:
     """What describes a release; made first where it is not there, which takes the lock of the releases."""
-    folder = rooms.archive.description(release.number)
-    if (found := _found(folder, release)) is None:
-        with holding(rooms, Locked.RELEASES, act="description of a release", progress=progress):
-            describe_release(rooms, release, progress=progress)
-        found = _found(folder, release)
+    if (found := _found(rooms, release)) is None:
+        with holding(rooms, Locked.RELEASES, act="description of a release", by=by, progress=progress):
+            describe_release(rooms, release, by=by, progress=progress)
+        found = _found(rooms, release)
     if found is None:
-        raise damaged(folder)
+        raise damaged(rooms.archive.description(release.number))
     return found
 
 
-def _found(folder: Path, release: Release) -> DescribedRelease | None:
-    """What describes a release, where it is there and says what the release holds."""
-    found = _read(folder)
+def _found(rooms: Rooms, release: Release) -> DescribedRelease | None:
+    """What describes a release, where it is there as it was written and says what the release holds."""
+    folder = rooms.archive.description(release.number)
+    found = _read(folder) if is_as_written(rooms, [folder / name for name in _RECORDS]) else None
     return found if found is not None and found.row_counts.content == release.content else None
 
 
@@ -140,7 +149,7 @@ def _read(folder: Path) -> DescribedRelease | None:
 def _vocabulary(rooms: Rooms, release: Release, engine: Engine) -> dict[str, ir.Table]:
     """The vocabulary that the release was made with; nothing where it is no longer here."""
     try:
-        vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
+        vocabulary = vocabulary_of(rooms, release)
     except NotFound:
         return {}
     return {name: engine.parquet(vocabulary.files(name)) for name in vocabulary.counts}

@@ -1,19 +1,44 @@
-"""The discovery index of a release: found as it is kept, or made."""
+"""The discovery index of a release, found as it is kept or made; and what else describes a release, entered in the ledger.
 
-from fairhaven.archive import Archive, Release
+What describes a release can be made again, so where it is not as it was written it counts as not there.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fairhaven.archive import Release
 from fairhaven.cohort import DiscoveryIndex
+from fairhaven.cohort.engines.bitmap_index.storage import MANIFEST
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor, EventKind, content_hashes
 
 _INDEX = "discovery"
 
 
-def kept_index(archive: Archive, release: Release) -> DiscoveryIndex | None:
+def is_as_written(rooms: Rooms, files: Iterable[Path]) -> bool:
+    """Whether none of the files is other than the ledger says; what it does not know yet, an older hub wrote."""
+    kept = rooms.ledger.files()
+    found = content_hashes(rooms.store, files)
+    return all(kept.get(path, digest) == digest for path, digest in found.items())
+
+
+def record_description(rooms: Rooms, release: Release, *, by: Actor) -> None:
+    """Enter what describes a release in the ledger, where it is other than that says."""
+    folder = rooms.archive.description(release.number)
+    rooms.ledger.append_changed(EventKind.DESCRIPTION, {"release": release.name}, [folder], by=by)
+
+
+def kept_index(rooms: Rooms, release: Release) -> DiscoveryIndex | None:
     """The index of a release as it is now; None where there is none, or one of rows that have been erased since."""
+    folder = rooms.archive.description(release.number) / _INDEX
     try:
-        index = DiscoveryIndex.open(archive.description(release.number) / _INDEX)
+        # The index's manifest holds the hashes of its other files, which are checked as they are read.
+        if not is_as_written(rooms, [folder / MANIFEST]):
+            return None
+        index = DiscoveryIndex.open(folder)
     except (NotFound, Invalid):
         return None
     return index if index.release == release.content else None
@@ -21,7 +46,7 @@ def kept_index(archive: Archive, release: Release) -> DiscoveryIndex | None:
 
 def make_index(rooms: Rooms, release: Release, *, progress: Progress) -> DiscoveryIndex:
     """Make the discovery index of a release, unless it is there; the caller holds the lock of the releases."""
-    if (index := kept_index(rooms.archive, release)) is not None:
+    if (index := kept_index(rooms, release)) is not None:
         return index
     folder = rooms.archive.description(release.number) / _INDEX
     with open_release(rooms, release.name) as opened:

@@ -14,6 +14,7 @@ from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stage_in_words
 from fairhaven.journeys.persons.recovery import Erased, ErasureUnderWay, carry_out, recover, recovery_in_words
+from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.keyring import SEALING
@@ -62,11 +63,17 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
     """
     with holding(rooms, Locked.RELEASES, Locked.DELIVERIES, act="erasure", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
+        rooms.archive.check_chain()
         under_way = ErasureUnderWay.of(rooms.store, by=by)
         finished = recover(rooms, by=by, progress=progress)
         if finished and under_way and under_way.person == person_key:
             return finished
+        check_kept(rooms, [rooms.vault.index_file(), *rooms.archive.log_files()])
+        rooms.archive.check_rows_of([person_key])
         refs, _ = _what_is_kept(rooms.vault, rooms.archive, person_key)
+        extracts = [extract for source in refs for extract in rooms.intake.extracts(source)]
+        check_kept(rooms, files_of_deliveries(rooms, extracts))
+        check_erased(rooms)
         decided = ErasureUnderWay(person=person_key, patients=refs, by=by, after=rooms.ledger.length())
         return carry_out(rooms, decided, progress=progress)
 

@@ -10,11 +10,13 @@ from typing import assert_never
 
 from fairhaven.archive import Erasure
 from fairhaven.intake import ErasureCounts
-from fairhaven.journeys.deliveries.receive import record_deliveries
+from fairhaven.journeys.deliveries.receive import record_deliveries, record_landed_again
 from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_audit import forget_in_audit
+from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage
+from fairhaven.journeys.store_files import files_of_deliveries, take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.files import clear_scratch, write_json
 from fairhaven.kernel.ids import pseudonym
@@ -80,7 +82,10 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     for torn in rooms.store.glob(f".{_place(rooms.store).name}.*.part"):
         torn.unlink()
     rooms.intake.recover(rooms.vault)
+    take_stock(rooms, Locked.DELIVERIES, by=by)
+    take_stock(rooms, Locked.RELEASES, by=by)
     record_deliveries(rooms, by=by)
+    record_landed_again(rooms)
     rooms.archive.resume(by=by, progress=progress)
     rooms.vault.accept_index(published=len(rooms.archive.releases()))
     under_way = ErasureUnderWay.of(rooms.store, by=by)
@@ -112,7 +117,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
                 releases, entry = _erase_releases(rooms, erasure, progress)
             case ErasureStage.DESCRIBE:
                 for release in rooms.archive.releases():
-                    describe_release(rooms, release, progress=progress)
+                    describe_release(rooms, release, by=erasure.by, progress=progress)
             case ErasureStage.QUESTIONS:
                 forget_in_audit(rooms, erasure.person)
             case _:
@@ -124,10 +129,15 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
 def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) -> tuple[Erasure, Entry]:
     who = pseudonym(rooms.keyring.pseudonyms.key_for("erasure"), str(erasure.person))
     facts = {"persons": [who], "sources": sorted(erasure.patients)}
-    releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, progress=progress)
+    extracts = [extract for source in erasure.patients for extract in rooms.intake.extracts(source)]
+    places = [*files_of_deliveries(rooms, extracts), rooms.store / "erased", rooms.vault.index_file()]
+    files = rooms.ledger.changed(places)
+    releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, files=files, progress=progress)
     entry = _entry_of(rooms.ledger, erasure, who)
     if entry is None:  # no release has the person, so the archive had nothing to enter
-        entry = rooms.ledger.append(EventKind.ERASURE, {**facts, "superseded": {}, "seals": {}}, by=erasure.by)
+        entry = rooms.ledger.append(
+            EventKind.ERASURE, {**facts, "superseded": {}, "seals": {}}, by=erasure.by, files=files
+        )
     return releases, entry
 
 

@@ -26,13 +26,13 @@ from fairhaven.harmonise import (
     omop_rows,
 )
 from fairhaven.intake import Extract, Format, Source, check_quarantine, check_reconciled
-from fairhaven.journeys.deliveries.receive import recover_vocabulary
+from fairhaven.journeys.deliveries.receive import land_extracts_again, recover_vocabulary
 from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.persons.opt_out_patients import OptedOut, opt_out_facts, opt_outs
 from fairhaven.journeys.persons.recovery import recover
-from fairhaven.journeys.releases.build_plan import PlannedBuild, planned_build
+from fairhaven.journeys.releases.build_plan import PlannedBuild, fed_sources, planned_build
 from fairhaven.journeys.releases.build_stages import (
     AddUp,
     BuildStage,
@@ -45,12 +45,13 @@ from fairhaven.journeys.releases.build_stages import (
     WriteTables,
 )
 from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
+from fairhaven.journeys.store_files import check_deliveries, check_kept
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
-from fairhaven.ledger import Actor
+from fairhaven.ledger import Actor, content_hash
 from fairhaven.linkage import PERSON_KEYS, LinkageResult, link
 from fairhaven.omop.vocabulary import Vocabulary
 from fairhaven.release.facts import ExtractFacts, ReleaseFacts, RowFlow, SourceFacts
@@ -90,12 +91,16 @@ def build_release(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: P
             recover_vocabulary(rooms)
         deliveries.enter_context(holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress))
         rooms.keyring.check(*SEALING)
+        rooms.archive.check_chain()
         recover(rooms, by=by, progress=progress)
         # What is received from here on is for the next build.
         rooms = replace(rooms, intake=rooms.intake.until(len(rooms.intake.deliveries())))
+        # Before anything is read of them for the plan.
+        _check_received(rooms)
         planned = planned_build(rooms, as_of=as_of)
         if planned.vocabulary is None:
             raise NotAllowedNow("\n".join(planned.obstacles))
+        _check_kept(rooms, planned.vocabulary)
         work = _BuildWork(
             rooms=rooms, planned=planned, vocabulary=planned.vocabulary, opened=opened, by=by, progress=progress
         )
@@ -105,6 +110,22 @@ def build_release(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: P
                 deliveries.close()
             work.carry_out(stage)
         return Built(release=work.release, is_new=planned.unchanged is None)
+
+
+def _check_received(rooms: Rooms) -> None:
+    """Refuse to build from what is not as it was received and landed."""
+    extracts = rooms.intake.extracts()
+    fed = fed_sources(rooms.sources, extracts)
+    stale = [extract.number for source in fed for extract in rooms.intake.to_land_again(source)]
+    check_deliveries(rooms, extracts, stale=stale)
+
+
+def _check_kept(rooms: Rooms, vocabulary: Vocabulary) -> None:
+    """Refuse to build on releases, an index of persons or a vocabulary that are not as they were written."""
+    check_kept(rooms, [rooms.vault.index_file(), *rooms.archive.log_files()])
+    if rooms.archive.manifests():
+        rooms.archive.check_rows(rooms.archive.releases()[-1])
+    vocabulary.check()
 
 
 @dataclass(kw_only=True)
@@ -137,8 +158,7 @@ class _BuildWork:
         match stage:
             case LandAgain(stale=stale):
                 self._note_left_out()
-                for source in stale:
-                    rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
+                land_extracts_again(rooms, stale, by=self.by, progress=progress)
                 self.landed = rooms.intake.extracts()
             case LinkPatients(extracts=extracts):
                 records, index = rooms.vault.records(extracts), rooms.vault.index()
@@ -174,16 +194,27 @@ class _BuildWork:
             case Publish(number=number, as_of=as_of):
                 progress.stage("Sealing the release")
                 self.release = rooms.archive.publish(
-                    number=number, as_of=as_of, tables=self.tables, facts=self._facts(), by=self.by
+                    number=number,
+                    as_of=as_of,
+                    tables=self.tables,
+                    facts=self._facts(),
+                    by=self.by,
+                    files=self._index(number),
                 )
                 rooms.vault.accept_index(published=number)
             case Describe(number=number):
                 # The description has an engine of its own, and the memory of both would be too much.
                 self.opened.close()
                 self.release = rooms.archive.release(str(number))
-                describe_release(rooms, self.release, progress=progress)
+                describe_release(rooms, self.release, by=self.by, progress=progress)
             case _:
                 assert_never(stage)
+
+    def _index(self, number: int) -> dict[str, str | None]:
+        """The index of persons that the release brings, under the name that it has from then on."""
+        vault, store = self.rooms.vault, self.rooms.store
+        path = vault.index_file().relative_to(store).as_posix()
+        return {path: content_hash(vault.index_file(proposed=number))}
 
     def _note_left_out(self) -> None:
         delivered = {extract.source for extract in self.planned.extracts}
@@ -253,6 +284,7 @@ class _BuildWork:
             inputs=self.planned.inputs,
             code_version=code_version(),
             vocabulary=self.vocabulary.version,
+            vocabulary_digest=self.vocabulary.digest,
             sources=tuple(
                 SourceFacts(name=source.name, title=source.title, kind=source.kind, controller=source.controller)
                 for source in self.planned.sources

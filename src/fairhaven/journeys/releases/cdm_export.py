@@ -5,15 +5,18 @@ from pathlib import Path
 from fairhaven.archive import Release
 from fairhaven.archive.export import Format
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.open_release import vocabulary_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop.cdm import VOCABULARY_TABLES
-from fairhaven.omop.vocabulary import Vocabulary
 
 
 def export_release(rooms: Rooms, name: str | None, *, out: Path, form: Format, progress: Progress) -> Release:
     """Write a release as a CDM database with the vocabulary it was made with; returns the release."""
     release = rooms.archive.release(name)
-    vocabulary = Vocabulary.open(rooms.store / "vocabulary", release.facts.vocabulary)
+    vocabulary = vocabulary_of(rooms, release)
+    rooms.archive.check_chain()
+    rooms.archive.check_rows(release)
+    vocabulary.check()
     rooms.archive.export(
         release,
         out,

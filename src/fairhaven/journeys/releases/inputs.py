@@ -49,7 +49,7 @@ def inputs_of(
         ],
         "text": {str(path.relative_to(rooms.folder)): sha256_of(path) for path in written},
         "extracts": [[extract.number, extract.sha256, extract.erased_lines] for extract in extracts],
-        "vocabulary": vocabulary.version,
+        "vocabulary": vocabulary.digest,
         "erasures": sum(entry.kind in _ERASURES for entry in rooms.ledger.entries()),
     }
     return hashlib.sha256(canonical_json(inputs).encode()).hexdigest()

@@ -7,15 +7,18 @@ from fairhaven.journeys.descriptions.describe import described
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor
 from fairhaven.omop.external_cdm import open_cdm
 from fairhaven.quality import DqdThresholds, QualityReport, check
 
 
-def quality_of_release(rooms: Rooms, name: str | None, *, thresholds: Path | None, progress: Progress) -> QualityReport:
+def quality_of_release(
+    rooms: Rooms, name: str | None, *, thresholds: Path | None, by: Actor, progress: Progress
+) -> QualityReport:
     """The quality of a release, against the CDM's definition or DQD's threshold files."""
     release = rooms.archive.release(name)
     if thresholds is None:
-        return described(rooms, release, progress=progress).quality
+        return described(rooms, release, by=by, progress=progress).quality
     limits = DqdThresholds.read(thresholds)
     with open_release(rooms, release.name) as opened:
         return check(opened.tables, engine=opened.engine, today=release.as_of, thresholds=limits, progress=progress)

@@ -13,15 +13,16 @@ from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.progress import Progress
+from fairhaven.ledger import Actor
 
 
-def report_on_release(rooms: Rooms, name: str | None, *, progress: Progress) -> ReleaseReport:
+def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -> ReleaseReport:
     """The report on a release, the latest without a name, under the hub's policy."""
     release = rooms.archive.release(name)
     previous, changes = _changes(rooms, release, progress)
     return protected(
         release,
-        described(rooms, release, progress=progress),
+        described(rooms, release, by=by, progress=progress),
         rooms.settings.disclosure,
         hub=rooms.settings.name,
         quarantine=_quarantine(rooms.intake.quarantine(), {extract.number for extract in release.facts.extracts}),

@@ -27,7 +27,7 @@ FORMAT = 1
 
 Array = npt.NDArray[Any]
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _ALIGNED = 64
 _CHECKED = 64 << 20
 """Arrays up to so many bytes are checked when they are first used; longer ones by `verify`."""
@@ -131,7 +131,7 @@ class IndexFolder:
             places = {key: astuple(place) for key, place in file.places.items()}
             files[name] = {"bytes": file.path.stat().st_size, "sha256": sha256_of(file.path), "arrays": places}
         manifest = {"format": FORMAT, **facts, "files": files}
-        write_json(self.folder / _MANIFEST, {**manifest, "seal": _seal(manifest)})
+        write_json(self.folder / MANIFEST, {**manifest, "seal": _seal(manifest)})
 
 
 @contextmanager
@@ -214,7 +214,7 @@ class Arrays:
         return self._maps[file]
 
     def _manifest(self) -> dict[str, Any]:
-        path = self.folder / _MANIFEST
+        path = self.folder / MANIFEST
         if not path.exists():
             raise NotFound(f"there is no discovery index in {self.folder}. {_AGAIN}")
         manifest = read_json(path)

@@ -1,0 +1,22 @@
+"""What a scrub of the store found, in words."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fairhaven.journeys.store_verification import StoreVerification
+
+
+def verification(found: "StoreVerification") -> Iterator[str]:
+    """Whether every file is as it was written."""
+    for problem in found.problems:
+        yield f"{problem.path}: {problem.message}. {problem.remedy}"
+    for thing in found.without_stock:
+        yield (
+            f"{thing}: an earlier version wrote these, and kept no hashes. The next command that changes them takes stock "
+            "of what is there (a build: of deliveries and releases)."
+        )
+    if found.is_good:
+        yield f"Verified: {found.files:,} files, each as it was written."
+    if found.outside:
+        yield f"Not compared: {', '.join(found.outside)} (`--json` says why)."

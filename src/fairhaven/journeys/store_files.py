@@ -1,0 +1,119 @@
+"""Whether the files of the store are those that were written: checked before they are used, and taken stock of once.
+
+The ledger's entries carry the content hash of every file that an act wrote, and manifests those of the rows. What a killed
+command wrote before its entry is entered by the recovery that comes before every check.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from fairhaven.intake import Extract, Format
+from fairhaven.journeys.hub_locks import Locked
+from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.errors import Fault, check_faults
+from fairhaven.ledger import Actor, EventKind, content_hashes
+
+_RESTORE = "Restore it from the hub's backup."
+_REMEDIES: Mapping[str, str] = {
+    "landing": "Remove this Parquet file, and the next build lands it again from the sealed bytes; or restore it from the hub's backup.",
+    "vocabulary": "Load this vocabulary again (`fairhaven vocabulary load`), or restore it from the hub's backup.",
+    "descriptions": "Remove it, and the next build or report makes it again.",
+}
+
+
+def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:
+    """Refuse to go on with files that are not those that were written.
+
+    Args:
+        places: files, and folders for all that is or should be in them.
+
+    Raises:
+        Invalid: every file that was altered, that is missing, or that the ledger does not know.
+    """
+    kept = rooms.ledger.files()
+    found = content_hashes(rooms.store, places, kept)
+    check_faults([fault for path, digest in found.items() for fault in _faults(path, digest, kept.get(path))])
+
+
+def check_erased(rooms: Rooms) -> None:
+    """Refuse to go on where it is not known for certain who was erased; an erasure that was cut short has yet to be entered."""
+    if not (rooms.store / "erasing.json").exists():
+        check_kept(rooms, [rooms.store / "erased"])
+
+
+def check_deliveries(rooms: Rooms, extracts: Iterable[Extract], *, stale: Iterable[int] = ()) -> None:
+    """The same for what a command reads of extracts: landed or sealed files, identity records, who was erased.
+
+    Args:
+        stale: numbers of extracts whose landed files are not read.
+    """
+    extracts = list(extracts)
+    read = rooms.intake.places_read(extracts, stale=frozenset(stale))
+    identities = rooms.vault.files([each.number for each in extracts if each.format is not Format.OPT_OUT])
+    check_kept(rooms, [*read, *identities])
+    check_erased(rooms)
+
+
+def files_of_deliveries(rooms: Rooms, extracts: Iterable[Extract]) -> list[Path]:
+    """Files and folders that receiving, landing again or erasing writes of extracts."""
+    extracts = list(extracts)
+    return [
+        *rooms.intake.places_written(extracts),
+        *rooms.vault.files([extract.number for extract in extracts]),
+    ]
+
+
+def take_stock(rooms: Rooms, thing: Locked, *, by: Actor) -> None:
+    """Enter what is there in a hub of before entries carried hashes, once; the caller holds the lock of the thing."""
+    if not is_known(rooms, thing):
+        rooms.ledger.append_changed(EventKind.STOCK_TAKEN, {"of": thing.value}, _places(rooms, thing), by=by)
+
+
+def is_known(rooms: Rooms, thing: Locked) -> bool:
+    """Whether the ledger has hashes of files of a thing."""
+    return any(part_of(path) is thing for entry in rooms.ledger.entries() for path in entry.files)
+
+
+def remedy(path: str) -> str:
+    """What to do about a file that is not as it was written.
+
+    Args:
+        path: in the store.
+    """
+    first, *rest = path.split("/")
+    if first == "landing" and path.endswith(".parquet"):
+        return _REMEDIES["landing"]
+    if first == "vocabulary":
+        return _REMEDIES["vocabulary"]
+    return _REMEDIES["descriptions"] if rest[:1] == ["releases"] and len(rest) > 2 else _RESTORE
+
+
+def _faults(path: str, found: str | None, wanted: str | None) -> Iterator[Fault]:
+    if wanted is None and found is not None:
+        yield Fault(
+            path=path, message="is not known to the ledger: something other than Fairhaven put it there. Remove it."
+        )
+    elif found is None and wanted is not None:
+        yield Fault(path=path, message=f"is missing. {remedy(path)}")
+    elif found != wanted:
+        yield Fault(path=path, message=f"was altered: its hash is not the one in the ledger. {remedy(path)}")
+
+
+def _places(rooms: Rooms, thing: Locked) -> list[Path]:
+    match thing:
+        case Locked.DELIVERIES:
+            return [*files_of_deliveries(rooms, rooms.intake.extracts()), rooms.store / "erased"]
+        case Locked.RELEASES:
+            return [*rooms.archive.places(), rooms.vault.index_file()]
+        case Locked.VOCABULARY:
+            return [rooms.store / "vocabulary"]
+
+
+def part_of(path: str) -> Locked | None:
+    """What locks a file of the store."""
+    first = path.split("/")[0]
+    if first in ("deliveries", "landing", "received", "erased") or path.startswith("vault/identity/"):
+        return Locked.DELIVERIES
+    if first == "archive" or path == "vault/index.sealed":
+        return Locked.RELEASES
+    return Locked.VOCABULARY if first == "vocabulary" else None

@@ -1,0 +1,233 @@
+"""Somebody who may write to the store alters it: whatever it is, it is noticed before it is used, and named."""
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from fairhaven.hub import open_hub
+from fairhaven.journeys.store_verification import OUTSIDE, verify_store
+from fairhaven.kernel.errors import FairhavenError
+from fairhaven.kernel.files import read_json, write_json
+from fairhaven.kernel.progress import Silent
+from fairhaven.ledger import EventKind
+from fairhaven.release.manifest import seal_of
+from tests.support.command_line import Command
+
+
+def _landed(store: Path) -> Path:
+    return max((store / "landing").glob("*/*.parquet"), key=lambda path: (path.stat().st_size, path.name))
+
+
+def _rewritten(store: Path) -> Path:
+    """A landed table with one value of each row changed, and a footer as it should be."""
+    path = _landed(store)
+    with duckdb.connect() as connection:
+        rows = f"SELECT * REPLACE (NOT row_withdrawn AS row_withdrawn) FROM '{path}'"
+        connection.execute(f"COPY ({rows}) TO '{path}.other' (FORMAT parquet)")
+    Path(f"{path}.other").replace(path)
+    return path
+
+
+def _swapped(one: Path, other: Path) -> Path:
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+    return one
+
+
+def _manifests_swapped(store: Path) -> Path:
+    return _swapped(store / "archive/releases/0001.json", store / "archive/releases/0002.json")
+
+
+def _identities_swapped(store: Path) -> Path:
+    """Both open under the hub's key; only their places are wrong."""
+    first, second = sorted((store / "vault/identity").glob("*.sealed"))[:2]
+    return _swapped(first, second)
+
+
+def _cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def _gone(path: Path) -> Path:
+    path.unlink()
+    return path
+
+
+def _flipped(path: Path, seed: int = 1) -> Path:
+    data = bytearray(path.read_bytes())
+    data[random.Random(seed).randrange(len(data))] ^= 1
+    path.write_bytes(data)
+    return path
+
+
+def _added(path: Path, like: Path) -> Path:
+    shutil.copyfile(like, path)
+    return path
+
+
+def _opted_in(store: Path) -> Path:
+    """Other sealed bytes of the hub in place of the list of who has opted out: they open under the same key."""
+    extracts = open_hub(store.parent).intake.extracts()
+    sealed = {each.format == "opt-out": store / "received" / f"{each.sha256}.sealed" for each in extracts}
+    return _added(sealed[True], like=sealed[False])
+
+
+ALTERATIONS: dict[str, Callable[[Path], Path]] = {
+    "a landed table rewritten": _rewritten,
+    "a landed table more": lambda store: _added(_landed(store).with_name("more.parquet"), _landed(store)),
+    "what an extract holds": lambda store: _flipped(store / "landing/000002/extract.json", seed=3),
+    "a delivery's record": lambda store: _flipped(store / "deliveries/000002.json", seed=3),
+    "identities swapped": _identities_swapped,
+    "identities gone": lambda store: _gone(store / "vault/identity/000002.sealed"),
+    "the index of persons": lambda store: _flipped(store / "vault/index.sealed"),
+    "another list of opt-outs": _opted_in,
+    "manifests swapped": _manifests_swapped,
+    "a manifest gone": lambda store: _gone(store / "archive/releases/0002.json"),
+    "a Delta version gone": lambda store: _gone(store / f"archive/person/_delta_log/{0:020d}.json"),
+    "a Delta version cut": lambda store: _cut(store / f"archive/measurement/_delta_log/{1:020d}.json"),
+    "rows of a release": lambda store: _flipped(max((store / "archive/measurement").glob("*.parquet"))),
+    "the vocabulary": lambda store: _flipped(next(store.glob("vocabulary/*/concept.parquet"))),
+}
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS, ids=str)
+def test_a_build_refuses_an_altered_store_and_names_the_file(alteration: str, copy: Path, fairhaven: Command) -> None:
+    altered = ALTERATIONS[alteration](copy / "store")
+    refused = fairhaven("build", copy, code=1)
+    assert altered.name in refused.stderr or altered.parent.name in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not fairhaven("store", "verify", copy, code=1).stdout.startswith("Verified")
+    assert len(open_hub(copy).archive.manifests()) == 2 - (alteration == "a manifest gone")
+
+
+def test_a_landed_table_that_is_removed_is_landed_again_and_entered(copy: Path, fairhaven: Command) -> None:
+    path = _rewritten(copy / "store")
+    assert "Remove this Parquet file" in fairhaven("build", copy, code=1).stderr
+    path.unlink()
+    fairhaven("build", copy)
+    assert "Verified:" in fairhaven("store", "verify", copy).stdout
+
+
+def test_what_describes_a_release_is_made_again_where_it_was_altered(copy: Path, fairhaven: Command) -> None:
+    path = copy / "store/archive/releases/0002/quality.json"
+    before = path.read_bytes()
+    assert b'"passed"' in before
+    path.write_bytes(before.replace(b'"passed"', b'"failed"'))
+    assert "quality.json: was altered" in fairhaven("store", "verify", copy, code=1).stdout
+    fairhaven("quality", copy)
+    assert path.read_bytes() == before
+    assert "Verified:" in fairhaven("store", "verify", copy).stdout
+
+
+@pytest.mark.parametrize("words", [("export", "--format", "parquet", "--out", "OUT"), ("erase", "--person-key", "KEY")])
+def test_rows_altered_on_disk_are_neither_exported_nor_sealed_anew(
+    words: tuple[str, ...], copy: Path, fairhaven: Command, tmp_path: Path
+) -> None:
+    release = open_hub(copy).archive.release()
+    [(key,)] = duckdb.execute(
+        "SELECT person_id FROM read_parquet(?) ORDER BY 1 LIMIT 1",
+        [[str(path) for path in open_hub(copy).archive.files(release, "person")]],
+    ).fetchall()
+    for path in (copy / "store/archive/condition_occurrence").glob("*.parquet"):
+        _flipped(path)
+    command, *others = [{"OUT": tmp_path / "cdm", "KEY": key}.get(word, word) for word in words]
+    refused = fairhaven(command, copy, *others, code=1)
+    assert "the file was altered" in refused.stderr
+    assert not (tmp_path / "cdm").exists()
+    assert not (copy / "store/erasing.json").exists()
+
+
+def test_whoever_was_erased_stays_erased_though_the_list_of_them_is_gone(copy: Path, fairhaven: Command) -> None:
+    release = open_hub(copy).archive.release()
+    [(key,)] = duckdb.execute(
+        "SELECT person_id FROM read_parquet(?) ORDER BY 1 LIMIT 1",
+        [[str(path) for path in open_hub(copy).archive.files(release, "person")]],
+    ).fetchall()
+    fairhaven("erase", copy, "--person-key", key)
+    assert "Verified:" in fairhaven("store", "verify", copy).stdout
+    lists = sorted((copy / "store/erased").glob("*.json"))
+    lists[0].unlink()
+    assert f"erased/{lists[0].name}: is missing" in fairhaven("build", copy, code=1).stderr
+    source = lists[0].stem
+    file = next(path for path in copy.glob(f"inbox/*/{source}/*") if path.is_file())
+    assert "is missing" in fairhaven("receive", copy, source, file, code=1).stderr
+
+
+def test_verifying_releases_sees_what_is_gone_and_versions_that_no_release_has(copy: Path, fairhaven: Command) -> None:
+    log = copy / "store/archive/person/_delta_log"
+    last = max(log.glob("*.json"))
+    shutil.copyfile(last, log / f"{int(last.stem) + 1:020d}.json")
+    assert "no release has this version of the Delta table" in fairhaven("release", "verify", copy, code=1).stdout
+    for folder in ("vault", "landing"):
+        shutil.rmtree(copy / "store" / folder)
+    said = fairhaven("release", "verify", copy, code=1).stdout
+    assert "vault/index.sealed: the file is missing" in said
+    assert "landing/000001/extract.json: the file is missing" in said
+
+
+def test_a_manifest_forged_with_its_seals_and_its_entry_is_told_by_the_ledger(copy: Path, fairhaven: Command) -> None:
+    path = copy / "store/archive/releases/0002.json"
+    manifest = read_json(path)
+    manifest["facts"]["vocabulary"] = "another"
+    write_json(path, manifest | {"hash": seal_of(manifest)})
+    assert "the ledger holds another seal" in fairhaven("build", copy, code=1).stderr
+    assert (
+        "the ledger holds another seal" in fairhaven("export", copy, "--format", "parquet", "--out", "x", code=1).stderr
+    )
+
+
+def test_a_scrub_goes_on_where_it_was_ended(copy: Path, fairhaven: Command) -> None:
+    _flipped(copy / "store/deliveries/000001.json")
+    whole = json.loads(fairhaven("store", "verify", copy, "--json", code=1).stdout)
+    [problem] = whole["problems"]
+    assert problem["path"] == "deliveries/000001.json"
+    rest = json.loads(fairhaven("store", "verify", copy, "--after", problem["path"], "--json").stdout)
+    assert 0 < rest["files"] < whole["files"]
+    assert rest["problems"] == []
+
+
+def test_every_entry_of_a_hub_that_writes_files_has_their_hashes(demo: Path) -> None:
+    entries = list(open_hub(demo).ledger.entries())
+    writing = {EventKind.VOCABULARY, EventKind.DELIVERY, EventKind.RELEASE, EventKind.DESCRIPTION}
+    assert {entry.kind for entry in entries if entry.files} == writing
+    assert all(entry.files for entry in entries if entry.kind in writing)
+
+
+def test_one_flipped_byte_in_any_file_of_the_store_is_noticed(copy: Path) -> None:
+    """Of files alike, of which there are many, a few each: every file of every hub is the trial below."""
+    by_kind: dict[tuple[str, str], list[Path]] = {}
+    for path in sorted((copy / "store").rglob("*")):
+        if not path.is_dir() and path.stat().st_size:
+            by_kind.setdefault((path.relative_to(copy / "store").parts[0], path.suffix), []).append(path)
+    assert _unnoticed(copy, [path for paths in by_kind.values() for path in paths[:2]]) <= OUTSIDE.keys()
+
+
+@pytest.mark.slow
+def test_one_flipped_byte_in_each_file_of_the_store_is_noticed(copy: Path) -> None:
+    paths = [path for path in sorted((copy / "store").rglob("*")) if not path.is_dir() and path.stat().st_size]
+    assert _unnoticed(copy, paths) == {"demonstration.json", "locks"}
+
+
+def _unnoticed(hub: Path, paths: list[Path]) -> set[str]:
+    """Where a changed byte was not noticed, by the name that `OUTSIDE` has for it."""
+    missed = set()
+    for path in paths:
+        before = path.read_bytes()
+        _flipped(path, seed=len(before))
+        try:
+            if verify_store(open_hub(hub), after="", progress=Silent()).is_good:
+                relative = path.relative_to(hub / "store")
+                missed |= {each.as_posix() for each in (relative, *relative.parents) if each.as_posix() in OUTSIDE} or {
+                    str(relative)
+                }
+        except FairhavenError:
+            pass
+        path.write_bytes(before)
+    return missed
