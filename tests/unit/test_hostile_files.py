@@ -21,7 +21,7 @@ from fairhaven.cli import delivery_text
 from fairhaven.cli.refusals import refuse
 from fairhaven.cli.screen import Screen
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.intake import DeliveredFile, Receipt
+from fairhaven.intake import DeliveredFile, Receipt, read_source
 from fairhaven.intake.cdm_reader import members
 from fairhaven.intake.fhir.fhir_reader import NESTED
 from fairhaven.kernel.errors import Invalid
@@ -29,6 +29,7 @@ from fairhaven.kernel.expansion import ExpansionLimits
 from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.foreign_files import given
 from fairhaven.kernel.foreign_names import harmless_json
+from fairhaven.kernel.toml import Document
 from fairhaven.omop.external_cdm import open_cdm
 from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 from tests.support.actors import ANNA
@@ -230,6 +231,17 @@ def test_a_zip_packed_so_that_one_step_may_fill_the_memory_is_refused_before_it(
         pass
     assert tracemalloc.get_traced_memory()[1] < 10**7
     tracemalloc.stop()
+
+
+def test_a_zip_whose_directory_points_before_its_beginning_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "cdm.zip", {"person.csv": PERSON})
+    content = path.read_bytes()
+    # The directory is said to begin later than it does, so that everything before it moves to the front.
+    place = content.rindex(b"PK\x05\x06") + 16
+    start = int.from_bytes(content[place : place + 4], "little") + 9
+    path.write_bytes(content[:place] + start.to_bytes(4, "little") + content[place + 4 :])
+    with pytest.raises(Invalid, match="is said to be where the zip does not reach"), open_cdm(path):
+        pass
 
 
 def test_two_files_of_one_name_in_a_zip_are_refused(tmp_path: Path) -> None:
@@ -438,3 +450,18 @@ def test_bundles_in_bundles_without_end_are_quarantined(hub: Hub) -> None:
         nested = {"resourceType": "Bundle", "entry": [{"resource": nested}]}
     hub.receive(hub.source(FHIR), json.dumps(nested) + "\n", name="a.ndjson")
     assert [reason for _, _, reason in hub.quarantined()] == [NESTED]
+
+
+def test_a_pipe_or_device_among_definitions_is_refused_and_not_waited_for(fairhaven: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "7.json")
+    (tmp_path / "8.json").symlink_to("/dev/zero")
+    said = fairhaven("cohort", "explain", tmp_path, code=1).stderr
+    assert "7.json: is a pipe" in said and "8.json: is a device" in said
+
+
+def test_no_table_lands_in_the_place_of_the_rows_in_quarantine(hub: Hub) -> None:
+    path = hub.folder / "gp.toml"
+    path.write_text(EVENTS.format(settings="", more="").replace("tables.events", "tables.rejects"))
+    document = Document(path, "sources/gp.toml")
+    assert read_source(document) is None
+    assert "choose another name" in str(document.faults[0])

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import (
     IDENTITY,
     ColumnDeclaration,
@@ -107,6 +108,8 @@ def _tables(root: Section, source_format: Format) -> Mapping[str, TableDeclarati
 def _table(name: str, section: Section) -> TableDeclaration:
     if not _TABLE_NAME.fullmatch(name):
         section.fault("", "a table's name is small letters, digits and _, and begins with a letter")
+    if name == REJECTS:
+        section.fault("", f"{REJECTS} is what rows in quarantine land as; choose another name")
     files = section.texts("files", ("*",))
     if not files or any(not pattern.strip() for pattern in files):
         section.fault("files", "give at least one file name pattern, such as *events*")

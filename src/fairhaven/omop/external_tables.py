@@ -255,6 +255,8 @@ def _member_faults(member: zipfile.ZipInfo, shown: str) -> list[Fault]:
         what = "has a name that leads out of the zip"
     elif len(os.fsencode(member.filename)) > _LONGEST_NAME:
         what = "has a name that is too long"
+    elif member.header_offset < 0:
+        what = "is said to be where the zip does not reach"
     elif stat.S_IFMT(mode) and (message := kind_fault(mode)):
         what = message
     elif member.compress_type not in _PACKINGS:

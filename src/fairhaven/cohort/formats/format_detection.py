@@ -11,6 +11,7 @@ from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.model import CohortDefinition
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.foreign_files import kind_fault
 
 _CIRCE = frozenset({"PrimaryCriteria", "ConceptSets", "expression"})
 _ID = re.compile(r"[0-9]{1,18}")
@@ -42,7 +43,11 @@ def definition_id(path: Path) -> int | None:
 
 def _content(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _LARGEST:
+        status = path.stat()
+        if message := kind_fault(status.st_mode):
+            # A pipe in a folder of definitions would be waited for without end.
+            raise Invalid(Fault(message=message, path=str(path)))
+        if status.st_size > _LARGEST:
             raise Invalid(Fault(message="is too large for a cohort definition", path=str(path)))
         return path.read_bytes()
     except FileNotFoundError:
