@@ -10,6 +10,7 @@ import stat
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -411,6 +412,22 @@ def test_a_parquet_footer_that_lies_about_its_rows_is_refused(
     else:
         said_of_it = refusal(hub, PARQUET, path)
         assert "different numbers of rows" in said_of_it or "cannot be read" in said_of_it
+
+
+def test_a_parquet_page_that_is_damaged_in_the_middle_is_a_fault_of_the_file_whoever_reads_it(
+    hub: Hub, tmp_path: Path
+) -> None:
+    path = parquet(tmp_path / "events.parquet")
+    (tmp_path / "cdm").mkdir()
+    for place in range(4, 300, 6):
+        content = bytearray(parquet(tmp_path / "events.parquet").read_bytes())
+        content[place] ^= 0xFF
+        path.write_bytes(content)
+        (tmp_path / "cdm" / "person.parquet").write_bytes(content)
+        with suppress(Invalid), open_cdm(tmp_path / "cdm") as opened:
+            opened.engine.fetch(opened.tables["person"])
+        with suppress(Invalid):
+            hub.deliver(hub.source(PARQUET), [path])
 
 
 def test_a_parquet_file_of_very_many_equal_rows_is_held_to_the_limits(hub: Hub, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from fairhaven.engine.damage import reading_foreign
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake import landing
 from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable
@@ -163,13 +164,16 @@ def land_file(
         link.symlink_to(arrived.path.absolute())
         reader = receiver.readers[source.format]
         folder.mkdir(parents=True, exist_ok=True)
-        with open_duckdb(
-            spill=room,
-            reaches=[arrived.path, room, folder],
-            memory_limit=landing.MEMORY_LIMIT,
-            threads=reader.threads,
-            keeps_order=True,
-        ) as connection:
+        with (
+            reading_foreign(arrived.name),
+            open_duckdb(
+                spill=room,
+                reaches=[arrived.path, room, folder],
+                memory_limit=landing.MEMORY_LIMIT,
+                threads=reader.threads,
+                keeps_order=True,
+            ) as connection,
+        ):
             staged = reader.stage(connection, source, replace(arrived, path=link), scratch=room)
             return landing.land(
                 staged,

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import ibis.expr.types as ir
 
+from fairhaven.engine.damage import reading_foreign
 from fairhaven.engine.duckdb import DuckDBEngine
 from fairhaven.engine.sql import identifier
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
@@ -43,9 +44,14 @@ def open_cdm(path: Path) -> Iterator[OpenedCDM]:
         path: the DuckDB file, folder, or zip.
 
     Raises:
-        Invalid: there is no CDM at *path*, or files cannot be read; all faults at once.
+        Invalid: there is no CDM at *path*, or files cannot be read, all faults at once; or while it is read one turns out
+            to be damaged.
     """
-    with readers_scratch() as folder, closing(DuckDBEngine(folder, reaches=[path, folder])) as engine:
+    with (
+        readers_scratch() as folder,
+        closing(DuckDBEngine(folder, reaches=[path, folder])) as engine,
+        reading_foreign(str(path)),
+    ):
         yield OpenedCDM(tables=_tables(path, folder, engine), engine=engine)
 
 
