@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from fairhaven.hub import make_hub
+from fairhaven.engine import DuckDBEngine
+from fairhaven.hub import make_hub, open_hub
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.partner_cdm import SOURCE
@@ -15,6 +17,7 @@ from tests.support.shared_data import shared
 
 SECRET = "ONLY-THE-HUB-HAS-THIS"
 DEFINITION = 'name = "Anybody"\n[entry]\nevents = [{ condition_occurrence = "*" }]\n'
+_OPEN = ("archive", "landing", "vocabulary")
 TEXT = {"concept": "concept_name", "person": "gender_source_value"}
 """The column of each table that an attack fills."""
 ROWS: Mapping[str, Mapping[str, str]] = {
@@ -144,3 +147,20 @@ def test_tables_that_dbt_made_as_views_are_named_when_they_are_delivered(fairhav
     said = [fault["message"] for fault in json.loads(done.stdout)["error"]["faults"]]
     assert [message.split()[0] for message in said] == ["condition_occurrence", "measurement"]
     assert all("materialized='table'" in message for message in said)
+
+
+def test_the_engine_of_a_hub_reaches_its_rows_and_not_its_keys_vault_or_deliveries(tmp_path: Path) -> None:
+    make_hub(tmp_path / "hub", by=ANNA)
+    rooms = open_hub(tmp_path / "hub")
+    for room in ("archive", "keys", "landing", "received", "vault", "vocabulary"):
+        (rooms.store / room).mkdir(exist_ok=True)
+        (rooms.store / room / "a.txt").write_text(SECRET)
+    with closing(rooms.new_engine(tmp_path / "scratch")) as engine:
+        assert isinstance(engine, DuckDBEngine)
+        for room in _OPEN:
+            assert engine.connection.execute(f"FROM read_text('{rooms.store / room / 'a.txt'}')").fetchall()
+        hidden = [path for path in (tmp_path / "hub").rglob("*") if path.is_file() and path.parent.name not in _OPEN]
+        assert {"hub.toml", "ledger.jsonl", "a.txt"} <= {path.name for path in hidden}
+        for path in hidden:
+            with pytest.raises(duckdb.PermissionException):
+                engine.connection.execute(f"FROM read_blob('{path}')")
