@@ -88,7 +88,7 @@ def test_its_two_keys_become_one_for_each_purpose_and_nothing_that_follows_from_
     hub: Path, fairhaven: Command
 ) -> None:
     before, rooms = {path.name: path.read_bytes() for path in (hub / "store/keys").iterdir()}, open_hub(hub)
-    derived = rooms.keyring.pseudonyms.key_for("patient_ref"), rooms.keyring.audit.key_for("any")
+    derived = rooms.keyring.pseudonyms.key_for("patient_ref")
     identities, public = rooms.vault.records(), rooms.keyring.record.public
     assert "one file serves several" in fairhaven("keys", "check", hub).stdout.lower()
     fairhaven("keys", "rotate", hub)
@@ -96,7 +96,7 @@ def test_its_two_keys_become_one_for_each_purpose_and_nothing_that_follows_from_
     assert sorted(after) == sorted([*(f"{purpose}.key" for purpose in Purpose), "keys.json"])
     assert after["pseudonyms.key"] == before["secret.key"]
     assert before["master.key"] not in after.values()
-    assert (rooms.keyring.pseudonyms.key_for("patient_ref"), rooms.keyring.audit.key_for("any")) == derived
+    assert rooms.keyring.pseudonyms.key_for("patient_ref") == derived
     assert rooms.keyring.record.public == public
     assert rooms.vault.records() == identities
     fairhaven("keys", "check", hub)

@@ -63,16 +63,16 @@ def test_keys_whose_making_was_killed_are_made_anew(tmp_path: Path) -> None:
 
 def test_a_key_is_read_when_it_is_needed_and_not_before(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path / "nowhere")
-    rooms = (keyring.vault, keyring.deliveries, keyring.pseudonyms, keyring.audit, keyring.record)
+    rooms = (keyring.vault, keyring.deliveries, keyring.pseudonyms, keyring.record)
     assert len(rooms) == len(Purpose)
     with pytest.raises(NotFound, match="key backup"):
         keyring.pseudonyms.key_for("person_id")
 
 
 def test_one_key_is_used_where_the_others_cannot_be_had(folder: Path) -> None:
-    for purpose in set(Purpose) - {Purpose.AUDIT}:
+    for purpose in set(Purpose) - {Purpose.PSEUDONYMS}:
         (folder / f"{purpose}.key").unlink()
-    assert len(Keyring(folder).audit.key_for("sketches")) == 32
+    assert len(Keyring(folder).pseudonyms.key_for("row_key")) == 32
     with pytest.raises(NotFound, match=r"vault\.key"):
         Keyring(folder).check(Purpose.VAULT)
 
@@ -109,14 +109,14 @@ def test_keys_without_their_check_values_are_refused(folder: Path, damage: str) 
         case "empty":
             checks.write_text("")
         case _:
-            checks.write_text('{"checks": {"audit": "00"}}')
+            checks.write_text('{"checks": {"record": "00"}}')
     with pytest.raises(FairhavenError, match=r"keys\.json"):
         Keyring(folder).check(Purpose.VAULT)
 
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    [("vault.key", 0o640), ("deliveries.key", 0o604), ("audit.key", 0o604), (".", 0o755), (".", 0o770)],
+    [("vault.key", 0o640), ("deliveries.key", 0o604), (".", 0o755), (".", 0o750), (".", 0o710)],
 )
 def test_a_key_that_others_may_read_is_refused_with_the_command_that_mends_it(
     folder: Path, name: str, mode: int
@@ -125,12 +125,6 @@ def test_a_key_that_others_may_read_is_refused_with_the_command_that_mends_it(
     path.chmod(mode)
     with pytest.raises(NotAllowedNow, match=rf"chmod [67]00 {path}"):
         Keyring(folder).check(*Purpose)
-
-
-def test_the_group_of_readers_may_have_the_audit_key_alone(folder: Path) -> None:
-    folder.chmod(0o750)
-    (folder / "audit.key").chmod(0o640)
-    Keyring(folder).check(*Purpose)
 
 
 def test_a_hub_of_before_has_its_two_keys_for_all_purposes(tmp_path: Path) -> None:
@@ -143,4 +137,4 @@ def test_a_hub_of_before_has_its_two_keys_for_all_purposes(tmp_path: Path) -> No
     assert keyring.pseudonyms.key_for("row_key") == derive(b"a secret of any length", "row_key")
     keyring.deliveries.seal_bytes(b"x", tmp_path / "sealed")
     assert keyring.vault.open_bytes(tmp_path / "sealed") == b"x"
-    assert keyring.audit.key_for("x") != keyring.pseudonyms.key_for("x")
+    assert len(keyring.record.public) == 32

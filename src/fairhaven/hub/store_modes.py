@@ -18,7 +18,7 @@ from fairhaven.journeys.model import HubText
 from fairhaven.kernel.errors import Fault, Invalid
 
 _SHARED = ("archive", "vocabulary", "ledger.jsonl", "checkpoint", "record.pub")
-"""What the readers may read, beside the key of the audit and the audit's record."""
+"""What the readers may read, beside the audit's record."""
 
 _AUDIT = "query-audit.sqlite"
 _KEYS = "keys"
@@ -118,8 +118,6 @@ class StoreModes:
         parts = path.relative_to(self._store).parts
         if not path.is_dir():
             return 0o640 if self._is_shared(parts) else 0o600
-        if self.group is not None and parts == (_KEYS,):
-            return 0o710
         return 0o750 if self._is_shared(parts) else 0o700
 
     def _is_refused(self, path: Path) -> bool:
@@ -127,13 +125,12 @@ class StoreModes:
         parts = path.relative_to(self._store).parts
         if parts[:1] != (_KEYS,):
             return False
-        given = {(_KEYS,): 0o710, (_KEYS, "audit.key"): 0o640}.get(parts, 0o600)
-        return bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS & ~given)
+        return bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)
 
     def _is_shared(self, parts: tuple[str, ...]) -> bool:
         if self.group is None or any(part == _WITHHELD or part.startswith(".") for part in parts):
             return False
-        return not parts or parts[0] in _SHARED or parts[0].startswith(_AUDIT) or parts == (_KEYS, "audit.key")
+        return not parts or parts[0] in _SHARED or parts[0].startswith(_AUDIT)
 
     def _give(self, path: Path) -> None:
         found = path.lstat()

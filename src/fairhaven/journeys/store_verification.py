@@ -8,7 +8,7 @@ from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import is_known, part_of, remedy
 from fairhaven.kernel.errors import FairhavenError, Invalid, NotFound
-from fairhaven.kernel.keyring import Purpose, is_public_half
+from fairhaven.kernel.keyring import Purpose
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import content_hash
 
@@ -144,7 +144,7 @@ def _key_problems(rooms: Rooms) -> Iterator[StoreProblem]:
         path = rooms.keyring.path(purpose)
         try:
             rooms.keyring.check(purpose)
-            if purpose is Purpose.RECORD and not is_public_half(rooms.keyring):
+            if purpose is Purpose.RECORD and not rooms.keyring.has_public_half():
                 yield StoreProblem(path="record.pub", message="is not the public half of the key", remedy=remedy(""))
         except PermissionError:
             continue

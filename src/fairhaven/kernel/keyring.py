@@ -36,7 +36,6 @@ class Purpose(StrEnum):
     VAULT = "vault", "wraps the file keys of the identity vault"
     DELIVERIES = "deliveries", "wraps the file keys of what was delivered"
     PSEUDONYMS = "pseudonyms", "makes pseudonyms, person keys, row identifiers and tombstones"
-    AUDIT = "audit", "keeps the record of questions"
     RECORD = "record", "signs the head of the ledger"
 
     meaning: str
@@ -53,15 +52,12 @@ _BEFORE = {
     Purpose.VAULT: "master.key",
     Purpose.DELIVERIES: "master.key",
     Purpose.PSEUDONYMS: "secret.key",
-    Purpose.AUDIT: "secret.key",
     Purpose.RECORD: "secret.key",
 }
 WRAPPING = (Purpose.VAULT, Purpose.DELIVERIES)
 """What a rotation makes anew; the others are what identifiers, answers and signatures that are there were made with."""
 SEALING = (Purpose.VAULT, Purpose.DELIVERIES, Purpose.PSEUDONYMS)
 """What every command needs that takes in, links or erases."""
-_DERIVED = frozenset({Purpose.AUDIT, Purpose.RECORD})
-"""Purposes that hubs of before did not have: their keys follow from the hub's secret, so that every hub has them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,11 +139,6 @@ class Keyring:
         return DerivationKey(partial(self._key, Purpose.PSEUDONYMS))
 
     @cached_property
-    def audit(self) -> DerivationKey:
-        """Keeps the record of questions."""
-        return DerivationKey(partial(self._key, Purpose.AUDIT))
-
-    @cached_property
     def record(self) -> SigningKey:
         """Signs the head of the ledger; its public half is in ``store/record.pub``."""
         return SigningKey(partial(self._key, Purpose.RECORD))
@@ -187,8 +178,8 @@ class Keyring:
     def _read(self, purpose: Purpose) -> bytes:
         path = self.path(purpose)
         try:
-            _check_private(path.parent, may_read=purpose is Purpose.AUDIT)
-            _check_private(path, may_read=purpose is Purpose.AUDIT)
+            _check_private(path.parent)
+            _check_private(path)
             key = path.read_bytes()
         except FileNotFoundError:
             raise NotFound(f"{self.folder} does not hold {path.name}. {_BACKUP}") from None
@@ -196,7 +187,9 @@ class Keyring:
         is_of_any_length = purpose is Purpose.PSEUDONYMS or path.name == "secret.key"
         if not key or (len(key) != _LENGTH and not is_of_any_length):
             raise damaged(path)
-        return derive(key, purpose) if purpose in _DERIVED and path.name == _BEFORE[purpose] else key
+        # Hubs of before signed nothing: the key follows from their secret, so that every hub has one.
+        is_derived = purpose is Purpose.RECORD and path.name == _BEFORE[purpose]
+        return derive(key, purpose) if is_derived else key
 
     def _check_value(self, purpose: Purpose, key: bytes) -> None:
         """Raises Invalid where a key is not the one that ``keys.json`` and the ledger know."""
@@ -294,20 +287,10 @@ def _in_text(public: bytes) -> bytes:
     return b64encode(public) + b"\n"
 
 
-def is_public_half(keyring: Keyring) -> bool:
-    """Whether ``record.pub``, where there is one, is the public half of the key that signs."""
-    path = keyring.folder.parent / "record.pub"
-    return not path.exists() or path.read_bytes() == b64encode(keyring.record.public) + b"\n"
-
-
-def _check_private(path: Path, *, may_read: bool) -> None:
-    """Refuse a key that others may read.
-
-    Args:
-        may_read: the group may read it, where the hub has one of readers.
-    """
+def _check_private(path: Path) -> None:
+    """Refuse a key, or a folder of keys, that others may read."""
     mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & (0o027 if may_read or path.is_dir() else 0o077):
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
         who = "every account of this machine" if mode & 0o007 else "the group of its owner"
         allowed = "700" if path.is_dir() else "600"
         raise NotAllowedNow(
