@@ -21,6 +21,8 @@ _SHARED = ("archive", "vocabulary", "ledger.jsonl", "checkpoint", "record.pub")
 """What the readers may read, beside the audit's record."""
 
 _AUDIT = "query-audit.sqlite"
+_LOG = "query-audit.log"
+"""To which the readers may add what they ask; the file tells who rewrites it (`query_audit.question_log`)."""
 _KEYS = "keys"
 _WITHHELD = "erasure.json"
 """Says who is to be erased."""
@@ -117,6 +119,8 @@ class StoreModes:
     def _mode(self, path: Path) -> int:
         parts = path.relative_to(self._store).parts
         if not path.is_dir():
+            if parts == (_LOG,) and self.group is not None:
+                return 0o660
             return 0o640 if self._is_shared(parts) else 0o600
         return 0o750 if self._is_shared(parts) else 0o700
 

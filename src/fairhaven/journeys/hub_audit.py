@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
+from fairhaven.archive import Release
+from fairhaven.cohort import DiscoveryIndex
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.codec import from_json
 from fairhaven.ledger import Actor, EventKind
@@ -28,6 +30,16 @@ def open_audit(rooms: Rooms) -> Iterator[QueryAudit]:
         if (seen := _seen(rooms)) is not None:
             audit.check(seen)
         yield audit
+
+
+def make_known(audit: QueryAudit, release: Release, index: DiscoveryIndex) -> None:
+    """Let questions be asked of a release, once; by its content, because an erasure makes other persons of it.
+
+    Raises:
+        NotAllowedNow: this account may only ask.
+    """
+    if not audit.knows(release.content):
+        audit.add_release(release.content, index.person_keys(index.universe))
 
 
 def record_questions(rooms: Rooms, *, by: Actor) -> None:

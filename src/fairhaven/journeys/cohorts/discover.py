@@ -11,7 +11,7 @@ from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_de
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named
 from fairhaven.journeys.descriptions.discovery_index import kept_index, make_index, record_description
-from fairhaven.journeys.hub_audit import open_audit, record_questions
+from fairhaven.journeys.hub_audit import make_known, open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
@@ -68,9 +68,7 @@ class Discovery:
 
     def _asked(self, cells: Mapping[str, BitMap], asker: Asker) -> dict[str, Decision]:
         with open_audit(self.rooms) as audit:
-            # By content: an erasure makes other persons of a release.
-            if not audit.knows(self.release.content):
-                audit.add_release(self.release.content, self.index.person_keys(self.index.universe))
+            make_known(audit, self.release, self.index)
             return audit.ask_together(cells, asker=asker, release=self.release.content)
 
     def _by_program(self, definition: CohortDefinition) -> BitMap:

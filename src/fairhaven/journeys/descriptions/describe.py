@@ -18,6 +18,7 @@ from fairhaven.catalogue import describe
 from fairhaven.engine import Engine
 from fairhaven.exchange import DatasetAbout, croissant_dataset, dcat_dataset, hdruk_dataset
 from fairhaven.journeys.descriptions.discovery_index import is_as_written, make_index, record_description
+from fairhaven.journeys.hub_audit import make_known, open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import vocabulary_of
@@ -49,10 +50,14 @@ class DescribedRelease:
 
 def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
     """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
-    make_index(rooms, release, progress=progress)
+    index = make_index(rooms, release, progress=progress)
     if _found(rooms, release) is None:
         _write(rooms, release, progress)
     record_description(rooms, release, by=by)
+    if rooms.settings.readers:
+        with open_audit(rooms) as audit:
+            make_known(audit, release, index)  # they may only ask
+        record_questions(rooms, by=by)
 
 
 def _write(rooms: Rooms, release: Release, progress: Progress) -> None:

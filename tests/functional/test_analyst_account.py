@@ -1,0 +1,198 @@
+"""An analyst's account: it reads releases and counts for projects without a key, and reaches nothing of who people are.
+
+Tried by a process that becomes another account, which needs root; elsewhere these tests skip. Because that account may
+not be able to read this Python, the process runs each command once as the hub's account, and so has loaded what it needs.
+"""
+
+import fcntl
+import grp
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import Command
+from tests.support.processes import ENVIRONMENT
+
+_PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
+_ANALYST = 54_321
+"""An account that nobody has."""
+
+_APPEND_ONLY, _GET_FLAGS, _SET_FLAGS = 0x20, 0x80086601, 0x40086602  # linux/fs.h
+
+_AS_BOTH = """
+import contextlib, io, json, os, sys
+from fairhaven.cli import app
+
+def run(words):
+    said = io.TextIOWrapper(io.BytesIO(), write_through=True)
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = app.run(words)
+    return code, said.buffer.getvalue().decode()
+
+asked = json.load(sys.stdin)
+for words in asked["first"]:
+    run(words)
+os.setgroups(asked["groups"])
+os.setgid(asked["account"])
+os.setuid(asked["account"])
+json.dump([run(words) for words in asked["commands"]], sys.stdout)
+"""
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that every account may enter, unlike those that pytest makes."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o711)
+        yield Path(made)
+
+
+@pytest.fixture
+def readers() -> grp.struct_group:
+    """A group of this machine, whose members the test does not change."""
+    return next(group for group in grp.getgrall() if group.gr_gid not in (0, _ANALYST))
+
+
+@pytest.fixture
+def hub(place: Path, readers: grp.struct_group) -> Path:
+    """A small hub that names its readers."""
+    shutil.unpack_archive(_PACKED, place, filter="tar")
+    text = (place / "hub" / "hub.toml").read_text()
+    (place / "hub" / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
+    return place / "hub"
+
+
+def as_analyst(
+    *commands: Sequence[str | Path | int], group: int, first: Sequence[Sequence[str | Path | int]] | None = None
+) -> list[tuple[int, str]]:
+    """Exit code and words of each command; *first*, or else the same, are run by the hub's own account."""
+
+    def plain(many: Sequence[Sequence[str | Path | int]]) -> list[list[str]]:
+        return [list(map(str, words)) for words in many]
+
+    asked = {
+        "first": plain(commands if first is None else first),
+        "commands": plain(commands),
+        "groups": [group],
+        "account": _ANALYST,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _AS_BOTH],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = [(code, words) for code, words in json.loads(done.stdout)]
+    assert not any("Traceback" in words or "Fairhaven itself is at fault" in words for _, words in said), said
+    return said
+
+
+def test_an_analyst_reads_releases_and_counts_for_a_project_without_a_key(
+    hub: Path, readers: grp.struct_group, fairhaven: Command
+) -> None:
+    cohort = hub / "cohorts" / "first_pregnancy.toml"
+    commands = [
+        ("release", "list", hub),
+        ("release", "verify", hub),
+        ("cohort", "count", hub, cohort),
+        ("cohort", "report", hub, cohort),
+        ("cohort", "count", hub, cohort, "--project", "P"),
+        ("cohort", "budget", hub, "P"),
+    ]
+    said = as_analyst(*commands, group=readers.gr_gid)
+    assert [code for code, _ in said] == [0] * len(commands), said
+    assert "2 of 1,000 questions" in said[-1][1]
+    # The hub's own account knows what was asked.
+    assert "2 of 1,000 questions" in fairhaven("cohort", "budget", hub, "P").stdout
+    assert "3 of 1,000" in fairhaven("cohort", "count", hub, cohort, "--project", "P").stdout
+
+
+def test_an_analyst_checks_reports_and_exports_a_release(hub: Path, place: Path, readers: grp.struct_group) -> None:
+    own, theirs = place / "own", place / "theirs"
+    for out in (own, theirs):
+        out.mkdir()
+    os.chown(theirs, _ANALYST, _ANALYST)
+
+    def commands(out: Path) -> list[tuple[str | Path, ...]]:
+        return [
+            ("quality", hub),
+            ("report", hub, "--out", out / "report.html"),
+            ("export", hub, "--format", "parquet", "--out", out / "cdm"),
+        ]
+
+    said = as_analyst(*commands(theirs), group=readers.gr_gid, first=commands(own))
+    assert [code for code, _ in said] == [0, 0, 0], said
+    assert (theirs / "report.html").stat().st_uid == _ANALYST
+
+
+def test_an_analyst_reaches_no_vault_delivery_or_key_and_changes_nothing(
+    hub: Path, readers: grp.struct_group, fairhaven: Command
+) -> None:
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in (hub / "store").rglob("*") if path.is_file()}
+
+    fairhaven("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
+    before = files()
+    refused = as_analyst(
+        ("build", hub),
+        ("erase", hub, "--person-key", 1),
+        ("trace", hub, "person", 1),
+        ("keys", "check", hub),
+        ("receive", hub, "gp_riverside", hub / "hub.toml"),
+        group=readers.gr_gid,
+        first=[("build", hub, "--plan"), ("erase", hub, "--person-key", 1, "--plan"), ("keys", "check", hub)],
+    )
+    assert [code for code, _ in refused] == [1] * 5, refused
+    assert files() == before
+
+
+def test_a_log_that_an_analyst_cuts_refuses_the_next_count(
+    hub: Path, readers: grp.struct_group, fairhaven: Command
+) -> None:
+    count = ("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
+    fairhaven(*count)
+    (hub / "store" / "query-audit.log").write_bytes(b"")  # as who may write to it can
+    assert "was cut off or altered" in fairhaven(*count, code=1).stderr
+    [(code, said)] = as_analyst(count, group=readers.gr_gid)
+    assert code == 1
+    assert "was cut off or altered" in said
+
+
+def test_questions_are_recorded_in_a_log_from_which_the_file_system_lets_nothing_be_taken(
+    hub: Path, fairhaven: Command
+) -> None:
+    count = ("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
+    fairhaven(*count)
+    log = hub / "store" / "query-audit.log"
+    try:
+        _set_append_only(log, is_set=True)
+    except OSError:
+        pytest.skip("this file system has no such flag, or root may not set it")
+    try:
+        with pytest.raises(PermissionError):
+            log.write_bytes(b"")
+        with log.open("ab") as file:
+            file.write(b'{"torn')
+        assert "2 of 1,000" in fairhaven(*count).stdout
+    finally:
+        _set_append_only(log, is_set=False)
+
+
+def _set_append_only(path: Path, *, is_set: bool) -> None:
+    with path.open("rb") as file:
+        (flags,) = struct.unpack("l", fcntl.ioctl(file, _GET_FLAGS, struct.pack("l", 0)))
+        wanted = flags | _APPEND_ONLY if is_set else flags & ~_APPEND_ONLY
+        fcntl.ioctl(file, _SET_FLAGS, struct.pack("l", wanted))
