@@ -108,7 +108,6 @@ def test_an_analyst_reads_releases_and_counts_for_a_project_without_a_key(
         ("release", "list", hub),
         ("release", "verify", hub),
         ("cohort", "count", hub, cohort),
-        ("cohort", "report", hub, cohort),
         ("cohort", "count", hub, cohort, "--project", "P"),
         ("cohort", "budget", hub, "P"),
     ]
