@@ -173,7 +173,9 @@ def inputs(reader: str, folder: Path) -> st.SearchStrategy[bytes]:
     rows = HEADER.encode() + b'1,p,2020-01-01,3,c\n2,q,01/02/2020,,"a\nb"\n'
     match reader:
         case "delimited":
-            return compressed(mutated([rows, rows.replace(b"\n", b"\r\n"), gzip.compress(rows), b""]), "events.csv")
+            whole = mutated([rows, rows.replace(b"\n", b"\r\n"), gzip.compress(rows), b""])
+            behind = mutated([rows, rows.partition(b"\n")[2]]).map(lambda content: HEADER.encode() + content)
+            return st.one_of(behind, compressed(whole, "events.csv"))
         case "parquet":
             plain = [events, parquet(persons), parquet({"event_id": ["1"] * 3000, "patient_id": ["p"] * 3000})]
             return mutated([*plain, parquet({"a": [[1, 2]]}), parquet({"event_id": [None]}, compression="zstd")])

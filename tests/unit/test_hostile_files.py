@@ -204,6 +204,20 @@ def test_a_zip_of_very_many_files_is_refused(tmp_path: Path) -> None:
         load_vocabulary(path, tmp_path / "store", limits=TIGHT)
 
 
+@pytest.mark.parametrize("is_64", [False, True])
+def test_a_zip_with_an_endless_directory_is_refused_before_it_is_held_in_memory(tmp_path: Path, is_64: bool) -> None:
+    path = zipped(tmp_path / "cdm.zip", {"person.csv": PERSON})
+    content = bytearray(path.read_bytes())
+    end = content.rindex(b"PK\x05\x06")
+    size = 300_000_000
+    content[end + 12 : end + 16] = b"\xff" * 4 if is_64 else size.to_bytes(4, "little")
+    if is_64:
+        content[end:end] = b"PK\x06\x06" + bytes(36) + size.to_bytes(8, "little") + bytes(8)
+    path.write_bytes(content)
+    with pytest.raises(Invalid, match="has a directory of 300,000,000 bytes"), open_cdm(path):
+        pass
+
+
 @pytest.mark.parametrize(
     "name", ["../person.csv", "/person.csv", "a/../../person.csv", "..\\person.csv", "C:person.csv"]
 )
