@@ -131,6 +131,7 @@ def test_rotation_gives_new_wrapping_keys_and_changes_nothing_else(fairhaven: Co
     assert _sealed(hub) == clear
     assert {name: (hub / "store" / name).read_bytes()[HEADER:] for name in clear} == content
     fairhaven("keys", "check", hub)
+    fairhaven("store", "verify", hub)
     _receive(fairhaven, hub, "2")
 
 
