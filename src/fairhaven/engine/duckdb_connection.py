@@ -6,6 +6,7 @@ hold views and macros over any file of this machine, and generated columns over 
 
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -65,18 +66,22 @@ def open_duckdb(
     settings: dict[str, Any] = {"memory_limit": memory_limit, "preserve_insertion_order": keeps_order, **_CLOSED}
     if threads is not None:
         settings["threads"] = threads
+    extension = None if spill is None else _signed_extension()
     with ExitStack() as opened:
         if spill is None:
             settings |= {"temp_directory": "", "max_temp_directory_size": "0KB"}
         else:
+            # Its signature is checked; nothing else is loaded before the lock, and nothing at all after it.
+            settings["allow_unsigned_extensions"] = True
             settings["temp_directory"] = str(opened.enter_context(scratch(spill)).resolve() / "spill")
         connection = opened.enter_context(duckdb.connect(str(database or ":memory:"), config=settings))
         # Where Python seems interactive, DuckDB draws one on the standard output, in the middle of a result.
         connection.execute("SET enable_progress_bar = false")
         # No Python variable is taken for a table.
         connection.execute("SET python_enable_replacements = false")
-        if spill is not None:
-            _encrypt_spill(connection)
+        if extension is not None:
+            # What does it needs OpenSSL, which the extension brings; its network stays shut.
+            connection.execute(f"LOAD {literal(extension)}; SET temp_file_encryption = true")
         if time_zone:
             connection.execute(f"SET TimeZone = {literal(time_zone)}")
         _lock(connection, [path.resolve() for path in reaches])
@@ -85,20 +90,29 @@ def open_duckdb(
         yield connection
 
 
-def _encrypt_spill(connection: duckdb.DuckDBPyConnection) -> None:
-    """Have blocks encrypted before they reach the disk. What does it is DuckDB's extension httpfs, whose network stays shut."""
+def _signed_extension() -> Path:
+    """The file of DuckDB's extension httpfs, whose signature DuckDB has checked."""
     found = find_spec(_EXTENSION)
-    try:
-        # DuckDB checks the signature of its makers, which an extension for another version or machine does not have.
-        for place in (found.submodule_search_locations or ()) if found is not None else ():
-            extension = Path(place, "extensions", f"v{duckdb.__version__}", "httpfs.duckdb_extension")
-            connection.execute(f"LOAD {literal(extension)}; SET temp_file_encryption = true")
-            return
-    except duckdb.Error as error:
-        raise Refused(
-            f"{_UNENCRYPTED}: its package is damaged or for another DuckDB ({type(error).__name__})"
-        ) from None
+    for place in (found.submodule_search_locations or ()) if found is not None else ():
+        extension = Path(place, "extensions", f"v{duckdb.__version__}", "httpfs.duckdb_extension")
+        try:
+            seen = extension.stat()
+            _check_signature(extension, (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns))
+        except (duckdb.Error, OSError) as error:
+            message = f"{_UNENCRYPTED}: its package is damaged or for another DuckDB ({type(error).__name__})"
+            raise Refused(message) from None
+        return extension
     raise Refused(f"{_UNENCRYPTED}: it is not installed")
+
+
+@cache
+def _check_signature(extension: Path, _file: tuple[int, ...]) -> None:
+    """Have DuckDB check that its makers signed an extension: once for each file, because it takes as long as reading many a delivery.
+
+    Who could change the file in between could change this program as well, which lies beside it.
+    """
+    with duckdb.connect(config=_CLOSED) as connection:
+        connection.execute(f"LOAD {literal(extension)}")
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, reaches: Collection[Path]) -> None:
