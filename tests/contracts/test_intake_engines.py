@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from fairhaven.engine import Engine
 from fairhaven.intake import Source, check_reconciled
 from tests.support.intake_hub import HEADER, Hub
+from tests.support.linked_tables import ACTIVITIES, CONTACTS, REFERRALS, Linked
 
 TYPE_1 = (
     '[type_1_opt_out]\ntable = "events"\ncolumn = "code"\ndate = "event_date"\nopted_out = ["OUT"]\nopted_in = ["IN"]'
@@ -55,3 +56,17 @@ def test_columns_that_an_earlier_extract_lacks_are_null(engine: Engine, tmp_path
     current = hub.intake.current(engine, source, excluded=None)["patient"]
     rows: pa.Table = engine.fetch(current.order_by("row_extract"))
     assert [str(day) for day in rows.column("birth_date").to_pylist()] == ["None", "1980-05-01"]
+
+
+def test_current_rows_have_the_patient_that_they_belong_to_and_opt_outs_leave_them_out(
+    engine: Engine, tmp_path: Path
+) -> None:
+    hub = Linked(tmp_path)
+    hub.bring(referral=REFERRALS, contact=CONTACTS + "C7,R7,2024-02-02\n", activity=ACTIVITIES)
+    excluded = engine.arrow(pa.table({"patient_ref": [hub.ref("L1")]}))
+    current = hub.intake.current(engine, hub.mh, excluded=excluded)
+    for table in ("referral", "contact", "activity"):
+        assert engine.fetch(current[table]).column("patient_ref").to_pylist() == [hub.ref("L2")]
+    counts = hub.intake.reconcile(engine, hub.mh, excluded)
+    check_reconciled(counts)
+    assert {count.table: count.opted_out for count in counts} == {"referral": 1, "contact": 2, "activity": 1}

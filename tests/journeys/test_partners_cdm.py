@@ -1,15 +1,12 @@
 """A hub takes a partner's CDM, whatever its version and form, alone and beside other sources."""
 
-import datetime as dt
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from fairhaven.omop.cdm import VOCABULARY_TABLES
-from tests.support.harmonise_cases import CONCEPTS, RELATIONSHIPS
-from tests.support.partner_cdm import built, differences, new_hub, release
+from tests.support.partner_cdm import built, differences, new_hub, release, vocabulary_files
 from tests.support.shared_data import shared
 
 # Tables of a tiny CDM as queries; {x} is what 5.3 and 5.4 call differently.
@@ -103,23 +100,7 @@ start_date = "day"
 @pytest.fixture(scope="module")
 def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The concepts of `harmonise_cases` as a vocabulary to load."""
-    folder = tmp_path_factory.mktemp("vocabulary")
-    since = {"valid_start_date": dt.date(1970, 1, 1), "valid_end_date": dt.date(2099, 12, 31), "invalid_reason": None}
-    names: tuple[str, ...] = ("concept_id", "concept_name", "domain_id", "vocabulary_id", "concept_class_id", "standard_concept", "concept_code")  # fmt: skip
-    _write(folder / "concept.parquet", [dict(zip(names, row, strict=True)) | since for row in CONCEPTS])
-    names = ("concept_id_1", "concept_id_2", "relationship_id")
-    _write(
-        folder / "concept_relationship.parquet", [dict(zip(names, row, strict=True)) | since for row in RELATIONSHIPS]
-    )
-    return folder
-
-
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.Table.from_pylist(rows)
-    pq.write_table(table.set_column(table.column_names.index("invalid_reason"), "invalid_reason", pa.nulls(len(rows), pa.string())), path)  # fmt: skip
+    return vocabulary_files(tmp_path_factory.mktemp("vocabulary"))
 
 
 def delivered(folder: Path, version: str, form: str) -> Path:

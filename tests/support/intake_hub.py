@@ -1,13 +1,13 @@
 """A small hub's intake for tests: declarations as text, files as bytes, a vault in memory."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from fairhaven.intake import Intake, Receipt, Source, read_source
+from fairhaven.intake import ErasureCounts, Intake, Receipt, Source, read_source
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
@@ -69,6 +69,7 @@ class Hub:
         self.store = folder / "store"
         self.keyring = Keyring.create(self.store / "keys", secret=SECRET)
         self.vault = MemoryVault()
+        self.sources: dict[str, Source] = {}
         self.intake = Intake(
             self.store, envelope=self.keyring.deliveries, pseudonyms=self.keyring.pseudonyms, birth_date=birth_date
         )
@@ -80,6 +81,7 @@ class Hub:
         document = Document(path, f"sources/{name}.toml")
         source = read_source(document)
         assert source is not None, document.faults
+        self.sources[name] = source
         return source
 
     def events(self, settings: str = "", more: str = "") -> Source:
@@ -99,6 +101,10 @@ class Hub:
         return self.intake.receive(
             source, files, received_on=day, vault=self.vault, progress=Silent(), code_version="test", by=ANNA
         )
+
+    def erase(self, patients: Mapping[str, Sequence[str]]) -> ErasureCounts:
+        """Erase patients of sources as they are declared last."""
+        return self.intake.erase(patients, sources=self.sources, vault=self.vault, progress=Silent())
 
     def landed(self, extract: int = 1, table: str = "events") -> list[dict[str, object]]:
         """Landed rows in line order."""

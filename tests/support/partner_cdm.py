@@ -3,8 +3,11 @@
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fairhaven.hub import make_hub, open_hub
 from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
@@ -14,6 +17,7 @@ from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM
 from fairhaven.omop.cdm import CDM_5_3_NAMES
 from tests.support.actors import ANNA
+from tests.support.harmonise_cases import CONCEPTS, RELATIONSHIPS
 
 AS_OF = dt.date(2026, 11, 21)
 SOURCE = """
@@ -36,6 +40,24 @@ KEYS = {
     "location_id": "location",
 }
 """Columns that name a row of another table, whose identifiers are the hub's own."""
+
+
+def vocabulary_files(folder: Path) -> Path:
+    """The concepts of `harmonise_cases` as a vocabulary to load."""
+    since = {"valid_start_date": dt.date(1970, 1, 1), "valid_end_date": dt.date(2099, 12, 31), "invalid_reason": None}
+    names: tuple[str, ...] = ("concept_id", "concept_name", "domain_id", "vocabulary_id", "concept_class_id", "standard_concept", "concept_code")  # fmt: skip
+    _write(folder / "concept.parquet", [dict(zip(names, row, strict=True)) | since for row in CONCEPTS])
+    names = ("concept_id_1", "concept_id_2", "relationship_id")
+    _write(
+        folder / "concept_relationship.parquet", [dict(zip(names, row, strict=True)) | since for row in RELATIONSHIPS]
+    )
+    return folder
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    table = pa.Table.from_pylist(rows)
+    place = table.column_names.index("invalid_reason")
+    pq.write_table(table.set_column(place, "invalid_reason", pa.nulls(len(rows), pa.string())), path)
 
 
 def new_hub(folder: Path, vocabulary: Path) -> Path:

@@ -60,7 +60,7 @@ def test_a_patient_goes_from_delimited_text_in_every_form(tmp_path: Path, encodi
     hub.receive(source, gzip.compress(content) if is_gzip else content)
     before = hub.intake.extracts()[0].sha256
     gone = {"gp": [ref(hub, "zz9", "gp")]}
-    counts = hub.intake.erase(gone)
+    counts = hub.erase(gone)
     assert counts.rows == {"gp": {"events": 1}}
     assert counts.quarantined == {"gp": {"events": 2}}
     text = sealed(hub).decode("cp1252" if encoding == "windows-1252" else encoding)
@@ -68,7 +68,7 @@ def test_a_patient_goes_from_delimited_text_in_every_form(tmp_path: Path, encodi
     assert text.splitlines()[6] == "5,p5,2020-01-05,,£"
     assert hub.intake.extracts()[0].sha256 == before
     assert check_adds_up(hub, source) == {"events": (5, 2, 3)}
-    again = hub.intake.erase(gone)
+    again = hub.erase(gone)
     assert (again.rows, again.extracts) == ({}, ())
     hub.intake.land_again(
         hub.events(f'[dialect]\nencoding = "{encoding}"\nnull = ["", "-"]'), vault=hub.vault, progress=Silent()
@@ -81,7 +81,7 @@ def test_an_erased_patient_in_a_later_delivery_is_left_out_of_rows_vault_and_byt
     hub = Hub(tmp_path)
     source = hub.events()
     hub.receive(source, HEADER + "1,zz9,2020-01-01,,\n")
-    hub.intake.erase({"gp": [ref(hub, "zz9", "gp")]})
+    hub.erase({"gp": [ref(hub, "zz9", "gp")]})
     hub.receive(source, HEADER + "2,zz9,2020-02-01,,\n3,p3,2020-02-01,,\n", name="events2.csv")
     assert hub.lines(2) == [3]
     assert b"zz9" not in sealed(hub, 2)
@@ -96,14 +96,14 @@ def test_an_erasure_that_was_cut_off_before_the_bytes_is_ended_by_the_next(tmp_p
     hub.receive(source, HEADER + "1,zz9,2020-01-01,,\n2,p2,2020-01-01,,\n")
     whole = (hub.store / "received" / f"{hub.intake.extracts()[0].sha256}.sealed").read_bytes()
     gone = {"gp": [ref(hub, "zz9", "gp")]}
-    hub.intake.erase(gone)
+    hub.erase(gone)
     # As if the process had died after the landed rows were swapped and before the bytes were sealed.
     (hub.store / "received" / f"{hub.intake.extracts()[0].sha256}.sealed").write_bytes(whole)
     record = hub.store / "landing/000001/extract.json"
     facts = json.loads(record.read_text())
     facts["to_blank"] = {"events": [2]}
     record.write_text(json.dumps(facts))
-    assert hub.intake.erase(gone).extracts == (1,)
+    assert hub.erase(gone).extracts == (1,)
     assert b"zz9" not in sealed(hub)
 
 
@@ -120,7 +120,7 @@ def test_a_patient_goes_from_parquet(tmp_path: Path) -> None:
     ).write_parquet(str(path))
     hub.deliver(source, [path])
     assert hub.landed(1, "stays")[4]["n"] == 4
-    hub.intake.erase({"acute": [ref(hub, "q1", "acute")]})
+    hub.erase({"acute": [ref(hub, "q1", "acute")]})
     (tmp_path / "left.parquet").write_bytes(sealed(hub))
     left = duckdb.sql(f"SELECT DISTINCT p FROM '{tmp_path}/left.parquet' ORDER BY 1 NULLS LAST").fetchall()
     assert left == [("q0",), ("q2",), (None,)]
@@ -152,7 +152,7 @@ def test_rows_add_up_when_several_of_an_erased_patient_share_a_line(tmp_path: Pa
     both = [observation(number, patient) | {"component": pressure} for number, patient in ((1, "zz9"), (2, "kk1"))]
     hub.receive(source, "".join(json.dumps(line) + "\n" for line in both), name="export.ndjson")
     assert hub.lines(1, "observation_component") == [1, 1, 2, 2]
-    hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})
+    hub.erase({"trust": [ref(hub, "zz9", "trust")]})
     assert hub.lines(1, "observation_component") == [2, 2]
     totals = check_adds_up(hub, source)
     assert totals["observation_component"] == (4, 2, 2)
@@ -183,7 +183,7 @@ def test_a_patient_goes_from_fhir(tmp_path: Path, form: str) -> None:
     lines = of_form[form]
     hub.receive(source, "".join(json.dumps(line) + "\n" for line in lines), name="export.ndjson")
     kept = hub.lines(1, "observation")[1]
-    hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})
+    hub.erase({"trust": [ref(hub, "zz9", "trust")]})
     assert b"zz9" not in sealed(hub)
     assert hub.lines(1, "observation") == [kept]
     totals = check_adds_up(hub, source)
@@ -198,7 +198,7 @@ def test_a_resource_written_over_several_lines_is_erased_as_a_whole(tmp_path: Pa
     source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
     patient = {"resourceType": "Patient", "id": "zz9", "name": [{"family": "Ashworth"}]}
     hub.receive(source, json.dumps(patient, indent=1), name="patient.json")
-    hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})
+    hub.erase({"trust": [ref(hub, "zz9", "trust")]})
     assert b"Ashworth" not in sealed(hub)
 
 
@@ -208,7 +208,7 @@ def test_a_patient_goes_from_a_line_behind_the_millionth(tmp_path: Path) -> None
     bundle = {"resourceType": "Bundle", "entry": [{"resource": observation(1, "kk1")}]}
     text = json.dumps(bundle) + "\n" * 1_000_004 + json.dumps(observation(2, "zz9")) + "\n"
     hub.receive(source, text, name="export.ndjson")
-    hub.intake.erase({"trust": [ref(hub, "zz9", "trust")]})
+    hub.erase({"trust": [ref(hub, "zz9", "trust")]})
     assert b"zz9" not in sealed(hub)
     assert b"kk1" in sealed(hub)
 
@@ -218,7 +218,7 @@ def test_the_other_rows_of_a_file_that_ends_within_a_character_are_kept(tmp_path
     source = hub.events('[dialect]\nencoding = "utf-16"')
     rows = HEADER + "1,p1,2020-01-01,,\n2,zz9,2020-01-02,,\n3,p3,2020-01-03,,\n"
     hub.receive(source, rows.encode("utf-16") + b"x")
-    hub.intake.erase({"gp": [ref(hub, "zz9", "gp")]})
+    hub.erase({"gp": [ref(hub, "zz9", "gp")]})
     hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
     assert hub.lines() == [2, 4]
     assert check_adds_up(hub, source) == {"events": (4, 2, 1)}
@@ -259,10 +259,84 @@ def test_a_partners_cdm_lands_and_a_patient_goes_from_it(tmp_path: Path, form: s
     assert "person_source_value" in receipt.extracts[0].tables["person"].dropped
     assert str(hub.vault.records()[0]["birth_date"]) == "1980-05-06"
     assert hub.deliver(source, [path]).delivery is None
-    hub.intake.erase({"partner": [ref(hub, "771", "partner")]})
+    hub.erase({"partner": [ref(hub, "771", "partner")]})
     left = sealed(hub)
     assert b"src771" not in left
     assert check_adds_up(hub, source) == {"person": (2, 1, 1), "visit_occurrence": (3, 1, 2)}
     hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
     assert check_adds_up(hub, source) == {"person": (2, 1, 1), "visit_occurrence": (3, 1, 2)}
     assert io.BytesIO(left).read(4) == b"PK\x03\x04"
+
+
+_HANGING = {
+    "location": "SELECT i AS location_id, 'Street of ' || i AS address_1, 'LS1 4AB' AS zip FROM range(1, 5) t(i)",
+    "care_site": "SELECT 1 AS care_site_id, 4 AS location_id",
+    "note": "SELECT 40 + i AS note_id, 771 + i AS person_id, DATE '2020-01-01' AS note_date FROM range(2) t(i)",
+    "note_nlp": "SELECT i AS note_nlp_id, 40 + i AS note_id, 'term of ' || (771 + i) AS lexical_variant FROM range(2) t(i)",
+    "episode": "SELECT 60 + i AS episode_id, 771 + i AS person_id FROM range(2) t(i)",
+    "episode_event": "SELECT 60 + i AS episode_id, 7710 + i AS event_id FROM range(2) t(i)",
+    "cost": "SELECT i AS cost_id, event AS cost_event_id, domain AS cost_domain_id, i * 11.5 AS total_paid FROM (VALUES "
+    "(1, 1, 'Visit'), (2, 0, 'Visit'), (3, 1, 'Drug'), (4, 1, 'Elsewhere'), (5, 0, NULL)) t(i, event, domain)",
+    "fact_relationship": "SELECT * FROM (VALUES (56, 771, 56, 772, 1), (8, 1, 21, 5, 2), (8, 0, 21, 5, 3), (21, 1, 8, 2, 4), "
+    "(0, 771, 57, 9, 5)) t(domain_concept_id_1, fact_id_1, domain_concept_id_2, fact_id_2, relationship_concept_id)",
+    "cohort": "SELECT 1 AS cohort_definition_id, 771 + i AS subject_id, DATE '2020-01-01' AS cohort_start_date FROM range(2) t(i)",
+}
+
+
+def cdm_with_tables_that_name_nobody(folder: Path) -> Path:
+    """Visits 0 and 2 are of 771, visit 1 is of 772; 771 lives at 1, 772 at 2."""
+    cdm(folder, "parquet")
+    for table, query in _HANGING.items():
+        duckdb.execute(f"COPY ({query}) TO '{folder}/{table}.parquet' (FORMAT parquet)")
+    duckdb.execute(
+        f"COPY (SELECT *, person_id - 770 AS location_id FROM '{folder}/PERSON.parquet') TO '{folder}/located' (FORMAT parquet)"
+    )
+    (folder / "located").replace(folder / "PERSON.parquet")
+    return folder
+
+
+def test_rows_of_a_cdm_that_name_no_person_follow_its_keys(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="cdm", format="omop") + 'delivery = "full"\n', "partner")
+    folder = cdm_with_tables_that_name_nobody(tmp_path / "delivered")
+    hub.deliver(source, [folder])
+    counts = hub.erase({"partner": [ref(hub, "771", "partner")]})
+
+    def left(extract: int) -> dict[str, list[object]]:
+        shown = {"cost": "cost_id", "fact_relationship": "relationship_concept_id", "location": "location_id"}
+        columns = {"note_nlp": "note_id", "episode_event": "episode_id", "cohort": "subject_id"} | shown
+        return {table: [row[column] for row in hub.landed(extract, table)] for table, column in columns.items()}
+
+    expected: dict[str, list[object]] = {
+        "cost": [1, 3, 4],  # visit 1 is the other's; of drugs there are none; 4 and 5 may be of any table
+        "episode_event": [61],
+        "fact_relationship": [2],
+        "cohort": [772],
+        "note_nlp": [41],
+        "location": [2, 3, 4],  # nobody else lives at 1
+    }
+    assert left(1) == expected
+    assert counts.rows["partner"]["location"] == 1
+    text = sealed(hub)
+    assert b"term of 771" not in text and b"Street of 1" not in text
+    hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
+    assert left(1) == expected
+    duckdb.execute(
+        f"COPY (SELECT 1 AS care_site_id, 3 AS location_id) TO '{folder}/care_site.parquet' (FORMAT parquet)"
+    )
+    hub.deliver(source, [folder])
+    assert left(2) == expected
+    assert b"term of 771" not in sealed(hub, 2) and b"Street of 1" not in sealed(hub, 2)
+    totals = check_adds_up(hub, source)
+    assert totals["note_nlp"] == (4, 2, 2)
+
+
+def test_an_address_that_others_have_stays(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="cdm", format="omop"), "partner")
+    folder = cdm_with_tables_that_name_nobody(tmp_path / "delivered")
+    home = "SELECT 1 AS care_site_id, 1 AS location_id"
+    duckdb.execute(f"COPY ({home}) TO '{folder}/care_site.parquet' (FORMAT parquet)")
+    hub.deliver(source, [folder])
+    hub.erase({"partner": [ref(hub, "771", "partner")]})
+    assert [row["location_id"] for row in hub.landed(1, "location")] == [1, 2, 3, 4]

@@ -56,6 +56,7 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     from fairhaven.cli import hub_results as results
     from fairhaven.cli.screen import note
     from fairhaven.hub import modes_of, read_text
+    from fairhaven.journeys.persons.unlinked_tables import unlinked_table_warnings
 
     text = read_text(folder)
     if (folder / "store").is_dir():
@@ -66,5 +67,7 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
         "mappings": len(text.mappings),
         "code maps": len(text.code_maps),
     }
+    warnings = unlinked_table_warnings(text.sources, text.mappings)
     words = [f"No faults. {', '.join(f'{count} {name}' for name, count in counts.items())}."]
-    screen.show(results.CheckedHub(counts=counts), words)
+    words += [f"Warning: {warning.path}: {warning.message}" for warning in warnings]
+    screen.show(results.CheckedHub(counts=counts, warnings=warnings), words)

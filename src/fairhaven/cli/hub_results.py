@@ -31,10 +31,12 @@ class CheckedHub:
 
     Args:
         faults: always empty.
+        warnings: tables from which rows about persons are made and that do not say whose their rows are.
         counts: ``controllers``, ``sources``, ``mappings`` and ``code maps`` -> how many there are.
     """
 
     faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
     counts: Mapping[str, int]
 
 

@@ -149,4 +149,7 @@ def erased(found: "Erased") -> Iterator[str]:
     """What an erasure took away."""
     rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
     yield f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and delivered row."
+    for source, tables in found.deliveries.unknown_owners.items():
+        what = ", ".join(f"{rows:,} of {table}" for table, rows in tables.items())
+        yield f"Not known to be anybody's, and left: rows of {source} that refer to rows which were not delivered ({what})."
     yield f"Recorded as entry {found.entry} of the ledger, without the person. Exports, reports and files outside the store are yours to remove."

@@ -4,6 +4,7 @@ from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.cdm_rows import omop_rows
 from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.fhir import fhir_rows
+from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
 from fairhaven.harmonise.model import Harmonised, SourceTables
@@ -15,6 +16,7 @@ VERSION = 1
 """Raised when the same current rows could become other rows of the CDM than before."""
 
 __all__ = [
+    "ABOUT_NO_PERSON",
     "LEFT_OUT",
     "VERSION",
     "CodeMap",

@@ -243,6 +243,9 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """Columns and Ibis types of each kind of generic row. Specimens are events whose domain or target is specimen."""
 
+ABOUT_NO_PERSON = frozenset(kind for kind, columns in KINDS.items() if "patient_ref" not in columns)
+"""Kinds of row that are no person's."""
+
 EVENT_TABLES = (
     "condition_occurrence",
     "drug_exposure",

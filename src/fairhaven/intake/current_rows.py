@@ -78,8 +78,44 @@ def latest(rows: ir.Table, extracts: Sequence[Extract], table: str) -> ir.Table:
     return kept.select(*rows.columns)
 
 
-def without(rows: ir.Table, excluded: ir.Table | None) -> ir.Table:
-    """Rows of patients who are not excluded."""
+def with_patients(engine: Engine, records: DeliveryRecords, source: Source, table: str, rows: ir.Table) -> ir.Table:
+    """Rows of a table that belongs to another, with the patient of that one; other rows as they are.
+
+    Whatever was delivered says whose a row is, the latest first, also where it is withdrawn or replaced by now. The patient is NULL
+    where no row says it, or the latest extract says several.
+    """
+    link = source.tables[table].belongs_to if table in source.tables else None
+    if link is None:
+        return rows
+    having = tables_of(records.extracts(source.name)).get(link.table, [])
+    if not having:
+        return rows
+    others = with_patients(engine, records, source, link.table, landed(engine, records, having, link.table))
+    keys = {f"row_owner_{number}": others[its] for number, (_, its) in enumerate(link.by)}
+    said = others.filter(others.patient_ref.notnull()).select(
+        **keys, owner=others.patient_ref, said_by=others.row_extract
+    )
+    last = said.group_by(list(keys)).agg(last_said_by=said.said_by.max())
+    latest_word = said.join(last, list(keys)).filter(lambda both: both.said_by == both.last_said_by)
+    owners = latest_word.group_by(list(keys)).agg(
+        first_owner=latest_word.owner.min(), last_owner=latest_word.owner.max()
+    )
+    owners = owners.filter(owners.first_owner == owners.last_owner)
+    owned = rows.drop("patient_ref").left_join(
+        owners, [rows[own] == owners[f"row_owner_{number}"] for number, (own, _) in enumerate(link.by)]
+    )
+    return owned.mutate(patient_ref=owned.first_owner).select(*rows.columns)
+
+
+def belongs_to_others(source: Source, table: str) -> bool:
+    """Whether rows of a table are a patient's only through another table."""
+    return table in source.tables and source.tables[table].belongs_to is not None
+
+
+def without(rows: ir.Table, excluded: ir.Table | None, *, is_linked: bool) -> ir.Table:
+    """Rows of patients who are not excluded; of a table that belongs to another, none whose patient is not known."""
+    if is_linked:
+        rows = rows.filter(rows.patient_ref.notnull())
     if excluded is None:
         return rows
     return rows.anti_join(excluded.select("patient_ref"), "patient_ref")
@@ -93,5 +129,6 @@ def current(
     found = {}
     for table, having in tables_of(extracts).items():
         rows = latest(landed(engine, records, having, table), having, table)
-        found[table] = without(rows.filter(~rows.row_withdrawn), excluded)
+        rows = with_patients(engine, records, source, table, rows.filter(~rows.row_withdrawn))
+        found[table] = without(rows, excluded, is_linked=belongs_to_others(source, table))
     return found

@@ -18,6 +18,7 @@ from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
+from fairhaven.intake.row_links import links_of, texts_of_links, texts_of_names
 from fairhaven.intake.type_casting import typed
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import MOST_COLUMNS
@@ -121,7 +122,7 @@ def stage_typed(
     """Make ``<prefix>_rows`` and ``<prefix>_rejects`` of a query that has ``row_line``, the columns and ``row_faults``.
 
     Args:
-        structural: query of ``row_line, field, reason, patient, code`` for lines that are no rows at all.
+        structural: query of ``row_line, field, reason, patient, code, named, belonging`` for lines that are no rows at all.
         last: the number that the last ``row_line`` must have.
 
     Returns:
@@ -130,12 +131,15 @@ def stage_typed(
     patient = f"{identifier(table.patient)}::VARCHAR" if table.patient else "NULL"
     rule = source.type_1_of(table.name)
     code = f"{identifier(rule.column)}::VARCHAR" if rule else "NULL"
+    links = links_of(source)
+    named, belonging = texts_of_names(links, table.name), texts_of_links(links, table.name)
     # The last rows are kept beside the faulty ones, so that one scan both finds faults and counts.
     end = f" OR row_line >= {last}" if last is not None else ""
     connection.execute(f"CREATE OR REPLACE VIEW {prefix}_all AS {query}")
     connection.execute(
         f"CREATE OR REPLACE TABLE {prefix}_faults AS "
-        f"SELECT row_line, row_faults, {patient}::VARCHAR AS patient, {code}::VARCHAR AS code "
+        f"SELECT row_line, row_faults, {patient}::VARCHAR AS patient, {code}::VARCHAR AS code, "
+        f"{named} AS named, {belonging} AS belonging "
         f"FROM {prefix}_all WHERE row_faults IS NOT NULL{end}"
     )
     if last is not None:
@@ -145,8 +149,8 @@ def stage_typed(
         connection.execute(f"DELETE FROM {prefix}_faults WHERE row_faults IS NULL")
     connection.execute(
         f"CREATE OR REPLACE VIEW {prefix}_rejects AS "
-        "SELECT row_line, fault.field, fault.reason, patient, code "
-        f"FROM (SELECT row_line, unnest(row_faults) AS fault, patient, code FROM {prefix}_faults)"
+        "SELECT row_line, fault.field, fault.reason, patient, code, named, belonging "
+        f"FROM (SELECT row_line, unnest(row_faults) AS fault, patient, code, named, belonging FROM {prefix}_faults)"
         + (f" UNION ALL {structural}" if structural else "")
     )
     names = ", ".join(identifier(column.name) for column in table.columns)
@@ -183,7 +187,8 @@ class _Reading:
             nothing = ", ".join(f"NULL::VARCHAR AS f{number}" for number in range(self.width))
             relation = f"(SELECT NULL::BIGINT AS row_line, {nothing} LIMIT 0)"
         structural = (
-            "SELECT row_line, '' AS field, reason, NULL::VARCHAR AS patient, nullif(code, '') AS code "
+            "SELECT row_line, '' AS field, reason, NULL::VARCHAR AS patient, nullif(code, '') AS code, "
+            "[]::VARCHAR[] AS named, []::VARCHAR[] AS belonging "
             f"FROM read_csv({file(cleaned.rejects)}, auto_detect=false, header=false, delim=',', quote='\"', "
             "escape='\"', columns={'row_line': 'BIGINT', 'reason': 'VARCHAR', 'code': 'VARCHAR'})"
         )

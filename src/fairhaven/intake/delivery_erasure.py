@@ -8,7 +8,8 @@ a crash the same erasure ends what it began.
 import dataclasses
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +17,14 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
+from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, literal
 from fairhaven.intake import file_detection, landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.delivery_records import Tombstones, rewriting
 from fairhaven.intake.line_erasure import blank
-from fairhaven.intake.model import Extract, Format, TableCount
+from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
+from fairhaven.intake.model import Extract, Format, Source, TableCount
 from fairhaven.kernel.ids import pseudonym
 
 
@@ -33,108 +36,211 @@ class ErasureCounts:
         rows: source -> table -> landed rows.
         quarantined: source -> table -> quarantined rows.
         extracts: numbers of the extracts whose sealed bytes were blanked.
+        unknown_owners: source -> table -> rows that are left and belong to nobody known, as no row that they refer to was
+            delivered: whether they are the patient's cannot be told.
     """
 
     rows: Mapping[str, Mapping[str, int]]
     quarantined: Mapping[str, Mapping[str, int]]
     extracts: tuple[int, ...]
+    unknown_owners: Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Found:
-    """Where patients are in one extract.
-
-    Args:
-        landed: table -> line -> how many landed rows it has; a line of FHIR may have several in one table.
-        quarantined: table -> lines.
-    """
-
-    landed: Mapping[str, Mapping[int, int]]
-    quarantined: Mapping[str, Collection[int]]
-
-    def rows(self) -> dict[str, int]:
-        """Table -> landed rows."""
-        return {table: sum(by_line.values()) for table, by_line in self.landed.items()}
-
-    def lines(self) -> dict[str, set[int]]:
-        """Table -> lines, landed or quarantined."""
-        return {
-            table: {*self.landed.get(table, ()), *self.quarantined.get(table, ())}
-            for table in self.landed.keys() | self.quarantined.keys()
-        }
-
-
-def erase(receiver: DeliveryReceiver, patient_refs_by_source: Mapping[str, Sequence[str]]) -> ErasureCounts:
+def erase(
+    receiver: DeliveryReceiver, patient_refs_by_source: Mapping[str, Sequence[str]], sources: Mapping[str, Source]
+) -> ErasureCounts:
     """See `service.Intake.erase`."""
     secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
     rows: defaultdict[str, Counter[str]] = defaultdict(Counter)
     quarantined: defaultdict[str, Counter[str]] = defaultdict(Counter)
     blanked = []
-    for source, refs in sorted(patient_refs_by_source.items()):
-        Tombstones(receiver.store).add(source, {landing.tombstone(secrets, ref) for ref in refs})
-        for extract in receiver.records.extracts(source):
-            if extract.format is Format.OPT_OUT:
-                continue
-            found = _find(receiver, extract, frozenset(refs), secrets)
-            if found.lines():
-                extract = _rewrite(receiver, extract, found)
-                rows[source].update(found.rows())
-                quarantined[source].update({table: len(gone) for table, gone in found.quarantined.items()})
-            if extract.to_blank:
-                _blank(receiver, extract)
-                blanked.append(extract.number)
-    return ErasureCounts(rows=dict(rows), quarantined=dict(quarantined), extracts=tuple(blanked))
+    unknown = {}
+    for name, refs in sorted(patient_refs_by_source.items()):
+        tombstones = Tombstones(receiver.store)
+        tombstones.add(name, {landing.tombstone(secrets, ref) for ref in refs})
+        source = sources.get(name)
+        extracts = [extract for extract in receiver.records.extracts(name) if extract.format is not Format.OPT_OUT]
+        with _looking(receiver, secrets, extracts) as connection:
+            search = _Search(receiver=receiver, source=source, secrets=secrets, connection=connection)
+            found = search.bearing(extracts, refs, tombstones.of(name))
+            # Before any row goes: what belongs to it is found by its tombstone alone, should this be cut short.
+            found, names = search.linked(extracts, found, tombstones.of(name))
+            tombstones.add(name, names)
+            found = search.with_unreadable(extracts, found, names)
+        taken_out = [_take_out(receiver, extract, found.get(extract.number)) for extract in extracts]
+        blanked += [extract.number for extract in taken_out if extract]
+        for each in found.values():
+            rows[name].update(each.rows())
+            quarantined[name].update({table: len(gone) for table, gone in each.quarantined.items()})
+        if source is not None:
+            with _looking(receiver, secrets, extracts) as connection:
+                unknown[name] = unknown_owners(connection, receiver.records, source, extracts)
+    return ErasureCounts(
+        rows={name: dict(counts) for name, counts in rows.items() if counts},
+        quarantined={name: dict(counts) for name, counts in quarantined.items() if counts},
+        extracts=tuple(blanked),
+        unknown_owners={name: counts for name, counts in unknown.items() if counts},
+    )
 
 
-def _find(receiver: DeliveryReceiver, extract: Extract, refs: frozenset[str], secrets: landing.LandingKeys) -> _Found:
-    records = receiver.records
-    landed = {}
-    with open_duckdb(spill=receiver.store / "scratch", reaches=[records.folder(extract.number)]) as connection:
-        connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
-        for table in extract.tables:
-            gone = connection.execute(
-                f"SELECT row_line, count(*) FROM read_parquet({file(records.table(extract.number, table))}) "
-                "WHERE patient_ref IN (SELECT patient_ref FROM given) GROUP BY row_line"
-            ).fetchall()
-            if gone:
-                landed[table] = dict(gone)
-        rejects = f"read_parquet({file(records.table(extract.number, landing.REJECTS))})"
-        known = connection.execute(
-            f"SELECT DISTINCT table_name, row_line FROM {rejects} WHERE patient_ref IN (SELECT patient_ref FROM given)"
-        ).fetchall()
-        unknown = connection.execute(
+def leave_out(
+    receiver: DeliveryReceiver, source: Source, landed: Sequence[Extract], erased_names: Collection[str]
+) -> list[Extract]:
+    """Take out of what has just landed what belongs to erased patients through other rows, and what of theirs is in quarantine.
+
+    Where that gives names of rows that were not known before, rows delivered earlier may belong to them; they go too. Their
+    tombstones are set last: a receive that was cut short before does all of it again.
+
+    Args:
+        erased_names: digests of what the rows are called by that landing left out.
+
+    Returns:
+        the extracts as they are then.
+    """
+    tombstones = Tombstones(receiver.store)
+    known = tombstones.of(source.name)
+    if not known or source.format is Format.OPT_OUT:
+        return list(landed)
+    secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
+    names = known.union(erased_names)
+    numbers = {extract.number for extract in landed}
+    earlier = [extract for extract in receiver.records.extracts(source.name) if extract.number not in numbers]
+    with _looking(receiver, secrets, [*earlier, *landed]) as connection:
+        search = _Search(receiver=receiver, source=source, secrets=secrets, connection=connection)
+        reached: Sequence[Extract] = landed
+        found, names = search.linked(reached, search.bearing(reached, (), names), names)
+        if names > known:
+            reached = [*earlier, *landed]
+            found, names = search.linked(reached, found, names)
+        found = search.with_unreadable(reached, found, names)
+    for extract in reached:
+        _take_out(receiver, extract, found.get(extract.number))
+    tombstones.add(source.name, names)
+    return [receiver.records.extract(extract.number) for extract in landed]
+
+
+def finish_blanking(receiver: DeliveryReceiver, source: Source) -> None:
+    """Blank in the sealed bytes what an erasure that was cut short has taken out of the landed rows."""
+    for extract in receiver.records.extracts(source.name):
+        _take_out(receiver, extract, None)
+
+
+def _take_out(receiver: DeliveryReceiver, extract: Extract, found: FoundRows | None) -> Extract | None:
+    """Take rows out of an extract and its sealed bytes; the extract, where that changed its bytes."""
+    if found and found.lines():
+        extract = _rewrite(receiver, extract, found)
+    if not extract.to_blank:
+        return None
+    _blank(receiver, extract)
+    return extract
+
+
+@contextmanager
+def _looking(
+    receiver: DeliveryReceiver, secrets: landing.LandingKeys, extracts: Sequence[Extract]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that digests as landing does, and reads these extracts."""
+    reaches = [receiver.records.folder(extract.number) for extract in extracts]
+    with open_duckdb(spill=receiver.store / "scratch", reaches=reaches) as connection:
+        define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
+        define_pseudonym(connection, "tombstone_of", secrets.tombstone)
+        yield connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """Looks for rows of patients in extracts of one source.
+
+    Args:
+        source: None where it is declared no more; then rows are found that bear a patient themselves.
+    """
+
+    receiver: DeliveryReceiver
+    source: Source | None
+    secrets: landing.LandingKeys
+    connection: duckdb.DuckDBPyConnection
+
+    def linked(
+        self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], names: frozenset[str]
+    ) -> tuple[dict[int, FoundRows], frozenset[str]]:
+        """See `linked_rows.with_linked_rows`."""
+        if self.source is None:
+            return dict(found), names
+        return with_linked_rows(self.connection, self.receiver.records, self.source, extracts, found, names)
+
+    def bearing(
+        self, extracts: Sequence[Extract], refs: Collection[str], tombstones: Collection[str]
+    ) -> dict[int, FoundRows]:
+        """By number of extract, landed rows that bear one of *refs*, and quarantined ones of whoever has a tombstone."""
+        digests = pa.table({"digest": pa.array(sorted(tombstones), pa.string())})
+        self.connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
+        self.connection.register("tombstones", digests)
+        found = {}
+        for extract in extracts:
+            landed = {}
+            for table in extract.tables if refs else ():
+                gone = self.connection.execute(
+                    f"SELECT row_line, count(*) FROM read_parquet({file(self._table(extract, table))}) "
+                    "WHERE patient_ref IN (SELECT patient_ref FROM given) GROUP BY row_line"
+                ).fetchall()
+                if gone:
+                    landed[table] = dict(gone)
+            quarantined: defaultdict[str, set[int]] = defaultdict(set)
+            known = self.connection.execute(
+                f"SELECT DISTINCT table_name, row_line FROM read_parquet({file(self._table(extract, landing.REJECTS))}) "
+                "WHERE tombstone_of(patient_ref) IN (SELECT digest FROM tombstones)"
+            )
+            for table, line in known.fetchall():
+                quarantined[table].add(line)
+            if landed or quarantined:
+                found[extract.number] = FoundRows(landed=landed, quarantined=quarantined)
+        return found
+
+    def with_unreadable(
+        self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], names: frozenset[str]
+    ) -> dict[int, FoundRows]:
+        """What was found, with lines that could not be read and hold the number of a patient or of a row to which names belong."""
+        every = dict(found)
+        for extract in extracts:
+            for table, line in self._naming(extract, names):
+                before = every.get(extract.number, FoundRows(landed={}, quarantined={}))
+                lines_of = {**before.quarantined, table: {*before.quarantined.get(table, ()), line}}
+                every[extract.number] = dataclasses.replace(before, quarantined=lines_of)
+        return every
+
+    def _naming(self, extract: Extract, names: frozenset[str]) -> list[tuple[str, int]]:
+        if extract.format not in (Format.DELIMITED, Format.FHIR):
+            return []
+        rejects = f"read_parquet({file(self._table(extract, landing.REJECTS))})"
+        unknown = self.connection.execute(
             f"SELECT DISTINCT table_name, row_line FROM {rejects} WHERE patient_ref IS NULL ORDER BY ALL"
         ).fetchall()
-    quarantined: defaultdict[str, set[int]] = defaultdict(set)
-    for table, line in (*known, *_naming(receiver, extract, unknown, refs, secrets)):
-        quarantined[table].add(line)
-    return _Found(landed=landed, quarantined=quarantined)
+        if not unknown:
+            return []
+        wanted = {line: table for table, line in unknown}
+        with self.receiver.opened(extract) as (arrived, work):
+            text = lines.as_utf8(file_detection.plain(arrived, work), extract.dialect.encoding, work)
+            with text.open("rb") as content:
+                numbered = enumerate(content, start=1)
+                return [
+                    (wanted[number], number)
+                    for number, line in numbered
+                    if number in wanted and not names.isdisjoint(self._digests(extract, line))
+                ]
+
+    def _digests(self, extract: Extract, line: bytes) -> Iterator[str]:
+        """The tombstone of every patient and row that a line may name."""
+        parts = sorted({part for part in lines.split(line.decode("utf-8", "replace"), extract.dialect) if part})
+        for part in parts:
+            yield landing.tombstone(self.secrets, pseudonym(self.secrets.pseudonym, extract.source, part))
+        for text in names_in(parts, self.source) if self.source else ():
+            yield landing.tombstone(self.secrets, text)
+
+    def _table(self, extract: Extract, table: str) -> Path:
+        return self.receiver.records.table(extract.number, table)
 
 
-def _naming(
-    receiver: DeliveryReceiver,
-    extract: Extract,
-    unknown: Sequence[tuple[str, int]],
-    refs: frozenset[str],
-    secrets: landing.LandingKeys,
-) -> list[tuple[str, int]]:
-    """Of lines that could not be read, those that hold one of the patients' numbers."""
-    if not unknown or extract.format not in (Format.DELIMITED, Format.FHIR):
-        return []
-    wanted = {line: table for table, line in unknown}
-
-    def names(line: bytes) -> bool:
-        parts = set(lines.split(line.decode("utf-8", "replace"), extract.dialect))
-        return any(pseudonym(secrets.pseudonym, extract.source, part) in refs for part in parts if part)
-
-    with receiver.opened(extract) as (arrived, work):
-        text = lines.as_utf8(file_detection.plain(arrived, work), extract.dialect.encoding, work)
-        with text.open("rb") as content:
-            numbered = enumerate(content, start=1)
-            return [(wanted[number], number) for number, line in numbered if number in wanted and names(line)]
-
-
-def _rewrite(receiver: DeliveryReceiver, extract: Extract, found: _Found) -> Extract:
+def _rewrite(receiver: DeliveryReceiver, extract: Extract, found: FoundRows) -> Extract:
     """Write the extract's folder without the lines and swap it in; the sealed bytes come next."""
     folder = receiver.records.folder(extract.number)
     gone = found.lines()
@@ -162,7 +268,7 @@ def _rewrite(receiver: DeliveryReceiver, extract: Extract, found: _Found) -> Ext
     return changed
 
 
-def _counted(count: TableCount, table: str, found: _Found) -> TableCount:
+def _counted(count: TableCount, table: str, found: FoundRows) -> TableCount:
     landed, quarantined = found.rows().get(table, 0), len(found.quarantined.get(table, ()))
     return dataclasses.replace(
         count,

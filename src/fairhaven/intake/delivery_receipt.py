@@ -8,10 +8,11 @@ import datetime as dt
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow.parquet as pq
 
@@ -75,6 +76,15 @@ class DeliveryReceiver:
             yield DeliveredFile(path=path, name=extract.file, limits=ACCEPTED), work
 
 
+class ErasedRowsOut(Protocol):
+    """Takes out of what has just landed the rows that belong to erased patients through other rows."""
+
+    def __call__(
+        self, receiver: DeliveryReceiver, source: Source, landed: Sequence[Extract], erased_names: Collection[str]
+    ) -> list[Extract]:
+        """See `delivery_erasure.leave_out`."""
+
+
 def receive(
     receiver: DeliveryReceiver,
     source: Source,
@@ -85,6 +95,7 @@ def receive(
     progress: Progress,
     code_version: str,
     by: Actor,
+    leave_out: ErasedRowsOut,
 ) -> Receipt:
     """Take delivery of the files; the caller holds the lock of the deliveries.
 
@@ -103,20 +114,24 @@ def receive(
         if not new:
             return Receipt(source=source.name, delivery=None, already_received=already)
         try:
-            extracts = []
+            extracts = list[Extract]()
+            erased_names = set[str]()
             faults: list[Fault] = []
             progress.stage(f"Taking delivery of {source.name}")
             for place, (digest, file) in enumerate(new.items()):
                 try:
                     with file.found.held() as path:
                         delivered = DeliveredFile(path=path, name=file.name, limits=receiver.limits)
-                        extracts.append(_take(receiver, source, delivered, digest, first + place, number, vault, work))
+                        extract, names = _take(receiver, source, delivered, digest, first + place, number, vault, work)
+                    extracts.append(extract)
+                    erased_names |= names
                 except Invalid as invalid:
                     faults += invalid.faults
                 progress.advance(place + 1, len(new), "files")
             if not faults:
                 faults += _missing_tables(records, source, extracts)
             check_faults(faults)
+            extracts = leave_out(receiver, source, extracts, erased_names)
         except BaseException:
             recover(records, vault)
             raise
@@ -196,8 +211,8 @@ def _take(
     delivery: int,
     vault: IdentityVault,
     work: Path,
-) -> Extract:
-    """Land and seal one file; nothing of it counts until its delivery is committed."""
+) -> tuple[Extract, frozenset[str]]:
+    """Land and seal one file; nothing of it counts until its delivery is committed. With it what its erased rows are called by."""
     records = receiver.records
     folder = records.folder(number)
     landed = land_file(receiver, source, arrived, extract=number, folder=folder, work=work)
@@ -228,7 +243,7 @@ def _take(
     make_durable(folder)
     if source.format is not Format.OPT_OUT:
         vault.add(number, landed.identities)
-    return extract
+    return extract, landed.erased_names
 
 
 def _faulty_lines(records: DeliveryRecords, extract: Extract) -> list[int]:

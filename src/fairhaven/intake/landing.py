@@ -8,7 +8,7 @@ identity column and no patient number is in a landed file; a table that is deliv
 same keys, and where the source declares none no two rows have the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
 from fairhaven.intake.reader import StagedTable
+from fairhaven.intake.row_links import links_of, texts_of_names
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
 
@@ -57,12 +58,14 @@ class LandingResult:
     Args:
         identities: records for the vault.
         erased_lines: table -> lines left out because their patient was erased from this hub.
+        erased_names: keyed digests of what these rows are called by, for rows that belong to them.
     """
 
     tables: dict[str, TableCount]
     columns: dict[str, tuple[str, ...]]
     identities: pa.Table
     erased_lines: Mapping[str, frozenset[int]]
+    erased_names: frozenset[str]
 
 
 def land(
@@ -114,6 +117,7 @@ class _Landing:
             columns={name: columns for name, (_, columns) in landed.items()},
             identities=self._identities(),
             erased_lines={table.declaration.name: frozenset(self._erased(table)) for table in staged},
+            erased_names=frozenset(name for table in staged for name in self._erased_names(table)),
         )
 
     def _patients(self, staged: Sequence[StagedTable]) -> None:
@@ -194,6 +198,18 @@ class _Landing:
         )
         return [line for (line,) in lines.fetchall()]
 
+    def _erased_names(self, staged: StagedTable) -> list[str]:
+        """Digests of what the rows are called by whose patient was erased, where rows of other tables belong to them."""
+        links = [link for link in links_of(self.source) if link.to == staged.declaration.name]
+        if not links or not self._erased(staged):
+            return []
+        named = self.connection.execute(
+            f"SELECT DISTINCT tombstone_of(named) FROM (SELECT unnest({texts_of_names(links, staged.declaration.name)}) AS named "
+            f"FROM {identifier(staged.rows)} AS r WHERE r.{identifier(staged.declaration.patient)}::VARCHAR "
+            "IN (SELECT patient FROM patients WHERE is_erased)) WHERE named IS NOT NULL"
+        )
+        return [name for (name,) in named.fetchall()]
+
     def _key(self, staged: StagedTable) -> tuple[str, str]:
         """SQL of the text whose digest is the row's key, and the relation that numbers equal rows, if any.
 
@@ -245,6 +261,7 @@ class _Landing:
 
     def _rejects(self, staged: Sequence[StagedTable]) -> None:
         parts = []
+        has_links = bool(links_of(self.source))
         for table in staged:
             described = {row[0] for row in self.connection.execute(f"DESCRIBE {identifier(table.rejects)}").fetchall()}
             rule = self.source.type_1_of(table.declaration.name)
@@ -253,13 +270,13 @@ class _Landing:
             )
             parts.append(
                 f"SELECT {literal(table.declaration.name)} AS table_name, row_line, field, reason, p.patient_ref AS patient_ref, "
-                f"{is_opt_out} AS is_opt_out FROM {identifier(table.rejects)} AS j "
+                f"{is_opt_out} AS is_opt_out{_link_digests(described) if has_links else ''} FROM {identifier(table.rejects)} AS j "
                 f"LEFT JOIN rejected_patients AS p ON p.patient = j.patient"
             )
         self._rejected_patients(staged)
         nothing = (
             "SELECT ''::VARCHAR AS table_name, 0::BIGINT AS row_line, ''::VARCHAR AS field, ''::VARCHAR AS reason, "
-            "NULL::VARCHAR AS patient_ref, false AS is_opt_out LIMIT 0"
+            f"NULL::VARCHAR AS patient_ref, false AS is_opt_out{_link_digests(()) if has_links else ''} LIMIT 0"
         )
         together = " UNION ALL ".join([f"({nothing})", *parts])
         ordered = f"SELECT * FROM ({together}) ORDER BY table_name, row_line, field"
@@ -288,6 +305,16 @@ def _patients_of(staged: StagedTable, place: int) -> str:
         for identity, column in by_identity.items()
     )
     return f"SELECT {patient} AS patient, {fields}, {place} AS place FROM {identifier(staged.rows)} GROUP BY ALL"
+
+
+def _link_digests(described: Collection[str]) -> str:
+    """SQL of the columns ``named, belonging`` of quarantined rows: digests, since no value of a row is kept with its fault."""
+    texts = {name: name if name in described else "[]::VARCHAR[]" for name in ("named", "belonging")}
+    digest = "lambda text: tombstone_of(text)"
+    return "".join(
+        f", list_transform(list_filter({text}, lambda text: text IS NOT NULL), {digest}) AS {name}"
+        for name, text in texts.items()
+    )
 
 
 def _no_identity(field: str) -> str:

@@ -68,6 +68,19 @@ class ColumnDeclaration:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BelongsTo:
+    """How the rows of a table that has no patient column belong to patients: each through a row of another table.
+
+    Args:
+        table: the other table of the source; it has a patient column, or belongs to a third.
+        by: (column of this table, column of the other one) of the same type; equal values make rows belong together.
+    """
+
+    table: str
+    by: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TableDeclaration:
     """One table of a source: which files hold it, its columns, and what identifies a row.
 
@@ -76,6 +89,8 @@ class TableDeclaration:
         key: names of columns that together are the natural key; none: the row's content and its number among
             equal rows.
         patient: name of the column with the source's patient number; empty where rows have no patient.
+        belongs_to: through which table rows belong to patients, where they have no patient number themselves.
+        is_about_nobody: it is declared that no row is about a patient (wards, say).
         withdrawn_column, withdrawn_values: a row whose column holds one of the values is taken back.
     """
 
@@ -83,6 +98,8 @@ class TableDeclaration:
     files: tuple[str, ...] = ("*",)
     key: tuple[str, ...] = ()
     patient: str = ""
+    belongs_to: BelongsTo | None = None
+    is_about_nobody: bool = False
     withdrawn_column: str = ""
     withdrawn_values: tuple[str, ...] = ()
     columns: tuple[ColumnDeclaration, ...] = ()

@@ -41,9 +41,10 @@ def quarantine_reasons(declaration: TableDeclaration) -> str:
 def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaration) -> Iterator[tuple[str, str]]:
     """(condition as SQL, reason) of each thing that can be wrong with a column's value."""
     value = identifier(column.name)
+    links = [own for own, _ in declaration.belongs_to.by] if declaration.belongs_to else []
     if column.type != "text":
         yield f"(row_text_{number} IS NOT NULL AND {value} IS NULL)", _WRONG[column.type]
-    if column.is_required or column.name == declaration.patient or column.name in declaration.key:
+    if column.is_required or column.name == declaration.patient or column.name in (*declaration.key, *links):
         yield f"(row_text_{number} IS NULL)", "is missing"
     if column.type in ("date", "datetime"):
         earliest, latest = column.earliest or EARLIEST, column.latest or LATEST

@@ -45,7 +45,8 @@ class StagedTable:
         rejects: name of a view or table with ``row_line BIGINT, field VARCHAR, reason VARCHAR, patient VARCHAR``:
             the rows that are quarantined, one or more records for each; ``patient`` is the raw patient number
             where it could be read (so that erasure finds the row), else NULL. Reasons never carry a value.
-            A column ``code VARCHAR`` may be added: the raw value of the Type 1 opt-out column.
+            A column ``code VARCHAR`` may be added: the raw value of the Type 1 opt-out column; and ``named, belonging
+            VARCHAR[]``: what the row is called by, and what it belongs to, as `row_links` writes it.
         received: rows of this table in the file: rows + distinct lines of rejects, which landing verifies.
         withdrawn: SQL over ``rows`` that is true where the delivery takes the row back.
         dropped: headers in the file that are outside the agreement.

@@ -30,14 +30,20 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
     in_force = {extract.number for extract in current_rows.in_force(source, extracts)}
     found = []
     for table, having in current_rows.tables_of(extracts).items():
+        is_linked = current_rows.belongs_to_others(source, table)
+
+        def kept_of(rows: ir.Table, table: str = table, is_linked: bool = is_linked) -> ir.Table:
+            owned = current_rows.with_patients(engine, records, source, table, rows)
+            return current_rows.without(owned, excluded, is_linked=is_linked)
+
         on_disk = current_rows.landed(engine, records, having, table)
         everything = engine.count(on_disk)
-        landed = everything if excluded is None else engine.count(current_rows.without(on_disk, excluded))
+        landed = everything if excluded is None and not is_linked else engine.count(kept_of(on_disk))
         counting = [extract for extract in having if extract.number in in_force]
         last, now = 0, 0
         if counting:
             rows = current_rows.landed(engine, records, counting, table)
-            kept = current_rows.without(current_rows.latest(rows, counting, table), excluded)
+            kept = kept_of(current_rows.latest(rows, counting, table))
             last = engine.count(kept)
             now = engine.count(kept.filter(~kept.row_withdrawn))
         found.append(

@@ -4,11 +4,14 @@ import dataclasses
 import os
 from pathlib import Path
 
-from fairhaven.intake.delivery_receipt import DeliveryReceiver, land_file
+import pyarrow.parquet as pq
+
+from fairhaven.intake.delivery_receipt import DeliveryReceiver, ErasedRowsOut, land_file
 from fairhaven.intake.delivery_records import rewriting
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
 from fairhaven.intake.ports import IdentityVault
+from fairhaven.intake.row_links import links_of
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.progress import Progress
 
@@ -23,7 +26,13 @@ def to_land_again(receiver: DeliveryReceiver, source: Source) -> list[Extract]:
         for extract in receiver.records.extracts(source.name)
         if (extract.declaration, extract.code) != wanted
         or not all(_is_whole(receiver.records.table(extract.number, table)) for table in (*extract.tables, REJECTS))
+        or (links_of(source) and not _has_names(receiver.records.table(extract.number, REJECTS)))
     ]
+
+
+def _has_names(rejects: Path) -> bool:
+    """Whether quarantined rows were landed with what they are called by and belong to."""
+    return "named" in pq.read_schema(rejects).names
 
 
 def _is_whole(path: Path) -> bool:
@@ -37,25 +46,29 @@ def _is_whole(path: Path) -> bool:
 
 
 def land_again(
-    receiver: DeliveryReceiver, source: Source, *, vault: IdentityVault, progress: Progress
+    receiver: DeliveryReceiver, source: Source, *, vault: IdentityVault, progress: Progress, leave_out: ErasedRowsOut
 ) -> tuple[int, ...]:
     """See `service.Intake.land_again`."""
     stale = to_land_again(receiver, source)
     faults: list[Fault] = []
     done = []
+    erased_names = set[str]()
     for place, extract in enumerate(stale):
         progress.stage(f"{source.name}: landing {extract.file} again")
         try:
-            _land(receiver, source, extract, vault)
+            erased_names |= _land(receiver, source, extract, vault)
             done.append(extract.number)
         except Invalid as invalid:
             faults += invalid.faults
         progress.advance(place + 1, len(stale), "files")
+    if done:
+        leave_out(receiver, source, [receiver.records.extract(number) for number in done], erased_names)
     check_faults(faults)
     return tuple(done)
 
 
-def _land(receiver: DeliveryReceiver, source: Source, extract: Extract, vault: IdentityVault) -> None:
+def _land(receiver: DeliveryReceiver, source: Source, extract: Extract, vault: IdentityVault) -> frozenset[str]:
+    """Land one extract again; what its erased rows are called by."""
     with rewriting(receiver.records.folder(extract.number)) as making:
         with receiver.opened(extract) as (arrived, work):
             landed = land_file(receiver, source, arrived, extract=extract.number, folder=making, work=work)
@@ -78,3 +91,4 @@ def _land(receiver: DeliveryReceiver, source: Source, extract: Extract, vault: I
         )
         receiver.records.write_extract(making, again)
         vault.add(extract.number, landed.identities)
+    return landed.erased_names

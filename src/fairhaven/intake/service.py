@@ -16,7 +16,7 @@ from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reco
 from fairhaven.intake.cdm_reader import OmopReader
 from fairhaven.intake.delimited_reader import DelimitedReader
 from fairhaven.intake.delivery_receipt import DeliveryReceiver, receive, recover
-from fairhaven.intake.delivery_records import EXTRACT
+from fairhaven.intake.delivery_records import EXTRACT, Tombstones
 from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Delivery, Extract, Format, Receipt, RowOrigin, Source
@@ -25,6 +25,7 @@ from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
 from fairhaven.intake.relanding import land_again, to_land_again
+from fairhaven.intake.row_links import links_of
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.files import readers_scratch
@@ -96,6 +97,7 @@ class Intake:
             progress=progress,
             code_version=code_version,
             by=by,
+            leave_out=delivery_erasure.leave_out,
         )
 
     def recover(self, vault: IdentityVault) -> None:
@@ -139,6 +141,10 @@ class Intake:
                 found.append(self._records.folder(extract.number))
         return found
 
+    def may_reach_earlier(self, source: Source) -> bool:
+        """Whether landing more of a source can take rows out of its earlier extracts: of an erased patient, by links."""
+        return bool(links_of(source)) and bool(Tombstones(self._receiver.store).of(source.name))
+
     def to_land_again(self, source: Source) -> list[Extract]:
         """Extracts whose rows depend on something that has changed since they were landed."""
         return to_land_again(self._receiver, source)
@@ -157,7 +163,7 @@ class Intake:
         Raises:
             Invalid: extracts do not fit the new declaration; they are as they were, the others are landed again.
         """
-        return land_again(self._receiver, source, vault=vault, progress=progress)
+        return land_again(self._receiver, source, vault=vault, progress=progress, leave_out=delivery_erasure.leave_out)
 
     def current(self, engine: Engine, source: Source, *, excluded: ir.Table | None) -> Mapping[str, ir.Table]:
         """The current rows by table: of rows with one key the last, without withdrawn rows and excluded patients.
@@ -194,12 +200,32 @@ class Intake:
         """See `reconciliation`; check it by `check_reconciled` and `check_quarantine`."""
         return reconciliation.reconcile(engine, self._records, source, excluded=excluded)
 
-    def erase(self, patient_refs_by_source: Mapping[str, Sequence[str]]) -> delivery_erasure.ErasureCounts:
-        """Erase patients from landed rows and sealed bytes, for good. The caller holds the lock of the deliveries.
+    def erase(
+        self,
+        patient_refs_by_source: Mapping[str, Sequence[str]],
+        *,
+        sources: Mapping[str, Source],
+        vault: IdentityVault,
+        progress: Progress,
+    ) -> delivery_erasure.ErasureCounts:
+        """Erase patients from landed rows and sealed bytes, for good, with what belongs to them through other tables.
 
-        Doing it again, after a crash or not, changes nothing that is done.
+        Doing it again, after a crash or not, changes nothing that is done. The caller holds the lock of the deliveries.
+
+        Args:
+            sources: as they are declared now; rows of one that is not declared any more are erased where they bear the
+                patient themselves.
+
+        Raises:
+            Invalid: extracts of a source whose tables belong to others do not fit what it declares now; nothing of it is
+                erased then.
         """
-        return delivery_erasure.erase(self._receiver, patient_refs_by_source)
+        for name in patient_refs_by_source:
+            source = sources.get(name)
+            if source and links_of(source):
+                delivery_erasure.finish_blanking(self._receiver, source)
+                self.land_again(source, vault=vault, progress=progress)
+        return delivery_erasure.erase(self._receiver, patient_refs_by_source, sources)
 
     def where(self, extract: int, line: int) -> RowOrigin:
         """The delivered file that a row came from.

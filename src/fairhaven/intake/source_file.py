@@ -12,6 +12,7 @@ from typing import Any
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import (
     IDENTITY,
+    BelongsTo,
     ColumnDeclaration,
     DeliveryKind,
     Dialect,
@@ -25,6 +26,9 @@ from fairhaven.kernel.toml import Document, Section
 
 KINDS = ("gp", "hospital", "social-care", "registry", "laboratory", "genomics", "imaging", "cdm", "opt-out")
 ENCODINGS = ("utf-8", "windows-1252", "latin-1", "utf-16")
+ABOUT_NOBODY = "nobody"
+"""What ``belongs_to`` says of a table whose rows are about no patient."""
+_MOST_LINK_COLUMNS = 3
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DIRECTIVES = frozenset("aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%-")
 
@@ -99,9 +103,12 @@ def _tables(root: Section, source_format: Format) -> Mapping[str, TableDeclarati
             root.fault("tables", f'does not go with format = "{source_format}": its tables are known')
             root.raw("tables")
         return {}
-    tables = {name: _table(name, section) for name, section in root.section("tables").named()}
+    sections = root.section("tables").named()
+    tables = {name: _table(name, section) for name, section in sections}
     if not tables:
         root.fault("tables", "is missing; declare at least one [tables.NAME]")
+    for name, section in sections:
+        _check_link(tables, name, section)
     return tables
 
 
@@ -128,6 +135,8 @@ def _table(name: str, section: Section) -> TableDeclaration:
         files=files,
         key=tuple(_known(section, "key", key, columns) for key in section.texts("key", ())),
         patient=_known(section, "patient", section.text("patient", ""), columns),
+        belongs_to=_belongs_to(section, columns),
+        is_about_nobody=section.raw("belongs_to") == ABOUT_NOBODY,
         withdrawn_column=withdrawn_column,
         withdrawn_values=withdrawn_values,
         columns=tuple(columns.values()),
@@ -136,6 +145,58 @@ def _table(name: str, section: Section) -> TableDeclaration:
     if has_identity and not table.patient:
         section.fault("columns." + has_identity[0], "has an identity, so the table must say its patient column")
     return table
+
+
+def _belongs_to(section: Section, columns: Mapping[str, ColumnDeclaration]) -> BelongsTo | None:
+    """The link that a table declares; that the other table has what it names is seen when all tables are read."""
+    if "belongs_to" not in section or section.raw("belongs_to") == ABOUT_NOBODY:
+        return None
+    written = section.raw("belongs_to")
+    if not isinstance(written, dict):
+        section.fault("belongs_to", f'must be {{ table = "...", by = ["..."] }}, or "{ABOUT_NOBODY}"')
+        return None
+    link = section.section("belongs_to")
+    by = link.raw("by", {})
+    pairs = by if isinstance(by, dict) else {each: each for each in link.texts("by")}
+    if not 1 <= len(pairs) <= _MOST_LINK_COLUMNS or not all(isinstance(each, str) and each for each in pairs.values()):
+        link.fault("by", f'must be one to {_MOST_LINK_COLUMNS} columns: ["Key"], or {{ Column = "its column" }}')
+        return None
+    return BelongsTo(
+        table=link.text("table"), by=tuple((_known(link, "by", own, columns), its) for own, its in pairs.items())
+    )
+
+
+def _check_link(tables: Mapping[str, TableDeclaration], name: str, section: Section) -> None:
+    """Faults of what a table says of the table that it belongs to."""
+    table = tables[name]
+    if table.patient and "belongs_to" in section:
+        section.fault("belongs_to", "does not go with patient: the rows say themselves whose they are")
+    link = table.belongs_to
+    if link is None:
+        return
+    other = tables.get(link.table)
+    if other is None:
+        section.fault(
+            "belongs_to", f"refers to {link.table}, which is not a table of this source ({', '.join(tables)})"
+        )
+        return
+    chain, last = [name], other
+    while last.belongs_to and last.belongs_to.table in tables and last.name not in chain:
+        chain.append(last.name)
+        last = tables[last.belongs_to.table]
+    if last.name in chain:
+        section.fault("belongs_to", f"goes round in a circle ({' -> '.join([*chain, last.name])}) and names nobody")
+    elif not last.patient and not last.belongs_to:
+        section.fault("belongs_to", f"ends at {last.name}, which has no patient column")
+    for own, its in link.by:
+        mine, theirs = table.column(own), other.column(its)
+        if theirs is None or theirs.name == other.patient or theirs.identity or (mine and mine.identity):
+            landing = ", ".join(c.name for c in other.columns if not c.identity and c.name != other.patient) or "none"
+            section.fault("belongs_to", f"{its} is no column that lands of {other.name} (those that do: {landing})")
+        elif mine and mine.type != theirs.type:
+            section.fault(
+                "belongs_to", f"{own} is {mine.type} and {its} of {other.name} is {theirs.type}; declare one type"
+            )
 
 
 def _known(section: Section, key: str, named: str, columns: Mapping[str, ColumnDeclaration]) -> str:
@@ -269,10 +330,19 @@ def _digest(source: Source) -> str:
         "name": source.name,
         "format": source.format,
         "dialect": dataclasses.asdict(source.dialect),
-        "tables": [dataclasses.asdict(table) for _, table in sorted(source.tables.items())],
+        "tables": [_shape(table) for _, table in sorted(source.tables.items())],
         "type_1": dataclasses.asdict(source.type_1_opt_out) if source.type_1_opt_out else None,
     }
     return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _shape(table: TableDeclaration) -> dict[str, Any]:
+    """What of a table changes landed rows; one that belongs to no other is digested as it was before tables could."""
+    shape = dataclasses.asdict(table)
+    del shape["is_about_nobody"]
+    if table.belongs_to is None:
+        del shape["belongs_to"]
+    return shape
 
 
 def python_encoding(encoding: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fairhaven.intake import Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.store_files import check_erased, files_of_deliveries, take_stock
+from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries, take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, write_json
@@ -54,17 +54,26 @@ def receive_delivery(
     with holding(rooms, Locked.DELIVERIES, act="delivery", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
         rooms.intake.recover(rooms.vault)
+        record_landed_again(rooms)
         take_stock(rooms, Locked.DELIVERIES, by=by)
         check_erased(rooms)
-        receipt = rooms.intake.receive(
-            rooms.sources[source],
-            files,
-            received_on=received_on,
-            vault=rooms.vault,
-            progress=progress,
-            code_version=code_version(),
-            by=by,
-        )
+        if rooms.intake.may_reach_earlier(rooms.sources[source]):
+            # Files that an erasure under way has changed are entered with it.
+            if not (rooms.store / "erasing.json").exists():
+                check_kept(rooms, files_of_deliveries(rooms, rooms.intake.extracts(source)))
+            _note_landing_again(rooms, source, by=by)
+        try:
+            receipt = rooms.intake.receive(
+                rooms.sources[source],
+                files,
+                received_on=received_on,
+                vault=rooms.vault,
+                progress=progress,
+                code_version=code_version(),
+                by=by,
+            )
+        finally:
+            record_landed_again(rooms)
         record_deliveries(rooms, by=by)
         return receipt
 
@@ -76,12 +85,21 @@ def land_extracts_again(rooms: Rooms, sources: Iterable[str], *, by: Actor, prog
         Invalid: extracts do not fit the new declaration; they are as they were, the others are landed again.
     """
     for source in sources:
-        extracts = tuple(extract.number for extract in rooms.intake.to_land_again(rooms.sources[source]))
-        write_json(rooms.store / _LANDING_AGAIN, to_json(LandingAgain(source=source, extracts=extracts, by=by)))
+        _note_landing_again(rooms, source, by=by)
         try:
             rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
         finally:
             record_landed_again(rooms)
+
+
+def _note_landing_again(rooms: Rooms, source: str, *, by: Actor) -> None:
+    """Say which extracts are about to be changed: what belongs to rows of erased patients goes from earlier ones as well."""
+    declared = rooms.sources[source]
+    extracts = (
+        rooms.intake.extracts(source) if rooms.intake.may_reach_earlier(declared) else rooms.intake.to_land_again(declared)
+    )
+    changing = LandingAgain(source=source, extracts=tuple(extract.number for extract in extracts), by=by)
+    write_json(rooms.store / _LANDING_AGAIN, to_json(changing))
 
 
 def record_landed_again(rooms: Rooms) -> None:
@@ -91,7 +109,8 @@ def record_landed_again(rooms: Rooms) -> None:
         done = read_record(path, LandingAgain)
         extracts = [extract for extract in rooms.intake.extracts(done.source) if extract.number in done.extracts]
         facts = {"source": done.source, "extracts": list(done.extracts)}
-        rooms.ledger.append_changed(EventKind.LANDED_AGAIN, facts, files_of_deliveries(rooms, extracts), by=done.by)
+        places = [*files_of_deliveries(rooms, extracts), rooms.store / "erased"]
+        rooms.ledger.append_changed(EventKind.LANDED_AGAIN, facts, places, by=done.by)
         path.unlink()
 
 

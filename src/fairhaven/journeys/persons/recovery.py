@@ -109,7 +109,9 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
         match stage:
             case ErasureStage.DELIVERIES:
                 progress.stage("Erasing from what was delivered")
-                deliveries = rooms.intake.erase(erasure.patients)
+                deliveries = rooms.intake.erase(
+                    erasure.patients, sources=rooms.sources, vault=rooms.vault, progress=progress
+                )
             case ErasureStage.VAULT:
                 progress.stage("Erasing from the vault")
                 identities = rooms.vault.erase(erasure.patients)

@@ -1,0 +1,165 @@
+"""Row links: how a row without a patient number belongs to a patient, through rows of other tables.
+
+A row is *called* by a text made of its table and columns that others refer to, and *belongs* to the row that is called by the
+text made of its own columns. Only keyed digests of these texts are kept: beside quarantined rows, and as tombstones of rows
+that were erased, so that what belongs to them is known again in whatever is delivered later.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fairhaven.engine.sql import identifier, literal
+from fairhaven.intake.model import Format, Source
+from fairhaven.kernel.ids import SEPARATOR
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowLink:
+    """Rows of one table belong to rows of another.
+
+    Args:
+        table: whose rows belong.
+        to: the table to whose rows they belong; empty where *own* is the source's number of a patient.
+        own, its: columns of the two tables; equal values make rows belong together.
+        when: SQL over the rows of *table*; the link is there only where it is true. Empty for always.
+        kept_by: tables of which a row that is left, and has the values too, keeps the row: an address that others have.
+    """
+
+    table: str
+    to: str
+    own: tuple[str, ...]
+    its: tuple[str, ...] = ()
+    when: str = ""
+    kept_by: tuple[str, ...] = ()
+
+
+_OF_DOMAIN = {
+    8: ("Visit", "visit_occurrence"),
+    10: ("Procedure", "procedure_occurrence"),
+    13: ("Drug", "drug_exposure"),
+    17: ("Device", "device_exposure"),
+    19: ("Condition", "condition_occurrence"),
+    21: ("Measurement", "measurement"),
+    27: ("Observation", "observation"),
+    36: ("Specimen", "specimen"),
+}
+"""Domain's concept -> its name, as COST has it, and the table whose rows are meant."""
+
+_PERSON_DOMAIN = 56
+_PLAN = "payer_plan_period_id"
+_ANY = (*(table for _, table in _OF_DOMAIN.values()), "visit_detail", "note", "episode")
+"""Whose rows may be meant where the domain is another: a number of one row too many is erased rather than one too few."""
+
+
+def _cdm_links() -> tuple[RowLink, ...]:
+    links = [
+        RowLink(table="note_nlp", to="note", own=("note_id",), its=("note_id",)),
+        RowLink(table="episode_event", to="episode", own=("episode_id",), its=("episode_id",)),
+        RowLink(table="cost", to="payer_plan_period", own=(_PLAN,), its=(_PLAN,)),
+        RowLink(table="cohort", to="", own=("subject_id",)),
+        RowLink(
+            table="location",
+            to="person",
+            own=("location_id",),
+            its=("location_id",),
+            kept_by=("person", "care_site"),
+        ),
+    ]
+    names = ", ".join(f"'{name.lower()}'" for name, _ in _OF_DOMAIN.values())
+    numbers = ", ".join(map(str, (*_OF_DOMAIN, _PERSON_DOMAIN)))
+    ends = [("cost", "cost_event_id", f"coalesce(lower(cost_domain_id), '') NOT IN ({names})")]
+    for side in (1, 2):
+        domain, fact = f"domain_concept_id_{side}", f"fact_id_{side}"
+        ends.append(("fact_relationship", fact, f"coalesce({domain}, 0) NOT IN ({numbers})"))
+        unknown_or_person = f"coalesce({domain}, 0) NOT IN ({', '.join(map(str, _OF_DOMAIN))})"
+        links.append(RowLink(table="fact_relationship", to="", own=(fact,), when=unknown_or_person))
+    for table, own, is_open in ends:
+        for number, (name, to) in _OF_DOMAIN.items():
+            domain = (
+                f"lower(cost_domain_id) = '{name.lower()}'"
+                if table == "cost"
+                else f"domain_concept_id_{own[-1]} = {number}"
+            )
+            links.append(RowLink(table=table, to=to, own=(own,), its=(f"{to}_id",), when=f"({domain} OR {is_open})"))
+        links += [
+            RowLink(table=table, to=to, own=(own,), its=(f"{to}_id",), when=is_open)
+            for to in _ANY
+            if to not in dict(_OF_DOMAIN.values()).values()
+        ]
+    return tuple(links)
+
+
+CDM_LINKS = _cdm_links()
+"""How the tables of the CDM that have no person belong to persons, by the CDM's own keys.
+
+COST and FACT_RELATIONSHIP name the domain of the row they refer to. Where that is none that is known here, they may refer to
+any table, so that a row of an erased person with the same number takes them along.
+"""
+
+
+def links_of(source: Source) -> tuple[RowLink, ...]:
+    """The links between a source's tables: those it declares, or the common data model's own."""
+    if source.format is Format.OMOP:
+        return CDM_LINKS
+    return tuple(
+        RowLink(
+            table=table.name,
+            to=table.belongs_to.table,
+            own=tuple(own for own, _ in table.belongs_to.by),
+            its=tuple(its for _, its in table.belongs_to.by),
+        )
+        for table in source.tables.values()
+        if table.belongs_to
+    )
+
+
+def in_order(links: Sequence[RowLink]) -> list[str]:
+    """The tables of some links, each behind those to which its rows belong."""
+    ordered: list[str] = []
+
+    def place(table: str) -> None:
+        for link in links:
+            if link.table == table and link.to:
+                place(link.to)
+        if table not in ordered:
+            ordered.append(table)
+
+    for link in links:
+        place(link.table)
+    return ordered
+
+
+def text_of(table: str, columns: Sequence[str], values: Sequence[str]) -> str:
+    """What a row is called by, of the values as text."""
+    return SEPARATOR.join(["row", table, *columns, *values])
+
+
+def texts_of_names(links: Sequence[RowLink], table: str) -> str:
+    """SQL, a list: what a row of *table* is called by; with NULL where it lacks a value."""
+    called = dict.fromkeys(link.its for link in links if link.to == table)
+    return _list(_text(table, its, its) for its in called)
+
+
+def texts_of_links(links: Sequence[RowLink], table: str, *, has: Sequence[str] | None = None) -> str:
+    """SQL, a list: what a row of *table* belongs to; with NULL where a link is not there.
+
+    Args:
+        has: the columns that there are; links by others are left out. None for all.
+    """
+    return _list(
+        f"CASE WHEN {link.when} THEN {_text(link.to, link.its, link.own)} END"
+        if link.when
+        else _text(link.to, link.its, link.own)
+        for link in links
+        if link.table == table and link.to and (has is None or set(link.own) <= set(has))
+    )
+
+
+def _list(parts: Iterable[str]) -> str:
+    return f"[{', '.join(parts)}]::VARCHAR[]"
+
+
+def _text(table: str, its: Sequence[str], columns: Sequence[str]) -> str:
+    # || gives NULL where any part is NULL: a row without a value is called by nothing, and belongs to nothing.
+    values = f" || {literal(SEPARATOR)} || ".join(f"{identifier(column)}::VARCHAR" for column in columns)
+    return f"{literal(text_of(table, its, []) + SEPARATOR)} || {values}"

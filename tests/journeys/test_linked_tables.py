@@ -1,0 +1,168 @@
+"""Tables that name no patient themselves: what `check` says of them, and what an erasure and a build make of them."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from fairhaven.hub import open_hub
+from tests.support.command_line import Command
+from tests.support.linked_tables import ACTIVITIES, CONTACTS, LINKED, REFERRALS
+from tests.support.partner_cdm import new_hub, vocabulary_files
+
+_UNLINKED = (
+    LINKED.replace('belongs_to = { table = "referral", by = ["ServiceRequestId"] }', "")
+    .replace('belongs_to = { table = "contact", by = { Contact = "CareContactId" } }', "")
+    .replace('title = "Mental health services"', 'mapping = ["mh.toml"]\nnational_opt_out = false\ntitle = "x"')
+)
+_LINKED = LINKED.replace("title", 'mapping = ["linked.toml"]\nnational_opt_out = false\ntitle', 1)
+_PATIENTS = """
+[tables.mpi]
+files = ["mpi*"]
+key = ["LocalPatientId"]
+patient = "LocalPatientId"
+[tables.mpi.columns]
+LocalPatientId = "text"
+NHSNumber = { type = "text", identity = "nhs_number" }
+DOB = { type = "date", identity = "birth_date" }
+"""
+_PERSON = """
+[[map]]
+name = "person"
+from = "mpi"
+to = "person"
+[map.set]
+birth_date = "birth_date"
+"""
+_IN_PYTHON = """
+[[map]]
+name = "acts"
+from = ["activity", "contact", "referral"]
+to = "event"
+python = "mhjoin:acts"
+"""
+_JOIN = """
+import ibis
+
+def acts(tables):
+    activity, contact, referral = tables["activity"], tables["contact"], tables["referral"]
+    contacts = contact.select(Contact="CareContactId", request="ServiceRequestId", day="ContactDate")
+    referrals = referral.select(request="ServiceRequestId", who="patient_ref")
+    joined = activity.drop("patient_ref").join(contacts, "Contact").join(referrals, "request")
+    return joined.select(
+        "row_key", "row_extract", "row_line", patient_ref=joined.who, code=ibis.literal("44054006"),
+        vocabulary_id=ibis.literal("SNOMED"), start_date=joined.day, value_text=joined.Note,
+    )
+"""
+_DECLARED = """
+[[map]]
+name = "contacts"
+from = "contact"
+to = "event"
+[map.code]
+concept_id = 201826
+[map.set]
+start_date = "ContactDate"
+"""
+_MPI = "LocalPatientId,NHSNumber,DOB\nL1,9990000018,1980-05-04\nL2,9990000026,1990-06-07\n"
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `partner_cdm.vocabulary_files`."""
+    return vocabulary_files(tmp_path_factory.mktemp("vocabulary"))
+
+
+def hub_of(folder: Path, vocabulary: Path, source: str, mapping: str) -> Path:
+    """A hub that has received the four tables."""
+    hub = new_hub(folder / "hub", vocabulary)
+    (hub / "controllers" / "c.toml").write_text('title = "C"\n')
+    (hub / "sources" / "mh.toml").write_text(source + _PATIENTS)
+    name = "linked.toml" if "linked.toml" in source else "mh.toml"
+    (hub / "mappings" / name).write_text(_PERSON + mapping)
+    (hub / "mappings" / "mhjoin.py").write_text(_JOIN)
+    return hub
+
+
+def delivered(fairhaven: Command, folder: Path, hub: Path) -> None:
+    """Receive the four tables, and build."""
+    for table, text in (("mpi", _MPI), ("referral", REFERRALS), ("contact", CONTACTS), ("activity", ACTIVITIES)):
+        (folder / f"{table}.csv").write_text(text)
+    fairhaven("receive", hub, "mh", *(folder / f"{table}.csv" for table in ("mpi", "referral", "contact", "activity")))
+    fairhaven("build", hub)
+
+
+def persons(hub: Path) -> list[int]:
+    """Persons with a condition in the latest release."""
+    rooms = open_hub(hub)
+    files = [str(path) for path in rooms.archive.files(rooms.archive.release(), "condition_occurrence")]
+    return [
+        person for (person,) in duckdb.execute("SELECT person_id FROM read_parquet(?) ORDER BY 1", [files]).fetchall()
+    ]
+
+
+def patient(hub: Path, local: str) -> int:
+    """The person key of a patient who has a condition."""
+    rooms = open_hub(hub)
+    index = rooms.vault.index()
+    assert index is not None
+    records = rooms.vault.records([extract.number for extract in rooms.intake.extracts()]).to_pylist()
+    number = {"L1": "9990000018", "L2": "9990000026"}[local]
+    [ref] = {record["patient_ref"] for record in records if record["nhs_number"] == number}
+    [person] = {row["person_id"] for row in index.to_pylist() if row["patient_ref"] == ref}
+    assert isinstance(person, int)
+    return person
+
+
+def kept(hub: Path) -> bytes:
+    """Everything that was delivered, landed or as sealed bytes, opened."""
+    rooms = open_hub(hub)
+    parts = [
+        rooms.keyring.deliveries.open_bytes(hub / "store" / "received" / f"{extract.sha256}.sealed")
+        for extract in rooms.intake.extracts()
+    ]
+    parts += [
+        repr(duckdb.execute("FROM read_parquet(?)", [str(path)]).fetchall()).encode()
+        for path in (hub / "store" / "landing").rglob("*.parquet")
+    ]
+    return b"".join(parts)
+
+
+def test_a_table_from_which_events_are_made_and_that_names_nobody_is_warned_of_and_an_erasure_is_refused(
+    fairhaven: Command, tmp_path: Path, vocabulary: Path
+) -> None:
+    hub = hub_of(tmp_path, vocabulary, _UNLINKED, _IN_PYTHON)
+    checked = json.loads(fairhaven("check", hub, "--json").stdout)
+    assert [warning["field"] for warning in checked["warnings"]] == ["tables.contact", "tables.activity"]
+    assert "belongs_to" in fairhaven("check", hub).stdout
+    delivered(fairhaven, tmp_path, hub)
+    person = patient(hub, "L1")
+    for plan in ((), ("--plan",)):
+        refused = fairhaven("erase", hub, "--person-key", person, *plan, code=1).stderr
+        assert "nothing was erased" in refused and "contact of mh, activity of mh" in refused
+    assert len(persons(hub)) == 2 and b"secret" in kept(hub)
+    declared = (_LINKED + _PATIENTS).replace("linked.toml", "mh.toml")
+    (hub / "sources" / "mh.toml").write_text(declared)
+    assert json.loads(fairhaven("check", hub, "--json").stdout)["warnings"] == []
+    fairhaven("erase", hub, "--person-key", person)
+    assert len(persons(hub)) == 1 and b"secret" not in kept(hub)
+
+
+def test_a_table_that_belongs_to_another_is_mapped_and_erased_as_if_it_named_the_patient(
+    fairhaven: Command, tmp_path: Path, vocabulary: Path
+) -> None:
+    hub = hub_of(tmp_path, vocabulary, _LINKED, _DECLARED)
+    delivered(fairhaven, tmp_path, hub)
+    person = patient(hub, "L1")
+    assert persons(hub) == sorted([person, patient(hub, "L2")])
+    done = json.loads(fairhaven("erase", hub, "--person-key", person, "--json").stdout)
+    assert done["deliveries"]["rows"] == {"mh": {"mpi": 1, "referral": 1, "contact": 1, "activity": 1}}
+    assert person not in persons(hub)
+    text = kept(hub)
+    assert b"secret" not in text and b"C1" not in text and b"R1" not in text and b"C2" in text
+    (tmp_path / "contact-late.csv").write_text("CareContactId,ServiceRequestId,ContactDate\nC8,R1,2024-03-01\n")
+    fairhaven("receive", hub, "mh", tmp_path / "contact-late.csv")
+    fairhaven("build", hub)
+    assert b"C8" not in kept(hub) and persons(hub) == [patient(hub, "L2")]
+    assert "every hash agrees" in fairhaven("release", "verify", hub).stdout

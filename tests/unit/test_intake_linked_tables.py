@@ -1,0 +1,129 @@
+"""Rows that are a patient's only through other tables are erased with the patient, wherever and whenever they were delivered."""
+
+from pathlib import Path
+
+import pytest
+
+from fairhaven.intake import read_source
+from fairhaven.kernel.toml import Document
+from tests.support.intake_hub import Hub
+from tests.support.linked_tables import ACTIVITIES, CONTACTS, LINKED, REFERRALS, Linked
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Linked:
+    """Nothing received yet."""
+    return Linked(tmp_path)
+
+
+def test_rows_two_links_away_go_with_their_patient_from_landing_and_from_the_sealed_bytes(hub: Linked) -> None:
+    hub.bring(referral=REFERRALS, contact=CONTACTS, activity=ACTIVITIES)
+    assert hub.erase_patient() == {"mh": {"referral": 1, "contact": 1, "activity": 1}}
+    assert hub.values("contact", "CareContactId") == ["C2"] and hub.values("activity", "Note") == ["of the other"]
+    text = hub.delivered()
+    assert "secret" not in text and "C1" not in text and "R1" not in text and "A2,C2,of the other" in text
+    assert hub.check_adds_up() == {"referral": 1, "contact": 1, "activity": 1}
+    assert hub.erase_patient() == {}
+
+
+def test_rows_in_quarantine_are_links_and_are_reached_like_others(hub: Linked) -> None:
+    hub.bring(
+        referral=REFERRALS.replace("2024-01-01", "not a day"),
+        contact=CONTACTS.replace("2024-02-01", "no day"),
+        activity=ACTIVITIES + "A3,C1,also secret,too many fields\n",
+    )
+    hub.erase_patient()
+    text = hub.delivered()
+    assert "secret" not in text and "C1" not in text and "R1" not in text and "A2,C2" in text
+    assert [(row["table_name"]) for row in hub.intake.quarantine().to_pylist()] == []
+
+
+@pytest.mark.parametrize("order", [("referral", "contact", "activity"), ("activity", "contact", "referral")])
+def test_what_is_delivered_of_an_erased_patient_later_is_left_out_with_all_that_belongs_to_it(
+    hub: Linked, order: tuple[str, ...]
+) -> None:
+    hub.bring(referral=REFERRALS, contact=CONTACTS, activity=ACTIVITIES)
+    hub.erase_patient()
+    later = {
+        "referral": "ServiceRequestId,LocalPatientId,ReferralDate\nR3,L1,2024-03-01\n",
+        "contact": "CareContactId,ServiceRequestId,ContactDate\nC3,R3,2024-03-02\nC4,R1,2024-03-03\nC5,R2,2024-03-04\n",
+        "activity": "CareActivityId,Contact,Note\nA3,C3,secret 3\nA4,C4,secret 4\nA5,C5,kept\nA6,C1,secret 6\n",
+    }
+    hub.bring(**{table: later[table] for table in order})
+    assert hub.values("contact", "CareContactId") == ["C2", "C5"]
+    assert hub.values("activity", "Note") == ["of the other", "kept"]
+    text = hub.delivered()
+    assert "secret" not in text and "C3" not in text and "C4" not in text and "A5,C5,kept" in text
+    assert hub.check_adds_up() == {"referral": 1, "contact": 2, "activity": 2}
+
+
+def test_a_row_that_came_before_what_it_belongs_to_goes_when_that_comes_and_is_left_out(hub: Linked) -> None:
+    hub.bring(referral=REFERRALS)
+    hub.erase_patient()
+    hub.bring(activity="CareActivityId,Contact,Note\nA9,C9,secret 9\n")
+    assert "secret" in hub.delivered()
+    hub.bring(contact="CareContactId,ServiceRequestId,ContactDate\nC9,R1,2024-03-02\n")
+    assert "secret" not in hub.delivered() and hub.values("activity", "Note") == []
+
+
+def test_a_faulty_row_of_an_erased_patient_in_a_later_delivery_is_left_out_of_quarantine_and_bytes(hub: Linked) -> None:
+    hub.bring(referral=REFERRALS)
+    hub.erase_patient()
+    hub.bring(referral="ServiceRequestId,LocalPatientId,ReferralDate\nR7,L1,no day\nR8,L1\n", contact=CONTACTS)
+    assert hub.intake.quarantine().num_rows == 0
+    assert "L1" not in hub.delivered() and "C1" not in hub.delivered()
+
+
+def test_a_row_given_to_another_patient_since_stays_with_that_one(hub: Linked) -> None:
+    hub.bring(referral=REFERRALS, contact=CONTACTS, activity=ACTIVITIES)
+    hub.bring(referral="ServiceRequestId,LocalPatientId,ReferralDate\nR1,L2,2024-01-01\n")
+    assert hub.erase_patient() == {"mh": {"referral": 1}}
+    assert hub.values("activity", "CareActivityId") == ["A1", "A2"]
+    assert hub.check_adds_up() == {"referral": 2, "contact": 2, "activity": 2}
+
+
+def test_rows_that_belong_to_nobody_known_are_left_out_of_releases_and_named_by_an_erasure(hub: Linked) -> None:
+    hub.bring(referral=REFERRALS, contact=CONTACTS + "C7,R7,2024-02-02\n", activity=ACTIVITIES + "A7,C7,whose\n")
+    assert hub.check_adds_up() == {"referral": 2, "contact": 2, "activity": 2}
+    hub.erase_patient()
+    assert hub.unknown == {"mh": {"contact": 1, "activity": 1}}
+
+
+def test_a_link_declared_after_rows_were_received_reaches_them(hub: Linked) -> None:
+    declared = hub.mh
+    plain = LINKED.replace('belongs_to = { table = "referral", by = ["ServiceRequestId"] }', "")
+    hub.mh = hub.source(
+        plain.replace('belongs_to = { table = "contact", by = { Contact = "CareContactId" } }', ""), "mh"
+    )
+    hub.bring(referral=REFERRALS, contact=CONTACTS.replace("2024-02-01", "no day"), activity=ACTIVITIES)
+    hub.sources["mh"] = declared
+    hub.erase_patient()
+    assert "secret" not in hub.delivered() and "C1" not in hub.delivered()
+
+
+@pytest.mark.parametrize(
+    ("declared", "fault"),
+    [
+        ('"referral"', "must be { table"),
+        ('{ table = "spell", by = ["ServiceRequestId"] }', "refers to spell"),
+        ('{ table = "referral", by = ["Spell"] }', "refers to Spell"),
+        ('{ table = "referral", by = [] }', "one to 3 columns"),
+        ('{ table = "referral", by = { ServiceRequestId = "LocalPatientId" } }', "no column that lands"),
+        ('{ table = "referral", by = { ContactDate = "ServiceRequestId" } }', "declare one type"),
+        ('{ table = "activity", by = { CareContactId = "Contact" } }', "circle"),
+        ('{ table = "ward", by = { CareContactId = "Ward" } }', "has no patient column"),
+    ],
+)
+def test_a_link_that_names_nobody_is_a_fault(tmp_path: Path, declared: str, fault: str) -> None:
+    path = tmp_path / "mh.toml"
+    ward = '\n[tables.ward]\nfiles = ["ward*"]\nbelongs_to = "nobody"\n[tables.ward.columns]\nWard = "text"\n'
+    path.write_text(LINKED.replace('{ table = "referral", by = ["ServiceRequestId"] }', declared) + ward)
+    document = Document(path, "sources/mh.toml")
+    assert read_source(document) is None
+    assert any(fault in found.message and found.line for found in document.faults), document.faults
+
+
+def test_a_declaration_without_links_has_the_digest_it_had_before_links(tmp_path: Path) -> None:
+    """Or every hub would land everything again."""
+    digest = Hub(tmp_path).events().digest
+    assert digest == "030ab5f61121c6f6ff15ea9a12e82d838c70593e5de0744caed94bb3e70db88b"
