@@ -96,7 +96,9 @@ def _note_landing_again(rooms: Rooms, source: str, *, by: Actor) -> None:
     """Say which extracts are about to be changed: what belongs to rows of erased patients goes from earlier ones as well."""
     declared = rooms.sources[source]
     extracts = (
-        rooms.intake.extracts(source) if rooms.intake.may_reach_earlier(declared) else rooms.intake.to_land_again(declared)
+        rooms.intake.extracts(source)
+        if rooms.intake.may_reach_earlier(declared)
+        else rooms.intake.to_land_again(declared)
     )
     changing = LandingAgain(source=source, extracts=tuple(extract.number for extract in extracts), by=by)
     write_json(rooms.store / _LANDING_AGAIN, to_json(changing))
