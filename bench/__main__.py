@@ -21,6 +21,7 @@ _SMALL = {
     "disclosure": (),
     "audit": (),
     "network": (),
+    "protections": (),
 }
 _LIBRARY = _SHARED / "data" / "cohorts"
 _NEEDS = {"quality": _SHARED / "data" / "omop_gibleed_5.3", "cohort_reading": _LIBRARY, "cohorts": _LIBRARY}

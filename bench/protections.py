@@ -1,0 +1,85 @@
+"""What each protection of a file or a connection costs, beside the same work without it: CPU-milliseconds.
+
+    python -m bench.protections [--megabytes 200] [--times 5]
+
+Each row is the median of some tries. What protections cost a whole receive and build is `bench.earlier`.
+"""
+
+import argparse
+import secrets
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.kernel.envelope import Envelope
+from fairhaven.kernel.files import sha256_of
+
+
+def cpu(work: Callable[[], object], times: int) -> float:
+    """CPU-milliseconds of a work, the median of some tries."""
+    spent = []
+    for _ in range(times):
+        began = time.process_time()
+        work()
+        spent.append((time.process_time() - began) * 1000)
+    return statistics.median(spent)
+
+
+def opened(*, spill: Path | None) -> None:
+    """A connection as the hub's work has it, opened and closed."""
+    with open_duckdb(spill=spill):
+        pass
+
+
+def seal(envelope: Envelope, plain: Path, sealed: Path) -> None:
+    """Seal a file's bytes."""
+    with plain.open("rb") as file:
+        envelope.seal(file, sealed)
+
+
+def read(path: Path) -> None:
+    """Read a file's bytes and look at none."""
+    with path.open("rb") as file:
+        while file.read(1 << 20):
+            pass
+
+
+def main() -> None:
+    """Run the bench and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=200)
+    parser.add_argument("--times", type=int, default=5)
+    arguments = parser.parse_args()
+    key = secrets.token_bytes(32)
+    envelope = Envelope(lambda: key)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        plain, sealed = folder / "plain", folder / "sealed"
+        with plain.open("wb") as file:
+            for _ in range(arguments.megabytes):
+                file.write(secrets.token_bytes(1_000_000))
+        bytes_ = f"{arguments.megabytes} MB"
+        rows: list[tuple[str, Callable[[], object], str, Callable[[], object]]] = [
+            ("DuckDB opened, locked, with encrypted spill", lambda: opened(spill=folder), "bare", _bare),
+            ("DuckDB opened, locked, without spill", lambda: opened(spill=None), "bare", _bare),
+            (f"{bytes_} sealed", lambda: seal(envelope, plain, sealed), "copied", lambda: shutil.copy(plain, folder / "copy")),
+            (f"{bytes_} opened", lambda: sum(map(len, envelope.chunks(sealed))), "read", lambda: read(plain)),
+            (f"{bytes_} hashed", lambda: sha256_of(plain), "read", lambda: read(plain)),
+        ]  # fmt: skip
+        print("| protection | CPU-ms | without it | CPU-ms |\n|---|---:|---|---:|")
+        for title, protected, peer, without in rows:
+            print(f"| {title} | {cpu(protected, arguments.times):.1f} | {peer} | {cpu(without, arguments.times):.1f} |")
+
+
+def _bare() -> None:
+    duckdb.connect().close()
+
+
+if __name__ == "__main__":
+    main()
