@@ -119,7 +119,9 @@ def test_an_analyst_reads_releases_and_counts_for_a_project_without_a_key(
     assert "3 of 1,000" in fairhaven("cohort", "count", hub, cohort, "--project", "P").stdout
 
 
-def test_an_analyst_checks_reports_and_exports_a_release(hub: Path, place: Path, readers: grp.struct_group) -> None:
+def test_an_analyst_checks_and_exports_a_release_and_gets_no_report_without_its_quarantine(
+    hub: Path, place: Path, readers: grp.struct_group
+) -> None:
     own, theirs = place / "own", place / "theirs"
     for out in (own, theirs):
         out.mkdir()
@@ -133,8 +135,9 @@ def test_an_analyst_checks_reports_and_exports_a_release(hub: Path, place: Path,
         ]
 
     said = as_analyst(*commands(theirs), group=readers.gr_gid, first=commands(own))
-    assert [code for code, _ in said] == [0, 0, 0], said
-    assert (theirs / "report.html").stat().st_uid == _ANALYST
+    assert [code for code, _ in said] == [0, 1, 0], said
+    assert "what was put in quarantine" in said[1][1]
+    assert not (theirs / "report.html").exists()
 
 
 def test_an_analyst_reaches_no_vault_delivery_or_key_and_changes_nothing(

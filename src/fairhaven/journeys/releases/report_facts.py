@@ -1,5 +1,6 @@
 """The report on a release: what its manifest, its tables and the rooms say of it, as it may be shown."""
 
+import os
 from collections.abc import Mapping
 
 import pyarrow as pa
@@ -11,13 +12,23 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases import compare
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
-from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.errors import NotFound, NotPermitted
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 
 
 def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -> ReleaseReport:
-    """The report on a release, the latest without a name, under the hub's policy."""
+    """The report on a release, the latest without a name, under the hub's policy.
+
+    Raises:
+        NotPermitted: this account cannot read what was put in quarantine, and a report would say that nothing was.
+    """
+    deliveries = rooms.store / "deliveries"
+    if deliveries.exists() and not os.access(deliveries, os.R_OK | os.X_OK):
+        raise NotPermitted(
+            "a report says what was put in quarantine, and this account may not read what was delivered. Ask the account "
+            "that runs the hub for the report."
+        )
     release = rooms.archive.release(name)
     previous, changes = _changes(rooms, release, progress)
     return protected(
