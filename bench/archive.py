@@ -23,6 +23,7 @@ from fairhaven.archive.fingerprint import fingerprint
 from fairhaven.engine import DuckDBEngine
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.files import sha256_of
+from fairhaven.kernel.outputs import Output
 from tests.support.release_facts import release_facts
 
 DAY = dt.date(2026, 11, 21)
@@ -103,7 +104,12 @@ def main() -> None:
         peer = cpu(delta_erase)
         erasing = cpu(lambda: archive.erase([person], facts={}, by=BENCH))
         exporting = cpu(
-            lambda: archive.export(archive.release(), folder / "out.duckdb", format="duckdb", vocabulary_files={})
+            lambda: archive.export(
+                archive.release(),
+                Output(path=folder / "out.duckdb", command="export"),
+                format="duckdb",
+                vocabulary_files={},
+            )
         )
         loading = cpu(lambda: load(plain, folder / "load.duckdb"))
         engine.close()

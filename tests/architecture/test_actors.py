@@ -44,7 +44,6 @@ WRITING = {
     "holding",
     "write_json",
     "write_atomically",
-    "written_whole",
     "ledger.append",
     "ledger.append_once",
     "ledger.append_change",
@@ -57,7 +56,6 @@ WRITING = {
 record that is written to: of questions, of a network, of a worker's tasks."""
 
 FOLLOWING = {
-    "cohorts.count.rows_file": "a file outside the hub, of whoever asked for it",
     "hub_locks.holding": "nobody where what is made follows from what is there",
     "cohorts.discover.budget_of": "reads",
     "hub_audit.forget_in_audit": "the erasure says by whom",

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 import ibis.expr.types as ir
@@ -15,7 +15,8 @@ import pytest
 
 from fairhaven.archive import Archive, Change
 from fairhaven.engine import Engine
-from fairhaven.kernel.errors import NotAllowedNow, NotFound
+from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.outputs import Output
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release, seal_of
 from tests.support.actors import ANNA
@@ -200,8 +201,12 @@ def test_an_export_is_a_whole_cdm_database(archive: Archive, engine: Engine, tmp
     fields |= {"concept_class_id": ["Finding"], "concept_code": ["1"], "extra": [1]}
     fields |= {"valid_start_date": [DAY], "valid_end_date": [DAY]}
     pq.write_table(pa.table(fields), concept)
-    out = archive.export(
-        archive.release(), tmp_path / "out" / "cdm.duckdb", format="duckdb", vocabulary_files={"concept": [concept]}
+    out = tmp_path / "out" / "cdm.duckdb"
+    archive.export(
+        archive.release(),
+        Output(path=out, command="export"),
+        format="duckdb",
+        vocabulary_files={"concept": [concept]},
     )
     with duckdb.connect(str(out), read_only=True) as database:
         tables = {row[0] for row in database.execute("SELECT table_name FROM information_schema.tables").fetchall()}
@@ -223,22 +228,12 @@ def test_an_export_is_a_whole_cdm_database(archive: Archive, engine: Engine, tmp
 
 
 def test_an_export_as_parquet_has_a_file_for_each_table(archive: Archive, tmp_path: Path) -> None:
-    out = archive.export(archive.release("r0001"), tmp_path / "cdm", format="parquet", vocabulary_files={})
+    out = tmp_path / "cdm"
+    archive.export(archive.release("r0001"), Output(path=out, command="export"), format="parquet", vocabulary_files={})
     assert {path.stem for path in out.iterdir()} == set(CDM)
     assert pq.read_table(out / "person.parquet")["person_id"].to_pylist() == [1, 2, 3]
     assert pq.read_metadata(out / "drug_era.parquet").num_rows == 0
     assert "row_line" not in pq.read_schema(out / "person.parquet").names
-
-
-@pytest.mark.parametrize("form", ["duckdb", "parquet"])
-def test_an_export_never_writes_over_what_is_there(
-    archive: Archive, tmp_path: Path, form: Literal["duckdb", "parquet"]
-) -> None:
-    out = tmp_path / "mine"
-    out.write_text("precious")
-    with pytest.raises(NotAllowedNow):
-        archive.export(archive.release(), out, format=form, vocabulary_files={})
-    assert out.read_text() == "precious"
 
 
 def test_an_export_leaves_optional_what_the_rows_lack_and_says_so(
@@ -254,5 +249,6 @@ def test_an_export_leaves_optional_what_the_rows_lack_and_says_so(
 
     twice = [person(7), person(7) | {"year_of_birth": None}]
     release = publish(archive, engine, {"person": twice})
-    archive.export(release, tmp_path / "cdm.duckdb", format="duckdb", vocabulary_files={}, progress=Notes())
+    out = Output(path=tmp_path / "cdm.duckdb", command="export")
+    archive.export(release, out, format="duckdb", vocabulary_files={}, progress=Notes())
     assert [note.split(" is ")[0] for note in notes] == ["person.year_of_birth", "person.person_id"]

@@ -1,7 +1,6 @@
 """The ground floor: what is written is there whole, what is sealed opens only unaltered, faults know their lines."""
 
 import io
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -11,8 +10,8 @@ from hypothesis import strategies as st
 
 from fairhaven.kernel import ids
 from fairhaven.kernel.envelope import Envelope
-from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
-from fairhaven.kernel.files import clear_scratch, scratch, write_atomically, written_whole
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import clear_scratch, scratch, write_atomically
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.toml import Document
 from fairhaven.kernel.version import source_digest
@@ -77,37 +76,6 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_atomically(tmp_path / "a", 3)  # type: ignore[arg-type]
     assert (tmp_path / "a").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_a_file_written_bit_by_bit_appears_when_it_is_whole(tmp_path: Path) -> None:
-    out = tmp_path / "rows"
-    out.write_text("before")
-    with suppress(RuntimeError), written_whole(out) as file:
-        file.write(b"half")
-        raise RuntimeError
-    assert (out.read_text(), list(tmp_path.iterdir())) == ("before", [out])
-    (tmp_path / ".rows.part").write_text("what a killed process left, longer than the new")
-    with written_whole(out) as file:
-        file.write(b"all")
-        assert out.read_text() == "before"
-    assert (out.read_text(), list(tmp_path.iterdir())) == ("all", [out])
-
-
-def test_of_two_writers_of_a_file_the_second_is_told_and_spoils_nothing(tmp_path: Path) -> None:
-    out = tmp_path / "rows"
-    with written_whole(out) as file:
-        file.write(b"first")
-        with pytest.raises(NotAllowedNow, match=f"another command is writing {out}"), written_whole(out):
-            pass
-    assert (out.read_text(), list(tmp_path.iterdir())) == ("first", [out])
-
-
-def test_a_file_that_cannot_be_written_is_named_as_the_user_knows_it(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="is a folder"), written_whole(tmp_path):
-        pass
-    with pytest.raises(FileNotFoundError) as missing, written_whole(tmp_path / "nowhere" / "rows"):
-        pass
-    assert missing.value.filename == str(tmp_path / "nowhere" / "rows")
 
 
 def test_scratch_is_gone_afterwards_and_after_a_crash(tmp_path: Path) -> None:

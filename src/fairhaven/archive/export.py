@@ -6,9 +6,6 @@ them all. There is no primary key: DuckDB needs none to find rows, and it took 3
 million measurements); that keys are unique is checked instead, and said.
 """
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -19,8 +16,8 @@ from fairhaven.archive.parquet import sql_type
 from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier, parquet
-from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sync
+from fairhaven.kernel.outputs import Output
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM, Field, Table
 from fairhaven.release.manifest import Release
@@ -36,41 +33,31 @@ _MEMORY = "1GB"
 def export(
     store: ReleaseStore,
     release: Release,
-    out: Path,
+    out: Output,
     *,
     form: Format,
     vocabulary_files: Mapping[str, Sequence[Path]],
     progress: Progress,
-) -> Path:
+) -> None:
     """See `Archive.export`."""
-    if out.exists():
-        raise NotAllowedNow(f"{out} is there already; nothing was written. Choose another place, or move it away")
-    out.parent.mkdir(parents=True, exist_ok=True)
     sources = {
         name: [*store.files(release, name), *(vocabulary_files.get(name, ()) if table.schema == "VOCAB" else ())]
         for name, table in CDM.items()
     }
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        built = work / out.name
-        reads = [file for files in sources.values() for file in files]
-        with open_duckdb(
-            spill=work, reaches=[work, *reads], database=work / "cdm.duckdb", memory_limit=_MEMORY
-        ) as connection:
+    reads = [file for files in sources.values() for file in files]
+    with out.folder() as work:
+        database, tables = work / "cdm.duckdb", work / "cdm"
+        with open_duckdb(spill=work, reaches=[work, *reads], database=database, memory_limit=_MEMORY) as connection:
             for position, (name, table) in enumerate(CDM.items()):
                 progress.advance(position, len(CDM), "tables")
                 _fill(connection, table, sources[name], progress)
             _describe(connection, release)
             if form == "parquet":
-                _unload(connection, built)
+                _unload(connection, tables)
         if form == "duckdb":
-            (work / "cdm.duckdb").rename(built)
-            sync(built)
-        _put(built, out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            sync(database)
+        out.put(database if form == "duckdb" else tables)
     progress.advance(len(CDM), len(CDM), "tables")
-    return out
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], progress: Progress) -> None:
@@ -126,18 +113,6 @@ def _unload(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         write_parquet(connection, f"FROM {identifier(name)}", path)
         sync(path)
     sync(folder)
-
-
-def _put(built: Path, out: Path) -> None:
-    """Give the finished thing its name, in one step, and never over another."""
-    try:
-        if built.is_dir():
-            built.rename(out)
-        else:
-            os.link(built, out)
-    except OSError:
-        raise NotAllowedNow(f"{out} appeared meanwhile; nothing was written over it") from None
-    sync(out.parent)
 
 
 def _type(field: Field) -> str:

@@ -11,6 +11,7 @@ from fairhaven.archive import difference, erasure, export, publish, verification
 from fairhaven.archive.model import Change, Erasure, Problem
 from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.engine import Engine
+from fairhaven.kernel.outputs import Output
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.ledger import Actor
 from fairhaven.omop import CDM
@@ -169,21 +170,16 @@ class Archive(ReleaseStore):
     def export(
         self,
         release: Release,
-        out: Path,
+        out: Output,
         *,
         format: export.Format,  # noqa: A002 - the word that the command line has for it
         vocabulary_files: Mapping[str, Sequence[Path]],
         progress: Progress | None = None,
-    ) -> Path:
+    ) -> None:
         """Write a release as a standard OMOP CDM 5.4 database, whole or not at all.
 
         Args:
-            out: a DuckDB file, or for ``parquet`` a folder with one file for each table; it must not be there yet.
+            out: a DuckDB file, or for ``parquet`` a folder with one file for each table.
             vocabulary_files: Parquet files by vocabulary table (``concept`` and its company).
-
-        Raises:
-            NotAllowedNow: there is something at *out*.
         """
-        return export.export(
-            self, release, out, form=format, vocabulary_files=vocabulary_files, progress=progress or Silent()
-        )
+        export.export(self, release, out, form=format, vocabulary_files=vocabulary_files, progress=progress or Silent())

@@ -11,9 +11,13 @@ import typer
 
 if TYPE_CHECKING:
     from fairhaven.journeys.model import Rooms
+    from fairhaven.kernel.outputs import Output
     from fairhaven.ledger import Actor
 
 Hub = Annotated[Path, typer.Argument(metavar="DIR", help="The hub's folder.", show_default=False)]
+Force = Annotated[
+    bool, typer.Option("--force", help="Write over a file that is there and that this command did not make.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON on stdout.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")]
 Cdm = Annotated[
@@ -40,6 +44,30 @@ def opened(folder: Path) -> "Rooms":
     if rooms.settings.readers:
         _ENDING.get().callback(modes_of(rooms).apply)
     return rooms
+
+
+def output(path: Path, *, command: str, force: bool, rooms: "Rooms | None" = None) -> "Output":
+    """Where a command is to write, looked at before it does anything; of what killed commands left there it says what it removes.
+
+    Args:
+        command: for what is found there: a file that the same command made is written over.
+        rooms: the hub whose readers may read it; None where no hub is open.
+
+    Raises:
+        NotAllowedNow, Invalid: nothing may be written there, and why.
+    """
+    import os
+
+    from fairhaven.cli.screen import note
+    from fairhaven.hub import modes_of
+    from fairhaven.kernel.outputs import REMOVED, Output, clear_left
+
+    for left in clear_left(path.parent):
+        note(REMOVED.format(left))
+    if rooms is None:
+        return Output(path=path, command=command, is_forced=force)
+    notes = rooms.store / "outputs" if os.access(rooms.store, os.W_OK) else None
+    return Output(path=path, command=command, is_forced=force, group=modes_of(rooms).group, notes=notes)
 
 
 @contextmanager

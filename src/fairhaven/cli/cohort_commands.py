@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import cohort_text
-from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, actor, opened, today
+from fairhaven.cli.arguments import Cdm, Force, Hub, ReleaseName, actor, opened, output, today
 from fairhaven.cli.screen import Screen, csv_writer
 
 if TYPE_CHECKING:
     from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts.count import CohortSource, Named
+    from fairhaven.journeys.model import Rooms
+    from fairhaven.kernel.outputs import Output
 
 _FORMS = "definitions, or folders of them: OHDSI Circe JSON, Cohort Discovery (RQuest) JSON, or Fairhaven's own TOML or JSON."
 Files = Annotated[
@@ -30,6 +32,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A Markdown file to write instead of the screen.")
     ] = None,
+    force: Force = False,
     *,
     screen: "Screen[list[results.ExplainedCohort]]",
 ) -> None:
@@ -38,12 +41,12 @@ def explain(
     definitions = _definitions(files)
     from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts.count import read_files
-    from fairhaven.kernel.files import write_atomically
     from fairhaven.kernel.foreign_names import harmless
 
+    place = _place(out, "cohort explain", force, None)
     explained = [results.ExplainedCohort.of(each) for each in read_files(definitions, today=today())]
-    if out is not None:
-        write_atomically(out, harmless("\n".join(each.markdown for each in explained)))
+    if place is not None:
+        place.write(harmless("\n".join(each.markdown for each in explained)))
     screen.show(explained, cohort_text.explained(explained, out))
 
 
@@ -61,6 +64,7 @@ def count(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A JSON file to write the counts to as well.")
     ] = None,
+    force: Force = False,
     *,
     screen: "Screen[results.CohortCounts | results.AnsweredQuestions]",
 ) -> None:
@@ -75,6 +79,7 @@ def count(
     from fairhaven.journeys.cohorts.count import count_cohorts
 
     asked, named = _read(files, cdm, name)
+    place = _place(out, "cohort count", force, asked.rooms)
     if project is not None:
         from fairhaven.journeys.cohorts.discover import ask
         from fairhaven.query_audit import Asker
@@ -83,12 +88,12 @@ def count(
         asker = Asker(project=project, organisation=organisation)
         answers = ask(asked.rooms, asked.release, named, asker=asker, by=actor(), progress=screen.progress)
         answered = results.AnsweredQuestions.of(answers, asked.policy)
-        _write_json(out, answered)
+        _write_json(place, answered)
         screen.show(answered, cohort_text.answers(answered, project, asked.policy))
         return
     found = count_cohorts(asked, named, progress=screen.progress)
     counted = results.CohortCounts.of(found, asked.policy)
-    _write_json(out, counted)
+    _write_json(place, counted)
     screen.show(counted, cohort_text.counts(found, asked.policy))
 
 
@@ -102,6 +107,7 @@ def report(
             metavar="FILE", help="A file to write instead of the screen: a page, or JSON where it ends in .json."
         ),
     ] = None,
+    force: Force = False,
     *,
     screen: "Screen[results.CohortAttritions]",
 ) -> None:
@@ -111,12 +117,13 @@ def report(
     from fairhaven.pages.cohort import render
 
     asked, named = _read(files, cdm, name)
+    place = _place(out, "cohort report", force, asked.rooms)
     found = report_attrition(asked, named, progress=screen.progress)
     reported = results.CohortAttritions.of(found)
-    if out is not None and out.suffix != ".json":
-        screen.write_page(out, render, found)
+    if place is not None and place.path.suffix != ".json":
+        screen.write_page(place, render, found)
     else:
-        _write_json(out, reported)
+        _write_json(place, reported)
     screen.show(reported, cohort_text.report(found, out))
 
 
@@ -128,6 +135,7 @@ def generate(
             metavar="FILE", help="The file to write, .parquet or .csv.", show_default="CSV on the standard output"
         ),
     ] = None,
+    force: Force = False,
     cdm: Cdm = None,
     name: ReleaseName = None,
     *,
@@ -138,10 +146,11 @@ def generate(
     from fairhaven.journeys.cohorts.count import COHORT, count_cohorts, rows_file
 
     asked, named = _read(files, cdm, name)
+    place = _place(out, "cohort generate", force, asked.rooms)
     rows: list[results.CohortRow] = []
     with ExitStack() as open_files:
-        if out is not None:
-            write = open_files.enter_context(rows_file(out))
+        if place is not None:
+            write = open_files.enter_context(rows_file(place))
         elif screen.as_json:
             write = lambda table: rows.extend(results.CohortRow(**row) for row in table.to_pylist())  # noqa: E731
         else:
@@ -183,13 +192,17 @@ def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[Co
     return CohortSource(rooms=opened(hub), release=release), read_files(definitions, today=today())
 
 
-def _write_json(out: Path | None, result: object) -> None:
+def _place(out: Path | None, command: str, force: bool, rooms: "Rooms | None") -> "Output | None":
+    return None if out is None else output(out, command=command, force=force, rooms=rooms)
+
+
+def _write_json(out: "Output | None", result: object) -> None:
     """A result to a file, where one is asked for."""
     if out is not None:
         from fairhaven.kernel.codec import to_json
-        from fairhaven.kernel.files import write_json
+        from fairhaven.kernel.files import json_text
 
-        write_json(out, to_json(result))
+        out.write(json_text(to_json(result)))
 
 
 def _definitions(files: list[Path]) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairhaven.cli import hub_text
-from fairhaven.cli.arguments import Hub, actor, opened
+from fairhaven.cli.arguments import Hub, actor, opened, output
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def demo(
 
     shown = demonstrate(folder, persons=persons, seed=seed, open_hub=opened, by=actor(), progress=screen.progress)
     page = folder / "report.html"
-    screen.write_page(page, render, shown.report)
+    screen.write_page(output(page, command="report", force=True), render, shown.report)
     screen.show(results.Demonstrated.of(shown, report=page), hub_text.demonstration(shown, page))
 
 

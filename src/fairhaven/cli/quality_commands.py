@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fairhaven.cli import quality_text
-from fairhaven.cli.arguments import Cdm, Hub, ReleaseName, actor, opened, today
+from fairhaven.cli.arguments import Cdm, Force, Hub, ReleaseName, actor, opened, output, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def report(
     folder: Hub,
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="The page to write.")],
     name: ReleaseName = None,
+    force: Force = False,
     *,
     screen: "Screen[results.WrittenReport]",
 ) -> None:
@@ -58,7 +59,9 @@ def report(
     from fairhaven.journeys.releases.report_facts import report_on_release
     from fairhaven.pages.release import render
 
-    facts = report_on_release(opened(folder), name, by=actor(), progress=screen.progress)
-    screen.write_page(out, render, facts)
+    rooms = opened(folder)
+    place = output(out, command="report", force=force, rooms=rooms)
+    facts = report_on_release(rooms, name, by=actor(), progress=screen.progress)
+    screen.write_page(place, render, facts)
     written = results.WrittenReport(release=facts.release, out=out)
     screen.show(written, [f"The report on {written.release} is in {out}."])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fairhaven.cli import release_text
-from fairhaven.cli.arguments import Hub, Plan, ReleaseName, actor, day, opened
+from fairhaven.cli.arguments import Force, Hub, Plan, ReleaseName, actor, day, opened, output
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -141,8 +141,9 @@ def export(
         Literal["duckdb", "parquet"],
         typer.Option("--format", help="duckdb: one database file; parquet: a folder with a file for each table."),
     ],
-    out: Annotated[Path, typer.Option(metavar="PATH", help="What to write; it must not exist yet.")],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="What to write; a folder must not exist yet.")],
     name: ReleaseName = None,
+    force: Force = False,
     *,
     screen: "Screen[results.ExportedRelease]",
 ) -> None:
@@ -150,6 +151,8 @@ def export(
     from fairhaven.cli import release_results as results
     from fairhaven.journeys.releases.cdm_export import export_release
 
-    release = export_release(opened(folder), name, out=out, form=form, progress=screen.progress)
+    rooms = opened(folder)
+    place = output(out, command="export", force=force, rooms=rooms)
+    release = export_release(rooms, name, out=place, form=form, progress=screen.progress)
     found = results.ExportedRelease(release=release.name, out=out, format=form, rows=release.rows)
     screen.show(found, [f"{found.release} is in {out}: {found.rows:,} rows and the vocabulary, as OMOP CDM 5.4."])

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import typer
@@ -21,6 +20,8 @@ from fairhaven.kernel.foreign_names import harmless_json, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from fairhaven.kernel.outputs import Output
 
 R = TypeVar("R")
 F = TypeVar("F")
@@ -115,12 +116,10 @@ class Screen(Generic[R]):
         if not is_good:
             raise typer.Exit(1)
 
-    def write_page(self, out: Path, render: Callable[[F], str], facts: F) -> None:
+    def write_page(self, out: "Output", render: Callable[[F], str], facts: F) -> None:
         """Draw a page into a file."""
-        from fairhaven.kernel.files import write_atomically
-
         self.progress.stage("Drawing the page")
-        write_atomically(out, render(facts))
+        out.write(render(facts))
 
 
 def show_json(value: object) -> None:

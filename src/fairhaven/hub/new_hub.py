@@ -6,6 +6,7 @@ from pathlib import Path
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, clear_torn, write_atomically
 from fairhaven.kernel.keyring import Keyring
+from fairhaven.kernel.outputs import check_outside_hubs
 from fairhaven.ledger import Actor, EventKind, Ledger
 
 _MARK = ".being-made"
@@ -32,6 +33,7 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
     if (folder / "hub.toml").exists() and not mark.exists():
         raise NotAllowedNow(f"{folder} is a hub already; nothing was changed. Give a folder that does not exist yet.")
     if not mark.exists():
+        check_outside_hubs(folder)
         check_empty(folder)
         folder.mkdir(parents=True, exist_ok=True)
         mark.touch()

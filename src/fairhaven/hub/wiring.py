@@ -1,6 +1,7 @@
 """A hub's rooms, plugged together."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from fairhaven.intake import Intake
 from fairhaven.journeys.hub_keys import recorded_checks
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.files import clear_scratch
 from fairhaven.kernel.keyring import Keyring
+from fairhaven.kernel.outputs import REMOVED, clear_noted
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
 
@@ -21,10 +24,10 @@ _ROWS = ("landing", "vocabulary", "archive")
 
 
 def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) -> Rooms:
-    """Read a hub's files and wire its rooms; what of its store was open to more accounts than it may be is closed.
+    """Read a hub's files and wire its rooms; what of its store was open to others is closed, and what killed commands left is removed.
 
     Args:
-        tell: is given a sentence for the person at the keyboard where something was open.
+        tell: is given a sentence for the person at the keyboard where there was something of that.
 
     Raises:
         NotFound: no hub is there, or its store is not. (That keys are missing shows when one is needed.)
@@ -38,6 +41,8 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
             "restore it; a new hub is made by `fairhaven init` in a folder of its own."
         )
     modes_of(text).close(tell=tell)
+    for left in _removed(store):
+        tell(REMOVED.format(left))
     ledger = Ledger(store / "ledger.jsonl")
     keyring = Keyring(store / "keys", recorded=partial(recorded_checks, ledger))
     return Rooms(
@@ -55,3 +60,15 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
         ledger=ledger,
         new_engine=partial(open_engine, text.settings.engine, reaches=[store / room for room in _ROWS]),
     )
+
+
+def _removed(store: Path) -> Iterator[Path]:
+    """Folders for work in progress, and outputs beside the places that they were to have, that no living command uses.
+
+    What is half written and has no lock of its own goes with the next command that holds the lock of what it belongs to
+    (`journeys.persons.recovery`).
+    """
+    if os.access(store, os.W_OK):
+        yield from clear_noted(store / "outputs")
+        for place in (store / "scratch", store / "vocabulary", *sorted((store / "archive/releases").glob("[0-9]*/"))):
+            yield from clear_scratch(place)

@@ -16,6 +16,7 @@ from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, read_json, write_json
 from fairhaven.kernel.keyring import Keyring
+from fairhaven.kernel.outputs import check_outside_hubs
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, EventKind, Ledger
 
@@ -61,6 +62,7 @@ def demonstrate(
     wanted = {"seed": seed, "persons": persons}
     mark = folder / "store" / _MARK
     if not mark.exists():
+        check_outside_hubs(folder)
         check_empty(folder)
         write_json(mark, {"wanted": wanted, "is_written": False})
     if read_json(mark)["wanted"] != wanted:

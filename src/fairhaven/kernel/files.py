@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
+from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.foreign_names import harmless_json
 
 
@@ -82,7 +82,12 @@ def replacement_of(path: Path) -> Iterator[BinaryIO]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON document atomically, indented for people."""
-    write_atomically(path, harmless_json(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)) + "\n")
+    write_atomically(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A JSON document as it stands in a file."""
+    return harmless_json(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)) + "\n"
 
 
 def read_json(path: Path) -> Any:
@@ -100,49 +105,6 @@ def read_json(path: Path) -> Any:
 def damaged(path: Path) -> Invalid:
     """What is said of a file of the store that does not hold what Fairhaven wrote there."""
     return Invalid(f"{path} is damaged, so nothing can be built on it. Restore it from the hub's backup.")
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to be written bit by bit, for what is too large for `write_atomically`: it appears when all is written.
-
-    What a killed process left beside it is written over by the next that writes the same file.
-
-    Raises:
-        NotAllowedNow: another process is writing this file.
-        Invalid: the path is a folder.
-    """
-    if path.is_dir():
-        raise Invalid(Fault(path=str(path), message="is a folder; give a file's name"))
-    part = path.with_name(f".{path.name}.part")
-    try:
-        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-    except OSError as error:
-        # Under the name that the user knows.
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    with file:
-        _hold(file, part, path)
-        try:
-            file.truncate(0)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    sync(path.parent)
-
-
-def _hold(file: BinaryIO, part: Path, path: Path) -> None:
-    """Lock an open file that is not yet written; it must still be the one of its name, not one that is finished already."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_ours = part.stat().st_ino == os.fstat(file.fileno()).st_ino
-    except (BlockingIOError, FileNotFoundError):
-        is_ours = False
-    if not is_ours:
-        raise NotAllowedNow(f"another command is writing {path}; nothing was done. Try again when it has ended.")
 
 
 @contextmanager
@@ -177,16 +139,19 @@ def readers_scratch() -> Iterator[Path]:
         yield folder
 
 
-def clear_scratch(parent: Path) -> None:
-    """Remove what killed processes left behind; those of living ones are kept."""
+def clear_scratch(parent: Path) -> list[Path]:
+    """Remove what killed processes left behind, and give what it was; those of living ones are kept."""
+    removed = []
     for folder in parent.glob("work-*"):
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
+                removed.append(folder)
             finally:
                 os.close(descriptor)
+    return removed
 
 
 def clear_torn(folder: Path) -> None:

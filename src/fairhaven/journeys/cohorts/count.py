@@ -19,8 +19,8 @@ from fairhaven.disclosure import shown as exact
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import OpenRelease, open_release
-from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
-from fairhaven.kernel.files import written_whole
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.outputs import Output
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop.external_cdm import OpenedCDM, open_cdm
 
@@ -214,20 +214,17 @@ def open_cohorts(asked: CohortSource, progress: Progress) -> Iterator[Opened]:
 
 
 @contextmanager
-def rows_file(out: Path) -> Iterator[Callable[[pa.Table], None]]:
+def rows_file(out: Output) -> Iterator[Callable[[pa.Table], None]]:
     """A writer of rows for `generate`; the file appears when all of them are written, and not at all after an error.
 
     Raises:
         Invalid: the name ends neither in .parquet nor in .csv.
-        NotFound: there is no folder to write it in.
     """
-    if out.suffix not in (".parquet", ".csv"):
-        raise Invalid(Fault(path=str(out), message="the file's name must end in .parquet or .csv"))
-    if not out.parent.is_dir():
-        raise NotFound(f"there is no folder {out.parent} to write {out.name} in")
-    is_parquet = out.suffix == ".parquet"
+    if out.path.suffix not in (".parquet", ".csv"):
+        raise Invalid(Fault(path=str(out.path), message="the file's name must end in .parquet or .csv"))
+    is_parquet = out.path.suffix == ".parquet"
     with (
-        written_whole(out) as file,
+        out.file() as file,
         pq.ParquetWriter(file, COHORT, compression="zstd") if is_parquet else pc.CSVWriter(file, COHORT) as writer,
     ):
         yield writer.write_table

@@ -1,16 +1,15 @@
 """A release as an OMOP CDM database of its own, with its vocabulary."""
 
-from pathlib import Path
-
 from fairhaven.archive import Release
 from fairhaven.archive.export import Format
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import vocabulary_of
+from fairhaven.kernel.outputs import Output
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 
 
-def export_release(rooms: Rooms, name: str | None, *, out: Path, form: Format, progress: Progress) -> Release:
+def export_release(rooms: Rooms, name: str | None, *, out: Output, form: Format, progress: Progress) -> Release:
     """Write a release as a CDM database with the vocabulary it was made with; returns the release."""
     release = rooms.archive.release(name)
     vocabulary = vocabulary_of(rooms, release)

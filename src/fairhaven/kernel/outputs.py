@@ -1,0 +1,262 @@
+"""Where a command writes what it was asked for: outside the folders of every hub, not through a link, and over no file that
+the same command did not make.
+
+A file that a command made carries its name in an extended attribute, with the size and time that it had; a file that was
+changed since, or that stands where there are no such attributes, counts as somebody else's.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
+from fairhaven.kernel.files import sync, write_atomically
+
+_PART = ".fairhaven-part"
+REMOVED = "Removed what a killed command had left: {}"
+_MADE_BY = "user.fairhaven.made_by"
+
+_OWN_FOLDERS = ("store", "controllers", "sources", "mappings", "vocabulary", "inbox", "truth")
+_KEYS = ("master.key", "vault.key", "pseudonyms.key")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output:
+    """A place that a command may write to; it is looked at when this is made, and again when all is written.
+
+    Args:
+        path: as the user gave it.
+        command: that writes it, for example ``report``.
+        is_forced: a file that is there is written over, whatever made it.
+        group: number of the group that may read it; None for nobody but the owner.
+        notes: folder in which is noted what is being written, so that `clear_noted` finds it after a kill; None where nothing
+            can be noted.
+
+    Raises:
+        NotAllowedNow: something is there already that this command did not make, or another command is writing it.
+        Invalid: the place is in a hub's own folders, or the way there leads through a link.
+    """
+
+    path: Path
+    command: str
+    is_forced: bool = False
+    group: int | None = None
+    notes: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Look at the place before anything is done."""
+        self._check()
+
+    @contextmanager
+    def file(self) -> Iterator[BinaryIO]:
+        """A file to be written bit by bit; it appears when all is written, and not at all after an error."""
+        with self._begun() as part, os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as file:
+            self._hold(file.fileno())
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                self.put(part)
+            finally:
+                part.unlink(missing_ok=True)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A private folder beside the place; whatever `put` has not given the place is gone at the end."""
+        with self._begun() as part:
+            part.mkdir(mode=0o700)
+            descriptor = os.open(part, os.O_RDONLY)
+            self._hold(descriptor)
+            try:
+                yield part
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+                os.close(descriptor)
+
+    def write(self, data: bytes | str) -> None:
+        """Write all of it at once."""
+        with self.file() as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+
+    def put(self, built: Path) -> None:
+        """Give a finished file or folder its place, in one step."""
+        self._check()
+        for path in (built, *built.rglob("*")):
+            self._let_read(path)
+        self._sign(built)
+        if built.is_dir() or self.path.exists():
+            built.replace(self.path)
+        else:
+            try:
+                os.link(built, self.path)
+            except FileExistsError:
+                raise NotAllowedNow(f"{self.path} appeared meanwhile; nothing was written over it.") from None
+            except OSError:  # a file system without hard links
+                built.replace(self.path)
+        sync(self.path.parent)
+
+    @property
+    def _part(self) -> Path:
+        return self.path.with_name(f".{self.path.name}{_PART}")
+
+    @contextmanager
+    def _begun(self) -> Iterator[Path]:
+        """Where it is written until it is whole, noted from before it is there."""
+        part = self._part.absolute()
+        note = self.notes / hashlib.sha256(str(part).encode()).hexdigest()[:16] if self.notes else None
+        part.parent.mkdir(parents=True, exist_ok=True)
+        if part.exists():
+            raise self._taken()
+        if note is not None:
+            write_atomically(note, str(part))
+        yield part
+        # Not after an error: what could not be removed then is looked for by the next command.
+        if note is not None:
+            note.unlink(missing_ok=True)
+
+    def _taken(self) -> NotAllowedNow:
+        return NotAllowedNow(f"another command is writing {self.path}; nothing was done. Try again when it has ended.")
+
+    def _hold(self, descriptor: int) -> None:
+        """Lock what is being made, so that others see that its maker lives (`clear_left`)."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if self._part.stat().st_ino == os.fstat(descriptor).st_ino:
+                return
+        raise self._taken()
+
+    def _let_read(self, path: Path) -> None:
+        if self.group is not None:
+            # Whoever is not of the group keeps what they wrote to themselves.
+            with contextlib.suppress(PermissionError):
+                os.chown(path, -1, self.group)
+                path.chmod(0o750 if path.is_dir() else 0o640)
+
+    def _sign(self, built: Path) -> None:
+        if built.is_file() and hasattr(os, "setxattr"):
+            with contextlib.suppress(OSError):
+                os.setxattr(built, _MADE_BY, self._signature(built.stat()))
+
+    def _is_ours(self, found: os.stat_result) -> bool:
+        if hasattr(os, "getxattr"):
+            with contextlib.suppress(OSError):
+                return os.getxattr(self.path, _MADE_BY) == self._signature(found)
+        return False
+
+    def _signature(self, found: os.stat_result) -> bytes:
+        return f"{self.command} {found.st_size} {found.st_mtime_ns}".encode()
+
+    def _check(self) -> None:
+        _check_no_link(self.path)
+        check_outside_hubs(self.path)
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no file"
+            raise NotAllowedNow(
+                f"{self.path} is there already and is {what}; nothing was written. Choose another place, or move it away."
+            )
+        if not (self.is_forced or self._is_ours(found)):
+            raise NotAllowedNow(
+                f"{self.path} is there already, and not as `fairhaven {self.command}` made it; nothing was written. "
+                "Choose another place, move it away, or write over it with --force."
+            )
+
+
+def clear_left(folder: Path) -> list[Path]:
+    """Remove what killed commands were writing in a folder; what belongs to living ones is kept.
+
+    Returns:
+        what was removed.
+    """
+    return [part for part in sorted(folder.glob(f".*{_PART}")) if _is_removed(part)]
+
+
+def clear_noted(notes: Path) -> list[Path]:
+    """Remove what killed commands were writing wherever it was noted (`Output.notes`); what belongs to living ones is kept.
+
+    Returns:
+        what was removed.
+    """
+    removed = []
+    for note in sorted(notes.glob("[0-9a-f]*")):
+        with contextlib.suppress(FileNotFoundError):
+            part = Path(note.read_text(encoding="utf-8"))
+            if part.name.startswith(".") and part.name.endswith(_PART) and _is_removed(part):
+                removed.append(part)
+            if not part.exists():
+                note.unlink()
+    return removed
+
+
+def _is_removed(part: Path) -> bool:
+    # A link or a pipe of that name is nobody's half-written output.
+    if part.is_symlink() or not (part.is_file() or part.is_dir()):
+        return False
+    try:
+        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
+    except (FileNotFoundError, PermissionError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(part) if part.is_dir() else part.unlink()
+    except (FileNotFoundError, BlockingIOError):
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _check_no_link(path: Path) -> None:
+    """Refuse a way that leads through a link; those at the top of the file system are the machine's own (/tmp on a Mac)."""
+    way = Path(path.anchor) if path.is_absolute() else Path.cwd()
+    for part in path.parts[1:] if path.is_absolute() else path.parts:
+        top, way = way, way / part
+        if way.is_symlink() and top != Path(way.anchor):
+            raise Invalid(
+                Fault(
+                    path=str(path),
+                    message=f"{way} is a link, and nothing is written through one. Give the place that you mean",
+                )
+            )
+
+
+def check_outside_hubs(path: Path) -> None:
+    """Refuse a place inside what is a hub's own: its store, wherever that is, and its files.
+
+    Raises:
+        Invalid: it is inside.
+    """
+    real = path.parent.resolve() / path.name
+    for folder in real.parents:
+        if _is_of_a_store(folder) or _is_own(folder, real):
+            message = f"is among a hub's own files, in {folder}, where nothing else is written. Choose another place"
+            raise Invalid(Fault(path=str(path), message=message))
+
+
+def _is_of_a_store(folder: Path) -> bool:
+    """Whether a folder is a store, or its keys', under whatever name."""
+    if (folder / "ledger.jsonl").exists() and (folder / "keys").exists():
+        return True
+    return any((folder / name).exists() for name in _KEYS)
+
+
+def _is_own(hub: Path, path: Path) -> bool:
+    """Whether a path below a hub's folder is the hub's own."""
+    if not (hub / "hub.toml").exists():
+        return False
+    if path.parent == hub:
+        return path.suffix == ".toml" or path.name in (*_OWN_FOLDERS, ".gitignore")
+    top = hub / path.relative_to(hub).parts[0]
+    # Told by what they are: a file system may not mind how a name is written.
+    return any((hub / name).exists() and top.exists() and top.samefile(hub / name) for name in _OWN_FOLDERS)
