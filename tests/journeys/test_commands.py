@@ -148,8 +148,11 @@ def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> Non
             assert str(key).encode() not in content, path
             assert not any(ref.encode() in content for ref in refs), path
     assert "every hash agrees" in fairhaven("release", "verify", copy).stdout
-    for nobody in (key, 10**30):
+    for nobody in (17, 10**30):
         assert "nobody here has the person key" in fairhaven("erase", copy, "--person-key", nobody, code=1).stderr
+    again = fairhaven("erase", copy, "--person-key", key).stdout
+    assert f"This person was erased before, as entry {done['entry']} of the ledger says" in again
+    assert "nothing more" in fairhaven("erase", copy, "--person-key", key, "--plan").stdout
     rebuilt = json.loads(fairhaven("build", copy, "--json").stdout)
     assert rebuilt["name"] == "r0003"
     rooms = open_hub(copy)

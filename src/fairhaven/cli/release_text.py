@@ -147,6 +147,9 @@ def erasure_plan(found: "ErasurePlan") -> Iterator[str]:
 
 def erased(found: "Erased") -> Iterator[str]:
     """What an erasure took away."""
+    if found.was_done:
+        yield f"This person was erased before, as entry {found.entry} of the ledger says; nothing was left to take away."
+        return
     rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
     yield f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and delivered row."
     for source, tables in found.deliveries.unknown_owners.items():

@@ -10,17 +10,25 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from fairhaven.archive import Archive, Erasure
+from fairhaven.intake import ErasureCounts
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stage_in_words
-from fairhaven.journeys.persons.recovery import Erased, ErasureUnderWay, carry_out, recover, recovery_in_words
+from fairhaven.journeys.persons.recovery import (
+    Erased,
+    ErasureUnderWay,
+    carry_out,
+    entry_of_erasure,
+    recover,
+    recovery_in_words,
+)
 from fairhaven.journeys.persons.unlinked_tables import WHAT_TO_DECLARE, unlinked_tables
 from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries
 from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor
+from fairhaven.ledger import Actor, Entry
 from fairhaven.linkage import Vault
 
 
@@ -47,6 +55,12 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
         NotAllowedNow: rows of theirs may be where they could not be found.
     """
     refs, releases = _what_is_kept(rooms.vault, rooms.archive, person_key)
+    if not refs and releases.is_empty:
+        entry = _entry_of_end(rooms, person_key)
+        done = Stage(
+            name="done", what=f"nothing more: the person was erased, as entry {entry.number} of the ledger says"
+        )
+        return ErasurePlan(patients={}, releases=releases, stages=(recovery_in_words(rooms.store), done))
     check_reach(rooms, refs)
     return ErasurePlan(
         patients={source: len(patients) for source, patients in refs.items()},
@@ -59,10 +73,10 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
 
 
 def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress) -> Erased:
-    """Erase a person; records what was done, not who it was.
+    """Erase a person; records what was done, not who it was. A person who was erased before is no error.
 
     Raises:
-        NotFound: neither a release nor the vault knows the person.
+        NotFound: neither a release nor the vault knows the person, and the ledger no erasure.
         NotAllowedNow: rows of theirs may be where they could not be found; nothing is erased then.
     """
     with holding(rooms, Locked.RELEASES, Locked.DELIVERIES, act="erasure", by=by, progress=progress):
@@ -74,7 +88,12 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
             return finished
         check_kept(rooms, [rooms.vault.index_file(), *rooms.archive.log_files()])
         rooms.archive.check_rows_of([person_key])
-        refs, _ = _what_is_kept(rooms.vault, rooms.archive, person_key)
+        refs, releases = _what_is_kept(rooms.vault, rooms.archive, person_key)
+        if not refs and releases.is_empty:
+            # Run again after its end, by somebody who was not told that it had ended.
+            entry = _entry_of_end(rooms, person_key)
+            nothing = ErasureCounts(rows={}, quarantined={}, extracts=())
+            return Erased(releases=releases, deliveries=nothing, identities=0, entry=entry.number, was_done=True)
         check_reach(rooms, refs)
         extracts = [extract for source in refs for extract in rooms.intake.extracts(source)]
         check_kept(rooms, files_of_deliveries(rooms, extracts))
@@ -103,18 +122,23 @@ def check_reach(rooms: Rooms, sources: Collection[str]) -> None:
 
 
 def _what_is_kept(vault: Vault, archive: Archive, person_key: int) -> tuple[dict[str, list[str]], Erasure]:
-    """The person's patient_refs by source, and what the releases have of them."""
-    if person_key.bit_length() <= BITS:
-        refs: dict[str, list[str]] = {}
-        index = vault.index()
-        if index is not None:
-            mine = index.filter(pc.equal(index["person_id"], person_key))
-            for row in mine.select(["source", "patient_ref"]).to_pylist():
-                refs.setdefault(row["source"], []).append(row["patient_ref"])
-        releases = archive.plan_erase([person_key])
-        if refs or not releases.is_empty:
-            return refs, releases
+    """The person's patient_refs by source, and what the releases have of them; both empty where nobody knows the person."""
+    refs: dict[str, list[str]] = {}
+    if person_key.bit_length() > BITS:
+        return refs, Erasure(persons=1, rows={}, files=0, superseded={})
+    index = vault.index()
+    if index is not None:
+        mine = index.filter(pc.equal(index["person_id"], person_key))
+        for row in mine.select(["source", "patient_ref"]).to_pylist():
+            refs.setdefault(row["source"], []).append(row["patient_ref"])
+    return refs, archive.plan_erase([person_key])
+
+
+def _entry_of_end(rooms: Rooms, person_key: int) -> Entry:
+    """The ledger's entry of an erasure that has ended. Raises NotFound where there was none."""
+    if (entry := entry_of_erasure(rooms, person_key)) is not None:
+        return entry
     raise NotFound(
-        f"nobody here has the person key {person_key}: it is not one of this hub's, or the person was erased already. "
+        f"nobody here has the person key {person_key}, and the ledger knows no erasure of it: it is not one of this hub's. "
         "A person key is the person_id of a release."
     )

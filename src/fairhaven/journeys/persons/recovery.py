@@ -21,7 +21,7 @@ from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.files import clear_scratch, write_json
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, Entry, EventKind, Ledger
+from fairhaven.ledger import Actor, Entry, EventKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,12 +61,14 @@ class Erased:
     Args:
         identities: records removed from the vault.
         entry: number of the ledger's entry that records the erasure, with a keyed digest in place of the person.
+        was_done: an earlier command had erased the person to the end, and nothing was left to take away.
     """
 
     releases: Erasure
     deliveries: ErasureCounts
     identities: int
     entry: int
+    was_done: bool = False
 
 
 def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
@@ -129,13 +131,12 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
 
 
 def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) -> tuple[Erasure, Entry]:
-    who = pseudonym(rooms.keyring.pseudonyms.key_for("erasure"), str(erasure.person))
-    facts = {"persons": [who], "sources": sorted(erasure.patients)}
+    facts = {"persons": [_digest(rooms, erasure.person)], "sources": sorted(erasure.patients)}
     extracts = [extract for source in erasure.patients for extract in rooms.intake.extracts(source)]
     places = [*files_of_deliveries(rooms, extracts), rooms.store / "erased", rooms.vault.index_file()]
     files = rooms.ledger.changed(places)
     releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, files=files, progress=progress)
-    entry = _entry_of(rooms.ledger, erasure, who)
+    entry = entry_of_erasure(rooms, erasure.person, after=erasure.after)
     if entry is None:  # no release has the person, so the archive had nothing to enter
         entry = rooms.ledger.append(
             EventKind.ERASURE, {**facts, "superseded": {}, "seals": {}}, by=erasure.by, files=files
@@ -143,10 +144,17 @@ def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) 
     return releases, entry
 
 
-def _entry_of(ledger: Ledger, erasure: ErasureUnderWay, who: str) -> Entry | None:
-    """The ledger's entry of an erasure; older entries hold a longer digest of the person."""
-    later = (entry for entry in ledger.entries() if entry.kind == EventKind.ERASURE and entry.number > erasure.after)
-    return next((entry for entry in later if any(person.startswith(who) for person in entry.facts["persons"])), None)
+def entry_of_erasure(rooms: Rooms, person: int, *, after: int = 0) -> Entry | None:
+    """The ledger's entry of a person's erasure, the last one after so many entries; None where there is none."""
+    who = _digest(rooms, person)
+    later = (each for each in rooms.ledger.entries() if each.kind == EventKind.ERASURE and each.number > after)
+    # Older entries hold a longer digest of the person.
+    mine = [each for each in later if any(person.startswith(who) for person in each.facts["persons"])]
+    return mine[-1] if mine else None
+
+
+def _digest(rooms: Rooms, person: int) -> str:
+    return pseudonym(rooms.keyring.pseudonyms.key_for("erasure"), str(person))
 
 
 def _place(store: Path) -> Path:
