@@ -15,6 +15,7 @@ from fairhaven.ledger import content_hash
 OUTSIDE: Mapping[str, str] = {
     "scratch": "work in progress, cleared by the next command",
     "archive/.work": "work in progress, cleared by the next command",
+    "outputs": "outputs that are being written, or that a killed command left; the next command clears it",
     "locks": "who holds what; nothing is read from it but that",
     "archive/building.json": "tables of a release that is not published yet; their files are compared when it is",
     "archive/erasure.json": "an erasure under way; it goes with its end",
