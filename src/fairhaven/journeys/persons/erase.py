@@ -92,7 +92,7 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
         if not refs and releases.is_empty:
             # Run again after its end, by somebody who was not told that it had ended.
             entry = _entry_of_end(rooms, person_key)
-            nothing = ErasureCounts(rows={}, quarantined={}, extracts=())
+            nothing = ErasureCounts(rows={}, quarantined={}, extracts=(), unknown_owners={})
             return Erased(releases=releases, deliveries=nothing, identities=0, entry=entry.number, was_done=True)
         check_reach(rooms, refs)
         extracts = [extract for source in refs for extract in rooms.intake.extracts(source)]
