@@ -30,7 +30,8 @@ def test_a_second_build_of_the_same_makes_no_release(fairhaven: Command, copy: P
 def test_a_rebuild_from_nothing_has_the_same_content(fairhaven: Command, copy: Path) -> None:
     before = json.loads(fairhaven("release", "show", copy, "--json").stdout)
     shutil.rmtree(copy / "store" / "archive")
-    (copy / "store" / "ledger.jsonl").unlink()
+    for name in ("ledger.jsonl", "checkpoint"):
+        (copy / "store" / name).unlink()
     assert json.loads(fairhaven("build", copy, "--json").stdout)["content"] == before["content"]
 
 

@@ -1,13 +1,16 @@
 """The ledger: a chain that shows every change."""
 
+import base64
 import datetime as dt
 import hashlib
 import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.keyring import SigningKey
 from fairhaven.ledger import EventKind, Ledger
 from tests.support.actors import ANNA, BEN
 
@@ -171,3 +174,90 @@ def test_what_is_in_use_is_recorded_each_time_it_changes(ledger: Ledger) -> None
     for version in ("v1", "v2", "v2", "v1"):
         ledger.append_change(EventKind.VOCABULARY, {"version": version}, by=ANNA)
     assert [entry.facts["version"] for entry in ledger.entries()] == ["v1", "v2", "v1"]
+
+
+SIGNER = SigningKey(lambda: bytes(range(32)))
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Ledger:
+    ledger = Ledger(tmp_path / "signed.jsonl", signer=SIGNER, now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
+    ledger.append(EventKind.HUB_MADE, {"keys": {}}, by=ANNA)
+    for number in (1, 2, 3):
+        ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
+    return ledger
+
+
+def test_the_head_is_signed_after_each_entry_in_the_form_of_c2sp(signed: Ledger) -> None:
+    head = signed.head()
+    assert head is not None and head.size == 4
+    origin, size, digest, empty, line, end = signed.checkpoint.read_text().split("\n")
+    assert (origin, size, empty, end) == (head.origin, "4", "", "")
+    assert base64.b64decode(digest).hex() == head.hash
+    dash, name, signature = line.split(" ")
+    key = hashlib.sha256(origin.encode() + b"\n\x01" + SIGNER.public).digest()[:4]
+    assert (dash, name, base64.b64decode(signature)[:4]) == ("\u2014", origin, key)
+    public = Ed25519PublicKey.from_public_bytes(SIGNER.public)
+    public.verify(base64.b64decode(signature)[4:], f"{origin}\n{size}\n{digest}\n".encode())
+    assert signed.head_faults(SIGNER.public) == []
+
+
+def test_a_ledger_that_was_cut_is_told_by_its_signed_head_and_nothing_is_entered(signed: Ledger) -> None:
+    lines = signed.path.read_bytes().splitlines(keepends=True)
+    signed.path.write_bytes(b"".join(lines[:-1]))
+    assert signed.verify() == []
+    with pytest.raises(Invalid, match="it was cut"):
+        signed.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
+    signed.path.unlink()
+    with pytest.raises(Invalid, match="it was cut"):
+        signed.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
+
+
+def test_a_ledger_written_anew_from_the_start_is_told_by_its_signed_head(signed: Ledger, tmp_path: Path) -> None:
+    other = Ledger(tmp_path / "other", now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
+    other.append(EventKind.HUB_MADE, {"keys": {}}, by=ANNA)
+    for number in (1, 7, 3):
+        other.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
+    signed.path.write_bytes(other.path.read_bytes())
+    assert signed.verify() == []
+    with pytest.raises(Invalid, match="written anew"):
+        signed.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
+
+
+def test_a_checkpoint_kept_elsewhere_tells_what_one_beside_the_ledger_no_longer_can(
+    signed: Ledger, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes(signed.checkpoint.read_bytes())
+    signed.append(EventKind.DELIVERY, {"number": 4}, by=ANNA)
+    assert signed.head_faults(SIGNER.public, kept) == []
+    # Somebody who has the key cuts the ledger, and would sign what is left.
+    signed.path.write_bytes(b"".join(signed.path.read_bytes().splitlines(keepends=True)[:2]))
+    signed.checkpoint.write_text(signed.head().signed(SIGNER))  # type: ignore[union-attr]
+    assert signed.head_faults(SIGNER.public) == []
+    [fault] = signed.head_faults(SIGNER.public, kept)
+    assert "it was cut" in fault.message
+
+
+def test_a_lost_or_altered_checkpoint_is_a_fault_and_one_of_another_key_too(signed: Ledger) -> None:
+    before = signed.checkpoint.read_bytes()
+    for place in range(len(before)):
+        altered = bytearray(before)
+        altered[place] ^= 1
+        signed.checkpoint.write_bytes(altered)
+        assert signed.head_faults(SIGNER.public), place
+    signed.checkpoint.write_bytes(before)
+    [fault] = signed.head_faults(SigningKey(lambda: bytes(32)).public)
+    assert "was not signed by this hub's key" in fault.message
+    signed.checkpoint.unlink()
+    [fault] = signed.head_faults(SIGNER.public)
+    assert "is missing" in fault.message
+
+
+def test_an_entry_whose_signing_was_cut_off_is_signed_with_the_next(signed: Ledger) -> None:
+    before = signed.checkpoint.read_bytes()
+    signed.append(EventKind.DELIVERY, {"number": 4}, by=ANNA)
+    signed.checkpoint.write_bytes(before)
+    assert signed.head_faults(SIGNER.public) == []
+    signed.append(EventKind.DELIVERY, {"number": 5}, by=ANNA)
+    assert signed.checkpoint.read_text().split("\n")[1] == "6"

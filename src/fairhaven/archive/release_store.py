@@ -100,18 +100,19 @@ class ReleaseStore:
 
     Args:
         store: the hub's store.
+        ledger: the hub's; None for the one in the store, whose head is then not signed.
 
     Attributes:
         building: the file of what a build has written and not yet published.
         erasing: the file of what an erasure under way must still do.
     """
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, *, ledger: Ledger | None = None) -> None:
         self.store = store
         self.folder = store / "archive"
         self.building = self.folder / "building.json"
         self.erasing = self.folder / "erasure.json"
-        self.ledger = Ledger(store / "ledger.jsonl")
+        self.ledger = ledger or Ledger(store / "ledger.jsonl")
         self._current = self.folder / "current.json"
 
     @contextmanager

@@ -89,6 +89,12 @@ def diff_releases(
 def verify_releases(
     folder: Hub,
     name: Annotated[str | None, typer.Argument(metavar="RELEASE", show_default="all of them")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A checkpoint of this hub's ledger that was kept elsewhere: was the ledger cut since?"
+        ),
+    ] = None,
     *,
     screen: "Screen[results.VerifiedReleases]",
 ) -> None:
@@ -96,8 +102,9 @@ def verify_releases(
     from fairhaven.cli import release_results as results
     from fairhaven.journeys.releases.compare import verified
 
-    releases, problems = verified(opened(folder).archive, name, progress=screen.progress)
-    found = results.VerifiedReleases.of(releases, problems)
+    rooms = opened(folder)
+    releases, problems = verified(rooms, name, checkpoint=checkpoint, progress=screen.progress)
+    found = results.VerifiedReleases.of(releases, problems, rooms.ledger)
     screen.show(found, release_text.verified(found), is_good=not problems)
 
 

@@ -12,6 +12,7 @@ from fairhaven.journeys.persons.recovery import Erased
 from fairhaven.journeys.releases.build import Built
 from fairhaven.journeys.releases.build_plan import BuildPlan
 from fairhaven.journeys.releases.trace_row import Trace
+from fairhaven.ledger import Checkpoint, Ledger
 from fairhaven.release.facts import LinkageSummary, ReleaseFacts, RowFlow
 
 __all__ = [
@@ -174,17 +175,28 @@ class VerifiedReleases:
         releases: their names.
         files: how many files they have.
         problems: what does not agree; with any, the exit code is 1.
+        head: of the ledger, as it is now; null where it is empty or damaged.
+        checkpoint: the signed head, to be kept elsewhere; null in a hub of before until something is entered.
     """
 
     releases: tuple[str, ...]
     files: int
     problems: tuple[Problem, ...]
+    head: Checkpoint | None
+    checkpoint: str | None
 
     @classmethod
-    def of(cls, releases: Sequence[Release], problems: Sequence[Problem]) -> Self:
-        """Releases and what is wrong with them."""
+    def of(cls, releases: Sequence[Release], problems: Sequence[Problem], ledger: Ledger) -> Self:
+        """Releases and what is wrong with them, and the ledger that they are entered in."""
+        signed = ledger.checkpoint
         files = {path for release in releases for table in release.tables.values() for path in table.paths}
-        return cls(releases=tuple(release.name for release in releases), files=len(files), problems=tuple(problems))
+        return cls(
+            releases=tuple(release.name for release in releases),
+            files=len(files),
+            problems=tuple(problems),
+            head=None if ledger.verify() else ledger.head(),
+            checkpoint=signed.read_text(errors="replace") if signed.exists() else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -120,6 +120,10 @@ def verified(found: "VerifiedReleases") -> Iterator[str]:
         yield "There is no release yet, so there is nothing to verify."
     else:
         yield f"Verified: {', '.join(found.releases)}. {found.files:,} files, every hash agrees."
+    if found.head:
+        yield f"Head of the ledger: entry {found.head.size:,}, {found.head.hash}"
+    if found.checkpoint and not found.problems:
+        yield "It is signed in store/checkpoint. Keep copies of that file elsewhere; `--checkpoint FILE` compares with one."
 
 
 def trace(found: "Trace") -> Iterator[str]:

@@ -40,7 +40,7 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
     (folder / "store").mkdir(exist_ok=True, mode=0o700)
     keyring = Keyring.create(folder / "store" / "keys")
     facts = {"keys": keyring.check_values()}
-    Ledger(folder / "store" / "ledger.jsonl").append_once(EventKind.HUB_MADE, facts, by=by)
+    Ledger(folder / "store" / "ledger.jsonl", signer=keyring.record).append_once(EventKind.HUB_MADE, facts, by=by)
     for empty in ("vocabulary", "inbox"):
         (folder / empty).mkdir(exist_ok=True, mode=0o700)
     # hub.toml last: no folder is a hub that has not its keys.

@@ -43,8 +43,9 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
     modes_of(text).close(tell=tell)
     for left in _removed(store):
         tell(REMOVED.format(left))
-    ledger = Ledger(store / "ledger.jsonl")
-    keyring = Keyring(store / "keys", recorded=partial(recorded_checks, ledger))
+    ledger_file = store / "ledger.jsonl"
+    keyring = Keyring(store / "keys", recorded=partial(recorded_checks, Ledger(ledger_file)))
+    ledger = Ledger(ledger_file, signer=keyring.record)
     return Rooms(
         **vars(text),
         keyring=keyring,
@@ -56,7 +57,7 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
             limits=text.settings.expansion,
         ),
         vault=Vault(store / "vault", keyring.vault),
-        archive=Archive(store),
+        archive=Archive(store, ledger=ledger),
         ledger=ledger,
         new_engine=partial(open_engine, text.settings.engine, reaches=[store / room for room in _ROWS]),
     )

@@ -72,8 +72,9 @@ def demonstrate(
     if not read_json(mark)["is_written"]:
         # Identities are invented, so the secret may follow from the seed: the same seed gives the same release everywhere.
         secret = hashlib.sha256(f"demonstration {seed}".encode()).digest()
-        facts = {"keys": Keyring.create(folder / "store" / "keys", secret=secret).check_values()}
-        Ledger(folder / "store" / "ledger.jsonl").append_once(EventKind.HUB_MADE, facts, by=by)
+        keyring = Keyring.create(folder / "store" / "keys", secret=secret)
+        facts = {"keys": keyring.check_values()}
+        Ledger(folder / "store" / "ledger.jsonl", signer=keyring.record).append_once(EventKind.HUB_MADE, facts, by=by)
         made = region.write(folder, persons=persons, seed=seed, progress=progress)
         days = [
             [

@@ -15,7 +15,7 @@ from fairhaven.ledger import Actor, EventKind, content_hashes
 
 _RESTORE = "Restore it from the hub's backup."
 _REMEDIES: Mapping[str, str] = {
-    "landing": "Remove this Parquet file, and the next build lands it again from the sealed bytes; or restore it from the hub's backup.",
+    "landing": "Without this file the next build lands it again from the sealed bytes: remove it, or restore it from the hub's backup.",
     "vocabulary": "Load this vocabulary again (`fairhaven vocabulary load`), or restore it from the hub's backup.",
     "descriptions": "Remove it, and the next build or report makes it again.",
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairhaven.journeys.hub_keys import public_half
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import is_known, part_of, remedy
@@ -23,6 +24,7 @@ OUTSIDE: Mapping[str, str] = {
     "landing-again.json": "a landing under way; it goes with its end",
     "vocabulary/loading.json": "a loading under way; it goes with its end",
     "ledger.jsonl": "its entries hold each other by their own hashes, which are computed again",
+    "checkpoint": "its signature, and what it says of the ledger, are looked at",
     "keys": "each key is compared with its check value, where it may be read (`fairhaven keys check`)",
     "record.pub": "compared with the key that signs, where that may be read",
     "query-audit.sqlite": "changed by every question; a damaged one is refused when it is opened",
@@ -105,7 +107,7 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
     ]
     return StoreVerification(
         files=len(paths),
-        problems=(*_key_problems(rooms), *chain, *problems),
+        problems=(*_key_problems(rooms), *_head_problems(rooms), *chain, *problems),
         without_stock=tuple(thing.value for thing in without_stock if any(part_of(path) is thing for path in there)),
         outside={path: why for path, why in OUTSIDE.items() if (rooms.store / path).exists()},
     )
@@ -137,6 +139,12 @@ def _opens(rooms: Rooms, path: str) -> bool:
     except Invalid:
         return False
     return True
+
+
+def _head_problems(rooms: Rooms) -> Iterator[StoreProblem]:
+    public = public_half(rooms)
+    for fault in rooms.ledger.head_faults(public) if public is not None else ():
+        yield StoreProblem(path=fault.path, message=fault.message, remedy="")
 
 
 def _key_problems(rooms: Rooms) -> Iterator[StoreProblem]:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fairhaven.kernel.codec import from_json
-from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.kernel.files import canonical_json, sync
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.files import canonical_json, sync, write_atomically
+from fairhaven.ledger.checkpoint import Checkpoint, Signer, read_checkpoint
 from fairhaven.ledger.file_hashes import content_hashes
 from fairhaven.ledger.model import Actor, Entry, EventKind
 
@@ -37,11 +38,20 @@ class Ledger:
 
     Args:
         path: the file.
+        signer: signs the head after each entry, into ``checkpoint`` beside the file; None leaves it as it is.
         now: the clock, in UTC.
     """
 
-    def __init__(self, path: Path, *, now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        signer: Signer | None = None,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
         self.path = path
+        self.checkpoint = path.with_name("checkpoint")
+        self._signer = signer
         self._now = now
 
     def append(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor, files: Files = NO_FILES) -> Entry:
@@ -136,8 +146,51 @@ class Ledger:
             previous = entry.hash
         return faults
 
+    def head(self) -> Checkpoint | None:
+        """How many entries there are, and the hash of the last; None where there is none."""
+        entries = list(self.entries())
+        return _head(entries[0], entries[-1]) if entries else None
+
+    def head_faults(self, public: bytes, path: Path | None = None) -> list[Fault]:
+        """What of the ledger a signed checkpoint does not agree with: nothing where it holds.
+
+        Args:
+            public: half of the key that signs.
+            path: a checkpoint that was kept elsewhere; None for the one beside the ledger.
+
+        Raises:
+            Invalid: a line is no entry.
+        """
+        entries = list(self.entries())
+        kept = path or self.checkpoint
+        if not kept.exists():
+            # In a hub of before no head was signed; in any, not before the first entry.
+            is_lost = path is not None or (len(entries) > 1 and "keys" in entries[0].facts)
+            return [Fault(path=kept.name, message=f"is missing. {_RESTORE}")] if is_lost else []
+        try:
+            known = read_checkpoint(kept, public)
+        except Invalid as error:
+            return list(error.faults)
+        if known.size > len(entries):
+            message = f"says that there were {known.size:,} entries, and the ledger has {len(entries):,}: it was cut. {_RESTORE}"
+            return [Fault(path=kept.name, message=message)]
+        if _head(entries[0], entries[known.size - 1]) != known:
+            message = f"holds another hash of entry {known.size:,} than the ledger: that was written anew. {_RESTORE}"
+            return [Fault(path=kept.name, message=message)]
+        return []
+
+    def _sign(self, last: Entry) -> None:
+        if self._signer:
+            first = next(self.entries())
+            write_atomically(self.checkpoint, _head(first, last).signed(self._signer))
+
+    def _check_head(self) -> None:
+        if self._signer:
+            check_faults(self.head_faults(self._signer.public))
+
     def _append(self, file: BinaryIO, kind: EventKind, facts: Mapping[str, Any], by: Actor, files: Files) -> Entry:
         last = self._mend(file)
+        self._check_head()
         entry = Entry(
             number=last.number + 1 if last else 1,
             at=self._now().isoformat(timespec="seconds"),
@@ -152,6 +205,7 @@ class Ledger:
         file.write(canonical_json({**entry.content(), "hash": entry.hash}).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+        self._sign(entry)
         return entry
 
     def _mend(self, file: BinaryIO) -> Entry | None:
@@ -192,6 +246,13 @@ class Ledger:
 
     def _fault(self, line: int, message: str) -> Fault:
         return Fault(message=message, path=self.path.name, line=line)
+
+
+_RESTORE = "Restore the ledger and its checkpoint from one backup of the hub."
+
+
+def _head(first: Entry, last: Entry) -> Checkpoint:
+    return Checkpoint(origin=f"fairhaven/{first.hash[:32]}", size=last.number, hash=last.hash)
 
 
 def _entry(line: bytes) -> Entry:

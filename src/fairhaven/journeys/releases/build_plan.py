@@ -8,7 +8,7 @@ from fairhaven.archive import Release
 from fairhaven.intake import Extract, Format, Source, check_opt_out_list
 from fairhaven.journeys.model import Rooms, Stage, latest_delivery
 from fairhaven.journeys.persons.recovery import recovery_in_words
-from fairhaven.journeys.releases.build_stages import BuildStage, Describe, in_words, stages_of
+from fairhaven.journeys.releases.build_stages import BuildStage, Describe, LandAgain, in_words, stages_of
 from fairhaven.journeys.releases.inputs import inputs_of
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.omop.vocabulary import Vocabulary
@@ -66,14 +66,17 @@ def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
     inputs = inputs_of(rooms, sources, extracts, day, vocabulary) if vocabulary else ""
     unchanged = releases[-1] if vocabulary and releases and releases[-1].facts.inputs == inputs else None
     number = len(releases) + 1
+    stages = stages_of(rooms, sources, extracts, number=number, as_of=day)
+    if unchanged:
+        # Where nothing has changed, only what was landed and is lost or cut off is landed again.
+        again = [stage for stage in stages if isinstance(stage, LandAgain) and stage.stale]
+        stages = (*again, Describe(number=unchanged.number, is_new=False))
     return PlannedBuild(
         number=number,
         as_of=day,
         extracts=tuple(extracts),
         sources=tuple(sources),
-        stages=(Describe(number=unchanged.number, is_new=False),)
-        if unchanged
-        else stages_of(rooms, sources, extracts, number=number, as_of=day),
+        stages=stages,
         obstacles=obstacles,
         unchanged=unchanged,
         vocabulary=vocabulary,

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
 
-from fairhaven.archive import Archive, Change, Problem, Release
+from fairhaven.archive import Change, Problem, Release
+from fairhaven.journeys.hub_keys import public_half
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import readers_scratch
@@ -28,7 +30,31 @@ def compared(
         return earlier, later, rooms.archive.diff(earlier, later, engine)
 
 
-def verified(archive: Archive, name: str | None, *, progress: Progress) -> tuple[list[Release], list[Problem]]:
-    """Recompute every hash of one release or of all; the ledger's chain as well."""
+def verified(
+    rooms: Rooms, name: str | None, *, checkpoint: Path | None, progress: Progress
+) -> tuple[list[Release], list[Problem]]:
+    """Recompute every hash of one release or of all; the ledger's chain and its signed head as well.
+
+    Args:
+        checkpoint: a signed head of this ledger that was kept elsewhere; None for none.
+
+    Raises:
+        NotFound: there is no such release, no such file, or nothing to tell by whether a checkpoint is this hub's.
+    """
+    if checkpoint and not checkpoint.is_file():
+        raise NotFound(f"there is no file {checkpoint}")
+    archive = rooms.archive
     problems = archive.verify(*([name] if name else []), progress=progress)
+    public = public_half(rooms)
+    if public is None and checkpoint:
+        raise NotFound(
+            f"{rooms.store} does not hold record.pub, by which a checkpoint is known. Restore it from the hub's backup."
+        )
+    if public is not None and not rooms.ledger.verify():
+        faults = [
+            fault
+            for path in (None, *([checkpoint] if checkpoint else []))
+            for fault in rooms.ledger.head_faults(public, path)
+        ]
+        problems += [Problem(path=fault.path, message=fault.message) for fault in faults]
     return ([archive.release(name)] if name else archive.releases()), problems

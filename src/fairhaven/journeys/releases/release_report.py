@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fairhaven.disclosure import Policy, Protected
+from fairhaven.ledger import Checkpoint
 from fairhaven.quality import QualityCheck
 from fairhaven.release.description import Description
 from fairhaven.release.facts import ExtractFacts, SourceFacts
@@ -211,6 +212,7 @@ class ReleaseReport:
 
     Args:
         policy: the rule by which the counts are protected.
+        head: of the ledger, when the report was made.
         unmapped: rows without a standard concept; codes: theirs, the most frequent first.
         years: source -> year -> event rows.
         quarantine: exact, as rows of files must add up.
@@ -240,3 +242,4 @@ class ReleaseReport:
     set_aside: tuple[SetAside, ...]
     notes: int
     extracts: tuple[ExtractFacts, ...]
+    head: Checkpoint | None = None

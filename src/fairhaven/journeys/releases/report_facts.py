@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,7 +32,7 @@ def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Pr
         )
     release = rooms.archive.release(name)
     previous, changes = _changes(rooms, release, progress)
-    return protected(
+    report = protected(
         release,
         described(rooms, release, by=by, progress=progress),
         rooms.settings.disclosure,
@@ -40,6 +41,7 @@ def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Pr
         previous=previous,
         changes=changes,
     )
+    return replace(report, head=rooms.ledger.head())
 
 
 def _quarantine(table: pa.Table, extracts: set[int]) -> tuple[QuarantinedRows, ...]:
