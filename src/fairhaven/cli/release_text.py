@@ -155,7 +155,10 @@ def erased(found: "Erased") -> Iterator[str]:
         yield f"This person was erased before, as entry {found.entry} of the ledger says; nothing was left to take away."
         return
     rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
-    yield f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and delivered row."
+    yield (
+        f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and "
+        "delivered row that names the person or belongs to one that does; of FHIR, every resource that names the patient itself."
+    )
     for source, tables in found.deliveries.unknown_owners.items():
         what = ", ".join(f"{rows:,} of {table}" for table, rows in tables.items())
         yield f"Not known to be anybody's, and left: rows of {source} that refer to rows which were not delivered ({what})."
