@@ -78,6 +78,7 @@ def test_readers_read_what_releases_are_made_of_and_nothing_of_persons_or_keys(h
         "archive",
         "vocabulary",
         "ledger.jsonl",
+        "checkpoint",
         "query-audit.sqlite",
         "query-audit.log",
     }
