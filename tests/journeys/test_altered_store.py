@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ from fairhaven.kernel.errors import FairhavenError
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import EventKind
+from fairhaven.network.task_record import TaskRecord
 from fairhaven.release.manifest import seal_of
 from tests.support.command_line import Command
 
@@ -191,6 +193,15 @@ def test_a_scrub_goes_on_where_it_was_ended(copy: Path, fairhaven: Command) -> N
     rest = json.loads(fairhaven("store", "verify", copy, "--after", problem["path"], "--json").stdout)
     assert 0 < rest["files"] < whole["files"]
     assert rest["problems"] == []
+
+
+def test_what_a_worker_of_the_network_records_belongs_to_a_store(copy: Path) -> None:
+    folder = copy / "store/discovery/collection"
+    folder.mkdir(parents=True)
+    with closing(TaskRecord(folder / "record.sqlite")):
+        verified = verify_store(open_hub(copy), after="", progress=Silent())
+    assert verified.is_good
+    assert "discovery" in verified.outside
 
 
 def test_every_entry_of_a_hub_that_writes_files_has_their_hashes(demo: Path) -> None:

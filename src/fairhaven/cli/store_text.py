@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 def verification(found: "StoreVerification") -> Iterator[str]:
     """Whether every file is as it was written."""
     for problem in found.problems:
-        yield f"{problem.path}: {problem.message}. {problem.remedy}"
+        # What a key or the ledger's head says of itself has its remedy within.
+        yield f"{problem.path}: {problem.message}" + (f". {problem.remedy}" if problem.remedy else "")
     for thing in found.without_stock:
         yield (
             f"{thing}: an earlier version wrote these, and kept no hashes. The next command that changes them takes stock "
