@@ -480,6 +480,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
         .sign(secret, hashes.SHA256())
     )
     paths = folder / "server.pem", folder / "server.key"
+    paths[1].touch(mode=0o600)
     paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     paths[1].write_bytes(
         secret.private_bytes(

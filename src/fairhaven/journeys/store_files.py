@@ -20,6 +20,12 @@ _REMEDIES: Mapping[str, str] = {
     "descriptions": "Remove it, and the next build or report makes it again.",
 }
 
+_FINISHED_BY: Mapping[Locked, EventKind] = {
+    Locked.DELIVERIES: EventKind.DELIVERY,
+    Locked.RELEASES: EventKind.RELEASE,
+    Locked.VOCABULARY: EventKind.VOCABULARY,
+}
+
 
 def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:
     """Refuse to go on with files that are not those that were written.
@@ -64,8 +70,12 @@ def files_of_deliveries(rooms: Rooms, extracts: Iterable[Extract]) -> list[Path]
 
 
 def take_stock(rooms: Rooms, thing: Locked, *, by: Actor) -> None:
-    """Enter what is there in a hub of before entries carried hashes, once; the caller holds the lock of the thing."""
-    if not is_known(rooms, thing):
+    """Enter what is there in a hub of before entries carried hashes, once; the caller holds the lock of the thing.
+
+    Where no entry says that anything was finished, what is there was left by a command that was killed.
+    """
+    is_finished = any(entry.kind == _FINISHED_BY[thing] for entry in rooms.ledger.entries())
+    if is_finished and not is_known(rooms, thing):
         rooms.ledger.append_changed(EventKind.STOCK_TAKEN, {"of": thing.value}, _places(rooms, thing), by=by)
 
 
