@@ -210,8 +210,7 @@ class ReleaseStore:
     def places(self) -> list[Path]:
         """Files, and folders for all that is in them, whose content hashes the ledger carries: manifests with what describes
         their releases, Delta logs, the roll-back in use. Files of rows have theirs in the manifests."""
-        logs = [delta_log.folder_of(self.folder / name) for name in CDM]
-        return [self.folder / "releases", *(log for log in logs if log.exists()), self._current]
+        return [self.folder / "releases", *self.log_files(), self._current]
 
     def log_files(self) -> list[Path]:
         """Files of the Delta logs, of every version that a release has."""

@@ -75,7 +75,9 @@ def take_stock(rooms: Rooms, thing: Locked, *, by: Actor) -> None:
     Where no entry says that anything was finished, what is there was left by a command that was killed.
     """
     is_finished = any(entry.kind == _FINISHED_BY[thing] for entry in rooms.ledger.entries())
-    if is_finished and not is_known(rooms, thing):
+    # Without any release there is the index of persons alone to take stock of.
+    is_alone = thing is Locked.RELEASES and not rooms.archive.releases()
+    if (is_finished or is_alone) and not is_known(rooms, thing):
         rooms.ledger.append_changed(EventKind.STOCK_TAKEN, {"of": thing.value}, _places(rooms, thing), by=by)
 
 
