@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fairhaven.kernel.errors import Invalid
-from fairhaven.kernel.keyring import SigningKey
+from fairhaven.kernel.signing_key import SigningKey
 from fairhaven.ledger import EventKind, Ledger
 from tests.support.actors import ANNA, BEN
 

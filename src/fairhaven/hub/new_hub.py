@@ -3,11 +3,11 @@
 from importlib.resources import files
 from pathlib import Path
 
+from fairhaven.journeys.hub_keys import make_keys
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, clear_torn, write_atomically
-from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.outputs import check_outside_hubs
-from fairhaven.ledger import Actor, EventKind, Ledger
+from fairhaven.ledger import Actor
 
 _MARK = ".being-made"
 """In a hub's folder while it is made."""
@@ -38,9 +38,7 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         mark.touch()
     (folder / "store").mkdir(exist_ok=True, mode=0o700)
-    keyring = Keyring.create(folder / "store" / "keys")
-    facts = {"keys": keyring.check_values()}
-    Ledger(folder / "store" / "ledger.jsonl", signer=keyring.record).append_once(EventKind.HUB_MADE, facts, by=by)
+    make_keys(folder / "store", by=by)
     for empty in ("vocabulary", "inbox"):
         (folder / empty).mkdir(exist_ok=True, mode=0o700)
     # hub.toml last: no folder is a hub that has not its keys.

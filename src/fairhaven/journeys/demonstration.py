@@ -9,16 +9,16 @@ from pathlib import Path
 
 from fairhaven import region
 from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
+from fairhaven.journeys.hub_keys import make_keys
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import Built, build_release, release_of
 from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, read_json, write_json
-from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.outputs import check_outside_hubs
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, EventKind, Ledger
+from fairhaven.ledger import Actor
 
 _MARK = "demonstration.json"
 
@@ -72,9 +72,7 @@ def demonstrate(
     if not read_json(mark)["is_written"]:
         # Identities are invented, so the secret may follow from the seed: the same seed gives the same release everywhere.
         secret = hashlib.sha256(f"demonstration {seed}".encode()).digest()
-        keyring = Keyring.create(folder / "store" / "keys", secret=secret)
-        facts = {"keys": keyring.check_values()}
-        Ledger(folder / "store" / "ledger.jsonl", signer=keyring.record).append_once(EventKind.HUB_MADE, facts, by=by)
+        make_keys(folder / "store", by=by, secret=secret)
         made = region.write(folder, persons=persons, seed=seed, progress=progress)
         days = [
             [

@@ -5,7 +5,6 @@ or written. It is decided when ``store/keys/rotating.json`` is there, which hold
 only carried out, as often as needed, by `fairhaven keys rotate`. Until that has ended the keys refuse every other use.
 """
 
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,15 +14,14 @@ from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.envelope import Envelope, write_wrapped
-from fairhaven.kernel.errors import FairhavenError, Fault, Invalid, NotAllowedNow, NotFound, check_faults
-from fairhaven.kernel.files import damaged, sync, write_json
+from fairhaven.kernel.errors import FairhavenError, Fault, Invalid, check_faults
+from fairhaven.kernel.files import sync, write_json
 from fairhaven.kernel.ids import check_value
-from fairhaven.kernel.keyring import ROTATING, WRAPPING, Purpose
+from fairhaven.kernel.keyring import ROTATING, WRAPPING, Keyring, Purpose
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, EventKind, Ledger
 
 _KINDS = frozenset({EventKind.HUB_MADE, EventKind.KEYS_ROTATED})
-_PUBLIC_LENGTH = 32
 _SEALED = {Purpose.VAULT: "vault/**/*.sealed", Purpose.DELIVERIES: "received/*.sealed"}
 
 
@@ -78,6 +76,18 @@ class CheckedKeys:
     faults: tuple[Fault, ...]
 
 
+def make_keys(store: Path, *, by: Actor, secret: bytes | None = None) -> None:
+    """Make the keys of a new hub, and enter in its ledger what they are known by; what is there already is kept.
+
+    Args:
+        store: the hub's store.
+        secret: see `Keyring.create`.
+    """
+    keyring = Keyring.create(store / "keys", secret=secret)
+    facts = {"keys": keyring.check_values()}
+    Ledger(store / "ledger.jsonl", signer=keyring.record).append_once(EventKind.HUB_MADE, facts, by=by)
+
+
 def recorded_checks(ledger: Ledger) -> Mapping[str, str]:
     """The check values of the hub's keys as the ledger last recorded them, by purpose; none in a hub of before."""
     found: Mapping[str, str] = {}
@@ -85,26 +95,6 @@ def recorded_checks(ledger: Ledger) -> Mapping[str, str]:
         if entry.kind in _KINDS:
             found = entry.facts.get("keys", found)
     return found
-
-
-def public_half(rooms: Rooms) -> bytes | None:
-    """The public half of the key that signs the ledger's head; None where this account cannot know it.
-
-    Raises:
-        Invalid: the file that holds it is damaged.
-    """
-    path = rooms.store / "record.pub"
-    try:
-        if not path.exists():
-            return rooms.keyring.record.public
-        public = b64decode(path.read_bytes())
-    except (NotFound, NotAllowedNow, PermissionError):
-        return None
-    except ValueError:
-        public = b""
-    if len(public) != _PUBLIC_LENGTH:
-        raise damaged(path)
-    return public
 
 
 def check_keys(rooms: Rooms, *, progress: Progress) -> CheckedKeys:

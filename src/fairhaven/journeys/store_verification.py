@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.journeys.hub_keys import public_half
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import is_known, part_of, remedy
@@ -144,7 +143,7 @@ def _opens(rooms: Rooms, path: str) -> bool:
 
 
 def _head_problems(rooms: Rooms) -> Iterator[StoreProblem]:
-    public = public_half(rooms)
+    public = rooms.keyring.public_half()
     for fault in rooms.ledger.head_faults(public) if public is not None else ():
         yield StoreProblem(path=fault.path, message=fault.message, remedy="")
 

@@ -8,20 +8,18 @@ is known before anything is written under it. Hubs of before had two keys: ``mas
 import secrets
 import shutil
 import stat
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property, partial
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from fairhaven.kernel.codec import read_record
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import clear_torn, damaged, make_folder, sync, write_atomically, write_json
 from fairhaven.kernel.ids import check_value, derive
+from fairhaven.kernel.signing_key import SigningKey, read_public
 
 _LENGTH = 32
 _CHECKS = "keys.json"
@@ -84,30 +82,6 @@ class DerivationKey:
     def key_for(self, use: str) -> bytes:
         """A key of 32 bytes for one use, by `ids.derive`."""
         return derive(self._key(), use)
-
-
-class SigningKey:
-    """An Ed25519 key (RFC 8032), read when it is first needed.
-
-    Args:
-        key: gives the seed, 32 bytes.
-    """
-
-    def __init__(self, key: Callable[[], bytes]) -> None:
-        self._key = key
-
-    @cached_property
-    def _private(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self._key())
-
-    def sign(self, message: bytes) -> bytes:
-        """The signature, 64 bytes."""
-        return self._private.sign(message)
-
-    @property
-    def public(self) -> bytes:
-        """The public half, 32 bytes."""
-        return self._private.public_key().public_bytes_raw()
 
 
 class Keyring:
@@ -212,10 +186,21 @@ class Keyring:
 
     def has_public_half(self) -> bool:
         """Whether ``record.pub`` is the public half of the key; a hub of before has none. Raises as `check`."""
-        path = self.folder.parent / "record.pub"
         if self.path(Purpose.RECORD).name == _BEFORE[Purpose.RECORD]:
             return True
-        return path.exists() and path.read_bytes() == _in_text(self.record.public)
+        return self.record.is_half_in(_public_half_of(self.folder))
+
+    def public_half(self) -> bytes | None:
+        """The public half of the key that signs the ledger's head, 32 bytes; None where this account cannot know it.
+
+        Raises:
+            Invalid: the file that holds it is damaged.
+        """
+        path = _public_half_of(self.folder)
+        try:
+            return read_public(path) if path.exists() else self.record.public
+        except (NotFound, NotAllowedNow, PermissionError):
+            return None
 
     def next_keys(self) -> dict[Purpose, bytes]:
         """The keys after a rotation: new ones that wrap, the others as they are. Raises as `check`."""
@@ -241,7 +226,8 @@ class Keyring:
         for before in set(_BEFORE.values()):
             (self.folder / before).unlink(missing_ok=True)
         self._keys.clear()
-        write_public_half(self.folder, self._key(Purpose.RECORD))
+        # Read anew: what is in place now is what the public half must be of.
+        SigningKey(partial(self._key, Purpose.RECORD)).write_public(_public_half_of(self.folder))
 
     def _proposed(self, purpose: Purpose) -> Path:
         return self.folder / f"{purpose}.key.new"
@@ -264,7 +250,7 @@ class Keyring:
             if secret:
                 keys[Purpose.PSEUDONYMS] = secret
             write_keys(making, keys)
-            write_public_half(folder, keys[Purpose.RECORD])
+            SigningKey(partial(keys.__getitem__, Purpose.RECORD)).write_public(_public_half_of(folder))
             making.rename(folder)
             sync(folder.parent)
         return cls(folder)
@@ -278,13 +264,9 @@ def write_keys(folder: Path, keys: Mapping[Purpose, bytes]) -> None:
     write_json(folder / _CHECKS, asdict(checks))
 
 
-def write_public_half(folder: Path, seed: bytes) -> None:
-    """Write the public half of the key that signs the ledger's head beside the folder of the keys: ``record.pub``."""
-    write_atomically(folder.parent / "record.pub", _in_text(SigningKey(lambda: seed).public))
-
-
-def _in_text(public: bytes) -> bytes:
-    return b64encode(public) + b"\n"
+def _public_half_of(folder: Path) -> Path:
+    """Where the public half of the key that signs is: beside the folder of the keys, for whoever may read releases."""
+    return folder.parent / "record.pub"
 
 
 def _check_private(path: Path) -> None:

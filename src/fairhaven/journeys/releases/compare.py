@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 
 from fairhaven.archive import Change, Problem, Release
-from fairhaven.journeys.hub_keys import public_half
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import readers_scratch
@@ -45,7 +44,7 @@ def verified(
         raise NotFound(f"there is no file {checkpoint}")
     archive = rooms.archive
     problems = archive.verify(*([name] if name else []), progress=progress)
-    public = public_half(rooms)
+    public = rooms.keyring.public_half()
     if public is None and checkpoint:
         raise NotFound(
             f"{rooms.store} does not hold record.pub, by which a checkpoint is known. Restore it from the hub's backup."
