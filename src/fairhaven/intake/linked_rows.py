@@ -13,6 +13,7 @@ from itertools import permutations
 import duckdb
 import pyarrow as pa
 
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import file, identifier, literal, parquet
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
@@ -126,9 +127,9 @@ def unknown_owners(
         is_known = "patient_ref IS NOT NULL OR list_has_any(belonging, (SELECT coalesce(list(digest), []) FROM known))"
         if any(link.table == table for link in links):
             known = f"(SELECT x, n FROM (SELECT x, n, unnest(belonging) AS digest FROM {rows}) SEMI JOIN known USING (digest))"
-            (counts[table],) = connection.execute(
-                f"SELECT count(*) FROM {rows} WHERE NOT is_quarantined AND (x, n) NOT IN {known}"
-            ).fetchone() or (0,)
+            counts[table] = count_of(
+                connection, f"SELECT count(*) FROM {rows} WHERE NOT is_quarantined AND (x, n) NOT IN {known}"
+            )
             is_known = f"(x, n) IN {known}"
         connection.execute(f"INSERT INTO known SELECT DISTINCT unnest(named) FROM {rows} WHERE {is_known}")
     return {table: rows for table, rows in counts.items() if rows}

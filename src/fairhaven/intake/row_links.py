@@ -140,18 +140,14 @@ def texts_of_names(links: Sequence[RowLink], table: str) -> str:
     return _list(_text(table, its, its) for its in called)
 
 
-def texts_of_links(links: Sequence[RowLink], table: str, *, has: Sequence[str] | None = None) -> str:
-    """SQL, a list: what a row of *table* belongs to; with NULL where a link is not there.
-
-    Args:
-        has: the columns that there are; links by others are left out. None for all.
-    """
+def texts_of_links(links: Sequence[RowLink], table: str) -> str:
+    """SQL, a list: what a row of *table* belongs to; with NULL where a link is not there."""
     return _list(
         f"CASE WHEN {link.when} THEN {_text(link.to, link.its, link.own)} END"
         if link.when
         else _text(link.to, link.its, link.own)
         for link in links
-        if link.table == table and link.to and (has is None or set(link.own) <= set(has))
+        if link.table == table and link.to
     )
 
 
