@@ -11,7 +11,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -223,9 +223,9 @@ class AuditRecord:
                 differing = None if act.differing is None else self._set(act.differing)
                 self._insert_verdict(act.coalition, act.question, act.kind, differing)
             case LoggedSpending():
-                self._insert_spending(act.project, is_refused=act.is_refused, micro_epsilon=max(act.micro_epsilon, 0))
+                self._insert_spending(replace(act, micro_epsilon=max(act.micro_epsilon, 0)))
             case LoggedNoise():
-                self._insert_noisy(act.project, act.release, act.definition, act.shown)
+                self._insert_noisy(act)
 
     def _known_release(self, number: int) -> int:
         self._one("SELECT 1 FROM release WHERE number = ?", number)
@@ -343,8 +343,8 @@ class AuditRecord:
         return self._insert_verdict(coalition, question, kind, differing)
 
     def _insert_verdict(self, coalition: str, question: int, kind: VerdictKind, differing: BitMap | None) -> int:
-        apart = differing.serialize() if differing else None
-        return self._add("verdict", coalition=coalition, question=question, kind=kind, differing=apart)
+        kept = differing.serialize() if differing else None
+        return self._add("verdict", coalition=coalition, question=question, kind=kind, differing=kept)
 
     def verdicts(self, coalition: str, *, after: int) -> list[RecordedVerdict]:
         """How a coalition was met after a place in the sequence, in order."""
@@ -388,15 +388,16 @@ class AuditRecord:
 
     def spend(self, project: str, *, is_refused: bool = False, micro_epsilon: int = 0) -> Spending:
         """Count one more question of a project."""
-        self._acts.append(LoggedSpending(project=project, is_refused=is_refused, micro_epsilon=micro_epsilon))
-        self._insert_spending(project, is_refused=is_refused, micro_epsilon=micro_epsilon)
+        act = LoggedSpending(project=project, is_refused=is_refused, micro_epsilon=micro_epsilon)
+        self._acts.append(act)
+        self._insert_spending(act)
         return self.spending(project)
 
-    def _insert_spending(self, project: str, *, is_refused: bool, micro_epsilon: int) -> None:
+    def _insert_spending(self, act: LoggedSpending) -> None:
         self._connection.execute(
             "INSERT INTO spending VALUES (?, 1, ?, ?) ON CONFLICT (project) DO UPDATE SET spent = spent + 1,"
             " refused = refused + excluded.refused, micro_epsilon = micro_epsilon + excluded.micro_epsilon",
-            (project, int(is_refused), micro_epsilon),
+            (act.project, int(act.is_refused), act.micro_epsilon),
         )
 
     def noisy(self, project: str, release: int, definition: str) -> int | None:
@@ -409,12 +410,13 @@ class AuditRecord:
 
     def save_noisy(self, project: str, release: int, definition: str, shown: int) -> None:
         """Keep a noisy answer."""
-        self._acts.append(LoggedNoise(project=project, release=release, definition=definition, shown=shown))
-        self._insert_noisy(project, release, definition, shown)
+        act = LoggedNoise(project=project, release=release, definition=definition, shown=shown)
+        self._acts.append(act)
+        self._insert_noisy(act)
 
-    def _insert_noisy(self, project: str, release: int, definition: str, shown: int) -> None:
+    def _insert_noisy(self, act: LoggedNoise) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO noisy VALUES (?, ?, ?, ?)", (project, release, definition, shown)
+            "INSERT OR REPLACE INTO noisy VALUES (?, ?, ?, ?)", (act.project, act.release, act.definition, act.shown)
         )
 
     def _add(self, table: str, **values: str | int | bytes | None) -> int:
