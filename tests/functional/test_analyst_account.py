@@ -8,22 +8,18 @@ import fcntl
 import grp
 import json
 import os
-import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import Command
+from tests.support.older_hub import unpack_older_hub
+from tests.support.other_accounts import NOBODYS, folder_for_all
 from tests.support.processes import ENVIRONMENT
-
-_PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
-_ANALYST = 54_321
-"""An account that nobody has."""
 
 _APPEND_ONLY, _GET_FLAGS, _SET_FLAGS = 0x20, 0x80086601, 0x40086602  # linux/fs.h
 
@@ -51,25 +47,23 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder that every account may enter, unlike those that pytest makes."""
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o711)
-        yield Path(made)
+    with folder_for_all() as made:
+        yield made
 
 
 @pytest.fixture
 def readers() -> grp.struct_group:
     """A group of this machine, whose members the test does not change."""
-    return next(group for group in grp.getgrall() if group.gr_gid not in (0, _ANALYST))
+    return next(group for group in grp.getgrall() if group.gr_gid not in (0, NOBODYS))
 
 
 @pytest.fixture
 def hub(place: Path, readers: grp.struct_group) -> Path:
     """A small hub that names its readers."""
-    shutil.unpack_archive(_PACKED, place, filter="tar")
-    text = (place / "hub" / "hub.toml").read_text()
-    (place / "hub" / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
-    return place / "hub"
+    made = unpack_older_hub(place)
+    text = (made / "hub.toml").read_text()
+    (made / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
+    return made
 
 
 def as_analyst(
@@ -84,7 +78,7 @@ def as_analyst(
         "first": plain(commands if first is None else first),
         "commands": plain(commands),
         "groups": [group],
-        "account": _ANALYST,
+        "account": NOBODYS,
     }
     done = subprocess.run(
         [sys.executable, "-c", _AS_BOTH],
@@ -125,7 +119,7 @@ def test_an_analyst_checks_and_exports_a_release_and_gets_no_report_without_its_
     own, theirs = place / "own", place / "theirs"
     for out in (own, theirs):
         out.mkdir()
-    os.chown(theirs, _ANALYST, _ANALYST)
+    os.chown(theirs, NOBODYS, NOBODYS)
 
     def commands(out: Path) -> list[tuple[str | Path, ...]]:
         return [

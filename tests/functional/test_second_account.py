@@ -6,22 +6,17 @@ Becoming another account needs root; elsewhere these tests skip, and the modes t
 import grp
 import json
 import os
-import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import Command
-
-_PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
-
-_STRANGER = 54_321
-"""An account that nobody has."""
+from tests.support.older_hub import unpack_older_hub
+from tests.support.other_accounts import NOBODYS, folder_for_all
 
 _TRY = """
 import json, os, sys
@@ -43,18 +38,16 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder that every account may enter, unlike those that pytest makes."""
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o711)
-        yield Path(made)
+    with folder_for_all() as made:
+        yield made
 
 
 @pytest.fixture
 def hub(place: Path) -> Path:
     """A small hub of an earlier version, which left its store open to every account."""
-    shutil.unpack_archive(_PACKED, place, filter="tar")
-    assert stat.S_IMODE((place / "hub" / "store").stat().st_mode) == 0o755
-    return place / "hub"
+    made = unpack_older_hub(place)
+    assert stat.S_IMODE((made / "store").stat().st_mode) == 0o755
+    return made
 
 
 @needs_root
@@ -158,7 +151,7 @@ def _outputs(hub: Path, place: Path, fairhaven: Command) -> Path:
 
 def _read_by_a_stranger(paths: Iterable[Path], *, groups: Iterable[int] = ()) -> set[Path]:
     """What of these another account, a member of these groups, can read."""
-    asked = {"account": _STRANGER, "groups": list(groups), "paths": [str(path) for path in paths]}
+    asked = {"account": NOBODYS, "groups": list(groups), "paths": [str(path) for path in paths]}
     done = subprocess.run(
         [sys.executable, "-c", _TRY], input=json.dumps(asked), capture_output=True, text=True, check=True
     )
@@ -180,4 +173,4 @@ def _let_read(hub: Path, readers: str) -> None:
 
 def _a_group() -> grp.struct_group:
     """A group of this machine, whose members the test does not change."""
-    return next(group for group in grp.getgrall() if group.gr_gid not in (0, _STRANGER))
+    return next(group for group in grp.getgrall() if group.gr_gid not in (0, NOBODYS))

@@ -4,7 +4,6 @@
 """
 
 import json
-import shutil
 import stat
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.keyring import Purpose
 from fairhaven.ledger import Actor, ActorKind
 from tests.support.command_line import Command
+from tests.support.older_hub import unpack_older_hub
 
-_PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
 _NOBODY = Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="nobody")
 _CONTENT = {
     "r0001": "5f0e69e42adeb76b12cc29561f027edbd2004f2ce17b98f93a27c000552bce87",
@@ -33,10 +32,10 @@ _SEAL = {
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Path:
-    shutil.unpack_archive(_PACKED, tmp_path, filter="tar")
-    keys = list((tmp_path / "hub/store/keys").iterdir())
+    made = unpack_older_hub(tmp_path)
+    keys = list((made / "store/keys").iterdir())
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
-    return tmp_path / "hub"
+    return made
 
 
 def _person(hub: Path) -> int:

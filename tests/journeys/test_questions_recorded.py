@@ -9,15 +9,14 @@ import pytest
 from fairhaven.hub import open_hub
 from fairhaven.ledger import EventKind
 from tests.support.command_line import Command
+from tests.support.older_hub import unpack_older_hub
 
-_PACKED = Path(__file__).parent.parent / "data" / "hub-of-899b4d3.tar.xz"
 _RECORD = ("query-audit.sqlite", "query-audit.log")
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Path:
-    shutil.unpack_archive(_PACKED, tmp_path, filter="tar")
-    return tmp_path / "hub"
+    return unpack_older_hub(tmp_path)
 
 
 def test_a_hub_whose_record_of_questions_is_of_an_earlier_day_or_gone_answers_no_more(
