@@ -27,6 +27,11 @@ _FINISHED_BY: Mapping[Locked, EventKind] = {
 }
 
 
+def erasure_record(store: Path) -> Path:
+    """Where an erasure that was decided says what it must still do, until it has ended."""
+    return store / "erasing.json"
+
+
 def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:
     """Refuse to go on with files that are not those that were written.
 
@@ -43,7 +48,7 @@ def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:
 
 def check_erased(rooms: Rooms) -> None:
     """Refuse to go on where it is not known for certain who was erased; an erasure that was cut short has yet to be entered."""
-    if not (rooms.store / "erasing.json").exists():
+    if not erasure_record(rooms.store).exists():
         check_kept(rooms, [rooms.store / "erased"])
 
 

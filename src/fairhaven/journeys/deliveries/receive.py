@@ -8,7 +8,7 @@ from pathlib import Path
 from fairhaven.intake import Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries, take_stock
+from fairhaven.journeys.store_files import check_erased, check_kept, erasure_record, files_of_deliveries, take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, write_json
@@ -59,7 +59,7 @@ def receive_delivery(
         check_erased(rooms)
         if rooms.intake.may_reach_earlier(rooms.sources[source]):
             # Files that an erasure under way has changed are entered with it.
-            if not (rooms.store / "erasing.json").exists():
+            if not erasure_record(rooms.store).exists():
                 check_kept(rooms, files_of_deliveries(rooms, rooms.intake.extracts(source)))
             _note_landing_again(rooms, source, by=by)
         try:

@@ -16,7 +16,7 @@ from fairhaven.journeys.hub_audit import forget_in_audit
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage
-from fairhaven.journeys.store_files import files_of_deliveries, take_stock
+from fairhaven.journeys.store_files import erasure_record, files_of_deliveries, take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.files import clear_scratch, write_json
 from fairhaven.kernel.ids import pseudonym
@@ -48,7 +48,7 @@ class ErasureUnderWay:
             store: the hub's store.
             by: who is taken for its decider where it was begun by a version that recorded none.
         """
-        path = _place(store)
+        path = erasure_record(store)
         if not path.exists():
             return None
         return read_record(path, cls, upgrade=lambda kept: {"by": to_json(by), "after": 0, **kept})
@@ -81,7 +81,7 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
         what an erasure that was cut short took away in the end; None where there was none.
     """
     clear_scratch(rooms.store / "scratch")
-    for torn in rooms.store.glob(f".{_place(rooms.store).name}.*.part"):
+    for torn in rooms.store.glob(f".{erasure_record(rooms.store).name}.*.part"):
         torn.unlink()
     rooms.intake.recover(rooms.vault)
     take_stock(rooms, Locked.DELIVERIES, by=by)
@@ -96,7 +96,7 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
 
 def recovery_in_words(store: Path) -> Stage:
     """What `recover` would do, as the first stage of a build's plan and of an erasure's."""
-    left = ": the erasure of a person, and whatever else there is" if _place(store).exists() else ", if one did"
+    left = ": the erasure of a person, and whatever else there is" if erasure_record(store).exists() else ", if one did"
     return Stage(name="recover", what=f"first finish what a killed command left{left}")
 
 
@@ -106,7 +106,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
     The entry in the ledger stands for all of them: once there is one, whatever of the others is still to do is done by the
     next build or erasure.
     """
-    write_json(_place(rooms.store), asdict(erasure))
+    write_json(erasure_record(rooms.store), asdict(erasure))
     for stage in ErasureStage:
         match stage:
             case ErasureStage.DELIVERIES:
@@ -126,7 +126,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
                 forget_in_audit(rooms, erasure.person)
             case _:
                 assert_never(stage)
-    _place(rooms.store).unlink()
+    erasure_record(rooms.store).unlink()
     return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
 
 
@@ -155,7 +155,3 @@ def entry_of_erasure(rooms: Rooms, person: int, *, after: int = 0) -> Entry | No
 
 def _digest(rooms: Rooms, person: int) -> str:
     return pseudonym(rooms.keyring.pseudonyms.key_for("erasure"), str(person))
-
-
-def _place(store: Path) -> Path:
-    return store / "erasing.json"
