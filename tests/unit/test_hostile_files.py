@@ -7,6 +7,7 @@ import re
 import resource
 import socket
 import stat
+import tempfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from fairhaven.intake.fhir.fhir_reader import NESTED
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.expansion import ExpansionLimits
 from fairhaven.kernel.files import clear_torn
-from fairhaven.kernel.foreign_files import given
+from fairhaven.kernel.foreign_files import files_below, given
 from fairhaven.kernel.foreign_names import harmless_json
 from fairhaven.kernel.toml import Document
 from fairhaven.omop.external_cdm import open_cdm
@@ -143,6 +144,89 @@ def test_what_is_put_in_a_files_place_while_it_is_read_is_not_read(tmp_path: Pat
         assert held.read_text() == "delivered"
 
 
+def out_of_reach(folder: Path) -> Path:
+    """A folder that no account can list: its path is longer than the system takes."""
+    folder.mkdir()
+    at = os.open(folder, os.O_RDONLY)
+    name = "d" * 200
+    for _ in range(25):
+        os.mkdir(name, dir_fd=at)
+        above, at = at, os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(above)
+    os.close(at)
+    return folder
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out_of_a_delivery_unsaid(hub: Hub) -> None:
+    inbox = out_of_reach(hub.folder / "inbox")
+    (inbox / "events.csv").write_text(ROWS)
+    (inbox / "person.csv").write_text(PERSON)
+    for source in ("", OMOP):
+        assert "cannot be read (File name too long), and nothing is left out unsaid" in refusal(hub, source, inbox)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another account")
+def test_an_account_that_may_not_read_a_folder_of_a_delivery_or_a_cdm_is_told_which() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        cdm = Path(place) / "cdm"
+        (cdm / "person").mkdir(parents=True)
+        (cdm / "person.csv").write_text(PERSON)
+        (cdm / "person").chmod(0o700)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(Invalid, match=r"cdm/person: cannot be read \(Permission denied\)"):
+                files_below(cdm, levels=2)
+        finally:
+            os.seteuid(0)
+
+
+def test_a_folder_with_a_name_that_is_no_utf_8_is_refused_whoever_reads_it(hub: Hub) -> None:
+    (hub.folder / "cdm" / "person").mkdir(parents=True)
+    (hub.folder / "cdm" / "person" / os.fsdecode(b"\xff.csv")).write_text(PERSON)
+    assert "name is not UTF-8" in refusal(hub, OMOP, hub.folder / "cdm")
+    with pytest.raises(Invalid, match="name is not UTF-8"), open_cdm(hub.folder / "cdm"):
+        pass
+
+
+def test_names_that_differ_in_case_or_in_form_alone_are_two_files_and_no_row_of_either_is_lost(hub: Hub) -> None:
+    inbox = hub.folder / "inbox"
+    inbox.mkdir()
+    names = ("events.csv", "EVENTS.csv", "events_\u00e9.csv", "events_e\u0301.csv")
+    for number, name in enumerate(names):
+        (inbox / name).write_text(HEADER + f"{number},p1,2020-01-01,5,a\n")
+    receipt = hub.deliver(hub.events(), [inbox])
+    assert len(receipt.extracts) == len(names)
+    assert sorted(str(hub.landed(extract)[0]["event_id"]) for extract in (1, 2, 3, 4)) == ["0", "1", "2", "3"]
+
+
+def test_a_database_with_changes_beside_it_is_refused_and_nothing_is_written_beside_it(hub: Hub) -> None:
+    path = hub.folder / "cdm.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE person AS SELECT 7 AS person_id")
+    path.with_name("cdm.duckdb.wal").write_bytes(b"changes")
+    before = sorted(hub.folder.iterdir())
+    with pytest.raises(Invalid, match="run CHECKPOINT"), open_cdm(path):
+        pass
+    assert sorted(hub.folder.iterdir()) == before
+    assert "run CHECKPOINT" in refusal(hub, OMOP, path)
+
+
+@pytest.mark.parametrize("version", ["v0.10.2", "v1.2.0", "v1.4.0"])
+def test_a_database_of_an_older_form_is_read_and_an_encrypted_one_is_refused(tmp_path: Path, version: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{tmp_path}/cdm.duckdb' AS cdm (STORAGE_VERSION '{version}')")
+        connection.execute("CREATE TABLE cdm.person AS SELECT 7 AS person_id")
+        connection.execute("SET force_mbedtls_unsafe = 'true'")
+        connection.execute(f"ATTACH '{tmp_path}/locked.duckdb' AS locked (ENCRYPTION_KEY 'k')")
+        connection.execute("CREATE TABLE locked.person AS SELECT 7 AS person_id")
+    with open_cdm(tmp_path / "cdm.duckdb") as opened:
+        assert opened.engine.fetch(opened.tables["person"].count()) is not None
+    with pytest.raises(Invalid, match="encrypted"), open_cdm(tmp_path / "locked.duckdb"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cdm.duckdb", "locked.duckdb"]
+
+
 def test_a_folder_of_a_cdm_with_a_link_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "person_elsewhere.csv").write_text(PERSON)
     (tmp_path / "cdm").mkdir()
@@ -204,16 +288,31 @@ def test_a_zip_of_very_many_files_is_refused(tmp_path: Path) -> None:
         load_vocabulary(path, tmp_path / "store", limits=TIGHT)
 
 
-@pytest.mark.parametrize("is_64", [False, True])
-def test_a_zip_with_an_endless_directory_is_refused_before_it_is_held_in_memory(tmp_path: Path, is_64: bool) -> None:
+@pytest.mark.parametrize(
+    "told", ["by its end", "by its end for 64 bits", "small by its end, and otherwise for 64 bits"]
+)
+def test_a_zip_with_an_endless_directory_is_refused_before_it_is_held_in_memory(tmp_path: Path, told: str) -> None:
     path = zipped(tmp_path / "cdm.zip", {"person.csv": PERSON})
     content = bytearray(path.read_bytes())
     end = content.rindex(b"PK\x05\x06")
     size = 300_000_000
-    content[end + 12 : end + 16] = b"\xff" * 4 if is_64 else size.to_bytes(4, "little")
-    if is_64:
-        content[end:end] = b"PK\x06\x06" + bytes(36) + size.to_bytes(8, "little") + bytes(8)
-    path.write_bytes(content)
+    # As long as it says, so that `zipfile` would read all of it; a hole takes no room on the disk.
+    before = path.stat().st_size - 22
+    tail = bytearray(content[end:])
+    if "64" in told:
+        sizes = size.to_bytes(8, "little") + (0).to_bytes(8, "little")
+        record = b"PK\x06\x06" + (44).to_bytes(8, "little") + bytes(12) + bytes(16) + sizes
+        tail = (
+            bytearray(record) + b"PK\x06\x07" + bytes(4) + size.to_bytes(8, "little") + (1).to_bytes(4, "little") + tail
+        )
+    if told == "by its end":
+        tail[12:16] = size.to_bytes(4, "little")
+    elif told == "by its end for 64 bits":
+        tail[-10:-6] = b"\xff" * 4
+    with path.open("r+b") as file:
+        file.truncate(max(size, before))
+        file.seek(0, os.SEEK_END)
+        file.write(tail)
     with pytest.raises(Invalid, match="has a directory of 300,000,000 bytes"), open_cdm(path):
         pass
 

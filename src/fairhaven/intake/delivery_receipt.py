@@ -29,11 +29,12 @@ from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import ACCEPTED, USUAL, ExpansionLimits
 from fairhaven.kernel.files import clear_scratch, scratch, sha256_of
-from fairhaven.kernel.foreign_files import ForeignFile, files_below, given, kind_fault
+from fairhaven.kernel.foreign_files import ForeignFile, files_below, given, kind_fault, name_fault
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.kernel.keyring import DerivationKey
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
+from fairhaven.omop.external_tables import UNWRITTEN
 
 _CHUNK = 1 << 22
 VERSION = "1"
@@ -290,16 +291,15 @@ def _path_faults(path: Path) -> Iterator[Fault]:
     if not os.path.lexists(path):
         yield Fault(path=str(path), message="does not exist")
         return
-    if message := kind_fault(path.lstat().st_mode):
+    if message := name_fault(path.name) or kind_fault(path.lstat().st_mode):
         yield Fault(path=str(path), message=message)
-        return
-    inside = sorted(path.rglob("*")) if path.is_dir() else []
-    for each in (path, *inside):
-        # Bytes that are not UTF-8 are surrogates in a name.
-        if any("\ud800" <= character <= "\udfff" for character in each.name):
-            yield Fault(path=str(each), message="the file's name is not UTF-8, so it could not be recorded; rename it")
-        if message := kind_fault(each.lstat().st_mode):
-            yield Fault(path=str(each), message=message)
+    elif path.is_dir():
+        try:
+            files_below(path)
+        except Invalid as invalid:
+            yield from invalid.faults
+    elif path.with_name(f"{path.name}.wal").exists():
+        yield Fault(path=str(path), message=UNWRITTEN)
 
 
 def _pack(folder: Path, target: Path) -> Path:

@@ -23,6 +23,10 @@ _KINDS = {
 }
 
 
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""Should it have become a pipe since, opening it does not wait."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForeignFile:
     """A plain file as it was found.
@@ -46,13 +50,10 @@ class ForeignFile:
         """The file, opened; the path names this opening and ends with it.
 
         Raises:
-            Invalid: by now it is no plain file.
+            Invalid: by now it is no plain file, or it cannot be read.
         """
-        descriptor = self._open()
-        try:
-            yield Path(f"/proc/self/fd/{descriptor}")
-        finally:
-            os.close(descriptor)
+        with _named(self._open()) as path:
+            yield path
 
     def _open(self) -> int:
         at = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -62,24 +63,32 @@ class ForeignFile:
                 os.close(above)
             name = self.place.name
             _check(os.lstat(name, dir_fd=at).st_mode, self.path)
-            # Should it have become a pipe since, opening it does not wait.
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+            descriptor = os.open(name, _READING | os.O_NOFOLLOW, dir_fd=at)
         except OSError as error:
-            message = f"cannot be read ({error.strerror}); deliver it again when it is whole"
-            raise Invalid(Fault(path=str(self.path), message=message)) from None
+            raise Invalid(_unreadable(self.path, error)) from None
         finally:
             os.close(at)
-        try:
-            _check(os.fstat(descriptor).st_mode, self.path)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
+        return _checked(descriptor, self.path)
 
 
 def given(path: Path) -> ForeignFile:
     """A file as a person named it."""
     return ForeignFile(folder=path.parent, place=Path(path.name))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """A file as a person named it to read it where it is, opened; a link to it is their own.
+
+    Raises:
+        Invalid: it is no plain file, or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, _READING)
+    except OSError as error:
+        raise Invalid(_unreadable(path, error)) from None
+    with _named(_checked(descriptor, path)) as held:
+        yield held
 
 
 def files_below(folder: Path, *, levels: int | None = None) -> list[ForeignFile]:
@@ -89,20 +98,29 @@ def files_below(folder: Path, *, levels: int | None = None) -> list[ForeignFile]
         levels: how deep to look: 1 is the folder alone; None looks everywhere.
 
     Raises:
-        Invalid: anything below is neither a folder nor a plain file; all of it is named.
+        Invalid: anything below is neither a folder nor a plain file, has a name that cannot be recorded, or is a folder that
+            cannot be read; all of it is named.
     """
     found: list[ForeignFile] = []
     faults: list[Fault] = []
-    for at, folders, files in os.walk(folder):
+
+    def leave_nothing_out(error: OSError) -> None:
+        faults.append(_unreadable(Path(error.filename), error))
+
+    for at, folders, files in os.walk(folder, onerror=leave_nothing_out):
         depth = len(Path(at).relative_to(folder).parts) + 1
         for name in (*folders, *files):
             path = Path(at, name)
-            mode = path.lstat().st_mode
-            if stat.S_ISREG(mode):
-                if not name.startswith("."):
-                    found.append(ForeignFile(folder=folder, place=path.relative_to(folder)))
-            elif message := kind_fault(mode):
+            try:
+                mode = path.lstat().st_mode
+            except OSError as error:
+                leave_nothing_out(error)
+                continue
+            message = name_fault(name) or kind_fault(mode)
+            if message:
                 faults.append(Fault(path=str(path), message=message))
+            elif stat.S_ISREG(mode) and not name.startswith("."):
+                found.append(ForeignFile(folder=folder, place=path.relative_to(folder)))
         if depth == levels:
             folders.clear()
     if faults:
@@ -115,6 +133,37 @@ def kind_fault(mode: int) -> str:
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return ""
     return next((words for is_kind, words in _KINDS.items() if is_kind(mode)), "is neither a file nor a folder")
+
+
+def name_fault(name: str) -> str:
+    """Why a file or folder cannot have this name; empty where it can. Bytes that are not UTF-8 are surrogates in it."""
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "the file's name is not UTF-8, so it could not be recorded; rename it"
+    return ""
+
+
+@contextmanager
+def _named(descriptor: int) -> Iterator[Path]:
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+def _checked(descriptor: int, path: Path) -> int:
+    try:
+        _check(os.fstat(descriptor).st_mode, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _unreadable(path: Path, error: OSError) -> Fault:
+    message = (
+        f"cannot be read ({error.strerror}), and nothing is left out unsaid; let this account read it, or give it again"
+    )
+    return Fault(path=str(path), message=f"{message} when it is whole")
 
 
 def _check(mode: int, path: Path) -> None:

@@ -8,6 +8,7 @@ refuses what could be meant in two ways, asks for every `TablePlace` instead.
 
 import csv
 import gzip
+import io
 import os
 import re
 import stat
@@ -28,6 +29,10 @@ from fairhaven.kernel.foreign_files import files_below, kind_fault
 from fairhaven.kernel.foreign_names import shown as harmless_line
 
 SEVERAL_FILES = "several files hold {}; give one text file a table"
+UNWRITTEN = (
+    "has changes beside it that are not yet written into it (its .wal file), and without them it would be read as it was before; "
+    "open it with DuckDB, run CHECKPOINT and close it"
+)
 _SUFFIXES = (".parquet", ".csv", ".tsv", ".txt")
 _CATALOG = "stored"
 _LONGEST_LINE = 32 << 20
@@ -35,8 +40,7 @@ _LONGEST_NAME = 200
 _ENTRY = 1_000
 """Bytes of a zip's directory for each file; 46 and the name are usual."""
 _LONGEST_TAIL = (1 << 16) + 98
-"""Where a zip's directory is said to be: a comment of 64 KiB may come behind it."""
-_IN_ZIP_64 = 0xFFFFFFFF
+"""Where a zip says where its directory is: a comment of 64 KiB may come behind it."""
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError),
     # Two files of one name, or one in the place of another's folder.
@@ -217,6 +221,8 @@ def locate_tables(
             unpacked = room / "unpacked"
             return _among_files(_unzip(path, unpacked, names, shown, limits), unpacked, names, limits)
         case FileKind.DUCKDB:
+            if path.with_name(f"{path.name}.wal").exists():
+                raise Invalid(Fault(path=shown, message=UNWRITTEN))
             return _in_duckdb(connection, path, names, shown)
         case _:
             message = "is neither a DuckDB database nor a folder or zip of Parquet or CSV files"
@@ -230,10 +236,9 @@ def _is_of_table(place: Path, names: Collection[str]) -> bool:
 def _unzip(path: Path, folder: Path, names: Collection[str], shown: str, limits: ExpansionLimits) -> list[Path]:
     """Unpack the files of the tables *names*, and only them; the paths that all files of the zip have in *folder*."""
     found: list[Path] = []
-    if (size := _directory_size(path)) > limits.files * _ENTRY:
-        raise too_large(shown, f"has a directory of {size:,} bytes, as of more than {limits.files:,} files")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _ZipBytes(path, limits, shown) as content, zipfile.ZipFile(content) as archive:
+            content.is_directory_read = True
             members = archive.infolist()
             if len(members) > limits.files:
                 raise too_large(shown, f"holds {len(members):,} files, more than {limits.files:,}")
@@ -245,8 +250,8 @@ def _unzip(path: Path, folder: Path, names: Collection[str], shown: str, limits:
                 inside = folder / member.filename
                 if _table_of(inside, folder, names):
                     inside.parent.mkdir(parents=True, exist_ok=True)
-                    with archive.open(member) as content, inside.open("xb") as out:
-                        expansion.copy(content, out)
+                    with archive.open(member) as packed, inside.open("xb") as out:
+                        expansion.copy(packed, out)
                 found.append(inside)
     except _DAMAGE as error:
         message = f"the zip file is cut off or damaged ({type(error).__name__}), so nothing of it was taken"
@@ -254,14 +259,31 @@ def _unzip(path: Path, folder: Path, names: Collection[str], shown: str, limits:
     return found
 
 
-def _directory_size(path: Path) -> int:
-    """What a zip says of the size of its directory, which `zipfile` holds in memory tenfold (APPNOTE 4.3.14, 4.3.16)."""
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - _LONGEST_TAIL, 0))
-        tail = file.read()
-    end, end_64 = tail.rfind(b"PK\x05\x06"), tail.rfind(b"PK\x06\x06")
-    size = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
-    return int.from_bytes(tail[end_64 + 40 : end_64 + 48], "little") if size == _IN_ZIP_64 and end_64 >= 0 else size
+class _ZipBytes(io.BufferedReader):
+    """A zip whose directory is held to a size as it is read: `zipfile` holds it in memory tenfold, at once.
+
+    What a zip says of that size is said in several places, which need not agree (APPNOTE 4.3.14 to 4.3.16).
+    """
+
+    def __init__(self, path: Path, limits: ExpansionLimits, shown: str) -> None:
+        super().__init__(io.FileIO(path))
+        self._limits = limits
+        self._shown = shown
+        self._size = path.stat().st_size
+        self.is_directory_read = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read so many bytes; -1 for all that there are.
+
+        Raises:
+            Invalid: the directory is not yet read, and these are more than it may have.
+        """
+        if not self.is_directory_read:
+            wanted = self._size - self.tell() if size is None or size < 0 else size
+            if wanted > max(self._limits.files * _ENTRY, _LONGEST_TAIL):
+                what = f"has a directory of {wanted:,} bytes, as of more than {self._limits.files:,} files"
+                raise too_large(self._shown, what)
+        return super().read(size)
 
 
 def _member_faults(member: zipfile.ZipInfo, shown: str) -> list[Fault]:
@@ -355,7 +377,8 @@ def _in_duckdb(connection: duckdb.DuckDBPyConnection, path: Path, names: Collect
         rows = connection.execute(_STORED, [_CATALOG, _CATALOG]).fetchall()
     except duckdb.Error:
         message = (
-            "cannot be opened as a DuckDB database; it may be cut off, or written by a later DuckDB (save it as 1.x)"
+            "cannot be opened as a DuckDB database; it may be cut off, encrypted, or written by a later DuckDB (save it as 1.x, "
+            "without a key)"
         )
         raise Invalid(Fault(path=shown, message=message)) from None
     check_faults(
