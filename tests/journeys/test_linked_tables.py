@@ -1,12 +1,15 @@
 """Tables that name no patient themselves: what `check` says of them, and what an erasure and a build make of them."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from fairhaven.hub import open_hub
+from fairhaven.journeys.persons.recovery import ErasureUnderWay
+from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.linked_tables import ACTIVITIES, CONTACTS, LINKED, REFERRALS
 from tests.support.partner_cdm import new_hub, vocabulary_files
@@ -166,3 +169,71 @@ def test_a_table_that_belongs_to_another_is_mapped_and_erased_as_if_it_named_the
     fairhaven("build", hub)
     assert b"C8" not in kept(hub) and persons(hub) == [patient(hub, "L2")]
     assert "every hash agrees" in fairhaven("release", "verify", hub).stdout
+
+
+def test_an_erasure_is_refused_by_name_where_what_was_landed_is_declared_no_more(
+    fairhaven: Command, tmp_path: Path, vocabulary: Path
+) -> None:
+    hub = hub_of(tmp_path, vocabulary, _LINKED, _DECLARED)
+    delivered(fairhaven, tmp_path, hub)
+    person = patient(hub, "L1")
+    declared = hub / "sources" / "mh.toml"
+    whole = declared.read_text()
+    activity = whole[whole.index("[tables.activity]") : whole.index("[tables.mpi]")]
+    taken_away = {
+        "activity of mh were landed, and it is not declared any more": whole.replace(activity, ""),
+        "mh is not declared any more": "",
+        "activity of mh does not say whose its rows are": whole.replace(
+            'belongs_to = { table = "contact", by = { Contact = "CareContactId" } }', ""
+        ),
+        "files of mh were received as delimited, and it is declared as fhir": whole[: whole.index("format")].replace(
+            'mapping = ["linked.toml"]', ""
+        )
+        + 'format = "fhir"\n',
+    }
+    for reason, text in taken_away.items():
+        declared.write_text(text)
+        if not text:
+            declared.unlink()
+        for plan in (("--plan",), ()):
+            refused = fairhaven("erase", hub, "--person-key", person, *plan, code=1).stderr
+            assert "nothing was erased" in refused and reason in refused
+        assert b"secret" in kept(hub)
+    declared.write_text(whole)
+    fairhaven("erase", hub, "--person-key", person)
+    assert b"secret" not in kept(hub)
+
+
+def test_a_table_whose_mapping_was_taken_away_still_has_to_say_whose_its_rows_are(
+    fairhaven: Command, tmp_path: Path, vocabulary: Path
+) -> None:
+    hub = hub_of(tmp_path, vocabulary, _UNLINKED, _IN_PYTHON)
+    delivered(fairhaven, tmp_path, hub)
+    person = patient(hub, "L1")
+    (hub / "mappings" / "mh.toml").write_text(_PERSON)
+    checked = json.loads(fairhaven("check", hub, "--json").stdout)
+    assert [warning["field"] for warning in checked["warnings"]] == ["tables.contact", "tables.activity"]
+    refused = fairhaven("erase", hub, "--person-key", person, code=1).stderr
+    assert "contact of mh, activity of mh" in refused and b"secret" in kept(hub)
+
+
+def test_an_erasure_that_was_cut_short_is_not_finished_without_what_it_would_miss(
+    fairhaven: Command, tmp_path: Path, vocabulary: Path
+) -> None:
+    hub = hub_of(tmp_path, vocabulary, _LINKED, _DECLARED)
+    delivered(fairhaven, tmp_path, hub)
+    person = patient(hub, "L1")
+    rooms = open_hub(hub)
+    index = rooms.vault.index()
+    assert index is not None
+    mine = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] == person]
+    decided = ErasureUnderWay(person=person, patients={"mh": mine}, by=ANNA, after=rooms.ledger.length())
+    (hub / "store" / "erasing.json").write_text(json.dumps(asdict(decided)))
+    declared = hub / "sources" / "mh.toml"
+    whole = declared.read_text()
+    declared.unlink()
+    assert "mh is not declared any more" in fairhaven("build", hub, code=1).stderr
+    assert (hub / "store" / "erasing.json").exists() and b"secret" in kept(hub)
+    declared.write_text(whole)
+    fairhaven("build", hub)
+    assert b"secret" not in kept(hub) and not (hub / "store" / "erasing.json").exists()

@@ -58,7 +58,7 @@ def erase(
     for name, refs in sorted(patient_refs_by_source.items()):
         tombstones = Tombstones(receiver.store)
         tombstones.add(name, {landing.tombstone(secrets, ref) for ref in refs})
-        source = sources.get(name)
+        source = sources[name]
         extracts = [extract for extract in receiver.records.extracts(name) if extract.format is not Format.OPT_OUT]
         with _looking(receiver, secrets, extracts) as connection:
             search = _Search(receiver=receiver, source=source, secrets=secrets, connection=connection)
@@ -72,9 +72,8 @@ def erase(
         for each in found.values():
             rows[name].update(each.rows())
             quarantined[name].update({table: len(gone) for table, gone in each.quarantined.items()})
-        if source is not None:
-            with _looking(receiver, secrets, extracts) as connection:
-                unknown[name] = unknown_owners(connection, receiver.records, source, extracts)
+        with _looking(receiver, secrets, extracts) as connection:
+            unknown[name] = unknown_owners(connection, receiver.records, source, extracts)
     return ErasureCounts(
         rows={name: dict(counts) for name, counts in rows.items() if counts},
         quarantined={name: dict(counts) for name, counts in quarantined.items() if counts},
@@ -149,14 +148,10 @@ def _looking(
 
 @dataclass(frozen=True, kw_only=True)
 class _Search:
-    """Looks for rows of patients in extracts of one source.
-
-    Args:
-        source: None where it is declared no more; then rows are found that bear a patient themselves.
-    """
+    """Looks for rows of patients in extracts of one source."""
 
     receiver: DeliveryReceiver
-    source: Source | None
+    source: Source
     secrets: landing.LandingKeys
     connection: duckdb.DuckDBPyConnection
 
@@ -164,8 +159,6 @@ class _Search:
         self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], names: frozenset[str]
     ) -> tuple[dict[int, FoundRows], frozenset[str]]:
         """See `linked_rows.with_linked_rows`."""
-        if self.source is None:
-            return dict(found), names
         return with_linked_rows(self.connection, self.receiver.records, self.source, extracts, found, names)
 
     def bearing(
@@ -233,7 +226,7 @@ class _Search:
         parts = sorted({part for part in lines.split(line.decode("utf-8", "replace"), extract.dialect) if part})
         for part in parts:
             yield landing.tombstone(self.secrets, pseudonym(self.secrets.pseudonym, extract.source, part))
-        for text in names_in(parts, self.source) if self.source else ():
+        for text in names_in(parts, self.source):
             yield landing.tombstone(self.secrets, text)
 
     def _table(self, extract: Extract, table: str) -> Path:

@@ -213,16 +213,15 @@ class Intake:
         Doing it again, after a crash or not, changes nothing that is done. The caller holds the lock of the deliveries.
 
         Args:
-            sources: as they are declared now; rows of one that is not declared any more are erased where they bear the
-                patient themselves.
+            sources: as they are declared now, each of them.
 
         Raises:
             Invalid: extracts of a source whose tables belong to others do not fit what it declares now; nothing of it is
                 erased then.
         """
         for name in patient_refs_by_source:
-            source = sources.get(name)
-            if source and links_of(source):
+            source = sources[name]
+            if links_of(source):
                 delivery_erasure.finish_blanking(self._receiver, source)
                 self.land_again(source, vault=vault, progress=progress)
         return delivery_erasure.erase(self._receiver, patient_refs_by_source, sources)

@@ -4,7 +4,7 @@ What is to be erased is written down first (`recovery.ErasureUnderWay`), so that
 finishes it before it does anything else.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow.compute as pc
@@ -22,9 +22,9 @@ from fairhaven.journeys.persons.recovery import (
     recover,
     recovery_in_words,
 )
-from fairhaven.journeys.persons.unlinked_tables import WHAT_TO_DECLARE, unlinked_tables
+from fairhaven.journeys.persons.unlinked_tables import check_reach
 from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries
-from fairhaven.kernel.errors import NotAllowedNow, NotFound
+from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
@@ -94,31 +94,11 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
             entry = _entry_of_end(rooms, person_key)
             nothing = ErasureCounts(rows={}, quarantined={}, extracts=(), unknown_owners={})
             return Erased(releases=releases, deliveries=nothing, identities=0, entry=entry.number, was_done=True)
-        check_reach(rooms, refs)
         extracts = [extract for source in refs for extract in rooms.intake.extracts(source)]
         check_kept(rooms, files_of_deliveries(rooms, extracts))
         check_erased(rooms)
         decided = ErasureUnderWay(person=person_key, patients=refs, by=by, after=rooms.ledger.length())
         return carry_out(rooms, decided, progress=progress)
-
-
-def check_reach(rooms: Rooms, sources: Collection[str]) -> None:
-    """Refuse an erasure that would leave rows of the person behind without a word.
-
-    Args:
-        sources: those that know the person.
-
-    Raises:
-        NotAllowedNow: tables of these sources from which rows about persons are made do not say whose their rows are.
-    """
-    unlinked = [
-        f"{table} of {source}" for source, table in unlinked_tables(rooms.sources, rooms.mappings) if source in sources
-    ]
-    if unlinked:
-        raise NotAllowedNow(
-            f"nothing was erased: rows about persons are made from {', '.join(unlinked)}, which does not say whose its rows "
-            f"are, so those of this person could not be found. {WHAT_TO_DECLARE} Then erase again."
-        )
 
 
 def _what_is_kept(vault: Vault, archive: Archive, person_key: int) -> tuple[dict[str, list[str]], Erasure]:

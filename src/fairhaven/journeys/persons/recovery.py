@@ -16,6 +16,7 @@ from fairhaven.journeys.hub_audit import forget_in_audit
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage
+from fairhaven.journeys.persons.unlinked_tables import check_reach
 from fairhaven.journeys.store_files import erasure_record, files_of_deliveries, take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.files import clear_scratch, write_json
@@ -105,7 +106,11 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
 
     The entry in the ledger stands for all of them: once there is one, whatever of the others is still to do is done by the
     next build or erasure.
+
+    Raises:
+        NotAllowedNow: rows of the person may be where they could not be found.
     """
+    check_reach(rooms, erasure.patients)
     write_json(erasure_record(rooms.store), asdict(erasure))
     for stage in ErasureStage:
         match stage:
