@@ -122,7 +122,7 @@ def kept(hub: Path) -> bytes:
     """Everything that was delivered, landed or as sealed bytes, opened."""
     rooms = open_hub(hub)
     parts = [
-        rooms.keyring.deliveries.open_bytes(hub / "store" / "received" / f"{extract.sha256}.sealed")
+        rooms.keyring.deliveries.open_bytes(hub / "store" / "received" / f"{extract.sealed_as}.sealed")
         for extract in rooms.intake.extracts()
     ]
     parts += [

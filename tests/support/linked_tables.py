@@ -75,7 +75,7 @@ class Linked(Hub):
     def delivered(self) -> str:
         """All sealed bytes, opened."""
         return b"".join(
-            self.keyring.deliveries.open_bytes(self.store / "received" / f"{extract.sha256}.sealed")
+            self.keyring.deliveries.open_bytes(self.store / "received" / f"{extract.sealed_as}.sealed")
             for extract in self.intake.extracts()
         ).decode()
 

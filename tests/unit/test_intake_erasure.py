@@ -17,7 +17,7 @@ from fairhaven.intake.landing import LandingKeys
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.progress import Silent
-from tests.support.intake_hub import HEADER, Hub
+from tests.support.intake_hub import EVENTS, HEADER, Hub
 
 HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
 
@@ -28,7 +28,7 @@ def ref(hub: Hub, patient: str, source: str) -> str:
 
 def sealed(hub: Hub, extract: int = 1) -> bytes:
     found = hub.intake.extracts()[extract - 1]
-    return hub.keyring.deliveries.open_bytes(hub.store / "received" / f"{found.sha256}.sealed")
+    return hub.keyring.deliveries.open_bytes(hub.store / "received" / f"{found.sealed_as}.sealed")
 
 
 def check_adds_up(hub: Hub, source: Source) -> dict[str, tuple[int, int, int]]:
@@ -88,6 +88,47 @@ def test_an_erased_patient_in_a_later_delivery_is_left_out_of_rows_vault_and_byt
     assert [record["patient_ref"] for record in hub.vault.by_extract[2].to_pylist()] == [ref(hub, "p3", "gp")]
     assert check_adds_up(hub, source) == {"events": (3, 1, 2)}
     assert hub.receive(source, HEADER + "1,zz9,2020-01-01,,\n", name="events3.csv").delivery is None
+
+
+@pytest.mark.parametrize("is_of_before", [False, True])
+def test_an_erasure_from_one_source_leaves_another_the_same_file_as_it_delivered_it(
+    tmp_path: Path, is_of_before: bool
+) -> None:
+    hub = Hub(tmp_path)
+    first, second = hub.events(), hub.source(EVENTS.format(settings="", more=""), "twin")
+    text = HEADER + "1,zz9,2020-01-01,,\n2,p2,2020-01-01,,\n"
+    for source in (first, second):
+        hub.receive(source, text)
+    if is_of_before:
+        # As an earlier version kept them: both extracts have one file.
+        for record in hub.store.glob("landing/*/extract.json"):
+            facts = json.loads(record.read_text())
+            del facts["sealed_as"]
+            record.write_text(json.dumps(facts))
+    hub.erase({"gp": [ref(hub, "zz9", "gp")]})
+    assert b"zz9" not in sealed(hub, 1) and sealed(hub, 2).decode() == text
+    changed = hub.source(EVENTS.format(settings="", more='also = { type = "text", optional = true }'), "twin")
+    hub.intake.land_again(changed, vault=hub.vault, progress=Silent())
+    assert (hub.lines(1), hub.lines(2)) == ([3], [2, 3])
+    hub.erase({"twin": [ref(hub, "zz9", "twin")]})
+    assert b"zz9" not in sealed(hub, 2) and hub.lines(2) == [3]
+    # What nothing refers to is cleared by whoever receives next; what both have is still there.
+    hub.receive(first, HEADER + "3,p3,2020-01-01,,\n", name="events3.csv")
+    assert b"p2" in sealed(hub, 1) and b"p2" in sealed(hub, 2) and b"zz9" not in sealed(hub, 1)
+
+
+def test_a_file_that_comes_again_brings_nobody_back_into_the_bytes_of_its_first_delivery(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.events('delivery = "full"')
+    text = HEADER + "1,zz9,2020-01-01,,\n2,p2,2020-01-01,,\n"
+    hub.receive(source, text)
+    hub.erase({"gp": [ref(hub, "zz9", "gp")]})
+    kept = (hub.store / "received" / f"{hub.intake.extracts()[0].sealed_as}.sealed").read_bytes()
+    again, more = hub.folder / "inbox/events.csv", hub.folder / "inbox/events2.csv"
+    more.write_text(HEADER + "3,p3,2020-01-01,,\n")
+    hub.deliver(source, [again, more])
+    assert (hub.store / "received" / f"{hub.intake.extracts()[1].sealed_as}.sealed").read_bytes() == kept
+    assert hub.intake.extracts()[1].sealed_as == hub.intake.extracts()[0].sealed_as
 
 
 def test_an_erasure_that_was_cut_off_before_the_bytes_is_ended_by_the_next(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, literal
 from fairhaven.intake import file_detection, landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
-from fairhaven.intake.delivery_records import Tombstones, rewriting
+from fairhaven.intake.delivery_records import Tombstones, own_name, rewriting
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
@@ -67,7 +67,8 @@ def erase(
             found, names = search.linked(extracts, found, tombstones.of(name))
             tombstones.add(name, names)
             found = search.with_unreadable(extracts, found, names)
-        taken_out = [_take_out(receiver, extract, found.get(extract.number)) for extract in extracts]
+        others = _sealed_for_others(receiver, name)
+        taken_out = [_take_out(receiver, extract, found.get(extract.number), others) for extract in extracts]
         blanked += [extract.number for extract in taken_out if extract]
         for each in found.values():
             rows[name].update(each.rows())
@@ -112,25 +113,38 @@ def leave_out(
             reached = [*earlier, *landed]
             found, names = search.linked(reached, found, names)
         found = search.with_unreadable(reached, found, names)
+    others = _sealed_for_others(receiver, source.name)
     for extract in reached:
-        _take_out(receiver, extract, found.get(extract.number))
+        _take_out(receiver, extract, found.get(extract.number), others)
     tombstones.add(source.name, names)
     return [receiver.records.extract(extract.number) for extract in landed]
 
 
 def finish_blanking(receiver: DeliveryReceiver, source: Source) -> None:
     """Blank in the sealed bytes what an erasure that was cut short has taken out of the landed rows."""
+    others = _sealed_for_others(receiver, source.name)
     for extract in receiver.records.extracts(source.name):
-        _take_out(receiver, extract, None)
+        _take_out(receiver, extract, None, others)
 
 
-def _take_out(receiver: DeliveryReceiver, extract: Extract, found: FoundRows | None) -> Extract | None:
-    """Take rows out of an extract and its sealed bytes; the extract, where that changed its bytes."""
+def _sealed_for_others(receiver: DeliveryReceiver, source: str) -> frozenset[str]:
+    """Names of sealed bytes that extracts of other sources have."""
+    return frozenset(each.sealed_as for each in receiver.records.extracts() if each.source != source)
+
+
+def _take_out(
+    receiver: DeliveryReceiver, extract: Extract, found: FoundRows | None, others: Collection[str]
+) -> Extract | None:
+    """Take rows out of an extract and its sealed bytes; the extract, where that changed its bytes.
+
+    Args:
+        others: names of sealed bytes that are other sources' too.
+    """
     if found and found.lines():
         extract = _rewrite(receiver, extract, found)
     if not extract.to_blank:
         return None
-    _blank(receiver, extract)
+    _blank(receiver, extract, others)
     return extract
 
 
@@ -287,8 +301,11 @@ def _copy_without(
     connection.unregister("gone")
 
 
-def _blank(receiver: DeliveryReceiver, extract: Extract) -> None:
-    """Blank the lines in the sealed bytes, which keep the name of what was delivered."""
+def _blank(receiver: DeliveryReceiver, extract: Extract, others: Collection[str]) -> None:
+    """Blank the lines in the sealed bytes; those that another source delivered too stay as they are, for that one."""
+    is_shared = extract.sealed_as in others
+    sealed_as = own_name(extract.sha256, extract.number) if is_shared else extract.sealed_as
     with receiver.opened(extract) as (arrived, work):
-        receiver.seal(blank(extract.format, extract.dialect, arrived, extract.to_blank, work), extract.sha256)
-    receiver.records.write_extract(receiver.records.folder(extract.number), dataclasses.replace(extract, to_blank={}))
+        receiver.seal(blank(extract.format, extract.dialect, arrived, extract.to_blank, work), sealed_as)
+    changed = dataclasses.replace(extract, to_blank={}, sealed_as=sealed_as)
+    receiver.records.write_extract(receiver.records.folder(extract.number), changed)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fairhaven.engine.damage import reading_foreign
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake import landing
-from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable
+from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable, name_of_sealed
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.ports import IdentityVault
@@ -63,17 +63,17 @@ class DeliveryReceiver:
         """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
         return f"{source.format}-{self.readers[source.format].version}/landing-{VERSION}/birth-{self.birth_date}"
 
-    def seal(self, path: Path, sha256: str) -> str:
-        """Seal a file under the digest of what was delivered; the digest of what was sealed."""
+    def seal(self, path: Path, sealed_as: str) -> str:
+        """Seal a file under the name of an extract's sealed bytes; the digest of what was sealed."""
         with path.open("rb") as content:
-            return self.envelope.seal(content, self.records.sealed(sha256))
+            return self.envelope.seal(content, self.records.sealed(sealed_as))
 
     @contextmanager
     def opened(self, extract: Extract) -> Iterator[tuple[DeliveredFile, Path]]:
         """An extract's file as it was delivered, unsealed, and the private folder it is in; both go at the end."""
         with scratch(self.store / "scratch") as work:
             path = work / "opened"
-            self.envelope.open_to(self.records.sealed(extract.sha256), path)
+            self.envelope.open_to(self.records.sealed(extract.sealed_as), path)
             yield DeliveredFile(path=path, name=extract.file, limits=ACCEPTED), work
 
 
@@ -119,11 +119,16 @@ def receive(
             erased_names = set[str]()
             faults: list[Fault] = []
             progress.stage(f"Taking delivery of {source.name}")
+            before = records.extracts()
             for place, (digest, file) in enumerate(new.items()):
+                extract_number = first + place
+                sealed_as = name_of_sealed(digest, before, source=source.name, number=extract_number)
                 try:
                     with file.found.held() as path:
                         delivered = DeliveredFile(path=path, name=file.name, limits=receiver.limits)
-                        extract, names = _take(receiver, source, delivered, digest, first + place, number, vault, work)
+                        extract, names = _take(
+                            receiver, source, delivered, digest, sealed_as, extract_number, number, vault, work
+                        )
                     extracts.append(extract)
                     erased_names |= names
                 except Invalid as invalid:
@@ -208,6 +213,7 @@ def _take(
     source: Source,
     arrived: DeliveredFile,
     digest: str,
+    sealed_as: str,
     number: int,
     delivery: int,
     vault: IdentityVault,
@@ -218,11 +224,13 @@ def _take(
     folder = records.folder(number)
     landed = land_file(receiver, source, arrived, extract=number, folder=folder, work=work)
     erased = sum(count.erased for count in landed.tables.values())
-    if erased:
-        # What was erased must not come in again by the back door of the bytes as delivered.
-        receiver.seal(blank(source.format, source.dialect, arrived, landed.erased_lines, work), digest)
-    elif not records.sealed(digest).exists() and receiver.seal(arrived.path, digest) != digest:
-        records.sealed(digest).unlink()
+    # What an earlier extract of the source has sealed is without all who were erased: it must not come in again by the back
+    # door of the bytes as delivered, not even for the moment until what belongs to erased rows is left out.
+    is_new = not records.sealed(sealed_as).exists()
+    if is_new and erased:
+        receiver.seal(blank(source.format, source.dialect, arrived, landed.erased_lines, work), sealed_as)
+    elif is_new and receiver.seal(arrived.path, sealed_as) != digest:
+        records.sealed(sealed_as).unlink()
         message = "changed while it was being received; deliver it again when it is whole"
         raise Invalid(Fault(path=arrived.name, message=message))
     extract = Extract(
@@ -239,6 +247,7 @@ def _take(
         format=source.format,
         dialect=source.dialect,
         erased_lines=erased,
+        sealed_as=sealed_as,
     )
     records.write_extract(folder, extract)
     make_durable(folder)

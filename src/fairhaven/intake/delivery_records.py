@@ -7,7 +7,7 @@ of a receive that did not end: nobody reads it, and the next writer clears it aw
 import contextlib
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from fairhaven.intake.model import Delivery, Extract
@@ -82,9 +82,9 @@ class DeliveryRecords:
         """The Parquet file of one landed table."""
         return self.folder(extract) / f"{table}.parquet"
 
-    def sealed(self, sha256: str) -> Path:
-        """The sealed bytes of a delivered file."""
-        return self._store / "received" / f"{sha256}.sealed"
+    def sealed(self, sealed_as: str) -> Path:
+        """The sealed bytes of a delivered file, by `Extract.sealed_as`."""
+        return self._store / "received" / f"{sealed_as}.sealed"
 
     def record(self, delivery: int) -> Path:
         """The file that says what a delivery is."""
@@ -114,7 +114,7 @@ class DeliveryRecords:
         for folder in (self._store / "landing").glob("*"):
             if folder.is_dir() and (not _NUMBERED.fullmatch(folder.name) or int(folder.name) not in committed):
                 shutil.rmtree(folder)
-        kept = {self.sealed(self.extract(number).sha256) for number in committed}
+        kept = {self.sealed(self.extract(number).sealed_as) for number in committed}
         for path in (self._store / "received").glob("*"):
             if path.is_file() and path not in kept:
                 path.unlink()
@@ -124,6 +124,25 @@ class DeliveryRecords:
     def _committed(self) -> list[Delivery]:
         found = sorted((self._store / "deliveries").glob("*.json"))
         return [read_record(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
+
+
+def name_of_sealed(sha256: str, before: Sequence[Extract], *, source: str, number: int) -> str:
+    """The name of a new extract's sealed bytes: of a source's own extracts with the same file all have one, other sources another.
+
+    Args:
+        before: every extract of the hub.
+    """
+    same = [each for each in before if each.sha256 == sha256]
+    others = {each.sealed_as for each in same if each.source != source}
+    own = [each.sealed_as for each in same if each.source == source and each.sealed_as not in others]
+    if own:
+        return own[-1]
+    return own_name(sha256, number) if others else sha256
+
+
+def own_name(sha256: str, number: int) -> str:
+    """The name of sealed bytes that no other extract has."""
+    return f"{sha256}-{number:06d}"
 
 
 @contextlib.contextmanager

@@ -200,6 +200,8 @@ class Extract:
         format, dialect: how it was read.
         erased_lines: how many lines erasure took out.
         to_blank: table -> lines that are erased here but not yet in the sealed bytes.
+        sealed_as: name of the sealed bytes: the digest, and the extract's number where another source delivered the same
+            file, since an erasure from one source leaves the other what it delivered.
     """
 
     number: int
@@ -216,9 +218,11 @@ class Extract:
     dialect: Dialect
     erased_lines: int = 0
     to_blank: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    sealed_as: str = ""
 
     def __post_init__(self) -> None:
-        """The file's name is harmless to show, also one that an earlier version recorded."""
+        """The file's name is harmless to show, also one that an earlier version recorded, when digests were the only names."""
+        object.__setattr__(self, "sealed_as", self.sealed_as or self.sha256)
         object.__setattr__(self, "file", shown(self.file))
 
 

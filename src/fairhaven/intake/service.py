@@ -124,7 +124,7 @@ class Intake:
         is landed, the sealed bytes."""
         records = [self._records.record(number) for number in {extract.delivery for extract in extracts}]
         landed = [self._records.folder(extract.number) for extract in extracts]
-        return [*records, *landed, *(self._records.sealed(extract.sha256) for extract in extracts)]
+        return [*records, *landed, *(self._records.sealed(extract.sealed_as) for extract in extracts)]
 
     def places_read(self, extracts: Sequence[Extract], *, stale: Collection[int]) -> list[Path]:
         """What a build reads of these extracts.
@@ -136,7 +136,7 @@ class Intake:
         for extract in extracts:
             is_sealed_read = extract.number in stale or extract.format is Format.OPT_OUT
             if is_sealed_read:
-                found += [self._records.folder(extract.number) / EXTRACT, self._records.sealed(extract.sha256)]
+                found += [self._records.folder(extract.number) / EXTRACT, self._records.sealed(extract.sealed_as)]
             else:
                 found.append(self._records.folder(extract.number))
         return found
