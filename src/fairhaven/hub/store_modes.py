@@ -11,6 +11,7 @@ import os
 import pwd
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,12 @@ class StoreModes:
     group: int | None
 
     def close(self, *, tell: Callable[[str], object]) -> None:
-        """Close what is open to more accounts than it may be, and say what that was."""
+        """Close what is open to more accounts than it may be, and say what that was.
+
+        Raises:
+            Invalid: the store is a link that somebody else than its owner may have made, or to what is no store.
+        """
+        self._check_link()
         store = self._store
         loose = [path for path in self._top() if self._is_loose(path)]
         wrong = [path for path in self._top() if self._is_wrong(path)]
@@ -87,15 +93,13 @@ class StoreModes:
         store = self._store
         if os.geteuid() not in (store.stat().st_uid, _ROOT):
             return
-        self._give(store)
-        for place, folders, files in os.walk(store):
-            for name in (*folders, *files):
-                # A command that runs beside this one may have taken it away.
-                with contextlib.suppress(FileNotFoundError):
-                    self._give(Path(place) / name)
+        self._check_link()
+        self._give(store, at=None)
+        for path, at in _below(store):
+            self._give(path, at=at)
         if self.group is not None:
-            for path in self._text():
-                self._let_read(path, self.group)
+            for path, standing_in in self._text():
+                _let_read(path, self.group, at=standing_in)
 
     @property
     def _store(self) -> Path:
@@ -107,18 +111,35 @@ class StoreModes:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 yield from sorted(path for path in place.iterdir() if not (path.is_symlink() or self._is_refused(path)))
 
+    def _check_link(self) -> None:
+        """Refuse a store that is a link, unless its owner (or root) made it and it leads to a store.
+
+        Whoever may write to a hub's folder could otherwise have root's command close and open a tree of somebody else's.
+        """
+        link = self.folder / "store"
+        if not link.is_symlink():
+            return
+        maker, owner = link.lstat().st_uid, self._store.stat().st_uid
+        if maker in (owner, _ROOT) and (self._store / "ledger.jsonl").is_file():
+            return
+        message = (
+            f"is a link to {self._store}, which is no store or is another account's than the link, so nothing there was touched. "
+            "Link the store itself, as its owner"
+        )
+        raise Invalid(Fault(path=str(link), message=message))
+
     def _is_loose(self, path: Path) -> bool:
         found = path.stat()
-        more = stat.S_IMODE(found.st_mode) & _OTHERS & ~self._mode(path)
+        more = stat.S_IMODE(found.st_mode) & _OTHERS & ~self._mode(path, is_folder=path.is_dir())
         is_other_group = bool(found.st_mode & stat.S_IRWXG) and found.st_gid != self.group
         return bool(more) or is_other_group
 
     def _is_wrong(self, path: Path) -> bool:
-        return self._is_loose(path) or stat.S_IMODE(path.stat().st_mode) != self._mode(path)
+        return self._is_loose(path) or stat.S_IMODE(path.stat().st_mode) != self._mode(path, is_folder=path.is_dir())
 
-    def _mode(self, path: Path) -> int:
+    def _mode(self, path: Path, *, is_folder: bool) -> int:
         parts = path.relative_to(self._store).parts
-        if not path.is_dir():
+        if not is_folder:
             if parts == (_LOG,) and self.group is not None:
                 return 0o660
             return 0o640 if self._is_shared(parts) else 0o600
@@ -126,42 +147,78 @@ class StoreModes:
 
     def _is_refused(self, path: Path) -> bool:
         """Whether it is a key, or the folder of the keys, that others could read: whoever needs it refuses it, with what to do."""
-        parts = path.relative_to(self._store).parts
-        if parts[:1] != (_KEYS,):
-            return False
-        return bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)
+        return self._is_key(path) and bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)
+
+    def _is_key(self, path: Path) -> bool:
+        return path.relative_to(self._store).parts[:1] == (_KEYS,)
 
     def _is_shared(self, parts: tuple[str, ...]) -> bool:
         if self.group is None or any(part == _WITHHELD or part.startswith(".") for part in parts):
             return False
         return not parts or parts[0] in _SHARED or parts[0].startswith(_AUDIT)
 
-    def _give(self, path: Path) -> None:
-        found = path.lstat()
-        if stat.S_ISLNK(found.st_mode) or self._is_refused(path):
-            return
-        mode = self._mode(path)
-        # The group first: otherwise another group could read for a moment.
-        if mode & stat.S_IRWXG and self.group is not None and found.st_gid != self.group:
-            os.chown(path, -1, self.group)
-        if stat.S_IMODE(found.st_mode) != mode:
-            path.chmod(mode)
+    def _give(self, path: Path, *, at: int | None) -> None:
+        with _opened(path, at=at) as opened:
+            if opened is None:
+                return
+            found = os.fstat(opened)
+            permissions = stat.S_IMODE(found.st_mode)
+            if self._is_key(path) and permissions & _OTHERS:
+                return
+            mode = self._mode(path, is_folder=stat.S_ISDIR(found.st_mode))
+            # The group first: otherwise another group could read for a moment.
+            if mode & stat.S_IRWXG and self.group is not None and found.st_gid != self.group:
+                os.chown(_place(opened), -1, self.group)
+            if permissions != mode:
+                _place(opened).chmod(mode)
 
-    def _text(self) -> Iterator[Path]:
-        yield self.folder
+    def _text(self) -> Iterator[tuple[Path, int | None]]:
+        yield self.folder, None
         for pattern in _TEXT:
             for path in self.folder.glob(pattern):
-                yield path
-                yield from path.rglob("*")
+                yield path, None
+                yield from _below(path)
 
-    @staticmethod
-    def _let_read(path: Path, group: int) -> None:
-        found = path.lstat()
-        wanted = stat.S_IMODE(found.st_mode) | (0o050 if stat.S_ISDIR(found.st_mode) else 0o040)
-        if stat.S_ISLNK(found.st_mode) or (stat.S_IMODE(found.st_mode) == wanted and found.st_gid == group):
+
+def _below(folder: Path) -> Iterator[tuple[Path, int]]:
+    """What is in a folder and its folders, each with an opening of the folder that it stands in: no link is followed, also where
+    a folder becomes one meanwhile."""
+    for place, folders, files, at in os.fwalk(folder):
+        for name in (*folders, *files):
+            yield Path(place, name), at
+
+
+@contextmanager
+def _opened(path: Path, *, at: int | None) -> Iterator[int | None]:
+    """A file or folder, opened for its mode alone; None for a link, and for what a command beside this one has taken away.
+
+    Args:
+        at: an opening of the folder that it stands in; None for a path to be followed, but for its end.
+    """
+    try:
+        opened = os.open(path if at is None else path.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield None if stat.S_ISLNK(os.fstat(opened).st_mode) else opened
+    finally:
+        os.close(opened)
+
+
+def _place(opened: int) -> Path:
+    return Path(f"/proc/self/fd/{opened}")
+
+
+def _let_read(path: Path, group: int, *, at: int | None) -> None:
+    with _opened(path, at=at) as opened:
+        if opened is None:
             return
-        os.chown(path, -1, group)
-        path.chmod(wanted)
+        found = os.fstat(opened)
+        wanted = stat.S_IMODE(found.st_mode) | (0o050 if stat.S_ISDIR(found.st_mode) else 0o040)
+        if stat.S_IMODE(found.st_mode) != wanted or found.st_gid != group:
+            os.chown(_place(opened), -1, group)
+            _place(opened).chmod(wanted)
 
 
 def _who(path: Path) -> str:
