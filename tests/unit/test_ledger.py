@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.signing_key import SigningKey
-from fairhaven.ledger import EventKind, Ledger
+from fairhaven.ledger import Entry, EventKind, Ledger
 from tests.support.actors import ANNA, BEN
 
 
@@ -261,3 +262,20 @@ def test_an_entry_whose_signing_was_cut_off_is_signed_with_the_next(signed: Ledg
     assert signed.head_faults(SIGNER.public) == []
     signed.append(EventKind.DELIVERY, {"number": 5}, by=ANNA)
     assert signed.checkpoint.read_text().split("\n")[1] == "6"
+
+
+@pytest.mark.parametrize("act", [Ledger.append_once, Ledger.append_change])
+def test_an_act_done_again_signs_the_head_that_its_first_run_was_killed_before_signing(
+    tmp_path: Path, act: Callable[..., Entry]
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl", signer=SIGNER)
+    first = act(ledger, EventKind.HUB_MADE, {"keys": {}}, by=ANNA)
+    ledger.checkpoint.unlink()
+    assert act(ledger, EventKind.HUB_MADE, {"keys": {}}, by=ANNA) == first
+    assert ledger.checkpoint.read_text().split("\n")[1] == "1"
+    second = act(ledger, EventKind.VOCABULARY, {"version": "v"}, by=ANNA)
+    before = ledger.checkpoint.read_bytes()
+    third = act(ledger, EventKind.VOCABULARY, {"version": "w"}, by=ANNA)
+    ledger.checkpoint.write_bytes(before)
+    assert act(ledger, EventKind.VOCABULARY, {"version": "w"}, by=BEN) == third != second
+    assert ledger.checkpoint.read_text().split("\n")[1] == "3"

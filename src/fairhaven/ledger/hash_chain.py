@@ -71,13 +71,14 @@ class Ledger:
         """
         with self._locked() as file:
             same = (entry for entry in self.entries() if entry.kind == kind and _is_same(entry.facts, facts))
-            return next(same, None) or self._append(file, kind, facts, by, files)
+            return self._recorded(file, next(same, None)) or self._append(file, kind, facts, by, files)
 
     def append_change(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor, files: Files = NO_FILES) -> Entry:
         """Write an entry unless the last of this kind has these facts: what is in use is recorded when it changes."""
         with self._locked() as file:
             last = next((entry for entry in reversed([*self.entries()]) if entry.kind == kind), None)
-            return last if last and _is_same(last.facts, facts) else self._append(file, kind, facts, by, files)
+            same = last if last and _is_same(last.facts, facts) else None
+            return self._recorded(file, same) or self._append(file, kind, facts, by, files)
 
     def append_changed(
         self, kind: EventKind, facts: Mapping[str, Any], places: Iterable[Path], *, by: Actor
@@ -206,6 +207,17 @@ class Ledger:
         file.flush()
         os.fsync(file.fileno())
         self._sign(entry)
+        return entry
+
+    def _recorded(self, file: BinaryIO, entry: Entry | None) -> Entry | None:
+        """An entry that is there already; who wrote it may have been killed before the head was signed."""
+        if entry and self._signer and (last := self._mend(file)):
+            self._check_head()
+            is_signed = self.checkpoint.exists() and (
+                read_checkpoint(self.checkpoint, self._signer.public).size == last.number
+            )
+            if not is_signed:
+                self._sign(last)
         return entry
 
     def _mend(self, file: BinaryIO) -> Entry | None:
