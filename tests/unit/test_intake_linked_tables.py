@@ -82,6 +82,18 @@ def test_a_row_given_to_another_patient_since_stays_with_that_one(hub: Linked) -
     assert hub.check_adds_up() == {"referral": 2, "contact": 2, "activity": 2}
 
 
+def test_a_row_that_may_be_either_of_two_patients_is_in_no_release_and_goes_with_the_first_who_is_erased(
+    hub: Linked,
+) -> None:
+    shared = REFERRALS + "R1,L2,2024-01-03\n"
+    hub.mh = hub.source(LINKED.replace('key = ["ServiceRequestId"]\npatient', "patient"), "mh")
+    hub.bring(referral=shared, contact=CONTACTS, activity=ACTIVITIES)
+    assert hub.check_adds_up() == {"referral": 3, "contact": 1, "activity": 1}
+    hub.erase_patient()
+    text = hub.delivered()
+    assert "secret" not in text and "C1" not in text and "A2,C2,of the other" in text and "R1,L2" in text
+
+
 def test_rows_that_belong_to_nobody_known_are_left_out_of_releases_and_named_by_an_erasure(hub: Linked) -> None:
     hub.bring(referral=REFERRALS, contact=CONTACTS + "C7,R7,2024-02-02\n", activity=ACTIVITIES + "A7,C7,whose\n")
     assert hub.check_adds_up() == {"referral": 2, "contact": 2, "activity": 2}
