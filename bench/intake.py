@@ -101,6 +101,7 @@ def _receive(folder: Path, name: str, key: str, file: Path) -> Callable[[], obje
         progress=Silent(),
         code_version="bench",
         by=BENCH,
+        known=(),
     )
 
 

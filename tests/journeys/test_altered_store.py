@@ -109,6 +109,48 @@ def test_a_build_refuses_an_altered_store_and_names_the_file(alteration: str, co
     assert len(open_hub(copy).archive.manifests()) == 2 - (alteration == "a manifest gone")
 
 
+def _extracts_forgotten(store: Path) -> Path:
+    """A delivery's record that names none of its extracts."""
+    path = store / "deliveries/000002.json"
+    write_json(path, read_json(path) | {"extracts": []})
+    return path
+
+
+def _sealed_bytes_renamed(store: Path) -> Path:
+    """What an extract holds, with another name for its sealed bytes."""
+    path = store / "landing/000002/extract.json"
+    write_json(path, read_json(path) | {"sha256": open_hub(store.parent).intake.extracts()[0].sha256})
+    return path
+
+
+LOSSES: dict[str, Callable[[Path], Path]] = {
+    "a delivery's record": lambda store: _gone(store / "deliveries/000002.json"),
+    "the last delivery's record": lambda store: _gone(max((store / "deliveries").glob("*.json"))),
+    "what an extract holds": lambda store: _gone(store / "landing/000002/extract.json"),
+    "sealed bytes": lambda store: _gone(max((store / "received").glob("*.sealed"))),
+    "identities": lambda store: _gone(max((store / "vault/identity").glob("*.sealed"))),
+    "what a delivery's record names": _extracts_forgotten,
+    "what an extract names": _sealed_bytes_renamed,
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_a_delivery_that_lost_a_file_is_refused_by_its_name_and_nothing_of_it_is_cleared_away(
+    loss: str, copy: Path, fairhaven: Command
+) -> None:
+    store = copy / "store"
+    lost = LOSSES[loss](store).relative_to(store)
+    places = ("deliveries", "landing", "received", "vault")
+    kept = {path: path.read_bytes() for place in places for path in (store / place).rglob("*") if path.is_file()}
+    source = next(path for path in sorted(copy.glob("inbox/*/*")) if path.is_dir())
+    refused = [fairhaven("build", copy, code=1).stderr]
+    if "names" not in loss:
+        refused.append(fairhaven("receive", copy, source.name, *source.iterdir(), code=1).stderr)
+    for said in refused:
+        assert lost.name in said and "backup" in said
+    assert {path: path.read_bytes() for path in kept if path.exists()} == kept
+
+
 def test_a_landed_table_that_is_removed_is_landed_again_and_entered(copy: Path, fairhaven: Command) -> None:
     path = _rewritten(copy / "store")
     assert "lands it again from the sealed bytes" in fairhaven("build", copy, code=1).stderr

@@ -1,5 +1,6 @@
 """Tables that name no patient themselves: what `check` says of them, and what an erasure and a build make of them."""
 
+import datetime as dt
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
+from fairhaven.journeys.store_files import erasure_record, known_of_deliveries
+from fairhaven.kernel.files import write_json
+from fairhaven.kernel.progress import Silent
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.linked_tables import ACTIVITIES, CONTACTS, LINKED, REFERRALS
@@ -94,6 +98,21 @@ def delivered(fairhaven: Command, folder: Path, hub: Path) -> None:
         (folder / f"{table}.csv").write_text(text)
     fairhaven("receive", hub, "mh", *(folder / f"{table}.csv" for table in ("mpi", "referral", "contact", "activity")))
     fairhaven("build", hub)
+
+
+def taken_and_not_entered(hub: Path, file: Path) -> None:
+    """Take delivery of a file as a receive that is killed before the ledger's entry does."""
+    rooms = open_hub(hub)
+    rooms.intake.receive(
+        rooms.sources["mh"],
+        [file],
+        received_on=dt.date(2026, 1, 31),
+        vault=rooms.vault,
+        progress=Silent(),
+        code_version="test",
+        by=ANNA,
+        known=known_of_deliveries(rooms),
+    )
 
 
 def persons(hub: Path) -> list[int]:
@@ -237,3 +256,31 @@ def test_an_erasure_that_was_cut_short_is_not_finished_without_what_it_would_mis
     declared.write_text(whole)
     fairhaven("build", hub)
     assert b"secret" not in kept(hub) and not (hub / "store" / "erasing.json").exists()
+
+
+def test_what_a_killed_receive_and_a_resumed_erasure_wrote_is_known_to_the_ledger(
+    fairhaven: Command, tmp_path: Path, vocabulary: Path
+) -> None:
+    hub = hub_of(tmp_path, vocabulary, _LINKED, _DECLARED)
+    delivered(fairhaven, tmp_path, hub)
+    person, rooms = patient(hub, "L1"), open_hub(hub)
+    index = rooms.vault.index()
+    assert index is not None
+    refs = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] == person]
+    under_way = ErasureUnderWay(person=person, patients={"mh": refs}, by=ANNA, after=rooms.ledger.length())
+    fairhaven("erase", hub, "--person-key", person)
+
+    late, later = tmp_path / "contact-late.csv", tmp_path / "contact-later.csv"
+    late.write_text("CareContactId,ServiceRequestId,ContactDate\nC8,R2,2024-03-01\n")
+    later.write_text("CareContactId,ServiceRequestId,ContactDate\nC9,R2,2024-04-01\n")
+    taken_and_not_entered(hub, late)
+    fairhaven("receive", hub, "mh", later)
+    assert "Verified:" in fairhaven("store", "verify", hub).stdout
+
+    # An erasure that was killed after its entry, before its end; and the source is declared anew before it is resumed.
+    write_json(erasure_record(rooms.store), asdict(under_way))
+    path = hub / "sources/mh.toml"
+    path.write_text(path.read_text().replace('DOB = { type = "date",', 'DOB = { type = "date", optional = true,'))
+    fairhaven("build", hub)
+    assert "Verified:" in fairhaven("store", "verify", hub).stdout
+    fairhaven("build", hub)

@@ -96,17 +96,21 @@ def receive(
     progress: Progress,
     code_version: str,
     by: Actor,
+    known: Collection[str],
     leave_out: ErasedRowsOut,
 ) -> Receipt:
     """Take delivery of the files; the caller holds the lock of the deliveries.
+
+    Args:
+        known: as of `recover`.
 
     Raises:
         Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
     """
     records = receiver.records
-    recover(records, vault)
+    recover(records, vault, known)
     clear_scratch(receiver.store / "scratch")
-    number, first = records.next_numbers()
+    number, first = records.next_numbers(known)
     with scratch(receiver.store / "scratch") as work:
         arrived = _arrived(files, source, work)
         known = _known(records, source, received_on)
@@ -139,7 +143,7 @@ def receive(
             check_faults(faults)
             extracts = leave_out(receiver, source, extracts, erased_names)
         except BaseException:
-            recover(records, vault)
+            recover(records, vault, known)
             raise
         records.commit(
             Delivery(
@@ -165,10 +169,17 @@ def receive(
     )
 
 
-def recover(records: DeliveryRecords, vault: IdentityVault) -> None:
-    """Clear away what no committed delivery names; the lock of the deliveries must be held."""
-    records.clear_uncommitted()
-    vault.keep_only(records.committed_extracts())
+def recover(records: DeliveryRecords, vault: IdentityVault, known: Collection[str]) -> None:
+    """Clear away what no committed delivery names; the lock of the deliveries must be held.
+
+    Args:
+        known: paths in the store of all files of deliveries that the ledger has.
+
+    Raises:
+        Invalid: one of these is missing; nothing was cleared away.
+    """
+    records.clear_uncommitted(known)
+    vault.keep_only(records.kept_extracts(known))
 
 
 def land_file(

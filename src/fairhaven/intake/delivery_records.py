@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fairhaven.intake.model import Delivery, Extract
 from fairhaven.kernel.codec import read_record, to_json
-from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.errors import Fault, NotFound, check_faults
 from fairhaven.kernel.files import clear_torn, sync, write_json
 
 EXTRACT = "extract.json"
@@ -98,23 +98,49 @@ class DeliveryRecords:
         """Make a delivery part of the hub: the file's appearance is the commit."""
         write_json(self.record(delivery.number), to_json(delivery))
 
-    def next_numbers(self) -> tuple[int, int]:
-        """(delivery, extract) numbers that are free."""
-        return len(self._committed()) + 1, max(self.committed_extracts(), default=0) + 1
+    def next_numbers(self, known: Collection[str]) -> tuple[int, int]:
+        """(delivery, extract) numbers that are free: neither the disk nor the ledger has them, nor any after them.
+
+        Args:
+            known: as of `clear_uncommitted`.
+        """
+        deliveries = {delivery.number for delivery in self._committed()} | _numbers(known, "deliveries")
+        return max(deliveries, default=0) + 1, max(self.kept_extracts(known), default=0) + 1
+
+    def kept_extracts(self, known: Collection[str]) -> set[int]:
+        """Numbers of the extracts that a committed delivery or the ledger has: what must never be cleared away."""
+        return self.committed_extracts() | _numbers(known, "landing")
 
     def committed_extracts(self) -> set[int]:
-        """Numbers of the extracts of every committed delivery, seen or not: what must never be cleared away."""
+        """Numbers of the extracts of every committed delivery, seen or not."""
         return {number for delivery in self._committed() for number in delivery.extracts}
 
-    def clear_uncommitted(self) -> None:
-        """Remove what no committed delivery names, and finish swaps of folders; the lock of the deliveries must be held."""
-        committed = self.committed_extracts()
+    def clear_uncommitted(self, known: Collection[str]) -> None:
+        """Remove what no committed delivery names, and finish swaps of folders; the lock of the deliveries must be held.
+
+        Args:
+            known: paths in the store of all files of deliveries that the ledger has. They were committed, whatever records
+                say that are there or not, so that none of them is ever removed.
+
+        Raises:
+            Invalid: one of them is missing; each is named, and nothing was removed. Tables that are landed again are not meant.
+        """
+        committed = self.kept_extracts(known)
         for number in committed:
             finish_swap(self.folder(number))
+        check_faults(
+            [
+                Fault(path=path, message="is missing, and the ledger has it. Restore it from the hub's backup.")
+                for path in sorted(known)
+                if not _is_landed_again(path) and not (self._store / path).exists()
+            ]
+        )
         for folder in (self._store / "landing").glob("*"):
             if folder.is_dir() and (not _NUMBERED.fullmatch(folder.name) or int(folder.name) not in committed):
                 shutil.rmtree(folder)
-        kept = {self.sealed(self.extract(number).sealed_as) for number in committed}
+        kept = {self.sealed(self.extract(number).sealed_as) for number in committed} | {
+            self._store / path for path in known
+        }
         for path in (self._store / "received").glob("*"):
             if path.is_file() and path not in kept:
                 path.unlink()
@@ -143,6 +169,17 @@ def name_of_sealed(sha256: str, before: Sequence[Extract], *, source: str, numbe
 def own_name(sha256: str, number: int) -> str:
     """The name of sealed bytes that no other extract has."""
     return f"{sha256}-{number:06d}"
+
+
+def _numbers(known: Collection[str], folder: str) -> set[int]:
+    """Numbers of the deliveries (``deliveries``) or extracts (``landing``) that paths are of."""
+    found = (re.match(rf"{folder}/(\d{{6}})[./]", path) for path in known)
+    return {int(each[1]) for each in found if each}
+
+
+def _is_landed_again(path: str) -> bool:
+    """Whether a file that is gone is made again from the sealed bytes."""
+    return path.startswith("landing/") and path.endswith(".parquet")
 
 
 @contextlib.contextmanager

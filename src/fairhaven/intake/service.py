@@ -82,11 +82,15 @@ class Intake:
         progress: Progress,
         code_version: str,
         by: Actor,
+        known: Collection[str],
     ) -> Receipt:
         """Take delivery of files, as a whole or not at all. The caller holds the lock of the deliveries.
 
+        Args:
+            known: as of `recover`.
+
         Raises:
-            Invalid: a file cannot be landed; every fault of every file.
+            Invalid: a file cannot be landed; every fault of every file. Or as `recover`.
         """
         return receive(
             self._receiver,
@@ -97,12 +101,20 @@ class Intake:
             progress=progress,
             code_version=code_version,
             by=by,
+            known=known,
             leave_out=delivery_erasure.leave_out,
         )
 
-    def recover(self, vault: IdentityVault) -> None:
-        """Clear away what a killed command left and finish what it decided. The caller holds the lock of the deliveries."""
-        recover(self._records, vault)
+    def recover(self, vault: IdentityVault, *, known: Collection[str]) -> None:
+        """Clear away what a killed command left and finish what it decided. The caller holds the lock of the deliveries.
+
+        Args:
+            known: paths in the store of all files of deliveries that the ledger has; none of them is cleared away.
+
+        Raises:
+            Invalid: one of these is missing; nothing was cleared away.
+        """
+        recover(self._records, vault, known)
 
     def until(self, delivery: int) -> "Intake":
         """The deliveries up to one, whatever is received from now on: what a build is made of."""

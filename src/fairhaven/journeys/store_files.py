@@ -53,7 +53,7 @@ def check_erased(rooms: Rooms) -> None:
 
 
 def check_deliveries(rooms: Rooms, extracts: Iterable[Extract], *, stale: Iterable[int] = ()) -> None:
-    """The same for what a command reads of extracts: landed or sealed files, identity records, who was erased.
+    """The same for the records of deliveries, and for what is read of extracts: landed or sealed files, identity records, who was erased.
 
     Args:
         stale: numbers of extracts whose landed files are not read.
@@ -61,7 +61,9 @@ def check_deliveries(rooms: Rooms, extracts: Iterable[Extract], *, stale: Iterab
     extracts = list(extracts)
     read = rooms.intake.places_read(extracts, stale=frozenset(stale))
     identities = rooms.vault.files([each.number for each in extracts if each.format is not Format.OPT_OUT])
-    check_kept(rooms, [*read, *identities])
+    # Of every delivery, because one whose record was altered may name none of its extracts.
+    records = [rooms.store / path for path in rooms.ledger.files() if path.startswith("deliveries/")]
+    check_kept(rooms, [*records, *read, *identities])
     check_erased(rooms)
 
 
@@ -72,6 +74,19 @@ def files_of_deliveries(rooms: Rooms, extracts: Iterable[Extract]) -> list[Path]
         *rooms.intake.places_written(extracts),
         *rooms.vault.files([extract.number for extract in extracts]),
     ]
+
+
+def known_of_deliveries(rooms: Rooms) -> frozenset[str]:
+    """Paths in the store of all files of deliveries that the ledger has.
+
+    Entries of before they carried hashes say of a delivery its number and the SHA-256 of its files, by which these are named.
+    """
+    entered = [entry for entry in rooms.ledger.entries() if entry.kind == EventKind.DELIVERY]
+    records = {f"deliveries/{entry.facts['delivery']:06d}.json" for entry in entered}
+    before = [entry.facts for entry in entered if not entry.files]
+    sealed = {f"received/{file['sha256']}.sealed" for facts in before for file in facts.get("files", ())}
+    hashed = {path for path in rooms.ledger.files() if part_of(path) is Locked.DELIVERIES}
+    return frozenset(records | sealed | hashed)
 
 
 def take_stock(rooms: Rooms, thing: Locked, *, by: Actor) -> None:

@@ -8,7 +8,14 @@ from pathlib import Path
 from fairhaven.intake import Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.store_files import check_erased, check_kept, erasure_record, files_of_deliveries, take_stock
+from fairhaven.journeys.store_files import (
+    check_erased,
+    check_kept,
+    erasure_record,
+    files_of_deliveries,
+    known_of_deliveries,
+    take_stock,
+)
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, write_json
@@ -53,9 +60,12 @@ def receive_delivery(
         )
     with holding(rooms, Locked.DELIVERIES, act="delivery", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
-        rooms.intake.recover(rooms.vault)
-        record_landed_again(rooms)
+        known = known_of_deliveries(rooms)
+        rooms.intake.recover(rooms.vault, known=known)
         take_stock(rooms, Locked.DELIVERIES, by=by)
+        # Before anything is compared with the ledger: a delivery that was taken whole and not yet entered is a good one.
+        record_deliveries(rooms, by=by)
+        record_landed_again(rooms)
         check_erased(rooms)
         if rooms.intake.may_reach_earlier(rooms.sources[source]):
             # Files that an erasure under way has changed are entered with it.
@@ -71,6 +81,7 @@ def receive_delivery(
                 progress=progress,
                 code_version=code_version(),
                 by=by,
+                known=known,
             )
         finally:
             record_landed_again(rooms)

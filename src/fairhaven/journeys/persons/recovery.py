@@ -17,7 +17,7 @@ from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage
 from fairhaven.journeys.persons.unlinked_tables import check_reach
-from fairhaven.journeys.store_files import erasure_record, files_of_deliveries, take_stock
+from fairhaven.journeys.store_files import erasure_record, files_of_deliveries, known_of_deliveries, take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.files import clear_scratch, write_json
 from fairhaven.kernel.ids import pseudonym
@@ -84,7 +84,7 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     clear_scratch(rooms.store / "scratch")
     for torn in rooms.store.glob(f".{erasure_record(rooms.store).name}.*.part"):
         torn.unlink()
-    rooms.intake.recover(rooms.vault)
+    rooms.intake.recover(rooms.vault, known=known_of_deliveries(rooms))
     take_stock(rooms, Locked.DELIVERIES, by=by)
     take_stock(rooms, Locked.RELEASES, by=by)
     record_deliveries(rooms, by=by)
@@ -142,10 +142,11 @@ def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) 
     files = rooms.ledger.changed(places)
     releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, files=files, progress=progress)
     entry = entry_of_erasure(rooms, erasure.person, after=erasure.after)
+    unsealed = {**facts, "superseded": {}, "seals": {}}
     if entry is None:  # no release has the person, so the archive had nothing to enter
-        entry = rooms.ledger.append(
-            EventKind.ERASURE, {**facts, "superseded": {}, "seals": {}}, by=erasure.by, files=files
-        )
+        entry = rooms.ledger.append(EventKind.ERASURE, unsealed, by=erasure.by, files=files)
+    else:  # resumed after its entry, it may have written more files than that one has
+        entry = rooms.ledger.append_changed(EventKind.ERASURE, unsealed, places, by=erasure.by) or entry
     return releases, entry
 
 
