@@ -183,7 +183,7 @@ SIGNER = SigningKey(lambda: bytes(range(32)))
 @pytest.fixture
 def signed(tmp_path: Path) -> Ledger:
     ledger = Ledger(tmp_path / "signed.jsonl", signer=SIGNER, now=lambda: dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
-    ledger.append(EventKind.HUB_MADE, {"keys": {}}, by=ANNA)
+    ledger.begin({"keys": {}}, by=ANNA)
     for number in (1, 2, 3):
         ledger.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
     return ledger
@@ -200,7 +200,7 @@ def test_the_head_is_signed_after_each_entry_in_the_form_of_c2sp(signed: Ledger)
     assert (dash, name, base64.b64decode(signature)[:4]) == ("\u2014", origin, key)
     public = Ed25519PublicKey.from_public_bytes(SIGNER.public)
     public.verify(base64.b64decode(signature)[4:], f"{origin}\n{size}\n{digest}\n".encode())
-    assert signed.head_faults(SIGNER.public) == []
+    assert signed.head_faults() == []
 
 
 def test_a_ledger_that_was_cut_is_told_by_its_signed_head_and_nothing_is_entered(signed: Ledger) -> None:
@@ -231,12 +231,12 @@ def test_a_checkpoint_kept_elsewhere_tells_what_one_beside_the_ledger_no_longer_
     kept = tmp_path / "kept"
     kept.write_bytes(signed.checkpoint.read_bytes())
     signed.append(EventKind.DELIVERY, {"number": 4}, by=ANNA)
-    assert signed.head_faults(SIGNER.public, kept) == []
+    assert signed.head_faults(kept) == []
     # Somebody who has the key cuts the ledger, and would sign what is left.
     signed.path.write_bytes(b"".join(signed.path.read_bytes().splitlines(keepends=True)[:2]))
-    signed.checkpoint.write_text(signed.head().signed(SIGNER))  # type: ignore[union-attr]
-    assert signed.head_faults(SIGNER.public) == []
-    [fault] = signed.head_faults(SIGNER.public, kept)
+    signed.checkpoint.write_text(Ledger(signed.path).head().signed(SIGNER))  # type: ignore[union-attr]
+    assert signed.head_faults() == []
+    [fault] = signed.head_faults(kept)
     assert "it was cut" in fault.message
 
 
@@ -246,12 +246,12 @@ def test_a_lost_or_altered_checkpoint_is_a_fault_and_one_of_another_key_too(sign
         altered = bytearray(before)
         altered[place] ^= 1
         signed.checkpoint.write_bytes(altered)
-        assert signed.head_faults(SIGNER.public), place
+        assert signed.head_faults(), place
     signed.checkpoint.write_bytes(before)
-    [fault] = signed.head_faults(SigningKey(lambda: bytes(32)).public)
+    [fault] = Ledger(signed.path, signer=SigningKey(lambda: bytes(32))).head_faults()
     assert "was not signed by this hub's key" in fault.message
     signed.checkpoint.unlink()
-    [fault] = signed.head_faults(SIGNER.public)
+    [fault] = signed.head_faults()
     assert "is missing" in fault.message
 
 
@@ -259,7 +259,7 @@ def test_an_entry_whose_signing_was_cut_off_is_signed_with_the_next(signed: Ledg
     before = signed.checkpoint.read_bytes()
     signed.append(EventKind.DELIVERY, {"number": 4}, by=ANNA)
     signed.checkpoint.write_bytes(before)
-    assert signed.head_faults(SIGNER.public) == []
+    assert signed.head_faults() == []
     signed.append(EventKind.DELIVERY, {"number": 5}, by=ANNA)
     assert signed.checkpoint.read_text().split("\n")[1] == "6"
 
@@ -269,9 +269,9 @@ def test_an_act_done_again_signs_the_head_that_its_first_run_was_killed_before_s
     tmp_path: Path, act: Callable[..., Entry]
 ) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl", signer=SIGNER)
-    first = act(ledger, EventKind.HUB_MADE, {"keys": {}}, by=ANNA)
+    first = ledger.begin({"keys": {}}, by=ANNA)
     ledger.checkpoint.unlink()
-    assert act(ledger, EventKind.HUB_MADE, {"keys": {}}, by=ANNA) == first
+    assert ledger.begin({"keys": {}}, by=ANNA) == first
     assert ledger.checkpoint.read_text().split("\n")[1] == "1"
     second = act(ledger, EventKind.VOCABULARY, {"version": "v"}, by=ANNA)
     before = ledger.checkpoint.read_bytes()
@@ -279,3 +279,72 @@ def test_an_act_done_again_signs_the_head_that_its_first_run_was_killed_before_s
     ledger.checkpoint.write_bytes(before)
     assert act(ledger, EventKind.VOCABULARY, {"version": "w"}, by=BEN) == third != second
     assert ledger.checkpoint.read_text().split("\n")[1] == "3"
+
+
+def test_nothing_is_decided_by_a_ledger_whose_chain_or_head_does_not_hold(signed: Ledger) -> None:
+    whole = signed.path.read_text()
+    signed.path.write_text(whole.replace('"number":2}', '"number":7}', 1))
+    for ask in (signed.entries, signed.files, signed.length, signed.head):
+        with pytest.raises(Invalid, match=r"signed\.jsonl:3: .*altered.*Restore the ledger"):
+            ask()
+    signed.path.write_text(whole)
+    assert signed.length() == 4
+    signed.checkpoint.unlink()
+    for ask in (signed.entries, signed.files, signed.length, signed.head):
+        with pytest.raises(Invalid, match="checkpoint: is missing"):
+            ask()
+
+
+def test_a_line_that_the_head_counts_is_never_cut_away(signed: Ledger) -> None:
+    torn = signed.path.read_bytes()[:-1]
+    signed.path.write_bytes(torn)
+    for kind in (EventKind.DELIVERY, EventKind.HUB_MADE):
+        with pytest.raises(Invalid, match="it was cut"):
+            signed.append(kind, {"number": 9}, by=ANNA)
+    assert signed.path.read_bytes() == torn
+
+
+def test_a_ledger_begun_anew_without_keys_and_without_a_head_is_not_taken_for_one_of_before(signed: Ledger) -> None:
+    signed.checkpoint.unlink()
+    for lines in (0, 1, 2):
+        signed.path.unlink()
+        anew = Ledger(signed.path)
+        for number in range(lines):
+            anew.append(EventKind.DELIVERY, {"number": number}, by=ANNA)
+        with pytest.raises(Invalid, match="checkpoint: is missing"):
+            signed.entries()
+        with pytest.raises(Invalid, match="checkpoint: is missing"):
+            signed.append(EventKind.DELIVERY, {"number": 9}, by=ANNA)
+
+
+def test_making_a_hub_that_was_killed_before_its_first_head_gives_it_one_and_nothing_else_does(signed: Ledger) -> None:
+    lines = signed.path.read_bytes().splitlines(keepends=True)
+    signed.checkpoint.unlink()
+    signed.begin({"keys": {}}, by=ANNA)
+    assert not signed.checkpoint.exists()
+    signed.path.write_bytes(lines[0])
+    signed.begin({"keys": {}}, by=ANNA)
+    assert signed.length() == 1
+
+
+def test_a_hub_of_before_has_no_head_until_it_is_begun_and_then_must_have_one(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl", signer=SIGNER, public=lambda: None)
+    ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)
+    assert (ledger.length(), ledger.checkpoint.exists(), ledger.is_signed()) == (1, False, False)
+    ledger.begin({}, by=ANNA)
+    assert (ledger.length(), ledger.is_signed()) == (1, True)
+    ledger.append(EventKind.KEYS_ROTATED, {"keys": {}}, by=ANNA)
+    ledger.checkpoint.unlink()
+    with pytest.raises(Invalid, match="checkpoint: is missing"):
+        ledger.entries()
+
+
+def test_an_entry_is_read_once_whoever_appends(signed: Ledger) -> None:
+    first, *_ = signed.entries()
+    other = Ledger(signed.path, signer=SIGNER)
+    other.append(EventKind.DELIVERY, {"number": 4}, by=ANNA)
+    assert signed.length() == 5
+    signed.append(EventKind.DELIVERY, {"number": 5}, by=ANNA)
+    assert other.length() == 6
+    assert signed.entries()[0] is first
+    assert signed.entries() is signed.entries()

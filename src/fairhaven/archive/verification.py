@@ -63,6 +63,7 @@ def chain_problems(store: ReleaseStore) -> list[Problem]:
 
 def check_chain(store: ReleaseStore) -> None:
     """See `Archive.check_chain`."""
+    store.ledger.entries()  # itself first
     if store.erasing.exists():  # manifests are half of before and half of after until it is finished
         return
     problems: list[Problem] = []
@@ -137,7 +138,7 @@ def _ledger(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
         return
     known: dict[str, str] = {}
     path = store.ledger.path.name
-    for entry in store.ledger.entries():
+    for entry in store.ledger.as_read().entries:
         if entry.kind == EventKind.RELEASE:
             known[entry.facts["release"]] = entry.facts["hash"]
         elif entry.kind == EventKind.ERASURE:
@@ -205,7 +206,7 @@ def _lost(store: ReleaseStore) -> Iterator[Problem]:
     """
     if store.ledger.verify():
         return
-    for path in store.ledger.files():
+    for path in store.ledger.as_read().files:
         if not path.startswith(_shown("")) and not (store.store / path).exists():
             yield Problem(path=path, message="the file is missing")
 

@@ -176,7 +176,7 @@ class VerifiedReleases:
         files: how many files they have.
         problems: what does not agree; with any, the exit code is 1.
         head: of the ledger, as it is now; null where it is empty or damaged.
-        checkpoint: the signed head, to be kept elsewhere; null in a hub of before until something is entered.
+        checkpoint: the signed head, to be kept elsewhere; null in a hub of before until its keys are rotated.
     """
 
     releases: tuple[str, ...]
@@ -194,7 +194,7 @@ class VerifiedReleases:
             releases=tuple(release.name for release in releases),
             files=len(files),
             problems=tuple(problems),
-            head=None if ledger.verify() else ledger.head(),
+            head=None if ledger.verify() or ledger.head_faults() else ledger.head(),
             checkpoint=signed.read_text(errors="replace") if signed.exists() else None,
         )
 

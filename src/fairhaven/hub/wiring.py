@@ -43,9 +43,8 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
     modes_of(text).close(tell=tell)
     for left in _removed(store):
         tell(REMOVED.format(left))
-    ledger_file = store / "ledger.jsonl"
-    keyring = Keyring(store / "keys", recorded=partial(recorded_checks, Ledger(ledger_file)))
-    ledger = Ledger(ledger_file, signer=keyring.record)
+    keyring = Keyring(store / "keys", recorded=lambda: recorded_checks(ledger))
+    ledger = Ledger(store / "ledger.jsonl", signer=keyring.record, public=keyring.public_half)
     return Rooms(
         **vars(text),
         keyring=keyring,

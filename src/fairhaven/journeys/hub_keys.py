@@ -85,13 +85,16 @@ def make_keys(store: Path, *, by: Actor, secret: bytes | None = None) -> None:
     """
     keyring = Keyring.create(store / "keys", secret=secret)
     facts = {"keys": keyring.check_values()}
-    Ledger(store / "ledger.jsonl", signer=keyring.record).append_once(EventKind.HUB_MADE, facts, by=by)
+    Ledger(store / "ledger.jsonl", signer=keyring.record).begin(facts, by=by)
 
 
 def recorded_checks(ledger: Ledger) -> Mapping[str, str]:
-    """The check values of the hub's keys as the ledger last recorded them, by purpose; none in a hub of before."""
+    """The check values of the hub's keys as the ledger last recorded them, by purpose; none in a hub of before.
+
+    The ledger is not looked at first: its head is known by one of these keys.
+    """
     found: Mapping[str, str] = {}
-    for entry in ledger.entries():
+    for entry in ledger.as_read().entries:
         if entry.kind in _KINDS:
             found = entry.facts.get("keys", found)
     return found
@@ -132,7 +135,9 @@ def rotate_keys(rooms: Rooms, *, by: Actor, progress: Progress) -> RotatedKeys:
         place = rooms.keyring.folder / ROTATING
         is_finished = place.exists()
         if not is_finished:
-            write_json(place, to_json(_decided(rooms, by, progress)))
+            decided = _decided(rooms, by, progress)
+            rooms.ledger.begin({}, by=by)  # from here on a head that is missing is a fault, in a hub of before as well
+            write_json(place, to_json(decided))
         rotation = read_record(place, KeyRotation)
         progress.stage("Wrapping the keys of sealed files")
         for number, (path, wrapped) in enumerate(rotation.wrapped.items(), start=1):

@@ -103,7 +103,7 @@ def take_stock(rooms: Rooms, thing: Locked, *, by: Actor) -> None:
 
 def is_known(rooms: Rooms, thing: Locked) -> bool:
     """Whether the ledger has hashes of files of a thing."""
-    return any(part_of(path) is thing for entry in rooms.ledger.entries() for path in entry.files)
+    return any(part_of(path) is thing for entry in rooms.ledger.as_read().entries for path in entry.files)
 
 
 def remedy(path: str) -> str:

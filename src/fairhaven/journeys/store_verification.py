@@ -143,8 +143,7 @@ def _opens(rooms: Rooms, path: str) -> bool:
 
 
 def _head_problems(rooms: Rooms) -> Iterator[StoreProblem]:
-    public = rooms.keyring.public_half()
-    for fault in rooms.ledger.head_faults(public) if public is not None else ():
+    for fault in rooms.ledger.head_faults():
         yield StoreProblem(path=fault.path, message=fault.message, remedy="")
 
 
@@ -170,7 +169,7 @@ def _wanted(rooms: Rooms) -> dict[str, str]:
         for table in release.tables.values()
         for file in table.files
     }
-    return {**rows, **rooms.ledger.files()}
+    return {**rows, **rooms.ledger.as_read().files}
 
 
 def _there(rooms: Rooms) -> set[str]:

@@ -191,16 +191,36 @@ class Keyring:
         return self.record.is_half_in(_public_half_of(self.folder))
 
     def public_half(self) -> bytes | None:
-        """The public half of the key that signs the ledger's head, 32 bytes; None where this account cannot know it.
+        """Of the key that signs the ledger's head, 32 bytes; None in a hub of before whose keys were never rotated.
+
+        Whoever may read the key takes it from there: ``record.pub`` can be exchanged by who cannot read a key.
 
         Raises:
-            Invalid: the file that holds it is damaged.
+            Invalid: the key is not the hub's, or neither it nor ``record.pub`` can be read.
+            NotAllowedNow: somebody else may read the key.
         """
+        if self._is_of_before():
+            return None
         path = _public_half_of(self.folder)
         try:
-            return read_public(path) if path.exists() else self.record.public
-        except (NotFound, NotAllowedNow, PermissionError):
-            return None
+            return self.record.public
+        except (NotFound, PermissionError):
+            if not path.exists():
+                raise Invalid(
+                    f"{path} is missing, so this account cannot tell whether the ledger is the one that was signed. Restore "
+                    "it from the hub's backup. In a hub of an earlier version whoever has its keys runs "
+                    f"`fairhaven keys rotate {self.folder.parent.parent}` first."
+                ) from None
+        return read_public(path)
+
+    def _is_of_before(self) -> bool:
+        """Whether nothing here is of a hub with a key for each purpose. Who may not look cannot say so."""
+        after = [_public_half_of(self.folder), self.folder / _CHECKS]
+        after += [self.folder / f"{purpose}.key" for purpose in Purpose]
+        try:
+            return (self.folder / _BEFORE[Purpose.RECORD]).exists() and not any(path.exists() for path in after)
+        except PermissionError:
+            return False
 
     def next_keys(self) -> dict[Purpose, bytes]:
         """The keys after a rotation: new ones that wrap, the others as they are. Raises as `check`."""

@@ -8,7 +8,6 @@ Source: C2SP tlog-checkpoint and signed-note (https://c2sp.org/tlog-checkpoint, 
 import base64
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -55,14 +54,16 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{_in_base64(bytes.fromhex(self.hash))}\n"
 
 
-def read_checkpoint(path: Path, public: bytes) -> Checkpoint:
-    """A checkpoint that the key of this public half signed.
+def checkpoint_of(note: bytes, public: bytes, *, path: str) -> Checkpoint:
+    """The checkpoint of a note that the key of this public half signed.
+
+    Args:
+        path: the note's file, for the faults.
 
     Raises:
         Invalid: it has another form, or no signature of this key.
-        FileNotFoundError: there is none.
     """
-    text, _, signatures = path.read_bytes().partition(b"\n\n")
+    text, _, signatures = note.partition(b"\n\n")
     try:
         origin, size, head = text.decode().split("\n")
         digest = _of_base64(head)
@@ -70,11 +71,11 @@ def read_checkpoint(path: Path, public: bytes) -> Checkpoint:
         *lines, end = (line.split(" ") for line in signatures.decode().split("\n"))
         mine = [_of_base64(line[2]) for line in lines if line[:2] == ["\u2014", origin]]
     except (ValueError, IndexError):
-        raise Invalid(Fault(path=str(path), message="is no signed checkpoint of a ledger")) from None
+        raise Invalid(Fault(path=path, message="is no signed checkpoint of a ledger")) from None
     if found.size < 1 or len(digest) != _HASH_LENGTH or found._text.encode() != text + b"\n" or end != [""]:
-        raise Invalid(Fault(path=str(path), message="is no signed checkpoint of a ledger"))
+        raise Invalid(Fault(path=path, message="is no signed checkpoint of a ledger"))
     if not any(_is_signature(signature, found, public) for signature in mine):
-        raise Invalid(Fault(path=str(path), message="was not signed by this hub's key for its record, or was altered"))
+        raise Invalid(Fault(path=path, message="was not signed by this hub's key for its record, or was altered"))
     return found
 
 

@@ -38,22 +38,15 @@ def verified(
         checkpoint: a signed head of this ledger that was kept elsewhere; None for none.
 
     Raises:
-        NotFound: there is no such release, no such file, or nothing to tell by whether a checkpoint is this hub's.
+        NotFound: there is no such release or no such file.
     """
     if checkpoint and not checkpoint.is_file():
         raise NotFound(f"there is no file {checkpoint}")
     archive = rooms.archive
     problems = archive.verify(*([name] if name else []), progress=progress)
-    public = rooms.keyring.public_half()
-    if public is None and checkpoint:
-        raise NotFound(
-            f"{rooms.store} does not hold record.pub, by which a checkpoint is known. Restore it from the hub's backup."
-        )
-    if public is not None and not rooms.ledger.verify():
+    if not rooms.ledger.verify():
         faults = [
-            fault
-            for path in (None, *([checkpoint] if checkpoint else []))
-            for fault in rooms.ledger.head_faults(public, path)
+            fault for path in (None, *([checkpoint] if checkpoint else [])) for fault in rooms.ledger.head_faults(path)
         ]
         problems += [Problem(path=fault.path, message=fault.message) for fault in faults]
     return ([archive.release(name)] if name else archive.releases()), problems

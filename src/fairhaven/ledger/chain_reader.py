@@ -1,0 +1,131 @@
+"""The entries in a ledger's file, read once: what was read is kept, and after an append only what is new is read.
+
+An entry's hash is the SHA-256 of its canonical JSON without the hash itself, so that changing, dropping or moving an
+entry shows at once. Whether entries were cut off the end, or all of them written anew, only a signed head tells.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from fairhaven.kernel.codec import from_json
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import canonical_json
+from fairhaven.ledger.model import Entry
+
+GENESIS = "0" * 64
+"""What the first entry names as the one before it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Chain:
+    """What was read of a ledger's file. A last line that a power cut tore is not part of it.
+
+    Args:
+        entries: in order, without the lines that are none.
+        files: path in the store -> content hash of what the entries wrote and did not remove.
+        faults: of lines that are no entries, and of hashes and links that do not hold.
+        previous: what the next entry must name as the one before it; empty after a line that is none.
+        lines: how many there are.
+        end: bytes up to the end of the last one.
+        last: the last one.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    previous: str = GENESIS
+    lines: int = 0
+    end: int = 0
+    last: bytes = b""
+
+
+class ChainReader:
+    """Reads a ledger's file; others may append to it meanwhile.
+
+    Args:
+        path: the file, there or not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._seen: tuple[int, ...] = ()
+        self._chain = Chain()
+
+    def read(self) -> Chain:
+        """The file as it is now. The same object as long as the file is the same."""
+        with self._lock:
+            try:
+                with self._path.open("rb") as file:
+                    stat = os.fstat(file.fileno())
+                    seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+                    if seen != self._seen:
+                        is_longer = seen[:2] == self._seen[:2] and _begins_with(file, stat.st_size, self._chain)
+                        self._chain = _read_on(file, self._path.name, self._chain if is_longer else Chain())
+                        self._seen = seen
+            except FileNotFoundError:
+                self._chain, self._seen = Chain(), ()
+            return self._chain
+
+
+def _begins_with(file: BinaryIO, size: int, known: Chain) -> bool:
+    """Whether a file that is the same one by its inode was only appended to; a look at the last line that is known tells."""
+    if not known.end < size:
+        return False
+    file.seek(known.end - len(known.last))
+    return file.read(len(known.last)) == known.last
+
+
+def _read_on(file: BinaryIO, name: str, known: Chain) -> Chain:
+    entries, faults, files = list(known.entries), list(known.faults), dict(known.files)
+    previous, number, end, last = known.previous, known.lines, known.end, known.last
+    file.seek(end)
+    for line in file:
+        if not line.endswith(b"\n"):
+            break
+        number, end, last = number + 1, end + len(line), line
+        try:
+            entry, digest = _entry(line)
+        except (ValueError, Invalid):  # no JSON, or of another form
+            faults.append(Fault(message="not an entry of a ledger", path=name, line=number))
+            previous = ""
+            continue
+        is_wrong = {
+            "the entry was altered: its hash is not that of its content": digest != entry.hash,
+            "the entry does not follow the one before it: one was altered, moved or dropped": (
+                previous and entry.previous != previous
+            ),
+            f"the entry says it is number {entry.number}, and it is number {number}": entry.number != number,
+        }
+        faults += [Fault(message=message, path=name, line=number) for message, is_so in is_wrong.items() if is_so]
+        entries.append(entry)
+        previous = entry.hash
+        for path, content in entry.files.items():
+            if content is None:
+                files.pop(path, None)
+            else:
+                files[path] = content
+    return Chain(
+        entries=tuple(entries),
+        files=MappingProxyType(files),
+        faults=tuple(faults),
+        previous=previous,
+        lines=number,
+        end=end,
+        last=last,
+    )
+
+
+def _entry(line: bytes) -> tuple[Entry, str]:
+    """An entry, and the hash of what the line says."""
+    written = json.loads(line)
+    entry = from_json(Entry, written)
+    del written["hash"]
+    return entry, hashlib.sha256(canonical_json(written).encode()).hexdigest()
