@@ -134,6 +134,13 @@ def count_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(found)
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
-    """Write a query's rows to a Parquet file, and give their number."""
-    return count_of(connection, f"COPY ({query}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)")
+def write_parquet(
+    connection: duckdb.DuckDBPyConnection, query: str, target: Path, *, is_in_memory: bool = False
+) -> int:
+    """Write a query's rows to a Parquet file, and give their number.
+
+    Args:
+        is_in_memory: *target* is a file in memory (`kernel.memory_files`): it is written where it is, and nothing put in its place.
+    """
+    place = ", USE_TMP_FILE false" if is_in_memory else ""
+    return count_of(connection, f"COPY ({query}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd{place})")

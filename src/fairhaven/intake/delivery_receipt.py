@@ -32,6 +32,7 @@ from fairhaven.kernel.files import clear_scratch, scratch, sha256_of
 from fairhaven.kernel.foreign_files import ForeignFile, files_below, given, kind_fault, name_fault
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.kernel.keyring import DerivationKey
+from fairhaven.kernel.memory_files import memory_writer
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 from fairhaven.omop.external_tables import UNWRITTEN
@@ -70,7 +71,7 @@ class DeliveryReceiver:
 
     @contextmanager
     def opened(self, extract: Extract) -> Iterator[tuple[DeliveredFile, Path]]:
-        """An extract's file as it was delivered, unsealed, and the private folder it is in; both go at the end."""
+        """An extract's file as it was delivered, unsealed in memory, and the private folder of its path; both go at the end."""
         with scratch(self.store / "scratch") as work:
             path = work / "opened"
             self.envelope.open_to(self.records.sealed(extract.sealed_as), path)
@@ -273,10 +274,22 @@ def _faulty_lines(records: DeliveryRecords, extract: Extract) -> list[int]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Packed:
+    """A delivered folder as one file, made here and in memory."""
+
+    path: Path
+
+    @contextmanager
+    def held(self) -> Iterator[Path]:
+        """As `ForeignFile.held`; nobody else could put another file in its place."""
+        yield self.path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Arrived:
     """A file of a delivery, and its name as it is recorded."""
 
-    found: ForeignFile
+    found: ForeignFile | _Packed
     name: str
 
 
@@ -292,7 +305,7 @@ def _arrived(files: Sequence[Path], source: Source, work: Path) -> list[_Arrived
             arrived.append(_Arrived(found=given(path), name=shown(path.name)))
         elif source.format is Format.OMOP:
             packed = _pack(path, work / f"folder-{number}.zip")
-            arrived.append(_Arrived(found=given(packed), name=shown(path.name)))
+            arrived.append(_Arrived(found=_Packed(path=packed), name=shown(path.name)))
         else:
             inside = files_below(path)
             arrived += [_Arrived(found=found, name=shown(found.place.name)) for found in inside]
@@ -323,8 +336,8 @@ def _path_faults(path: Path) -> Iterator[Fault]:
 
 
 def _pack(folder: Path, target: Path) -> Path:
-    """A folder as one file whose bytes depend on its content alone."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as out:
+    """A folder as one file, in memory, whose bytes depend on its content alone."""
+    with memory_writer(target) as zipped, zipfile.ZipFile(zipped, "w", zipfile.ZIP_STORED) as out:
         for found in files_below(folder):
             entry = zipfile.ZipInfo(found.place.as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
             with found.held() as path, path.open("rb") as source, out.open(entry, "w", force_zip64=True) as member:

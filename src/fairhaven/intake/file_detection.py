@@ -11,6 +11,7 @@ from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.expansion import Expansion
 from fairhaven.kernel.file_kinds import FileKind, kind_of
+from fairhaven.kernel.memory_files import memory_writer
 
 
 def table_for(source: Source, arrived: DeliveredFile) -> TableDeclaration:
@@ -39,7 +40,7 @@ def _matches(file: str, patterns: Iterable[str]) -> bool:
 
 
 def plain(arrived: DeliveredFile, scratch: Path) -> Path:
-    """The file's content uncompressed: the file itself, or a copy in *scratch* where it is gzip.
+    """The file's content uncompressed: the file itself, or a copy in memory, at a path in *scratch*, where it is gzip.
 
     Raises:
         Invalid: the gzip is cut off or damaged, or becomes more than the file may.
@@ -48,7 +49,7 @@ def plain(arrived: DeliveredFile, scratch: Path) -> Path:
         return arrived.path
     target = scratch / "plain"
     try:
-        with gzip.open(arrived.path) as content, target.open("wb") as out:
+        with gzip.open(arrived.path) as content, memory_writer(target) as out:
             Expansion(arrived.limits, arrived.path.stat().st_size, arrived.name).copy(content, out)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise Invalid(

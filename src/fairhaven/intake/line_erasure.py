@@ -23,6 +23,7 @@ from fairhaven.intake.model import Dialect, Format
 from fairhaven.intake.parquet_reader import numbered_rows
 from fairhaven.intake.reader import DeliveredFile
 from fairhaven.kernel.files import scratch as private
+from fairhaven.kernel.memory_files import memory_writer, place_in_memory
 
 _CHUNK = 1 << 22
 
@@ -30,7 +31,7 @@ _CHUNK = 1 << 22
 def blank(
     written: Format, dialect: Dialect, arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scratch: Path
 ) -> Path:
-    """A copy of the file without the content of the given lines.
+    """A copy of the file without the content of the given lines, in memory.
 
     Args:
         written, dialect: how the file is read.
@@ -57,7 +58,7 @@ def _blank_delimited(path: Path, gone: frozenset[int], dialect: Dialect, scratch
     text = lines.as_utf8(path, dialect.encoding, scratch)
     carriage_only = lines.survey(text).carriage_only
     places = list(lines.places(text, dialect, gone, carriage_only=carriage_only))
-    with text.open("rb") as source, target.open("wb") as out:
+    with text.open("rb") as source, memory_writer(target) as out:
         kept = _blanked(source, places, b"\r" if carriage_only else b"\n")
         out.writelines(lines.from_utf8(kept, dialect.encoding))
 
@@ -78,7 +79,7 @@ def _blank_ndjson(path: Path, gone: frozenset[int], target: Path) -> None:
         line, entry = divmod(number, ENTRIES)
         entries[line].add(entry)
     resources = resources_of(path)
-    with path.open("rb") as source, target.open("wb") as out:
+    with path.open("rb") as source, memory_writer(target) as out:
         if resources is not None:
             out.writelines(
                 (b"" if number in gone else text.encode()) + b"\n" for number, text in enumerate(resources, 1)
@@ -113,15 +114,17 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, rows: str, gone: frozen
         f"CASE WHEN row_line NOT IN (SELECT line FROM gone) THEN {identifier(row[0])} END AS {identifier(row[0])}"
         for row in described
     )
-    write_parquet(connection, f"SELECT {columns} FROM {rows} ORDER BY row_line", target)
+    place_in_memory(target)
+    write_parquet(connection, f"SELECT {columns} FROM {rows} ORDER BY row_line", target, is_in_memory=True)
 
 
 def _blank_cdm(arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scratch: Path, target: Path) -> None:
     """A zip of the CDM's tables; a DuckDB file becomes one of Parquet files with the same row numbers."""
     with (
         private(scratch) as room,
-        open_duckdb(spill=room, reaches=[arrived.path, room], keeps_order=True) as connection,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as out,
+        open_duckdb(spill=room, reaches=[arrived.path, scratch], keeps_order=True) as connection,
+        memory_writer(target) as zipped,
+        zipfile.ZipFile(zipped, "w", zipfile.ZIP_STORED) as out,
     ):
         for member in members(connection, arrived, room).found:
             lines_gone = frozenset(gone.get(member.table, ()))

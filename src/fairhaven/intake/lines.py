@@ -7,6 +7,7 @@ line's number; what cannot be a row is rejected with its line and the reason, an
 
 import codecs
 import csv
+import io
 import re
 import sys
 from collections import deque
@@ -18,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 
 from fairhaven.intake.model import Dialect
 from fairhaven.intake.source_file import python_encoding
+from fairhaven.kernel.memory_files import memory_writer
 
 _CHUNK = 1 << 22
 _LONGEST_RECORD = 64 << 20
@@ -76,7 +78,7 @@ def as_utf8(path: Path, encoding: str, scratch: Path) -> Path:
     if encoding == "utf-8":
         return path
     target = scratch / "utf-8"
-    with path.open("rb") as file, target.open("wb") as out:
+    with path.open("rb") as file, memory_writer(target) as out:
         chunks = iter(partial(file.read, _CHUNK), b"")
         try:
             for text in codecs.iterdecode(chunks, python_encoding(encoding), _errors(encoding)):
@@ -163,8 +165,8 @@ def clean(
     width, quote = len(header.names), dialect.quote.encode()
     with (
         path.open("rb") as file,
-        rows.open("w", encoding="utf-8", newline="") as out,
-        rejects.open("w", encoding="utf-8", newline="") as bad,
+        io.TextIOWrapper(memory_writer(rows), encoding="utf-8", newline="") as out,
+        io.TextIOWrapper(memory_writer(rejects), encoding="utf-8", newline="") as bad,
     ):
         write = csv.writer(out, delimiter=dialect.delimiter, quotechar=dialect.quote, lineterminator="\n").writerow
         reject = csv.writer(bad, lineterminator="\n").writerow

@@ -22,6 +22,7 @@ from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
+from fairhaven.kernel.memory_files import discard, memory_writer
 from fairhaven.nhs import bare_digits_sql, valid_nhs_number_sql
 
 TABLE = "opt_out"
@@ -88,7 +89,9 @@ class OptOutReader:
 def read_numbers(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> int:
     """Make ``listed(line, number, is_valid)`` of a list; lines without anything are not in it. The number of rows."""
     text = scratch / "list"
-    text.write_text(path.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\0", "?"))
+    listed = path.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\0", "?")
+    with memory_writer(text) as out:
+        out.write(listed.encode())
     connection.execute(
         f"CREATE TABLE listed AS SELECT line, number, {valid_nhs_number_sql('number')} IS NOT NULL AS is_valid FROM ("
         f"SELECT line, replace({bare_digits_sql('written')}, ',', '') AS number FROM ("
@@ -96,7 +99,7 @@ def read_numbers(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Pat
         "generate_subscripts(string_split(content, chr(10)), 1) AS line "
         f"FROM read_text({file(text)}))) WHERE number <> ''"
     )
-    text.unlink()
+    discard(text)
     return count_of(connection, "SELECT count(*) FROM listed")
 
 

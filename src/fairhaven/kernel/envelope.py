@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import replacement_of
+from fairhaven.kernel.memory_files import check_memory, memory_writer
 
 _MAGIC = b"FHE1"
 _WRAPPED = 12 + 32 + 16
@@ -121,9 +122,13 @@ class Envelope:
         return b"".join(self.chunks(source))
 
     def open_to(self, source: Path, target: Path) -> None:
-        """Decrypt into a private file (mode 0600); the caller removes it (see `files.scratch`)."""
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
+        """Decrypt into a file that is only in memory (see `memory_files`).
+
+        Raises:
+            NotAllowedNow: it does not fit.
+        """
+        check_memory(source.stat().st_size)
+        with memory_writer(target) as out:
             for chunk in self.chunks(source):
                 out.write(chunk)
 

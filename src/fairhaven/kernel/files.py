@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.foreign_names import harmless_json
+from fairhaven.kernel.memory_files import discard_below
 
 
 def check_empty(folder: Path) -> None:
@@ -107,22 +108,31 @@ def damaged(path: Path) -> Invalid:
     return Invalid(f"{path} is damaged, so nothing can be built on it. Restore it from the hub's backup.")
 
 
+_WORK = "work-"
+_READERS_WORK = "fairhaven-work-"
+
+
 @contextmanager
-def scratch(parent: Path) -> Iterator[Path]:
-    """A private folder for work in progress, removed at the end; what a crash leaves is removed by `clear_scratch`."""
+def scratch(parent: Path, *, prefix: str = _WORK) -> Iterator[Path]:
+    """A private folder for work in progress, removed at the end; what a crash leaves is removed by `clear_scratch`.
+
+    What a person could be known by is on the disk in it only as ciphertext whose key is lost with the process; files that are
+    opened are in memory (`memory_files`).
+    """
     parent.mkdir(parents=True, exist_ok=True)
-    folder, descriptor = _held_folder(parent)
+    folder, descriptor = _held_folder(parent, prefix)
     try:
         yield folder
     finally:
+        discard_below(folder)
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
 
 
-def _held_folder(parent: Path) -> tuple[Path, int]:
+def _held_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     """A new folder that is locked, so that others see that its maker lives."""
     while True:
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix="work-"))
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
         # Until it is locked it looks like one that was left behind, and another process may remove it.
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(folder, os.O_RDONLY)
@@ -134,18 +144,25 @@ def _held_folder(parent: Path) -> tuple[Path, int]:
 
 @contextmanager
 def readers_scratch() -> Iterator[Path]:
-    """A private folder outside the store, for commands that only read: a writer's clearing does not reach it."""
-    with scratch(Path(tempfile.gettempdir())) as folder:
+    """A private folder outside the store, for commands that only read: a writer's clearing does not reach it.
+
+    What killed commands of the same account left there is removed first.
+    """
+    parent = Path(tempfile.gettempdir())
+    clear_scratch(parent, prefix=_READERS_WORK)
+    with scratch(parent, prefix=_READERS_WORK) as folder:
         yield folder
 
 
-def clear_scratch(parent: Path) -> list[Path]:
-    """Remove what killed processes left behind, and give what it was; those of living ones are kept."""
+def clear_scratch(parent: Path, *, prefix: str = _WORK) -> list[Path]:
+    """Remove what killed processes of this account left behind, and give what it was; those of living ones are kept."""
     removed = []
-    for folder in parent.glob("work-*"):
-        with contextlib.suppress(FileNotFoundError, BlockingIOError):
-            descriptor = os.open(folder, os.O_RDONLY)
+    for folder in parent.glob(f"{prefix}*"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError, BlockingIOError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
+                if os.fstat(descriptor).st_uid != os.geteuid():
+                    continue
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
                 removed.append(folder)

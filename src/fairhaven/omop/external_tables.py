@@ -27,6 +27,7 @@ from fairhaven.kernel.expansion import USUAL, Expansion, ExpansionLimits, too_la
 from fairhaven.kernel.file_kinds import FileKind, kind_of
 from fairhaven.kernel.foreign_files import files_below, kind_fault
 from fairhaven.kernel.foreign_names import shown as harmless_line
+from fairhaven.kernel.memory_files import memory_writer
 
 SEVERAL_FILES = "several files hold {}; give one text file a table"
 UNWRITTEN = (
@@ -143,6 +144,7 @@ def find_tables(
     *,
     room: Path,
     limits: ExpansionLimits = USUAL,
+    is_public: bool = False,
 ) -> dict[str, StoredTable]:
     """Tables of *names* that are at *path*; the ones that are not there are simply absent.
 
@@ -154,14 +156,16 @@ def find_tables(
     """
     found: dict[str, StoredTable] = {}
     faults: list[Fault] = []
-    for name, places in locate_tables(connection, path, names, room=room, limits=limits).tables.items():
+    for name, places in locate_tables(
+        connection, path, names, room=room, limits=limits, is_public=is_public
+    ).tables.items():
         place = places[0]
         try:
             files = [part for part in place.files if kind_of(part) is FileKind.PARQUET]
             if place.relation or files:
                 found[name] = _typed(connection, name, place.shown, place.relation or parquet(*files))
             elif len(place.files) == 1:
-                found[name] = _delimited(name, place.files[0], room, limits)
+                found[name] = _delimited(name, place.files[0], room, limits, is_public=is_public)
             else:
                 faults.append(Fault(path=place.shown, message=SEVERAL_FILES.format(name)))
         except Invalid as invalid:
@@ -189,6 +193,7 @@ def locate_tables(
     room: Path,
     shown: str = "",
     limits: ExpansionLimits = USUAL,
+    is_public: bool = False,
 ) -> TablePlaces:
     """Every place where a table of *names* is at *path*. What a table's places mean together, the caller decides.
 
@@ -199,9 +204,10 @@ def locate_tables(
         connection: a DuckDB file is attached to it, read-only, as ``stored``.
         path: a DuckDB file, a folder, or a zip of one; its content says which.
         names: lower case.
-        room: folder for what a zip holds of these tables.
+        room: folder for what a zip holds of these tables: the paths of files in memory.
         shown: what to call *path* in messages; empty for the path itself.
         limits: how large a zip may become.
+        is_public: nobody is in it, as in a vocabulary, so that it may be unpacked on the disk.
 
     Raises:
         Invalid: the path is none of these, or is cut off or damaged, holds links or pipes, or becomes too large; or what is
@@ -219,7 +225,8 @@ def locate_tables(
     match kind_of(path):
         case FileKind.ZIP:
             unpacked = room / "unpacked"
-            return _among_files(_unzip(path, unpacked, names, shown, limits), unpacked, names, limits)
+            inside = _unzip(path, unpacked, names, shown, limits, is_public=is_public)
+            return _among_files(inside, unpacked, names, limits)
         case FileKind.DUCKDB:
             if path.with_name(f"{path.name}.wal").exists():
                 raise Invalid(Fault(path=shown, message=UNWRITTEN))
@@ -233,7 +240,9 @@ def _is_of_table(place: Path, names: Collection[str]) -> bool:
     return len(place.parts) == 2 and place.parts[0].lower() in names
 
 
-def _unzip(path: Path, folder: Path, names: Collection[str], shown: str, limits: ExpansionLimits) -> list[Path]:
+def _unzip(
+    path: Path, folder: Path, names: Collection[str], shown: str, limits: ExpansionLimits, *, is_public: bool
+) -> list[Path]:
     """Unpack the files of the tables *names*, and only them; the paths that all files of the zip have in *folder*."""
     found: list[Path] = []
     try:
@@ -250,7 +259,9 @@ def _unzip(path: Path, folder: Path, names: Collection[str], shown: str, limits:
                 inside = folder / member.filename
                 if _table_of(inside, folder, names):
                     inside.parent.mkdir(parents=True, exist_ok=True)
-                    with archive.open(member) as packed, inside.open("xb") as out:
+                    if os.path.lexists(inside):
+                        raise FileExistsError(inside)
+                    with archive.open(member) as packed, _writer(inside, is_public=is_public) as out:
                         expansion.copy(packed, out)
                 found.append(inside)
     except _DAMAGE as error:
@@ -343,12 +354,17 @@ def _typed(connection: duckdb.DuckDBPyConnection, name: str, shown: str, relatio
     return StoredTable(name=name, shown=shown, relation=relation, columns={row[0].lower(): row[0] for row in rows})
 
 
-def _delimited(name: str, path: Path, room: Path, limits: ExpansionLimits) -> StoredTable:
+def _writer(path: Path, *, is_public: bool) -> io.BufferedWriter:
+    """Where what is unpacked goes: what may hold persons stays in memory."""
+    return path.open("xb") if is_public else memory_writer(path)
+
+
+def _delimited(name: str, path: Path, room: Path, limits: ExpansionLimits, *, is_public: bool) -> StoredTable:
     """A delimited file: tabs without quoting, as Athena writes them, or commas with double quotes."""
     text = path
     if kind_of(path) is FileKind.GZIP:
         text = room / f"{name}.text"
-        with gzip.open(path) as content, text.open("xb") as out:
+        with gzip.open(path) as content, _writer(text, is_public=is_public) as out:
             Expansion(limits, path.stat().st_size, harmless_line(path.name)).copy(content, out)
     with text.open("rb") as stream:
         header = stream.readline(_LONGEST_LINE).decode("utf-8-sig").rstrip("\r\n")

@@ -159,7 +159,7 @@ def load_vocabulary(
     progress = progress or Silent()
     with scratch(root) as work, open_duckdb(spill=work, reaches=[path, work], memory_limit=_MEMORY) as connection:
         progress.stage(f"Reading the vocabulary from {path.name}")
-        tables = find_tables(connection, path, VOCABULARY_TABLES, room=work, limits=limits)
+        tables = find_tables(connection, path, VOCABULARY_TABLES, room=work, limits=limits, is_public=True)
         check_faults(_column_faults(path, tables))
         return _load(tables, root, work, connection, progress)
 

@@ -6,6 +6,7 @@ without a view land as their id, status and patient, so that they are counted an
 
 import json
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,9 @@ ENTRIES = 1_000_000
 """The entry of a Bundle that is a line of NDJSON has the number line * ENTRIES + entry."""
 _LAST_NUMBER = (1 << 63) // ENTRIES - 1
 """Entries of the Bundle in a greater one could not be numbered."""
+
+_KEY = "fhir_parts"
+_SEALED = f"encryption_config {{footer_key: '{_KEY}'}}"
 
 NO_TYPE = "resource"
 """Table of lines whose resource type is not known; all of them are quarantined."""
@@ -159,6 +163,8 @@ class _Staging:
         self._tables: dict[str, CompiledView] = {}
         self._parts = 0
         connection.execute("CREATE TABLE fhir_unreadable (row_line BIGINT, reason VARCHAR)")
+        # The parts are on the disk, under a key that ends with this process.
+        connection.execute(f"PRAGMA add_parquet_key('{_KEY}', '{secrets.token_hex(16)}')")
 
     def add(self, rows: pa.Table) -> None:
         """Stage lines (``row_line``, ``text``)."""
@@ -215,7 +221,7 @@ class _Staging:
         return staged
 
     def _insert(self, view: ResourceView) -> None:
-        """Write the lines of a view's type to a Parquet part, which is read two or three times."""
+        """Write the lines of a view's type to an encrypted Parquet part, which is read two or three times."""
         table = self._tables.setdefault(view.table, CompiledView(view))
         folder = self._scratch / f"fhir-{view.table}"
         folder.mkdir(exist_ok=True)
@@ -227,7 +233,7 @@ class _Staging:
             lines += f" AND contains(text, '\"{view.each}\"')"
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fhir_each AS {lines}")
             lines = "FROM fhir_each"
-        self._connection.execute(f"COPY ({table.select(f'({lines})')}) TO {target} (FORMAT parquet)")
+        self._connection.execute(f"COPY ({table.select(f'({lines})')}) TO {target} (FORMAT parquet, {_SEALED})")
 
     def _unbundle(self, line: int, text: str) -> None:
         if line >= _LAST_NUMBER:
@@ -245,21 +251,21 @@ class _Staging:
 
     def _staged(self, table: CompiledView) -> StagedTable:
         name, patient = table.view.table, table.view.patient
-        parts = literal(str(self._scratch / f"fhir-{name}" / "*.parquet"))
+        files = literal(str(self._scratch / f"fhir-{name}" / "*.parquet"))
+        parts = f"read_parquet({files}, {_SEALED.replace(' ', ' = ', 1)})"
         columns = ", ".join(f'"{column.name}"' for column in table.declaration.columns)
         self._connection.execute(
-            f'CREATE TEMP VIEW "fhir_rows_{name}" AS SELECT row_line, {columns} '
-            f"FROM read_parquet({parts}) WHERE fault IS NULL"
+            f'CREATE TEMP VIEW "fhir_rows_{name}" AS SELECT row_line, {columns} FROM {parts} WHERE fault IS NULL'
         )
         self._connection.execute(
             f'CREATE TEMP VIEW "fhir_rejects_{name}" AS SELECT row_line, fault AS field, '
             f"CASE fault WHEN '' THEN '{BROKEN}' ELSE '{NO_MOMENT}' END AS reason, "
-            f"{patient or 'NULL'}::VARCHAR AS patient FROM read_parquet({parts}) WHERE fault IS NOT NULL"
+            f"{patient or 'NULL'}::VARCHAR AS patient FROM {parts} WHERE fault IS NOT NULL"
         )
         received = count_of(
             self._connection,
             "SELECT count(*) FILTER (fault IS NULL) + count(DISTINCT row_line) FILTER (fault IS NOT NULL) "
-            f"FROM read_parquet({parts})",
+            f"FROM {parts}",
         )
         return StagedTable(
             declaration=table.declaration,
