@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake.fhir.fhir_reader import CompiledView, FhirReader, views_of
 from fairhaven.intake.model import Format, Source
 from fairhaven.intake.reader import DeliveredFile
@@ -73,8 +74,10 @@ def _read_json(path: Path) -> None:
 
 def _staged(path: Path) -> None:
     source = Source(name="bench", title="", controller="", kind="hospital", format=Format.FHIR)
-    with tempfile.TemporaryDirectory() as scratch, _quiet() as connection:
-        FhirReader().stage(connection, source, DeliveredFile(path=path, name=path.name), scratch=Path(scratch))
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        with open_duckdb(spill=scratch, reaches=[scratch], memory_limit="80%") as connection:
+            FhirReader().stage(connection, source, DeliveredFile(path=path, name=path.name), scratch=scratch)
 
 
 def _quiet() -> duckdb.DuckDBPyConnection:

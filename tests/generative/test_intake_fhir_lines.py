@@ -5,10 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairhaven.engine.duckdb_connection import open_duckdb
 from tests.support import fhir_files
 from tests.support.examples import examples
 
@@ -51,7 +51,7 @@ lines = (
 @given(st.lists(lines, min_size=1, max_size=12))
 def test_any_lines_are_landed_or_quarantined(content: list[bytes]) -> None:
     content = [b'{"resourceType":"Condition"}', b'{"resourceType":"Condition"}', *content]
-    with TemporaryDirectory() as name, duckdb.connect() as con:
+    with TemporaryDirectory() as name, open_duckdb(spill=Path(name), reaches=[Path(name)]) as con:
         folder = Path(name)
         found = fhir_files.staged(con, fhir_files.written(folder, b"\n".join(content)), folder / "scratch")
         seen: list[Any] = []

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
 from fairhaven.intake.fhir.element_columns import steps
 from fairhaven.intake.fhir.fhir_reader import BROKEN, NO_MOMENT, TYPELESS, UNDECODABLE, UNKNOWN, views_of
@@ -21,8 +22,8 @@ GOOD = '{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1
 
 
 @pytest.fixture
-def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as made:
+def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_duckdb(spill=tmp_path, reaches=[tmp_path]) as made:
         yield made
 
 
@@ -207,7 +208,7 @@ def test_a_search_and_an_identifier_name_the_same(con: duckdb.DuckDBPyConnection
         "patient_id",
         tmp_path,
     )
-    with duckdb.connect() as other:
+    with open_duckdb(spill=tmp_path, reaches=[tmp_path]) as other:
         named = _cell(
             other, {"resourceType": "Condition", "subject": {"identifier": identifier}}, "patient_id", tmp_path
         )
