@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from fairhaven.query_audit import question_log
 from tests.support.command_line import Command
 from tests.support.older_hub import unpack_older_hub
 from tests.support.other_accounts import NOBODYS, folder_for_all
@@ -155,16 +156,91 @@ def test_an_analyst_reaches_no_vault_delivery_or_key_and_changes_nothing(
     assert files() == before
 
 
+_LOG = f"store/query-audit/{NOBODYS}.log"
+
+
 def test_a_log_that_an_analyst_cuts_refuses_the_next_count(
     hub: Path, readers: grp.struct_group, fairhaven: Command
 ) -> None:
-    count = ("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
-    fairhaven(*count)
-    (hub / "store" / "query-audit.log").write_bytes(b"")  # as who may write to it can
-    assert "was cut off or altered" in fairhaven(*count, code=1).stderr
+    count = _counted_by_both(hub, readers, fairhaven)
+    _as_account(f"open({str(hub / _LOG)!r}, 'wb').close()", group=readers.gr_gid)
+    assert f"the log of what uid {NOBODYS} asked, was cut off or altered" in fairhaven(*count, code=1).stderr
     [(code, said)] = as_analyst(count, group=readers.gr_gid)
     assert code == 1
     assert "was cut off or altered" in said
+
+
+def test_a_line_that_an_analyst_makes_up_stops_the_analyst_and_nobody_else(
+    hub: Path, readers: grp.struct_group, fairhaven: Command
+) -> None:
+    count = _counted_by_both(hub, readers, fairhaven)
+    size = (hub / _LOG).stat().st_size
+    _as_account(f"open({str(hub / _LOG)!r}, 'ab').write(b'{{}}\\n')", group=readers.gr_gid)
+    done = fairhaven(*count)
+    assert "4 of 1,000" in done.stdout
+    assert f"uid {NOBODYS} counts no more; other accounts do" in done.stderr
+    [(code, said)] = as_analyst(count, group=readers.gr_gid, first=[])
+    assert code == 1 and "line 2 was not written by a count" in said
+    _as_account(f"import os; os.truncate({str(hub / _LOG)!r}, {size})", group=readers.gr_gid)
+    [(code, said)] = as_analyst(count, group=readers.gr_gid, first=[])
+    assert code == 0 and "5 of 1,000" in said
+
+
+def test_an_analyst_takes_away_no_log_of_another_and_makes_none_in_anothers_name(
+    hub: Path, readers: grp.struct_group, fairhaven: Command
+) -> None:
+    count = _counted_by_both(hub, readers, fairhaven)
+    logs = hub / "store" / "query-audit"
+    for attack in (
+        f"import os; os.unlink({str(logs / '0.log')!r})",
+        f"import os; os.rename({str(logs / '0.log')!r}, {str(logs / 'x')!r})",
+        f"open({str(logs / '0.log')!r}, 'ab')",
+        f"open({str(logs / 'record.sqlite')!r}, 'ab')",
+        f"import os; os.replace({str(hub / _LOG)!r}, {str(logs / 'record.sqlite')!r})",
+        f"open({str(hub / 'store' / 'query-audit.sqlite')!r}, 'rb')",
+        f"import os; os.symlink('/etc/passwd', {str(hub / 'store' / 'link')!r})",
+    ):
+        assert "PermissionError" in _as_account(attack, group=readers.gr_gid), attack
+    # A log in another's name, as the same account can begin one, is nobody's, and holds nothing up.
+    _as_account(f"import shutil; shutil.copy({str(hub / _LOG)!r}, {str(logs / '12345.log')!r})", group=readers.gr_gid)
+    _as_account(f"import os; os.mkfifo({str(logs / '12346.log')!r})", group=readers.gr_gid)
+    assert "4 of 1,000" in fairhaven(*count).stdout
+
+
+def test_who_holds_the_record_of_questions_for_ever_is_named(
+    hub: Path, readers: grp.struct_group, fairhaven: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = _counted_by_both(hub, readers, fairhaven)
+    monkeypatch.setattr(question_log, "_PATIENCE", 0.2)
+    logs = hub / "store" / "query-audit"
+    holding = (
+        "import fcntl, os, sys, time\n"
+        f"os.setgroups([{readers.gr_gid}]); os.setgid({NOBODYS}); os.setuid({NOBODYS})\n"
+        f"fcntl.flock(os.open({str(logs)!r}, os.O_RDONLY), fcntl.LOCK_EX); print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        try:
+            said = fairhaven(*count, code=1).stderr
+        finally:
+            holder.kill()
+    assert f"process {holder.pid} of uid {NOBODYS} has held the record of questions" in said
+    assert "4 of 1,000" not in said
+
+
+def _counted_by_both(hub: Path, readers: grp.struct_group, fairhaven: Command) -> tuple[str | Path, ...]:
+    """A hub in which its own account has asked twice and an analyst once; gives the command that asks."""
+    count = ("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
+    fairhaven(*count)
+    [(code, said)] = as_analyst(count, group=readers.gr_gid)
+    assert code == 0, said
+    return count
+
+
+def _as_account(code: str, *, group: int) -> str:
+    """What Python says of code that the analyst's account runs."""
+    become = f"import os; os.umask(0o027); os.setgroups([{group}]); os.setgid({NOBODYS}); os.setuid({NOBODYS})\n"
+    return subprocess.run([sys.executable, "-c", become + code], capture_output=True, text=True, check=False).stderr
 
 
 def test_questions_are_recorded_in_a_log_from_which_the_file_system_lets_nothing_be_taken(
@@ -172,7 +248,7 @@ def test_questions_are_recorded_in_a_log_from_which_the_file_system_lets_nothing
 ) -> None:
     count = ("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
     fairhaven(*count)
-    log = hub / "store" / "query-audit.log"
+    log = hub / "store" / "query-audit" / f"{os.geteuid()}.log"
     try:
         _set_append_only(log, is_set=True)
     except OSError:

@@ -1,6 +1,7 @@
 """How far the log of questions goes is in the ledger, so that nobody begins anew with an old copy of what was answered."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from fairhaven.ledger import EventKind
 from tests.support.command_line import Command
 from tests.support.older_hub import unpack_older_hub
 
-_RECORD = ("query-audit.sqlite", "query-audit.log")
+_RECORD = ("query-audit.sqlite", f"query-audit/{os.geteuid()}.log")
 
 
 @pytest.fixture
@@ -28,19 +29,22 @@ def test_a_hub_whose_record_of_questions_is_of_an_earlier_day_or_gone_answers_no
 
     count()
     for name in _RECORD:
-        shutil.copy(hub / "store" / name, tmp_path / name)
+        shutil.copy(hub / "store" / name, tmp_path / Path(name).name)
     count()
     recorded = [entry for entry in open_hub(hub).ledger.entries() if entry.kind == EventKind.QUESTIONS]
-    assert [entry.facts["lines"] for entry in recorded] == [1, 2]
+    mine = str(os.geteuid())
+    assert [entry.facts["logs"][mine]["lines"] for entry in recorded] == [1, 2]
     for name in _RECORD:
-        shutil.copy(tmp_path / name, hub / "store" / name)
+        shutil.copy(tmp_path / Path(name).name, hub / "store" / name)
     assert "was cut off or altered" in count(code=1)
     for name in _RECORD:
         (hub / "store" / name).unlink()
-    assert "was cut off or altered" in count(code=1)
+    assert "is not the record of questions that the ledger has seen" in count(code=1)
 
 
 def test_what_was_asked_is_no_longer_in_the_ledger_than_that_it_was(hub: Path, fairhaven: Command) -> None:
     fairhaven("cohort", "count", hub, hub / "cohorts", "--project", "Confidential", "--organisation", "Riverside")
     *_, last = (hub / "store" / "ledger.jsonl").read_text().splitlines()
-    assert set(json.loads(last)["facts"]) == {"lines", "start", "end", "previous", "hash"}
+    facts = json.loads(last)["facts"]
+    assert set(facts) == {"record", "logs"}
+    assert set(facts["logs"][str(os.geteuid())]) == {"lines", "start", "end", "previous", "hash"}

@@ -1,7 +1,11 @@
-"""The log of questions: what was added stays, whoever writes the tables beside it, and nothing is believed that it says."""
+"""The logs of questions: what was added stays, and nothing is believed that a line says of answers or of what they cost."""
 
+import hashlib
 import json
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +16,24 @@ from pyroaring import BitMap
 
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.kernel.errors import Invalid
-from fairhaven.query_audit import Asker, LogHead, QueryAudit, rules_named
+from fairhaven.query_audit import Asker, QueryAudit, rules_named
 from fairhaven.query_audit.question_log import packed
 
 PERSONS = 1_000
 RULES = replace(rules_named("standard"), budget=10)
 US = Asker(project="ours")
+OTHER = 54_321
+"""An account that nobody has."""
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 
 
-def opened(folder: Path) -> QueryAudit:
-    audit = QueryAudit(folder / "audit.sqlite", policy_named("hdr-uk"), RULES)
-    if not audit.knows("r1"):
-        audit.add_release("r1", np.arange(PERSONS, dtype=np.int64))
-    return audit
+@contextmanager
+def opened(folder: Path) -> Iterator[QueryAudit]:
+    with QueryAudit(folder / "audit.sqlite", policy_named("hdr-uk"), RULES, is_shared=True) as audit:
+        if not audit.knows("r1"):
+            audit.add_release("r1", np.arange(PERSONS, dtype=np.int64))
+        yield audit
 
 
 def ask(folder: Path, *sets: range) -> list[int | None]:
@@ -38,6 +47,10 @@ def spent(folder: Path) -> int:
         return audit.budget("ours").spent
 
 
+def log_of(folder: Path, account: int | None = None) -> Path:
+    return folder / "audit" / f"{os.geteuid() if account is None else account}.log"
+
+
 @pytest.fixture
 def asked(tmp_path: Path) -> Path:
     """A folder in which three questions were asked."""
@@ -46,33 +59,32 @@ def asked(tmp_path: Path) -> Path:
 
 
 def test_a_log_that_was_cut_refuses_the_next_count(asked: Path) -> None:
-    log = asked / "audit.log"
+    log = log_of(asked)
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
     with pytest.raises(Invalid, match="was cut off or altered"):
-        opened(asked)
+        spent(asked)
 
 
 def test_a_log_that_was_begun_anew_refuses_the_next_count(asked: Path) -> None:
-    (asked / "audit.log").write_bytes(b"")
+    log_of(asked).write_bytes(b"")
     with pytest.raises(Invalid, match="was cut off or altered"):
-        opened(asked)
+        spent(asked)
 
 
 def test_a_log_in_whose_last_line_a_byte_is_another_refuses_the_next_count(asked: Path) -> None:
-    log = asked / "audit.log"
-    log.write_bytes(log.read_bytes().replace(b'"shown":0', b'"shown":1') or b"")
+    log = log_of(asked)
     data = bytearray(log.read_bytes())
     data[-10] ^= 1
     log.write_bytes(data)
     with pytest.raises(Invalid, match="was cut off or altered"):
-        opened(asked)
+        spent(asked)
 
 
 def test_tables_and_log_that_were_both_cut_are_refused_by_whoever_has_seen_more(asked: Path, tmp_path: Path) -> None:
     shutil.copytree(asked, tmp_path / "kept")
     ask(asked, range(500, 700))
     with opened(asked) as audit:
-        seen = audit.head()
+        seen = audit.heads()
         audit.check(seen)
     with opened(tmp_path / "kept") as audit, pytest.raises(Invalid, match="was cut off or altered"):
         audit.check(seen)
@@ -88,74 +100,146 @@ def test_tables_of_an_earlier_day_take_over_what_the_log_has_since(asked: Path) 
 
 def test_a_log_whose_tables_are_lost_is_not_begun_anew(asked: Path) -> None:
     (asked / "audit.sqlite").unlink()
-    with pytest.raises(Invalid, match="Restore both from the hub's backup"):
-        opened(asked)
+    with pytest.raises(Invalid, match="restore the whole record of questions"):
+        spent(asked)
 
 
 @pytest.mark.parametrize("rest", [b'{"previous": "', b"\xff\xfe", b'{"acts":[]'])
 def test_a_line_that_a_power_cut_tore_is_passed_over_and_stays(asked: Path, rest: bytes) -> None:
-    log = asked / "audit.log"
+    log = log_of(asked)
     log.write_bytes(log.read_bytes() + rest)
     assert ask(asked, range(500, 700)) == [200]
     assert rest + b"\n" in log.read_bytes()
     assert spent(asked) == 4
 
 
-def question(**change: Any) -> dict[str, Any]:
-    asker = {"project": "ours", "organisation": "", "is_federated": False}
-    persons, sketch = packed(np.arange(100, dtype=np.uint32)), packed(np.zeros(128, np.int32))
-    written = {"id": 4, "asker": asker, "release": 1, "digest": "00" * 16, "is_refused": False, "shown": 100}
-    return {**written, "persons": persons, "sketch": sketch, **change}
+def line(log: Path, **change: Any) -> bytes:
+    """A line that follows, of a hundred persons, with what is to be another."""
+    heads = json.loads(log.read_text().splitlines()[0])["previous"]
+    for each in log.read_bytes().splitlines(keepends=True):
+        heads = hashlib.sha256(heads.encode() + each).hexdigest()
+    written = {
+        "previous": heads,
+        "place": 3,
+        "asker": {"project": "ours", "organisation": "", "is_federated": False},
+        "release": "r1",
+        "cells": [cell()],
+    }
+    return json.dumps({**written, **change}).encode() + b"\n"
 
 
-VERDICT = {"coalition": "project ours", "question": 3, "kind": "fresh", "differing": None}
+def cell(persons: str = packed(np.arange(100, dtype=np.uint32)), **change: Any) -> dict[str, Any]:
+    return {"persons": persons, "definition": "", "shown": None, **change}
 
 
-@pytest.mark.parametrize(
-    "acts",
-    [
-        [question(id=2)],
-        [question(id=9)],
-        [question(release=2)],
-        [question(release="1; DROP TABLE question")],
-        [question(digest="nothing of hex")],
-        [question(persons=packed(np.array([PERSONS], np.uint32)))],
-        [question(persons=packed(np.zeros(50_000_000, np.uint32)))],
-        [question(persons="no numbers")],
-        [question(persons=[1, 2, 3])],
-        [question(sketch=packed(np.zeros(129, np.int32)))],
-        [question(sketch=packed(np.zeros(3, np.int32)))],
-        [question(release=10**30)],
-        [question(shown=10**30)],
-        [{**VERDICT, "question": 4}],
-        [{**VERDICT, "question": -2}],
-        [{**VERDICT, "kind": "told"}],
-        [{"table": "secret", "bytes": "00"}],
-        "all",
-    ],
-    ids=lambda acts: json.dumps(acts)[:60],
-)
-def test_a_line_that_no_count_wrote_is_refused_and_nothing_of_it_is_taken_over(asked: Path, acts: object) -> None:
-    with opened(asked) as audit:
-        head = audit.head()
-    log, before = asked / "audit.log", (asked / "audit.sqlite").read_bytes()
-    log.write_bytes(log.read_bytes() + json.dumps({"previous": head.hash, "account": 1, "acts": acts}).encode() + b"\n")
-    with pytest.raises(Invalid, match=r"Restore|not of Fairhaven"):
-        opened(asked)
+WRONG = [
+    {"release": "r2"},
+    {"release": "1; DROP TABLE question"},
+    {"cells": []},
+    {"cells": "all"},
+    {"cells": [cell(packed(np.array([PERSONS], np.uint32)))]},
+    {"cells": [cell(packed(np.zeros(50_000_000, np.uint32)))]},
+    {"cells": [cell("no numbers")]},
+    {"cells": [cell([1, 2, 3])]},  # type: ignore[arg-type]
+    {"cells": [cell(shown=10**30)]},
+    {"asker": {"project": "", "organisation": "", "is_federated": False}},
+    {"place": "first"},
+    {"previous": "0" * 64},
+    {"spent": 1_000},
+    {"table": "secret", "bytes": "00"},
+]
+
+
+@pytest.mark.parametrize("change", WRONG, ids=lambda change: json.dumps(change)[:60])
+def test_a_line_that_no_count_wrote_is_named_and_nothing_of_it_is_taken_over(
+    asked: Path, change: dict[str, Any]
+) -> None:
+    log, before = log_of(asked), (asked / "audit.sqlite").read_bytes()
+    end = log.stat().st_size
+    log.write_bytes(log.read_bytes() + line(log, **change))
+    with pytest.raises(Invalid, match=f"line 4 was not written by a count.*truncate -s {end} "):
+        ask(asked, range(500, 700))
     assert (asked / "audit.sqlite").read_bytes() == before
+    os.truncate(log, end)
+    assert ask(asked, range(500, 700)) == [200]
 
 
-def test_a_line_that_does_not_follow_the_one_before_it_is_refused(asked: Path) -> None:
-    log = asked / "audit.log"
-    log.write_bytes(
-        log.read_bytes() + json.dumps({"previous": LogHead().hash, "account": 1, "acts": []}).encode() + b"\n"
-    )
-    with pytest.raises(Invalid, match="line 4"):
-        opened(asked)
+@needs_root
+@pytest.mark.parametrize("change", WRONG, ids=lambda change: json.dumps(change)[:60])
+def test_a_line_that_another_account_made_up_is_named_and_stops_nobody_else(
+    asked: Path, change: dict[str, Any]
+) -> None:
+    mine, theirs = log_of(asked), log_of(asked, OTHER)
+    theirs.write_bytes(mine.read_bytes().splitlines(keepends=True)[0])
+    with opened(asked) as audit:
+        assert audit.heads().keys() == {os.geteuid()}, "what is in the wrong hands is nobody's log"
+    os.chown(theirs, OTHER, OTHER)
+    theirs.write_bytes(theirs.read_bytes() + line(theirs, **change))
+    assert ask(asked, range(500, 700)) == [200]
+    with opened(asked) as audit:
+        assert audit.heads()[OTHER].lines == 1
+        [fault] = audit.faults
+        assert (fault.account, fault.line) == (OTHER, 2)
+        assert f"uid {OTHER} counts no more; other accounts do" in fault.text
+        assert audit.budget("ours").spent == 5
 
 
-def test_a_log_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
-    (tmp_path / "audit.log").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic links"):
-        opened(tmp_path)
+@needs_root
+def test_what_a_line_of_another_account_costs_and_gets_is_decided_by_the_rules(asked: Path) -> None:
+    theirs = log_of(asked, OTHER)
+    lines = log_of(asked).read_bytes().splitlines(keepends=True)
+    theirs.write_bytes(lines[0] + line_after(lines[0], persons=range(700, 900)))
+    os.chown(theirs, OTHER, OTHER)
+    assert spent(asked) == 5, "each line is one question of its project, whatever it says"
+    assert ask(asked, range(700, 902)) == [200], "the answer that was given to the other account"
+
+
+def line_after(first: bytes, *, persons: range) -> bytes:
+    before = json.loads(first)
+    chained = hashlib.sha256(before["previous"].encode() + first).hexdigest()
+    cells = [cell(packed(np.array(persons, np.uint32)))]
+    return json.dumps({**before, "previous": chained, "cells": cells}).encode() + b"\n"
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "closed", "gone", "replaced"])
+def test_a_log_in_whose_place_something_else_stands_holds_up_no_count_and_what_hides_lines_is_refused(
+    asked: Path, kind: str
+) -> None:
+    theirs = log_of(asked, OTHER)
+    theirs.write_bytes(log_of(asked).read_bytes().splitlines(keepends=True)[0])
+    os.chown(theirs, OTHER, OTHER)
+    assert spent(asked) == 4
+    theirs.unlink()
+    match kind:
+        case "link":
+            theirs.symlink_to(log_of(asked))
+        case "pipe":
+            os.mkfifo(theirs)
+        case "folder":
+            theirs.mkdir()
+        case "closed" | "replaced":
+            theirs.write_bytes(b"")
+    if theirs.exists():
+        os.lchown(theirs, OTHER, OTHER)
+    with pytest.raises(Invalid, match=f"log of what uid {OTHER} asked, was cut off or altered"):
+        spent(asked)
+    with opened(asked) as audit:
+        audit.forget([3])  # what an account did to its log does not stand in an erasure's way
+
+
+def test_what_stands_in_the_place_of_an_accounts_own_log_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "audit").mkdir()
+    log_of(tmp_path).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Invalid, match=r"another account's, a link or no file"):
+        ask(tmp_path, range(500, 700))
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_copy_for_other_accounts_holds_nobodys_id(tmp_path: Path) -> None:
+    ids = np.arange(PERSONS, dtype=np.int64) + 7_654_321_000_000
+    with QueryAudit(tmp_path / "audit.sqlite", policy_named("hdr-uk"), RULES, is_shared=True) as audit:
+        audit.add_release("r1", ids)
+    copy = (tmp_path / "audit" / "record.sqlite").read_bytes()
+    assert copy
+    assert not any(each.tobytes() in copy for each in ids)

@@ -8,7 +8,6 @@ and goes through all of it only where something there is not as it must be.
 import contextlib
 import grp
 import os
-import pwd
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.journeys.model import HubText
+from fairhaven.kernel.accounts import account_name
 from fairhaven.kernel.errors import Fault, Invalid
 
 _SHARED = ("archive", "vocabulary", "ledger.jsonl", "checkpoint", "record.pub")
-"""What the readers may read, beside the audit's record."""
+"""What the readers may read, beside the logs of questions."""
 
-_AUDIT = "query-audit.sqlite"
-_LOG = "query-audit.log"
-"""To which the readers may add what they ask; the file tells who rewrites it (`query_audit.question_log`)."""
+_LOGS = "query-audit"
+"""In which each of the readers may make a log of what it asks, and change nobody else's (`query_audit.question_log`)."""
 _KEYS = "keys"
 _WITHHELD = "erasure.json"
 """Says who is to be erased."""
@@ -81,7 +80,7 @@ class StoreModes:
         owner = store.stat().st_uid
         if os.geteuid() not in (owner, _ROOT):
             if words:
-                who = _name_of(owner)
+                who = account_name(owner)
                 tell(f"{'; '.join(words)}. It stays so until {who} runs `fairhaven check {self.folder}`.")
             return
         self.apply()
@@ -140,9 +139,10 @@ class StoreModes:
     def _mode(self, path: Path, *, is_folder: bool) -> int:
         parts = path.relative_to(self._store).parts
         if not is_folder:
-            if parts == (_LOG,) and self.group is not None:
-                return 0o660
             return 0o640 if self._is_shared(parts) else 0o600
+        if parts == (_LOGS,) and self.group is not None:
+            # Sticky: nobody takes away or replaces another's. Setgid: what one account makes the group can read.
+            return 0o3770
         return 0o750 if self._is_shared(parts) else 0o700
 
     def _is_refused(self, path: Path) -> bool:
@@ -155,13 +155,15 @@ class StoreModes:
     def _is_shared(self, parts: tuple[str, ...]) -> bool:
         if self.group is None or any(part == _WITHHELD or part.startswith(".") for part in parts):
             return False
-        return not parts or parts[0] in _SHARED or parts[0].startswith(_AUDIT)
+        return not parts or parts[0] in (*_SHARED, _LOGS)
 
     def _give(self, path: Path, *, at: int | None) -> None:
         with _opened(path, at=at) as opened:
             if opened is None:
                 return
             found = os.fstat(opened)
+            if found.st_uid not in (self._store.stat().st_uid, _ROOT):
+                return  # what another account made in the folder of logs is its own
             permissions = stat.S_IMODE(found.st_mode)
             if self._is_key(path) and permissions & _OTHERS:
                 return
@@ -228,10 +230,3 @@ def _who(path: Path) -> str:
     with contextlib.suppress(KeyError):
         return f"the group {grp.getgrgid(found.st_gid).gr_name}"
     return f"the group {found.st_gid}"
-
-
-def _name_of(owner: int) -> str:
-    try:
-        return pwd.getpwuid(owner).pw_name
-    except KeyError:  # a container may run under a number without a name
-        return f"uid {owner}"

@@ -28,7 +28,7 @@ OUTSIDE: Mapping[str, str] = {
     "keys.making": "keys of a hub whose making was killed; they go when it is made",
     "record.pub": "compared with the key that signs, where that may be read",
     "query-audit.sqlite": "changed by every question; a damaged one is refused when it is opened",
-    "query-audit.log": "its lines hold each other by their hashes; the last that the ledger has seen is looked for at every count",
+    "query-audit": "the lines of each log hold each other by their hashes; the last that the ledger has seen is looked for at every count",
     "network.sqlite": "changed by every question; a damaged one is refused when it is opened",
     "discovery": "changed by every task that is answered; a damaged record is refused when it is opened",
     "demonstration.json": "how far `fairhaven demo` has come; no other command reads it",

@@ -1,8 +1,8 @@
 """The one door for counts that are given to people: every question goes through here, and is recorded before it is answered."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,16 @@ from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
 from fairhaven.query_audit.coalition import Coalition
 from fairhaven.query_audit.differential_privacy import noisy_count
 from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, Verdict, VerdictKind
-from fairhaven.query_audit.question_log import LogHead
+from fairhaven.query_audit.question_log import (
+    LogFault,
+    LoggedCell,
+    LoggedQuestion,
+    LogHead,
+    NewLine,
+    QuestionLogs,
+    packed,
+    unpacked,
+)
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
 from fairhaven.query_audit.sqlite import AuditRecord, Spending
 
@@ -36,16 +45,22 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
     Close it at the end, or use it in a ``with`` statement.
 
     Args:
-        path: the hub's record of questions, begun where there is none.
+        path: the hub's record of questions, begun where there is none; the folder of logs has its name without the suffix.
         policy: how counts are shown.
         rules: how they are audited.
+        is_shared: whether other accounts ask, too.
 
     Raises:
         Invalid: the file is damaged or something else.
+        NotAllowedNow: this account may not record questions, or there is nothing yet that it could begin from.
     """
 
-    def __init__(self, path: Path, policy: Policy, rules: AuditRules) -> None:
-        self._record = AuditRecord(path)
+    def __init__(self, path: Path, policy: Policy, rules: AuditRules, *, is_shared: bool = False) -> None:
+        folder = path.with_suffix("")
+        self._record = AuditRecord(path, folder / "record.sqlite")
+        self._logs = QuestionLogs(folder, mark=self._record.mark)
+        self._is_shared, self._is_news = is_shared, False
+        self.faults: tuple[LogFault, ...] = ()
         self._policy = policy
         self._rules = rules
         self._sketcher = Sketcher(self._record.secret)
@@ -54,8 +69,12 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
 
     def close(self) -> None:
-        """Close the file."""
-        self._record.close()
+        """Close the file; other accounts find a copy where they can ask."""
+        try:
+            if self.is_own and self._is_shared and self._logs.folder.exists():
+                self._record.copy_for_others(is_news=self._is_news)
+        finally:
+            self._record.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -65,17 +84,27 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         """True where this account writes the hub's file; others add to its log."""
         return self._record.is_own
 
-    def head(self) -> LogHead:
-        """How far the log of questions goes, for the ledger."""
-        return self._record.head()
+    @property
+    def mark(self) -> str:
+        """What tells this record of questions from one that was begun anew."""
+        return self._record.mark
 
-    def check(self, head: LogHead) -> None:
-        """Refuse a log of questions that does not hold what the ledger has seen of it.
+    def heads(self) -> dict[int, LogHead]:
+        """How far the log of each account goes, for the ledger; `faults` says which of them go no further.
 
         Raises:
-            Invalid: it was cut off, or written anew.
+            Invalid: a log was cut off, written anew, taken away, or cannot be read.
         """
-        self._record.check(head)
+        with self._writing():
+            return self._record.heads()
+
+    def check(self, heads: Mapping[int, LogHead]) -> None:
+        """Refuse logs of questions that do not hold what the ledger has seen of them.
+
+        Raises:
+            Invalid: one was cut off, written anew, taken away, or cannot be read.
+        """
+        self._logs.check(heads)
 
     def knows(self, release: str) -> bool:
         """True where questions about a release may be asked."""
@@ -100,7 +129,8 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             )
         if np.unique(person_keys).size != person_keys.size:
             raise Invalid(f"release {release}: a person_id occurs twice")
-        with self._record.writing():
+        with self._writing():
+            self._is_news = True
             roster = self._record.roster()
             if known := self._record.release(release):
                 if not np.array_equal(roster[known[1]], person_keys):
@@ -131,7 +161,8 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
 
     def budget(self, project: str) -> Budget:
         """What a project has asked and may still ask."""
-        return self._budget(self._record.spending(project))
+        with self._writing():
+            return self._budget(self._record.spending(project))
 
     def ask(self, persons: BitMap, *, asker: Asker, release: str, definition: str = "") -> Decision:
         """Decide a question, record it, and give what may be shown.
@@ -170,33 +201,110 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         key, numbers = known
         if any(persons and persons.max() >= numbers.size for persons in cells.values()):
             raise ValueError("a person outside the release")
-        asked = {definition: BitMap(numbers[numbers_of(persons)]) for definition, persons in cells.items()}
+        # Sorted: an order that says nothing of sizes.
+        asked = [(each, BitMap(numbers[numbers_of(persons)])) for each, persons in sorted(cells.items())]
+        with self._writing():
+            if self._rules.mode is Mode.PRIVACY:
+                met = [self._with_noise(len(each), asker=asker, release=key, definition=name) for name, each in asked]
+                decisions = [decision for decision, _ in met]
+                logged = [
+                    LoggedCell(persons=packed(numbers_of(each)), definition=name, shown=drawn)
+                    for (name, each), (_, drawn) in zip(asked, met, strict=True)
+                    if drawn is not None
+                ]
+            else:
+                decisions = self._decide([each for _, each in asked], asker=asker, release=key)
+                is_spent = decisions[0].outcome is Outcome.SPENT
+                logged = [] if is_spent else [LoggedCell(persons=packed(numbers_of(each))) for _, each in asked]
+            if logged:
+                self._log(asker, release, logged)
+        return {name: decision for (name, _), decision in zip(asked, decisions, strict=True)}
+
+    def _decide(self, cells: Sequence[BitMap], *, asker: Asker, release: int) -> list[Decision]:
+        """Decide sets as one question, and record them unless the budget is spent."""
+        spending = self._record.spending(asker.project)
+        if spending.spent >= self._rules.budget:
+            return [Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending)) for _ in cells]
+        shown = [self._verdict_on(each, asker=asker, release=release, in_table=len(cells) > 1) for each in cells]
+        is_refused = all(count is None for count in shown)
+        budget = self._budget(self._record.spend(asker.project, is_refused=is_refused))
+        return [
+            Decision(outcome=Outcome.REFUSED if count is None else Outcome.ANSWERED, count=count, budget=budget)
+            for count in shown
+        ]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, which knows what all accounts asked."""
         try:
-            with self._record.writing():
-                if self._rules.mode is Mode.PRIVACY:
-                    return {
-                        definition: self._with_noise(len(persons), asker=asker, release=key, definition=definition)
-                        for definition, persons in asked.items()
-                    }
-                spending = self._record.spending(asker.project)
-                if spending.spent >= self._rules.budget:
-                    spent = Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
-                    return dict.fromkeys(asked, spent)
-                shown = {
-                    definition: self._verdict_on(persons, asker=asker, release=key, in_table=len(asked) > 1)
-                    for definition, persons in sorted(asked.items())  # an order that says nothing of sizes
-                }
-                is_refused = all(count is None for count in shown.values())
-                budget = self._budget(self._record.spend(asker.project, is_refused=is_refused))
+            with self._logs.locked(), self._record.writing():
+                self._take_over()
+                yield
         except BaseException:
             self._coalitions.clear()  # they may have learnt what was then not recorded
             raise
-        return {
-            definition: Decision(
-                outcome=Outcome.REFUSED if count is None else Outcome.ANSWERED, count=count, budget=budget
+
+    def _log(self, asker: Asker, release: str, cells: Sequence[LoggedCell]) -> None:
+        heads = self._record.heads()
+        place = sum(head.lines for head in heads.values())
+        question = LoggedQuestion(previous="", place=place, asker=asker, release=release, cells=tuple(cells))
+        self._record.save_head(*self._logs.append(self._logs.own(heads), question))
+
+    def _take_over(self) -> None:
+        """Decide again what others asked: nothing that a line says of answers or of what they cost is believed."""
+        self._logs.check(self._record.heads())
+        faults: dict[int, LogFault] = {}
+        while True:
+            heads = self._record.heads()
+            lines, found = self._logs.new_lines(heads)
+            faults = {fault.account: fault for fault in found} | faults
+            lines = [
+                line for line in lines if line.account not in faults or line.head.lines < faults[line.account].line
+            ]
+            if not lines:
+                break
+            for line in lines:
+                if line.account in faults and line.head.lines >= faults[line.account].line:
+                    continue
+                try:
+                    self._repeat(line)
+                except (ValueError, OverflowError, Invalid):
+                    faults[line.account] = LogFault(
+                        path=self._logs.path(line.account),
+                        account=line.account,
+                        line=line.head.lines,
+                        start=line.head.start,
+                    )
+                else:
+                    self._record.save_head(line.account, line.head)
+        self.faults = tuple(faults.values())
+        if fault := self._logs.fault_of_own(list(self.faults)):
+            raise Invalid(fault.text)
+
+    def _repeat(self, line: NewLine) -> None:
+        """Decide what a line asked, having looked at all of it first.
+
+        Raises:
+            ValueError, OverflowError, Invalid: no count asked that.
+        """
+        question = line.question
+        if question is None:
+            return
+        known = self._record.release(question.release)
+        if known is None or not question.cells:
+            raise ValueError
+        key, numbers = known
+        everybody = BitMap(numbers)
+        sets = [BitMap(unpacked(cell.persons, most=numbers.size)) for cell in question.cells]
+        if any(persons - everybody for persons in sets) or any(abs(cell.shown or 0) >> 53 for cell in question.cells):
+            raise ValueError
+        if self._rules.mode is not Mode.PRIVACY:
+            self._decide(sets, asker=question.asker, release=key)
+            return
+        for cell, persons in zip(question.cells, sets, strict=True):
+            self._with_noise(
+                len(persons), asker=question.asker, release=key, definition=cell.definition, drawn=cell.shown
             )
-            for definition, count in shown.items()
-        }
 
     def _verdict_on(self, persons: BitMap, *, asker: Asker, release: int, in_table: bool) -> Protected | None:
         """What may be shown of a set; None for a refusal. It is recorded."""
@@ -225,18 +333,27 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         # None of the policy's small numbers looks different from another, or from 0.
         return None if is_refused else protect(1 if shown is None else shown, self._policy)
 
-    def _with_noise(self, count: int, *, asker: Asker, release: int, definition: str) -> Decision:
+    def _with_noise(
+        self, count: int, *, asker: Asker, release: int, definition: str, drawn: int | None = None
+    ) -> tuple[Decision, int | None]:
+        """A noisy answer, and what was drawn for it: None where it was given before, or the budget is spent.
+
+        Args:
+            drawn: what another process drew.
+        """
         cost = round(self._rules.epsilon * 1e6)
         spending = self._record.spending(asker.project)
         shown = self._record.noisy(asker.project, release, definition) if definition else None
+        new = None
         if shown is None:
             if spending.spent >= self._rules.budget or spending.micro_epsilon + cost > self._rules.epsilon_total * 1e6:
-                return Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending))
-            shown = noisy_count(count, epsilon=self._rules.epsilon)
+                return Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending)), None
+            shown = new = noisy_count(count, epsilon=self._rules.epsilon) if drawn is None else drawn
             spending = self._record.spend(asker.project, micro_epsilon=cost)
             if definition:
                 self._record.save_noisy(asker.project, release, definition, shown)
-        return Decision(outcome=Outcome.ANSWERED, count=protect(shown, self._policy), budget=self._budget(spending))
+        decision = Decision(outcome=Outcome.ANSWERED, count=protect(shown, self._policy), budget=self._budget(spending))
+        return decision, new
 
     def _coalition_names(self, asker: Asker) -> list[str]:
         """The coalitions that a caller is in. The first holds the project, so it has always learnt what the project has."""
@@ -287,6 +404,11 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
 
 def _digest(persons: BitMap) -> bytes:
     return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
+
+
+def _is_after(line: NewLine, faults: Mapping[int, LogFault]) -> bool:
+    fault = faults.get(line.account)
+    return fault is not None and line.head.lines >= fault.line
 
 
 def _joint_verdict(verdicts: Sequence[Verdict]) -> list[Verdict]:

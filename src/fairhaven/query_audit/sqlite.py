@@ -1,7 +1,7 @@
 """The questions and answers of a hub, in one SQLite file: what was answered outlives every process.
 
-Beside it stands the log of questions, to which every account that may count adds lines. The file is the hub's own account's
-alone to write, and takes over from the log; other accounts work on a copy that ends with them.
+The file is the hub's own account's alone. Other accounts begin from a copy that is put beside the logs of questions now and then,
+without the ids of persons, take over from the logs what was asked since, and throw their copy away.
 """
 
 import os
@@ -10,8 +10,9 @@ import shutil
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import astuple, dataclass, fields, replace
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import astuple, dataclass, fields
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +20,10 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
-from fairhaven.kernel.files import readers_scratch
+from fairhaven.kernel.files import readers_scratch, scratch, sync
 from fairhaven.kernel.sqlite_files import open_database, transaction
 from fairhaven.query_audit.model import Asker, RecordedVerdict, VerdictKind
-from fairhaven.query_audit.question_log import (
-    LoggedAct,
-    LoggedNoise,
-    LoggedQuestion,
-    LoggedSpending,
-    LoggedVerdict,
-    LogHead,
-    QuestionLog,
-    packed,
-    unpacked,
-)
-from fairhaven.query_audit.set_sketches import BUCKETS, numbers_of
+from fairhaven.query_audit.question_log import LogHead
 
 _SCHEMA = """
 CREATE TABLE secret (only INTEGER PRIMARY KEY CHECK (only = 1), bytes BLOB NOT NULL);
@@ -52,13 +42,13 @@ CREATE TABLE spending (
 CREATE TABLE noisy (
     project TEXT NOT NULL, release INTEGER NOT NULL, definition TEXT NOT NULL, shown INTEGER NOT NULL,
     PRIMARY KEY (project, release, definition));
-CREATE TABLE log (
-    only INTEGER PRIMARY KEY CHECK (only = 1), lines INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+CREATE TABLE head (
+    account INTEGER PRIMARY KEY, lines INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     previous TEXT NOT NULL, hash TEXT NOT NULL);
 """
-_VERSION = 3
+_VERSION = 4
 """Of the tables above; it rises when they change."""
-_TABLE_OF_LOG = _SCHEMA[_SCHEMA.index("CREATE TABLE log") :]
+_TABLE_OF_HEADS = _SCHEMA[_SCHEMA.index("CREATE TABLE head") :]
 _MIGRATIONS = {
     1: f"""
 ALTER TABLE told RENAME TO verdict;
@@ -68,13 +58,16 @@ ALTER TABLE question RENAME COLUMN image TO sketch;
 ALTER TABLE state RENAME COLUMN circle TO coalition;
 DROP INDEX told_circle;
 CREATE INDEX verdict_by_coalition ON verdict (coalition, seq);
-{_TABLE_OF_LOG}""",
-    2: _TABLE_OF_LOG,
+{_TABLE_OF_HEADS}""",
+    2: _TABLE_OF_HEADS,
+    3: f"DROP TABLE log;{_TABLE_OF_HEADS}",
 }
-"""Version 1 had the same tables under other names; neither it nor version 2 had a log beside it."""
+"""Version 1 had the same tables under other names; neither it nor version 2 had logs beside it, and version 3 one for all accounts."""
 
 _HEAD = tuple(field.name for field in fields(LogHead))
 _HELD = 64_000_000
+_COPIED_AFTER = 1_000_000
+"""Bytes of lines after which the copy for other accounts is made again, if it is not larger itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,46 +80,74 @@ class Spending:
 
 
 class AuditRecord:
-    """The file and its log. Every change is made inside `writing`, and is on the disk when `writing` ends.
+    """The file. Every change is made inside `writing`, and is on the disk when `writing` ends.
 
     Args:
-        path: the file; the log has its name and ends in ``.log``.
+        path: the file.
+        copy: where a copy for other accounts stands.
 
     Raises:
-        Invalid: the file is no record of questions, or one of another version; or the log was altered.
+        Invalid: the file is no record of questions, or one of another version.
         NotAllowedNow: this account may not record questions, or there is nothing yet that it could begin from.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, copy: Path) -> None:
         self._path = path
+        self._copy = copy
         self._held: OrderedDict[int, tuple[BitMap, int]] = OrderedDict()
         self._held_bytes = 0
-        self._acts: list[LoggedAct] = []
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.is_own = os.access(path if path.exists() else path.parent, os.W_OK)
+        self.is_own = os.access(path.parent, os.W_OK)
         with ExitStack() as opened:
-            self._log = QuestionLog(path.with_suffix(".log"))
-            opened.callback(self._log.close)
-            with self._log.locked():
-                self._connection = self._opened(path if self.is_own else self._copied(opened))
+            self._connection = self._opened(path if self.is_own else self._copied(opened))
             opened.callback(self._connection.close)
             self._connection.execute("PRAGMA secure_delete = ON")
-            with self.writing():
-                pass  # what others asked is taken over
             self._closing = opened.pop_all()
 
     def _copied(self, opened: ExitStack) -> Path:
-        """A copy of the hub's file, which may be read: while the log is locked nobody writes to it."""
-        if not self._path.exists():
-            raise NotAllowedNow(
-                "no count was recorded in this hub yet. Ask the account that runs it to build or count once."
-            )
         folder = opened.enter_context(readers_scratch())
-        for suffix in ("", "-wal"):
-            source = self._path.with_name(self._path.name + suffix)
-            if source.exists():
-                shutil.copyfile(source, folder / source.name)
-        return folder / self._path.name
+        try:
+            with self._copy.open("rb") as file:
+                # Whoever may add a log could have put it there; the folder's owner's own file nobody else can replace.
+                is_theirs = os.fstat(file.fileno()).st_uid == self._copy.parent.stat().st_uid
+                if is_theirs:
+                    with (folder / self._copy.name).open("wb") as copied:
+                        shutil.copyfileobj(file, copied)
+        except (FileNotFoundError, PermissionError):
+            is_theirs = False
+        if not is_theirs:
+            raise NotAllowedNow(
+                "this account can record no question in this hub yet, and a count that is not recorded is not given. Ask the account "
+                "that runs it to build or count once, with a group of yours as `readers` in hub.toml."
+            )
+        return folder / self._copy.name
+
+    def copy_for_others(self, *, is_news: bool) -> None:
+        """Put a copy beside the logs, without whose a number is, where there is none or it has become old.
+
+        Args:
+            is_news: of what no log tells, as of a new release.
+        """
+        if self._copy.exists() and not is_news:
+            with closing(sqlite3.connect(f"file:{self._copy}?mode=ro&immutable=1", uri=True)) as copied:
+                known = int(copied.execute("SELECT coalesce(sum(last), 0) FROM head").fetchone()[0])
+            unknown = sum(head.end for head in self.heads().values()) - known
+            if unknown <= max(_COPIED_AFTER, self._copy.stat().st_size):
+                return
+        with scratch(self._path.parent / "scratch") as work:
+            made = work / self._copy.name
+            with closing(sqlite3.connect(made, isolation_level=None)) as copied:
+                self._connection.backup(copied)
+                copied.execute("PRAGMA journal_mode = DELETE")
+                copied.execute("UPDATE roster SET person_ids = zeroblob(length(person_ids))")
+                copied.execute("VACUUM")  # the ids are in no free page either
+            folder = self._copy.parent.stat()
+            if folder.st_mode & 0o040:
+                os.chown(made, -1, folder.st_gid)
+                made.chmod(0o640)
+            sync(made)
+            made.replace(self._copy)
+            sync(self._copy.parent)
 
     @staticmethod
     def _opened(path: Path) -> sqlite3.Connection:
@@ -141,101 +162,37 @@ class AuditRecord:
         )
 
     def close(self) -> None:
-        """Close the file and the log."""
-        with self._log.locked():  # SQLite empties its own log of changes, which others may be copying
-            self._connection.close()
+        """Close the file."""
         self._closing.close()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction, one writer at a time, which knows what all others wrote.
+        """One transaction, one writer at a time.
 
         Raises:
             NotAllowedNow: another process has been writing for half a minute.
-            Invalid: the log was altered.
         """
         try:
-            with self._log.locked(), transaction(self._connection):
-                self._acts = []
-                head = self._take_over()
+            with transaction(self._connection):
                 yield
-                if self._acts:
-                    # First the log: what is in the file alone would be no part of what the log proves.
-                    self._save_head(self._log.append(head, self._acts))
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
             raise NotAllowedNow("another question is being answered; nothing was recorded. Ask again.") from None
 
-    def head(self) -> LogHead:
-        """How far the log is taken over."""
-        rows = self._connection.execute("SELECT lines, first, last, previous, hash FROM log").fetchall()
-        return LogHead(**dict(zip(_HEAD, rows[0], strict=True))) if rows else LogHead()
+    def heads(self) -> dict[int, LogHead]:
+        """How far the log of each account is taken over."""
+        rows = self._connection.execute("SELECT account, lines, first, last, previous, hash FROM head").fetchall()
+        return {account: LogHead(**dict(zip(_HEAD, head, strict=True))) for account, *head in rows}
 
-    def check(self, head: LogHead) -> None:
-        """Refuse a log that does not hold what it once held; see `QuestionLog.check`."""
-        self._log.check(head)
+    def save_head(self, account: int, head: LogHead) -> None:
+        """Keep how far an account's log is taken over."""
+        self._connection.execute("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?, ?, ?)", (account, *astuple(head)))
 
-    def _save_head(self, head: LogHead) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO log VALUES (1, ?, ?, ?, ?, ?)", astuple(head))
-
-    def _take_over(self) -> LogHead:
-        known = head = self.head()
-        self._log.check(known)
-        for entry, head in self._log.after(known):
-            for act in entry.acts if entry else ():
-                try:
-                    self._repeat(act)
-                except (ValueError, OverflowError, Invalid):
-                    raise Invalid(
-                        f"line {head.lines:,} of the log beside {self._path} does not follow from those before it. Restore both from "
-                        "the hub's backup, or ask no more of these releases."
-                    ) from None
-        if head != known:
-            self._save_head(head)
-        return head
-
-    def _repeat(self, act: LoggedAct) -> None:
-        """Do what another process did, having looked at it: what an account wrote to the log is not trusted.
-
-        Raises:
-            ValueError, OverflowError, Invalid: no question ended so.
-        """
-        match act:
-            case LoggedQuestion():
-                sketch = None if act.sketch is None else unpacked(act.sketch, np.int32, most=BUCKETS)
-                key = self._insert_question(
-                    asker=act.asker,
-                    release=self._known_release(act.release),
-                    digest=bytes.fromhex(act.digest),
-                    is_refused=act.is_refused,
-                    shown=act.shown,
-                    persons=None if act.persons is None else self._set(act.persons),
-                    sketch=sketch,
-                )
-                if key != act.id or (sketch is not None and sketch.size != BUCKETS):
-                    raise ValueError
-            case LoggedVerdict():
-                if act.question < 0:
-                    self._known_release(-act.question)
-                else:
-                    self._one("SELECT 1 FROM question WHERE id = ?", act.question)
-                differing = None if act.differing is None else self._set(act.differing)
-                self._insert_verdict(act.coalition, act.question, act.kind, differing)
-            case LoggedSpending():
-                self._insert_spending(replace(act, micro_epsilon=max(act.micro_epsilon, 0)))
-            case LoggedNoise():
-                self._insert_noisy(act)
-
-    def _known_release(self, number: int) -> int:
-        self._one("SELECT 1 FROM release WHERE number = ?", number)
-        return number
-
-    def _set(self, text: str) -> BitMap:
-        numbers = unpacked(text, np.uint32, most=self.population)
-        if numbers.size and int(numbers.max()) >= self.population:
-            raise ValueError
-        return BitMap(numbers)
+    @property
+    def mark(self) -> str:
+        """What tells this record from one that was begun anew; says nothing of the secret."""
+        return sha256(b"record of questions" + self.secret).hexdigest()
 
     @property
     def secret(self) -> bytes:
@@ -255,8 +212,7 @@ class AuditRecord:
 
     def wipe(self) -> None:
         """Leave nothing of what was replaced in the file, nor in the log of changes beside it."""
-        with self._log.locked():
-            is_held = self._one("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        is_held = self._one("PRAGMA wal_checkpoint(TRUNCATE)")[0]
         if is_held:
             raise NotAllowedNow("questions are being answered; what was erased is still in their log. Erase again.")
 
@@ -300,28 +256,6 @@ class AuditRecord:
         sketch: NDArray[np.float32] | None,
     ) -> int:  # fmt: skip
         """Record a question with what was shown; returns its key."""
-        key = self._insert_question(
-            asker=asker, release=release, digest=digest, is_refused=is_refused, shown=shown, persons=persons,
-            sketch=None if sketch is None else sketch.astype(np.int32),
-        )  # fmt: skip
-        self._acts.append(
-            LoggedQuestion(
-                id=key,
-                asker=asker,
-                release=release,
-                digest=digest.hex(),
-                is_refused=is_refused,
-                shown=shown,
-                persons=None if persons is None else packed(numbers_of(persons)),
-                sketch=None if sketch is None else packed(sketch.astype(np.int32)),
-            )
-        )
-        return key
-
-    def _insert_question(
-        self, *, asker: Asker, release: int, digest: bytes, is_refused: bool, shown: int | None, persons: BitMap | None,
-        sketch: NDArray[np.int32] | None,
-    ) -> int:  # fmt: skip
         return self._add(
             "question",
             project=asker.project,
@@ -333,16 +267,11 @@ class AuditRecord:
             shown=shown,
             size=0 if persons is None else len(persons),
             persons=None if persons is None else persons.serialize(),
-            sketch=None if sketch is None else sketch.tobytes(),
+            sketch=None if sketch is None else sketch.astype(np.int32).tobytes(),
         )
 
     def add_verdict(self, coalition: str, question: int, kind: VerdictKind, differing: BitMap | None) -> int:
         """Record how a coalition was met; returns the place in the sequence."""
-        text = packed(numbers_of(differing)) if differing else None
-        self._acts.append(LoggedVerdict(coalition=coalition, question=question, kind=kind, differing=text))
-        return self._insert_verdict(coalition, question, kind, differing)
-
-    def _insert_verdict(self, coalition: str, question: int, kind: VerdictKind, differing: BitMap | None) -> int:
         kept = differing.serialize() if differing else None
         return self._add("verdict", coalition=coalition, question=question, kind=kind, differing=kept)
 
@@ -388,17 +317,12 @@ class AuditRecord:
 
     def spend(self, project: str, *, is_refused: bool = False, micro_epsilon: int = 0) -> Spending:
         """Count one more question of a project."""
-        act = LoggedSpending(project=project, is_refused=is_refused, micro_epsilon=micro_epsilon)
-        self._acts.append(act)
-        self._insert_spending(act)
-        return self.spending(project)
-
-    def _insert_spending(self, act: LoggedSpending) -> None:
         self._connection.execute(
             "INSERT INTO spending VALUES (?, 1, ?, ?) ON CONFLICT (project) DO UPDATE SET spent = spent + 1,"
             " refused = refused + excluded.refused, micro_epsilon = micro_epsilon + excluded.micro_epsilon",
-            (act.project, int(act.is_refused), act.micro_epsilon),
+            (project, int(is_refused), micro_epsilon),
         )
+        return self.spending(project)
 
     def noisy(self, project: str, release: int, definition: str) -> int | None:
         """The noisy answer that a project got to a definition."""
@@ -410,13 +334,8 @@ class AuditRecord:
 
     def save_noisy(self, project: str, release: int, definition: str, shown: int) -> None:
         """Keep a noisy answer."""
-        act = LoggedNoise(project=project, release=release, definition=definition, shown=shown)
-        self._acts.append(act)
-        self._insert_noisy(act)
-
-    def _insert_noisy(self, act: LoggedNoise) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO noisy VALUES (?, ?, ?, ?)", (act.project, act.release, act.definition, act.shown)
+            "INSERT OR REPLACE INTO noisy VALUES (?, ?, ?, ?)", (project, release, definition, shown)
         )
 
     def _add(self, table: str, **values: str | int | bytes | None) -> int:

@@ -107,7 +107,7 @@ def ask(
     """
     discovery = discover(rooms, release, by=by, progress=progress)
     decisions = tuple((each, discovery.ask(each.definition, asker=asker)) for each in named)
-    record_questions(rooms, by=by)
+    record_questions(rooms, by=by, progress=progress)
     return ProjectAnswers(decisions=decisions, budget=budget_of(rooms, asker.project))
 
 

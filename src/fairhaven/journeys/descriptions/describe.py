@@ -57,7 +57,7 @@ def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Pro
     if rooms.settings.readers:
         with open_audit(rooms) as audit:
             make_known(audit, release, index)  # they may only ask
-        record_questions(rooms, by=by)
+        record_questions(rooms, by=by, progress=progress)
 
 
 def _write(rooms: Rooms, release: Release, progress: Progress) -> None:
