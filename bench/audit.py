@@ -42,7 +42,7 @@ def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
     with QueryAudit(path, _POLICY, _RULES) as audit:
         audit.add_release("r1", np.arange(persons, dtype=np.int64))
         audit.ask(BitMap(range(persons)), asker=_ASKER, release="r1")
-    record, draw = AuditRecord(path), np.random.default_rng(seed)
+    record, draw = AuditRecord(path, copy=Path("record.sqlite")), np.random.default_rng(seed)
     sketcher = Sketcher(record.secret)
     exposure, seq = np.zeros(persons, np.float32), 0
     with record.writing():
@@ -102,7 +102,7 @@ def _held(audit: QueryAudit) -> int:
 
 
 def _peer(path: Path, draw: np.random.Generator, persons: int) -> None:
-    record, times = AuditRecord(path), []
+    record, times = AuditRecord(path, copy=Path("record.sqlite")), []
     sizes = np.array(record._connection.execute("SELECT id, size FROM question").fetchall())
     for _ in range(5):
         cohort = random_set(draw, persons)
