@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,7 @@ from pyroaring import BitMap
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.files import readers_scratch, scratch, sync
-from fairhaven.kernel.sqlite_files import open_database, transaction
+from fairhaven.kernel.sqlite_files import copy_database, open_database, read_number, transaction
 from fairhaven.query_audit.model import Asker, RecordedVerdict, VerdictKind
 from fairhaven.query_audit.question_log import LogHead
 
@@ -129,18 +129,13 @@ class AuditRecord:
             is_news: of what no log tells, as of a new release.
         """
         if self._copy.exists() and not is_news:
-            with closing(sqlite3.connect(f"file:{self._copy}?mode=ro&immutable=1", uri=True)) as copied:
-                known = int(copied.execute("SELECT coalesce(sum(last), 0) FROM head").fetchone()[0])
+            known = read_number(self._copy, "SELECT coalesce(sum(last), 0) FROM head")
             unknown = sum(head.end for head in self.heads().values()) - known
             if unknown <= max(_COPIED_AFTER, self._copy.stat().st_size):
                 return
         with scratch(self._path.parent / "scratch") as work:
             made = work / self._copy.name
-            with closing(sqlite3.connect(made, isolation_level=None)) as copied:
-                self._connection.backup(copied)
-                copied.execute("PRAGMA journal_mode = DELETE")
-                copied.execute("UPDATE roster SET person_ids = zeroblob(length(person_ids))")
-                copied.execute("VACUUM")  # the ids are in no free page either
+            copy_database(self._connection, made, change="UPDATE roster SET person_ids = zeroblob(length(person_ids))")
             folder = self._copy.parent.stat()
             if folder.st_mode & 0o040:
                 os.chown(made, -1, folder.st_gid)
