@@ -107,7 +107,7 @@ def _rows() -> RowsShown:
         by_table=(),
         total=total,
         lost={"quarantined": _shown(60), "opted-out": _shown(90), "replaced": _shown(50)},
-        in_use=1_200,
+        in_use=_shown(1_200),
         made=1_390,
         unmapped=0.1,
         tables=(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fairhaven.hub import open_hub
-from fairhaven.journeys.descriptions.describe import QUALITY, described
+from fairhaven.journeys.descriptions.describe import DESCRIPTION, QUALITY, described
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
 from tests.support.actors import ANNA
@@ -30,3 +30,20 @@ def test_a_damaged_quality_is_made_again(copy: Path, damage: dict[str, object]) 
     assert found.quality.as_of == release.as_of
     assert len(found.quality.results) == len(whole["results"])
     assert read_json(file)["results"] == whole["results"]
+
+
+def test_what_one_policy_let_through_is_not_shown_under_the_next(copy: Path) -> None:
+    rooms = open_hub(copy)
+    release = rooms.archive.release()
+    file = rooms.archive.description(release.number) / DESCRIPTION
+    before = read_json(file)
+    settings = copy / "hub.toml"
+    other = {"ons": "hdr-uk", "hdr-uk": "ons"}[before["policy"]]
+    settings.write_text(settings.read_text().replace(f'"{before["policy"]}"', f'"{other}"'))
+
+    rooms = open_hub(copy)
+    found = described(rooms, release, by=ANNA, progress=Silent())
+
+    assert rooms.settings.disclosure.name == other
+    assert (found.description.policy, read_json(file)["policy"]) == (other, other)
+    assert found.description.persons != before["persons"]

@@ -226,3 +226,59 @@ def test_not_a_number_and_infinity_have_no_place_in_a_range(engine: Engine) -> N
     )
     assert (value.lowest, value.highest, value.middle) == (5, 5, 5)
     assert value.others == 0
+
+
+def _periods(persons: int) -> pa.Table:
+    return pa.table(
+        {
+            "observation_period_id": list(range(persons)),
+            "person_id": list(range(persons)),
+            "observation_period_start_date": [dt.date(2000 + n % 3, 1, 1) for n in range(persons)],
+            "observation_period_end_date": [dt.date(2020, 1, 1)] * persons,
+            "period_type_concept_id": [32817] * persons,
+        }
+    )
+
+
+@pytest.mark.parametrize("without", range(1, 10))
+def test_nothing_of_a_table_tells_how_few_persons_are_not_in_it(engine: Engine, without: int) -> None:
+    tables = _tables(
+        engine,
+        person=_people(150),
+        observation_period=_periods(150 - without),
+        measurement=_measurements(150 - without),
+    )
+    found = describe(tables, engine=engine, policy=ONS)
+    period, measurement = _table(found, "observation_period"), _table(found, "measurement")
+    assert found.persons == 150
+    assert (period.rows, period.persons, measurement.persons) == (None, None, None)
+    assert not [variable.name for variable in period.variables if variable.bars or variable.missing is not None]
+    assert measurement.rows == 3 * (150 - without)
+    for variable in measurement.variables:
+        persons = [bar.persons for bar in variable.bars if bar.persons is not None]
+        assert not {150 - few for few in range(1, 10)} & {*persons, sum(persons)}, variable.name
+
+
+def test_a_table_of_everybody_and_one_that_many_are_not_in_are_shown(engine: Engine) -> None:
+    tables = _tables(engine, person=_people(150), observation_period=_periods(150), measurement=_measurements(140))
+    found = describe(tables, engine=engine, policy=ONS)
+    assert [table.persons for table in found.tables] == [150, 150, 140]
+    assert all(table.is_whole for table in found.tables)
+
+
+def test_a_policy_that_rounds_blurs_the_difference_itself(engine: Engine) -> None:
+    tables = _tables(engine, person=_people(150), observation_period=_periods(146))
+    found = describe(tables, engine=engine, policy=policy_named("hdr-uk"))
+    assert [table.persons for table in found.tables] == [150, 150]
+
+
+def test_a_table_withheld_is_shown_again_when_nobody_is_left_out(engine: Engine) -> None:
+    def of(persons: int, previous: Description | None) -> Description:
+        tables = _tables(engine, person=_people(persons), observation_period=_periods(146))
+        contents = {"person": str(persons), "observation_period": "same"}
+        return describe(tables, engine=engine, policy=ONS, contents=contents, previous=previous)
+
+    close = of(150, None)
+    assert _table(close, "observation_period").rows is None
+    assert of(146, close) == of(146, None)
+    assert of(150, of(146, None)) == close

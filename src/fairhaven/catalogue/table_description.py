@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 
 from fairhaven.catalogue import scan
 from fairhaven.catalogue.bins import Bins, nice_bins
+from fairhaven.catalogue.person_totals import beside_all
 from fairhaven.catalogue.values import variable_of, with_classes, with_values, with_years
 from fairhaven.catalogue.variables import UNDESCRIBED, VariableKind, kind_of
 from fairhaven.disclosure import Policy, protect
@@ -35,13 +36,13 @@ def describe(
         previous: an earlier description, whose tables are taken over where policy and content are the same.
     """
     contents = contents or {}
-    earlier = {table.name: table for table in previous.tables} if previous and previous.policy == policy.name else {}
+    earlier = {table.name: table for table in previous.tables} if previous and previous.rule == policy.rule else {}
     described: list[TableDescription] = []
     for name, definition in CDM.items():
         if name not in tables or definition.schema != "CDM" or name in UNDESCRIBED:
             continue
         content = contents.get(name, "")
-        if content and name in earlier and earlier[name].content == content:
+        if content and name in earlier and earlier[name].content == content and earlier[name].is_whole:
             described.append(earlier[name])
             continue
         described.append(replace(_table(tables[name], definition, engine, policy), content=content))
@@ -54,7 +55,8 @@ def describe(
         persons=person.rows if person else None,
         first_year=min(years, default=None),
         last_year=max(years, default=None),
-        tables=tuple(described),
+        tables=tuple(beside_all(table, person.rows if person else None, policy) for table in described),
+        rule=policy.rule,
     )
 
 

@@ -2,7 +2,7 @@
 
 from fairhaven.disclosure.crosstab import ProtectedCrosstab, UniformGroup, protect_crosstab
 from fairhaven.disclosure.magnitude import Magnitude, ProtectedMagnitudes, Statistic, is_dominated, protect_magnitudes
-from fairhaven.disclosure.nested_counts import protect_steps
+from fairhaven.disclosure.nested_counts import lacks_few, protect_steps
 from fairhaven.disclosure.policy import Dominance, Groups, Policy, Small, Ties, Zeros
 from fairhaven.disclosure.primary_suppression import (
     Cell,
@@ -34,6 +34,7 @@ __all__ = [
     "Zeros",
     "hidden",
     "is_dominated",
+    "lacks_few",
     "protect",
     "protect_crosstab",
     "protect_extreme",

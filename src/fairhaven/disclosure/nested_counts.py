@@ -31,6 +31,14 @@ def protect_steps(steps: Sequence[Cell], policy: Policy, *, first: Sequence[int]
     return tuple(protected)
 
 
+def lacks_few(part: int, whole: int | None, policy: Policy) -> bool:
+    """True where a count and that of a set around it, both exact, say how few are in the one and not in the other.
+
+    A count of rows is taken likewise: it is at least that of the persons behind it. A policy that rounds blurs the difference.
+    """
+    return whole is not None and policy.round_to == 1 and 0 < whole - part < policy.threshold
+
+
 def _is_telling(one: Cell, other: Cell, policy: Policy) -> bool:
     between = abs(one.persons - other.persons)
     return 0 < between < policy.threshold or (between == 0 and one.rows != other.rows)

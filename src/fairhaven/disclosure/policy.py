@@ -127,6 +127,13 @@ class Policy:
             said += f"; the others are rounded to the nearest {self.round_to}"
         return f"{said}."
 
+    @property
+    def rule(self) -> str:
+        """All that decides what is shown, in one line, to tell whether counts were protected by this rule or another."""
+        return repr(
+            (self.name, self.threshold, self.small, self.round_to, self.ties, self.zeros, self.groups, self.secondary)
+        )
+
     def is_small(self, count: int) -> bool:
         """True for a count that may not be shown."""
         return 0 < count < self.threshold or (count == 0 and self.zeros is Zeros.HIDE)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Grows when the form changes; a description of another form is made anew, never read."""
 
 
@@ -63,6 +63,7 @@ class TableDescription:
         rows, persons: None where not shown; persons is None, too, for tables that hold none.
         first_year, last_year: of the table's own date, without years of few persons; None where it has no date.
         content: hash of the table's content, by which an unchanged table is not scanned again.
+        is_whole: false where figures of it are withheld that would, beside the persons of the release, tell of few.
     """
 
     name: str
@@ -72,6 +73,7 @@ class TableDescription:
     last_year: int | None
     variables: tuple[Variable, ...]
     content: str = ""
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +81,7 @@ class Description:
     """A release, as it describes itself.
 
     Args:
-        policy: name of the disclosure policy under which its counts are shown.
+        policy: name of the disclosure policy under which its counts are shown; rule: what it then said.
         persons: None where not shown.
         first_year, last_year: over all event tables; None where there is none.
         tables: in the CDM's order.
@@ -90,7 +92,8 @@ class Description:
     first_year: int | None
     last_year: int | None
     tables: tuple[TableDescription, ...]
-    format: Literal[1] = FORMAT
+    rule: str = ""
+    format: Literal[2] = FORMAT
 
     def table(self, name: str) -> TableDescription | None:
         """A table by name, None where the release has none."""

@@ -115,6 +115,8 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
     )
     if description.persons is not None:  # the HDR UK form asks for it, and a hidden number is not given
         write_json(folder / "hdruk.json", hdruk_dataset(description, about))
+    else:
+        (folder / "hdruk.json").unlink(missing_ok=True)
     write_json(folder / "dcat.jsonld", dcat_dataset(description, about))
     files = {name: [(file.path, file.sha256) for file in table.files] for name, table in release.tables.items()}
     write_json(folder / "croissant.json", croissant_dataset(description, about, files=files))
@@ -132,10 +134,13 @@ def described(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) 
 
 
 def _found(rooms: Rooms, release: Release) -> DescribedRelease | None:
-    """What describes a release, where it is there as it was written and says what the release holds."""
+    """What describes a release, where it is there as it was written, by the rule now in force, and says what the release holds."""
     folder = rooms.archive.description(release.number)
     found = _read(folder) if is_as_written(rooms, [folder / name for name in _RECORDS]) else None
-    return found if found is not None and found.row_counts.content == release.content else None
+    if found is None or found.row_counts.content != release.content:
+        return None
+    # What the rule of another day let through is not shown under today's.
+    return found if found.description.rule == rooms.settings.disclosure.rule else None
 
 
 def _read(folder: Path) -> DescribedRelease | None:

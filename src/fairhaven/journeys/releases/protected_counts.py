@@ -1,7 +1,8 @@
 """Every count of the report on a release as the hub's policy lets it be shown: the one place where that is decided.
 
 Rows of files are exact (received is landed, quarantined and opted out together, and must add up); rows that opt-outs took,
-rows of the release and persons are protected, and so is what would give one of them away by difference.
+rows of the release and persons are protected, and so is what would give one of them away by difference. The persons of the
+release are shown first; a count that lies so close to theirs that it tells of few is not shown in any section.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from fairhaven.archive import Change, Release
-from fairhaven.disclosure import Cell, Policy, Protected, hidden, protect, protect_table, shown
+from fairhaven.disclosure import Cell, Policy, Protected, hidden, lacks_few, protect, protect_table, shown
 from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys.descriptions.describe import DescribedRelease
 from fairhaven.journeys.releases.release_report import (
@@ -30,7 +31,7 @@ from fairhaven.journeys.releases.release_report import (
     UnmappedCode,
     WrittenTable,
 )
-from fairhaven.quality import CheckResult, CheckStatus, QualityReport, Severity
+from fairhaven.quality import CheckResult, CheckStatus, QualityReport, Scorecard, Severity
 from fairhaven.release.facts import LinkageSummary, RowFlow, RuleOutcome, SourceFacts
 from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 
@@ -59,6 +60,8 @@ def protected(
     facts, row_counts = release.facts, described.row_counts
     persons = release.rows_of("person")
     codes = _codes(row_counts.unmapped, policy)
+    rows = _rows(facts.row_flow, row_counts.links, facts.sources, persons, policy) if facts.row_flow else None
+    tables = rows.tables if rows else ()
     return ReleaseReport(
         hub=hub,
         release=release.name,
@@ -70,17 +73,16 @@ def protected(
         code_version=facts.code_version,
         sources=facts.sources,
         persons=protect(persons, policy) if persons else None,
-        rows=_rows(facts.row_flow, row_counts.links, facts.sources, policy) if facts.row_flow else None,
-        linkage=_linkage(facts.linkage, policy) if facts.linkage.patients else None,
-        kinds=protect_table(
-            {frozenset(linked.kinds): linked.persons for linked in described.scorecard.linked}, policy
-        ).cells,
+        rows=rows,
+        linkage=_linkage(facts.linkage, persons, policy) if facts.linkage.patients else None,
+        kinds=_kinds(described.scorecard, persons, policy),
         years=_years(row_counts.years, policy),
-        quality=_quality(described.quality, policy) if described.quality.results else None,
+        quality=_quality(described.quality, persons, policy) if described.quality.results else None,
         description=described.description if described.description.tables else None,
-        unmapped=sum(row.unmapped for row in row_counts.links) or sum(code.rows.value or 0 for code in codes),
+        unmapped=sum(table.unmapped.count.value or 0 for table in tables)
+        or sum(code.rows.value or 0 for code in codes),
         codes=codes,
-        changes=_changes(changes, policy) if previous and changes else None,
+        changes=_changes(changes, persons, policy) if previous and changes else None,
         opt_outs=tuple(
             OptOutShown(
                 source=row.source, kind=row.kind, persons=protect(row.patients, policy), list_date=row.list_date
@@ -99,14 +101,23 @@ def _of_whole(count: Protected, whole: int) -> CountAndShare:
 
 
 def _rows(
-    flows: Sequence[RowFlow], written: Sequence[SourceRows], listed: Sequence[SourceFacts], policy: Policy
+    flows: Sequence[RowFlow],
+    written: Sequence[SourceRows],
+    listed: Sequence[SourceFacts],
+    everybody: int,
+    policy: Policy,
 ) -> RowsShown:
     # A row may be all that there is of a person, and a table's rows by source give each other away.
     tables = dict.fromkeys(row.cdm_table for row in written)
     by_source = {
-        table: protect_table({row.source: row.rows for row in written if row.cdm_table == table}, policy).cells
-        for table in tables
+        table: _by_source([row for row in written if row.cdm_table == table], everybody, policy) for table in tables
     }
+    made = tuple(
+        _made_table(table, [row for row in written if row.cdm_table == table], everybody, policy) for table in tables
+    )
+    # Of the tables that are shown: the others would be what is left of a true sum.
+    rows_made = sum(table.rows.value or 0 for table in made)
+    unmapped = sum(table.unmapped.count.value or 0 for table in made)
     opted_out: Counter[str] = Counter()
     for flow in flows:
         opted_out[flow.source] += flow.opted_out
@@ -114,8 +125,8 @@ def _rows(
     by_table = protect_table({place: flow.opted_out for place, flow in enumerate(flows)}, policy).cells
     known = {source.name: source for source in listed}
     names = [name for name in dict.fromkeys([*known, *(flow.source for flow in flows)]) if name in opted_out]
-    made, unmapped = sum(row.rows for row in written), sum(row.unmapped for row in written)
     lost = _lost(flows)
+    total = _table_flow(flows, protect(opted_out.total(), policy), policy)
     return RowsShown(
         sources=tuple(
             SourceFlow(
@@ -130,14 +141,12 @@ def _rows(
             for name in names
         ),
         by_table=tuple(_table_flow([flow], by_table[place], policy) for place, flow in enumerate(flows)),
-        total=_table_flow(flows, protect(opted_out.total(), policy), policy),
+        total=total,
         lost={reason: protect(rows, policy) for reason, rows in lost.items() if rows},
-        in_use=sum(flow.received for flow in flows) - sum(lost.values()),
-        made=made,
-        unmapped=unmapped / made if made else 0.0,
-        tables=tuple(
-            _made_table(table, [row for row in written if row.cdm_table == table], policy) for table in tables
-        ),
+        in_use=total.current,
+        made=rows_made,
+        unmapped=unmapped / rows_made if rows_made else 0.0,
+        tables=made,
         written=tuple(_written(row, by_source[row.cdm_table][row.source], policy) for row in written),
     )
 
@@ -154,28 +163,57 @@ def _table_flow(flows: Sequence[RowFlow], opted_out: Protected, policy: Policy) 
     def sums(name: str) -> int:
         return sum(getattr(flow, name) for flow in flows)
 
-    def unless_given_away(rows: int) -> Protected:
-        # Landed and in use would give away by difference how many rows the opt-outs took.
-        return hidden(policy, is_one_of_several=True) if opted_out.is_hidden else shown(rows)
-
     return TableFlow(
         source=flows[0].source if len(flows) == 1 else "",
         table=flows[0].table if len(flows) == 1 else "",
         received=sums("received"),
         quarantined=sums("quarantined"),
         opted_out=opted_out,
-        landed=unless_given_away(sums("landed")),
+        landed=_less(sums("landed") + sums("opted_out"), opted_out, policy),
         withdrawn=sums("withdrawn"),
         superseded=sums("superseded"),
-        current=unless_given_away(sums("current")),
+        current=_less(sums("current") + sums("opted_out"), opted_out, policy),
     )
 
 
-def _made_table(table: str, rows: Sequence[SourceRows], policy: Policy) -> WrittenTable:
+def _less(rows: int, opted_out: Protected, policy: Policy) -> Protected:
+    """Rows without those that opt-outs took, as far as these are shown: the true rows would give them away by difference."""
+    if opted_out.value is None:
+        return hidden(policy, is_one_of_several=True)
+    return shown(max(rows - opted_out.value, 0))
+
+
+def _by_source(rows: Sequence[SourceRows], everybody: int, policy: Policy) -> Mapping[str, Protected]:
+    if lacks_few(sum(row.rows for row in rows), everybody, policy):
+        return {row.source: hidden(policy, is_one_of_several=True) for row in rows}
+    cells = protect_table({row.source: row.rows for row in rows}, policy).cells
+    return {source: _beside(cell, everybody, policy) for source, cell in cells.items()}
+
+
+def _beside(count: Protected, everybody: int, policy: Policy) -> Protected:
+    """A count as it may stand beside that of all persons."""
+    is_close = count.value is not None and lacks_few(count.value, everybody, policy)
+    return hidden(policy, is_one_of_several=True) if is_close else count
+
+
+def _made_table(table: str, rows: Sequence[SourceRows], everybody: int, policy: Policy) -> WrittenTable:
     made, unmapped = sum(row.rows for row in rows), sum(row.unmapped for row in rows)
+    all_rows = _beside(protect(made, policy), everybody, policy)
+    both = protect_table({"unmapped": unmapped, "mapped": made - unmapped}, policy).cells
     return WrittenTable(
-        table=table, source="", rows=protect(made, policy), unmapped=_of_whole(protect(unmapped, policy), made)
+        table=table,
+        source="",
+        rows=all_rows,
+        unmapped=_of_whole(all_rows if all_rows.is_hidden and unmapped else both["unmapped"], made),
     )
+
+
+def _kinds(card: Scorecard, everybody: int, policy: Policy) -> Mapping[frozenset[str], Protected]:
+    """Persons by the kinds of source that hold data about them, and unsaid the persons of whom none does."""
+    cells = {frozenset(linked.kinds): linked.persons for linked in card.linked}
+    of_none = max(everybody - sum(cells.values()), 0)
+    known = protect_table({None: of_none, **cells} if of_none else cells, policy).cells
+    return {kinds: known[kinds] for kinds in cells}
 
 
 def _written(row: SourceRows, rows: Protected, policy: Policy) -> WrittenTable:
@@ -184,13 +222,20 @@ def _written(row: SourceRows, rows: Protected, policy: Policy) -> WrittenTable:
     return WrittenTable(table=row.cdm_table, source=row.source, rows=rows, unmapped=_of_whole(unmapped, row.rows))
 
 
-def _linkage(linkage: LinkageSummary, policy: Policy) -> LinkageShown:
+def _linkage(linkage: LinkageSummary, everybody: int, policy: Policy) -> LinkageShown:
     several = sum(persons for sources, persons in linkage.persons_by_sources.items() if sources > 1)
-    is_shown = several >= policy.threshold and linkage.persons - several >= policy.threshold
     by_sources = protect_table(dict(sorted(linkage.persons_by_sources.items())), policy).cells
+    persons = protect(linkage.persons, policy)
+    if lacks_few(everybody, linkage.persons, policy):  # the difference is those who opted out
+        persons = hidden(policy, is_one_of_several=True)
+        by_sources = dict.fromkeys(by_sources, persons)
+    # A share beside the shown parts says how many the hidden ones are together.
+    is_shown = not any(cell.is_hidden for cell in by_sources.values()) and (
+        min(several, linkage.persons - several) >= policy.threshold
+    )
     return LinkageShown(
         records=linkage.patients,
-        persons=protect(linkage.persons, policy),
+        persons=persons,
         several=several / linkage.persons if is_shown else None,
         steps={
             step: _of_whole(cell, linkage.patients) for step, cell in protect_table(linkage.steps, policy).cells.items()
@@ -209,7 +254,7 @@ def _years(rows: Iterable[YearRows], policy: Policy) -> Mapping[str, Mapping[int
     return {source: protect_table(years, policy).cells for source, years in cells.items()}
 
 
-def _quality(report: QualityReport, policy: Policy) -> QualityShown:
+def _quality(report: QualityReport, everybody: int, policy: Policy) -> QualityShown:
     results = [result for result in report.results if result.check.table in report.rows]
     tallies: dict[tuple[str, str], Counter[CheckStatus]] = {}
     for result in results:
@@ -225,7 +270,9 @@ def _quality(report: QualityReport, policy: Policy) -> QualityShown:
         for (category, table), tally in sorted(tallies.items())
     )
     failed = [result for result in results if result.status in (CheckStatus.FAILED, CheckStatus.ERROR)]
-    return QualityShown(scores=scores, failed=tuple(_failed(result, policy) for result in sorted(failed, key=_how_bad)))
+    return QualityShown(
+        scores=scores, failed=tuple(_failed(result, everybody, policy) for result in sorted(failed, key=_how_bad))
+    )
 
 
 def _how_bad(result: CheckResult) -> tuple[int, float, str, str, str]:
@@ -234,12 +281,15 @@ def _how_bad(result: CheckResult) -> tuple[int, float, str, str, str]:
     return order, -(result.share if is_of_rows else 1.0), check.table, check.field, check.kind
 
 
-def _failed(result: CheckResult, policy: Policy) -> FailedCheck:
-    checked = result.denominator or 0
-    few = protect(checked, policy)
+def _failed(result: CheckResult, everybody: int, policy: Policy) -> FailedCheck:
+    checked, violated = result.denominator or 0, result.violated or 0
+    few = _beside(protect(checked, policy), everybody, policy)
+    failed = protect(violated, policy)
+    if (few.is_hidden and violated) or (policy.secondary and lacks_few(violated, checked, policy)):
+        failed = hidden(policy, is_one_of_several=True)
     return FailedCheck(
         check=result.check,
-        failed=_of_whole(protect(result.violated or 0, policy), checked),
+        failed=_of_whole(failed, checked),
         checked=None if not checked else few if few.is_hidden else shown(checked),
     )
 
@@ -254,7 +304,7 @@ def _codes(rows: Sequence[UnmappedRows], policy: Policy) -> tuple[UnmappedCode, 
     return tuple(sorted(codes, key=lambda code: (-(code.rows.value or 0), code.code)))
 
 
-def _changes(changes: Mapping[str, tuple[Change, int]], policy: Policy) -> Changes:
+def _changes(changes: Mapping[str, tuple[Change, int]], everybody: int, policy: Policy) -> Changes:
     moved = {table: (change, now) for table, (change, now) in changes.items() if not change.is_empty}
     show = partial(protect, policy=policy)
     tables = []
@@ -263,7 +313,11 @@ def _changes(changes: Mapping[str, tuple[Change, int]], policy: Policy) -> Chang
         moves = protect_table({"added": change.added, "gone": change.gone}, policy).cells
         tables.append(
             TableChange(
-                table=table, added=moves["added"], changed=show(change.changed), gone=moves["gone"], now=show(now)
+                table=table,
+                added=moves["added"],
+                changed=show(change.changed),
+                gone=moves["gone"],
+                now=_beside(show(now), everybody, policy),
             )
         )
     return Changes(moved=tuple(tables), same=len(changes) - len(moved))

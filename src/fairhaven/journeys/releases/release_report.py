@@ -78,8 +78,8 @@ class RowsShown:
     Args:
         sources: what became of each source's rows; by_table: of each table of each; total: of all.
         lost: ``quarantined``, ``opted-out``, ``replaced`` -> rows of all sources, where there are any.
-        in_use: rows that the release is made of; made: rows of the release.
-        unmapped: share of these that have no standard concept.
+        in_use: rows that the release is made of; made: rows of the release, of the tables of which they are shown.
+        unmapped: share of these that have no standard concept, as far as that is shown.
         tables: the tables of the release; written: their rows by source.
     """
 
@@ -87,7 +87,7 @@ class RowsShown:
     by_table: tuple[TableFlow, ...]
     total: TableFlow
     lost: Mapping[str, Protected]
-    in_use: int
+    in_use: Protected
     made: int
     unmapped: float
     tables: tuple[WrittenTable, ...]
@@ -100,7 +100,7 @@ class LinkageShown:
 
     Args:
         records: patient records of all sources.
-        several: share of the persons who are known to more than one source; None where that gives away few.
+        several: share of the persons who are known to more than one source; None where that gives away few, or a hidden part.
         steps: step of linkage -> records that it joined to a person.
         by_sources: number of sources -> persons known to that many.
         clerical: pairs left for a person to decide; merges, splits: persons of the release before who became one, or more.

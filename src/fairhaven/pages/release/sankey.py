@@ -250,9 +250,9 @@ def _headings(rows: RowsShown, layout: Layout) -> Markup:
         else ((first - 12, "end"), (third + layout.bar + 12, "start"))
     )
     places = (
-        (*start, "Received", rows.total.received),
-        (second + layout.middle / 2, "middle", "In use", rows.in_use),
-        (*end, "In the release", rows.made),
+        (*start, "Received", whole(rows.total.received)),
+        (second + layout.middle / 2, "middle", "In use", rows.in_use.text),
+        (*end, "In the release", whole(rows.made)),
     )
     return element(
         "g",
@@ -260,7 +260,7 @@ def _headings(rows: RowsShown, layout: Layout) -> Markup:
             element(
                 "text",
                 element("tspan", f"{word} ", class_="head"),
-                None if layout.inside else element("tspan", f"{whole(count)} rows", class_="count"),
+                None if layout.inside else element("tspan", f"{count} rows", class_="count"),
                 x=float(x),
                 y=12,
                 text_anchor=anchor,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from fairhaven.disclosure import Policy
 from fairhaven.pages.kit.charts import columns
 from fairhaven.pages.kit.figures import whole
 from fairhaven.pages.release.labels import telling_years
@@ -59,9 +58,9 @@ def table_descriptions(description: Description) -> TableDescriptions:
     )
 
 
-def histogram(variable: Variable, policy: Policy) -> Markup:
+def histogram(variable: Variable) -> Markup:
     """Classes of a number, or years of a date, as upright bars."""
-    titles = [f"{bar.label}: {policy.under if bar.rows is None else whole(bar.rows)}" for bar in variable.bars]
+    titles = [f"{bar.label}: {'not shown' if bar.rows is None else whole(bar.rows)}" for bar in variable.bars]
     style = "tone-2" if variable.kind == "date" else "tone-1"
     return columns([bar.rows for bar in variable.bars], style, titles=titles, css="columns mid")
 
