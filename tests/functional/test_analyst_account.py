@@ -59,11 +59,12 @@ def readers() -> grp.struct_group:
 
 
 @pytest.fixture
-def hub(place: Path, readers: grp.struct_group) -> Path:
-    """A small hub that names its readers."""
+def hub(place: Path, readers: grp.struct_group, fairhaven: Command) -> Path:
+    """A small hub that names its readers, and has the signed head by which they know its ledger."""
     made = unpack_older_hub(place)
     text = (made / "hub.toml").read_text()
     (made / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
+    fairhaven("keys", "rotate", made)
     return made
 
 
