@@ -227,6 +227,34 @@ def test_a_database_of_an_older_form_is_read_and_an_encrypted_one_is_refused(tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cdm.duckdb", "locked.duckdb"]
 
 
+@pytest.mark.parametrize("by", ["a link", "another file", "nothing"])
+def test_what_is_put_in_the_place_of_a_table_while_a_cdm_is_read_is_not_read(tmp_path: Path, by: str) -> None:
+    (tmp_path / "cdm").mkdir()
+    file = tmp_path / "cdm" / "person.parquet"
+    pq.write_table(pa.table({"person_id": [7]}), file)
+    pq.write_table(pa.table({"person_id": [8]}), tmp_path / "secret.parquet")
+    with open_cdm(tmp_path / "cdm") as opened:
+        file.unlink()
+        if by == "a link":
+            file.symlink_to(tmp_path / "secret.parquet")
+        elif by == "another file":
+            (tmp_path / "secret.parquet").rename(file)
+        assert opened.engine.connection.execute("FROM cdm_person").fetchall() == [(7,)]
+
+
+def test_a_cdm_of_more_files_than_are_open_at_a_time_as_a_rule_is_read(tmp_path: Path) -> None:
+    (tmp_path / "cdm" / "person").mkdir(parents=True)
+    for number in range(40):
+        pq.write_table(pa.table({"person_id": [number]}), tmp_path / "cdm" / "person" / f"{number}.parquet")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (60, before[1]))
+    try:
+        with open_cdm(tmp_path / "cdm") as opened:
+            assert len(opened.engine.connection.execute("FROM cdm_person").fetchall()) == 40
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 def test_a_folder_of_a_cdm_with_a_link_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "person_elsewhere.csv").write_text(PERSON)
     (tmp_path / "cdm").mkdir()

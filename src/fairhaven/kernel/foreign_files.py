@@ -6,6 +6,7 @@ meantime is not read.
 """
 
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,7 @@ def opened(path: Path) -> Iterator[Path]:
         Invalid: it is no plain file, or cannot be read.
     """
     try:
+        _check(path.stat().st_mode, path)
         descriptor = os.open(path, _READING)
     except OSError as error:
         raise Invalid(_unreadable(path, error)) from None
@@ -133,6 +135,23 @@ def kind_fault(mode: int) -> str:
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return ""
     return next((words for is_kind, words in _KINDS.items() if is_kind(mode)), "is neither a file nor a folder")
+
+
+def check_room_for(files: int) -> None:
+    """Let the process hold so many files open beside what it has open.
+
+    Raises:
+        Invalid: it may not, whatever it asks for.
+    """
+    # Each is opened twice: once to be held, once to be read; the libraries open theirs.
+    wanted = 2 * files + 256
+    most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY or wanted <= most:
+        return
+    if allowed != resource.RLIM_INFINITY and wanted > allowed:
+        message = f"holds {files:,} files, and this account may open {allowed:,} at a time; give fewer and larger ones"
+        raise Invalid(Fault(message=message))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))
 
 
 def name_fault(name: str) -> str:

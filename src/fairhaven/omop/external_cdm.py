@@ -1,7 +1,7 @@
 """Open a CDM that somebody else made: a DuckDB file, or a folder (or zip) of Parquet or CSV files; CDM 5.3 or 5.4."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,16 +48,17 @@ def open_cdm(path: Path) -> Iterator[OpenedCDM]:
             to be damaged.
     """
     with (
+        ExitStack() as opened,
         readers_scratch() as folder,
         closing(DuckDBEngine(folder, reaches=[path, folder])) as engine,
         reading_foreign(str(path)),
     ):
-        yield OpenedCDM(tables=_tables(path, folder, engine), engine=engine)
+        yield OpenedCDM(tables=_tables(path, folder, engine, opened), engine=engine)
 
 
-def _tables(path: Path, folder: Path, engine: DuckDBEngine) -> dict[str, ir.Table]:
+def _tables(path: Path, folder: Path, engine: DuckDBEngine, opened: ExitStack) -> dict[str, ir.Table]:
     connection = engine.connection
-    found = find_tables(connection, path, _NAMES, room=folder)
+    found = find_tables(connection, path, _NAMES, room=folder, opened=opened)
     if "person" not in found:
         raise Invalid(
             Fault(path=str(path), message=f"there is no PERSON table among the {len(found)} CDM tables found here")

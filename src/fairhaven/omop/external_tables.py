@@ -15,6 +15,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -25,7 +26,8 @@ from fairhaven.engine.sql import file, identifier, literal, parquet
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import USUAL, Expansion, ExpansionLimits, too_large
 from fairhaven.kernel.file_kinds import FileKind, kind_of
-from fairhaven.kernel.foreign_files import files_below, kind_fault
+from fairhaven.kernel.foreign_files import ForeignFile, check_room_for, files_below, kind_fault
+from fairhaven.kernel.foreign_files import opened as open_given
 from fairhaven.kernel.foreign_names import shown as harmless_line
 from fairhaven.kernel.memory_files import memory_writer
 
@@ -143,6 +145,7 @@ def find_tables(
     names: Collection[str],
     *,
     room: Path,
+    opened: ExitStack,
     limits: ExpansionLimits = USUAL,
     is_public: bool = False,
 ) -> dict[str, StoredTable]:
@@ -151,14 +154,16 @@ def find_tables(
     Of a table in several places the first is taken: in a DuckDB file schema ``main``, then by name. For arguments see
     `locate_tables`.
 
+    Args:
+        opened: keeps the files open as they were found, for as long as the tables are read: what is put in their place
+            meanwhile is not read.
+
     Raises:
         Invalid: as `locate_tables`, or a file's header cannot be read; all such faults at once.
     """
     found: dict[str, StoredTable] = {}
     faults: list[Fault] = []
-    for name, places in locate_tables(
-        connection, path, names, room=room, limits=limits, is_public=is_public
-    ).tables.items():
+    for name, places in _held(connection, path, names, room, opened, limits, is_public=is_public).tables.items():
         place = places[0]
         try:
             files = [part for part in place.files if kind_of(part) is FileKind.PARQUET]
@@ -173,8 +178,6 @@ def find_tables(
         except (
             duckdb.Error,
             gzip.BadGzipFile,
-            PermissionError,
-            FileNotFoundError,
             UnicodeDecodeError,
             EOFError,
             zlib.error,
@@ -183,6 +186,36 @@ def find_tables(
             faults.append(Fault(path=place.shown, message=f"the table cannot be read ({type(error).__name__})"))
     check_faults(faults)
     return found
+
+
+def _held(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    names: Collection[str],
+    room: Path,
+    opened: ExitStack,
+    limits: ExpansionLimits,
+    *,
+    is_public: bool,
+) -> TablePlaces:
+    """What `locate_tables` finds, read through links of our own in *room*, which lead to the files as they were opened."""
+    links = room / "given"
+    links.mkdir()
+    if path.is_dir():
+        found = _of_tables(path, names)
+        check_room_for(len(found))
+        for file_found in found:
+            link = links / file_found.place
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(opened.enter_context(file_found.held()))
+        return _among_files([links / each.place for each in found], links, names, limits)
+    if not path.exists():
+        raise Invalid(Fault(path=str(path), message="there is no such file or folder"))
+    link = links / "file"
+    link.symlink_to(opened.enter_context(open_given(path)))
+    if path.with_name(f"{path.name}.wal").exists():
+        raise Invalid(Fault(path=str(path), message=UNWRITTEN))
+    return locate_tables(connection, link, names, room=room, shown=str(path), limits=limits, is_public=is_public)
 
 
 def locate_tables(
@@ -215,25 +248,23 @@ def locate_tables(
     """
     shown = shown or str(path)
     if path.is_dir():
-        found = [found.place for found in files_below(path, levels=2)]
-        inside = [path / place for place in found if len(place.parts) == 1 or _is_of_table(place, names)]
-        return _among_files(inside, path, names, limits)
-    if not path.exists():
-        raise Invalid(Fault(path=shown, message="there is no such file or folder"))
-    if message := kind_fault(path.stat().st_mode):
-        raise Invalid(Fault(path=shown, message=message))
+        return _among_files([found.path for found in _of_tables(path, names)], path, names, limits)
     match kind_of(path):
         case FileKind.ZIP:
             unpacked = room / "unpacked"
             inside = _unzip(path, unpacked, names, shown, limits, is_public=is_public)
             return _among_files(inside, unpacked, names, limits)
         case FileKind.DUCKDB:
-            if path.with_name(f"{path.name}.wal").exists():
-                raise Invalid(Fault(path=shown, message=UNWRITTEN))
             return _in_duckdb(connection, path, names, shown)
         case _:
             message = "is neither a DuckDB database nor a folder or zip of Parquet or CSV files"
             raise Invalid(Fault(path=shown, message=message))
+
+
+def _of_tables(folder: Path, names: Collection[str]) -> list[ForeignFile]:
+    """The files of a folder, and those of the folders in it that are called after a table."""
+    found = files_below(folder, levels=2)
+    return [each for each in found if len(each.place.parts) == 1 or _is_of_table(each.place, names)]
 
 
 def _is_of_table(place: Path, names: Collection[str]) -> bool:

@@ -8,6 +8,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,9 +158,15 @@ def load_vocabulary(
         Invalid: CONCEPT or a required column is missing, or values cannot be read; every fault at once.
     """
     progress = progress or Silent()
-    with scratch(root) as work, open_duckdb(spill=work, reaches=[path, work], memory_limit=_MEMORY) as connection:
+    with (
+        ExitStack() as opened,
+        scratch(root) as work,
+        open_duckdb(spill=work, reaches=[path, work], memory_limit=_MEMORY) as connection,
+    ):
         progress.stage(f"Reading the vocabulary from {path.name}")
-        tables = find_tables(connection, path, VOCABULARY_TABLES, room=work, limits=limits, is_public=True)
+        tables = find_tables(
+            connection, path, VOCABULARY_TABLES, room=work, opened=opened, limits=limits, is_public=True
+        )
         check_faults(_column_faults(path, tables))
         return _load(tables, root, work, connection, progress)
 
@@ -276,7 +283,11 @@ def _first_line(table: StoredTable, test: str) -> int | None:
     if not table.is_text:
         return None
     with open_duckdb(
-        spill=None, reaches=[Path(table.file)], memory_limit=_MEMORY, threads=1, keeps_order=True
+        spill=None,
+        reaches=[Path(table.file), Path(table.file).parent],
+        memory_limit=_MEMORY,
+        threads=1,
+        keeps_order=True,
     ) as connection:
         found = connection.execute(
             f"SELECT line FROM (SELECT row_number() OVER () + 1 AS line, * FROM {table.relation}) WHERE {test} LIMIT 1"
