@@ -62,6 +62,7 @@ def test_without_readers_another_account_reads_no_file_of_a_store(hub: Path, fai
 def test_readers_read_what_releases_are_made_of_and_nothing_of_persons_or_keys(hub: Path, fairhaven: Command) -> None:
     group = _a_group()
     _let_read(hub, group.gr_name)
+    fairhaven("keys", "rotate", hub)  # by the signed head and record.pub readers know the ledger
     fairhaven("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
     store = hub / "store"
     everything = _all(store)
@@ -72,6 +73,7 @@ def test_readers_read_what_releases_are_made_of_and_nothing_of_persons_or_keys(h
         "vocabulary",
         "ledger.jsonl",
         "checkpoint",
+        "record.pub",
         "query-audit",
     }
     for part in ("archive", "vocabulary"):
