@@ -26,8 +26,8 @@ from bench.measure import Clock, in_fresh_process, peak_mb, size_mb
 from fairhaven import region
 from fairhaven.hub import open_hub
 from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
+from fairhaven.journeys.hub_keys import make_keys
 from fairhaven.journeys.releases.build import build_release
-from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
 from fairhaven.region.model import FIRST
 
@@ -82,7 +82,7 @@ class Size:
 
 def write_region(folder: Path, times: int) -> None:
     """The region's hub folder, with keys, ready to receive."""
-    Keyring.create(folder / "store" / "keys", secret=hashlib.sha256(b"bench").digest())
+    make_keys(folder / "store", by=BENCH, secret=hashlib.sha256(b"bench").digest())
     region.write(folder, persons=PERSONS * times, progress=Silent())
 
 

@@ -85,10 +85,10 @@ def prepare(folder: Path, *, persons: int = 40, seed: int = 5) -> None:
     from fairhaven import region
     from fairhaven.hub import open_hub
     from fairhaven.journeys.deliveries.receive import take_vocabulary
-    from fairhaven.kernel.keyring import Keyring
+    from fairhaven.journeys.hub_keys import make_keys
     from fairhaven.kernel.progress import Silent
 
-    Keyring.create(folder / "store" / "keys", secret=b"killed hub's own secret" + bytes(9))
+    make_keys(folder / "store", by=ANNA, secret=b"killed hub's own secret" + bytes(9))
     made = region.write(folder, persons=persons, seed=seed, progress=Silent())
     for path in (folder / "sources").glob("*.toml"):
         # A single bad row of a handful is more than the demonstration's sources allow.
