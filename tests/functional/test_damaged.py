@@ -50,7 +50,10 @@ def written(place: str, content: bytes) -> Callable[[Path], object]:
         (written("keys/vault.key", b"short"), "keys/vault.key is damaged"),
         (written("deliveries/000002.json", b"{"), "deliveries/000002.json is damaged"),
         (written("archive/erasure.json", b'{"manifests": [[]]}'), "archive/erasure.json is damaged"),
-        (lambda store: shutil.rmtree(store / "landing/000003"), "Restore that folder from the hub's backup"),
+        (
+            lambda store: shutil.rmtree(store / "landing/000003"),
+            "landing/000003/extract.json: is missing, and the ledger has it",
+        ),
         (written("vault/identity/000002.sealed", b"FHE1"), "vault/identity/000002.sealed: was altered"),
         (lambda store: (store / "vault/identity/000002.sealed").unlink(), "vault/identity/000002.sealed: is missing"),
         (written("ledger.jsonl", b"nonsense\n"), "ledger.jsonl:1: not an entry of a ledger"),
