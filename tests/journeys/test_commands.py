@@ -8,6 +8,8 @@ import duckdb
 
 from docs.generators.json_results import result_type
 from fairhaven.hub import open_hub
+from fairhaven.journeys.hub_keys import make_keys
+from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.json_form import COMMANDS, check_form, read_strictly
 
@@ -32,6 +34,7 @@ def test_a_rebuild_from_nothing_has_the_same_content(fairhaven: Command, copy: P
     shutil.rmtree(copy / "store" / "archive")
     for name in ("ledger.jsonl", "checkpoint"):
         (copy / "store" / name).unlink()
+    make_keys(copy / "store", by=ANNA)  # the ledger begins anew; the keys are kept
     assert json.loads(fairhaven("build", copy, "--json").stdout)["content"] == before["content"]
 
 

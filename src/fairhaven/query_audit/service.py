@@ -214,7 +214,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
                 ]
             else:
                 decisions = self._decide([each for _, each in asked], asker=asker, release=key)
-                is_spent = decisions[0].outcome is Outcome.SPENT
+                is_spent = any(decision.outcome is Outcome.SPENT for decision in decisions)  # a table may have no cells
                 logged = [] if is_spent else [LoggedCell(persons=packed(numbers_of(each))) for _, each in asked]
             if logged:
                 self._log(asker, release, logged)
@@ -404,11 +404,6 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
 
 def _digest(persons: BitMap) -> bytes:
     return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
-
-
-def _is_after(line: NewLine, faults: Mapping[int, LogFault]) -> bool:
-    fault = faults.get(line.account)
-    return fault is not None and line.head.lines >= fault.line
 
 
 def _joint_verdict(verdicts: Sequence[Verdict]) -> list[Verdict]:
