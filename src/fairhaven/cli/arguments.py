@@ -84,16 +84,11 @@ def ending_with_modes() -> Iterator[None]:
 def actor() -> "Actor":
     """Who runs the command: the operating system's user, as the kernel knows it, not as the environment says."""
     import os
-    import pwd
 
+    from fairhaven.kernel.accounts import account_name
     from fairhaven.ledger import Actor, ActorKind
 
-    number = os.getuid()
-    try:
-        name = pwd.getpwuid(number).pw_name
-    except KeyError:  # a container may run under a number without a name
-        name = f"uid {number}"
-    return Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name=name)
+    return Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name=account_name(os.getuid()))
 
 
 def today() -> dt.date:

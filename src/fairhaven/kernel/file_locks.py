@@ -56,7 +56,7 @@ def locked(path: Path, *, act: str, by: str, patience: float, progress: Progress
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
-        if not _is_taken(file):
+        if not is_taken(file):
             _wait(file, patience, progress)
         holder = Holder(act=act, by=by, since=dt.datetime.now().astimezone().isoformat(timespec="seconds"))
         file.seek(0)
@@ -66,7 +66,8 @@ def locked(path: Path, *, act: str, by: str, patience: float, progress: Progress
         yield
 
 
-def _is_taken(file: TextIO) -> bool:
+def is_taken(file: TextIO | int) -> bool:
+    """Take the lock of an opened file or folder, unless another process holds it; whether this one now does."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -81,7 +82,7 @@ def _wait(file: TextIO, patience: float, progress: Progress) -> None:
         progress.note(f"waiting for {other}")
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(_LOOK, left))
-        if _is_taken(file):
+        if is_taken(file):
             return
     waited = f"waited {_in_words(patience)} for {other}; " if patience > 0 else f"{other} is under way; "
     raise NotAllowedNow(f"{waited}nothing was done. Try again when it has ended.")

@@ -10,7 +10,6 @@ is wrong is left where it is, with all that comes after it in the same log, and 
 
 import base64
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 from fairhaven.kernel.accounts import account_name
 from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
+from fairhaven.kernel.file_locks import is_taken
 from fairhaven.kernel.files import canonical_json
 from fairhaven.query_audit.model import Asker
 
@@ -185,7 +185,7 @@ class QuestionLogs:
                     "runs the hub, or have it name a group of yours as `readers` in hub.toml and build or count once."
                 ) from None
             until = time.monotonic() + _PATIENCE
-            while not _is_taken(folder):
+            while not is_taken(folder):
                 if time.monotonic() > until:
                     raise NotAllowedNow(f"{_holder(folder)}; nothing was recorded. Ask again.")
                 time.sleep(_LOOK)
@@ -358,14 +358,6 @@ def _question(line: bytes) -> LoggedQuestion | None:
     except (ValueError, RecursionError):
         return None
     return from_json(LoggedQuestion, written)
-
-
-def _is_taken(folder: int) -> bool:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _holder(folder: int) -> str:

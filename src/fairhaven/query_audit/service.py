@@ -258,13 +258,11 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             heads = self._record.heads()
             lines, found = self._logs.new_lines(heads)
             faults = {fault.account: fault for fault in found} | faults
-            lines = [
-                line for line in lines if line.account not in faults or line.head.lines < faults[line.account].line
-            ]
+            lines = [line for line in lines if not _is_past(line, faults)]
             if not lines:
                 break
             for line in lines:
-                if line.account in faults and line.head.lines >= faults[line.account].line:
+                if _is_past(line, faults):
                     continue
                 try:
                     self._repeat(line)
@@ -404,6 +402,12 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
 
 def _digest(persons: BitMap) -> bytes:
     return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
+
+
+def _is_past(line: NewLine, faults: Mapping[int, LogFault]) -> bool:
+    """Whether a line of its log before it, or itself, ends what is taken over."""
+    fault = faults.get(line.account)
+    return fault is not None and line.head.lines >= fault.line
 
 
 def _joint_verdict(verdicts: Sequence[Verdict]) -> list[Verdict]:
