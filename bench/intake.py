@@ -101,7 +101,8 @@ def _receive(folder: Path, name: str, key: str, file: Path) -> Callable[[], obje
         progress=Silent(),
         code_version="bench",
         by=BENCH,
-        known=(),
+        known={},
+        enter=lambda *_: None,
     )
 
 

@@ -103,16 +103,22 @@ def delivered(fairhaven: Command, folder: Path, hub: Path) -> None:
 def taken_and_not_entered(hub: Path, file: Path) -> None:
     """Take delivery of a file as a receive that is killed before the ledger's entry does."""
     rooms = open_hub(hub)
-    rooms.intake.receive(
-        rooms.sources["mh"],
-        [file],
-        received_on=dt.date(2026, 1, 31),
-        vault=rooms.vault,
-        progress=Silent(),
-        code_version="test",
-        by=ANNA,
-        known=known_of_deliveries(rooms),
-    )
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rooms.intake.receive(
+            rooms.sources["mh"],
+            [file],
+            received_on=dt.date(2026, 1, 31),
+            vault=rooms.vault,
+            progress=Silent(),
+            code_version="test",
+            by=ANNA,
+            known=known_of_deliveries(rooms),
+            enter=killed,
+        )
 
 
 def persons(hub: Path) -> list[int]:

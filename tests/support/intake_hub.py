@@ -99,7 +99,15 @@ class Hub:
     def deliver(self, source: Source, files: list[Path], day: dt.date = DAY) -> Receipt:
         """Deliver files."""
         return self.intake.receive(
-            source, files, received_on=day, vault=self.vault, progress=Silent(), code_version="test", by=ANNA, known=()
+            source,
+            files,
+            received_on=day,
+            vault=self.vault,
+            progress=Silent(),
+            code_version="test",
+            by=ANNA,
+            known={},
+            enter=lambda *_: None,
         )
 
     def erase(self, patients: Mapping[str, Sequence[str]]) -> ErasureCounts:

@@ -255,7 +255,7 @@ def test_what_is_received_later_is_not_seen_by_who_began_before_and_is_not_clear
     hub.receive(source, HEADER + "9,p9,2020-01-01,,\n", name="events2.csv")
     assert [delivery.number for delivery in seen.deliveries()] == [1]
     assert [extract.number for extract in seen.extracts()] == [1]
-    seen.recover(hub.vault, known=())
+    seen.recover(hub.vault, known={})
     assert [extract.number for extract in hub.intake.extracts()] == [1, 2]
     assert sorted(hub.vault.by_extract) == [1, 2]
     assert hub.lines(2) == [2]

@@ -1,14 +1,14 @@
 """Receiving: files become a committed delivery, as a whole or not at all.
 
 Nothing that a killed receive leaves behind is ever read: folders and sealed files count only when a delivery names
-them, and the delivery's record is written last, by a rename.
+them, and a delivery counts when it is entered in the ledger, which comes last.
 """
 
 import datetime as dt
 import os
 import shutil
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,13 +97,16 @@ def receive(
     progress: Progress,
     code_version: str,
     by: Actor,
-    known: Collection[str],
+    known: Mapping[str, str | None],
+    enter: Callable[[Delivery, Sequence[Extract], Path], object],
     leave_out: ErasedRowsOut,
 ) -> Receipt:
     """Take delivery of the files; the caller holds the lock of the deliveries.
 
     Args:
         known: as of `recover`.
+        enter: commits the delivery: enters it in the ledger with its extracts, and with its record, which is given where
+            it is until then.
 
     Raises:
         Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
@@ -114,9 +117,8 @@ def receive(
     number, first = records.next_numbers(known)
     with scratch(receiver.store / "scratch") as work:
         arrived = _arrived(files, source, work)
-        known = _known(records, source, received_on)
         digests = [_digest(file) for file in arrived]
-        new, already = _new(arrived, digests, known, source)
+        new, already = _new(arrived, digests, _known(records, source, received_on), source)
         if not new:
             return Receipt(source=source.name, delivery=None, already_received=already)
         try:
@@ -146,18 +148,17 @@ def receive(
         except BaseException:
             recover(records, vault, known)
             raise
-        records.commit(
-            Delivery(
-                number=number,
-                source=source.name,
-                format=source.format,
-                received_on=received_on,
-                extracts=tuple(extract.number for extract in extracts),
-                already_received=tuple(already),
-                code_version=code_version,
-                by=by,
-            )
+        delivery = Delivery(
+            number=number,
+            source=source.name,
+            format=source.format,
+            received_on=received_on,
+            extracts=tuple(extract.number for extract in extracts),
+            already_received=tuple(already),
+            code_version=code_version,
+            by=by,
         )
+        records.commit(delivery, enter=lambda record: enter(delivery, extracts, record))
     listed = [extract for extract in extracts if source.format is Format.OPT_OUT]
     return Receipt(
         source=source.name,
@@ -170,11 +171,11 @@ def receive(
     )
 
 
-def recover(records: DeliveryRecords, vault: IdentityVault, known: Collection[str]) -> None:
+def recover(records: DeliveryRecords, vault: IdentityVault, known: Mapping[str, str | None]) -> None:
     """Clear away what no committed delivery names; the lock of the deliveries must be held.
 
     Args:
-        known: paths in the store of all files of deliveries that the ledger has.
+        known: paths in the store of all files of deliveries that the ledger has -> content hash, None where it has none.
 
     Raises:
         Invalid: one of these is missing; nothing was cleared away.

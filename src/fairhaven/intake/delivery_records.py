@@ -1,24 +1,28 @@
 """The records of what was received: where they are, how they are read, and what is committed.
 
-A delivery is committed when ``deliveries/NNNNNN.json`` is there, and not before. Whatever no delivery names is the rest
-of a receive that did not end: nobody reads it, and the next writer clears it away.
+A delivery is committed by its entry in the ledger, which holds the hash of its record: that waits as
+``deliveries/NNNNNN.json.new`` until it is entered, and then has its name. Whatever no delivery names is the rest of a
+receive that did not end: nobody reads it, and the next writer clears it away.
 """
 
 import contextlib
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fairhaven.intake.model import Delivery, Extract
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, NotFound, check_faults
 from fairhaven.kernel.files import clear_torn, sync, write_json
+from fairhaven.ledger import content_hash
 
 EXTRACT = "extract.json"
 """In an extract's folder: what it holds."""
 
 _NUMBERED = re.compile(r"\d{6}")
+_READY = ".new"
+"""Behind the name of what is ready to take its place."""
 
 
 class DeliveryRecords:
@@ -94,9 +98,19 @@ class DeliveryRecords:
         """Write ``extract.json`` beside the extract's tables."""
         write_json(folder / EXTRACT, to_json(extract))
 
-    def commit(self, delivery: Delivery) -> None:
-        """Make a delivery part of the hub: the file's appearance is the commit."""
-        write_json(self.record(delivery.number), to_json(delivery))
+    def commit(self, delivery: Delivery, *, enter: Callable[[Path], object]) -> None:
+        """Make a delivery part of the hub.
+
+        Args:
+            enter: is given the delivery's record, in a place where nobody reads it yet, and enters the delivery in the ledger:
+                that is the commit.
+        """
+        path = self.record(delivery.number)
+        ready = path.with_name(path.name + _READY)
+        write_json(ready, to_json(delivery))
+        enter(ready)
+        ready.rename(path)
+        sync(path.parent)
 
     def next_numbers(self, known: Collection[str]) -> tuple[int, int]:
         """(delivery, extract) numbers that are free: neither the disk nor the ledger has them, nor any after them.
@@ -115,16 +129,17 @@ class DeliveryRecords:
         """Numbers of the extracts of every committed delivery, seen or not."""
         return {number for delivery in self._committed() for number in delivery.extracts}
 
-    def clear_uncommitted(self, known: Collection[str]) -> None:
+    def clear_uncommitted(self, known: Mapping[str, str | None]) -> None:
         """Remove what no committed delivery names, and finish swaps of folders; the lock of the deliveries must be held.
 
         Args:
-            known: paths in the store of all files of deliveries that the ledger has. They were committed, whatever records
-                say that are there or not, so that none of them is ever removed.
+            known: paths in the store of all files of deliveries that the ledger has -> content hash, None where it has none.
+                They were committed, whatever records say that are there or not, so that none of them is ever removed.
 
         Raises:
             Invalid: one of them is missing; each is named, and nothing was removed. Tables that are landed again are not meant.
         """
+        self._finish_commits(known)
         committed = self.kept_extracts(known)
         for number in committed:
             finish_swap(self.folder(number))
@@ -146,6 +161,17 @@ class DeliveryRecords:
                 path.unlink()
         for name in ("deliveries", "landing", "received", "erased"):
             clear_torn(self._store / name)
+
+    def _finish_commits(self, known: Mapping[str, str | None]) -> None:
+        """Give the record of a delivery that was entered its name; one that was not is the rest of a receive that did not end."""
+        for ready in (self._store / "deliveries").glob(f"*{_READY}"):
+            path = ready.with_name(ready.name.removesuffix(_READY))
+            entered = known.get(path.relative_to(self._store).as_posix())
+            if entered is not None and not path.exists() and content_hash(ready) == entered:
+                ready.rename(path)
+                sync(path.parent)
+            else:
+                ready.unlink()
 
     def _committed(self) -> list[Delivery]:
         found = sorted((self._store / "deliveries").glob("*.json"))

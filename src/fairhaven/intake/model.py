@@ -228,7 +228,7 @@ class Extract:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """The files of one receive; its record's appearance is the moment of commit.
+    """The files of one receive; its entry in the ledger is the moment of commit.
 
     Args:
         received_on: the day, which also dates an opt-out list.

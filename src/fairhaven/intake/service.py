@@ -1,7 +1,7 @@
 """The intake room as others use it."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -82,12 +82,15 @@ class Intake:
         progress: Progress,
         code_version: str,
         by: Actor,
-        known: Collection[str],
+        known: Mapping[str, str | None],
+        enter: Callable[[Delivery, Sequence[Extract], Path], object],
     ) -> Receipt:
         """Take delivery of files, as a whole or not at all. The caller holds the lock of the deliveries.
 
         Args:
             known: as of `recover`.
+            enter: commits the delivery: enters it in the ledger with its extracts, and with its record, which is given where
+                it is until then.
 
         Raises:
             Invalid: a file cannot be landed; every fault of every file. Or as `recover`.
@@ -102,14 +105,16 @@ class Intake:
             code_version=code_version,
             by=by,
             known=known,
+            enter=enter,
             leave_out=delivery_erasure.leave_out,
         )
 
-    def recover(self, vault: IdentityVault, *, known: Collection[str]) -> None:
+    def recover(self, vault: IdentityVault, *, known: Mapping[str, str | None]) -> None:
         """Clear away what a killed command left and finish what it decided. The caller holds the lock of the deliveries.
 
         Args:
-            known: paths in the store of all files of deliveries that the ledger has; none of them is cleared away.
+            known: paths in the store of all files of deliveries that the ledger has -> content hash, None where it has none;
+                none of them is cleared away.
 
         Raises:
             Invalid: one of these is missing; nothing was cleared away.

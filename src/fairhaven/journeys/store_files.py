@@ -76,8 +76,8 @@ def files_of_deliveries(rooms: Rooms, extracts: Iterable[Extract]) -> list[Path]
     ]
 
 
-def known_of_deliveries(rooms: Rooms) -> frozenset[str]:
-    """Paths in the store of all files of deliveries that the ledger has.
+def known_of_deliveries(rooms: Rooms) -> Mapping[str, str | None]:
+    """Paths in the store of all files of deliveries that the ledger has -> content hash, None where it has none.
 
     Entries of before they carried hashes say of a delivery its number and the SHA-256 of its files, by which these are named.
     """
@@ -85,8 +85,20 @@ def known_of_deliveries(rooms: Rooms) -> frozenset[str]:
     records = {f"deliveries/{entry.facts['delivery']:06d}.json" for entry in entered}
     before = [entry.facts for entry in entered if not entry.files]
     sealed = {f"received/{file['sha256']}.sealed" for facts in before for file in facts.get("files", ())}
-    hashed = {path for path in rooms.ledger.files() if part_of(path) is Locked.DELIVERIES}
-    return frozenset(records | sealed | hashed)
+    hashed = {path: kept for path, kept in rooms.ledger.files().items() if part_of(path) is Locked.DELIVERIES}
+    return {**dict.fromkeys(records | sealed), **hashed}
+
+
+def check_entered(rooms: Rooms) -> None:
+    """Refuse the record of a delivery that the ledger does not have: a receive enters it before its record has this place.
+
+    Raises:
+        Invalid: every one.
+    """
+    known = known_of_deliveries(rooms)
+    found = sorted(path.relative_to(rooms.store).as_posix() for path in (rooms.store / "deliveries").glob("*.json"))
+    message = "says that a delivery was received, and the ledger has none of this number. Remove it, and receive what is missing again."
+    check_faults([Fault(path=path, message=message) for path in found if path not in known])
 
 
 def take_stock(rooms: Rooms, thing: Locked, *, by: Actor) -> None:

@@ -3,12 +3,14 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from fairhaven.intake import Receipt
+from fairhaven.intake import Delivery, Extract, Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import (
+    check_entered,
     check_erased,
     check_kept,
     erasure_record,
@@ -22,7 +24,7 @@ from fairhaven.kernel.files import clear_torn, write_json
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
-from fairhaven.ledger import Actor, EventKind
+from fairhaven.ledger import Actor, EventKind, content_hash, content_hashes
 from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 
 _LOADING = "loading.json"
@@ -60,12 +62,7 @@ def receive_delivery(
         )
     with holding(rooms, Locked.DELIVERIES, act="delivery", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
-        known = known_of_deliveries(rooms)
-        rooms.intake.recover(rooms.vault, known=known)
-        take_stock(rooms, Locked.DELIVERIES, by=by)
-        # Before anything is compared with the ledger: a delivery that was taken whole and not yet entered is a good one.
-        record_deliveries(rooms, by=by)
-        record_landed_again(rooms)
+        recover_deliveries(rooms, by=by)
         check_erased(rooms)
         if rooms.intake.may_reach_earlier(rooms.sources[source]):
             # Files that an erasure under way has changed are entered with it.
@@ -81,12 +78,27 @@ def receive_delivery(
                 progress=progress,
                 code_version=code_version(),
                 by=by,
-                known=known,
+                known=known_of_deliveries(rooms),
+                enter=partial(_enter, rooms, by),
             )
         finally:
             record_landed_again(rooms)
-        record_deliveries(rooms, by=by)
         return receipt
+
+
+def recover_deliveries(rooms: Rooms, *, by: Actor) -> None:
+    """Finish and clear away what killed commands left of deliveries; the caller holds their lock.
+
+    Args:
+        by: who is named where stock is taken.
+
+    Raises:
+        Invalid: a delivery is not the ledger's, or one of the ledger's lost a file; nothing was cleared away.
+    """
+    check_entered(rooms)
+    rooms.intake.recover(rooms.vault, known=known_of_deliveries(rooms))
+    take_stock(rooms, Locked.DELIVERIES, by=by)
+    record_landed_again(rooms)
 
 
 def land_extracts_again(rooms: Rooms, sources: Iterable[str], *, by: Actor, progress: Progress) -> None:
@@ -127,22 +139,26 @@ def record_landed_again(rooms: Rooms) -> None:
         path.unlink()
 
 
-def record_deliveries(rooms: Rooms, *, by: Actor) -> None:
-    """Enter in the ledger every delivery that it does not know: a receive may end between its commit and its entry.
+def _enter(rooms: Rooms, by: Actor, delivery: Delivery, extracts: Sequence[Extract], record: Path) -> None:
+    """Enter a delivery in the ledger; what that has already (bytes that come again) was entered with its own hash.
 
     Args:
-        by: who is named for deliveries that do not say who received them.
+        record: where the delivery's record is until then.
     """
-    known = {entry.facts["delivery"] for entry in rooms.ledger.entries() if entry.kind == EventKind.DELIVERY}
-    for delivery in rooms.intake.deliveries():
-        if delivery.number not in known:
-            extracts = [
-                extract for extract in rooms.intake.extracts(delivery.source) if extract.delivery == delivery.number
-            ]
-            files = [{"name": extract.file, "sha256": extract.sha256} for extract in extracts]
-            facts = {"delivery": delivery.number, "source": delivery.source, "files": files}
-            written = rooms.ledger.changed(files_of_deliveries(rooms, extracts))
-            rooms.ledger.append_once(EventKind.DELIVERY, facts, by=delivery.by or by, files=written)
+    kept = rooms.ledger.files()
+    path, *places = files_of_deliveries(rooms, extracts)
+    found = content_hashes(rooms.store, places)
+    files = {place: digest for place, digest in found.items() if place not in kept}
+    rooms.ledger.append(
+        EventKind.DELIVERY,
+        {
+            "delivery": delivery.number,
+            "source": delivery.source,
+            "files": [{"name": extract.file, "sha256": extract.sha256} for extract in extracts],
+        },
+        by=by,
+        files={path.relative_to(rooms.store).as_posix(): content_hash(record), **files},
+    )
 
 
 def take_vocabulary(rooms: Rooms, path: Path, *, by: Actor, progress: Progress) -> Vocabulary:

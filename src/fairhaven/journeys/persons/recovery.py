@@ -10,14 +10,14 @@ from typing import assert_never
 
 from fairhaven.archive import Erasure
 from fairhaven.intake import ErasureCounts
-from fairhaven.journeys.deliveries.receive import record_deliveries, record_landed_again
+from fairhaven.journeys.deliveries.receive import recover_deliveries
 from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_audit import forget_in_audit
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage
 from fairhaven.journeys.persons.unlinked_tables import check_reach
-from fairhaven.journeys.store_files import erasure_record, files_of_deliveries, known_of_deliveries, take_stock
+from fairhaven.journeys.store_files import erasure_record, files_of_deliveries, take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.files import clear_scratch, write_json
 from fairhaven.kernel.ids import pseudonym
@@ -84,11 +84,8 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     clear_scratch(rooms.store / "scratch")
     for torn in rooms.store.glob(f".{erasure_record(rooms.store).name}.*.part"):
         torn.unlink()
-    rooms.intake.recover(rooms.vault, known=known_of_deliveries(rooms))
-    take_stock(rooms, Locked.DELIVERIES, by=by)
+    recover_deliveries(rooms, by=by)
     take_stock(rooms, Locked.RELEASES, by=by)
-    record_deliveries(rooms, by=by)
-    record_landed_again(rooms)
     rooms.archive.resume(by=by, progress=progress)
     rooms.vault.accept_index(published=len(rooms.archive.releases()))
     under_way = ErasureUnderWay.of(rooms.store, by=by)
