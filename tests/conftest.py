@@ -12,8 +12,10 @@ from fairhaven.engine import Engine
 from tests.support import examples  # noqa: F401 - registers the profiles
 from tests.support.command_line import Command, run
 from tests.support.cpu_seconds import CostAccount
-from tests.support.demonstration import made_once, shared_folder
+from tests.support.demonstration import demonstration, made_once, shared_folder
 from tests.support.engines import Engines
+from tests.support.killed_hub import Commands, commands
+from tests.support.killed_stages import Region
 
 settings.load_profile("suite")
 
@@ -41,7 +43,7 @@ def fairhaven() -> Command:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demonstration hub with its two releases; read it, do not change it."""
-    made = made_once(shared_folder(tmp_path_factory))
+    made = made_once(shared_folder(tmp_path_factory) / "demonstration", demonstration)
     # Commands that read take locks and keep indexes: each process has a copy.
     return Path(shutil.copytree(made, tmp_path_factory.mktemp("demo") / "hub"))
 
@@ -50,6 +52,20 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(demo: Path, tmp_path: Path) -> Path:
     """A copy of the demonstration hub that a test may change."""
     return Path(shutil.copytree(demo, tmp_path / "hub"))
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Commands]:
+    """A process that forks another for each command that is to be killed."""
+    with commands() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def region(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Region:
+    """The small hub of the trials of kills at every stage of its life; copy them."""
+    # Where another process of the run has made them, a test that kills nothing starts none.
+    return Region(shared_folder(tmp_path_factory) / "region", lambda: request.getfixturevalue("processes"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

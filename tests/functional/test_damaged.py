@@ -11,15 +11,13 @@ import pytest
 from fairhaven.cli.app import run
 from fairhaven.cli.storage_errors import storage_fault
 from fairhaven.hub import open_hub
-from tests.support.killed_hub import copied, prepare, receive_month
+from tests.support.killed_hub import copied
+from tests.support.killed_stages import Region
 
 
 @pytest.fixture(scope="module")
-def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("received")
-    prepare(folder)
-    receive_month(folder, 0)
-    return folder
+def received(region: Region) -> Path:
+    return region.stage("receive").hub
 
 
 RECORDS = (

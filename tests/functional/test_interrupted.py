@@ -12,20 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.killed_hub import commands, copied
+from tests.support.killed_hub import copied
+from tests.support.killed_stages import Region
 
 # What it takes Python itself to start is before any of our code.
 COMMAND = "import sys; from fairhaven.cli import main; print('started', flush=True); main()"
-
-
-@pytest.fixture(scope="module")
-def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small hub with its first month received."""
-    hub = tmp_path_factory.mktemp("interrupted") / "hub"
-    with commands() as processes:
-        for order in (("prepare",), ("receive", 0)):
-            assert processes.run(hub, *order).code == 0
-    return hub
 
 
 def run(words: list[str], *, after: float | None = None) -> tuple[int, str, float]:
@@ -65,14 +56,13 @@ def words_of(name: str, hub: Path) -> list[str]:
             return ["cohort", "count", str(hub), str(sorted((hub / "cohorts").iterdir())[0])]
 
 
-def interrupt_often(received: Path, folder: Path, name: str, trials: int) -> None:
+def interrupt_often(region: Region, folder: Path, name: str, trials: int) -> None:
     """Interrupt a command so many times at moments spread over its length, then let it end."""
-    if name == "count":
-        assert run(words_of("build", received))[0] in (0, 1)
-    words = words_of(name, copied(received, folder / "undisturbed"))
+    before = region.stage("build" if name == "count" else "receive").hub
+    words = words_of(name, copied(before, folder / "undisturbed"))
     code, said, seconds = run(words)
     assert code == 0, said
-    hub = copied(received, folder / "hub")
+    hub = copied(before, folder / "hub")
     words = words_of(name, hub)
     chance = random.Random(7)
     interrupted = 0
@@ -89,16 +79,16 @@ def interrupt_often(received: Path, folder: Path, name: str, trials: int) -> Non
     assert not list((hub / "store").rglob("work-*"))
 
 
-def test_a_command_that_is_interrupted_says_so_and_finishes_when_run_again(received: Path, tmp_path: Path) -> None:
-    interrupt_often(received, tmp_path, "receive", trials=3)
+def test_a_command_that_is_interrupted_says_so_and_finishes_when_run_again(region: Region, tmp_path: Path) -> None:
+    interrupt_often(region, tmp_path, "receive", trials=3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["receive", "build", "count"])
 def test_a_command_that_is_interrupted_at_thirty_moments_says_so_each_time(
-    received: Path, tmp_path: Path, name: str
+    region: Region, tmp_path: Path, name: str
 ) -> None:
-    interrupt_often(received, tmp_path, name, trials=30)
+    interrupt_often(region, tmp_path, name, trials=30)
 
 
 DESTRUCTOR = """

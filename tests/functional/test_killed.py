@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,70 +21,8 @@ from fairhaven.hub import open_hub
 from fairhaven.ledger import Actor, EventKind
 from fairhaven.omop.vocabulary import Vocabulary
 from tests.support.actors import BEN
-from tests.support.killed_hub import Commands, Ended, commands, copied, differences, outcome
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """A hub before a command, and what it holds when the command has run undisturbed."""
-
-    before: Path
-    command: tuple[Any, ...]
-    undisturbed: Ended
-    after: dict[str, Any]
-
-
-class Region:
-    """A small hub at every stage of its life, each made once."""
-
-    def __init__(self, folder: Path, processes: Commands) -> None:
-        self._folder = folder
-        self.processes = processes
-        self._stages: dict[str, Stage] = {}
-        (folder / "start").mkdir()
-        self._run(folder / "start", "prepare")
-
-    def stage(self, name: str) -> Stage:
-        """The stage of a name: receive, build, rebuild, erase."""
-        if name not in self._stages:
-            before, command = self._before(name)
-            after = copied(before, self._folder / f"after-{name}")
-            undisturbed = self._run(after, *command)
-            self._stages[name] = Stage(before=before, command=command, undisturbed=undisturbed, after=outcome(after))
-        return self._stages[name]
-
-    def _before(self, name: str) -> tuple[Path, tuple[Any, ...]]:
-        match name:
-            case "receive":
-                return self._folder / "start", ("receive", 0)
-            case "build":
-                self.stage("receive")
-                return self._folder / "after-receive", ("build",)
-            case "rebuild":
-                self.stage("build")
-                before = copied(self._folder / "after-build", self._folder / "before-rebuild")
-                self._run(before, "receive", 1)
-                # Another declaration lands every extract of this source again.
-                path = before / "sources/gp_riverside.toml"
-                declared = path.read_text()
-                path.write_text(declared.replace('unit = "text"\n', 'unit = { type = "text", optional = true }\n'))
-                assert path.read_text() != declared
-                return before, ("build",)
-            case "erase":
-                person = self.stage("build").after["index"][0]["person_id"]
-                return self._folder / "after-build", ("erase", person)
-        raise AssertionError(name)
-
-    def _run(self, folder: Path, *command: Any) -> Ended:
-        ended = self.processes.run(folder, *command)
-        assert ended.code == 0, ended.said
-        return ended
-
-
-@pytest.fixture(scope="module")
-def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
-    with commands() as processes:
-        yield Region(tmp_path_factory.mktemp("region"), processes)
+from tests.support.killed_hub import copied, differences, outcome
+from tests.support.killed_stages import Region, Stage
 
 
 def check(region: Region, stage: Stage, folder: Path, trials: int, seed: int = 1) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.keyring import SEALING, Keyring, Purpose
 from fairhaven.ledger import EventKind
 from tests.support.command_line import Command
-from tests.support.killed_hub import Commands, commands
+from tests.support.killed_hub import Commands
 
 _ROWS = "event_id,patient_id,nhs_number,birth_date,sex,date,code,value,unit\n1,p1,9990000018,1950-02-03,F,2026-01-05,22298006,1,mg\n"
 
@@ -148,12 +148,6 @@ def test_a_rotation_is_refused_as_a_whole_where_a_sealed_file_does_not_open(fair
     assert "the sealed file was altered" in fairhaven("keys", "rotate", hub, code=1).stderr
     assert _held(hub) == before
     assert {path.name: path.read_bytes() for path in (hub / "store/keys").iterdir()} == keys
-
-
-@pytest.fixture
-def processes() -> Iterator[Commands]:
-    with commands() as running:
-        yield running
 
 
 def _check_killed_rotations(processes: Commands, hub: Path, folder: Path, trials: int) -> None:

@@ -1,0 +1,76 @@
+"""A small hub at every stage of its life, each made once a run: before a command, and what the command made of it."""
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.demonstration import made_once
+from tests.support.killed_hub import Commands, Ended, copied, outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A hub before a command and after it, and what it holds when the command has run undisturbed; copy both hubs."""
+
+    before: Path
+    command: tuple[Any, ...]
+    hub: Path
+    undisturbed: Ended
+    after: dict[str, Any]
+
+
+class Region:
+    """The stages, in a *folder* that all processes of the run see."""
+
+    def __init__(self, folder: Path, processes: Callable[[], Commands]) -> None:
+        self._folder = folder
+        self._processes = processes
+        folder.mkdir(exist_ok=True)
+
+    @property
+    def processes(self) -> Commands:
+        """The forking process, started when it is first needed."""
+        return self._processes()
+
+    def stage(self, name: str) -> Stage:
+        """The stage of a name: receive, build, rebuild, erase."""
+        before, command = self._before(name)
+
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            hub = copied(before, folder / "hub")
+            found = self._run(hub, *command), outcome(hub)
+            (folder / "outcome").write_bytes(pickle.dumps(found))
+
+        made = made_once(self._folder / name, make)
+        undisturbed, after = pickle.loads((made / "outcome").read_bytes())
+        return Stage(before=before, command=command, hub=made / "hub", undisturbed=undisturbed, after=after)
+
+    def _before(self, name: str) -> tuple[Path, tuple[Any, ...]]:
+        match name:
+            case "receive":
+                return made_once(self._folder / "start", lambda hub: self._run(hub, "prepare")), ("receive", 0)
+            case "build":
+                return self.stage("receive").hub, ("build",)
+            case "rebuild":
+                built = self.stage("build")
+                return made_once(self._folder / "changed", lambda hub: self._change(copied(built.hub, hub))), ("build",)
+            case "erase":
+                built = self.stage("build")
+                return built.hub, ("erase", built.after["index"][0]["person_id"])
+        raise AssertionError(name)
+
+    def _change(self, hub: Path) -> None:
+        self._run(hub, "receive", 1)
+        # Another declaration lands every extract of this source again.
+        path = hub / "sources/gp_riverside.toml"
+        declared = path.read_text()
+        path.write_text(declared.replace('unit = "text"\n', 'unit = { type = "text", optional = true }\n'))
+        assert path.read_text() != declared
+
+    def _run(self, folder: Path, *command: Any) -> Ended:
+        ended = self.processes.run(folder, *command)
+        assert ended.code == 0, ended.said
+        return ended
