@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 BARS = {"receive": 1.25, "build": 1.10}
 """How much dearer what this code does may be than at the commit with which it is compared."""
 
@@ -40,7 +40,7 @@ def in_checkout(checkout: Path, name: str, *arguments: object) -> Any:
 def check_out(commit: str, folder: Path) -> Path:
     """The code and benches of a commit, in a folder."""
     folder.mkdir()
-    packed = subprocess.run(["git", "archive", commit, "src", "bench"], check=True, cwd=_ROOT, stdout=subprocess.PIPE)
+    packed = subprocess.run(["git", "archive", commit, "src", "bench"], check=True, cwd=ROOT, stdout=subprocess.PIPE)
     subprocess.run(["tar", "-x", "-C", folder], check=True, input=packed.stdout)
     return folder
 
@@ -54,7 +54,7 @@ def seconds(checkout: Path, hub: Path) -> dict[str, float]:
 
 def measure(commit: str, rounds: int, times: int, folder: Path) -> list[dict[str, Mapping[str, float]]]:
     """Of each round what the earlier code and this one spent."""
-    checkouts = {"earlier": check_out(commit, folder / "earlier"), "now": _ROOT}
+    checkouts = {"earlier": check_out(commit, folder / "earlier"), "now": ROOT}
     for name, checkout in checkouts.items():
         in_checkout(checkout, "write_region", folder / f"{name}-hub", times)
     spent = []

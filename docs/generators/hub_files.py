@@ -41,5 +41,12 @@ def page() -> str:
         "## mappings/NAME.json",
         "",
         "Carrot rules, versions 1 and 2.",
+        "",
+        "## projects/NAME.toml",
+        "",
+        (
+            "A project that may ask for counts, `name` and `organisation`, as `fairhaven project open` wrote it. The ledger has both, so what "
+            "is changed here by hand is refused; without the file the project asks no more."
+        ),
     ]
     return "\n".join(lines) + "\n"

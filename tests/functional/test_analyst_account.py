@@ -65,6 +65,8 @@ def hub(place: Path, readers: grp.struct_group, fairhaven: Command) -> Path:
     text = (made / "hub.toml").read_text()
     (made / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
     fairhaven("keys", "rotate", made)
+    for project in "PQ":
+        fairhaven("project", "open", made, project, "--organisation", project)
     return made
 
 

@@ -52,6 +52,7 @@ def hub(place: Path) -> Path:
 
 @needs_root
 def test_without_readers_another_account_reads_no_file_of_a_store(hub: Path, fairhaven: Command) -> None:
+    fairhaven("project", "open", hub, "P", "--organisation", "O")
     fairhaven(
         "cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P"
     )  # makes the audit's record, locks and an index
@@ -63,6 +64,7 @@ def test_readers_read_what_releases_are_made_of_and_nothing_of_persons_or_keys(h
     group = _a_group()
     _let_read(hub, group.gr_name)
     fairhaven("keys", "rotate", hub)  # by the signed head and record.pub readers know the ledger
+    fairhaven("project", "open", hub, "P", "--organisation", "O")
     fairhaven("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
     store = hub / "store"
     everything = _all(store)

@@ -165,8 +165,8 @@ def test_a_name_does_nothing_to_the_screen(fairhaven: Command, tmp_path: Path) -
 
 
 def test_options_that_mean_nothing_where_they_stand_are_refused(fairhaven: Command, tmp_path: Path) -> None:
-    for words in (("--organisation", "riverside"), ("--project", " "), ("--project", "p", "--cdm", tmp_path)):
-        assert words[0] in fairhaven("cohort", "count", tmp_path, tmp_path / "a.toml", *words, code=2).stderr
+    words = ("--project", "p", "--cdm", tmp_path)
+    assert "--project" in fairhaven("cohort", "count", tmp_path, tmp_path / "a.toml", *words, code=2).stderr
 
 
 def test_a_table_that_the_cdm_does_not_have_is_named(fairhaven: Command, library: Path, tmp_path: Path) -> None:
@@ -205,6 +205,8 @@ def test_a_release_is_counted_as_the_hubs_policy_says(fairhaven: Command, demo: 
 
 
 def test_a_project_asks_from_a_budget_that_it_can_see(fairhaven: Command, copy: Path, asked: Path) -> None:
+    for project in ("p1", "p2"):
+        fairhaven("project", "open", copy, project, "--organisation", "o")
     first = json.loads(fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1", "--json").stdout)
     again = json.loads(fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1", "--json").stdout)
     assert first["cohorts"][0]["outcome"] == "answered"
@@ -218,6 +220,7 @@ def test_the_index_goes_with_an_erasure_and_questions_go_on(fairhaven: Command, 
     rooms = open_hub(copy)
     before = discover(rooms, None, by=ANNA, progress=Silent())
     person = int(before.index.person_keys(before.index.universe)[0])
+    fairhaven("project", "open", copy, "p1", "--organisation", "o")
     fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1")
     assert person.to_bytes(8, "little") in (copy / "store" / "query-audit.sqlite").read_bytes()
     assert "Recorded as entry" in fairhaven("erase", copy, "--person-key", person).stdout

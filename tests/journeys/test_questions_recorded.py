@@ -27,6 +27,7 @@ def test_a_hub_whose_record_of_questions_is_of_an_earlier_day_or_gone_answers_no
         done = fairhaven("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P", code=code)
         return done.stdout + done.stderr
 
+    fairhaven("project", "open", hub, "P", "--organisation", "O")
     count()
     for name in _RECORD:
         shutil.copy(hub / "store" / name, tmp_path / Path(name).name)
@@ -43,7 +44,8 @@ def test_a_hub_whose_record_of_questions_is_of_an_earlier_day_or_gone_answers_no
 
 
 def test_what_was_asked_is_no_longer_in_the_ledger_than_that_it_was(hub: Path, fairhaven: Command) -> None:
-    fairhaven("cohort", "count", hub, hub / "cohorts", "--project", "Confidential", "--organisation", "Riverside")
+    fairhaven("project", "open", hub, "Confidential", "--organisation", "Riverside")
+    fairhaven("cohort", "count", hub, hub / "cohorts", "--project", "Confidential")
     *_, last = (hub / "store" / "ledger.jsonl").read_text().splitlines()
     facts = json.loads(last)["facts"]
     assert set(facts) == {"record", "logs"}

@@ -44,6 +44,7 @@ def test_counts_and_exports_need_the_key_that_signs_the_ledger_and_no_other(
         (copy / f"store/keys/{purpose}.key").unlink()
     cohort = copy / "cohorts" / "type_2_diabetes_on_metformin.toml"
     fairhaven("cohort", "count", copy, cohort)
+    fairhaven("project", "open", copy, "p", "--organisation", "o")
     fairhaven("cohort", "count", copy, cohort, "--project", "p")
     fairhaven("cohort", "budget", copy, "p")
     fairhaven("cohort", "generate", copy, cohort)

@@ -421,9 +421,50 @@ def test_the_record_is_for_its_owner_only(tmp_path: Path) -> None:
         assert (tmp_path / "store" / "audit.sqlite").stat().st_mode & 0o077 == 0
 
 
-def test_an_asker_has_a_project() -> None:
+@pytest.mark.parametrize("name", ["", " ", "\u00ad\u200b"])
+def test_an_asker_has_a_project(name: str) -> None:
     with pytest.raises(ValueError, match="project"):
-        Asker(project="")
+        Asker(project=name)
+
+
+@pytest.mark.parametrize("spelled", ["OURS", " ours ", "Ou\u00adrs", "\uff4furs"])
+@pytest.mark.parametrize("university", ["University", "UNI\u00adVERSITY", "\uff55niversity "])
+def test_no_spelling_of_a_name_brings_a_budget_or_a_coalition_of_its_own(
+    audit: QueryAudit, spelled: str, university: str
+) -> None:
+    assert ask(audit, range(100, 214)) == 110
+    again = Asker(project=spelled, organisation=university)
+    assert ask(audit, range(100, 222), by=again) is None
+    assert audit.budget(f"{spelled}  ").spent == 2
+
+
+def test_what_was_answered_under_other_spellings_is_known_to_the_project_that_is_opened(tmp_path: Path) -> None:
+    with opened(tmp_path) as audit:
+        assert ask(audit, range(100, 214), by=Asker(project="first", organisation="one")) == 110
+        assert ask(audit, range(300, 420), by=Asker(project="second", organisation="two")) == 120
+        assert ask(audit, range(500, 640), by=Asker(project="third")) == 140
+    older = sqlite3.connect(tmp_path / "store" / "audit.sqlite")
+    for name, organisation, spelled in (
+        ("first", "one", "University"),
+        ("second", "two", "Uni  versity"),
+        ("third", "", ""),
+    ):
+        written = {"first": "Other", "second": "OURS", "third": "Ours"}[name]
+        older.execute("UPDATE question SET project = ?, organisation = ? WHERE project = ?", (written, spelled, name))
+        older.execute("UPDATE spending SET project = ? WHERE project = ?", (written, name))
+        old = f"organisation {organisation}" if organisation else f"project {name}"
+        new = f"organisation {spelled}" if spelled else f"project {written}"
+        older.execute("UPDATE verdict SET coalition = ? WHERE coalition = ?", (new, old))
+    older.commit()
+    older.close()
+    with opened(tmp_path) as audit:
+        audit.take_in(US)
+        audit.take_in(US)
+        # Another project of the organisation, its own under another organisation's name, its own without one.
+        # By itself each would be 120, 130, 150.
+        asked = [ask(audit, persons) for persons in (range(100, 222), range(300, 428), range(500, 648))]
+        assert asked == [None, 120, 140]
+        assert audit.budget("ours").spent == 5
 
 
 # The rules as files.

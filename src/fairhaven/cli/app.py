@@ -13,6 +13,7 @@ from fairhaven.cli import (
     key_commands,
     linkage_commands,
     network_commands,
+    project_commands,
     quality_commands,
     release_commands,
     store_commands,
@@ -31,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 release = typer.Typer(help="Look at releases, compare them, check that nothing was altered.", no_args_is_help=True)
+project = typer.Typer(help="Say which projects may ask for counts.", no_args_is_help=True)
 network = typer.Typer(
     help="Serve a network of hubs: who is in it, what they are asked, what they say.", no_args_is_help=True
 )
@@ -68,6 +70,7 @@ for group, name, act in (
     (cohort, "report", cohort_commands.report),
     (cohort, "generate", cohort_commands.generate),
     (cohort, "budget", cohort_commands.budget),
+    (project, "open", project_commands.open_project),
     (app, "answer", network_commands.answer),
     (network, "serve", network_commands.serve),
     (network, "join", network_commands.join),
@@ -83,6 +86,7 @@ for name, group in (
     ("release", release),
     ("linkage", linkage),
     ("cohort", cohort),
+    ("project", project),
     ("network", network),
     ("store", store),
     ("vocabulary", vocabulary),

@@ -57,10 +57,10 @@ def count(
     project: Annotated[
         str | None,
         typer.Option(
-            metavar="P", help="Ask on behalf of a project: persons only, from its budget, checked by the query audit."
+            metavar="P",
+            help="Ask on behalf of a project (`fairhaven project open`): persons only, from its budget, checked by the query audit.",
         ),
     ] = None,
-    organisation: Annotated[str, typer.Option(metavar="O", help="The project's organisation.")] = "",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A JSON file to write the counts to as well.")
     ] = None,
@@ -71,10 +71,6 @@ def count(
     """Count persons and rows. Of a hub's release as its disclosure policy lets it, of a CDM exactly."""
     if project is not None and cdm is not None:
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--project")
-    if project is not None and not project.strip():
-        raise typer.BadParameter("is empty; give the project's name", param_hint="--project")
-    if organisation and project is None:
-        raise typer.BadParameter("goes with --project", param_hint="--organisation")
     from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts.count import count_cohorts
 
@@ -82,10 +78,10 @@ def count(
     place = _place(out, "cohort count", force, asked.rooms)
     if project is not None:
         from fairhaven.journeys.cohorts.discover import ask
-        from fairhaven.query_audit import Asker
+        from fairhaven.journeys.cohorts.projects import asker_of
 
         assert asked.rooms is not None
-        asker = Asker(project=project, organisation=organisation)
+        asker = asker_of(asked.rooms, project)
         answers = ask(asked.rooms, asked.release, named, asker=asker, by=actor(), progress=screen.progress)
         answered = results.AnsweredQuestions.of(answers, asked.policy)
         _write_json(place, answered)
@@ -173,8 +169,10 @@ def budget(
     """How many questions a project has asked and may still ask."""
     from fairhaven.cli import cohort_results as results
     from fairhaven.journeys.cohorts.discover import budget_of
+    from fairhaven.journeys.cohorts.projects import asker_of
 
-    found = results.QuestionBudget.of(budget_of(opened(folder), project))
+    rooms = opened(folder)
+    found = results.QuestionBudget.of(budget_of(rooms, asker_of(rooms, project).project))
     screen.show(found, [cohort_text.budget(project, found)])
 
 

@@ -66,6 +66,7 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
         "sources": len(text.sources),
         "mappings": len(text.mappings),
         "code maps": len(text.code_maps),
+        "projects": len(text.projects),
     }
     warnings = unlinked_table_warnings(text.sources, text.mappings)
     words = [f"No faults. {', '.join(f'{count} {name}' for name, count in counts.items())}."]

@@ -32,7 +32,7 @@ class CheckedHub:
     Args:
         faults: always empty.
         warnings: tables from which rows about persons are made and that do not say whose their rows are.
-        counts: ``controllers``, ``sources``, ``mappings`` and ``code maps`` -> how many there are.
+        counts: ``controllers``, ``sources``, ``mappings``, ``code maps`` and ``projects`` -> how many there are.
     """
 
     faults: tuple[Fault, ...] = ()

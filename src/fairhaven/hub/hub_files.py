@@ -8,11 +8,11 @@ from fairhaven.disclosure import Policy
 from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
 from fairhaven.intake import Source, read_source
-from fairhaven.journeys.model import Controller, HubText, Settings
+from fairhaven.journeys.model import Controller, HubText, Project, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.toml import Document, Section
-from fairhaven.query_audit import AuditRules, rules_in, rules_named
+from fairhaven.query_audit import AuditRules, folded, rules_in, rules_named
 
 _T = TypeVar("_T")
 _RulesT = TypeVar("_RulesT", Policy, AuditRules)
@@ -39,6 +39,7 @@ def read_text(folder: Path) -> HubText:
     mappings = {f"{stem}.toml": mapping for stem, mapping in by_stem.items()}
     mappings |= _read_each(folder, "mappings/*.json", lambda path: read_carrot(path, f"mappings/{path.name}"), faults)
     code_maps = _read_each(folder, "vocabulary/*.csv", read_code_map, faults)
+    projects = _projects(_read_all(folder, "projects", _project, faults), faults)
     faults += _dangling(folder, sources, controllers, mappings)
     check_faults(sorted(faults, key=lambda fault: (fault.path, fault.line or 0)))
     return HubText(
@@ -48,6 +49,7 @@ def read_text(folder: Path) -> HubText:
         sources=sources,
         mappings=mappings,
         code_maps=code_maps,
+        projects=projects,
     )
 
 
@@ -134,6 +136,24 @@ def _controller(document: Document) -> Controller:
     )
     root.finish()
     return controller
+
+
+def _project(document: Document) -> Project:
+    root = document.root
+    project = Project(name=root.text("name"), organisation=root.text("organisation"))
+    root.finish()
+    return project
+
+
+def _projects(by_stem: Mapping[str, Project], faults: list[Fault]) -> dict[str, Project]:
+    """Projects by folded name."""
+    found: dict[str, Project] = {}
+    for stem, project in by_stem.items():
+        if not (folded(project.name) and folded(project.organisation)) or folded(project.name) in found:
+            message = "names no project or no organisation, or a project that another file names; open projects with `fairhaven project open`"
+            faults.append(Fault(path=f"projects/{stem}.toml", message=message))
+        found[folded(project.name)] = project
+    return found
 
 
 def _landed_columns(source: Source) -> dict[str, set[str]]:

@@ -27,7 +27,7 @@ _KEYS = "keys"
 _WITHHELD = "erasure.json"
 """Says who is to be erased."""
 
-_TEXT = ("*.toml", "controllers", "sources", "mappings", "vocabulary")
+_TEXT = ("*.toml", "controllers", "sources", "mappings", "vocabulary", "projects")
 """What every command reads of a hub."""
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

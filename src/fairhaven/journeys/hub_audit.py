@@ -15,7 +15,7 @@ from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, EventKind
-from fairhaven.query_audit import LogHead, QueryAudit
+from fairhaven.query_audit import Asker, LogHead, QueryAudit
 
 _AUDIT = "query-audit.sqlite"
 
@@ -73,6 +73,13 @@ def record_questions(rooms: Rooms, *, by: Actor, progress: Progress) -> None:
             progress.note(fault.text)
         if audit.is_own and seen.logs:
             rooms.ledger.append_change(EventKind.QUESTIONS, to_json(seen), by=by)
+
+
+def take_in_earlier_answers(rooms: Rooms, asker: Asker) -> None:
+    """Let the hub's record of questions, if it has one, know an opened project by all spellings of its names."""
+    if (rooms.store / _AUDIT).exists():
+        with open_audit(rooms) as audit:
+            audit.take_in(asker)
 
 
 def forget_in_audit(rooms: Rooms, person_key: int) -> None:

@@ -61,6 +61,14 @@ class Controller:
     terms: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Project:
+    """A project on whose behalf counts may be asked for, and the organisation that its answers belong to."""
+
+    name: str
+    organisation: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class HubText:
     """Everything that a hub's reviewable files say.
@@ -70,6 +78,7 @@ class HubText:
         sources: by name, in the order of their names.
         mappings: mapping files by the name that sources use.
         code_maps: how local codes are mapped, by the name of the file in vocabulary/.
+        projects: by name, folded as the query audit folds names.
     """
 
     folder: Path
@@ -78,6 +87,7 @@ class HubText:
     sources: Mapping[str, Source]
     mappings: Mapping[str, MappingFile]
     code_maps: Mapping[str, Sequence[CodeMap]]
+    projects: Mapping[str, Project]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ _PART = ".fairhaven-part"
 REMOVED = "Removed what a killed command had left: {}"
 _MADE_BY = "user.fairhaven.made_by"
 
-_OWN_FOLDERS = ("store", "controllers", "sources", "mappings", "vocabulary", "inbox", "truth")
+_OWN_FOLDERS = ("store", "controllers", "sources", "mappings", "vocabulary", "projects", "inbox", "truth")
 _KEYS = ("master.key", "vault.key", "pseudonyms.key")
 
 

@@ -9,7 +9,7 @@ from fairhaven.query_audit.audit_rules import (
     rules_named,
     shipped_rules,
 )
-from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome
+from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, folded
 from fairhaven.query_audit.question_log import LogHead
 from fairhaven.query_audit.service import QueryAudit
 
@@ -23,6 +23,7 @@ __all__ = [
     "Mode",
     "Outcome",
     "QueryAudit",
+    "folded",
     "read_rules",
     "rules_in",
     "rules_named",

@@ -1,5 +1,6 @@
 """The nouns of the query audit: who asks, what is decided, what is left to ask."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -8,6 +9,15 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.disclosure.primary_suppression import Protected
+
+
+def folded(name: str) -> str:
+    """A name as the audit knows it: what people take for one name is one, whatever its capitals, widths and blanks.
+
+    Source: Unicode TR31, identifiers compared by NFKC_Casefold.
+    """
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join("".join(letter for letter in plain if unicodedata.category(letter) != "Cf").split())
 
 
 class Outcome(StrEnum):
@@ -20,10 +30,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asker:
-    """On whose behalf a question is put.
+    """On whose behalf a question is put; its names are folded, so that no spelling brings a budget of its own.
 
     Args:
-        project: the project's identifier.
+        project: the project's name.
         organisation: the organisation that the project belongs to; empty for one of its own.
         is_federated: true where the question comes over a network of hubs.
     """
@@ -33,6 +43,8 @@ class Asker:
     is_federated: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "project", folded(self.project))
+        object.__setattr__(self, "organisation", folded(self.organisation))
         if not self.project:
             raise ValueError("a question is asked on behalf of a project")
 

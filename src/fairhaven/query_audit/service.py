@@ -16,7 +16,7 @@ from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
 from fairhaven.query_audit.coalition import Coalition
 from fairhaven.query_audit.differential_privacy import noisy_count
-from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, Verdict, VerdictKind
+from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, Verdict, VerdictKind, folded
 from fairhaven.query_audit.question_log import (
     LogFault,
     LoggedCell,
@@ -162,7 +162,27 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
     def budget(self, project: str) -> Budget:
         """What a project has asked and may still ask."""
         with self._writing():
-            return self._budget(self._record.spending(project))
+            return self._budget(self._record.spending(folded(project)))
+
+    def take_in(self, asker: Asker) -> None:
+        """Have a project and its coalition know what was answered under other spellings of their names, and to the project for others.
+
+        Records of before names were folded have such answers, each spelling with a budget and a coalition of its own.
+
+        Raises:
+            NotAllowedNow: this account may only ask.
+        """
+        if not self.is_own:
+            raise NotAllowedNow("this account may only ask; projects are opened by the account that runs the hub")
+        with self._writing():
+            self._is_news = True
+            met = self._record.askers()
+            self._record.take_in(
+                self._coalition_names(asker)[0],
+                [pair for pair in met if folded(pair[0]) == asker.project or folded(pair[1]) == asker.organisation],
+            )
+            self._record.rename_projects({name for name, _ in met if folded(name) == asker.project}, asker.project)
+            self._coalitions.clear()
 
     def ask(self, persons: BitMap, *, asker: Asker, release: str, definition: str = "") -> Decision:
         """Decide a question, record it, and give what may be shown.

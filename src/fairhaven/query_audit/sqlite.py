@@ -9,7 +9,7 @@ import secrets
 import shutil
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, fields
 from hashlib import sha256
@@ -291,6 +291,34 @@ class AuditRecord:
             )
             for seq, question, kind, differing, shown, digest, size, sketch in rows
         ]
+
+    def askers(self) -> list[tuple[str, str]]:
+        """Project and organisation of all questions, as they were written then."""
+        return self._connection.execute("SELECT DISTINCT project, organisation FROM question").fetchall()
+
+    def take_in(self, coalition: str, askers: Iterable[tuple[str, str]]) -> None:
+        """Have a coalition meet what others met who were the same, in the order in which they did."""
+        for project, organisation in askers:
+            self._connection.execute(
+                "INSERT INTO verdict (coalition, question, kind, differing) SELECT ?1, question, kind, differing FROM verdict"
+                " JOIN question ON question.id = verdict.question WHERE project = ?2 AND organisation = ?3 AND NOT is_federated"
+                " AND question NOT IN (SELECT question FROM verdict WHERE coalition = ?1) GROUP BY question ORDER BY min(seq)",
+                (coalition, project, organisation),
+            )
+        # What each set adds is worked out anew: exposures of two memories do not add up to that of one.
+        self._connection.execute("DELETE FROM state WHERE coalition = ?", (coalition,))
+
+    def rename_projects(self, projects: Iterable[str], name: str) -> None:
+        """Have a project what was spent, and the noisy answers that were given, under other names."""
+        for project in sorted(set(projects) - {name}):
+            self._connection.execute(
+                "INSERT INTO spending SELECT ?, spent, refused, micro_epsilon FROM spending WHERE project = ? AND true"
+                " ON CONFLICT (project) DO UPDATE SET spent = spent + excluded.spent, refused = refused + excluded.refused,"
+                " micro_epsilon = micro_epsilon + excluded.micro_epsilon",
+                (name, project),
+            )
+            self._connection.execute("DELETE FROM spending WHERE project = ?", (project,))
+            self._connection.execute("UPDATE OR IGNORE noisy SET project = ? WHERE project = ?", (name, project))
 
     def save_state(self, coalition: str, seq: int, state: bytes) -> None:
         """Keep the state of a coalition as it is after a place in the sequence."""

@@ -24,7 +24,7 @@ from fairhaven.network import (
     WorkerSummary,
     work,
 )
-from fairhaven.query_audit import Asker, Decision, Outcome
+from fairhaven.query_audit import Asker, Decision, Outcome, folded
 
 _NAMELESS = "cohort discovery"
 """The project of a task that names none."""
@@ -106,8 +106,8 @@ def answer_tasks(
 
 def _asker(query: Mapping[str, Any]) -> Asker:
     """Who asks, as far as the server says: it alone knows, so all that it hands on is one coalition."""
-    project = str(query.get("project") or query.get("owner") or _NAMELESS)
-    return Asker(project=project, is_federated=True)
+    named = (str(query.get(key) or "") for key in ("project", "owner"))
+    return Asker(project=next(filter(folded, named), _NAMELESS), is_federated=True)
 
 
 def _number(decision: Decision) -> int:
