@@ -1,4 +1,4 @@
-"""What has one home is done nowhere else: opening DuckDB and SQLite, quoting for SQL, keyed digests."""
+"""What has one home is done nowhere else: opening DuckDB and SQLite, quoting for SQL, keyed digests, looking into folders."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -11,6 +11,13 @@ OPENER = "fairhaven.engine.duckdb_connection"
 SQLITE_OPENER = "fairhaven.kernel.sqlite_files"
 QUOTING = "fairhaven.engine.sql"
 DIGESTS = "fairhaven.kernel.ids"
+LISTING = "fairhaven.kernel.listing"
+OTHER_LISTINGS = {
+    "fairhaven.kernel.foreign_files": "names every folder of a delivery that cannot be read, all at once",
+    "fairhaven.hub.store_modes": "gives modes, by folders that it holds open, and what another account keeps to itself has its own",
+}
+"""Where a folder is looked into otherwise, and why."""
+_LOOKS = ("glob", "rglob", "iterdir", "iglob", "listdir", "scandir", "walk", "fwalk")
 _DOUBLED = (("'", "''"), ('"', '""'))
 
 
@@ -52,8 +59,23 @@ def digests(module: Module) -> Iterator[str]:
             yield module.line(call)
 
 
+def listings(module: Module) -> Iterator[str]:
+    """Calls that look into a folder: Python's own show one that may not be looked into as empty, or nothing of it."""
+    if module.name not in OTHER_LISTINGS:
+        for name, call in module.calls():
+            room, _, what = name.rpartition(".")
+            if what in _LOOKS and room != "ast":
+                yield module.line(call)
+
+
 Rule = Callable[[Module], Iterator[str]]
-RULES: dict[Rule, str] = {openings: OPENER, sqlite_openings: SQLITE_OPENER, quotings: QUOTING, digests: DIGESTS}
+RULES: dict[Rule, str] = {
+    openings: OPENER,
+    sqlite_openings: SQLITE_OPENER,
+    quotings: QUOTING,
+    digests: DIGESTS,
+    listings: LISTING,
+}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -74,6 +96,8 @@ def test_it_is_done_in_its_home_and_nowhere_else(rule: Rule) -> None:
         (quotings, 'text = str(path).replace("\'", "\'\'")'),
         (quotings, "text = name.replace('\"', '\"\"')"),
         (digests, "import hmac\nhmac.new(key, text, 'sha256')"),
+        (listings, "paths = sorted(folder.glob('*.json'))"),
+        (listings, "import os\nfor at, folders, files in os.walk(folder): pass"),
     ],
 )
 def test_what_is_done_elsewhere_is_found(rule: Rule, source: str) -> None:

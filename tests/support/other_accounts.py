@@ -1,5 +1,6 @@
 """What tests of other accounts of this machine share."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,3 +16,18 @@ def folder_for_all() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as made:
         Path(made).chmod(0o711)
         yield Path(made)
+
+
+@contextmanager
+def without_leave(folder: Path) -> Iterator[None]:
+    """As an account that may not look into a folder: another one, where only root is never refused."""
+    is_root = os.geteuid() == 0
+    folder.chmod(0)
+    if is_root:
+        os.seteuid(NOBODYS)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o700)

@@ -18,6 +18,7 @@ from deltalake.transaction import (
 )
 
 from fairhaven.kernel.files import sync
+from fairhaven.kernel.listing import listed
 from fairhaven.omop import CDM
 from fairhaven.release.manifest import StoredFile
 
@@ -74,7 +75,7 @@ def entry_of(folder: Path, version: int) -> Path:
 
 def entries_after(folder: Path, version: int) -> list[Path]:
     """Files of versions that come after one (-1: all), and whatever else is in the log."""
-    found = sorted((folder / _LOG).iterdir()) if (folder / _LOG).exists() else []
+    found = listed(folder / _LOG)
     return [entry for entry in found if not (entry.stem.isdigit() and int(entry.stem) <= version)]
 
 

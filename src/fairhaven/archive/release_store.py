@@ -21,6 +21,7 @@ from fairhaven.archive import delta_log
 from fairhaven.kernel.codec import read_record, record_of, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, read_json, write_json
+from fairhaven.kernel.listing import listed
 from fairhaven.ledger import Actor, EventKind, Ledger, content_hashes
 from fairhaven.omop import CDM
 from fairhaven.release.format_1 import tables_of_format_1
@@ -144,7 +145,7 @@ class ReleaseStore:
 
     def manifests(self) -> list[Path]:
         """Files of the manifests, the oldest first."""
-        return sorted((self.folder / "releases").glob("[0-9]*.json"))
+        return listed(self.folder / "releases", "[0-9]*.json")
 
     def releases(self) -> list[Release]:
         """Every release, the oldest first.
@@ -250,9 +251,8 @@ class ReleaseStore:
         pending = under_way.manifests if isinstance(under_way, DecidedErasure) else ()
         releases = [*self.releases(), *(read_manifest(manifest, path=self.erasing) for manifest in pending)]
         named = {path for release in releases for table in release.tables.values() for path in table.paths}
-        return [
-            file for file in sorted(self.folder.glob("*/*.parquet")) if str(file.relative_to(self.folder)) not in named
-        ]
+        there = [file for folder in listed(self.folder) if folder.is_dir() for file in listed(folder, "*.parquet")]
+        return [file for file in there if str(file.relative_to(self.folder)) not in named]
 
     def sweep(self, *, keep: Mapping[str, TableVersion] | None = None) -> None:
         """Remove what a killed build left: files and Delta versions that no release names.

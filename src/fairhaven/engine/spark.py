@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from ibis.backends.sql.dialects import PySpark
 
 from fairhaven.engine.spark_session import Session
+from fairhaven.kernel.listing import listed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -63,7 +64,7 @@ class SparkEngine:
         name = next(self._names)
         folder = self._scratch / name
         self._frame(expression).write.parquet(str(folder))
-        files = sorted(folder.glob("*.parquet"))
+        files = listed(folder, "*.parquet")
         if not files:  # Sail writes no file where there is no row, and a table needs one for its columns.
             return self.arrow(expression.schema().to_pyarrow().empty_table())
         return self._view(name, files)
@@ -102,7 +103,7 @@ class SparkEngine:
         folder.mkdir(parents=True, exist_ok=True)
         written = {}
         for bucket in range(buckets):
-            parts = sorted(staging.glob(f"{_BUCKET}={bucket}/*.parquet"))
+            parts = listed(staging / f"{_BUCKET}={bucket}", "*.parquet")
             if len(parts) > 1:
                 raise RuntimeError(f"Spark wrote {len(parts)} files for one bucket")
             if parts and pq.read_metadata(parts[0]).num_rows:
@@ -113,7 +114,7 @@ class SparkEngine:
     def close(self) -> None:
         """See `Engine.close`."""
         self._session.close()
-        for folder in self._scratch.glob("kept_*"):
+        for folder in listed(self._scratch, "kept_*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _frame(self, expression: ir.Table) -> "DataFrame":

@@ -11,6 +11,7 @@ from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, HubText, Project, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.toml import Document, Section
 from fairhaven.query_audit import AuditRules, folded, rules_in, rules_named
 
@@ -37,8 +38,10 @@ def read_text(folder: Path) -> HubText:
     sources = _read_all(folder, "sources", read_source, faults)
     by_stem = _read_all(folder, "mappings", read_mapping, faults)
     mappings = {f"{stem}.toml": mapping for stem, mapping in by_stem.items()}
-    mappings |= _read_each(folder, "mappings/*.json", lambda path: read_carrot(path, f"mappings/{path.name}"), faults)
-    code_maps = _read_each(folder, "vocabulary/*.csv", read_code_map, faults)
+    mappings |= _read_each(
+        folder / "mappings", "*.json", lambda path: read_carrot(path, f"mappings/{path.name}"), faults
+    )
+    code_maps = _read_each(folder / "vocabulary", "*.csv", read_code_map, faults)
     projects = _projects(_read_all(folder, "projects", _project, faults), faults)
     faults += _dangling(folder, sources, controllers, mappings)
     check_faults(sorted(faults, key=lambda fault: (fault.path, fault.line or 0)))
@@ -56,7 +59,7 @@ def read_text(folder: Path) -> HubText:
 def _read_all(folder: Path, kind: str, read: Callable[[Document], _T | None], faults: list[Fault]) -> dict[str, _T]:
     """Every NAME.toml of one subfolder, by NAME; what cannot be read adds its faults."""
     found: dict[str, _T] = {}
-    for path in sorted((folder / kind).glob("*.toml")):
+    for path in listed(folder / kind, "*.toml"):
         document = Document(path, f"{kind}/{path.name}")
         value = read(document) if document.data or not document.faults else None
         faults += document.faults
@@ -65,10 +68,10 @@ def _read_all(folder: Path, kind: str, read: Callable[[Document], _T | None], fa
     return found
 
 
-def _read_each(folder: Path, files: str, read: Callable[[Path], _T], faults: list[Fault]) -> dict[str, _T]:
-    """Every file of a pattern, by its name; what cannot be read adds its faults."""
+def _read_each(folder: Path, names: str, read: Callable[[Path], _T], faults: list[Fault]) -> dict[str, _T]:
+    """Every file of a folder whose name matches, by its name; what cannot be read adds its faults."""
     found: dict[str, _T] = {}
-    for path in sorted(folder.glob(files)):
+    for path in listed(folder, names):
         try:
             found[path.name] = read(path)
         except Invalid as error:

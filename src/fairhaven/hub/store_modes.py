@@ -16,7 +16,8 @@ from pathlib import Path
 
 from fairhaven.journeys.model import HubText
 from fairhaven.kernel.accounts import account_name
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, NotPermitted
+from fairhaven.kernel.listing import listed
 
 _SHARED = ("archive", "vocabulary", "ledger.jsonl", "checkpoint", "record.pub")
 """What the readers may read, beside the logs of questions."""
@@ -107,8 +108,8 @@ class StoreModes:
     def _top(self) -> Iterator[Path]:
         yield self._store
         for place in (self._store, self._store / _KEYS):
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                yield from sorted(path for path in place.iterdir() if not (path.is_symlink() or self._is_refused(path)))
+            with contextlib.suppress(NotPermitted):  # the readers may not look at keys
+                yield from (path for path in listed(place) if not (path.is_symlink() or self._is_refused(path)))
 
     def _check_link(self) -> None:
         """Refuse a store that is a link, unless its owner (or root) made it and it leads to a store.
@@ -177,14 +178,14 @@ class StoreModes:
     def _text(self) -> Iterator[tuple[Path, int | None]]:
         yield self.folder, None
         for pattern in _TEXT:
-            for path in self.folder.glob(pattern):
+            for path in listed(self.folder, pattern):
                 yield path, None
                 yield from _below(path)
 
 
 def _below(folder: Path) -> Iterator[tuple[Path, int]]:
     """What is in a folder and its folders, each with an opening of the folder that it stands in: no link is followed, also where
-    a folder becomes one meanwhile."""
+    a folder becomes one meanwhile. What another account keeps to itself, in the folder of logs, is passed over: it has its own modes."""
     for place, folders, files, at in os.fwalk(folder):
         for name in (*folders, *files):
             yield Path(place, name), at

@@ -15,6 +15,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_scratch
 from fairhaven.kernel.keyring import Keyring
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.outputs import REMOVED, clear_noted
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
@@ -70,5 +71,6 @@ def _removed(store: Path) -> Iterator[Path]:
     """
     if os.access(store, os.W_OK):
         yield from clear_noted(store / "outputs")
-        for place in (store / "scratch", store / "vocabulary", *sorted((store / "archive/releases").glob("[0-9]*/"))):
+        described = [path for path in listed(store / "archive/releases") if path.is_dir()]
+        for place in (store / "scratch", store / "vocabulary", *described):
             yield from clear_scratch(place)

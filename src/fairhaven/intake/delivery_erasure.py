@@ -26,6 +26,7 @@ from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
 from fairhaven.kernel.ids import pseudonym
+from fairhaven.kernel.listing import listed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,7 +265,7 @@ def _rewrite(receiver: DeliveryReceiver, extract: Extract, found: FoundRows) -> 
         rewriting(folder) as making,
         open_duckdb(spill=receiver.store / "scratch", reaches=[folder, making], keeps_order=True) as connection,
     ):
-        for path in folder.glob("*.parquet"):
+        for path in listed(folder, "*.parquet"):
             if path.stem == landing.REJECTS:
                 _copy_without(connection, path, making / path.name, found.quarantined, "table_name")
             elif path.stem in found.landed:

@@ -15,6 +15,7 @@ from fairhaven.intake.model import Delivery, Extract
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, NotFound, check_faults
 from fairhaven.kernel.files import clear_torn, sync, write_json
+from fairhaven.kernel.listing import listed
 from fairhaven.ledger import content_hash
 
 EXTRACT = "extract.json"
@@ -150,13 +151,13 @@ class DeliveryRecords:
                 if not _is_landed_again(path) and not (self._store / path).exists()
             ]
         )
-        for folder in (self._store / "landing").glob("*"):
+        for folder in listed(self._store / "landing"):
             if folder.is_dir() and (not _NUMBERED.fullmatch(folder.name) or int(folder.name) not in committed):
                 shutil.rmtree(folder)
         kept = {self.sealed(self.extract(number).sealed_as) for number in committed} | {
             self._store / path for path in known
         }
-        for path in (self._store / "received").glob("*"):
+        for path in listed(self._store / "received"):
             if path.is_file() and path not in kept:
                 path.unlink()
         for name in ("deliveries", "landing", "received", "erased"):
@@ -164,7 +165,7 @@ class DeliveryRecords:
 
     def _finish_commits(self, known: Mapping[str, str | None]) -> None:
         """Give the record of a delivery that was entered its name; one that was not is the rest of a receive that did not end."""
-        for ready in (self._store / "deliveries").glob(f"*{_READY}"):
+        for ready in listed(self._store / "deliveries", f"*{_READY}"):
             path = ready.with_name(ready.name.removesuffix(_READY))
             entered = known.get(path.relative_to(self._store).as_posix())
             if entered is not None and not path.exists() and content_hash(ready) == entered:
@@ -174,7 +175,7 @@ class DeliveryRecords:
                 ready.unlink()
 
     def _committed(self) -> list[Delivery]:
-        found = sorted((self._store / "deliveries").glob("*.json"))
+        found = listed(self._store / "deliveries", "*.json")
         return [read_record(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
 
 
@@ -229,7 +230,7 @@ def rewriting(folder: Path) -> Iterator[Path]:
 
 def make_durable(folder: Path) -> None:
     """Have the folder's files on disk before anything refers to them."""
-    for path in folder.iterdir():
+    for path in listed(folder):
         sync(path)
     sync(folder)
     sync(folder.parent)

@@ -18,11 +18,12 @@ from fairhaven.kernel.errors import FairhavenError, Fault, Invalid, check_faults
 from fairhaven.kernel.files import sync, write_json
 from fairhaven.kernel.ids import check_value
 from fairhaven.kernel.keyring import ROTATING, WRAPPING, Keyring, Purpose
+from fairhaven.kernel.listing import listed_below
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, EventKind, Ledger
 
 _KINDS = frozenset({EventKind.HUB_MADE, EventKind.KEYS_ROTATED})
-_SEALED = {Purpose.VAULT: "vault/**/*.sealed", Purpose.DELIVERIES: "received/*.sealed"}
+_SEALED = {Purpose.VAULT: "vault", Purpose.DELIVERIES: "received"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,7 +177,7 @@ def _envelope(rooms: Rooms, purpose: Purpose) -> Envelope:
 
 def _wrapped(rooms: Rooms, purpose: Purpose, under: Envelope, progress: Progress) -> tuple[dict[str, str], list[Fault]]:
     """The key of each sealed file of a purpose, wrapped by another key; and the files that do not open."""
-    files = sorted(rooms.store.glob(_SEALED[purpose]))
+    files = listed_below(rooms.store / _SEALED[purpose], "*.sealed")
     found: dict[str, str] = {}
     faults: list[Fault] = []
     progress.stage(f"Opening the headers of sealed files: {purpose}")

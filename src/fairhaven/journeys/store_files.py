@@ -11,6 +11,7 @@ from fairhaven.intake import Extract, Format
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Fault, check_faults
+from fairhaven.kernel.listing import listed
 from fairhaven.ledger import Actor, EventKind, content_hashes
 
 _RESTORE = "Restore it from the hub's backup."
@@ -96,7 +97,7 @@ def check_entered(rooms: Rooms) -> None:
         Invalid: every one.
     """
     known = known_of_deliveries(rooms)
-    found = sorted(path.relative_to(rooms.store).as_posix() for path in (rooms.store / "deliveries").glob("*.json"))
+    found = [path.relative_to(rooms.store).as_posix() for path in listed(rooms.store / "deliveries", "*.json")]
     message = "says that a delivery was received, and the ledger has none of this number. Remove it, and receive what is missing again."
     check_faults([Fault(path=path, message=message) for path in found if path not in known])
 

@@ -9,6 +9,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import is_known, part_of, remedy
 from fairhaven.kernel.errors import FairhavenError, Invalid, NotFound
 from fairhaven.kernel.keyring import Purpose
+from fairhaven.kernel.listing import listed_below
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import content_hash
 
@@ -173,8 +174,8 @@ def _wanted(rooms: Rooms) -> dict[str, str]:
 
 
 def _there(rooms: Rooms) -> set[str]:
-    found = {path.relative_to(rooms.store) for path in rooms.store.rglob("*") if not path.is_dir()}
-    return {path.as_posix() for path in found if not _is_outside(path)}
+    inside = listed_below(rooms.store, is_left_out=lambda path: _is_outside(path.relative_to(rooms.store)))
+    return {path.relative_to(rooms.store).as_posix() for path in inside if not path.is_dir()}
 
 
 def _is_outside(path: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.foreign_names import harmless_json
+from fairhaven.kernel.listing import listed, listed_below
 from fairhaven.kernel.memory_files import discard_below
 
 
@@ -23,7 +24,7 @@ def check_empty(folder: Path) -> None:
     Raises:
         NotAllowedNow: it is there and not empty, or is no folder.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or listed(folder)):
         raise NotAllowedNow(f"{folder} is not empty; nothing was changed. Give a new or an empty folder.")
 
 
@@ -157,7 +158,7 @@ def readers_scratch() -> Iterator[Path]:
 def clear_scratch(parent: Path, *, prefix: str = _WORK) -> list[Path]:
     """Remove what killed processes of this account left behind, and give what it was; those of living ones are kept."""
     removed = []
-    for folder in parent.glob(f"{prefix}*"):
+    for folder in listed(parent, f"{prefix}*"):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError, BlockingIOError):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
@@ -176,7 +177,7 @@ def clear_torn(folder: Path) -> None:
 
     That is files that it had not yet renamed, and its folders for work in progress.
     """
-    for path in folder.rglob(".*.part"):
+    for path in listed_below(folder, ".*.part"):
         path.unlink(missing_ok=True)
-    for parent in {path.parent for path in folder.rglob("work-*/")}:
+    for parent in {path.parent for path in listed_below(folder, "work-*")}:
         clear_scratch(parent)

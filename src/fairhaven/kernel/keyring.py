@@ -19,6 +19,7 @@ from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import clear_torn, damaged, make_folder, sync, write_atomically, write_json
 from fairhaven.kernel.ids import check_value, derive
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.signing_key import SigningKey, read_public
 
 _LENGTH = 32
@@ -261,7 +262,7 @@ class Keyring:
             secret: given only for the demonstration region, whose identifiers are invented and must be
                 the same for the same seed. A real hub's pseudonyms have a random key.
         """
-        if not any(folder.glob("*.key")):
+        if not listed(folder, "*.key"):
             making = folder.with_name(f"{folder.name}.making")
             shutil.rmtree(making, ignore_errors=True)
             make_folder(making.parent)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.kernel.listing import listed_below
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -48,7 +49,7 @@ def discard(path: Path) -> None:
 
 def discard_below(folder: Path) -> None:
     """Give back what files in memory hold in a folder and below."""
-    for path in folder.rglob("*"):
+    for path in listed_below(folder):
         discard(path)
 
 

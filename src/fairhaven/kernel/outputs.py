@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotPermitted
 from fairhaven.kernel.files import sync, write_atomically
+from fairhaven.kernel.listing import listed, listed_below
 
 _PART = ".fairhaven-part"
 REMOVED = "Removed what a killed command had left: {}"
@@ -89,7 +90,7 @@ class Output:
     def put(self, built: Path) -> None:
         """Give a finished file or folder its place, in one step."""
         self._check()
-        for path in (built, *built.rglob("*")):
+        for path in (built, *(listed_below(built) if built.is_dir() else ())):
             self._let_read(path)
         self._sign(built)
         if built.is_dir() or self.path.exists():
@@ -179,7 +180,9 @@ def clear_left(folder: Path) -> list[Path]:
     Returns:
         what was removed.
     """
-    return [part for part in sorted(folder.glob(f".*{_PART}")) if _is_removed(part)]
+    with contextlib.suppress(NotPermitted):  # what one may only put something into is as it is
+        return [part for part in listed(folder, f".*{_PART}") if _is_removed(part)]
+    return []
 
 
 def clear_noted(notes: Path) -> list[Path]:
@@ -189,7 +192,7 @@ def clear_noted(notes: Path) -> list[Path]:
         what was removed.
     """
     removed = []
-    for note in sorted(notes.glob("[0-9a-f]*")):
+    for note in listed(notes, "[0-9a-f]*"):
         with contextlib.suppress(FileNotFoundError):
             part = Path(note.read_text(encoding="utf-8"))
             if part.name.startswith(".") and part.name.endswith(_PART) and _is_removed(part):

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fairhaven.kernel.files import sha256_of
+from fairhaven.kernel.listing import listed_below
 
 
 @cache
@@ -19,5 +20,7 @@ def source_digest(package: Path) -> str:
 
     Only what Python makes of its own is left out.
     """
-    files = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = [
+        path for path in listed_below(package, is_left_out=lambda path: path.name == "__pycache__") if path.is_file()
+    ]
     return hashlib.sha256(b"".join(bytes.fromhex(sha256_of(file)) for file in files)).hexdigest()

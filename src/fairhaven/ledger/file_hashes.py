@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from fairhaven.kernel.envelope import skip_header
+from fairhaven.kernel.listing import listed_below
 
 
 def content_hash(path: Path) -> str | None:
@@ -33,6 +34,6 @@ def content_hashes(store: Path, places: Iterable[Path], known: Collection[str] =
         path = place.relative_to(store).as_posix()
         below = {each for each in known if each.startswith(f"{path}/")}
         if place.is_dir():
-            below |= {each.relative_to(store).as_posix() for each in place.rglob("*") if not each.is_dir()}
+            below |= {each.relative_to(store).as_posix() for each in listed_below(place) if not each.is_dir()}
         paths |= below or {path}
     return {path: content_hash(store / path) for path in sorted(paths)}

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn
+from fairhaven.kernel.listing import listed
 from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
 from fairhaven.linkage.persons import memory_only_database
 from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number
@@ -48,7 +49,7 @@ class Vault:
 
     def extracts(self) -> set[int]:
         """Numbers of the extracts that are here."""
-        return {int(file.stem) for file in (self._folder / "identity").glob("*.sealed")}
+        return {int(file.stem) for file in listed(self._folder / "identity", "*.sealed")}
 
     def files(self, extracts: Collection[int]) -> list[Path]:
         """Files of these extracts' records, there or not."""
@@ -182,9 +183,9 @@ class Vault:
         Args:
             published: number of the latest release, 0 where there is none.
         """
-        for torn in self._folder.glob(".*.part"):
+        for torn in listed(self._folder, ".*.part"):
             torn.unlink()
-        for file in sorted(self._folder.glob("index-*.sealed")):
+        for file in listed(self._folder, "index-*.sealed"):
             if file == self._proposed(published):
                 file.replace(self._folder / "index.sealed")
             else:

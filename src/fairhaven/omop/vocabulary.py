@@ -21,6 +21,7 @@ from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.files import scratch, sha256_of, write_json
 from fairhaven.kernel.foreign_names import shown
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.omop.cdm import CDM, VOCABULARY_TABLES, Field
 from fairhaven.omop.external_tables import StoredTable, find_tables
@@ -138,7 +139,7 @@ class Vocabulary:
 
 def loaded(root: Path) -> list[Vocabulary]:
     """The loaded vocabularies, by name; several may have one."""
-    found = [Vocabulary._in(path.parent) for path in sorted(root.glob(f"[!.]*/{_DESCRIPTION}"))]
+    found = [Vocabulary._in(path) for path in listed(root, "[!.]*") if (path / _DESCRIPTION).exists()]
     return sorted(found, key=lambda each: each.version)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.listing import listed
 from fairhaven.quality.model import QualityCheck, Severity
 
 _CONDITION = re.compile(r"^\s*(\w+)\s*(==|!=)\s*'([^']*)'\s*$")
@@ -63,7 +64,7 @@ class DqdThresholds:
 
 def _find(folder: Path, ending: str, faults: list[Fault]) -> Path:
     """The file of that ending; of several CDM versions the newest."""
-    found = [file for file in folder.iterdir() if file.name.lower().endswith(ending.lower())]
+    found = [file for file in listed(folder) if file.name.lower().endswith(ending.lower())]
     if not found:
         faults.append(Fault(path=str(folder), message=f"there is no file *{ending}"))
     return max(found, key=lambda file: file.name, default=folder)

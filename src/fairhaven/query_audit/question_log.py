@@ -30,6 +30,7 @@ from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.file_locks import is_taken
 from fairhaven.kernel.files import canonical_json
+from fairhaven.kernel.listing import listed
 from fairhaven.query_audit.model import Asker
 
 _PATIENCE, _LOOK = 30.0, 0.02  # seconds
@@ -263,7 +264,7 @@ class QuestionLogs:
 
     def _accounts(self) -> list[int]:
         """Accounts that have a log; what another account left under such a name is nobody's."""
-        named = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        named = (_NAME.fullmatch(path.name) for path in listed(self.folder))
         return sorted(int(each[1]) for each in named if each and self._is_of(int(each[1])))
 
     def _is_of(self, account: int) -> bool:

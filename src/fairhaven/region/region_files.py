@@ -10,6 +10,7 @@ import duckdb
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import scratch
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.progress import Progress
 from fairhaven.region import care, fhir, hes, material, population, practices, records, registers, truth
 from fairhaven.region.extract_files import ExtractFiles
@@ -103,5 +104,5 @@ def _write_block(extracts: ExtractFiles, inbox: Path, *, first: int, has_faults:
 
 def _deliveries(inbox: Path) -> Iterator[Delivery]:
     for day in (FIRST, SECOND):
-        found = ((source, tuple(sorted((inbox / day.isoformat() / source).glob("*")))) for source in SOURCES)
+        found = ((source, tuple(listed(inbox / day.isoformat() / source))) for source in SOURCES)
         yield day, tuple((source, paths) for source, paths in found if paths)

@@ -20,6 +20,7 @@ from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import OpenRelease, open_release
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.outputs import Output
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop.external_cdm import OpenedCDM, open_cdm
@@ -181,7 +182,7 @@ def shown(
 
 def _files(path: Path, faults: list[Fault]) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES)
+        found = [file for file in listed(path) if file.suffix in _SUFFIXES]
         if not found:
             faults.append(
                 Fault(path=str(path), message=f"holds no definition: no file that ends in {' or '.join(_SUFFIXES)}")

@@ -21,6 +21,7 @@ from fairhaven.journeys.store_files import erasure_record, files_of_deliveries, 
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.files import clear_scratch, write_json
 from fairhaven.kernel.ids import pseudonym
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry, EventKind
 
@@ -82,7 +83,7 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
         what an erasure that was cut short took away in the end; None where there was none.
     """
     clear_scratch(rooms.store / "scratch")
-    for torn in rooms.store.glob(f".{erasure_record(rooms.store).name}.*.part"):
+    for torn in listed(rooms.store, f".{erasure_record(rooms.store).name}.*.part"):
         torn.unlink()
     recover_deliveries(rooms, by=by)
     take_stock(rooms, Locked.RELEASES, by=by)

@@ -15,6 +15,7 @@ from fairhaven.intake import Extract, Source
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel import ids
 from fairhaven.kernel.files import canonical_json, sha256_of
+from fairhaven.kernel.listing import listed
 from fairhaven.ledger import EventKind
 from fairhaven.omop.vocabulary import Vocabulary
 
@@ -35,7 +36,7 @@ def inputs_of(
     written = [
         path
         for folder in ("sources", "mappings", "vocabulary")
-        for path in sorted((rooms.folder / folder).glob("*"))
+        for path in listed(rooms.folder / folder)
         if path.suffix in (".toml", ".csv", ".py", ".json")
     ]
     inputs = {
