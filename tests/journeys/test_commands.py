@@ -118,6 +118,30 @@ def test_quality_prints_a_scorecard_and_fails_on_demand(fairhaven: Command, demo
     fairhaven("quality", code=2)
 
 
+def test_nobody_is_erased_while_patients_were_received_whom_no_build_has_linked_to_persons(
+    fairhaven: Command, copy: Path, tmp_path: Path
+) -> None:
+    rooms = open_hub(copy)
+    index = rooms.vault.index()
+    assert index is not None
+    person = index["person_id"][0].as_py()
+    header, first = next(copy.glob("inbox/*/gp_riverside/registrations*")).read_text().splitlines()[:2]
+    number, rest = first.split(",", 1)
+    # The same human as somebody else's patient may be, delivered after the last build.
+    (tmp_path / "registrations_late.csv").write_text(f"{header}\nNEW-{number},{rest}\n")
+    fairhaven("receive", copy, "gp_riverside", tmp_path / "registrations_late.csv")
+    [last] = [delivery.number for delivery in rooms.intake.deliveries()][-1:]
+    for plan in (("--plan",), ()):
+        refused = fairhaven("erase", copy, "--person-key", person, *plan, code=1).stderr
+        assert f"whom the last build does not know: of gp_riverside (delivery {last})" in refused
+        assert f"Build first: fairhaven build {copy}" in refused
+    (copy / "sources" / "gp_riverside.toml").unlink()
+    refused = fairhaven("erase", copy, "--person-key", person, "--plan", code=1).stderr
+    assert "Put sources/gp_riverside.toml back as it was. Build first" in refused
+    # Whoever was never here is said not to be, whatever came since.
+    assert "nobody here has the person key" in fairhaven("erase", copy, "--person-key", 17, code=1).stderr
+
+
 def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> None:
     rooms = open_hub(copy)
     release = rooms.archive.release()

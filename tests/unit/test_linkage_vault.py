@@ -101,6 +101,19 @@ def test_erasure_reaches_every_extract_and_the_index(vault: Vault) -> None:
     assert vault.records([2]).num_rows == 0
 
 
+def test_extracts_with_patients_whom_the_last_build_did_not_link_are_told(vault: Vault) -> None:
+    vault.add(1, records({"patient_ref": "a"}))
+    vault.add(2, records({"patient_ref": "a"}, {"patient_ref": "b", "source": "hes"}))
+    vault.add(3, IDENTITY_SCHEMA.empty_table())
+    assert vault.not_indexed([1, 2, 3]) == [1, 2]
+    vault.keep_index(index(("gp", "a", 1), ("gp", "b", 2)))
+    assert vault.not_indexed([1, 2, 3]) == [2]
+    vault.keep_index(index(("gp", "a", 1), ("hes", "b", 1)))
+    assert vault.not_indexed([1, 2, 3]) == []
+    with pytest.raises(NotFound, match="extract 7"):
+        vault.not_indexed([1, 7])
+
+
 def test_an_index_proposed_with_a_release_counts_from_its_publication(vault: Vault, tmp_path: Path) -> None:
     vault.keep_index(index(("gp", "a", 1)))
     vault.propose_index(index(("gp", "a", 1), ("gp", "b", 2)), release=2)

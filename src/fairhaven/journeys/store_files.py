@@ -61,11 +61,16 @@ def check_deliveries(rooms: Rooms, extracts: Iterable[Extract], *, stale: Iterab
     """
     extracts = list(extracts)
     read = rooms.intake.places_read(extracts, stale=frozenset(stale))
+    check_kept(rooms, [*who_was_received(rooms, extracts), *read])
+    check_erased(rooms)
+
+
+def who_was_received(rooms: Rooms, extracts: Iterable[Extract]) -> list[Path]:
+    """Records of all deliveries and the identity records of extracts."""
     identities = rooms.vault.files([each.number for each in extracts if each.format is not Format.OPT_OUT])
     # Of every delivery, because one whose record was altered may name none of its extracts.
     records = [rooms.store / path for path in rooms.ledger.files() if path.startswith("deliveries/")]
-    check_kept(rooms, [*records, *read, *identities])
-    check_erased(rooms)
+    return [*records, *identities]
 
 
 def files_of_deliveries(rooms: Rooms, extracts: Iterable[Extract]) -> list[Path]:

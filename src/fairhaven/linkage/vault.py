@@ -75,17 +75,26 @@ class Vault:
         Raises:
             NotFound: an extract has no records here, so a linkage would silently lose its patients.
         """
-        here = self.extracts()
-        wanted = sorted(here if extracts is None else set(extracts))
-        if missing := [extract for extract in wanted if extract not in here]:
-            numbers = ", ".join(str(extract) for extract in missing)
-            raise NotFound(
-                f"{self._folder} holds no identity records of extract {numbers}. "
-                "Restore the folder from its backup, or receive the delivery again into a new store."
-            )
+        wanted = self._here(self.extracts() if extracts is None else extracts)
         return pa.concat_tables(
             [IDENTITY_SCHEMA.empty_table(), *(self._read(self._file(extract)) for extract in wanted)]
         )
+
+    def not_indexed(self, extracts: Collection[int]) -> list[int]:
+        """Those of some extracts with patients whom the index of persons lacks: it is of the last build, and they came since.
+
+        Raises:
+            NotFound: an extract has no records here.
+        """
+        index = self.index()
+        known = _REFERENCE.empty_table() if index is None else index.select(_REFERENCE.names)
+        return [
+            extract
+            for extract in self._here(extracts)
+            if self._read(self._file(extract), _REFERENCE.names)
+            .join(known, _REFERENCE.names, join_type="left anti")
+            .num_rows
+        ]
 
     def refs_with_nhs_numbers(
         self, numbers: Collection[str], index: pa.Table | None = None, *, extracts: Collection[int] | None = None
@@ -191,6 +200,18 @@ class Vault:
             else:
                 file.unlink()
 
+    def _here(self, extracts: Collection[int]) -> list[int]:
+        """The extracts in order. Raises NotFound where one has no records here."""
+        here = self.extracts()
+        wanted = sorted(set(extracts))
+        if missing := [extract for extract in wanted if extract not in here]:
+            numbers = ", ".join(str(extract) for extract in missing)
+            raise NotFound(
+                f"{self._folder} holds no identity records of extract {numbers}. "
+                "Restore the folder from its backup, or receive the delivery again into a new store."
+            )
+        return wanted
+
     def _proposed(self, release: int) -> Path:
         return self._folder / f"index-{release:04d}.sealed"
 
@@ -202,8 +223,8 @@ class Vault:
         pq.write_table(table, out, compression="zstd")
         self._envelope.seal_bytes(out.getvalue(), file)
 
-    def _read(self, file: Path) -> pa.Table:
-        return pq.read_table(pa.BufferReader(self._envelope.open_bytes(file)))
+    def _read(self, file: Path, columns: list[str] | None = None) -> pa.Table:
+        return pq.read_table(pa.BufferReader(self._envelope.open_bytes(file)), columns=columns)
 
 
 def _ordered(index: pa.Table) -> pa.Table:

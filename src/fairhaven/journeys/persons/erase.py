@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from fairhaven.archive import Archive, Erasure
-from fairhaven.intake import ErasureCounts
+from fairhaven.intake import ErasureCounts, Format
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stage_in_words
@@ -23,8 +23,8 @@ from fairhaven.journeys.persons.recovery import (
     recovery_in_words,
 )
 from fairhaven.journeys.persons.unlinked_tables import check_reach
-from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries
-from fairhaven.kernel.errors import NotFound
+from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries, who_was_received
+from fairhaven.kernel.errors import NotAllowedNow, NotFound
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
@@ -52,7 +52,7 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
 
     Raises:
         NotFound: neither a release nor the vault knows the person.
-        NotAllowedNow: rows of theirs may be where they could not be found.
+        NotAllowedNow: rows of theirs may be where they could not be found, or patients were received since the last build.
     """
     refs, releases = _what_is_kept(rooms.vault, rooms.archive, person_key)
     if not refs and releases.is_empty:
@@ -61,6 +61,7 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
             name="done", what=f"nothing more: the person was erased, as entry {entry.number} of the ledger says"
         )
         return ErasurePlan(patients={}, releases=releases, stages=(recovery_in_words(rooms.store), done))
+    _check_all_linked(rooms)
     check_reach(rooms, refs)
     return ErasurePlan(
         patients={source: len(patients) for source, patients in refs.items()},
@@ -77,7 +78,8 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
 
     Raises:
         NotFound: neither a release nor the vault knows the person, and the ledger no erasure.
-        NotAllowedNow: rows of theirs may be where they could not be found; nothing is erased then.
+        NotAllowedNow: rows of theirs may be where they could not be found, or patients were received since the last build;
+            nothing is erased then.
     """
     with holding(rooms, Locked.RELEASES, Locked.DELIVERIES, act="erasure", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
@@ -95,8 +97,9 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
             nothing = ErasureCounts(rows={}, quarantined={}, extracts=(), unknown_owners={})
             return Erased(releases=releases, deliveries=nothing, identities=0, entry=entry.number, was_done=True)
         extracts = [extract for source in refs for extract in rooms.intake.extracts(source)]
-        check_kept(rooms, files_of_deliveries(rooms, extracts))
+        check_kept(rooms, {*files_of_deliveries(rooms, extracts), *who_was_received(rooms, rooms.intake.extracts())})
         check_erased(rooms)
+        _check_all_linked(rooms)
         decided = ErasureUnderWay(person=person_key, patients=refs, by=by, after=rooms.ledger.length())
         return carry_out(rooms, decided, progress=progress)
 
@@ -112,6 +115,31 @@ def _what_is_kept(vault: Vault, archive: Archive, person_key: int) -> tuple[dict
         for row in mine.select(["source", "patient_ref"]).to_pylist():
             refs.setdefault(row["source"], []).append(row["patient_ref"])
     return refs, archive.plan_erase([person_key])
+
+
+def _check_all_linked(rooms: Rooms) -> None:
+    """Refuse to erase anybody while the index of persons, which is of the last build, lacks patients: one may be the person,
+    and their rows would stay, and come back as somebody new.
+
+    Raises:
+        NotAllowedNow: such patients were received.
+    """
+    received = [extract for extract in rooms.intake.extracts() if extract.format is not Format.OPT_OUT]
+    lacking = set(rooms.vault.not_indexed([extract.number for extract in received]))
+    deliveries: dict[str, list[int]] = {}
+    for extract in received:
+        of_source = deliveries.setdefault(extract.source, []) if extract.number in lacking else []
+        if extract.delivery not in of_source:
+            of_source.append(extract.delivery)
+    if not deliveries:
+        return
+    named = "; ".join(f"{source} (delivery {', '.join(map(str, each))})" for source, each in deliveries.items())
+    undeclared = sorted(deliveries.keys() - rooms.sources.keys())
+    back = f"Put {', '.join(f'sources/{name}.toml' for name in undeclared)} back as it was. " if undeclared else ""
+    raise NotAllowedNow(
+        f"nothing was erased, because patients were received whom the last build does not know: of {named}. One of them may be "
+        f"this person, and their rows would stay. {back}Build first: fairhaven build {rooms.folder}. Then run this command again."
+    )
 
 
 def _entry_of_end(rooms: Rooms, person_key: int) -> Entry:
