@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from docs.generators.json_results import result_type
 from fairhaven.hub import open_hub
 from fairhaven.journeys.hub_keys import make_keys
+from fairhaven.journeys.persons.erase import plan_erasure
+from fairhaven.ledger import EventKind
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.json_form import COMMANDS, check_form, read_strictly
@@ -142,6 +145,30 @@ def test_nobody_is_erased_while_patients_were_received_whom_no_build_has_linked_
     assert "nobody here has the person key" in fairhaven("erase", copy, "--person-key", 17, code=1).stderr
 
 
+def found_to_be_one(hub: Path, one: int, other: int) -> None:
+    """Leave what a build leaves that finds two persons to be one: the index has one key, releases from before have both."""
+    rooms = open_hub(hub)
+    index = rooms.vault.index()
+    assert index is not None
+    rows = [row | {"person_id": one} if row["person_id"] == other else row for row in index.to_pylist()]
+    rooms.vault.keep_index(pa.Table.from_pylist(rows, schema=index.schema))
+    rooms.ledger.append_changed(EventKind.STOCK_TAKEN, {"of": "releases"}, [rooms.vault.index_file()], by=ANNA)
+
+
+def test_who_has_another_key_in_earlier_releases_is_erased_under_both_and_by_the_later_key(
+    fairhaven: Command, copy: Path
+) -> None:
+    rooms = open_hub(copy)
+    index = rooms.vault.index()
+    assert index is not None
+    one, other = sorted(set(index["person_id"].to_pylist()))[:2]
+    found_to_be_one(copy, one, other)
+    for plan in (("--plan",), ()):
+        refused = fairhaven("erase", copy, "--person-key", other, *plan, code=1).stderr
+        assert f"later builds found its patients to be {one}. Erase that person" in refused
+    assert plan_erasure(rooms, person_key=one).releases.rows == rooms.archive.plan_erase([one, other]).rows
+
+
 def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> None:
     rooms = open_hub(copy)
     release = rooms.archive.release()
@@ -153,7 +180,9 @@ def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> Non
     key = person[0]
     index = rooms.vault.index()
     assert index is not None
-    refs = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] == key]
+    former = next(row["person_id"] for row in index.to_pylist() if row["person_id"] != key)
+    found_to_be_one(copy, key, former)
+    refs = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] in (key, former)]
     planned = fairhaven("erase", copy, "--person-key", key, "--plan").stdout
     assert "would take away" in planned
     done = read_strictly(fairhaven("erase", copy, "--person-key", key, "--json").stdout)
@@ -164,7 +193,7 @@ def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> Non
         columns = {name for name, *_ in found}
         if "person_id" in columns:
             assert duckdb.execute(
-                "SELECT count(*) FROM read_parquet(?) WHERE person_id = ?", [str(path), key]
+                "SELECT count(*) FROM read_parquet(?) WHERE person_id IN (?, ?)", [str(path), key, former]
             ).fetchone() == (0,), path
         if "patient_ref" in columns:
             assert duckdb.execute(
@@ -173,11 +202,12 @@ def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> Non
     for path in (copy / "store").rglob("*"):
         if path.is_file() and path.suffix in (".json", ".jsonl", ".parquet", ".sqlite"):
             content = path.read_bytes()
-            assert str(key).encode() not in content, path
+            assert not any(str(each).encode() in content for each in (key, former)), path
             assert not any(ref.encode() in content for ref in refs), path
     assert "every hash agrees" in fairhaven("release", "verify", copy).stdout
     for nobody in (17, 10**30):
         assert "nobody here has the person key" in fairhaven("erase", copy, "--person-key", nobody, code=1).stderr
+    assert "was erased before" in fairhaven("erase", copy, "--person-key", former).stdout
     again = fairhaven("erase", copy, "--person-key", key).stdout
     assert f"This person was erased before, as entry {done['entry']} of the ledger says" in again
     assert "nothing more" in fairhaven("erase", copy, "--person-key", key, "--plan").stdout

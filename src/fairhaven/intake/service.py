@@ -261,6 +261,26 @@ class Intake:
             sha256=found.sha256,
         )
 
+    def patients_at(self, extract: int, lines: Collection[int], *, table: str) -> pa.Table:
+        """Whom landed rows of some lines bear: ``source, patient_ref, row_line``.
+
+        Args:
+            table: the one that is meant of a CDM, whose tables each have lines of their own.
+        """
+        found = self._records.extract(extract)
+        tables = [name for name in found.tables if found.format is not Format.OMOP or name == table]
+        paths = [self._records.table(extract, name) for name in tables]
+        if not paths:
+            return _NOBODY
+        rows = " UNION ALL ".join(f"SELECT patient_ref, row_line FROM read_parquet({sql_file(path)})" for path in paths)
+        with readers_scratch() as work, open_duckdb(spill=work, reaches=paths) as connection:
+            connection.register("wanted", pa.table({"row_line": pa.array(sorted(lines), pa.int64())}))
+            return connection.execute(
+                f"SELECT DISTINCT ? AS source, patient_ref, row_line FROM ({rows}) SEMI JOIN wanted USING (row_line) "
+                "WHERE patient_ref IS NOT NULL",
+                [found.source],
+            ).fetch_arrow_table()
+
     def quarantine(self, source_name: str | None = None) -> pa.Table:
         """Quarantined rows: ``source, row_extract, file, table_name, row_line, field, reason``."""
         parts = []
@@ -286,6 +306,7 @@ class Intake:
             return connection.execute("SELECT number AS nhs_number FROM listed WHERE is_valid").fetch_arrow_table()
 
 
+_NOBODY = pa.schema({"source": pa.string(), "patient_ref": pa.string(), "row_line": pa.int64()}).empty_table()
 _NOTHING_QUARANTINED = pa.schema(
     {
         "source": pa.string(),

@@ -4,7 +4,7 @@ Questions are asked by the hub's own account or by those of its readers, who add
 How far the logs went is entered in the ledger by whoever may: what the ledger has seen can no longer be taken off unseen.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -82,12 +82,12 @@ def take_in_earlier_answers(rooms: Rooms, asker: Asker) -> None:
             audit.take_in(asker)
 
 
-def forget_in_audit(rooms: Rooms, person_key: int) -> None:
-    """Take a person out of the hub's record of questions, if it has one."""
+def forget_in_audit(rooms: Rooms, person_keys: Sequence[int]) -> None:
+    """Take persons out of the hub's record of questions, if it has one."""
     if (rooms.store / _AUDIT).exists():
         # The logs hold numbers only; what an account did to its own must not stand in an erasure's way.
         with QueryAudit(rooms.store / _AUDIT, rooms.settings.disclosure, rooms.settings.audit) as audit:
-            audit.forget([person_key])
+            audit.forget(person_keys)
 
 
 def _seen(rooms: Rooms) -> LogsSeen | None:

@@ -4,16 +4,17 @@ What is to be erased is written down first (`recovery.ErasureUnderWay`), so that
 finishes it before it does anything else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
-from fairhaven.archive import Archive, Erasure
+from fairhaven.archive import Erasure
 from fairhaven.intake import ErasureCounts, Format
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stage_in_words
+from fairhaven.journeys.persons.former_keys import check_persons_of_releases, former_keys
 from fairhaven.journeys.persons.recovery import (
     Erased,
     ErasureUnderWay,
@@ -29,7 +30,7 @@ from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry
-from fairhaven.linkage import Vault
+from fairhaven.linkage.model import INDEX_SCHEMA
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,23 +53,25 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
 
     Raises:
         NotFound: neither a release nor the vault knows the person.
-        NotAllowedNow: rows of theirs may be where they could not be found, or patients were received since the last build.
+        NotAllowedNow: rows of theirs may be where they could not be found, patients were received since the last build, or the
+            person has another key by now.
     """
-    refs, releases = _what_is_kept(rooms.vault, rooms.archive, person_key)
-    if not refs and releases.is_empty:
+    kept = _what_is_kept(rooms, person_key)
+    if kept is None:
         entry = _entry_of_end(rooms, person_key)
         done = Stage(
             name="done", what=f"nothing more: the person was erased, as entry {entry.number} of the ledger says"
         )
-        return ErasurePlan(patients={}, releases=releases, stages=(recovery_in_words(rooms.store), done))
-    _check_all_linked(rooms)
-    check_reach(rooms, refs)
+        nothing = rooms.archive.plan_erase([])
+        return ErasurePlan(patients={}, releases=nothing, stages=(recovery_in_words(rooms.store), done))
+    check_reach(rooms, kept.refs)
+    releases = rooms.archive.plan_erase([person_key, *kept.former])
     return ErasurePlan(
-        patients={source: len(patients) for source, patients in refs.items()},
+        patients={source: len(patients) for source, patients in kept.refs.items()},
         releases=releases,
         stages=(
             recovery_in_words(rooms.store),
-            *(erasure_stage_in_words(stage, refs, releases) for stage in ErasureStage),
+            *(erasure_stage_in_words(stage, kept.refs, releases) for stage in ErasureStage),
         ),
     )
 
@@ -78,8 +81,7 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
 
     Raises:
         NotFound: neither a release nor the vault knows the person, and the ledger no erasure.
-        NotAllowedNow: rows of theirs may be where they could not be found, or patients were received since the last build;
-            nothing is erased then.
+        NotAllowedNow: as `plan_erasure`; nothing is erased then.
     """
     with holding(rooms, Locked.RELEASES, Locked.DELIVERIES, act="erasure", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
@@ -88,33 +90,61 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
         finished = recover(rooms, by=by, progress=progress)
         if finished and under_way and under_way.person == person_key:
             return finished
-        check_kept(rooms, [rooms.vault.index_file(), *rooms.archive.log_files()])
+        received = rooms.intake.extracts()
+        check_kept(rooms, [rooms.vault.index_file(), *rooms.archive.log_files(), *who_was_received(rooms, received)])
         rooms.archive.check_rows_of([person_key])
-        refs, releases = _what_is_kept(rooms.vault, rooms.archive, person_key)
-        if not refs and releases.is_empty:
+        check_persons_of_releases(rooms)
+        kept = _what_is_kept(rooms, person_key)
+        if kept is None:
             # Run again after its end, by somebody who was not told that it had ended.
             entry = _entry_of_end(rooms, person_key)
             nothing = ErasureCounts(rows={}, quarantined={}, extracts=(), unknown_owners={})
+            releases = rooms.archive.plan_erase([])
             return Erased(releases=releases, deliveries=nothing, identities=0, entry=entry.number, was_done=True)
-        extracts = [extract for source in refs for extract in rooms.intake.extracts(source)]
-        check_kept(rooms, {*files_of_deliveries(rooms, extracts), *who_was_received(rooms, rooms.intake.extracts())})
+        check_kept(rooms, files_of_deliveries(rooms, [each for each in received if each.source in kept.refs]))
         check_erased(rooms)
-        _check_all_linked(rooms)
-        decided = ErasureUnderWay(person=person_key, patients=refs, by=by, after=rooms.ledger.length())
+        rooms.archive.check_rows_of(kept.former)
+        decided = ErasureUnderWay(
+            person=person_key, patients=kept.refs, by=by, after=rooms.ledger.length(), former=kept.former
+        )
         return carry_out(rooms, decided, progress=progress)
 
 
-def _what_is_kept(vault: Vault, archive: Archive, person_key: int) -> tuple[dict[str, list[str]], Erasure]:
-    """The person's patient_refs by source, and what the releases have of them; both empty where nobody knows the person."""
-    refs: dict[str, list[str]] = {}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Kept:
+    """What the hub has of a person.
+
+    Args:
+        refs: source -> patient_refs.
+        former: keys that they have in earlier releases only.
+    """
+
+    refs: Mapping[str, Sequence[str]]
+    former: Sequence[int]
+
+
+def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
+    """What the hub has of a person; None where nobody here knows them.
+
+    Raises:
+        NotAllowedNow: as `plan_erasure`.
+    """
     if person_key.bit_length() > BITS:
-        return refs, Erasure(persons=1, rows={}, files=0, superseded={})
-    index = vault.index()
-    if index is not None:
-        mine = index.filter(pc.equal(index["person_id"], person_key))
-        for row in mine.select(["source", "patient_ref"]).to_pylist():
-            refs.setdefault(row["source"], []).append(row["patient_ref"])
-    return refs, archive.plan_erase([person_key])
+        return None
+    index = rooms.vault.index() or INDEX_SCHEMA.empty_table()
+    refs: dict[str, list[str]] = {}
+    for row in index.filter(pc.equal(index["person_id"], person_key)).to_pylist():
+        refs.setdefault(row["source"], []).append(row["patient_ref"])
+    if not refs and rooms.archive.plan_erase([person_key]).is_empty:
+        return None
+    _check_all_linked(rooms)
+    former = former_keys(rooms, index)
+    if now := former.get(person_key):
+        raise NotAllowedNow(
+            f"nothing was erased, because the person key {person_key} is of earlier releases only: later builds found its patients "
+            f"to be {' and '.join(map(str, sorted(now)))}. Erase that person, and what earlier releases have goes as well."
+        )
+    return _Kept(refs=refs, former=sorted(key for key, heirs in former.items() if person_key in heirs))
 
 
 def _check_all_linked(rooms: Rooms) -> None:

@@ -35,12 +35,19 @@ class ErasureUnderWay:
         patients: source -> patient_refs, as the index of persons had them.
         by: who decided it, whoever finishes it.
         after: length of the ledger when it was decided: its entry, once there is one, comes after these.
+        former: keys that the person has in earlier releases only.
     """
 
     person: int
     patients: Mapping[str, Sequence[str]]
     by: Actor
     after: int
+    former: Sequence[int] = ()
+
+    @property
+    def keys(self) -> list[int]:
+        """Every key that the person has in a release."""
+        return [self.person, *self.former]
 
     @classmethod
     def of(cls, store: Path, *, by: Actor) -> "ErasureUnderWay | None":
@@ -126,7 +133,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
                 for release in rooms.archive.releases():
                     describe_release(rooms, release, by=erasure.by, progress=progress)
             case ErasureStage.QUESTIONS:
-                forget_in_audit(rooms, erasure.person)
+                forget_in_audit(rooms, erasure.keys)
             case _:
                 assert_never(stage)
     erasure_record(rooms.store).unlink()
@@ -134,11 +141,11 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
 
 
 def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) -> tuple[Erasure, Entry]:
-    facts = {"persons": [_digest(rooms, erasure.person)], "sources": sorted(erasure.patients)}
+    facts = {"persons": [_digest(rooms, key) for key in erasure.keys], "sources": sorted(erasure.patients)}
     extracts = [extract for source in erasure.patients for extract in rooms.intake.extracts(source)]
     places = [*files_of_deliveries(rooms, extracts), rooms.store / "erased", rooms.vault.index_file()]
     files = rooms.ledger.changed(places)
-    releases = rooms.archive.erase([erasure.person], facts=facts, by=erasure.by, files=files, progress=progress)
+    releases = rooms.archive.erase(erasure.keys, facts=facts, by=erasure.by, files=files, progress=progress)
     entry = entry_of_erasure(rooms, erasure.person, after=erasure.after)
     unsealed = {**facts, "superseded": {}, "seals": {}}
     if entry is None:  # no release has the person, so the archive had nothing to enter
