@@ -41,7 +41,8 @@ class TypedTables(dict[str, TypedTable]):
 
 
 def _typed(name: str, table: ir.Table) -> TypedTable:
-    raw = table.rename({column.lower(): column for column in table.columns if column != column.lower()})
+    renamed = {column.lower(): column for column in table.columns if column != column.lower()}
+    raw = table.rename(renamed) if renamed else table
     casts = {column: _in_type(raw[column], type_of(name, column)) for column in raw.columns}
     needed = {column: value for column, value in casts.items() if value is not None}
     found = {as_found(column): raw[column] for column in needed}

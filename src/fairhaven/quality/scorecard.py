@@ -3,7 +3,8 @@
 The figures are exact and for the hub's own eyes; whoever shows them outside protects small counts first (`disclosure`).
 """
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -16,6 +17,7 @@ from fairhaven.quality.column_types import as_day, stacked
 from fairhaven.quality.model import PassRate, QualityReport
 
 _EXTRACT = "row_extract"
+_Defined = tuple[Table, ir.Table]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,87 +100,96 @@ def scorecard(
             example), belong to the source ``derived``.
         report: adds the pass rates.
     """
-    known = engine.arrow(
-        pa.table(
-            {
-                "_extract": pa.array(list(origins), pa.int32()),
-                "_source": pa.array([origin.source for origin in origins.values()], pa.string()),
-                "_kind": pa.array([origin.kind for origin in origins.values()], pa.string()),
-            }
-        )
-    )
     own = [
-        (CDM[name], _with_origin(table, known))
+        (CDM[name], table)
         for name, table in tables.items()
-        if name in CDM and CDM[name].schema == "CDM"
+        if name in CDM and CDM[name].schema == "CDM" and engine.count(table)
     ]
-    reach, linked = _persons([span for each in own if (span := _spans(*each)) is not None], engine)
+    reach, linked = _persons(own, origins, engine)
     return Scorecard(
         persons=engine.count(tables["person"].select("person_id").distinct()) if "person" in tables else 0,
-        completeness=tuple(one for each in own for one in _completeness(*each, engine)),
+        completeness=tuple(one for each in own for one in _completeness(*each, origins, engine)),
         reach=reach,
         linked=linked,
-        records=tuple(one for each in own for one in _records(*each, engine)),
+        records=_records(own, origins, engine),
         pass_rates=report.pass_rates() if report is not None else (),
     )
 
 
-def _with_origin(table: ir.Table, known: ir.Table) -> ir.Table:
-    if _EXTRACT not in table.columns:
-        return table.mutate(_source=ibis.literal("derived"), _kind=ibis.null("string"))
-    rows = table.left_join(known, table[_EXTRACT] == known["_extract"]).drop("_extract")
-    return rows.mutate(_source=rows["_source"].fill_null("derived"))
+def _extract(table: ir.Table) -> ir.Value:
+    return table[_EXTRACT] if _EXTRACT in table.columns else ibis.null("int32")
 
 
-def _completeness(definition: Table, rows: ir.Table, engine: Engine) -> list[Completeness]:
-    fields = [field for field in definition.fields if field.name in rows.columns]
+def _source(extract: int | None, origins: Mapping[int, Origin]) -> str:
+    return origins[extract].source if extract is not None and extract in origins else "derived"
+
+
+def _completeness(
+    definition: Table, table: ir.Table, origins: Mapping[int, Origin], engine: Engine
+) -> list[Completeness]:
+    fields = [field for field in definition.fields if field.name in table.columns]
     filled = {
-        f"_{number}": rows.count(where=(rows[field.name] != 0) if field.is_concept else rows[field.name].notnull())
-        for number, field in enumerate(fields)
+        field.name: table.count(where=(table[field.name] != 0) if field.is_concept else table[field.name].notnull())
+        for field in fields
     }
-    counted = rows.group_by("_source").aggregate(_rows=rows.count(), **filled).order_by("_source")
+    by_source: dict[str, Counter[str]] = defaultdict(Counter)
+    # Extracts are few: whose they are is looked up here, not by joining every row with it.
+    for row in engine.fetch(table.group_by(_extract=_extract(table)).agg(_rows=table.count(), **filled)).to_pylist():
+        by_source[_source(row.pop("_extract"), origins)].update({name: count or 0 for name, count in row.items()})
     return [
         Completeness(
-            source=row["_source"],
-            table=definition.name,
-            field=field.name,
-            rows=row["_rows"],
-            filled=int(row[f"_{number}"] or 0),
+            source=source, table=definition.name, field=field.name, rows=counts["_rows"], filled=counts[field.name]
         )
-        for row in engine.fetch(counted).to_pylist()
-        for number, field in enumerate(fields)
+        for source, counts in sorted(by_source.items())
+        for field in fields
     ]
 
 
-def _records(definition: Table, rows: ir.Table, engine: Engine) -> list[Records]:
-    has_date = definition.date and definition.date in rows.columns
-    year = as_day(rows[definition.date]).year().cast("int32") if has_date else ibis.null("int32")
-    rows = rows.mutate(_year=year)
-    counted = rows.group_by("_source", "_year").aggregate(_rows=rows.count()).order_by("_source", "_year")
-    return [
-        Records(source=row["_source"], table=definition.name, year=row["_year"], rows=row["_rows"])
-        for row in engine.fetch(counted).to_pylist()
-    ]
-
-
-def _spans(definition: Table, rows: ir.Table) -> ir.Table | None:
-    """For each person and kind of data: rows, first and last day; None for tables without events of a source."""
-    is_event = definition.has_person and definition.date and definition.name != "observation_period"
-    if not is_event or definition.name.endswith("_era") or _EXTRACT not in rows.columns:
-        return None
-    day = as_day(rows[definition.date])
-    known = rows.filter(rows["_kind"].notnull())
-    return known.group_by("person_id", "_kind").aggregate(_rows=known.count(), _first=day.min(), _last=day.max())
-
-
-def _persons(spans: list[ir.Table], engine: Engine) -> tuple[tuple[Reach, ...], tuple[Linked, ...]]:
-    if not spans:
-        return (), ()
-    together = stacked(spans)
-    merged = together.group_by("person_id", "_kind").aggregate(
-        _rows=together["_rows"].sum().cast("int64"), _first=together["_first"].min(), _last=together["_last"].max()
+def _records(own: Sequence[_Defined], origins: Mapping[int, Origin], engine: Engine) -> tuple[Records, ...]:
+    parts = []
+    for number, (definition, table) in enumerate(own):
+        has_date = definition.date and definition.date in table.columns
+        year = as_day(table[definition.date]).year().cast("int32") if has_date else ibis.null("int32")
+        counted = table.group_by(_extract=_extract(table), _year=year).agg(_rows=table.count())
+        parts.append(counted.mutate(_table=ibis.literal(number, "int32")))
+    found: Counter[tuple[int, str, int | None]] = Counter()
+    for row in engine.fetch(stacked(parts)).to_pylist() if parts else ():
+        found[row["_table"], _source(row["_extract"], origins), row["_year"]] += row["_rows"]
+    names = [definition.name for definition, _ in own]
+    order = sorted(found.items(), key=lambda item: (*item[0][:2], item[0][2] is None, item[0][2] or 0))
+    return tuple(
+        Records(source=source, table=names[number], year=year, rows=rows) for (number, source, year), rows in order
     )
-    each = engine.keep(merged)
+
+
+def _days(definition: Table, table: ir.Table) -> ir.Table | None:
+    """Whose each row is, of which extract and day; None for tables without events of a source."""
+    is_event = definition.has_person and definition.date and definition.name != "observation_period"
+    if not is_event or definition.name.endswith("_era") or _EXTRACT not in table.columns:
+        return None
+    return table.select("person_id", _extract=table[_EXTRACT], _day=as_day(table[definition.date]))
+
+
+def _persons(
+    own: Sequence[_Defined], origins: Mapping[int, Origin], engine: Engine
+) -> tuple[tuple[Reach, ...], tuple[Linked, ...]]:
+    events = [days for each in own if (days := _days(*each)) is not None]
+    if not events:
+        return (), ()
+    kinds = engine.arrow(
+        pa.table(
+            {
+                "_extract": pa.array(list(origins), pa.int32()),
+                "_kind": pa.array([origin.kind for origin in origins.values()], pa.string()),
+            }
+        )
+    )
+    known = stacked(events).join(kinds, "_extract")
+    each = engine.keep(
+        known.group_by("person_id", "_kind").agg(
+            _rows=known.count(), _first=known["_day"].min(), _last=known["_day"].max()
+        )
+    )
     try:
         days = (each["_last"].epoch_seconds() - each["_first"].epoch_seconds()) / 86400
         reach = (
