@@ -12,9 +12,11 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from ibis.backends.duckdb.converter import DuckDBPyArrowData
 
 from fairhaven.engine import sql
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
+from fairhaven.engine.model import kept_schema
 from fairhaven.kernel.files import readers_scratch
 
 _MEMORY_LIMIT = "1200MB"
@@ -56,12 +58,16 @@ class DuckDBEngine:
         # threshold of 700 looking for cycles among them was a tenth of the CPU of a small build, for 10 MB of memory.
         gc.set_threshold(50_000, 20, 20)
         self._names = map("kept_{}".format, itertools.count(1))
+        self._files: dict[tuple[Path, ...], ir.Table] = {}
 
     def parquet(self, files: Sequence[Path]) -> ir.Table:
         """See `Engine.parquet`."""
         if not files:
             raise ValueError("no files to read")
-        return self.backend.read_parquet([sql.plain(file) for file in files])
+        # Finding out the columns of a file costs more than reading many a file.
+        if (named := tuple(files)) not in self._files:
+            self._files[named] = self.backend.read_parquet([sql.plain(file) for file in files])
+        return self._files[named]
 
     def arrow(self, table: pa.Table) -> ir.Table:
         """See `Engine.arrow`."""
@@ -73,9 +79,13 @@ class DuckDBEngine:
 
     def keep(self, expression: ir.Table) -> ir.Table:
         """See `Engine.keep`."""
-        name = next(self._names)
-        self.connection.execute(f"CREATE TEMP TABLE {name} AS {self.backend.compile(expression)}")
-        return self.backend.table(name)
+        name, schema = next(self._names), kept_schema(expression)
+        # Its columns are declared: left to itself DuckDB keeps a small whole number in a narrower type than Ibis counts on.
+        types = {column: self.backend.compiler.type_mapper.to_string(dtype) for column, dtype in schema.items()}
+        columns = ", ".join(f"{sql.identifier(column)} {dtype}" for column, dtype in types.items())
+        self.connection.execute(f"CREATE TEMP TABLE {name} ({columns})")
+        self.connection.execute(f"INSERT INTO {name} {self.backend.compile(expression)}")
+        return ops.DatabaseTable(name, schema=schema, source=self.backend, namespace=ops.Namespace()).to_expr()
 
     def drop(self, table: ir.Table) -> None:
         """See `Engine.drop`."""
@@ -91,7 +101,9 @@ class DuckDBEngine:
 
     def fetch(self, expression: ir.Table) -> pa.Table:
         """See `Engine.fetch`."""
-        return self.backend.to_pyarrow(expression)
+        # Not through Ibis, which goes through the expression four times in search of what it would have to register.
+        found = self.connection.sql(self.backend.compile(expression)).to_arrow_table()
+        return DuckDBPyArrowData.convert_table(found, expression.schema())
 
     def write(
         self, expression: ir.Table, folder: Path, *, order_by: Sequence[str] = (), buckets: int = 1, bucket_by: str = ""

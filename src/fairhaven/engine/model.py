@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -24,7 +25,8 @@ class Engine(Protocol):
         """A small in-memory table (reference data, maps)."""
 
     def keep(self, expression: ir.Table) -> ir.Table:
-        """Run an expression once and keep its rows for later expressions (spilled to disk where they are many)."""
+        """Run an expression once and keep its rows, in the types of `kept_schema`, for later expressions (spilled to disk
+        where they are many)."""
 
     def drop(self, table: ir.Table) -> None:
         """Give back the space of a kept table."""
@@ -57,3 +59,9 @@ class Engine(Protocol):
 def is_stored(expression: ir.Table) -> bool:
     """True for rows that are already kept or in files: reading them again runs nothing again."""
     return isinstance(expression.op(), ops.PhysicalTable)
+
+
+def kept_schema(expression: ir.Table) -> ibis.Schema:
+    """What an expression's rows are kept as: in the types that Ibis says, a column of nothing but absent values as int32."""
+    schema = expression.schema()
+    return ibis.schema({name: "int32" if dtype.is_null() else dtype for name, dtype in schema.items()})

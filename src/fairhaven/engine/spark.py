@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.sql.dialects import PySpark
 
+from fairhaven.engine.model import kept_schema
 from fairhaven.engine.spark_session import Session
 from fairhaven.kernel.listing import listed
 
@@ -63,10 +64,14 @@ class SparkEngine:
         """See `Engine.keep`."""
         name = next(self._names)
         folder = self._scratch / name
-        self._frame(expression).write.parquet(str(folder))
+        schema = kept_schema(expression)
+        # Spark's types are often narrower or wider than what Ibis says, and counts on.
+        types = {name: self.backend.compiler.type_mapper.to_string(dtype) for name, dtype in schema.items()}
+        typed = [f"CAST(`{name}` AS {dtype}) AS `{name}`" for name, dtype in types.items()]
+        self._frame(expression).selectExpr(*typed).write.parquet(str(folder))
         files = listed(folder, "*.parquet")
         if not files:  # Sail writes no file where there is no row, and a table needs one for its columns.
-            return self.arrow(expression.schema().to_pyarrow().empty_table())
+            return self.arrow(schema.to_pyarrow().empty_table())
         return self._view(name, files)
 
     def drop(self, table: ir.Table) -> None:

@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import CODE_ALTERNATES, keep_typed
+from fairhaven.harmonise.generic_rows import CODE_ALTERNATES
 from fairhaven.harmonise.local_maps import SPELLINGS
 from fairhaven.omop.concepts import TABLE_OF_DOMAIN
 
@@ -85,12 +85,12 @@ def resolve_codes(
         NULL where unmapped or unknown), ``resolved_is_remapped`` (a fixed concept gave way to what it maps to),
         ``maps_to_value`` (int32), ``ordinal`` (int32, from 0).
     """
-    numbered = keep_typed(
-        engine, codes.mutate(number=ibis.row_number().over(order_by=[codes[name] for name in codes.columns]))
+    numbered = engine.keep(
+        codes.mutate(number=ibis.row_number().over(order_by=[codes[name] for name in codes.columns]))
     )
-    wanted = keep_typed(engine, _wanted(numbered))
+    wanted = engine.keep(_wanted(numbered))
     concept = _concepts(vocabulary.concept)
-    hits = keep_typed(engine, _hits(wanted, concept))
+    hits = engine.keep(_hits(wanted, concept))
     maps = None
     if vocabulary.concept_relationship is not None:
         standard = concept.filter(concept["is_standard"]).select(target="concept_id")
@@ -100,7 +100,7 @@ def resolve_codes(
         parts.append(_from_local(engine.arrow(local), numbered, wanted))
     if "concept_id" in numbered.columns:
         parts.append(_from_fixed(numbered, concept, maps))
-    found = keep_typed(engine, ibis.union(*parts).distinct())
+    found = engine.keep(ibis.union(*parts).distinct())
     best = found.group_by("number").agg(best=found["order"].min())
     won = found.join(best, "number").filter(lambda t: t["order"] == t["best"])
     won = won.group_by("number", "order", "target").agg(source=won["source"].max())
@@ -108,8 +108,8 @@ def resolve_codes(
     target = target.group_by("target").agg(resolved_domain_id=target["domain"].min())
     won = won.left_join(target, "target").drop("target_right")
     ordinal = ibis.row_number().over(group_by=won["number"], order_by=won["target"])
-    won = keep_typed(engine, won.mutate(ordinal=ordinal.cast("int32")))
-    return keep_typed(engine, _joined_back(numbered, hits, won, vocabulary.concept_relationship))
+    won = engine.keep(won.mutate(ordinal=ordinal.cast("int32")))
+    return engine.keep(_joined_back(numbered, hits, won, vocabulary.concept_relationship))
 
 
 def _whole(number: int) -> ir.IntegerScalar:

@@ -5,7 +5,6 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables
-from fairhaven.harmonise.generic_rows import keep_typed
 from fairhaven.harmonise.observation_periods import merge_periods
 from fairhaven.harmonise.row_ids import table_constant
 
@@ -58,7 +57,7 @@ def ingredients(engine: Engine, exposures: ir.Table, vocabulary: VocabularyTable
     )
     found = ancestor.semi_join(exposures.select(concept="drug_concept_id").distinct(), "concept")
     found = found.semi_join(named.select(ingredient=named["concept_id"].cast("int32")), "ingredient").distinct()
-    return keep_typed(engine, found)
+    return engine.keep(found)
 
 
 def drug_era(exposures: ir.Table, of: ir.Table | None, rule: int) -> ir.Table:

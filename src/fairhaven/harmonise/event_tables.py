@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.code_mapping import VocabularyTables
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, column_or_null, keep_typed
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.omop import concepts
 from fairhaven.omop.cdm import CDM, to_cdm
@@ -39,18 +39,16 @@ def unit_concepts(engine: Engine, events: ir.Table, vocabulary: VocabularyTables
     plain = texts["unit_text"].strip()
     spelt = plain.lower().cases(*concepts.UNIT_SPELLING.items(), else_=plain)
     known, known_spelt = (text.cases(*concepts.UNIT.items(), else_=0) for text in (plain, spelt))
-    texts = keep_typed(
-        engine, texts.mutate(plain=plain, spelt=spelt, known=ibis.coalesce(known.nullif(0), known_spelt))
-    )
+    texts = engine.keep(texts.mutate(plain=plain, spelt=spelt, known=ibis.coalesce(known.nullif(0), known_spelt)))
     concept = vocabulary.concept
     ucum = concept.filter((concept["vocabulary_id"] == "UCUM") & (concept["standard_concept"] == "S"))
-    ucum = keep_typed(engine, ucum.group_by(code=ucum["concept_code"]).agg(unit=ucum["concept_id"].min()))
+    ucum = engine.keep(ucum.group_by(code=ucum["concept_code"]).agg(unit=ucum["concept_id"].min()))
     exact = ucum.select(exact_code="code", exact="unit")
     other = ucum.select(other_code="code", other="unit")
     found = texts.left_join(exact, texts["plain"] == exact["exact_code"])
     found = found.left_join(other, found["spelt"] == other["other_code"])
     best = ibis.coalesce(found["exact"], found["other"], found["known"], 0).cast("int32")
-    return keep_typed(engine, found.select("unit_text", unit_concept=best))
+    return engine.keep(found.select("unit_text", unit_concept=best))
 
 
 def event_tables(engine: Engine, events: ir.Table, vocabulary: VocabularyTables) -> Mapping[str, ir.Table]:

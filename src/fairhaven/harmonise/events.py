@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import VocabularyTables, look_up_concepts, with_concepts
-from fairhaven.harmonise.generic_rows import column_or_null, keep_typed
+from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred
 from fairhaven.harmonise.people import People
 from fairhaven.harmonise.row_outcomes import exclusion_reason
@@ -119,7 +119,7 @@ def events(
         source_value=joined["resolved_source_value"],
         vocabulary_id=joined["resolved_vocabulary_id"],
     )
-    return keep_typed(engine, joined.drop(*[name for name in _REPLACED if name in joined.columns]))
+    return engine.keep(joined.drop(*[name for name in _REPLACED if name in joined.columns]))
 
 
 def _with_concept(

@@ -18,8 +18,6 @@ from types import MappingProxyType
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.engine import Engine
-
 LINEAGE = {"row_key": "int64", "row_extract": "int32", "row_line": "int64"}
 
 # A code as up to three alternates: the first that leads to a standard concept wins. A source that codes one fact in
@@ -287,8 +285,3 @@ class GenericRows:
 def column_or_null(rows: ir.Table, name: str, kind: str) -> ir.Value:
     """A column of rows of a kind; NULL of its type where no rule gives it."""
     return rows[name] if name in rows.columns else ibis.null(KINDS[kind][name])
-
-
-def keep_typed(engine: Engine, rows: ir.Table) -> ir.Table:
-    """Run *rows* once. An engine may store a whole-number literal in a narrower type than Ibis says; this undoes it."""
-    return engine.keep(rows).cast(rows.schema())

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
-from fairhaven.harmonise.generic_rows import column_or_null, keep_typed
+from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.kernel.ids import digest52
 from fairhaven.omop.concepts import GENDER
@@ -39,7 +39,7 @@ def first_of_each(engine: Engine, rows: ir.Table | None, kind: str) -> ir.Table 
     named = rows.mutate(ref=rows[f"{kind}_ref"].nullif(""), id=row_id(rows, kind))
     named = named.filter(named["ref"].notnull())
     least = named.group_by("source", "ref").agg(id=named["id"].min())
-    return unique_ids(engine, keep_typed(engine, named.semi_join(least, ["source", "ref", "id"])), "id", ORDER)
+    return unique_ids(engine, engine.keep(named.semi_join(least, ["source", "ref", "id"])), "id", ORDER)
 
 
 def referred(
@@ -71,7 +71,7 @@ def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
     """
     lived = persons.filter(persons["postcode_district"].notnull())
     first = lived.group_by(district=lived["postcode_district"]).agg(person_id=lived["person_id"].min())
-    first = keep_typed(engine, first)
+    first = engine.keep(first)
     names = engine.fetch(first.select("district").order_by("district"))["district"].to_pylist()
     if not names:
         return None
@@ -82,7 +82,7 @@ def districts(engine: Engine, persons: ir.Table) -> ir.Table | None:
         }
     )
     lineage = persons.select("person_id", "row_extract", "row_line", "row_rule")
-    return keep_typed(engine, first.join(engine.arrow(ids), "district").join(lineage, "person_id").drop("person_id"))
+    return engine.keep(first.join(engine.arrow(ids), "district").join(lineage, "person_id").drop("person_id"))
 
 
 def location_table(places: Places) -> ir.Table | None:

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import column_or_null, keep_typed
+from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id
 from fairhaven.omop import concepts
 
@@ -64,10 +64,10 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
         },
     )
     turn = ibis.row_number().over(group_by="person_id", order_by=_precedence(described))
-    ranked = keep_typed(engine, described.mutate(turn=turn))
-    persons = keep_typed(engine, _merged(ranked))
+    ranked = engine.keep(described.mutate(turn=turn))
+    persons = engine.keep(_merged(ranked))
     who = index.left_join(persons.select("person_id", birth_year="year_of_birth"), "person_id").drop("person_id_right")
-    return People(persons=persons, who=keep_typed(engine, who))
+    return People(persons=persons, who=engine.keep(who))
 
 
 def _precedence(rows: ir.Table) -> list[ir.Value]:
@@ -128,8 +128,7 @@ def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.
     order = [*_precedence(known), known["ordinal"]]
     ranked = known.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order))
     ranked = ranked.filter(ranked["turn"] == 0)
-    return keep_typed(
-        engine,
+    return engine.keep(
         ranked.select(
             "person_id",
             "death_date",

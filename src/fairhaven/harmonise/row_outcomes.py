@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, keep_typed
+from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.harmonise.numbered_rules import NumberedRows
 from fairhaven.release.facts import RuleOutcome
 
@@ -137,4 +137,4 @@ def unmapped(engine: Engine, events: ir.Table) -> ir.Table:
     ranked = missing.group_by("rule", "vocabulary_id", "outcome", code=missing["source_value"]).agg(
         rows=missing.count()
     )
-    return keep_typed(engine, ranked).order_by(ibis.desc("rows"), "vocabulary_id", "code", "rule")
+    return engine.keep(ranked).order_by(ibis.desc("rows"), "vocabulary_id", "code", "rule")

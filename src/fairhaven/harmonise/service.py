@@ -23,7 +23,7 @@ from fairhaven.harmonise.code_mapping import VocabularyTables, distinct_codes, r
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fit_to_cdm
 from fairhaven.harmonise.events import EventContext, events, place_rows
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, LINEAGE, GenericRows, column_or_null, keep_typed
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, LINEAGE, GenericRows, column_or_null
 from fairhaven.harmonise.health_system import (
     Places,
     care_site_table,
@@ -68,7 +68,7 @@ class _Assembly:
         """Gathered rows of a kind, kept: several steps read them, and writing the query of all rules costs seconds."""
         if kind not in self._gathered:
             rows = union_rows(self.rules, kind)
-            self._gathered[kind] = None if rows is None else keep_typed(self.engine, rows)
+            self._gathered[kind] = None if rows is None else self.engine.keep(rows)
         return self._gathered[kind]
 
     def coded(self, kind: str) -> ir.Table | None:
@@ -78,7 +78,7 @@ class _Assembly:
 
     def add(self, name: str, rows: ir.Table, order: Sequence[str]) -> None:
         """Add a table of the CDM whose rows have numbers that may meet; of two that do, *order* says which keeps it."""
-        self.fit(name, unique_ids(self.engine, keep_typed(self.engine, rows), f"{name}_id", order))
+        self.fit(name, unique_ids(self.engine, self.engine.keep(rows), f"{name}_id", order))
 
     def fit(self, name: str, rows: ir.Table) -> None:
         """Add a table of the CDM whose rows have numbers, if any, that are all different."""
@@ -273,8 +273,7 @@ def _registrations(assembly: _Assembly, found: People) -> ir.Table | None:
         return None
     known = of_persons(rows, found.who)
     known = known.filter(known["start_date"] <= ibis.literal(assembly.as_of))
-    return keep_typed(
-        assembly.engine,
+    return assembly.engine.keep(
         known.select(
             "person_id",
             "row_extract",

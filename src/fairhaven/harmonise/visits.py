@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import column_or_null, keep_typed
+from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred, staffed
 from fairhaven.harmonise.people import of_persons
 from fairhaven.harmonise.row_ids import row_id, unique_ids
@@ -53,7 +53,7 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
         id=row_id(known, kind),
     )
     first = merged.filter(merged["turn"] == 0).drop("turn", "same")
-    return unique_ids(engine, keep_typed(engine, first), "id", ORDER)
+    return unique_ids(engine, engine.keep(first), "id", ORDER)
 
 
 def _period(rows: ir.Table) -> dict[str, ir.Value]:
