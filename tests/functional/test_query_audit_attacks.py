@@ -211,3 +211,63 @@ def test_attacks_on_the_concepts_of_a_published_cdm(tmp_path: Path, attack: Atta
         recovered["audit"] += attack(audited(tmp_path / str(turn), world), world).recovers(len(hidden))
     assert recovered["audit"] == 0
     assert recovered["plain"] >= 3
+
+
+def _described_region(turn: int) -> tuple[int, list[BitMap], BitMap]:
+    """Persons, groups that a release describes with their exact numbers (the first two as two values of a variable), and a hidden group of 1 to 9."""
+    draw = np.random.default_rng(turn)
+    persons, size = 3_000, 1 + turn % 9
+    groups = [BitMap(draw.choice(persons, int(draw.integers(40, 400)), replace=False)) for _ in range(60)]
+    groups[1] -= groups[0]
+    outside = sorted(BitMap(range(persons)) - groups[0] - groups[1])
+    return persons, groups, BitMap(draw.choice(outside, size, replace=False))
+
+
+def _by_five_questions(ask: Ask, told: list[tuple[BitMap, int]], persons: int, hidden: BitMap) -> int | None:
+    """The size of a hidden group, from what is told of others and five questions that put the two together; None where nothing says."""
+    (one, first), (other, second), *_ = told
+    asked = [
+        (hidden | one, first),
+        (hidden | one | other, first + second),
+        (hidden | other, second),
+        (BitMap(range(persons)) - hidden - one, persons - first),
+        (BitMap(range(persons)) - hidden, persons),
+    ]
+    found = [abs(count - known) for sets, known in asked if (count := ask(sets)) is not None]
+    sizes = [size for size in found if 0 < size < 10]
+    return sizes[0] if sizes else None
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_what_a_release_tells_of_itself_with_five_questions_gives_no_hidden_count(
+    tmp_path: Path, is_told: bool
+) -> None:
+    found = []
+    for turn in range(30):
+        persons, groups, hidden = _described_region(turn)
+        told = [(group, len(group)) for group in groups]
+        with QueryAudit(tmp_path / str(turn) / "a.sqlite", policy_named("ons"), rules_named("standard")) as audit:
+            audit.add_release("r1", np.arange(persons, dtype=np.int64))
+            if is_told:
+                audit.tell("r1", "ons", told)
+
+            def ask(asked: BitMap, audit: QueryAudit = audit) -> int | None:
+                return given(audit.ask(asked, asker=Asker(project="curious"), release="r1"))
+
+            found.append(_by_five_questions(ask, told, persons, hidden) == len(hidden))
+    assert sum(found) == (0 if is_told else 30)
+
+
+def test_a_set_that_the_release_tells_of_gets_what_it_tells_and_another_is_answered(tmp_path: Path) -> None:
+    persons, groups, _ = _described_region(1)
+    others = _described_region(2)[1]
+    with QueryAudit(tmp_path / "a.sqlite", policy_named("ons"), rules_named("standard")) as audit:
+        audit.add_release("r1", np.arange(persons, dtype=np.int64))
+        audit.tell("r1", "ons", [(group, len(group)) for group in groups])
+        assert audit.was_told("r1", "ons") and not audit.was_told("r1", "hes")
+        by = Asker(project="curious")
+        assert [given(audit.ask(group, asker=by, release="r1")) for group in groups] == [len(g) for g in groups]
+        answered = [given(audit.ask(other, asker=by, release="r1")) for other in others]
+    with QueryAudit(tmp_path / "a.sqlite", policy_named("ons"), rules_named("standard")) as audit:
+        assert [given(audit.ask(other, asker=by, release="r1")) for other in others] == answered
+    assert sum(count is not None for count in answered) >= 10

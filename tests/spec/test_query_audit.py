@@ -467,6 +467,31 @@ def test_what_was_answered_under_other_spellings_is_known_to_the_project_that_is
         assert audit.budget("ours").spent == 5
 
 
+def test_answers_of_an_earlier_policy_are_not_repeated_under_another(tmp_path: Path) -> None:
+    with opened(tmp_path, policy="hdr-uk") as audit:
+        assert [ask(audit, range(100, 214)), ask(audit, range(100, 218)), ask(audit, range(9))] == [110, 110, 0]
+    with opened(tmp_path, policy="ons") as audit:
+        # Under ons the first is exact, and beside it the second would tell of four.
+        assert [ask(audit, range(100, 214)), ask(audit, range(100, 218)), ask(audit, range(9))] == [114, None, None]
+    with opened(tmp_path, policy="hes") as audit:
+        assert [ask(audit, range(100, 214)), ask(audit, range(9))] == [110, 10]  # within the rounding of hes, as it was
+
+
+def test_what_answers_add_up_to_is_weighed_anew_under_a_policy_with_another_rounding(tmp_path: Path) -> None:
+    def exposures(audit: QueryAudit, first: int) -> list[float]:
+        """After a question, kept as after many."""
+        ask(audit, range(first, first + 60))
+        found, seq = audit._coalitions["organisation university"]
+        audit._record.save_state("organisation university", seq, found.state())
+        return [round(float(each), 5) for each in found.exposure[:200]]
+
+    for name, policies in {"changed": ("hdr-uk", "ons"), "same": ("ons", "ons")}.items():
+        for first, policy in zip((0, 100), policies, strict=True):
+            with opened(tmp_path / name, policy=policy) as audit:
+                last = exposures(audit, first)
+        assert last[:60] == [0.01666] * 60, name
+
+
 # The rules as files.
 
 

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pytest
 
-from fairhaven.catalogue import describe
+from fairhaven.catalogue import describe, described_sets
 from fairhaven.engine import Engine
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.kernel.codec import from_json, to_json
@@ -282,3 +282,20 @@ def test_a_table_withheld_is_shown_again_when_nobody_is_left_out(engine: Engine)
     assert _table(close, "observation_period").rows is None
     assert of(146, close) == of(146, None)
     assert of(150, of(146, None)) == close
+
+
+def test_the_persons_behind_each_count_of_a_description_are_as_many_as_it_shows(engine: Engine) -> None:
+    tables = _tables(engine, person=_people(300), measurement=_measurements(300), condition_occurrence=_lonely(0))
+    described = describe(tables, engine=engine, policy=ONS)
+    shown = [table.persons for table in described.tables if table.persons is not None]
+    shown += [
+        bar.persons
+        for table in described.tables
+        for variable in table.variables
+        for bar in variable.bars
+        if bar.persons is not None
+    ]
+    sets = list(described_sets(described, tables, engine))
+    assert sorted(count for count, _ in sets) == sorted(shown)
+    assert [len(set(persons.tolist())) for _, persons in sets] == [count for count, _ in sets]
+    assert all(len(persons) == len(set(persons.tolist())) for _, persons in sets)

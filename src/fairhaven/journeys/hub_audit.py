@@ -55,6 +55,11 @@ def open_audit(rooms: Rooms) -> Iterator[QueryAudit]:
         yield audit
 
 
+def has_audit(rooms: Rooms) -> bool:
+    """Whether the hub has a record of questions."""
+    return (rooms.store / _AUDIT).exists()
+
+
 def make_known(audit: QueryAudit, release: Release, index: DiscoveryIndex) -> None:
     """Let questions be asked of a release, once; by its content, because an erasure makes other persons of it.
 
@@ -77,14 +82,14 @@ def record_questions(rooms: Rooms, *, by: Actor, progress: Progress) -> None:
 
 def take_in_earlier_answers(rooms: Rooms, asker: Asker) -> None:
     """Let the hub's record of questions, if it has one, know an opened project by all spellings of its names."""
-    if (rooms.store / _AUDIT).exists():
+    if has_audit(rooms):
         with open_audit(rooms) as audit:
             audit.take_in(asker)
 
 
 def forget_in_audit(rooms: Rooms, person_keys: Sequence[int]) -> None:
     """Take persons out of the hub's record of questions, if it has one."""
-    if (rooms.store / _AUDIT).exists():
+    if has_audit(rooms):
         # The logs hold numbers only; what an account did to its own must not stand in an erasure's way.
         with QueryAudit(rooms.store / _AUDIT, rooms.settings.disclosure, rooms.settings.audit) as audit:
             audit.forget(person_keys)

@@ -11,9 +11,10 @@ from fairhaven.query_audit.audit_rules import (
 )
 from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, folded
 from fairhaven.query_audit.question_log import LogHead
-from fairhaven.query_audit.service import QueryAudit
+from fairhaven.query_audit.service import TOLD, QueryAudit
 
 __all__ = [
+    "TOLD",
     "Asker",
     "AuditRules",
     "Budget",

@@ -60,6 +60,9 @@ class Coalition:
     "Hardly" is a secret that depends on the persons by whom the sets differ. What rules 2 to 5 reveal of few persons,
     also by refusing, they reveal of each person `MAX_HINTS` times at most.
 
+    What a release tells of itself (`VerdictKind.TOLD`) is known like an answer: sets near it and combinations with it are met by rules 2,
+    5 and 6, and a person's exposure is by how much answers raise the leverage beyond what was told.
+
     Invariants: a verdict that was given is never taken back (but for `WITHHELD`, which is of tables only); `exposure`,
     hints and differences never fall; `consider` changes nothing, so that several coalitions can be asked before any
     of them learns.
@@ -83,16 +86,25 @@ class Coalition:
         self._hints = np.zeros(0, np.uint8)
         self._differences = np.zeros(0, np.uint8)
 
-    def restore(self, kept: bytes) -> None:
-        """Begin with what `state` gave."""
+    def restore(self, kept: bytes) -> bool:
+        """Begin with what `state` gave; False, and with nothing, where another rounding made it: it says too little or too much."""
+        rule, kept = kept[: len(kept) % 6], kept[len(kept) % 6 :]
+        if rule and rule != self._rule:  # earlier versions wrote none
+            return False
         count = len(kept) // 6
         self.exposure = np.frombuffer(kept, np.float32, count).copy()
         self._hints = np.frombuffer(kept, np.uint8, count, offset=4 * count).copy()
         self._differences = np.frombuffer(kept, np.uint8, count, offset=5 * count).copy()
+        return True
 
     def state(self) -> bytes:
-        """What would be slow to work out again from the questions: exposures and tallies, 6 bytes a person."""
-        return self.exposure.tobytes() + self._hints.tobytes() + self._differences.tobytes()
+        """What would be slow to work out again from the questions: exposures and tallies, 6 bytes a person, after by what rounding."""
+        return self._rule + self.exposure.tobytes() + self._hints.tobytes() + self._differences.tobytes()
+
+    @property
+    def _rule(self) -> bytes:
+        """Four bytes that tell roundings apart: they are the errors by which exposures are worked out."""
+        return self._policy.round_to.to_bytes(4, "little")
 
     def grow_to(self, population: int) -> None:
         """Make room for persons 0 to population - 1."""
@@ -168,7 +180,24 @@ class Coalition:
             self.exposure += self._answers.leverage_gain(persons, fit, population=self.exposure.size)
         if not is_weighed:
             self._count_hint(met.kind, met.differing)
-        self._keep(met.question, met.digest, met.kind, met.shown, met.size, met.sketch)
+        if (kept := self._under_this_policy(met)) is not None:
+            self._keep(met.question, met.digest, met.kind, kept.value, met.size, met.sketch)
+
+    def _under_this_policy(self, met: RecordedVerdict) -> Verdict | None:
+        """What was met as it binds under the policy in force; None where another let it be shown and this one would not.
+
+        A count of its own is what this policy makes of it, and all that it adds is weighed by this one's rounding (`restore`).
+        """
+        kept, policy = Verdict(kind=met.kind, value=met.shown), self._policy
+        if kept.is_refused or not met.size:
+            return kept
+        if met.shown is None or met.kind is VerdictKind.SMALL:
+            return replace(kept, value=self._suppressed) if met.size < policy.threshold else None
+        is_rounded = met.shown == met.size if policy.round_to == 1 else met.shown % policy.round_to == 0
+        if is_rounded and abs(met.shown - met.size) <= policy.round_to:
+            return kept
+        is_own = met.kind in (VerdictKind.FRESH, VerdictKind.TOLD)
+        return replace(kept, value=policy.rounded(met.size)) if is_own else None
 
     def has_final_verdict(self, digest: bytes) -> bool:
         """True where the coalition asked for the same set before, and how it was met will not change."""
@@ -198,7 +227,7 @@ class Coalition:
             for person in small:
                 self._suppressed_sets.setdefault(person, []).append(small)
         shown = None if kind is VerdictKind.SMALL else value
-        self._answers.add(key, size, sketch, shown=shown, is_counted=kind is VerdictKind.FRESH)
+        self._answers.add(key, size, sketch, shown=shown, is_counted=kind in (VerdictKind.FRESH, VerdictKind.TOLD))
 
     def _is_too_near(self, near: NearbySet, persons: BitMap) -> bool:
         beyond = near.distance - self._policy.threshold

@@ -102,6 +102,8 @@ class VerdictKind(StrEnum):
     FRESH = "fresh"
     SMALL = "small"
     EARLIER = "earlier"
+    TOLD = "told"
+    """Nobody asked: the release tells it of itself."""
     COMBINED = "combined"
     """With the sum and difference of more than two earlier answers."""
     REFUSED = "refused"

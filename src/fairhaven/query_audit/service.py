@@ -30,6 +30,8 @@ from fairhaven.query_audit.question_log import (
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
 from fairhaven.query_audit.sqlite import AuditRecord, Spending
 
+TOLD = "what releases tell of themselves"
+"""In the place of a project and of a coalition: in the record they are the first answers."""
 _NOBODY = np.iinfo(np.int64).min
 """In the place of the id of somebody who was erased."""
 _KEEP_EVERY = 256
@@ -66,6 +68,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         self._sketcher = Sketcher(self._record.secret)
         self._coalitions: dict[str, tuple[Coalition, int]] = {}
         self._kept: dict[str, int] = {}
+        self._told: dict[str, int] = {}
         self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
 
     def close(self) -> None:
@@ -123,10 +126,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             NotAllowedNow: this account may only ask.
         """
         if not self.is_own:
-            raise NotAllowedNow(
-                f"nobody has asked of release {release} yet. Ask the account that runs the hub to count in it once on behalf of a "
-                "project (`fairhaven cohort count --project`); then this account may."
-            )
+            raise _only_asks(release)
         if np.unique(person_keys).size != person_keys.size:
             raise Invalid(f"release {release}: a person_id occurs twice")
         with self._writing():
@@ -145,6 +145,46 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             numbers[found] = order[place[found]]
             numbers[~found] = np.arange(roster.size, roster.size + int((~found).sum()), dtype=np.uint32)
             self._record.save_release(release, np.concatenate([roster, person_keys[~found]]), numbers)
+
+    def was_told(self, release: str, rule: str) -> bool:
+        """True where what a release tells of itself, as this disclosure rule lets it, is known."""
+        return self._record.state(_told_mark(release, rule))[0] > 0
+
+    def tell(self, release: str, rule: str, counts: Iterable[tuple[BitMap, int]]) -> None:
+        """Have every coalition know counts that a release tells of itself, beside its answers; once for each rule.
+
+        Args:
+            release: made known by `add_release`.
+            rule: by which they are shown.
+            counts: persons, as numbers 0 to n - 1 of the release, and the count as it is shown.
+
+        Raises:
+            NotFound: the release is not known.
+            NotAllowedNow: this account may only ask.
+        """
+        if not self.is_own:
+            raise _only_asks(release)
+        key, numbers = self._asked_release(release)
+        met = {_digest(BitMap(numbers))}
+        with self._writing():
+            self._is_news = True
+            met |= {each.digest for each in self._record.verdicts(TOLD, after=0)}
+            for persons, shown in counts:
+                each = BitMap(numbers[numbers_of(persons)])
+                if not each or (digest := _digest(each)) in met:
+                    continue
+                met.add(digest)
+                question = self._record.add_question(
+                    asker=Asker(project=TOLD),
+                    release=key,
+                    digest=digest,
+                    is_refused=False,
+                    shown=shown,
+                    persons=each,
+                    sketch=self._sketcher.sketch(each),
+                )
+                self._record.add_verdict(TOLD, question, VerdictKind.TOLD, None)
+            self._record.save_state(_told_mark(release, rule), 1, b"")
 
     def forget(self, person_keys: Iterable[int]) -> None:
         """Forget who persons were, for an erasure: their ids leave the file, also its free pages.
@@ -215,10 +255,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         Raises:
             as `ask`.
         """
-        known = self._release(release)
-        if known is None:
-            raise NotFound(f"release {release} is not known to the query audit; its persons must be made known first")
-        key, numbers = known
+        key, numbers = self._asked_release(release)
         if any(persons and persons.max() >= numbers.size for persons in cells.values()):
             raise ValueError("a person outside the release")
         # Sorted: an order that says nothing of sizes.
@@ -386,8 +423,9 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if name not in self._coalitions:
             coalition = Coalition(self._policy, self._sketcher, self._record.persons)
             kept, state = self._record.state(name)
-            coalition.restore(state)
-            self._coalitions[name], self._kept[name] = (coalition, 0), kept
+            self._kept[name] = kept if coalition.restore(state) else 0
+            self._told.pop(name, None)
+            self._coalitions[name] = coalition, 0
         coalition, seen = self._coalitions[name]
         coalition.grow_to(self._record.population)
         for met in self._record.verdicts(name, after=seen):
@@ -401,12 +439,29 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if not coalition.has_verdict(digest := _digest(everybody)):
             seen = self._record.add_verdict(name, -release, VerdictKind.FRESH, None)
             coalition.learn(-release, everybody, digest, self._population_verdict(everybody))
+        seen = max(seen, self._learn_told(name, coalition))
         self._coalitions[name] = (coalition, seen)
         return coalition
 
     def _population_verdict(self, population: BitMap) -> Verdict:
         """A release's whole population counts as given: everybody may know about how many there are."""
         return Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(len(population)))
+
+    def _learn_told(self, name: str, coalition: Coalition) -> int:
+        """Have a coalition know what releases tell of themselves, as if it had been answered first; gives its place in the sequence."""
+        last = 0
+        for told in self._record.verdicts(TOLD, after=self._told.get(name, 0)):
+            self._told[name] = told.seq
+            if not coalition.has_verdict(told.digest):
+                last = self._record.add_verdict(name, told.question, VerdictKind.TOLD, None)
+                persons = self._record.persons(told.question)
+                coalition.learn(told.question, persons, told.digest, Verdict(kind=VerdictKind.TOLD, value=told.shown))
+        return last
+
+    def _asked_release(self, release: str) -> tuple[int, NDArray[np.uint32]]:
+        if (known := self._release(release)) is None:
+            raise NotFound(f"release {release} is not known to the query audit; its persons must be made known first")
+        return known
 
     def _budget(self, spending: Spending) -> Budget:
         allowed = self._rules.budget
@@ -418,6 +473,18 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if release not in self._releases and (found := self._record.release(release)):
             self._releases[release] = found
         return self._releases.get(release)
+
+
+def _only_asks(release: str) -> NotAllowedNow:
+    return NotAllowedNow(
+        f"nobody has asked of release {release} yet, or not since it was described anew. Ask the account that runs the hub to count in it "
+        "once on behalf of a project (`fairhaven cohort count --project`); then this account may."
+    )
+
+
+def _told_mark(release: str, rule: str) -> str:
+    """Where the record notes that a release's own counts are in it."""
+    return f"{TOLD}: {release} {rule}"
 
 
 def _digest(persons: BitMap) -> bytes:

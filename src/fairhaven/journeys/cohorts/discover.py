@@ -10,8 +10,9 @@ from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_definition, definition_hash
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named
+from fairhaven.journeys.descriptions.describe import make_counts_known
 from fairhaven.journeys.descriptions.discovery_index import kept_index, make_index, record_description
-from fairhaven.journeys.hub_audit import make_known, open_audit, record_questions
+from fairhaven.journeys.hub_audit import open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
@@ -68,7 +69,7 @@ class Discovery:
 
     def _asked(self, cells: Mapping[str, BitMap], asker: Asker) -> dict[str, Decision]:
         with open_audit(self.rooms) as audit:
-            make_known(audit, self.release, self.index)
+            make_counts_known(self.rooms, audit, self.release, self.index)
             return audit.ask_together(cells, asker=asker, release=self.release.content)
 
     def _by_program(self, definition: CohortDefinition) -> BitMap:

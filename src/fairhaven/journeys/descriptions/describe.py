@@ -11,17 +11,20 @@ from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pyarrow as pa
+from pyroaring import BitMap
 
 from fairhaven.archive import Release
-from fairhaven.catalogue import describe
+from fairhaven.catalogue import describe, described_sets
+from fairhaven.cohort import DiscoveryIndex
 from fairhaven.engine import Engine
 from fairhaven.exchange import DatasetAbout, croissant_dataset, dcat_dataset, hdruk_dataset
 from fairhaven.journeys.descriptions.discovery_index import is_as_written, make_index, record_description
-from fairhaven.journeys.hub_audit import make_known, open_audit, record_questions
+from fairhaven.journeys.hub_audit import has_audit, make_known, open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.open_release import vocabulary_of
+from fairhaven.journeys.open_release import open_release, vocabulary_of
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import damaged, scratch, write_json
@@ -29,6 +32,7 @@ from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 from fairhaven.omop import CDM
 from fairhaven.quality import Origin, QualityReport, Scorecard, check, scorecard
+from fairhaven.query_audit import QueryAudit
 from fairhaven.release.description import Description
 from fairhaven.release.row_counts import RowCounts, SourceRows, UnmappedRows, YearRows
 
@@ -51,13 +55,39 @@ class DescribedRelease:
 def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
     """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
     index = make_index(rooms, release, progress=progress)
-    if _found(rooms, release) is None:
+    if is_new := _found(rooms, release) is None:
         _write(rooms, release, progress)
     record_description(rooms, release, by=by)
     if rooms.settings.readers:
         with open_audit(rooms) as audit:
-            make_known(audit, release, index)  # they may only ask
+            make_counts_known(rooms, audit, release, index)  # they may only ask
         record_questions(rooms, by=by, progress=progress)
+    elif is_new and has_audit(rooms):
+        with open_audit(rooms) as audit:
+            if audit.knows(release.content):  # described anew, it may tell more than when it was first asked of
+                make_counts_known(rooms, audit, release, index)
+
+
+def make_counts_known(rooms: Rooms, audit: QueryAudit, release: Release, index: DiscoveryIndex) -> None:
+    """Let questions be asked of a release; what its description tells of persons are the first answers.
+
+    Raises:
+        NotAllowedNow: this account may only ask, and that is not known yet.
+    """
+    make_known(audit, release, index)
+    found = _read(rooms.archive.description(release.number))
+    if found is None or found.row_counts.content != release.content:
+        return  # nothing is told yet
+    description = found.description
+    if audit.was_told(release.content, description.rule):
+        return
+    keys = index.person_keys(index.universe)
+    with open_release(rooms, release.name) as opened:
+        counts = [
+            (BitMap(np.searchsorted(keys, persons).astype(np.uint32)), count)
+            for count, persons in described_sets(description, opened.tables, opened.engine)
+        ]
+    audit.tell(release.content, description.rule, counts)
 
 
 def _write(rooms: Rooms, release: Release, progress: Progress) -> None:
