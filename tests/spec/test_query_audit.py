@@ -481,15 +481,17 @@ def test_what_answers_add_up_to_is_weighed_anew_under_a_policy_with_another_roun
     def exposures(audit: QueryAudit, first: int) -> list[float]:
         """After a question, kept as after many."""
         ask(audit, range(first, first + 60))
-        found, seq = audit._coalitions["organisation university"]
-        audit._record.save_state("organisation university", seq, found.state())
-        return [round(float(each), 5) for each in found.exposure[:200]]
+        coalition, seq = audit._coalitions["organisation university"]
+        audit._record.save_state("organisation university", seq, coalition.state())
+        return [round(float(each), 5) for each in coalition.exposure[:200]]
 
+    found = {}
     for name, policies in {"changed": ("hdr-uk", "ons"), "same": ("ons", "ons")}.items():
         for first, policy in zip((0, 100), policies, strict=True):
             with opened(tmp_path / name, policy=policy) as audit:
                 last = exposures(audit, first)
-        assert last[:60] == [0.01666] * 60, name
+        found[name] = last
+    assert found["changed"] == found["same"]
 
 
 # The rules as files.
