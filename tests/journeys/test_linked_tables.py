@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -76,13 +77,29 @@ _MPI = "LocalPatientId,NHSNumber,DOB\nL1,9990000018,1980-05-04\nL2,9990000026,19
 
 
 @pytest.fixture(scope="module")
-def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """See `partner_cdm.vocabulary_files`."""
-    return vocabulary_files(tmp_path_factory.mktemp("vocabulary"))
+def made(fairhaven: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Hubs that have received the four tables and built, by whether they say whose the rows are; copy them."""
+    vocabulary = vocabulary_files(tmp_path_factory.mktemp("vocabulary"))
+    return {
+        name: delivered(fairhaven, hub_of(tmp_path_factory.mktemp(name), vocabulary, source, mapping))
+        for name, source, mapping in (("unlinked", _UNLINKED, _IN_PYTHON), ("linked", _LINKED, _DECLARED))
+    }
+
+
+@pytest.fixture
+def unlinked(made: dict[str, Path], tmp_path: Path) -> Path:
+    """A hub whose contacts and activities name nobody."""
+    return Path(shutil.copytree(made["unlinked"], tmp_path / "hub"))
+
+
+@pytest.fixture
+def linked(made: dict[str, Path], tmp_path: Path) -> Path:
+    """A hub whose contacts and activities belong to referrals."""
+    return Path(shutil.copytree(made["linked"], tmp_path / "hub"))
 
 
 def hub_of(folder: Path, vocabulary: Path, source: str, mapping: str) -> Path:
-    """A hub that has received the four tables."""
+    """A hub that is to receive the four tables."""
     hub = new_hub(folder / "hub", vocabulary)
     (hub / "controllers" / "c.toml").write_text('title = "C"\n')
     (hub / "sources" / "mh.toml").write_text(source + _PATIENTS)
@@ -92,12 +109,14 @@ def hub_of(folder: Path, vocabulary: Path, source: str, mapping: str) -> Path:
     return hub
 
 
-def delivered(fairhaven: Command, folder: Path, hub: Path) -> None:
+def delivered(fairhaven: Command, hub: Path) -> Path:
     """Receive the four tables, and build."""
-    for table, text in (("mpi", _MPI), ("referral", REFERRALS), ("contact", CONTACTS), ("activity", ACTIVITIES)):
-        (folder / f"{table}.csv").write_text(text)
-    fairhaven("receive", hub, "mh", *(folder / f"{table}.csv" for table in ("mpi", "referral", "contact", "activity")))
+    tables = {"mpi": _MPI, "referral": REFERRALS, "contact": CONTACTS, "activity": ACTIVITIES}
+    for table, text in tables.items():
+        (hub.parent / f"{table}.csv").write_text(text)
+    fairhaven("receive", hub, "mh", *(hub.parent / f"{table}.csv" for table in tables))
     fairhaven("build", hub)
+    return hub
 
 
 def taken_and_not_entered(hub: Path, file: Path) -> None:
@@ -158,51 +177,45 @@ def kept(hub: Path) -> bytes:
 
 
 def test_a_table_from_which_events_are_made_and_that_names_nobody_is_warned_of_and_an_erasure_is_refused(
-    fairhaven: Command, tmp_path: Path, vocabulary: Path
+    fairhaven: Command, unlinked: Path
 ) -> None:
-    hub = hub_of(tmp_path, vocabulary, _UNLINKED, _IN_PYTHON)
-    checked = json.loads(fairhaven("check", hub, "--json").stdout)
+    checked = json.loads(fairhaven("check", unlinked, "--json").stdout)
     assert [warning["field"] for warning in checked["warnings"]] == ["tables.contact", "tables.activity"]
-    assert "belongs_to" in fairhaven("check", hub).stdout
-    delivered(fairhaven, tmp_path, hub)
-    person = patient(hub, "L1")
+    assert "belongs_to" in fairhaven("check", unlinked).stdout
+    person = patient(unlinked, "L1")
     for plan in ((), ("--plan",)):
-        refused = fairhaven("erase", hub, "--person-key", person, *plan, code=1).stderr
+        refused = fairhaven("erase", unlinked, "--person-key", person, *plan, code=1).stderr
         assert "nothing was erased" in refused and "contact of mh, activity of mh" in refused
-    assert len(persons(hub)) == 2 and b"secret" in kept(hub)
+    assert len(persons(unlinked)) == 2 and b"secret" in kept(unlinked)
     declared = (_LINKED + _PATIENTS).replace("linked.toml", "mh.toml")
-    (hub / "sources" / "mh.toml").write_text(declared)
-    assert json.loads(fairhaven("check", hub, "--json").stdout)["warnings"] == []
-    fairhaven("erase", hub, "--person-key", person)
-    assert len(persons(hub)) == 1 and b"secret" not in kept(hub)
+    (unlinked / "sources" / "mh.toml").write_text(declared)
+    assert json.loads(fairhaven("check", unlinked, "--json").stdout)["warnings"] == []
+    fairhaven("erase", unlinked, "--person-key", person)
+    assert len(persons(unlinked)) == 1 and b"secret" not in kept(unlinked)
 
 
 def test_a_table_that_belongs_to_another_is_mapped_and_erased_as_if_it_named_the_patient(
-    fairhaven: Command, tmp_path: Path, vocabulary: Path
+    fairhaven: Command, tmp_path: Path, linked: Path
 ) -> None:
-    hub = hub_of(tmp_path, vocabulary, _LINKED, _DECLARED)
-    delivered(fairhaven, tmp_path, hub)
-    person = patient(hub, "L1")
-    assert persons(hub) == sorted([person, patient(hub, "L2")])
-    done = json.loads(fairhaven("erase", hub, "--person-key", person, "--json").stdout)
+    person = patient(linked, "L1")
+    assert persons(linked) == sorted([person, patient(linked, "L2")])
+    done = json.loads(fairhaven("erase", linked, "--person-key", person, "--json").stdout)
     assert done["deliveries"]["rows"] == {"mh": {"mpi": 1, "referral": 1, "contact": 1, "activity": 1}}
-    assert person not in persons(hub)
-    text = kept(hub)
+    assert person not in persons(linked)
+    text = kept(linked)
     assert b"secret" not in text and b"C1" not in text and b"R1" not in text and b"C2" in text
     (tmp_path / "contact-late.csv").write_text("CareContactId,ServiceRequestId,ContactDate\nC8,R1,2024-03-01\n")
-    fairhaven("receive", hub, "mh", tmp_path / "contact-late.csv")
-    fairhaven("build", hub)
-    assert b"C8" not in kept(hub) and persons(hub) == [patient(hub, "L2")]
-    assert "every hash agrees" in fairhaven("release", "verify", hub).stdout
+    fairhaven("receive", linked, "mh", tmp_path / "contact-late.csv")
+    fairhaven("build", linked)
+    assert b"C8" not in kept(linked) and persons(linked) == [patient(linked, "L2")]
+    assert "every hash agrees" in fairhaven("release", "verify", linked).stdout
 
 
 def test_an_erasure_is_refused_by_name_where_what_was_landed_is_declared_no_more(
-    fairhaven: Command, tmp_path: Path, vocabulary: Path
+    fairhaven: Command, tmp_path: Path, linked: Path
 ) -> None:
-    hub = hub_of(tmp_path, vocabulary, _LINKED, _DECLARED)
-    delivered(fairhaven, tmp_path, hub)
-    person = patient(hub, "L1")
-    declared = hub / "sources" / "mh.toml"
+    person = patient(linked, "L1")
+    declared = linked / "sources" / "mh.toml"
     whole = declared.read_text()
     activity = whole[whole.index("[tables.activity]") : whole.index("[tables.mpi]")]
     taken_away = {
@@ -221,72 +234,66 @@ def test_an_erasure_is_refused_by_name_where_what_was_landed_is_declared_no_more
         if not text:
             declared.unlink()
         for plan in (("--plan",), ()):
-            refused = fairhaven("erase", hub, "--person-key", person, *plan, code=1).stderr
+            refused = fairhaven("erase", linked, "--person-key", person, *plan, code=1).stderr
             assert "nothing was erased" in refused and reason in refused
-        assert b"secret" in kept(hub)
+        assert b"secret" in kept(linked)
     declared.write_text(whole)
-    fairhaven("erase", hub, "--person-key", person)
-    assert b"secret" not in kept(hub)
+    fairhaven("erase", linked, "--person-key", person)
+    assert b"secret" not in kept(linked)
 
 
 def test_a_table_whose_mapping_was_taken_away_still_has_to_say_whose_its_rows_are(
-    fairhaven: Command, tmp_path: Path, vocabulary: Path
+    fairhaven: Command, unlinked: Path
 ) -> None:
-    hub = hub_of(tmp_path, vocabulary, _UNLINKED, _IN_PYTHON)
-    delivered(fairhaven, tmp_path, hub)
-    person = patient(hub, "L1")
-    (hub / "mappings" / "mh.toml").write_text(_PERSON)
-    checked = json.loads(fairhaven("check", hub, "--json").stdout)
+    person = patient(unlinked, "L1")
+    (unlinked / "mappings" / "mh.toml").write_text(_PERSON)
+    checked = json.loads(fairhaven("check", unlinked, "--json").stdout)
     assert [warning["field"] for warning in checked["warnings"]] == ["tables.contact", "tables.activity"]
-    refused = fairhaven("erase", hub, "--person-key", person, code=1).stderr
-    assert "contact of mh, activity of mh" in refused and b"secret" in kept(hub)
+    refused = fairhaven("erase", unlinked, "--person-key", person, code=1).stderr
+    assert "contact of mh, activity of mh" in refused and b"secret" in kept(unlinked)
 
 
 def test_an_erasure_that_was_cut_short_is_not_finished_without_what_it_would_miss(
-    fairhaven: Command, tmp_path: Path, vocabulary: Path
+    fairhaven: Command, tmp_path: Path, linked: Path
 ) -> None:
-    hub = hub_of(tmp_path, vocabulary, _LINKED, _DECLARED)
-    delivered(fairhaven, tmp_path, hub)
-    person = patient(hub, "L1")
-    rooms = open_hub(hub)
+    person = patient(linked, "L1")
+    rooms = open_hub(linked)
     index = rooms.vault.index()
     assert index is not None
     mine = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] == person]
     decided = ErasureUnderWay(person=person, patients={"mh": mine}, by=ANNA, after=rooms.ledger.length())
-    (hub / "store" / "erasing.json").write_text(json.dumps(asdict(decided)))
-    declared = hub / "sources" / "mh.toml"
+    (linked / "store" / "erasing.json").write_text(json.dumps(asdict(decided)))
+    declared = linked / "sources" / "mh.toml"
     whole = declared.read_text()
     declared.unlink()
-    assert "mh is not declared any more" in fairhaven("build", hub, code=1).stderr
-    assert (hub / "store" / "erasing.json").exists() and b"secret" in kept(hub)
+    assert "mh is not declared any more" in fairhaven("build", linked, code=1).stderr
+    assert (linked / "store" / "erasing.json").exists() and b"secret" in kept(linked)
     declared.write_text(whole)
-    fairhaven("build", hub)
-    assert b"secret" not in kept(hub) and not (hub / "store" / "erasing.json").exists()
+    fairhaven("build", linked)
+    assert b"secret" not in kept(linked) and not (linked / "store" / "erasing.json").exists()
 
 
 def test_what_a_killed_receive_and_a_resumed_erasure_wrote_is_known_to_the_ledger(
-    fairhaven: Command, tmp_path: Path, vocabulary: Path
+    fairhaven: Command, tmp_path: Path, linked: Path
 ) -> None:
-    hub = hub_of(tmp_path, vocabulary, _LINKED, _DECLARED)
-    delivered(fairhaven, tmp_path, hub)
-    person, rooms = patient(hub, "L1"), open_hub(hub)
+    person, rooms = patient(linked, "L1"), open_hub(linked)
     index = rooms.vault.index()
     assert index is not None
     refs = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] == person]
     under_way = ErasureUnderWay(person=person, patients={"mh": refs}, by=ANNA, after=rooms.ledger.length())
-    fairhaven("erase", hub, "--person-key", person)
+    fairhaven("erase", linked, "--person-key", person)
 
     late, later = tmp_path / "contact-late.csv", tmp_path / "contact-later.csv"
     late.write_text("CareContactId,ServiceRequestId,ContactDate\nC8,R2,2024-03-01\n")
     later.write_text("CareContactId,ServiceRequestId,ContactDate\nC9,R2,2024-04-01\n")
-    taken_and_not_entered(hub, late)
-    fairhaven("receive", hub, "mh", later)
-    assert "Verified:" in fairhaven("store", "verify", hub).stdout
+    taken_and_not_entered(linked, late)
+    fairhaven("receive", linked, "mh", later)
+    assert "Verified:" in fairhaven("store", "verify", linked).stdout
 
     # An erasure that was killed after its entry, before its end; and the source is declared anew before it is resumed.
     write_json(erasure_record(rooms.store), asdict(under_way))
-    path = hub / "sources/mh.toml"
+    path = linked / "sources/mh.toml"
     path.write_text(path.read_text().replace('DOB = { type = "date",', 'DOB = { type = "date", optional = true,'))
-    fairhaven("build", hub)
-    assert "Verified:" in fairhaven("store", "verify", hub).stdout
-    fairhaven("build", hub)
+    fairhaven("build", linked)
+    assert "Verified:" in fairhaven("store", "verify", linked).stdout
+    fairhaven("build", linked)
