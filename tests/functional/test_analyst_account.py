@@ -13,13 +13,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from fairhaven.query_audit import question_log
 from tests.support.command_line import Command
 from tests.support.older_hub import unpack_older_hub
-from tests.support.other_accounts import NOBODYS, folder_for_all
+from tests.support.other_accounts import NOBODYS, copied_with_owners, folder_for_all
 from tests.support.processes import ENVIRONMENT
 
 _APPEND_ONLY, _GET_FLAGS, _SET_FLAGS = 0x20, 0x80086601, 0x40086602  # linux/fs.h
@@ -27,6 +28,7 @@ _APPEND_ONLY, _GET_FLAGS, _SET_FLAGS = 0x20, 0x80086601, 0x40086602  # linux/fs.
 _AS_BOTH = """
 import contextlib, io, json, os, sys
 from fairhaven.cli import app
+import fairhaven.journeys.releases.build  # what each command would load anew
 
 def run(words):
     said = io.TextIOWrapper(io.BytesIO(), write_through=True)
@@ -34,16 +36,105 @@ def run(words):
         code = app.run(words)
     return code, said.buffer.getvalue().decode()
 
-asked = json.load(sys.stdin)
-for words in asked["first"]:
-    run(words)
-os.setgroups(asked["groups"])
-os.setgid(asked["account"])
-os.setuid(asked["account"])
-json.dump([run(words) for words in asked["commands"]], sys.stdout)
+for line in sys.stdin:
+    asked = json.loads(line)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        for words in asked["first"]:
+            run(words)
+        os.setgroups(asked["groups"])
+        os.setgid(asked["account"])
+        os.setuid(asked["account"])
+        said = [run(words) for words in asked["commands"]]
+        with os.fdopen(writing, "w") as pipe:
+            json.dump(said, pipe)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        print(pipe.read(), flush=True)
+    os.waitpid(pid, 0)
 """
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+
+
+_Commands = Sequence[Sequence[str | Path | int]]
+
+
+class AsAnalyst(Protocol):
+    """Runs commands as another account."""
+
+    def __call__(
+        self, *commands: Sequence[str | Path | int], group: int, first: _Commands | None = None
+    ) -> list[tuple[int, str]]:
+        """Exit code and words of each command; *first*, or else the same, are run by the hub's own account."""
+
+
+@pytest.fixture(scope="module")
+def as_analyst() -> Iterator[AsAnalyst]:
+    """One process that forks another for each time that commands are run: loading what they need costs more than they do."""
+    serving = subprocess.Popen(
+        [sys.executable, "-c", _AS_BOTH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+
+    def plain(many: _Commands) -> list[list[str]]:
+        return [list(map(str, words)) for words in many]
+
+    def run(*commands: Sequence[str | Path | int], group: int, first: _Commands | None = None) -> list[tuple[int, str]]:
+        asked = {
+            "first": plain(commands if first is None else first),
+            "commands": plain(commands),
+            "groups": [group],
+            "account": NOBODYS,
+        }
+        assert serving.stdin is not None and serving.stdout is not None
+        serving.stdin.write(json.dumps(asked) + "\n")
+        serving.stdin.flush()
+        said = [(code, words) for code, words in json.loads(serving.stdout.readline())]
+        assert not any("Traceback" in words or "Fairhaven itself is at fault" in words for _, words in said), said
+        return said
+
+    with serving:
+        yield run
+        assert serving.stdin is not None
+        serving.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def readers() -> grp.struct_group:
+    """A group of this machine, whose members the test does not change."""
+    return next(group for group in grp.getgrall() if group.gr_gid not in (0, NOBODYS))
+
+
+@pytest.fixture(scope="module")
+def made(readers: grp.struct_group, fairhaven: Command) -> Iterator[Path]:
+    """A small hub that names its readers, and has the signed head by which they know its ledger."""
+    with folder_for_all() as place:
+        hub = unpack_older_hub(place)
+        text = (hub / "hub.toml").read_text()
+        (hub / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
+        fairhaven("keys", "rotate", hub)
+        for project in "PQ":
+            fairhaven("project", "open", hub, project, "--organisation", project)
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def asked(made: Path, readers: grp.struct_group, fairhaven: Command, as_analyst: AsAnalyst) -> Iterator[Path]:
+    """The same hub when its own account has asked three times and an analyst once."""
+    with folder_for_all() as place:
+        hub = copied_with_owners(made, place / "hub")
+        fairhaven(*_count(hub))
+        [(code, said)] = as_analyst(_count(hub), group=readers.gr_gid)
+        assert code == 0, said
+        assert "4 of 1,000" in fairhaven(*_count(hub)).stdout  # the ledger has seen what the analyst asked
+        yield hub
+
+
+def _count(hub: Path) -> tuple[str | Path, ...]:
+    """The command that asks."""
+    return ("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
 
 
 @pytest.fixture
@@ -53,53 +144,19 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-def readers() -> grp.struct_group:
-    """A group of this machine, whose members the test does not change."""
-    return next(group for group in grp.getgrall() if group.gr_gid not in (0, NOBODYS))
+def hub(made: Path, place: Path) -> Path:
+    """See `made`."""
+    return copied_with_owners(made, place / "hub")
 
 
 @pytest.fixture
-def hub(place: Path, readers: grp.struct_group, fairhaven: Command) -> Path:
-    """A small hub that names its readers, and has the signed head by which they know its ledger."""
-    made = unpack_older_hub(place)
-    text = (made / "hub.toml").read_text()
-    (made / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
-    fairhaven("keys", "rotate", made)
-    for project in "PQ":
-        fairhaven("project", "open", made, project, "--organisation", project)
-    return made
-
-
-def as_analyst(
-    *commands: Sequence[str | Path | int], group: int, first: Sequence[Sequence[str | Path | int]] | None = None
-) -> list[tuple[int, str]]:
-    """Exit code and words of each command; *first*, or else the same, are run by the hub's own account."""
-
-    def plain(many: Sequence[Sequence[str | Path | int]]) -> list[list[str]]:
-        return [list(map(str, words)) for words in many]
-
-    asked = {
-        "first": plain(commands if first is None else first),
-        "commands": plain(commands),
-        "groups": [group],
-        "account": NOBODYS,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", _AS_BOTH],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    said = [(code, words) for code, words in json.loads(done.stdout)]
-    assert not any("Traceback" in words or "Fairhaven itself is at fault" in words for _, words in said), said
-    return said
+def asked_hub(asked: Path, place: Path) -> Path:
+    """See `asked`."""
+    return copied_with_owners(asked, place / "hub")
 
 
 def test_an_analyst_reads_releases_and_counts_for_a_project_without_a_key(
-    hub: Path, readers: grp.struct_group, fairhaven: Command
+    hub: Path, readers: grp.struct_group, fairhaven: Command, as_analyst: AsAnalyst
 ) -> None:
     cohort = hub / "cohorts" / "first_pregnancy.toml"
     commands = [
@@ -118,7 +175,7 @@ def test_an_analyst_reads_releases_and_counts_for_a_project_without_a_key(
 
 
 def test_an_analyst_checks_and_exports_a_release_and_gets_no_report_without_its_quarantine(
-    hub: Path, place: Path, readers: grp.struct_group
+    hub: Path, place: Path, readers: grp.struct_group, as_analyst: AsAnalyst
 ) -> None:
     own, theirs = place / "own", place / "theirs"
     for out in (own, theirs):
@@ -139,7 +196,7 @@ def test_an_analyst_checks_and_exports_a_release_and_gets_no_report_without_its_
 
 
 def test_an_analyst_reaches_no_vault_delivery_or_key_and_changes_nothing(
-    hub: Path, readers: grp.struct_group, fairhaven: Command
+    hub: Path, readers: grp.struct_group, fairhaven: Command, as_analyst: AsAnalyst
 ) -> None:
     def files() -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in (hub / "store").rglob("*") if path.is_file()}
@@ -163,59 +220,59 @@ _LOG = f"store/query-audit/{NOBODYS}.log"
 
 
 def test_a_log_that_an_analyst_cuts_refuses_the_next_count(
-    hub: Path, readers: grp.struct_group, fairhaven: Command
+    asked_hub: Path, readers: grp.struct_group, fairhaven: Command, as_analyst: AsAnalyst
 ) -> None:
-    count = _counted_by_both(hub, readers, fairhaven)
-    _as_account(f"open({str(hub / _LOG)!r}, 'wb').close()", group=readers.gr_gid)
-    assert f"the log of what uid {NOBODYS} asked, was cut off or altered" in fairhaven(*count, code=1).stderr
-    [(code, said)] = as_analyst(count, group=readers.gr_gid)
+    _as_account(f"open({str(asked_hub / _LOG)!r}, 'wb').close()", group=readers.gr_gid)
+    assert (
+        f"the log of what uid {NOBODYS} asked, was cut off or altered" in fairhaven(*_count(asked_hub), code=1).stderr
+    )
+    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid)
     assert code == 1
     assert "was cut off or altered" in said
 
 
 def test_a_line_that_an_analyst_makes_up_stops_the_analyst_and_nobody_else(
-    hub: Path, readers: grp.struct_group, fairhaven: Command
+    asked_hub: Path, readers: grp.struct_group, fairhaven: Command, as_analyst: AsAnalyst
 ) -> None:
-    count = _counted_by_both(hub, readers, fairhaven)
-    size = (hub / _LOG).stat().st_size
-    _as_account(f"open({str(hub / _LOG)!r}, 'ab').write(b'{{}}\\n')", group=readers.gr_gid)
-    done = fairhaven(*count)
+    size = (asked_hub / _LOG).stat().st_size
+    _as_account(f"open({str(asked_hub / _LOG)!r}, 'ab').write(b'{{}}\\n')", group=readers.gr_gid)
+    done = fairhaven(*_count(asked_hub))
     assert "5 of 1,000" in done.stdout
     assert f"uid {NOBODYS} counts no more; other accounts do" in done.stderr
-    [(code, said)] = as_analyst(count, group=readers.gr_gid, first=[(*count[:-1], "Q")])
+    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid, first=[(*_count(asked_hub)[:-1], "Q")])
     assert code == 1 and "line 2 was not written by a count" in said
-    _as_account(f"import os; os.truncate({str(hub / _LOG)!r}, {size})", group=readers.gr_gid)
-    [(code, said)] = as_analyst(count, group=readers.gr_gid, first=[(*count[:-1], "Q")])
+    _as_account(f"import os; os.truncate({str(asked_hub / _LOG)!r}, {size})", group=readers.gr_gid)
+    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid, first=[(*_count(asked_hub)[:-1], "Q")])
     assert code == 0 and "6 of 1,000" in said
 
 
 def test_an_analyst_takes_away_no_log_of_another_and_makes_none_in_anothers_name(
-    hub: Path, readers: grp.struct_group, fairhaven: Command
+    asked_hub: Path, readers: grp.struct_group, fairhaven: Command
 ) -> None:
-    count = _counted_by_both(hub, readers, fairhaven)
-    logs = hub / "store" / "query-audit"
+    logs = asked_hub / "store" / "query-audit"
     for attack in (
         f"import os; os.unlink({str(logs / '0.log')!r})",
         f"import os; os.rename({str(logs / '0.log')!r}, {str(logs / 'x')!r})",
         f"open({str(logs / '0.log')!r}, 'ab')",
         f"open({str(logs / 'record.sqlite')!r}, 'ab')",
-        f"import os; os.replace({str(hub / _LOG)!r}, {str(logs / 'record.sqlite')!r})",
-        f"open({str(hub / 'store' / 'query-audit.sqlite')!r}, 'rb')",
-        f"import os; os.symlink('/etc/passwd', {str(hub / 'store' / 'link')!r})",
+        f"import os; os.replace({str(asked_hub / _LOG)!r}, {str(logs / 'record.sqlite')!r})",
+        f"open({str(asked_hub / 'store' / 'query-audit.sqlite')!r}, 'rb')",
+        f"import os; os.symlink('/etc/passwd', {str(asked_hub / 'store' / 'link')!r})",
     ):
         assert "PermissionError" in _as_account(attack, group=readers.gr_gid), attack
     # A log in another's name, as the same account can begin one, is nobody's, and holds nothing up.
-    _as_account(f"import shutil; shutil.copy({str(hub / _LOG)!r}, {str(logs / '12345.log')!r})", group=readers.gr_gid)
+    _as_account(
+        f"import shutil; shutil.copy({str(asked_hub / _LOG)!r}, {str(logs / '12345.log')!r})", group=readers.gr_gid
+    )
     _as_account(f"import os; os.mkfifo({str(logs / '12346.log')!r})", group=readers.gr_gid)
-    assert "5 of 1,000" in fairhaven(*count).stdout
+    assert "5 of 1,000" in fairhaven(*_count(asked_hub)).stdout
 
 
 def test_who_holds_the_record_of_questions_for_ever_is_named(
-    hub: Path, readers: grp.struct_group, fairhaven: Command, monkeypatch: pytest.MonkeyPatch
+    asked_hub: Path, readers: grp.struct_group, fairhaven: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = _counted_by_both(hub, readers, fairhaven)
     monkeypatch.setattr(question_log, "_PATIENCE", 0.2)
-    logs = hub / "store" / "query-audit"
+    logs = asked_hub / "store" / "query-audit"
     holding = (
         "import fcntl, os, sys, time\n"
         f"os.setgroups([{readers.gr_gid}]); os.setgid({NOBODYS}); os.setuid({NOBODYS})\n"
@@ -224,21 +281,11 @@ def test_who_holds_the_record_of_questions_for_ever_is_named(
     with subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         try:
-            said = fairhaven(*count, code=1).stderr
+            said = fairhaven(*_count(asked_hub), code=1).stderr
         finally:
             holder.kill()
     assert f"process {holder.pid} of uid {NOBODYS} has held the record of questions" in said
     assert "5 of 1,000" not in said
-
-
-def _counted_by_both(hub: Path, readers: grp.struct_group, fairhaven: Command) -> tuple[str | Path, ...]:
-    """A hub in which its own account has asked three times and an analyst once; gives the command that asks."""
-    count = ("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
-    fairhaven(*count)
-    [(code, said)] = as_analyst(count, group=readers.gr_gid)
-    assert code == 0, said
-    assert "4 of 1,000" in fairhaven(*count).stdout  # the ledger has seen what the analyst asked
-    return count
 
 
 def _as_account(code: str, *, group: int) -> str:
@@ -250,8 +297,7 @@ def _as_account(code: str, *, group: int) -> str:
 def test_questions_are_recorded_in_a_log_from_which_the_file_system_lets_nothing_be_taken(
     hub: Path, fairhaven: Command
 ) -> None:
-    count = ("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
-    fairhaven(*count)
+    fairhaven(*_count(hub))
     log = hub / "store" / "query-audit" / f"{os.geteuid()}.log"
     try:
         _set_append_only(log, is_set=True)
@@ -262,7 +308,7 @@ def test_questions_are_recorded_in_a_log_from_which_the_file_system_lets_nothing
             log.write_bytes(b"")
         with log.open("ab") as file:
             file.write(b'{"torn')
-        assert "2 of 1,000" in fairhaven(*count).stdout
+        assert "2 of 1,000" in fairhaven(*_count(hub)).stdout
     finally:
         _set_append_only(log, is_set=False)
 
