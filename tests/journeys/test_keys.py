@@ -19,15 +19,21 @@ from tests.support.killed_hub import Commands
 _ROWS = "event_id,patient_id,nhs_number,birth_date,sex,date,code,value,unit\n1,p1,9990000018,1950-02-03,F,2026-01-05,22298006,1,mg\n"
 
 
-@pytest.fixture
-def hub(fairhaven: Command, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(fairhaven: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new hub with one source, that has received once."""
-    folder = tmp_path / "hub"
+    folder = tmp_path_factory.mktemp("keys") / "hub"
     fairhaven("init", folder)
     for place in ("sources", "mappings"):
         (folder / place / "example.toml.example").rename(folder / place / "example.toml")
     _receive(fairhaven, folder, "1")
     return folder
+
+
+@pytest.fixture
+def hub(made: Path, tmp_path: Path) -> Path:
+    """A copy of it to change."""
+    return Path(shutil.copytree(made, tmp_path / "hub"))
 
 
 def _receive(fairhaven: Command, hub: Path, number: str, code: int = 0) -> str:
