@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hostile_bytes import CANARY, READERS
+from tests.support.hostile_process import CANARY
+from tests.support.hostile_readers import READERS
 
 
 @pytest.mark.slow
@@ -22,7 +23,7 @@ def test_no_bytes_break_a_reader_or_make_it_open_anything_else(
     secret = tmp_path / "outside" / "secret"
     secret.write_bytes(CANARY)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.hostile_bytes", reader, str(seconds), str(tmp_path)],
+        [sys.executable, "-m", "tests.support.hostile_process", reader, str(seconds), str(tmp_path)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -19,6 +19,7 @@ from deltalake.transaction import (
 
 from fairhaven.kernel.files import sync
 from fairhaven.kernel.listing import listed
+from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.omop import CDM
 from fairhaven.release.manifest import StoredFile
 
@@ -75,8 +76,8 @@ def entry_of(folder: Path, version: int) -> Path:
 
 def entries_after(folder: Path, version: int) -> list[Path]:
     """Files of versions that come after one (-1: all), and whatever else is in the log."""
-    found = listed(folder / _LOG)
-    return [entry for entry in found if not (entry.stem.isdigit() and int(entry.stem) <= version)]
+    numbers = {entry: whole_number(entry.stem, digits=20) for entry in listed(folder / _LOG)}
+    return [entry for entry, number in numbers.items() if number is None or number > version]
 
 
 def rewind(folder: Path, version: int) -> None:

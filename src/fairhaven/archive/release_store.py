@@ -22,6 +22,7 @@ from fairhaven.kernel.codec import read_record, record_of, to_json
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn, read_json, write_json
 from fairhaven.kernel.listing import listed
+from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.ledger import Actor, EventKind, Ledger, content_hashes
 from fairhaven.omop import CDM
 from fairhaven.release.format_1 import tables_of_format_1
@@ -163,8 +164,8 @@ class ReleaseStore:
         """
         if name is None:
             return self.current()
-        number = name[1:] if name[:1] == "r" else name
-        path = self.manifest(int(number)) if number.isdigit() else None
+        number = whole_number(name.removeprefix("r"), digits=9)
+        path = self.manifest(number) if number is not None else None
         if path is None or not path.exists():
             names = [name_of(int(path.stem)) for path in self.manifests()]
             known = f"releases here: {', '.join(names)}" if names else "there is none yet: build one"

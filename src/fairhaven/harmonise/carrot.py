@@ -5,7 +5,6 @@ original values beside. Version 1 has a rule for each concept, version 2 one blo
 the same field become one mapping rule; a value that leads to several concepts makes one more for each further concept.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,15 @@ from fairhaven.harmonise.mapping_conditions import MappingCondition
 from fairhaven.harmonise.mapping_file import MappingFile, MapRule
 from fairhaven.harmonise.mapping_values import ColumnValue, MappedValue, MappingValue, column, constant
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.foreign_files import content_of
+from fairhaven.kernel.json_document import json_object
+from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.omop.cdm import CDM
+from fairhaven.omop.concepts import is_concept_id
 
 ANY = "*"
+_LARGEST = 100_000_000
+"""Bytes. Rules for a whole data set have some hundred thousand."""
 _ORIGINALS = {"value_as_number": "value_number", "value_as_string": "value_text"}
 
 
@@ -45,16 +50,11 @@ def read_carrot(path: Path, shown: str = "") -> MappingFile:
     """Read a Carrot rules file. Tables are named after its files, without the ending.
 
     Raises:
+        NotFound: there is no such file.
         Invalid: the file is no JSON, or no Carrot rules, or has rules for tables that it cannot have; all faults.
     """
     shown = shown or path.name
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(Fault(message=f"the file cannot be read ({type(error).__name__})", path=shown)) from None
-    except json.JSONDecodeError as error:
-        raise Invalid(Fault(message=f"not valid JSON: {error.msg}", path=shown, line=error.lineno)) from None
-    tables = content.get("cdm") if isinstance(content, dict) else None
+    tables = json_object(content_of(path, shown=shown, largest=_LARGEST), path=shown).get("cdm")
     if not isinstance(tables, dict):
         raise Invalid(Fault(message='no Carrot rules: there is no "cdm"', path=shown))
     faults: list[Fault] = []
@@ -85,9 +85,11 @@ def _first(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:
         if not mapped:
             continue
         at = next(iter(mapped.values()))
-        table, source_field = at["source_table"].removesuffix(".csv"), at["source_field"]
+        table, source_field = _text(at["source_table"]).removesuffix(".csv"), _text(at["source_field"])
         others = {
-            name: part["source_field"] for name, part in rule.items() if name not in mapped and name != "person_id"
+            name: _text(part["source_field"])
+            for name, part in rule.items()
+            if name not in mapped and name != "person_id"
         }
         dates = {name: source for name, source in others.items() if CDM[target][name].type in ("date", "datetime")}
         originals = [name for name, source in others.items() if name not in dates and source == source_field]
@@ -99,8 +101,8 @@ def _first(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:
             terms = part["term_mapping"]
             for value, concept in (terms if isinstance(terms, dict) else {ANY: terms}).items():
                 known = block.concepts_of(value, destination)
-                if int(concept) not in known:
-                    known.append(int(concept))
+                if _concept_id(concept) not in known:
+                    known.append(_concept_id(concept))
     return found.values()
 
 
@@ -108,25 +110,38 @@ def _second(target: str, rules: Mapping[str, Any]) -> Iterator[_Block]:
     """Version 2: source table -> date mapping, and field -> value -> CDM field -> concepts."""
     for file, rule in rules.items():
         date = rule.get("date_mapping") or {}
-        dates = dict.fromkeys(_listed(date.get("dest_field", [])), date.get("source_field", ""))
+        dates = dict.fromkeys(map(_text, _listed(date.get("dest_field", []))), _text(date.get("source_field", "")))
         for source_field, by_value in rule["concept_mappings"].items():
             block = _Block(
                 target=target,
                 table=file.removesuffix(".csv"),
                 source_field=source_field,
                 dates=dates,
-                originals=list(_listed(by_value.get("original_value", []))),
+                originals=list(map(_text, _listed(by_value.get("original_value", [])))),
             )
             for value, destinations in by_value.items():
                 if value == "original_value":
                     continue
                 for destination, ids in destinations.items():
-                    block.concepts_of(value, destination).extend(map(int, _listed(ids)))
+                    block.concepts_of(value, destination).extend(map(_concept_id, _listed(ids)))
             yield block
 
 
 def _listed(given: Any) -> Iterable[Any]:
     return given if isinstance(given, list) else [given]
+
+
+def _text(given: Any) -> str:
+    if not isinstance(given, str):
+        raise TypeError
+    return given
+
+
+def _concept_id(given: Any) -> int:
+    found = whole_number(given, digits=10) if isinstance(given, str) else given
+    if not is_concept_id(found):
+        raise ValueError
+    return found
 
 
 def _rules(blocks: list[_Block], shown: str) -> Iterator[MapRule]:

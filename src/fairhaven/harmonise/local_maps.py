@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.whole_numbers import whole_number
+from fairhaven.omop.concepts import is_concept_id
 
 SCHEMA = pa.schema(
     [
@@ -158,8 +160,9 @@ def _texts(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _concept(row: Mapping[str, str], key: str, line: int, shown: str, faults: list[Fault]) -> int:
-    if row[key].isdigit():
-        return int(row[key])
+    found = whole_number(row[key], digits=10)
+    if found is not None and is_concept_id(found):
+        return found
     if row[key]:
         faults.append(Fault(message="is not a concept id", path=shown, line=line, field=key))
     return 0

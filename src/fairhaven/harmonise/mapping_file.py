@@ -65,7 +65,7 @@ _NEEDED: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
 }
 """Kind of row -> columns of which it needs one each, and what is said where it has none."""
 
-_PATTERN = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_PATTERN = re.compile(r"\{([0-9]{1,9})\.\.([0-9]{1,9})\}")
 _MOST_COLUMNS = 999
 
 
@@ -235,6 +235,8 @@ def _codes(section: Section, kind: str) -> tuple[tuple[CodeMapping, ...], int | 
         if key == "code":
             text = part.text("text", "")
             fixed = part.whole("concept_id") if "concept_id" in part else None
+            if fixed is not None and not concepts.is_concept_id(fixed):
+                part.fault("concept_id", "is not a concept id")
         if key != "code" or "column" in part or (not text and fixed is None):
             codes.append(_code(part))
             continue
@@ -314,6 +316,9 @@ def _regular(section: Section, key: str) -> str:
     except re.error as error:
         section.fault(key, f"is not a regular expression: {error.msg}")
         return ""
+    except (OverflowError, RecursionError):
+        section.fault(key, "is a regular expression that repeats too often or is nested too deeply")
+        return ""
     if key == "pattern" and expression and groups < 1:
         section.fault(key, "must have a group in round brackets: what it catches is the value")
     return expression
@@ -338,6 +343,8 @@ def _by_word(section: Section, name: str, value: MappingValue) -> MappingValue:
             if word not in words:
                 section.fault(name, f"is no concept id and none of the words for it ({', '.join(words)})")
             return words.get(word, 0)
+        if word is not None and not concepts.is_concept_id(word):
+            section.fault(name, "is not a concept id")
         return word
 
     def concepts_of(step: Step) -> Step:

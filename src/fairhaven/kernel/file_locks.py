@@ -99,5 +99,5 @@ def _holder(file: TextIO) -> Holder | str:
     file.seek(0)
     try:
         return Holder(**json.loads(file.read()))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return "another command"

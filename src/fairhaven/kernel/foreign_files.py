@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, NotFound
 
 _KINDS = {
     stat.S_ISLNK: "is a link; deliver the file itself, because what a link points to may be changed or not be yours",
@@ -91,6 +91,30 @@ def opened(path: Path) -> Iterator[Path]:
         raise Invalid(_unreadable(path, error)) from None
     with _named(_checked(descriptor, path)) as held:
         yield held
+
+
+def content_of(path: Path, *, shown: str, largest: int) -> bytes:
+    """All of a small file, as a person named it.
+
+    Args:
+        shown: how the file is named in faults.
+        largest: bytes that such a file may have.
+
+    Raises:
+        NotFound: there is no such file.
+        Invalid: it is no plain file, is too large, or cannot be read.
+    """
+    try:
+        # Looked at first: a pipe would be waited for without end.
+        status = path.stat()
+        message = kind_fault(status.st_mode) or "is too large for what it is to hold" * (status.st_size > largest)
+        if message:
+            raise Invalid(Fault(message=message, path=shown))
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"{shown}: there is no such file") from None
+    except OSError as error:
+        raise Invalid(Fault(message=f"cannot be read ({type(error).__name__})", path=shown)) from None
 
 
 def files_below(folder: Path, *, levels: int | None = None) -> list[ForeignFile]:

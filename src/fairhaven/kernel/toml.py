@@ -45,7 +45,7 @@ class Document:
                 text = path.read_text(encoding="utf-8")
                 self.data = tomllib.loads(text)
                 self._lines = dict(_key_lines(text))
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 self._is_read = False
                 self.faults.append(_unreadable(error, self.shown))
 
@@ -194,13 +194,15 @@ class Section:
         return value
 
 
-def _unreadable(error: OSError | ValueError, shown: str) -> Fault:
+def _unreadable(error: OSError | ValueError | RecursionError, shown: str) -> Fault:
     """Why a file has no values."""
     match error:
         case FileNotFoundError():
             return Fault(message="the file does not exist", path=shown)
         case OSError() | UnicodeDecodeError():
             return Fault(message=f"the file cannot be read as UTF-8 text ({type(error).__name__})", path=shown)
+        case RecursionError():
+            return Fault(message="is nested too deeply to be read", path=shown)
         case tomllib.TOMLDecodeError():
             what, _, place = str(error).partition(" (at ")
             line = re.search(r"line (\d+)", place)

@@ -93,7 +93,7 @@ def _read_on(file: BinaryIO, name: str, known: Chain) -> Chain:
         number, end, last = number + 1, end + len(line), line
         try:
             entry, digest = _entry(line)
-        except (ValueError, Invalid):  # no JSON, or of another form
+        except (ValueError, RecursionError, Invalid):  # no JSON, or of another form
             faults.append(Fault(message="not an entry of a ledger", path=name, line=number))
             previous = ""
             continue

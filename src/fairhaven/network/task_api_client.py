@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.network.connection import Connection
 from fairhaven.network.task import QueueKind
 
@@ -155,8 +156,7 @@ class TaskApiClient(AbstractContextManager["TaskApiClient"]):
 
 
 def _trouble(reply: _Reply) -> TransportFailure:
-    asked = reply.headers.get("Retry-After", "")
-    retry_after = float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else None
+    retry_after = whole_number(reply.headers.get("Retry-After", ""), digits=8)
     status = reply.status
     if status in _NOT_US:
         reason = f"the server refuses our name and secret ({status})"

@@ -5,6 +5,16 @@ Ids are facts of the OHDSI Standardized Vocabularies (Athena). Where a hub has l
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any, TypeGuard
+
+LARGEST = 2**31 - 1
+"""Concept ids are whole numbers of 32 bits."""
+
+
+def is_concept_id(value: Any) -> TypeGuard[int]:
+    """Whether a value that somebody wrote can be a concept id."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+
 
 TYPE: Mapping[str, int] = MappingProxyType(
     {

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven import read_json, read_toml
-from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.kernel.errors import Fault, Invalid, NotFound
-from fairhaven.kernel.foreign_files import kind_fault
+from fairhaven.kernel.foreign_files import content_of
+from fairhaven.kernel.json_document import json_object
 
 _CIRCE = frozenset({"PrimaryCriteria", "ConceptSets", "expression"})
 _ID = re.compile(r"[0-9]{1,18}")
@@ -41,23 +40,8 @@ def definition_id(path: Path) -> int | None:
     return int(path.stem) if _ID.fullmatch(path.stem) else None
 
 
-def _content(path: Path) -> bytes:
-    try:
-        status = path.stat()
-        if message := kind_fault(status.st_mode):
-            # A pipe in a folder of definitions would be waited for without end.
-            raise Invalid(Fault(message=message, path=str(path)))
-        if status.st_size > _LARGEST:
-            raise Invalid(Fault(message="is too large for a cohort definition", path=str(path)))
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise Invalid(Fault(message=f"cannot be read ({type(error).__name__})", path=str(path))) from None
-
-
 def _read(path: Path, today: dt.date) -> CohortDefinition:
-    content = _content(path)
+    content = content_of(path, shown=str(path), largest=_LARGEST)
     if path.suffix.lower() != ".json" and not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return read_toml(path)
     value = json_object(content, path=str(path))

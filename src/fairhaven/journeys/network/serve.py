@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.json_document import json_object
 from fairhaven.ledger import Actor
 from fairhaven.network import Credentials
 from fairhaven.network.server import CollectionReply, TaskQueue, serve, task_api

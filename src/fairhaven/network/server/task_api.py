@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
+from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.network.server.queue import TaskQueue
 from fairhaven.network.task import QueueKind
 
@@ -95,8 +96,7 @@ class _TaskApi:
 
     async def _body(self, request: Request) -> bytes | None:
         """The body; None as soon as it is longer than is taken."""
-        length = request.headers.get("Content-Length", "")
-        if length.isascii() and length.isdigit() and int(length) > self._largest:
+        if (whole_number(request.headers.get("Content-Length", "")) or 0) > self._largest:
             return None
         body = bytearray()
         async for piece in request.stream():

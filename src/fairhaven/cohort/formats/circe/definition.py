@@ -6,7 +6,6 @@ from typing import Any
 from fairhaven.cohort.formats.circe.attribute_values import concept_id, user_period
 from fairhaven.cohort.formats.circe.criteria import read_criterion
 from fairhaven.cohort.formats.circe.groups import read_group
-from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.cohort.formats.json_object import HARMLESS, JsonFaults, JsonObject
 from fairhaven.cohort.model import (
     CohortDefinition,
@@ -24,6 +23,7 @@ from fairhaven.cohort.model import (
     Limit,
 )
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.json_document import json_object
 
 _LIMITS = {"ALL": Limit.ALL, "LAST": Limit.LAST}
 _ENDS = ("StartDate", "EndDate")

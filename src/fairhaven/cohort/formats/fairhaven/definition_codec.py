@@ -7,9 +7,8 @@ from typing import Any
 from fairhaven.cohort.formats.fairhaven.definition_reader import read_definition
 from fairhaven.cohort.formats.fairhaven.definition_writer import to_json
 from fairhaven.cohort.formats.fairhaven.toml_layout import spell
-from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.cohort.model import CohortDefinition
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.json_document import json_object
 from fairhaven.kernel.toml import Document
 
 
@@ -39,8 +38,4 @@ def read_toml(path: Path, shown: str = "") -> CohortDefinition:
     Raises:
         Invalid: with every fault, each with its line and place.
     """
-    try:
-        document = Document(path, shown)
-    except RecursionError:
-        raise Invalid(Fault(message="is nested too deeply to be read", path=shown or str(path))) from None
-    return read_definition(document)
+    return read_definition(Document(path, shown))

@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from fairhaven.cohort.formats.json_document import json_object
 from fairhaven.cohort.formats.json_object import JsonFaults, JsonObject
 from fairhaven.cohort.formats.rquest.rules import read_rule
 from fairhaven.cohort.model import (
@@ -19,6 +18,7 @@ from fairhaven.cohort.model import (
     Match,
 )
 from fairhaven.kernel.errors import Invalid, check_faults
+from fairhaven.kernel.json_document import json_object
 
 _OPERATORS = {"AND": Match.ALL, "OR": Match.ANY}
 

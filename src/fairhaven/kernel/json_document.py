@@ -36,7 +36,7 @@ def _parsed(text: str, path: str) -> Any:
         message = f"not valid JSON: {error.msg} (column {error.colno})"
         raise Invalid(Fault(message=message, path=path, line=error.lineno)) from None
     except RecursionError:
-        raise Invalid(Fault(message="is nested too deeply to be a definition", path=path)) from None
+        raise Invalid(Fault(message="is nested too deeply to be read", path=path)) from None
     except _Ambiguous as error:
         raise Invalid(Fault(message=f"not valid JSON: {error}", path=path)) from None
     except ValueError:

@@ -1,0 +1,612 @@
+"""Every reader of what somebody else writes: the hostile files that it is given, and how it reads one."""
+
+import gzip
+import json
+import shutil
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.abc import Traversable
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from fairhaven.cohort import read_definition
+from fairhaven.cohort.formats.rquest import read_rquest
+from fairhaven.harmonise import local_maps, read_code_map
+from fairhaven.hub.disclosure_policies import policy_named
+from fairhaven.hub.hub_files import read_text
+from fairhaven.kernel.errors import check_faults
+from fairhaven.kernel.keyring import Keyring
+from fairhaven.ledger import EventKind, Ledger
+from fairhaven.network.result import read_result
+from fairhaven.network.task import QueueKind, UnreadableTask, read_task
+from fairhaven.network.task_api_client import TaskApiClient
+from fairhaven.omop.external_cdm import open_cdm
+from fairhaven.omop.vocabulary import load_vocabulary
+from fairhaven.query_audit import Asker, QueryAudit, rules_named
+from tests.support.actors import ANNA
+from tests.support.hostile_bytes import (
+    altered_json,
+    altered_toml,
+    compressed,
+    database,
+    mutated,
+    named,
+    ndjson,
+    parquet,
+    split,
+    without_comments,
+    zipped,
+)
+from tests.support.intake_hub import DAY, EVENTS, HEADER, Hub
+from tests.support.network_wire import COHORT, COLLECTION, connection_to, http, raw_server
+
+OMOP = 'title = "CDM"\ncontroller = "partner"\nkind = "cdm"\nformat = "omop"\n'
+FHIR = 'title = "FHIR"\ncontroller = "partner"\nkind = "gp"\nformat = "fhir"\n'
+OPT_OUT = 'title = "List"\ncontroller = "nhs"\nkind = "opt-out"\nformat = "opt-out"\n'
+TEXT = EVENTS.format(settings="", more="")
+
+Read = Callable[[bytes], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A reader of foreign files.
+
+    Args:
+        inputs: hostile files, made with the help of a folder that holds ``outside/secret``.
+        opened: in an empty folder, a function that reads one file.
+        connects: it may speak with this machine.
+    """
+
+    inputs: Callable[[Path], st.SearchStrategy[bytes]]
+    opened: Callable[[Path], Read]
+    connects: bool = False
+
+
+# Deliveries.
+
+PERSON = "person_id,gender_concept_id,year_of_birth,birth_datetime\n7,8507,1980,1980-02-03\n8,8532,,\n"
+DEATH = "person_id\tdeath_date\n7\t2020-01-01\n"
+PERSONS = {"person_id": [7, 8], "gender_concept_id": [8507, 8532], "year_of_birth": [1980, 1990]}
+ROWS = HEADER.encode() + b'1,p,2020-01-01,3,c\n2,q,01/02/2020,,"a\nb"\n'
+PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1980-02-03", "gender": "female"}
+CONDITION = {
+    "resourceType": "Condition",
+    "id": "c1",
+    "subject": {"reference": "Patient/p1"},
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "73211009"}]},
+    "onsetDateTime": "2020-01-01",
+}
+BUNDLE = {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:1", "resource": PATIENT}, {"resource": CONDITION}]}
+TRANSACTION = {
+    "resourceType": "Bundle",
+    "type": "transaction",
+    "entry": [
+        {
+            "fullUrl": "urn:uuid:1",
+            "resource": {**PATIENT, "name": [{"family": "A", "given": ["B"]}], "contained": [CONDITION]},
+            "request": {"method": "POST", "url": "Patient"},
+        },
+        {"fullUrl": "urn:uuid:2", "resource": {**CONDITION, "subject": {"reference": "urn:uuid:1"}}},
+        {"resource": BUNDLE},
+    ],
+}
+
+
+def _delivered(declaration: str, name: str) -> Callable[[Path], Read]:
+    def opened(place: Path) -> Read:
+        hub = Hub(place)
+        source = hub.source(declaration)
+        return lambda content: hub.receive(source, content, name)
+
+    return opened
+
+
+def _delimited(_: Path) -> st.SearchStrategy[bytes]:
+    whole = mutated([ROWS, ROWS.replace(b"\n", b"\r\n"), gzip.compress(ROWS), b""])
+    behind = mutated([ROWS, ROWS.partition(b"\n")[2]]).map(lambda content: HEADER.encode() + content)
+    return st.one_of(behind, compressed(whole, "events.csv"))
+
+
+def _parquet(_: Path) -> st.SearchStrategy[bytes]:
+    events = parquet(
+        {
+            "event_id": ["1", "2"],
+            "patient_id": ["p", "q"],
+            "event_date": ["2020-01-01", None],
+            "value": [1.0, None],
+            "code": ["a", "b"],
+        }
+    )
+    plain = [events, parquet(PERSONS), parquet({"event_id": ["1"] * 3000, "patient_id": ["p"] * 3000})]
+    return mutated([*plain, parquet({"a": [[1, 2]]}), parquet({"event_id": [None]}, compression="zstd")])
+
+
+def _fhir(_: Path) -> st.SearchStrategy[bytes]:
+    lines = [ndjson(PATIENT, CONDITION, BUNDLE), ndjson([PATIENT]), json.dumps(BUNDLE, indent=1).encode()]
+    return compressed(mutated([*lines, gzip.compress(lines[0])]), "a.ndjson")
+
+
+def _bundles(_: Path) -> st.SearchStrategy[bytes]:
+    whole = altered_json([BUNDLE, TRANSACTION, [PATIENT, CONDITION]])
+    pretty = mutated([json.dumps(TRANSACTION, indent=2).encode()])
+    return compressed(st.one_of(whole, whole.map(lambda line: ndjson(PATIENT) + line + b"\n"), pretty), "bundle.json")
+
+
+def _opt_outs(_: Path) -> st.SearchStrategy[bytes]:
+    lists = [b"9990000018\n9990000026,\n", b"\xef\xbb\xbf9990000018\r\n", b"", b"\n" * 50 + b"999 000 0018,,\n"]
+    return compressed(mutated([*lists, gzip.compress(b"9990000018\n")]), "list.csv")
+
+
+# CDMs and vocabularies: a file, or one of the files of a folder.
+
+CONCEPT = (
+    "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tconcept_class_id\tstandard_concept\tconcept_code\t"
+    "valid_start_date\tvalid_end_date\tinvalid_reason\n1\ta\tb\tc\td\tS\te\t19700101\t20991231\t\n"
+)
+RELATED = "concept_id_1\tconcept_id_2\trelationship_id\tvalid_start_date\tvalid_end_date\tinvalid_reason\n1\t1\tMaps to\t19700101\t20991231\t\n"
+VERSION = b"vocabulary_id\tvocabulary_version\nNone\t../../../outside/x\n"
+_OF_CDM = (
+    "person.csv",
+    "PERSON.TXT",
+    "death.tsv",
+    "death.csv.gz",
+    "person/1.parquet",
+    "condition_occurrence.parquet",
+    "notes.doc",
+)
+_OF_VOCABULARY = (
+    "CONCEPT.csv",
+    "CONCEPT.csv.gz",
+    "concept.parquet",
+    "CONCEPT_RELATIONSHIP.csv",
+    "VOCABULARY.csv",
+    "a/CONCEPT.csv",
+)
+
+
+def _cdm(folder: Path) -> st.SearchStrategy[bytes]:
+    secret = folder / "outside" / "secret"
+    made = "CREATE TABLE person AS SELECT 7 AS person_id, 8507 AS gender_concept_id, 1980 AS year_of_birth"
+    views = f"CREATE VIEW death AS SELECT 7 AS person_id, content AS cause FROM read_text('{secret}')"
+    files = {"person.csv": PERSON.encode(), "death.csv": DEATH.encode()}
+    packed = [zipped(files), zipped({"person.parquet": parquet(PERSONS)})]
+    stored = [database(folder, made), database(folder, made, views)]
+    names = st.sampled_from(["person.csv", "PERSON.TXT", "person/1.parquet", "../person.csv", "death.tsv"])
+    within = st.dictionaries(names, _cdm_member(), max_size=3).map(zipped)
+    return st.one_of(mutated(packed), within, mutated(stored))
+
+
+def _cdm_member() -> st.SearchStrategy[bytes]:
+    return mutated([PERSON.encode(), DEATH.encode(), parquet(PERSONS), gzip.compress(PERSON.encode())])
+
+
+def _vocabulary(folder: Path) -> st.SearchStrategy[bytes]:
+    columns, values = (line.split("\t") for line in CONCEPT.splitlines()[:2])
+    row = ", ".join(f"'{value}' AS {name}" for name, value in zip(columns, values, strict=True))
+    member = mutated([CONCEPT.encode(), gzip.compress(CONCEPT.encode())])
+    together = member.map(lambda content: zipped({"CONCEPT.csv": content, "VOCABULARY.csv": VERSION}))
+    stored = database(folder, f"CREATE TABLE concept AS SELECT {row}")
+    return st.one_of(together, mutated([zipped({"CONCEPT.csv": CONCEPT.encode()}), stored]))
+
+
+def _vocabulary_member() -> st.SearchStrategy[bytes]:
+    columns, values = (line.split("\t") for line in CONCEPT.splitlines()[:2])
+    stored = parquet({name: [value] for name, value in zip(columns, values, strict=True)})
+    return mutated([CONCEPT.encode(), RELATED.encode(), VERSION, gzip.compress(CONCEPT.encode()), stored])
+
+
+def _in_folder(
+    names: Sequence[str], others: Mapping[str, str], read: Callable[[Path, Path], object]
+) -> Callable[[Path], Read]:
+    """Reads folders of which one file is hostile: *read* is given the folder and a place beside it."""
+
+    def opened(place: Path) -> Read:
+        folder = place / "given"
+
+        def read_one(content: bytes) -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            for other, text in others.items():
+                (folder / other).write_text(text)
+            name, hostile = split(names, content)
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(hostile)
+            read(folder, place)
+
+        return read_one
+
+    return opened
+
+
+def _delivered_folder(place: Path) -> Read:
+    hub = Hub(place)
+    source = hub.source(OMOP)
+    return _in_folder(_OF_CDM, {}, lambda folder, _: hub.deliver(source, [folder]))(place)
+
+
+def _open_cdm(path: Path) -> None:
+    with open_cdm(path) as opened:
+        for table in opened.tables.values():
+            opened.engine.fetch(table)
+
+
+# What a hub is told in text.
+
+_REGION = files("fairhaven") / "region" / "hub"
+_NEW = files("fairhaven.hub") / "new"
+USAGI = (
+    "source_code,source_concept_id,source_vocabulary_id,source_code_description,target_concept_id,"
+    "target_vocabulary_id,valid_start_date,valid_end_date,invalid_reason\na,0,LOCAL,b,7,SNOMED,1970-01-01,2099-12-31,\n"
+)
+REVIEWED = (
+    "sourceCode,sourceName,sourceFrequency,conceptId,mappingType,mappingStatus\na,b,1,7,MAPS_TO,APPROVED\n"
+    "c,d,2,8,MAPS_TO_VALUE,APPROVED\n"
+)
+_AT = {"source_table": "events.csv", "source_field": "code"}
+CARROT_1 = {
+    "metadata": {"date_created": "2026-01-01", "dataset": "a"},
+    "cdm": {
+        "condition_occurrence": {
+            "a 1": {
+                "condition_concept_id": {**_AT, "term_mapping": {"x": 7, "y": 8}},
+                "condition_start_datetime": {"source_table": "events.csv", "source_field": "event_date"},
+                "condition_source_value": dict(_AT),
+                "person_id": {"source_table": "events.csv", "source_field": "patient_id"},
+            }
+        },
+        "person": {
+            "b 2": {
+                "gender_concept_id": {"source_table": "registrations.csv", "source_field": "sex", "term_mapping": 8507}
+            }
+        },
+    },
+}
+CARROT_2 = {
+    "cdm": {
+        "observation": {
+            "events.csv": {
+                "person_id_mapping": {"source_field": "patient_id", "dest_field": "person_id"},
+                "date_mapping": {"source_field": "event_date", "dest_field": ["observation_datetime"]},
+                "concept_mappings": {
+                    "code": {
+                        "x": {"observation_concept_id": [7, 9]},
+                        "*": {"observation_concept_id": [8]},
+                        "original_value": ["value_as_number"],
+                    }
+                },
+            }
+        }
+    }
+}
+
+
+def _texts(place: Traversable) -> list[bytes]:
+    """A TOML file, or those of a folder."""
+    found = [place] if place.is_file() else sorted(place.iterdir(), key=lambda each: each.name)
+    return [without_comments(each.read_text()) for each in found if each.name.endswith(".toml")]
+
+
+def _toml(*seeds: bytes) -> st.SearchStrategy[bytes]:
+    return st.one_of(altered_toml(seeds), altered_toml(seeds), mutated(seeds))
+
+
+_POLICY = without_comments(
+    files("fairhaven.disclosure").joinpath("policies", "ons.toml").read_text().replace("[ons", "[ours")
+)
+_RULES = b"""[ours]
+title = "Ours"
+budget = 1000
+coalitions = ["organisation", "federated"]
+mode = "differential-privacy"
+epsilon = 0.1
+epsilon_total = 10.0
+since = 2026-11-22
+source = "ours"
+"""
+
+
+def _in_hub(name: str) -> Callable[[Path], Read]:
+    """Reads a hub of which one file is hostile."""
+
+    def opened(place: Path) -> Read:
+        hub = place / "hub"
+        with as_file(_REGION) as region:
+            for kind in ("controllers", "mappings"):
+                shutil.copytree(region / kind, hub / kind)
+            for kind in ("sources", "vocabulary"):
+                (hub / kind).mkdir()
+            source = (region / "sources/gp_riverside.toml").read_text()
+            (hub / "sources/ours.toml").write_text(source.replace('["gp.toml"]', '["gp.toml", "rules.json"]'))
+            settings = (region / "hub.toml").read_text()
+        (hub / "mappings/rules.json").write_text(json.dumps(CARROT_1))
+        (hub / "hub.toml").write_text('disclosure = "disclosure.toml"\naudit = "audit.toml"\n' + settings)
+        (hub / "disclosure.toml").write_bytes(_POLICY)
+        (hub / "audit.toml").write_bytes(_RULES)
+
+        def read_one(content: bytes) -> None:
+            (hub / name).write_bytes(content)
+            text = read_text(hub)
+            local_maps(text.code_maps)
+
+        return read_one
+
+    return opened
+
+
+# Questions and answers of others.
+
+DEFINITION = {
+    "ConceptSets": [{"id": 0, "name": "a", "expression": {"items": [{"concept": {"CONCEPT_ID": 7}}]}}],
+    "PrimaryCriteria": {
+        "CriteriaList": [{"ConditionOccurrence": {"CodesetId": 0, "Age": {"Value": 18, "Op": "gte"}}}],
+        "ObservationWindow": {"PriorDays": 0, "PostDays": 0},
+    },
+    "InclusionRules": [{"name": "b", "expression": {"Type": "AT_LEAST", "Count": 1, "CriteriaList": [], "Groups": []}}],
+}
+ASKED = {
+    "uuid": "u",
+    "owner": "o",
+    "collection": COLLECTION,
+    "protocol_version": "v2",
+    "cohort": {
+        "groups_oper": "OR",
+        "groups": [
+            {
+                "rules_oper": "AND",
+                "rules": [
+                    {
+                        "varname": "OMOP",
+                        "varcat": "Condition",
+                        "type": "TEXT",
+                        "oper": "=",
+                        "value": "7",
+                        "time": "1|:TIME:M",
+                    },
+                    {"varname": "AGE", "varcat": "Person", "type": "NUM", "oper": "=", "value": "18.0|70.5"},
+                    {
+                        "varname": "OMOP=7",
+                        "varcat": "Measurement",
+                        "type": "NUM",
+                        "oper": "!=",
+                        "value": "1|2",
+                        "secondary_modifier": [],
+                    },
+                ],
+            }
+        ],
+    },
+}
+DISTRIBUTION = {"uuid": "u", "owner": "o", "collection": COLLECTION, "analysis": "DISTRIBUTION", "code": "GENERIC"}
+RESULT = {
+    "uuid": "u",
+    "status": "ok",
+    "collection_id": COLLECTION,
+    "message": "",
+    "protocolVersion": "v2",
+    "queryResult": {
+        "count": 1,
+        "datasetCount": 1,
+        "files": [
+            {
+                "file_name": "demographics.distribution",
+                "file_data": "YQliCjEJMgo=",
+                "file_description": "",
+                "file_sensitive": True,
+            }
+        ],
+    },
+}
+
+
+def _definitions(_: Path) -> st.SearchStrategy[bytes]:
+    return st.one_of(
+        altered_json([DEFINITION, {"cohort": COHORT, "owner": "a"}, ASKED]),
+        _toml(*_texts(_REGION / "cohorts")),
+        mutated([json.dumps(DEFINITION).encode(), json.dumps(ASKED).encode()]),
+    )
+
+
+def _tasks(_: Path) -> st.SearchStrategy[bytes]:
+    return st.one_of(altered_json([ASKED, DISTRIBUTION]), mutated([json.dumps(ASKED).encode()]))
+
+
+def _read_task(content: bytes) -> None:
+    task = read_task(content, collection=COLLECTION)
+    if not isinstance(task, UnreadableTask) and task.queue is QueueKind.AVAILABILITY:
+        read_rquest(task.query, today=DAY)
+
+
+def _results(_: Path) -> st.SearchStrategy[bytes]:
+    return st.one_of(altered_json([RESULT]), mutated([json.dumps(RESULT).encode()]))
+
+
+def _read_result(content: bytes) -> None:
+    for file in read_result(content, uuid="u", collection=COLLECTION).files:
+        file.rows()
+
+
+def _replies(_: Path) -> st.SearchStrategy[bytes]:
+    body = json.dumps(ASKED).encode()
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"
+    moved = http(302, b"", "Location: http://127.0.0.1:1/")
+    return mutated([http(200, body), http(204), http(401), http(429, b"", "Retry-After: 3"), chunked, moved])
+
+
+def _answered(place: Path) -> Read:
+    now: list[bytes] = [http(204)]
+    # The server and the line are there for as long as the process is.
+    server = raw_server(partial(_say_now, now))
+    connection = replace(connection_to(server.__enter__()), deadline=1.0)
+    line = TaskApiClient(connection)
+    _kept.append((server, line))
+
+    def read_one(content: bytes) -> None:
+        now[0] = content
+        line.next_task(QueueKind.BOTH)
+        line.post("u", "{}")
+
+    return read_one
+
+
+_kept: list[object] = []
+
+
+def _say_now(now: Sequence[bytes], _: bytes, client: socket.socket) -> None:
+    client.sendall(now[0])
+
+
+# What others add to a hub's own record, or give back of it.
+
+
+def _ledger_of(folder: Path) -> Ledger:
+    """Three entries, the same ones each time."""
+    keyring = Keyring.create(folder / "store/keys", secret=b"s" * 32)
+    ledger = Ledger(folder / "store/ledger.jsonl", signer=keyring.record)
+    if not ledger.entries():
+        ledger.begin({"keys": keyring.check_values()}, by=ANNA)
+        for version in ("1", "2"):
+            ledger.append(
+                EventKind.VOCABULARY, {"version": version}, by=ANNA, files={f"vocabulary/{version}": "a" * 64}
+            )
+    return ledger
+
+
+def _ledgers(folder: Path) -> st.SearchStrategy[bytes]:
+    lines = _ledger_of(folder / "inside/seed").path.read_bytes().splitlines(keepends=True)
+    line = altered_json([json.loads(each) for each in lines]).map(lambda text: b"".join(lines[:2]) + text + b"\n")
+    return st.one_of(mutated([b"".join(lines)]), line)
+
+
+def _read_ledger(place: Path) -> Read:
+    ledger = _ledger_of(place)
+
+    def read_one(content: bytes) -> None:
+        ledger.path.write_bytes(content)
+        ledger.verify()
+        ledger.head_faults()
+        ledger.entries()
+
+    return read_one
+
+
+def _checkpoints(folder: Path) -> st.SearchStrategy[bytes]:
+    return mutated([_ledger_of(folder / "inside/seed").checkpoint.read_bytes()])
+
+
+def _read_checkpoint(place: Path) -> Read:
+    ledger, kept = _ledger_of(place), place / "kept"
+
+    def read_one(content: bytes) -> None:
+        kept.write_bytes(content)
+        check_faults(ledger.head_faults(kept))
+
+    return read_one
+
+
+def _audit(folder: Path) -> QueryAudit:
+    return QueryAudit(folder / "audit.sqlite", policy_named("hdr-uk"), rules_named("standard"), is_shared=True)
+
+
+def _asked(folder: Path) -> Path:
+    """A record with one question in this account's log; where the log is."""
+    folder.mkdir(parents=True)
+    with _audit(folder) as audit:
+        audit.add_release("r1", np.arange(1_000, dtype=np.int64))
+        audit.ask(BitMap(range(100, 214)), asker=Asker(project="ours"), release="r1")
+    (log,) = (folder / "audit").glob("*.log")
+    return log
+
+
+def _question_logs(folder: Path) -> st.SearchStrategy[bytes]:
+    last = _asked(folder / "inside/seed").read_bytes().splitlines()[-1]
+    return st.one_of(altered_json([json.loads(last)]).map(lambda line: line + b"\n"), mutated([last + b"\n"]))
+
+
+def _read_question_log(place: Path) -> Read:
+    first = place / "first"
+    _asked(first)
+
+    def read_one(content: bytes) -> None:
+        folder = place / "now"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(first, folder)
+        (log,) = (folder / "audit").glob("*.log")
+        with log.open("ab") as file:
+            file.write(content)
+        with _audit(folder) as audit:
+            audit.ask(BitMap(range(300, 424)), asker=Asker(project="ours"), release="r1")
+
+    return read_one
+
+
+def _in_file(name: str, read: Callable[[Path, Path], object]) -> Callable[[Path], Read]:
+    """Reads a file of a name: *read* is given the file and its folder."""
+
+    def opened(place: Path) -> Read:
+        def read_one(content: bytes) -> None:
+            (place / name).write_bytes(content)
+            read(place / name, place)
+
+        return read_one
+
+    return opened
+
+
+def _read_code_map(path: Path, _: Path) -> Any:
+    return local_maps({path.name: read_code_map(path)})
+
+
+def _load(path: Path, place: Path) -> Any:
+    return load_vocabulary(path, place / "vocabulary")
+
+
+READERS: Mapping[str, Reader] = {
+    "delimited": Reader(inputs=_delimited, opened=_delivered(TEXT, "events.csv")),
+    "parquet": Reader(inputs=_parquet, opened=_delivered(TEXT.replace('"delimited"', '"parquet"'), "events.parquet")),
+    "fhir": Reader(inputs=_fhir, opened=_delivered(FHIR, "a.ndjson")),
+    "fhir bundle": Reader(inputs=_bundles, opened=_delivered(FHIR, "bundle.json")),
+    "omop": Reader(inputs=_cdm, opened=_delivered(OMOP, "cdm")),
+    "omop folder": Reader(inputs=lambda _: named(_OF_CDM, _cdm_member()), opened=_delivered_folder),
+    "opt-out": Reader(inputs=_opt_outs, opened=_delivered(OPT_OUT, "list.csv")),
+    "cdm": Reader(inputs=_cdm, opened=_in_file("file", lambda path, _: _open_cdm(path))),
+    "cdm folder": Reader(
+        inputs=lambda _: named(_OF_CDM, _cdm_member()),
+        opened=_in_folder(_OF_CDM, {"person.csv": PERSON}, lambda folder, _: _open_cdm(folder)),
+    ),
+    "vocabulary": Reader(inputs=_vocabulary, opened=_in_file("file", _load)),
+    "vocabulary folder": Reader(
+        inputs=lambda _: named(_OF_VOCABULARY, _vocabulary_member()),
+        opened=_in_folder(_OF_VOCABULARY, {"CONCEPT.csv": CONCEPT}, _load),
+    ),
+    "hub settings": Reader(
+        inputs=lambda _: _toml(*_texts(_NEW / "hub.toml"), *_texts(_REGION / "hub.toml")), opened=_in_hub("hub.toml")
+    ),
+    "source": Reader(inputs=lambda _: _toml(*_texts(_REGION / "sources")), opened=_in_hub("sources/ours.toml")),
+    "mapping": Reader(inputs=lambda _: _toml(*_texts(_REGION / "mappings")), opened=_in_hub("mappings/gp.toml")),
+    "disclosure policy": Reader(inputs=lambda _: _toml(_POLICY), opened=_in_hub("disclosure.toml")),
+    "audit rules": Reader(inputs=lambda _: _toml(_RULES), opened=_in_hub("audit.toml")),
+    "carrot": Reader(
+        inputs=lambda _: st.one_of(altered_json([CARROT_1, CARROT_2]), mutated([json.dumps(CARROT_2).encode()])),
+        opened=_in_hub("mappings/rules.json"),
+    ),
+    "code map": Reader(
+        inputs=lambda _: mutated([USAGI.encode(), REVIEWED.encode()]), opened=_in_file("a.csv", _read_code_map)
+    ),
+    "definition": Reader(
+        inputs=_definitions, opened=_in_file("a.toml", lambda path, _: read_definition(path, today=DAY))
+    ),
+    "task": Reader(inputs=_tasks, opened=lambda _: _read_task),
+    "result": Reader(inputs=_results, opened=lambda _: _read_result),
+    "reply": Reader(inputs=_replies, opened=_answered, connects=True),
+    "ledger": Reader(inputs=_ledgers, opened=_read_ledger),
+    "checkpoint": Reader(inputs=_checkpoints, opened=_read_checkpoint),
+    "question log": Reader(inputs=_question_logs, opened=_read_question_log),
+}
