@@ -1,6 +1,8 @@
-"""The reference page of a hub's files, made from the commented files that `fairhaven init` writes."""
+"""The reference page of a hub's files, made from the commented files that `fairhaven init` writes and from the table of what lies in a store."""
 
 from importlib.resources import files
+
+from fairhaven.journeys.hub_places import STORE
 
 _FILES = (
     ("hub.toml", "hub.toml", "What the hub is, and its rules."),
@@ -25,8 +27,7 @@ def page() -> str:
         "",
         (
             "Made from the commented files that `fairhaven init` writes, by `make docs`; a test holds it to them. "
-            "`fairhaven check` tells every fault of these files with its line. What Fairhaven makes is in `store/`, and "
-            "`docs/explanation/the-way-of-the-data.md` says what is where."
+            "`fairhaven check` tells every fault of these files with its line. What Fairhaven makes is in [`store/`](#store)."
         ),
     ]
     for place, template, words in _FILES:
@@ -49,4 +50,20 @@ def page() -> str:
             "is changed here by hand is refused; without the file the project asks no more."
         ),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_store()]) + "\n"
+
+
+def _store() -> list[str]:
+    return [
+        "",
+        "## store/",
+        "",
+        (
+            "What Fairhaven makes. The readers are the accounts of the group that `readers` of hub.toml names (docs/how-to/accounts.md); what they "
+            "do not read, nobody but the hub's own account does. `fairhaven store verify` compares all of it; a command compares what it uses."
+        ),
+        "",
+        "| in `store/` | what it is | the readers | what it is compared with, or why with nothing | if it is not as it was written |",
+        "|---|---|---|---|---|",
+        *(f"| `{each.path}` | {each.what} | {each.readers} | {each.compared} | {each.remedy} |" for each in STORE),
+    ]

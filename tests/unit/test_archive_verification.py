@@ -15,6 +15,7 @@ import pytest
 
 from fairhaven.archive import Archive, Change
 from fairhaven.engine import Engine
+from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.outputs import Output
 from fairhaven.omop import CDM, to_cdm
@@ -204,7 +205,7 @@ def test_an_export_is_a_whole_cdm_database(archive: Archive, engine: Engine, tmp
     out = tmp_path / "out" / "cdm.duckdb"
     archive.export(
         archive.release(),
-        Output(path=out, command="export"),
+        Output(path=out, command="export", check_place=check_outside_hubs),
         format="duckdb",
         vocabulary_files={"concept": [concept]},
     )
@@ -229,7 +230,12 @@ def test_an_export_is_a_whole_cdm_database(archive: Archive, engine: Engine, tmp
 
 def test_an_export_as_parquet_has_a_file_for_each_table(archive: Archive, tmp_path: Path) -> None:
     out = tmp_path / "cdm"
-    archive.export(archive.release("r0001"), Output(path=out, command="export"), format="parquet", vocabulary_files={})
+    archive.export(
+        archive.release("r0001"),
+        Output(path=out, command="export", check_place=check_outside_hubs),
+        format="parquet",
+        vocabulary_files={},
+    )
     assert {path.stem for path in out.iterdir()} == set(CDM)
     assert pq.read_table(out / "person.parquet")["person_id"].to_pylist() == [1, 2, 3]
     assert pq.read_metadata(out / "drug_era.parquet").num_rows == 0
@@ -249,6 +255,6 @@ def test_an_export_leaves_optional_what_the_rows_lack_and_says_so(
 
     twice = [person(7), person(7) | {"year_of_birth": None}]
     release = publish(archive, engine, {"person": twice})
-    out = Output(path=tmp_path / "cdm.duckdb", command="export")
+    out = Output(path=tmp_path / "cdm.duckdb", command="export", check_place=check_outside_hubs)
     archive.export(release, out, format="duckdb", vocabulary_files={}, progress=Notes())
     assert [note.split(" is ")[0] for note in notes] == ["person.year_of_birth", "person.person_id"]

@@ -9,24 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.outputs import Output, clear_left, clear_noted
 
 _KILLED = """
 import os, sys
 from pathlib import Path
+from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.kernel.outputs import Output
 notes, places = map(Path, sys.argv[1:])
-with Output(path=places / "cdm", command="export", notes=notes).folder() as work:
+with Output(path=places / "cdm", command="export", check_place=check_outside_hubs, notes=notes).folder() as work:
     (work / "cdm.duckdb").write_text("rows")
-    with Output(path=places / "page", command="report", notes=notes).file() as file:
+    with Output(path=places / "page", command="report", check_place=check_outside_hubs, notes=notes).file() as file:
         file.write(b"rows")
         os._exit(0)
 """
 
 
 def _at(path: Path, *, command: str = "report", force: bool = False) -> Output:
-    return Output(path=path, command=command, is_forced=force)
+    return Output(path=path, command=command, check_place=check_outside_hubs, is_forced=force)
 
 
 def test_an_output_appears_when_it_is_whole_and_is_its_accounts_alone(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_what_a_killed_command_left_is_removed_and_named_wherever_it_was_noted(t
 
 def test_what_is_being_written_is_noted_and_left_alone(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
-    with Output(path=tmp_path / "page", command="report", notes=notes).file() as file:
+    with Output(path=tmp_path / "page", command="report", check_place=check_outside_hubs, notes=notes).file() as file:
         file.write(b"rows")
         assert clear_noted(notes) == []
     assert (tmp_path / "page").read_bytes() == b"rows"

@@ -60,14 +60,19 @@ def output(path: Path, *, command: str, force: bool, rooms: "Rooms | None" = Non
 
     from fairhaven.cli.screen import note
     from fairhaven.hub import modes_of
+    from fairhaven.journeys.hub_places import check_outside_hubs
     from fairhaven.kernel.outputs import REMOVED, Output, clear_left
 
     for left in clear_left(path.parent):
         note(REMOVED.format(left))
-    if rooms is None:
-        return Output(path=path, command=command, is_forced=force)
-    notes = rooms.store / "outputs" if os.access(rooms.store, os.W_OK) else None
-    return Output(path=path, command=command, is_forced=force, group=modes_of(rooms).group, notes=notes)
+    return Output(
+        path=path,
+        command=command,
+        check_place=check_outside_hubs,
+        is_forced=force,
+        group=modes_of(rooms).group if rooms else None,
+        notes=rooms.store / "outputs" if rooms and os.access(rooms.store, os.W_OK) else None,
+    )
 
 
 @contextmanager

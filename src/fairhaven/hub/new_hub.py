@@ -4,9 +4,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from fairhaven.journeys.hub_keys import make_keys
+from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, clear_torn, write_atomically
-from fairhaven.kernel.outputs import check_outside_hubs
 from fairhaven.ledger import Actor
 
 _MARK = ".being-made"

@@ -14,23 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairhaven.journeys.hub_places import FOLDER, Access, place_of
 from fairhaven.journeys.model import HubText
 from fairhaven.kernel.accounts import account_name
 from fairhaven.kernel.errors import Fault, Invalid, NotPermitted
 from fairhaven.kernel.listing import listed
 
-_SHARED = ("archive", "vocabulary", "ledger.jsonl", "checkpoint", "record.pub")
-"""What the readers may read, beside the logs of questions."""
-
-_LOGS = "query-audit"
-"""In which each of the readers may make a log of what it asks, and change nobody else's (`query_audit.question_log`)."""
 _KEYS = "keys"
-_WITHHELD = "erasure.json"
-"""Says who is to be erased."""
-
-_TEXT = ("*.toml", "controllers", "sources", "mappings", "vocabulary", "projects")
-"""What every command reads of a hub."""
-
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _ROOT = 0
 
@@ -138,13 +128,14 @@ class StoreModes:
         return self._is_loose(path) or stat.S_IMODE(path.stat().st_mode) != self._mode(path, is_folder=path.is_dir())
 
     def _mode(self, path: Path, *, is_folder: bool) -> int:
-        parts = path.relative_to(self._store).parts
+        inside = path.relative_to(self._store).as_posix()
+        access = self._access(inside)
         if not is_folder:
-            return 0o640 if self._is_shared(parts) else 0o600
-        if parts == (_LOGS,) and self.group is not None:
+            return 0o600 if access is Access.NONE else 0o640
+        if access is Access.ADD and (place := place_of(inside)) and place.path == inside:
             # Sticky: nobody takes away or replaces another's. Setgid: what one account makes the group can read.
             return 0o3770
-        return 0o750 if self._is_shared(parts) else 0o700
+        return 0o700 if access is Access.NONE else 0o750
 
     def _is_refused(self, path: Path) -> bool:
         """Whether it is a key, or the folder of the keys, that others could read: whoever needs it refuses it, with what to do."""
@@ -153,10 +144,13 @@ class StoreModes:
     def _is_key(self, path: Path) -> bool:
         return path.relative_to(self._store).parts[:1] == (_KEYS,)
 
-    def _is_shared(self, parts: tuple[str, ...]) -> bool:
-        if self.group is None or any(part == _WITHHELD or part.startswith(".") for part in parts):
-            return False
-        return not parts or parts[0] in (*_SHARED, _LOGS)
+    def _access(self, inside: str) -> Access:
+        """What the readers may do with a path of the store."""
+        if inside == ".":
+            return Access.NONE if self.group is None else Access.READ
+        place = place_of(inside)
+        is_hidden = any(part.startswith(".") for part in inside.split("/"))
+        return Access.NONE if self.group is None or place is None or is_hidden else place.readers
 
     def _give(self, path: Path, *, at: int | None) -> None:
         with _opened(path, at=at) as opened:
@@ -177,8 +171,8 @@ class StoreModes:
 
     def _text(self) -> Iterator[tuple[Path, int | None]]:
         yield self.folder, None
-        for pattern in _TEXT:
-            for path in listed(self.folder, pattern):
+        for place in (each for each in FOLDER if each.is_text):
+            for path in listed(self.folder, place.path):
                 yield path, None
                 yield from _below(path)
 

@@ -11,6 +11,7 @@ from fairhaven.hub.hub_files import read_text
 from fairhaven.hub.store_modes import modes_of
 from fairhaven.intake import Intake
 from fairhaven.journeys.hub_keys import recorded_checks
+from fairhaven.journeys.hub_places import STORE
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_scratch
@@ -19,9 +20,6 @@ from fairhaven.kernel.listing import listed
 from fairhaven.kernel.outputs import REMOVED, clear_noted
 from fairhaven.ledger import Ledger
 from fairhaven.linkage import Vault
-
-_ROWS = ("landing", "vocabulary", "archive")
-"""Folders of the store that an engine reads and writes; keys, vault and what was delivered are not among them."""
 
 
 def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) -> Rooms:
@@ -59,8 +57,13 @@ def open_hub(folder: Path, *, tell: Callable[[str], object] = lambda _: None) ->
         vault=Vault(store / "vault", keyring.vault),
         archive=Archive(store, ledger=ledger),
         ledger=ledger,
-        new_engine=partial(open_engine, text.settings.engine, reaches=[store / room for room in _ROWS]),
+        new_engine=partial(open_engine, text.settings.engine, reaches=_rows(store)),
     )
+
+
+def _rows(store: Path) -> list[Path]:
+    """Folders that an engine reads and writes; keys, vault and what was delivered are not among them."""
+    return [store / place.path for place in STORE if place.has_rows and "/" not in place.path]
 
 
 def _removed(store: Path) -> Iterator[Path]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from fairhaven import region
 from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
 from fairhaven.journeys.hub_keys import make_keys
+from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import Built, build_release, release_of
 from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, read_json, write_json
-from fairhaven.kernel.outputs import check_outside_hubs
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from fairhaven.journeys.hub_locks import Locked, holding
+from fairhaven.journeys.hub_places import STORE
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.envelope import Envelope, write_wrapped
@@ -23,7 +24,6 @@ from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, EventKind, Ledger
 
 _KINDS = frozenset({EventKind.HUB_MADE, EventKind.KEYS_ROTATED})
-_SEALED = {Purpose.VAULT: "vault", Purpose.DELIVERIES: "received"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +114,7 @@ def check_keys(rooms: Rooms, *, progress: Progress) -> CheckedKeys:
             faults.append(Fault(message=str(error), field=purpose))
             continue
         if purpose in WRAPPING:
-            opened, broken = _wrapped(rooms, purpose, _envelope(rooms, purpose), progress)
+            opened, broken = _wrapped(rooms, purpose, rooms.keyring.envelope(purpose), progress)
             files += len(opened)
             faults += broken
     if not faults and not keyring.has_public_half():
@@ -171,19 +171,16 @@ def _decided(rooms: Rooms, by: Actor, progress: Progress) -> KeyRotation:
     return KeyRotation(by=by, checks=checks, wrapped=wrapped)
 
 
-def _envelope(rooms: Rooms, purpose: Purpose) -> Envelope:
-    return rooms.keyring.vault if purpose is Purpose.VAULT else rooms.keyring.deliveries
-
-
 def _wrapped(rooms: Rooms, purpose: Purpose, under: Envelope, progress: Progress) -> tuple[dict[str, str], list[Fault]]:
     """The key of each sealed file of a purpose, wrapped by another key; and the files that do not open."""
-    files = listed_below(rooms.store / _SEALED[purpose], "*.sealed")
+    folders = [place.path for place in STORE if place.sealed_for is purpose and "/" not in place.path]
+    files = [file for folder in folders for file in listed_below(rooms.store / folder, "*.sealed")]
     found: dict[str, str] = {}
     faults: list[Fault] = []
     progress.stage(f"Opening the headers of sealed files: {purpose}")
     for number, path in enumerate(files, start=1):
         try:
-            found[str(path.relative_to(rooms.store))] = _envelope(rooms, purpose).wrap_again(path, under).hex()
+            found[str(path.relative_to(rooms.store))] = rooms.keyring.envelope(purpose).wrap_again(path, under).hex()
         except Invalid as error:
             faults += error.faults
         progress.advance(number, len(files), "files")

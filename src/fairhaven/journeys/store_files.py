@@ -9,17 +9,11 @@ from pathlib import Path
 
 from fairhaven.intake import Extract, Format
 from fairhaven.journeys.hub_locks import Locked
+from fairhaven.journeys.hub_places import part_of, remedy
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Fault, check_faults
 from fairhaven.kernel.listing import listed
 from fairhaven.ledger import Actor, EventKind, content_hashes
-
-_RESTORE = "Restore it from the hub's backup."
-_REMEDIES: Mapping[str, str] = {
-    "landing": "Without this file the next build lands it again from the sealed bytes: remove it, or restore it from the hub's backup.",
-    "vocabulary": "Load this vocabulary again (`fairhaven vocabulary load`), or restore it from the hub's backup.",
-    "descriptions": "Remove it, and the next build or report makes it again.",
-}
 
 _FINISHED_BY: Mapping[Locked, EventKind] = {
     Locked.DELIVERIES: EventKind.DELIVERY,
@@ -124,20 +118,6 @@ def is_known(rooms: Rooms, thing: Locked) -> bool:
     return any(part_of(path) is thing for entry in rooms.ledger.as_read().entries for path in entry.files)
 
 
-def remedy(path: str) -> str:
-    """What to do about a file that is not as it was written.
-
-    Args:
-        path: in the store.
-    """
-    first, *rest = path.split("/")
-    if first == "landing" and path.endswith(".parquet"):
-        return _REMEDIES["landing"]
-    if first == "vocabulary":
-        return _REMEDIES["vocabulary"]
-    return _REMEDIES["descriptions"] if rest[:1] == ["releases"] and len(rest) > 2 else _RESTORE
-
-
 def _faults(path: str, found: str | None, wanted: str | None) -> Iterator[Fault]:
     if wanted is None and found is not None:
         yield Fault(
@@ -157,13 +137,3 @@ def _places(rooms: Rooms, thing: Locked) -> list[Path]:
             return [*rooms.archive.places(), rooms.vault.index_file()]
         case Locked.VOCABULARY:
             return [rooms.store / "vocabulary"]
-
-
-def part_of(path: str) -> Locked | None:
-    """What locks a file of the store."""
-    first = path.split("/")[0]
-    if first in ("deliveries", "landing", "received", "erased") or path.startswith("vault/identity/"):
-        return Locked.DELIVERIES
-    if first == "archive" or path == "vault/index.sealed":
-        return Locked.RELEASES
-    return Locked.VOCABULARY if first == "vocabulary" else None

@@ -5,36 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.journeys.hub_locks import Locked
+from fairhaven.journeys.hub_places import STORE, part_of, place_of, remedy
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.store_files import is_known, part_of, remedy
+from fairhaven.journeys.store_files import is_known
 from fairhaven.kernel.errors import FairhavenError, Invalid, NotFound
 from fairhaven.kernel.keyring import Purpose
 from fairhaven.kernel.listing import listed_below
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import content_hash
 
-OUTSIDE: Mapping[str, str] = {
-    "scratch": "work in progress, cleared by the next command",
-    "archive/.work": "work in progress, cleared by the next command",
-    "outputs": "outputs that are being written, or that a killed command left; the next command clears it",
-    "locks": "who holds what; nothing is read from it but that",
-    "archive/building.json": "tables of a release that is not published yet; their files are compared when it is",
-    "archive/erasure.json": "an erasure under way; it goes with its end",
-    "erasing.json": "an erasure under way; it goes with its end",
-    "landing-again.json": "a landing under way; it goes with its end",
-    "vocabulary/loading.json": "a loading under way; it goes with its end",
-    "ledger.jsonl": "its entries hold each other by their own hashes, which are computed again",
-    "checkpoint": "its signature, and what it says of the ledger, are looked at",
-    "keys": "each key is compared with its check value, where it may be read (`fairhaven keys check`)",
-    "keys.making": "keys of a hub whose making was killed; they go when it is made",
-    "record.pub": "compared with the key that signs, where that may be read",
-    "query-audit.sqlite": "changed by every question; a damaged one is refused when it is opened",
-    "query-audit": "the lines of each log hold each other by their hashes; the last that the ledger has seen is looked for at every count",
-    "network.sqlite": "changed by every question; a damaged one is refused when it is opened",
-    "discovery": "changed by every task that is answered; a damaged record is refused when it is opened",
-    "demonstration.json": "how far `fairhaven demo` has come; no other command reads it",
-}
-"""What no hash is kept of, and why."""
+_UNKNOWN = "If no command is running, remove it."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +91,9 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
         files=len(paths),
         problems=(*_key_problems(rooms), *_head_problems(rooms), *chain, *problems),
         without_stock=tuple(thing.value for thing in without_stock if any(part_of(path) is thing for path in there)),
-        outside={path: why for path, why in OUTSIDE.items() if (rooms.store / path).exists()},
+        outside={
+            each.path: each.compared for each in STORE if not each.is_hashed and (rooms.store / each.path).exists()
+        },
     )
 
 
@@ -122,7 +104,7 @@ def _problem(rooms: Rooms, path: str, wanted: str | None) -> StoreProblem | None
     if found is None:
         return StoreProblem(path=path, message="is missing", remedy=remedy(path))
     if wanted is None:
-        return StoreProblem(path=path, message="is not known: Fairhaven did not write it", remedy="Remove it.")
+        return StoreProblem(path=path, message="is not known: no act that was finished wrote it", remedy=_UNKNOWN)
     return StoreProblem(path=path, message="was altered: it is not as it was written", remedy=remedy(path))
 
 
@@ -131,10 +113,11 @@ def _opens(rooms: Rooms, path: str) -> bool:
 
     Whoever may not read the hub's keys cannot tell, and need not: a wrong key opens nothing.
     """
-    if not path.endswith(".sealed") or not (rooms.store / path).exists():
+    place = place_of(path)
+    if not path.endswith(".sealed") or not (rooms.store / path).exists() or not (place and place.sealed_for):
         return True
     try:
-        envelope = rooms.keyring.vault if path.startswith("vault/") else rooms.keyring.deliveries
+        envelope = rooms.keyring.envelope(place.sealed_for)
         next(envelope.chunks(rooms.store / path))
     except (NotFound, PermissionError):
         return True
@@ -179,7 +162,6 @@ def _there(rooms: Rooms) -> set[str]:
 
 
 def _is_outside(path: Path) -> bool:
+    place = place_of(path.as_posix())
     is_part = path.name.startswith(".") and path.name.endswith(".part")  # a command is writing it
-    database = path.as_posix().removesuffix("-wal").removesuffix("-shm")  # SQLite's own, beside an open one
-    places = {database, *(parent.as_posix() for parent in path.parents)}
-    return is_part or bool(places & OUTSIDE.keys())
+    return is_part or bool(place and not place.is_hashed)

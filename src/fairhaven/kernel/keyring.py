@@ -108,6 +108,10 @@ class Keyring:
         """Seals what was delivered."""
         return Envelope(partial(self._key, Purpose.DELIVERIES))
 
+    def envelope(self, purpose: Purpose) -> Envelope:
+        """Seals what a key that wraps is for."""
+        return {Purpose.VAULT: self.vault, Purpose.DELIVERIES: self.deliveries}[purpose]
+
     @cached_property
     def pseudonyms(self) -> DerivationKey:
         """Makes pseudonyms, person keys, row identifiers and tombstones."""

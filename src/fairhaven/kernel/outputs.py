@@ -1,5 +1,5 @@
-"""Where a command writes what it was asked for: outside the folders of every hub, not through a link, and over no file that
-the same command did not make.
+"""Where a command writes what it was asked for: where it may, not through a link, and over no file that the same command did
+not make.
 
 A file that a command made carries its name in an extended attribute, with the size and time that it had; a file that was
 changed since, or that stands where there are no such attributes, counts as somebody else's.
@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,6 @@ _PART = ".fairhaven-part"
 REMOVED = "Removed what a killed command had left: {}"
 _MADE_BY = "user.fairhaven.made_by"
 
-_OWN_FOLDERS = ("store", "controllers", "sources", "mappings", "vocabulary", "projects", "inbox", "truth")
-_KEYS = ("master.key", "vault.key", "pseudonyms.key")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Output:
@@ -36,6 +33,7 @@ class Output:
     Args:
         path: as the user gave it.
         command: that writes it, for example ``report``.
+        check_place: refuses a place where no output may be.
         is_forced: a file that is there is written over, whatever made it.
         group: number of the group that may read it; None for nobody but the owner.
         notes: folder in which is noted what is being written, so that `clear_noted` finds it after a kill; None where nothing
@@ -43,11 +41,12 @@ class Output:
 
     Raises:
         NotAllowedNow: something is there already that this command did not make, or another command is writing it.
-        Invalid: the place is in a hub's own folders, or the way there leads through a link.
+        Invalid: nothing may be written there (`check_place`), or the way there leads through a link.
     """
 
     path: Path
     command: str
+    check_place: Callable[[Path], None]
     is_forced: bool = False
     group: int | None = None
     notes: Path | None = None
@@ -157,7 +156,7 @@ class Output:
 
     def _check(self) -> None:
         _check_no_link(self.path)
-        check_outside_hubs(self.path)
+        self.check_place(self.path)
         try:
             found = self.path.lstat()
         except FileNotFoundError:
@@ -232,34 +231,3 @@ def _check_no_link(path: Path) -> None:
                     message=f"{way} is a link, and nothing is written through one. Give the place that you mean",
                 )
             )
-
-
-def check_outside_hubs(path: Path) -> None:
-    """Refuse a place inside what is a hub's own: its store, wherever that is, and its files.
-
-    Raises:
-        Invalid: it is inside.
-    """
-    real = path.parent.resolve() / path.name
-    for folder in real.parents:
-        if _is_of_a_store(folder) or _is_own(folder, real):
-            message = f"is among a hub's own files, in {folder}, where nothing else is written. Choose another place"
-            raise Invalid(Fault(path=str(path), message=message))
-
-
-def _is_of_a_store(folder: Path) -> bool:
-    """Whether a folder is a store, or its keys', under whatever name."""
-    if (folder / "ledger.jsonl").exists() and (folder / "keys").exists():
-        return True
-    return any((folder / name).exists() for name in _KEYS)
-
-
-def _is_own(hub: Path, path: Path) -> bool:
-    """Whether a path below a hub's folder is the hub's own."""
-    if not (hub / "hub.toml").exists():
-        return False
-    if path.parent == hub:
-        return path.suffix == ".toml" or path.name in (*_OWN_FOLDERS, ".gitignore")
-    top = hub / path.relative_to(hub).parts[0]
-    # Told by what they are: a file system may not mind how a name is written.
-    return any((hub / name).exists() and top.exists() and top.samefile(hub / name) for name in _OWN_FOLDERS)

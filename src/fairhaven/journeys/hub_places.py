@@ -1,0 +1,344 @@
+"""What lies in a hub's folder and in its store: one table of each, which says what it is, who may read it, whether the ledger has
+its hash, and what is to be done where it is not as it was written.
+
+The modes of the store, its scrub, the places where no output goes and the reference page of a hub's files follow from it.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from fairhaven.journeys.hub_locks import Locked
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.keyring import Purpose
+
+_RESTORE = "Restore it from the hub's backup."
+
+
+class Access(StrEnum):
+    """What the accounts may do that ``readers`` of hub.toml names."""
+
+    NONE = "nothing"
+    READ = "read"
+    ADD = "read, and each adds files of its own"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorePlace:
+    """A file of the store, files of one kind, or a folder with all that is in it.
+
+    Args:
+        path: in the store; ``*`` stands for a name. Of several places that a file is in, the one that goes deepest counts, of two as
+            deep the first.
+        what: what it is.
+        readers: what the readers may do; what is hidden (``.NAME``) they never read.
+        thing: what holds it while it is changed; None for what is changed otherwise.
+        compared: what it is compared with.
+        is_hashed: the ledger has its hash, or a manifest whose hash the ledger has.
+        remedy: what to do where it is not as it was written; empty where that does not matter.
+        has_rows: an engine reads and writes it.
+        sealed_for: purpose of the key that its ``.sealed`` files are sealed under.
+    """
+
+    path: str
+    what: str
+    readers: Access = Access.NONE
+    thing: Locked | None = None
+    compared: str = "its hash in the ledger"
+    is_hashed: bool = True
+    remedy: str = _RESTORE
+    has_rows: bool = False
+    sealed_for: Purpose | None = None
+
+
+_CLEARED = "work in progress, cleared by the next command"
+_ERASING = "an erasure under way; it goes with its end"
+_RECORD = "changed by every question; a damaged one is refused when it is opened"
+
+STORE: Sequence[StorePlace] = (
+    StorePlace(path="deliveries", what="the record of each delivery", thing=Locked.DELIVERIES),
+    StorePlace(
+        path="received",
+        what="the files of each delivery, sealed",
+        thing=Locked.DELIVERIES,
+        sealed_for=Purpose.DELIVERIES,
+    ),
+    StorePlace(
+        path="landing",
+        what="the rows of each delivery without identities, and those in quarantine",
+        thing=Locked.DELIVERIES,
+        has_rows=True,
+    ),
+    StorePlace(
+        path="landing/*/*.parquet",
+        what="one table of an extract",
+        thing=Locked.DELIVERIES,
+        remedy="Without this file the next build lands it again from the sealed bytes: remove it, or restore it from the hub's backup.",
+        has_rows=True,
+    ),
+    StorePlace(
+        path="landing-again.json",
+        what="which extracts are landed again",
+        is_hashed=False,
+        remedy="",
+        compared="a landing under way; it goes with its end",
+    ),
+    StorePlace(path="erased", what="who was erased, as keyed digests", thing=Locked.DELIVERIES),
+    StorePlace(path="erasing.json", what="who is to be erased", is_hashed=False, remedy="", compared=_ERASING),
+    StorePlace(path="vault", what="the identity vault", sealed_for=Purpose.VAULT),
+    StorePlace(
+        path="vault/identity",
+        what="the identities of each extract's patients, sealed",
+        thing=Locked.DELIVERIES,
+        sealed_for=Purpose.VAULT,
+    ),
+    StorePlace(
+        path="vault/index.sealed",
+        what="which patients are one person",
+        thing=Locked.RELEASES,
+        sealed_for=Purpose.VAULT,
+    ),
+    StorePlace(
+        path="archive",
+        what="the rows of releases, a folder for each table, with the log of its versions",
+        compared="its hash in the ledger; files of rows: that in the manifests",
+        readers=Access.READ,
+        thing=Locked.RELEASES,
+        has_rows=True,
+    ),
+    StorePlace(
+        path="archive/releases/*.json", what="the manifest of each release", readers=Access.READ, thing=Locked.RELEASES
+    ),
+    StorePlace(
+        path="archive/releases/*",
+        what="what describes each release, and its discovery index",
+        readers=Access.READ,
+        thing=Locked.RELEASES,
+        remedy="Remove it, and the next build or report makes it again.",
+    ),
+    StorePlace(
+        path="archive/current.json",
+        what="which release is in use after a roll-back",
+        readers=Access.READ,
+        thing=Locked.RELEASES,
+    ),
+    StorePlace(
+        path="archive/building.json",
+        what="what a build has made",
+        readers=Access.READ,
+        is_hashed=False,
+        remedy="",
+        compared="tables of a release that is not published yet; their files are compared when it is",
+    ),
+    StorePlace(
+        path="archive/erasure.json",
+        what="who is to be erased from releases",
+        is_hashed=False,
+        remedy="",
+        compared=_ERASING,
+    ),
+    StorePlace(
+        path="archive/.work", what="releases that an erasure makes anew", is_hashed=False, remedy="", compared=_CLEARED
+    ),
+    StorePlace(
+        path="vocabulary",
+        what="the vocabularies that were loaded",
+        readers=Access.READ,
+        thing=Locked.VOCABULARY,
+        remedy="Load this vocabulary again (`fairhaven vocabulary load`), or restore it from the hub's backup.",
+        has_rows=True,
+    ),
+    StorePlace(
+        path="vocabulary/loading.json",
+        what="who loads a vocabulary",
+        readers=Access.READ,
+        is_hashed=False,
+        remedy="",
+        compared="a loading under way; it goes with its end",
+    ),
+    StorePlace(
+        path="ledger.jsonl",
+        what="the ledger: every act, who did it, and the hashes of what it wrote",
+        readers=Access.READ,
+        is_hashed=False,
+        compared="its entries hold each other by their own hashes, which are computed again",
+    ),
+    StorePlace(
+        path="checkpoint",
+        what="the ledger's head, signed",
+        readers=Access.READ,
+        is_hashed=False,
+        compared="its signature, and what it says of the ledger, are looked at",
+    ),
+    StorePlace(
+        path="record.pub",
+        what="the public half of the key that signs",
+        readers=Access.READ,
+        is_hashed=False,
+        compared="compared with the key that signs, where that may be read",
+    ),
+    StorePlace(
+        path="keys",
+        what="the hub's keys",
+        is_hashed=False,
+        remedy="Restore the folder from the hub's key backup.",
+        compared="each key is compared with its check value, where it may be read (`fairhaven keys check`)",
+    ),
+    StorePlace(
+        path="keys.making",
+        what="keys of a new hub",
+        is_hashed=False,
+        remedy="",
+        compared="keys of a hub whose making was killed; they go when it is made",
+    ),
+    StorePlace(
+        path="query-audit.sqlite", what="what projects asked and were answered", is_hashed=False, compared=_RECORD
+    ),
+    StorePlace(
+        path="query-audit",
+        what="the questions of each account, a log each, and a copy of their record without persons' ids",
+        readers=Access.ADD,
+        is_hashed=False,
+        compared="the lines of each log hold each other by their hashes; the last that the ledger has seen is looked for at every count",
+    ),
+    StorePlace(
+        path="network.sqlite", what="what `network serve` was asked and told", is_hashed=False, compared=_RECORD
+    ),
+    StorePlace(
+        path="discovery",
+        what="the tasks that `answer` did",
+        is_hashed=False,
+        compared="changed by every task that is answered; a damaged record is refused when it is opened",
+    ),
+    StorePlace(path="scratch", what="work in progress", is_hashed=False, remedy="", compared=_CLEARED),
+    StorePlace(
+        path="outputs",
+        what="where outputs are being written",
+        is_hashed=False,
+        remedy="",
+        compared="outputs that are being written, or that a killed command left; the next command clears it",
+    ),
+    StorePlace(
+        path="locks",
+        what="who changes what",
+        is_hashed=False,
+        remedy="",
+        compared="who holds what; nothing is read from it but that",
+    ),
+    StorePlace(
+        path=".lock",
+        what="the lock of an earlier version",
+        is_hashed=False,
+        remedy="",
+        compared="nothing reads it; it may be removed",
+    ),
+    StorePlace(
+        path="demonstration.json",
+        what="how far `fairhaven demo` has come",
+        is_hashed=False,
+        remedy="",
+        compared="how far `fairhaven demo` has come; no other command reads it",
+    ),
+)
+"""Whatever lies in a store. A file that is in none of these places is private, and is asked for by `store verify`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderPlace:
+    """A file or folder that a hub's folder may hold, and that is the hub's own.
+
+    Args:
+        path: its name; ``*`` stands for any part of it.
+        is_text: every command reads it, so the readers may.
+    """
+
+    path: str
+    is_text: bool = True
+
+
+FOLDER: Sequence[FolderPlace] = (
+    FolderPlace(path="*.toml"),
+    FolderPlace(path="controllers"),
+    FolderPlace(path="sources"),
+    FolderPlace(path="mappings"),
+    FolderPlace(path="vocabulary"),
+    FolderPlace(path="projects"),
+    FolderPlace(path="store", is_text=False),
+    FolderPlace(path="inbox", is_text=False),
+    FolderPlace(path="truth", is_text=False),  # of the demonstration
+    FolderPlace(path=".gitignore", is_text=False),
+)
+"""Whatever is a hub's own in its folder; other files there are whoever's who put them there."""
+
+
+def _by_top() -> Mapping[str, Sequence[tuple[list[str], StorePlace]]]:
+    found: dict[str, list[tuple[list[str], StorePlace]]] = defaultdict(list)
+    for place in STORE:
+        parts = place.path.split("/")
+        found[parts[0]].append((parts, place))
+    # The deepest first; the order of places as deep stays.
+    return {top: sorted(places, key=lambda each: -len(each[0])) for top, places in found.items()}
+
+
+_BY_TOP = _by_top()
+
+
+def place_of(path: str) -> StorePlace | None:
+    """The place of a file or folder; None where it is in none.
+
+    Args:
+        path: in the store.
+    """
+    # Beside an open SQLite file lie two of its own.
+    parts = path.removesuffix("-wal").removesuffix("-shm").split("/")
+    for place_parts, place in _BY_TOP.get(parts[0], ()):
+        if len(parts) >= len(place_parts) and all(map(fnmatchcase, parts, place_parts)):
+            return place
+    return None
+
+
+def part_of(path: str) -> Locked | None:
+    """What holds a file of the store while it is changed, and has its hash entered."""
+    place = place_of(path)
+    return place.thing if place else None
+
+
+def remedy(path: str) -> str:
+    """What to do about a file of the store that is not as it was written."""
+    place = place_of(path)
+    return place.remedy if place else _RESTORE
+
+
+def check_outside_hubs(path: Path) -> None:
+    """Refuse a place inside what is a hub's own: its store, wherever that is, and its files.
+
+    Raises:
+        Invalid: it is inside.
+    """
+    real = path.parent.resolve() / path.name
+    for folder in real.parents:
+        if _is_of_a_store(folder) or _is_own(folder, real):
+            message = f"is among a hub's own files, in {folder}, where nothing else is written. Choose another place"
+            raise Invalid(Fault(path=str(path), message=message))
+
+
+def _is_of_a_store(folder: Path) -> bool:
+    """Whether a folder is a store, or its keys', under whatever name."""
+    if (folder / "ledger.jsonl").exists() and (folder / "keys").exists():
+        return True
+    return any((folder / name).exists() for name in ("master.key", f"{Purpose.VAULT}.key", f"{Purpose.PSEUDONYMS}.key"))
+
+
+def _is_own(hub: Path, path: Path) -> bool:
+    """Whether a path below a hub's folder is the hub's own."""
+    if not (hub / "hub.toml").exists():
+        return False
+    if path.parent == hub:
+        return any(fnmatchcase(path.name, place.path) for place in FOLDER)
+    top = hub / path.relative_to(hub).parts[0]
+    # Told by what they are: a file system may not mind how a name is written.
+    own = [hub / place.path for place in FOLDER]
+    return any(each.exists() and top.exists() and top.samefile(each) for each in own)
