@@ -82,11 +82,11 @@ def _rows() -> RowsShown:
         source="",
         table="",
         received=1_400,
-        quarantined=60,
+        quarantined=_shown(60),
         opted_out=_shown(90),
         landed=_shown(1_250),
-        withdrawn=10,
-        superseded=40,
+        withdrawn=_shown(10),
+        superseded=_shown(40),
         current=_shown(1_200),
     )
     return RowsShown(

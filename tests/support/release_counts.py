@@ -454,6 +454,7 @@ def report(
     kinds: Mapping[frozenset[str], int] = _KINDS,
     described: Description = _NOT_DESCRIBED,
     changes: Mapping[str, tuple[Change, int]] = _CHANGES,
+    quarantine: tuple[QuarantinedRows, ...] = _QUARANTINE,
     **rows: Any,
 ) -> ReleaseReport:
     """The whole region's release as it may be shown, with what is given instead; *rows* are those of its `RowCounts`."""
@@ -465,7 +466,7 @@ def report(
         policy_named(policy),
         hub=hub,
         previous="r0001",
-        quarantine=_QUARANTINE,
+        quarantine=quarantine,
         changes=changes,
     )
 

@@ -1,7 +1,6 @@
 """Every count of the report on a release as the hub's policy lets it be shown: the one place where that is decided.
 
-Rows of files are exact (received is landed, quarantined and opted out together, and must add up); rows that opt-outs took,
-rows of the release and persons are protected, and so is what would give one of them away by difference. The persons of the
+Rows on their way and rows by source are protected in `protected_rows`; here persons, and what would give one of them away by difference. The persons of the
 release are shown first; a count that lies so close to theirs that it tells of few is not shown in any section.
 """
 
@@ -13,6 +12,12 @@ from fairhaven.archive import Change, Release
 from fairhaven.disclosure import Cell, Policy, Protected, hidden, lacks_few, protect, protect_table, shown
 from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys.descriptions.describe import DescribedRelease
+from fairhaven.journeys.releases.protected_rows import (
+    beside,
+    protected_quarantine,
+    protected_rows,
+    protected_years,
+)
 from fairhaven.journeys.releases.release_report import (
     Changes,
     CountAndShare,
@@ -22,20 +27,14 @@ from fairhaven.journeys.releases.release_report import (
     QualityShown,
     QuarantinedRows,
     ReleaseReport,
-    RowsShown,
     Score,
     SetAside,
-    SourceFlow,
     TableChange,
-    TableFlow,
     UnmappedCode,
-    WrittenTable,
 )
 from fairhaven.quality import CheckResult, CheckStatus, QualityReport, Scorecard, Severity
-from fairhaven.release.facts import LinkageSummary, RowFlow, RuleOutcome, SourceFacts
-from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
-
-_OPTED_OUT = "opted-out"
+from fairhaven.release.facts import LinkageSummary, RuleOutcome
+from fairhaven.release.row_counts import UnmappedRows
 
 
 def protected(
@@ -60,7 +59,7 @@ def protected(
     facts, row_counts = release.facts, described.row_counts
     persons = release.rows_of("person")
     codes = _codes(row_counts.unmapped, policy)
-    rows = _rows(facts.row_flow, row_counts.links, facts.sources, persons, policy) if facts.row_flow else None
+    rows = protected_rows(facts.row_flow, row_counts.links, facts.sources, persons, policy) if facts.row_flow else None
     tables = rows.tables if rows else ()
     return ReleaseReport(
         hub=hub,
@@ -76,7 +75,7 @@ def protected(
         rows=rows,
         linkage=_linkage(facts.linkage, persons, policy) if facts.linkage.patients else None,
         kinds=_kinds(described.scorecard, persons, policy),
-        years=_years(row_counts.years, policy),
+        years=protected_years(row_counts.years, policy),
         quality=_quality(described.quality, persons, policy) if described.quality.results else None,
         description=described.description if described.description.tables else None,
         unmapped=sum(table.unmapped.count.value or 0 for table in tables)
@@ -89,7 +88,7 @@ def protected(
             )
             for row in facts.opt_outs
         ),
-        quarantine=quarantine,
+        quarantine=protected_quarantine(quarantine, facts.row_flow, policy),
         set_aside=_set_aside(facts.rule_outcomes, policy),
         notes=row_counts.notes,
         extracts=facts.extracts,
@@ -100,126 +99,12 @@ def _of_whole(count: Protected, whole: int) -> CountAndShare:
     return CountAndShare(count=count, share=None if count.value is None else count.value / whole if whole else 0.0)
 
 
-def _rows(
-    flows: Sequence[RowFlow],
-    written: Sequence[SourceRows],
-    listed: Sequence[SourceFacts],
-    everybody: int,
-    policy: Policy,
-) -> RowsShown:
-    # A row may be all that there is of a person, and a table's rows by source give each other away.
-    tables = dict.fromkeys(row.cdm_table for row in written)
-    by_source = {
-        table: _by_source([row for row in written if row.cdm_table == table], everybody, policy) for table in tables
-    }
-    made = tuple(
-        _made_table(table, [row for row in written if row.cdm_table == table], everybody, policy) for table in tables
-    )
-    # Of the tables that are shown: the others would be what is left of a true sum.
-    rows_made = sum(table.rows.value or 0 for table in made)
-    unmapped = sum(table.unmapped.count.value or 0 for table in made)
-    opted_out: Counter[str] = Counter()
-    for flow in flows:
-        opted_out[flow.source] += flow.opted_out
-    by_opt_outs = protect_table(opted_out, policy).cells
-    by_table = protect_table({place: flow.opted_out for place, flow in enumerate(flows)}, policy).cells
-    known = {source.name: source for source in listed}
-    names = [name for name in dict.fromkeys([*known, *(flow.source for flow in flows)]) if name in opted_out]
-    lost = _lost(flows)
-    total = _table_flow(flows, protect(opted_out.total(), policy), policy)
-    return RowsShown(
-        sources=tuple(
-            SourceFlow(
-                source=known.get(name) or SourceFacts(name=name, title=name, kind="cdm", controller=""),
-                received=sum(flow.received for flow in flows if flow.source == name),
-                lost={
-                    reason: shown(rows) if reason != _OPTED_OUT else by_opt_outs[name]
-                    for reason, rows in _lost([flow for flow in flows if flow.source == name]).items()
-                },
-                written={table: cells[name] for table, cells in by_source.items() if name in cells},
-            )
-            for name in names
-        ),
-        by_table=tuple(_table_flow([flow], by_table[place], policy) for place, flow in enumerate(flows)),
-        total=total,
-        lost={reason: protect(rows, policy) for reason, rows in lost.items() if rows},
-        in_use=total.current,
-        made=rows_made,
-        unmapped=unmapped / rows_made if rows_made else 0.0,
-        tables=made,
-        written=tuple(_written(row, by_source[row.cdm_table][row.source], policy) for row in written),
-    )
-
-
-def _lost(flows: Sequence[RowFlow]) -> dict[str, int]:
-    return {
-        "quarantined": sum(flow.quarantined for flow in flows),
-        _OPTED_OUT: sum(flow.opted_out for flow in flows),
-        "replaced": sum(flow.withdrawn + flow.superseded for flow in flows),
-    }
-
-
-def _table_flow(flows: Sequence[RowFlow], opted_out: Protected, policy: Policy) -> TableFlow:
-    def sums(name: str) -> int:
-        return sum(getattr(flow, name) for flow in flows)
-
-    return TableFlow(
-        source=flows[0].source if len(flows) == 1 else "",
-        table=flows[0].table if len(flows) == 1 else "",
-        received=sums("received"),
-        quarantined=sums("quarantined"),
-        opted_out=opted_out,
-        landed=_less(sums("landed") + sums("opted_out"), opted_out, policy),
-        withdrawn=sums("withdrawn"),
-        superseded=sums("superseded"),
-        current=_less(sums("current") + sums("opted_out"), opted_out, policy),
-    )
-
-
-def _less(rows: int, opted_out: Protected, policy: Policy) -> Protected:
-    """Rows without those that opt-outs took, as far as these are shown: the true rows would give them away by difference."""
-    if opted_out.value is None:
-        return hidden(policy, is_one_of_several=True)
-    return shown(max(rows - opted_out.value, 0))
-
-
-def _by_source(rows: Sequence[SourceRows], everybody: int, policy: Policy) -> Mapping[str, Protected]:
-    if lacks_few(sum(row.rows for row in rows), everybody, policy):
-        return {row.source: hidden(policy, is_one_of_several=True) for row in rows}
-    cells = protect_table({row.source: row.rows for row in rows}, policy).cells
-    return {source: _beside(cell, everybody, policy) for source, cell in cells.items()}
-
-
-def _beside(count: Protected, everybody: int, policy: Policy) -> Protected:
-    """A count as it may stand beside that of all persons."""
-    is_close = count.value is not None and lacks_few(count.value, everybody, policy)
-    return hidden(policy, is_one_of_several=True) if is_close else count
-
-
-def _made_table(table: str, rows: Sequence[SourceRows], everybody: int, policy: Policy) -> WrittenTable:
-    made, unmapped = sum(row.rows for row in rows), sum(row.unmapped for row in rows)
-    all_rows = _beside(protect(made, policy), everybody, policy)
-    both = protect_table({"unmapped": unmapped, "mapped": made - unmapped}, policy).cells
-    return WrittenTable(
-        table=table,
-        source="",
-        rows=all_rows,
-        unmapped=_of_whole(all_rows if all_rows.is_hidden and unmapped else both["unmapped"], made),
-    )
-
-
 def _kinds(card: Scorecard, everybody: int, policy: Policy) -> Mapping[frozenset[str], Protected]:
     """Persons by the kinds of source that hold data about them, and unsaid the persons of whom none does."""
     cells = {frozenset(linked.kinds): linked.persons for linked in card.linked}
     of_none = max(everybody - sum(cells.values()), 0)
     known = protect_table({None: of_none, **cells} if of_none else cells, policy).cells
     return {kinds: known[kinds] for kinds in cells}
-
-
-def _written(row: SourceRows, rows: Protected, policy: Policy) -> WrittenTable:
-    both = protect_table({"unmapped": row.unmapped, "mapped": row.rows - row.unmapped}, policy).cells
-    unmapped = rows if rows.is_hidden and row.unmapped else both["unmapped"]
-    return WrittenTable(table=row.cdm_table, source=row.source, rows=rows, unmapped=_of_whole(unmapped, row.rows))
 
 
 def _linkage(linkage: LinkageSummary, everybody: int, policy: Policy) -> LinkageShown:
@@ -245,13 +130,6 @@ def _linkage(linkage: LinkageSummary, everybody: int, policy: Policy) -> Linkage
         merges=protect(linkage.merges, policy),
         splits=protect(linkage.splits, policy),
     )
-
-
-def _years(rows: Iterable[YearRows], policy: Policy) -> Mapping[str, Mapping[int, Protected]]:
-    cells: dict[str, dict[int, Cell]] = {}
-    for row in sorted(rows, key=lambda row: row.year):
-        cells.setdefault(row.source, {})[row.year] = Cell(rows=row.rows, persons=row.persons)
-    return {source: protect_table(years, policy).cells for source, years in cells.items()}
 
 
 def _quality(report: QualityReport, everybody: int, policy: Policy) -> QualityShown:
@@ -283,7 +161,7 @@ def _how_bad(result: CheckResult) -> tuple[int, float, str, str, str]:
 
 def _failed(result: CheckResult, everybody: int, policy: Policy) -> FailedCheck:
     checked, violated = result.denominator or 0, result.violated or 0
-    few = _beside(protect(checked, policy), everybody, policy)
+    few = beside(protect(checked, policy), everybody, policy)
     failed = protect(violated, policy)
     if (few.is_hidden and violated) or (policy.secondary and lacks_few(violated, checked, policy)):
         failed = hidden(policy, is_one_of_several=True)
@@ -295,13 +173,14 @@ def _failed(result: CheckResult, everybody: int, policy: Policy) -> FailedCheck:
 
 
 def _codes(rows: Sequence[UnmappedRows], policy: Policy) -> tuple[UnmappedCode, ...]:
-    cells = {place: Cell(rows=row.rows, persons=row.persons) for place, row in enumerate(rows)}
-    known = protect_table(cells, policy).cells
-    codes = [
-        UnmappedCode(source=row.source, cdm_table=row.cdm_table, code=row.code, rows=known[place])
-        for place, row in enumerate(rows)
-    ]
-    return tuple(sorted(codes, key=lambda code: (-(code.rows.value or 0), code.code)))
+    codes: list[UnmappedCode] = []
+    # A source's unmapped rows of a table are known, and its codes add up to them.
+    for source, table in dict.fromkeys((row.source, row.cdm_table) for row in rows):
+        mine = [row for row in rows if (row.source, row.cdm_table) == (source, table)]
+        cells = {row.code: Cell(rows=row.rows, persons=row.persons) for row in mine}
+        known = protect_table(cells, policy).cells
+        codes += [UnmappedCode(source=source, cdm_table=table, code=code, rows=known[code]) for code in cells]
+    return tuple(sorted(codes, key=lambda code: (-(code.rows.value or 0), code.code, code.source, code.cdm_table)))
 
 
 def _changes(changes: Mapping[str, tuple[Change, int]], everybody: int, policy: Policy) -> Changes:
@@ -317,7 +196,7 @@ def _changes(changes: Mapping[str, tuple[Change, int]], everybody: int, policy: 
                 added=moves["added"],
                 changed=show(change.changed),
                 gone=moves["gone"],
-                now=_beside(show(now), everybody, policy),
+                now=beside(show(now), everybody, policy),
             )
         )
     return Changes(moved=tuple(tables), same=len(changes) - len(moved))

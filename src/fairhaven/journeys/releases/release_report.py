@@ -23,6 +23,17 @@ class QuarantinedRows:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QuarantineShown:
+    """Lines of files set aside for one reason, as far as they may be shown."""
+
+    source: str
+    table: str
+    field: str
+    reason: str
+    rows: Protected
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CountAndShare:
     """A count and its share of the whole, 0 to 1; the share is None where the count is hidden."""
 
@@ -35,7 +46,7 @@ class SourceFlow:
     """What became of the rows of one source.
 
     Args:
-        received: exact, as rows of files must add up, and so are all losses but those to opt-outs.
+        received: exact, as rows of files are.
         lost: ``quarantined``, ``opted-out``, ``replaced`` (withdrawn and superseded) -> rows.
         written: CDM table -> rows of it that come from the source.
     """
@@ -48,16 +59,16 @@ class SourceFlow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableFlow:
-    """What became of the rows of one table of a source, or of all; ``landed`` and ``current`` hide what opted out."""
+    """What became of the rows of one table of a source, or of all. Received is exact, so the others are protected together."""
 
     source: str
     table: str
     received: int
-    quarantined: int
+    quarantined: Protected
     opted_out: Protected
     landed: Protected
-    withdrawn: int
-    superseded: int
+    withdrawn: Protected
+    superseded: Protected
     current: Protected
 
 
@@ -215,7 +226,6 @@ class ReleaseReport:
         head: of the ledger, when the report was made.
         unmapped: rows without a standard concept; codes: theirs, the most frequent first.
         years: source -> year -> event rows.
-        quarantine: exact, as rows of files must add up.
     """
 
     hub: str
@@ -238,7 +248,7 @@ class ReleaseReport:
     codes: tuple[UnmappedCode, ...]
     changes: Changes | None
     opt_outs: tuple[OptOutShown, ...]
-    quarantine: tuple[QuarantinedRows, ...]
+    quarantine: tuple[QuarantineShown, ...]
     set_aside: tuple[SetAside, ...]
     notes: int
     extracts: tuple[ExtractFacts, ...]

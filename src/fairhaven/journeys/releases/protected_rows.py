@@ -1,0 +1,235 @@
+"""Rows on their way, as the hub's policy lets them be shown: one table of what became of them, one of what each source wrote to each table.
+
+Rows received are exact, as they are lines of files. What became of them is a table of source, table and fate, protected as one under a policy that asks
+for it: received is known, so a hidden fate would otherwise be what is left of it. Likewise a table's rows by source, mapped and not, and a source's events by
+year: each stands on the page with its totals.
+"""
+
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+
+from fairhaven.disclosure import (
+    ALL,
+    Cell,
+    Groups,
+    Policy,
+    Protected,
+    hidden,
+    lacks_few,
+    protect_crosstab,
+    protect_table,
+    shown,
+)
+from fairhaven.journeys.releases.release_report import (
+    CountAndShare,
+    QuarantinedRows,
+    QuarantineShown,
+    RowsShown,
+    SourceFlow,
+    TableFlow,
+    WrittenTable,
+)
+from fairhaven.release.facts import RowFlow, SourceFacts
+from fairhaven.release.row_counts import SourceRows, YearRows
+
+_QUARANTINED, _OPTED_OUT, _WITHDRAWN, _SUPERSEDED, _CURRENT = _FATES = (
+    "quarantined",
+    "opted_out",
+    "withdrawn",
+    "superseded",
+    "current",
+)
+_LOST = {"quarantined": (_QUARANTINED,), "opted-out": (_OPTED_OUT,), "replaced": (_WITHDRAWN, _SUPERSEDED)}
+"""What keeps rows back, in the words of the page."""
+Key = tuple[Hashable, ...]
+_MAPPED, _UNMAPPED = "mapped", "unmapped"
+
+
+class ProtectedCounts:
+    """Counts by keys of one length, protected as one table, with the sums over any of its dimensions.
+
+    Args:
+        counts: those that there are; structural: combinations that there cannot be, as everybody knows.
+    """
+
+    def __init__(self, counts: Mapping[Key, int | Cell], policy: Policy, *, structural: Collection[Key] = ()) -> None:
+        self._policy = policy
+        # Lines of files are no group of persons of whom something is told because all share it.
+        self._table = protect_crosstab(counts, replace(policy, groups=Groups.TELL), structural=structural)
+        self._rows = {key: count.rows if isinstance(count, Cell) else count for key, count in counts.items()}
+
+    def of(self, *key: Hashable) -> Protected:
+        """A cell, or the sum over the dimensions where the key has `ALL`: the true one where it may be known, or all of it is shown."""
+        if ALL not in key:
+            return self._table.cells[key]
+        within = [each for each in self._rows if all(part in (ALL, at) for part, at in zip(key, each, strict=True))]
+        if self._policy.secondary and key in self._table.may_be_known:
+            return shown(sum(self._rows[cell] for cell in within))
+        found = [self._table.cells[cell].value for cell in within]
+        known = [value for value in found if value is not None]
+        return shown(sum(known)) if len(known) == len(found) else hidden(self._policy, is_one_of_several=True)
+
+
+def protected_rows(
+    flows: Sequence[RowFlow],
+    written: Sequence[SourceRows],
+    listed: Sequence[SourceFacts],
+    everybody: int,
+    policy: Policy,
+) -> RowsShown:
+    """What became of the rows received, and what each source wrote to each table.
+
+    Args:
+        everybody: persons of the release, which stand on the same page.
+    """
+    fates = _fates(flows, policy)
+    by_table = {
+        table: _written([row for row in written if row.cdm_table == table], everybody, policy)
+        for table in dict.fromkeys(row.cdm_table for row in written)
+    }
+    made = tuple(rows[""] for rows in by_table.values())
+    # Of the tables that are shown: the others would be what is left of a true sum.
+    rows_made = sum(table.rows.value or 0 for table in made)
+    unmapped = sum(table.unmapped.count.value or 0 for table in made)
+    known = {source.name: source for source in listed}
+    names = {flow.source for flow in flows}
+    total = _table_flow(fates, flows, policy)
+    return RowsShown(
+        sources=tuple(
+            SourceFlow(
+                source=known.get(name) or SourceFacts(name=name, title=name, kind="cdm", controller=""),
+                received=sum(flow.received for flow in flows if flow.source == name),
+                lost={reason: _lost(fates, name, reason, policy) for reason in _LOST},
+                written={table: each[name].rows for table, each in by_table.items() if name in each},
+            )
+            for name in dict.fromkeys([*known, *(flow.source for flow in flows)])
+            if name in names
+        ),
+        by_table=tuple(_table_flow(fates, [flow], policy) for flow in flows),
+        total=total,
+        lost={
+            reason: _lost(fates, ALL, reason, policy)
+            for reason, parts in _LOST.items()
+            if any(getattr(flow, part) for flow in flows for part in parts)
+        },
+        in_use=total.current,
+        made=rows_made,
+        unmapped=unmapped / rows_made if rows_made else 0.0,
+        tables=made,
+        written=tuple(by_table[row.cdm_table][row.source] for row in written),
+    )
+
+
+def protected_years(rows: Iterable[YearRows], policy: Policy) -> Mapping[str, Mapping[int, Protected]]:
+    """Event rows by source and year; rows of a year over all sources, and of a source over all years, stand elsewhere on the page."""
+    listed = sorted(rows, key=lambda row: row.year)
+    if not listed:
+        return {}
+    cells: dict[Key, Cell] = {(row.source, row.year): Cell(rows=row.rows, persons=row.persons) for row in listed}
+    found = ProtectedCounts(cells, policy)
+    years: dict[str, dict[int, Protected]] = {}
+    for row in listed:
+        years.setdefault(row.source, {})[row.year] = found.of(row.source, row.year)
+    return years
+
+
+def protected_quarantine(
+    rows: Sequence[QuarantinedRows], flows: Sequence[RowFlow], policy: Policy
+) -> tuple[QuarantineShown, ...]:
+    """Lines set aside by reason. Those of a table add up to its lines in quarantine, and are hidden where these are."""
+    if not rows:
+        return ()
+    known = {(flow.source, flow.table) for flow in flows}
+    fates = _fates(flows, policy)
+    found: list[QuarantineShown] = []
+    for source, table in dict.fromkeys((row.source, row.table) for row in rows):
+        mine = [row for row in rows if (row.source, row.table) == (source, table)]
+        cells = protect_table({place: row.rows for place, row in enumerate(mine)}, policy).cells
+        is_hidden = (source, table) in known and fates.of(source, table, _QUARANTINED).is_hidden
+        unknown = hidden(policy, is_one_of_several=True)
+        found += [
+            QuarantineShown(
+                source=source,
+                table=table,
+                field=row.field,
+                reason=row.reason,
+                rows=unknown if is_hidden else cells[place],
+            )
+            for place, row in enumerate(mine)
+        ]
+    return tuple(sorted(found, key=lambda row: (-(row.rows.value or 0), row.source, row.table, row.field, row.reason)))
+
+
+def _fates(flows: Sequence[RowFlow], policy: Policy) -> ProtectedCounts:
+    counts: dict[Key, int] = {(flow.source, flow.table, fate): getattr(flow, fate) for flow in flows for fate in _FATES}
+    pairs = product({flow.source: 0 for flow in flows}, {flow.table: 0 for flow in flows})
+    absent = [(*pair, fate) for pair in pairs for fate in _FATES if (*pair, fate) not in counts]
+    return ProtectedCounts(counts, policy, structural=absent)
+
+
+def _lost(fates: ProtectedCounts, source: Hashable, reason: str, policy: Policy) -> Protected:
+    parts = [fates.of(source, ALL, fate) for fate in _LOST[reason]]
+    return _sum(parts, policy)
+
+
+def _table_flow(fates: ProtectedCounts, flows: Sequence[RowFlow], policy: Policy) -> TableFlow:
+    """Of one table of a source, or of all."""
+    place = (flows[0].source, flows[0].table) if len(flows) == 1 else (ALL, ALL)
+    received = sum(flow.received for flow in flows)
+    found = {fate: fates.of(*place, fate) for fate in _FATES}
+    lost = [found[fate] for fate in _FATES[:-1]]
+    return TableFlow(
+        source=flows[0].source if len(flows) == 1 else "",
+        table=flows[0].table if len(flows) == 1 else "",
+        received=received,
+        quarantined=found[_QUARANTINED],
+        opted_out=found[_OPTED_OUT],
+        landed=_less(received, _sum([found[_QUARANTINED], found[_OPTED_OUT]], policy), policy),
+        withdrawn=found[_WITHDRAWN],
+        superseded=found[_SUPERSEDED],
+        # Where counts are rounded, or small ones said to be 0, the true rest would tell them.
+        current=found[_CURRENT] if policy.secondary else _less(received, _sum(lost, policy), policy),
+    )
+
+
+def _sum(parts: Sequence[Protected], policy: Policy) -> Protected:
+    values = [part.value for part in parts if part.value is not None]
+    return shown(sum(values)) if len(values) == len(parts) else hidden(policy, is_one_of_several=True)
+
+
+def _less(rows: int, lost: Protected, policy: Policy) -> Protected:
+    """Rows without those that are shown to be lost."""
+    if lost.value is None:
+        return hidden(policy, is_one_of_several=True)
+    return shown(max(rows - lost.value, 0))
+
+
+def _written(rows: Sequence[SourceRows], everybody: int, policy: Policy) -> Mapping[str, WrittenTable]:
+    """A table's rows by source, and of all sources under the empty name."""
+    counts: dict[Key, int] = {}
+    for row in rows:
+        counts[row.source, _MAPPED] = row.rows - row.unmapped
+        counts[row.source, _UNMAPPED] = row.unmapped
+    found = ProtectedCounts(counts, policy)
+    # A row may be all that there is of a person, and a table's rows by source give each other away.
+    is_close = lacks_few(sum(row.rows for row in rows), everybody, policy)
+    unknown = hidden(policy, is_one_of_several=True)
+
+    def written(source: str, key: Hashable) -> WrittenTable:
+        count = unknown if is_close else beside(found.of(key, ALL), everybody, policy)
+        without = found.of(key, _UNMAPPED)
+        if count.is_hidden and without.value:
+            without = unknown
+        share = without.value / count.value if without.value and count.value else None if without.is_hidden else 0.0
+        return WrittenTable(
+            table=rows[0].cdm_table, source=source, rows=count, unmapped=CountAndShare(count=without, share=share)
+        )
+
+    return {"": written("", ALL)} | {row.source: written(row.source, row.source) for row in rows}
+
+
+def beside(count: Protected, everybody: int, policy: Policy) -> Protected:
+    """A count as it may stand beside that of all persons."""
+    is_close = count.value is not None and lacks_few(count.value, everybody, policy)
+    return hidden(policy, is_one_of_several=True) if is_close else count
