@@ -13,18 +13,16 @@ from itertools import combinations
 
 Unknown = Hashable
 Bounds = tuple[float, float]
+Fact = tuple[Mapping[Unknown, int], float, float]
+"""Factors of unknowns, and between what their sum is."""
 
 
 @dataclass(kw_only=True)
 class PageSolver:
-    """Facts of a page, and what follows from them.
-
-    Args:
-        most: that a hidden count can be, by the page's words; others are open above.
-    """
+    """Facts of a page, and what follows from them."""
 
     bounds: dict[Unknown, Bounds] = field(default_factory=dict)
-    facts: list[tuple[Mapping[Unknown, int], float, float]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
 
     def unknown(self, name: Unknown, *, least: float = 0, most: float = math.inf) -> None:
         """A count that is not shown, and what its words say of it."""
@@ -65,9 +63,9 @@ class PageSolver:
                         is_moving = True
         return self.bounds
 
-    def _differences(self) -> list[tuple[Mapping[Unknown, int], float, float]]:
+    def _differences(self) -> list[Fact]:
         """Each fact less each other with which it shares two unknowns or more."""
-        found = []
+        found: list[Fact] = []
         for (one, low, high), (other, least, most) in combinations(self.facts, 2):
             if len(one.keys() & other.keys()) > 1:
                 left = {name: one.get(name, 0) - other.get(name, 0) for name in one.keys() | other.keys()}

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -129,7 +130,8 @@ def test_what_quality_looked_at_does_not_tell_how_few_persons_a_table_lacks(few:
 def _few_in(place: str, few: int) -> tuple[RowFlow, ...]:
     """The rows of the region, of which in one table a few had a fate."""
     first, *others = flows()
-    changed = replace(first, **{place: few})
+    given: dict[str, Any] = {place: few}
+    changed = replace(first, **given)
     landed = changed.received - changed.quarantined - changed.opted_out
     current = landed - changed.withdrawn - changed.superseded
     return replace(changed, landed=landed, current=current), *others
@@ -155,7 +157,7 @@ def test_no_fate_of_a_few_rows_is_what_is_left_of_those_received(place: str, few
         if total is not None:
             solver.adds_up([name if value is None else value for name, value in zip(names, column, strict=True)], total)
     for source in made.rows.sources:
-        for reason, parts in {
+        for reason, fates_of in {
             "quarantined": ["quarantined"],
             "opted-out": ["opted_out"],
             "replaced": ["withdrawn", "superseded"],
@@ -168,7 +170,7 @@ def test_no_fate_of_a_few_rows_is_what_is_left_of_those_received(place: str, few
                     if getattr(flow, part).value is None
                     else getattr(flow, part).value
                     for flow in mine
-                    for part in parts
+                    for part in fates_of
                 ]
                 solver.adds_up(known, rows)
     for each in made.quarantine:
