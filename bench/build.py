@@ -93,14 +93,16 @@ def receive(folder: Path) -> tuple[float, float]:
     began = time.process_time()
     for source in region.SOURCES:
         if files := sorted((folder / "inbox" / FIRST.isoformat() / source).glob("*")):
-            receive_delivery(rooms, source=source, files=files, received_on=FIRST, by=BENCH, progress=Silent())
+            receive_delivery(
+                rooms, source=source, files=files, received_on=FIRST, today=FIRST, by=BENCH, progress=Silent()
+            )
     return time.process_time() - began, peak_mb()
 
 
 def build(folder: Path) -> tuple[int, int, dict[str, float], float]:
     """Build the first release: source rows, CDM rows, CPU-seconds by part, peak MB."""
     rooms, clock = open_hub(folder), Clock()
-    release = build_release(rooms, as_of=FIRST, by=BENCH, progress=clock).release
+    release = build_release(rooms, as_of=FIRST, today=FIRST, by=BENCH, progress=clock).release
     seconds: dict[str, float] = {}
     for stage, spent in clock.stop().items():
         part = _PARTS.get(stage, "start")

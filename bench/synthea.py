@@ -244,10 +244,10 @@ def ours(folder: Path, extract: Path) -> tuple[float, float, float, int]:
     take_vocabulary(rooms, region.material_vocabulary(), by=BENCH, progress=Silent())
     began = time.process_time()
     receive_delivery(
-        rooms, source="synthea", files=sorted(extract.glob("*")), received_on=_DAY, by=BENCH, progress=clock
+        rooms, source="synthea", files=sorted(extract.glob("*")), received_on=_DAY, today=_DAY, by=BENCH, progress=clock
     )
     clock.stage("Building")
-    release = build_release(rooms, as_of=_DAY, by=BENCH, progress=clock).release
+    release = build_release(rooms, as_of=_DAY, today=_DAY, by=BENCH, progress=clock).release
     spent = time.process_time() - began
     seconds = clock.stop()
     checks = sum(seconds[stage] for stage in _CHECKS)

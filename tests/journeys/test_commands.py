@@ -247,7 +247,15 @@ def test_a_folder_that_is_no_hub_is_refused_in_words(fairhaven: Command, tmp_pat
     assert "is not a hub" in fairhaven("release", "list", tmp_path / "nowhere", code=1).stderr
 
 
+def test_a_delivery_of_a_day_to_come_is_refused(fairhaven: Command, copy: Path) -> None:
+    file = next((copy / "inbox" / "2026-11-01" / "registrar_deaths").iterdir())
+    said = fairhaven("receive", copy, "registrar_deaths", file, "--on", "2999-01-31", code=1).stderr
+    assert "the delivery is dated 2999-01-31, and today is" in said
+
+
 def test_a_stale_opt_out_list_stops_the_build(fairhaven: Command, copy: Path) -> None:
+    settings = copy / "hub.toml"
+    settings.write_text(settings.read_text().replace("36_500", "35"))
     said = fairhaven("build", copy, "--as-of", "2027-01-01", code=1).stderr
     assert "national data opt-out list" in said
     assert "2027-01-01" in said

@@ -26,6 +26,7 @@ from tests.support.actors import ANNA, BEN
 from tests.support.processes import ENVIRONMENT
 
 MONTHS = ("2026-10-01", "2026-11-01")
+_TODAY = dt.date(2026, 11, 2)
 _CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"})
 
 
@@ -115,6 +116,7 @@ def receive_month(folder: Path, month: int) -> None:
             source=source,
             files=[folder / file for file in files],
             received_on=dt.date.fromisoformat(day),
+            today=_TODAY,
             by=ANNA,
             progress=Silent(),
         )
@@ -126,7 +128,7 @@ def build(folder: Path) -> None:
     from fairhaven.journeys.releases.build import build_release
     from fairhaven.kernel.progress import Silent
 
-    build_release(open_hub(folder), as_of=None, by=ANNA, progress=Silent())
+    build_release(open_hub(folder), as_of=None, today=_TODAY, by=ANNA, progress=Silent())
 
 
 def erase(folder: Path, person: int) -> None:

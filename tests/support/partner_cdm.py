@@ -73,8 +73,8 @@ def built(folder: Path, **delivered: Path) -> Rooms:
     """The hub after deliveries (source=file) and a build."""
     rooms = open_hub(folder)
     for source, path in delivered.items():
-        receive_delivery(rooms, source=source, files=[path], received_on=AS_OF, by=ANNA, progress=Silent())
-    build_release(rooms, as_of=AS_OF, by=ANNA, progress=Silent())
+        receive_delivery(rooms, source=source, files=[path], received_on=AS_OF, today=AS_OF, by=ANNA, progress=Silent())
+    build_release(rooms, as_of=AS_OF, today=AS_OF, by=ANNA, progress=Silent())
     return rooms
 
 

@@ -272,6 +272,8 @@ TYPE_1 = (
         ("1,p1,2020-01-01,,OUT\n", True),
         ("1,p1,2020-01-01,,OUT\n2,p1,2020-01-02,,IN\n", False),
         ("1,p1,2020-01-03,,OUT\n2,p1,2020-01-02,,IN\n", True),
+        ("1,p1,2026-01-30,,OUT\n2,p1,2026-01-31,,IN\n", False),
+        ("1,p1,2026-01-30,,OUT\n2,p1,2026-02-01,,IN\n", True),
         ("1,p1,2020-01-02,,OUT\n2,p1,2020-01-02,,IN\n", True),
         ("1,p1,2020-01-02,,IN\n", False),
         ("1,p1,not a day,,OUT\n2,p2,2020-01-01,,\n", True),
@@ -322,6 +324,46 @@ def test_the_latest_list_by_the_day_asked_for_replaces_earlier_ones(hub: Hub) ->
     assert later.numbers.column(0).to_pylist() == [NUMBERS[1]]
 
 
+def test_a_list_that_arrives_late_does_not_replace_a_later_one(hub: Hub) -> None:
+    source = hub.source(LIST, "optout")
+    hub.receive(source, NUMBERS[1], name="b.dat", day=DAY)
+    hub.receive(source, NUMBERS[0], name="a.dat", day=DAY - dt.timedelta(days=30))
+    found = hub.intake.national_opt_out(as_of=DAY)
+    assert (found.numbers.column(0).to_pylist(), found.dated) == ([NUMBERS[1]], DAY)
+
+
+def test_the_age_of_a_list_is_counted_to_today_where_the_release_speaks_for_an_earlier_day(hub: Hub) -> None:
+    hub.receive(hub.source(LIST, "optout"), NUMBERS[0], name="mesh.dat")
+    found = hub.intake.national_opt_out(as_of=DAY)
+    month_later = DAY + dt.timedelta(days=31)
+    with pytest.raises(NotAllowedNow, match=f"31 days before {month_later}"):
+        check_opt_out_list(found, as_of=DAY, today=month_later, max_age_days=30)
+
+
+def test_a_list_of_a_day_to_come_is_refused_also_where_an_earlier_version_received_it(hub: Hub) -> None:
+    hub.receive(hub.source(LIST, "optout"), NUMBERS[0], name="mesh.dat")
+    found = hub.intake.national_opt_out(as_of=DAY)
+    with pytest.raises(NotAllowedNow, match="a list of a day to come would never grow old"):
+        check_opt_out_list(found, as_of=DAY, today=DAY - dt.timedelta(days=1), max_age_days=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "days_before"),
+    [("mesh.dat", 0), ("ndop_2025-12-01.csv", 45), ("NDOP20251201093000.dat", 45), ("lot_20251399_1.dat", 0)],
+)
+def test_a_list_is_as_old_as_its_name_says(hub: Hub, name: str, days_before: int) -> None:
+    hub.receive(hub.source(LIST, "optout"), NUMBERS[0], name=name, day=dt.date(2026, 1, 15))
+    dated = hub.intake.national_opt_out(as_of=dt.date(2026, 1, 15)).dated
+    assert dated == dt.date(2026, 1, 15) - dt.timedelta(days=days_before)
+
+
+def test_a_list_whose_name_carries_a_day_after_its_delivery_is_refused(hub: Hub) -> None:
+    source = hub.source(LIST, "optout")
+    with pytest.raises(Invalid, match="how old the list is cannot be known"):
+        hub.receive(source, NUMBERS[0], name="ndop_20260116.csv", day=dt.date(2026, 1, 15))
+    assert hub.intake.deliveries() == []
+
+
 @pytest.mark.parametrize("content", ["", "NHS number\n", "\0\xff"])
 def test_a_list_without_numbers_is_refused(hub: Hub, content: str) -> None:
     with pytest.raises(Invalid, match="holds no NHS number"):
@@ -330,16 +372,16 @@ def test_a_list_without_numbers_is_refused(hub: Hub, content: str) -> None:
 
 def test_no_list_and_an_old_list_fail_closed(hub: Hub) -> None:
     with pytest.raises(NotAllowedNow, match="no list had been received"):
-        check_opt_out_list(hub.intake.national_opt_out(as_of=DAY), as_of=DAY, max_age_days=30)
+        check_opt_out_list(hub.intake.national_opt_out(as_of=DAY), as_of=DAY, today=DAY, max_age_days=30)
     hub.receive(hub.source(LIST, "optout"), NUMBERS[0], name="mesh.dat")
     for days, is_refused in ((30, False), (31, True)):
         day = DAY + dt.timedelta(days=days)
         found = hub.intake.national_opt_out(as_of=day)
         if is_refused:
             with pytest.raises(NotAllowedNow, match="31 days before"):
-                check_opt_out_list(found, as_of=day, max_age_days=30)
+                check_opt_out_list(found, as_of=day, today=DAY, max_age_days=30)
         else:
-            check_opt_out_list(found, as_of=day, max_age_days=30)
+            check_opt_out_list(found, as_of=day, today=DAY, max_age_days=30)
 
 
 def test_an_opt_out_list_with_the_same_numbers_a_month_later_is_fresh(hub: Hub) -> None:

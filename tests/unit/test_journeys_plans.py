@@ -22,10 +22,10 @@ from tests.support.actors import ANNA
 def test_a_plan_begins_with_what_a_killed_command_left(tmp_path: Path) -> None:
     make_hub(tmp_path / "hub", by=ANNA)
     rooms = open_hub(tmp_path / "hub")
-    first = build_plan.plan_build(rooms, as_of=None).stages[0]
+    first = build_plan.plan_build(rooms, as_of=None, today=dt.date(2026, 1, 31)).stages[0]
     assert first == Stage(name="recover", what="first finish what a killed command left, if one did")
     write_json(rooms.store / "erasing.json", asdict(ErasureUnderWay(person=7, patients={}, by=ANNA, after=0)))
-    first = build_plan.plan_build(rooms, as_of=None).stages[0]
+    first = build_plan.plan_build(rooms, as_of=None, today=dt.date(2026, 1, 31)).stages[0]
     assert (first.name, "the erasure of a person" in first.what, "7" in first.what) == ("recover", True, False)
 
 

@@ -20,7 +20,13 @@ def receive(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The delivered files; together one delivery.")],
     on: Annotated[
         dt.date | None,
-        typer.Option("--on", metavar="DATE", parser=day, help="Day of the delivery.", show_default="today"),
+        typer.Option(
+            "--on",
+            metavar="DATE",
+            parser=day,
+            help="Day of the delivery, which also dates an opt-out list; not after today.",
+            show_default="today",
+        ),
     ] = None,
     *,
     screen: "Screen[results.Receipt]",
@@ -29,7 +35,13 @@ def receive(
     from fairhaven.journeys.deliveries.receive import receive_delivery
 
     receipt = receive_delivery(
-        opened(folder), source=source, files=files, received_on=on or today(), by=actor(), progress=screen.progress
+        opened(folder),
+        source=source,
+        files=files,
+        received_on=on or today(),
+        today=today(),
+        by=actor(),
+        progress=screen.progress,
     )
     screen.show(receipt, delivery_text.receipt(receipt))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fairhaven.cli import release_text
-from fairhaven.cli.arguments import Force, Hub, Plan, ReleaseName, actor, day, opened, output
+from fairhaven.cli.arguments import Force, Hub, Plan, ReleaseName, actor, day, opened, output, today
 from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def build(
 
     rooms = opened(folder)
     if plan:
-        planned = plan_build(rooms, as_of=as_of)
+        planned = plan_build(rooms, as_of=as_of, today=today())
         screen.show(planned, release_text.plan(planned), is_good=not planned.obstacles)
         return
-    made = build_release(rooms, as_of=as_of, by=actor(), progress=screen.progress)
+    made = build_release(rooms, as_of=as_of, today=today(), by=actor(), progress=screen.progress)
     screen.show(results.BuiltRelease.of(made), release_text.built(made))
 
 

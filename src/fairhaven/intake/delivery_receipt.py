@@ -22,6 +22,7 @@ from fairhaven.intake import landing
 from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable, name_of_sealed
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
+from fairhaven.intake.opt_out_lists import dated_ahead
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
@@ -117,6 +118,8 @@ def receive(
     number, first = records.next_numbers(known)
     with scratch(receiver.store / "scratch") as work:
         arrived = _arrived(files, source, work)
+        if source.format is Format.OPT_OUT:
+            check_faults([fault for file in arrived for fault in dated_ahead(file.name, received_on=received_on)])
         digests = [_digest(file) for file in arrived]
         new, already = _new(arrived, digests, _known(records, source, received_on), source)
         if not new:

@@ -5,11 +5,14 @@
 """
 
 import datetime as dt
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,6 +31,7 @@ from fairhaven.nhs import bare_digits_sql, valid_nhs_number_sql
 TABLE = "opt_out"
 _LARGEST_LIST = 256 << 20
 """Bytes; a list is held in memory. So large is a list of a third of England."""
+_DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?:[T_-]?\d{4,6})?(?!\d)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +40,7 @@ class OptOutList:
 
     Args:
         numbers: ``nhs_number`` (10 digits), distinct.
-        dated: the day the list was received; None where there is none.
+        dated: the day the list was received, or the day in its file's name where that is earlier; None where there is none.
     """
 
     numbers: pa.Table
@@ -103,8 +107,28 @@ def read_numbers(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Pat
     return count_of(connection, "SELECT count(*) FROM listed")
 
 
-def check_opt_out_list(opt_outs: OptOutList, *, as_of: dt.date, max_age_days: int) -> None:
-    """Refuse to use a list that is not there or too old.
+def dated_ahead(file: str, *, received_on: dt.date) -> Iterator[Fault]:
+    """The fault of a list that by its name was made after it was received: how old it is cannot be known."""
+    for day in days_in_name(file):
+        if day > received_on:
+            message = (
+                f"its name says {day} and it was delivered on {received_on}, so how old the list is cannot be known. "
+                "Give the day on which it came, or in its name the day on which it was made"
+            )
+            yield Fault(path=file, message=message)
+
+
+def days_in_name(file: str) -> list[dt.date]:
+    """The days that a file's name carries as ``2026-01-31`` or ``20260131``, a time of day after them or not."""
+    found = []
+    for year, month, day in _DAY_IN_NAME.findall(file):
+        with suppress(ValueError):
+            found.append(dt.date(int(year), int(month), int(day)))
+    return found
+
+
+def check_opt_out_list(opt_outs: OptOutList, *, as_of: dt.date, today: dt.date, max_age_days: int) -> None:
+    """Refuse to use a list that is not there, too old on the release's day or today, or of a day to come.
 
     Raises:
         NotAllowedNow: it says what to do.
@@ -117,10 +141,17 @@ def check_opt_out_list(opt_outs: OptOutList, *, as_of: dt.date, max_age_days: in
         raise NotAllowedNow(
             f"sources are in the scope of the national data opt-out, but no list had been received by {as_of}. {what_to_do}"
         )
-    age_days = (as_of - opt_outs.dated).days
+    if opt_outs.dated > today:
+        raise NotAllowedNow(
+            f"the national data opt-out list is of {opt_outs.dated}, and today is {today}: a list of a day to come would "
+            f"never grow old. {what_to_do}"
+        )
+    # Who opted out since is not on the list, whichever day the release speaks for.
+    counted_to = max(as_of, today)
+    age_days = (counted_to - opt_outs.dated).days
     if age_days > max_age_days:
         raise NotAllowedNow(
-            f"the national data opt-out list is of {opt_outs.dated}, {age_days} days before {as_of}; "
+            f"the national data opt-out list is of {opt_outs.dated}, {age_days} days before {counted_to}; "
             f"this hub allows {max_age_days}. {what_to_do}"
         )
 
@@ -128,7 +159,8 @@ def check_opt_out_list(opt_outs: OptOutList, *, as_of: dt.date, max_age_days: in
 def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) -> pa.Table:
     """``patient_ref`` of those whose latest Type 1 code by date is an opt-out.
 
-    A code without date, on the same day as an opt-in, or in a quarantined row counts as an opt-out.
+    A code without date, on the same day as an opt-in, or in a quarantined row counts as an opt-out. An opt-in of a day
+    after the delivery that carries it takes nothing back.
 
     Raises:
         NotAllowedNow: the table that carries the codes was never delivered, or a line of its latest delivery that
@@ -145,6 +177,7 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
             "wish is known. Receive it first."
         )
     quarantined = _quarantined_opt_outs(records, source, carrying)
+    received_on = max(records.delivery(extract.delivery).received_on for extract in carrying)
     rows = current(engine, records, source, excluded=None)[rule.table]
     rows = rows.mutate(
         is_out=rows[rule.column].isin(list(rule.opted_out)), is_in=rows[rule.column].isin(list(rule.opted_in))
@@ -153,7 +186,7 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
     day = rows[rule.date]
     by_patient = rows.group_by("patient_ref").agg(
         last_out=day.max(where=rows.is_out),
-        last_in=day.max(where=rows.is_in),
+        last_in=day.max(where=rows.is_in & (day.cast("date") <= ibis.literal(received_on))),
         outs=rows.is_out.sum(),
         undated=(rows.is_out & day.isnull()).sum(),
     )

@@ -20,7 +20,7 @@ from fairhaven.intake.delivery_records import EXTRACT, Tombstones
 from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Delivery, Extract, Format, Receipt, RowOrigin, Source
-from fairhaven.intake.opt_out_lists import OptOutList, OptOutReader
+from fairhaven.intake.opt_out_lists import OptOutList, OptOutReader, days_in_name
 from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
@@ -199,12 +199,15 @@ class Intake:
 
         Where several sources deliver lists, they count together and the oldest of their latest days is the date.
         """
+        # Of one day, the later delivery; a list that arrived late is not the latest for that.
         last = {
             delivery.source: delivery
-            for delivery in self._records.deliveries()
+            for delivery in sorted(self._records.deliveries(), key=lambda delivery: delivery.received_on)
             if delivery.format is Format.OPT_OUT and delivery.received_on <= as_of
         }
-        dated = min((delivery.received_on for delivery in last.values()), default=None)
+        files = [self._records.extract(number).file for delivery in last.values() for number in delivery.extracts]
+        days = [delivery.received_on for delivery in last.values()]
+        dated = min([*days, *(day for file in files for day in days_in_name(file))], default=None)
         numbers = [self._listed(number) for delivery in last.values() for number in delivery.extracts]
         empty = pa.table({"nhs_number": pa.array([], pa.string())})
         together = pa.concat_tables([empty, *numbers])

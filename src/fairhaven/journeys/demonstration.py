@@ -91,8 +91,10 @@ def demonstrate(
         day = dt.date.fromisoformat(text)
         for source, names in delivered:
             files = [folder / file for file in names]
-            receive_delivery(rooms, source=source, files=files, received_on=day, by=by, progress=progress)
-        built.append(release_of(rooms.archive, day) or build_release(rooms, as_of=day, by=by, progress=progress))
+            receive_delivery(rooms, source=source, files=files, received_on=day, today=day, by=by, progress=progress)
+        built.append(
+            release_of(rooms.archive, day) or build_release(rooms, as_of=day, today=day, by=by, progress=progress)
+        )
     return Demonstration(
         folder=folder,
         persons=facts["persons"],

@@ -19,7 +19,7 @@ from fairhaven.journeys.store_files import (
     take_stock,
 )
 from fairhaven.kernel.codec import read_record, to_json
-from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.errors import Fault, Invalid, NotFound
 from fairhaven.kernel.files import clear_torn, write_json
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
@@ -47,19 +47,30 @@ class LandingAgain:
 
 
 def receive_delivery(
-    rooms: Rooms, *, source: str, files: Sequence[Path], received_on: dt.date, by: Actor, progress: Progress
+    rooms: Rooms,
+    *,
+    source: str,
+    files: Sequence[Path],
+    received_on: dt.date,
+    today: dt.date,
+    by: Actor,
+    progress: Progress,
 ) -> Receipt:
     """Take delivery of the files as one delivery, and record it.
 
     Raises:
         NotFound: the hub has no such source, or a file is not there.
-        Invalid: a file cannot be landed at all; every fault of every file. Nothing was taken.
+        Invalid: the delivery is dated after *today*, or an opt-out list after its delivery by its name; a file cannot be landed at all; every fault of every file. Nothing was taken.
     """
     if source not in rooms.sources:
         raise NotFound(
             f"there is no source {source}; this hub has {', '.join(rooms.sources) or 'none yet'}. "
             f"Describe it in sources/{source}.toml first."
         )
+    if received_on > today:
+        # It would stay the latest for too long, and an opt-out list would never grow too old.
+        message = f"the delivery is dated {received_on}, and today is {today}. Give the day on which it came"
+        raise Invalid(Fault(path=source, message=message))
     with holding(rooms, Locked.DELIVERIES, act="delivery", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
         recover_deliveries(rooms, by=by)

@@ -39,7 +39,9 @@ def opt_outs(
     fed: Sequence[Source],
     extracts: Sequence[Extract],
     index: pa.Table,
+    *,
     as_of: dt.date,
+    today: dt.date,
 ) -> OptedOut:
     """Who is kept out, with the sources that delivered and the index of persons.
 
@@ -60,7 +62,7 @@ def opt_outs(
     national = None
     if in_scope:
         national = rooms.intake.national_opt_out(as_of=as_of)
-        check_opt_out_list(national, as_of=as_of, max_age_days=rooms.settings.national_max_age_days)
+        check_opt_out_list(national, as_of=as_of, today=today, max_age_days=rooms.settings.national_max_age_days)
         assert national is not None
         numbers = national.numbers.column("nhs_number").to_pylist()
         listed = rooms.vault.refs_with_nhs_numbers(numbers, index, extracts=[extract.number for extract in extracts])

@@ -72,11 +72,12 @@ def release_of(archive: Archive, as_of: dt.date) -> Built | None:
     return Built(release=found[-1], is_new=False) if found else None
 
 
-def build_release(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: Progress) -> Built:
+def build_release(rooms: Rooms, *, as_of: dt.date | None, today: dt.date, by: Actor, progress: Progress) -> Built:
     """Build a release.
 
     Args:
         as_of: the day the release speaks for; None for the day of the latest delivery.
+        today: the day that an opt-out list must not be too old for.
 
     Raises:
         NotAllowedNow: nothing was received, no vocabulary is loaded, an opt-out list is missing or stale, too many rows
@@ -97,7 +98,7 @@ def build_release(rooms: Rooms, *, as_of: dt.date | None, by: Actor, progress: P
         rooms = replace(rooms, intake=rooms.intake.until(len(rooms.intake.deliveries())))
         # Before anything is read of them for the plan.
         _check_received(rooms)
-        planned = planned_build(rooms, as_of=as_of)
+        planned = planned_build(rooms, as_of=as_of, today=today)
         if planned.vocabulary is None:
             raise NotAllowedNow("\n".join(planned.obstacles))
         _check_kept(rooms, planned.vocabulary)
@@ -166,7 +167,13 @@ class _BuildWork:
             case LeaveOut():
                 progress.stage("Applying opt-outs")
                 self.opted_out = opt_outs(
-                    rooms, self._engine, planned.sources, self.landed, self.linked.index, planned.as_of
+                    rooms,
+                    self._engine,
+                    planned.sources,
+                    self.landed,
+                    self.linked.index,
+                    as_of=planned.as_of,
+                    today=planned.today,
                 )
             case AddUp():
                 progress.stage("Adding up rows")

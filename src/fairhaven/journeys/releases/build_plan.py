@@ -46,6 +46,7 @@ class PlannedBuild:
 
     number: int
     as_of: dt.date
+    today: dt.date
     extracts: tuple[Extract, ...]
     sources: tuple[Source, ...]
     stages: tuple[BuildStage, ...]
@@ -55,12 +56,12 @@ class PlannedBuild:
     inputs: str
 
 
-def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
+def planned_build(rooms: Rooms, *, as_of: dt.date | None, today: dt.date) -> PlannedBuild:
     """What a build of all that was received does."""
     day = as_of or latest_delivery(rooms.intake) or dt.date.min
     extracts = rooms.intake.extracts()
     sources = fed_sources(rooms.sources, extracts)
-    obstacles = tuple(obstacles_to(rooms, sources, day))
+    obstacles = tuple(obstacles_to(rooms, sources, as_of=day, today=today))
     releases = rooms.archive.releases()
     vocabulary = None if obstacles else Vocabulary.open(rooms.store / "vocabulary")
     inputs = inputs_of(rooms, sources, extracts, day, vocabulary) if vocabulary else ""
@@ -74,6 +75,7 @@ def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
     return PlannedBuild(
         number=number,
         as_of=day,
+        today=today,
         extracts=tuple(extracts),
         sources=tuple(sources),
         stages=stages,
@@ -84,9 +86,9 @@ def planned_build(rooms: Rooms, *, as_of: dt.date | None) -> PlannedBuild:
     )
 
 
-def plan_build(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
+def plan_build(rooms: Rooms, *, as_of: dt.date | None, today: dt.date) -> BuildPlan:
     """What a build would do, without doing it."""
-    planned = planned_build(rooms, as_of=as_of)
+    planned = planned_build(rooms, as_of=as_of, today=today)
     return BuildPlan(
         release=planned.unchanged.name if planned.unchanged else name_of(planned.number),
         is_new=planned.unchanged is None,
@@ -96,7 +98,7 @@ def plan_build(rooms: Rooms, *, as_of: dt.date | None) -> BuildPlan:
     )
 
 
-def obstacles_to(rooms: Rooms, sources: Iterable[Source], as_of: dt.date) -> Iterable[str]:
+def obstacles_to(rooms: Rooms, sources: Iterable[Source], *, as_of: dt.date, today: dt.date) -> Iterable[str]:
     """Why a build of these sources cannot even begin; all reasons at once."""
     if not rooms.intake.deliveries():
         yield f"nothing was received yet. Take a delivery: fairhaven receive {rooms.folder} SOURCE FILE..."
@@ -111,6 +113,7 @@ def obstacles_to(rooms: Rooms, sources: Iterable[Source], as_of: dt.date) -> Ite
             check_opt_out_list(
                 rooms.intake.national_opt_out(as_of=as_of),
                 as_of=as_of,
+                today=today,
                 max_age_days=rooms.settings.national_max_age_days,
             )
         except NotAllowedNow as error:

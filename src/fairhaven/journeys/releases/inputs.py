@@ -19,7 +19,7 @@ from fairhaven.kernel.listing import listed
 from fairhaven.ledger import EventKind
 from fairhaven.omop.vocabulary import Vocabulary
 
-VERSION = 1
+VERSION = 2
 """Of the journey itself, `build` with `opt_outs`: raised when the same inputs could give other rows than before."""
 _ERASURES = (EventKind.ERASURE, "erasure of deliveries")  # the latter in hubs of before actors were recorded
 
