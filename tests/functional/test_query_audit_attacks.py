@@ -10,7 +10,16 @@ from pyroaring import BitMap
 
 from fairhaven.disclosure import protect
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.query_audit import Asker, AuditRules, CoalitionScope, Decision, QueryAudit, coalition, rules_named
+from fairhaven.query_audit import (
+    Asker,
+    AuditRules,
+    CoalitionScope,
+    Decision,
+    QueryAudit,
+    coalition,
+    rules_named,
+    service,
+)
 from tests.support.audit_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
 from tests.support.count_attacks import (
     EVERY_ATTACK,
@@ -271,3 +280,40 @@ def test_a_set_that_the_release_tells_of_gets_what_it_tells_and_another_is_answe
     with QueryAudit(tmp_path / "a.sqlite", policy_named("ons"), rules_named("standard")) as audit:
         assert [given(audit.ask(other, asker=by, release="r1")) for other in others] == answered
     assert sum(count is not None for count in answered) >= 10
+
+
+def _is_told_by_two_releases(audit: QueryAudit, asked: BitMap, between: BitMap, persons: int) -> bool | None:
+    """Whether the persons between two releases have a concept, by asking for it in the old and then in the new one; None: nothing says."""
+    remaining = np.setdiff1d(np.arange(persons), np.array(between))
+    number = {int(person): place for place, person in enumerate(remaining)}
+    by = Asker(project="curious")
+    before = audit.ask(asked, asker=by, release="old")
+    after = audit.ask(BitMap(number[person] for person in asked - between), asker=by, release="new")
+    return None if given(before) is None and given(after) is None else given(before) != given(after)
+
+
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk"])
+@pytest.mark.parametrize("few", [1, 2, 5])
+def test_two_releases_with_few_persons_between_them_do_not_tell_what_these_have(
+    tmp_path: Path, policy: str, few: int
+) -> None:
+    draw, persons = np.random.default_rng(few), 3_000
+    between = BitMap(draw.choice(persons, few, replace=False))
+    remaining = np.setdiff1d(np.arange(persons, dtype=np.int64), np.array(between))
+    with QueryAudit(tmp_path / "a.sqlite", policy_named(policy), rules_named("standard")) as audit:
+        audit.add_release("old", np.arange(persons, dtype=np.int64))
+        audit.add_release("new", remaining)
+        told = []
+        for turn in range(26):
+            asked = BitMap(draw.choice(remaining, 40 + 7 * turn, replace=False)) | (between if turn % 2 else BitMap())
+            told.append(_is_told_by_two_releases(audit, asked, between, persons))
+    assert True not in told, "as if nobody of them had it"
+    assert told.count(False) >= 5
+    assert abs(told[::2].count(None) - told[1::2].count(None)) <= 3, "refusals do not tell either"
+
+
+@pytest.mark.parametrize("few", [1, 2, 5])
+def test_without_that_they_would(tmp_path: Path, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MOST_APART", 0)
+    with pytest.raises(AssertionError):
+        test_two_releases_with_few_persons_between_them_do_not_tell_what_these_have(tmp_path, "ons", few)

@@ -1,7 +1,9 @@
 """What one coalition of askers was answered, and what it may be answered next. Pure: nothing is read or written here."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +24,17 @@ BLUR = 3
 """Every edge that could be felt out is at one of so many places, one person apart; at which is the hub's secret."""
 TABLE_SHARE = 0.5
 """The part of all that is limited for each person that tables may use up; the rest is kept for questions."""
+MOST_APART = 6
+"""Two releases that so many persons tell apart, or fewer, are asked as one; each set then has at most 64 others that are looked for."""
 _SLACK = 1.0001
 """Exposures are sums of float32: a person who bears exactly the limit must not be refused for the last digit."""
 _EXPOSED = 0.3
 """From this part of the limit on a person counts as one of whom something was revealed."""
+
+
+def digest_of(persons: BitMap) -> bytes:
+    """By what a set is known again."""
+    return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
 
 
 class Coalition:
@@ -33,7 +42,8 @@ class Coalition:
 
     The rules, in this order:
 
-    1. A set that was asked before gets what it got.
+    1. A set that was asked before gets what it got. So does one that differs from it by persons alone who are in one and not in another of
+       two releases that few persons tell apart: whether they are in the set must show neither in an answer nor in its refusal.
     2. A set that differs from answered ones by fewer persons than the threshold, or hardly more, gets the answer of the
        oldest of them that is within the rounding of its own count, or hardly less; otherwise none.
     3. A set of nearly ``threshold`` persons, some of whom were among few before, gets none. Otherwise the edge of
@@ -112,17 +122,20 @@ class Coalition:
             for tally in (self.exposure, self._hints, self._differences):
                 tally.resize(population, refcheck=False)
 
-    def consider(self, persons: BitMap, digest: bytes, *, in_table: bool = False) -> Verdict:
+    def consider(
+        self, persons: BitMap, digest: bytes, *, in_table: bool = False, apart: BitMap | None = None
+    ) -> Verdict:
         """How a question is to be met; changes nothing.
 
         Args:
             in_table: True for a cell of a table, which may use up `TABLE_SHARE` of what a question may.
+            apart: persons by whom the release differs from others that few persons tell apart from it.
         """
         # Rule 1. A table's cell that was withheld may still be asked as a question.
-        kind, value = self._verdicts.get(digest, (None, None))
-        if kind is not None and (kind is not VerdictKind.WITHHELD or in_table):
-            is_refused = kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD)
-            return Verdict(kind=kind if is_refused else VerdictKind.EARLIER, value=value)
+        for kind, value in self._met_before(persons, digest, apart):
+            if kind is not VerdictKind.WITHHELD or in_table:
+                is_refused = kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD)
+                return Verdict(kind=kind if is_refused else VerdictKind.EARLIER, value=value)
         size, threshold = len(persons), self._policy.threshold
         fresh = Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(size))
         if threshold == 1:
@@ -158,6 +171,21 @@ class Coalition:
         if combined:
             return replace(combined, kind=VerdictKind.COMBINED, weights=weights)
         return replace(fresh, weights=weights, differing=differing)
+
+    def _met_before(
+        self, persons: BitMap, digest: bytes, apart: BitMap | None
+    ) -> Iterator[tuple[VerdictKind, int | None]]:
+        """How the set was met, or one that differs from it by persons alone who are not in all of the releases."""
+        if (met := self._verdicts.get(digest)) is not None:
+            yield met
+        if not apart:
+            return
+        common = persons - apart
+        for length in range(len(apart) + 1):
+            for some in combinations(apart, length):
+                other = common | BitMap(some)
+                if other != persons and (met := self._verdicts.get(digest_of(other))) is not None:
+                    yield met
 
     def learn(self, key: int, persons: BitMap, digest: bytes, verdict: Verdict) -> None:
         """Remember a question that was just recorded, and how it was met."""

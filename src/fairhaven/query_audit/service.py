@@ -1,6 +1,5 @@
 """The one door for counts that are given to people: every question goes through here, and is recorded before it is answered."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from fairhaven.disclosure.policy import Policy
 from fairhaven.disclosure.primary_suppression import Protected, protect
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
-from fairhaven.query_audit.coalition import Coalition
+from fairhaven.query_audit.coalition import MOST_APART, Coalition, digest_of
 from fairhaven.query_audit.differential_privacy import noisy_count
 from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, Verdict, VerdictKind, folded
 from fairhaven.query_audit.question_log import (
@@ -69,6 +68,8 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         self._coalitions: dict[str, tuple[Coalition, int]] = {}
         self._kept: dict[str, int] = {}
         self._told: dict[str, int] = {}
+        self._releases_seen: list[int] = []
+        self._apart_of: dict[int, BitMap] = {}
         self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
 
     def close(self) -> None:
@@ -165,13 +166,13 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if not self.is_own:
             raise _only_asks(release)
         key, numbers = self._asked_release(release)
-        met = {_digest(BitMap(numbers))}
+        met = {digest_of(BitMap(numbers))}
         with self._writing():
             self._is_news = True
             met |= {each.digest for each in self._record.verdicts(TOLD, after=0)}
             for persons, shown in counts:
                 each = BitMap(numbers[numbers_of(persons)])
-                if not each or (digest := _digest(each)) in met:
+                if not each or (digest := digest_of(each)) in met:
                     continue
                 met.add(digest)
                 question = self._record.add_question(
@@ -363,10 +364,13 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
 
     def _verdict_on(self, persons: BitMap, *, asker: Asker, release: int, in_table: bool) -> Protected | None:
         """What may be shown of a set; None for a refusal. It is recorded."""
-        digest = _digest(persons)
+        digest = digest_of(persons)
         names = self._coalition_names(asker)
         coalitions = [self._coalition(name, release) for name in names]
-        verdicts = _joint_verdict([coalition.consider(persons, digest, in_table=in_table) for coalition in coalitions])
+        apart = self._apart(release)
+        verdicts = _joint_verdict(
+            [coalition.consider(persons, digest, in_table=in_table, apart=apart) for coalition in coalitions]
+        )
         is_refused, shown = verdicts[0].is_refused, verdicts[0].value
         question = self._record.add_question(
             asker=asker,
@@ -431,17 +435,31 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         for met in self._record.verdicts(name, after=seen):
             if met.question < 0:
                 population = self._record.persons(met.question)
-                coalition.learn(met.question, population, _digest(population), self._population_verdict(population))
+                coalition.learn(met.question, population, digest_of(population), self._population_verdict(population))
             else:
                 coalition.replay(met, is_weighed=met.seq <= self._kept[name])
             seen = met.seq
         everybody = self._record.persons(-release)
-        if not coalition.has_verdict(digest := _digest(everybody)):
+        if not coalition.has_verdict(digest := digest_of(everybody)):
             seen = self._record.add_verdict(name, -release, VerdictKind.FRESH, None)
             coalition.learn(-release, everybody, digest, self._population_verdict(everybody))
         seen = max(seen, self._learn_told(name, coalition))
         self._coalitions[name] = (coalition, seen)
         return coalition
+
+    def _apart(self, release: int) -> BitMap:
+        """Persons by whom a release differs from others that few persons tell apart from it; no more than can be told apart in time."""
+        known = self._record.release_numbers()
+        if known != self._releases_seen:
+            self._releases_seen, self._apart_of = known, {}
+        if release not in self._apart_of:
+            mine, apart = self._record.persons(-release), BitMap()
+            for other in known:
+                differing = mine ^ self._record.persons(-other)
+                if len(differing) <= MOST_APART and len(apart | differing) <= MOST_APART:
+                    apart |= differing
+            self._apart_of[release] = apart
+        return self._apart_of[release]
 
     def _population_verdict(self, population: BitMap) -> Verdict:
         """A release's whole population counts as given: everybody may know about how many there are."""
@@ -485,10 +503,6 @@ def _only_asks(release: str) -> NotAllowedNow:
 def _told_mark(release: str, rule: str) -> str:
     """Where the record notes that a release's own counts are in it."""
     return f"{TOLD}: {release} {rule}"
-
-
-def _digest(persons: BitMap) -> bytes:
-    return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
 
 
 def _is_past(line: NewLine, faults: Mapping[int, LogFault]) -> bool:

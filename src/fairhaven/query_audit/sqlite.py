@@ -224,6 +224,10 @@ class AuditRecord:
         rows = self._connection.execute("SELECT number, numbers FROM release WHERE name = ?", (name,)).fetchall()
         return (int(rows[0][0]), np.frombuffer(rows[0][1], np.uint32)) if rows else None
 
+    def release_numbers(self) -> list[int]:
+        """The keys of all releases, in the order in which they were made known."""
+        return [int(number) for (number,) in self._connection.execute("SELECT number FROM release ORDER BY number")]
+
     @property
     def population(self) -> int:
         """Persons of all releases together."""
