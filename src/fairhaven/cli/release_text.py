@@ -157,7 +157,7 @@ def erased(found: "Erased") -> Iterator[str]:
     rows = sum(sum(tables.values()) for tables in found.releases.rows.values())
     yield (
         f"Erased: {rows:,} rows of {len(found.releases.rows)} releases, {found.identities:,} identity records, and every landed and "
-        "delivered row that names the person or belongs to one that does; of FHIR, every resource that names the patient itself."
+        "delivered row that names the person or belongs to one that does; of FHIR, every resource that names the patient, also through others."
     )
     for source, tables in found.deliveries.unknown_owners.items():
         what = ", ".join(f"{rows:,} of {table}" for table, rows in tables.items())

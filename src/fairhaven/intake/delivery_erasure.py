@@ -22,7 +22,9 @@ from fairhaven.engine.sql import file, literal
 from fairhaven.intake import file_detection, landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.delivery_records import Tombstones, own_name, rewriting
+from fairhaven.intake.fhir.resource_references import tokens_in
 from fairhaven.intake.line_erasure import blank
+from fairhaven.intake.linked_resources import ResourceSearch, ResourceTombstones, named_otherwise
 from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
 from fairhaven.kernel.ids import pseudonym
@@ -62,7 +64,7 @@ def erase(
         source = sources[name]
         extracts = [extract for extract in receiver.records.extracts(name) if extract.format is not Format.OPT_OUT]
         with _looking(receiver, secrets, extracts) as connection:
-            search = _Search(receiver=receiver, source=source, secrets=secrets, connection=connection)
+            search = _Search(receiver=receiver, source=source, secrets=secrets, connection=connection, every=extracts)
             found = search.bearing(extracts, refs, tombstones.of(name))
             # Before any row goes: what belongs to it is found by its tombstone alone, should this be cut short.
             found, names = search.linked(extracts, found, tombstones.of(name))
@@ -82,6 +84,14 @@ def erase(
         extracts=tuple(blanked),
         unknown_owners={name: counts for name, counts in unknown.items() if counts},
     )
+
+
+def also_named(receiver: DeliveryReceiver, source: str, patient_refs: Collection[str]) -> frozenset[str]:
+    """See `service.Intake.also_named`."""
+    secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
+    extracts = receiver.records.extracts(source)
+    with _looking(receiver, secrets, extracts) as connection:
+        return named_otherwise(receiver.records, receiver.opened, connection, extracts, patient_refs, secrets)
 
 
 def leave_out(
@@ -107,7 +117,9 @@ def leave_out(
     numbers = {extract.number for extract in landed}
     earlier = [extract for extract in receiver.records.extracts(source.name) if extract.number not in numbers]
     with _looking(receiver, secrets, [*earlier, *landed]) as connection:
-        search = _Search(receiver=receiver, source=source, secrets=secrets, connection=connection)
+        search = _Search(
+            receiver=receiver, source=source, secrets=secrets, connection=connection, every=[*earlier, *landed]
+        )
         reached: Sequence[Extract] = landed
         found, names = search.linked(reached, search.bearing(reached, (), names), names)
         if names > known:
@@ -163,17 +175,31 @@ def _looking(
 
 @dataclass(frozen=True, kw_only=True)
 class _Search:
-    """Looks for rows of patients in extracts of one source."""
+    """Looks for rows of patients in extracts of one source.
+
+    Args:
+        every: all extracts of the source.
+    """
 
     receiver: DeliveryReceiver
     source: Source
     secrets: landing.LandingKeys
     connection: duckdb.DuckDBPyConnection
+    every: Sequence[Extract]
 
     def linked(
         self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], names: frozenset[str]
     ) -> tuple[dict[int, FoundRows], frozenset[str]]:
-        """See `linked_rows.with_linked_rows`."""
+        """See `linked_rows.with_linked_rows`, and `linked_resources` for FHIR."""
+        if self.source.format is Format.FHIR:
+            search = ResourceSearch(
+                records=self.receiver.records,
+                opened=self.receiver.opened,
+                tombstones=self._resources,
+                connection=self.connection,
+                every=self.every,
+            )
+            return search.with_linked(extracts, found, names)
         return with_linked_rows(self.connection, self.receiver.records, self.source, extracts, found, names)
 
     def bearing(
@@ -243,6 +269,13 @@ class _Search:
             yield landing.tombstone(self.secrets, pseudonym(self.secrets.pseudonym, extract.source, part))
         for text in names_in(parts, self.source):
             yield landing.tombstone(self.secrets, text)
+        if extract.format is Format.FHIR:
+            for token in tokens_in(line.decode("utf-8", "replace")):
+                yield self._resources.called(token)
+
+    @property
+    def _resources(self) -> ResourceTombstones:
+        return ResourceTombstones(source=self.source.name, secrets=self.secrets)
 
     def _table(self, extract: Extract, table: str) -> Path:
         return self.receiver.records.table(extract.number, table)

@@ -21,6 +21,7 @@ from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake import landing
 from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable, name_of_sealed
 from fairhaven.intake.line_erasure import blank
+from fairhaven.intake.linked_resources import ResourceTombstones
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.opt_out_lists import dated_ahead
 from fairhaven.intake.ports import IdentityVault
@@ -212,16 +213,24 @@ def land_file(
             ) as connection,
         ):
             staged = reader.stage(connection, source, replace(arrived, path=link), scratch=room)
-            return landing.land(
+            secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
+            landed = landing.land(
                 staged,
                 connection=connection,
                 source=source,
                 extract=extract,
                 folder=folder,
-                secrets=landing.LandingKeys.of(receiver.pseudonyms.key_for),
+                secrets=secrets,
                 birth_date=receiver.birth_date,
                 tombstones=Tombstones(receiver.store).of(source.name),
             )
+    gone = frozenset[int]().union(*landed.erased_lines.values())
+    if gone and source.format is Format.FHIR:
+        # What these lines say is nowhere once they are left out, and what belongs to them may be anywhere.
+        with scratch(work) as room:
+            tombstones = ResourceTombstones(source=source.name, secrets=secrets)
+            return replace(landed, erased_names=tombstones.of_lines(arrived, gone, room))
+    return landed
 
 
 def _take(

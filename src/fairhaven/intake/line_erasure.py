@@ -5,7 +5,6 @@ What comes out is not the file as delivered, but it reads as that file without t
 
 import json
 import zipfile
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,8 +16,7 @@ from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.cdm_reader import dialect_of, members
-from fairhaven.intake.fhir.fhir_reader import ENTRIES
-from fairhaven.intake.fhir.ndjson_lines import is_bundle, parsed, resources_of
+from fairhaven.intake.fhir.ndjson_lines import ENTRIES, is_bundle, parsed, resources_of, with_bundles
 from fairhaven.intake.model import Dialect, Format
 from fairhaven.intake.parquet_reader import numbered_rows
 from fairhaven.intake.reader import DeliveredFile
@@ -74,31 +72,36 @@ def _blanked(source: BinaryIO, places: Sequence[tuple[int, int]], newline: bytes
 
 
 def _blank_ndjson(path: Path, gone: frozenset[int], target: Path) -> None:
-    entries: defaultdict[int, set[int]] = defaultdict(set)
-    for number in gone:
-        line, entry = divmod(number, ENTRIES)
-        entries[line].add(entry)
+    on_the_way = with_bundles(gone)
     resources = resources_of(path)
     with path.open("rb") as source, memory_writer(target) as out:
-        if resources is not None:
-            out.writelines(
-                (b"" if number in gone else text.encode()) + b"\n" for number, text in enumerate(resources, 1)
-            )
-            return
-        for number, written in enumerate(source, start=1):
-            # The number of an entry is also that of a line, where a file has so many.
-            bundle = parsed(written) if number in entries else None
-            if is_bundle(bundle):
-                out.write(_without(bundle, entries[number]))
-            else:
-                out.write(b"\n" if number in gone else written)
+        lines = source if resources is None else (text.encode() + b"\n" for text in resources)
+        for number, written in enumerate(lines, start=1):
+            is_touched = number in on_the_way
+            out.write(_without(number, written, gone, on_the_way) if is_touched else written)
 
 
-def _without(bundle: dict[str, Any], entries: set[int]) -> bytes:
-    # An empty Bundle holds the entry's place, and nothing lands of it.
-    nothing = {"resource": {"resourceType": "Bundle"}}
-    kept = [nothing if number in entries else entry for number, entry in enumerate(bundle.get("entry", ()), start=1)]
-    return json.dumps(bundle | {"entry": kept}).encode() + b"\n"
+def _without(number: int, written: bytes, gone: frozenset[int], on_the_way: frozenset[int]) -> bytes:
+    """A line without what is gone of it: all of it, or entries of the Bundle that it is."""
+    bundle = parsed(written)
+    # The number of an entry is also that of a line, where a file has so many.
+    if not is_bundle(bundle) or (number in gone and number < ENTRIES):
+        return b"\n" if number in gone else written
+    return json.dumps(_without_entries(number, bundle, gone, on_the_way)).encode() + b"\n"
+
+
+def _without_entries(
+    number: int, bundle: dict[str, Any], gone: frozenset[int], on_the_way: frozenset[int]
+) -> dict[str, Any]:
+    kept = list(bundle.get("entry", ()))
+    for place, entry in enumerate(kept):
+        of_entry = number * ENTRIES + place + 1
+        if of_entry in gone:
+            # An empty Bundle holds the entry's place, and nothing lands of it.
+            kept[place] = {"resource": {"resourceType": "Bundle"}}
+        elif of_entry in on_the_way and is_bundle(inner := entry.get("resource")):
+            kept[place] = entry | {"resource": _without_entries(of_entry, inner, gone, on_the_way)}
+    return bundle | {"entry": kept}
 
 
 def _blank_parquet(path: Path, gone: frozenset[int], scratch: Path, target: Path) -> None:

@@ -159,8 +159,8 @@ class Intake:
         return found
 
     def may_reach_earlier(self, source: Source) -> bool:
-        """Whether landing more of a source can take rows out of its earlier extracts: of an erased patient, by links."""
-        return bool(links_of(source)) and bool(Tombstones(self._receiver.store).of(source.name))
+        """Whether landing more of a source can take rows out of its earlier extracts: where somebody of it was erased."""
+        return bool(Tombstones(self._receiver.store).of(source.name))
 
     def to_land_again(self, source: Source) -> list[Extract]:
         """Extracts whose rows depend on something that has changed since they were landed."""
@@ -283,6 +283,10 @@ class Intake:
                 "WHERE patient_ref IS NOT NULL",
                 [found.source],
             ).fetch_arrow_table()
+
+    def also_named(self, source: str, patient_refs: Collection[str]) -> frozenset[str]:
+        """patient_refs of the same patients, where FHIR resources name them by an identifier and not by their number."""
+        return delivery_erasure.also_named(self._receiver, source, patient_refs)
 
     def quarantine(self, source_name: str | None = None) -> pa.Table:
         """Quarantined rows: ``source, row_extract, file, table_name, row_line, field, reason``."""

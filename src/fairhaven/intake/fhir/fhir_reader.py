@@ -19,7 +19,7 @@ from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.duckdb_macros import create_macros
 from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, merge
-from fairhaven.intake.fhir.ndjson_lines import bundled, numbered_entries, numbered_lines
+from fairhaven.intake.fhir.ndjson_lines import ENTRIES, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.fhir.views import VIEWS, ResourceView
 from fairhaven.intake.file_detection import plain
@@ -35,8 +35,6 @@ _DECLARED = {
     "DATE": "date",
 }
 _FIRST_KEY = r'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"'
-ENTRIES = 1_000_000
-"""The entry of a Bundle that is a line of NDJSON has the number line * ENTRIES + entry."""
 _LAST_NUMBER = (1 << 63) // ENTRIES - 1
 """Entries of the Bundle in a greater one could not be numbered."""
 

@@ -8,7 +8,7 @@ Here the file is cut at line ends without a copy, and each line keeps its number
 import json
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ _PIECE = 1 << 20
 _LONGEST_LINE = 256 << 20
 _LONGEST_DOCUMENT = 512 << 20
 _BOM = b"\xef\xbb\xbf"
+ENTRIES = 1_000_000
+"""The entry of a Bundle that is a line of NDJSON has the number line * ENTRIES + entry."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +55,37 @@ def numbered_lines(path: Path, name: str) -> Iterator[NumberedLines]:
         return
     with path.open("rb") as file:
         yield from _ndjson(file, name)
+
+
+def with_bundles(numbers: Collection[int]) -> frozenset[int]:
+    """Numbers of lines and entries, with those of the Bundles in which they may be."""
+    found = set(numbers)
+    for number in numbers:
+        while (number := number // ENTRIES) > 0:
+            found.add(number)
+    return frozenset(found)
+
+
+def resources_at(path: Path, name: str, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """The resources of some lines and entries, with the numbers under which they land."""
+    on_the_way = with_bundles(wanted)
+    among = pa.array(sorted(on_the_way), pa.int64())
+    for lines in numbered_lines(path, name):
+        rows = lines.rows.filter(pc.is_in(lines.rows["row_line"], value_set=among))
+        for number, text in zip(rows["row_line"].to_pylist(), rows["text"].to_pylist(), strict=True):
+            yield from _resources_at(number, text.encode(), wanted, on_the_way)
+
+
+def _resources_at(
+    number: int, text: bytes, wanted: Collection[int], on_the_way: Collection[int]
+) -> Iterator[tuple[int, bytes]]:
+    bundle = parsed(text) if b"Bundle" in text else None
+    if is_bundle(bundle):
+        for entry, resource in enumerate(bundled(bundle), start=number * ENTRIES + 1):
+            if resource and entry in on_the_way:
+                yield from _resources_at(entry, resource.encode(), wanted, on_the_way)
+    elif number in wanted:
+        yield number, text
 
 
 def resources_of(path: Path) -> list[str] | None:

@@ -7,6 +7,7 @@ finishes it before it does anything else.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from fairhaven.archive import Erasure
@@ -65,7 +66,7 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
         nothing = rooms.archive.plan_erase([])
         return ErasurePlan(patients={}, releases=nothing, stages=(recovery_in_words(rooms.store), done))
     check_reach(rooms, kept.refs)
-    releases = rooms.archive.plan_erase([person_key, *kept.former])
+    releases = rooms.archive.plan_erase([person_key, *kept.other_keys])
     return ErasurePlan(
         patients={source: len(patients) for source, patients in kept.refs.items()},
         releases=releases,
@@ -103,9 +104,9 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
             return Erased(releases=releases, deliveries=nothing, identities=0, entry=entry.number, was_done=True)
         check_kept(rooms, files_of_deliveries(rooms, [each for each in received if each.source in kept.refs]))
         check_erased(rooms)
-        rooms.archive.check_rows_of(kept.former)
+        rooms.archive.check_rows_of(kept.other_keys)
         decided = ErasureUnderWay(
-            person=person_key, patients=kept.refs, by=by, after=rooms.ledger.length(), former=kept.former
+            person=person_key, patients=kept.refs, by=by, after=rooms.ledger.length(), other_keys=kept.other_keys
         )
         return carry_out(rooms, decided, progress=progress)
 
@@ -116,11 +117,11 @@ class _Kept:
 
     Args:
         refs: source -> patient_refs.
-        former: keys that they have in earlier releases only.
+        other_keys: that they have in earlier releases only, or where FHIR resources name them by an identifier alone.
     """
 
     refs: Mapping[str, Sequence[str]]
-    former: Sequence[int]
+    other_keys: Sequence[int]
 
 
 def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
@@ -144,7 +145,14 @@ def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
             f"nothing was erased, because the person key {person_key} is of earlier releases only: later builds found its patients "
             f"to be {' and '.join(map(str, sorted(now)))}. Erase that person, and what earlier releases have goes as well."
         )
-    return _Kept(refs=refs, former=sorted(key for key, heirs in former.items() if person_key in heirs))
+    other_keys = {key for key, heirs in former.items() if person_key in heirs}
+    for source, mine in refs.items():
+        also = pa.array(sorted(rooms.intake.also_named(source, mine)), pa.string())
+        theirs = pc.and_(pc.equal(index["source"], source), pc.is_in(index["patient_ref"], value_set=also))
+        for row in index.filter(theirs).to_pylist():
+            mine.append(row["patient_ref"])
+            other_keys.add(row["person_id"])
+    return _Kept(refs=refs, other_keys=sorted(other_keys - {person_key}))
 
 
 def _check_all_linked(rooms: Rooms) -> None:

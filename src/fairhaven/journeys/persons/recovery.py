@@ -35,19 +35,19 @@ class ErasureUnderWay:
         patients: source -> patient_refs, as the index of persons had them.
         by: who decided it, whoever finishes it.
         after: length of the ledger when it was decided: its entry, once there is one, comes after these.
-        former: keys that the person has in earlier releases only.
+        other_keys: that the person has beside: in earlier releases, and of resources that name them by an identifier alone.
     """
 
     person: int
     patients: Mapping[str, Sequence[str]]
     by: Actor
     after: int
-    former: Sequence[int] = ()
+    other_keys: Sequence[int] = ()
 
     @property
     def keys(self) -> list[int]:
         """Every key that the person has in a release."""
-        return [self.person, *self.former]
+        return [self.person, *self.other_keys]
 
     @classmethod
     def of(cls, store: Path, *, by: Actor) -> "ErasureUnderWay | None":
