@@ -1,17 +1,21 @@
 """Each command, run as a user would run it."""
 
+import io
 import json
+import re
 import shutil
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pytest
 
 from docs.generators.json_results import result_type
 from fairhaven.hub import open_hub
 from fairhaven.journeys.hub_keys import make_keys
 from fairhaven.journeys.persons.erase import plan_erasure
 from fairhaven.ledger import EventKind
+from fairhaven.nhs.number import valid_nhs_number
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.json_form import COMMANDS, check_form, read_strictly
@@ -143,6 +147,46 @@ def test_nobody_is_erased_while_patients_were_received_whom_no_build_has_linked_
     assert "Put sources/gp_riverside.toml back as it was. Build first" in refused
     # Whoever was never here is said not to be, whatever came since.
     assert "nobody here has the person key" in fairhaven("erase", copy, "--person-key", 17, code=1).stderr
+
+
+def test_a_person_is_found_by_an_nhs_number_that_stands_in_no_command_line(
+    fairhaven: Command, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms, file = open_hub(copy), tmp_path / "number.txt"
+    index = rooms.vault.index()
+    assert index is not None
+    person_of = {(row["source"], row["patient_ref"]): row["person_id"] for row in index.to_pylist()}
+    bearers: dict[str, set[int]] = {}
+    for row in rooms.vault.records().to_pylist():
+        if number := valid_nhs_number(row["nhs_number"]):
+            bearers.setdefault(number, set()).add(person_of[row["source"], row["patient_ref"]])
+    number, [person] = next((number, persons) for number, persons in bearers.items() if len(persons) == 1)
+    file.write_text(f"\n{number[:3]} {number[3:6]} {number[6:]}\r\n")
+    by_number = fairhaven("erase", copy, "--nhs-number-file", file, "--plan", "--json").stdout
+    assert by_number == fairhaven("erase", copy, "--person-key", person, "--plan", "--json").stdout
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(number.encode())))
+    assert fairhaven("erase", copy, "--nhs-number-file", "-", "--plan", "--json").stdout == by_number
+
+    other = next(row["person_id"] for row in index.to_pylist() if row["person_id"] != person)
+    for text, said in (
+        (f"{number}\n{number}\n", "alone on one line"),
+        ("9990000019", "alone on one line"),
+        ("999 000 0018", "nobody here has this NHS number"),
+    ):
+        file.write_text(text)
+        refused = fairhaven("erase", copy, "--nhs-number-file", file, code=1).stderr
+        assert said in refused and not re.search(r"\d{3} ?\d{3} ?\d{4}", refused)
+    mine = [row for row in index.to_pylist() if row["person_id"] == person]
+    rooms.vault.keep_index(
+        pa.Table.from_pylist([*({**row, "person_id": other} for row in mine), *index.to_pylist()], schema=index.schema)
+    )
+    file.write_text(number)
+    assert (
+        "records of 2 persons have this NHS number: "
+        in fairhaven("erase", copy, "--nhs-number-file", file, code=1).stderr
+    )
+    for words in ((), ("--person-key", person, "--nhs-number-file", file)):
+        assert "one of the two" in fairhaven("erase", copy, *words, code=2).stderr
 
 
 def found_to_be_one(hub: Path, one: int, other: int) -> None:

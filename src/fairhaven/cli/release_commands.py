@@ -1,6 +1,8 @@
 """Commands about releases: build, list, show, compare, verify, erase, trace, export."""
 
 import datetime as dt
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +14,10 @@ from fairhaven.cli.screen import Screen
 
 if TYPE_CHECKING:
     from fairhaven.cli import release_results as results
+
+
+_LONGEST_NUMBER = 1000
+"""Of a file that holds an NHS number no more is read."""
 
 
 def build(
@@ -110,21 +116,45 @@ def verify_releases(
 
 def erase(
     folder: Hub,
-    person_key: Annotated[int, typer.Option("--person-key", metavar="K", help="The person_id in the releases.")],
+    person_key: Annotated[
+        int | None, typer.Option("--person-key", metavar="K", help="The person_id in the releases.", show_default=False)
+    ] = None,
+    nhs_number_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--nhs-number-file",
+            metavar="FILE|-",
+            help="A file with the person's NHS number, or - for standard input: an NHS number stands in no command line.",
+            show_default=False,
+        ),
+    ] = None,
     plan: Plan = False,
     *,
     screen: "Screen[results.Erased | results.ErasurePlan]",
 ) -> None:
     """Erase a person from everything that is kept: deliveries, vault, every release. The erasure itself is recorded."""
-    from fairhaven.journeys.persons.erase import erase_person, plan_erasure
+    from fairhaven.journeys.persons.erase import erase_person, person_with_nhs_number, plan_erasure
 
+    if (person_key is None) == (nhs_number_file is None):
+        raise typer.BadParameter(
+            "give --person-key K or --nhs-number-file FILE, one of the two", param_hint="--person-key"
+        )
     rooms = opened(folder)
+    if nhs_number_file is not None:
+        person_key = person_with_nhs_number(rooms, _first_text(nhs_number_file))
+    assert person_key is not None
     if plan:
         planned = plan_erasure(rooms, person_key=person_key)
         screen.show(planned, release_text.erasure_plan(planned))
         return
     done = erase_person(rooms, person_key=person_key, by=actor(), progress=screen.progress)
     screen.show(done, release_text.erased(done))
+
+
+def _first_text(path: Path) -> str:
+    """The beginning of a file, or of standard input where the path is ``-``."""
+    with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as content:
+        return content.read(_LONGEST_NUMBER).decode("utf-8-sig", "replace")
 
 
 def trace(

@@ -264,7 +264,7 @@ class ResourceSearch:
         self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], tombstones: Collection[str]
     ) -> dict[int, FoundRows]:
         """What was found, with landed rows of patients who have a tombstone: a later delivery may say by what else they are named."""
-        self.connection.register("set", pa.table({"digest": pa.array(sorted(tombstones), pa.string())}))
+        self.connection.register("tombstones_before", pa.table({"digest": pa.array(sorted(tombstones), pa.string())}))
         every = dict(found)
         for extract in extracts:
             before = every.get(extract.number, FoundRows(landed={}, quarantined={}))
@@ -273,7 +273,7 @@ class ResourceSearch:
                 rows = f"read_parquet({self._table(extract, table)})"
                 theirs = self.connection.execute(
                     f"SELECT row_line, count(*) FROM {rows} WHERE patient_ref IN (SELECT patient_ref FROM "
-                    f"(SELECT DISTINCT patient_ref FROM {rows}) WHERE tombstone_of(patient_ref) IN (FROM set)) GROUP BY row_line"
+                    f"(SELECT DISTINCT patient_ref FROM {rows}) WHERE tombstone_of(patient_ref) IN (FROM tombstones_before)) GROUP BY row_line"
                 ).fetchall()
                 if theirs:
                     landed[table] = {**landed.get(table, {}), **dict(theirs)}

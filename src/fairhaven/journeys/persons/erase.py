@@ -26,12 +26,13 @@ from fairhaven.journeys.persons.recovery import (
 )
 from fairhaven.journeys.persons.unlinked_tables import check_reach
 from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries, who_was_received
-from fairhaven.kernel.errors import NotAllowedNow, NotFound
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.ids import BITS
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry
 from fairhaven.linkage.model import INDEX_SCHEMA
+from fairhaven.nhs.number import valid_nhs_number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +110,36 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
             person=person_key, patients=kept.refs, by=by, after=rooms.ledger.length(), other_keys=kept.other_keys
         )
         return carry_out(rooms, decided, progress=progress)
+
+
+def person_with_nhs_number(rooms: Rooms, text: str) -> int:
+    """The person key of whoever has an NHS number in any identity record.
+
+    Args:
+        text: the number, alone on one line; spaces and dashes in it are nothing.
+
+    Raises:
+        Invalid: it is not one valid number.
+        NotFound: nobody has it.
+        NotAllowedNow: several persons have it, or patients were received since the last build.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) != 1 or valid_nhs_number(lines[0]) is None:
+        raise Invalid(Fault(message="an NHS number is wanted, alone on one line, with a check digit that holds"))
+    _check_all_linked(rooms)
+    received = [extract.number for extract in rooms.intake.extracts() if extract.format is not Format.OPT_OUT]
+    bearing = rooms.vault.refs_with_nhs_numbers(lines, extracts=received)
+    index = rooms.vault.index() or INDEX_SCHEMA.empty_table()
+    persons = sorted(set(index.join(bearing, bearing.column_names, join_type="inner")["person_id"].to_pylist()))
+    match persons:
+        case []:
+            raise NotFound("nobody here has this NHS number: the person is not in this hub, or was erased before")
+        case [person]:
+            return int(person)
+    raise NotAllowedNow(
+        f"nothing was erased, because records of {len(persons)} persons have this NHS number: {', '.join(map(str, persons))}. "
+        "Find out who is meant, and erase by --person-key."
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
