@@ -46,6 +46,7 @@ def of_a_patient(patient: str) -> list[Resource]:
         resource("Provenance", f"pp-{patient}", target=[to(f"Provenance/p-{patient}")], agent=[{"who": to("Practitioner/doc")}]),
         resource("Task", f"t-{patient}", **{"for": to(f"Patient/{patient}")}),
         resource("DocumentReference", f"d-{patient}", subject=to(f"Patient/{patient}"), content=[{"attachment": {"url": f"Binary/b-{patient}"}}]),
+        resource("List", f"l-{patient}", entry=[{"item": to(f"urn:uuid:e-{patient}")}]),
         resource("Binary", f"b-{patient}", contentType="text/plain", data="c2VjcmV0"),
     ]  # fmt: skip
 
@@ -197,7 +198,7 @@ def test_every_form_of_a_reference_is_followed(reference: Resource, token: str) 
         json.dumps({"resourceType": "Encounter", "id": "7", "identifier": [{"system": "s", "value": "7"}]}).encode()
     )
     assert found is not None and named is not None
-    assert bool(found.refers & named.called) == bool(token)
+    assert bool(found.refers & named.answering) == bool(token)
     assert all(each.startswith(token) for each in found.refers)
 
 

@@ -20,7 +20,7 @@ from fairhaven.intake import file_detection
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.fhir.fhir_reader import views_of
 from fairhaven.intake.fhir.ndjson_lines import resources_at
-from fairhaven.intake.fhir.resource_references import OF_PATIENTS, References, references_of
+from fairhaven.intake.fhir.resource_references import ANY, OF_PATIENTS, References, references_of
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.landing import REJECTS, LandingKeys, tombstone
 from fairhaven.intake.linked_rows import FoundRows
@@ -192,15 +192,17 @@ class ResourceSearch:
 
     def _reaching(self, says: References) -> Iterator[str]:
         """Digests any of which, once it is gone, takes the resource with it."""
+        belongs = says.kind in OF_PATIENTS
         for token in says.refers:
             kind, _, name = token.partition("/")
-            if kind in ("Patient", "*"):
+            if kind in ("Patient", ANY):
                 yield self.tombstones.of_patient(name)
-            if says.kind in OF_PATIENTS or kind == "Patient":
+            if kind == "Patient" or (belongs and kind != ANY):
                 yield self.tombstones.called(token)
-        if says.kind in OF_PATIENTS:
-            for token in says.called:
-                yield self.tombstones.referred_to(token)
+            elif belongs:
+                yield from (self.tombstones.called(f"{each}/{name}") for each in OF_PATIENTS)
+        if belongs:
+            yield from map(self.tombstones.referred_to, says.answering)
 
     def _of_others(
         self, tokens: Iterable[str], found: Mapping[int, FoundRows], gone: Collection[str]
@@ -213,15 +215,15 @@ class ResourceSearch:
             if kind == "Patient":
                 if self.tombstones.of_patient(name) not in gone and self.tombstones.called(token) not in gone:
                     others.add(token)
-            elif kind in OF_PATIENTS or kind == "*":
+            elif kind in OF_PATIENTS or kind == ANY:
                 by_kind[kind].add(name)
         for kind, ids in by_kind.items():
-            known = {name: self._ref(name) for name in ids if kind == "*"}
+            known = {name: self._ref(name) for name in ids if kind == ANY}
             given = {"id": [*ids, *known], "ref": [None] * len(ids) + [*known.values()]}
             self.connection.register("meant", pa.table(given, schema=_MEANT))
             for extract in self.every:
                 for table in extract.tables:
-                    if kind in ("*", _KINDS.get(table)):
+                    if kind in (ANY, _KINDS.get(table)):
                         gone_lines = found[extract.number].landed.get(table, {}) if extract.number in found else {}
                         # A patient's own number does not land.
                         column = "id" if "id" in extract.columns[table] else "ref"

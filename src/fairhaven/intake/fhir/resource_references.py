@@ -29,7 +29,7 @@ another kind (organisations, staff, places, medications, devices, definitions, s
 
 _TYPED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/?#|]+)(?:/_history/[^/?#]*)?(?:[#|].*)?$")
 _IN_TEXT = re.compile(r"\b([A-Z][A-Za-z]{2,40})/([A-Za-z0-9\-._]{1,64})")
-_ANY = "*"
+ANY = "*"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +47,11 @@ class References:
     refers: frozenset[str]
 
     @property
+    def answering(self) -> frozenset[str]:
+        """What it is called by, also where the type is not said."""
+        return self.called | {f"{ANY}/{token.partition('/')[2]}" for token in self.called}
+
+    @property
     def of_patients(self) -> frozenset[str]:
         """What it refers to that is no patient and may be a patient's."""
         return frozenset(token for token in self.refers if _may_belong(token.partition("/")[0]))
@@ -60,7 +65,7 @@ def references_of(text: bytes) -> References | None:
         return None
     called = set[str]()
     if isinstance(name := resource.get("id"), str):
-        called = {f"{kind}/{name}", f"{_ANY}/{name}"}
+        called = {f"{kind}/{name}"}
     identifiers = resource.get("identifier")
     for identifier in identifiers if isinstance(identifiers, list) else [identifiers]:
         if token := _of_identifier(identifier):
@@ -74,7 +79,7 @@ def tokens_in(text: str) -> set[str]:
 
 
 def _may_belong(kind: str) -> bool:
-    return kind == _ANY or (kind in OF_PATIENTS and kind != "Patient")
+    return kind == ANY or (kind in OF_PATIENTS and kind != "Patient")
 
 
 def _refers(resource: dict[str, Any]) -> Iterator[str]:
@@ -96,7 +101,7 @@ def _refers(resource: dict[str, Any]) -> Iterator[str]:
 
 def _of_reference(reference: str) -> Iterator[str]:
     if reference.startswith("urn:"):
-        yield f"{_ANY}/{reference.rpartition(':')[2]}"
+        yield f"{ANY}/{reference.rpartition(':')[2]}"
     elif "?identifier=" in reference:
         kind, _, query = reference.partition("?identifier=")
         system, bar, value = query.partition("&")[0].partition("|")
