@@ -19,7 +19,7 @@ Fact = tuple[Mapping[Unknown, int], float, float]
 
 @dataclass(kw_only=True)
 class PageSolver:
-    """Facts of a page, and what follows from them."""
+    """Facts of a page, and what follows from them. A count is a number where it is shown, and else any other name."""
 
     bounds: dict[Unknown, Bounds] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)

@@ -16,6 +16,8 @@ from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Invalid
 from fairhaven.omop import to_cdm
 from fairhaven.release.description import Description, TableDescription, Variable
+from tests.support.page_facts import PageFacts
+from tests.support.release_counts import report
 
 ONS = policy_named("ons")
 
@@ -299,3 +301,9 @@ def test_the_persons_behind_each_count_of_a_description_are_as_many_as_it_shows(
     assert sorted(count for count, _ in sets) == sorted(shown)
     assert [len(set(persons.tolist())) for _, persons in sets] == [count for count, _ in sets]
     assert all(len(persons) == len(set(persons.tolist())) for _, persons in sets)
+
+
+def test_no_hidden_count_of_a_description_is_what_is_left_of_others(described: Description) -> None:
+    facts = PageFacts(report(described=described, years=(), kinds={}))
+    assert any("measurement" in name for name in facts.hidden if isinstance(name, tuple))
+    assert not facts.narrowed(ONS.threshold)

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from fairhaven.archive import Change
-from fairhaven.journeys.releases.release_report import QuarantinedRows
+from fairhaven.hub.disclosure_policies import policy_named
+from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
 from fairhaven.pages.release import render
 from fairhaven.release.facts import RowFlow
 from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 from tests.support.html_page import Page
-from tests.support.page_solver import PageSolver
-from tests.support.release_counts import flows, linkage, manifest, report
+from tests.support.page_facts import PageFacts
+from tests.support.release_counts import flows, linkage, manifest, report, written
 
 PERSONS = 1_094
 """Of the made-up release."""
@@ -115,7 +116,6 @@ def test_rows_in_use_do_not_tell_how_few_were_opted_out(policy: str, few: int) -
 
 @pytest.mark.parametrize("few", FEW)
 def test_what_quality_looked_at_does_not_tell_how_few_persons_a_table_lacks(few: int) -> None:
-    from fairhaven.hub.disclosure_policies import policy_named
     from fairhaven.journeys.releases.protected_counts import _failed
     from tests.support.release_counts import quality
 
@@ -142,43 +142,10 @@ def _few_in(place: str, few: int) -> tuple[RowFlow, ...]:
 def test_no_fate_of_a_few_rows_is_what_is_left_of_those_received(place: str, few: int) -> None:
     given = _few_in(place, few)
     made = report(facts=manifest(row_flow=given), quarantine=_reasons(given))
-    solver, hidden_fates = PageSolver(), set()
-    assert made.rows is not None
-    fates = ("quarantined", "opted_out", "withdrawn", "superseded", "current")
-    for flow in made.rows.by_table:
-        parts = {fate: getattr(flow, fate).value for fate in fates}
-        name = (flow.source, flow.table)
-        solver.adds_up([(name, fate) if value is None else value for fate, value in parts.items()], flow.received)
-        hidden_fates |= {(name, fate) for fate, value in parts.items() if value is None}
-    for fate in fates:
-        total = getattr(made.rows.total, fate).value
-        column = [getattr(flow, fate).value for flow in made.rows.by_table]
-        names = [((flow.source, flow.table), fate) for flow in made.rows.by_table]
-        if total is not None:
-            solver.adds_up([name if value is None else value for name, value in zip(names, column, strict=True)], total)
-    for source in made.rows.sources:
-        for reason, fates_of in {
-            "quarantined": ["quarantined"],
-            "opted-out": ["opted_out"],
-            "replaced": ["withdrawn", "superseded"],
-        }.items():
-            rows = source.lost[reason].value
-            mine = [flow for flow in made.rows.by_table if flow.source == source.source.name]
-            if rows is not None:
-                known = [
-                    ((flow.source, flow.table), part)
-                    if getattr(flow, part).value is None
-                    else getattr(flow, part).value
-                    for flow in mine
-                    for part in fates_of
-                ]
-                solver.adds_up(known, rows)
-    for each in made.quarantine:
-        if each.rows.value is not None:
-            solver.unknown(((each.source, each.table), "quarantined"), least=each.rows.value)
-    bounds = solver.solved()
-    small = ((given[0].source, given[0].table), place)
-    assert small in hidden_fates
+    facts = PageFacts(made)
+    bounds = facts.solver.solved()
+    small = (given[0].source, given[0].table, place)
+    assert small in facts.hidden
     low, high = bounds[small]
     assert low <= 1 and high >= 9
     assert (place != "quarantined") or all(
@@ -253,3 +220,52 @@ def test_a_source_of_few_persons_in_a_year_is_not_what_is_left_of_the_year(few: 
     )
     hidden_years = [source for source, years in made.years.items() if years[2020].is_hidden]
     assert "deaths" in hidden_years and len(hidden_years) > 1
+
+
+def _reports() -> dict[str, ReleaseReport]:
+    """Pages of the made-up region, with few here and there."""
+    few_years = tuple(
+        YearRows(source=source, year=year, rows=30 * persons, persons=persons)
+        for source, persons_of in {"gp_market": (300, 4, 80), "council": (9, 40, 60), "deaths": (200, 120, 3)}.items()
+        for year, persons in zip((2020, 2021, 2022), persons_of, strict=True)
+    )
+    few_unmapped = tuple(replace(row, unmapped=1 + place % 9) for place, row in enumerate(written()) if place % 2)
+    return {
+        "the region": report(years=()),
+        "few rows of every fate": report(
+            years=(), facts=manifest(row_flow=tuple(_small(place, flow) for place, flow in enumerate(flows())))
+        ),
+        "few persons in years": report(years=few_years),
+        "few unmapped": report(years=(), links=few_unmapped, unmapped=()),
+        "few opted out": report(
+            years=(),
+            facts=manifest(
+                linkage=linkage(
+                    patients=3_642,
+                    persons=PERSONS + 4,
+                    steps={"nhs_number": 3_640, "alone": 2},
+                    persons_by_sources={1: 8, 2: PERSONS - 4},
+                )
+            ),
+        ),
+        "few kinds": report(
+            years=(),
+            kinds={frozenset({"gp"}): 5, frozenset({"hospital"}): 7, frozenset({"gp", "hospital"}): PERSONS - 12},
+        ),
+    }
+
+
+def _small(place: int, flow: RowFlow) -> RowFlow:
+    """The same table with a few rows of one of its fates."""
+    fate = ("quarantined", "opted_out", "withdrawn", "superseded")[place % 4]
+    given: dict[str, Any] = {fate: 1 + place % 9}
+    changed = replace(flow, **given)
+    landed = changed.received - changed.quarantined - changed.opted_out
+    return replace(changed, landed=landed, current=landed - changed.withdrawn - changed.superseded)
+
+
+def test_nothing_that_a_page_says_narrows_a_small_count_within_one_to_the_threshold() -> None:
+    for name, made in _reports().items():
+        facts = PageFacts(made)
+        assert facts.hidden, name
+        assert not facts.narrowed(policy_named("ons").threshold), name
