@@ -55,9 +55,9 @@ def copy(demo: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def processes() -> Iterator[Commands]:
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     """A process that forks another for each command that is to be killed."""
-    with commands() as running:
+    with commands(tmp_path_factory.mktemp("temporary")) as running:
         yield running
 
 

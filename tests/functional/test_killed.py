@@ -1,11 +1,12 @@
-"""kill -9 at any moment of receive, build and erase: the next run ends as an undisturbed one would have ended.
+"""kill -9 at any moment of receive, build, erase, export and a rotation of keys: the next run ends as an undisturbed one.
 
-The same holds of every file: none is left over. Half of the trials are killed before their n-th change of a file, spread
+The same holds of every file: none is left over, among temporary files neither. Half of the trials are killed before their n-th change of a file, spread
 over all of them, so that each gap between two changes can be hit; the others after a time spread over the run's length.
 """
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,11 +40,16 @@ def check(region: Region, stage: Stage, folder: Path, trials: int, seed: int = 1
             moment = {"after": place * stage.undisturbed.seconds}
         first = region.processes.run(hub, *stage.command, **moment)
         killed += first.code == -9
+        if trial % 3 == 2:
+            # Whoever finishes it may be killed as well.
+            region.processes.run(hub, *stage.command, after=chance.random() * stage.undisturbed.seconds)
         again = region.processes.run(hub, *stage.command)
-        is_done = first.code == 0 and stage.command[0] == "erase"
+        # A folder that was exported is not written over.
+        is_done = "is there already" in again.said
         assert again.code == 0 or is_done, f"{moment}: {again.said}"
-        found = outcome(hub)
-        assert not list(differences(stage.after, found)), moment
+        assert not list(differences(stage.after, outcome(hub))), moment
+        assert not region.processes.left(), moment
+        shutil.rmtree(hub)
     assert killed >= trials // 2
 
 
@@ -67,7 +73,7 @@ def test_a_build_clears_away_whatever_killed_commands_were_writing(region: Regio
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["receive", "build", "rebuild", "erase"])
+@pytest.mark.parametrize("name", ["receive", "build", "rebuild", "erase", "rotate", "export duckdb", "export parquet"])
 def test_what_is_killed_at_fifty_moments_ends_as_if_undisturbed(region: Region, tmp_path: Path, name: str) -> None:
     check(region, region.stage(name), tmp_path, trials=50)
 

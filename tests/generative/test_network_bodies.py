@@ -177,6 +177,7 @@ heads = st.sampled_from([200, 200, 200, 204, 301, 400, 401, 404, 409, 500, 503, 
 @example(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
 @example(b"HTTP/1.1 100 Continue\r\n\r\n" * 3)
 @example(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n")
+@example(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http:\xb3/127.0.0.1:1/\r\n\r\n")
 @example(http(200, b'{"uuid": "7", "collection": "collection_id", "cohort": {}}'))
 def test_a_worker_ends_its_round_whatever_the_server_says(talker: Any, says: bytes) -> None:
     talker.says, talker.posted = says, []

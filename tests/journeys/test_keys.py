@@ -216,12 +216,3 @@ def test_a_hub_whose_making_is_killed_is_made_by_the_next_init(
 
 def _names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
-@pytest.mark.slow
-def test_a_rotation_killed_at_fifty_moments_is_finished_by_the_next(
-    processes: Commands, fairhaven: Command, hub: Path, tmp_path: Path
-) -> None:
-    for number in range(2, 8):
-        _receive(fairhaven, hub, str(number))
-    _check_killed_rotations(processes, hub, tmp_path / "trials", 50)

@@ -466,49 +466,50 @@ def _say_now(now: Sequence[bytes], _: bytes, client: socket.socket) -> None:
 # What others add to a hub's own record, or give back of it.
 
 
-def _ledger_of(folder: Path) -> Ledger:
-    """Three entries, the same ones each time."""
-    keyring = Keyring.create(folder / "store/keys", secret=b"s" * 32)
-    ledger = Ledger(folder / "store/ledger.jsonl", signer=keyring.record)
-    if not ledger.entries():
-        ledger.begin({"keys": keyring.check_values()}, by=ANNA)
-        for version in ("1", "2"):
-            ledger.append(
-                EventKind.VOCABULARY, {"version": version}, by=ANNA, files={f"vocabulary/{version}": "a" * 64}
-            )
+def _ledger_in(store: Path) -> Ledger:
+    return Ledger(store / "ledger.jsonl", signer=Keyring(store / "keys").record)
+
+
+def _new_ledger(folder: Path) -> Ledger:
+    """Three entries, which every place has (`_with_ledger`)."""
+    store = folder / "inside" / "store"
+    keyring = Keyring.create(store / "keys", secret=b"s" * 32)
+    ledger = _ledger_in(store)
+    ledger.begin({"keys": keyring.check_values()}, by=ANNA)
+    for version in ("1", "2"):
+        ledger.append(EventKind.VOCABULARY, {"version": version}, by=ANNA, files={f"vocabulary/{version}": "a" * 64})
     return ledger
 
 
+def _with_ledger(read: Callable[[Ledger, bytes], object]) -> Callable[[Path], Read]:
+    def opened(place: Path) -> Read:
+        return partial(read, _ledger_in(shutil.copytree(place.with_name("store"), place / "store")))
+
+    return opened
+
+
 def _ledgers(folder: Path) -> st.SearchStrategy[bytes]:
-    lines = _ledger_of(folder / "inside/seed").path.read_bytes().splitlines(keepends=True)
-    line = altered_json([json.loads(each) for each in lines]).map(lambda text: b"".join(lines[:2]) + text + b"\n")
-    return st.one_of(mutated([b"".join(lines)]), line)
+    lines = _new_ledger(folder).path.read_bytes().splitlines(keepends=True)
+    others = [altered_json([json.loads(line)]).map(lambda text: text + b"\n") for line in lines]
+    exchanged = st.tuples(*(st.one_of(st.just(line), other) for line, other in zip(lines, others, strict=True)))
+    return st.one_of(mutated([b"".join(lines)]), exchanged.map(b"".join))
 
 
-def _read_ledger(place: Path) -> Read:
-    ledger = _ledger_of(place)
-
-    def read_one(content: bytes) -> None:
-        ledger.path.write_bytes(content)
-        ledger.verify()
-        ledger.head_faults()
-        ledger.entries()
-
-    return read_one
+def _read_ledger(ledger: Ledger, content: bytes) -> None:
+    ledger.path.write_bytes(content)
+    ledger.verify()
+    ledger.head_faults()
+    ledger.entries()
 
 
 def _checkpoints(folder: Path) -> st.SearchStrategy[bytes]:
-    return mutated([_ledger_of(folder / "inside/seed").checkpoint.read_bytes()])
+    return mutated([_new_ledger(folder).checkpoint.read_bytes()])
 
 
-def _read_checkpoint(place: Path) -> Read:
-    ledger, kept = _ledger_of(place), place / "kept"
-
-    def read_one(content: bytes) -> None:
-        kept.write_bytes(content)
-        check_faults(ledger.head_faults(kept))
-
-    return read_one
+def _read_checkpoint(ledger: Ledger, content: bytes) -> None:
+    kept = ledger.store / "kept"
+    kept.write_bytes(content)
+    check_faults(ledger.head_faults(kept))
 
 
 def _audit(folder: Path) -> QueryAudit:
@@ -606,7 +607,7 @@ READERS: Mapping[str, Reader] = {
     "task": Reader(inputs=_tasks, opened=lambda _: _read_task),
     "result": Reader(inputs=_results, opened=lambda _: _read_result),
     "reply": Reader(inputs=_replies, opened=_answered, connects=True),
-    "ledger": Reader(inputs=_ledgers, opened=_read_ledger),
-    "checkpoint": Reader(inputs=_checkpoints, opened=_read_checkpoint),
+    "ledger": Reader(inputs=_ledgers, opened=_with_ledger(_read_ledger)),
+    "checkpoint": Reader(inputs=_checkpoints, opened=_with_ledger(_read_checkpoint)),
     "question log": Reader(inputs=_question_logs, opened=_read_question_log),
 }

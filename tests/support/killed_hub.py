@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ from tests.support.processes import ENVIRONMENT
 
 MONTHS = ("2026-10-01", "2026-11-01")
 _TODAY = dt.date(2026, 11, 2)
+EXPORTED = "exported"
+"""Folder of a hub's folder for what is exported of it."""
 _CHANGES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"})
 
 
@@ -43,8 +45,13 @@ class Ended:
 class Commands:
     """The forking process, seen from the test."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], temporary: Path) -> None:
         self._process = process
+        self._temporary = temporary
+
+    def left(self) -> list[str]:
+        """What commands have left among their temporary files."""
+        return sorted(path.name for path in self._temporary.iterdir())
 
     def run(
         self, folder: Path, command: str, *arguments: Any, step: int | None = None, after: float | None = None
@@ -70,13 +77,19 @@ class Commands:
 
 
 @contextmanager
-def commands() -> Iterator[Commands]:
-    """The forking process, for as long as it is needed."""
-    command = [sys.executable, "-W", "ignore", "-m", __name__]
+def commands(temporary: Path, *, under: Sequence[str] = ()) -> Iterator[Commands]:
+    """The forking process, for as long as it is needed.
+
+    Args:
+        temporary: an empty folder, in which the commands make their temporary files.
+        under: what the process is started by, with its arguments.
+    """
+    command = [*under, sys.executable, "-W", "ignore", "-m", __name__]
+    environment = {**ENVIRONMENT, "TMPDIR": str(temporary)}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
     ) as process:
-        yield Commands(process)
+        yield Commands(process, temporary)
         assert process.stdin is not None
         process.stdin.close()
 
@@ -156,6 +169,15 @@ def rotate(folder: Path) -> None:
     rotate_keys(open_hub(folder), by=ANNA, progress=Silent())
 
 
+def run(folder: Path, *words: str) -> None:
+    """Run a command as it is given on the command line, with the hub's folder for its own."""
+    from fairhaven.cli import app
+
+    os.chdir(folder)
+    if code := app.run(words):
+        raise SystemExit(code)
+
+
 def load_vocabulary(folder: Path, path: str) -> None:
     """Load another vocabulary, by somebody else than who does all the rest."""
     from fairhaven.hub import open_hub
@@ -170,8 +192,10 @@ def outcome(folder: Path) -> dict[str, Any]:
     import duckdb
 
     from fairhaven.hub import open_hub
+    from fairhaven.journeys.hub_keys import recorded_checks
     from fairhaven.kernel.codec import to_json
     from fairhaven.kernel.files import read_json
+    from fairhaven.ledger import EventKind
 
     rooms = open_hub(folder)
     store = rooms.store
@@ -201,8 +225,13 @@ def outcome(folder: Path) -> dict[str, Any]:
         "problems": [str(problem) for problem in rooms.archive.verify()],
         "ledger": rooms.ledger.verify(),
         "entries": sorted(
-            (entry.kind, json.dumps(_without_seals(entry.facts), sort_keys=True)) for entry in rooms.ledger.entries()
+            (entry.kind, json.dumps(_without_seals(entry.facts), sort_keys=True))
+            for entry in rooms.ledger.entries()
+            if entry.kind != EventKind.KEYS_ROTATED
         ),
+        # Run again after its end, a rotation is another one.
+        "rotated": any(entry.kind == EventKind.KEYS_ROTATED for entry in rooms.ledger.entries()),
+        "keys": recorded_checks(rooms.ledger) == rooms.keyring.check_values(),
         "deliveries": [read_json(path) for path in sorted((store / "deliveries").glob("*.json"))],
         "extracts": [read_json(path) for path in sorted((store / "landing").glob("*/extract.json"))],
         "landed": landed,
@@ -217,7 +246,30 @@ def outcome(folder: Path) -> dict[str, Any]:
             if path.name not in ("dcat.jsonld", "croissant.json", "hdruk.json")
         },
         "files": sorted(str(path.relative_to(store)) for path in store.rglob("*")),
+        "exported": _exported(folder / EXPORTED),
     }
+
+
+def _exported(folder: Path) -> dict[str, Any]:
+    """Every file beside an export, and the rows of each of its tables."""
+    import duckdb
+
+    found: dict[str, Any] = dict.fromkeys(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    with duckdb.connect() as connection:
+        for name in found:
+            if name.endswith(".parquet"):
+                relations = {name: f"read_parquet('{folder / name}')"}
+            elif name.endswith(".duckdb"):
+                connection.execute(f"ATTACH '{folder / name}' AS exported (READ_ONLY)")
+                tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'exported'")
+                relations = {table: f"exported.{table}" for (table,) in tables.fetchall()}
+            else:
+                continue
+            found[name] = {
+                table: connection.execute(f"SELECT count(*), sum(hash(r)) FROM {relation} AS r").fetchone()
+                for table, relation in relations.items()
+            }
+    return found
 
 
 def differences(expected: Any, found: Any, place: str = "") -> Iterator[str]:
@@ -310,6 +362,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "init": init,
     "rotate": rotate,
     "load_vocabulary": load_vocabulary,
+    "run": run,
 }
 
 

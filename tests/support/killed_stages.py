@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.demonstration import made_once
-from tests.support.killed_hub import Commands, Ended, copied, outcome
+from tests.support.killed_hub import EXPORTED, Commands, Ended, copied, outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Region:
         return self._processes()
 
     def stage(self, name: str) -> Stage:
-        """The stage of a name: receive, build, rebuild, erase."""
+        """The stage of a name: receive, build, rebuild, erase, rotate, export duckdb, export parquet."""
         before, command = self._before(name)
 
         def make(folder: Path) -> None:
@@ -60,6 +60,12 @@ class Region:
             case "erase":
                 built = self.stage("build")
                 return built.hub, ("erase", built.after["index"][0]["person_id"])
+            case "rotate":
+                return self.stage("build").hub, ("rotate",)
+            case "export duckdb" | "export parquet":
+                form = name.removeprefix("export ")
+                words = ("export", ".", "--format", form, "--out", f"{EXPORTED}/cdm.{form}")
+                return self.stage("build").hub, ("run", *words)
         raise AssertionError(name)
 
     def _change(self, hub: Path) -> None:

@@ -1,11 +1,19 @@
 """Texts that somebody else wrote are refused with a reason where a value in them is none that anybody expects."""
 
+import datetime as dt
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fairhaven.cohort.english.phrases import joined
+from fairhaven.cohort.formats.circe import read_circe
+from fairhaven.cohort.formats.fairhaven.notation import read_filter, read_item
+from fairhaven.cohort.formats.rquest.bounds import read_bound, read_range
 from fairhaven.harmonise import local_maps, read_carrot, read_code_map, read_mapping
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json
@@ -149,3 +157,65 @@ def test_a_record_of_the_store_that_is_nested_without_end_is_damaged(tmp_path: P
     (tmp_path / "extract.json").write_text(DEEP)
     with pytest.raises(Invalid, match="is damaged"):
         read_json(tmp_path / "extract.json")
+
+
+LONG = 40_000
+
+
+@contextmanager
+def quickly() -> Iterator[None]:
+    """Seconds where the square of a length would be minutes, and its cube a year."""
+    began = time.process_time()
+    yield
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = '''\n[" + " " * LONG + "'''",
+        "a = ['''\n\"" + '\\"' * LONG + "''']",
+        "a = '''\n'" + "[" * LONG + "'''",
+        "[" + "a." * (LONG // 8) + "a]",
+        "[" + " " * LONG,
+    ],
+)
+def test_no_text_of_a_toml_file_takes_longer_than_its_length(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    with quickly():
+        document = Document(tmp_path / "a.toml")
+        document.fault("a", "stands here")
+        document.root.finish()
+
+
+def test_what_looks_like_a_table_in_a_text_of_several_lines_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("a = '''\n[.]\n'''\nb = 1\n")
+    document = Document(tmp_path / "a.toml")
+    assert (document.faults, document.data) == ([], {"a": "[.]\n", "b": 1})
+
+
+@pytest.mark.parametrize("asked", ["9" * LONG, "|" + "9" * LONG, "9" * LONG + "|", "9" * LONG + "." * LONG])
+def test_no_bound_that_a_network_asks_for_takes_longer_than_its_length(asked: str) -> None:
+    with quickly():
+        for read in (read_range, lambda text: read_bound(text, today=dt.date(2026, 1, 1))):
+            with pytest.raises(ValueError, match=r"must be|both"):
+                read(asked)
+
+
+def test_no_text_in_a_definition_takes_longer_than_its_length() -> None:
+    with quickly():
+        with pytest.raises(ValueError, match="is not a test of a field"):
+            read_filter("age >=" + " " * LONG + "x")
+        with pytest.raises(ValueError, match="is not a line of a concept set"):
+            read_item("7" + " " * LONG + "x")
+        assert joined(["“" * LONG, "b", "c, d"]).endswith("; and c, d")
+        read_circe(circe_with_text("\\" * LONG))
+
+
+def circe_with_text(text: str) -> dict[str, Any]:
+    """A definition that looks for a text."""
+    event = {"DrugExposure": {"StopReason": {"Text": text, "Op": "contains"}}}
+    return {
+        "ConceptSets": [],
+        "PrimaryCriteria": {"CriteriaList": [event], "ObservationWindow": {"PriorDays": 0, "PostDays": 0}},
+    }

@@ -15,9 +15,12 @@ from typing import Any, TypeVar
 
 from fairhaven.kernel.errors import Fault
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?")
+# Possessive, because a text of several lines may hold anything: what does not match is not tried again in every other way.
+_HEADER = re.compile(r"^\s*+(\[\[?)([^\]]++)\]\]?")
 _KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=""")
-_TOKEN = re.compile(r"""#|"(?:[^"\\]|\\.)*"|'[^']*'|[\[\]{},]|[^\s\[\]{},"'#]+""")
+_TOKEN = re.compile(r"""#|"(?:[^"\\]|\\.)*+"?|'[^']*+'?|[\[\]{},]|[^\s\[\]{},"'#]+""")
+_DEEPEST = 100
+"""Names in one dotted key; of longer ones the place is not told."""
 _MISSING: Any = object()
 
 _T = TypeVar("_T")
@@ -256,6 +259,8 @@ def _parts(dotted: str) -> list[str]:
 
 def _with_indexes(parts: Sequence[str], counts: dict[str, int]) -> str:
     """``map.code`` after the second ``[[map]]`` means ``map[1].code``."""
+    if not 0 < len(parts) <= _DEEPEST:
+        return ".".join(parts)
     *around, last = parts
     place = ""
     for part in around:

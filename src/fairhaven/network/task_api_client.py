@@ -136,7 +136,7 @@ class TaskApiClient(AbstractContextManager["TaskApiClient"]):
             return self._runner.run(self._talk(method, path, content, largest))
         except (TimeoutError, httpx.TimeoutException):
             return TransportFailure(reason="the server did not answer in time")
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return TransportFailure(reason=_words(error))
 
     async def _talk(self, method: str, path: str, content: bytes | None, largest: int) -> _Reply:

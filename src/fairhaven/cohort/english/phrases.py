@@ -12,7 +12,7 @@ def joined(parts: Sequence[str], word: str = "and") -> str:
     """``a``, ``a and b``, ``a, b and c``; parts that hold commas themselves are set apart more strongly."""
     if len(parts) < 2:
         return "".join(parts)
-    if any(", " in re.sub("“[^”]*”", "", part) for part in parts):
+    if any(", " in re.sub("“[^“”]*”", "", part) for part in parts):
         mark = "; " if len(parts) > 2 else ", "
         return f"{mark.join(parts[:-1])}{mark}{word} {parts[-1]}"
     return f"{', '.join(parts[:-1])} {word} {parts[-1]}"

@@ -140,7 +140,7 @@ def text(part: JsonObject, key: str) -> Test | None:
     if around is None or wanted is None:
         return None
     # The reference drops backslashes that stand before a quote.
-    pattern = around[0] + re.sub(r"\\+'", "'", wanted) + around[1]
+    pattern = around[0] + re.sub(r"(?<!\\)\\+'", "'", wanted) + around[1]
     return Text(pattern=pattern, negated=operator.startswith("!"))
 
 

@@ -133,7 +133,7 @@ _TESTS: tuple[tuple[str, _Reader], ...] = (
 
 def read_filter(text: str) -> Filter:
     """``FIELD TEST``; the nine tests are in docs/reference/cohort-language.md."""
-    place = re.fullmatch(r"\s*([A-Za-z_]\w*)\s+(.*?)\s*", text, re.DOTALL)
+    place = re.fullmatch(r"([A-Za-z_]\w*)\s+(.*)", text.strip(), re.DOTALL)
     for pattern, test in _TESTS:
         if place and (found := re.fullmatch(pattern, place[2], re.DOTALL)):
             return Filter(field=place[1], test=test(found))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fairhaven.cohort.model import Compare, Dates, Filter, Numbers
 
-_BOUND = re.compile(r"([0-9]*)(\|)?([0-9]*):(AGE|TIME):([A-Z])")
+_BOUND = re.compile(r"([0-9]*+)(\|)?([0-9]*+):(AGE|TIME):([A-Z])")
 _NUMBER = r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _RANGE = re.compile(rf"({_NUMBER})?\|({_NUMBER})?")
 _DOTTED = re.compile(r"([0-9]+|[0-9]*\.[0-9]+)\.\.(-?[0-9]*\.[0-9]+)")
