@@ -29,7 +29,7 @@ from tests.support.killed_stages import Region, Stage
 def check(region: Region, stage: Stage, folder: Path, trials: int, seed: int = 1) -> None:
     """Kill the stage's command so many times, each in a copy of the hub, and run it again."""
     chance = random.Random(seed)
-    killed = 0
+    killed, left = 0, region.processes.left()
     for trial in range(trials):
         hub = copied(stage.before, folder / f"trial-{trial}")
         place = (trial // 2 + chance.random()) / ((trials + 1) // 2)
@@ -48,7 +48,7 @@ def check(region: Region, stage: Stage, folder: Path, trials: int, seed: int = 1
         is_done = "is there already" in again.said
         assert again.code == 0 or is_done, f"{moment}: {again.said}"
         assert not list(differences(stage.after, outcome(hub))), moment
-        assert not region.processes.left(), moment
+        assert region.processes.left() == left, moment
         shutil.rmtree(hub)
     assert killed >= trials // 2
 

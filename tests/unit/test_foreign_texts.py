@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from fairhaven.cli.storage_errors import storage_fault
 from fairhaven.cohort.english.phrases import joined
 from fairhaven.cohort.formats.circe import read_circe
 from fairhaven.cohort.formats.fairhaven.notation import read_filter, read_item
@@ -210,6 +212,13 @@ def test_no_text_in_a_definition_takes_longer_than_its_length() -> None:
             read_item("7" + " " * LONG + "x")
         assert joined(["“" * LONG, "b", "c, d"]).endswith("; and c, d")
         read_circe(circe_with_text("\\" * LONG))
+
+
+def test_no_message_of_a_library_takes_longer_to_look_through_than_its_length() -> None:
+    with quickly():
+        assert storage_fault(duckdb.Error("Conversion Error: " + "a/" * LONG)) is None
+        found = storage_fault(duckdb.IOException('No files found that match "/hub/store/landing/000001/a.parquet"'))
+    assert found is not None and found.startswith("/hub/store/landing/000001/a.parquet is missing")
 
 
 def circe_with_text(text: str) -> dict[str, Any]:

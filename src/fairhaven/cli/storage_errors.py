@@ -8,7 +8,9 @@ from fairhaven.kernel.foreign_names import shown
 _LIBRARIES = ("duckdb", "_duckdb", "pyarrow", "deltalake")
 _FULL = re.compile(r"no space left|disk quota|could not write all bytes|failed to write|max_temp_directory_size", re.I)
 _MEMORY = re.compile(r"out of memory|failed to allocate|could not allocate", re.I)
-_FILE = re.compile(r"[^\s\"'*]*/[^\s\"'*]+?\.(?:parquet|json|sealed|csv|duckdb)")
+_FILE = re.compile(r"(?<![^\s\"'*])[^\s\"'*]*/[^\s\"'*]+?\.(?:parquet|json|sealed|csv|duckdb)")
+_LOOKED_AT = 4_000
+"""Characters of a message, which may hold a value of any length, that are looked at for a file's name."""
 _LOST = re.compile(
     r"no files found|no such file|cannot open|could not open|magic bytes|not a parquet|corrupt|snappy|zstd", re.I
 )
@@ -23,7 +25,7 @@ def storage_fault(error: Exception) -> str | None:
     if type(error).__module__.partition(".")[0] not in _LIBRARIES:
         return None
     text = str(error)
-    found = _FILE.search(text)
+    found = _FILE.search(text[:_LOOKED_AT])
     file = found[0] if found else ""
     if _FULL.search(text):
         return _full(file)
