@@ -132,6 +132,9 @@ def cell(persons: str = packed(np.arange(100, dtype=np.uint32)), **change: Any) 
     return {"persons": persons, "definition": "", "shown": None, **change}
 
 
+DEEP: list[Any] = []
+for _ in range(300):
+    DEEP = [DEEP]
 WRONG = [
     {"release": "r2"},
     {"release": "1; DROP TABLE question"},
@@ -143,6 +146,8 @@ WRONG = [
     {"cells": [cell([1, 2, 3])]},  # type: ignore[arg-type]
     {"cells": [cell(shown=10**30)]},
     {"asker": {"project": "", "organisation": "", "is_federated": False}},
+    {"asker": {"project": "\ud800", "organisation": "", "is_federated": False}},
+    {"release": DEEP},
     {"place": "first"},
     {"previous": "0" * 64},
     {"spent": 1_000},

@@ -47,6 +47,12 @@ def test_what_is_written_is_read_back() -> None:
     assert from_json(Whole, json.loads(json.dumps(to_json(_WHOLE)))) == _WHOLE
 
 
+@pytest.mark.parametrize("name", ["\ud800", {"\ud800": 1}, json.loads("[" * 300 + "]" * 300)])
+def test_what_json_holds_and_no_text_can_is_refused(name: object) -> None:
+    with pytest.raises(Invalid, match="lone surrogate"):
+        from_json(Whole, {**to_json(_WHOLE), "name": name})
+
+
 def test_written_values_are_plain() -> None:
     assert to_json(_WHOLE) == {
         "name": "Öl",

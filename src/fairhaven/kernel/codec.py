@@ -45,11 +45,15 @@ def from_json(form: type[T], value: Any, *, path: str = "") -> T:
             form does not know is a fault, because a record that is read and written again must lose nothing.
     """
     from pydantic import ValidationError
+    from pydantic_core import PydanticSerializationError
     from pydantic_core import to_json as text_of
 
     try:
         # By way of the text: what is strict about JSON (a date is its text, an array is a tuple) holds for text only.
         made: tuple[T] = _reader(cast("Any", form)).validate_json(text_of([value]), strict=True)
+    except PydanticSerializationError:
+        message = "holds half a character (a lone surrogate), or is nested too deeply to be read"
+        raise Invalid(Fault(message=message, path=path)) from None
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
         raise Invalid([_fault(detail, path) for detail in details]) from None
