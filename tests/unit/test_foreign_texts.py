@@ -19,6 +19,7 @@ from fairhaven.cohort.formats.rquest.bounds import read_bound, read_range
 from fairhaven.harmonise import local_maps, read_carrot, read_code_map, read_mapping
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json
+from fairhaven.kernel.json_document import json_object
 from fairhaven.kernel.toml import Document
 from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.ledger import Ledger
@@ -62,6 +63,21 @@ def test_a_carrot_rule_whose_fields_are_no_texts_is_a_fault_of_its_table(tmp_pat
     ):
         path.write_text(json.dumps({"cdm": rules}))
         with pytest.raises(Invalid, match="another form than Carrot's"):
+            read_carrot(path)
+
+
+def test_a_carrot_rule_for_a_field_that_the_table_does_not_have_names_both(tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    at = {"source_table": "events.csv", "source_field": "code"}
+    rules = first()
+    rules["condition_occurrence"]["a"]["condition_made_up"] = at
+    mapped = {"code": {"x": {"observation_made_up": 7}}}
+    date = {"source_field": "day", "dest_field": "observation_made_up"}
+    originals = {"code": {"x": {"observation_concept_id": 7}, "original_value": ["observation_made_up"]}}
+    others = (second(concept_mappings=mapped), second(date_mapping=date), second(concept_mappings=originals))
+    for wrong in (rules, *others):
+        path.write_text(json.dumps({"cdm": wrong}))
+        with pytest.raises(Invalid, match=r"rules\.json: cdm\.\w+: the table has no field \w+_made_up"):
             read_carrot(path)
 
 
@@ -202,6 +218,12 @@ def test_no_bound_that_a_network_asks_for_takes_longer_than_its_length(asked: st
         for read in (read_range, lambda text: read_bound(text, today=dt.date(2026, 1, 1))):
             with pytest.raises(ValueError, match=r"must be|both"):
                 read(asked)
+
+
+def test_no_object_with_many_names_takes_longer_than_its_length() -> None:
+    names = ", ".join(f'"{number}": 0' for number in range(LONG))
+    with quickly(), pytest.raises(Invalid, match="has the property 'a' twice"):
+        json_object(f'{{{names}, "a": 0, "a": 1}}')
 
 
 def test_no_text_in_a_definition_takes_longer_than_its_length() -> None:

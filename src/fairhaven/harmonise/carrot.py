@@ -27,6 +27,10 @@ _LARGEST = 100_000_000
 _ORIGINALS = {"value_as_number": "value_number", "value_as_string": "value_text"}
 
 
+class _NoFieldError(ValueError):
+    """A rule gives a value to a field that the CDM's table does not have."""
+
+
 @dataclass(kw_only=True)
 class _Block:
     """What is said of one field of one source table for one CDM table."""
@@ -38,7 +42,12 @@ class _Block:
     concepts: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     originals: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        for name in (*self.dates, *self.originals):
+            _check_field(self.target, name)
+
     def concepts_of(self, value: str, destination: str) -> list[int]:
+        _check_field(self.target, destination)
         return self.concepts.setdefault(value, {}).setdefault(destination, [])
 
     def rules(self) -> int:
@@ -65,6 +74,8 @@ def read_carrot(path: Path, shown: str = "") -> MappingFile:
             continue
         try:
             blocks += _blocks(target, rules)
+        except _NoFieldError as error:
+            faults.append(Fault(message=f"the table has no field {error}", path=shown, field=f"cdm.{target}"))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = f"the rules have another form than Carrot's version 1 or 2 ({type(error).__name__})"
             faults.append(Fault(message=message, path=shown, field=f"cdm.{target}"))
@@ -81,6 +92,8 @@ def _first(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:
     """Version 1: rule name -> CDM field -> source table, source field, term mapping."""
     found: dict[tuple[Any, ...], _Block] = {}
     for rule in rules.values():
+        for name in rule:
+            _check_field(target, name)
         mapped = {name: at for name, at in rule.items() if "term_mapping" in at}
         if not mapped:
             continue
@@ -125,6 +138,11 @@ def _second(target: str, rules: Mapping[str, Any]) -> Iterator[_Block]:
                 for destination, ids in destinations.items():
                     block.concepts_of(value, destination).extend(map(_concept_id, _listed(ids)))
             yield block
+
+
+def _check_field(target: str, name: str) -> None:
+    if name not in CDM[target].names:
+        raise _NoFieldError(name)
 
 
 def _listed(given: Any) -> Iterable[Any]:

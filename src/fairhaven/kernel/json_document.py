@@ -1,6 +1,7 @@
 """A JSON document as it came: text, bytes or values already parsed, refused in words where it is no JSON object."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -56,7 +57,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose properties are given once: of two, one would be passed over in silence."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in values if names.count(name) > 1)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise _Ambiguous(f"an object has the property {twice[:60]!r} twice")
     return values

@@ -148,7 +148,10 @@ class Table:
         return f"{_PREFIX[self.name]}_source_value" if self.name in _PREFIX else ""
 
     def __getitem__(self, name: str) -> Field:
-        return next(field for field in self.fields if field.name == name)
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
 
     def schema_of(self, *, lineage: bool = False) -> ibis.Schema:
         """The table's Ibis schema, with the lineage columns where asked."""
