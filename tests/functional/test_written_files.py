@@ -137,7 +137,7 @@ def watched(folder: Path) -> Iterator[tuple[Commands, Path]]:
 def test_nothing_that_receive_build_erase_export_and_report_write_shows_who_somebody_is(
     region: Region, known: KnownBy, tmp_path: Path
 ) -> None:
-    person = region.stage("erase").command[1]
+    person = region.stage("build").after["index"][0]["person_id"]
     hub = copied(region.stage("receive").before, tmp_path / "hub")
     out = Path(EXPORTED)
     with watched(tmp_path) as (processes, log):
