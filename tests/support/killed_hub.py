@@ -153,6 +153,13 @@ def erase(folder: Path, person: int) -> None:
     erase_person(open_hub(folder), person_key=person, by=ANNA, progress=Silent())
 
 
+def erase_from_archive(store: Path, person: int) -> None:
+    """Erase a person from an archive that no hub has."""
+    from fairhaven.archive import Archive
+
+    Archive(store).erase([person], facts={"persons": ["digest"]}, by=BEN)
+
+
 def init(folder: Path) -> None:
     """Make a new hub."""
     from fairhaven.hub import make_hub
@@ -359,6 +366,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "receive": receive_month,
     "build": build,
     "erase": erase,
+    "erase_from_archive": erase_from_archive,
     "init": init,
     "rotate": rotate,
     "load_vocabulary": load_vocabulary,

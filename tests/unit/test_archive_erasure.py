@@ -2,11 +2,8 @@
 
 import datetime as dt
 import json
-import os
 import shutil
 import struct
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from fairhaven.kernel.progress import Silent
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release
 from tests.support.actors import ANNA, BEN
+from tests.support.killed_hub import Commands
 from tests.support.release_facts import release_facts
 
 SECRET = b"s" * 32
@@ -238,32 +236,9 @@ def test_a_release_follows_an_erasure_and_a_killed_build_leaves_no_trace(archive
     assert archive.release("r0004").previous == archive.release("r0003").hash
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from fairhaven.archive import Archive
-from fairhaven.ledger import Actor, ActorKind
-BEN = Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="ben")
-steps = int(sys.argv[2])
-def hook(event, arguments):
-    global steps
-    writes = event == "open" and isinstance(arguments[1], str) and arguments[1][:1] in "wax"
-    if writes or event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "os.truncate"):
-        steps -= 1
-        if steps == 0:
-            os.kill(os.getpid(), 9)
-sys.addaudithook(hook)
-Archive(Path(sys.argv[1])).erase([int(sys.argv[3])], facts={"persons": ["digest"]}, by=BEN)
-print(int(sys.argv[2]) - steps)
-"""
-
-
-def erase_and_be_killed(archive: Archive, step: int) -> subprocess.CompletedProcess[str]:
-    """Erase in another process that is killed at its step-th change of the file system; gives its exit code."""
-    command = [sys.executable, "-c", KILLED, str(archive.store), str(step), str(PERSON)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": ""}
-    )
+def erase_and_be_killed(processes: Commands, archive: Archive, step: int) -> int:
+    """Erase in another process that is killed before its step-th change of the file system; gives its exit code."""
+    return processes.run(archive.store, "erase_from_archive", PERSON, step=step).code
 
 
 def check_finishes(archive: Archive, engine: Engine, expected: Everything) -> None:
@@ -278,19 +253,23 @@ def check_finishes(archive: Archive, engine: Engine, expected: Everything) -> No
 
 
 @pytest.mark.parametrize("step", [3, 30, 45, 60, 75, 90])
-def test_killed_at_a_moment_it_is_finished_by_the_next_run(archive: Archive, engine: Engine, step: int) -> None:
+def test_killed_at_a_moment_it_is_finished_by_the_next_run(
+    processes: Commands, archive: Archive, engine: Engine, step: int
+) -> None:
     expected = without_person(everything(archive, engine))
-    assert erase_and_be_killed(archive, step).returncode == -9
+    assert erase_and_be_killed(processes, archive, step) == -9
     check_finishes(archive, engine, expected)
 
 
 @pytest.mark.slow
-def test_killed_at_every_moment_it_is_finished_by_the_next_run(stored: Path, tmp_path: Path, engine: Engine) -> None:
+def test_killed_at_every_moment_it_is_finished_by_the_next_run(
+    processes: Commands, stored: Path, tmp_path: Path, engine: Engine
+) -> None:
     expected = without_person(everything(Archive(stored), engine))
     for step in range(1, 1000):
         shutil.copytree(stored, tmp_path / f"{step}" / "store")
         archive = Archive(tmp_path / f"{step}" / "store")
-        code = erase_and_be_killed(archive, step).returncode
+        code = erase_and_be_killed(processes, archive, step)
         check_finishes(archive, engine, expected)
         shutil.rmtree(tmp_path / f"{step}")
         if code == 0:

@@ -221,7 +221,7 @@ def test_a_database_of_an_older_form_is_read_and_an_encrypted_one_is_refused(tmp
         connection.execute(f"ATTACH '{tmp_path}/locked.duckdb' AS locked (ENCRYPTION_KEY 'k')")
         connection.execute("CREATE TABLE locked.person AS SELECT 7 AS person_id")
     with open_cdm(tmp_path / "cdm.duckdb") as opened:
-        assert opened.engine.fetch(opened.tables["person"].count()) is not None
+        assert opened.engine.count(opened.tables["person"]) == 1
     with pytest.raises(Invalid, match="encrypted"), open_cdm(tmp_path / "locked.duckdb"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cdm.duckdb", "locked.duckdb"]

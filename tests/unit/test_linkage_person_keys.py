@@ -71,8 +71,8 @@ def test_a_build_from_the_index_before_changes_nothing(region: Region, first: Li
     assert (again.merges.num_rows, again.splits.num_rows) == (0, 0)
 
 
-def test_a_new_delivery_keeps_the_numbers_of_those_already_known(region: Region) -> None:
-    records = region[0]
+def test_a_new_delivery_keeps_the_numbers_of_those_already_known() -> None:
+    records, _ = region_of_errors(1000)
     early = records.filter(pa.compute.less_equal(records["row_extract"], 4))
     before = link(early, key=SECRET)
     after = link(records, before.index, key=SECRET)
@@ -86,7 +86,7 @@ def test_a_new_delivery_keeps_the_numbers_of_those_already_known(region: Region)
 def test_numbers_are_below_two_to_the_52nd_and_differ_with_the_secret(first: LinkageResult, region: Region) -> None:
     ids = first.index["person_id"].to_numpy()
     assert (ids > 0).all() and (ids < 2**52).all()
-    other = link(region[0], key=b"another hub's secret").index["person_id"].to_numpy()
+    other = link(region[0].slice(0, 500), key=b"another hub's secret").index["person_id"].to_numpy()
     assert not set(ids.tolist()) & set(other.tolist())
 
 
