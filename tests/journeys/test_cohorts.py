@@ -21,6 +21,8 @@ from fairhaven.journeys.cohorts.discover import discover
 from fairhaven.kernel.progress import Silent
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
+from tests.support.killed_hub import copied
+from tests.support.killed_stages import Region
 from tests.support.processes import PATIENCE
 from tests.support.shared_data import shared
 
@@ -216,20 +218,23 @@ def test_a_project_asks_from_a_budget_that_it_can_see(fairhaven: Command, copy: 
     assert json.loads(fairhaven("cohort", "budget", copy, "p2", "--json").stdout)["spent"] == 0
 
 
-def test_the_index_goes_with_an_erasure_and_questions_go_on(fairhaven: Command, copy: Path, asked: Path) -> None:
-    rooms = open_hub(copy)
+def test_the_index_goes_with_an_erasure_and_questions_go_on(
+    fairhaven: Command, region: Region, tmp_path: Path, asked: Path
+) -> None:
+    hub = copied(region.stage("build").hub, tmp_path / "hub")
+    rooms = open_hub(hub)
     before = discover(rooms, None, by=ANNA, progress=Silent())
     person = int(before.index.person_keys(before.index.universe)[0])
-    fairhaven("project", "open", copy, "p1", "--organisation", "o")
-    fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1")
-    assert person.to_bytes(8, "little") in (copy / "store" / "query-audit.sqlite").read_bytes()
-    assert "Recorded as entry" in fairhaven("erase", copy, "--person-key", person).stdout
+    fairhaven("project", "open", hub, "p1", "--organisation", "o")
+    fairhaven("cohort", "count", hub, asked / "3.json", "--project", "p1")
+    assert person.to_bytes(8, "little") in (hub / "store" / "query-audit.sqlite").read_bytes()
+    assert "Recorded as entry" in fairhaven("erase", hub, "--person-key", person).stdout
     after = discover(rooms, None, by=ANNA, progress=Silent())
-    kept = b"".join(path.read_bytes() for path in (copy / "store").glob("query-audit.sqlite*"))
+    kept = b"".join(path.read_bytes() for path in (hub / "store").glob("query-audit.sqlite*"))
     assert person.to_bytes(8, "little") not in kept and str(person).encode() not in kept
     assert after.index.persons == before.index.persons - 1
     assert person not in after.index.person_keys(after.index.universe)
-    replied = json.loads(fairhaven("cohort", "count", copy, asked / "3.json", "--project", "p1", "--json").stdout)
+    replied = json.loads(fairhaven("cohort", "count", hub, asked / "3.json", "--project", "p1", "--json").stdout)
     assert replied["cohorts"][0]["outcome"] in ("answered", "refused")
 
 

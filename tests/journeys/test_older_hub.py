@@ -46,6 +46,13 @@ def _person(hub: Path) -> int:
     return int(person)
 
 
+def _linked(hub: Path) -> set[tuple[str, int]]:
+    """Each patient and the person that the last build linked it to."""
+    index = open_hub(hub).vault.index()
+    assert index is not None
+    return {(row["patient_ref"], row["person_id"]) for row in index.to_pylist()}
+
+
 def test_it_is_opened_verified_compared_reported_traced_and_exported(
     hub: Path, fairhaven: Command, tmp_path: Path
 ) -> None:
@@ -68,6 +75,7 @@ def test_it_is_opened_verified_compared_reported_traced_and_exported(
 
 def test_a_person_is_erased_from_it_and_the_next_release_follows(hub: Path, fairhaven: Command, tmp_path: Path) -> None:
     person = _person(hub)
+    refs = {ref for ref, linked in _linked(hub) if linked == person}
     fairhaven("erase", hub, "--person-key", person)
     assert "Verified: r0001, r0002." in fairhaven("release", "verify", hub).stdout
     settings = hub / "hub.toml"
@@ -82,6 +90,7 @@ def test_a_person_is_erased_from_it_and_the_next_release_follows(hub: Path, fair
     with duckdb.connect() as connection:
         persons = connection.execute(f"SELECT person_id FROM '{hub}/store/archive/person/*.parquet'").fetchall()
     assert (person,) not in persons
+    assert refs and not refs & {ref for ref, _ in _linked(hub)}
     fairhaven("report", hub, "--out", tmp_path / "report.html")
 
 

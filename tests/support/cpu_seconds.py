@@ -23,8 +23,7 @@ JOURNEYS = {
     "tests/functional/test_killed.py::test_what_is_killed_at_any_moment_ends_as_if_undisturbed[build-1]": "two builds, one of them killed",
     "tests/functional/test_killed.py::test_receiving_goes_on_while_a_build_runs_and_an_erasure_waits_for_both": "two builds, a month's deliveries and an erasure",
     "tests/journeys/test_commands.py::test_a_rebuild_from_nothing_has_the_same_content": "a whole build",
-    "tests/journeys/test_cohorts.py::test_the_index_goes_with_an_erasure_and_questions_go_on": "an erasure",
-    "tests/journeys/test_commands.py::test_an_erased_person_leaves_no_trace": "an erasure and a whole build",
+    "tests/journeys/test_commands.py::test_an_erased_person_leaves_no_trace": "an erasure from two releases",
     "tests/journeys/test_older_hub.py::test_a_person_is_erased_from_it_and_the_next_release_follows": "an erasure and a whole build",
 }
 """Tests that may take longer, with the reason."""
