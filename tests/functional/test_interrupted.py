@@ -185,6 +185,28 @@ def test_a_command_that_is_interrupted_before_it_is_loaded_gives_json_where_it_w
     assert "Traceback" not in said
 
 
+ENDED_BY_THE_INTERPRETER = """
+import atexit, os, signal
+from fairhaven.cli import main
+
+# As a library that was cut off while it was loaded can end the process, when the interpreter takes itself apart.
+atexit.register(os.kill, os.getpid(), signal.SIGSEGV)
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+main()
+"""
+
+
+def test_an_interrupted_command_does_not_end_in_a_crash_of_what_it_had_half_loaded() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED_BY_THE_INTERPRETER, "release", "list", "hub"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "Interrupted" in done.stderr) == (1, True)
+
+
 def test_an_interruption_in_a_text_that_python_ran_is_not_an_exit_code(tmp_path: Path) -> None:
     (tmp_path / "command.py").write_text(MODULE)
     done = subprocess.run([sys.executable, "-m", "command"], cwd=tmp_path, check=False)

@@ -3,8 +3,10 @@
 Little is imported before that holds: a second goes by until the tree of commands is there.
 """
 
+import os
 import signal
 import sys
+from contextlib import suppress
 
 from fairhaven.kernel.interruption import forget_interruption, heed_in_destructors, is_interruption
 
@@ -29,5 +31,10 @@ def main() -> None:
         from fairhaven.cli.refusals import refuse
 
         code = refuse(error, as_json="--json" in sys.argv)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        # Not through the interpreter's end: over a library that was cut off while it was loaded that can crash.
+        os._exit(code)
     forget_interruption()
     sys.exit(code)
