@@ -2,7 +2,7 @@
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,16 @@ def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) 
 
 def _declared(rule: MapRule, table: ir.Table) -> GenericRows:
     tests = [condition.build(table) for condition in rule.when if condition.column not in rule.unpivoted()]
-    taken = table.filter(ibis.and_(*tests))
     if rule.unpivot:
+        taken = _filtered(table, tests)
         first = sorted({column for column in rule.unpivot[0][1] if column in table.columns})
         tests.append(ibis.or_(*[has_value(table[column]) for column in first]))
         taken = _unpivoted(taken, rule)
         made = [condition.build(taken) for condition in rule.when if condition.column in rule.unpivoted()]
-        taken = taken.filter(ibis.and_(*made))
+        taken = _filtered(taken, [*made, *_has_code(rule, taken)])
     else:
         tests += _has_code(rule, table)
-    taken = taken.filter(ibis.and_(*_has_code(rule, taken)))
+        taken = _filtered(table, tests)
     return GenericRows(
         kind=rule.kind,
         rule=rule.name,
@@ -54,6 +54,10 @@ def _declared(rule: MapRule, table: ir.Table) -> GenericRows:
         target=rule.target or rule.kind,
         takes=ibis.and_(*tests) if tests else None,
     )
+
+
+def _filtered(rows: ir.Table, tests: Sequence[ir.BooleanValue]) -> ir.Table:
+    return rows.filter(*tests) if tests else rows
 
 
 def _given(rule: MapRule, rows: ir.Table) -> dict[str, ir.Value]:

@@ -58,24 +58,29 @@ def landed(engine: Engine, records: DeliveryRecords, extracts: Sequence[Extract]
     )
 
 
-def latest(rows: ir.Table, extracts: Sequence[Extract], table: str) -> ir.Table:
-    """Of rows with one key the last that arrived, withdrawn or not."""
+def latest(rows: ir.Table, extracts: Sequence[Extract], table: str, *, wanted: ir.Table | None = None) -> ir.Table:
+    """Of rows with one key the last that arrived, withdrawn or not.
+
+    Args:
+        wanted: some of *rows*; None for all. A row that is not wanted replaces others all the same.
+    """
+    wanted = rows if wanted is None else wanted
     has_unique_keys = all(extract.tables[table].has_unique_keys for extract in extracts)
     if has_unique_keys and len(extracts) == 1:
-        return rows
+        return wanted
     if has_unique_keys:
         # Nothing in the first extract can replace a row, so its keys, mostly the bulk, are not grouped.
         first = min(extract.number for extract in extracts)
         later = rows.filter(rows.row_extract > first)
         last = later.group_by(row_key_of_last=later.row_key).agg(row_last=later.row_extract.max())
-        joined = rows.left_join(last, rows.row_key == last.row_key_of_last)
-        kept = joined.filter(joined.row_last.isnull() | (joined.row_extract >= joined.row_last))
-    else:
-        place = rows.row_extract.cast("int64") * _LINES + rows.row_line
-        last = rows.group_by(row_key_of_last=rows.row_key).agg(row_last=place.max())
-        joined = rows.join(last, rows.row_key == last.row_key_of_last)
-        kept = joined.filter(joined.row_extract.cast("int64") * _LINES + joined.row_line == joined.row_last)
-    return kept.select(*rows.columns)
+        is_replaced = [wanted.row_key == last.row_key_of_last, wanted.row_extract < last.row_last]
+        return wanted.anti_join(last, is_replaced)
+    last = rows.group_by(row_key_of_last=rows.row_key).agg(row_last=_place(rows).max())
+    return wanted.semi_join(last, [wanted.row_key == last.row_key_of_last, _place(wanted) == last.row_last])
+
+
+def _place(rows: ir.Table) -> ir.IntegerValue:
+    return rows.row_extract.cast("int64") * _LINES + rows.row_line
 
 
 def with_patients(engine: Engine, records: DeliveryRecords, source: Source, table: str, rows: ir.Table) -> ir.Table:
@@ -107,6 +112,13 @@ def with_patients(engine: Engine, records: DeliveryRecords, source: Source, tabl
     return owned.mutate(patient_ref=owned.first_owner).select(*rows.columns)
 
 
+def counted_columns(source: Source, table: str) -> list[str]:
+    """The columns that say which rows count: for small tables, writing all of them into a query costs more than running it."""
+    link = source.tables[table].belongs_to if table in source.tables else None
+    owner = [] if link is None else [own for own, _ in link.by]
+    return list(dict.fromkeys(["row_key", "row_extract", "row_line", "row_withdrawn", "patient_ref", *owner]))
+
+
 def belongs_to_others(source: Source, table: str) -> bool:
     """Whether rows of a table are a patient's only through another table."""
     return table in source.tables and source.tables[table].belongs_to is not None
@@ -128,7 +140,8 @@ def current(
     extracts = in_force(source, records.extracts(source.name))
     found = {}
     for table, having in tables_of(extracts).items():
-        rows = latest(landed(engine, records, having, table), having, table)
-        rows = with_patients(engine, records, source, table, rows.filter(~rows.row_withdrawn))
+        rows = landed(engine, records, having, table)
+        rows = latest(rows, having, table, wanted=rows.filter(~rows.row_withdrawn))
+        rows = with_patients(engine, records, source, table, rows)
         found[table] = without(rows, excluded, is_linked=belongs_to_others(source, table))
     return found

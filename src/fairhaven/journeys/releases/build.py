@@ -230,8 +230,9 @@ class _BuildWork:
                 f"{name} has delivered but is no longer described in sources/{name}.toml; it is left out."
             )
 
-    def _excluded(self, source: Source) -> ir.Table:
-        return self._engine.arrow(self.opted_out.of(source.name))
+    def _excluded(self, source: Source) -> ir.Table | None:
+        refs = self.opted_out.of(source.name)
+        return self._engine.arrow(refs) if refs.num_rows else None
 
     def _flow(self) -> tuple[RowFlow, ...]:
         """What became of every row received; refuses where rows do not add up or too many are quarantined."""
