@@ -52,7 +52,10 @@ class VocabularyTables:
 
 
 def distinct_codes(tables: Sequence[ir.Table]) -> ir.Table | None:
-    """The different codes of several tables of generic rows; NULL is '' or 0. None where no table has a code column."""
+    """The different codes of several tables of generic rows (with those of `further_codes`); NULL is '' or 0.
+
+    None where no table has a code column.
+    """
     used = [name for name in (*TEXTS, *NUMBERS) if any(name in table.columns for table in tables)]
     if not used:
         return None
@@ -252,50 +255,57 @@ def with_concepts(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     ``resolved_table``, ``resolved_is_remapped``, ``maps_to_value`` and ``ordinal``.
     """
     present = [name for name in (*TEXTS, *NUMBERS, "source_value") if name in rows.columns]
+    others = [name for name in rows.columns if name not in present]
     delivered = rows["source_value"].nullif("") if "source_value" in present else ibis.null("string")
-    rows = rows.mutate(delivered=delivered)
     if resolved is None or not {*TEXTS, *NUMBERS}.intersection(present):
         zero = ibis.literal(0, type="int32")
-        return (
-            rows.drop(*present)
-            .rename(resolved_source_value="delivered")
-            .mutate(
-                resolved_concept_id=zero,
-                resolved_source_concept_id=zero,
-                resolved_vocabulary_id=ibis.null("string"),
-                resolved_table=ibis.null("string"),
-                resolved_is_remapped=ibis.literal(False),
-                maps_to_value=ibis.null("int32"),
-                ordinal=zero,
-            )
+        return rows.select(
+            *others,
+            resolved_source_value=delivered,
+            resolved_concept_id=zero,
+            resolved_source_concept_id=zero,
+            resolved_vocabulary_id=ibis.null("string"),
+            resolved_table=ibis.null("string"),
+            resolved_is_remapped=ibis.literal(False),
+            maps_to_value=ibis.null("int32"),
+            ordinal=zero,
         )
     keys = [name.removeprefix("key_") for name in resolved.columns if name.startswith("key_")]
-    filled = rows.mutate(**{f"row_{name}": value for name, value in code_columns(rows, keys).items()})
-    joined = filled.join(resolved, [filled[f"row_{name}"] == resolved[f"key_{name}"] for name in keys])
-    words = [joined[f"row_{name}"].nullif("") for name in ("code", "code_text") if name in keys]
-    value = ibis.coalesce(joined["delivered"], *words)
-    vocabulary = joined["row_vocabulary_id"].nullif("") if "vocabulary_id" in keys else ibis.null("string")
-    joined = joined.mutate(resolved_source_value=value, resolved_vocabulary_id=vocabulary)
-    return joined.drop("delivered", *present, *(f"{side}_{name}" for side in ("row", "key") for name in keys))
+    same = [value == resolved[f"key_{name}"] for name, value in code_columns(rows, keys).items()]
+    # Where rows are the same as a key, the key says what they hold.
+    words = [resolved[f"key_{name}"].nullif("") for name in ("code", "code_text") if name in keys]
+    vocabulary = resolved["key_vocabulary_id"].nullif("") if "vocabulary_id" in keys else ibis.null("string")
+    return rows.join(resolved, same).select(
+        *others,
+        *[name for name in resolved.columns if not name.startswith("key_")],
+        resolved_source_value=ibis.coalesce(delivered, *words),
+        resolved_vocabulary_id=vocabulary,
+    )
 
 
-def look_up_concepts(
-    engine: Engine,
-    rows: ir.Table,
-    code: str,
-    vocabulary_id: str,
-    vocabulary: VocabularyTables,
-    local: pa.Table | None,
-) -> ir.Table:
-    """``<code>_key, <code>_vocabulary, <code>_concept``: the concept of each different code of a further column."""
-    name = rows[vocabulary_id] if vocabulary_id in rows.columns else ibis.literal("")
-    found = rows.filter(rows[code].notnull()).select(code=rows[code], vocabulary_id=name.fill_null("")).distinct()
-    resolved = resolve_codes(engine, found, vocabulary, local)
-    first = resolved.filter(resolved["ordinal"] == 0)
-    return first.select(
+def further_codes(rows: ir.Table, code: str, vocabulary_id: str) -> ir.Table:
+    """The codes of a further column, as `distinct_codes` takes them."""
+    return rows.filter(rows[code].notnull()).select(code=rows[code], vocabulary_id=_vocabulary(rows, vocabulary_id))
+
+
+def with_further_concept(rows: ir.Table, code: str, vocabulary_id: str, resolved: ir.Table) -> ir.Table:
+    """Rows with ``<code>_concept``: the concept of a further column's code; beside it what they are compared with."""
+    others = {name.removeprefix("key_") for name in resolved.columns if name.startswith("key_")}
+    is_plain = [
+        resolved[f"key_{name}"] == (0 if name in NUMBERS else "") for name in others - {"code", "vocabulary_id"}
+    ]
+    found = resolved.filter(resolved["ordinal"] == 0, *is_plain).select(
         **{
-            f"{code}_key": first["key_code"],
-            f"{code}_vocabulary": first["key_vocabulary_id"],
-            f"{code}_concept": first["resolved_concept_id"],
+            f"{code}_concept": "resolved_concept_id",
+            f"{code}_concept_code": "key_code",
+            f"{code}_concept_vocabulary": "key_vocabulary_id",
         }
     )
+    named = _vocabulary(rows, vocabulary_id)
+    return rows.left_join(
+        found, [rows[code] == found[f"{code}_concept_code"], named == found[f"{code}_concept_vocabulary"]]
+    )
+
+
+def _vocabulary(rows: ir.Table, name: str) -> ir.StringValue:
+    return rows[name].fill_null("") if name in rows.columns else ibis.literal("")

@@ -5,21 +5,25 @@ from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.code_mapping import VocabularyTables, look_up_concepts, with_concepts
+from fairhaven.harmonise.code_mapping import with_concepts, with_further_concept
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred
 from fairhaven.harmonise.people import People
 from fairhaven.harmonise.row_outcomes import exclusion_reason
 
-_FURTHER_CODES = (
+FURTHER_CODES = (
     ("value_code", "value_vocabulary_id"),
     ("route", "route_vocabulary_id"),
     ("qualifier", "qualifier_vocabulary_id"),
     ("anatomic_site", "anatomic_site_vocabulary_id"),
 )
+"""Columns of an event that hold a code beside the event's own, each with its vocabulary."""
+
+PLACED = ("person_id", "visit_occurrence_id", "visit_detail_id", "provider_id")
+"""What `place_rows` finds."""
+
 _REPLACED = (
     "source",
     "patient_ref",
@@ -41,7 +45,7 @@ _REPLACED = (
     "resolved_is_remapped",
     "maps_to_value",
     "value_code_concept",
-    "why_not",
+    "start",
 )
 
 
@@ -55,21 +59,13 @@ class EventContext:
     places: Places
 
 
-def place_rows(rows: ir.Table, context: EventContext, as_of: dt.date) -> ir.Table:
-    """Rows with ``person_id``, ``visit_occurrence_id``, ``visit_detail_id``, ``provider_id`` and ``why_not``.
-
-    Args:
-        rows: gathered rows with a column ``start``, the date that is judged.
-
-    ``why_not`` is the `row_outcomes.exclusion_reason`.
-    """
+def place_rows(rows: ir.Table, context: EventContext) -> ir.Table:
+    """Rows with the columns of `PLACED`, ``birth_year``, and what they are compared with (`referred`)."""
     who = context.people.who.rename(who_source="source", who_ref="patient_ref")
     joined = rows.left_join(who, [rows["source"] == who["who_source"], rows["patient_ref"] == who["who_ref"]])
-    joined = joined.drop("who_source", "who_ref")
     joined = referred(joined, context.visits, "visit_ref", "visit_occurrence_id", within=OF_PERSON)
     joined = referred(joined, context.details, "visit_detail_ref", "visit_detail_id", within=OF_PERSON)
-    joined = referred(joined, context.places.providers, "provider_ref", "provider_id")
-    return joined.mutate(why_not=exclusion_reason(joined, as_of)).drop("birth_year")
+    return referred(joined, context.places.providers, "provider_ref", "provider_id")
 
 
 def events(
@@ -77,8 +73,6 @@ def events(
     rows: ir.Table,
     resolved: ir.Table | None,
     context: EventContext,
-    vocabulary: VocabularyTables,
-    local: pa.Table | None,
     as_of: dt.date,
 ) -> ir.Table:
     """The kept table of events.
@@ -105,37 +99,24 @@ def events(
         end_datetime=is_backwards.ifelse(ibis.null("timestamp(6)"), ends),
         is_end_dropped=is_backwards,
     )
-    joined = place_rows(with_concepts(dated, resolved), context, as_of).drop("start")
-    for code, name in _FURTHER_CODES:
-        if code in joined.columns:
-            joined = _with_concept(engine, joined, rows, code, name, vocabulary, local)
-    given = column_or_null(joined, "value_concept_id", "event")
-    looked_up = joined["value_code_concept"] if "value_code_concept" in joined.columns else ibis.null("int32")
-    joined = joined.mutate(
-        outcome=ibis.coalesce(joined["why_not"], _table(joined)),
-        value_concept_id=ibis.coalesce(given.nullif(0), looked_up.nullif(0), joined["maps_to_value"], given),
-        concept_id=joined["resolved_concept_id"],
-        source_concept_id=joined["resolved_source_concept_id"],
-        source_value=joined["resolved_source_value"],
-        vocabulary_id=joined["resolved_vocabulary_id"],
-    )
-    return engine.keep(joined.drop(*[name for name in _REPLACED if name in joined.columns]))
-
-
-def _with_concept(
-    engine: Engine,
-    joined: ir.Table,
-    rows: ir.Table,
-    code: str,
-    vocabulary_id: str,
-    vocabulary: VocabularyTables,
-    local: pa.Table | None,
-) -> ir.Table:
-    """With ``<code>_concept``."""
-    found = look_up_concepts(engine, rows, code, vocabulary_id, vocabulary, local)
-    joined = joined.mutate(named=column_or_null(joined, vocabulary_id, "event").fill_null(""))
-    same = [joined[code] == found[f"{code}_key"], joined["named"] == found[f"{code}_vocabulary"]]
-    return joined.left_join(found, same).drop(f"{code}_key", f"{code}_vocabulary", "named")
+    coded = with_concepts(dated, resolved)
+    joined = place_rows(coded, context)
+    looked_up = [(code, name) for code, name in FURTHER_CODES if code in rows.columns]
+    for code, name in looked_up:
+        assert resolved is not None
+        joined = with_further_concept(joined, code, name, resolved)
+    given = column_or_null(coded, "value_concept_id", "event")
+    coded_value = joined["value_code_concept"] if "value_code" in rows.columns else ibis.null("int32")
+    made = {
+        "outcome": ibis.coalesce(exclusion_reason(joined, as_of), _table(coded)),
+        "value_concept_id": ibis.coalesce(given.nullif(0), coded_value.nullif(0), coded["maps_to_value"], given),
+        "concept_id": coded["resolved_concept_id"],
+        "source_concept_id": coded["resolved_source_concept_id"],
+        "source_value": coded["resolved_source_value"],
+        "vocabulary_id": coded["resolved_vocabulary_id"],
+    }
+    names = (*coded.columns, *PLACED, *(f"{code}_concept" for code, _ in looked_up))
+    return engine.keep(joined.select(*[name for name in names if name not in {*_REPLACED, *made}], **made))
 
 
 def _table(rows: ir.Table) -> ir.StringValue:

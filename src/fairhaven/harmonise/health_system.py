@@ -50,12 +50,15 @@ def referred(
     Args:
         found: kept rows with ``id``, ``ref`` and the columns of *within*; None where there are none.
         within: columns that rows must have in common besides the reference.
+
+    What the rows are compared with is there too, under names that begin with *number*: joins that follow one another
+    are one step as long as nothing is dropped between them.
     """
     if found is None or ref not in rows.columns:
         return rows.mutate(**{number: ibis.null("int64")})
-    by = found.select(**{number: "id"}, by_ref="ref", **{f"by_{name}": name for name in within})
-    same = [rows[ref] == by["by_ref"], *(rows[name] == by[f"by_{name}"] for name in within)]
-    return rows.left_join(by, same).drop("by_ref", *(f"by_{name}" for name in within))
+    by = found.select(**{number: "id", f"{number}_ref": "ref"}, **{f"{number}_{name}": name for name in within})
+    same = [rows[ref] == by[f"{number}_ref"], *(rows[name] == by[f"{number}_{name}"] for name in within)]
+    return rows.left_join(by, same)
 
 
 def staffed(rows: ir.Table, places: Places) -> ir.Table:

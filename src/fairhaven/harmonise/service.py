@@ -19,10 +19,16 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.code_mapping import VocabularyTables, distinct_codes, resolve_codes, with_concepts
+from fairhaven.harmonise.code_mapping import (
+    VocabularyTables,
+    distinct_codes,
+    further_codes,
+    resolve_codes,
+    with_concepts,
+)
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fit_to_cdm
-from fairhaven.harmonise.events import EventContext, events, place_rows
+from fairhaven.harmonise.events import FURTHER_CODES, EventContext, events, place_rows
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, LINEAGE, GenericRows, column_or_null
 from fairhaven.harmonise.health_system import (
     Places,
@@ -41,7 +47,7 @@ from fairhaven.harmonise.numbered_rules import NumberedRows, number_rules, union
 from fairhaven.harmonise.observation_periods import observation_periods
 from fairhaven.harmonise.people import People, deaths, of_persons, people
 from fairhaven.harmonise.row_ids import row_id, unique_ids
-from fairhaven.harmonise.row_outcomes import NO_VISIT, count_as, count_outcomes, unmapped
+from fairhaven.harmonise.row_outcomes import NO_VISIT, count_as, count_outcomes, exclusion_reason, unmapped
 from fairhaven.harmonise.visits import visit_detail, visit_occurrence, visits
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 from fairhaven.release.facts import MappingRule, RuleOutcome
@@ -158,6 +164,9 @@ def _of_patients(source: SourceTables) -> Mapping[str, ir.Table]:
 
 def _resolve(assembly: _Assembly) -> None:
     tables = [rows for kind in _WITH_CODES if (rows := assembly.rows(kind)) is not None]
+    events = assembly.rows("event")
+    if events is not None:
+        tables += [further_codes(events, *named) for named in FURTHER_CODES if named[0] in events.columns]
     codes = distinct_codes(tables)
     if codes is not None:
         assembly.resolved = resolve_codes(assembly.engine, codes, assembly.vocabulary, assembly.local)
@@ -224,9 +233,7 @@ def _events(assembly: _Assembly, context: EventContext) -> ir.Table | None:
     rows = assembly.rows("event")
     if rows is None:
         return None
-    found = events(
-        assembly.engine, rows, assembly.resolved, context, assembly.vocabulary, assembly.local, assembly.as_of
-    )
+    found = events(assembly.engine, rows, assembly.resolved, context, assembly.as_of)
     assembly.tables |= event_tables(assembly.engine, found, assembly.vocabulary)
     return found
 
@@ -236,8 +243,9 @@ def _notes(assembly: _Assembly, context: EventContext) -> None:
     if rows is None:
         return
     start = ibis.coalesce(column_or_null(rows, "date", "note"), column_or_null(rows, "datetime", "note").cast("date"))
-    found = place_rows(rows.filter(rows["ordinal"] == 0).mutate(start=start), context, assembly.as_of)
-    assembly.add("note", note_table(found.filter(found["why_not"].isnull())), ("row_rule", "row_key"))
+    found = place_rows(rows.filter(rows["ordinal"] == 0).mutate(start=start), context)
+    found = found.filter(exclusion_reason(found, assembly.as_of).isnull())
+    assembly.add("note", note_table(found), ("row_rule", "row_key"))
 
 
 def _payers(assembly: _Assembly, found: People) -> None:
