@@ -55,11 +55,11 @@ class SortedEvents:
 
 def sort_events(domain: Domain, table: ir.Table, ordinals: ir.Table, engine: Engine, work: Path) -> SortedEvents:
     """Sort the events of a table and see what values their columns have."""
-    rows = events(domain, table)
     fields = own_fields(domain, table)
-    found = engine.fetch(rows.aggregate(**_summary(rows, fields))).to_pylist()[0]
-    if not found["rows"]:
+    if not engine.count(table):
         return SortedEvents(domain=domain, same=dict.fromkeys(fields))
+    rows = events(domain, table)
+    found = engine.fetch(rows.aggregate(**_summary(rows, fields))).to_pylist()[0]
     same = {name: found[f"{name} least"] for name in fields if _is_same(found, name)}
     days = [found[f"{name} {which}"] for name in (START, END) for which in ("least", "most")]
     known = [day for day in days if day is not None] or [0]
