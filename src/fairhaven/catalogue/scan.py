@@ -36,6 +36,8 @@ class RowCount:
 
 def summary(table: ir.Table, definition: Table, engine: Engine) -> Mapping[str, Any]:
     """One row: ``rows``, ``persons``, and ``<field>:n``, ``:min``, ``:max``, ``:q0`` to ``:q2``, ``:distinct`` where they apply."""
+    if not engine.count(table):
+        return {"rows": 0, "persons": 0, **{f"{field.name}:n": 0 for field in present(table, definition)}}
     asked: dict[str, ir.Value] = {"rows": table.count(), "persons": _persons(table, definition)}
     for field in present(table, definition):
         column = table[field.name]

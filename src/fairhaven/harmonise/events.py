@@ -105,15 +105,15 @@ def events(
     for code, name in looked_up:
         assert resolved is not None
         joined = with_further_concept(joined, code, name, resolved)
-    given = column_or_null(coded, "value_concept_id", "event")
+    given = column_or_null(joined, "value_concept_id", "event")
     coded_value = joined["value_code_concept"] if "value_code" in rows.columns else ibis.null("int32")
     made = {
-        "outcome": ibis.coalesce(exclusion_reason(joined, as_of), _table(coded)),
-        "value_concept_id": ibis.coalesce(given.nullif(0), coded_value.nullif(0), coded["maps_to_value"], given),
-        "concept_id": coded["resolved_concept_id"],
-        "source_concept_id": coded["resolved_source_concept_id"],
-        "source_value": coded["resolved_source_value"],
-        "vocabulary_id": coded["resolved_vocabulary_id"],
+        "outcome": ibis.coalesce(exclusion_reason(joined, as_of), _table(joined)),
+        "value_concept_id": ibis.coalesce(given.nullif(0), coded_value.nullif(0), joined["maps_to_value"], given),
+        "concept_id": joined["resolved_concept_id"],
+        "source_concept_id": joined["resolved_source_concept_id"],
+        "source_value": joined["resolved_source_value"],
+        "vocabulary_id": joined["resolved_vocabulary_id"],
     }
     names = (*coded.columns, *PLACED, *(f"{code}_concept" for code, _ in looked_up))
     return engine.keep(joined.select(*[name for name in names if name not in {*_REPLACED, *made}], **made))

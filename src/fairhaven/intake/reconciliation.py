@@ -38,12 +38,12 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
 
         on_disk = current_rows.landed(engine, records, having, table)
         everything = engine.count(on_disk)
-        slim = current_rows.counted_columns(source, table)
-        landed = everything if excluded is None and not is_linked else engine.count(kept_of(on_disk.select(*slim)))
+        slim = on_disk.select(*current_rows.counted_columns(source, table))
+        landed = everything if excluded is None and not is_linked else engine.count(kept_of(slim))
         counting = [extract for extract in having if extract.number in in_force]
         last, now = 0, 0
         if counting:
-            rows = current_rows.landed(engine, records, counting, table).select(*slim)
+            rows = current_rows.landed(engine, records, counting, table).select(*slim.columns)
             kept = kept_of(current_rows.latest(rows, counting, table))
             counts = kept.aggregate(last=kept.count(), now=kept.count(where=~kept.row_withdrawn))
             ((last, now),) = (row.values() for row in engine.fetch(counts).to_pylist())

@@ -47,19 +47,20 @@ class RuleContext:
         if found is None:
             return table.mutate(**{f"known_{name}": ibis.null("string") for name in names})
         newest = {f"known_{name}": found[name].argmax(found["row_key"]) for name in names}
-        known = found.group_by(known_id=found["id"]).agg(**newest)
-        return table.left_join(known, table[column] == known["known_id"]).drop("known_id")
+        known = found.group_by(found["id"].name(f"{column}_known")).agg(**newest)
+        return table.left_join(known, table[column] == known[f"{column}_known"])
 
     def placed(self, table: ir.Table) -> ir.Table:
         """The table with ``visit_ref``, ``visit_detail_ref`` and ``provider_ref``, as far as it refers to such."""
-        placed = table
+        placed, given = table, {}
         if "encounter_id" in table.columns:
-            if self.parts is None:
-                placed = placed.mutate(visit_ref=placed["encounter_id"])
-            else:
-                placed = placed.left_join(self.parts, placed["encounter_id"] == self.parts["part"])
-                whole = ibis.coalesce(placed["whole"], placed["encounter_id"])
-                placed = placed.mutate(visit_ref=whole, visit_detail_ref=placed["part"]).drop("part", "whole")
+            given["visit_ref"] = table["encounter_id"]
+            if self.parts is not None:
+                placed = placed.left_join(self.parts, table["encounter_id"] == self.parts["part"])
+                given["visit_ref"] = ibis.coalesce(placed["whole"], placed["encounter_id"])
+                given["visit_detail_ref"] = placed["part"]
+        if given:
+            placed = placed.mutate(**given)
         if "practitioner_id" in table.columns:
             placed = _by_id(placed, "practitioner_id", self.aliases, "provider_ref")
         return placed
@@ -69,9 +70,10 @@ def _by_id(table: ir.Table, column: str, aliases: ir.Table | None, name: str) ->
     """With *name*: the id that the reference in *column* stands for, where it is an alias; else the reference."""
     if aliases is None:
         return table.mutate(**{name: table[column]})
-    joined = table.left_join(aliases, table[column] == aliases["alias"])
-    by_id = ibis.coalesce(joined["id_of_alias"], joined[column])
-    return joined.mutate(**{name: by_id}).drop("alias", "id_of_alias")
+    # What is compared stays beside the rows: rules name the columns that they take, and dropping costs a step.
+    known = aliases.select(**{f"{column}_alias": "alias", f"{column}_by_alias": "id_of_alias"})
+    joined = table.left_join(known, table[column] == known[f"{column}_alias"])
+    return joined.mutate(**{name: ibis.coalesce(joined[f"{column}_by_alias"], joined[column])})
 
 
 def _parts(encounter: ir.Table | None) -> ir.Table | None:
