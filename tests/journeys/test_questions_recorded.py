@@ -50,3 +50,21 @@ def test_what_was_asked_is_no_longer_in_the_ledger_than_that_it_was(hub: Path, f
     facts = json.loads(last)["facts"]
     assert set(facts) == {"record", "logs"}
     assert set(facts["logs"][str(os.geteuid())]) == {"lines", "start", "end", "previous", "hash"}
+
+
+def test_a_count_without_a_project_is_recorded_and_says_that_it_is_not_for_handing_out(
+    hub: Path, fairhaven: Command, tmp_path: Path
+) -> None:
+    cohort, page = hub / "cohorts" / "first_pregnancy.toml", tmp_path / "page.html"
+
+    def lines() -> int:
+        entered = [entry for entry in open_hub(hub).ledger.entries() if entry.kind == EventKind.QUESTIONS]
+        return int(entered[-1].facts["logs"][str(os.geteuid())]["lines"]) if entered else 0
+
+    said = fairhaven("cohort", "count", hub, cohort).stdout
+    assert "recorded, and not for handing out" in said
+    assert lines() == 1
+    said = fairhaven("cohort", "report", hub, cohort, "--out", page, "--json").stdout
+    (found,) = json.loads(said)["cohorts"]
+    assert found["rows"] is None and {step["events"] for step in found["steps"]} == {None}
+    assert "not for handing out" in page.read_text()

@@ -14,6 +14,7 @@ from pyroaring import BitMap
 from fairhaven.hub.disclosure_policies import policy_named, read_policy
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.query_audit import (
+    THE_HUB,
     Asker,
     AuditRules,
     CoalitionScope,
@@ -465,6 +466,14 @@ def test_what_was_answered_under_other_spellings_is_known_to_the_project_that_is
         asked = [ask(audit, persons) for persons in (range(100, 222), range(300, 428), range(500, 648))]
         assert asked == [None, 120, 140]
         assert audit.budget("ours").spent == 5
+
+
+def test_what_the_hub_itself_counts_is_compared_too_and_has_no_budget(tmp_path: Path) -> None:
+    with opened(tmp_path, rules(*CoalitionScope, budget=2), policy="ons") as audit:
+        counted = [ask(audit, range(start, start + 100), by=THE_HUB) for start in range(0, 500, 100)]
+        assert counted == [100] * 5
+        assert [ask(audit, range(100, 200 + more), by=THE_HUB) for more in range(1, 10)] == [None] * 9
+        assert ask(audit, range(100, 209)) == 109, "another coalition"
 
 
 def test_answers_of_an_earlier_policy_are_not_repeated_under_another(tmp_path: Path) -> None:

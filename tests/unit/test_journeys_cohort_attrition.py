@@ -25,7 +25,7 @@ def _named(rules: int, *, limit: Limit = Limit.ALL, has_qualifying: bool = False
     return Named(number=7, file=Path("7.json"), definition=definition)
 
 
-def _attrition(entry: int, *left: int, cohort: int | None = None, alone: tuple[int, ...] = ()) -> Attrition:
+def _attrition(entry: int, *left: int, cohort: int | None = None, alone: tuple[int, ...] = ()) -> Attrition[StepCount]:
     last = left[-1] if left else entry
     return Attrition(
         entry=_tally(entry),
@@ -58,7 +58,7 @@ def _persons(found: Reported) -> list[int | None]:
     ],
 )
 def test_steps_are_shown_as_far_as_they_tell_of_nobody(
-    attrition: Attrition, shown: list[int | None], cohort: int | None
+    attrition: Attrition[StepCount], shown: list[int | None], cohort: int | None
 ) -> None:
     found = reported(_named(len(attrition.left)), attrition, _ONS)
     assert _persons(found) == shown
@@ -86,7 +86,9 @@ def test_several_rules_alone_are_told_only_where_counts_are_rounded_or_exact_for
         (_attrition(100, 50, cohort=45), _attrition(100, 46, cohort=45)),
     ],
 )
-def test_whatever_a_hidden_count_is_the_page_is_the_same(one: Attrition, other: Attrition) -> None:
+def test_whatever_a_hidden_count_is_the_page_is_the_same(
+    one: Attrition[StepCount], other: Attrition[StepCount]
+) -> None:
     named = _named(len(one.left))
     pages = [
         render(

@@ -68,7 +68,10 @@ def count(
     *,
     screen: "Screen[results.CohortCounts | results.AnsweredQuestions]",
 ) -> None:
-    """Count persons and rows. Of a hub's release as its disclosure policy lets it, of a CDM exactly."""
+    """Count persons of a hub's release, as its query audit lets them be known; persons and rows of a CDM, exactly.
+
+    Without a project the counts are the hub's own: recorded, compared with what the hub itself was told before, and not for handing out.
+    """
     if project is not None and cdm is not None:
         raise typer.BadParameter("goes with a hub's folder, not with --cdm", param_hint="--project")
     from fairhaven.cli import cohort_results as results
@@ -76,14 +79,14 @@ def count(
 
     asked, named = _read(files, cdm, name)
     place = _place(out, "cohort count", force, asked.rooms)
-    if project is not None:
+    if asked.rooms is not None:
         from fairhaven.journeys.cohorts.discover import ask
         from fairhaven.journeys.cohorts.projects import asker_of
+        from fairhaven.query_audit import THE_HUB
 
-        assert asked.rooms is not None
-        asker = asker_of(asked.rooms, project)
+        asker = asker_of(asked.rooms, project) if project is not None else THE_HUB
         answers = ask(asked.rooms, asked.release, named, asker=asker, by=actor(), progress=screen.progress)
-        answered = results.AnsweredQuestions.of(answers, asked.policy)
+        answered = results.AnsweredQuestions.of(answers, asked.policy, project)
         _write_json(place, answered)
         screen.show(answered, cohort_text.answers(answered, project, asked.policy))
         return
@@ -114,7 +117,7 @@ def report(
 
     asked, named = _read(files, cdm, name)
     place = _place(out, "cohort report", force, asked.rooms)
-    found = report_attrition(asked, named, progress=screen.progress)
+    found = report_attrition(asked, named, by=actor(), progress=screen.progress)
     reported = results.CohortAttritions.of(found)
     if place is not None and place.path.suffix != ".json":
         screen.write_page(place, render, found)

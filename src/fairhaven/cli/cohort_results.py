@@ -261,23 +261,26 @@ class AnsweredQuestion(DefinitionFile):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnsweredQuestions:
-    """Sizes of cohorts, asked for on behalf of a project.
+    """Sizes of cohorts of a release, asked for on behalf of a project or of the hub itself.
 
     Args:
         policy: the disclosure policy by which they are shown.
-        budget: after these questions.
+        project: as it was given; null: they are the hub's own and not for handing out.
+        budget: the project's, after these questions; null for the hub, which has none.
         cohorts: in the order of the definitions.
     """
 
     policy: str | None
-    budget: QuestionBudget
+    project: str | None
+    budget: QuestionBudget | None
     cohorts: tuple[AnsweredQuestion, ...]
 
     @classmethod
-    def of(cls, found: ProjectAnswers, policy: Policy | None) -> Self:
+    def of(cls, found: ProjectAnswers, policy: Policy | None, project: str | None) -> Self:
         """Decisions of the query audit, and what is left to ask."""
         return cls(
             policy=policy.name if policy else None,
-            budget=QuestionBudget.of(found.budget),
+            project=project,
+            budget=QuestionBudget.of(found.budget) if project is not None else None,
             cohorts=tuple(AnsweredQuestion.of(named, decision) for named, decision in found.decisions),
         )

@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.journeys.cohorts.attrition import AttritionReport
     from fairhaven.journeys.cohorts.count import Counted, Named
 
+OWN = (
+    "These counts are the hub's own: recorded, and not for handing out. Count for others with --project, so that all that they are told is "
+    "compared."
+)
 _BAR = 28
 _NAME = 60
 """Columns that the bar and the name of a step have on a screen."""
@@ -36,11 +40,11 @@ def counts(found: "Sequence[Counted]", policy: "Policy | None") -> Iterator[str 
     yield from _policy(policy)
 
 
-def answers(found: "results.AnsweredQuestions", project: str, policy: "Policy | None") -> Iterator[str | Table]:
-    """Answers to a project, and what it may still ask."""
+def answers(found: "results.AnsweredQuestions", project: str | None, policy: "Policy | None") -> Iterator[str | Table]:
+    """Answers to a project, and what it may still ask; or to the hub itself."""
     yield table("", ["id", "cohort", "persons"], [(str(each.id), each.name, each.text) for each in found.cohorts])
     yield from _policy(policy)
-    yield budget(project, found.budget)
+    yield OWN if project is None or found.budget is None else budget(project, found.budget)
 
 
 def budget(project: str, found: "results.QuestionBudget") -> str:
@@ -68,6 +72,8 @@ def report(found: "AttritionReport", out: Path | None) -> Iterator[str]:
         yield f"   {'Cohort':<{widest}}  {each.counted.persons.text:>10} persons, {each.counted.rows.text} rows"
         yield ""
     yield from _policy(found.policy)
+    if found.release:
+        yield OWN
 
 
 def _bar(persons: "Protected", largest: int) -> str:

@@ -1,6 +1,6 @@
 """Cohorts: a language for who belongs to one and when, and the passes that turn definitions into persons and dates."""
 
-from fairhaven.cohort.attrition_counts import Attrition, StepCount
+from fairhaven.cohort.attrition_counts import Attrition, Persons, StepCount
 from fairhaven.cohort.definition_checks import check_definition
 from fairhaven.cohort.definition_hash import definition_hash
 from fairhaven.cohort.engines.bitmap_index import DiscoveryIndex
@@ -16,6 +16,7 @@ __all__ = [
     "Cohorts",
     "DiscoveryIndex",
     "Explanation",
+    "Persons",
     "StepCount",
     "check_definition",
     "definition_hash",

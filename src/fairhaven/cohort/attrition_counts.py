@@ -1,10 +1,13 @@
-"""How many persons and events each step of a definition leaves."""
+"""How many persons and events each step of a definition leaves, and which persons."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
+from numpy.typing import NDArray
 
 from fairhaven.cohort.engines.relational.cohort_run import BatchOutcome
 from fairhaven.cohort.engines.relational.parts import Cohort
@@ -19,9 +22,15 @@ class StepCount:
     events: int = 0
 
 
+Persons = NDArray[np.int64]
+"""The ``person_id`` of each person once, in no order."""
+T = TypeVar("T")
+_Keyed = dict[tuple[int, ...], T]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attrition:
-    """What each step of a definition leaves.
+class Attrition(Generic[T]):
+    """What each step of a definition leaves: how many (`StepCount`) or whom (`Persons`).
 
     Args:
         entry: entry events after the observation window and the first limit.
@@ -32,21 +41,39 @@ class Attrition:
         cohort: persons and rows of the cohort itself.
     """
 
-    entry: StepCount = StepCount()
-    qualified: StepCount = StepCount()
-    left: tuple[StepCount, ...] = ()
-    alone: tuple[StepCount, ...] = ()
-    included: StepCount = StepCount()
-    cohort: StepCount = StepCount()
+    entry: T
+    qualified: T
+    left: tuple[T, ...]
+    alone: tuple[T, ...]
+    included: T
+    cohort: T
 
 
-def attrition(cohorts: Mapping[int, Cohort], outcome: BatchOutcome, temporary: TemporaryTables) -> dict[int, Attrition]:
+def attrition(
+    cohorts: Mapping[int, Cohort], outcome: BatchOutcome, temporary: TemporaryTables
+) -> dict[int, Attrition[StepCount]]:
     """The attrition of each cohort of a batch, by its number."""
-    entry = _tallies(outcome.index, ["index"], temporary)
-    included = _tallies(outcome.included, ["cohort"], temporary)
-    rows = tallies(outcome.rows, temporary)
-    left, alone = _by_rule(cohorts, outcome, temporary)
-    none = StepCount()
+    return _attrition(cohorts, outcome, temporary, _tallies, StepCount())
+
+
+def step_persons(
+    cohorts: Mapping[int, Cohort], outcome: BatchOutcome, temporary: TemporaryTables
+) -> dict[int, Attrition[Persons]]:
+    """Whom each step of each cohort of a batch leaves, by its number."""
+    return _attrition(cohorts, outcome, temporary, _persons, np.empty(0, np.int64))
+
+
+def _attrition(
+    cohorts: Mapping[int, Cohort],
+    outcome: BatchOutcome,
+    temporary: TemporaryTables,
+    taken: Callable[[ir.Table, list[str], TemporaryTables], _Keyed[T]],
+    none: T,
+) -> dict[int, Attrition[T]]:
+    entry = taken(outcome.index, ["index"], temporary)
+    included = taken(outcome.included, ["cohort"], temporary)
+    rows = {key[0]: each for key, each in taken(_by_cohort(outcome.rows), ["cohort"], temporary).items()}
+    left, alone = _by_rule(cohorts, outcome, temporary, taken)
     return {
         number: Attrition(
             entry=entry.get((each.entry,), none),
@@ -62,14 +89,20 @@ def attrition(cohorts: Mapping[int, Cohort], outcome: BatchOutcome, temporary: T
 
 def tallies(rows: ir.Table, temporary: TemporaryTables) -> dict[int, StepCount]:
     """Persons and rows of each cohort; a cohort without rows is left out."""
-    renamed = rows.select(cohort=rows.cohort_definition_id, person_id=rows.subject_id)
-    return {key[0]: tally for key, tally in _tallies(renamed, ["cohort"], temporary).items()}
+    return {key[0]: tally for key, tally in _tallies(_by_cohort(rows), ["cohort"], temporary).items()}
+
+
+def _by_cohort(rows: ir.Table) -> ir.Table:
+    return rows.select(cohort=rows.cohort_definition_id, person_id=rows.subject_id)
 
 
 def _by_rule(
-    cohorts: Mapping[int, Cohort], outcome: BatchOutcome, temporary: TemporaryTables
-) -> tuple[dict[tuple[int, ...], StepCount], dict[tuple[int, ...], StepCount]]:
-    """Tallies by cohort and place of the rule: of what meets all rules so far, and of what meets this one."""
+    cohorts: Mapping[int, Cohort],
+    outcome: BatchOutcome,
+    temporary: TemporaryTables,
+    taken: Callable[[ir.Table, list[str], TemporaryTables], _Keyed[T]],
+) -> tuple[_Keyed[T], _Keyed[T]]:
+    """By cohort and place of the rule: what meets all rules so far, and what meets this one."""
     if outcome.met is None:
         return {}, {}
     rules = temporary.parameters(
@@ -85,10 +118,21 @@ def _by_rule(
     before = ibis.window(group_by=[met.cohort, met.person_id, met.event_id], order_by=[met.place])
     run = met.mutate(met_before=ibis.row_number().over(before))
     run = run.filter(run.met_before == run.place)
-    return _tallies(run, ["cohort", "place"], temporary), _tallies(met, ["cohort", "place"], temporary)
+    return taken(run, ["cohort", "place"], temporary), taken(met, ["cohort", "place"], temporary)
 
 
-def _tallies(events: ir.Table, by: list[str], temporary: TemporaryTables) -> dict[tuple[int, ...], StepCount]:
+def _persons(events: ir.Table, by: list[str], temporary: TemporaryTables) -> _Keyed[Persons]:
+    found = temporary.engine.fetch(events.select(*by, "person_id").distinct().order_by(by))
+    keys = np.stack([found[name].to_numpy() for name in by], axis=1)
+    persons = found["person_id"].to_numpy().astype(np.int64)
+    starts = np.flatnonzero(np.any(np.diff(keys, axis=0, prepend=keys[:1] - 1), axis=1))
+    return {
+        tuple(int(each) for each in keys[start]): part
+        for start, part in zip(starts, np.split(persons, starts[1:]), strict=True)
+    }
+
+
+def _tallies(events: ir.Table, by: list[str], temporary: TemporaryTables) -> _Keyed[StepCount]:
     # Persons first: counting different values of many groups at once takes far more memory.
     persons = events.group_by([*by, "person_id"]).agg(events=events.count())
     counted = persons.group_by(by).agg(persons=persons.count(), events=persons.events.sum())

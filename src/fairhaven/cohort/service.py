@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from fairhaven.cohort.attrition_counts import Attrition, StepCount, attrition, tallies
+from fairhaven.cohort.attrition_counts import Attrition, Persons, StepCount, attrition, step_persons, tallies
 from fairhaven.cohort.domains import DOMAINS
 from fairhaven.cohort.engines.relational import Program, number_parts
 from fairhaven.cohort.engines.relational.cohort_run import BatchOutcome, CohortRun
@@ -40,9 +40,13 @@ class Batch:
         found = tallies(self.rows, self._temporary)
         return {number: found.get(number, StepCount()) for number in self.definitions}
 
-    def attrition(self) -> dict[int, Attrition]:
+    def attrition(self) -> dict[int, Attrition[StepCount]]:
         """What each step of each definition leaves."""
         return attrition(self._program.cohorts, self._outcome, self._temporary)
+
+    def step_persons(self) -> dict[int, Attrition[Persons]]:
+        """Whom each step of each definition leaves."""
+        return step_persons(self._program.cohorts, self._outcome, self._temporary)
 
     def fetch(self) -> pa.Table:
         """The rows, in the order of definition, person and date."""

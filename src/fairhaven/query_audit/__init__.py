@@ -9,11 +9,12 @@ from fairhaven.query_audit.audit_rules import (
     rules_named,
     shipped_rules,
 )
-from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, folded
+from fairhaven.query_audit.model import THE_HUB, Asker, Budget, Decision, Outcome, folded
 from fairhaven.query_audit.question_log import LogHead
 from fairhaven.query_audit.service import TOLD, QueryAudit
 
 __all__ = [
+    "THE_HUB",
     "TOLD",
     "Asker",
     "AuditRules",

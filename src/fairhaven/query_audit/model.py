@@ -49,6 +49,10 @@ class Asker:
             raise ValueError("a question is asked on behalf of a project")
 
 
+THE_HUB = Asker(project="the hub itself")
+"""For whom a count is when it is for no project: a coalition without a budget, and nothing of it is for handing out."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
     """What a project has asked and may still ask; shown to the project itself.

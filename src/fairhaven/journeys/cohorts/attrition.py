@@ -3,10 +3,11 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from fairhaven.cohort import Attrition, StepCount
+from fairhaven.cohort import Attrition, Persons, StepCount
 from fairhaven.cohort.model import Limit
-from fairhaven.disclosure import Policy, Protected
+from fairhaven.disclosure import Policy, Protected, hidden
 from fairhaven.journeys.cohorts.count import (
     CohortSource,
     Counted,
@@ -17,8 +18,14 @@ from fairhaven.journeys.cohorts.count import (
     open_cohorts,
     shown,
 )
+from fairhaven.journeys.cohorts.discover import Discovery, discover
+from fairhaven.journeys.hub_audit import record_questions
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
+from fairhaven.ledger import Actor
+from fairhaven.query_audit import THE_HUB
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,30 +78,60 @@ class AttritionReport:
     cohorts: tuple[Reported, ...]
 
 
-def report_attrition(asked: CohortSource, named: Sequence[Named], *, progress: Progress) -> AttritionReport:
-    """What each step of each definition leaves, as the policy lets it be shown."""
-    found: dict[int, Attrition] = {}
+def report_attrition(asked: CohortSource, named: Sequence[Named], *, by: Actor, progress: Progress) -> AttritionReport:
+    """What each step of each definition leaves, as the policy lets it be shown.
+
+    Of a hub's release each count that it lets be shown is a question of the hub's own to the query audit as well.
+
+    Args:
+        by: who asks, for the ledger.
+    """
+    found: dict[int, Attrition[StepCount]] = {}
+    left: dict[int, Attrition[Persons]] = {}
     with open_cohorts(asked, progress) as opened:
         place = _place(asked, opened)
         for batch in batches(opened.cohorts, named, progress):
             found |= batch.attrition()
-    return replace(place, cohorts=tuple(reported(each, found[each.number], asked.policy) for each in named))
+            if asked.rooms is not None:
+                left |= batch.step_persons()
+    cohorts = [reported(each, found[each.number], asked.policy) for each in named]
+    if asked.rooms is not None:
+        discovery = discover(asked.rooms, asked.release, by=by, progress=progress)
+        cohorts = [audited(each, left[each.counted.named.number], discovery) for each in cohorts]
+        record_questions(asked.rooms, by=by, progress=progress)
+    return replace(place, cohorts=tuple(cohorts))
 
 
-def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
+def audited(found: Reported, left: Attrition[Persons], discovery: Discovery) -> Reported:
+    """Attrition as the query audit lets the hub itself know it, the cohort's own size first; of events it knows nothing."""
+    policy = discovery.rooms.settings.disclosure
+    unknown = hidden(policy, is_one_of_several=True)
+
+    def asked(count: Protected, persons: Persons) -> Protected:
+        if count.is_hidden:
+            return count
+        return discovery.ask_of_persons(persons, asker=THE_HUB).count or unknown
+
+    counted = replace(found.counted, persons=asked(found.counted.persons, left.cohort), rows=unknown)
+    nested = [persons for *_, persons in _nested(found.counted.named, left)]
+    return replace(
+        found,
+        counted=counted,
+        steps=tuple(
+            replace(step, persons=asked(step.persons, persons), events=unknown)
+            for step, persons in zip(found.steps, nested, strict=True)
+        ),
+        alone=tuple(asked(count, persons) for count, persons in zip(found.alone, left.alone, strict=bool(found.alone))),
+    )
+
+
+def reported(named: Named, found: Attrition[StepCount], policy: Policy | None) -> Reported:
     """Attrition as it may be shown.
 
     The cohort's own size is shown elsewhere too, so it comes first, then the entry events; the steps between are shown as
     far as none gives away, beside these and each other, that a step took away few persons.
     """
-    asked = named.definition
-    nested: list[tuple[str, int | None, StepCount]] = [("Entry events", None, found.entry)]
-    if asked.qualifying is not None:
-        nested.append(("Of these, those that qualify", None, found.qualified))
-    rules = enumerate(zip(asked.rules, found.left, strict=True), start=1)
-    nested += [(rule.name, number, tally) for number, (rule, tally) in rules]
-    if asked.limit is not Limit.ALL:
-        nested.append((f"Of these, each person's {asked.limit.value}", None, found.included))
+    nested = _nested(named, found)
     tallies = [*(tally for *_, tally in nested), found.cohort]
     *left, _ = shown(tallies, policy, first=(len(nested), 0))
     steps = tuple(
@@ -108,7 +145,20 @@ def reported(named: Named, found: Attrition, policy: Policy | None) -> Reported:
     )
 
 
-def _alone(rules: Sequence[AttritionStep], found: Attrition, policy: Policy | None) -> tuple[Protected, ...]:
+def _nested(named: Named, found: Attrition[T]) -> list[tuple[str, int | None, T]]:
+    """The steps of a definition that lie in each other: words, the rule's number, what is left."""
+    asked = named.definition
+    nested: list[tuple[str, int | None, T]] = [("Entry events", None, found.entry)]
+    if asked.qualifying is not None:
+        nested.append(("Of these, those that qualify", None, found.qualified))
+    rules = enumerate(zip(asked.rules, found.left, strict=True), start=1)
+    nested += [(rule.name, number, left) for number, (rule, left) in rules]
+    if asked.limit is not Limit.ALL:
+        nested.append((f"Of these, each person's {asked.limit.value}", None, found.included))
+    return nested
+
+
+def _alone(rules: Sequence[AttritionStep], found: Attrition[StepCount], policy: Policy | None) -> tuple[Protected, ...]:
     """Persons that each rule leaves on its own."""
     if len(found.alone) == 1:
         return (rules[0].persons,)

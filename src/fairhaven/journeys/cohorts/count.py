@@ -144,11 +144,11 @@ def count_cohorts(
 def batches(cohorts: Cohorts, named: Sequence[Named], progress: Progress) -> Iterator[Batch]:
     """Run definitions, having said which of them name concepts that the vocabulary does not know."""
     definitions = {each.number: each.definition for each in named}
-    _note_unknown(named, cohorts.unknown_concepts(definitions), progress)
+    note_unknown(named, cohorts.unknown_concepts(definitions), progress)
     yield from cohorts.run(definitions, progress=progress)
 
 
-def _note_unknown(named: Sequence[Named], unknown: Mapping[int, Sequence[int]], progress: Progress) -> None:
+def note_unknown(named: Sequence[Named], unknown: Mapping[int, Sequence[int]], progress: Progress) -> None:
     """Say which definitions name unknown concepts: a wrong id finds nobody, without an error."""
     short = [each for each in named if each.number in unknown]
     if len(short) > _NOTED:

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_definition, definition_hash
 from fairhaven.cohort.model import Domain
-from fairhaven.journeys.cohorts.count import Named
+from fairhaven.journeys.cohorts.count import Named, note_unknown
 from fairhaven.journeys.descriptions.describe import make_counts_known
 from fairhaven.journeys.descriptions.discovery_index import kept_index, make_index, record_description
 from fairhaven.journeys.hub_audit import open_audit, record_questions
@@ -35,15 +36,26 @@ class Discovery:
     release: Release
     index: DiscoveryIndex
 
-    def persons_of(self, definition: CohortDefinition) -> BitMap:
-        """The persons in a cohort, as the index numbers them."""
-        check_definition(definition)
-        return self.index.persons_of(definition) if self.index.can_answer(definition) else self._by_program(definition)
+    def persons_of(self, definitions: Mapping[int, CohortDefinition]) -> dict[int, BitMap]:
+        """The persons in each cohort, as the index numbers them; what is beyond the index is run over the release's tables, together."""
+        for definition in definitions.values():
+            check_definition(definition)
+        beyond = {number: each for number, each in definitions.items() if not self.index.can_answer(each)}
+        found = {number: self.index.persons_of(each) for number, each in definitions.items() if number not in beyond}
+        return found | (self._by_program(beyond) if beyond else {})
 
     def ask(self, definition: CohortDefinition, *, asker: Asker) -> Decision:
         """Decide a question and record it; see `QueryAudit.ask`."""
+        return self.ask_of_set(self.persons_of({0: definition})[0], definition, asker=asker)
+
+    def ask_of_set(self, persons: BitMap, definition: CohortDefinition, *, asker: Asker) -> Decision:
+        """Decide the question that a definition is, of which `persons_of` gave the persons."""
         question = definition_hash(definition)
-        return self._asked({question: self.persons_of(definition)}, asker)[question]
+        return self._asked({question: persons}, asker)[question]
+
+    def ask_of_persons(self, person_keys: NDArray[np.int64], *, asker: Asker) -> Decision:
+        """Decide how many persons there are, given who they are."""
+        return self._asked({"": self._numbered(person_keys)}, asker)[""]
 
     def ask_everybody(self, *, asker: Asker) -> Decision:
         """How many persons the release has."""
@@ -72,15 +84,19 @@ class Discovery:
             make_counts_known(self.rooms, audit, self.release, self.index)
             return audit.ask_together(cells, asker=asker, release=self.release.content)
 
-    def _by_program(self, definition: CohortDefinition) -> BitMap:
-        """The persons of a cohort that is beyond the index, by running its definition over the release's tables."""
-        keys = self.index.person_keys(self.index.universe)
-        found = BitMap()
+    def _by_program(self, definitions: Mapping[int, CohortDefinition]) -> dict[int, BitMap]:
+        found: dict[int, BitMap] = {number: BitMap() for number in definitions}
         with open_release(self.rooms, self.release.name) as opened:
-            for batch in Cohorts(opened.engine, opened.tables).run({1: definition}):
-                persons = opened.engine.fetch(batch.rows.select("subject_id").distinct())["subject_id"]
-                found |= BitMap(np.searchsorted(keys, np.sort(persons.to_numpy())).tolist())
+            for batch in Cohorts(opened.engine, opened.tables).run(definitions):
+                rows = opened.engine.fetch(batch.rows.select("cohort_definition_id", "subject_id").distinct())
+                numbers, persons = (rows[name].to_numpy() for name in ("cohort_definition_id", "subject_id"))
+                found |= {number: self._numbered(persons[numbers == number]) for number in batch.definitions}
         return found
+
+    def _numbered(self, person_keys: NDArray[np.int64]) -> BitMap:
+        """Persons as the index numbers them."""
+        keys = self.index.person_keys(self.index.universe)
+        return BitMap(np.searchsorted(keys, np.sort(person_keys)).astype(np.uint32))
 
 
 def budget_of(rooms: Rooms, project: str) -> Budget:
@@ -107,7 +123,15 @@ def ask(
         by: who puts it on the asker's behalf; the ledger has it with how far the log of questions went.
     """
     discovery = discover(rooms, release, by=by, progress=progress)
-    decisions = tuple((each, discovery.ask(each.definition, asker=asker)) for each in named)
+    definitions = {each.number: each.definition for each in named}
+    with open_release(rooms, discovery.release.name) as opened:
+        note_unknown(named, Cohorts(opened.engine, opened.tables).unknown_concepts(definitions), progress)
+    progress.stage("Running cohort definitions")
+    persons = discovery.persons_of(definitions)
+    progress.stage("Asking the query audit")
+    decisions = tuple(
+        (each, discovery.ask_of_set(persons[each.number], each.definition, asker=asker)) for each in named
+    )
     record_questions(rooms, by=by, progress=progress)
     return ProjectAnswers(decisions=decisions, budget=budget_of(rooms, asker.project))
 

@@ -8,7 +8,7 @@ from fairhaven.journeys.model import Project, Rooms
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import make_folder, write_atomically
 from fairhaven.ledger import Actor, EventKind
-from fairhaven.query_audit import Asker, folded
+from fairhaven.query_audit import THE_HUB, TOLD, Asker, folded
 
 _LONGEST = 100
 _TEXT = """\
@@ -33,6 +33,8 @@ def open_project(rooms: Rooms, name: str, *, organisation: str, by: Actor) -> Pr
     )
     path = rooms.folder / "projects" / f"{_file_name(project.name)}.toml"
     asker = Asker(project=project.name, organisation=project.organisation)
+    if asker.project in (TOLD, THE_HUB.project):
+        raise NotAllowedNow(f"{project.name} is what the query audit calls its own; give the project another name.")
     belongs_to = _organisations(rooms).get(asker.project, asker.organisation)
     if belongs_to != asker.organisation:
         raise NotAllowedNow(
