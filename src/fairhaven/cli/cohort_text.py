@@ -69,7 +69,8 @@ def report(found: "AttritionReport", out: Path | None) -> Iterator[str]:
         largest = max([step.persons.value or 0 for step in each.steps] + [1])
         for name, step in zip(names, each.steps, strict=True):
             yield f"   {name:<{widest}}  {step.persons.text:>10} persons {_bar(step.persons, largest)}".rstrip()
-        yield f"   {'Cohort':<{widest}}  {each.counted.persons.text:>10} persons, {each.counted.rows.text} rows"
+        rows = "" if found.release else f", {each.counted.rows.text} rows"
+        yield f"   {'Cohort':<{widest}}  {each.counted.persons.text:>10} persons{rows}"
         yield ""
     yield from _policy(found.policy)
     if found.release:
