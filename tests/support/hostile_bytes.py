@@ -86,7 +86,7 @@ def altered_json(draw: st.DrawFn, seeds: Sequence[Any]) -> bytes:
                     key
                 ]
             case _:
-                holder[key] = draw(st.sampled_from(_VALUES))
+                holder[key] = copy.deepcopy(draw(st.sampled_from(_VALUES)))
     return json.dumps(document[0]).encode()
 
 

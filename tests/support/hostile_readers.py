@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.abc import Traversable
@@ -29,6 +30,9 @@ from fairhaven.network.task import QueueKind, UnreadableTask, read_task
 from fairhaven.network.task_api_client import TaskApiClient
 from fairhaven.omop.external_cdm import open_cdm
 from fairhaven.omop.vocabulary import load_vocabulary
+from fairhaven.quality.concept_checks import concept_list
+from fairhaven.quality.dqd_thresholds import DqdThresholds
+from fairhaven.quality.row_checks import UnreadableError, limit_of
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
 from tests.support.actors import ANNA
 from tests.support.hostile_bytes import (
@@ -341,6 +345,25 @@ def _in_hub(name: str) -> Callable[[Path], Read]:
     return opened
 
 
+_OF_THRESHOLDS = {
+    "Check_Descriptions.csv": "checkLevel,checkName,checkDescription,evaluationFilter,severity\n"
+    "FIELD,plausibleValueLow,low @cdmFieldName,plausibleValueLow!='',fatal\n"
+    "CONCEPT,plausibleGender,@conceptId,plausibleGender!='',convention\n",
+    "Table_Level.csv": "cdmTableName,isRequired\nPERSON,Yes\n",
+    "Field_Level.csv": "cdmTableName,cdmFieldName,plausibleValueLow,plausibleValueLowThreshold\n"
+    "PERSON,year_of_birth,1850,5\nDEATH,death_date,'19500101',NA\nVISIT_OCCURRENCE,visit_start_date,\"DATEADD(dd,1,GETDATE())\",\n",
+    "Concept_Level.csv": "cdmTableName,cdmFieldName,conceptId,plausibleGender,plausibleGenderThreshold\n"
+    'CONDITION_OCCURRENCE,condition_concept_id,"7,8",Male,5\n',
+}
+
+
+def _read_thresholds(folder: Path, _: Path) -> None:
+    for check in DqdThresholds.read(folder).checks:
+        concept_list(check.concept)
+        with suppress(UnreadableError):
+            limit_of(check.settings.get(check.kind, ""), DAY)
+
+
 # Questions and answers of others.
 
 DEFINITION = {
@@ -600,6 +623,10 @@ READERS: Mapping[str, Reader] = {
     ),
     "code map": Reader(
         inputs=lambda _: mutated([USAGI.encode(), REVIEWED.encode()]), opened=_in_file("a.csv", _read_code_map)
+    ),
+    "thresholds": Reader(
+        inputs=lambda _: named([*_OF_THRESHOLDS], mutated([text.encode() for text in _OF_THRESHOLDS.values()])),
+        opened=_in_folder([*_OF_THRESHOLDS], _OF_THRESHOLDS, _read_thresholds),
     ),
     "definition": Reader(
         inputs=_definitions, opened=_in_file("a.toml", lambda path, _: read_definition(path, today=DAY))

@@ -10,6 +10,7 @@ import pytest
 from fairhaven.kernel.errors import Invalid
 from fairhaven.quality import DqdThresholds, QualityCheck, Severity
 from fairhaven.quality.column_types import TypedTables
+from fairhaven.quality.concept_checks import concept_list
 from fairhaven.quality.not_applicable import obstacle
 from fairhaven.quality.row_checks import UnreadableError, limit_of
 from tests.support.shared_data import shared
@@ -84,9 +85,20 @@ def test_limits_are_read_as_threshold_files_write_them(text: str, limit: object)
     assert limit_of(text, TODAY) == limit
 
 
-def test_a_limit_that_is_none_is_not_guessed() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("SELECT 1", "", "²", "9" * 40_000 + "x", "9" * 5000, "'2020-13-45'", "'00000101'", "1E999"),
+        *("DATEADD(dd,999999999,GETDATE())", "YEAR(GETDATE())+99999"),
+    ],
+)
+def test_a_limit_that_is_none_is_not_guessed(text: str) -> None:
     with pytest.raises(UnreadableError):
-        limit_of("SELECT 1", TODAY)
+        limit_of(text, TODAY)
+
+
+def test_what_is_no_concept_in_a_list_is_passed_over() -> None:
+    assert concept_list(f"7, -8 ,--9,²,x,,{'9' * 5000}") == [7, -8]
 
 
 def test_the_published_files_give_the_checks_that_dqd_runs() -> None:

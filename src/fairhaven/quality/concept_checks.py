@@ -4,6 +4,7 @@ A table has millions of rows and a few thousand concepts: so each concept field 
 the histograms of all tables are joined with CONCEPT once, and every check reads the result.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -209,7 +210,7 @@ def _targets(checks: Sequence[QualityCheck], counted: Histograms, shapes: TypedT
 
 def concept_list(text: str) -> list[int]:
     """Concept ids of a threshold file: ``123`` or ``123,456``."""
-    return [int(part) for part in text.split(",") if part.strip().lstrip("-").isdigit()]
+    return [int(part) for part in text.split(",") if re.fullmatch(r"\s*-?[0-9]{1,18}\s*", part)]
 
 
 def by_unit(checks: Sequence[QualityCheck], shapes: TypedTables, engine: Engine) -> dict[str, Numbers]:

@@ -11,6 +11,7 @@ with NULL is no violation.
 import datetime as dt
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 import ibis
@@ -258,18 +259,20 @@ def limit_of(text: str, today: dt.date) -> dt.date | float | int:
         UnreadableError: it is none of these.
     """
     compact = re.sub(r"\s", "", text).upper()
-    if re.fullmatch(r"-?\d+", compact):
+    if re.fullmatch(r"-?[0-9]{1,18}", compact):
         return int(compact)
-    if re.fullmatch(r"-?\d*\.?\d+(E-?\d+)?", compact):
+    if re.fullmatch(r"-?(?:[0-9]{0,40}\.)?[0-9]{1,40}(E-?[0-9]{1,2})?", compact):
         return float(compact)
-    if day := re.fullmatch(r"'?(\d{4})-?(\d{2})-?(\d{2})'?", compact):
-        return dt.date(int(day[1]), int(day[2]), int(day[3]))
-    if shifted := re.fullmatch(r"DATEADD\((?:DD|DAY|D),(-?\d+),GETDATE\(\)\)", compact):
-        return today + dt.timedelta(days=int(shifted[1]))
     if compact == "GETDATE()":
         return today
-    if year := re.fullmatch(r"YEAR\(GETDATE\(\)\)([+-]\d+)?", compact):
+    if year := re.fullmatch(r"YEAR\(GETDATE\(\)\)([+-][0-9]{1,4})?", compact):
         return today.year + int(year[1] or 0)
+    # A day that the calendar does not have, or one beyond its end.
+    with suppress(ValueError, OverflowError):
+        if day := re.fullmatch(r"'?([0-9]{4})-?([0-9]{2})-?([0-9]{2})'?", compact):
+            return dt.date(int(day[1]), int(day[2]), int(day[3]))
+        if shifted := re.fullmatch(r"DATEADD\((?:DD|DAY|D),(-?[0-9]{1,9}),GETDATE\(\)\)", compact):
+            return today + dt.timedelta(days=int(shifted[1]))
     raise UnreadableError("the limit cannot be read")
 
 
