@@ -1,11 +1,13 @@
 """What each protection of a file or a connection costs, beside the same work without it: CPU-milliseconds.
 
-    python -m bench.protections [--megabytes 200] [--times 5]
+    python -m bench.protections [--megabytes 200] [--entries 100000] [--times 5]
 
 Each row is the median of some tries. What protections cost a whole receive and build is `bench.earlier`.
 """
 
 import argparse
+import hashlib
+import json
 import secrets
 import shutil
 import statistics
@@ -13,12 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from bench.actor import BENCH
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.envelope import Envelope
-from fairhaven.kernel.files import sha256_of
+from fairhaven.kernel.files import canonical_json, sha256_of
+from fairhaven.ledger import Entry, EventKind, Ledger
 
 
 def cpu(work: Callable[[], object], times: int) -> float:
@@ -50,10 +55,36 @@ def read(path: Path) -> None:
             pass
 
 
+def fill(path: Path, entries: int) -> None:
+    """A ledger as years of questions, deliveries and descriptions leave one; written at once, because each append is synced."""
+    acts: list[tuple[EventKind, dict[str, Any], dict[str, str | None]]] = [
+        (EventKind.QUESTIONS, {"record": "ab" * 16, "logs": {"1000": {"lines": 7, "end": 700, "hash": "cd" * 32}}}, {}),
+        (EventKind.DELIVERY, {"delivery": 7, "source": "gp"}, {f"landing/00000{n}/events.parquet": "12" * 32 for n in (1, 2)}),
+        (EventKind.DESCRIPTION, {"release": "r0001"}, {"archive/releases/0001/quality.json": "14" * 32}),
+    ]  # fmt: skip
+    previous = "0" * 64
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(1, entries + 1):
+            kind, facts, files = acts[number % len(acts)]
+            entry = Entry(
+                number=number, at="2026-11-30T08:00:00+00:00", kind=kind.value, facts=facts, files=files, actor=BENCH,
+                previous=previous, hash="",
+            )  # fmt: skip
+            previous = hashlib.sha256(canonical_json(entry.content()).encode()).hexdigest()
+            file.write(canonical_json({**entry.content(), "hash": previous}) + "\n")
+
+
+def parse(ledger: Path) -> None:
+    """The same lines as plain JSON, kept, and the SHA-256 of each."""
+    with ledger.open("rb") as file:
+        [(json.loads(line), hashlib.sha256(line).hexdigest()) for line in file]
+
+
 def main() -> None:
     """Run the bench and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=200)
+    parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=5)
     arguments = parser.parse_args()
     key = secrets.token_bytes(32)
@@ -64,6 +95,8 @@ def main() -> None:
         with plain.open("wb") as file:
             for _ in range(arguments.megabytes):
                 file.write(secrets.token_bytes(1_000_000))
+        ledger = folder / "ledger.jsonl"
+        fill(ledger, arguments.entries)
         bytes_ = f"{arguments.megabytes} MB"
         rows: list[tuple[str, Callable[[], object], str, Callable[[], object]]] = [
             ("DuckDB opened, locked, with encrypted spill", lambda: opened(spill=folder), "bare", _bare),
@@ -71,6 +104,7 @@ def main() -> None:
             (f"{bytes_} sealed", lambda: seal(envelope, plain, sealed), "copied", lambda: shutil.copy(plain, folder / "copy")),
             (f"{bytes_} opened", lambda: sum(map(len, envelope.chunks(sealed))), "read", lambda: read(plain)),
             (f"{bytes_} hashed", lambda: sha256_of(plain), "read", lambda: read(plain)),
+            (f"{arguments.entries:,} entries of a ledger compared", lambda: Ledger(ledger).entries(), "parsed and hashed", lambda: parse(ledger)),
         ]  # fmt: skip
         print("| protection | CPU-ms | without it | CPU-ms |\n|---|---:|---|---:|")
         for title, protected, peer, without in rows:

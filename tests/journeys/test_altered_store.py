@@ -1,5 +1,6 @@
 """Somebody who may write to the store alters it: whatever it is, it is noticed before it is used, and named."""
 
+import datetime as dt
 import json
 import random
 import shutil
@@ -8,20 +9,30 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.hub_places import STORE, place_of
+from fairhaven.journeys.network.answer import HubAnswers
 from fairhaven.journeys.store_verification import verify_store
+from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.errors import FairhavenError
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import EventKind
+from fairhaven.network import AvailabilityTask, CollectionAbout, DistributionTask
+from fairhaven.network.task import Distribution, Task
+from fairhaven.network.task_answer import AnswerDeferred, reply
 from fairhaven.network.task_record import TaskRecord
+from fairhaven.omop import vocabulary
 from fairhaven.release.manifest import seal_of
+from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.killed_hub import copied
 from tests.support.killed_stages import Region
+from tests.support.network_wire import AVAILABILITY
 
 
 def _landed(store: Path) -> Path:
@@ -216,15 +227,98 @@ def test_verifying_releases_sees_what_is_gone_and_versions_that_no_release_has(c
     assert "landing/000001/extract.json: the file is missing" in said
 
 
-def test_a_manifest_forged_with_its_seals_and_its_entry_is_told_by_the_ledger(copy: Path, fairhaven: Command) -> None:
+def test_nothing_is_built_on_counted_in_or_shown_of_a_manifest_forged_with_its_seal(
+    copy: Path, fairhaven: Command
+) -> None:
     path = copy / "store/archive/releases/0002.json"
     manifest = read_json(path)
     manifest["facts"]["vocabulary"] = "another"
     write_json(path, manifest | {"hash": seal_of(manifest)})
     assert "the ledger holds another seal" in fairhaven("build", copy, code=1).stderr
-    assert (
-        "the ledger holds another seal" in fairhaven("export", copy, "--format", "parquet", "--out", "x", code=1).stderr
+    count = ("cohort", "count", copy, copy / "cohorts" / "first_pregnancy.toml")
+    for command in (
+        *(("release", verb, copy) for verb in ("list", "show", "diff")),
+        ("report", copy, "--out", "x"),
+        ("export", copy, "--format", "parquet", "--out", "x"),
+        ("quality", copy),
+        ("trace", copy, "person", 1),
+        count,
+        (*count, "--project", "P"),
+    ):
+        refused = fairhaven(*command, code=1)
+        assert refused.stdout == "", command
+        assert "0002.json: is not the manifest whose seal the ledger has" in refused.stderr, command
+
+
+def _set_aside(store: Path) -> Path:
+    """Quarantined rows of an extract, all but one taken away."""
+    path = max(store.glob("landing/*/rejects.parquet"), key=lambda each: pq.read_metadata(each).num_rows)
+    pq.write_table(pq.read_table(path).slice(0, 1), path)
+    return path
+
+
+def _said_of_an_extract(store: Path) -> Path:
+    for path in store.glob("landing/*/extract.json"):
+        write_json(path, read_json(path) | {"file": "another.csv"})
+    return path
+
+
+def test_no_report_is_made_of_quarantine_that_was_altered_and_no_row_traced_to_an_altered_origin(
+    copy: Path, fairhaven: Command, tmp_path: Path
+) -> None:
+    store, release = copy / "store", open_hub(copy).archive.release()
+    [(key,)] = duckdb.execute(
+        "SELECT person_id FROM read_parquet(?) ORDER BY 1 LIMIT 1",
+        [[str(path) for path in open_hub(copy).archive.files(release, "person")]],
+    ).fetchall()
+    altered = _set_aside(store)
+    refused = fairhaven("report", copy, "--out", tmp_path / "report.html", code=1).stderr
+    assert f"{altered.relative_to(store)}: was altered" in refused
+    _said_of_an_extract(store)
+    assert "extract.json: was altered" in fairhaven("trace", copy, "person", key, code=1).stderr
+    write_json(store / "landing-again.json", {"source": "gp", "extracts": [], "by": to_json(ANNA)})
+    assert "is being written anew" in fairhaven("trace", copy, "person", key, code=1).stderr
+
+
+def _vocabulary_of_its_own_digest(store: Path) -> Path:
+    """A vocabulary with other names of concepts, whose own record says that it is the same."""
+    [folder] = (path.parent for path in store.glob("vocabulary/*/vocabulary.json"))
+    concept = folder / "concept.parquet"
+    names = pq.read_table(concept)
+    at = names.column_names.index("concept_name")
+    pq.write_table(names.set_column(at, "concept_name", pa.array(["other"] * len(names))), concept)
+    described = read_json(folder / "vocabulary.json")
+    write_json(folder / "vocabulary.json", described | {"digest": vocabulary._digest(folder)})
+    return concept
+
+
+def test_a_vocabulary_altered_with_its_own_digest_is_refused(copy: Path, fairhaven: Command) -> None:
+    concept = _vocabulary_of_its_own_digest(copy / "store")
+    assert f"{concept.parent.name}/concept.parquet: was altered" in fairhaven("build", copy, code=1).stderr
+
+
+def test_what_is_said_of_a_vocabulary_beside_its_files_is_compared_by_whoever_reads_a_release(
+    copy: Path, fairhaven: Command, tmp_path: Path
+) -> None:
+    [path] = (copy / "store").glob("vocabulary/*/vocabulary.json")
+    said = read_json(path)
+    write_json(path, said | {"counts": {"concept": said["counts"]["concept"]}})
+    for words in (("export", copy, "--format", "parquet", "--out", tmp_path / "x"), ("build", copy)):
+        assert "vocabulary.json: was altered" in fairhaven(*words, code=1).stderr
+
+
+def test_a_hub_at_fault_keeps_a_task_and_does_not_call_its_question_unsupported(copy: Path) -> None:
+    answers = HubAnswers(rooms=open_hub(copy), today=lambda: dt.date(2026, 11, 30), by=ANNA, progress=Silent())
+    _flipped(copy / "store/archive/releases/0002.json")
+    query = AVAILABILITY | {"project": "P"}
+    about = CollectionAbout(software="fairhaven", version="1", rounding=10, threshold=10)
+    tasks: tuple[Task, ...] = (
+        AvailabilityTask(uuid="u", collection="c", query=query),
+        *(DistributionTask(uuid="u", collection="c", code=code, query=query) for code in Distribution),
     )
+    for task in tasks:
+        with pytest.raises(AnswerDeferred, match=r"0002\.json"):
+            reply(task, answers, about)
 
 
 def test_a_scrub_goes_on_where_it_was_ended(copy: Path, fairhaven: Command) -> None:

@@ -6,8 +6,11 @@ import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.descriptions.describe import DESCRIPTION, QUALITY, described
+from fairhaven.journeys.descriptions.discovery_index import is_as_written, kept_index
+from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
+from fairhaven.ledger import EventKind
 from tests.support.actors import ANNA
 
 
@@ -30,6 +33,38 @@ def test_a_damaged_quality_is_made_again(copy: Path, damage: dict[str, object]) 
     assert found.quality.as_of == release.as_of
     assert len(found.quality.results) == len(whole["results"])
     assert read_json(file)["results"] == whole["results"]
+
+
+def test_checks_of_the_release_before_that_were_altered_are_not_carried_on(copy: Path) -> None:
+    rooms = open_hub(copy)
+    first, second = (rooms.archive.description(number) / QUALITY for number in (1, 2))
+    kept, whole = read_json(first), read_json(second)
+    forged = [result | {"status": "failed", "violated": 1} for result in kept["results"]]
+    write_json(first, kept | {"results": forged})
+    second.unlink()
+
+    described(rooms, rooms.archive.release(), by=ANNA, progress=Silent())
+
+    assert read_json(second)["results"] == whole["results"]
+
+
+@pytest.mark.parametrize("file", [DESCRIPTION, "discovery/manifest.json"])
+def test_what_the_ledger_does_not_have_describes_no_release(copy: Path, file: str) -> None:
+    rooms = open_hub(copy)
+    release = rooms.archive.release()
+    place = rooms.archive.description(release.number) / file
+    path = place.relative_to(rooms.store).as_posix()
+    assert is_as_written(rooms, [place])
+    rooms.ledger.append(EventKind.DESCRIPTION, {"release": release.name}, by=ANNA, files={path: None})
+    assert not is_as_written(rooms, [place])
+
+
+def test_a_ledger_at_fault_is_not_taken_for_a_release_without_an_index(copy: Path) -> None:
+    release = open_hub(copy).archive.release()
+    rooms = open_hub(copy)
+    rooms.ledger.path.write_bytes(rooms.ledger.path.read_bytes().replace(b'"kind":"delivery"', b'"kind":"delivers"', 1))
+    with pytest.raises(Invalid, match=r"ledger\.jsonl"):
+        kept_index(rooms, release)
 
 
 def test_what_one_policy_let_through_is_not_shown_under_the_next(copy: Path) -> None:

@@ -133,12 +133,6 @@ def test_an_erasure_that_the_earlier_version_had_begun_is_decided_and_carried_ou
     assert archive.verify() == []
 
 
-def test_a_roll_back_by_the_earlier_version_is_still_in_use(hub: Path) -> None:
-    archive = Archive(hub / "store")
-    write_json(hub / "store/archive/current.json", {"number": 1, "latest": 2})
-    assert archive.current().name == "r0001"
-
-
 def test_an_erasure_that_the_earlier_version_left_in_the_hub_is_known_and_its_decider_is_who_ends_it(hub: Path) -> None:
     write_json(hub / "store/erasing.json", {"person": 7, "patients": {"gp": ["a"]}})
     under_way = ErasureUnderWay.of(hub / "store", by=_NOBODY)

@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,16 @@ def test_a_line_that_no_count_wrote_is_named_and_nothing_of_it_is_taken_over(
     assert (asked / "audit.sqlite").read_bytes() == before
     os.truncate(log, end)
     assert ask(asked, range(500, 700)) == [200]
+
+
+def test_tables_that_lost_an_answer_are_not_taken_for_a_line_that_no_count_wrote(asked: Path) -> None:
+    with closing(sqlite3.connect(asked / "audit.sqlite")) as tables, tables:
+        tables.execute("DELETE FROM question WHERE id = 1")
+    log = log_of(asked)
+    near = cell(packed(np.arange(100, 213, dtype=np.uint32)))
+    log.write_bytes(log.read_bytes() + line(log, cells=[near]))
+    with pytest.raises(Invalid, match="lost a part of what was answered"):
+        ask(asked, range(500, 700))
 
 
 @needs_root

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import pytest
 from fairhaven.archive import Archive, Change
 from fairhaven.engine import Engine
 from fairhaven.journeys.hub_places import check_outside_hubs
-from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
+from fairhaven.kernel.files import write_json
 from fairhaven.kernel.outputs import Output
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release, seal_of
@@ -141,6 +142,92 @@ def test_a_manifest_forged_with_its_seal_is_found_by_its_neighbour_and_the_ledge
     found = problems(archive)
     assert any("r0002" in problem and "does not follow" in problem for problem in found)
     assert any("r0001" in problem and "the ledger holds another seal" in problem for problem in found)
+
+
+def forged(archive: Archive, number: int, *, as_number: int | None = None) -> None:
+    """A manifest with other facts, under a seal that holds."""
+    manifest = json.loads(archive.manifest(number).read_text())
+    manifest["facts"]["vocabulary"] = "v2"
+    manifest["number"] = as_number or number
+    archive.manifest(manifest["number"]).write_text(json.dumps(manifest | {"hash": seal_of(manifest)}))
+
+
+def swapped(archive: Archive) -> None:
+    first, second = archive.manifest(1).read_bytes(), archive.manifest(2).read_bytes()
+    archive.manifest(1).write_bytes(second)
+    archive.manifest(2).write_bytes(first)
+
+
+MANIFESTS: dict[str, Callable[[Archive], object]] = {
+    "forged with its seal": lambda archive: forged(archive, 2),
+    "of the release before": lambda archive: shutil.copyfile(archive.manifest(1), archive.manifest(2)),
+    "swapped with another": swapped,
+    "gone": lambda archive: archive.manifest(2).unlink(),
+}
+
+
+@pytest.mark.parametrize("alteration", MANIFESTS, ids=str)
+@pytest.mark.parametrize("is_erasing", [False, True], ids=["", "beside a note of an erasure"])
+def test_nothing_is_read_of_a_manifest_whose_seal_is_not_the_one_in_the_ledger(
+    alteration: str, is_erasing: bool, archive: Archive
+) -> None:
+    MANIFESTS[alteration](archive)
+    if is_erasing:
+        write_json(archive.erasing, {"persons": [1], "facts": {}})
+    for read in (archive.release, archive.current, archive.releases, lambda: archive.release("r0002")):
+        with pytest.raises(Invalid, match=r"0002\.json.*ledger has|0001\.json.*ledger has"):
+            read()
+    with pytest.raises(Invalid, match="r0002"):
+        archive.check_chain()
+
+
+def test_a_manifest_is_not_read_while_an_erasure_writes_it_anew_and_any_other_than_its_own_is_a_fault(
+    archive: Archive,
+) -> None:
+    sealed, before = json.loads(archive.manifest(2).read_text()), archive.manifest(2).read_bytes()
+    anew = {**sealed, "salt": "0" * 32}
+    anew["hash"] = seal_of(anew)
+    decided = {"facts": {}, "tables": [], "superseded": {"r0002": sealed["hash"]}, "manifests": [anew]}
+    write_json(archive.erasing, decided)
+    assert archive.release().hash == sealed["hash"]
+    write_json(archive.manifest(2), anew)
+    with pytest.raises(NotAllowedNow, match="r0002 is being written anew"):
+        archive.release()
+    archive.check_chain()
+    forged(archive, 2)
+    with pytest.raises(Invalid, match=r"r0002: ledger\.jsonl: the ledger holds another seal"):
+        archive.check_chain()
+    archive.manifest(2).write_bytes(before)
+    archive.manifest(1).unlink()
+    with pytest.raises(Invalid, match=r"r0001: ledger\.jsonl: the ledger knows it, and its manifest is gone"):
+        archive.check_chain()
+    with pytest.raises(Invalid, match=r"0001\.json"):
+        archive.releases()
+
+
+def test_a_manifest_that_the_ledger_does_not_have_is_no_release(archive: Archive) -> None:
+    forged(archive, 2, as_number=3)
+    assert archive.release().name == "r0002"
+    assert [release.name for release in archive.releases()] == ["r0001", "r0002"]
+    with pytest.raises(NotFound, match="releases here: r0001, r0002"):
+        archive.release("r0003")
+    assert any("r0003" in problem and "does not know it" in problem for problem in problems(archive))
+
+
+def test_the_release_in_use_is_the_one_that_the_ledger_says(archive: Archive) -> None:
+    archive.roll_back("r0001", by=ANNA)
+    assert archive.current().name == "r0001"
+    archive.roll_back("r0002", by=ANNA)
+    write_json(archive.folder / "current.json", {"number": 1, "latest": 2})
+    assert archive.current().name == "r0002"
+
+
+def test_rows_that_were_altered_are_not_compared(archive: Archive, engine: Engine) -> None:
+    first, second = archive.releases()
+    [file] = archive.files(second, "person")
+    pq.write_table(pq.read_table(file).slice(1), file)
+    with pytest.raises(Invalid, match=r"r0002: archive/person/.*: the file has"):
+        archive.diff(first, second, engine)
 
 
 def test_a_removed_release_is_found(archive: Archive) -> None:

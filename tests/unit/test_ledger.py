@@ -76,6 +76,33 @@ def test_an_entry_rewritten_with_its_hash_is_found_by_the_next(ledger: Ledger) -
     assert [fault.line for fault in ledger.verify()] == [2]
 
 
+def test_an_entry_in_another_notation_is_the_same_entry(ledger: Ledger) -> None:
+    entry = ledger.append(EventKind.RELEASE, {"hash": "é", "release": "r0001"}, by=ANNA)
+    written = json.loads(ledger.path.read_text())
+    for same in (
+        json.dumps(dict(reversed(written.items()))),
+        '{"facts": {"release": "r0009"},' + json.dumps(written)[1:],
+    ):
+        ledger.path.write_text(f"{same}\n")
+        assert list(ledger.entries()) == [entry]
+
+
+def test_what_is_put_into_a_line_is_found_also_where_its_other_text_is_as_it_was(ledger: Ledger) -> None:
+    first = ledger.append(EventKind.RELEASE, {"release": "r0001"}, by=ANNA)
+    ledger.append(EventKind.RELEASE, {"release": "r0002"}, by=ANNA)
+    lines = ledger.path.read_text().splitlines()
+    hashed = f',"hash":"{first.hash}"'
+    for altered in (
+        lines[0].replace('"r0001"', f'"r0001"{hashed}'),  # beside the facts
+        lines[0].replace(hashed, "").replace('"r0001"', f'"r0001"{hashed}'),
+        lines[0].replace(hashed, f'{hashed},"facts":{{"release":"r0009"}}'),
+        f"{lines[0]}, {lines[1]}",
+        f"{lines[0]} {lines[1]}",
+    ):
+        ledger.path.write_text(f"{altered}\n{lines[1]}\n")
+        assert ledger.verify()[:1] and ledger.verify()[0].line == 1, altered
+
+
 @pytest.mark.parametrize("cut", [1, 7, 60])
 def test_a_line_torn_by_a_power_cut_is_passed_over_and_written_again(ledger: Ledger, cut: int) -> None:
     ledger.append(EventKind.DELIVERY, {"number": 1}, by=ANNA)

@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 
 from fairhaven.archive.model import Change
 from fairhaven.archive.release_store import ReleaseStore
+from fairhaven.archive.verification import check_files
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM
 from fairhaven.release.manifest import Release, TableVersion
@@ -29,6 +30,9 @@ def diff(store: ReleaseStore, earlier: Release, later: Release, engine: Engine) 
 def changes(store: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> ir.Table:
     """See `Archive.changes`."""
     unshared = _unshared(earlier.tables.get(table), later.tables.get(table))
+    for release, paths in zip((earlier, later), unshared, strict=True):
+        if paths:
+            check_files(store, release.name, [file for file in release.tables[table].files if file.path in paths])
     before, after = (_rows(store, engine, paths, table) for paths in unshared)
     key = "person_id" if table == "death" else CDM[table].primary_key
     return _by_key(before, after, key) if key else _by_row(before, after)

@@ -102,7 +102,7 @@ def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
     for release, manifest in zip(releases, decided.manifests, strict=True):
         write_json(store.manifest(release.number), manifest)
         shutil.rmtree(store.description(release.number), ignore_errors=True)
-    everything = store.releases()
+    everything = store.as_found()
     with store.work() as work:
         for table in decided.tables:
             delta_log.rebuild(store.folder / table, work, _history(everything, table))

@@ -91,7 +91,7 @@ def publish(
 def recover(store: ReleaseStore, *, by: Actor) -> None:
     """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
     begun = store.unpublished()
-    if begun and (releases := store.releases()) and begun.number <= releases[-1].number:
+    if begun and (releases := store.as_found()) and begun.number <= releases[-1].number:
         record(store, releases[-1], by=begun.by or by, files=begun.files)
         store.building.unlink()
 

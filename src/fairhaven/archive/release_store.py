@@ -1,47 +1,40 @@
 """Where releases stand: folders, manifests, files, and what no release names.
 
+A release is what the ledger has the seal of: a manifest is compared with that before anything is read of it. What merely
+stands in the folder (`ReleaseStore.as_found`) is for whoever looks for faults, or finishes what was cut short.
+
 archive/
   <table>/_delta_log/, *.parquet     files of all releases; a file never changes
   releases/NNNN.json                 manifests, chained; a manifest's appearance is the moment of commit
   releases/NNNN/                     what describes the release (other rooms write there)
-  current.json                       the release that a roll-back made current
   building.json                      tables that a build has written and not yet published
   erasure.json                       an erasure under way: what it must still do
   .work/                             work in progress, there while it goes on
 """
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fairhaven.archive import delta_log
-from fairhaven.kernel.codec import read_record, record_of, to_json
-from fairhaven.kernel.errors import NotFound
-from fairhaven.kernel.files import clear_torn, read_json, write_json
+from fairhaven.kernel.codec import read_record, record_of
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
+from fairhaven.kernel.files import clear_torn, read_json, sha256_of
 from fairhaven.kernel.listing import listed
 from fairhaven.kernel.whole_numbers import whole_number
-from fairhaven.ledger import Actor, EventKind, Ledger, content_hashes
+from fairhaven.ledger import Actor, Entry, EventKind, Ledger
 from fairhaven.omop import CDM
 from fairhaven.release.format_1 import tables_of_format_1
-from fairhaven.release.manifest import Release, TableVersion, name_of, read_manifest
+from fairhaven.release.manifest import Release, TableVersion, name_of, read_manifest, seal_of
 
 _WORK = ".work"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RolledBack:
-    """``current.json``: the release in use, as long as *latest* is the latest.
-
-    Args:
-        by: who rolled back; None where it was before actors were recorded.
-    """
-
-    number: int
-    latest: int
-    by: Actor | None = None
+RESTORE = (
+    "Restore the archive and the ledger from one backup of the hub; `fairhaven release verify` looks at everything."
+)
+"""What to do where releases and the ledger do not agree."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +89,11 @@ class DecidedErasure:
     by: Actor | None = None
     files: Mapping[str, str | None] = field(default_factory=dict)
 
+    @property
+    def seals(self) -> dict[int, str]:
+        """Number of each release that is written anew -> seal of its new manifest."""
+        return {manifest.get("number", 0): seal_of(manifest) for manifest in self.manifests}
+
 
 class ReleaseStore:
     """The archive's folder and what stands in it.
@@ -115,7 +113,7 @@ class ReleaseStore:
         self.building = self.folder / "building.json"
         self.erasing = self.folder / "erasure.json"
         self.ledger = ledger or Ledger(store / "ledger.jsonl")
-        self._current = self.folder / "current.json"
+        self._hashed: dict[Path, tuple[tuple[int, ...], str]] = {}
 
     @contextmanager
     def work(self) -> Iterator[Path]:
@@ -148,81 +146,103 @@ class ReleaseStore:
         """Files of the manifests, the oldest first."""
         return listed(self.folder / "releases", "[0-9]*.json")
 
-    def releases(self) -> list[Release]:
-        """Every release, the oldest first.
+    def as_found(self) -> list[Release]:
+        """Every release whose manifest stands in the folder, the oldest first, whatever it is worth.
 
         Raises:
             Invalid: a manifest cannot be read.
         """
         return [self.read(path) for path in self.manifests()]
 
+    def releases(self) -> list[Release]:
+        """Every release, the oldest first. Raises as `release`."""
+        return [self._as_sealed(number) for number in sorted(self.seals())]
+
     def release(self, name: str | None = None) -> Release:
         """A release by its name, or the current one.
 
         Raises:
             NotFound: there is none of that name, or none at all.
+            Invalid: the ledger, or the release's manifest, is not as it was written.
+            NotAllowedNow: an erasure is writing the manifest anew, or was cut short while it did.
         """
         if name is None:
             return self.current()
-        number = whole_number(name.removeprefix("r"), digits=9)
-        path = self.manifest(number) if number is not None else None
-        if path is None or not path.exists():
-            names = [name_of(int(path.stem)) for path in self.manifests()]
-            known = f"releases here: {', '.join(names)}" if names else "there is none yet: build one"
-            raise NotFound(f"there is no release {name}; {known}")
-        return self.read(path)
+        return self._as_sealed(number_of(name, self.seals()))
 
     def current(self) -> Release:
-        """The release in use: the latest, or an earlier one that a roll-back made current.
-
-        Raises:
-            NotFound: there is none yet.
-        """
-        manifests = self.manifests()
-        if not manifests:
+        """The release in use: the latest, or an earlier one that a roll-back made current. Raises as `release`."""
+        seals = self.seals()
+        if not seals:
             raise NotFound("there is no release yet: build one")
-        chosen = self._rolled_back()
+        latest = max(seals)
+        chosen = self.ledger.entries_of(EventKind.ROLL_BACK)
         # A release published after the roll-back is current again.
-        if chosen and chosen.latest == int(manifests[-1].stem) and self.manifest(chosen.number).exists():
-            return self.read(self.manifest(chosen.number))
-        return self.read(manifests[-1])
+        is_in_use = bool(chosen) and chosen[-1].facts["latest"] == name_of(latest)
+        return self.release(chosen[-1].facts["release"] if is_in_use else name_of(latest))
 
     def roll_back(self, name: str, *, by: Actor) -> Release:
         """Make an earlier release the current one, until the next is published. Nothing is removed."""
-        release, latest = self.release(name), self.releases()[-1]
-        write_json(self._current, to_json(RolledBack(number=release.number, latest=latest.number, by=by)))
-        self.record_roll_back(by=by)
+        release, latest = self.release(name), max(self.seals())
+        self.ledger.append_change(EventKind.ROLL_BACK, {"release": release.name, "latest": name_of(latest)}, by=by)
         return release
 
-    def record_roll_back(self, *, by: Actor) -> None:
-        """Enter the roll-back in use in the ledger, if there is one and the ledger's last is another.
+    def seals(self) -> dict[int, str]:
+        """Number of each release that the ledger has -> seal of its manifest.
 
-        Args:
-            by: who is named where the roll-back is older than the recording of actors.
+        Raises:
+            Invalid: the ledger is not as it was written.
         """
-        chosen = self._rolled_back()
-        if chosen:
-            facts = {"release": name_of(chosen.number), "latest": name_of(chosen.latest)}
-            files = content_hashes(self.store, [self._current])
-            self.ledger.append_change(EventKind.ROLL_BACK, facts, by=chosen.by or by, files=files)
+        return seals_in(self.ledger.entries_of(EventKind.RELEASE, EventKind.ERASURE))
 
-    def _rolled_back(self) -> RolledBack | None:
-        return read_record(self._current, RolledBack) if self._current.exists() else None
+    def _as_sealed(self, number: int) -> Release:
+        path, seal = self.manifest(number), self.seals()[number]
+        if path.exists():
+            written = read_json(path)
+            release = read_manifest(written, path=path)
+            if seal_of(written) == release.hash == seal:
+                return release
+        if self._is_written_anew(number):
+            raise NotAllowedNow(
+                f"{name_of(number)} is being written anew, because a person is erased. Run the command again when that has "
+                "ended; if it was killed, the next `fairhaven build` or `fairhaven erase` ends it first."
+            )
+        is_wrong = (
+            "is not the manifest whose seal the ledger has" if path.exists() else "is missing, and the ledger has it"
+        )
+        raise Invalid(Fault(path=path.relative_to(self.store).as_posix(), message=f"{is_wrong}. {RESTORE}"))
+
+    def _is_written_anew(self, number: int) -> bool:
+        try:
+            under_way = self.erasure()
+        except PermissionError:  # whoever may only read is not told who is erased
+            return True
+        return isinstance(under_way, DecidedErasure) and number in under_way.seals
 
     def places(self) -> list[Path]:
         """Files, and folders for all that is in them, whose content hashes the ledger carries: manifests with what describes
-        their releases, Delta logs, the roll-back in use. Files of rows have theirs in the manifests."""
-        return [self.folder / "releases", *self.log_files(), self._current]
+        their releases, Delta logs, as they are found. Files of rows have theirs in the manifests."""
+        return [self.folder / "releases", *self._log_files(self.as_found())]
 
     def log_files(self) -> list[Path]:
         """Files of the Delta logs, of every version that a release has."""
-        releases = self.releases()
+        return self._log_files(self.releases())
+
+    def _log_files(self, releases: Sequence[Release]) -> list[Path]:
         tables = [table for table in (latest(releases, name) for name in CDM) if table]
         return [
             delta_log.entry_of(self.folder / table.name, version)
             for table in tables
             for version in range(table.version + 1)
         ]
+
+    def sha256_of(self, path: Path) -> str:
+        """SHA-256 of a stored file, hex; read once in a process as long as it is the same file by its times."""
+        stat = path.stat()
+        seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        if self._hashed.get(path, ((), ""))[0] != seen:
+            self._hashed[path] = seen, sha256_of(path)
+        return self._hashed[path][1]
 
     def path(self, relative: str) -> Path:
         """A stored file."""
@@ -250,7 +270,7 @@ class ReleaseStore:
         """Parquet files that no release names, nor the new manifests of an erasure under way."""
         under_way = self.erasure()
         pending = under_way.manifests if isinstance(under_way, DecidedErasure) else ()
-        releases = [*self.releases(), *(read_manifest(manifest, path=self.erasing) for manifest in pending)]
+        releases = [*self.as_found(), *(read_manifest(manifest, path=self.erasing) for manifest in pending)]
         named = {path for release in releases for table in release.tables.values() for path in table.paths}
         there = [file for folder in listed(self.folder) if folder.is_dir() for file in listed(folder, "*.parquet")]
         return [file for file in there if str(file.relative_to(self.folder)) not in named]
@@ -266,7 +286,7 @@ class ReleaseStore:
         self.clear_torn()
         if not keep:
             self.building.unlink(missing_ok=True)
-        releases = self.releases()
+        releases = self.as_found()
         for folder in (self.folder / name for name in CDM if (self.folder / name).exists()):
             version = keep.get(folder.name) or latest(releases, folder.name)
             delta_log.rewind(folder, version.version if version else -1)
@@ -275,7 +295,7 @@ class ReleaseStore:
                 file.unlink()
 
     def read(self, path: Path) -> Release:
-        """A release by its manifest's file.
+        """A release by its manifest's file, whatever that is worth.
 
         Raises:
             Invalid: the file is no manifest, or one of a later Fairhaven.
@@ -291,6 +311,33 @@ def _erasure(written: dict[str, Any]) -> dict[str, Any]:
     """Before actors were recorded it held the seals, ``digests``, alone."""
     known = {**written}
     return {"facts": {"persons": known.pop("digests")}, **known} if "digests" in known else known
+
+
+def number_of(name: str, known: Collection[int]) -> int:
+    """Number of a release by its name.
+
+    Raises:
+        NotFound: it is none of those known.
+    """
+    number = whole_number(name.removeprefix("r"), digits=9)
+    if number is not None and number in known:
+        return number
+    here = ", ".join(map(name_of, sorted(known)))
+    raise NotFound(
+        f"there is no release {name}; {f'releases here: {here}' if here else 'there is none yet: build one'}"
+    )
+
+
+def seals_in(entries: Iterable[Entry]) -> dict[int, str]:
+    """Number of each release that entries of the ledger are about -> seal of its manifest, as they have it last."""
+    seals: dict[str, str] = {}
+    for entry in entries:
+        if entry.kind == EventKind.RELEASE:
+            seals[entry.facts["release"]] = entry.facts["hash"]
+        elif entry.kind == EventKind.ERASURE:
+            # "by" is what entries of before actors were recorded have.
+            seals |= entry.facts["seals"] if "seals" in entry.facts else entry.facts["by"]
+    return {int(name[1:]): seal for name, seal in seals.items()}
 
 
 def latest(releases: Sequence[Release], table: str) -> TableVersion | None:

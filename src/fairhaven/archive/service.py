@@ -9,14 +9,14 @@ import ibis.expr.types as ir
 
 from fairhaven.archive import difference, erasure, export, publish, verification
 from fairhaven.archive.model import Change, Erasure, Problem
-from fairhaven.archive.release_store import ReleaseStore
+from fairhaven.archive.release_store import ReleaseStore, number_of
 from fairhaven.engine import Engine
 from fairhaven.kernel.outputs import Output
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.ledger import Actor
 from fairhaven.omop import CDM
 from fairhaven.release.facts import ReleaseFacts
-from fairhaven.release.manifest import Release, TableVersion
+from fairhaven.release.manifest import Release, TableVersion, name_of
 
 
 class Archive(ReleaseStore):
@@ -87,12 +87,20 @@ class Archive(ReleaseStore):
         Raises:
             NotFound: there is no release of such a name.
         """
-        names = frozenset(self.release(name).name for name in releases)
-        return verification.verify(self, names, progress or Silent())
+        return verification.verify(self, self._found(releases), progress or Silent())
 
-    def readable_releases(self) -> list[Release]:
-        """Every release whose manifest can be read."""
-        return verification.readable_releases(self, [])
+    def readable_releases(self, *releases: str) -> list[Release]:
+        """Every release whose manifest can be read, or those of these names, whatever they are worth.
+
+        Raises:
+            NotFound: there is no release of such a name.
+        """
+        names = self._found(releases)
+        return [each for each in verification.readable_releases(self, []) if not names or each.name in names]
+
+    def _found(self, names: Sequence[str]) -> frozenset[str]:
+        there = {int(path.stem) for path in self.manifests()}
+        return frozenset(name_of(number_of(name, there)) for name in names)
 
     def chain_problems(self) -> list[Problem]:
         """What is wrong with manifests, their chain and the ledger; files of rows are not read."""
@@ -106,13 +114,16 @@ class Archive(ReleaseStore):
         """
         verification.check_chain(self)
 
-    def check_rows(self, release: Release) -> None:
+    def check_rows(self, release: Release, *tables: str) -> None:
         """Refuse to read a release whose files of rows are not those of its manifest.
+
+        Args:
+            tables: those that are read; none means all.
 
         Raises:
             Invalid: every file that was altered or is missing.
         """
-        verification.check_rows(self, release)
+        verification.check_rows(self, release, tables or release.tables)
 
     def check_rows_of(self, person_keys: Sequence[int]) -> None:
         """The same for the files of every release that an erasure of these persons would rewrite.
@@ -164,7 +175,6 @@ class Archive(ReleaseStore):
         """
         publish.recover(self, by=by)
         erasure.resume(self, by=by, progress=progress or Silent())
-        self.record_roll_back(by=by)
         self.clear_torn()
 
     def export(

@@ -1,6 +1,6 @@
 """Is everything still as the manifests say? Files, contents, Delta versions, the chain of manifests and the ledger."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import duckdb
@@ -8,7 +8,7 @@ import duckdb
 from fairhaven.archive import delta_log, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
 from fairhaven.archive.model import Problem
-from fairhaven.archive.release_store import ReleaseStore, latest
+from fairhaven.archive.release_store import RESTORE, DecidedErasure, ReleaseStore, latest, seals_in
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import read_json, readers_scratch, sha256_of
@@ -63,16 +63,20 @@ def chain_problems(store: ReleaseStore) -> list[Problem]:
 
 def check_chain(store: ReleaseStore) -> None:
     """See `Archive.check_chain`."""
-    store.ledger.entries()  # itself first
-    if store.erasing.exists():  # manifests are half of before and half of after until it is finished
-        return
+    seals = store.seals()
     problems: list[Problem] = []
     releases = readable_releases(store, problems)
+    under_way = store.erasure()
+    if isinstance(under_way, DecidedErasure):  # some are of before, some of after it, until it is finished
+        anew = under_way.seals
+        seals |= {each.number: each.hash for each in releases if each.hash == anew.get(each.number)}
+        _refuse([*problems, *_altered(store, releases), *_unlike(store, releases, seals)])
+        return
     problems += _chain(store, releases)
     begun = store.unpublished()
     # A publication that was cut off before its entry: the archive's next writer enters it.
     unknown = name_of(begun.number) if begun else ""
-    problems += (problem for problem in _ledger(store, releases) if problem.release != unknown)
+    problems += (problem for problem in _unlike(store, releases, seals) if problem.release != unknown)
     for name in CDM:
         if table := latest(releases, name):
             path = delta_log.entry_of(Path(name), table.version).as_posix()
@@ -80,9 +84,10 @@ def check_chain(store: ReleaseStore) -> None:
     _refuse(problems)
 
 
-def check_rows(store: ReleaseStore, release: Release) -> None:
+def check_rows(store: ReleaseStore, release: Release, tables: Iterable[str]) -> None:
     """See `Archive.check_rows`."""
-    check_files(store, release.name, [file for table in release.tables.values() for file in table.files])
+    versions = [release.tables[name] for name in tables if name in release.tables]
+    check_files(store, release.name, [file for table in versions for file in table.files])
 
 
 def check_files(store: ReleaseStore, release: str, files: Iterable[StoredFile]) -> None:
@@ -90,14 +95,14 @@ def check_files(store: ReleaseStore, release: str, files: Iterable[StoredFile]) 
     problems = [
         Problem(release=release, path=_shown(file.path), message=message)
         for file in files
-        for message in _bytes(store, file)
+        for message in _bytes(store, file, store.sha256_of)
     ]
     _refuse(problems)
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
     faults = [Fault(message=str(problem)) for problem in problems]
-    check_faults([*faults, Fault(message=_RESTORE)] if faults else [])
+    check_faults([*faults, Fault(message=RESTORE)] if faults else [])
 
 
 def readable_releases(store: ReleaseStore, problems: list[Problem]) -> list[Release]:
@@ -113,48 +118,52 @@ def readable_releases(store: ReleaseStore, problems: list[Problem]) -> list[Rele
 
 def _chain(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
     """Each manifest's seal, its link to the one before, and its own sums."""
+    yield from _altered(store, releases)
     previous, number = GENESIS, 1
     for release in releases:
-        manifest = read_json(store.manifest(release.number))
-        path = _shown(f"releases/{release.number:04d}.json")
         is_wrong = {
             f"release {name_of(number)} is missing before it": release.number != number,
-            "the manifest was altered: its seal does not hold": seal_of(manifest) != release.hash,
             "the manifest does not follow the one before it: one was altered, replaced or removed": (
                 release.previous != previous
             ),
-            "the release's hash is not that of its tables": manifest["content"] != release.content,
         }
         for message in (message for message, is_so in is_wrong.items() if is_so):
-            yield Problem(release=release.name, path=path, message=message)
+            yield Problem(release=release.name, path=_manifest(release), message=message)
         previous, number = release.hash, release.number + 1
 
 
+def _altered(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
+    for release in releases:
+        manifest = read_json(store.manifest(release.number))
+        is_wrong = {
+            "the manifest was altered: its seal does not hold": seal_of(manifest) != release.hash,
+            "the release's hash is not that of its tables": manifest["content"] != release.content,
+        }
+        for message in (message for message, is_so in is_wrong.items() if is_so):
+            yield Problem(release=release.name, path=_manifest(release), message=message)
+
+
 def _ledger(store: ReleaseStore, releases: list[Release]) -> Iterator[Problem]:
-    """The manifests are the ones whose seals the ledger holds."""
+    """The ledger's own faults, else the manifests that are not the ones whose seals it holds."""
     faults = store.ledger.verify()
     yield from (Problem(path=fault.path, message=f"line {fault.line}: {fault.message}") for fault in faults)
-    if faults:
-        return
-    known: dict[str, str] = {}
+    if not faults:
+        yield from _unlike(store, releases, seals_in(store.ledger.as_read().of(EventKind.RELEASE, EventKind.ERASURE)))
+
+
+def _unlike(store: ReleaseStore, releases: list[Release], seals: Mapping[int, str]) -> Iterator[Problem]:
     path = store.ledger.path.name
-    for entry in store.ledger.as_read().entries:
-        if entry.kind == EventKind.RELEASE:
-            known[entry.facts["release"]] = entry.facts["hash"]
-        elif entry.kind == EventKind.ERASURE:
-            # "by" is what entries of before actors were recorded have.
-            known |= entry.facts["seals"] if "seals" in entry.facts else entry.facts["by"]
     for release in releases:
-        if known.get(release.name) != release.hash:
-            message = "the ledger holds another seal" if release.name in known else "the ledger does not know it"
+        if seals.get(release.number) != release.hash:
+            message = "the ledger holds another seal" if release.number in seals else "the ledger does not know it"
             yield Problem(release=release.name, path=path, message=message)
-    for name in sorted(set(known) - {release.name for release in releases}):
-        yield Problem(release=name, path=path, message="the ledger knows it, and its manifest is gone")
+    for number in sorted(set(seals) - {release.number for release in releases}):
+        yield Problem(release=name_of(number), path=path, message="the ledger knows it, and its manifest is gone")
 
 
 def _file(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str, file: StoredFile) -> Iterator[str]:
     path = store.path(file.path)
-    yield from _bytes(store, file)
+    yield from _bytes(store, file, sha256_of)
     if not path.exists():
         return
     try:
@@ -170,7 +179,7 @@ def _file(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, table: str
         yield "its rows are not those that were written"
 
 
-def _bytes(store: ReleaseStore, file: StoredFile) -> Iterator[str]:
+def _bytes(store: ReleaseStore, file: StoredFile, sha256: Callable[[Path], str]) -> Iterator[str]:
     path = store.path(file.path)
     if not path.exists():
         yield "the file is missing"
@@ -178,7 +187,7 @@ def _bytes(store: ReleaseStore, file: StoredFile) -> Iterator[str]:
     size = path.stat().st_size
     if size != file.bytes:
         yield f"the file has {size:,} bytes, and the manifest says {file.bytes:,}"
-    elif sha256_of(path) != file.sha256:
+    elif sha256(path) != file.sha256:
         yield "the file was altered: its SHA-256 is not the manifest's"
 
 
@@ -220,9 +229,8 @@ def _unnamed_versions(store: ReleaseStore, releases: list[Release]) -> Iterator[
             yield Problem(table=name, path=path, message="no release has this version of the Delta table")
 
 
-_RESTORE = (
-    "Restore the archive and the ledger from one backup of the hub; `fairhaven release verify` looks at everything."
-)
+def _manifest(release: Release) -> str:
+    return _shown(f"releases/{release.number:04d}.json")
 
 
 def _shown(relative: str) -> str:

@@ -288,10 +288,18 @@ class Intake:
         """patient_refs of the same patients, where FHIR resources name them by an identifier and not by their number."""
         return delivery_erasure.also_named(self._receiver, source, patient_refs)
 
-    def quarantine(self, source_name: str | None = None) -> pa.Table:
-        """Quarantined rows: ``source, row_extract, file, table_name, row_line, field, reason``."""
+    def places_told(self, extracts: Sequence[int], *, rejects: bool = False) -> list[Path]:
+        """What says of extracts where they came from, and with *rejects* what was put in quarantine of them."""
+        numbers = sorted(extracts)
+        records = {self._records.record(self._records.extract(number).delivery) for number in numbers}
+        told = [self._records.folder(number) / EXTRACT for number in numbers]
+        return [*sorted(records), *told, *(self._records.table(number, REJECTS) for number in numbers if rejects)]
+
+    def quarantine(self, numbers: Sequence[int] | None = None) -> pa.Table:
+        """Quarantined rows of all extracts, or of those of these numbers: ``source, row_extract, file, table_name, row_line,
+        field, reason``."""
         parts = []
-        extracts = self._records.extracts(source_name)
+        extracts = self.extracts() if numbers is None else [self._records.extract(number) for number in sorted(numbers)]
         paths = [self._records.table(extract.number, REJECTS) for extract in extracts]
         with readers_scratch() as work, open_duckdb(spill=work, reaches=paths) as connection:
             for extract, path in zip(extracts, paths, strict=True):

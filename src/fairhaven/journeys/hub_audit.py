@@ -96,5 +96,5 @@ def forget_in_audit(rooms: Rooms, person_keys: Sequence[int]) -> None:
 
 
 def _seen(rooms: Rooms) -> LogsSeen | None:
-    entered = [entry.facts for entry in rooms.ledger.entries() if entry.kind == EventKind.QUESTIONS]
-    return from_json(LogsSeen, entered[-1], path="ledger.jsonl") if entered else None
+    entered = rooms.ledger.entries_of(EventKind.QUESTIONS)
+    return from_json(LogsSeen, entered[-1].facts, path="ledger.jsonl") if entered else None

@@ -23,7 +23,7 @@ from fairhaven.kernel.listing import listed_below
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, EventKind, Ledger
 
-_KINDS = frozenset({EventKind.HUB_MADE, EventKind.KEYS_ROTATED})
+_KINDS = (EventKind.HUB_MADE, EventKind.KEYS_ROTATED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,9 +95,8 @@ def recorded_checks(ledger: Ledger) -> Mapping[str, str]:
     The ledger is not looked at first: its head is known by one of these keys.
     """
     found: Mapping[str, str] = {}
-    for entry in ledger.as_read().entries:
-        if entry.kind in _KINDS:
-            found = entry.facts.get("keys", found)
+    for entry in ledger.as_read().of(*_KINDS):
+        found = entry.facts.get("keys", found)
     return found
 
 

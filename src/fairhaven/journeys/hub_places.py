@@ -120,12 +120,6 @@ STORE: Sequence[StorePlace] = (
         remedy="Remove it, and the next build or report makes it again.",
     ),
     StorePlace(
-        path="archive/current.json",
-        what="which release is in use after a roll-back",
-        readers=Access.READ,
-        thing=Locked.RELEASES,
-    ),
-    StorePlace(
         path="archive/building.json",
         what="what a build has made",
         readers=Access.READ,

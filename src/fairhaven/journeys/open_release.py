@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 from fairhaven.archive import Archive, Release
 from fairhaven.engine import Engine
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.store_files import check_vocabulary
 from fairhaven.kernel.errors import NotFound, Refused
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.omop.vocabulary import Vocabulary
@@ -32,9 +33,12 @@ def vocabulary_of(rooms: Rooms, release: Release) -> Vocabulary:
 
     Raises:
         NotFound: it is no longer here.
+        Invalid: its files are not those that were loaded.
     """
     facts = release.facts
-    return Vocabulary.of(rooms.store / "vocabulary", facts.vocabulary, facts.vocabulary_digest)
+    found = Vocabulary.of(rooms.store / "vocabulary", facts.vocabulary, facts.vocabulary_digest)
+    check_vocabulary(rooms, found)
+    return found
 
 
 @contextmanager
@@ -49,7 +53,6 @@ def open_release(rooms: Rooms, name: str | None) -> Iterator[OpenRelease]:
     release = rooms.archive.release(name)
     vocabulary = vocabulary_of(rooms, release)
     rooms.archive.check_rows(release)
-    vocabulary.check()
     with readers_scratch() as work, closing(rooms.new_engine(work)) as engine:
         try:
             tables = dict(rooms.archive.tables(release, engine))

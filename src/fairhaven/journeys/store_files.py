@@ -11,9 +11,10 @@ from fairhaven.intake import Extract, Format
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.hub_places import part_of, remedy
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.errors import Fault, check_faults
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, check_faults
 from fairhaven.kernel.listing import listed
 from fairhaven.ledger import Actor, EventKind, content_hashes
+from fairhaven.omop.vocabulary import Vocabulary
 
 _FINISHED_BY: Mapping[Locked, EventKind] = {
     Locked.DELIVERIES: EventKind.DELIVERY,
@@ -25,6 +26,11 @@ _FINISHED_BY: Mapping[Locked, EventKind] = {
 def erasure_record(store: Path) -> Path:
     """Where an erasure that was decided says what it must still do, until it has ended."""
     return store / "erasing.json"
+
+
+def landing_record(store: Path) -> Path:
+    """Where it is said which extracts are landed again, until that is entered in the ledger."""
+    return store / "landing-again.json"
 
 
 def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:
@@ -39,6 +45,37 @@ def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:
     kept = rooms.ledger.files()
     found = content_hashes(rooms.store, places, kept)
     check_faults([fault for path, digest in found.items() for fault in _faults(path, digest, kept.get(path))])
+
+
+def check_read(rooms: Rooms, places: Iterable[Path]) -> None:
+    """The same for whoever only reads, and holds no lock; what no stock was taken of yet, in a hub of before, is read as it is.
+
+    Raises:
+        Invalid: as `check_kept`.
+        NotAllowedNow: what is read is being written anew.
+    """
+    known = [place for place in places if is_known(rooms, part_of(place.relative_to(rooms.store).as_posix()))]
+    try:
+        check_kept(rooms, known)
+    except Invalid:
+        if erasure_record(rooms.store).exists() or landing_record(rooms.store).exists():
+            raise NotAllowedNow(
+                "what was received is being written anew, because a person is erased or a source was declared otherwise. Run the "
+                "command again when that has ended; if it was killed, the next `fairhaven build` ends it first."
+            ) from None
+        raise
+
+
+def check_vocabulary(rooms: Rooms, vocabulary: Vocabulary) -> None:
+    """Refuse to read a vocabulary whose files, and what is said of them beside them, are not those that were loaded.
+
+    Raises:
+        Invalid: they are not.
+    """
+    if is_known(rooms, Locked.VOCABULARY):
+        check_kept(rooms, [vocabulary.folder])
+    else:  # in a hub of before only the digest that it says of itself can be compared
+        vocabulary.check()
 
 
 def check_erased(rooms: Rooms) -> None:
@@ -81,7 +118,7 @@ def known_of_deliveries(rooms: Rooms) -> Mapping[str, str | None]:
 
     Entries of before they carried hashes say of a delivery its number and the SHA-256 of its files, by which these are named.
     """
-    entered = [entry for entry in rooms.ledger.entries() if entry.kind == EventKind.DELIVERY]
+    entered = rooms.ledger.entries_of(EventKind.DELIVERY)
     records = {f"deliveries/{entry.facts['delivery']:06d}.json" for entry in entered}
     before = [entry.facts for entry in entered if not entry.files]
     sealed = {f"received/{file['sha256']}.sealed" for facts in before for file in facts.get("files", ())}
@@ -106,16 +143,16 @@ def take_stock(rooms: Rooms, thing: Locked, *, by: Actor) -> None:
 
     Where no entry says that anything was finished, what is there was left by a command that was killed.
     """
-    is_finished = any(entry.kind == _FINISHED_BY[thing] for entry in rooms.ledger.entries())
+    is_finished = bool(rooms.ledger.entries_of(_FINISHED_BY[thing]))
     # Without any release there is the index of persons alone to take stock of.
-    is_alone = thing is Locked.RELEASES and not rooms.archive.releases()
+    is_alone = thing is Locked.RELEASES and not rooms.archive.manifests()
     if (is_finished or is_alone) and not is_known(rooms, thing):
         rooms.ledger.append_changed(EventKind.STOCK_TAKEN, {"of": thing.value}, _places(rooms, thing), by=by)
 
 
-def is_known(rooms: Rooms, thing: Locked) -> bool:
+def is_known(rooms: Rooms, thing: Locked | None) -> bool:
     """Whether the ledger has hashes of files of a thing."""
-    return any(part_of(path) is thing for entry in rooms.ledger.as_read().entries for path in entry.files)
+    return any(part_of(path) is thing for path in rooms.ledger.as_read().files)
 
 
 def _faults(path: str, found: str | None, wanted: str | None) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.hub_places import STORE, part_of, place_of, remedy
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import is_known
-from fairhaven.kernel.errors import FairhavenError, Invalid, NotFound
+from fairhaven.kernel.errors import FairhavenError, Invalid
 from fairhaven.kernel.keyring import Purpose
 from fairhaven.kernel.listing import listed_below
 from fairhaven.kernel.progress import Progress
@@ -111,16 +111,18 @@ def _problem(rooms: Rooms, path: str, wanted: str | None) -> StoreProblem | None
 def _opens(rooms: Rooms, path: str) -> bool:
     """Whether the key of a sealed file is the one that its first bytes were sealed under; the hash leaves the key out.
 
-    Whoever may not read the hub's keys cannot tell, and need not: a wrong key opens nothing.
+    Whoever may not read the hub's keys cannot tell, and need not: a wrong key opens nothing. What is wrong with a key is told
+    of the key.
     """
     place = place_of(path)
     if not path.endswith(".sealed") or not (rooms.store / path).exists() or not (place and place.sealed_for):
         return True
     try:
-        envelope = rooms.keyring.envelope(place.sealed_for)
-        next(envelope.chunks(rooms.store / path))
-    except (NotFound, PermissionError):
+        rooms.keyring.check(place.sealed_for)
+    except (FairhavenError, PermissionError):
         return True
+    try:
+        next(rooms.keyring.envelope(place.sealed_for).chunks(rooms.store / path))
     except Invalid:
         return False
     return True

@@ -44,16 +44,24 @@ def from_json(form: type[T], value: Any, *, path: str = "") -> T:
         Invalid: the value has not this form; every fault with its place, none with what stands there. A field that the
             form does not know is a fault, because a record that is read and written again must lose nothing.
     """
-    from pydantic import ValidationError
     from pydantic_core import PydanticSerializationError
     from pydantic_core import to_json as text_of
 
+    # By way of the text: what is strict about JSON (a date is its text, an array is a tuple) holds for text only.
     try:
-        # By way of the text: what is strict about JSON (a date is its text, an array is a tuple) holds for text only.
-        made: tuple[T] = _reader(cast("Any", form)).validate_json(text_of([value]), strict=True)
+        text = text_of(value)
     except PydanticSerializationError:
         message = "holds half a character (a lone surrogate), or is nested too deeply to be read"
         raise Invalid(Fault(message=message, path=path)) from None
+    return from_json_text(form, text, path=path)
+
+
+def from_json_text(form: type[T], text: bytes, *, path: str = "") -> T:
+    """The same for the text of a JSON document. Raises as `from_json`, also where the text is no JSON."""
+    from pydantic import ValidationError
+
+    try:
+        made: tuple[T] = _reader(cast("Any", form)).validate_json(b"[%b]" % text, strict=True)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
         raise Invalid([_fault(detail, path) for detail in details]) from None

@@ -4,20 +4,24 @@ An entry's hash is the SHA-256 of its canonical JSON without the hash itself, so
 entry shows at once. Whether entries were cut off the end, or all of them written anew, only a signed head tells.
 """
 
+import gc
 import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from fairhaven.kernel.codec import from_json
+from fairhaven.kernel.codec import from_json, from_json_text
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import canonical_json
-from fairhaven.ledger.model import Entry
+from fairhaven.ledger.model import Entry, EventKind
 
 GENESIS = "0" * 64
 """What the first entry names as the one before it."""
@@ -29,6 +33,7 @@ class Chain:
 
     Args:
         entries: in order, without the lines that are none.
+        by_kind: the same by their kind.
         files: path in the store -> content hash of what the entries wrote and did not remove.
         faults: of lines that are no entries, and of hashes and links that do not hold.
         previous: what the next entry must name as the one before it; empty after a line that is none.
@@ -38,12 +43,18 @@ class Chain:
     """
 
     entries: tuple[Entry, ...] = ()
+    by_kind: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     previous: str = GENESIS
     lines: int = 0
     end: int = 0
     last: bytes = b""
+
+    def of(self, *kinds: EventKind) -> Sequence[Entry]:
+        """The entries of some kinds, in order."""
+        found = [self.by_kind.get(kind, ()) for kind in kinds]
+        return found[0] if len(found) == 1 else sorted(chain(*found), key=lambda entry: entry.number)
 
 
 class ChainReader:
@@ -68,7 +79,8 @@ class ChainReader:
                     seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
                     if seen != self._seen:
                         is_longer = seen[:2] == self._seen[:2] and _begins_with(file, stat.st_size, self._chain)
-                        self._chain = _read_on(file, self._path.name, self._chain if is_longer else Chain())
+                        with _without_collection():
+                            self._chain = _read_on(file, self._path.name, self._chain if is_longer else Chain())
                         self._seen = seen
             except FileNotFoundError:
                 self._chain, self._seen = Chain(), ()
@@ -85,6 +97,7 @@ def _begins_with(file: BinaryIO, size: int, known: Chain) -> bool:
 
 def _read_on(file: BinaryIO, name: str, known: Chain) -> Chain:
     entries, faults, files = list(known.entries), list(known.faults), dict(known.files)
+    by_kind = defaultdict[str, list[Entry]](list, {kind: list(same) for kind, same in known.by_kind.items()})
     previous, number, end, last = known.previous, known.lines, known.end, known.last
     file.seek(end)
     for line in file:
@@ -97,15 +110,12 @@ def _read_on(file: BinaryIO, name: str, known: Chain) -> Chain:
             faults.append(Fault(message="not an entry of a ledger", path=name, line=number))
             previous = ""
             continue
-        is_wrong = {
-            "the entry was altered: its hash is not that of its content": digest != entry.hash,
-            "the entry does not follow the one before it: one was altered, moved or dropped": (
-                previous and entry.previous != previous
-            ),
-            f"the entry says it is number {entry.number}, and it is number {number}": entry.number != number,
-        }
-        faults += [Fault(message=message, path=name, line=number) for message, is_so in is_wrong.items() if is_so]
+        if (digest, entry.previous, entry.number) != (entry.hash, previous, number):
+            faults += [
+                Fault(message=message, path=name, line=number) for message in _wrong(entry, digest, previous, number)
+            ]
         entries.append(entry)
+        by_kind[entry.kind].append(entry)
         previous = entry.hash
         for path, content in entry.files.items():
             if content is None:
@@ -114,6 +124,7 @@ def _read_on(file: BinaryIO, name: str, known: Chain) -> Chain:
                 files[path] = content
     return Chain(
         entries=tuple(entries),
+        by_kind=MappingProxyType(dict(by_kind)),
         files=MappingProxyType(files),
         faults=tuple(faults),
         previous=previous,
@@ -123,9 +134,40 @@ def _read_on(file: BinaryIO, name: str, known: Chain) -> Chain:
     )
 
 
+def _wrong(entry: Entry, digest: str, previous: str, number: int) -> Iterator[str]:
+    if digest != entry.hash:
+        yield "the entry was altered: its hash is not that of its content"
+    if previous and entry.previous != previous:
+        yield "the entry does not follow the one before it: one was altered, moved or dropped"
+    if entry.number != number:
+        yield f"the entry says it is number {entry.number}, and it is number {number}"
+
+
 def _entry(line: bytes) -> tuple[Entry, str]:
     """An entry, and the hash of what the line says."""
+    entry = from_json_text(Entry, line)
+    # As entries are written: the line without the hash is the very text whose hash it is. That is ten times as fast.
+    before, mark, after = line.rpartition(_HASH % entry.hash.encode())
+    digest = hashlib.sha256(before + after.removesuffix(b"\n")).hexdigest()
+    if mark and digest == entry.hash:
+        return entry, digest
+    # In another notation; a name that is there twice is read in one way alone.
     written = json.loads(line)
     entry = from_json(Entry, written)
     del written["hash"]
     return entry, hashlib.sha256(canonical_json(written).encode()).hexdigest()
+
+
+_HASH = b',"hash":"%b"'
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """The collector of cycles looks at all that was read again and again, and finds none: that was half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -88,15 +88,14 @@ class Ledger:
         The actor is not compared: an act is one act, whoever finishes it.
         """
         with self._locked() as file:
-            same = (entry for entry in self.entries() if entry.kind == kind and _is_same(entry.facts, facts))
+            same = (entry for entry in self.entries_of(kind) if _is_same(entry.facts, facts))
             return self._recorded(next(same, None)) or self._append_checked(file, kind, facts, by, files)
 
     def append_change(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor, files: Files = NO_FILES) -> Entry:
         """Write an entry unless the last of this kind has these facts: what is in use is recorded when it changes."""
         with self._locked() as file:
-            last = next((entry for entry in reversed(self.entries()) if entry.kind == kind), None)
-            same = last if last and _is_same(last.facts, facts) else None
-            return self._recorded(same) or self._append_checked(file, kind, facts, by, files)
+            same = (entry for entry in self.entries_of(kind)[-1:] if _is_same(entry.facts, facts))
+            return self._recorded(next(same, None)) or self._append_checked(file, kind, facts, by, files)
 
     def append_changed(
         self, kind: EventKind, facts: Mapping[str, Any], places: Iterable[Path], *, by: Actor
@@ -122,6 +121,10 @@ class Ledger:
             Invalid: a line is no entry, a hash or a link does not hold, or the signed head does not agree.
         """
         return self._known().entries
+
+    def entries_of(self, *kinds: EventKind) -> Sequence[Entry]:
+        """The entries of some kinds, in order. Raises as `entries`."""
+        return self._known().of(*kinds)
 
     def files(self) -> Mapping[str, str]:
         """What the store must hold beside the files that manifests name: path -> content hash. Raises as `entries`."""
@@ -184,7 +187,7 @@ class Ledger:
     def _head_key(self, chain: Chain, note: bytes | None) -> bytes | None:
         """The public half that must have signed the head; None where there need be no head."""
         public = self._public()
-        if public is None and self._signer and (note is not None or any(map(_tells_keys, chain.entries))):
+        if public is None and self._signer and (note is not None or any(map(_tells_keys, chain.of(*_WITH_KEYS)))):
             return self._signer.public
         return public
 

@@ -324,7 +324,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
                     continue
                 try:
                     self._repeat(line)
-                except (ValueError, OverflowError, Invalid):
+                except (ValueError, OverflowError):
                     faults[line.account] = LogFault(
                         path=self._logs.path(line.account),
                         account=line.account,
@@ -341,7 +341,8 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         """Decide what a line asked, having looked at all of it first.
 
         Raises:
-            ValueError, OverflowError, Invalid: no count asked that.
+            ValueError, OverflowError: no count asked that.
+            Invalid: the record is damaged, which is no fault of the line.
         """
         question = line.question
         if question is None:

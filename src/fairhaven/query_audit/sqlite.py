@@ -275,13 +275,19 @@ class AuditRecord:
         return self._add("verdict", coalition=coalition, question=question, kind=kind, differing=kept)
 
     def verdicts(self, coalition: str, *, after: int) -> list[RecordedVerdict]:
-        """How a coalition was met after a place in the sequence, in order."""
+        """How a coalition was met after a place in the sequence, in order.
+
+        Raises:
+            Invalid: a question that was answered is gone.
+        """
         rows = self._connection.execute(
             "SELECT seq, question, kind, differing, shown, digest, size, sketch"
             " FROM verdict LEFT JOIN question ON question.id = verdict.question"
             " WHERE coalition = ? AND seq > ? ORDER BY seq",
             (coalition, after),
-        )
+        ).fetchall()
+        if any(question > 0 and digest is None for _, question, _, _, _, digest, _, _ in rows):
+            raise self._lost()
         return [
             RecordedVerdict(
                 seq=seq,
@@ -373,8 +379,11 @@ class AuditRecord:
     def _one(self, statement: str, *values: int) -> tuple[bytes, ...]:
         row: tuple[bytes, ...] | None = self._connection.execute(statement, values).fetchone()
         if row is None:
-            raise Invalid(f"{self._path} lost a part of what was answered. Restore it from the hub's backup.")
+            raise self._lost()
         return row
+
+    def _lost(self) -> Invalid:
+        return Invalid(f"{self._path} lost a part of what was answered. Restore it from the hub's backup.")
 
 
 def _no_record(path: Path) -> Invalid:

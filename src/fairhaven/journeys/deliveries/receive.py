@@ -16,6 +16,7 @@ from fairhaven.journeys.store_files import (
     erasure_record,
     files_of_deliveries,
     known_of_deliveries,
+    landing_record,
     take_stock,
 )
 from fairhaven.kernel.codec import read_record, to_json
@@ -29,8 +30,6 @@ from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 
 _LOADING = "loading.json"
 """In ``store/vocabulary`` while a vocabulary is loaded: who loads it."""
-_LANDING_AGAIN = "landing-again.json"
-"""In the store while extracts are landed again, until that is entered in the ledger."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,12 +134,12 @@ def _note_landing_again(rooms: Rooms, source: str, *, by: Actor) -> None:
         else rooms.intake.to_land_again(declared)
     )
     changing = LandingAgain(source=source, extracts=tuple(extract.number for extract in extracts), by=by)
-    write_json(rooms.store / _LANDING_AGAIN, to_json(changing))
+    write_json(landing_record(rooms.store), to_json(changing))
 
 
 def record_landed_again(rooms: Rooms) -> None:
     """Enter in the ledger what was landed again: a build may end between that and its entry."""
-    path = rooms.store / _LANDING_AGAIN
+    path = landing_record(rooms.store)
     if path.exists():
         done = read_record(path, LandingAgain)
         extracts = [extract for extract in rooms.intake.extracts(done.source) if extract.number in done.extracts]
@@ -196,6 +195,8 @@ def recover_vocabulary(rooms: Rooms) -> None:
             loaded = Vocabulary.open(root)
             facts = {"version": loaded.version, "digest": loaded.digest}
             files = rooms.ledger.changed([loaded.folder, root / "current.json"])
-            rooms.ledger.append_change(EventKind.VOCABULARY, facts, by=read_record(root / _LOADING, Actor), files=files)
+            last = [entry.facts for entry in rooms.ledger.entries_of(EventKind.VOCABULARY)[-1:]]
+            if files or last != [facts]:  # also where what was damaged of the same one is as it was loaded again
+                rooms.ledger.append(EventKind.VOCABULARY, facts, by=read_record(root / _LOADING, Actor), files=files)
         (root / _LOADING).unlink()
     clear_torn(root)

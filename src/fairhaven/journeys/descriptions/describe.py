@@ -7,7 +7,6 @@ was killed at the end, and after an erasure, which takes it away.
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
@@ -75,7 +74,7 @@ def make_counts_known(rooms: Rooms, audit: QueryAudit, release: Release, index: 
         NotAllowedNow: this account may only ask, and that is not known yet.
     """
     make_known(audit, release, index)
-    found = _read(rooms.archive.description(release.number))
+    found = _as_written(rooms, release.number)
     if found is None or found.row_counts.content != release.content:
         return  # nothing is told yet
     description = found.description
@@ -92,10 +91,11 @@ def make_counts_known(rooms: Rooms, audit: QueryAudit, release: Release, index: 
 
 def _write(rooms: Rooms, release: Release, progress: Progress) -> None:
     folder = rooms.archive.description(release.number)
+    rooms.archive.check_rows(release)
     with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
         tables = rooms.archive.tables(release, engine)
         contents = {name: version.content for name, version in release.tables.items()}
-        earlier = _read(rooms.archive.description(release.number - 1))
+        earlier = _as_written(rooms, release.number - 1)
         vocabulary = _vocabulary(rooms, release, engine)
         quality = check(
             {**tables, **vocabulary},
@@ -165,16 +165,18 @@ def described(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) 
 
 def _found(rooms: Rooms, release: Release) -> DescribedRelease | None:
     """What describes a release, where it is there as it was written, by the rule now in force, and says what the release holds."""
-    folder = rooms.archive.description(release.number)
-    found = _read(folder) if is_as_written(rooms, [folder / name for name in _RECORDS]) else None
+    found = _as_written(rooms, release.number)
     if found is None or found.row_counts.content != release.content:
         return None
     # What the rule of another day let through is not shown under today's.
     return found if found.description.rule == rooms.settings.disclosure.rule else None
 
 
-def _read(folder: Path) -> DescribedRelease | None:
-    """What describes a release; None where any of it is missing, damaged or of another form: it can be made again."""
+def _as_written(rooms: Rooms, number: int) -> DescribedRelease | None:
+    """What describes a release; None where any of it is missing, altered or of another form: it can be made again."""
+    folder = rooms.archive.description(number)
+    if not is_as_written(rooms, [folder / name for name in _RECORDS]):
+        return None
     try:
         return DescribedRelease(
             quality=read_record(folder / QUALITY, QualityReport),

@@ -19,10 +19,10 @@ _INDEX = "discovery"
 
 
 def is_as_written(rooms: Rooms, files: Iterable[Path]) -> bool:
-    """Whether none of the files is other than the ledger says; what it does not know yet, an older hub wrote."""
+    """Whether the files are those that the ledger has; what it does not know, somebody may have put there."""
     kept = rooms.ledger.files()
     found = content_hashes(rooms.store, files)
-    return all(kept.get(path, digest) == digest for path, digest in found.items())
+    return all(kept.get(path) == digest for path, digest in found.items())
 
 
 def record_description(rooms: Rooms, release: Release, *, by: Actor) -> None:
@@ -34,10 +34,10 @@ def record_description(rooms: Rooms, release: Release, *, by: Actor) -> None:
 def kept_index(rooms: Rooms, release: Release) -> DiscoveryIndex | None:
     """The index of a release as it is now; None where there is none, or one of rows that have been erased since."""
     folder = rooms.archive.description(release.number) / _INDEX
+    # The index's manifest holds the hashes of its other files, which are compared as they are read.
+    if not is_as_written(rooms, [folder / MANIFEST]):
+        return None
     try:
-        # The index's manifest holds the hashes of its other files, which are checked as they are read.
-        if not is_as_written(rooms, [folder / MANIFEST]):
-            return None
         index = DiscoveryIndex.open(folder)
     except (NotFound, Invalid):
         return None

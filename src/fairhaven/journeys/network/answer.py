@@ -1,14 +1,16 @@
 """Answering the national Cohort Discovery tool: each task becomes a question to discovery, and leaves protected."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairhaven.cohort import check_definition
 from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.journeys.cohorts.discover import Discovery, discover
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.errors import Refused
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, Refused
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor
@@ -43,16 +45,19 @@ class HubAnswers:
     def availability(self, query: Mapping[str, Any], *, task: AvailabilityTask) -> int:
         """See `network.CountProvider`."""
         definition = read_rquest(query, today=self.today())
-        return _number(self._latest().ask(definition, asker=_asker(task.query)))
+        check_definition(definition)
+        with _no_fault_of_the_question():
+            return _number(self._latest().ask(definition, asker=_asker(task.query)))
 
     def code_distribution(self, *, task: DistributionTask) -> Iterable[CodeCount]:
         """See `network.CountProvider`."""
-        asked = self._latest()
-        decided = {
-            category: asked.by_concept(table, column, asker=_asker(task.query))
-            for category, (table, column) in CATEGORIES.items()
-        }
-        names = asked.names({concept for cells in decided.values() for concept in cells})
+        with _no_fault_of_the_question():
+            asked = self._latest()
+            decided = {
+                category: asked.by_concept(table, column, asker=_asker(task.query))
+                for category, (table, column) in CATEGORIES.items()
+            }
+            names = asked.names({concept for cells in decided.values() for concept in cells})
         return [
             CodeCount(concept_id=concept, concept_name=names[concept], category=category, count=_cell(decision))
             for category, cells in decided.items()
@@ -62,10 +67,12 @@ class HubAnswers:
 
     def demographics(self, *, task: DistributionTask) -> Demographics:
         """See `network.CountProvider`."""
-        asked, asker = self._latest(), _asker(task.query)
-        cells = asked.by_concept("person", "gender_concept_id", asker=asker)
-        sexes = [(name, _cell(cells[concept]) if concept in cells else 0) for concept, name in SEXES.items()]
-        return Demographics(total=_number(asked.ask_everybody(asker=asker)), sexes=sexes)
+        asker = _asker(task.query)
+        with _no_fault_of_the_question():
+            asked = self._latest()
+            cells = asked.by_concept("person", "gender_concept_id", asker=asker)
+            sexes = [(name, _cell(cells[concept]) if concept in cells else 0) for concept, name in SEXES.items()]
+            return Demographics(total=_number(asked.ask_everybody(asker=asker)), sexes=sexes)
 
     def _latest(self) -> Discovery:
         """The latest release, opened again when it is another one or has been altered."""
@@ -102,6 +109,15 @@ def answer_tasks(
         by=by,
         progress=progress,
     )
+
+
+@contextmanager
+def _no_fault_of_the_question() -> Iterator[None]:
+    """What is wrong with the hub is told to whoever runs it, and the task is kept; it is no question that is not supported."""
+    try:
+        yield
+    except Invalid as error:
+        raise NotAllowedNow(str(error)) from None
 
 
 def _asker(query: Mapping[str, Any]) -> Asker:

@@ -94,7 +94,10 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
         torn.unlink()
     recover_deliveries(rooms, by=by)
     take_stock(rooms, Locked.RELEASES, by=by)
+    is_cut_short = rooms.archive.erasing.exists() or rooms.archive.building.exists()
     rooms.archive.resume(by=by, progress=progress)
+    if is_cut_short:  # what was finished is compared like the rest before anything is built on it
+        rooms.archive.check_chain()
     rooms.vault.accept_index(published=len(rooms.archive.releases()))
     under_way = ErasureUnderWay.of(rooms.store, by=by)
     return carry_out(rooms, under_way, progress=progress) if under_way else None
@@ -158,7 +161,7 @@ def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) 
 def entry_of_erasure(rooms: Rooms, person: int, *, after: int = 0) -> Entry | None:
     """The ledger's entry of a person's erasure, the last one after so many entries; None where there is none."""
     who = _digest(rooms, person)
-    later = (each for each in rooms.ledger.entries() if each.kind == EventKind.ERASURE and each.number > after)
+    later = (each for each in rooms.ledger.entries_of(EventKind.ERASURE) if each.number > after)
     # Older entries hold a longer digest of the person.
     mine = [each for each in later if any(person.startswith(who) for person in each.facts["persons"])]
     return mine[-1] if mine else None

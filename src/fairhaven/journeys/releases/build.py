@@ -45,7 +45,7 @@ from fairhaven.journeys.releases.build_stages import (
     WriteTables,
 )
 from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
-from fairhaven.journeys.store_files import check_deliveries, check_kept
+from fairhaven.journeys.store_files import check_deliveries, check_kept, check_vocabulary, take_stock
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import scratch
 from fairhaven.kernel.keyring import SEALING
@@ -90,6 +90,7 @@ def build_release(rooms: Rooms, *, as_of: dt.date | None, today: dt.date, by: Ac
     ):
         with holding(rooms, Locked.VOCABULARY, act="build", by=by, progress=progress):
             recover_vocabulary(rooms)
+            take_stock(rooms, Locked.VOCABULARY, by=by)
         deliveries.enter_context(holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress))
         rooms.keyring.check(*SEALING)
         rooms.archive.check_chain()
@@ -98,10 +99,12 @@ def build_release(rooms: Rooms, *, as_of: dt.date | None, today: dt.date, by: Ac
         rooms = replace(rooms, intake=rooms.intake.until(len(rooms.intake.deliveries())))
         # Before anything is read of them for the plan.
         _check_received(rooms)
-        planned = planned_build(rooms, as_of=as_of, today=today)
-        if planned.vocabulary is None:
-            raise NotAllowedNow("\n".join(planned.obstacles))
-        _check_kept(rooms, planned.vocabulary)
+        # Nobody loads another meanwhile.
+        with holding(rooms, Locked.VOCABULARY, act="build", by=by, progress=progress):
+            planned = planned_build(rooms, as_of=as_of, today=today)
+            if planned.vocabulary is None:
+                raise NotAllowedNow("\n".join(planned.obstacles))
+            _check_kept(rooms, planned.vocabulary)
         work = _BuildWork(
             rooms=rooms, planned=planned, vocabulary=planned.vocabulary, opened=opened, by=by, progress=progress
         )
@@ -124,9 +127,10 @@ def _check_received(rooms: Rooms) -> None:
 def _check_kept(rooms: Rooms, vocabulary: Vocabulary) -> None:
     """Refuse to build on releases, an index of persons or a vocabulary that are not as they were written."""
     check_kept(rooms, [rooms.vault.index_file(), *rooms.archive.log_files()])
-    if rooms.archive.manifests():
-        rooms.archive.check_rows(rooms.archive.releases()[-1])
-    vocabulary.check()
+    if releases := rooms.archive.releases():
+        rooms.archive.check_rows(releases[-1])
+    check_kept(rooms, [rooms.store / "vocabulary" / "current.json"])
+    check_vocabulary(rooms, vocabulary)
 
 
 @dataclass(kw_only=True)

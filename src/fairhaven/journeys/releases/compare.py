@@ -43,10 +43,11 @@ def verified(
     if checkpoint and not checkpoint.is_file():
         raise NotFound(f"there is no file {checkpoint}")
     archive = rooms.archive
-    problems = archive.verify(*([name] if name else []), progress=progress)
+    names = [name] if name else []
+    problems = archive.verify(*names, progress=progress)
     if not rooms.ledger.verify():
         faults = [
             fault for path in (None, *([checkpoint] if checkpoint else [])) for fault in rooms.ledger.head_faults(path)
         ]
         problems += [Problem(path=fault.path, message=fault.message) for fault in faults]
-    return ([archive.release(name)] if name else archive.releases()), problems
+    return archive.readable_releases(*names), problems

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fairhaven.archive import Change, Release
 from fairhaven.journeys.descriptions.describe import described
@@ -13,6 +12,7 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases import compare
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
+from fairhaven.journeys.store_files import check_read
 from fairhaven.kernel.errors import NotFound, NotPermitted
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
@@ -31,22 +31,23 @@ def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Pr
             "that runs the hub for the report."
         )
     release = rooms.archive.release(name)
+    extracts = [extract.number for extract in release.facts.extracts]
+    check_read(rooms, rooms.intake.places_told(extracts, rejects=True))
     previous, changes = _changes(rooms, release, progress)
     report = protected(
         release,
         described(rooms, release, by=by, progress=progress),
         rooms.settings.disclosure,
         hub=rooms.settings.name,
-        quarantine=_quarantine(rooms.intake.quarantine(), {extract.number for extract in release.facts.extracts}),
+        quarantine=_quarantine(rooms.intake.quarantine(extracts)),
         previous=previous,
         changes=changes,
     )
     return replace(report, head=rooms.ledger.head())
 
 
-def _quarantine(table: pa.Table, extracts: set[int]) -> tuple[QuarantinedRows, ...]:
-    mine = table.filter(pc.is_in(table["row_extract"], pa.array(sorted(extracts), pa.int32())))
-    counted = mine.group_by(["source", "table_name", "field", "reason"]).aggregate([("row_line", "count_distinct")])
+def _quarantine(table: pa.Table) -> tuple[QuarantinedRows, ...]:
+    counted = table.group_by(["source", "table_name", "field", "reason"]).aggregate([("row_line", "count_distinct")])
     found = [
         QuarantinedRows(
             source=row["source"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.store_files import check_read
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.omop import CDM
@@ -49,6 +50,7 @@ def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) 
     if not key:
         raise Invalid(f"{table} has no key by which a row could be found")
     found = rooms.archive.release(release)
+    rooms.archive.check_rows(found, table)
     files = rooms.archive.files(found, table)
     rows: list[dict[str, Any]] = []
     if files:
@@ -69,6 +71,7 @@ def trace(rooms: Rooms, *, table: str, row_id: int, release: str | None = None) 
     )
     if row["row_extract"] is None or row["row_line"] is None:
         return origin
+    check_read(rooms, rooms.intake.places_told([row["row_extract"]]))
     place = rooms.intake.where(row["row_extract"], row["row_line"])
     source = rooms.sources.get(place.source)
     return replace(

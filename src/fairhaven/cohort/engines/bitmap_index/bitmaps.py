@@ -3,10 +3,8 @@
 import array
 import hashlib
 import threading
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import numpy as np
 from pyroaring import BitMap
@@ -70,8 +68,8 @@ class BitmapWriter:
         self._write = write
         self._numbers = numbers
         self._at = 0
-        self._stored: dict[bytes, tuple[int, int, int]] = {}
-        self._rows: list[tuple[int, int, int, int, int]] = []
+        self._stored: dict[bytes, tuple[int, int, bytes]] = {}
+        self._rows: list[tuple[int, int, int, int, bytes]] = []
 
     def add(self, kind: str, concept: int, persons: BitMap) -> int:
         """Store a set; nothing is stored of nobody.
@@ -83,26 +81,20 @@ class BitmapWriter:
             return 0
         persons.run_optimize()
         data = persons.serialize()
-        digest = hashlib.blake2b(data, digest_size=16).digest()
+        digest = hashlib.sha256(data).digest()
         if digest not in self._stored:
-            self._stored[digest] = (self._at, len(data), zlib.crc32(data))
+            self._stored[digest] = (self._at, len(data), digest)
             self._at += self._write(data)
         self._rows.append((self._numbers[kind], concept, *self._stored[digest]))
         return len(data)
 
     def directory(self) -> Mapping[str, Array]:
         """Where each bitmap is, by kind and concept."""
-        rows = np.array(sorted(self._rows), np.int64).reshape(-1, len(_DIRECTORY))
-        return {name: rows[:, place].astype(dtype) for place, (name, dtype) in enumerate(_DIRECTORY.items())}
+        rows = sorted(self._rows)
+        return {name: np.array([row[place] for row in rows], dtype) for place, (name, dtype) in enumerate(_DIRECTORY)}
 
 
-_DIRECTORY: Mapping[str, type[np.integer[Any]]] = {
-    "kind": np.uint16,
-    "concept": np.int64,
-    "offset": np.int64,
-    "bytes": np.uint32,
-    "crc32": np.uint32,
-}
+_DIRECTORY = (("kind", "<u2"), ("concept", "<i8"), ("offset", "<i8"), ("bytes", "<u4"), ("sha256", "V32"))
 
 
 class Bitmaps:
@@ -118,10 +110,10 @@ class Bitmaps:
             kind: slice(*(int(np.searchsorted(kinds, np.uint16(number), side)) for side in ("left", "right")))
             for kind, number in arrays.facts["kinds"].items()
         }
-        self._concept, self._offset, self._bytes, self._crc32 = (
-            arrays("bitmaps", name) for name in ("concept", "offset", "bytes", "crc32")
+        self._concept, self._offset, self._bytes, self._sha256 = (
+            arrays("bitmaps", name) for name in ("concept", "offset", "bytes", "sha256")
         )
-        self._data = arrays("bitmaps", "data").data
+        self._data = arrays.stream("bitmaps", "data").data
 
     def concepts(self, kind: str) -> Array:
         """The concepts of a kind that anybody has, sorted."""
@@ -131,7 +123,7 @@ class Bitmaps:
         """The persons who have a concept; None where nobody has.
 
         Raises:
-            Invalid: the stored bytes are damaged.
+            Invalid: the stored bytes are not those that were written.
         """
         with self._lock:
             if (kept := self._kept.get((kind, concept))) is not None:
@@ -144,7 +136,7 @@ class Bitmaps:
         row = self._rows[kind].start + place
         begin, size = int(self._offset[row]), int(self._bytes[row])
         data = bytes(self._data[begin : begin + size])
-        if zlib.crc32(data) != self._crc32[row]:
+        if hashlib.sha256(data).digest() != self._sha256[row].tobytes():
             raise self._arrays.damaged("bitmaps")
         persons = BitMap.deserialize(data)
         self._keep((kind, concept), persons, size)

@@ -32,8 +32,12 @@ class EventTable:
         self._first = self.column("first") if self.length else np.zeros(1, np.int64)
 
     def column(self, name: str) -> Array:
-        """A column as it is stored, mapped and not read."""
+        """A column as it is stored."""
         return self._arrays(self._file, name)
+
+    def rows(self, name: str, begin: int, end: int) -> Array:
+        """Some rows of a column as it is stored."""
+        return self._arrays.rows(self._file, name, begin, end)
 
     def has_column(self, name: str) -> bool:
         """Whether the index keeps a column."""
@@ -136,8 +140,7 @@ class SelectedRows:
     def _column(self, name: str) -> Array:
         if not self._stretches:
             return np.empty(0, np.int64)
-        column = self._table.column(name)
-        parts = [column[begin:end] for begin, end in self._stretches]
+        parts = [self._table.rows(name, begin, end) for begin, end in self._stretches]
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return whole if self._kept is None else whole[self._kept]
 

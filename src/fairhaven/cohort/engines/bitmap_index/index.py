@@ -130,14 +130,6 @@ class DiscoveryIndex:
         """Give back the memory that earlier answers are kept in."""
         self._sets.forget()
 
-    def verify(self) -> None:
-        """Read every byte and compare it with the manifest.
-
-        Raises:
-            Invalid: a file is not as it was written.
-        """
-        self._arrays.verify()
-
     @cached_property
     def _birth_years(self) -> Array:
         return self._arrays("persons", "year_of_birth").astype(np.int64)
