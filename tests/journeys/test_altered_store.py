@@ -230,6 +230,7 @@ def test_verifying_releases_sees_what_is_gone_and_versions_that_no_release_has(c
 def test_nothing_is_built_on_counted_in_or_shown_of_a_manifest_forged_with_its_seal(
     copy: Path, fairhaven: Command
 ) -> None:
+    fairhaven("project", "open", copy, "P", "--organisation", "O")
     path = copy / "store/archive/releases/0002.json"
     manifest = read_json(path)
     manifest["facts"]["vocabulary"] = "another"
