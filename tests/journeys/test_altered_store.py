@@ -123,6 +123,21 @@ def test_a_build_refuses_an_altered_store_and_names_the_file(alteration: str, co
     assert len(open_hub(copy).archive.manifests()) == 2 - (alteration == "a manifest gone")
 
 
+def test_every_place_that_the_ledger_has_hashes_of_is_among_what_is_altered(copy: Path) -> None:
+    altered = {
+        place_of(path.relative_to(copy / "store").as_posix())
+        for path in (each(copy / "store") for each in ALTERATIONS.values())
+    }
+    elsewhere = {
+        "erased": test_whoever_was_erased_stays_erased_though_the_list_of_them_is_gone,
+        "archive/releases/*": test_what_describes_a_release_is_made_again_where_it_was_altered,
+        "vault": "which holds the other two of the vault",
+    }
+    assert {place.path for place in STORE if place.is_hashed} == {
+        place.path for place in altered if place
+    } | elsewhere.keys()
+
+
 def _extracts_forgotten(store: Path) -> Path:
     """A delivery's record that names none of its extracts."""
     path = store / "deliveries/000002.json"

@@ -114,6 +114,7 @@ class ReleaseStore:
         self.erasing = self.folder / "erasure.json"
         self.ledger = ledger or Ledger(store / "ledger.jsonl")
         self._hashed: dict[Path, tuple[tuple[int, ...], str]] = {}
+        self._sealed: dict[int, tuple[tuple[int | str, ...], Release]] = {}
 
     @contextmanager
     def work(self) -> Iterator[Path]:
@@ -198,9 +199,13 @@ class ReleaseStore:
     def _as_sealed(self, number: int) -> Release:
         path, seal = self.manifest(number), self.seals()[number]
         if path.exists():
+            seen: tuple[int | str, ...] = (*_stamp(path), seal)
+            if number in self._sealed and self._sealed[number][0] == seen:
+                return self._sealed[number][1]
             written = read_json(path)
             release = read_manifest(written, path=path)
             if seal_of(written) == release.hash == seal:
+                self._sealed[number] = seen, release
                 return release
         if self._is_written_anew(number):
             raise NotAllowedNow(
@@ -237,9 +242,8 @@ class ReleaseStore:
         ]
 
     def sha256_of(self, path: Path) -> str:
-        """SHA-256 of a stored file, hex; read once in a process as long as it is the same file by its times."""
-        stat = path.stat()
-        seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        """SHA-256 of a stored file, hex; read once in a process as long as it is the same one (`_stamp`)."""
+        seen = _stamp(path)
         if self._hashed.get(path, ((), ""))[0] != seen:
             self._hashed[path] = seen, sha256_of(path)
         return self._hashed[path][1]
@@ -311,6 +315,12 @@ def _erasure(written: dict[str, Any]) -> dict[str, Any]:
     """Before actors were recorded it held the seals, ``digests``, alone."""
     known = {**written}
     return {"facts": {"persons": known.pop("digests")}, **known} if "digests" in known else known
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What tells that a file is still the one that was read: nobody can set the time of its last change."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def number_of(name: str, known: Collection[int]) -> int:

@@ -37,6 +37,7 @@ class StorePlace:
         readers: what the readers may do; what is hidden (``.NAME``) they never read.
         thing: what holds it while it is changed; None for what is changed otherwise.
         compared: what it is compared with.
+        compared_by: who compares it before reading it, beside the scrub. Plans (``--plan``) compare releases alone.
         is_hashed: the ledger has its hash, or a manifest whose hash the ledger has.
         remedy: what to do where it is not as it was written; empty where that does not matter.
         has_rows: an engine reads and writes it.
@@ -48,6 +49,7 @@ class StorePlace:
     readers: Access = Access.NONE
     thing: Locked | None = None
     compared: str = "its hash in the ledger"
+    compared_by: str = "nobody"
     is_hashed: bool = True
     remedy: str = _RESTORE
     has_rows: bool = False
@@ -59,21 +61,29 @@ _ERASING = "an erasure under way; it goes with its end"
 _RECORD = "changed by every question; a damaged one is refused when it is opened"
 
 STORE: Sequence[StorePlace] = (
-    StorePlace(path="deliveries", what="the record of each delivery", thing=Locked.DELIVERIES),
+    StorePlace(
+        path="deliveries",
+        compared_by="builds and erasures, all of them; reports and traces, those that they tell of",
+        what="the record of each delivery",
+        thing=Locked.DELIVERIES,
+    ),
     StorePlace(
         path="received",
+        compared_by="builds and erasures, what they read of it; each byte is authenticated as well",
         what="the files of each delivery, sealed",
         thing=Locked.DELIVERIES,
         sealed_for=Purpose.DELIVERIES,
     ),
     StorePlace(
         path="landing",
+        compared_by="builds and erasures; reports, what is in quarantine; traces, what an extract says of its origin",
         what="the rows of each delivery without identities, and those in quarantine",
         thing=Locked.DELIVERIES,
         has_rows=True,
     ),
     StorePlace(
         path="landing/*/*.parquet",
+        compared_by="builds and erasures; reports, what is in quarantine",
         what="one table of an extract",
         thing=Locked.DELIVERIES,
         remedy="Without this file the next build lands it again from the sealed bytes: remove it, or restore it from the hub's backup.",
@@ -86,23 +96,36 @@ STORE: Sequence[StorePlace] = (
         remedy="",
         compared="a landing under way; it goes with its end",
     ),
-    StorePlace(path="erased", what="who was erased, as keyed digests", thing=Locked.DELIVERIES),
+    StorePlace(
+        path="erased",
+        compared_by="builds, erasures and whoever receives",
+        what="who was erased, as keyed digests",
+        thing=Locked.DELIVERIES,
+    ),
     StorePlace(path="erasing.json", what="who is to be erased", is_hashed=False, remedy="", compared=_ERASING),
-    StorePlace(path="vault", what="the identity vault", sealed_for=Purpose.VAULT),
+    StorePlace(
+        path="vault",
+        compared_by="builds and erasures; each byte is authenticated as well",
+        what="the identity vault",
+        sealed_for=Purpose.VAULT,
+    ),
     StorePlace(
         path="vault/identity",
+        compared_by="builds and erasures; each byte is authenticated as well",
         what="the identities of each extract's patients, sealed",
         thing=Locked.DELIVERIES,
         sealed_for=Purpose.VAULT,
     ),
     StorePlace(
         path="vault/index.sealed",
+        compared_by="builds and erasures; each byte is authenticated as well",
         what="which patients are one person",
         thing=Locked.RELEASES,
         sealed_for=Purpose.VAULT,
     ),
     StorePlace(
         path="archive",
+        compared_by="whoever reads rows, the files that are read; builds and erasures, the logs",
         what="the rows of releases, a folder for each table, with the log of its versions",
         compared="its hash in the ledger; files of rows: that in the manifests",
         readers=Access.READ,
@@ -110,10 +133,15 @@ STORE: Sequence[StorePlace] = (
         has_rows=True,
     ),
     StorePlace(
-        path="archive/releases/*.json", what="the manifest of each release", readers=Access.READ, thing=Locked.RELEASES
+        path="archive/releases/*.json",
+        compared_by="whoever reads a release, by its seal in the ledger",
+        what="the manifest of each release",
+        readers=Access.READ,
+        thing=Locked.RELEASES,
     ),
     StorePlace(
         path="archive/releases/*",
+        compared_by="whoever reads it; of the index as much as a question reads",
         what="what describes each release, and its discovery index",
         readers=Access.READ,
         thing=Locked.RELEASES,
@@ -139,6 +167,7 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="vocabulary",
+        compared_by="builds, exports, and whoever else reads a release with its vocabulary",
         what="the vocabularies that were loaded",
         readers=Access.READ,
         thing=Locked.VOCABULARY,
@@ -155,6 +184,7 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="ledger.jsonl",
+        compared_by="every command that asks it, once",
         what="the ledger: every act, who did it, and the hashes of what it wrote",
         readers=Access.READ,
         is_hashed=False,
@@ -162,6 +192,7 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="checkpoint",
+        compared_by="every command that asks the ledger",
         what="the ledger's head, signed",
         readers=Access.READ,
         is_hashed=False,
@@ -169,6 +200,7 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="record.pub",
+        compared_by="every command that asks the ledger, where its account may read the key",
         what="the public half of the key that signs",
         readers=Access.READ,
         is_hashed=False,
@@ -176,6 +208,7 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="keys",
+        compared_by="whoever needs a key, by its check value in the ledger",
         what="the hub's keys",
         is_hashed=False,
         remedy="Restore the folder from the hub's key backup.",
@@ -189,10 +222,15 @@ STORE: Sequence[StorePlace] = (
         compared="keys of a hub whose making was killed; they go when it is made",
     ),
     StorePlace(
-        path="query-audit.sqlite", what="what projects asked and were answered", is_hashed=False, compared=_RECORD
+        path="query-audit.sqlite",
+        compared_by="every count, its mark, which the ledger has; what its tables say is believed",
+        what="what projects asked and were answered",
+        is_hashed=False,
+        compared=_RECORD,
     ),
     StorePlace(
         path="query-audit",
+        compared_by="every count",
         what="the questions of each account, a log each, and a copy of their record without persons' ids",
         readers=Access.ADD,
         is_hashed=False,
