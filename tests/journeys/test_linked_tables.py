@@ -237,6 +237,12 @@ def test_an_erasure_is_refused_by_name_where_what_was_landed_is_declared_no_more
             refused = fairhaven("erase", linked, "--person-key", person, *plan, code=1).stderr
             assert "nothing was erased" in refused and reason in refused
         assert b"secret" in kept(linked)
+    # By another number they are other patients, whom no build has linked; put back, they are the same again.
+    before, patients = whole.split("[tables.mpi]")
+    by_another = patients.replace('patient = "LocalPatientId"', 'patient = "NHSNumber"')
+    declared.write_text(f"{before}[tables.mpi]{by_another}")
+    refused = fairhaven("erase", linked, "--person-key", person, code=1).stderr
+    assert "whom the last build does not know: of mh (delivery 1)" in refused and b"secret" in kept(linked)
     declared.write_text(whole)
     fairhaven("erase", linked, "--person-key", person)
     assert b"secret" not in kept(linked)

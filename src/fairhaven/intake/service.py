@@ -166,6 +166,10 @@ class Intake:
         """Extracts whose rows depend on something that has changed since they were landed."""
         return to_land_again(self._receiver, source)
 
+    def must_land_before_erasing(self, source: Source) -> bool:
+        """Whether an erasure lands extracts of a source again before it looks for rows: those of a source with links that are stale."""
+        return bool(links_of(source)) and bool(self.to_land_again(source))
+
     def landing_version(self, source: Source) -> str:
         """Version of the code that lands the source's rows, and the precision that it gives dates of birth."""
         return self._receiver.code(source)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from fairhaven.archive import Erasure
 from fairhaven.intake import ErasureCounts, Format
+from fairhaven.journeys.deliveries.receive import land_extracts_again
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stage_in_words
@@ -96,6 +97,7 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
         check_kept(rooms, [rooms.vault.index_file(), *rooms.archive.log_files(), *who_was_received(rooms, received)])
         rooms.archive.check_rows_of([person_key])
         check_persons_of_releases(rooms)
+        _land_again(rooms, person_key, by=by, progress=progress)
         kept = _what_is_kept(rooms, person_key)
         if kept is None:
             # Run again after its end, by somebody who was not told that it had ended.
@@ -129,7 +131,7 @@ def person_with_nhs_number(rooms: Rooms, text: str) -> int:
     _check_all_linked(rooms)
     received = [extract.number for extract in rooms.intake.extracts() if extract.format is not Format.OPT_OUT]
     bearing = rooms.vault.refs_with_nhs_numbers(lines, extracts=received)
-    index = rooms.vault.index() or INDEX_SCHEMA.empty_table()
+    index = _index(rooms)
     persons = sorted(set(index.join(bearing, bearing.column_names, join_type="inner")["person_id"].to_pylist()))
     match persons:
         case []:
@@ -163,10 +165,8 @@ def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
     """
     if person_key.bit_length() > BITS:
         return None
-    index = rooms.vault.index() or INDEX_SCHEMA.empty_table()
-    refs: dict[str, list[str]] = {}
-    for row in index.filter(pc.equal(index["person_id"], person_key)).to_pylist():
-        refs.setdefault(row["source"], []).append(row["patient_ref"])
+    index = _index(rooms)
+    refs = _patients(index, person_key)
     if not refs and rooms.archive.plan_erase([person_key]).is_empty:
         return None
     _check_all_linked(rooms)
@@ -184,6 +184,32 @@ def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
             mine.append(row["patient_ref"])
             other_keys.add(row["person_id"])
     return _Kept(refs=refs, other_keys=sorted(other_keys - {person_key}))
+
+
+def _index(rooms: Rooms) -> pa.Table:
+    return rooms.vault.index() or INDEX_SCHEMA.empty_table()
+
+
+def _patients(index: pa.Table, person_key: int) -> dict[str, list[str]]:
+    """The person's patient_refs by source."""
+    refs: dict[str, list[str]] = {}
+    for row in index.filter(pc.equal(index["person_id"], person_key)).to_pylist():
+        refs.setdefault(row["source"], []).append(row["patient_ref"])
+    return refs
+
+
+def _land_again(rooms: Rooms, person_key: int, *, by: Actor, progress: Progress) -> None:
+    """Land again what the erasure would, before it is asked whether every patient is linked: a source that was declared anew may tell
+    its patients apart by another number."""
+    sources = _patients(_index(rooms), person_key) if person_key.bit_length() <= BITS else {}
+    check_reach(rooms, sources)
+    stale = [name for name in sources if rooms.intake.must_land_before_erasing(rooms.sources[name])]
+    if stale:
+        check_kept(
+            rooms, files_of_deliveries(rooms, [each for each in rooms.intake.extracts() if each.source in stale])
+        )
+        check_erased(rooms)
+        land_extracts_again(rooms, stale, by=by, progress=progress)
 
 
 def _check_all_linked(rooms: Rooms) -> None:
