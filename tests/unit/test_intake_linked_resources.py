@@ -184,6 +184,7 @@ def test_what_names_an_erased_patient_by_an_identifier_goes_when_a_delivery_says
     [
         ({"reference": "Encounter/7"}, "Encounter/7"),
         ({"reference": "https://a.b/fhir/Encounter/7/_history/2"}, "Encounter/7"),
+        ({"reference": "https://a.b/fhir/Encounter/7?_format=json"}, "Encounter/7"),
         ({"reference": "urn:uuid:7"}, "*/7"),
         ({"reference": "#7"}, ""),
         ({"reference": "Encounter?identifier=s|7"}, "Encounter/identifier-"),

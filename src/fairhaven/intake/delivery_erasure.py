@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -27,6 +28,7 @@ from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.linked_resources import ResourceSearch, ResourceTombstones, named_otherwise
 from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
 
@@ -90,8 +92,11 @@ def also_named(receiver: DeliveryReceiver, source: str, patient_refs: Collection
     """See `service.Intake.also_named`."""
     secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
     extracts = receiver.records.extracts(source)
-    with _looking(receiver, secrets, extracts) as connection:
-        return named_otherwise(receiver.records, receiver.opened, connection, extracts, patient_refs, secrets)
+    folders = [receiver.records.folder(extract.number) for extract in extracts]
+    # A plan asks, too, and changes nothing of the store.
+    with readers_scratch() as work, open_duckdb(spill=work, reaches=folders) as connection:
+        opened = partial(receiver.opened, within=work)
+        return named_otherwise(receiver.records, opened, connection, extracts, patient_refs, secrets)
 
 
 def leave_out(

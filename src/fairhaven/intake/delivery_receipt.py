@@ -72,9 +72,13 @@ class DeliveryReceiver:
             return self.envelope.seal(content, self.records.sealed(sealed_as))
 
     @contextmanager
-    def opened(self, extract: Extract) -> Iterator[tuple[DeliveredFile, Path]]:
-        """An extract's file as it was delivered, unsealed in memory, and the private folder of its path; both go at the end."""
-        with scratch(self.store / "scratch") as work:
+    def opened(self, extract: Extract, *, within: Path | None = None) -> Iterator[tuple[DeliveredFile, Path]]:
+        """An extract's file as it was delivered, unsealed in memory, and the private folder of its path; both go at the end.
+
+        Args:
+            within: where that folder is made; None for the store, whose lock is held then.
+        """
+        with scratch(within or self.store / "scratch") as work:
             path = work / "opened"
             self.envelope.open_to(self.records.sealed(extract.sealed_as), path)
             yield DeliveredFile(path=path, name=extract.file, limits=ACCEPTED), work

@@ -27,7 +27,7 @@ OF_PATIENTS = frozenset(_PATIENTS.split())
 """Kinds of resource that are about a patient, whether they name one or not: R4's patient compartment, and what refers to such. What is of
 another kind (organisations, staff, places, medications, devices, definitions, schedules) is shared, and belongs to nobody through others."""
 
-_TYPED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/?#|]+)(?:/_history/[^/?#]*)?(?:[#|].*)?$")
+_TYPED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/?#|]+)(?:/_history/[^/?#]*)?(?:[?#|].*)?$")
 _IN_TEXT = re.compile(r"\b([A-Z][A-Za-z]{2,40})/([A-Za-z0-9\-._]{1,64})")
 ANY = "*"
 
