@@ -20,7 +20,7 @@ def batch(seed: int, number: int) -> dict[int, CohortDefinition]:
 
 
 def test_a_batch_finds_whom_the_oracle_finds(engine: DuckDBEngine) -> None:
-    tables, asked = cdm(Random(1), persons=20), batch(1, 60)
+    tables, asked = cdm(Random(1), persons=20), batch(1, 40)
     found = stays(engine, on(engine, tables), asked)
     assert not differing(found, Oracle(tables), asked)
     assert sum(map(bool, found.values())) > len(asked) / 3, "most cohorts are empty: the trial says little"
@@ -45,7 +45,7 @@ def test_one_definition_finds_whom_the_oracle_finds(tables: Tables, definition: 
 
 
 def test_the_rules_leave_what_the_oracle_says(engine: DuckDBEngine) -> None:
-    tables, asked = cdm(Random(11)), batch(11, 20)
+    tables, asked = cdm(Random(11)), batch(11, 14)
     oracle = Oracle(tables)
     found = attritions(engine, on(engine, tables), asked)
     assert {number: found[number] for number in asked} == {
@@ -54,15 +54,15 @@ def test_the_rules_leave_what_the_oracle_says(engine: DuckDBEngine) -> None:
 
 
 def test_a_definition_finds_the_same_alone_and_among_others(engine: DuckDBEngine) -> None:
-    tables, asked = on(engine, cdm(Random(21))), batch(21, 12)
+    tables, asked = on(engine, cdm(Random(21))), batch(21, 8)
     together = stays(engine, tables, asked)
     backwards = stays(engine, tables, dict(reversed(asked.items())))
     assert backwards == together
-    for number in list(asked)[::6]:
+    for number in list(asked)[::4]:
         assert stays(engine, tables, {number: asked[number]})[number] == together[number], asked[number]
 
 
 def test_the_order_of_rows_does_not_matter(engine: DuckDBEngine) -> None:
-    tables, asked = cdm(Random(31)), batch(31, 12)
+    tables, asked = cdm(Random(31)), batch(31, 8)
     shuffled = {name: Random(32).sample(rows, len(rows)) for name, rows in tables.items()}
     assert stays(engine, on(engine, shuffled), asked) == stays(engine, on(engine, tables), asked)
