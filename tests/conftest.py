@@ -15,7 +15,7 @@ from tests.support.cpu_seconds import CostAccount
 from tests.support.demonstration import demonstration, made_once, shared_folder
 from tests.support.engines import Engines
 from tests.support.killed_hub import Commands, commands
-from tests.support.killed_stages import Region
+from tests.support.killed_stages import FEW, Region
 
 settings.load_profile("suite")
 
@@ -61,11 +61,16 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def region(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Region:
-    """The small hub of the trials of kills at every stage of its life; copy them."""
-    # Where another process of the run has made them, a test that kills nothing starts none.
-    return Region(shared_folder(tmp_path_factory) / "region", lambda: request.getfixturevalue("processes"))
+    """The small hub of the trials of kills at every stage of its life; copy them. Slow trials have all of its sources."""
+    is_whole = request.node.get_closest_marker("slow") is not None
+    return Region(
+        shared_folder(tmp_path_factory) / ("region" if is_whole else "region-of-few"),
+        # Where another process of the run has made the stages, a test that kills nothing starts none.
+        lambda: request.getfixturevalue("processes"),
+        sources=() if is_whole else FEW,
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,7 +15,7 @@ from tests.support.killed_hub import copied
 from tests.support.killed_stages import Region
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def received(region: Region) -> Path:
     return region.stage("receive").hub
 

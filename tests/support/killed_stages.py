@@ -1,7 +1,8 @@
 """A small hub at every stage of its life, each made once a run: before a command, and what the command made of it."""
 
+import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,17 @@ class Stage:
     after: dict[str, Any]
 
 
-class Region:
-    """The stages, in a *folder* that all processes of the run see."""
+FEW = ("national_opt_out", "gp_riverside", "registrar_deaths")
+"""Sources of a hub that is quick to build: what a build costs goes with the number of mapping rules."""
 
-    def __init__(self, folder: Path, processes: Callable[[], Commands]) -> None:
+
+class Region:
+    """The stages, in a *folder* that all processes of the run see; of all sources of the region or of some."""
+
+    def __init__(self, folder: Path, processes: Callable[[], Commands], *, sources: Collection[str] = ()) -> None:
         self._folder = folder
         self._processes = processes
+        self._sources = sources
         folder.mkdir(exist_ok=True)
 
     @property
@@ -51,7 +57,7 @@ class Region:
     def _before(self, name: str) -> tuple[Path, tuple[Any, ...]]:
         match name:
             case "receive":
-                return made_once(self._folder / "start", lambda hub: self._run(hub, "prepare")), ("receive", 0)
+                return made_once(self._folder / "start", self._begin), ("receive", 0)
             case "build":
                 return self.stage("receive").hub, ("build",)
             case "rebuild":
@@ -67,6 +73,16 @@ class Region:
                 words = ("export", ".", "--format", form, "--out", f"{EXPORTED}/cdm.{form}")
                 return self.stage("build").hub, ("run", *words)
         raise AssertionError(name)
+
+    def _begin(self, hub: Path) -> None:
+        self._run(hub, "prepare")
+        if self._sources:
+            for path in (hub / "sources").glob("*.toml"):
+                if path.stem not in self._sources:
+                    path.unlink()
+            months = json.loads((hub / "months.json").read_text())
+            kept = [[day, [each for each in delivered if each[0] in self._sources]] for day, delivered in months]
+            (hub / "months.json").write_text(json.dumps(kept))
 
     def _change(self, hub: Path) -> None:
         self._run(hub, "receive", 1)
