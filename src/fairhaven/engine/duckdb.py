@@ -12,7 +12,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
-from ibis.backends.duckdb.converter import DuckDBPyArrowData
+from ibis.formats.pyarrow import PyArrowData
 
 from fairhaven.engine import sql
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
@@ -101,9 +101,10 @@ class DuckDBEngine:
 
     def fetch(self, expression: ir.Table) -> pa.Table:
         """See `Engine.fetch`."""
-        # Not through Ibis, which goes through the expression four times in search of what it would have to register.
+        # Not through Ibis, which goes through the expression four times in search of what it would have to register, and
+        # loads pandas, which takes longer than many a query.
         found = self.connection.sql(self.backend.compile(expression)).to_arrow_table()
-        return DuckDBPyArrowData.convert_table(found, expression.schema())
+        return PyArrowData.convert_table(found, kept_schema(expression))
 
     def write(
         self, expression: ir.Table, folder: Path, *, order_by: Sequence[str] = (), buckets: int = 1, bucket_by: str = ""
