@@ -174,7 +174,7 @@ def test_an_analyst_reads_releases_and_counts_for_a_project_without_a_key(
     assert "3 of 1,000" in fairhaven("cohort", "count", hub, cohort, "--project", "P").stdout
 
 
-def test_an_analyst_checks_and_exports_a_release_and_gets_no_report_without_its_quarantine(
+def test_an_analyst_checks_and_exports_a_release_and_gets_no_report_on_one_that_does_not_say_its_quarantine(
     hub: Path, place: Path, readers: grp.struct_group, as_analyst: AsAnalyst
 ) -> None:
     own, theirs = place / "own", place / "theirs"
@@ -191,7 +191,7 @@ def test_an_analyst_checks_and_exports_a_release_and_gets_no_report_without_its_
 
     said = as_analyst(*commands(theirs), group=readers.gr_gid, first=commands(own))
     assert [code for code, _ in said] == [0, 1, 0], said
-    assert "what was put in quarantine" in said[1][1]
+    assert "does not say what was put in quarantine" in said[1][1]
     assert not (theirs / "report.html").exists()
 
 

@@ -1,5 +1,6 @@
-"""What is written beside a release is made again where it is damaged."""
+"""What is written beside a release is made again where it is damaged, and a report needs nothing but both."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from fairhaven.hub import open_hub
 from fairhaven.journeys.descriptions.describe import DESCRIPTION, QUALITY, described
 from fairhaven.journeys.descriptions.discovery_index import is_as_written, kept_index
+from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
@@ -82,3 +84,11 @@ def test_what_one_policy_let_through_is_not_shown_under_the_next(copy: Path) -> 
     assert (before["policy"], rooms.settings.disclosure.name) == ("ons", other)
     assert (found.description.policy, read_json(file)["policy"]) == (other, other)
     assert found.description.persons != before["persons"]
+
+
+def test_a_report_is_made_of_its_release_alone(copy: Path) -> None:
+    whole = report_on_release(open_hub(copy), None, by=ANNA, progress=Silent())
+    assert whole.quarantine
+    for folder in ("deliveries", "landing", "received", "vault", "erased"):
+        shutil.rmtree(copy / "store" / folder)
+    assert report_on_release(open_hub(copy), None, by=ANNA, progress=Silent()) == whole

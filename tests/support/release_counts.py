@@ -10,7 +10,7 @@ from fairhaven.archive import Change, Release, TableVersion
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.descriptions.describe import DescribedRelease
 from fairhaven.journeys.releases.protected_counts import protected
-from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
+from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.quality import CheckResult, CheckStatus, QualityCheck, QualityReport, Scorecard, Severity
 from fairhaven.quality.scorecard import Linked
 from fairhaven.release.description import Bar, Description, TableDescription, Variable
@@ -18,6 +18,7 @@ from fairhaven.release.facts import (
     ExtractFacts,
     LinkageSummary,
     OptOutFacts,
+    QuarantinedRows,
     ReleaseFacts,
     RowFlow,
     SourceFacts,

@@ -79,6 +79,18 @@ def test_the_receipt_says_why_rows_are_in_quarantine_and_where(hub: Hub) -> None
     assert "quarantined: value is not a number: 1 (line 9)" in said
 
 
+def test_rows_in_quarantine_are_counted_by_kind_also_where_two_extracts_have_them_on_the_same_line(hub: Hub) -> None:
+    source = hub.events()
+    hub.receive(source, HEADER + "1,p1,someday,5,a\n2,p2,2020-01-01,five,a\n")
+    hub.receive(source, HEADER + "3,p3,someday,5,a\n", name="events_2.csv")
+    found = hub.intake.quarantined(hub.intake.extracts())
+    assert [(each.source, each.table, each.field, each.rows) for each in found] == [
+        ("gp", "events", "event_date", 2),
+        ("gp", "events", "value", 1),
+    ]
+    assert hub.intake.quarantined(hub.intake.extracts()[1:])[0].rows == 1
+
+
 def test_the_same_bytes_again_do_nothing_and_it_is_said(hub: Hub) -> None:
     source = hub.events()
     first = hub.receive(source, ROWS)

@@ -8,9 +8,9 @@ import pytest
 
 from fairhaven.archive import Change
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
+from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.pages.release import render
-from fairhaven.release.facts import RowFlow
+from fairhaven.release.facts import QuarantinedRows, RowFlow
 from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 from tests.support.html_page import Page
 from tests.support.page_facts import PageFacts

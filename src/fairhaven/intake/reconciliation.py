@@ -14,7 +14,7 @@ from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, QuarantineReason, Source
 from fairhaven.kernel.errors import NotAllowedNow, Refused
 from fairhaven.kernel.files import readers_scratch
-from fairhaven.release.facts import RowFlow
+from fairhaven.release.facts import QuarantinedRows, RowFlow
 
 _LINES = 5
 
@@ -127,3 +127,15 @@ def quarantine_reasons(records: DeliveryRecords, extracts: Iterable[Extract]) ->
                 yield QuarantineReason(
                     extract=extract.number, table=table, field=field, reason=reason, rows=rows, lines=tuple(lines)
                 )
+
+
+def quarantined_rows(records: DeliveryRecords, extracts: Sequence[Extract]) -> tuple[QuarantinedRows, ...]:
+    """Rows in quarantine by source and kind, the most first."""
+    sources = {extract.number: extract.source for extract in extracts}
+    rows: Counter[tuple[str, str, str, str]] = Counter()
+    for each in quarantine_reasons(records, extracts):
+        rows[sources[each.extract], each.table, each.field, each.reason] += each.rows
+    return tuple(
+        QuarantinedRows(source=source, table=table, field=field, reason=reason, rows=number)
+        for (source, table, field, reason), number in sorted(rows.items(), key=lambda each: (-each[1], each[0]))
+    )

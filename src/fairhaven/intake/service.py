@@ -32,7 +32,7 @@ from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.keyring import DerivationKey
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
-from fairhaven.release.facts import RowFlow
+from fairhaven.release.facts import QuarantinedRows, RowFlow
 
 
 class Intake:
@@ -298,6 +298,10 @@ class Intake:
         records = {self._records.record(self._records.extract(number).delivery) for number in numbers}
         told = [self._records.folder(number) / EXTRACT for number in numbers]
         return [*sorted(records), *told, *(self._records.table(number, REJECTS) for number in numbers if rejects)]
+
+    def quarantined(self, extracts: Sequence[Extract]) -> tuple[QuarantinedRows, ...]:
+        """Rows of extracts that are in quarantine, by source and kind, the most first."""
+        return reconciliation.quarantined_rows(self._records, extracts)
 
     def quarantine(self, numbers: Sequence[int] | None = None) -> pa.Table:
         """Quarantined rows of all extracts, or of those of these numbers: ``source, row_extract, file, table_name, row_line,

@@ -75,6 +75,21 @@ class RowFlow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QuarantinedRows:
+    """Rows of one table of one source, over all its extracts, that did not fit for one reason. A row that has several faults is counted for each.
+
+    Args:
+        field: the column; empty where the whole row is at fault.
+    """
+
+    source: str
+    table: str
+    field: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MatchThresholds:
     """Match weights (log2 of the odds that two records are one person) that decide.
 
@@ -187,6 +202,7 @@ class ReleaseFacts:
         code_version: which code made it (`kernel.version`).
         vocabulary: version of the vocabulary that codes were mapped with, as it names itself.
         vocabulary_digest: which vocabulary of that name it is; empty in releases that earlier versions made.
+        quarantined: by kind, the most rows first; None in releases that earlier versions made.
     """
 
     inputs: str
@@ -200,3 +216,4 @@ class ReleaseFacts:
     rules: tuple[MappingRule, ...]
     rule_outcomes: tuple[RuleOutcome, ...]
     vocabulary_digest: str = ""
+    quarantined: tuple[QuarantinedRows, ...] | None = None

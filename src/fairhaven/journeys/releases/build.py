@@ -303,6 +303,7 @@ class _BuildWork:
             ),
             extracts=tuple(_extract_facts(extract, received_on[extract.delivery]) for extract in self.landed),
             row_flow=self.flow,
+            quarantined=self.rooms.intake.quarantined(self.landed),
             linkage=self.linked.summary,
             opt_outs=opt_out_facts(self.opted_out),
             rules=self.harmonised.rules,

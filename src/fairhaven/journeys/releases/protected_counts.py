@@ -25,7 +25,6 @@ from fairhaven.journeys.releases.release_report import (
     LinkageShown,
     OptOutShown,
     QualityShown,
-    QuarantinedRows,
     ReleaseReport,
     Score,
     SetAside,
@@ -33,7 +32,7 @@ from fairhaven.journeys.releases.release_report import (
     UnmappedCode,
 )
 from fairhaven.quality import CheckResult, CheckStatus, QualityReport, Scorecard, Severity
-from fairhaven.release.facts import LinkageSummary, RuleOutcome
+from fairhaven.release.facts import LinkageSummary, QuarantinedRows, RuleOutcome
 from fairhaven.release.row_counts import UnmappedRows
 
 

@@ -23,14 +23,13 @@ from fairhaven.disclosure import (
 )
 from fairhaven.journeys.releases.release_report import (
     CountAndShare,
-    QuarantinedRows,
     QuarantineShown,
     RowsShown,
     SourceFlow,
     TableFlow,
     WrittenTable,
 )
-from fairhaven.release.facts import RowFlow, SourceFacts
+from fairhaven.release.facts import QuarantinedRows, RowFlow, SourceFacts
 from fairhaven.release.row_counts import SourceRows, YearRows
 
 _QUARANTINED, _OPTED_OUT, _WITHDRAWN, _SUPERSEDED, _CURRENT = _FATES = (

@@ -12,17 +12,6 @@ from fairhaven.release.facts import ExtractFacts, SourceFacts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class QuarantinedRows:
-    """Lines of files set aside for one reason."""
-
-    source: str
-    table: str
-    field: str
-    reason: str
-    rows: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class QuarantineShown:
     """Lines of files set aside for one reason, as far as they may be shown."""
 

@@ -1,64 +1,55 @@
 """The report on a release: what its manifest, its tables and the rooms say of it, as it may be shown."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
-
-import pyarrow as pa
 
 from fairhaven.archive import Change, Release
 from fairhaven.journeys.descriptions.describe import described
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases import compare
 from fairhaven.journeys.releases.protected_counts import protected
-from fairhaven.journeys.releases.release_report import QuarantinedRows, ReleaseReport
+from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.journeys.store_files import check_read
 from fairhaven.kernel.errors import NotFound, NotPermitted
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
+from fairhaven.release.facts import QuarantinedRows
 
 
 def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -> ReleaseReport:
     """The report on a release, the latest without a name, under the hub's policy.
 
     Raises:
-        NotPermitted: this account cannot read what was put in quarantine, and a report would say that nothing was.
+        NotPermitted: the release does not say what was put in quarantine, nor may this account look, and a report would say that
+            nothing was.
     """
-    deliveries = rooms.store / "deliveries"
-    if deliveries.exists() and not os.access(deliveries, os.R_OK | os.X_OK):
-        raise NotPermitted(
-            "a report says what was put in quarantine, and this account may not read what was delivered. Ask the account "
-            "that runs the hub for the report."
-        )
     release = rooms.archive.release(name)
-    extracts = [extract.number for extract in release.facts.extracts]
-    check_read(rooms, rooms.intake.places_told(extracts, rejects=True))
     previous, changes = _changes(rooms, release, progress)
     report = protected(
         release,
         described(rooms, release, by=by, progress=progress),
         rooms.settings.disclosure,
         hub=rooms.settings.name,
-        quarantine=_quarantine(rooms.intake.quarantine(extracts)),
+        quarantine=_quarantined(rooms, release),
         previous=previous,
         changes=changes,
     )
     return replace(report, head=rooms.ledger.head())
 
 
-def _quarantine(table: pa.Table) -> tuple[QuarantinedRows, ...]:
-    counted = table.group_by(["source", "table_name", "field", "reason"]).aggregate([("row_line", "count_distinct")])
-    found = [
-        QuarantinedRows(
-            source=row["source"],
-            table=row["table_name"],
-            field=row["field"] or "",
-            reason=row["reason"],
-            rows=row["row_line_count_distinct"],
-        )
-        for row in counted.to_pylist()
-    ]
-    return tuple(sorted(found, key=lambda row: (-row.rows, row.source, row.table, row.field, row.reason)))
+def _quarantined(rooms: Rooms, release: Release) -> tuple[QuarantinedRows, ...]:
+    """What its manifest says; of a release that an earlier version made, what lies in quarantine today."""
+    if release.facts.quarantined is not None:
+        return release.facts.quarantined
+    numbers = [extract.number for extract in release.facts.extracts]
+    try:
+        check_read(rooms, rooms.intake.places_told(numbers, rejects=True))
+        return rooms.intake.quarantined([extract for extract in rooms.intake.extracts() if extract.number in numbers])
+    except (NotPermitted, PermissionError):
+        raise NotPermitted(
+            f"release {release.name} was made by an earlier version and does not say what was put in quarantine, and this account may "
+            "not read what was delivered. Ask the account that runs the hub for this report; releases that are built from now on say it."
+        ) from None
 
 
 def _changes(rooms: Rooms, release: Release, progress: Progress) -> tuple[str, Mapping[str, tuple[Change, int]]]:
