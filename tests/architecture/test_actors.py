@@ -61,6 +61,7 @@ FOLLOWING = {
     "hub_audit.forget_in_audit": "the erasure says by whom",
     "hub_audit.take_in_earlier_answers": "whoever opens the project says by whom",
     "hub_audit.open_audit": "whoever asks says on whose behalf",
+    "hub_audit.question_logs": "reads",
     "persons.recovery.carry_out": "the erasure that is carried out says by whom",
     "deliveries.receive.record_landed_again": "the build that landed again says by whom",
     "deliveries.receive.recover_vocabulary": "the loading that is ended says by whom",

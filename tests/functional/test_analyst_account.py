@@ -17,6 +17,8 @@ from typing import Protocol
 
 import pytest
 
+from fairhaven.hub import open_hub
+from fairhaven.ledger import Actor, ActorKind, EventKind, content_hash
 from fairhaven.query_audit import question_log
 from tests.support.command_line import Command
 from tests.support.older_hub import unpack_older_hub
@@ -229,6 +231,26 @@ def test_a_log_that_an_analyst_cuts_refuses_the_next_count(
     [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid)
     assert code == 1
     assert "was cut off or altered" in said
+
+
+def test_the_hubs_own_account_alone_goes_on_without_a_log_that_was_cut_and_the_ledger_has_who(
+    asked_hub: Path, readers: grp.struct_group, fairhaven: Command, as_analyst: AsAnalyst
+) -> None:
+    set_aside = ("cohort", "questions", asked_hub, "--set-aside", NOBODYS)
+    assert "there is nothing to go on without" in fairhaven(*set_aside, code=1).stderr
+    _as_account(f"import os; os.truncate({str(asked_hub / _LOG)!r}, 9)", group=readers.gr_gid)
+    [(code, said)] = as_analyst(set_aside, group=readers.gr_gid, first=[set_aside[:3]])
+    assert code == 1 and "only the account that runs the hub" in said
+    assert f"{NOBODYS}  uid {NOBODYS}  1 line seen, cut off" in fairhaven(*set_aside[:3]).stdout
+    assert "What was asked since the hub last saw it is not known" in fairhaven(*set_aside).stdout
+    entry = open_hub(asked_hub).ledger.entries()[-1]
+    assert (entry.kind, entry.facts) == (EventKind.LOG_SET_ASIDE, {"account": NOBODYS, "lines": 1})
+    assert entry.actor == Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="root")
+    [(kept, digest)] = entry.files.items()
+    assert content_hash(asked_hub / "store" / kept) == digest and (asked_hub / "store" / kept).stat().st_size == 9
+    assert "5 of 1,000" in fairhaven(*_count(asked_hub)).stdout  # what the analyst had asked stays asked
+    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid, first=[set_aside[:3]])
+    assert code == 0 and "6 of 1,000" in said
 
 
 def test_a_line_that_an_analyst_makes_up_stops_the_analyst_and_nobody_else(

@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,9 +17,10 @@ import pytest
 from fairhaven.hub import open_hub
 from fairhaven.journeys.hub_places import STORE, place_of
 from fairhaven.journeys.network.answer import HubAnswers
+from fairhaven.journeys.releases.report_facts import quarantined_in
 from fairhaven.journeys.store_verification import verify_store
 from fairhaven.kernel.codec import to_json
-from fairhaven.kernel.errors import FairhavenError
+from fairhaven.kernel.errors import FairhavenError, Invalid
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import EventKind
@@ -288,8 +290,10 @@ def test_no_report_is_made_of_quarantine_that_was_altered_and_no_row_traced_to_a
         [[str(path) for path in open_hub(copy).archive.files(release, "person")]],
     ).fetchall()
     altered = _set_aside(store)
-    refused = fairhaven("report", copy, "--out", tmp_path / "report.html", code=1).stderr
-    assert f"{altered.relative_to(store)}: was altered" in refused
+    fairhaven("report", copy, "--out", tmp_path / "report.html")  # made of what the release says
+    of_before = replace(release, facts=replace(release.facts, quarantined=None))
+    with pytest.raises(Invalid, match=f"{altered.relative_to(store)}: was altered"):
+        quarantined_in(open_hub(copy), of_before)
     _said_of_an_extract(store)
     assert "extract.json: was altered" in fairhaven("trace", copy, "person", key, code=1).stderr
     write_json(store / "landing-again.json", {"source": "gp", "extracts": [], "by": to_json(ANNA)})

@@ -89,6 +89,6 @@ def test_what_one_policy_let_through_is_not_shown_under_the_next(copy: Path) -> 
 def test_a_report_is_made_of_its_release_alone(copy: Path) -> None:
     whole = report_on_release(open_hub(copy), None, by=ANNA, progress=Silent())
     assert whole.quarantine
-    for folder in ("deliveries", "landing", "received", "vault", "erased"):
+    for folder in ("deliveries", "landing", "received", "vault"):
         shutil.rmtree(copy / "store" / folder)
     assert report_on_release(open_hub(copy), None, by=ANNA, progress=Silent()) == whole

@@ -29,9 +29,13 @@ OTHER = 54_321
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 
 
+def opened_as_it_is(folder: Path) -> QueryAudit:
+    return QueryAudit(folder / "audit.sqlite", policy_named("hdr-uk"), RULES, is_shared=True)
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator[QueryAudit]:
-    with QueryAudit(folder / "audit.sqlite", policy_named("hdr-uk"), RULES, is_shared=True) as audit:
+    with opened_as_it_is(folder) as audit:
         if not audit.knows("r1"):
             audit.add_release("r1", np.arange(PERSONS, dtype=np.int64))
         yield audit
@@ -139,7 +143,6 @@ for _ in range(300):
 WRONG = [
     {"release": "r2"},
     {"release": "1; DROP TABLE question"},
-    {"cells": []},
     {"cells": "all"},
     {"cells": [cell(packed(np.array([PERSONS], np.uint32)))]},
     {"cells": [cell(packed(np.zeros(50_000_000, np.uint32)))]},
@@ -250,6 +253,27 @@ def test_what_stands_in_the_place_of_an_accounts_own_log_is_not_written_through(
     with pytest.raises(Invalid, match=r"another account's, a link or no file"):
         ask(tmp_path, range(500, 700))
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_table_without_cells_is_a_question_in_the_log_as_well(asked: Path) -> None:
+    before = (asked / "audit.sqlite").read_bytes()
+    with opened(asked) as audit:
+        assert audit.ask_together({}, asker=US, release="r1") == {}
+    (asked / "audit.sqlite").write_bytes(before)  # another account counts in a copy, and throws it away
+    assert spent(asked) == 4
+
+
+def test_a_log_that_was_cut_can_be_gone_on_without_and_what_was_answered_stays_so(asked: Path) -> None:
+    log_of(asked).write_bytes(b"")
+    account = os.geteuid()
+    with opened_as_it_is(asked) as audit:
+        assert [is_whole for _, is_whole in audit.logs({}).values()] == [False]
+        with audit.setting_aside(account) as left:
+            assert left is not None and left.read() == b""
+        assert audit.logs({}) == {}
+    assert spent(asked) == 3
+    assert ask(asked, range(100, 215)) == [110], "the answer to nearly the same set"
+    assert log_of(asked).read_bytes().count(b"\n") == 1
 
 
 def test_the_copy_for_other_accounts_holds_nobodys_id(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ for group, name, act in (
     (cohort, "report", cohort_commands.report),
     (cohort, "generate", cohort_commands.generate),
     (cohort, "budget", cohort_commands.budget),
+    (cohort, "questions", cohort_commands.questions),
     (project, "open", project_commands.open_project),
     (app, "answer", network_commands.answer),
     (network, "serve", network_commands.serve),

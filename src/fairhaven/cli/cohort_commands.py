@@ -179,6 +179,29 @@ def budget(
     screen.show(found, [cohort_text.budget(project, found)])
 
 
+def questions(
+    folder: Hub,
+    set_aside: Annotated[
+        int | None,
+        typer.Option(
+            metavar="UID",
+            help="Go on without the log of this account, which was cut, altered or lost; what is left is kept, and the ledger has who decided.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    screen: "Screen[results.AccountLogs]",
+) -> None:
+    """Whose logs of questions there are, and whether each is whole."""
+    from fairhaven.cli import cohort_results as results
+    from fairhaven.journeys.hub_audit import question_logs, set_aside_log
+
+    rooms = opened(folder)
+    entry = None if set_aside is None else set_aside_log(rooms, set_aside, by=actor()).number
+    found = results.AccountLogs(logs=question_logs(rooms), entry=entry)
+    screen.show(found, cohort_text.question_logs(found))
+
+
 def _read(files: list[Path], cdm: Path | None, release: str | None) -> "tuple[CohortSource, list[Named]]":
     """Where to look and for what: the first path is the hub's folder unless a CDM is given."""
     from fairhaven.journeys.cohorts.count import CohortSource, read_files

@@ -11,6 +11,7 @@ from fairhaven.disclosure import Policy
 from fairhaven.journeys.cohorts.attrition import AttritionReport, Reported
 from fairhaven.journeys.cohorts.count import Counted, Named
 from fairhaven.journeys.cohorts.discover import ProjectAnswers
+from fairhaven.journeys.hub_audit import AccountLog
 from fairhaven.query_audit import Budget, Decision, Outcome
 
 
@@ -230,6 +231,19 @@ class QuestionBudget:
     def of(cls, budget: Budget) -> Self:
         """A budget with what is left of it."""
         return cls(allowed=budget.allowed, spent=budget.spent, refused=budget.refused, left=budget.left)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountLogs:
+    """The logs of questions.
+
+    Args:
+        logs: of every account that asked.
+        entry: number of the ledger's entry by which one was set aside; null where none was.
+    """
+
+    logs: tuple[AccountLog, ...]
+    entry: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

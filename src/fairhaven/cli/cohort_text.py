@@ -55,6 +55,16 @@ def budget(project: str, found: "results.QuestionBudget") -> str:
     )
 
 
+def question_logs(found: "results.AccountLogs") -> Iterator[str]:
+    """Each account's log, whether it is whole, and what became of one that is not."""
+    for each in found.logs:
+        how = "whole" if each.is_whole else "cut off, altered or taken away"
+        lines = "1 line" if each.lines == 1 else f"{each.lines:,} lines"
+        yield f"{each.account}  {each.name}  {lines} seen, {how}"
+    if found.entry is not None:
+        yield f"The log was set aside, as entry {found.entry} of the ledger says. What was asked since the hub last saw it is not known."
+
+
 def report(found: "AttritionReport", out: Path | None) -> Iterator[str]:
     """Each definition's steps as bars, or where they were written."""
     if out is not None:

@@ -4,17 +4,20 @@ Questions are asked by the hub's own account or by those of its readers, who add
 How far the logs went is entered in the ledger by whoever may: what the ledger has seen can no longer be taken off unseen.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fairhaven.archive import Release
 from fairhaven.cohort import DiscoveryIndex
 from fairhaven.journeys.model import Rooms
+from fairhaven.kernel.accounts import account_name
 from fairhaven.kernel.codec import from_json, to_json
-from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
+from fairhaven.kernel.files import replacement_of
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, EventKind
+from fairhaven.ledger import Actor, Entry, EventKind, content_hashes
 from fairhaven.query_audit import Asker, LogHead, QueryAudit
 
 _AUDIT = "query-audit.sqlite"
@@ -33,6 +36,22 @@ class LogsSeen:
     logs: Mapping[int, LogHead]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountLog:
+    """The log of what an account asked.
+
+    Args:
+        account: its number on this machine; name: its name there.
+        lines: how many lines the hub has seen.
+        is_whole: it still holds them.
+    """
+
+    account: int
+    name: str
+    lines: int
+    is_whole: bool
+
+
 @contextmanager
 def open_audit(rooms: Rooms) -> Iterator[QueryAudit]:
     """The hub's record of questions.
@@ -41,10 +60,7 @@ def open_audit(rooms: Rooms) -> Iterator[QueryAudit]:
         Invalid: it is damaged, or does not hold what the ledger has seen of it.
         NotAllowedNow: this account may not record questions, or not yet.
     """
-    settings = rooms.settings
-    with QueryAudit(
-        rooms.store / _AUDIT, settings.disclosure, settings.audit, is_shared=bool(settings.readers)
-    ) as audit:
+    with _opened(rooms) as audit:
         if (seen := _seen(rooms)) is not None:
             if seen.record != audit.mark:
                 raise Invalid(
@@ -95,6 +111,77 @@ def forget_in_audit(rooms: Rooms, person_keys: Sequence[int]) -> None:
             audit.forget(person_keys)
 
 
+def question_logs(rooms: Rooms) -> tuple[AccountLog, ...]:
+    """The logs of all accounts that asked, whether they are whole or not.
+
+    Raises:
+        NotFound: nobody has asked.
+        Invalid: the record is damaged, or a log cannot be read.
+        NotAllowedNow: this account may not record questions, or not yet.
+    """
+    if not has_audit(rooms):
+        raise NotFound("nobody has asked a question in this hub on behalf of a project, so there is no log")
+    seen = _seen(rooms)
+    with _opened(rooms) as audit:
+        return tuple(
+            AccountLog(account=account, name=account_name(account), lines=head.lines, is_whole=is_whole)
+            for account, (head, is_whole) in audit.logs(seen.logs if seen else {}).items()
+        )
+
+
+def set_aside_log(rooms: Rooms, account: int, *, by: Actor) -> Entry:
+    """Go on without an account's log that was cut, altered or taken away; what is left of it is kept, and the ledger has who decided.
+
+    What the hub has seen of it stays answered. What was asked since is not known, so nobody can say what later answers reveal
+    beside it.
+
+    Raises:
+        NotPermitted: this account is not the hub's own.
+        NotAllowedNow: the log is whole, or there is none.
+    """
+    broken = [each for each in question_logs(rooms) if each.account == account and not each.is_whole]
+    if not broken:
+        raise NotAllowedNow(
+            f"the log of {account_name(account)} holds what the hub has seen of it, or there is none, so there is nothing to go on without. "
+            f"`fairhaven cohort questions {rooms.folder}` lists the logs."
+        )
+    number = 1 + sum(entry.facts["account"] == account for entry in _set_aside(rooms))
+    place = rooms.store / "query-audit-set-aside" / f"{account}-{number}.log"
+    with _opened(rooms) as audit:
+        if not audit.is_own:
+            raise NotPermitted("only the account that runs the hub may decide to go on without a log of questions")
+        # Its end is decided by the entry; killed before what follows, the same command does it again.
+        with audit.setting_aside(account) as left:
+            if left is not None:
+                with replacement_of(place) as file:
+                    shutil.copyfileobj(left, file)
+            return rooms.ledger.append(
+                EventKind.LOG_SET_ASIDE,
+                {"account": account, "lines": broken[0].lines},
+                by=by,
+                files={} if left is None else content_hashes(rooms.store, [place]),
+            )
+
+
+@contextmanager
+def _opened(rooms: Rooms) -> Iterator[QueryAudit]:
+    """The record, whatever the ledger has seen of it."""
+    settings = rooms.settings
+    with QueryAudit(
+        rooms.store / _AUDIT, settings.disclosure, settings.audit, is_shared=bool(settings.readers)
+    ) as audit:
+        yield audit
+
+
+def _set_aside(rooms: Rooms) -> Sequence[Entry]:
+    return rooms.ledger.entries_of(EventKind.LOG_SET_ASIDE)
+
+
 def _seen(rooms: Rooms) -> LogsSeen | None:
+    """What the ledger has seen last, without the logs that were set aside since."""
     entered = rooms.ledger.entries_of(EventKind.QUESTIONS)
-    return from_json(LogsSeen, entered[-1].facts, path="ledger.jsonl") if entered else None
+    if not entered:
+        return None
+    seen = from_json(LogsSeen, entered[-1].facts, path="ledger.jsonl")
+    gone = {entry.facts["account"] for entry in _set_aside(rooms) if entry.number > entered[-1].number}
+    return replace(seen, logs={account: head for account, head in seen.logs.items() if account not in gone})

@@ -76,14 +76,14 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="landing",
-        compared_by="builds and erasures; reports, what is in quarantine; traces, what an extract says of its origin",
+        compared_by="builds and erasures; reports on releases that earlier versions made, what is in quarantine; traces, what an extract says of its origin",
         what="the rows of each delivery without identities, and those in quarantine",
         thing=Locked.DELIVERIES,
         has_rows=True,
     ),
     StorePlace(
         path="landing/*/*.parquet",
-        compared_by="builds and erasures; reports, what is in quarantine",
+        compared_by="builds and erasures; reports on releases that earlier versions made, what is in quarantine",
         what="one table of an extract",
         thing=Locked.DELIVERIES,
         remedy="Without this file the next build lands it again from the sealed bytes: remove it, or restore it from the hub's backup.",
@@ -235,6 +235,11 @@ STORE: Sequence[StorePlace] = (
         readers=Access.ADD,
         is_hashed=False,
         compared="the lines of each log hold each other by their hashes; the last that the ledger has seen is looked for at every count",
+    ),
+    StorePlace(
+        path="query-audit-set-aside",
+        what="what was left of logs that the hub goes on without",
+        compared_by="the scrub: no other command reads it",
     ),
     StorePlace(
         path="network.sqlite", what="what `network serve` was asked and told", is_hashed=False, compared=_RECORD

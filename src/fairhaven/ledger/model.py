@@ -45,6 +45,7 @@ class EventKind(StrEnum):
     MEMBER_LEFT = "member left"
     NETWORK_QUESTION = "question to the network"
     QUESTIONS = "questions recorded"
+    LOG_SET_ASIDE = "log of questions set aside"
     PROJECT = "project opened"
     STOCK_TAKEN = "stock taken"
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,12 +200,13 @@ class QuestionLogs:
             Invalid: one was cut off, written anew, taken away, or cannot be read.
         """
         for account, head in heads.items():
-            if head.lines and not self._holds(account, head):
+            if not self.holds(account, head):
                 who = account_name(account)
                 raise Invalid(
                     f"{self.path(account)}, the log of what {who} asked, was cut off or altered: it does not end its first {head.lines:,} "
                     "lines as it did, so nobody knows what was answered since. Restore it from the hub's backup, as a file of that "
-                    f"account, or ask no more of these releases; and ask {who}."
+                    f"account, and ask {who}. If it is lost, whoever answers for the hub can go on without it: "
+                    f"`fairhaven cohort questions {self.folder.parent.parent} --set-aside {account}`."
                 )
 
     def new_lines(self, heads: Mapping[int, LogHead]) -> tuple[list[NewLine], list[LogFault]]:
@@ -216,7 +218,7 @@ class QuestionLogs:
             Invalid: a log cannot be read.
         """
         found, faults = [], []
-        for account in self._accounts():
+        for account in self.accounts():
             head = heads.get(account, self.begin())
             for each in self._after(account, head):
                 if isinstance(each, LogFault):
@@ -262,7 +264,21 @@ class QuestionLogs:
         """The head of this account's own log."""
         return heads.get(self._account, self.begin())
 
-    def _accounts(self) -> list[int]:
+    @contextmanager
+    def left(self, account: int) -> Iterator[BinaryIO | None]:
+        """What there is of an account's log; None where there is none. Raises as `check`, where it cannot be read."""
+        opened = self._opened(account)
+        if opened is None:
+            yield None
+            return
+        with os.fdopen(opened, "rb") as file:
+            yield file
+
+    def remove(self, account: int) -> None:
+        """Take an account's log away, so that it begins another; only the folder's owner may."""
+        self.path(account).unlink(missing_ok=True)
+
+    def accounts(self) -> list[int]:
         """Accounts that have a log; what another account left under such a name is nobody's."""
         named = (_NAME.fullmatch(path.name) for path in listed(self.folder))
         return sorted(int(each[1]) for each in named if each and self._is_of(int(each[1])))
@@ -318,7 +334,10 @@ class QuestionLogs:
         os.close(file)
         return None
 
-    def _holds(self, account: int, head: LogHead) -> bool:
+    def holds(self, account: int, head: LogHead) -> bool:
+        """Whether an account's log still holds what it once held. Raises as `check`, where it cannot be read."""
+        if not head.lines:
+            return True
         file = self._opened(account)
         if file is None:
             return False

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,35 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             Invalid: one was cut off, written anew, taken away, or cannot be read.
         """
         self._logs.check(heads)
+
+    def logs(self, seen: Mapping[int, LogHead]) -> dict[int, tuple[LogHead, bool]]:
+        """How far the log of each account went, and whether it still holds that; nothing is taken over.
+
+        Args:
+            seen: what the ledger has seen of them.
+
+        Raises:
+            Invalid: a log cannot be read.
+        """
+        known = self._record.heads()
+        heads = {**dict.fromkeys(self._logs.accounts(), self._logs.begin()), **seen, **known}
+        return {
+            account: (head, self._logs.holds(account, head) and self._logs.holds(account, seen.get(account, head)))
+            for account, head in sorted(heads.items())
+        }
+
+    @contextmanager
+    def setting_aside(self, account: int) -> Iterator[BinaryIO | None]:
+        """Go on without a log that does not hold what it held: what was taken over of it stays answered, and nothing else is known.
+
+        Yields:
+            what is left of it, if anything is; at the end of the block it is gone, and the account begins another.
+        """
+        with self._logs.locked(), self._record.writing(), self._logs.left(account) as left:
+            yield left
+            self._logs.remove(account)
+            self._record.forget_head(account)
+            self._is_news = True
 
     def knows(self, release: str) -> bool:
         """True where questions about a release may be asked."""
@@ -262,6 +292,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         # Sorted: an order that says nothing of sizes.
         asked = [(each, BitMap(numbers[numbers_of(persons)])) for each, persons in sorted(cells.items())]
         with self._writing():
+            logged: list[LoggedCell] | None
             if self._rules.mode is Mode.PRIVACY:
                 met = [self._with_noise(len(each), asker=asker, release=key, definition=name) for name, each in asked]
                 decisions = [decision for decision, _ in met]
@@ -269,12 +300,12 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
                     LoggedCell(persons=packed(numbers_of(each)), definition=name, shown=drawn)
                     for (name, each), (_, drawn) in zip(asked, met, strict=True)
                     if drawn is not None
-                ]
+                ] or None
             else:
+                is_spent = self._record.spending(asker.project).spent >= self._rules.budget
                 decisions = self._decide([each for _, each in asked], asker=asker, release=key)
-                is_spent = any(decision.outcome is Outcome.SPENT for decision in decisions)  # a table may have no cells
-                logged = [] if is_spent else [LoggedCell(persons=packed(numbers_of(each))) for _, each in asked]
-            if logged:
+                logged = None if is_spent else [LoggedCell(persons=packed(numbers_of(each))) for _, each in asked]
+            if logged is not None:  # a table without cells is a question as well
                 self._log(asker, release, logged)
         return {name: decision for (name, _), decision in zip(asked, decisions, strict=True)}
 
@@ -348,7 +379,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         if question is None:
             return
         known = self._record.release(question.release)
-        if known is None or not question.cells:
+        if known is None:
             raise ValueError
         key, numbers = known
         everybody = BitMap(numbers)

@@ -184,6 +184,10 @@ class AuditRecord:
         """Keep how far an account's log is taken over."""
         self._connection.execute("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?, ?, ?)", (account, *astuple(head)))
 
+    def forget_head(self, account: int) -> None:
+        """Know of no log of an account."""
+        self._connection.execute("DELETE FROM head WHERE account = ?", (account,))
+
     @property
     def mark(self) -> str:
         """What tells this record from one that was begun anew; says nothing of the secret."""

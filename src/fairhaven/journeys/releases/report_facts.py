@@ -30,15 +30,20 @@ def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Pr
         described(rooms, release, by=by, progress=progress),
         rooms.settings.disclosure,
         hub=rooms.settings.name,
-        quarantine=_quarantined(rooms, release),
+        quarantine=quarantined_in(rooms, release),
         previous=previous,
         changes=changes,
     )
     return replace(report, head=rooms.ledger.head())
 
 
-def _quarantined(rooms: Rooms, release: Release) -> tuple[QuarantinedRows, ...]:
-    """What its manifest says; of a release that an earlier version made, what lies in quarantine today."""
+def quarantined_in(rooms: Rooms, release: Release) -> tuple[QuarantinedRows, ...]:
+    """What was put in quarantine, as the manifest says; of a release that an earlier version made, what lies there today.
+
+    Raises:
+        NotPermitted: the manifest does not say, nor may this account look.
+        Invalid: nor is what lies there as it was written.
+    """
     if release.facts.quarantined is not None:
         return release.facts.quarantined
     numbers = [extract.number for extract in release.facts.extracts]
