@@ -16,13 +16,13 @@ from tests.support.cohort_strategies import cdm, definitions
 
 
 def test_a_batch_finds_whom_the_oracle_finds(engine: Engine) -> None:
-    tables, asked = cdm(Random(41)), dict(enumerate(definitions(Random(41), 30), start=1))
+    tables, asked = cdm(Random(41)), dict(enumerate(definitions(Random(41), 20), start=1))
     found = stays(engine, on(engine, tables), asked)
     assert not differing(found, Oracle(tables), asked)
 
 
 def test_the_rules_leave_what_the_oracle_says(engine: Engine) -> None:
-    tables, asked = cdm(Random(42)), dict(enumerate(definitions(Random(42), 12), start=1))
+    tables, asked = cdm(Random(42)), dict(enumerate(definitions(Random(42), 8), start=1))
     oracle = Oracle(tables)
     assert attritions(engine, on(engine, tables), asked) == {
         number: oracle.attrition(each) for number, each in asked.items()

@@ -148,7 +148,7 @@ def expected(file: Path) -> dict[str, tuple[int, int]]:
     "place",
     [
         ("omop_synthea27nj_5.4", "Synthea27Nj_5.4.zip"),
-        ("cohorts", "stress_cdm_5.4_parquet"),
+        pytest.param(("cohorts", "stress_cdm_5.4_parquet"), marks=pytest.mark.slow),
         ("omop_gibleed_5.3",),
     ],
 )
