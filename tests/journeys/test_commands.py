@@ -38,10 +38,14 @@ def test_a_second_build_of_the_same_makes_no_release(fairhaven: Command, copy: P
 
 def test_a_rebuild_from_nothing_has_the_same_content(fairhaven: Command, copy: Path) -> None:
     before = json.loads(fairhaven("release", "show", copy, "--json").stdout)
+    received = open_hub(copy).ledger.entries_of(EventKind.VOCABULARY, EventKind.DELIVERY)
     shutil.rmtree(copy / "store" / "archive")
     for name in ("ledger.jsonl", "checkpoint"):
         (copy / "store" / name).unlink()
     make_keys(copy / "store", by=ANNA)  # the ledger begins anew; the keys are kept
+    ledger = open_hub(copy).ledger
+    for entry in received:
+        ledger.append(EventKind(entry.kind), entry.facts, by=ANNA, files=entry.files)
     assert json.loads(fairhaven("build", copy, "--json").stdout)["content"] == before["content"]
 
 
