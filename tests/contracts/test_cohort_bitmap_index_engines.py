@@ -37,7 +37,7 @@ def test_an_engine_makes_the_index_that_duckdb_makes(spark: Engine, reference: E
                 or name in ("concepts", "first")
                 or "values" in name
             ):
-                assert np.array_equal(left(file, name), right(file, name)), (file, name)
+                assert np.array_equal(left.stream(file, name), right.stream(file, name)), (file, name)
         if file in rows:
             # Rows of one concept, person and day come in whatever order.
             assert events(left, file) == events(right, file), file
