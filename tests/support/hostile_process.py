@@ -28,6 +28,7 @@ RESIDENT = 1800 << 20
 LONGEST = 10.0
 """Seconds of CPU for one file, all of which have a few kilobytes."""
 CANARY = b"a-secret-of-the-hub"
+_IN_MEMORY = "/memfd:fairhaven"
 _A_STORE = 40
 """Files that are read in one place before it is replaced by a new one."""
 
@@ -70,8 +71,12 @@ class Watch:
         # Relative to an opening of a folder, as `foreign_files` opens them.
         if not Path(text).is_absolute():
             return
-        real = text if text.startswith("/proc/self/fd/") else os.path.realpath(text)
-        if not real.startswith((self._inside, *readable)) and not text.startswith("/dev/null"):
+        if event != "open":
+            # A link itself is meant, not where it leads.
+            real = str(Path(os.path.realpath(Path(text).parent), Path(text).name))
+        else:
+            real = text if text.startswith("/proc/self/fd/") else os.path.realpath(text)
+        if not real.startswith((self._inside, _IN_MEMORY, *readable)) and not text.startswith("/dev/null"):
             self.found.append(f"{event}: {real}")
 
 
