@@ -50,8 +50,8 @@ class Commands:
         self._temporary = temporary
 
     def left(self) -> list[str]:
-        """What commands have left among their temporary files."""
-        return sorted(path.name for path in self._temporary.iterdir())
+        """What commands have left among their temporary files, but folders that the account's next reader removes."""
+        return sorted(path.name for path in self._temporary.iterdir() if not path.name.startswith("fairhaven-work-"))
 
     def run(
         self, folder: Path, command: str, *arguments: Any, step: int | None = None, after: float | None = None

@@ -308,6 +308,12 @@ def test_an_act_done_again_signs_the_head_that_its_first_run_was_killed_before_s
     assert ledger.checkpoint.read_text().split("\n")[1] == "3"
 
 
+def test_a_head_whose_writing_was_killed_leaves_nothing_beside_the_next(signed: Ledger) -> None:
+    (signed.store / ".checkpoint.torn.part").write_text("cut o")
+    signed.append(EventKind.RELEASE, {"name": "r2"}, by=ANNA)
+    assert {path.name for path in signed.store.iterdir()} == {"signed.jsonl", "checkpoint"}
+
+
 def test_nothing_is_decided_by_a_ledger_whose_chain_or_head_does_not_hold(signed: Ledger) -> None:
     whole = signed.path.read_text()
     signed.path.write_text(whole.replace('"number":2}', '"number":7}', 1))

@@ -251,8 +251,11 @@ class Keyring:
         for before in set(_BEFORE.values()):
             (self.folder / before).unlink(missing_ok=True)
         self._keys.clear()
+        public_half = _public_half_of(self.folder)
+        for torn in listed(public_half.parent, f".{public_half.name}.*.part"):
+            torn.unlink(missing_ok=True)
         # Read anew: what is in place now is what the public half must be of.
-        SigningKey(partial(self._key, Purpose.RECORD)).write_public(_public_half_of(self.folder))
+        SigningKey(partial(self._key, Purpose.RECORD)).write_public(public_half)
 
     def _proposed(self, purpose: Purpose) -> Path:
         return self.folder / f"{purpose}.key.new"

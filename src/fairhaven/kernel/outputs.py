@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotPermitted
-from fairhaven.kernel.files import sync, write_atomically
+from fairhaven.kernel.files import make_folder, sync
 from fairhaven.kernel.listing import listed, listed_below
 
 _PART = ".fairhaven-part"
@@ -116,7 +116,13 @@ class Output:
         if part.exists():
             raise self._taken()
         if note is not None:
-            write_atomically(note, str(part))
+            # In its place at once: nothing is there yet that a note cut short would have to tell of.
+            make_folder(note.parent)
+            with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(str(part))
+                file.flush()
+                os.fsync(file.fileno())
+            sync(note.parent)
         yield part
         # Not after an error: what could not be removed then is looked for by the next command.
         if note is not None:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from fairhaven.kernel.errors import FairhavenError, Fault, Invalid, check_faults
 from fairhaven.kernel.files import canonical_json, sync, write_atomically
+from fairhaven.kernel.listing import listed
 from fairhaven.ledger.chain_reader import Chain, ChainReader
 from fairhaven.ledger.checkpoint import Checkpoint, Signer, checkpoint_of
 from fairhaven.ledger.file_hashes import content_hashes
@@ -263,6 +264,9 @@ class Ledger:
         return entry
 
     def _sign(self, signer: Signer, first: Entry, last: Entry) -> None:
+        # Under the ledger's lock: whoever was writing a head was killed.
+        for torn in listed(self.checkpoint.parent, f".{self.checkpoint.name}.*.part"):
+            torn.unlink(missing_ok=True)
         write_atomically(self.checkpoint, _head(first, last).signed(signer))
 
     @contextmanager
