@@ -264,7 +264,7 @@ def _exported(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(str(path.relative_to(folder)) for path in folder.rglob("*"))
     with duckdb.connect() as connection:
         for name in found:
-            if name.endswith(".parquet"):
+            if name.endswith(".parquet") and (folder / name).is_file():
                 relations = {name: f"read_parquet('{folder / name}')"}
             elif name.endswith(".duckdb"):
                 connection.execute(f"ATTACH '{folder / name}' AS exported (READ_ONLY)")
