@@ -63,7 +63,6 @@ FOLLOWING = {
     "hub_audit.open_audit": "whoever asks says on whose behalf",
     "hub_audit.question_logs": "reads",
     "persons.recovery.carry_out": "the erasure that is carried out says by whom",
-    "deliveries.receive.record_landed_again": "the build that landed again says by whom",
     "deliveries.receive.recover_vocabulary": "the loading that is ended says by whom",
 }
 """Use cases that write and name nobody: what they make is the same whoever asks for it, or names its decider itself."""

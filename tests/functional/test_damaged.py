@@ -21,13 +21,17 @@ def received(region: Region) -> Path:
 
 
 RECORDS = (
-    "archive/building.json",
-    "archive/erasure.json",
     "archive/releases/0001.json",
     "deliveries/000002.json",
     "landing/000003/extract.json",
     "vocabulary/current.json",
+)
+NOTES = (
+    "archive/building.json",
+    "archive/erasure.json",
     "erasing.json",
+    "landing-again.json",
+    "vocabulary/loading.json",
 )
 
 
@@ -44,10 +48,14 @@ def written(place: str, content: bytes) -> Callable[[Path], object]:
     [
         *((written(place, b"[]"), f"{place} is damaged") for place in RECORDS),
         *((written(place, b'{"tables": 1}'), f"{place} is damaged") for place in RECORDS),
+        *((written(place, b"[]"), f"{place}: is damaged, or was not written by this hub") for place in NOTES),
         (lambda store: shutil.rmtree(store / "keys"), "Restore the folder from the hub's key backup"),
         (written("keys/vault.key", b"short"), "keys/vault.key is damaged"),
         (written("deliveries/000002.json", b"{"), "deliveries/000002.json is damaged"),
-        (written("archive/erasure.json", b'{"manifests": [[]]}'), "archive/erasure.json is damaged"),
+        (
+            written("archive/erasure.json", b'{"manifests": [[]]}\n'),
+            "archive/erasure.json: is damaged, or was not written",
+        ),
         (
             lambda store: shutil.rmtree(store / "landing/000003"),
             "landing/000003/extract.json: is missing, and the ledger has it",

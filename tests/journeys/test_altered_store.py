@@ -15,15 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.hub import open_hub
+from fairhaven.journeys.descriptions.discovery_index import record_description
 from fairhaven.journeys.hub_places import STORE, place_of
 from fairhaven.journeys.network.answer import HubAnswers
 from fairhaven.journeys.releases.report_facts import quarantined_in
+from fairhaven.journeys.store_files import landing_journal
 from fairhaven.journeys.store_verification import verify_store
-from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.errors import FairhavenError, Invalid
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
-from fairhaven.ledger import EventKind
+from fairhaven.ledger import EventKind, hashes_as_written
 from fairhaven.network import AvailabilityTask, CollectionAbout, DistributionTask
 from fairhaven.network.task import Distribution, Task
 from fairhaven.network.task_answer import AnswerDeferred, reply
@@ -191,13 +192,18 @@ def test_a_landed_table_that_is_removed_is_landed_again_and_entered(copy: Path, 
 
 
 def test_what_describes_a_release_is_made_again_where_it_was_altered(copy: Path, fairhaven: Command) -> None:
-    path = copy / "store/archive/releases/0002/quality.json"
-    before = path.read_bytes()
-    assert b'"passed"' in before
-    path.write_bytes(before.replace(b'"passed"', b'"failed"'))
-    assert "quality.json: was altered" in fairhaven("store", "verify", copy, code=1).stdout
+    folder = copy / "store/archive/releases/0002"
+    before = {path: path.read_bytes() for path in (folder / "quality.json", folder / "dcat.jsonld")}
+    path = _flipped(folder / "dcat.jsonld")
+    assert "dcat.jsonld: was altered" in fairhaven("store", "verify", copy, code=1).stdout
+    # Nor does it become a good one by what else is entered of the description.
+    rooms = open_hub(copy)
+    with hashes_as_written(rooms.store) as written:
+        write_json(folder / "quality.json", {})
+    record_description(rooms, rooms.archive.release(), written, by=ANNA)
+    assert path.name in fairhaven("store", "verify", copy, code=1).stdout
     fairhaven("quality", copy)
-    assert path.read_bytes() == before
+    assert {path: path.read_bytes() for path in before} == before
     assert "Verified:" in fairhaven("store", "verify", copy).stdout
 
 
@@ -296,7 +302,7 @@ def test_no_report_is_made_of_quarantine_that_was_altered_and_no_row_traced_to_a
         quarantined_in(open_hub(copy), of_before)
     _said_of_an_extract(store)
     assert "extract.json: was altered" in fairhaven("trace", copy, "person", key, code=1).stderr
-    write_json(store / "landing-again.json", {"source": "gp", "extracts": [], "by": to_json(ANNA)})
+    landing_journal(open_hub(copy)).begin({"source": "gp"}, by=ANNA)
     assert "is being written anew" in fairhaven("trace", copy, "person", key, code=1).stderr
 
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
@@ -11,8 +10,8 @@ import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
-from fairhaven.journeys.store_files import erasure_record, known_of_deliveries
-from fairhaven.kernel.files import write_json
+from fairhaven.journeys.store_files import erasure_journal, known_of_deliveries
+from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.progress import Silent
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
@@ -268,7 +267,7 @@ def test_an_erasure_that_was_cut_short_is_not_finished_without_what_it_would_mis
     assert index is not None
     mine = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] == person]
     decided = ErasureUnderWay(person=person, patients={"mh": mine}, by=ANNA, after=rooms.ledger.length())
-    (linked / "store" / "erasing.json").write_text(json.dumps(asdict(decided)))
+    erasure_journal(rooms).begin(to_json(decided), by=ANNA)
     declared = linked / "sources" / "mh.toml"
     whole = declared.read_text()
     declared.unlink()
@@ -297,7 +296,7 @@ def test_what_a_killed_receive_and_a_resumed_erasure_wrote_is_known_to_the_ledge
     assert "Verified:" in fairhaven("store", "verify", linked).stdout
 
     # An erasure that was killed after its entry, before its end; and the source is declared anew before it is resumed.
-    write_json(erasure_record(rooms.store), asdict(under_way))
+    erasure_journal(open_hub(linked)).begin(to_json(under_way), by=ANNA)
     path = linked / "sources/mh.toml"
     path.write_text(path.read_text().replace('DOB = { type = "date",', 'DOB = { type = "date", optional = true,'))
     fairhaven("build", linked)

@@ -135,7 +135,7 @@ def test_an_erasure_that_the_earlier_version_had_begun_is_decided_and_carried_ou
 
 def test_an_erasure_that_the_earlier_version_left_in_the_hub_is_known_and_its_decider_is_who_ends_it(hub: Path) -> None:
     write_json(hub / "store/erasing.json", {"person": 7, "patients": {"gp": ["a"]}})
-    under_way = ErasureUnderWay.of(hub / "store", by=_NOBODY)
+    under_way = ErasureUnderWay.of(open_hub(hub), by=_NOBODY)
     assert under_way == ErasureUnderWay(person=7, patients={"gp": ["a"]}, by=_NOBODY, after=0)
 
 

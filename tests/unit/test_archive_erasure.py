@@ -15,8 +15,11 @@ import pytest
 from deltalake import DeltaTable
 
 from fairhaven.archive import Archive
+from fairhaven.archive.release_store import DecidedErasure
 from fairhaven.engine import Engine
+from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.progress import Silent
+from fairhaven.ledger import Entry, Ledger
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release
 from tests.support.actors import ANNA, BEN
@@ -259,6 +262,40 @@ def test_killed_at_a_moment_it_is_finished_by_the_next_run(
     expected = without_person(everything(archive, engine))
     assert erase_and_be_killed(processes, archive, step) == -9
     check_finishes(archive, engine, expected)
+
+
+class LedgerOfAKilled(Ledger):
+    """Its writer is killed before the next entry."""
+
+    def append(self, *_: Any, **__: Any) -> Entry:
+        raise KeyboardInterrupt
+
+
+def test_notes_of_an_erasure_that_has_ended_bring_back_no_manifest_of_their_time(
+    archive: Archive, engine: Engine
+) -> None:
+    killed = Archive(archive.store, ledger=LedgerOfAKilled(archive.ledger.path))
+    with pytest.raises(KeyboardInterrupt):
+        killed.erase([PERSON], facts={"persons": ["digest"]}, by=BEN)
+    assert isinstance(archive.erasure(), DecidedErasure)
+    old = archive.erasing.read_bytes()
+    archive.resume(by=ANNA)
+    archive.erase([OTHERS[0]], facts={"persons": ["another"]}, by=ANNA)
+    kept, length = everything(archive, engine), archive.ledger.length()
+    archive.erasing.write_bytes(old)
+    archive.resume(by=ANNA)
+    assert (everything(archive, engine), archive.ledger.length()) == (kept, length)
+    assert archive.verify() == []
+
+
+def test_an_erasure_that_was_killed_before_its_decision_is_not_resumed_over_altered_rows(archive: Archive) -> None:
+    store = Archive(archive.store)
+    store.erasure_notes.begin({"persons": [PERSON], "facts": {"persons": ["digest"]}, "by": None}, by=BEN)
+    for path in archive.folder.glob("condition_occurrence/*.parquet"):
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(Invalid, match="the file was altered"):
+        archive.resume(by=ANNA)
+    assert not [entry for entry in archive.ledger.entries() if entry.kind == "erasure"]
 
 
 @pytest.mark.slow

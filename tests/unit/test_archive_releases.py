@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -11,9 +12,11 @@ from deltalake import DeltaTable
 
 from fairhaven.archive import Archive
 from fairhaven.engine import Engine
-from fairhaven.kernel.errors import NotAllowedNow, NotFound
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
+from fairhaven.kernel.files import read_json, write_json
+from fairhaven.ledger import Entry, EventKind, Ledger, content_hash
 from fairhaven.omop import CDM, to_cdm
-from fairhaven.release.manifest import Release
+from fairhaven.release.manifest import Release, seal_of
 from tests.support.actors import ANNA
 from tests.support.release_facts import release_facts
 
@@ -151,6 +154,60 @@ def test_a_build_with_the_same_inputs_keeps_the_tables_that_a_killed_one_finishe
     assert other["person"] != done["person"]
     archive.publish(number=1, as_of=dt.date(2026, 1, 1), tables=other, facts=release_facts(), by=ANNA)
     assert archive.stray() == []
+
+
+def test_tables_of_a_killed_build_that_were_altered_since_are_written_again(
+    archive: Archive, engine: Engine, persons: Make
+) -> None:
+    done = archive.write(engine, {"person": persons([1, 2])}, number=1, by=ANNA, inputs="abc")
+    path = archive.path(done["person"].files[0].path)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    again = archive.write(engine, {"person": persons([7])}, number=1, by=ANNA, inputs="abc")
+    assert again["person"] != done["person"]
+
+
+class LedgerOfAKilled(Ledger):
+    """Its writer is killed before the next entry."""
+
+    def append(self, *_: Any, **__: Any) -> Entry:
+        raise KeyboardInterrupt
+
+
+def test_a_manifest_altered_between_its_publication_and_the_ledger_s_entry_is_not_entered(
+    archive: Archive, engine: Engine, persons: Make
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        release(Archive(archive.store, ledger=LedgerOfAKilled(archive.ledger.path)), engine, 1, person=persons([1]))
+    path = archive.manifest(1)
+    kept, forged = path.read_bytes(), read_json(path)
+    forged["facts"]["vocabulary"] = "another"
+    write_json(path, forged | {"hash": seal_of(forged)})
+    with pytest.raises(Invalid, match="the ledger does not know it"):
+        archive.check_chain()
+    archive.resume(by=ANNA)
+    assert archive.ledger.length() == 0
+    path.write_bytes(kept)
+    archive.check_chain()
+    archive.resume(by=ANNA)
+    [entry] = archive.ledger.entries()
+    assert entry.files["archive/releases/0001.json"] == content_hash(path)
+    assert set(entry.files) == {"archive/releases/0001.json", f"archive/person/_delta_log/{0:020d}.json"}
+    assert archive.verify() == [] and not archive.building.exists()
+
+
+def test_notes_of_a_build_that_an_erasure_or_a_release_came_after_count_no_more(
+    archive: Archive, engine: Engine, persons: Make
+) -> None:
+    archive.write(engine, {"person": persons([1, 2])}, number=1, by=ANNA, inputs="abc")
+    old = archive.building.read_bytes()
+    archive.ledger.append(EventKind.ERASURE, {"persons": ["digest"], "seals": {}}, by=ANNA)
+    assert archive.unpublished() is None
+    archive.resume(by=ANNA)
+    assert not archive.building.exists()
+    release(archive, engine, 1, person=persons([1]))
+    archive.building.write_bytes(old)
+    archive.resume(by=ANNA)
+    assert not archive.building.exists() and archive.ledger.length() == 2
 
 
 def test_large_tables_are_cut_into_buckets_of_persons(

@@ -1,7 +1,6 @@
 """Plans in words: a build's and an erasure's stages have one shape, and what comes first is said first."""
 
 import datetime as dt
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,8 @@ from fairhaven.journeys.persons.erasure_stages import ErasureStage, erasure_stag
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
 from fairhaven.journeys.releases import build_plan
 from fairhaven.journeys.releases.build_stages import Describe, in_words
-from fairhaven.kernel.files import write_json
+from fairhaven.journeys.store_files import erasure_journal
+from fairhaven.kernel.codec import to_json
 from tests.support.actors import ANNA
 
 
@@ -24,7 +24,8 @@ def test_a_plan_begins_with_what_a_killed_command_left(tmp_path: Path) -> None:
     rooms = open_hub(tmp_path / "hub")
     first = build_plan.plan_build(rooms, as_of=None, today=dt.date(2026, 1, 31)).stages[0]
     assert first == Stage(name="recover", what="first finish what a killed command left, if one did")
-    write_json(rooms.store / "erasing.json", asdict(ErasureUnderWay(person=7, patients={}, by=ANNA, after=0)))
+    under_way = ErasureUnderWay(person=7, patients={}, by=ANNA, after=0)
+    erasure_journal(rooms).begin(to_json(under_way), by=ANNA)
     first = build_plan.plan_build(rooms, as_of=None, today=dt.date(2026, 1, 31)).stages[0]
     assert (first.name, "the erasure of a person" in first.what, "7" in first.what) == ("recover", True, False)
 

@@ -17,7 +17,7 @@ from deltalake.transaction import (
     create_table_with_add_actions,
 )
 
-from fairhaven.kernel.files import sync
+from fairhaven.kernel.files import announce_folder, sync
 from fairhaven.kernel.listing import listed
 from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.omop import CDM
@@ -80,6 +80,11 @@ def entries_after(folder: Path, version: int) -> list[Path]:
     return [entry for entry, number in numbers.items() if number is None or number > version]
 
 
+def is_in_log(path: str) -> bool:
+    """Whether a path in the store is one of a file of a table's log."""
+    return path.startswith("archive/") and f"/{_LOG}/" in path
+
+
 def rewind(folder: Path, version: int) -> None:
     """Drop what the log has after *version* (-1: all of it): commits of a killed build, which no release names."""
     for entry in entries_after(folder, version):
@@ -101,6 +106,7 @@ def rebuild(folder: Path, staging: Path, history: Sequence[tuple[str, Sequence[S
     for version, (release, files) in enumerate(history):
         commit(fresh, before, files, release=release, version=version - 1)
         before = files
+    announce_folder(folder / _LOG, fresh / _LOG)
     if (folder / _LOG).exists():
         (folder / _LOG).rename(old)
     (fresh / _LOG).rename(folder / _LOG)

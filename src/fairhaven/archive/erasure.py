@@ -5,8 +5,8 @@ costs, relationships); and locations that only they have. Row identifiers are ke
 in the whole hub. Releases are sealed anew from the first one touched; Delta logs are written anew, so that no row count
 of before remains; what describes the releases is removed, to be made again.
 
-The order makes it safe to be killed at any moment. The intent is written first (`erasure.json` with the persons). New
-files are written beside the old. Then `erasure.json` is replaced by the new manifests, which is the moment of decision.
+The order makes it safe to be killed at any moment. The intent is noted first (`erasure.json`, with the persons). New
+files are written beside the old. Then the new manifests are noted, which is the moment of decision.
 After it the work is only carried out: manifests, logs, removal, ledger; done again, it gives the same.
 """
 
@@ -28,7 +28,7 @@ from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.files import readers_scratch, sha256_of, write_json
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, EventKind
+from fairhaven.ledger import Actor, EventKind, hash_of_json
 from fairhaven.release.manifest import Release, StoredFile, TableVersion, manifest_of, read_manifest
 
 
@@ -58,18 +58,34 @@ def erase(
 ) -> Erasure:
     """See `Archive.erase`."""
     resume(store, by=by, progress=progress)
-    begun = BegunErasure(persons=tuple(sorted(set(person_keys))), facts=facts, by=by, files=files)
-    write_json(store.erasing, to_json(begun))
+    begun = BegunErasure(persons=tuple(sorted(set(person_keys))), facts=facts, by=by)
+    store.erasure_notes.begin(to_json(begun), by=by, files=files)
     return _carry_out(store, begun, by=by, progress=progress)
 
 
 def resume(store: ReleaseStore, *, by: Actor, progress: Progress) -> None:
     """Finish an erasure that was cut short; nothing to do where there is none."""
-    match store.erasure():
+    notes, under_way = store.erasure_notes, store.erasure()
+    if under_way and notes.before() is not None:  # of a version without such notes
+        notes.begin(to_json(under_way), by=under_way.by or by)
+    match under_way:
         case BegunErasure() as begun:
+            check_rows_of(store, begun.persons)
             _carry_out(store, begun, by=begun.by or by, progress=progress)
+        case DecidedErasure() if _is_entered(store):
+            notes.end()
         case DecidedErasure() as decided:
             _finish(store, decided, by=decided.by or by)
+
+
+def _is_entered(store: ReleaseStore) -> bool:
+    """Whether manifests were put in place since the decision: by the erasure itself, or later.
+
+    Notes of another time, put there again, would else bring back the manifests of that time.
+    """
+    decided = next(note.entries for note in reversed(store.erasure_notes.notes()) if note.facts)
+    entries = store.ledger.entries_of(EventKind.ERASURE, EventKind.RELEASE)
+    return any(entry.number > decided for entry in entries)
 
 
 def _carry_out(store: ReleaseStore, begun: BegunErasure, *, by: Actor, progress: Progress) -> Erasure:
@@ -82,17 +98,16 @@ def _carry_out(store: ReleaseStore, begun: BegunErasure, *, by: Actor, progress:
             progress.advance(done, len(plan.files), "files")
             rewritten[file.path] = _rewrite(store, work / "erased.parquet", connection, plan.belonging, table, file)
     if plan.erasure.is_empty:
-        store.erasing.unlink()
+        store.erasure_notes.end()
         return plan.erasure
     decided = DecidedErasure(
         facts=begun.facts,
         by=by,
-        files=begun.files,
         tables=tuple(sorted({table for _, table in plan.files})),
         superseded=plan.erasure.superseded,
         manifests=tuple(manifest_of(release) for release in _sealed_anew(plan.releases, rewritten)),
     )
-    write_json(store.erasing, to_json(decided))
+    store.erasure_notes.note(to_json(decided))
     _finish(store, decided, by=by)
     return plan.erasure
 
@@ -103,15 +118,19 @@ def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
         write_json(store.manifest(release.number), manifest)
         shutil.rmtree(store.description(release.number), ignore_errors=True)
     everything = store.as_found()
-    with store.work() as work:
+    notes = store.erasure_notes
+    with store.work() as work, notes.writing({}, by=by, is_mine=delta_log.is_in_log):
         for table in decided.tables:
             delta_log.rebuild(store.folder / table, work, _history(everything, table))
     store.sweep()
-    places = [
-        path for release in releases for path in (store.manifest(release.number), store.description(release.number))
-    ]
-    logs = [delta_log.folder_of(store.folder / table) for table in decided.tables]
-    store.ledger.append_once(
+    kept = store.ledger.files()
+    descriptions = tuple(f"{store.description(release.number).relative_to(store.store)}/" for release in releases)
+    manifests = {
+        store.manifest(release.number).relative_to(store.store).as_posix(): hash_of_json(manifest)
+        for release, manifest in zip(releases, decided.manifests, strict=True)
+    }
+    written = {path: digest for path, digest in notes.files().items() if kept.get(path) != digest}
+    store.ledger.append(
         EventKind.ERASURE,
         {
             **decided.facts,
@@ -119,9 +138,9 @@ def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
             "seals": {release.name: release.hash for release in releases},
         },
         by=by,
-        files={**store.ledger.changed([*places, *logs]), **decided.files},
+        files={**{path: None for path in kept if path.startswith(descriptions)}, **manifests, **written},
     )
-    store.erasing.unlink()
+    notes.end()
 
 
 @dataclass(frozen=True, kw_only=True)

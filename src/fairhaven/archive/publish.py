@@ -19,19 +19,29 @@ from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import sha256_of, sync, write_json
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, EventKind
+from fairhaven.ledger import Actor, EventKind, content_hash, hash_of_json
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.facts import ReleaseFacts
 from fairhaven.release.manifest import GENESIS, Release, StoredFile, TableVersion, manifest_of, name_of, seal_of
 
 
 def write(
-    store: ReleaseStore, engine: Engine, tables: Mapping[str, ir.Table], *, number: int, progress: Progress, inputs: str
+    store: ReleaseStore,
+    engine: Engine,
+    tables: Mapping[str, ir.Table],
+    *,
+    number: int,
+    by: Actor,
+    progress: Progress,
+    inputs: str,
 ) -> Mapping[str, TableVersion]:
     """See `Archive.write`."""
     begun = store.unpublished()
-    done = dict(begun.tables) if begun and inputs and inputs == begun.inputs else {}
+    is_same = begun is not None and inputs and (begun.inputs, begun.number) == (inputs, number)
+    done = dict(begun.tables) if begun and is_same and _is_whole(store, begun) else {}
     store.sweep(keep=done)
+    if not done:
+        store.build_notes.begin({"number": number, "inputs": inputs}, by=by)
     releases = store.releases()
     with store.work() as work, open_duckdb(spill=work, reaches=[work]) as connection:
         for position, (name, expression) in enumerate(tables.items()):
@@ -49,7 +59,11 @@ def write(
                     release=name_of(number),
                 )
                 done[name] = _committed(store, written, before, number)
-                write_json(store.building, to_json(Unpublished(number=number, inputs=inputs, tables=done)))
+                is_new = before is None or done[name].version != before.version
+                log = delta_log.entry_of(store.folder / name, done[name].version)
+                store.build_notes.note(
+                    {"table": to_json(done[name])}, files={_in_store(store, log): content_hash(log)} if is_new else {}
+                )
     progress.advance(len(tables), len(tables), "tables")
     return {name: done[name] for name in tables}
 
@@ -79,21 +93,28 @@ def publish(
         )
     )
     shutil.rmtree(store.description(number), ignore_errors=True)
-    # Said before the commit, so that whoever finishes after a kill enters in the ledger who published.
-    begun = store.unpublished() or Unpublished(number=number, inputs="", tables=tables)
-    write_json(store.building, to_json(replace(begun, by=by, files=files)))
+    if store.unpublished() is None:
+        store.build_notes.begin({"number": number, "inputs": ""}, by=by)
+    # Said before the commit: whoever finishes after a kill enters in the ledger what was published, and who did it.
+    manifest = {_in_store(store, store.manifest(number)): hash_of_json(manifest_of(release))}
+    store.build_notes.note({"release": release.hash}, files={**files, **manifest}, by=by)
     write_json(store.manifest(number), manifest_of(release))
-    record(store, release, by=by, files=files)
-    store.building.unlink()
+    _record(store, release, by=by)
     return release
 
 
-def recover(store: ReleaseStore, *, by: Actor) -> None:
-    """End a publication that was cut off after its commit: the ledger's entry, and the build's record goes."""
+def recover(store: ReleaseStore) -> None:
+    """End a publication that was cut off after its commit: the ledger's entry, and the build's notes go."""
+    notes = store.build_notes
+    if not notes.is_open():
+        return
     begun = store.unpublished()
-    if begun and (releases := store.as_found()) and begun.number <= releases[-1].number:
-        record(store, releases[-1], by=begun.by or by, files=begun.files)
-        store.building.unlink()
+    if begun is None:  # of before, or entered already
+        notes.end()
+    elif begun.seal:
+        path = store.manifest(begun.number)
+        if path.exists() and content_hash(path) == notes.files().get(_in_store(store, path)):
+            _record(store, store.read(path), by=begun.by)
 
 
 def sealed(release: Release) -> Release:
@@ -101,12 +122,24 @@ def sealed(release: Release) -> Release:
     return replace(release, hash=seal_of(manifest_of(release)))
 
 
-def record(store: ReleaseStore, release: Release, *, by: Actor, files: Mapping[str, str | None]) -> None:
-    """Enter a release in the ledger, once, with the files that came with it."""
-    logs = [delta_log.entry_of(store.folder / name, table.version) for name, table in release.tables.items()]
-    written = store.ledger.changed([store.manifest(release.number), *logs])
-    facts = {"release": release.name, "hash": release.hash}
-    store.ledger.append_once(EventKind.RELEASE, facts, by=by, files={**written, **files})
+def _record(store: ReleaseStore, release: Release, *, by: Actor) -> None:
+    """Enter a release in the ledger with the files that came with it, as the build's notes have them."""
+    kept = store.ledger.files()
+    files = {path: digest for path, digest in store.build_notes.files().items() if kept.get(path) != digest}
+    store.ledger.append(EventKind.RELEASE, {"release": release.name, "hash": release.hash}, by=by, files=files)
+    store.build_notes.end()
+
+
+def _is_whole(store: ReleaseStore, begun: Unpublished) -> bool:
+    """Whether all that a killed build has written is as it wrote it."""
+    logs = {path: digest for path, digest in store.build_notes.files().items() if delta_log.is_in_log(path)}
+    rows = {store.path(file.path): file.sha256 for table in begun.tables.values() for file in table.files}
+    is_kept = all(content_hash(store.store / path) == digest for path, digest in logs.items())
+    return is_kept and all(content_hash(path) == digest for path, digest in rows.items())
+
+
+def _in_store(store: ReleaseStore, path: Path) -> str:
+    return path.relative_to(store.store).as_posix()
 
 
 def placed_file(

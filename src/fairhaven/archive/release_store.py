@@ -15,19 +15,18 @@ archive/
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fairhaven.archive import delta_log
-from fairhaven.kernel.codec import read_record, record_of
+from fairhaven.kernel.codec import record_of
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import clear_torn, read_json, sha256_of
 from fairhaven.kernel.listing import listed
 from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.ledger import Actor, Entry, EventKind, Ledger
 from fairhaven.omop import CDM
-from fairhaven.release.format_1 import tables_of_format_1
 from fairhaven.release.manifest import Release, TableVersion, name_of, read_manifest, seal_of
 
 _WORK = ".work"
@@ -39,41 +38,39 @@ RESTORE = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unpublished:
-    """``building.json``: the tables that a build has written.
+    """What the notes of a build say, in ``building.json``: the tables that it has written.
 
     Args:
         number: of the release that the build is for.
         inputs: digest of all that the tables are made of.
-        by: who publishes them; None until then.
-        files: path in the store -> content hash, of what comes with the release beside what the archive writes.
+        by: who builds, and publishes.
+        seal: of the manifest that is about to be put in place; empty until then.
     """
 
     number: int
     inputs: str
     tables: Mapping[str, TableVersion]
-    by: Actor | None = None
-    files: Mapping[str, str | None] = field(default_factory=dict)
+    by: Actor
+    seal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BegunErasure:
-    """``erasure.json`` until the decision: whom to erase.
+    """What the notes of an erasure say, in ``erasure.json``, until the decision: whom to erase.
 
     Args:
         facts: what the ledger's entry is to say beside the seals.
         by: who decided; None where that was before actors were recorded.
-        files: path in the store -> content hash, of what the act changed outside the archive.
     """
 
     persons: tuple[int, ...]
     facts: Mapping[str, Any]
     by: Actor | None = None
-    files: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecidedErasure:
-    """``erasure.json`` from the decision on: what is to be carried out, without the persons.
+    """What they say from the decision on: what is to be carried out, without the persons.
 
     Args:
         tables: those whose Delta logs are written anew.
@@ -87,7 +84,6 @@ class DecidedErasure:
     superseded: Mapping[str, str]
     manifests: tuple[Mapping[str, Any], ...]
     by: Actor | None = None
-    files: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def seals(self) -> dict[int, str]:
@@ -103,8 +99,9 @@ class ReleaseStore:
         ledger: the hub's; None for the one in the store, whose head is then not signed.
 
     Attributes:
-        building: the file of what a build has written and not yet published.
-        erasing: the file of what an erasure under way must still do.
+        build_notes: of a build under way, what it has written and not yet published.
+        erasure_notes: of an erasure under way, what it must still do.
+        building, erasing: their files.
     """
 
     def __init__(self, store: Path, *, ledger: Ledger | None = None) -> None:
@@ -113,6 +110,8 @@ class ReleaseStore:
         self.building = self.folder / "building.json"
         self.erasing = self.folder / "erasure.json"
         self.ledger = ledger or Ledger(store / "ledger.jsonl")
+        self.build_notes = self.ledger.journal("archive/building.json")
+        self.erasure_notes = self.ledger.journal("archive/erasure.json")
         self._hashed: dict[Path, tuple[tuple[int, ...], str]] = {}
         self._sealed: dict[int, tuple[tuple[int | str, ...], Release]] = {}
 
@@ -258,17 +257,48 @@ class ReleaseStore:
         return [self.path(file.path) for file in version.files] if version else []
 
     def unpublished(self) -> Unpublished | None:
-        """What a build under way has written; None where there is none."""
-        return read_record(self.building, Unpublished, upgrade=_unpublished) if self.building.exists() else None
+        """What a build under way has written; None where there is none, or a release or an erasure has come since.
+
+        Raises:
+            Invalid: its notes are not this hub's.
+        """
+        notes = self.build_notes
+        if not notes.is_open() or notes.before() is not None:  # what a version of before had written is written again
+            return None
+        if not (found := notes.notes()):  # it has ended meanwhile
+            return None
+        first = found[0]
+        later = self.ledger.entries_of(EventKind.RELEASE, EventKind.ERASURE)
+        if first.actor is None or any(entry.number > first.entries for entry in later):
+            return None
+        tables = [
+            record_of(each.facts["table"], TableVersion, path=notes.path) for each in found if "table" in each.facts
+        ]
+        return Unpublished(
+            number=first.facts["number"],
+            inputs=first.facts["inputs"],
+            tables={table.name: table for table in tables},
+            by=[each.actor for each in found if each.actor][-1],
+            seal=next((each.facts["release"] for each in reversed(found) if "release" in each.facts), ""),
+        )
 
     def erasure(self) -> BegunErasure | DecidedErasure | None:
-        """The erasure under way; None where there is none."""
-        if not self.erasing.exists():
+        """The erasure under way; None where there is none.
+
+        Raises:
+            Invalid: its notes are not this hub's.
+        """
+        notes = self.erasure_notes
+        if not notes.is_open():
             return None
-        record = read_json(self.erasing)
-        if isinstance(record, dict) and "manifests" in record:
-            return record_of(record, DecidedErasure, path=self.erasing, upgrade=_erasure)
-        return record_of(record, BegunErasure, path=self.erasing, upgrade=_erasure)
+        said = notes.before()
+        if said is None:
+            said = next((note.facts for note in reversed(notes.notes()) if note.facts), None)
+        if said is None:  # it has ended meanwhile
+            return None
+        if isinstance(said, dict) and "manifests" in said:
+            return record_of(said, DecidedErasure, path=notes.path, upgrade=_erasure)
+        return record_of(said, BegunErasure, path=notes.path, upgrade=_erasure)
 
     def stray(self) -> list[Path]:
         """Parquet files that no release names, nor the new manifests of an erasure under way."""
@@ -305,10 +335,6 @@ class ReleaseStore:
             Invalid: the file is no manifest, or one of a later Fairhaven.
         """
         return read_manifest(read_json(path), path=path)
-
-
-def _unpublished(written: dict[str, Any]) -> dict[str, Any]:
-    return {**written, "tables": tables_of_format_1(written["tables"])}
 
 
 def _erasure(written: dict[str, Any]) -> dict[str, Any]:

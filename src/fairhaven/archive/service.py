@@ -56,7 +56,7 @@ class Archive(ReleaseStore):
                 finished are kept; an empty one keeps nothing.
         """
         self.resume(by=by, progress=progress)
-        return publish.write(self, engine, tables, number=number, progress=progress or Silent(), inputs=inputs)
+        return publish.write(self, engine, tables, number=number, by=by, progress=progress or Silent(), inputs=inputs)
 
     def publish(
         self,
@@ -173,7 +173,7 @@ class Archive(ReleaseStore):
         Args:
             by: who is named in the ledger where what was cut short is older than the recording of actors.
         """
-        publish.recover(self, by=by)
+        publish.recover(self)
         erasure.resume(self, by=by, progress=progress or Silent())
         self.clear_torn()
 

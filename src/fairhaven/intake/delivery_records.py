@@ -14,14 +14,16 @@ from pathlib import Path
 from fairhaven.intake.model import Delivery, Extract
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, NotFound, check_faults
-from fairhaven.kernel.files import clear_torn, sync, write_json
+from fairhaven.kernel.files import announce_folder, clear_torn, sync, write_json
 from fairhaven.kernel.listing import listed
-from fairhaven.ledger import content_hash
+from fairhaven.ledger import content_hash, content_hashes
 
 EXTRACT = "extract.json"
 """In an extract's folder: what it holds."""
 
 _NUMBERED = re.compile(r"\d{6}")
+_EXTRACTS_OWN = re.compile(r"(?:landing/|vault/identity/|received/[0-9a-f]+-)(?P<number>\d{6})[./]\w")
+"""What bears the number of its extract."""
 _READY = ".new"
 """Behind the name of what is ready to take its place."""
 
@@ -122,6 +124,20 @@ class DeliveryRecords:
         deliveries = {delivery.number for delivery in self._committed()} | _numbers(known, "deliveries")
         return max(deliveries, default=0) + 1, max(self.kept_extracts(known), default=0) + 1
 
+    def is_earlier(self, known: Collection[str]) -> Callable[[str], bool]:
+        """Tells of a path in the store whether it is of what was received before, and not of the delivery to come.
+
+        Args:
+            known: as of `next_numbers`.
+        """
+        _, first = self.next_numbers(known)
+
+        def is_of_before(path: str) -> bool:
+            number = _EXTRACTS_OWN.match(path)
+            return path in known or path.startswith("erased/") or (number is not None and int(number["number"]) < first)
+
+        return is_of_before
+
     def kept_extracts(self, known: Collection[str]) -> set[int]:
         """Numbers of the extracts that a committed delivery or the ledger has: what must never be cleared away."""
         return self.committed_extracts() | _numbers(known, "landing")
@@ -130,17 +146,48 @@ class DeliveryRecords:
         """Numbers of the extracts of every committed delivery, seen or not."""
         return {number for delivery in self._committed() for number in delivery.extracts}
 
-    def clear_uncommitted(self, known: Mapping[str, str | None]) -> None:
-        """Remove what no committed delivery names, and finish swaps of folders; the lock of the deliveries must be held.
+    def finish_swaps(self, known: Mapping[str, str | None]) -> None:
+        """Have each folder that is ready take its place, if it is what was decided; the lock of the deliveries must be held.
 
         Args:
-            known: paths in the store of all files of deliveries that the ledger has -> content hash, None where it has none.
-                They were committed, whatever records say that are there or not, so that none of them is ever removed.
+            known: path in the store -> content hash of what is to be there.
+
+        Raises:
+            Invalid: a folder is another than that; each is named, and none was moved.
+        """
+        numbers = [
+            number for number in sorted(self.kept_extracts(known)) if _beside(self.folder(number), _READY).exists()
+        ]
+        check_faults([fault for number in numbers for fault in self._faults_of_ready(number, known)])
+        for number in numbers:
+            finish_swap(self.folder(number))
+
+    def _faults_of_ready(self, number: int, known: Mapping[str, str | None]) -> Iterator[Fault]:
+        ready = _beside(self.folder(number), _READY)
+        path = self.folder(number).relative_to(self._store).as_posix()
+        wanted = {place.removeprefix(path): digest for place, digest in known.items() if place.startswith(f"{path}/")}
+        found = {
+            place.removeprefix(f"{path}{_READY}"): digest
+            for place, digest in content_hashes(self._store, [ready]).items()
+        }
+        # A hub of before has no hashes until stock is taken of it.
+        if wanted and found != {place: digest for place, digest in wanted.items() if digest}:
+            message = "is not what a command was about to put in its place: something else put it there. Remove it."
+            yield Fault(path=f"{path}{_READY}", message=message)
+
+    def clear_uncommitted(self, known: Mapping[str, str | None]) -> None:
+        """Remove what no committed delivery names; the lock of the deliveries must be held.
+
+        Args:
+            known: paths in the store of all files of deliveries that the ledger has, or that notes of an act under way name ->
+                content hash, None where it has none. They were committed, whatever records say that are there or not, so
+                that none of them is ever removed.
 
         Raises:
             Invalid: one of them is missing; each is named, and nothing was removed. Tables that are landed again are not meant.
         """
         self._finish_commits(known)
+        self.finish_swaps(known)
         committed = self.kept_extracts(known)
         for number in committed:
             finish_swap(self.folder(number))
@@ -215,15 +262,18 @@ def rewriting(folder: Path) -> Iterator[Path]:
 
     After a fault the old one is as it was; after a crash `finish_swap` ends what was decided.
     """
-    making = folder.with_name(folder.name + ".making")
+    making = _beside(folder, ".making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
     try:
         yield making
         make_durable(making)
+        announce_folder(folder, making)
+        # Whatever is there was not put there by a command: that would have ended, or been finished, before this one.
+        shutil.rmtree(_beside(folder, _READY), ignore_errors=True)
+        making.rename(_beside(folder, _READY))
         finish_swap(folder)
-        making.rename(folder.with_name(folder.name + ".new"))
-        finish_swap(folder)
+        sync(folder.parent)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
@@ -238,8 +288,7 @@ def make_durable(folder: Path) -> None:
 
 def finish_swap(folder: Path) -> None:
     """End a swap that was cut off: a folder that is ready takes its place, the old one goes."""
-    old = folder.with_name(folder.name + ".old")
-    ready = folder.with_name(folder.name + ".new")
+    old, ready = _beside(folder, ".old"), _beside(folder, _READY)
     if ready.exists():
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -248,6 +297,10 @@ def finish_swap(folder: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             ready.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(folder: Path, ending: str) -> Path:
+    return folder.with_name(folder.name + ending)
 
 
 class Tombstones:

@@ -109,6 +109,14 @@ class Intake:
             leave_out=delivery_erasure.leave_out,
         )
 
+    def finish_swaps(self, *, known: Mapping[str, str | None]) -> None:
+        """See `DeliveryRecords.finish_swaps`."""
+        self._records.finish_swaps(known)
+
+    def is_earlier(self, known: Collection[str]) -> Callable[[str], bool]:
+        """See `DeliveryRecords.is_earlier`."""
+        return self._records.is_earlier(known)
+
     def recover(self, vault: IdentityVault, *, known: Mapping[str, str | None]) -> None:
         """Clear away what a killed command left and finish what it decided. The caller holds the lock of the deliveries.
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.hub_places import STORE
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.store_files import erasure_journal
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.envelope import Envelope, write_wrapped
-from fairhaven.kernel.errors import FairhavenError, Fault, Invalid, check_faults
+from fairhaven.kernel.errors import FairhavenError, Fault, Invalid, NotAllowedNow, check_faults
 from fairhaven.kernel.files import sync, write_json
 from fairhaven.kernel.ids import check_value
 from fairhaven.kernel.keyring import ROTATING, WRAPPING, Keyring, Purpose
@@ -135,6 +136,7 @@ def rotate_keys(rooms: Rooms, *, by: Actor, progress: Progress) -> RotatedKeys:
         place = rooms.keyring.folder / ROTATING
         is_finished = place.exists()
         if not is_finished:
+            _check_nothing_unsigned(rooms)
             decided = _decided(rooms, by, progress)
             rooms.ledger.begin({}, by=by)  # from here on a head that is missing is a fault, in a hub of before as well
             write_json(place, to_json(decided))
@@ -154,6 +156,16 @@ def rotate_keys(rooms: Rooms, *, by: Actor, progress: Progress) -> RotatedKeys:
         is_finished=is_finished,
         entry=entry.number,
     )
+
+
+def _check_nothing_unsigned(rooms: Rooms) -> None:
+    """Refuse to begin a signed head over notes that no longer count from then on: an erasure would not be ended."""
+    erasures = (erasure_journal(rooms), rooms.archive.erasure_notes)
+    if any(journal.before() is not None for journal in erasures):
+        raise NotAllowedNow(
+            "an erasure that an earlier version began was cut short; nothing was done. `fairhaven build` finishes it; then "
+            "rotate the keys."
+        )
 
 
 def _decided(rooms: Rooms, by: Actor, progress: Progress) -> KeyRotation:

@@ -57,7 +57,8 @@ class StorePlace:
 
 
 _CLEARED = "work in progress, cleared by the next command"
-_ERASING = "an erasure under way; it goes with its end"
+_NEXT = "the next command that may go on from them, before it does"
+_NOTED = "notes of an act under way: each line is signed, and its signature is looked at"
 _RECORD = "changed by every question; a damaged one is refused when it is opened"
 
 STORE: Sequence[StorePlace] = (
@@ -91,10 +92,11 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="landing-again.json",
-        what="which extracts are landed again",
+        compared_by=_NEXT,
+        what="what is changed of extracts that were there before",
         is_hashed=False,
         remedy="",
-        compared="a landing under way; it goes with its end",
+        compared=_NOTED,
     ),
     StorePlace(
         path="erased",
@@ -102,7 +104,9 @@ STORE: Sequence[StorePlace] = (
         what="who was erased, as keyed digests",
         thing=Locked.DELIVERIES,
     ),
-    StorePlace(path="erasing.json", what="who is to be erased", is_hashed=False, remedy="", compared=_ERASING),
+    StorePlace(
+        path="erasing.json", compared_by=_NEXT, what="who is to be erased", is_hashed=False, remedy="", compared=_NOTED
+    ),
     StorePlace(
         path="vault",
         compared_by="builds and erasures; each byte is authenticated as well",
@@ -149,18 +153,20 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="archive/building.json",
+        compared_by=_NEXT,
         what="what a build has made",
         readers=Access.READ,
         is_hashed=False,
         remedy="",
-        compared="tables of a release that is not published yet; their files are compared when it is",
+        compared=_NOTED,
     ),
     StorePlace(
         path="archive/erasure.json",
+        compared_by=_NEXT,
         what="who is to be erased from releases",
         is_hashed=False,
         remedy="",
-        compared=_ERASING,
+        compared=_NOTED,
     ),
     StorePlace(
         path="archive/.work", what="releases that an erasure makes anew", is_hashed=False, remedy="", compared=_CLEARED
@@ -176,11 +182,12 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="vocabulary/loading.json",
-        what="who loads a vocabulary",
+        compared_by=_NEXT,
+        what="what a loading writes, and who loads",
         readers=Access.READ,
         is_hashed=False,
         remedy="",
-        compared="a loading under way; it goes with its end",
+        compared=_NOTED,
     ),
     StorePlace(
         path="ledger.jsonl",
@@ -281,6 +288,9 @@ STORE: Sequence[StorePlace] = (
     ),
 )
 """Whatever lies in a store. A file that is in none of these places is private, and is asked for by `store verify`."""
+
+NOTES: Sequence[str] = tuple(place.path for place in STORE if place.compared == _NOTED)
+"""The notes of acts under way (`ledger.journal`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """Whether the files of the store are those that were written: checked before they are used, and taken stock of once.
 
-The ledger's entries carry the content hash of every file that an act wrote, and manifests those of the rows. What a killed
-command wrote before its entry is entered by the recovery that comes before every check.
+The ledger's entries carry the content hash of every file that an act wrote, and manifests those of the rows. What an act
+under way has changed is known by its notes (`ledger.journal`), which recovery enters; what lies on the disk it never enters.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from fairhaven.journeys.hub_places import part_of, remedy
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, check_faults
 from fairhaven.kernel.listing import listed
-from fairhaven.ledger import Actor, EventKind, content_hashes
+from fairhaven.ledger import Actor, EventKind, Journal, content_hash, content_hashes
 from fairhaven.omop.vocabulary import Vocabulary
 
 _FINISHED_BY: Mapping[Locked, EventKind] = {
@@ -23,14 +23,61 @@ _FINISHED_BY: Mapping[Locked, EventKind] = {
 }
 
 
-def erasure_record(store: Path) -> Path:
-    """Where an erasure that was decided says what it must still do, until it has ended."""
-    return store / "erasing.json"
+def erasure_journal(rooms: Rooms) -> Journal:
+    """The notes of an erasure that was decided, until it has ended: whose it is, and what it has changed outside the archive."""
+    return rooms.ledger.journal("erasing.json")
 
 
-def landing_record(store: Path) -> Path:
-    """Where it is said which extracts are landed again, until that is entered in the ledger."""
-    return store / "landing-again.json"
+def landing_journal(rooms: Rooms) -> Journal:
+    """The notes of a command that changes extracts which the ledger has: it lands them again, or takes erased rows out."""
+    return rooms.ledger.journal("landing-again.json")
+
+
+def kept_files(rooms: Rooms) -> Mapping[str, str]:
+    """What the store must hold: path -> content hash, as the ledger says, and notes of acts under way say after it."""
+    kept = rooms.ledger.files()
+    for journal in _open_journals(rooms):
+        kept = _with_notes(kept, journal)
+    return kept
+
+
+def settle_notes(rooms: Rooms) -> None:
+    """Finish what a killed act was putting in its place, and bring its notes into agreement with what it had done.
+
+    The caller holds the deliveries.
+
+    Raises:
+        Invalid: notes are not this hub's, or what stands ready is not what they say.
+    """
+    rooms.intake.finish_swaps(known=known_of_deliveries(rooms))
+    kept = rooms.ledger.files()
+    for journal in _open_journals(rooms):
+        journal.settle(kept)
+        kept = _with_notes(kept, journal)
+
+
+def _open_journals(rooms: Rooms) -> list[Journal]:
+    # In this order: extracts that an erasure was killed in may be changed by a receive, and not the other way round.
+    journals = (erasure_journal(rooms), landing_journal(rooms))
+    return [journal for journal in journals if _is_readable(journal)]
+
+
+def _is_readable(journal: Journal) -> bool:
+    """Whether there are notes that whoever asks may read; whoever may only read releases is not told who is erased."""
+    try:
+        return journal.is_open() and journal.before() is None and bool(journal.notes())
+    except PermissionError:
+        return False
+
+
+def _with_notes(kept: Mapping[str, str], journal: Journal) -> Mapping[str, str]:
+    together = {**kept, **journal.files()}
+    return {path: digest for path, digest in together.items() if digest is not None}
+
+
+def changed_files(journal: Journal, kept: Mapping[str, str]) -> Mapping[str, str | None]:
+    """What notes say that is other than the ledger says, for its next entry."""
+    return {path: digest for path, digest in sorted(journal.files().items()) if kept.get(path) != digest}
 
 
 def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:
@@ -42,9 +89,20 @@ def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:
     Raises:
         Invalid: every file that was altered, that is missing, or that the ledger does not know.
     """
-    kept = rooms.ledger.files()
+    kept = kept_files(rooms)
     found = content_hashes(rooms.store, places, kept)
     check_faults([fault for path, digest in found.items() for fault in _faults(path, digest, kept.get(path))])
+
+
+def check_written(rooms: Rooms, files: Mapping[str, str | None]) -> None:
+    """Refuse to enter files that are not those that were written. Raises as `check_kept`.
+
+    Args:
+        files: path in the store -> content hash, as the notes of the act say; None for what it removed.
+    """
+    check_faults(
+        [fault for path, wanted in files.items() for fault in _faults(path, content_hash(rooms.store / path), wanted)]
+    )
 
 
 def check_read(rooms: Rooms, places: Iterable[Path]) -> None:
@@ -55,10 +113,11 @@ def check_read(rooms: Rooms, places: Iterable[Path]) -> None:
         NotAllowedNow: what is read is being written anew.
     """
     known = [place for place in places if is_known(rooms, part_of(place.relative_to(rooms.store).as_posix()))]
+    kept_files(rooms)  # notes that are not this hub's are told as such
     try:
         check_kept(rooms, known)
     except Invalid:
-        if erasure_record(rooms.store).exists() or landing_record(rooms.store).exists():
+        if erasure_journal(rooms).is_open() or landing_journal(rooms).is_open():
             raise NotAllowedNow(
                 "what was received is being written anew, because a person is erased or a source was declared otherwise. Run the "
                 "command again when that has ended; if it was killed, the next `fairhaven build` ends it first."
@@ -79,9 +138,8 @@ def check_vocabulary(rooms: Rooms, vocabulary: Vocabulary) -> None:
 
 
 def check_erased(rooms: Rooms) -> None:
-    """Refuse to go on where it is not known for certain who was erased; an erasure that was cut short has yet to be entered."""
-    if not erasure_record(rooms.store).exists():
-        check_kept(rooms, [rooms.store / "erased"])
+    """Refuse to go on where it is not known for certain who was erased."""
+    check_kept(rooms, [rooms.store / "erased"])
 
 
 def check_deliveries(rooms: Rooms, extracts: Iterable[Extract], *, stale: Iterable[int] = ()) -> None:
@@ -114,7 +172,8 @@ def files_of_deliveries(rooms: Rooms, extracts: Iterable[Extract]) -> list[Path]
 
 
 def known_of_deliveries(rooms: Rooms) -> Mapping[str, str | None]:
-    """Paths in the store of all files of deliveries that the ledger has -> content hash, None where it has none.
+    """Paths in the store of all files of deliveries that the ledger or an act under way has -> content hash, None where that
+    is not known.
 
     Entries of before they carried hashes say of a delivery its number and the SHA-256 of its files, by which these are named.
     """
@@ -122,7 +181,7 @@ def known_of_deliveries(rooms: Rooms) -> Mapping[str, str | None]:
     records = {f"deliveries/{entry.facts['delivery']:06d}.json" for entry in entered}
     before = [entry.facts for entry in entered if not entry.files]
     sealed = {f"received/{file['sha256']}.sealed" for facts in before for file in facts.get("files", ())}
-    hashed = {path: kept for path, kept in rooms.ledger.files().items() if part_of(path) is Locked.DELIVERIES}
+    hashed = {path: digest for path, digest in kept_files(rooms).items() if part_of(path) is Locked.DELIVERIES}
     return {**dict.fromkeys(records | sealed), **hashed}
 
 
@@ -174,3 +233,8 @@ def _places(rooms: Rooms, thing: Locked) -> list[Path]:
             return [*rooms.archive.places(), rooms.vault.index_file()]
         case Locked.VOCABULARY:
             return [rooms.store / "vocabulary"]
+
+
+def is_of_deliveries(path: str) -> bool:
+    """Whether a file of the store is one that deliveries consist of, in its place."""
+    return part_of(path) is Locked.DELIVERIES and ".making/" not in path

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.journeys.hub_locks import Locked
-from fairhaven.journeys.hub_places import STORE, part_of, place_of, remedy
+from fairhaven.journeys.hub_places import NOTES, STORE, part_of, place_of, remedy
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import is_known
 from fairhaven.kernel.errors import FairhavenError, Invalid
@@ -89,7 +89,7 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
     ]
     return StoreVerification(
         files=len(paths),
-        problems=(*_key_problems(rooms), *_head_problems(rooms), *chain, *problems),
+        problems=(*_key_problems(rooms), *_head_problems(rooms), *_note_problems(rooms), *chain, *problems),
         without_stock=tuple(thing.value for thing in without_stock if any(part_of(path) is thing for path in there)),
         outside={
             each.path: each.compared for each in STORE if not each.is_hashed and (rooms.store / each.path).exists()
@@ -131,6 +131,19 @@ def _opens(rooms: Rooms, path: str) -> bool:
 def _head_problems(rooms: Rooms) -> Iterator[StoreProblem]:
     for fault in rooms.ledger.head_faults():
         yield StoreProblem(path=fault.path, message=fault.message, remedy="")
+
+
+def _note_problems(rooms: Rooms) -> Iterator[StoreProblem]:
+    """Notes of acts under way that are not this hub's, as far as whoever asks may read them."""
+    for path in NOTES:
+        journal = rooms.ledger.journal(path)
+        try:
+            if journal.before() is None:
+                journal.notes()
+        except PermissionError:
+            continue
+        except Invalid as error:
+            yield from (StoreProblem(path=fault.path, message=fault.message, remedy="") for fault in error.faults)
 
 
 def _key_problems(rooms: Rooms) -> Iterator[StoreProblem]:

@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -62,6 +63,34 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
+Announced = Mapping[Path, Path | None]
+"""Files that take their places next, all at once: place -> the file that is ready for it, None where what is there goes."""
+
+_TOLD: ContextVar[Callable[[Announced], object] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def announcing(to: Callable[[Announced], object]) -> Iterator[None]:
+    """Tell somebody of every file that takes its place meanwhile, before it does; in place of whoever was told until then."""
+    token = _TOLD.set(to)
+    try:
+        yield
+    finally:
+        _TOLD.reset(token)
+
+
+def announce(files: Announced) -> None:
+    """Tell whoever wants to know that finished files take their places next."""
+    if told := _TOLD.get():
+        told(files)
+
+
+def announce_folder(folder: Path, ready: Path) -> None:
+    """The same for a folder whose place another takes, with all that is in it."""
+    gone: dict[Path, Path | None] = {path: None for path in listed_below(folder) if path.is_file()}
+    announce({**gone, **{folder / path.relative_to(ready): path for path in listed_below(ready) if path.is_file()}})
+
+
 @contextmanager
 def replacement_of(path: Path) -> Iterator[BinaryIO]:
     """A temporary neighbour that takes the file's place at the end: readers see the old bytes or the new, never a part.
@@ -75,6 +104,7 @@ def replacement_of(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        announce({path: Path(name)})
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -141,6 +171,11 @@ def _held_folder(parent: Path, prefix: str) -> tuple[Path, int]:
             if folder.exists():
                 return folder, descriptor
             os.close(descriptor)
+
+
+def is_in_scratch(path: Path) -> bool:
+    """Whether a path leads into a folder for work in progress."""
+    return any(part.startswith(_WORK) for part in path.parts)
 
 
 @contextmanager

@@ -79,14 +79,18 @@ def checkpoint_of(note: bytes, public: bytes, *, path: str) -> Checkpoint:
     return found
 
 
-def _is_signature(signature: bytes, of: Checkpoint, public: bytes) -> bool:
-    if signature[:_ID_LENGTH] != _key_id(of.origin, public):
-        return False
+def is_signature(signature: bytes, message: bytes, public: bytes) -> bool:
+    """Whether a signature (64 bytes) is of a message, by the key of this public half."""
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature[_ID_LENGTH:], of._text.encode())
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except InvalidSignature:
         return False
     return True
+
+
+def _is_signature(signature: bytes, of: Checkpoint, public: bytes) -> bool:
+    is_named = signature[:_ID_LENGTH] == _key_id(of.origin, public)
+    return is_named and is_signature(signature[_ID_LENGTH:], of._text.encode(), public)
 
 
 def _key_id(name: str, public: bytes) -> bytes:

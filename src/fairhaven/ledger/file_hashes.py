@@ -1,10 +1,13 @@
 """Content hashes of files of the store: what the ledger's entries carry, and what is compared with them."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fairhaven.kernel.envelope import skip_header
+from fairhaven.kernel.files import Announced, announcing, is_in_scratch, json_text
 from fairhaven.kernel.listing import listed_below
 
 
@@ -20,6 +23,35 @@ def content_hash(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
+
+
+def hash_of_json(value: Any) -> str:
+    """The content hash that the file of a JSON document will have (`files.write_json`)."""
+    return hashlib.sha256(json_text(value).encode()).hexdigest()
+
+
+@contextmanager
+def hashes_as_written(store: Path) -> Iterator[Mapping[str, str | None]]:
+    """Path in the store -> content hash of each file that takes its place meanwhile (`files.announcing`); None where one goes.
+
+    What somebody else puts there is not among them.
+    """
+    written: dict[str, str | None] = {}
+    with announcing(lambda files: written.update(hashes_of_ready(store, files))):
+        yield written
+
+
+def hashes_of_ready(
+    store: Path, files: Announced, *, is_wanted: Callable[[str], bool] = lambda _: True
+) -> dict[str, str | None]:
+    """Content hashes of files that take their places next, by path in the store; work in progress is not meant.
+
+    Args:
+        is_wanted: whether the file of a path is; no other is read.
+    """
+    places = [path for path in files if path.is_relative_to(store) and not is_in_scratch(path.relative_to(store))]
+    named = {path.relative_to(store).as_posix(): files[path] for path in places}
+    return {path: content_hash(ready) if ready else None for path, ready in named.items() if is_wanted(path)}
 
 
 def content_hashes(store: Path, places: Iterable[Path], known: Collection[str] = ()) -> dict[str, str | None]:

@@ -20,6 +20,7 @@ from fairhaven.kernel.listing import listed
 from fairhaven.ledger.chain_reader import Chain, ChainReader
 from fairhaven.ledger.checkpoint import Checkpoint, Signer, checkpoint_of
 from fairhaven.ledger.file_hashes import content_hashes
+from fairhaven.ledger.journal import Journal
 from fairhaven.ledger.model import Actor, Entry, EventKind
 
 Files = Mapping[str, str | None]
@@ -52,6 +53,7 @@ class Ledger:
         self._now = now
         self._reader = ChainReader(path)
         self._checked: tuple[Chain, bytes | None] | None = None
+        self._journals: dict[str, Journal] = {}
 
     def begin(self, facts: Mapping[str, Any], *, by: Actor) -> Entry:
         """The first entry, "hub made", and the first head, whichever is not there yet; killed, it is called again.
@@ -134,6 +136,23 @@ class Ledger:
     def length(self) -> int:
         """How many entries there are. Raises as `entries`."""
         return len(self.entries())
+
+    def journal(self, path: str) -> Journal:
+        """The notes of an act under way, which are to be entered here.
+
+        Args:
+            path: in the store.
+        """
+        if path not in self._journals:
+            self._journals[path] = Journal(
+                self.store / path,
+                store=self.store,
+                entries=self.entries,
+                signer=self._signer,
+                public=self._public,
+                is_signed=self.is_signed,
+            )
+        return self._journals[path]
 
     def as_read(self) -> Chain:
         """What the file holds, whatever it is worth; nothing is decided by it."""

@@ -19,7 +19,7 @@ from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
-from fairhaven.kernel.files import scratch, sha256_of, write_json
+from fairhaven.kernel.files import announce_folder, scratch, sha256_of, write_json
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.kernel.listing import listed
 from fairhaven.kernel.progress import Progress, Silent
@@ -198,10 +198,13 @@ def _load(
     version = _version(connection, ready) or f"digest-{digest[:12]}"
     notes = tuple(_notes(connection, ready, counts))
     folder = _folder(root, version, digest)
-    if _digest(folder) != digest:  # not there, or damaged since
+    described = _Description(version=version, digest=digest, counts=counts, notes=notes)
+    write_json(ready / _DESCRIPTION, to_json(described))
+    announce_folder(folder, ready)
+    if _digest(folder) == digest:
+        (ready / _DESCRIPTION).replace(folder / _DESCRIPTION)
+    else:  # not there, or damaged since
         shutil.rmtree(folder, ignore_errors=True)
-        described = _Description(version=version, digest=digest, counts=counts, notes=notes)
-        write_json(ready / _DESCRIPTION, to_json(described))
         ready.replace(folder)
     write_json(root / _CURRENT, to_json(_Current(folder=folder.name)))
     return Vocabulary(version=version, digest=digest, folder=folder, counts=counts, notes=notes)

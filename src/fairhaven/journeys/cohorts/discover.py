@@ -18,7 +18,7 @@ from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor
+from fairhaven.ledger import Actor, hashes_as_written
 from fairhaven.query_audit import Asker, Budget, Decision
 
 _EVERYBODY = "everybody"
@@ -142,6 +142,7 @@ def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -
     index = kept_index(rooms, release)
     if index is None:
         with holding(rooms, Locked.RELEASES, act="indexing of a release", by=by, progress=progress):
-            index = make_index(rooms, release, progress=progress)
-            record_description(rooms, release, by=by)
+            with hashes_as_written(rooms.store) as written:
+                index = make_index(rooms, release, progress=progress)
+            record_description(rooms, release, written, by=by)
     return Discovery(rooms=rooms, release=release, index=index)

@@ -1,8 +1,8 @@
 """Taking things in: an extract, a vocabulary."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -10,39 +10,31 @@ from fairhaven.intake import Delivery, Extract, Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import (
+    changed_files,
     check_entered,
     check_erased,
     check_kept,
-    erasure_record,
+    check_written,
     files_of_deliveries,
+    is_of_deliveries,
+    kept_files,
     known_of_deliveries,
-    landing_record,
+    landing_journal,
+    settle_notes,
     take_stock,
 )
-from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
-from fairhaven.kernel.files import clear_torn, write_json
+from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
-from fairhaven.ledger import Actor, EventKind, content_hash, content_hashes
+from fairhaven.ledger import Actor, EventKind, Journal, content_hash, content_hashes
 from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 
-_LOADING = "loading.json"
-"""In ``store/vocabulary`` while a vocabulary is loaded: who loads it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LandingAgain:
-    """Extracts of a source that are landed again.
-
-    Args:
-        by: who builds.
-    """
-
-    source: str
-    extracts: tuple[int, ...]
-    by: Actor
+_LOADING = "vocabulary/loading.json"
+"""In the store while a vocabulary is loaded."""
+_POINTER = "vocabulary/current.json"
+"""Says which vocabulary is in use."""
 
 
 def receive_delivery(
@@ -75,12 +67,11 @@ def receive_delivery(
         recover_deliveries(rooms, by=by)
         check_erased(rooms)
         if rooms.intake.may_reach_earlier(rooms.sources[source]):
-            # Files that an erasure under way has changed are entered with it.
-            if not erasure_record(rooms.store).exists():
-                check_kept(rooms, files_of_deliveries(rooms, rooms.intake.extracts(source)))
-            _note_landing_again(rooms, source, by=by)
-        try:
-            receipt = rooms.intake.receive(
+            check_kept(rooms, files_of_deliveries(rooms, rooms.intake.extracts(source)))
+        known = known_of_deliveries(rooms)
+        # What is new is entered with the delivery; what is changed with it, of earlier ones, by its notes.
+        with _landing(rooms, source, by=by, is_mine=rooms.intake.is_earlier(known)):
+            return rooms.intake.receive(
                 rooms.sources[source],
                 files,
                 received_on=received_on,
@@ -88,12 +79,9 @@ def receive_delivery(
                 progress=progress,
                 code_version=code_version(),
                 by=by,
-                known=known_of_deliveries(rooms),
+                known=known,
                 enter=partial(_enter, rooms, by),
             )
-        finally:
-            record_landed_again(rooms)
-        return receipt
 
 
 def recover_deliveries(rooms: Rooms, *, by: Actor) -> None:
@@ -106,9 +94,10 @@ def recover_deliveries(rooms: Rooms, *, by: Actor) -> None:
         Invalid: a delivery is not the ledger's, or one of the ledger's lost a file; nothing was cleared away.
     """
     check_entered(rooms)
+    settle_notes(rooms)
     rooms.intake.recover(rooms.vault, known=known_of_deliveries(rooms))
     take_stock(rooms, Locked.DELIVERIES, by=by)
-    record_landed_again(rooms)
+    _record_landed_again(rooms)
 
 
 def land_extracts_again(rooms: Rooms, sources: Iterable[str], *, by: Actor, progress: Progress) -> None:
@@ -118,35 +107,33 @@ def land_extracts_again(rooms: Rooms, sources: Iterable[str], *, by: Actor, prog
         Invalid: extracts do not fit the new declaration; they are as they were, the others are landed again.
     """
     for source in sources:
-        _note_landing_again(rooms, source, by=by)
-        try:
+        with _landing(rooms, source, by=by, is_mine=is_of_deliveries):
             rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
-        finally:
-            record_landed_again(rooms)
 
 
-def _note_landing_again(rooms: Rooms, source: str, *, by: Actor) -> None:
-    """Say which extracts are about to be changed: what belongs to rows of erased patients goes from earlier ones as well."""
-    declared = rooms.sources[source]
-    extracts = (
-        rooms.intake.extracts(source)
-        if rooms.intake.may_reach_earlier(declared)
-        else rooms.intake.to_land_again(declared)
-    )
-    changing = LandingAgain(source=source, extracts=tuple(extract.number for extract in extracts), by=by)
-    write_json(landing_record(rooms.store), to_json(changing))
+@contextmanager
+def _landing(rooms: Rooms, source: str, *, by: Actor, is_mine: Callable[[str], bool]) -> Iterator[None]:
+    """Note what is changed of a source's extracts, and enter it at the end, also where that came by a fault."""
+    try:
+        with landing_journal(rooms).writing({"source": source}, by=by, is_mine=is_mine):
+            yield
+    finally:
+        _record_landed_again(rooms)
 
 
-def record_landed_again(rooms: Rooms) -> None:
-    """Enter in the ledger what was landed again: a build may end between that and its entry."""
-    path = landing_record(rooms.store)
-    if path.exists():
-        done = read_record(path, LandingAgain)
-        extracts = [extract for extract in rooms.intake.extracts(done.source) if extract.number in done.extracts]
-        facts = {"source": done.source, "extracts": list(done.extracts)}
-        places = [*files_of_deliveries(rooms, extracts), rooms.store / "erased"]
-        rooms.ledger.append_changed(EventKind.LANDED_AGAIN, facts, places, by=done.by)
-        path.unlink()
+def _record_landed_again(rooms: Rooms) -> None:
+    """Enter in the ledger what was landed again, as its notes say; whoever did it may have been killed."""
+    journal = landing_journal(rooms)
+    if not journal.is_open():
+        return
+    settle_notes(rooms)
+    first, *_ = journal.notes()
+    files = changed_files(journal, rooms.ledger.files())
+    if files and first.actor:
+        extracts = sorted({int(path.split("/")[1]) for path in files if path.startswith("landing/")})
+        facts = {**first.facts, "extracts": extracts}
+        rooms.ledger.append(EventKind.LANDED_AGAIN, facts, by=first.actor, files=files)
+    journal.end()
 
 
 def _enter(rooms: Rooms, by: Actor, delivery: Delivery, extracts: Sequence[Extract], record: Path) -> None:
@@ -155,7 +142,7 @@ def _enter(rooms: Rooms, by: Actor, delivery: Delivery, extracts: Sequence[Extra
     Args:
         record: where the delivery's record is until then.
     """
-    kept = rooms.ledger.files()
+    kept = kept_files(rooms)
     path, *places = files_of_deliveries(rooms, extracts)
     found = content_hashes(rooms.store, places)
     files = {place: digest for place, digest in found.items() if place not in kept}
@@ -180,23 +167,45 @@ def take_vocabulary(rooms: Rooms, path: Path, *, by: Actor, progress: Progress) 
     with holding(rooms, Locked.VOCABULARY, act="loading of a vocabulary", by=by, progress=progress):
         recover_vocabulary(rooms)
         take_stock(rooms, Locked.VOCABULARY, by=by)
-        write_json(rooms.store / "vocabulary" / _LOADING, to_json(by))
         try:
-            return load_vocabulary(path, rooms.store / "vocabulary", limits=rooms.settings.expansion, progress=progress)
+            with _loading_journal(rooms).writing({}, by=by, is_mine=_is_of_vocabulary):
+                return load_vocabulary(path, _root(rooms), limits=rooms.settings.expansion, progress=progress)
         finally:
             recover_vocabulary(rooms)
 
 
 def recover_vocabulary(rooms: Rooms) -> None:
-    """End a loading: where it changed the vocabulary in use the ledger says who did; the caller holds the vocabulary's lock."""
-    root = rooms.store / "vocabulary"
-    if (root / _LOADING).exists():
-        if (root / "current.json").exists():
-            loaded = Vocabulary.open(root)
-            facts = {"version": loaded.version, "digest": loaded.digest}
-            files = rooms.ledger.changed([loaded.folder, root / "current.json"])
-            last = [entry.facts for entry in rooms.ledger.entries_of(EventKind.VOCABULARY)[-1:]]
-            if files or last != [facts]:  # also where what was damaged of the same one is as it was loaded again
-                rooms.ledger.append(EventKind.VOCABULARY, facts, by=read_record(root / _LOADING, Actor), files=files)
-        (root / _LOADING).unlink()
+    """End a loading: where it changed the vocabulary in use the ledger says who did; the caller holds the vocabulary's lock.
+
+    Raises:
+        Invalid: the vocabulary is not as the loading wrote it.
+    """
+    journal, root = _loading_journal(rooms), _root(rooms)
+    if journal.is_open():
+        _record_loaded(rooms, journal)
+        journal.end()
     clear_torn(root)
+
+
+def _record_loaded(rooms: Rooms, journal: Journal) -> None:
+    first, *_ = notes = journal.notes()
+    # The pointer to the vocabulary in use comes last; a loading that was killed before it changed nothing that is used.
+    pointers = [note.files[_POINTER] for note in notes if _POINTER in note.files]
+    files = changed_files(journal, rooms.ledger.files())
+    if files and first.actor and content_hash(rooms.store / _POINTER) in pointers:
+        check_written(rooms, files)
+        loaded = Vocabulary.open(_root(rooms))
+        facts = {"version": loaded.version, "digest": loaded.digest}
+        rooms.ledger.append(EventKind.VOCABULARY, facts, by=first.actor, files=files)
+
+
+def _loading_journal(rooms: Rooms) -> Journal:
+    return rooms.ledger.journal(_LOADING)
+
+
+def _is_of_vocabulary(path: str) -> bool:
+    return path.startswith("vocabulary/") and path != _LOADING
+
+
+def _root(rooms: Rooms) -> Path:
+    return rooms.store / "vocabulary"

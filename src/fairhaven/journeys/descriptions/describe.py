@@ -26,9 +26,9 @@ from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release, vocabulary_of
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import damaged, scratch, write_json
+from fairhaven.kernel.files import announce, damaged, scratch, write_json
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor
+from fairhaven.ledger import Actor, hashes_as_written
 from fairhaven.omop import CDM
 from fairhaven.quality import Origin, QualityReport, Scorecard, check, scorecard
 from fairhaven.query_audit import QueryAudit
@@ -37,6 +37,8 @@ from fairhaven.release.row_counts import RowCounts, SourceRows, UnmappedRows, Ye
 
 QUALITY, SCORECARD, DESCRIPTION, ROW_COUNTS = "quality.json", "scorecard.json", "description.json", "measures.json"
 _RECORDS = (QUALITY, SCORECARD, DESCRIPTION, ROW_COUNTS)
+_FORMS = ("hdruk.json", "dcat.jsonld", "croissant.json")
+"""The release for other catalogues, each where the hub has what it needs."""
 _UNMAPPED = 200
 """How many unmapped codes are ranked."""
 
@@ -53,10 +55,11 @@ class DescribedRelease:
 
 def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
     """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
-    index = make_index(rooms, release, progress=progress)
-    if is_new := _found(rooms, release) is None:
-        _write(rooms, release, progress)
-    record_description(rooms, release, by=by)
+    with hashes_as_written(rooms.store) as written:
+        index = make_index(rooms, release, progress=progress)
+        if is_new := _found(rooms, release) is None:
+            _write(rooms, release, progress)
+    record_description(rooms, release, written, by=by)
     if rooms.settings.readers:
         with open_audit(rooms) as audit:
             make_counts_known(rooms, audit, release, index)  # they may only ask
@@ -146,6 +149,7 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
     if description.persons is not None:  # the HDR UK form asks for it, and a hidden number is not given
         write_json(folder / "hdruk.json", hdruk_dataset(description, about))
     else:
+        announce({folder / "hdruk.json": None})
         (folder / "hdruk.json").unlink(missing_ok=True)
     write_json(folder / "dcat.jsonld", dcat_dataset(description, about))
     files = {name: [(file.path, file.sha256) for file in table.files] for name, table in release.tables.items()}
@@ -175,7 +179,7 @@ def _found(rooms: Rooms, release: Release) -> DescribedRelease | None:
 def _as_written(rooms: Rooms, number: int) -> DescribedRelease | None:
     """What describes a release; None where any of it is missing, altered or of another form: it can be made again."""
     folder = rooms.archive.description(number)
-    if not is_as_written(rooms, [folder / name for name in _RECORDS]):
+    if not is_as_written(rooms, [folder / name for name in (*_RECORDS, *_FORMS)]):
         return None
     try:
         return DescribedRelease(

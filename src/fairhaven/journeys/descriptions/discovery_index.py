@@ -3,7 +3,7 @@
 What describes a release can be made again, so where it is not as it was written it counts as not there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fairhaven.archive import Release
@@ -25,10 +25,19 @@ def is_as_written(rooms: Rooms, files: Iterable[Path]) -> bool:
     return all(kept.get(path) == digest for path, digest in found.items())
 
 
-def record_description(rooms: Rooms, release: Release, *, by: Actor) -> None:
-    """Enter what describes a release in the ledger, where it is other than that says."""
-    folder = rooms.archive.description(release.number)
-    rooms.ledger.append_changed(EventKind.DESCRIPTION, {"release": release.name}, [folder], by=by)
+def record_description(rooms: Rooms, release: Release, written: Mapping[str, str | None], *, by: Actor) -> None:
+    """Enter in the ledger what was written to describe a release, where it is other than that says.
+
+    Args:
+        written: path in the store -> content hash, as of `hashes_as_written`: what else lies there is not entered.
+    """
+    kept = rooms.ledger.files()
+    folder = rooms.archive.description(release.number).relative_to(rooms.store).as_posix()
+    files = {
+        path: digest for path, digest in written.items() if path.startswith(f"{folder}/") and kept.get(path) != digest
+    }
+    if files:
+        rooms.ledger.append(EventKind.DESCRIPTION, {"release": release.name}, by=by, files=files)
 
 
 def kept_index(rooms: Rooms, release: Release) -> DiscoveryIndex | None:

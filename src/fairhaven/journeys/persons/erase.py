@@ -66,14 +66,14 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
             name="done", what=f"nothing more: the person was erased, as entry {entry.number} of the ledger says"
         )
         nothing = rooms.archive.plan_erase([])
-        return ErasurePlan(patients={}, releases=nothing, stages=(recovery_in_words(rooms.store), done))
+        return ErasurePlan(patients={}, releases=nothing, stages=(recovery_in_words(rooms), done))
     check_reach(rooms, kept.refs)
     releases = rooms.archive.plan_erase([person_key, *kept.other_keys])
     return ErasurePlan(
         patients={source: len(patients) for source, patients in kept.refs.items()},
         releases=releases,
         stages=(
-            recovery_in_words(rooms.store),
+            recovery_in_words(rooms),
             *(erasure_stage_in_words(stage, kept.refs, releases) for stage in ErasureStage),
         ),
     )
@@ -89,7 +89,7 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
     with holding(rooms, Locked.RELEASES, Locked.DELIVERIES, act="erasure", by=by, progress=progress):
         rooms.keyring.check(*SEALING)
         rooms.archive.check_chain()
-        under_way = ErasureUnderWay.of(rooms.store, by=by)
+        under_way = ErasureUnderWay.of(rooms, by=by)
         finished = recover(rooms, by=by, progress=progress)
         if finished and under_way and under_way.person == person_key:
             return finished

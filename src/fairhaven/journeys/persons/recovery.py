@@ -4,7 +4,8 @@ Builds and erasures begin with this, so that they start from a state that an und
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
@@ -17,9 +18,16 @@ from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage
 from fairhaven.journeys.persons.unlinked_tables import check_reach
-from fairhaven.journeys.store_files import erasure_record, files_of_deliveries, take_stock
-from fairhaven.kernel.codec import read_record, to_json
-from fairhaven.kernel.files import clear_scratch, write_json
+from fairhaven.journeys.store_files import (
+    changed_files,
+    check_kept,
+    erasure_journal,
+    files_of_deliveries,
+    is_of_deliveries,
+    take_stock,
+)
+from fairhaven.kernel.codec import record_of, to_json
+from fairhaven.kernel.files import clear_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
 from fairhaven.kernel.progress import Progress
@@ -28,7 +36,7 @@ from fairhaven.ledger import Actor, Entry, EventKind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErasureUnderWay:
-    """What an erasure has decided: ``store/erasing.json`` holds it from then until the erasure has ended.
+    """What an erasure has decided: the first of its notes, in ``store/erasing.json``, holds it until the erasure has ended.
 
     Args:
         person: the person key.
@@ -50,17 +58,22 @@ class ErasureUnderWay:
         return [self.person, *self.other_keys]
 
     @classmethod
-    def of(cls, store: Path, *, by: Actor) -> "ErasureUnderWay | None":
+    def of(cls, rooms: Rooms, *, by: Actor) -> "ErasureUnderWay | None":
         """The erasure that was cut short, if there is one.
 
         Args:
-            store: the hub's store.
             by: who is taken for its decider where it was begun by a version that recorded none.
+
+        Raises:
+            Invalid: its notes are not this hub's.
         """
-        path = erasure_record(store)
-        if not path.exists():
+        journal = erasure_journal(rooms)
+        if not journal.is_open():
             return None
-        return read_record(path, cls, upgrade=lambda kept: {"by": to_json(by), "after": 0, **kept})
+        if (kept := journal.before()) is not None:
+            return record_of(kept, cls, path=journal.path, upgrade=lambda kept: {"by": to_json(by), "after": 0, **kept})
+        first, *_ = journal.notes()
+        return record_of(first.facts, cls, path=journal.path)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +103,7 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
         what an erasure that was cut short took away in the end; None where there was none.
     """
     clear_scratch(rooms.store / "scratch")
-    for torn in listed(rooms.store, f".{erasure_record(rooms.store).name}.*.part"):
+    for torn in listed(rooms.store, ".*.json.*.part"):
         torn.unlink()
     recover_deliveries(rooms, by=by)
     take_stock(rooms, Locked.RELEASES, by=by)
@@ -99,13 +112,21 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     if is_cut_short:  # what was finished is compared like the rest before anything is built on it
         rooms.archive.check_chain()
     rooms.vault.accept_index(published=len(rooms.archive.releases()))
-    under_way = ErasureUnderWay.of(rooms.store, by=by)
-    return carry_out(rooms, under_way, progress=progress) if under_way else None
+    under_way = ErasureUnderWay.of(rooms, by=by)
+    if under_way is None:
+        return None
+    check_reach(rooms, under_way.patients)
+    # It goes on from what it left, and from nothing else.
+    if erasure_journal(rooms).before() is None:
+        check_kept(rooms, [*_places(rooms, under_way), rooms.vault.index_file()])
+    return carry_out(rooms, under_way, progress=progress)
 
 
-def recovery_in_words(store: Path) -> Stage:
+def recovery_in_words(rooms: Rooms) -> Stage:
     """What `recover` would do, as the first stage of a build's plan and of an erasure's."""
-    left = ": the erasure of a person, and whatever else there is" if erasure_record(store).exists() else ", if one did"
+    left = (
+        ": the erasure of a person, and whatever else there is" if erasure_journal(rooms).is_open() else ", if one did"
+    )
     return Stage(name="recover", what=f"first finish what a killed command left{left}")
 
 
@@ -119,17 +140,21 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
         NotAllowedNow: rows of the person may be where they could not be found.
     """
     check_reach(rooms, erasure.patients)
-    write_json(erasure_record(rooms.store), asdict(erasure))
+    journal = erasure_journal(rooms)
+    if not journal.is_open() or journal.before() is not None:
+        journal.begin(to_json(erasure), by=erasure.by)
     for stage in ErasureStage:
         match stage:
             case ErasureStage.DELIVERIES:
                 progress.stage("Erasing from what was delivered")
-                deliveries = rooms.intake.erase(
-                    erasure.patients, sources=rooms.sources, vault=rooms.vault, progress=progress
-                )
+                with _noted(rooms, erasure):
+                    deliveries = rooms.intake.erase(
+                        erasure.patients, sources=rooms.sources, vault=rooms.vault, progress=progress
+                    )
             case ErasureStage.VAULT:
                 progress.stage("Erasing from the vault")
-                identities = rooms.vault.erase(erasure.patients)
+                with _noted(rooms, erasure):
+                    identities = rooms.vault.erase(erasure.patients)
             case ErasureStage.RELEASES:
                 releases, entry = _erase_releases(rooms, erasure, progress)
             case ErasureStage.DESCRIBE:
@@ -139,22 +164,36 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
                 forget_in_audit(rooms, erasure.keys)
             case _:
                 assert_never(stage)
-    erasure_record(rooms.store).unlink()
+    journal.end()
     return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
+
+
+def _noted(rooms: Rooms, erasure: ErasureUnderWay) -> AbstractContextManager[None]:
+    """Notes what the erasure changes outside the archive."""
+    index = rooms.vault.index_file().relative_to(rooms.store).as_posix()
+    return erasure_journal(rooms).writing(
+        to_json(erasure), by=erasure.by, is_mine=lambda path: path == index or is_of_deliveries(path)
+    )
+
+
+def _places(rooms: Rooms, erasure: ErasureUnderWay) -> list[Path]:
+    """What an erasure may change of deliveries."""
+    extracts = [extract for source in erasure.patients for extract in rooms.intake.extracts(source)]
+    return [*files_of_deliveries(rooms, extracts), rooms.store / "erased"]
 
 
 def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) -> tuple[Erasure, Entry]:
     facts = {"persons": [_digest(rooms, key) for key in erasure.keys], "sources": sorted(erasure.patients)}
-    extracts = [extract for source in erasure.patients for extract in rooms.intake.extracts(source)]
-    places = [*files_of_deliveries(rooms, extracts), rooms.store / "erased", rooms.vault.index_file()]
-    files = rooms.ledger.changed(places)
+    journal = erasure_journal(rooms)
+    files = changed_files(journal, rooms.ledger.files())
     releases = rooms.archive.erase(erasure.keys, facts=facts, by=erasure.by, files=files, progress=progress)
     entry = entry_of_erasure(rooms, erasure.person, after=erasure.after)
     unsealed = {**facts, "superseded": {}, "seals": {}}
     if entry is None:  # no release has the person, so the archive had nothing to enter
         entry = rooms.ledger.append(EventKind.ERASURE, unsealed, by=erasure.by, files=files)
-    else:  # resumed after its entry, it may have written more files than that one has
-        entry = rooms.ledger.append_changed(EventKind.ERASURE, unsealed, places, by=erasure.by) or entry
+    elif later := changed_files(journal, rooms.ledger.files()):
+        # Resumed after its entry, it has written more files than that one has.
+        entry = rooms.ledger.append(EventKind.ERASURE, unsealed, by=erasure.by, files=later)
     return releases, entry
 
 

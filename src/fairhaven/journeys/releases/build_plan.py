@@ -93,7 +93,7 @@ def plan_build(rooms: Rooms, *, as_of: dt.date | None, today: dt.date) -> BuildP
         release=planned.unchanged.name if planned.unchanged else name_of(planned.number),
         is_new=planned.unchanged is None,
         as_of=planned.as_of,
-        stages=(recovery_in_words(rooms.store), *map(in_words, planned.stages)),
+        stages=(recovery_in_words(rooms), *map(in_words, planned.stages)),
         obstacles=planned.obstacles,
     )
 

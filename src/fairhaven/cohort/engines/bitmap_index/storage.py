@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairhaven.kernel.errors import Invalid, NotFound
-from fairhaven.kernel.files import canonical_json, read_json, scratch, sync, write_json
+from fairhaven.kernel.files import announce_folder, canonical_json, read_json, scratch, sync, write_json
 
 FORMAT = 2
 """Raised with every change of what is stored; an index of another format is made again, never guessed at."""
@@ -168,6 +168,7 @@ def new_index_folder(folder: Path) -> Iterator[IndexFolder]:
         finally:
             index.close()
         sync(new)
+        announce_folder(folder, new)
         if folder.exists():
             folder.rename(work / "old")
         new.rename(folder)

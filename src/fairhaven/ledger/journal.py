@@ -1,0 +1,244 @@
+"""The notes of an act under way: what it has decided, and the content hash of each file before that takes its place.
+
+Whoever finishes after a kill does so by what the notes say, and what is entered in the ledger is what they say, never what
+lies on the disk: whoever may write to the store and has no key could otherwise have the hub record and sign it.
+
+A file of lines (JSON), each signed with the key of the ledger's head over itself and the hash of the line before. A line
+says how long the ledger was and which head it had, so that notes of another time are known: what it says of a file
+counts while no later entry carries the file. The last line is written before what it says is done, so one that a power
+cut tore was not acted upon, and what it says of files may not have come about (`Journal.settle`).
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from fairhaven.kernel.codec import from_json, to_json
+from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.files import Announced, announcing, canonical_json, sync, write_atomically
+from fairhaven.ledger.chain_reader import GENESIS
+from fairhaven.ledger.checkpoint import Signer, is_signature
+from fairhaven.ledger.file_hashes import content_hash, hashes_of_ready
+from fairhaven.ledger.model import Actor, Entry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """A line of a journal.
+
+    Args:
+        facts: what was decided or done.
+        files: path in the store -> content hash of what takes this place next, all at once; None where it goes.
+        entries: how many entries the ledger had.
+        head: hash of the last of them; empty where there was none.
+        actor: who decided; None where that follows from the line before.
+        previous: SHA-256 of the line before.
+        signature: of the line without it, hex.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    entries: int
+    head: str
+    actor: Actor | None = None
+    previous: str
+    signature: str = ""
+
+
+class Journal:
+    """The notes of one act, in one file of the store, which is there as long as the act goes on.
+
+    Only whoever holds the locks of what the act changes writes to it.
+
+    Args:
+        path: the file.
+        store: the folder whose files are meant.
+        entries: gives the ledger's entries, in order.
+        signer: signs; None where nothing is signed, and what is not is then believed.
+        public: gives the public half of the key that must have signed.
+        is_signed: gives whether the ledger has a signed head.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        store: Path,
+        entries: Callable[[], Sequence[Entry]],
+        signer: Signer | None,
+        public: Callable[[], bytes | None],
+        is_signed: Callable[[], bool],
+    ) -> None:
+        self.path = path
+        self._store = store
+        self._entries = entries
+        self._signer = signer
+        self._public = public
+        self._is_signed = is_signed
+        self._seen = b""
+        self._found: list[tuple[Note, bytes]] = []
+
+    def is_open(self) -> bool:
+        """Whether the act was begun and has not ended."""
+        return os.path.lexists(self.path)
+
+    def notes(self) -> Sequence[Note]:
+        """What was noted, in order; nothing where the act is not begun.
+
+        Raises:
+            Invalid: a line was altered, is of another act, hub or ledger, or was written by something else.
+        """
+        return [note for note, _ in self._read()]
+
+    def before(self) -> Any | None:
+        """What a version without journals left here, as JSON has it: in a hub whose ledger has no signed head, and nowhere else."""
+        if not self.is_open() or self._is_signed():
+            return None
+        try:
+            written = json.loads(self.path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return None if isinstance(written, dict) and "signature" in written else written
+
+    def begin(self, facts: Mapping[str, Any], *, by: Actor, files: Mapping[str, str | None] | None = None) -> None:
+        """Begin the act, in the place of whatever stands there; it is on the disk when this returns."""
+        write_atomically(self.path, self._line(facts, files or {}, by, GENESIS))
+
+    def note(
+        self,
+        facts: Mapping[str, Any] | None = None,
+        *,
+        files: Mapping[str, str | None] | None = None,
+        by: Actor | None = None,
+    ) -> None:
+        """Add a line to a journal that was begun; it is on the disk when this returns. Raises as `notes`."""
+        lines = self._read()
+        with self.path.open("r+b") as file:
+            content = file.read()
+            end = content.rfind(b"\n") + 1
+            file.seek(end)
+            file.truncate(end)
+            file.write(self._line(facts or {}, files or {}, by, _hash(lines)))
+            file.flush()
+            os.fsync(file.fileno())
+
+    @contextmanager
+    def writing(self, facts: Mapping[str, Any], *, by: Actor, is_mine: Callable[[str], bool]) -> Iterator[None]:
+        """Note each file that is given its place meanwhile; the act is begun with the first of them, if it is not yet.
+
+        Args:
+            is_mine: whether a path in the store is one that the act's entry is to carry.
+        """
+
+        def noted(files: Announced) -> None:
+            mine = hashes_of_ready(self._store, files, is_wanted=is_mine)
+            if mine and not self.is_open():
+                self.begin(facts, by=by, files=mine)
+            elif mine:
+                self.note(files=mine)
+
+        with announcing(noted):
+            yield
+
+    def files(self) -> dict[str, str | None]:
+        """Path -> content hash, of what the notes say and no later entry of the ledger: what is there, once they are settled."""
+        return self._fold(self.notes())
+
+    def settle(self, kept: Mapping[str, str]) -> None:
+        """Take back what the last line says of files, where a kill came before any of it was done.
+
+        Args:
+            kept: path -> content hash of what was there before this act.
+        """
+        notes = self.notes()
+        last = self._fold(notes[-1:])
+        before = {**kept, **self._fold(notes[:-1])}
+        as_before = {path: before.get(path) for path in last}
+        found = {path: content_hash(self._store / path) for path in last}
+        if found == as_before != last:
+            self.note(files=as_before)
+
+    def end(self) -> None:
+        """The act has ended; the journal goes."""
+        self.path.unlink()
+        sync(self.path.parent)
+
+    def _fold(self, notes: Iterable[Note]) -> dict[str, str | None]:
+        later = {path: entry.number for entry in self._entries() for path in entry.files}
+        found: dict[str, str | None] = {}
+        for note in notes:
+            found |= {path: digest for path, digest in note.files.items() if later.get(path, 0) <= note.entries}
+        return found
+
+    def _line(
+        self, facts: Mapping[str, Any], files: Mapping[str, str | None], by: Actor | None, previous: str
+    ) -> bytes:
+        entries = self._entries()
+        note = Note(
+            facts=facts,
+            files=files,
+            entries=len(entries),
+            head=entries[-1].hash if entries else "",
+            actor=by,
+            previous=previous,
+        )
+        signature = self._signer.sign(self._signed(note)).hex() if self._signer else ""
+        return canonical_json(to_json(replace(note, signature=signature))).encode() + b"\n"
+
+    def _signed(self, note: Note) -> bytes:
+        """What is signed: begins as no checkpoint does, and names the file, so that no line counts elsewhere."""
+        plain = to_json(replace(note, signature=""))
+        return f"journal {self._name}\n{canonical_json(plain)}".encode()
+
+    @property
+    def _name(self) -> str:
+        return self.path.relative_to(self._store).as_posix()
+
+    def _read(self) -> list[tuple[Note, bytes]]:
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        if not (self._seen and content.startswith(self._seen)):
+            self._seen, self._found = b"", []
+        found = [*self._found]
+        for line in content[len(self._seen) :].splitlines(keepends=True):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                note = from_json(Note, json.loads(line))
+                is_ours = note.previous == _hash(found) and self._is_ours(note)
+            except (ValueError, Invalid):
+                is_ours = False
+            if not is_ours:
+                raise self._foreign()
+            found.append((note, line))
+        if not found:
+            raise self._foreign()
+        self._seen, self._found = b"".join(line for _, line in found), found
+        return found
+
+    def _is_ours(self, note: Note) -> bool:
+        entries = self._entries()
+        if note.entries > len(entries) or note.head != (entries[note.entries - 1].hash if note.entries else ""):
+            return False
+        public = self._public() or (self._signer.public if self._signer else None)
+        return public is None or is_signature(bytes.fromhex(note.signature), self._signed(note), public)
+
+    def _foreign(self) -> Invalid:
+        message = (
+            "is damaged, or was not written by this hub: it is not signed as the notes of an act under way are. Nothing was "
+            "changed. Restore the store from one backup of the hub, or remove this file: what a command that was killed "
+            "had changed is then named file by file, and an erasure that was cut short is to be run again."
+        )
+        return Invalid(Fault(path=self._name, message=message))
+
+
+def _hash(lines: Sequence[tuple[Note, bytes]]) -> str:
+    """What the next line names as the one before it."""
+    return hashlib.sha256(lines[-1][1]).hexdigest() if lines else GENESIS
