@@ -57,6 +57,8 @@ def budget(project: str, found: "results.QuestionBudget") -> str:
 
 def question_logs(found: "results.AccountLogs") -> Iterator[str]:
     """Each account's log, whether it is whole, and what became of one that is not."""
+    if not found.logs:
+        yield "Nobody has asked a question on behalf of a project yet."
     for each in found.logs:
         how = "whole" if each.is_whole else "cut off, altered or taken away"
         lines = "1 line" if each.lines == 1 else f"{each.lines:,} lines"

@@ -14,7 +14,7 @@ from fairhaven.cohort import DiscoveryIndex
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.accounts import account_name
 from fairhaven.kernel.codec import from_json, to_json
-from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound, NotPermitted
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotPermitted
 from fairhaven.kernel.files import replacement_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry, EventKind, content_hashes
@@ -115,12 +115,11 @@ def question_logs(rooms: Rooms) -> tuple[AccountLog, ...]:
     """The logs of all accounts that asked, whether they are whole or not.
 
     Raises:
-        NotFound: nobody has asked.
         Invalid: the record is damaged, or a log cannot be read.
         NotAllowedNow: this account may not record questions, or not yet.
     """
     if not has_audit(rooms):
-        raise NotFound("nobody has asked a question in this hub on behalf of a project, so there is no log")
+        return ()  # nobody has asked
     seen = _seen(rooms)
     with _opened(rooms) as audit:
         return tuple(
