@@ -259,6 +259,9 @@ def test_the_hubs_own_account_alone_goes_on_without_a_log_that_was_cut_and_the_l
     assert "5 of 1,000" in fairhaven(*_count(asked_hub)).stdout  # what the analyst had asked stays asked
     [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid, first=[set_aside[:3]])
     assert code == 0 and "6 of 1,000" in said
+    (asked_hub / "store" / kept).write_bytes(b"as if nothing had been asked")
+    done = fairhaven("store", "verify", asked_hub, code=1)
+    assert f"{kept}: was altered" in done.stdout + done.stderr
 
 
 def test_a_line_that_an_analyst_makes_up_stops_the_analyst_and_nobody_else(

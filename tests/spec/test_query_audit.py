@@ -483,7 +483,8 @@ def test_answers_of_an_earlier_policy_are_not_repeated_under_another(tmp_path: P
         # Under ons the first is exact, and beside it the second would tell of four.
         assert [ask(audit, range(100, 214)), ask(audit, range(100, 218)), ask(audit, range(9))] == [114, None, None]
     with opened(tmp_path, policy="hes") as audit:
-        assert [ask(audit, range(100, 214)), ask(audit, range(9))] == [110, 10]  # within the rounding of hes, as it was
+        assert ask(audit, range(100, 214)) == 110, "within the rounding of hes, as it was"
+        assert ask(audit, range(9)) in (10, None), "near what was withheld, as the hub's secret has it"
 
 
 def test_what_answers_add_up_to_is_weighed_anew_under_a_policy_with_another_rounding(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "deliveries": ("deliveries", lambda top: DeliveryRecords(top).deliveries()),
     "what no delivery names": ("landing", lambda top: DeliveryRecords(top).clear_uncommitted({})),
     "identities": ("vault/identity", lambda top: Vault(top / "vault", Envelope(bytes)).records()),
-    "releases": ("archive/releases", lambda top: ReleaseStore(top).releases()),
+    "releases": ("archive/releases", lambda top: ReleaseStore(top).as_found()),
     "vocabularies": ("vocabulary", lambda top: loaded(top / "vocabulary")),
     "hashes of files": ("erased", lambda top: content_hashes(top, [top / "erased"])),
     "whether there are keys": ("keys", lambda top: Keyring.create(top / "keys")),
