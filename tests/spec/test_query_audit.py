@@ -409,6 +409,34 @@ def test_a_table_leaves_room_for_questions_and_remains_as_it_is(audit: QueryAudi
     assert asked() == {**first, withheld: shown(audit.ask(table[withheld], asker=US, release="r1"))}
 
 
+@pytest.mark.parametrize("is_process_new", [False, True])
+def test_what_was_refused_before_the_release_told_it_is_known_to_who_was_refused(
+    tmp_path: Path, is_process_new: bool
+) -> None:
+    draw = np.random.default_rng(3)
+    table = {str(cell): BitMap(draw.choice(1_500, 150, replace=False).astype(np.uint32)) for cell in range(60)}
+    with opened(tmp_path, policy="ons") as audit:
+        first = audit.ask_together(table, asker=US, release="r1")
+        hidden = [cell for cell, given in first.items() if shown(given) is None][:9]
+        # One of them is refused as a question as well, not only to a table.
+        assert ask(audit, range(1_500, 1_600)) == 100
+        assert ask(audit, range(1_500, 1_603)) is None
+        told = [table[cell] for cell in hidden] + [BitMap(range(1_500, 1_603))]
+        audit.tell("r1", "ons", [(each, len(each)) for each in told])
+        if not is_process_new:
+            assert _with_few_more(audit, told) == [None] * 10
+    with opened(tmp_path, policy="ons") as audit:
+        assert _with_few_more(audit, told) == [None] * 10
+        assert [ask(audit, each) for each in told] == [len(each) for each in told]
+
+
+def _with_few_more(audit: QueryAudit, told: list[BitMap]) -> list[int | None]:
+    """What is said of each set and 4 more persons: a number would say how many of those there are."""
+    return [
+        ask(audit, each | BitMap(range(1_700 + 20 * place, 1_704 + 20 * place))) for place, each in enumerate(told)
+    ]
+
+
 def test_a_damaged_record_is_said_and_not_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "audit.sqlite"
     path.write_bytes(b"something else entirely, long enough to be a page of something" * 99)

@@ -71,10 +71,11 @@ class Coalition:
     also by refusing, they reveal of each person `MAX_HINTS` times at most.
 
     What a release tells of itself (`VerdictKind.TOLD`) is known like an answer: sets near it and combinations with it are met by rules 2,
-    5 and 6, and a person's exposure is by how much answers raise the leverage beyond what was told.
+    5 and 6, and a person's exposure is by how much answers raise the leverage beyond what was told. So is what the coalition had asked for
+    before and was refused.
 
-    Invariants: a verdict that was given is never taken back (but for `WITHHELD`, which is of tables only); `exposure`,
-    hints and differences never fall; `consider` changes nothing, so that several coalitions can be asked before any
+    Invariants: a verdict that was given is never taken back (but for `WITHHELD`, which is of tables only, and a refusal of what a
+    release then tells everybody); `exposure`, hints and differences never fall; `consider` changes nothing, so that several coalitions can be asked before any
     of them learns.
 
     Args:
@@ -231,9 +232,12 @@ class Coalition:
         """True where the coalition asked for the same set before, and how it was met will not change."""
         return self._verdicts.get(digest, (VerdictKind.WITHHELD, None))[0] is not VerdictKind.WITHHELD
 
-    def has_verdict(self, digest: bytes) -> bool:
-        """True where the coalition asked for the same set before."""
-        return digest in self._verdicts
+    def has_answer(self, digest: bytes) -> bool:
+        """True where the coalition has an answer to the same set, so that later sets are compared with it."""
+        return self._verdicts.get(digest, (VerdictKind.REFUSED, None))[0] not in (
+            VerdictKind.REFUSED,
+            VerdictKind.WITHHELD,
+        )
 
     @property
     def _suppressed(self) -> int | None:

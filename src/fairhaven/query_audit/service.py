@@ -472,7 +472,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
                 coalition.replay(met, is_weighed=met.seq <= self._kept[name])
             seen = met.seq
         everybody = self._record.persons(-release)
-        if not coalition.has_verdict(digest := digest_of(everybody)):
+        if not coalition.has_answer(digest := digest_of(everybody)):
             seen = self._record.add_verdict(name, -release, VerdictKind.FRESH, None)
             coalition.learn(-release, everybody, digest, self._population_verdict(everybody))
         seen = max(seen, self._learn_told(name, coalition))
@@ -502,7 +502,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         last = 0
         for told in self._record.verdicts(TOLD, after=self._told.get(name, 0)):
             self._told[name] = told.seq
-            if not coalition.has_verdict(told.digest):
+            if not coalition.has_answer(told.digest):  # a refusal told it nothing; the release does
                 last = self._record.add_verdict(name, told.question, VerdictKind.TOLD, None)
                 persons = self._record.persons(told.question)
                 coalition.learn(told.question, persons, told.digest, Verdict(kind=VerdictKind.TOLD, value=told.shown))
