@@ -66,3 +66,44 @@ def test_a_name_that_nobody_can_read_is_refused(hub: Path, name: str) -> None:
     with pytest.raises(Invalid, match="the organisation"):
         open_project(open_hub(hub), "Asthma", organisation=name, by=ANNA)
     assert not (hub / "projects").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("River\ufe0fside", r"nobody sees \(U\+FE0F\)"),
+        ("Riverside\u3164", r"nobody sees \(U\+3164\)"),
+        ("Riverside\u2800", r"nobody sees \(U\+2800\)"),
+        ("Riv\N{CYRILLIC SMALL LETTER IE}rside", "Cyrillic and Latin"),
+        ("River\N{GREEK SMALL LETTER OMICRON}", "Greek and Latin"),
+    ],
+)
+def test_a_name_that_people_would_take_for_another_is_refused(hub: Path, name: str, why: str) -> None:
+    with pytest.raises(Invalid, match=why):
+        open_project(open_hub(hub), name, organisation="Riverside", by=ANNA)
+    with pytest.raises(Invalid, match=why):
+        open_project(open_hub(hub), "Asthma", organisation=name, by=ANNA)
+    assert not (hub / "projects").exists()
+
+
+def test_a_name_too_long_for_a_file_is_refused_and_one_of_another_script_is_not(hub: Path) -> None:
+    with pytest.raises(Invalid, match="shorter name"):
+        open_project(open_hub(hub), "\u5065" * 90, organisation="Riverside", by=ANNA)
+    for name in ("\u5065" * 60, "\N{CYRILLIC SMALL LETTER IE}" * 60):
+        open_project(open_hub(hub), name, organisation="Riverside", by=ANNA)
+        assert asker_of(open_hub(hub), name).organisation == "riverside"
+
+
+def test_a_project_that_was_opened_with_letters_that_nobody_sees_is_opened_once_more(hub: Path) -> None:
+    open_project(open_hub(hub), "Asthma", organisation="Riverside", by=ANNA)
+    rooms = open_hub(hub)
+    for spelled in ("migraine", "eczema\ufe0f"):  # as earlier versions entered them
+        (hub / "projects" / f"{spelled[:5]}.toml").write_text(f'name = "{spelled}"\norganisation = "Riverside\ufe0f"\n')
+        rooms.ledger.append(EventKind.PROJECT, {"project": spelled, "organisation": "riverside\ufe0f"}, by=ANNA)
+    for name in ("migraine", "eczema"):
+        with pytest.raises(Invalid, match="open the project with that command"):
+            asker_of(open_hub(hub), name)
+        with pytest.raises(NotAllowedNow, match="was opened for the organisation riverside"):
+            open_project(open_hub(hub), name, organisation="Market", by=ANNA)
+        open_project(open_hub(hub), name, organisation="Riverside", by=ANNA)
+        assert asker_of(open_hub(hub), name).organisation == "riverside"

@@ -432,9 +432,7 @@ def test_what_was_refused_before_the_release_told_it_is_known_to_who_was_refused
 
 def _with_few_more(audit: QueryAudit, told: list[BitMap]) -> list[int | None]:
     """What is said of each set and 4 more persons: a number would say how many of those there are."""
-    return [
-        ask(audit, each | BitMap(range(1_700 + 20 * place, 1_704 + 20 * place))) for place, each in enumerate(told)
-    ]
+    return [ask(audit, each | BitMap(range(1_700 + 20 * place, 1_704 + 20 * place))) for place, each in enumerate(told)]
 
 
 def test_a_damaged_record_is_said_and_not_begun_anew(tmp_path: Path) -> None:
@@ -456,8 +454,12 @@ def test_an_asker_has_a_project(name: str) -> None:
         Asker(project=name)
 
 
-@pytest.mark.parametrize("spelled", ["OURS", " ours ", "Ou\u00adrs", "\uff4furs"])
-@pytest.mark.parametrize("university", ["University", "UNI\u00adVERSITY", "\uff55niversity "])
+@pytest.mark.parametrize(
+    "spelled", ["OURS", " ours ", "Ou\u00adrs", "\uff4furs", "ours\ufe0f\u034f", "\u3164\uffa0ours\U000e0100"]
+)
+@pytest.mark.parametrize(
+    "university", ["University", "UNI\u00adVERSITY", "\uff55niversity ", "uni\u115fversity\u17b4\u180b\u2800"]
+)
 def test_no_spelling_of_a_name_brings_a_budget_or_a_coalition_of_its_own(
     audit: QueryAudit, spelled: str, university: str
 ) -> None:

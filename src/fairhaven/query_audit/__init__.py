@@ -9,7 +9,7 @@ from fairhaven.query_audit.audit_rules import (
     rules_named,
     shipped_rules,
 )
-from fairhaven.query_audit.model import THE_HUB, Asker, Budget, Decision, Outcome, folded
+from fairhaven.query_audit.model import THE_HUB, Asker, Budget, Decision, Outcome, folded, why_mistaken
 from fairhaven.query_audit.question_log import LogHead
 from fairhaven.query_audit.service import TOLD, QueryAudit
 
@@ -30,4 +30,5 @@ __all__ = [
     "rules_in",
     "rules_named",
     "shipped_rules",
+    "why_mistaken",
 ]

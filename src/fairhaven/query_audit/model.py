@@ -10,14 +10,44 @@ from pyroaring import BitMap
 
 from fairhaven.disclosure.primary_suppression import Protected
 
+_UNSEEN = tuple(
+    range(first, last + 1)
+    for first, last in (
+        (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+        (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+        (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+        (0x2800, 0x2800),
+    )
+)  # fmt: skip
+"""Characters that nobody sees: Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt (16.0), and the Braille pattern without a dot."""
+_ALIKE = frozenset({"CYRILLIC", "GREEK", "LATIN"})
+"""Scripts with letters that look like another's, as the names of their characters begin."""
+
 
 def folded(name: str) -> str:
-    """A name as the audit knows it: what people take for one name is one, whatever its capitals, widths and blanks.
+    """A name as the audit knows it: what people take for one name is one, whatever its capitals, widths, blanks and what cannot be seen.
 
     Source: Unicode TR31, identifiers compared by NFKC_Casefold.
     """
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join("".join(letter for letter in plain if unicodedata.category(letter) != "Cf").split())
+    # Unseen ones first: between a letter and its accent one would keep them two.
+    plain = unicodedata.normalize("NFKC", "".join(letter for letter in name if not _is_unseen(letter)))
+    return " ".join(unicodedata.normalize("NFKC", plain.casefold()).split())
+
+
+def why_mistaken(name: str) -> str:
+    """Why people could take a name for another that the audit tells from it; empty where nothing says so.
+
+    Letters of one script only are not compared with another's: a name that is Cyrillic throughout may look like a Latin one.
+    """
+    if unseen := sorted({f"U+{ord(letter):04X}" for letter in name if _is_unseen(letter)}):
+        return f"holds characters that nobody sees ({', '.join(unseen)})"
+    letters = (unicodedata.name(letter, "").partition(" ")[0] for letter in folded(name))
+    scripts = sorted(_ALIKE.intersection(letters))
+    return f"mixes letters that look alike ({' and '.join(map(str.title, scripts))})" if len(scripts) > 1 else ""
+
+
+def _is_unseen(letter: str) -> bool:
+    return unicodedata.category(letter) == "Cf" or any(ord(letter) in unseen for unseen in _UNSEEN)
 
 
 class Outcome(StrEnum):

@@ -8,9 +8,11 @@ from fairhaven.journeys.model import Project, Rooms
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import make_folder, write_atomically
 from fairhaven.ledger import Actor, EventKind
-from fairhaven.query_audit import THE_HUB, TOLD, Asker, folded
+from fairhaven.query_audit import THE_HUB, TOLD, Asker, folded, why_mistaken
 
 _LONGEST = 100
+_LONGEST_FILE = 200
+"""Bytes of the name of a project's file: file systems take 255, and a file that is not finished has a longer one."""
 _TEXT = """\
 # A project that may ask for counts, as `fairhaven project open` wrote it. The ledger has it too, so another name or organisation
 # written here is refused. Take this file away and the project asks no more; what it was answered stays known.
@@ -25,17 +27,24 @@ def open_project(rooms: Rooms, name: str, *, organisation: str, by: Actor) -> Pr
     What the query audit answered to any spelling of these names, before projects were opened, counts as answered to it.
 
     Raises:
-        Invalid: a name is empty, too long, or holds what cannot be read.
+        Invalid: a name is empty, too long, holds what cannot be read or seen, or mixes scripts that look alike.
         NotAllowedNow: the project is another organisation's, or its file another project's.
     """
     project = Project(
         name=_checked(name, "the project's name"), organisation=_checked(organisation, "the organisation")
     )
-    path = rooms.folder / "projects" / f"{_file_name(project.name)}.toml"
+    stem = _file_name(project.name)
+    if len(stem.encode()) > _LONGEST_FILE:
+        raise Invalid(
+            f"the project's name makes a file name of {len(stem.encode())} bytes, and a file system takes {_LONGEST_FILE} of it, so nothing "
+            "was opened. Give the project a shorter name; a letter that is not of A to Z takes two to four bytes."
+        )
+    path = rooms.folder / "projects" / f"{stem}.toml"
     asker = Asker(project=project.name, organisation=project.organisation)
     if asker.project in (TOLD, THE_HUB.project):
         raise NotAllowedNow(f"{project.name} is what the query audit calls its own; give the project another name.")
-    belongs_to = _organisations(rooms).get(asker.project, asker.organisation)
+    opened = [each for name, each in _entered(rooms) if folded(name) == asker.project]
+    belongs_to = folded(opened[0]) if opened else asker.organisation
     if belongs_to != asker.organisation:
         raise NotAllowedNow(
             f"the project {project.name} was opened for the organisation {belongs_to}, whose answers it has; nothing was changed. "
@@ -71,7 +80,10 @@ def asker_of(rooms: Rooms, name: str) -> Asker:
             f"{rooms.folder} NAME --organisation O`; what that name was answered before stays known."
         )
     asker = Asker(project=project.name, organisation=project.organisation)
-    if _organisations(rooms).get(asker.project) != asker.organisation:
+    entered = _entered(rooms)
+    first = next((folded(each) for name, each in entered if folded(name) == asker.project), None)
+    # Opened before names were folded as they are now, it is opened again: that takes in what other spellings were answered.
+    if first != asker.organisation or (asker.project, asker.organisation) not in entered:
         raise Invalid(
             Fault(
                 path=f"projects/{_file_name(project.name)}.toml",
@@ -81,13 +93,11 @@ def asker_of(rooms: Rooms, name: str) -> Asker:
     return asker
 
 
-def _organisations(rooms: Rooms) -> dict[str, str]:
-    """Project -> organisation, both folded, as first entered in the ledger."""
-    found: dict[str, str] = {}
-    for entry in rooms.ledger.entries():
-        if entry.kind == EventKind.PROJECT:
-            found.setdefault(entry.facts["project"], entry.facts["organisation"])
-    return found
+def _entered(rooms: Rooms) -> list[tuple[str, str]]:
+    """Project and organisation, as they are entered in the ledger, in order."""
+    return [
+        (entry.facts["project"], entry.facts["organisation"]) for entry in rooms.ledger.entries_of(EventKind.PROJECT)
+    ]
 
 
 def _checked(name: str, what: str) -> str:
@@ -95,6 +105,10 @@ def _checked(name: str, what: str) -> str:
     if not folded(name) or len(name) > _LONGEST or not name.isprintable():
         raise Invalid(
             f"{what} is empty, longer than {_LONGEST} characters, or holds what cannot be read: {name[:_LONGEST]!r}"
+        )
+    if why := why_mistaken(name):
+        raise Invalid(
+            f"{what} {why}, so that people could take it for another's: {name!a}. Nothing was opened; write it without them."
         )
     return name
 
