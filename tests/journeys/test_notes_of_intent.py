@@ -200,6 +200,38 @@ def test_an_erasure_that_was_killed_goes_on_only_from_what_it_left_and_names_wha
     assert not erasure_journal(again).is_open() and verify_store(again, after="", progress=Silent()).is_good
 
 
+def test_a_scrub_calls_what_a_killed_erasure_left_pending_and_only_what_was_altered_since_a_fault(rooms: Rooms) -> None:
+    before = (rooms.store / _TABLE).read_bytes()
+    _erasure_killed(rooms)
+    found = verify_store(open_hub(rooms.folder), after="", progress=Silent())
+    assert found.problems == () and not found.is_good
+    assert {"erasing.json", _TABLE, "erased/gp.json"} <= set(found.pending)
+    left = (rooms.store / _TABLE).read_bytes()
+    _altered(rooms.store / _TABLE)
+    [problem] = verify_store(open_hub(rooms.folder), after="", progress=Silent()).problems
+    assert (problem.path, problem.message) == (_TABLE, "is not as a command that was killed left it")
+    assert "Restore" not in problem.remedy and "Remove" not in problem.remedy
+    (rooms.store / _TABLE).write_bytes(before)
+    is_last = _TABLE in erasure_journal(rooms).notes()[-1].files
+    found = verify_store(open_hub(rooms.folder), after="", progress=Silent())
+    assert [each.path for each in found.problems] == ([] if is_last else [_TABLE])
+    (rooms.store / _TABLE).write_bytes(left)
+    assert verify_store(_recovered(rooms), after="", progress=Silent()).is_good
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_scrub_calls_a_folder_pending_that_is_about_to_take_its_place(rooms: Rooms, is_moved: bool) -> None:
+    folder = rooms.store / "landing/000001"
+    shutil.copytree(folder, rooms.folder.parent / "before")
+    _landing_killed(rooms)
+    folder.rename(folder.with_name("000001.new"))
+    if is_moved:  # what was there stands beside it until the swap has ended
+        shutil.copytree(rooms.folder.parent / "before", folder.with_name("000001.old"))
+    found = verify_store(open_hub(rooms.folder), after="", progress=Silent())
+    assert found.problems == () and {"landing-again.json", "landing/000001.new/events.parquet"} <= set(found.pending)
+    assert verify_store(_recovered(rooms), after="", progress=Silent()).is_good
+
+
 def test_notes_of_an_erasure_that_has_ended_change_nothing_when_they_are_put_there_again(rooms: Rooms) -> None:
     _erasure_killed(rooms)
     old = erasure_journal(rooms).path.read_bytes()

@@ -4,15 +4,20 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from fairhaven.cli.store_text import verification
 from fairhaven.hub import make_hub, open_hub
 from fairhaven.intake import Delivery, Format
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.journeys.deliveries.receive import recover_deliveries
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.store_verification import verify_store
 from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import EventKind, content_hash
+from fairhaven.linkage.model import INDEX_SCHEMA
 from tests.support.actors import ANNA
 
 _RECORD = "deliveries/000001.json"
@@ -77,3 +82,38 @@ def test_another_record_in_the_place_of_the_one_that_was_entered_is_not_taken_fo
     with pytest.raises(Invalid, match=rf"{_RECORD}: is missing, and the ledger has it"):
         recover_deliveries(rooms, by=ANNA)
     assert (rooms.ledger.length(), rooms.intake.deliveries()) == (length, [])
+
+
+def test_a_scrub_calls_a_record_pending_that_was_entered_and_has_not_its_name_yet(rooms: Rooms) -> None:
+    _commit_killed(rooms, is_entered=True)
+    found = verify_store(open_hub(rooms.folder), after="", progress=Silent())
+    assert (found.problems, found.pending) == ((), (_RECORD, f"{_RECORD}.new"))
+    assert not found.is_good
+    said = "\n".join(verification(found))
+    assert "run the next command (for instance `fairhaven build DIR`), which finishes it" in said
+    recover_deliveries(rooms, by=ANNA)
+    assert verify_store(open_hub(rooms.folder), after="", progress=Silent()).is_good
+
+
+def test_a_record_that_waits_and_is_not_the_one_that_was_entered_is_a_fault(rooms: Rooms) -> None:
+    ready = _commit_killed(rooms, is_entered=True)
+    ready.write_bytes(ready.read_bytes().replace(b'"gp"', b'"mh"'))
+    found = verify_store(open_hub(rooms.folder), after="", progress=Silent())
+    assert ([each.path for each in found.problems], found.pending) == ([_RECORD, f"{_RECORD}.new"], ())
+
+
+def test_a_scrub_calls_an_index_of_persons_pending_whose_release_was_entered(rooms: Rooms) -> None:
+    rooms.vault.keep_index(INDEX_SCHEMA.empty_table())
+    rooms.vault.propose_index(pa.table({name: ["1"] for name in INDEX_SCHEMA.names}), release=1)
+    files = {"vault/index.sealed": content_hash(rooms.vault.index_file(proposed=1))}
+    rooms.ledger.append(EventKind.STOCK_TAKEN, {"of": "releases"}, by=ANNA, files=files)
+    found = verify_store(open_hub(rooms.folder), after="", progress=Silent())
+    assert (found.problems, found.pending) == ((), ("vault/index-0001.sealed", "vault/index.sealed"))
+    rooms.vault.accept_index(published=1)
+    assert verify_store(open_hub(rooms.folder), after="", progress=Silent()).is_good
+
+
+def test_the_refusal_of_a_record_that_was_removed_says_which_delivery_it_is_and_what_helps(rooms: Rooms) -> None:
+    _commit_killed(rooms, is_entered=True).unlink()
+    with pytest.raises(Invalid, match=r"record of delivery 1.*To receive the same files again does not help"):
+        recover_deliveries(rooms, by=ANNA)

@@ -78,6 +78,28 @@ def resume(store: ReleaseStore, *, by: Actor, progress: Progress) -> None:
             _finish(store, decided, by=decided.by or by)
 
 
+def files_under_way(store: ReleaseStore) -> dict[str, str | None]:
+    """Path in the store -> content hash of files that an erasure or a build under way has decided or written, beside those
+    that its notes name one by one; None for what goes.
+
+    Raises:
+        Invalid: notes are not this hub's.
+    """
+    found: dict[str, str | None] = {}
+    tables = list(begun.tables.values()) if (begun := store.unpublished()) else []
+    decided = store.erasure()
+    if isinstance(decided, DecidedErasure) and store.erasure_notes.before() is None and not _is_entered(store):
+        kept = store.ledger.files()
+        for manifest in decided.manifests:
+            release = read_manifest(manifest, path=store.erasing)
+            description = f"{store.description(release.number).relative_to(store.store).as_posix()}/"
+            found |= {path: None for path in kept if path.startswith(description)}
+            found[store.manifest(release.number).relative_to(store.store).as_posix()] = hash_of_json(manifest)
+            tables += release.tables.values()
+    rows = {store.path(file.path): file.sha256 for table in tables for file in table.files}
+    return {**found, **{path.relative_to(store.store).as_posix(): digest for path, digest in rows.items()}}
+
+
 def _is_entered(store: ReleaseStore) -> bool:
     """Whether manifests were put in place since the decision: by the erasure itself, or later.
 

@@ -106,6 +106,14 @@ class Archive(ReleaseStore):
         """What is wrong with manifests, their chain and the ledger; files of rows are not read."""
         return verification.chain_problems(self)
 
+    def files_under_way(self) -> Mapping[str, str | None]:
+        """Path in the store -> content hash of what an erasure or a build under way has decided or written; None for what goes.
+
+        Raises:
+            Invalid: notes are not this hub's.
+        """
+        return erasure.files_under_way(self)
+
     def check_chain(self) -> None:
         """Refuse to go on where manifests, their seals in the ledger and the newest Delta versions do not agree.
 

@@ -193,7 +193,7 @@ class DeliveryRecords:
             finish_swap(self.folder(number))
         check_faults(
             [
-                Fault(path=path, message="is missing, and the ledger has it. Restore it from the hub's backup.")
+                Fault(path=path, message=f"is missing, and the ledger has it. {_what_to_do(path)}")
                 for path in sorted(known)
                 if not _is_landed_again(path) and not (self._store / path).exists()
             ]
@@ -249,6 +249,17 @@ def _numbers(known: Collection[str], folder: str) -> set[int]:
     """Numbers of the deliveries (``deliveries``) or extracts (``landing``) that paths are of."""
     found = (re.match(rf"{folder}/(\d{{6}})[./]", path) for path in known)
     return {int(each[1]) for each in found if each}
+
+
+def _what_to_do(path: str) -> str:
+    """About a file of a delivery that is missing."""
+    if not (record := re.fullmatch(r"deliveries/(\d{6})\.json", path)):
+        return "Restore it from the hub's backup."
+    return (
+        f"It is the record of delivery {int(record[1])}, or was {path}{_READY} after a kill: put that back, or restore it from a backup of "
+        "the hub made since. To receive the same files again does not help: no command changes the hub without this record. Where no copy is "
+        "left, restore the whole store from one backup."
+    )
 
 
 def _is_landed_again(path: str) -> bool:

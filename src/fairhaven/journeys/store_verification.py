@@ -1,12 +1,15 @@
 """A scrub of the whole store: every file is read and compared with what the ledger or a manifest says of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairhaven.archive import Problem
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.hub_places import NOTES, STORE, part_of, place_of, remedy
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.pending_files import PendingFiles
 from fairhaven.journeys.store_files import is_known
 from fairhaven.kernel.errors import FairhavenError, Invalid
 from fairhaven.kernel.keyring import Purpose
@@ -14,7 +17,14 @@ from fairhaven.kernel.listing import listed_below
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import content_hash
 
-_UNKNOWN = "If no command is running, remove it."
+_UNKNOWN = (
+    "If no command is running: one that was killed may have left it, and the next (for instance `fairhaven build DIR`) clears that "
+    "away. Remove it where it stays."
+)
+_HALF_WAY = (
+    "A command that was killed wrote it, and the next goes on from nothing else: it has to be as that wrote it, or the whole store "
+    "as one backup has it."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,19 +48,21 @@ class StoreVerification:
 
     Args:
         files: how many files were read.
+        pending: notes of acts under way, and files that one of them still has to put in their places or enter: a command is running or was killed, and the next finishes it.
         without_stock: what was written before the ledger kept hashes (`releases`, `deliveries`, `vocabulary`).
         outside: what is there and is not compared -> why.
     """
 
     files: int
     problems: tuple[StoreProblem, ...]
+    pending: tuple[str, ...]
     without_stock: tuple[str, ...]
     outside: Mapping[str, str]
 
     @property
     def is_good(self) -> bool:
-        """Whether everything was compared, and agrees."""
-        return not self.problems and not self.without_stock
+        """Whether everything was compared, and agrees, and no act is under way."""
+        return not self.problems and not self.pending and not self.without_stock
 
 
 def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerification:
@@ -78,18 +90,22 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
         raise
     # Others may have gone on meanwhile, and what they changed is in the ledger by now.
     wanted = _wanted(rooms)
-    chain = [
-        StoreProblem(path=each.path, message=each.message, remedy=remedy("")) for each in rooms.archive.chain_problems()
-    ]
+    under_way = PendingFiles.of(rooms, wanted)
+    faulty += [path for path in under_way.not_as_noted() if path > after and path not in faulty]
+    pending = [path for path in faulty if _opens(rooms, path) and under_way.has(path)]
+    chain = [StoreProblem(path=each.path, message=each.message, remedy=remedy("")) for each in _chain_problems(rooms)]
     without_stock = [thing for thing in Locked if not is_known(rooms, thing)]
     problems = [
         problem
         for path in faulty
-        if part_of(path) not in without_stock and (problem := _problem(rooms, path, wanted.get(path)))
+        if path not in pending
+        and part_of(path) not in without_stock
+        and (problem := _problem(rooms, path, wanted.get(path), is_noted=path in under_way.noted))
     ]
     return StoreVerification(
         files=len(paths),
         problems=(*_key_problems(rooms), *_head_problems(rooms), *_note_problems(rooms), *chain, *problems),
+        pending=(*under_way.notes, *pending),
         without_stock=tuple(thing.value for thing in without_stock if any(part_of(path) is thing for path in there)),
         outside={
             each.path: each.compared for each in STORE if not each.is_hashed and (rooms.store / each.path).exists()
@@ -97,10 +113,23 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
     )
 
 
-def _problem(rooms: Rooms, path: str, wanted: str | None) -> StoreProblem | None:
+def _chain_problems(rooms: Rooms) -> Sequence[Problem]:
+    """Of manifests, where they are not as an act under way left them."""
+    problems = rooms.archive.chain_problems()
+    if problems and (rooms.archive.erasing.exists() or rooms.archive.building.exists()):
+        with suppress(Invalid):
+            rooms.archive.check_chain()
+            return []
+    return problems
+
+
+def _problem(rooms: Rooms, path: str, wanted: str | None, *, is_noted: bool) -> StoreProblem | None:
     found = content_hash(rooms.store / path)
-    if found == wanted and _opens(rooms, path):
+    if found == wanted and _opens(rooms, path) and not is_noted:
         return None
+    if is_noted:
+        message = "is missing" if found is None else "is not as a command that was killed left it"
+        return StoreProblem(path=path, message=message, remedy=_HALF_WAY)
     if found is None:
         return StoreProblem(path=path, message="is missing", remedy=remedy(path))
     if wanted is None:

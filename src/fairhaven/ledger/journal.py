@@ -149,6 +149,20 @@ class Journal:
         """Path -> content hash, of what the notes say and no later entry of the ledger: what is there, once they are settled."""
         return self._fold(self.notes())
 
+    def unsettled(self, kept: Mapping[str, str]) -> dict[str, frozenset[str | None]]:
+        """Path -> content hashes that a file may have until they are settled: what the last line says may not be done yet.
+
+        Args:
+            kept: as for `settle`.
+        """
+        notes = self.notes()
+        before = {**kept, **self._fold(notes[:-1])}
+        last = self._fold(notes[-1:])
+        return {
+            path: frozenset({digest, before.get(path)} if path in last else {digest})
+            for path, digest in self._fold(notes).items()
+        }
+
     def settle(self, kept: Mapping[str, str]) -> None:
         """Take back what the last line says of files, where a kill came before any of it was done.
 
