@@ -19,7 +19,7 @@ from fairhaven.archive.release_store import DecidedErasure
 from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.progress import Silent
-from fairhaven.ledger import Entry, Ledger
+from fairhaven.ledger import Entry, Ledger, content_hash
 from fairhaven.omop import CDM, to_cdm
 from fairhaven.release.manifest import Release
 from tests.support.actors import ANNA, BEN
@@ -312,3 +312,19 @@ def test_killed_at_every_moment_it_is_finished_by_the_next_run(
         if code == 0:
             break
     assert step > 50
+
+
+def test_what_a_killed_erasure_has_decided_is_told_file_by_file_until_it_is_entered(archive: Archive) -> None:
+    assert archive.files_under_way() == {}
+    killed = Archive(archive.store, ledger=LedgerOfAKilled(archive.ledger.path))
+    with pytest.raises(KeyboardInterrupt):
+        killed.erase([PERSON], facts={"persons": ["digest"]}, by=BEN)
+    told = archive.files_under_way()
+    assert {f"archive/releases/{number:04d}.json" for number in (2, 3)} <= told.keys()
+    assert all(content_hash(archive.store / path) == digest for path, digest in told.items())
+    kept, journal = archive.ledger.files(), archive.erasure_notes
+    changed = {path for path, digest in kept.items() if content_hash(archive.store / path) != digest}
+    noted = {**told, **journal.files()}
+    assert changed and {path for path in changed if content_hash(archive.store / path) != noted[path]} == set()
+    archive.resume(by=ANNA)
+    assert archive.files_under_way() == {}
