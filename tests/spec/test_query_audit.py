@@ -506,6 +506,18 @@ def test_what_the_hub_itself_counts_is_compared_too_and_has_no_budget(tmp_path: 
         assert ask(audit, range(100, 209)) == 109, "another coalition"
 
 
+def test_every_question_of_the_hub_itself_is_in_the_log_and_no_refusal_for_the_budget(tmp_path: Path) -> None:
+    def lines() -> int:
+        return sum(len(log.read_bytes().splitlines()) for log in (tmp_path / "store" / "audit").glob("*.log"))
+
+    with opened(tmp_path, rules(*CoalitionScope, budget=2), policy="ons") as audit:
+        for asked in range(1, 6):
+            assert ask(audit, range(100 * asked, 100 * asked + 100), by=THE_HUB) == 100
+            assert lines() == asked
+        assert [ask(audit, range(start, start + 100)) for start in (0, 200, 400)] == [100, 100, None]
+        assert lines() == 7
+
+
 def test_answers_of_an_earlier_policy_are_not_repeated_under_another(tmp_path: Path) -> None:
     with opened(tmp_path, policy="hdr-uk") as audit:
         assert [ask(audit, range(100, 214)), ask(audit, range(100, 218)), ask(audit, range(9))] == [110, 110, 0]

@@ -302,7 +302,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
                     if drawn is not None
                 ] or None
             else:
-                is_spent = self._record.spending(asker.project).spent >= self._rules.budget
+                is_spent = self._is_spent(asker)
                 decisions = self._decide([each for _, each in asked], asker=asker, release=key)
                 logged = None if is_spent else [LoggedCell(persons=packed(numbers_of(each))) for _, each in asked]
             if logged is not None:  # a table without cells is a question as well
@@ -311,9 +311,9 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
 
     def _decide(self, cells: Sequence[BitMap], *, asker: Asker, release: int) -> list[Decision]:
         """Decide sets as one question, and record them unless the budget is spent."""
-        spending = self._record.spending(asker.project)
-        if spending.spent >= self._rules.budget and asker != THE_HUB:
-            return [Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending)) for _ in cells]
+        if self._is_spent(asker):
+            budget = self._budget(self._record.spending(asker.project))
+            return [Decision(outcome=Outcome.SPENT, count=None, budget=budget) for _ in cells]
         shown = [self._verdict_on(each, asker=asker, release=release, in_table=len(cells) > 1) for each in cells]
         is_refused = all(count is None for count in shown)
         budget = self._budget(self._record.spend(asker.project, is_refused=is_refused))
@@ -321,6 +321,10 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             Decision(outcome=Outcome.REFUSED if count is None else Outcome.ANSWERED, count=count, budget=budget)
             for count in shown
         ]
+
+    def _is_spent(self, asker: Asker) -> bool:
+        """True where questions by rules are not answered any more, so that they are not recorded either."""
+        return asker != THE_HUB and self._record.spending(asker.project).spent >= self._rules.budget
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
