@@ -312,6 +312,22 @@ def test_two_releases_with_few_persons_between_them_do_not_tell_what_these_have(
     assert abs(told[::2].count(None) - told[1::2].count(None)) <= 3, "refusals do not tell either"
 
 
+@pytest.mark.parametrize("is_newest_first", [False, True])
+@pytest.mark.parametrize("releases", [2, 8, 12])
+def test_of_many_releases_each_with_one_person_more_no_two_tell_what_that_person_has(
+    tmp_path: Path, releases: int, is_newest_first: bool
+) -> None:
+    asked, by = BitMap(np.random.default_rng(0).choice(600, 150, replace=False)), Asker(project="curious")
+    with QueryAudit(tmp_path / "a.sqlite", policy_named("ons"), rules_named("standard")) as audit:
+        for number in range(1, releases + 1):
+            audit.add_release(f"r{number}", np.arange(600 + number, dtype=np.int64))
+        newest = {f"r{releases - 1}": asked, f"r{releases}": asked | BitMap([599 + releases])}
+        order = sorted(newest.items(), reverse=is_newest_first, key=lambda each: len(each[1]))
+        answers = [given(audit.ask(persons, asker=by, release=release)) for release, persons in order]
+    assert answers[0] in (150, 151)
+    assert answers[1] == answers[0]
+
+
 @pytest.mark.parametrize("few", [1, 2, 5])
 def test_without_that_they_would(tmp_path: Path, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MOST_APART", 0)

@@ -25,7 +25,7 @@ BLUR = 3
 TABLE_SHARE = 0.5
 """The part of all that is limited for each person that tables may use up; the rest is kept for questions."""
 MOST_APART = 6
-"""Two releases that so many persons tell apart, or fewer, are asked as one; each set then has at most 64 others that are looked for."""
+"""Two releases that so many persons tell apart, or fewer, are asked as one; for each such pair a set has at most 64 others that are looked for."""
 _SLACK = 1.0001
 """Exposures are sums of float32: a person who bears exactly the limit must not be refused for the last digit."""
 _EXPOSED = 0.3
@@ -124,13 +124,13 @@ class Coalition:
                 tally.resize(population, refcheck=False)
 
     def consider(
-        self, persons: BitMap, digest: bytes, *, in_table: bool = False, apart: BitMap | None = None
+        self, persons: BitMap, digest: bytes, *, in_table: bool = False, apart: Sequence[BitMap] = ()
     ) -> Verdict:
         """How a question is to be met; changes nothing.
 
         Args:
             in_table: True for a cell of a table, which may use up `TABLE_SHARE` of what a question may.
-            apart: persons by whom the release differs from others that few persons tell apart from it.
+            apart: persons by whom the release differs from each other one that few persons tell apart from it.
         """
         # Rule 1. A table's cell that was withheld may still be asked as a question.
         for kind, value in self._met_before(persons, digest, apart):
@@ -174,16 +174,14 @@ class Coalition:
         return replace(fresh, weights=weights, differing=differing)
 
     def _met_before(
-        self, persons: BitMap, digest: bytes, apart: BitMap | None
+        self, persons: BitMap, digest: bytes, apart: Sequence[BitMap]
     ) -> Iterator[tuple[VerdictKind, int | None]]:
-        """How the set was met, or one that differs from it by persons alone who are not in all of the releases."""
+        """How the set was met, or one that differs from it by persons alone who are in one and not in the other of two releases."""
         if (met := self._verdicts.get(digest)) is not None:
             yield met
-        if not apart:
-            return
-        common = persons - apart
-        for length in range(len(apart) + 1):
-            for some in combinations(apart, length):
+        for between in apart:
+            common = persons - between
+            for some in (some for length in range(len(between) + 1) for some in combinations(between, length)):
                 other = common | BitMap(some)
                 if other != persons and (met := self._verdicts.get(digest_of(other))) is not None:
                     yield met

@@ -70,7 +70,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         self._kept: dict[str, int] = {}
         self._told: dict[str, int] = {}
         self._releases_seen: list[int] = []
-        self._apart_of: dict[int, BitMap] = {}
+        self._apart_of: dict[int, list[BitMap]] = {}
         self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
 
     def close(self) -> None:
@@ -483,18 +483,21 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         self._coalitions[name] = (coalition, seen)
         return coalition
 
-    def _apart(self, release: int) -> BitMap:
-        """Persons by whom a release differs from others that few persons tell apart from it; no more than can be told apart in time."""
+    def _apart(self, release: int) -> list[BitMap]:
+        """Persons by whom a release differs from each other one that few persons tell apart from it, the oldest first."""
         known = self._record.release_numbers()
         if known != self._releases_seen:
             self._releases_seen, self._apart_of = known, {}
         if release not in self._apart_of:
-            mine, apart = self._record.persons(-release), BitMap()
-            for other in known:
-                differing = mine ^ self._record.persons(-other)
-                if len(differing) <= MOST_APART and len(apart | differing) <= MOST_APART:
-                    apart |= differing
-            self._apart_of[release] = apart
+            mine = self._record.persons(-release)
+            apart = [mine ^ self._record.persons(-other) for other in known]
+            few = [each for each in apart if 0 < len(each) <= MOST_APART]
+            # What is within another one is looked for with it.
+            self._apart_of[release] = [
+                each
+                for place, each in enumerate(few)
+                if not any(each < other for other in few) and each not in few[:place]
+            ]
         return self._apart_of[release]
 
     def _population_verdict(self, population: BitMap) -> Verdict:
