@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.kernel.errors import Invalid, Refused
-from fairhaven.query_audit import Asker, AuditRules, Mode, Outcome, QueryAudit
+from fairhaven.query_audit import THE_HUB, Asker, AuditRules, Mode, Outcome, QueryAudit
 from fairhaven.query_audit.differential_privacy import noisy_count
 
 US = Asker(project="ours")
@@ -40,6 +40,19 @@ def test_privacy_loss_adds_up_to_the_total_and_no_further(tmp_path: Path) -> Non
         assert audit.ask(BitMap(range(9)), asker=Asker(project="others"), release="r1").outcome is Outcome.ANSWERED
     with opened(tmp_path, private(0.1, 0.3)) as audit:
         assert audit.budget("ours").left == 0
+
+
+def test_what_the_hub_itself_may_be_answered_is_spent_too_and_is_not_called_a_projects(tmp_path: Path) -> None:
+    pytest.importorskip("opendp")
+    with opened(tmp_path, private(0.1, 0.2)) as audit:
+        said = {
+            who: [audit.ask(BitMap(range(500)), asker=asker, release="r1") for _ in range(3)][-1]
+            for who, asker in (("hub", THE_HUB), ("project", US))
+        }
+    assert [decision.outcome for decision in said.values()] == ["spent", "spent"]
+    assert "project" not in said["hub"].text
+    assert "for good" in said["hub"].text
+    assert said["project"].text == "not answered: the project's budget of questions is spent"
 
 
 def test_the_same_definition_gets_the_same_answer_at_no_cost(tmp_path: Path) -> None:

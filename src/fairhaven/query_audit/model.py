@@ -80,7 +80,8 @@ class Asker:
 
 
 THE_HUB = Asker(project="the hub itself")
-"""For whom a count is when it is for no project: a coalition without a budget, and nothing of it is for handing out."""
+"""For whom a count is when it is for no project: a coalition without a budget (but for differential privacy, whose total holds for everybody),
+and nothing of it is for handing out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,11 +113,13 @@ class Decision:
         outcome: whether there is an answer.
         count: the count as the policy shows it; None where there is no answer.
         budget: after this question.
+        is_own: True where the hub itself asked, whose counts only differential privacy ends.
     """
 
     outcome: Outcome
     count: Protected | None
     budget: Budget
+    is_own: bool = False
 
     @property
     def text(self) -> str:
@@ -124,6 +127,8 @@ class Decision:
         match self.outcome:
             case Outcome.ANSWERED if self.count is not None:
                 return self.count.text
+            case Outcome.SPENT if self.is_own:
+                return "not answered: the privacy loss that the rules allow the hub's own counts is spent, for good"
             case Outcome.SPENT:
                 return "not answered: the project's budget of questions is spent"
             case _:

@@ -442,7 +442,8 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         new = None
         if shown is None:
             if spending.spent >= self._rules.budget or spending.micro_epsilon + cost > self._rules.epsilon_total * 1e6:
-                return Decision(outcome=Outcome.SPENT, count=None, budget=self._budget(spending)), None
+                budget = self._budget(spending)
+                return Decision(outcome=Outcome.SPENT, count=None, budget=budget, is_own=asker == THE_HUB), None
             shown = new = noisy_count(count, epsilon=self._rules.epsilon) if drawn is None else drawn
             spending = self._record.spend(asker.project, micro_epsilon=cost)
             if definition:
