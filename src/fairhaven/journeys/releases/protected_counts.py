@@ -14,6 +14,7 @@ from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys.descriptions.describe import DescribedRelease
 from fairhaven.journeys.releases.protected_rows import (
     beside,
+    protected_fates,
     protected_quarantine,
     protected_rows,
     protected_years,
@@ -58,7 +59,9 @@ def protected(
     facts, row_counts = release.facts, described.row_counts
     persons = release.rows_of("person")
     codes = _codes(row_counts.unmapped, policy)
-    rows = protected_rows(facts.row_flow, row_counts.links, facts.sources, persons, policy) if facts.row_flow else None
+    flows = facts.row_flow
+    fates = protected_fates(flows, policy) if flows else None
+    rows = protected_rows(fates, flows, row_counts.links, facts.sources, persons, policy) if fates else None
     tables = rows.tables if rows else ()
     return ReleaseReport(
         hub=hub,
@@ -87,7 +90,7 @@ def protected(
             )
             for row in facts.opt_outs
         ),
-        quarantine=protected_quarantine(quarantine, facts.row_flow, policy),
+        quarantine=protected_quarantine(fates, quarantine, flows, policy),
         set_aside=_set_aside(facts.rule_outcomes, policy),
         notes=row_counts.notes,
         extracts=facts.extracts,

@@ -70,7 +70,16 @@ class ProtectedCounts:
         return shown(sum(known)) if len(known) == len(found) else hidden(self._policy, is_one_of_several=True)
 
 
+def protected_fates(flows: Sequence[RowFlow], policy: Policy) -> ProtectedCounts:
+    """What became of rows, by source, table and fate."""
+    counts: dict[Key, int] = {(flow.source, flow.table, fate): getattr(flow, fate) for flow in flows for fate in _FATES}
+    pairs = product({flow.source: 0 for flow in flows}, {flow.table: 0 for flow in flows})
+    absent = [(*pair, fate) for pair in pairs for fate in _FATES if (*pair, fate) not in counts]
+    return ProtectedCounts(counts, policy, structural=absent)
+
+
 def protected_rows(
+    fates: ProtectedCounts,
     flows: Sequence[RowFlow],
     written: Sequence[SourceRows],
     listed: Sequence[SourceFacts],
@@ -80,9 +89,9 @@ def protected_rows(
     """What became of the rows received, and what each source wrote to each table.
 
     Args:
+        fates: of these flows.
         everybody: persons of the release, which stand on the same page.
     """
-    fates = _fates(flows, policy)
     by_table = {
         table: _written([row for row in written if row.cdm_table == table], everybody, policy)
         for table in dict.fromkeys(row.cdm_table for row in written)
@@ -134,18 +143,19 @@ def protected_years(rows: Iterable[YearRows], policy: Policy) -> Mapping[str, Ma
 
 
 def protected_quarantine(
-    rows: Sequence[QuarantinedRows], flows: Sequence[RowFlow], policy: Policy
+    fates: ProtectedCounts | None, rows: Sequence[QuarantinedRows], flows: Sequence[RowFlow], policy: Policy
 ) -> tuple[QuarantineShown, ...]:
-    """Lines set aside by reason. Those of a table add up to its lines in quarantine, and are hidden where these are."""
-    if not rows:
-        return ()
+    """Lines set aside by reason. Those of a table add up to its lines in quarantine, and are hidden where these are.
+
+    Args:
+        fates: of these flows; None where a release says of no rows what became of them.
+    """
     known = {(flow.source, flow.table) for flow in flows}
-    fates = _fates(flows, policy)
     found: list[QuarantineShown] = []
     for source, table in dict.fromkeys((row.source, row.table) for row in rows):
         mine = [row for row in rows if (row.source, row.table) == (source, table)]
         cells = protect_table({place: row.rows for place, row in enumerate(mine)}, policy).cells
-        is_hidden = (source, table) in known and fates.of(source, table, _QUARANTINED).is_hidden
+        is_hidden = bool(fates and (source, table) in known and fates.of(source, table, _QUARANTINED).is_hidden)
         unknown = hidden(policy, is_one_of_several=True)
         found += [
             QuarantineShown(
@@ -158,13 +168,6 @@ def protected_quarantine(
             for place, row in enumerate(mine)
         ]
     return tuple(sorted(found, key=lambda row: (-(row.rows.value or 0), row.source, row.table, row.field, row.reason)))
-
-
-def _fates(flows: Sequence[RowFlow], policy: Policy) -> ProtectedCounts:
-    counts: dict[Key, int] = {(flow.source, flow.table, fate): getattr(flow, fate) for flow in flows for fate in _FATES}
-    pairs = product({flow.source: 0 for flow in flows}, {flow.table: 0 for flow in flows})
-    absent = [(*pair, fate) for pair in pairs for fate in _FATES if (*pair, fate) not in counts]
-    return ProtectedCounts(counts, policy, structural=absent)
 
 
 def _lost(fates: ProtectedCounts, source: Hashable, reason: str, policy: Policy) -> Protected:
