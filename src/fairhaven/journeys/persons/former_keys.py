@@ -7,7 +7,6 @@ of persons knows.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,8 +26,7 @@ def check_persons_of_releases(rooms: Rooms) -> None:
         Invalid: every file that was altered or is missing.
     """
     for release in rooms.archive.releases():
-        persons = {name: table for name, table in release.tables.items() if name == _PERSON}
-        rooms.archive.check_rows(replace(release, tables=persons))
+        rooms.archive.check_rows(release, _PERSON)
 
 
 def former_keys(rooms: Rooms, index: pa.Table) -> Mapping[int, frozenset[int]]:
