@@ -92,12 +92,11 @@ def files_under_way(store: ReleaseStore) -> dict[str, str | None]:
         kept = store.ledger.files()
         for manifest in decided.manifests:
             release = read_manifest(manifest, path=store.erasing)
-            description = f"{store.description(release.number).relative_to(store.store).as_posix()}/"
+            description = f"{store.inside(store.description(release.number))}/"
             found |= {path: None for path in kept if path.startswith(description)}
-            found[store.manifest(release.number).relative_to(store.store).as_posix()] = hash_of_json(manifest)
+            found[store.inside(store.manifest(release.number))] = hash_of_json(manifest)
             tables += release.tables.values()
-    rows = {store.path(file.path): file.sha256 for table in tables for file in table.files}
-    return {**found, **{path.relative_to(store.store).as_posix(): digest for path, digest in rows.items()}}
+    return found | {store.inside(store.path(file.path)): file.sha256 for table in tables for file in table.files}
 
 
 def _is_entered(store: ReleaseStore) -> bool:
@@ -146,12 +145,12 @@ def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
             delta_log.rebuild(store.folder / table, work, _history(everything, table))
     store.sweep()
     kept = store.ledger.files()
-    descriptions = tuple(f"{store.description(release.number).relative_to(store.store)}/" for release in releases)
+    descriptions = tuple(f"{store.inside(store.description(release.number))}/" for release in releases)
     manifests = {
-        store.manifest(release.number).relative_to(store.store).as_posix(): hash_of_json(manifest)
+        store.inside(store.manifest(release.number)): hash_of_json(manifest)
         for release, manifest in zip(releases, decided.manifests, strict=True)
     }
-    written = {path: digest for path, digest in notes.files().items() if kept.get(path) != digest}
+    written = store.ledger.not_entered(notes.files())
     store.ledger.append(
         EventKind.ERASURE,
         {

@@ -62,7 +62,7 @@ def write(
                 is_new = before is None or done[name].version != before.version
                 log = delta_log.entry_of(store.folder / name, done[name].version)
                 store.build_notes.note(
-                    {"table": to_json(done[name])}, files={_in_store(store, log): content_hash(log)} if is_new else {}
+                    {"table": to_json(done[name])}, files={store.inside(log): content_hash(log)} if is_new else {}
                 )
     progress.advance(len(tables), len(tables), "tables")
     return {name: done[name] for name in tables}
@@ -96,7 +96,7 @@ def publish(
     if store.unpublished() is None:
         store.build_notes.begin({"number": number, "inputs": ""}, by=by)
     # Said before the commit: whoever finishes after a kill enters in the ledger what was published, and who did it.
-    manifest = {_in_store(store, store.manifest(number)): hash_of_json(manifest_of(release))}
+    manifest = {store.inside(store.manifest(number)): hash_of_json(manifest_of(release))}
     store.build_notes.note({"release": release.hash}, files={**files, **manifest}, by=by)
     write_json(store.manifest(number), manifest_of(release))
     _record(store, release, by=by)
@@ -113,7 +113,7 @@ def recover(store: ReleaseStore) -> None:
         notes.end()
     elif begun.seal:
         path = store.manifest(begun.number)
-        if path.exists() and content_hash(path) == notes.files().get(_in_store(store, path)):
+        if path.exists() and content_hash(path) == notes.files().get(store.inside(path)):
             _record(store, store.read(path), by=begun.by)
 
 
@@ -124,8 +124,7 @@ def sealed(release: Release) -> Release:
 
 def _record(store: ReleaseStore, release: Release, *, by: Actor) -> None:
     """Enter a release in the ledger with the files that came with it, as the build's notes have them."""
-    kept = store.ledger.files()
-    files = {path: digest for path, digest in store.build_notes.files().items() if kept.get(path) != digest}
+    files = store.ledger.not_entered(store.build_notes.files())
     store.ledger.append(EventKind.RELEASE, {"release": release.name, "hash": release.hash}, by=by, files=files)
     store.build_notes.end()
 
@@ -136,10 +135,6 @@ def _is_whole(store: ReleaseStore, begun: Unpublished) -> bool:
     rows = {store.path(file.path): file.sha256 for table in begun.tables.values() for file in table.files}
     is_kept = all(content_hash(store.store / path) == digest for path, digest in logs.items())
     return is_kept and all(content_hash(path) == digest for path, digest in rows.items())
-
-
-def _in_store(store: ReleaseStore, path: Path) -> str:
-    return path.relative_to(store.store).as_posix()
 
 
 def placed_file(

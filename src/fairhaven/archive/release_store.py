@@ -214,7 +214,7 @@ class ReleaseStore:
         is_wrong = (
             "is not the manifest whose seal the ledger has" if path.exists() else "is missing, and the ledger has it"
         )
-        raise Invalid(Fault(path=path.relative_to(self.store).as_posix(), message=f"{is_wrong}. {RESTORE}"))
+        raise Invalid(Fault(path=self.inside(path), message=f"{is_wrong}. {RESTORE}"))
 
     def _is_written_anew(self, number: int) -> bool:
         try:
@@ -246,6 +246,10 @@ class ReleaseStore:
         if self._hashed.get(path, ((), ""))[0] != seen:
             self._hashed[path] = seen, sha256_of(path)
         return self._hashed[path][1]
+
+    def inside(self, path: Path) -> str:
+        """How the ledger names a file of the archive: its path in the store."""
+        return path.relative_to(self.store).as_posix()
 
     def path(self, relative: str) -> Path:
         """A stored file."""

@@ -53,10 +53,9 @@ class PendingFiles:
         for path in sorted(NOTES, key=lambda path: rooms.store / path != erasure_journal(rooms).path):
             journal = rooms.ledger.journal(path)
             with suppress(PermissionError, Invalid):
-                if journal.is_open() and journal.before() is None and journal.notes():
+                if journal.has_notes():
                     noted |= journal.unsettled(before)
-                    said = {**before, **journal.files()}
-                    before = {each: digest for each, digest in said.items() if digest}
+                    before = journal.applied_to(before)
                     notes.append(path)
         with suppress(PermissionError, Invalid):
             for path, digest in rooms.archive.files_under_way().items():

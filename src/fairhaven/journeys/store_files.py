@@ -37,7 +37,7 @@ def kept_files(rooms: Rooms) -> Mapping[str, str]:
     """What the store must hold: path -> content hash, as the ledger says, and notes of acts under way say after it."""
     kept = rooms.ledger.files()
     for journal in _open_journals(rooms):
-        kept = _with_notes(kept, journal)
+        kept = journal.applied_to(kept)
     return kept
 
 
@@ -53,7 +53,7 @@ def settle_notes(rooms: Rooms) -> None:
     kept = rooms.ledger.files()
     for journal in _open_journals(rooms):
         journal.settle(kept)
-        kept = _with_notes(kept, journal)
+        kept = journal.applied_to(kept)
 
 
 def _open_journals(rooms: Rooms) -> list[Journal]:
@@ -65,19 +65,9 @@ def _open_journals(rooms: Rooms) -> list[Journal]:
 def _is_readable(journal: Journal) -> bool:
     """Whether there are notes that whoever asks may read; whoever may only read releases is not told who is erased."""
     try:
-        return journal.is_open() and journal.before() is None and bool(journal.notes())
+        return journal.has_notes()
     except PermissionError:
         return False
-
-
-def _with_notes(kept: Mapping[str, str], journal: Journal) -> Mapping[str, str]:
-    together = {**kept, **journal.files()}
-    return {path: digest for path, digest in together.items() if digest is not None}
-
-
-def changed_files(journal: Journal, kept: Mapping[str, str]) -> Mapping[str, str | None]:
-    """What notes say that is other than the ledger says, for its next entry."""
-    return {path: digest for path, digest in sorted(journal.files().items()) if kept.get(path) != digest}
 
 
 def check_kept(rooms: Rooms, places: Iterable[Path]) -> None:

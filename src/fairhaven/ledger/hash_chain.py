@@ -111,11 +111,14 @@ class Ledger:
         changed = self.changed(places)
         return self.append(kind, facts, by=by, files=changed) if changed else None
 
+    def not_entered(self, files: Files) -> dict[str, str | None]:
+        """Those of some content hashes by path in the store that the entries do not say, for the next one. Raises as `entries`."""
+        kept = self.files()
+        return {path: digest for path, digest in files.items() if kept.get(path) != digest}
+
     def changed(self, places: Iterable[Path]) -> Files:
         """Content hashes of the files that are other than the ledger says; None for those that are gone."""
-        kept = self.files()
-        found = content_hashes(self.store, places, kept)
-        return {path: digest for path, digest in found.items() if kept.get(path) != digest}
+        return self.not_entered(content_hashes(self.store, places, self.files()))
 
     def entries(self) -> Sequence[Entry]:
         """Every entry in order; a last line that a power cut tore was never acknowledged and is passed over.

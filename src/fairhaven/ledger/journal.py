@@ -12,7 +12,7 @@ cut tore was not acted upon, and what it says of files may not have come about (
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -95,6 +95,10 @@ class Journal:
         """
         return [note for note, _ in self._read()]
 
+    def has_notes(self) -> bool:
+        """Whether the act goes on, and has such notes. Raises as `notes`."""
+        return self.is_open() and self.before() is None and bool(self.notes())
+
     def before(self) -> Any | None:
         """What a version without journals left here, as JSON has it: in a hub whose ledger has no signed head, and nowhere else."""
         if not self.is_open() or self._is_signed():
@@ -119,10 +123,8 @@ class Journal:
         """Add a line to a journal that was begun; it is on the disk when this returns. Raises as `notes`."""
         lines = self._read()
         with self.path.open("r+b") as file:
-            content = file.read()
-            end = content.rfind(b"\n") + 1
-            file.seek(end)
-            file.truncate(end)
+            file.truncate(len(self._seen))
+            file.seek(0, os.SEEK_END)
             file.write(self._line(facts or {}, files or {}, by, _hash(lines)))
             file.flush()
             os.fsync(file.fileno())
@@ -148,6 +150,14 @@ class Journal:
     def files(self) -> dict[str, str | None]:
         """Path -> content hash, of what the notes say and no later entry of the ledger: what is there, once they are settled."""
         return self._fold(self.notes())
+
+    def applied_to(self, kept: Mapping[str, str]) -> dict[str, str]:
+        """Path -> content hash of all that is there, once they are settled.
+
+        Args:
+            kept: as for `settle`.
+        """
+        return {path: digest for path, digest in {**kept, **self.files()}.items() if digest is not None}
 
     def unsettled(self, kept: Mapping[str, str]) -> dict[str, frozenset[str | None]]:
         """Path -> content hashes that a file may have until they are settled: what the last line says may not be done yet.
@@ -182,8 +192,10 @@ class Journal:
         self.path.unlink()
         sync(self.path.parent)
 
-    def _fold(self, notes: Iterable[Note]) -> dict[str, str | None]:
-        later = {path: entry.number for entry in self._entries() for path in entry.files}
+    def _fold(self, notes: Sequence[Note]) -> dict[str, str | None]:
+        # Entries of before the first of them are of no account, and a ledger may be long.
+        since = min((note.entries for note in notes), default=0)
+        later = {path: entry.number for entry in self._entries()[since:] for path in entry.files}
         found: dict[str, str | None] = {}
         for note in notes:
             found |= {path: digest for path, digest in note.files.items() if later.get(path, 0) <= note.entries}

@@ -10,7 +10,6 @@ from fairhaven.intake import Delivery, Extract, Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import (
-    changed_files,
     check_entered,
     check_erased,
     check_kept,
@@ -128,7 +127,7 @@ def _record_landed_again(rooms: Rooms) -> None:
         return
     settle_notes(rooms)
     first, *_ = journal.notes()
-    files = changed_files(journal, rooms.ledger.files())
+    files = rooms.ledger.not_entered(journal.files())
     if files and first.actor:
         extracts = sorted({int(path.split("/")[1]) for path in files if path.startswith("landing/")})
         facts = {**first.facts, "extracts": extracts}
@@ -191,7 +190,7 @@ def _record_loaded(rooms: Rooms, journal: Journal) -> None:
     first, *_ = notes = journal.notes()
     # The pointer to the vocabulary in use comes last; a loading that was killed before it changed nothing that is used.
     pointers = [note.files[_POINTER] for note in notes if _POINTER in note.files]
-    files = changed_files(journal, rooms.ledger.files())
+    files = rooms.ledger.not_entered(journal.files())
     if files and first.actor and content_hash(rooms.store / _POINTER) in pointers:
         check_written(rooms, files)
         loaded = Vocabulary.open(_root(rooms))

@@ -31,12 +31,9 @@ def record_description(rooms: Rooms, release: Release, written: Mapping[str, str
     Args:
         written: path in the store -> content hash, as of `hashes_as_written`: what else lies there is not entered.
     """
-    kept = rooms.ledger.files()
-    folder = rooms.archive.description(release.number).relative_to(rooms.store).as_posix()
-    files = {
-        path: digest for path, digest in written.items() if path.startswith(f"{folder}/") and kept.get(path) != digest
-    }
-    if files:
+    folder = rooms.archive.inside(rooms.archive.description(release.number))
+    mine = {path: digest for path, digest in written.items() if path.startswith(f"{folder}/")}
+    if files := rooms.ledger.not_entered(mine):
         rooms.ledger.append(EventKind.DESCRIPTION, {"release": release.name}, by=by, files=files)
 
 

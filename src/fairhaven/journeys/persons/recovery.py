@@ -19,7 +19,6 @@ from fairhaven.journeys.model import Rooms, Stage
 from fairhaven.journeys.persons.erasure_stages import ErasureStage
 from fairhaven.journeys.persons.unlinked_tables import check_reach
 from fairhaven.journeys.store_files import (
-    changed_files,
     check_kept,
     erasure_journal,
     files_of_deliveries,
@@ -185,13 +184,13 @@ def _places(rooms: Rooms, erasure: ErasureUnderWay) -> list[Path]:
 def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) -> tuple[Erasure, Entry]:
     facts = {"persons": [_digest(rooms, key) for key in erasure.keys], "sources": sorted(erasure.patients)}
     journal = erasure_journal(rooms)
-    files = changed_files(journal, rooms.ledger.files())
+    files = rooms.ledger.not_entered(journal.files())
     releases = rooms.archive.erase(erasure.keys, facts=facts, by=erasure.by, files=files, progress=progress)
     entry = entry_of_erasure(rooms, erasure.person, after=erasure.after)
     unsealed = {**facts, "superseded": {}, "seals": {}}
     if entry is None:  # no release has the person, so the archive had nothing to enter
         entry = rooms.ledger.append(EventKind.ERASURE, unsealed, by=erasure.by, files=files)
-    elif later := changed_files(journal, rooms.ledger.files()):
+    elif later := rooms.ledger.not_entered(journal.files()):
         # Resumed after its entry, it has written more files than that one has.
         entry = rooms.ledger.append(EventKind.ERASURE, unsealed, by=erasure.by, files=later)
     return releases, entry
