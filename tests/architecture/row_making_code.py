@@ -1,6 +1,7 @@
 """The code that makes rows, and its versions: by them a hub knows that its next release can have other rows.
 
-Run as a module it writes down the code as it is now: ``python -m tests.architecture.row_making_code``.
+Run as a module it writes down the code as it is now: ``python -m tests.architecture.row_making_code``. Each module has lines of
+its own, its digest between its name and the next, so that changes of two modules are merged without a conflict.
 """
 
 import ast
@@ -21,7 +22,7 @@ from fairhaven.journeys.releases import inputs
 from fairhaven.kernel import ids
 from tests.architecture.source_tree import SOURCE, modules
 
-WRITTEN = Path(__file__).with_suffix(".json")
+WRITTEN = Path(__file__).with_suffix(".txt")
 READERS = (DelimitedReader, FhirReader, OmopReader, OptOutReader, ParquetReader)
 
 CODE = {
@@ -58,9 +59,9 @@ def versions() -> Mapping[str, str]:
     }
 
 
-def digests() -> Mapping[str, str]:
-    """Digest of the code as it is now, by the names of `CODE`."""
-    return {name: _digest(places) for name, places in CODE.items()}
+def digests() -> Mapping[str, Mapping[str, str]]:
+    """Digest of each module and file of data as it is now, by the names of `CODE`."""
+    return {name: dict(pair for place in places for pair in _digests(place)) for name, places in CODE.items()}
 
 
 def code_of(source: str) -> Any:
@@ -71,27 +72,40 @@ def code_of(source: str) -> Any:
     return _plain(ast.parse(source))
 
 
-def written_down() -> Mapping[str, Mapping[str, str]]:
-    """Version and digest as they were when somebody last thought of them."""
-    found: dict[str, dict[str, str]] = json.loads(WRITTEN.read_text(encoding="utf-8"))
-    return found
+def written_down() -> tuple[Mapping[str, str], Mapping[str, Mapping[str, str]]]:
+    """Versions and digests as they were when somebody last thought of them."""
+    said: dict[str, str] = {}
+    made: dict[str, dict[str, str]] = {}
+    lines = WRITTEN.read_text(encoding="utf-8").splitlines()
+    for key, value in zip(lines[::2], lines[1::2], strict=True):
+        name, _, place = key.partition(" ")
+        if place:
+            made.setdefault(name, {})[place] = value.strip()
+        else:
+            said[name] = value.strip().removeprefix("version ")
+    return said, made
 
 
 def write_down() -> None:
-    """Write version and digest as they are now."""
-    said, made = versions(), digests()
-    now = {name: {"version": said[name], "digest": made[name]} for name in CODE}
-    WRITTEN.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+    """Write versions and digests as they are now."""
+    said = versions()
+    lines = []
+    for name, made in digests().items():
+        lines += [name, f"  version {said[name]}"]
+        for place, digest in sorted(made.items()):
+            lines += [f"{name} {place}", f"  {digest}"]
+    WRITTEN.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _digest(places: tuple[str, ...]) -> str:
-    digest = hashlib.sha256()
-    for place in places:
-        for name, source in sources_in(f"fairhaven.{place}"):
-            digest.update(json.dumps([name, code_of(source)]).encode())
-        for path in data_in(SOURCE / place.replace(".", "/")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+def _digests(place: str) -> Iterator[tuple[str, str]]:
+    for name, source in sources_in(f"fairhaven.{place}"):
+        yield name, _digest(json.dumps(code_of(source)).encode())
+    for path in data_in(SOURCE / place.replace(".", "/")):
+        yield path.relative_to(SOURCE).as_posix(), _digest(path.read_bytes())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def sources_in(place: str) -> Iterator[tuple[str, str]]:
