@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.row_making_code import CODE, WRITTEN, code_of, data_in, digests, sources_in, versions, written_down
+from tests.architecture.row_making_code import (
+    CODE,
+    WRITTEN,
+    code_of,
+    data_in,
+    digests,
+    sources_in,
+    versions,
+    written_down,
+)
 
 _COMMAND = "python -m tests.architecture.row_making_code"
 

@@ -22,16 +22,29 @@ def folder_for_all() -> Iterator[Path]:
 @contextmanager
 def without_leave(folder: Path) -> Iterator[None]:
     """As an account that may not look into a folder: another one, where only root is never refused."""
-    is_root = os.geteuid() == 0
     folder.chmod(0)
+    try:
+        with as_other_account():
+            yield
+    finally:
+        folder.chmod(0o700)
+
+
+@contextmanager
+def as_other_account() -> Iterator[None]:
+    """Become an account that nobody has, and that is in no group, where that may be; where not, stay the one that runs the tests."""
+    is_root, groups = os.geteuid() == 0, os.getgroups()
     if is_root:
+        os.setgroups([])
+        os.setegid(NOBODYS)
         os.seteuid(NOBODYS)
     try:
         yield
     finally:
         if is_root:
             os.seteuid(0)
-        folder.chmod(0o700)
+            os.setegid(0)
+            os.setgroups(groups)
 
 
 def copied_with_owners(folder: Path, target: Path) -> Path:

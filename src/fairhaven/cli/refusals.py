@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from fairhaven.cli import screen
-from fairhaven.cli.storage_errors import storage_fault
+from fairhaven.cli.storage_errors import access_refusal, storage_fault
 from fairhaven.kernel.errors import ErrorCode, FairhavenError, Refusal
 from fairhaven.kernel.interruption import INTERRUPTED, is_interruption
 
@@ -58,6 +58,8 @@ def refusal_of(error: BaseException) -> Refusal:
             return Refusal.of(error)
         case typer.TyperException():
             return Refusal.because(ErrorCode.USAGE, error.format_message())
+        case Exception() if (said := access_refusal(error)) is not None:
+            return Refusal.because(ErrorCode.NOT_PERMITTED, said)
         case Exception() if (said := storage_fault(error)) is not None:
             return Refusal.because(ErrorCode.STORAGE, said)
         case _:

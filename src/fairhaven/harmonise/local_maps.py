@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.omop.concepts import is_concept_id
@@ -107,6 +108,8 @@ def read_code_map(path: Path) -> tuple[CodeMap, ...]:
                     "nor a Usagi export (sourceCode, sourceName, conceptId, mappingStatus, ...)"
                 )
                 raise Invalid(Fault(message=message, path=shown, line=1))
+    except PermissionError:
+        raise Invalid(Fault(message=why_refused(path), path=shown)) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         message = f"the file cannot be read as UTF-8 text ({type(error).__name__})"
         raise Invalid(Fault(message=message, path=shown)) from None

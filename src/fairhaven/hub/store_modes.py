@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fairhaven.journeys.hub_places import FOLDER, Access, place_of
 from fairhaven.journeys.model import HubText
-from fairhaven.kernel.accounts import account_name
+from fairhaven.kernel.accounts import account_name, group_name
 from fairhaven.kernel.errors import Fault, Invalid, NotPermitted
 from fairhaven.kernel.listing import listed
 
@@ -222,6 +222,4 @@ def _who(path: Path) -> str:
     found = path.stat()
     if found.st_mode & stat.S_IRWXO:
         return "every account of this machine"
-    with contextlib.suppress(KeyError):
-        return f"the group {grp.getgrgid(found.st_gid).gr_name}"
-    return f"the group {found.st_gid}"
+    return f"the group {group_name(found.st_gid)}"

@@ -24,13 +24,13 @@ class ErrorCode(StrEnum):
     """Why something was not done, for a program: each error of the tree by its name, and what may happen to any command."""
 
     REFUSED = "refused", "a rule says no"
-    NOT_PERMITTED = "not_permitted", "a rule says no to this person or purpose"
+    NOT_PERMITTED = "not_permitted", "a rule, or the machine, says no to this person or purpose"
     NOT_ALLOWED_NOW = "not_allowed_now", "a rule says no in this state; the message says what must happen first"
     NOT_FOUND = "not_found", "there is no such thing"
     INVALID = "invalid", "an input does not fit; all of its faults are listed"
     USAGE = "usage", "the command was not written as it must be; nothing was begun"
     INTERRUPTED = "interrupted", "somebody ended the command; run again, it goes on where it stopped"
-    STORAGE = "storage", "the disk or the machine could not do it: full, missing, damaged, without leave or memory"
+    STORAGE = "storage", "the disk or the machine could not do it: full, missing, damaged or without memory"
     INTERNAL = "internal", "a fault of Fairhaven itself; the message names its place in the code"
 
     meaning: str

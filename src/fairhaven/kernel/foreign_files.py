@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
 
 _KINDS = {
@@ -113,6 +114,8 @@ def content_of(path: Path, *, shown: str, largest: int) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise NotFound(f"{shown}: there is no such file") from None
+    except PermissionError:
+        raise Invalid(Fault(message=why_refused(path), path=shown)) from None
     except OSError as error:
         raise Invalid(Fault(message=f"cannot be read ({type(error).__name__})", path=shown)) from None
 
@@ -203,10 +206,10 @@ def _checked(descriptor: int, path: Path) -> int:
 
 
 def _unreadable(path: Path, error: OSError) -> Fault:
-    message = (
-        f"cannot be read ({error.strerror}), and nothing is left out unsaid; let this account read it, or give it again"
-    )
-    return Fault(path=str(path), message=f"{message} when it is whole")
+    unsaid = f"cannot be read ({error.strerror}), and nothing is left out unsaid;"
+    if isinstance(error, PermissionError):
+        return Fault(path=str(path), message=f"{unsaid} {why_refused(path)}")
+    return Fault(path=str(path), message=f"{unsaid} give it again when it is whole")
 
 
 def _check(mode: int, path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Invalid, NotPermitted
 
 
@@ -24,10 +25,7 @@ def listed(folder: Path, pattern: str = "*") -> list[Path]:
     except FileNotFoundError:
         return []
     except PermissionError:
-        raise NotPermitted(
-            f"this account may not look into {folder}, and nothing that is there may be left out. Run the command as the "
-            "account that owns it, or ask that account."
-        ) from None
+        raise NotPermitted(why_refused(folder)) from None
     except NotADirectoryError:
         raise Invalid(
             f"{folder} is to be a folder, and is none. Restore it, or take away what is in its place."

@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault
 
 # Possessive, because a text of several lines may hold anything: what does not match is not tried again in every other way.
@@ -50,7 +51,7 @@ class Document:
                 self._lines = dict(_key_lines(text))
             except (OSError, ValueError, RecursionError) as error:
                 self._is_read = False
-                self.faults.append(_unreadable(error, self.shown))
+                self.faults.append(_unreadable(error, path, self.shown))
 
     @property
     def root(self) -> "Section":
@@ -197,11 +198,13 @@ class Section:
         return value
 
 
-def _unreadable(error: OSError | ValueError | RecursionError, shown: str) -> Fault:
+def _unreadable(error: OSError | ValueError | RecursionError, path: Path, shown: str) -> Fault:
     """Why a file has no values."""
     match error:
         case FileNotFoundError():
             return Fault(message="the file does not exist", path=shown)
+        case PermissionError():
+            return Fault(message=why_refused(path), path=shown)
         case OSError() | UnicodeDecodeError():
             return Fault(message=f"the file cannot be read as UTF-8 text ({type(error).__name__})", path=shown)
         case RecursionError():

@@ -1,5 +1,6 @@
 """How good is the linkage? Precision, recall and F1 on persons whose truth is known, by the hub's own machinery."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.engine.sql import identifier, literal
+from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault, check_faults
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.linkage.evaluation_columns import EXTRAS, faults_of, recognise
@@ -125,6 +127,9 @@ def _read(
         if not path.is_file():
             message = "is a folder; name its files" if path.is_dir() else "does not exist"
             faults.append(Fault(message=message, path=str(path)))
+            continue
+        if not os.access(path, os.R_OK):
+            faults.append(Fault(message=why_refused(path), path=str(path)))
             continue
         try:
             table = _rows(connection, path)
