@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable
 
 from fairhaven.disclosure import Protected
 from fairhaven.journeys.releases.release_report import ReleaseReport
-from fairhaven.release.description import TableDescription
+from fairhaven.release.description import TableDescription, Variable
 from tests.support.page_solver import PageSolver
 
 _FATES = ("quarantined", "opted_out", "withdrawn", "superseded", "current")
@@ -22,16 +22,20 @@ class PageFacts:
         self._years(report)
         self._people(report)
         for table in report.description.tables if report.description else ():
-            self._described(table)
+            everybody = report.description.persons if report.description and table.name != "person" else None
+            self._described(table, everybody)
 
     def narrowed(self, threshold: int) -> dict[Hashable, tuple[float, float]]:
-        """Hidden counts of which a reader knows that they are small, or may be, and more than that they are 1 to the threshold."""
+        """Hidden counts of which a reader knows that they are small, or may be, and more than that they are 1 to the threshold.
+
+        That a count is zero may be known.
+        """
         bounds = self.solver.solved()
         return {
             name: (low, high)
             for name in self.hidden
             for low, high in [bounds.get(name, (0, threshold))]
-            if 1 < low < threshold or high < threshold - 1
+            if 1 < low < threshold or 0 < high < threshold - 1
         }
 
     def _of(self, count: Protected | int | None, *name: Hashable) -> Hashable:
@@ -128,15 +132,48 @@ class PageFacts:
             kinds = [self._of(count, "kinds", kind) for kind, count in report.kinds.items()]
             self._adds_up([*kinds, ("kinds", "none")], self._of(report.persons, "persons"))
 
-    def _described(self, table: TableDescription) -> None:
-        rows = self._of(table.rows, table.name, "rows described")
+    def _described(self, table: TableDescription, everybody: int | None) -> None:
+        rows, persons = self._of(table.rows, table.name, "rows described"), self._persons(table)
+        if everybody is not None and persons is not None:
+            self._within([persons], everybody, table.name, "without a row")
+            self._adds_up([persons, (table.name, "rows more than persons")], rows)
         for variable in table.variables:
+            place = (table.name, variable.name)
+            missing = self._of(variable.missing, *place, "missing")
             if not variable.bars:
                 continue
-            place = (table.name, variable.name)
             shown = [bar.rows for bar in variable.bars if bar.rows is not None]
             not_shown = [self._of(None, *place, bar.label) for bar in variable.bars if bar.rows is None]
             others = self._of(variable.others, *place, "others")
             self._adds_up([*not_shown, (*place, "values not listed")], others)
-            missing = self._of(variable.missing, *place, "missing")
             self._adds_up([*shown, others, missing], rows)
+            if persons is not None:
+                # Of a group whose own size is hidden nobody knows how many lack a value but of those around it.
+                self._persons_of(table.name, variable, others, persons if table.persons is not None else everybody)
+
+    def _persons(self, table: TableDescription) -> Hashable | None:
+        """Of a table, where it holds any."""
+        holds = table.name not in ("fact_relationship", "location", "care_site", "provider", "note_nlp", "cost")
+        return self._of(table.persons, table.name, "persons described") if holds else None
+
+    def _persons_of(self, name: str, variable: Variable, others: Hashable, whole: Hashable | None) -> None:
+        """Persons of each value and of all: not more than those of a group around them, nor than their rows."""
+        each: list[Hashable] = []
+        for bar in variable.bars:
+            if bar.rows is not None:
+                place = (name, variable.name, bar.label, bar.code)
+                each.append(self._of(bar.persons, *place, "persons"))
+                self._within([each[-1]], whole, *place, "without it")
+                self._adds_up([each[-1], (*place, "rows more than persons")], bar.rows)
+        if not any(bar.rows is None for bar in variable.bars):
+            most, filled = (name, variable.name, "persons at most"), (name, variable.name, "persons with a value")
+            self._adds_up([*each, others], most)
+            self._adds_up([filled, (*most, "counted twice")], most)
+            self._within([filled], whole, name, variable.name, "without a value")
+
+    def _within(self, parts: list[Hashable], whole: Hashable | None, *name: Hashable) -> None:
+        """Persons of a larger group who are in none of the parts are a hidden count, too."""
+        if whole is None:
+            return
+        self.hidden.add(name)
+        self._adds_up([*parts, name], whole)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import ibis.expr.types as ir
@@ -242,7 +242,7 @@ def _periods(persons: int) -> pa.Table:
     )
 
 
-@pytest.mark.parametrize("without", range(1, 10))
+@pytest.mark.parametrize("without", [1, 4, 9])
 def test_nothing_of_a_table_tells_how_few_persons_are_not_in_it(engine: Engine, without: int) -> None:
     tables = _tables(
         engine,
@@ -254,8 +254,10 @@ def test_nothing_of_a_table_tells_how_few_persons_are_not_in_it(engine: Engine, 
     period, measurement = _table(found, "observation_period"), _table(found, "measurement")
     assert found.persons == 150
     assert (period.rows, period.persons, measurement.persons) == (None, None, None)
-    assert not [variable.name for variable in period.variables if variable.bars or variable.missing is not None]
+    years = [bar.rows for bar in _variable(found, "observation_period", "observation_period_start_date").bars]
+    assert years.count(None) == 1, "what is hidden of them is not less than the few who have none"
     assert measurement.rows == 3 * (150 - without)
+    assert not PageFacts(report(described=found, years=(), kinds={})).narrowed(ONS.threshold)
     for variable in measurement.variables:
         persons = [bar.persons for bar in variable.bars if bar.persons is not None]
         assert not {150 - few for few in range(1, 10)} & {*persons, sum(persons)}, variable.name
@@ -284,6 +286,75 @@ def test_a_table_withheld_is_shown_again_when_nobody_is_left_out(engine: Engine)
     assert _table(close, "observation_period").rows is None
     assert of(146, close) == of(146, None)
     assert of(150, of(146, None)) == close
+
+
+def _conditions(engine: Engine, codes: Sequence[tuple[int, str | None]]) -> Description:
+    """Of 150 persons, the conditions of these: (person, code) for each row."""
+    rows = pa.table(
+        {
+            "condition_occurrence_id": list(range(len(codes))),
+            "person_id": [person for person, _ in codes],
+            "condition_concept_id": [3] * len(codes),
+            "condition_start_date": [dt.date(2020, 1, 1)] * len(codes),
+            "condition_type_concept_id": [32817] * len(codes),
+            "condition_source_value": [code for _, code in codes],
+        }
+    )
+    return describe(_tables(engine, person=_people(150), condition_occurrence=rows), engine=engine, policy=ONS)
+
+
+def _codes_shown(found: Description) -> list[tuple[str, int | None, int | None]]:
+    """The codes of the conditions, with rows and persons, once nothing narrows what is hidden of them."""
+    assert not PageFacts(report(described=found, years=(), kinds={})).narrowed(ONS.threshold)
+    return [(bar.code, bar.rows, bar.persons) for bar in _variable(found, *_CODES).bars]
+
+
+_CODES = ("condition_occurrence", "condition_source_value")
+
+
+@pytest.mark.parametrize("few", [1, 4, 9])
+def test_rows_without_a_value_do_not_give_away_a_value_of_few(engine: Engine, few: int) -> None:
+    common = [(person, "common") for person in range(100)] * 2
+    found = _conditions(engine, [*common, *((person, "rare") for person in range(few)), *((9, None),) * 12])
+    assert _variable(found, *_CODES).missing == 12
+    assert _codes_shown(found) == []
+
+
+@pytest.mark.parametrize("few", [1, 4, 9])
+def test_of_a_value_that_nearly_all_persons_of_a_table_have_the_rows_alone_are_shown(engine: Engine, few: int) -> None:
+    other = [(person, "other") for person in range(120)]
+    found = _conditions(engine, [*other, *((person, "common") for person in range(few, 120)), *((50, "common"),) * 40])
+    assert _codes_shown(found) == [("common", 160 - few, None), ("other", 120, 120)]
+
+
+@pytest.mark.parametrize("few", [1, 4, 9])
+def test_values_that_share_out_nearly_all_persons_of_a_table_do_not_tell_how_few_have_none(
+    engine: Engine, few: int
+) -> None:
+    repeated = [(person, None) for person in range(120)] + [(5, "first")] * 30 + [(100, "second")] * 20
+    each = [(person, "first" if person < 70 else "second") for person in range(120 - few)]
+    shown = _codes_shown(_conditions(engine, [*repeated, *each]))
+    assert shown == [("first", 100, None), ("second", 70 - few, 50 - few)]
+
+
+@pytest.mark.parametrize("few", [1, 4, 9])
+def test_filled_rows_do_not_tell_of_how_few_persons_there_are_none(engine: Engine, few: int) -> None:
+    each = [(person, "first" if person < 70 else "second" if person < 105 else "third") for person in range(120 - few)]
+    found = _conditions(engine, [*((person, None) for person in range(120)), *each])
+    code = _variable(found, *_CODES)
+    assert (code.missing, code.missing_share, code.others) == (None, None, None)
+    assert [shown[0] for shown in _codes_shown(found)] in (["first", "second"], ["first"])
+
+
+def test_rows_that_are_as_many_as_nearly_all_persons_by_chance_are_shown(engine: Engine) -> None:
+    found = _conditions(engine, [(person, code) for person in range(73) for code in ("first", "second")])
+    assert found.tables[-1].rows == 146
+    assert _codes_shown(found) == [("first", 73, 73), ("second", 73, 73)]
+
+
+def test_rows_of_few_persons_are_not_shown_as_rows_without_a_value(engine: Engine) -> None:
+    found = _conditions(engine, [(person, code) for person in range(2) for code in (None, "first")] * 12)
+    assert (found.tables[-1].rows, _variable(found, *_CODES).missing) == (None, None)
 
 
 def test_the_persons_behind_each_count_of_a_description_are_as_many_as_it_shows(engine: Engine) -> None:

@@ -1,51 +1,84 @@
-"""Figures of a table beside the number of all persons of the release, which stands on the same page and in the same file.
+"""Figures of a table beside the counts of persons that stand on the same page and in the same file.
 
-Who sees that 1,078 of 1,082 persons have an observation period knows of four that they have none. So of two exact counts
-that lie so close only that of all persons is shown, and nothing from which the other could be added up.
+Who sees that 1,078 of 1,082 persons have an observation period knows of four that they have none; likewise of 1,031 persons with one
+measurement among the 1,033 who have any. So of two exact counts that lie so close only that of the larger group is shown, and nothing
+from which the other could be added up. A number of rows tells as much only where it is below that of the group: nobody has less than one.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
 
-from fairhaven.disclosure import Policy, lacks_few
-from fairhaven.release.description import TableDescription, Variable
+from fairhaven.catalogue.scan import RowCount
+from fairhaven.disclosure import Policy, lacks_few, protect
 
 
-def beside_all(table: TableDescription, everybody: int | None, policy: Policy) -> TableDescription:
-    """A table's figures as they may stand beside the number of all persons; all that tell how few are left are withheld.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonTotals:
+    """What a table's figures are compared with.
 
     Args:
-        everybody: persons of the release, None where that is not shown.
+        rows, persons: of the table, as they may be shown.
+        is_close: persons are hidden because nearly everybody has a row.
+        whole: the smallest shown count of persons around those of the table; None where nothing needs comparing.
+        without: how many rows are fewer than *whole*, 0 where they are not a few: like a further value of every variable, that of
+            persons without a row.
+        is_of_few: the rows are hidden because they are of few persons.
     """
-    if table.name == "person":  # a partition of everybody, protected as such
-        return table
-    if table.rows is not None and lacks_few(table.rows, everybody, policy):
-        # Every distribution adds up to the rows, so none is left.
-        variables = tuple(_withheld(variable) for variable in table.variables)
-        return replace(table, rows=None, persons=None, variables=variables, is_whole=False)
-    is_close = table.persons is not None and lacks_few(table.persons, everybody, policy)
-    persons = None if is_close else table.persons
-    made = replace(
-        table,
-        persons=persons,
-        variables=tuple(
-            _withheld(variable)
-            if _tells(variable, table.rows, everybody, policy) or _tells(variable, table.rows, persons, policy)
-            else variable
-            for variable in table.variables
-        ),
+
+    policy: Policy
+    rows: int | None
+    persons: int | None
+    is_close: bool
+    whole: int | None
+    without: int
+    is_of_few: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """True where nothing is withheld for the sake of those who have no row."""
+        return not (self.is_close or self.without)
+
+    def lacking(self, count: int) -> int:
+        """How many a count of persons, or the rows that they have at least, is short of *whole*; 0 where they are not a few."""
+        if self.whole is None or not lacks_few(count, self.whole, self.policy):
+            return 0
+        return self.whole - count
+
+    def is_telling(self, count: RowCount) -> bool:
+        """True where even the rows of a value tell how few have none of it."""
+        return bool(self.lacking(count.rows) and self.lacking(count.persons))
+
+    def shows_persons(self, count: RowCount) -> bool:
+        """Whether the persons of a value may be shown where its rows are."""
+        # Where rows are short of everybody by a few, rows less persons would be known to be missing as well.
+        return not self.without and not self.lacking(count.persons)
+
+
+def person_totals(count: RowCount, everybody: int | None, policy: Policy, *, has_person: bool) -> PersonTotals:
+    """A table's own counts as they may be shown beside the number of all persons.
+
+    Args:
+        count: of the table.
+        everybody: persons of the release; None where that is not shown, or the table is that of everybody.
+    """
+    persons = protect(count.persons, policy).value if has_person else None
+    is_close = is_beside(persons, everybody, policy)
+    persons = None if is_close else persons
+    whole = everybody if persons is None else persons
+    without = (
+        everybody - count.rows if everybody and persons is None and lacks_few(count.rows, everybody, policy) else 0
     )
-    return made if made == table else replace(made, is_whole=False)
+    rows = protect(count.rows, policy, persons=count.persons)
+    return PersonTotals(
+        policy=policy,
+        rows=None if without else rows.value,
+        persons=persons,
+        is_close=is_close,
+        whole=whole,
+        without=without,
+        is_of_few=rows.is_hidden,
+    )
 
 
-def _tells(variable: Variable, rows: int | None, whole: int | None, policy: Policy) -> bool:
-    """True where a bar, all bars together or the filled rows are of nearly all persons."""
-    counts = [count for bar in variable.bars for count in (bar.rows, bar.persons) if count is not None]
-    persons = [bar.persons for bar in variable.bars]
-    counts.append(sum(count for count in persons if count is not None))  # so many at most, if all values are shown
-    if rows is not None and variable.missing is not None:
-        counts.append(rows - variable.missing)
-    return any(lacks_few(count, whole, policy) for count in counts)
-
-
-def _withheld(variable: Variable) -> Variable:
-    return replace(variable, missing=None, missing_share=None, bars=(), others=None)
+def is_beside(count: int | None, everybody: int | None, policy: Policy) -> bool:
+    """True where a table's persons, or its rows where it has none, are so close to everybody that they tell of few."""
+    return count is not None and lacks_few(count, everybody, policy)

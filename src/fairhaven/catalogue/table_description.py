@@ -8,10 +8,10 @@ import ibis.expr.types as ir
 
 from fairhaven.catalogue import scan
 from fairhaven.catalogue.bins import Bins, nice_bins
-from fairhaven.catalogue.person_totals import beside_all
+from fairhaven.catalogue.person_totals import is_beside, person_totals
 from fairhaven.catalogue.values import variable_of, with_classes, with_values, with_years
 from fairhaven.catalogue.variables import UNDESCRIBED, VariableKind, kind_of
-from fairhaven.disclosure import Policy, protect
+from fairhaven.disclosure import Policy
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM, Field, Table
 from fairhaven.release.description import Description, TableDescription
@@ -38,30 +38,45 @@ def describe(
     contents = contents or {}
     earlier = {table.name: table for table in previous.tables} if previous and previous.rule == policy.rule else {}
     described: list[TableDescription] = []
+    everybody: int | None = None  # known with the first table, which is that of the persons
     for name, definition in CDM.items():
         if name not in tables or definition.schema != "CDM" or name in UNDESCRIBED:
             continue
         content = contents.get(name, "")
-        if content and name in earlier and earlier[name].content == content and earlier[name].is_whole:
+        if content and name in earlier and _is_still(earlier[name], content, everybody, policy):
             described.append(earlier[name])
-            continue
-        described.append(replace(_table(tables[name], definition, engine, policy), content=content))
+        else:
+            described.append(
+                replace(_table(tables[name], definition, engine, policy, everybody=everybody), content=content)
+            )
+        if name == "person":
+            everybody = described[-1].rows
     if concept is not None:
         described = _named(described, concept, engine)
-    person = next((table for table in described if table.name == "person"), None)
     years = [year for table in described for year in (table.first_year, table.last_year) if year is not None]
     return Description(
         policy=policy.name,
-        persons=person.rows if person else None,
+        persons=everybody,
         first_year=min(years, default=None),
         last_year=max(years, default=None),
-        tables=tuple(beside_all(table, person.rows if person else None, policy) for table in described),
+        tables=tuple(described),
         rule=policy.rule,
     )
 
 
-def _table(table: ir.Table, definition: Table, engine: Engine, policy: Policy) -> TableDescription:
+def _is_still(earlier: TableDescription, content: str, everybody: int | None, policy: Policy) -> bool:
+    """Whether a table may be described as it was: its rows are the same, and so is what they tell beside everybody."""
+    count = earlier.rows if earlier.persons is None else earlier.persons
+    is_close = earlier.name != "person" and is_beside(count, everybody, policy)
+    return earlier.content == content and earlier.is_whole and not is_close
+
+
+def _table(
+    table: ir.Table, definition: Table, engine: Engine, policy: Policy, *, everybody: int | None
+) -> TableDescription:
     found = scan.summary(table, definition, engine)
+    count = scan.RowCount(rows=found["rows"], persons=found["persons"])
+    beside = person_totals(count, everybody, policy, has_person=definition.has_person)
     bins = {
         field.name: _bins(field, found)
         for field in scan.present(table, definition)
@@ -71,30 +86,31 @@ def _table(table: ir.Table, definition: Table, engine: Engine, policy: Policy) -
     categories = scan.categories(table, definition, found, engine) if found["rows"] else {}
     variables = []
     for field in scan.present(table, definition):
-        variable = variable_of(field, found, policy)
+        variable = variable_of(field, found, beside)
         missing = found["rows"] - found[f"{field.name}:n"]
         match kind_of(field):
             case VariableKind.CONCEPT:
                 bars = {
                     str(concept): (count, f"Concept {concept}") for concept, count in slots.get(field.name, {}).items()
                 }
-                variable = with_values(variable, bars, missing, policy)
+                variable = with_values(variable, bars, missing, beside)
             case VariableKind.CATEGORY:
                 values = {value: (count, value) for value, count in categories.get(field.name, {}).items()}
-                variable = with_values(variable, values, missing, policy)
+                variable = with_values(variable, values, missing, beside)
             case VariableKind.DATE:
-                variable = with_years(variable, slots.get(field.name, {}), missing, policy)
+                variable = with_years(variable, slots.get(field.name, {}), missing, beside)
             case VariableKind.NUMBER if field.name in bins:
-                variable = with_classes(variable, slots, bins[field.name], found, missing, policy)
+                variable = with_classes(variable, slots, bins[field.name], found, missing, beside)
         variables.append(variable)
     dates = next((variable for variable in variables if variable.name == definition.date), None)
     return TableDescription(
         name=definition.name,
-        rows=protect(found["rows"], policy, persons=found["persons"]).value,
-        persons=protect(found["persons"], policy).value if definition.has_person else None,
+        rows=beside.rows,
+        persons=beside.persons,
         first_year=int(dates.lowest) if dates and dates.lowest is not None else None,
         last_year=int(dates.highest) if dates and dates.highest is not None else None,
         variables=tuple(variables),
+        is_whole=beside.is_whole,
     )
 
 
