@@ -11,6 +11,7 @@ from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.signing_key import SigningKey
 from fairhaven.ledger import EventKind, Journal, Ledger, content_hash
 from tests.support.actors import ANNA
+from tests.support.work_done import bytes_read
 
 
 def _ledger(store: Path, *, key: bytes = b"k" * 32, name: str = "") -> Ledger:
@@ -139,3 +140,24 @@ def test_what_a_version_without_notes_left_counts_in_a_hub_without_a_signed_head
         write_atomically(each.store / "erasing.json", '{"person": 7}')
         assert each.journal("erasing.json").before() == found
     assert _written(before, "a").before() is None
+
+
+def test_a_line_costs_the_same_however_many_are_there(ledger: Ledger) -> None:
+    journal = ledger.journal("act.json")
+    journal.begin({"who": 7}, by=ANNA)
+    read = []
+    for number in range(200):
+        before = bytes_read()
+        journal.note(files={f"landing/{number:06d}/events.parquet": "0" * 64})
+        read.append(bytes_read() - before)
+    assert read[-1] < 1.1 * read[10]
+    assert len(journal.notes()) == 201
+
+
+def test_notes_that_another_process_wrote_anew_are_read_anew(ledger: Ledger) -> None:
+    mine, theirs = _written(ledger, "a", "b"), Ledger(ledger.path, signer=SigningKey(lambda: b"k" * 32))
+    assert len(mine.notes()) == 2
+    theirs.journal("act.json").begin({"who": 8}, by=ANNA)
+    assert [note.facts for note in mine.notes()] == [{"who": 8}]
+    theirs.journal("act.json").end()
+    assert mine.notes() == ()

@@ -7,20 +7,19 @@ entry shows at once. Whether entries were cut off the end, or all of them writte
 import gc
 import hashlib
 import json
-import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
 
 from fairhaven.kernel.codec import from_json, from_json_text
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import canonical_json
+from fairhaven.ledger.appended_lines import AppendedLines
 from fairhaven.ledger.model import Entry, EventKind
 
 GENESIS = "0" * 64
@@ -39,7 +38,6 @@ class Chain:
         previous: what the next entry must name as the one before it; empty after a line that is none.
         lines: how many there are.
         end: bytes up to the end of the last one.
-        last: the last one.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -49,7 +47,6 @@ class Chain:
     previous: str = GENESIS
     lines: int = 0
     end: int = 0
-    last: bytes = b""
 
     def of(self, *kinds: EventKind) -> Sequence[Entry]:
         """The entries of some kinds, in order."""
@@ -65,45 +62,27 @@ class ChainReader:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._name = path.name
+        self._lines = AppendedLines(path)
         self._lock = threading.Lock()
-        self._seen: tuple[int, ...] = ()
         self._chain = Chain()
 
     def read(self) -> Chain:
         """The file as it is now. The same object as long as the file is the same."""
         with self._lock:
-            try:
-                with self._path.open("rb") as file:
-                    stat = os.fstat(file.fileno())
-                    seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-                    if seen != self._seen:
-                        is_longer = seen[:2] == self._seen[:2] and _begins_with(file, stat.st_size, self._chain)
-                        with _without_collection():
-                            self._chain = _read_on(file, self._path.name, self._chain if is_longer else Chain())
-                        self._seen = seen
-            except FileNotFoundError:
-                self._chain, self._seen = Chain(), ()
+            new = self._lines.new()
+            if new.is_anew or new.lines:
+                with _without_collection():
+                    self._chain = _read_on(new.lines, self._name, Chain() if new.is_anew else self._chain)
             return self._chain
 
 
-def _begins_with(file: BinaryIO, size: int, known: Chain) -> bool:
-    """Whether a file that is the same one by its inode was only appended to; a look at the last line that is known tells."""
-    if not known.end < size:
-        return False
-    file.seek(known.end - len(known.last))
-    return file.read(len(known.last)) == known.last
-
-
-def _read_on(file: BinaryIO, name: str, known: Chain) -> Chain:
+def _read_on(lines: Iterable[bytes], name: str, known: Chain) -> Chain:
     entries, faults, files = list(known.entries), list(known.faults), dict(known.files)
     by_kind = defaultdict[str, list[Entry]](list, {kind: list(same) for kind, same in known.by_kind.items()})
-    previous, number, end, last = known.previous, known.lines, known.end, known.last
-    file.seek(end)
-    for line in file:
-        if not line.endswith(b"\n"):
-            break
-        number, end, last = number + 1, end + len(line), line
+    previous, number, end = known.previous, known.lines, known.end
+    for line in lines:
+        number, end = number + 1, end + len(line)
         try:
             entry, digest = _entry(line)
         except (ValueError, RecursionError, Invalid):  # no JSON, or of another form
@@ -130,7 +109,6 @@ def _read_on(file: BinaryIO, name: str, known: Chain) -> Chain:
         previous=previous,
         lines=number,
         end=end,
-        last=last,
     )
 
 

@@ -1,6 +1,7 @@
 """Content hashes of files of the store: what the ledger's entries carry, and what is compared with them."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,10 +62,12 @@ def content_hashes(store: Path, places: Iterable[Path], known: Collection[str] =
         places: files, there or not; a folder stands for every file below it that is there or known.
         known: paths in the store.
     """
+    ordered = sorted(known)
     paths: set[str] = set()
     for place in places:
         path = place.relative_to(store).as_posix()
-        below = {each for each in known if each.startswith(f"{path}/")}
+        # "0" is what comes after "/".
+        below = set(ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")])
         if place.is_dir():
             below |= {each.relative_to(store).as_posix() for each in listed_below(place) if not each.is_dir()}
         paths |= below or {path}

@@ -21,6 +21,7 @@ from typing import Any
 from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import Announced, announcing, canonical_json, sync, write_atomically
+from fairhaven.ledger.appended_lines import AppendedLines
 from fairhaven.ledger.chain_reader import GENESIS
 from fairhaven.ledger.checkpoint import Signer, is_signature
 from fairhaven.ledger.file_hashes import content_hash, hashes_of_ready
@@ -80,8 +81,9 @@ class Journal:
         self._signer = signer
         self._public = public
         self._is_signed = is_signed
-        self._seen = b""
-        self._found: list[tuple[Note, bytes]] = []
+        self._lines = AppendedLines(path)
+        self._found: list[Note] = []
+        self._head = GENESIS
 
     def is_open(self) -> bool:
         """Whether the act was begun and has not ended."""
@@ -93,11 +95,11 @@ class Journal:
         Raises:
             Invalid: a line was altered, is of another act, hub or ledger, or was written by something else.
         """
-        return [note for note, _ in self._read()]
+        return tuple(self._read())
 
     def has_notes(self) -> bool:
         """Whether the act goes on, and has such notes. Raises as `notes`."""
-        return self.is_open() and self.before() is None and bool(self.notes())
+        return self.is_open() and self.before() is None and bool(self._read())
 
     def before(self) -> Any | None:
         """What a version without journals left here, as JSON has it: in a hub whose ledger has no signed head, and nowhere else."""
@@ -112,6 +114,7 @@ class Journal:
     def begin(self, facts: Mapping[str, Any], *, by: Actor, files: Mapping[str, str | None] | None = None) -> None:
         """Begin the act, in the place of whatever stands there; it is on the disk when this returns."""
         write_atomically(self.path, self._line(facts, files or {}, by, GENESIS))
+        self._lines.forget()
 
     def note(
         self,
@@ -121,11 +124,11 @@ class Journal:
         by: Actor | None = None,
     ) -> None:
         """Add a line to a journal that was begun; it is on the disk when this returns. Raises as `notes`."""
-        lines = self._read()
+        self._read()
         with self.path.open("r+b") as file:
-            file.truncate(len(self._seen))
+            file.truncate(self._lines.end)
             file.seek(0, os.SEEK_END)
-            file.write(self._line(facts or {}, files or {}, by, _hash(lines)))
+            file.write(self._line(facts or {}, files or {}, by, self._head))
             file.flush()
             os.fsync(file.fileno())
 
@@ -190,6 +193,7 @@ class Journal:
     def end(self) -> None:
         """The act has ended; the journal goes."""
         self.path.unlink()
+        self._lines.forget()
         sync(self.path.parent)
 
     def _fold(self, notes: Sequence[Note]) -> dict[str, str | None]:
@@ -225,29 +229,25 @@ class Journal:
     def _name(self) -> str:
         return self.path.relative_to(self._store).as_posix()
 
-    def _read(self) -> list[tuple[Note, bytes]]:
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            return []
-        if not (self._seen and content.startswith(self._seen)):
-            self._seen, self._found = b"", []
-        found = [*self._found]
-        for line in content[len(self._seen) :].splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
+    def _read(self) -> list[Note]:
+        """Every line; those that were read are not looked at again."""
+        new = self._lines.new()
+        if new.is_anew:
+            self._found, self._head = [], GENESIS
+        for line in new.lines:
             try:
                 note = from_json(Note, json.loads(line))
-                is_ours = note.previous == _hash(found) and self._is_ours(note)
+                is_ours = note.previous == self._head and self._is_ours(note)
             except (ValueError, Invalid):
                 is_ours = False
             if not is_ours:
+                self._lines.forget()
                 raise self._foreign()
-            found.append((note, line))
-        if not found:
+            self._found.append(note)
+            self._head = hashlib.sha256(line).hexdigest()
+        if not self._found and self.is_open():
             raise self._foreign()
-        self._seen, self._found = b"".join(line for _, line in found), found
-        return found
+        return self._found
 
     def _is_ours(self, note: Note) -> bool:
         entries = self._entries()
@@ -263,8 +263,3 @@ class Journal:
             "had changed is then named file by file, and an erasure that was cut short is to be run again."
         )
         return Invalid(Fault(path=self._name, message=message))
-
-
-def _hash(lines: Sequence[tuple[Note, bytes]]) -> str:
-    """What the next line names as the one before it."""
-    return hashlib.sha256(lines[-1][1]).hexdigest() if lines else GENESIS
