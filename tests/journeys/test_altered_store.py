@@ -157,8 +157,6 @@ def _sealed_bytes_renamed(store: Path) -> Path:
 
 
 LOSSES: dict[str, Callable[[Path], Path]] = {
-    "a delivery's record": lambda store: _gone(store / "deliveries/000002.json"),
-    "the last delivery's record": lambda store: _gone(max((store / "deliveries").glob("*.json"))),
     "what an extract holds": lambda store: _gone(store / "landing/000002/extract.json"),
     "sealed bytes": lambda store: _gone(max((store / "received").glob("*.sealed"))),
     "identities": lambda store: _gone(max((store / "vault/identity").glob("*.sealed"))),

@@ -13,10 +13,11 @@ from fairhaven.intake import Delivery, Format
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.journeys.deliveries.receive import recover_deliveries
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.store_files import check_kept
 from fairhaven.journeys.store_verification import verify_store
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.progress import Silent
-from fairhaven.ledger import EventKind, content_hash
+from fairhaven.ledger import EventKind, content_hash, hash_of_json
 from fairhaven.linkage.model import INDEX_SCHEMA
 from tests.support.actors import ANNA
 
@@ -40,19 +41,17 @@ def _delivery() -> Delivery:
     return Delivery(number=1, source="gp", format=Format.DELIMITED, received_on=dt.date(2026, 1, 31), extracts=())
 
 
-def _commit_killed(rooms: Rooms, *, is_entered: bool) -> Path:
-    """The record of a delivery whose receive is killed before the ledger's entry, or after it and before the record has its name."""
+def _commit_killed(rooms: Rooms, *, is_entered: bool) -> None:
+    """A receive that is killed before the ledger's entry of a delivery, or after it and before its record is written."""
 
-    def enter(ready: Path) -> None:
+    def enter(record: object) -> None:
         if is_entered:
-            facts = {"delivery": 1, "source": "gp", "files": []}
-            rooms.ledger.append(EventKind.DELIVERY, facts, by=ANNA, files={_RECORD: content_hash(ready)})
+            facts = {"delivery": 1, "source": "gp", "files": [], "record": record}
+            rooms.ledger.append(EventKind.DELIVERY, facts, by=ANNA, files={_RECORD: hash_of_json(record)})
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         DeliveryRecords(rooms.store).commit(_delivery(), enter=enter)
-    [ready] = (rooms.store / "deliveries").iterdir()
-    return ready
 
 
 def test_the_record_of_a_delivery_that_the_ledger_does_not_have_is_refused_and_never_entered(rooms: Rooms) -> None:
@@ -63,43 +62,51 @@ def test_the_record_of_a_delivery_that_the_ledger_does_not_have_is_refused_and_n
     assert rooms.ledger.length() == length
 
 
-def test_a_delivery_that_was_not_entered_is_cleared_away(rooms: Rooms) -> None:
-    ready = _commit_killed(rooms, is_entered=False)
+def test_a_delivery_that_was_not_entered_leaves_no_record(rooms: Rooms) -> None:
+    _commit_killed(rooms, is_entered=False)
     recover_deliveries(rooms, by=ANNA)
-    assert not ready.exists() and not rooms.intake.deliveries()
+    assert not rooms.intake.deliveries() and verify_store(rooms, after="", progress=Silent()).is_good
 
 
 def test_a_delivery_that_was_entered_gets_the_record_that_was_entered(rooms: Rooms) -> None:
-    ready = _commit_killed(rooms, is_entered=True)
+    _commit_killed(rooms, is_entered=True)
     recover_deliveries(rooms, by=ANNA)
-    assert not ready.exists() and rooms.intake.deliveries() == [_delivery()]
+    assert rooms.intake.deliveries() == [_delivery()]
 
 
-def test_another_record_in_the_place_of_the_one_that_was_entered_is_not_taken_for_it(rooms: Rooms) -> None:
-    ready = _commit_killed(rooms, is_entered=True)
-    ready.write_bytes(ready.read_bytes().replace(b'"gp"', b'"mh"'))
-    length = rooms.ledger.length()
-    with pytest.raises(Invalid, match=rf"{_RECORD}: is missing, and the ledger has it"):
-        recover_deliveries(rooms, by=ANNA)
-    assert (rooms.ledger.length(), rooms.intake.deliveries()) == (length, [])
+def test_a_record_that_somebody_removes_is_written_again_from_the_ledger(rooms: Rooms) -> None:
+    _commit_killed(rooms, is_entered=True)
+    recover_deliveries(rooms, by=ANNA)
+    (rooms.store / _RECORD).unlink()
+    recover_deliveries(rooms, by=ANNA)
+    assert rooms.intake.deliveries() == [_delivery()]
+    assert verify_store(open_hub(rooms.folder), after="", progress=Silent()).is_good
 
 
-def test_a_scrub_calls_a_record_pending_that_was_entered_and_has_not_its_name_yet(rooms: Rooms) -> None:
+def test_another_record_in_the_place_of_the_one_that_was_entered_is_a_fault_and_stays_until_somebody_removes_it(
+    rooms: Rooms,
+) -> None:
+    _commit_killed(rooms, is_entered=True)
+    recover_deliveries(rooms, by=ANNA)
+    record = rooms.store / _RECORD
+    record.write_bytes(altered := record.read_bytes().replace(b'"gp"', b'"mh"'))
+    recover_deliveries(rooms, by=ANNA)
+    with pytest.raises(Invalid, match=rf"{_RECORD}: was altered.*Remove it, and the next receive or build writes it"):
+        check_kept(rooms, [record])
+    assert record.read_bytes() == altered
+    [problem] = verify_store(open_hub(rooms.folder), after="", progress=Silent()).problems
+    assert problem.path == _RECORD
+
+
+def test_a_scrub_calls_a_record_pending_that_was_entered_and_is_not_written_yet(rooms: Rooms) -> None:
     _commit_killed(rooms, is_entered=True)
     found = verify_store(open_hub(rooms.folder), after="", progress=Silent())
-    assert (found.problems, found.pending) == ((), (_RECORD, f"{_RECORD}.new"))
+    assert (found.problems, found.pending) == ((), (_RECORD,))
     assert not found.is_good
     said = "\n".join(verification(found))
     assert "run the next command (for instance `fairhaven build DIR`), which finishes it" in said
     recover_deliveries(rooms, by=ANNA)
     assert verify_store(open_hub(rooms.folder), after="", progress=Silent()).is_good
-
-
-def test_a_record_that_waits_and_is_not_the_one_that_was_entered_is_a_fault(rooms: Rooms) -> None:
-    ready = _commit_killed(rooms, is_entered=True)
-    ready.write_bytes(ready.read_bytes().replace(b'"gp"', b'"mh"'))
-    found = verify_store(open_hub(rooms.folder), after="", progress=Silent())
-    assert ([each.path for each in found.problems], found.pending) == ([_RECORD, f"{_RECORD}.new"], ())
 
 
 def test_a_scrub_calls_an_index_of_persons_pending_whose_release_was_entered(rooms: Rooms) -> None:
@@ -113,7 +120,22 @@ def test_a_scrub_calls_an_index_of_persons_pending_whose_release_was_entered(roo
     assert verify_store(open_hub(rooms.folder), after="", progress=Silent()).is_good
 
 
-def test_the_refusal_of_a_record_that_was_removed_says_which_delivery_it_is_and_what_helps(rooms: Rooms) -> None:
-    _commit_killed(rooms, is_entered=True).unlink()
+def test_the_refusal_of_a_record_that_an_earlier_version_received_and_somebody_removed_says_what_helps(
+    rooms: Rooms,
+) -> None:
+    facts = {"delivery": 1, "source": "gp", "files": []}
+    rooms.ledger.append(EventKind.DELIVERY, facts, by=ANNA, files={_RECORD: "0" * 64})
     with pytest.raises(Invalid, match=r"record of delivery 1.*To receive the same files again does not help"):
         recover_deliveries(rooms, by=ANNA)
+
+
+def test_what_an_extract_was_is_not_cleared_away_where_neither_it_nor_what_comes_after_is_there(
+    rooms: Rooms,
+) -> None:
+    """A kill in the middle of a swap, and somebody takes away what was ready."""
+    before = rooms.store / "landing/000001.old"
+    before.mkdir(parents=True)
+    rooms.ledger.append(EventKind.LANDED_AGAIN, {}, by=ANNA, files={"landing/000001/extract.json": "0" * 64})
+    with pytest.raises(Invalid, match=r"landing/000001/extract\.json: is missing"):
+        recover_deliveries(rooms, by=ANNA)
+    assert before.exists()

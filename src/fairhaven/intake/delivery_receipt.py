@@ -11,8 +11,9 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 
@@ -104,15 +105,14 @@ def receive(
     code_version: str,
     by: Actor,
     known: Mapping[str, str | None],
-    enter: Callable[[Delivery, Sequence[Extract], Path], object],
+    enter: Callable[[Sequence[Extract], Any], object],
     leave_out: ErasedRowsOut,
 ) -> Receipt:
     """Take delivery of the files; the caller holds the lock of the deliveries.
 
     Args:
         known: as of `recover`.
-        enter: commits the delivery: enters it in the ledger with its extracts, and with its record, which is given where
-            it is until then.
+        enter: commits the delivery: enters it in the ledger with its extracts, and with its record as JSON has it.
 
     Raises:
         Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
@@ -166,7 +166,7 @@ def receive(
             code_version=code_version,
             by=by,
         )
-        records.commit(delivery, enter=lambda record: enter(delivery, extracts, record))
+        records.commit(delivery, enter=partial(enter, extracts))
     listed = [extract for extract in extracts if source.format is Format.OPT_OUT]
     return Receipt(
         source=source.name,

@@ -1,8 +1,8 @@
 """The records of what was received: where they are, how they are read, and what is committed.
 
-A delivery is committed by its entry in the ledger, which holds the hash of its record: that waits as
-``deliveries/NNNNNN.json.new`` until it is entered, and then has its name. Whatever no delivery names is the rest of a
-receive that did not end: nobody reads it, and the next writer clears it away.
+A delivery is committed by its entry in the ledger, which holds its record and that record's hash: the file is written then, and
+written again where it is gone. Whatever no delivery names is the rest of a receive that did not end: nobody reads it, and the
+next writer clears it away.
 """
 
 import contextlib
@@ -10,13 +10,14 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fairhaven.intake.model import Delivery, Extract
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, NotFound, check_faults
 from fairhaven.kernel.files import announce_folder, clear_torn, sync, write_json
 from fairhaven.kernel.listing import listed
-from fairhaven.ledger import content_hash, content_hashes
+from fairhaven.ledger import content_hashes
 
 EXTRACT = "extract.json"
 """In an extract's folder: what it holds."""
@@ -101,19 +102,26 @@ class DeliveryRecords:
         """Write ``extract.json`` beside the extract's tables."""
         write_json(folder / EXTRACT, to_json(extract))
 
-    def commit(self, delivery: Delivery, *, enter: Callable[[Path], object]) -> None:
+    def commit(self, delivery: Delivery, *, enter: Callable[[Any], object]) -> None:
         """Make a delivery part of the hub.
 
         Args:
-            enter: is given the delivery's record, in a place where nobody reads it yet, and enters the delivery in the ledger:
-                that is the commit.
+            enter: is given the delivery's record, as JSON has it, and enters the delivery in the ledger: that is the commit.
         """
-        path = self.record(delivery.number)
-        ready = path.with_name(path.name + _READY)
-        write_json(ready, to_json(delivery))
-        enter(ready)
-        ready.rename(path)
-        sync(path.parent)
+        record = to_json(delivery)
+        enter(record)
+        write_json(self.record(delivery.number), record)
+
+    def write_missing(self, records: Mapping[int, Any]) -> None:
+        """Write the records of deliveries that were entered, where they are not; the lock of the deliveries must be held.
+
+        Args:
+            records: number of the delivery -> its record, as JSON has it.
+        """
+        there = set(listed(self._store / "deliveries"))
+        for number, record in records.items():
+            if (path := self.record(number)) not in there:
+                write_json(path, record)
 
     def next_numbers(self, known: Collection[str]) -> tuple[int, int]:
         """(delivery, extract) numbers that are free: neither the disk nor the ledger has them, nor any after them.
@@ -186,7 +194,6 @@ class DeliveryRecords:
         Raises:
             Invalid: one of them is missing; each is named, and nothing was removed. Tables that are landed again are not meant.
         """
-        self._finish_commits(known)
         self.finish_swaps(known)
         committed = self.kept_extracts(known)
         for number in committed:
@@ -209,17 +216,6 @@ class DeliveryRecords:
                 path.unlink()
         for name in ("deliveries", "landing", "received", "erased"):
             clear_torn(self._store / name)
-
-    def _finish_commits(self, known: Mapping[str, str | None]) -> None:
-        """Give the record of a delivery that was entered its name; one that was not is the rest of a receive that did not end."""
-        for ready in listed(self._store / "deliveries", f"*{_READY}"):
-            path = ready.with_name(ready.name.removesuffix(_READY))
-            entered = known.get(path.relative_to(self._store).as_posix())
-            if entered is not None and not path.exists() and content_hash(ready) == entered:
-                ready.rename(path)
-                sync(path.parent)
-            else:
-                ready.unlink()
 
     def _committed(self) -> list[Delivery]:
         found = listed(self._store / "deliveries", "*.json")
@@ -256,9 +252,9 @@ def _what_to_do(path: str) -> str:
     if not (record := re.fullmatch(r"deliveries/(\d{6})\.json", path)):
         return "Restore it from the hub's backup."
     return (
-        f"It is the record of delivery {int(record[1])}, or was {path}{_READY} after a kill: put that back, or restore it from a backup of "
-        "the hub made since. To receive the same files again does not help: no command changes the hub without this record. Where no copy is "
-        "left, restore the whole store from one backup."
+        f"It is the record of delivery {int(record[1])}: restore it from a backup of the hub made since. To receive the same files "
+        "again does not help: no command changes the hub without this record. Where no copy is left, restore the whole store from "
+        "one backup."
     )
 
 
@@ -307,7 +303,8 @@ def finish_swap(folder: Path) -> None:
         # A reader that found the folder gone may have ended the swap in the meantime.
         with contextlib.suppress(FileNotFoundError):
             ready.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():  # where somebody took it away, what was there before is all that is left
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _beside(folder: Path, ending: str) -> Path:

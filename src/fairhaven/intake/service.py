@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -83,14 +84,13 @@ class Intake:
         code_version: str,
         by: Actor,
         known: Mapping[str, str | None],
-        enter: Callable[[Delivery, Sequence[Extract], Path], object],
+        enter: Callable[[Sequence[Extract], Any], object],
     ) -> Receipt:
         """Take delivery of files, as a whole or not at all. The caller holds the lock of the deliveries.
 
         Args:
             known: as of `recover`.
-            enter: commits the delivery: enters it in the ledger with its extracts, and with its record, which is given where
-                it is until then.
+            enter: commits the delivery: enters it in the ledger with its extracts, and with its record as JSON has it.
 
         Raises:
             Invalid: a file cannot be landed; every fault of every file. Or as `recover`.
@@ -108,6 +108,10 @@ class Intake:
             enter=enter,
             leave_out=delivery_erasure.leave_out,
         )
+
+    def write_missing_records(self, records: Mapping[int, Any]) -> None:
+        """See `DeliveryRecords.write_missing`."""
+        self._records.write_missing(records)
 
     def finish_swaps(self, *, known: Mapping[str, str | None]) -> None:
         """See `DeliveryRecords.finish_swaps`."""

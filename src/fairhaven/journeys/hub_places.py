@@ -67,6 +67,8 @@ STORE: Sequence[StorePlace] = (
         compared_by="builds and erasures, all of them; reports and traces, those that they tell of",
         what="the record of each delivery",
         thing=Locked.DELIVERIES,
+        remedy="Remove it, and the next receive or build writes it again from the ledger. If that says that it is missing, an earlier version "
+        "received this delivery: restore it from the hub's backup.",
     ),
     StorePlace(
         path="received",

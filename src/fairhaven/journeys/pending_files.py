@@ -12,14 +12,13 @@ from pathlib import Path
 
 from fairhaven.journeys.hub_places import NOTES
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.store_files import erasure_journal
+from fairhaven.journeys.store_files import entered_records, erasure_journal
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.listing import listed
 from fairhaven.ledger import content_hash
 
 _INDEX = "vault/index.sealed"
 _BESIDE = (
-    (re.compile(r"(deliveries/\d{6}\.json)\.new"), r"\1"),
     (re.compile(r"(landing/\d{6})\.(?:new|old)(/[^/]+)"), r"\1\2"),
     (re.compile(r"vault/index-\d+\.sealed"), _INDEX),
 )
@@ -34,12 +33,14 @@ class PendingFiles:
         kept: path in the store -> content hash, as the ledger and manifests have it.
         noted: path -> content hashes that the file may have meanwhile, other than that; None where it may be gone.
         notes: paths of the notes.
+        entered: paths of the records of deliveries that the ledger has: the next command writes those that are not there.
     """
 
     store: Path
     kept: Mapping[str, str]
     noted: Mapping[str, frozenset[str | None]]
     notes: tuple[str, ...]
+    entered: frozenset[str]
 
     @classmethod
     def of(cls, rooms: Rooms, kept: Mapping[str, str]) -> "PendingFiles":
@@ -49,6 +50,7 @@ class PendingFiles:
             kept: as of the result.
         """
         before, noted, notes = kept, dict[str, frozenset[str | None]](), []
+        entered = frozenset[str]()
         # An erasure's first, because a receive may change extracts that it was killed in, and not the other way round.
         for path in sorted(NOTES, key=lambda path: rooms.store / path != erasure_journal(rooms).path):
             journal = rooms.ledger.journal(path)
@@ -61,12 +63,14 @@ class PendingFiles:
             for path, digest in rooms.archive.files_under_way().items():
                 if digest != kept.get(path):
                     noted[path] = noted.get(path, frozenset()) | {digest, kept.get(path)}
-        return cls(store=rooms.store, kept=kept, noted=noted, notes=tuple(notes))
+        with suppress(Invalid):
+            entered = frozenset(f"deliveries/{number:06d}.json" for number in entered_records(rooms))
+        return cls(store=rooms.store, kept=kept, noted=noted, notes=tuple(notes), entered=entered)
 
     def has(self, path: str) -> bool:
         """Whether a file that is not as the ledger has it is as an act under way left it."""
         found = content_hash(self.store / path)
-        if found in self.noted.get(path, ()):
+        if found in self.noted.get(path, ()) or (found is None and path in self.entered):
             return True
         if any(content_hash(each) in self._wanted(path) for each in self._waiting(path)):
             return True
@@ -87,5 +91,4 @@ class PendingFiles:
             return listed(place.parent, "index-*.sealed")
         if path.startswith("landing/"):
             return [place.parent.with_name(f"{place.parent.name}.new") / place.name]
-        # A record that is there is not replaced.
-        return [] if place.exists() or not path.startswith("deliveries/") else [place.with_name(f"{place.name}.new")]
+        return []

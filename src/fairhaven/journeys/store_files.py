@@ -6,6 +6,7 @@ under way has changed is known by its notes (`ledger.journal`), which recovery e
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from fairhaven.intake import Extract, Format
 from fairhaven.journeys.hub_locks import Locked
@@ -173,6 +174,12 @@ def known_of_deliveries(rooms: Rooms) -> Mapping[str, str | None]:
     sealed = {f"received/{file['sha256']}.sealed" for facts in before for file in facts.get("files", ())}
     hashed = {path: digest for path, digest in kept_files(rooms).items() if part_of(path) is Locked.DELIVERIES}
     return {**dict.fromkeys(records | sealed), **hashed}
+
+
+def entered_records(rooms: Rooms) -> Mapping[int, Any]:
+    """Number of a delivery -> its record as the ledger has it; of deliveries that earlier versions entered there is none."""
+    entered = [entry.facts for entry in rooms.ledger.entries_of(EventKind.DELIVERY)]
+    return {facts["delivery"]: facts["record"] for facts in entered if "record" in facts}
 
 
 def check_entered(rooms: Rooms) -> None:

@@ -1,12 +1,13 @@
 """Taking things in: an extract, a vocabulary."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from fairhaven.intake import Delivery, Extract, Receipt
+from fairhaven.intake import Extract, Receipt
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import (
@@ -14,6 +15,7 @@ from fairhaven.journeys.store_files import (
     check_erased,
     check_kept,
     check_written,
+    entered_records,
     files_of_deliveries,
     is_of_deliveries,
     kept_files,
@@ -27,7 +29,7 @@ from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
-from fairhaven.ledger import Actor, EventKind, Journal, content_hash, content_hashes
+from fairhaven.ledger import Actor, EventKind, Journal, content_hash, content_hashes, hash_of_json
 from fairhaven.omop.vocabulary import Vocabulary, load_vocabulary
 
 _LOADING = "vocabulary/loading.json"
@@ -93,6 +95,7 @@ def recover_deliveries(rooms: Rooms, *, by: Actor) -> None:
         Invalid: a delivery is not the ledger's, or one of the ledger's lost a file; nothing was cleared away.
     """
     check_entered(rooms)
+    rooms.intake.write_missing_records(entered_records(rooms))
     settle_notes(rooms)
     rooms.intake.recover(rooms.vault, known=known_of_deliveries(rooms))
     take_stock(rooms, Locked.DELIVERIES, by=by)
@@ -135,11 +138,11 @@ def _record_landed_again(rooms: Rooms) -> None:
     journal.end()
 
 
-def _enter(rooms: Rooms, by: Actor, delivery: Delivery, extracts: Sequence[Extract], record: Path) -> None:
+def _enter(rooms: Rooms, by: Actor, extracts: Sequence[Extract], record: Mapping[str, Any]) -> None:
     """Enter a delivery in the ledger; what that has already (bytes that come again) was entered with its own hash.
 
     Args:
-        record: where the delivery's record is until then.
+        record: of the delivery, as JSON has it; it is written when it is entered.
     """
     kept = kept_files(rooms)
     path, *places = files_of_deliveries(rooms, extracts)
@@ -148,12 +151,13 @@ def _enter(rooms: Rooms, by: Actor, delivery: Delivery, extracts: Sequence[Extra
     rooms.ledger.append(
         EventKind.DELIVERY,
         {
-            "delivery": delivery.number,
-            "source": delivery.source,
+            "delivery": record["number"],
+            "source": record["source"],
             "files": [{"name": extract.file, "sha256": extract.sha256} for extract in extracts],
+            "record": record,
         },
         by=by,
-        files={path.relative_to(rooms.store).as_posix(): content_hash(record), **files},
+        files={path.relative_to(rooms.store).as_posix(): hash_of_json(record), **files},
     )
 
 
