@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docs.generators import (
+    analyst_commands,
     cohort_language,
     cohort_picture,
     commands,
@@ -36,6 +37,7 @@ class Document:
 
 DOCUMENTS = (
     Document(place="reference/commands.md", text=commands.page),
+    Document(place="reference/commands-by-account.md", text=analyst_commands.page),
     Document(place="reference/json.md", text=json_results.page),
     Document(place="reference/licences.md", text=licences.page),
     Document(place="reference/files.md", text=hub_files.page),

@@ -1,54 +1,71 @@
 """An analyst's account: it reads releases and counts for projects without a key, and reaches nothing of who people are.
 
 Tried by a process that becomes another account, which needs root; elsewhere these tests skip. Because that account may
-not be able to read this Python, the process runs each command once as the hub's account, and so has loaded what it needs.
+not be able to read this Python, the process has loaded all of Fairhaven before.
 """
 
 import fcntl
 import grp
 import json
 import os
+import re
+import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import duckdb
 import pytest
 
+from docs.generators.analyst_commands import COMMANDS, AccountCommand, Leave
+from docs.generators.commands import commands
 from fairhaven.hub import open_hub
-from fairhaven.journeys.hub_locks import Locked, holding
-from fairhaven.journeys.store_files import take_stock
-from fairhaven.kernel.progress import Silent
+from fairhaven.journeys.releases.report_facts import quarantined_in
+from fairhaven.kernel.errors import NotPermitted
 from fairhaven.ledger import Actor, ActorKind, EventKind, content_hash
 from fairhaven.query_audit import question_log
-from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.older_hub import unpack_older_hub
-from tests.support.other_accounts import NOBODYS, copied_with_owners, folder_for_all
+from tests.support.other_accounts import NOBODYS, as_other_account, copied_with_owners, folder_for_all
 from tests.support.processes import ENVIRONMENT
 
+_PERSONS = """\
+first_name,surname,date_of_birth,person
+Amina,Okafor,1980-02-03,1
+Amina,Okafor,1980-02-03,1
+Brian,Walsh,1951-11-30,2
+"""
+_SECRET = {"FAIRHAVEN_TASK_API_USERNAME": "hub", "FAIRHAVEN_TASK_API_PASSWORD": "of nobody"}
 _APPEND_ONLY, _GET_FLAGS, _SET_FLAGS = 0x20, 0x80086601, 0x40086602  # linux/fs.h
 
-_AS_BOTH = """
-import contextlib, io, json, os, sys
+_AS_OTHERS = """
+import codecs, contextlib, importlib, io, json, os, pkgutil, sys
+import fairhaven
+
+for module in pkgutil.walk_packages(fairhaven.__path__, "fairhaven."):
+    if not module.name.endswith(("__main__", "spark_session")):
+        importlib.import_module(module.name)
+codecs.lookup("utf-8-sig")
+templates = importlib.import_module("fairhaven.pages.kit.templates").environment()
+for name in templates.list_templates(["j2"]):
+    templates.get_template(name)
 from fairhaven.cli import app
-import fairhaven.journeys.releases.build  # what each command would load anew
 
 def run(words):
-    said = io.TextIOWrapper(io.BytesIO(), write_through=True)
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = app.run(words)
-    return code, said.buffer.getvalue().decode()
+    return code, (out.buffer.getvalue() + err.buffer.getvalue()).decode()
 
 for line in sys.stdin:
     asked = json.loads(line)
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        for words in asked["first"]:
-            run(words)
         os.setgroups(asked["groups"])
         os.setgid(asked["account"])
         os.setuid(asked["account"])
@@ -65,33 +82,51 @@ for line in sys.stdin:
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 
 
-_Commands = Sequence[Sequence[str | Path | int]]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """A hub, and what commands are given beside it.
+
+    Args:
+        out: a folder of the other account.
+        names: what stands for what in the table of commands.
+    """
+
+    hub: Path
+    out: Path
+    names: Mapping[str, str]
+
+    def words(self, command: AccountCommand) -> list[str]:
+        """The arguments of a command."""
+        return [re.sub(r"^[A-Z]{2,}", lambda found: self.names[found[0]], word) for word in command.arguments.split()]
+
+    def content(self) -> dict[str, bytes]:
+        """What the hub holds but for the log of the other account."""
+        files = (path for path in self.hub.rglob("*") if path.is_file())
+        return {str(path): path.read_bytes() for path in files if path != self.hub / _LOG}
 
 
 class AsAnalyst(Protocol):
     """Runs commands as another account."""
 
-    def __call__(
-        self, *commands: Sequence[str | Path | int], group: int, first: _Commands | None = None
-    ) -> list[tuple[int, str]]:
-        """Exit code and words of each command; *first*, or else the same, are run by the hub's own account."""
+    def __call__(self, *commands: Sequence[str | Path | int], group: int | None) -> list[tuple[int, str]]:
+        """Exit code and words of each command, given as a member of a group or of none."""
 
 
 @pytest.fixture(scope="module")
 def as_analyst() -> Iterator[AsAnalyst]:
     """One process that forks another for each time that commands are run: loading what they need costs more than they do."""
     serving = subprocess.Popen(
-        [sys.executable, "-c", _AS_BOTH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+        [sys.executable, "-c", _AS_OTHERS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**ENVIRONMENT, **_SECRET},
     )
 
-    def plain(many: _Commands) -> list[list[str]]:
-        return [list(map(str, words)) for words in many]
-
-    def run(*commands: Sequence[str | Path | int], group: int, first: _Commands | None = None) -> list[tuple[int, str]]:
+    def run(*commands: Sequence[str | Path | int], group: int | None) -> list[tuple[int, str]]:
         asked = {
-            "first": plain(commands if first is None else first),
-            "commands": plain(commands),
-            "groups": [group],
+            "commands": [list(map(str, words)) for words in commands],
+            "groups": [] if group is None else [group],
             "account": NOBODYS,
         }
         assert serving.stdin is not None and serving.stdout is not None
@@ -134,7 +169,7 @@ def asked(made: Path, readers: grp.struct_group, fairhaven: Command, as_analyst:
         fairhaven(*_count(hub))
         [(code, said)] = as_analyst(_count(hub), group=readers.gr_gid)
         assert code == 0, said
-        assert "4 of 1,000" in fairhaven(*_count(hub)).stdout  # the ledger has seen what the analyst asked
+        assert "3 of 1,000" in fairhaven(*_count(hub)).stdout  # the ledger has seen what the analyst asked
         yield hub
 
 
@@ -172,6 +207,7 @@ def test_an_analyst_reads_releases_and_counts_for_a_project_without_a_key(
         ("cohort", "count", hub, cohort, "--project", "P"),
         ("cohort", "budget", hub, "P"),
     ]
+    fairhaven(*_count(hub))
     said = as_analyst(*commands, group=readers.gr_gid)
     assert [code for code, _ in said] == [0] * len(commands), said
     assert "2 of 1,000 questions" in said[-1][1]
@@ -180,50 +216,72 @@ def test_an_analyst_reads_releases_and_counts_for_a_project_without_a_key(
     assert "3 of 1,000" in fairhaven("cohort", "count", hub, cohort, "--project", "P").stdout
 
 
-def test_an_analyst_checks_and_exports_a_release_and_gets_no_report_on_one_that_does_not_say_its_quarantine(
-    hub: Path, place: Path, readers: grp.struct_group, as_analyst: AsAnalyst
-) -> None:
-    own, theirs = place / "own", place / "theirs"
-    for out in (own, theirs):
-        out.mkdir()
-    os.chown(theirs, NOBODYS, NOBODYS)
-
-    def commands(out: Path) -> list[tuple[str | Path, ...]]:
-        return [
-            ("quality", hub),
-            ("report", hub, "--out", out / "report.html"),
-            ("export", hub, "--format", "parquet", "--out", out / "cdm"),
-        ]
-
-    said = as_analyst(*commands(theirs), group=readers.gr_gid, first=commands(own))
-    assert [code for code, _ in said] == [0, 1, 0], said
-    assert "does not say what was put in quarantine" in said[1][1]
-    assert not (theirs / "report.html").exists()
-
-
-def test_an_analyst_reaches_no_vault_delivery_or_key_and_changes_nothing(
-    hub: Path, readers: grp.struct_group, fairhaven: Command, as_analyst: AsAnalyst
-) -> None:
-    def files() -> dict[Path, bytes]:
-        return {path: path.read_bytes() for path in (hub / "store").rglob("*") if path.is_file()}
-
-    fairhaven("cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P")
+def test_an_analyst_gets_no_report_on_a_release_that_does_not_say_its_quarantine(hub: Path) -> None:
     rooms = open_hub(hub)
-    with holding(rooms, Locked.DELIVERIES, act="test", by=ANNA, progress=Silent()):
-        take_stock(rooms, Locked.DELIVERIES, by=ANNA)  # the ledger has files that an analyst may not look at
-    before = files()
-    refused = as_analyst(
-        ("build", hub),
-        ("erase", hub, "--person-key", 1),
-        ("trace", hub, "person", 1),
-        ("keys", "check", hub),
-        ("receive", hub, "gp_riverside", hub / "hub.toml"),
-        ("release", "verify", hub),
-        group=readers.gr_gid,
-        first=[("build", hub, "--plan"), ("erase", hub, "--person-key", 1, "--plan"), ("keys", "check", hub)],
+    release = rooms.archive.release()
+    with as_other_account(), pytest.raises(NotPermitted, match="does not say what was put in quarantine"):
+        quarantined_in(rooms, release)
+
+
+@pytest.fixture(scope="module")
+def given(demo: Path, readers: grp.struct_group, fairhaven: Command) -> Iterator[Given]:
+    """A hub of today that names its readers, and in which the project P was counted for once."""
+    with folder_for_all() as place:
+        hub = Path(shutil.copytree(demo, place / "hub"))
+        text = (hub / "hub.toml").read_text()
+        (hub / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
+        out = place / "out"
+        out.mkdir()
+        os.chown(out, NOBODYS, NOBODYS)
+        (place / "persons.csv").write_text(_PERSONS)
+        (place / "question.json").write_text('{"analysis": "DISTRIBUTION", "code": "GENERIC"}')
+        cohort = Path(shutil.copy(hub / "cohorts" / "first_pregnancy.toml", place))
+        for file in place.glob("*.*"):
+            file.chmod(0o644)
+        fairhaven("project", "open", hub, "P", "--organisation", "P")
+        fairhaven("cohort", "count", hub, cohort, "--project", "P")
+        rooms = open_hub(hub)
+        files = rooms.archive.files(rooms.archive.release(), "condition_occurrence")
+        [row] = duckdb.sql(
+            f"SELECT max(condition_occurrence_id) FROM read_parquet({[str(file) for file in files]})"
+        ).fetchall()
+        names = {
+            "DIR": hub,
+            "OUT": out,
+            "COHORT": cohort,
+            "PERSONS": place / "persons.csv",
+            "QUESTION": place / "question.json",
+            "ROW": row[0],
+        }
+        yield Given(hub=hub, out=out, names={name: str(value) for name, value in names.items()})
+
+
+def test_every_command_is_tried_as_another_account() -> None:
+    assert {each.words for each in COMMANDS} == {" ".join(words) for words, _ in commands()}
+
+
+@pytest.mark.parametrize("is_reader", [True, False])
+def test_the_commands_that_work_for_an_account_are_those_of_the_table_and_the_others_say_whose_it_is(
+    given: Given, readers: grp.struct_group, as_analyst: AsAnalyst, is_reader: bool
+) -> None:
+    works = {Leave.EVERYBODY, Leave.READERS} if is_reader else {Leave.EVERYBODY}
+    shutil.rmtree(given.out / "hub", ignore_errors=True)
+    before = given.content()
+    said = as_analyst(
+        *([*each.words.split(), *given.words(each), "--json"] for each in COMMANDS),
+        group=readers.gr_gid if is_reader else None,
     )
-    assert [code for code, _ in refused] == [1] * 5 + [0], refused
-    assert files() == before
+    for each, (code, words) in zip(COMMANDS, said, strict=True):
+        document, _ = json.JSONDecoder().raw_decode(words)
+        refused = document.get("error") if isinstance(document, dict) else None
+        assert (code == 0) == (each.leave in works) == (not refused), (each, words)
+        if refused:
+            assert refused["code"] == "not_permitted", (each, refused)
+            assert re.search("this needs the account root: .* Ask root to run the command, or ", refused["message"]), (
+                each,
+                refused,
+            )
+    assert given.content() == before
 
 
 _LOG = f"store/query-audit/{NOBODYS}.log"
@@ -247,7 +305,7 @@ def test_the_hubs_own_account_alone_goes_on_without_a_log_that_was_cut_and_the_l
     set_aside = ("cohort", "questions", asked_hub, "--set-aside", NOBODYS)
     assert "there is nothing to go on without" in fairhaven(*set_aside, code=1).stderr
     _as_account(f"import os; os.truncate({str(asked_hub / _LOG)!r}, 9)", group=readers.gr_gid)
-    [(code, said)] = as_analyst(set_aside, group=readers.gr_gid, first=[set_aside[:3]])
+    [(code, said)] = as_analyst(set_aside, group=readers.gr_gid)
     assert code == 1 and "only the account that runs the hub" in said
     assert f"{NOBODYS}  uid {NOBODYS}  1 line seen, cut off" in fairhaven(*set_aside[:3]).stdout
     assert "What was asked since the hub last saw it is not known" in fairhaven(*set_aside).stdout
@@ -256,9 +314,9 @@ def test_the_hubs_own_account_alone_goes_on_without_a_log_that_was_cut_and_the_l
     assert entry.actor == Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="root")
     [(kept, digest)] = entry.files.items()
     assert content_hash(asked_hub / "store" / kept) == digest and (asked_hub / "store" / kept).stat().st_size == 9
-    assert "5 of 1,000" in fairhaven(*_count(asked_hub)).stdout  # what the analyst had asked stays asked
-    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid, first=[set_aside[:3]])
-    assert code == 0 and "6 of 1,000" in said
+    assert "4 of 1,000" in fairhaven(*_count(asked_hub)).stdout  # what the analyst had asked stays asked
+    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid)
+    assert code == 0 and "5 of 1,000" in said
     (asked_hub / "store" / kept).write_bytes(b"as if nothing had been asked")
     done = fairhaven("store", "verify", asked_hub, code=1)
     assert f"{kept}: was altered" in done.stdout + done.stderr
@@ -270,13 +328,13 @@ def test_a_line_that_an_analyst_makes_up_stops_the_analyst_and_nobody_else(
     size = (asked_hub / _LOG).stat().st_size
     _as_account(f"open({str(asked_hub / _LOG)!r}, 'ab').write(b'{{}}\\n')", group=readers.gr_gid)
     done = fairhaven(*_count(asked_hub))
-    assert "5 of 1,000" in done.stdout
+    assert "4 of 1,000" in done.stdout
     assert f"uid {NOBODYS} counts no more; other accounts do" in done.stderr
-    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid, first=[(*_count(asked_hub)[:-1], "Q")])
+    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid)
     assert code == 1 and "line 2 was not written by a count" in said
     _as_account(f"import os; os.truncate({str(asked_hub / _LOG)!r}, {size})", group=readers.gr_gid)
-    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid, first=[(*_count(asked_hub)[:-1], "Q")])
-    assert code == 0 and "6 of 1,000" in said
+    [(code, said)] = as_analyst(_count(asked_hub), group=readers.gr_gid)
+    assert code == 0 and "5 of 1,000" in said
 
 
 def test_an_analyst_takes_away_no_log_of_another_and_makes_none_in_anothers_name(
@@ -298,7 +356,7 @@ def test_an_analyst_takes_away_no_log_of_another_and_makes_none_in_anothers_name
         f"import shutil; shutil.copy({str(asked_hub / _LOG)!r}, {str(logs / '12345.log')!r})", group=readers.gr_gid
     )
     _as_account(f"import os; os.mkfifo({str(logs / '12346.log')!r})", group=readers.gr_gid)
-    assert "5 of 1,000" in fairhaven(*_count(asked_hub)).stdout
+    assert "4 of 1,000" in fairhaven(*_count(asked_hub)).stdout
 
 
 def test_who_holds_the_record_of_questions_for_ever_is_named(
@@ -318,7 +376,7 @@ def test_who_holds_the_record_of_questions_for_ever_is_named(
         finally:
             holder.kill()
     assert f"process {holder.pid} of uid {NOBODYS} has held the record of questions" in said
-    assert "5 of 1,000" not in said
+    assert "4 of 1,000" not in said
 
 
 def _as_account(code: str, *, group: int) -> str:

@@ -4,6 +4,7 @@ Questions are asked by the hub's own account or by those of its readers, who add
 How far the logs went is entered in the ledger by whoever may: what the ledger has seen can no longer be taken off unseen.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from fairhaven.archive import Release
 from fairhaven.cohort import DiscoveryIndex
 from fairhaven.journeys.model import Rooms
-from fairhaven.kernel.accounts import account_name
+from fairhaven.kernel.accounts import account_name, why_refused
 from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotPermitted
 from fairhaven.kernel.files import replacement_of
@@ -138,6 +139,10 @@ def set_aside_log(rooms: Rooms, account: int, *, by: Actor) -> Entry:
         NotPermitted: this account is not the hub's own.
         NotAllowedNow: the log is whole, or there is none.
     """
+    if not os.access(rooms.store, os.W_OK):
+        raise NotPermitted(
+            f"only the account that runs the hub may decide to go on without a log of questions; {why_refused(rooms.store)}"
+        )
     broken = [each for each in question_logs(rooms) if each.account == account and not each.is_whole]
     if not broken:
         raise NotAllowedNow(
@@ -146,20 +151,17 @@ def set_aside_log(rooms: Rooms, account: int, *, by: Actor) -> Entry:
         )
     number = 1 + sum(entry.facts["account"] == account for entry in _set_aside(rooms))
     place = rooms.store / "query-audit-set-aside" / f"{account}-{number}.log"
-    with _opened(rooms) as audit:
-        if not audit.is_own:
-            raise NotPermitted("only the account that runs the hub may decide to go on without a log of questions")
-        # Its end is decided by the entry; killed before what follows, the same command does it again.
-        with audit.setting_aside(account) as left:
-            if left is not None:
-                with replacement_of(place) as file:
-                    shutil.copyfileobj(left, file)
-            return rooms.ledger.append(
-                EventKind.LOG_SET_ASIDE,
-                {"account": account, "lines": broken[0].lines},
-                by=by,
-                files={} if left is None else content_hashes(rooms.store, [place]),
-            )
+    # Its end is decided by the entry; killed before what follows, the same command does it again.
+    with _opened(rooms) as audit, audit.setting_aside(account) as left:
+        if left is not None:
+            with replacement_of(place) as file:
+                shutil.copyfileobj(left, file)
+        return rooms.ledger.append(
+            EventKind.LOG_SET_ASIDE,
+            {"account": account, "lines": broken[0].lines},
+            by=by,
+            files={} if left is None else content_hashes(rooms.store, [place]),
+        )
 
 
 @contextmanager
