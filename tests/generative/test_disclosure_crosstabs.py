@@ -1,7 +1,8 @@
 """Whoever knows true totals, and tries every table that looks the same, cannot narrow a hidden small count down."""
 
 import datetime as dt
-from collections.abc import Hashable, Mapping
+import math
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from itertools import combinations, product
 from random import Random
@@ -77,6 +78,37 @@ def test_a_hidden_small_count_of_three_ways_may_be_anything_under_the_threshold(
 @given(TWO_WAY)
 def test_it_holds_where_zeros_are_hidden_too(counts: Table) -> None:
     check_every_small_count_stays_open(counts, replace(FEW, zeros=Zeros.HIDE))
+
+
+def _rows_known(key: Key) -> float:
+    """Totals of rows are known to everybody, those of columns are said nowhere, that over everything is."""
+    return {(False, True): math.inf, (True, False): 0.0, (True, True): math.inf}.get(
+        (key[0] is ALL, key[1] is ALL), 1.0
+    )
+
+
+def _columns_said(key: Key) -> float:
+    """Totals of rows are known to everybody; those of columns are said, and worth more than a cell."""
+    return 3.0 if key[0] is ALL and key[1] is not ALL else _rows_known(key)
+
+
+@examples(40)
+@given(TWO_WAY, st.sampled_from([_rows_known, _columns_said]))
+def test_beside_totals_that_everybody_knows_a_small_count_may_be_all_that_they_leave(
+    counts: Table, worth: Callable[[Key], float]
+) -> None:
+    table = protect_crosstab(counts, FEW, worth=worth)
+    open_counts = learnt(counts, table, FEW)
+    truth = totals_of(counts, ALL)
+    for key, count in counts.items():
+        row = {other: amount for other, amount in counts.items() if other[0] == key[0] and amount}
+        assert (key[0], ALL) in table.may_be_known
+        if FEW.is_small(count) and count != truth[key[0], ALL]:
+            assert table.cells[key].is_hidden
+            most = min(FEW.threshold - 1, truth[key[0], ALL] - len(row) + 1)
+            assert set(range(1, most + 1)) <= open_counts[key], (key, counts)
+        elif FEW.is_small(count):
+            assert table.cells[key].value == count, "the known total says it"
 
 
 @examples(25)

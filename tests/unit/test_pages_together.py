@@ -14,7 +14,7 @@ from fairhaven.release.facts import QuarantinedRows, RowFlow
 from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 from tests.support.html_page import Page
 from tests.support.page_facts import PageFacts
-from tests.support.release_counts import flows, linkage, manifest, report, written
+from tests.support.release_counts import flows, linkage, manifest, report, row_flow, written
 
 PERSONS = 1_094
 """Of the made-up release."""
@@ -149,8 +149,40 @@ def test_no_fate_of_a_few_rows_is_what_is_left_of_those_received(place: str, few
     low, high = bounds[small]
     assert low <= 1 and high >= 9
     assert (place != "quarantined") or all(
-        each.rows.is_hidden for each in made.quarantine if each.source == given[0].source
+        each.rows.is_hidden
+        for each in made.quarantine
+        if (each.source, each.table) == (given[0].source, given[0].table)
     )
+
+
+@pytest.mark.parametrize("few", [1, 5, 9])
+def test_few_rows_in_quarantine_leave_the_sums_of_other_fates_on_the_page(few: int) -> None:
+    """What is hidden with them is the cheapest that will do: rows in use, which are said once."""
+    given = tuple(
+        row_flow(
+            source, table, received=received, quarantined=few if table == "events" else 0, opted_out=received // 10
+        )
+        for source, table, received in (
+            ("gp_market", "events", 50_000),
+            ("gp_market", "medications", 2_000),
+            ("gp_riverside", "events", 60_000),
+            ("trust_north", "outpatients", 4_000),
+        )
+    )
+    made = report(facts=manifest(row_flow=given), quarantine=())
+    assert made.rows is not None
+    assert (made.rows.lost["opted-out"].value, made.rows.lost["quarantined"].is_hidden) == (11_600, few < 9)
+    assert [flow.opted_out.value for flow in made.rows.by_table] == [5_000, 200, 6_000, 400]
+    assert {source.lost["opted-out"].value for source in made.rows.sources} == {5_200, 6_000, 400}
+    assert not PageFacts(made).narrowed(policy_named("ons").threshold)
+
+
+def test_what_lines_received_say_by_themselves_is_not_hidden_at_the_cost_of_others() -> None:
+    few = (row_flow("trust_south", "location", received=4), row_flow("gp_market", "events", received=900, opted_out=90))
+    rows = report(facts=manifest(row_flow=few), quarantine=()).rows
+    assert rows is not None
+    assert [flow.current.value for flow in rows.by_table] == [4, 810]
+    assert (rows.total.opted_out.value, rows.in_use.value) == (90, 814)
 
 
 def _reasons(given: tuple[RowFlow, ...]) -> tuple[QuarantinedRows, ...]:

@@ -5,13 +5,15 @@ asks for it), and the further cells without which those could be worked out. The
 cells, so a table by itself gives no hidden cell away; the further cells guard against readers who know true totals.
 """
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from fairhaven.disclosure.group_disclosure import full_cells
-from fairhaven.disclosure.known_totals import Floats, Mask, places_of, with_totals
+from fairhaven.disclosure.known_totals import Floats, Mask, Place, places_of, with_totals
 from fairhaven.disclosure.policy import Groups, Policy, Zeros
 from fairhaven.disclosure.primary_suppression import (
     Cell,
@@ -23,7 +25,7 @@ from fairhaven.disclosure.primary_suppression import (
     shown,
     totals_note,
 )
-from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement
+from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement, default_costs, share_of_all
 from fairhaven.disclosure.table_arrays import Dimensions, Key, guarded_totals
 
 
@@ -65,13 +67,20 @@ class ProtectedCrosstab:
 
 
 def protect_crosstab(
-    counts: Mapping[Key, int | Cell], policy: Policy, *, structural: Collection[Key] = ()
+    counts: Mapping[Key, int | Cell],
+    policy: Policy,
+    *,
+    structural: Collection[Key] = (),
+    worth: Callable[[Key], float] | None = None,
 ) -> ProtectedCrosstab:
     """A table of two or more dimensions as the policy lets it be shown.
 
     Args:
         counts: by one category for each dimension; combinations that are not there are zero.
         structural: combinations that cannot be anything but zero, as everybody knows.
+        worth: what is lost where a cell or total is hidden; of what may be, the cheapest is. 0 for a total that is said
+            nowhere, infinity for one that everybody knows however small it is. Without it a total is worth four cells, that
+            over everything more than all.
 
     Raises:
         ValueError: a negative count, keys of different lengths, or a structural zero that is none.
@@ -87,12 +96,16 @@ def protect_crosstab(
     # Rows without a person are taken for one person's: what is not known is not taken for safe.
     sizes = [max(cell.persons, min(cell.rows, 1)) for cell in cells.values()]
     persons = np.array(sizes, dtype=float).reshape(table.shape)
+    costs = _costs(table, persons, worth)
     primary = table.mask(cell.is_hidden for cell in protected.values())
+    told = _told(persons, costs, policy)
+    primary &= ~told
+    protected |= {table.key(place): shown(cells[table.key(place)].rows) for place in places_of(told)}
     found = tuple(full_cells(persons, table.structural))
     if policy.groups is Groups.HIDE:
         for full in found:
             primary[full.place] = primary[full.zeros[0]] = True
-    concealed = _with_further(persons, primary, policy)
+    concealed = _with_further(persons, primary, told, costs, policy)
     inner = concealed[table.inner]
     for place in places_of(inner):
         protected[table.key(place)] = hidden(policy, is_one_of_several=True)
@@ -110,27 +123,72 @@ def protect_crosstab(
     )
 
 
-def _with_further(persons: Floats, primary: Mask, policy: Policy) -> Mask:
+def _costs(table: Dimensions, persons: Floats, worth: Callable[[Key], float] | None) -> Floats:
+    """What hiding costs, by place; of cells that are worth the same the ones with few persons come first."""
+    if worth is None:
+        return default_costs(with_totals(persons))
+    costs = np.array([worth(table.key(place)) for place in table.places()]).reshape([size + 1 for size in table.shape])
+    return costs + np.where(costs > 0, share_of_all(with_totals(persons)), 0.0)
+
+
+def _told(persons: Floats, costs: Floats, policy: Policy) -> Mask:
+    """Cells that are all of a total that everybody knows: it says what they are, as zeros are shown."""
+    values = with_totals(persons)
+    told = np.zeros(persons.shape, dtype=bool)
+    if not policy.secondary or policy.zeros is Zeros.HIDE or not np.isinf(costs).any():
+        return told
+    for place in places_of(persons > 0):
+        told[place] = any(values[total] == values[place] for total in _known_over(place, costs))
+    return told
+
+
+def _known_over(place: Place, costs: Floats) -> Iterator[Place]:
+    """Totals over a cell that everybody knows."""
+    for summed in product((False, True), repeat=len(place)):
+        total = tuple(-1 if over else index for index, over in zip(place, summed, strict=True))
+        if any(summed) and math.isinf(costs[total]):
+            yield total
+
+
+def _room_in_known(values: Floats, least: Floats, costs: Floats) -> Floats:
+    """How much higher each cell may be beside the totals that everybody knows, when the others are as small as they may be."""
+    room = np.full([size - 1 for size in values.shape], np.inf)
+    if np.isinf(costs).any():
+        for place in np.ndindex(room.shape):
+            for total in _known_over(place, costs):
+                cells = tuple(slice(0, -1) if index == -1 else index for index in total)
+                room[place] = min(room[place], values[total] - least[cells].sum() + least[place] - values[place])
+    return room
+
+
+def _with_further(persons: Floats, primary: Mask, told: Mask, costs: Floats, policy: Policy) -> Mask:
     """What is hidden in the end, of the table with its totals; for totals: that readers are taken not to know them."""
     values = with_totals(persons)
     inner = (slice(0, -1),) * persons.ndim
-    small = (values > 0) & (values < policy.threshold)
-    concealed = small.copy()
+    is_known, is_unsaid = np.isinf(costs), costs == 0
+    # A small total of which every cell is told is told with them.
+    is_small = (values < policy.threshold) & (with_totals(np.where(told, 0, persons)) > 0)
+    concealed: Mask = (is_small & ~is_known) | is_unsaid
     concealed[inner] = primary
     if not policy.secondary:
         return concealed
     least = np.zeros(values.shape)
     if policy.zeros is Zeros.SHOW:
         least[inner] = persons > 0  # a hidden cell is seen not to be zero; one of a group may be, but need not
+    room = _room_in_known(values, least, costs)
     needs = {}
-    for place in places_of(concealed):
+    for place in places_of(concealed & ~is_unsaid):
         value, is_inner = float(values[place]), all(map(int.__lt__, place, persons.shape))
         if is_inner and value < policy.threshold:
-            needs[place] = ProtectionLevel(
-                up=max(policy.threshold - 1 - value, 0 if value else 1), down=value - least[place]
-            )
+            up = max(policy.threshold - 1 - value, 0 if value else 1)
+            needs[place] = ProtectionLevel(up=min(up, room[place]), down=value - least[place])
         elif not is_inner:
             # That a total is small must not be certain; it is not less than its hidden cells have at least.
-            needs[place] = ProtectionLevel(up=policy.threshold - value, down=0)
-    can_hide = concealed | (values > 0)
-    return complement(values, sizes=values, least=least, hidden=concealed, can_hide=can_hide, needs=needs)
+            cells = tuple(
+                slice(0, -1) if index == size else index for index, size in zip(place, persons.shape, strict=True)
+            )
+            up = min(policy.threshold - value, float(np.where(persons > 0, room, 0.0)[cells].sum()))
+            needs[place] = ProtectionLevel(up=up, down=0)
+    can_hide = concealed | ((values > 0) & ~is_known)
+    can_hide[inner] &= ~told
+    return complement(values, costs=costs, least=least, hidden=concealed, can_hide=can_hide, needs=needs)

@@ -13,7 +13,7 @@ from fairhaven.disclosure.crosstab import protect_crosstab
 from fairhaven.disclosure.known_totals import Mask, with_totals
 from fairhaven.disclosure.policy import Dominance, Policy, Small
 from fairhaven.disclosure.primary_suppression import Protected, hidden, shown
-from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement
+from fairhaven.disclosure.secondary_suppression import ProtectionLevel, complement, default_costs
 from fairhaven.disclosure.table_arrays import ALL, Dimensions, Key, guarded_totals, totals_over
 
 _Persons = defaultdict[Hashable, float]
@@ -148,7 +148,7 @@ def _with_further(table: Dimensions, people: _People, primary: Mask, policy: Pol
             down = 0.0 if table.is_total(place) else min(width, float(sums[place] - least[place]))
             needs[place] = ProtectionLevel(up=width, down=down)
     can_hide = concealed | (sizes > 0)
-    return complement(sums, sizes=sizes, least=least, hidden=concealed, can_hide=can_hide, needs=needs)
+    return complement(sums, costs=default_costs(sizes), least=least, hidden=concealed, can_hide=can_hide, needs=needs)
 
 
 def _totals(cells: Mapping[Key, Magnitude], statistic: Statistic) -> Mapping[Key, Magnitude]:

@@ -29,7 +29,7 @@ class ProtectionLevel:
 def complement(
     values: Floats,
     *,
-    sizes: Floats,
+    costs: Floats,
     least: Floats,
     hidden: Mask,
     can_hide: Mask,
@@ -39,7 +39,7 @@ def complement(
 
     Args:
         values: the table with its totals.
-        sizes: persons by cell; of cells that would do, the ones with few persons are hidden.
+        costs: what hiding a cell or a total costs; of those that would do the cheapest are hidden.
         least: the smallest value that a reader must allow for, by cell.
         hidden: what is hidden to begin with; it holds every place of *needs*.
         can_hide: what is hidden already, and what may be. Not zeros that everybody may know (no man is pregnant).
@@ -48,7 +48,7 @@ def complement(
     Returns:
         True for hidden cells of the table with its totals; for totals: that readers are taken not to know them.
     """
-    search = _Search(values, sizes, least, hidden.copy(), can_hide)
+    search = _Search(values, costs, least, hidden.copy(), can_hide)
     proofs: dict[Place, frozenset[Place]] = {}
     for place in sorted(needs, key=lambda place: (values[place], place)):
         proof = search.proof(place, needs[place])
@@ -56,11 +56,26 @@ def complement(
             for cell in move.places:
                 search.hidden[cell] = True
             proof = search.proof(place, needs[place])
-        if proof is None:  # never seen; were it to happen, nothing of the table is shown
-            return np.ones_like(hidden)
+        if proof is None:  # never seen; were it to happen, nothing of the table is shown but what everybody knows
+            return np.isfinite(costs)
         proofs[place] = proof
     _show_again(search, hidden, needs, proofs)
     return search.hidden
+
+
+def default_costs(sizes: Floats) -> Floats:
+    """A total is worth four cells, that over everything more than all; of cells the ones with few persons are hidden first."""
+    is_total = np.ones(sizes.shape, dtype=bool)
+    is_total[(slice(0, -1),) * sizes.ndim] = False
+    costs: Floats = np.where(is_total, _TOTAL_COST, 1.0) + share_of_all(sizes)
+    costs[(-1,) * sizes.ndim] = _GRAND_TOTAL_COST
+    return costs
+
+
+def share_of_all(sizes: Floats) -> Floats:
+    """Half of the part that each place has of all persons: it decides only between what is worth the same."""
+    half: Floats = sizes / (sizes[(-1,) * sizes.ndim] + 1) / 2
+    return half
 
 
 def _show_again(
@@ -83,13 +98,8 @@ def _show_again(
 class _Search:
     """The moves that a suppression allows, and the cheapest ones that it does not allow yet."""
 
-    def __init__(self, values: Floats, sizes: Floats, least: Floats, hidden: Mask, can_hide: Mask) -> None:
-        self.values, self.least, self.hidden, self.can_hide = values, least, hidden, can_hide
-        grand = (-1,) * values.ndim
-        is_total = np.ones(values.shape, dtype=bool)
-        is_total[(slice(0, -1),) * values.ndim] = False
-        self.cost: Floats = np.where(is_total, _TOTAL_COST, 1.0) + sizes / (sizes[grand] + 1) / 2
-        self.cost[grand] = _GRAND_TOTAL_COST
+    def __init__(self, values: Floats, costs: Floats, least: Floats, hidden: Mask, can_hide: Mask) -> None:
+        self.values, self.cost, self.least, self.hidden, self.can_hide = values, costs, least, hidden, can_hide
 
     def proof(self, place: Place, need: ProtectionLevel) -> frozenset[Place] | None:
         """The cells of moves that make room enough for a cell, up and down; None where there are not enough."""

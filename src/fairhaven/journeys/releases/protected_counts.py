@@ -13,8 +13,8 @@ from fairhaven.disclosure import Cell, Policy, Protected, hidden, lacks_few, pro
 from fairhaven.harmonise import LEFT_OUT
 from fairhaven.journeys.descriptions.describe import DescribedRelease
 from fairhaven.journeys.releases.protected_rows import (
+    ProtectedFates,
     beside,
-    protected_fates,
     protected_quarantine,
     protected_rows,
     protected_years,
@@ -60,7 +60,7 @@ def protected(
     persons = release.rows_of("person")
     codes = _codes(row_counts.unmapped, policy)
     flows = facts.row_flow
-    fates = protected_fates(flows, policy) if flows else None
+    fates = ProtectedFates(flows, policy) if flows else None
     rows = protected_rows(fates, flows, row_counts.links, facts.sources, persons, policy) if fates else None
     tables = rows.tables if rows else ()
     return ReleaseReport(

@@ -5,7 +5,8 @@ for it: received is known, so a hidden fate would otherwise be what is left of i
 year: each stands on the page with its totals.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -50,12 +51,21 @@ class ProtectedCounts:
 
     Args:
         counts: those that there are; structural: combinations that there cannot be, as everybody knows.
+        worth: what hiding a count or sum costs, as `protect_crosstab` has it.
     """
 
-    def __init__(self, counts: Mapping[Key, int | Cell], policy: Policy, *, structural: Collection[Key] = ()) -> None:
+    def __init__(
+        self,
+        counts: Mapping[Key, int | Cell],
+        policy: Policy,
+        *,
+        structural: Collection[Key] = (),
+        worth: Callable[[Key], float] | None = None,
+    ) -> None:
         self._policy = policy
         # Lines of files are no group of persons of whom something is told because all share it.
-        self._table = protect_crosstab(counts, replace(policy, groups=Groups.TELL), structural=structural)
+        rule = replace(policy, groups=Groups.TELL)
+        self._table = protect_crosstab(counts, rule, structural=structural, worth=worth)
         self._rows = {key: count.rows if isinstance(count, Cell) else count for key, count in counts.items()}
 
     def of(self, *key: Hashable) -> Protected:
@@ -70,16 +80,47 @@ class ProtectedCounts:
         return shown(sum(known)) if len(known) == len(found) else hidden(self._policy, is_one_of_several=True)
 
 
-def protected_fates(flows: Sequence[RowFlow], policy: Policy) -> ProtectedCounts:
-    """What became of rows, by source, table and fate."""
-    counts: dict[Key, int] = {(flow.source, flow.table, fate): getattr(flow, fate) for flow in flows for fate in _FATES}
-    pairs = product({flow.source: 0 for flow in flows}, {flow.table: 0 for flow in flows})
-    absent = [(*pair, fate) for pair in pairs for fate in _FATES if (*pair, fate) not in counts]
-    return ProtectedCounts(counts, policy, structural=absent)
+class ProtectedFates:
+    """What became of rows, by source, table and fate, with the sums over a source's tables and over all.
+
+    Rows received are known by source and table. Tables of a source are told apart by their place among them, the largest first:
+    sums over the tables that have the same place are said nowhere, so that the room of one source can serve another.
+    """
+
+    def __init__(self, flows: Sequence[RowFlow], policy: Policy) -> None:
+        ranked: dict[str, list[RowFlow]] = {}
+        for flow in sorted(flows, key=lambda flow: (-flow.received, flow.table)):
+            ranked.setdefault(flow.source, []).append(flow)
+        self._places = {
+            (flow.source, flow.table): place for tables in ranked.values() for place, flow in enumerate(tables)
+        }
+        counts: dict[Key, int] = {
+            (flow.source, self._places[flow.source, flow.table], fate): getattr(flow, fate)
+            for flow in flows
+            for fate in _FATES
+        }
+        pairs = product(ranked, range(max(map(len, ranked.values()))))
+        absent = [(*pair, fate) for pair in pairs for fate in _FATES if (*pair, fate) not in counts]
+        self._counts = ProtectedCounts(counts, policy, structural=absent, worth=_worth_of_fate)
+
+    def of(self, source: Hashable, table: Hashable, fate: str) -> Protected:
+        """Rows of a fate; of all sources, or of all tables of one, for `ALL`."""
+        return self._counts.of(source, ALL if table is ALL else self._places[str(source), str(table)], fate)
+
+
+def _worth_of_fate(key: Key) -> float:
+    """What a page loses where a number of rows is hidden: a sum stands in its first sentence, in the picture and in two tables."""
+    source, place, fate = key
+    if fate is ALL:
+        return 0.0 if source is ALL and place is not ALL else math.inf
+    if place is not ALL:
+        return 0.0 if source is ALL else 1.0
+    # Rows in use are said once; those kept back are a sum of two fates at times, which is lost with either.
+    return (6.0 if source is ALL else 1.0) if fate == _CURRENT else 24.0 if source is ALL else 6.0
 
 
 def protected_rows(
-    fates: ProtectedCounts,
+    fates: ProtectedFates,
     flows: Sequence[RowFlow],
     written: Sequence[SourceRows],
     listed: Sequence[SourceFacts],
@@ -143,7 +184,7 @@ def protected_years(rows: Iterable[YearRows], policy: Policy) -> Mapping[str, Ma
 
 
 def protected_quarantine(
-    fates: ProtectedCounts | None, rows: Sequence[QuarantinedRows], flows: Sequence[RowFlow], policy: Policy
+    fates: ProtectedFates | None, rows: Sequence[QuarantinedRows], flows: Sequence[RowFlow], policy: Policy
 ) -> tuple[QuarantineShown, ...]:
     """Lines set aside by reason. Those of a table add up to its lines in quarantine, and are hidden where these are.
 
@@ -170,16 +211,16 @@ def protected_quarantine(
     return tuple(sorted(found, key=lambda row: (-(row.rows.value or 0), row.source, row.table, row.field, row.reason)))
 
 
-def _lost(fates: ProtectedCounts, source: Hashable, reason: str, policy: Policy) -> Protected:
+def _lost(fates: ProtectedFates, source: Hashable, reason: str, policy: Policy) -> Protected:
     parts = [fates.of(source, ALL, fate) for fate in _LOST[reason]]
     return _sum(parts, policy)
 
 
-def _table_flow(fates: ProtectedCounts, flows: Sequence[RowFlow], policy: Policy) -> TableFlow:
+def _table_flow(fates: ProtectedFates, flows: Sequence[RowFlow], policy: Policy) -> TableFlow:
     """Of one table of a source, or of all."""
-    place = (flows[0].source, flows[0].table) if len(flows) == 1 else (ALL, ALL)
+    source, table = (flows[0].source, flows[0].table) if len(flows) == 1 else (ALL, ALL)
     received = sum(flow.received for flow in flows)
-    found = {fate: fates.of(*place, fate) for fate in _FATES}
+    found = {fate: fates.of(source, table, fate) for fate in _FATES}
     lost = [found[fate] for fate in _FATES[:-1]]
     return TableFlow(
         source=flows[0].source if len(flows) == 1 else "",
