@@ -308,3 +308,35 @@ def test_wrong_usage_is_told_by_exit_code_two(fairhaven: Command, demo: Path) ->
     fairhaven("build", code=2)
     fairhaven("export", demo, "--format", "xlsx", "--out", "x", code=2)
     fairhaven("build", demo, "--as-of", "yesterday", code=2)
+
+
+MAP_HEADER = "source_code,source_vocabulary_id,source_code_description,target_concept_id\n"
+
+
+def test_check_tells_of_targets_of_code_maps_that_a_release_cannot_hold(fairhaven: Command, copy: Path) -> None:
+    assert "Warning" not in fairhaven("check", copy).stdout
+    (copy / "vocabulary/lab.csv").write_text(
+        f"{MAP_HEADER}A,PARKVIEW,x,999999999\nB,PARKVIEW,x,2000000001\nC,PARKVIEW,x,3004249\n", encoding="utf-8"
+    )
+    with (copy / "mappings/gp.toml").open("a", encoding="utf-8") as mapping:
+        mapping.write(
+            '\n[[map]]\nname = "sugar"\nfrom = "events"\nto = "condition_occurrence"\n[map.code]\ncolumn = "code"\n'
+            'vocabulary = "PARKVIEW"\n[map.set]\nstart_date = "event_date"\n'
+        )
+    said = fairhaven("check", copy).stdout
+    assert (
+        "vocabulary/lab.csv:2: targets are not in the vocabulary, so these codes get concept 0: A -> 999999999" in said
+    )
+    assert (
+        "targets are of the domain Measurement, and rule sugar puts them into condition_occurrence: C -> 3004249"
+        in said
+    )
+    assert "2000000001" not in said
+
+
+def test_check_refuses_a_rule_that_cannot_tell_apart_what_a_code_map_does(fairhaven: Command, copy: Path) -> None:
+    (copy / "vocabulary/lab.csv").write_text(
+        f"{MAP_HEADER}A,ICD10,first,201826\nA,ICD10,second,320128\n", encoding="utf-8"
+    )
+    said = fairhaven("check", copy, code=1).stderr
+    assert "vocabulary/lab.csv tells A of icd10 apart by the source's words, and the rule gives none" in said

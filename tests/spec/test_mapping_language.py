@@ -10,8 +10,9 @@ import pytest
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise import CodeMap, Harmonised
+from fairhaven.harmonise.local_maps import MapPart
 from fairhaven.harmonise.mapping_rows import mapped_rows
-from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of
+from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of, vocabulary_tables
 
 DAY = dt.date(2020, 3, 1)
 CODED = """
@@ -148,6 +149,55 @@ def test_one_code_with_two_meanings_is_told_apart_by_its_text(events: Made) -> N
     found = events.of(rule(code=code), rows, local=local)
     columns = ("condition_concept_id", "condition_source_value")
     assert events.rows(found, "condition_occurrence", *columns) == [(201826, "A1"), (317009, "A1"), (4193704, "sugar")]
+
+
+LOCAL = '[map.code]\ncolumn = "code"\nvocabulary = "lab"'
+
+
+def entry(code: str, target: int, **more: Any) -> CodeMap:
+    return CodeMap(vocabulary="lab", code=code, text="", target_concept_id=target, **more)
+
+
+def test_dots_and_blanks_tell_local_codes_apart(events: Made) -> None:
+    local = [entry("1.1", 317009), entry("11", 201826)]
+    found = events.of(rule(code=LOCAL), [{"code": "1.1"}, {"code": "11"}, {"code": "1 1"}], local=local)
+    columns = ("condition_source_value", "condition_concept_id")
+    assert events.rows(found, "condition_occurrence", *columns) == [("1.1", 317009), ("11", 201826)]
+    assert events.rows(found, "observation", "observation_source_value", "observation_concept_id") == [("1 1", 0)]
+
+
+def test_a_map_that_was_approved_without_a_concept_keeps_the_vocabulary_out(events: Made) -> None:
+    local = [CodeMap(vocabulary="SNOMED", code="195967001", text="", target_concept_id=0)]
+    found = events.of(rule(), [{"code": "195967001"}, {"code": "44054006"}], local=local)
+    assert events.rows(found, "condition_occurrence", "condition_concept_id") == [(201826,)]
+    columns = ("observation_concept_id", "observation_source_concept_id")
+    assert events.rows(found, "observation", *columns) == [(0, 317009)]
+
+
+def test_targets_of_maps_are_standard_or_the_hubs_own(events: Made) -> None:
+    vocabulary = vocabulary_tables(events.engine)
+    concept = events.engine.fetch(vocabulary.concept.filter(vocabulary.concept["concept_code"] == "J45.9"))
+    local = [
+        entry("not standard", concept["concept_id"][0].as_py()),
+        entry("unknown", 999_999_999),
+        entry("own", 2_000_000_001),
+    ]
+    rows = [{"code": each.code} for each in local]
+    found = events.of(rule(code=LOCAL, before='unmapped_to = "condition_occurrence"'), rows, local=local)
+    columns = ("condition_source_value", "condition_concept_id")
+    assert events.rows(found, "condition_occurrence", *columns) == [
+        ("not standard", 317009),
+        ("own", 2_000_000_001),
+        ("unknown", 0),
+    ]
+
+
+def test_a_map_gives_the_value_and_the_unit_that_belong_to_a_code(events: Made) -> None:
+    local = [entry("A", 3004249), entry("A", 4184633, part=MapPart.VALUE), entry("A", 8876, part=MapPart.UNIT)]
+    rows = [{"code": "A", "unit": None}, {"code": "A", "unit": "mmol/mol"}]
+    found = events.of(rule('unit = "unit"', code=LOCAL, to="measurement"), rows, local=local)
+    columns = ("measurement_concept_id", "value_as_concept_id", "unit_concept_id")
+    assert events.rows(found, "measurement", *columns) == [(3004249, 4184633, 8876), (3004249, 4184633, 9579)]
 
 
 def test_the_vocabulary_may_come_from_a_column_through_a_map(events: Made) -> None:

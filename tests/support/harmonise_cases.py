@@ -193,7 +193,7 @@ def made(
         [source],
         persons=engine.arrow(index_of(people or {(name, "p1"): 11, (name, "p2"): 12})),
         vocabulary=vocabulary or vocabulary_tables(engine),
-        local=local_maps({"local.csv": local}),
+        local=local_maps({"local.csv": local}, on=as_of),
         hub=HubFacts(name="Test hub", abbreviation="test", birth_date=birth_date),
         as_of=as_of,
     )

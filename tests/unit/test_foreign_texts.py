@@ -109,7 +109,9 @@ def test_a_code_map_whose_target_is_no_concept_names_its_line(tmp_path: Path, co
 def test_a_code_map_takes_the_largest_concept_id_there_is(tmp_path: Path) -> None:
     path = tmp_path / "maps.csv"
     path.write_text("source_code,source_vocabulary_id,target_concept_id\n1,L,2147483647\n", encoding="utf-8")
-    assert local_maps({"maps.csv": read_code_map(path)})["target_concept_id"].to_pylist() == [2147483647]
+    assert local_maps({"maps.csv": read_code_map(path)}, on=dt.date(2026, 1, 1))["target_concept_id"].to_pylist() == [
+        2147483647
+    ]
 
 
 MAPPING = """

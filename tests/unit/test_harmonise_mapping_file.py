@@ -1,5 +1,7 @@
 """Faults of mapping files and code maps: every one, with its line, and never a row's value."""
 
+import datetime as dt
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -113,8 +115,31 @@ def test_usagi_exports_give_their_approved_maps(tmp_path: Path) -> None:
         "A.3,Positive,APPROVED,MAPS_TO_VALUE,4184633,Positive\n",
         encoding="utf-8",
     )
-    (entry,) = read_code_map(path)
-    assert (entry.vocabulary, entry.code, entry.text, entry.target_concept_id) == ("local", "A.1", "Asthma", 317009)
+    asthma, positive = read_code_map(path)
+    assert (asthma.vocabulary, asthma.code, asthma.text, asthma.target_concept_id) == ("local", "A.1", "Asthma", 317009)
+    assert (positive.code, positive.target_concept_id, positive.part) == ("A.3", 4184633, "value")
+
+
+def test_what_usagi_says_that_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "local.csv"
+    path.write_text(
+        "sourceCode,sourceName,sourceValueCode,mappingStatus,mappingType,conceptId\n"
+        "1,One,,MAYBE,MAPS_TO,317009\n"
+        "2,Two,,APPROVED,MAPS_TO_OPERATOR,4172703\n"
+        "3,Three,high,APPROVED,MAPS_TO,317009\n"
+        "4,Four,,APPROVED,MAPS_TO_UNIT,8554\n"
+        "4,Four,,APPROVED,MAPS_TO_UNIT,8576\n"
+        "5,Five,high,IGNORED,MAPS_TO_OPERATOR,0\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(Invalid) as refused:
+        read_code_map(path)
+    assert [(fault.line, fault.field) for fault in refused.value.faults] == [
+        (2, "mappingStatus"),
+        (3, "mappingType"),
+        (4, "sourceValueCode"),
+        (6, "mappingType"),
+    ]
 
 
 def test_a_source_to_concept_map_leaves_out_what_is_invalid(tmp_path: Path) -> None:
@@ -123,11 +148,34 @@ def test_a_source_to_concept_map_leaves_out_what_is_invalid(tmp_path: Path) -> N
         "source_code,source_concept_id,source_vocabulary_id,source_code_description,target_concept_id,invalid_reason\n"
         "1,0,LOC,One,317009,\n"
         "2,0,LOC,Two,201826,D\n"
-        "3,0,LOC,Three,0,\n",
+        "3,0,LOC,Three,0,NULL\n",
         encoding="utf-8",
     )
     assert [entry.code for entry in read_code_map(path)] == ["1", "3"]
-    assert local_maps({"maps.csv": read_code_map(path)})["code"].to_pylist() == ["1"]
+    maps = local_maps({"maps.csv": read_code_map(path)}, on=dt.date(2026, 1, 1))
+    assert maps.select(["code", "target_concept_id"]).to_pylist() == [
+        {"code": "1", "target_concept_id": 317009},
+        {"code": "3", "target_concept_id": 0},
+    ]
+
+
+def test_an_entry_of_a_map_holds_from_its_first_day_to_its_last(tmp_path: Path) -> None:
+    path = tmp_path / "maps.csv"
+    path.write_text(
+        "source_code,source_vocabulary_id,target_concept_id,valid_start_date,valid_end_date\n"
+        "1,LOC,317009,1970-01-01,2019-12-31\n"
+        "1,LOC,201826,20200101,2099-12-31 00:00:00.000\n",
+        encoding="utf-8",
+    )
+    entries = read_code_map(path)
+    targets = {
+        day: local_maps({"maps.csv": entries}, on=dt.date.fromisoformat(day))["target_concept_id"].to_pylist()
+        for day in ("2019-12-31", "2020-01-01")
+    }
+    assert targets == {"2019-12-31": [317009], "2020-01-01": [201826]}
+    path.write_text(path.read_text(encoding="utf-8").replace("20200101", "01/01/2020"), encoding="utf-8")
+    with pytest.raises(Invalid, match="is no date"):
+        read_code_map(path)
 
 
 def test_a_code_map_that_cannot_be_used_says_why_and_where(tmp_path: Path) -> None:
@@ -139,6 +187,35 @@ def test_a_code_map_that_cannot_be_used_says_why_and_where(tmp_path: Path) -> No
     with pytest.raises(Invalid) as refused:
         read_code_map(path)
     assert [fault.line for fault in refused.value.faults] == [2, 4]
+
+
+def test_carrot_rules_give_values_units_and_types(tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    fields = {
+        "measurement_concept_id": [3004410, 3034639],
+        "value_as_concept_id": [4328749],
+        "unit_concept_id": [8554],
+        "measurement_type_concept_id": [32856],
+    }
+    path.write_text(json.dumps({"cdm": {"measurement": {"t.csv": {
+        "date_mapping": {"source_field": "day", "dest_field": ["measurement_date"]},
+        "person_id_mapping": {"source_field": "pid", "dest_field": "person_id"},
+        "concept_mappings": {"code": {"A": fields, "original_value": ["measurement_source_value"]}},
+    }}}}), encoding="utf-8")  # fmt: skip
+    rules = read_carrot(path).rules
+    given = [{name for name, _ in rule.gives} for rule in rules]
+    wanted = {"concept_id", "value_concept_id", "unit_concept_id", "type_concept_id", "start_date", "source_value"}
+    assert given == [wanted, wanted]
+
+
+def test_a_field_that_carrot_rules_give_and_no_rule_may_give_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    for name, words in (("condition_made_up", "no field condition_made_up"), ("stop_reason", "stop_reason holds no concept"),
+                        ("condition_occurrence_id", "condition_occurrence_id cannot be given")):  # fmt: skip
+        mappings = {"code": {"A": {"condition_concept_id": [201826], name: [1]}}}
+        path.write_text(json.dumps({"cdm": {"condition_occurrence": {"t.csv": {"concept_mappings": mappings}}}}))
+        with pytest.raises(Invalid, match=words):
+            read_carrot(path)
 
 
 def test_carrot_rules_that_cannot_be_read_say_why(tmp_path: Path) -> None:

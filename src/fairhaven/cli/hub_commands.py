@@ -55,12 +55,11 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     """Find every fault of a hub's files at once, each with its file and line; close what of its store is open to others."""
     from fairhaven.cli import hub_results as results
     from fairhaven.cli.screen import note
-    from fairhaven.hub import modes_of, read_text
+    from fairhaven.hub import open_hub, read_text
     from fairhaven.journeys.persons.unlinked_tables import unlinked_table_warnings
+    from fairhaven.journeys.releases.code_map_targets import code_map_warnings
 
     text = read_text(folder)
-    if (folder / "store").is_dir():
-        modes_of(text).close(tell=note)
     counts = {
         "controllers": len(text.controllers),
         "sources": len(text.sources),
@@ -69,6 +68,8 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
         "projects": len(text.projects),
     }
     warnings = unlinked_table_warnings(text.sources, text.mappings)
+    if (folder / "store").is_dir():
+        warnings += code_map_warnings(open_hub(folder, tell=note))
     words = [f"No faults. {', '.join(f'{count} {name}' for name, count in counts.items())}."]
-    words += [f"Warning: {warning.path}: {warning.message}" for warning in warnings]
+    words += [f"Warning: {warning}" for warning in warnings]
     screen.show(results.CheckedHub(counts=counts, warnings=warnings), words)

@@ -2,7 +2,8 @@
 
 from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.cdm_rows import omop_rows
-from fairhaven.harmonise.code_mapping import VocabularyTables
+from fairhaven.harmonise.code_map_checks import missing_texts, target_warnings
+from fairhaven.harmonise.code_mapping import VocabularyTables, vocabulary_tables
 from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
@@ -12,7 +13,7 @@ from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import LEFT_OUT
 from fairhaven.harmonise.service import harmonise
 
-VERSION = 1
+VERSION = 2
 """Raised when the same current rows could become other rows of the CDM than before."""
 
 __all__ = [
@@ -29,8 +30,11 @@ __all__ = [
     "fhir_rows",
     "harmonise",
     "local_maps",
+    "missing_texts",
     "omop_rows",
     "read_carrot",
     "read_code_map",
     "read_mapping",
+    "target_warnings",
+    "vocabulary_tables",
 ]

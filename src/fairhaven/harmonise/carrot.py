@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.generic_rows import EVENT_TABLES
 from fairhaven.harmonise.mapping_conditions import MappingCondition
 from fairhaven.harmonise.mapping_file import MappingFile, MapRule
@@ -24,31 +25,43 @@ from fairhaven.omop.concepts import is_concept_id
 ANY = "*"
 _LARGEST = 100_000_000
 """Bytes. Rules for a whole data set have some hundred thousand."""
-_ORIGINALS = {"value_as_number": "value_number", "value_as_string": "value_text"}
+_ORIGINALS = {"value_as_string": "value_text"}
+"""Carrot gives any table a text value."""
 
 
-class _NoFieldError(ValueError):
-    """A rule gives a value to a field that the CDM's table does not have."""
+class _FieldError(ValueError):
+    """A rule gives a value to a field that the CDM's table does not have, or that no rule may give."""
 
 
 @dataclass(kw_only=True)
 class _Block:
-    """What is said of one field of one source table for one CDM table."""
+    """What is said of one field of one source table for one CDM table.
+
+    Args:
+        dates: field of the CDM -> source field.
+        concepts: source value (or `ANY`) -> field of the CDM -> concepts.
+        copied: field of the CDM -> source field whose value it has.
+    """
 
     target: str
     table: str
     source_field: str
     dates: dict[str, str] = field(default_factory=dict)
     concepts: dict[str, dict[str, list[int]]] = field(default_factory=dict)
-    originals: list[str] = field(default_factory=list)
+    copied: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in (*self.dates, *self.originals):
-            _check_field(self.target, name)
+        for name in (*self.dates, *self.copied):
+            _given(self.target, name)
 
     def concepts_of(self, value: str, destination: str) -> list[int]:
-        _check_field(self.target, destination)
+        if not _given(self.target, destination).endswith("concept_id"):
+            raise _FieldError(f"the field {destination} holds no concept")
         return self.concepts.setdefault(value, {}).setdefault(destination, [])
+
+    def destinations(self) -> dict[str, None]:
+        """Fields of the CDM that have concepts, in order."""
+        return {name: None for by_field in self.concepts.values() for name in by_field}
 
     def rules(self) -> int:
         """A value that leads to several concepts makes as many rules."""
@@ -74,8 +87,8 @@ def read_carrot(path: Path, shown: str = "") -> MappingFile:
             continue
         try:
             blocks += _blocks(target, rules)
-        except _NoFieldError as error:
-            faults.append(Fault(message=f"the table has no field {error}", path=shown, field=f"cdm.{target}"))
+        except _FieldError as error:
+            faults.append(Fault(message=str(error), path=shown, field=f"cdm.{target}"))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = f"the rules have another form than Carrot's version 1 or 2 ({type(error).__name__})"
             faults.append(Fault(message=message, path=shown, field=f"cdm.{target}"))
@@ -92,8 +105,6 @@ def _first(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:
     """Version 1: rule name -> CDM field -> source table, source field, term mapping."""
     found: dict[tuple[Any, ...], _Block] = {}
     for rule in rules.values():
-        for name in rule:
-            _check_field(target, name)
         mapped = {name: at for name, at in rule.items() if "term_mapping" in at}
         if not mapped:
             continue
@@ -104,11 +115,11 @@ def _first(target: str, rules: Mapping[str, Any]) -> Iterable[_Block]:
             for name, part in rule.items()
             if name not in mapped and name != "person_id"
         }
-        dates = {name: source for name, source in others.items() if CDM[target][name].type in ("date", "datetime")}
-        originals = [name for name, source in others.items() if name not in dates and source == source_field]
+        dates = {name: source for name, source in others.items() if _is_day(target, name)}
+        copied = {name: source for name, source in others.items() if name not in dates}
         block = found.setdefault(
-            (table, source_field, *sorted(originals), *sorted(dates.items())),
-            _Block(target=target, table=table, source_field=source_field, dates=dates, originals=originals),
+            (table, source_field, *sorted(others.items())),
+            _Block(target=target, table=table, source_field=source_field, dates=dates, copied=copied),
         )
         for destination, part in mapped.items():
             terms = part["term_mapping"]
@@ -130,7 +141,7 @@ def _second(target: str, rules: Mapping[str, Any]) -> Iterator[_Block]:
                 table=file.removesuffix(".csv"),
                 source_field=source_field,
                 dates=dates,
-                originals=list(map(_text, _listed(by_value.get("original_value", [])))),
+                copied=dict.fromkeys(map(_text, _listed(by_value.get("original_value", []))), source_field),
             )
             for value, destinations in by_value.items():
                 if value == "original_value":
@@ -140,9 +151,21 @@ def _second(target: str, rules: Mapping[str, Any]) -> Iterator[_Block]:
             yield block
 
 
-def _check_field(target: str, name: str) -> None:
-    if name not in CDM[target].names:
-        raise _NoFieldError(name)
+def _given(target: str, name: str) -> str:
+    """The column of generic rows that a field of the CDM is written from."""
+    if name not in CDM[target].names and name not in _ORIGINALS:
+        raise _FieldError(f"the table has no field {name}")
+    by_field = {**_ORIGINALS, **{field: column for column, field in CDM_COLUMNS[target].items()}}
+    if _is_day(target, name):
+        kind = "datetime" if name.endswith("datetime") else "date"
+        return f"{'end' if '_end_' in name else 'start'}_{kind}"
+    if name not in by_field:
+        raise _FieldError(f"the field {name} cannot be given by a rule")
+    return by_field[name]
+
+
+def _is_day(target: str, name: str) -> bool:
+    return name in CDM[target].names and CDM[target][name].type in ("date", "datetime")
 
 
 def _listed(given: Any) -> Iterable[Any]:
@@ -173,11 +196,13 @@ def _rules(blocks: list[_Block], shown: str) -> Iterator[MapRule]:
 
 def _concept(block: _Block, destination: str, turn: int) -> MappingValue | None:
     """The concept of a row by the field's value."""
-    by_value = {
-        value: ids[turn]
-        for value, destinations in block.concepts.items()
-        if len(ids := destinations.get(destination, [])) > turn
-    }
+    by_value = {}
+    for value, destinations in block.concepts.items():
+        ids = destinations.get(destination, [])
+        # A value or a unit that is said once goes with each of a code's concepts.
+        at = 0 if len(ids) == 1 and destination != CDM[block.target].concept else turn
+        if at < len(ids):
+            by_value[value] = ids[at]
     wide = by_value.pop(ANY, None)
     if not by_value:
         return None if wide is None else constant(wide)
@@ -186,18 +211,12 @@ def _concept(block: _Block, destination: str, turn: int) -> MappingValue | None:
 
 
 def _event(block: _Block, turn: int, shown: str) -> MapRule:
-    prefix = CDM[block.target].concept.removesuffix("_concept_id")
-    value = column(block.source_field)
-    gives = {"source_value": value}
-    for name in ("concept_id", "source_concept_id"):
-        concept = _concept(block, f"{prefix}_{name}", turn)
+    gives = {"source_value": column(block.source_field)}
+    gives |= {_given(block.target, name): column(source) for name, source in (block.dates | block.copied).items()}
+    for destination in block.destinations():
+        concept = _concept(block, destination, turn)
         if concept is not None:
-            gives[name] = concept
-    for destination, source in block.dates.items():
-        end = "end" if "_end_" in destination else "start"
-        kind = "datetime" if destination.endswith("datetime") else "date"
-        gives[f"{end}_{kind}"] = column(source)
-    gives |= {name: value for original, name in _ORIGINALS.items() if original in block.originals}
+            gives[_given(block.target, destination)] = concept
     values = {
         value for value, destinations in block.concepts.items() if any(len(ids) > turn for ids in destinations.values())
     }
@@ -222,10 +241,16 @@ def _person(table: str, blocks: list[_Block], shown: str) -> MapRule:
     dates = [source for block in blocks for source in block.dates.values()]
     gives = {"birth_date": column(dates[-1])} if dates else {}
     for block in blocks:
-        for name in ("gender", "race", "ethnicity"):
-            concept = _concept(block, f"{name}_concept_id", 0)
+        gives |= {_given("person", name): column(source) for name, source in block.copied.items()}
+        for destination in block.destinations():
+            concept = _concept(block, destination, 0)
             if concept is not None:
-                gives |= {f"{name}_concept_id": concept, name: column(block.source_field)}
+                name = _given("person", destination)
+                gives |= (
+                    {name: concept}
+                    if name.endswith("source_concept_id")
+                    else {name.removesuffix("_concept_id"): column(block.source_field), name: concept}
+                )
     return MapRule(
         name=f"person from {table}",
         tables=(table,),

@@ -1,9 +1,9 @@
 """Source codes to standard concepts: distinct codes are resolved once, then joined back to the rows.
 
 A code leads to a concept through, in this order: a fixed concept that the rule gives; a local map; the vocabulary
-(`Maps to`, or the concept itself where it is standard). A fixed concept that the vocabulary has as not standard leads to
-what it maps to; one that the vocabulary does not know, or that maps to nothing, is kept. Alternates are tried in their order. A
-code may lead to several concepts. A code without a standard concept has concept 0 and keeps its source concept where the vocabulary knows it.
+(`Maps to`, or the concept itself where it is standard). A fixed concept, or the target of a local map, that the vocabulary has as
+not standard leads to what it maps to. Where it maps to nothing, or the vocabulary does not know it, a fixed concept is kept, and a
+map's target is 0 unless it is a hub's own concept (over 2,000,000,000). Alternates are tried in their order. A code may lead to several concepts. A code without a standard concept has concept 0 and keeps its source concept where the vocabulary knows it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import CODE_ALTERNATES
-from fairhaven.harmonise.local_maps import SPELLINGS
-from fairhaven.omop.concepts import TABLE_OF_DOMAIN
+from fairhaven.harmonise.local_maps import LOOSE, SPELLINGS, MapPart
+from fairhaven.omop.concepts import OWN_CONCEPTS, TABLE_OF_DOMAIN
+from fairhaven.omop.vocabulary import Vocabulary
 
 TEXTS = (
     "vocabulary_id",
@@ -28,7 +29,9 @@ TEXTS = (
     "code_text",
 )
 NUMBERS = ("concept_id", "source_concept_id")
+# Order in which what a code leads to is preferred: each alternate has ten places, and the vocabulary comes after all maps.
 _FIXED, _REMAPPED = -1, -2
+_TURN, _ASKED = 10, 1000
 
 # dm+d identifiers are SNOMED identifiers, and sources name either.
 _ALSO = (("SNOMED", "dm+d"), ("dm+d", "SNOMED"), ("RxNorm", "RxNorm Extension"))
@@ -49,6 +52,20 @@ class VocabularyTables:
     concept_relationship: ir.Table | None = None
     concept_ancestor: ir.Table | None = None
     version: str = ""
+
+
+def vocabulary_tables(engine: Engine, vocabulary: Vocabulary) -> VocabularyTables:
+    """A loaded vocabulary on an engine."""
+
+    def where_any(table: str) -> ir.Table | None:
+        return engine.parquet(vocabulary.files(table)) if vocabulary.counts[table] else None
+
+    return VocabularyTables(
+        concept=engine.parquet(vocabulary.files("concept")),
+        concept_relationship=where_any("concept_relationship"),
+        concept_ancestor=where_any("concept_ancestor"),
+        version=vocabulary.version,
+    )
 
 
 def distinct_codes(tables: Sequence[ir.Table]) -> ir.Table | None:
@@ -86,7 +103,7 @@ def resolve_codes(
         a kept table: the columns of *codes* prefixed ``key_``, and for each one or more of ``resolved_concept_id``
         (int32, 0 where unmapped), ``resolved_source_concept_id`` (int32), ``resolved_table`` (of its domain,
         NULL where unmapped or unknown), ``resolved_is_remapped`` (a fixed concept gave way to what it maps to),
-        ``maps_to_value`` (int32), ``ordinal`` (int32, from 0).
+        ``maps_to_value`` and ``maps_to_unit`` (int32), ``ordinal`` (int32, from 0).
     """
     numbered = engine.keep(
         codes.mutate(number=ibis.row_number().over(order_by=[codes[name] for name in codes.columns]))
@@ -94,13 +111,23 @@ def resolve_codes(
     wanted = engine.keep(_wanted(numbered))
     concept = _concepts(vocabulary.concept)
     hits = engine.keep(_hits(wanted, concept))
-    maps = None
-    if vocabulary.concept_relationship is not None:
-        standard = concept.filter(concept["is_standard"]).select(target="concept_id")
-        maps = _relations(vocabulary.concept_relationship, "Maps to").semi_join(standard, "target")
+    maps = standard_targets(vocabulary)
     parts = [_from_vocabulary(hits, maps)]
+    further = None
     if local is not None and local.num_rows:
-        parts.append(_from_local(engine.arrow(local), numbered, wanted))
+        given = engine.keep(_standard(_from_local(engine.arrow(local), numbered, wanted), concept, maps))
+        concepts = given.filter(given["part"] == MapPart.CONCEPT).drop("part")
+        # Somebody looked at this code and found nothing, so the vocabulary is not asked about it.
+        settled = concepts.filter(concepts["target"] == 0).select("number", turn=concepts["order"] // _TURN)
+        parts = [
+            parts[0]
+            .mutate(turn=(parts[0]["order"] - _ASKED) // _TURN)
+            .anti_join(settled, ["number", "turn"])
+            .drop("turn"),
+            concepts.filter(concepts["target"] > 0),
+        ]
+        if set(local["part"].to_pylist()) > {MapPart.CONCEPT}:
+            further = given
     if "concept_id" in numbered.columns:
         parts.append(_from_fixed(numbered, concept, maps))
     found = engine.keep(ibis.union(*parts).distinct())
@@ -112,15 +139,27 @@ def resolve_codes(
     won = won.left_join(target, "target").drop("target_right")
     ordinal = ibis.row_number().over(group_by=won["number"], order_by=won["target"])
     won = engine.keep(won.mutate(ordinal=ordinal.cast("int32")))
-    return engine.keep(_joined_back(numbered, hits, won, vocabulary.concept_relationship))
+    return engine.keep(_joined_back(numbered, hits, won, vocabulary.concept_relationship, further))
+
+
+def standard_targets(vocabulary: VocabularyTables) -> ir.Table | None:
+    """``concept_id, target`` (int64): the standard concepts that others map to; None where a hub has only concepts."""
+    if vocabulary.concept_relationship is None:
+        return None
+    concept = vocabulary.concept
+    standard = concept.filter(concept["standard_concept"] == "S").select(target=concept["concept_id"].cast("int64"))
+    return _relations(vocabulary.concept_relationship, "Maps to").semi_join(standard, "target")
 
 
 def _whole(number: int) -> ir.IntegerScalar:
     return ibis.literal(number, type="int64")
 
 
-def _plain(code: ir.StringValue) -> ir.StringValue:
-    return code.replace(".", "").replace(" ", "")
+def _compared(code: ir.StringValue, vocabulary: ir.StringValue) -> ir.StringValue:
+    """A code as `local_maps.CodeMap.key` has it."""
+    # One engine-neutral test that a name begins with one of a few words.
+    is_loose = ibis.or_(*(vocabulary.upper().startswith(beginning) for beginning in LOOSE))
+    return is_loose.ifelse(code.replace(".", "").replace(" ", ""), code.strip())
 
 
 def _wanted(numbered: ir.Table) -> ir.Table:
@@ -132,7 +171,11 @@ def _wanted(numbered: ir.Table) -> ir.Table:
         name = numbered[vocabulary] if vocabulary in numbered.columns else ibis.literal("")
         spelt = name.lower().cases(*SPELLINGS.items(), else_=name)
         part = numbered.select(
-            "number", order=_whole(rank * 10), vocabulary=spelt, code=_plain(numbered[code]), named=spelt.lower()
+            "number",
+            order=_whole(rank * _TURN),
+            vocabulary=spelt,
+            code=_compared(numbered[code], spelt),
+            named=spelt.lower(),
         ).filter(lambda t: t["code"] != "")
         also = [
             part.filter(part["vocabulary"] == one).mutate(
@@ -153,7 +196,7 @@ def _concepts(concept: ir.Table) -> ir.Table:
     return concept.select(
         concept_id=concept["concept_id"].cast("int64"),
         vocabulary=concept["vocabulary_id"],
-        code=_plain(concept["concept_code"]),
+        code=_compared(concept["concept_code"], concept["vocabulary_id"]),
         domain_id=concept["domain_id"],
         is_standard=concept["standard_concept"].fill_null("") == "S",
         is_valid=valid,
@@ -180,7 +223,7 @@ def _relations(relationship: ir.Table, name: str) -> ir.Table:
 
 
 def _from_vocabulary(hits: ir.Table, maps: ir.Table | None) -> ir.Table:
-    hits = hits.mutate(order=hits["order"] + 1000, source=_whole(0))
+    hits = hits.mutate(order=hits["order"] + _ASKED, source=_whole(0))
     found = hits.filter(hits["is_standard"]).select("number", "order", "source", target="concept_id")
     if maps is None:
         return found
@@ -198,13 +241,13 @@ def _from_fixed(numbered: ir.Table, concept: ir.Table, maps: ir.Table | None) ->
 
 
 def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Table:
-    """Maps by code, by code and text, and by text alone."""
+    """number, order, part, source, target of maps by code, by code and text, and by text alone."""
     text = numbered["code_text"].strip().lower() if "code_text" in numbered.columns else ibis.literal("")
     texts = numbered.select("number", words=text)
     named = wanted.filter(wanted["named"] != "").join(texts, "number")
     by_code = named.join(local, [named["named"] == local["vocabulary"], named["code"] == local["code"]])
     by_code = by_code.filter((by_code["text"] == "") | (by_code["text"] == by_code["words"]))
-    found = by_code.select("number", "order", source="source_concept_id", target="target_concept_id")
+    found = by_code.select("number", "order", "part", source="source_concept_id", target="target_concept_id")
     if "code_text" not in numbered.columns:
         return found
     vocabulary = numbered["vocabulary_id"] if "vocabulary_id" in numbered.columns else ibis.literal("")
@@ -212,15 +255,33 @@ def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Tab
     only_text = local.filter(local["code"] == "")
     by_text = worded.join(only_text, [worded["named"] == only_text["vocabulary"], worded["words"] == only_text["text"]])
     return found.union(
-        by_text.select("number", order=_whole(100), source="source_concept_id", target="target_concept_id")
+        by_text.select(
+            "number", "part", order=_whole(100), source="source_concept_id", target="target_concept_id"
+        ).select(found.columns)
     )
 
 
-def _joined_back(numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship: ir.Table | None) -> ir.Table:
+def _standard(given: ir.Table, concept: ir.Table, maps: ir.Table | None) -> ir.Table:
+    """Targets of maps that a release may hold: standard ones, a hub's own, and what others map to; 0 in place of the rest."""
+    known = concept.select(known="concept_id", is_standard="is_standard").semi_join(given, [("known", "target")])
+    given = given.left_join(known, given["target"] == known["known"])
+    is_kept = given["is_standard"].fill_null(False) | (given["target"] >= OWN_CONCEPTS)
+    source = (given["source"] == 0).ifelse(given["known"].fill_null(0), given["source"])
+    kept = given.filter(is_kept).select("number", "order", "part", "source", "target")
+    others = given.filter(~is_kept).select("number", "order", "part", source=source, was="target")
+    if maps is not None:
+        others = others.left_join(maps, others["was"] == maps["concept_id"])
+    target = others["target"] if maps is not None else ibis.null("int64")
+    return kept.union(others.select("number", "order", "part", "source", target=target.fill_null(0)))
+
+
+def _joined_back(
+    numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship: ir.Table | None, further: ir.Table | None
+) -> ir.Table:
     source = hits.group_by("number").agg(known_source=hits["concept_id"].argmin(hits["order"]))
     rows = numbered.left_join(source, "number").drop("number_right")
     rows = rows.left_join(won, "number").drop("number_right")
-    value = ibis.null("int32")
+    value = unit = ibis.null("int32")
     is_remapped = (rows["order"] == _REMAPPED).fill_null(False)
     if relationship is not None:
         asked = rows.select("number", asked=is_remapped.ifelse(rows["source"], rows["known_source"])).distinct()
@@ -228,6 +289,13 @@ def _joined_back(numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship
         values = valued.group_by("number").agg(maps_to_value=valued["target"].min())
         rows = rows.left_join(values, "number").drop("number_right")
         value = rows["maps_to_value"].cast("int32")
+    if further is not None:
+        for part in (MapPart.VALUE, MapPart.UNIT):
+            given = further.filter((further["part"] == part) & (further["target"] > 0))
+            given = given.group_by("number").agg(**{part.value: given["target"].argmin(given["order"])})
+            rows = rows.left_join(given, "number").drop("number_right")
+        value = ibis.coalesce(rows[MapPart.VALUE].cast("int32"), value)
+        unit = rows[MapPart.UNIT].cast("int32")
     given = rows["source_concept_id"].nullif(0) if "source_concept_id" in numbered.columns else ibis.null("int64")
     return rows.select(
         **{f"key_{name}": rows[name] for name in numbered.columns if name != "number"},
@@ -238,6 +306,7 @@ def _joined_back(numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship
         resolved_table=_table(rows["resolved_domain_id"]),
         resolved_is_remapped=(rows["order"] == _REMAPPED).fill_null(False),
         maps_to_value=value,
+        maps_to_unit=unit,
         ordinal=rows["ordinal"].fill_null(0).cast("int32"),
     )
 
@@ -252,7 +321,7 @@ def with_concepts(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     """Rows with what their codes lead to, a row for each concept, without the code columns.
 
     Adds ``resolved_concept_id``, ``resolved_source_concept_id``, ``resolved_source_value``, ``resolved_vocabulary_id``,
-    ``resolved_table``, ``resolved_is_remapped``, ``maps_to_value`` and ``ordinal``.
+    ``resolved_table``, ``resolved_is_remapped``, ``maps_to_value``, ``maps_to_unit`` and ``ordinal``.
     """
     present = [name for name in (*TEXTS, *NUMBERS, "source_value") if name in rows.columns]
     others = [name for name in rows.columns if name not in present]
@@ -268,6 +337,7 @@ def with_concepts(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
             resolved_table=ibis.null("string"),
             resolved_is_remapped=ibis.literal(False),
             maps_to_value=ibis.null("int32"),
+            maps_to_unit=ibis.null("int32"),
             ordinal=zero,
         )
     keys = [name.removeprefix("key_") for name in resolved.columns if name.startswith("key_")]

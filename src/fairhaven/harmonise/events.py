@@ -44,6 +44,7 @@ _REPLACED = (
     "resolved_vocabulary_id",
     "resolved_is_remapped",
     "maps_to_value",
+    "maps_to_unit",
     "value_code_concept",
     "start",
 )
@@ -107,9 +108,14 @@ def events(
         joined = with_further_concept(joined, code, name, resolved)
     given = column_or_null(joined, "value_concept_id", "event")
     coded_value = joined["value_code_concept"] if "value_code" in rows.columns else ibis.null("int32")
+    unit_is_given = column_or_null(joined, "unit", "event").notnull()
     made = {
         "outcome": ibis.coalesce(exclusion_reason(joined, as_of), _table(joined)),
         "value_concept_id": ibis.coalesce(given.nullif(0), coded_value.nullif(0), joined["maps_to_value"], given),
+        "unit_concept_id": ibis.coalesce(
+            column_or_null(joined, "unit_concept_id", "event"),
+            unit_is_given.ifelse(ibis.null("int32"), joined["maps_to_unit"]),
+        ),
         "concept_id": joined["resolved_concept_id"],
         "source_concept_id": joined["resolved_source_concept_id"],
         "source_value": joined["resolved_source_value"],

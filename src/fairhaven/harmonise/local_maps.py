@@ -1,18 +1,21 @@
 """Local code maps: OHDSI source_to_concept_map and Usagi exports, as one table.
 
-The table has the columns `vocabulary` (lower case), `code` and `text` (as matched, empty where the map does not ask),
-`target_concept_id`, `source_concept_id`, `file`.
+A code is compared as it is written; only in the classifications of `has_loose_codes` do dots and blanks make no
+difference (E11.9 and E119 of ICD-10 are one code; 1.1 and 11 of a laboratory are two).
 """
 
 import csv
-from collections import defaultdict
+import datetime as dt
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from fairhaven.kernel.absent_values import is_absent
 from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.whole_numbers import whole_number
@@ -20,12 +23,12 @@ from fairhaven.omop.concepts import is_concept_id
 
 SCHEMA = pa.schema(
     [
-        ("vocabulary", pa.string()),
-        ("code", pa.string()),
-        ("text", pa.string()),
-        ("target_concept_id", pa.int64()),
+        ("vocabulary", pa.string()),  # as OMOP spells it, lower case
+        ("code", pa.string()),  # as compared; '' where the map goes by text alone
+        ("text", pa.string()),  # lower case; '' where the map does not ask for it
+        ("part", pa.string()),  # a `MapPart`
+        ("target_concept_id", pa.int64()),  # 0: somebody looked and found no concept
         ("source_concept_id", pa.int64()),
-        ("file", pa.string()),
     ]
 )
 
@@ -61,6 +64,28 @@ _STCM = ("source_code", "source_vocabulary_id", "target_concept_id")
 _USAGI = ("sourceCode", "conceptId", "mappingStatus")
 
 
+class MapPart(StrEnum):
+    """Which part of a fact a map's target is (Usagi's mapping types)."""
+
+    CONCEPT = "concept"
+    VALUE = "value"
+    UNIT = "unit"
+
+
+# Usagi calls them so, and did so before (Usagi's MappingTarget.Type).
+_PARTS = {
+    "": MapPart.CONCEPT,
+    "MAPS_TO": MapPart.CONCEPT,
+    "EVENT": MapPart.CONCEPT,
+    "MAPS_TO_VALUE": MapPart.VALUE,
+    "VALUE": MapPart.VALUE,
+    "MAPS_TO_UNIT": MapPart.UNIT,
+    "UNIT": MapPart.UNIT,
+}
+# Only what somebody has approved is exported by Usagi itself; a code that is ignored is not to be mapped.
+_USED, _NOT_USED = "APPROVED", {"UNCHECKED", "AUTO_MAPPED", "AUTO_MAPPED_TO_1", "INVALID_TARGET", "FLAGGED", "IGNORED"}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeMap:
     """One entry: this code of this local vocabulary is that concept.
@@ -68,6 +93,9 @@ class CodeMap:
     Args:
         vocabulary: name that mapping files use, case does not matter.
         text: the source's words; part of the key only where one code stands for several things.
+        target_concept_id: 0 where somebody found that there is none.
+        valid_from, valid_to: first and last day on which the entry holds.
+        line: of its file; 0 where it is from none.
     """
 
     vocabulary: str
@@ -75,12 +103,31 @@ class CodeMap:
     text: str
     target_concept_id: int
     source_concept_id: int = 0
+    part: MapPart = MapPart.CONCEPT
+    valid_from: dt.date = dt.date.min
+    valid_to: dt.date = dt.date.max
+    line: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Vocabulary and code as they are compared."""
+        vocabulary = omop_spelling(self.vocabulary.strip())
+        code = self.code.replace(".", "").replace(" ", "") if has_loose_codes(vocabulary) else self.code.strip()
+        return vocabulary.lower(), code
 
 
-def _code_key(entry: CodeMap) -> tuple[str, str]:
-    """Vocabulary and code as they are compared: the vocabulary as OMOP spells it, lower case; the code without dots and blanks."""
-    vocabulary = entry.vocabulary.strip()
-    return SPELLINGS.get(vocabulary.lower(), vocabulary).lower(), entry.code.replace(".", "").replace(" ", "")
+def omop_spelling(vocabulary: str) -> str:
+    """A vocabulary's name as OMOP spells it; an unknown one as it is."""
+    return SPELLINGS.get(vocabulary.lower(), vocabulary)
+
+
+LOOSE = ("ICD", "OPCS", "READ", "CIM", "KCD")
+"""How the names of vocabularies begin whose codes are written with and without dots and blanks."""
+
+
+def has_loose_codes(vocabulary: str) -> bool:
+    """Whether dots and blanks make no difference in codes of a vocabulary."""
+    return vocabulary.upper().startswith(LOOSE)
 
 
 def read_code_map(path: Path) -> tuple[CodeMap, ...]:
@@ -117,55 +164,121 @@ def read_code_map(path: Path) -> tuple[CodeMap, ...]:
     return entries
 
 
-def local_maps(files: Mapping[str, Iterable[CodeMap]]) -> pa.Table:
-    """The entries of several files (by file name) as one table; entries without target are left out.
+def local_maps(files: Mapping[str, Iterable[CodeMap]], *, on: dt.date) -> pa.Table:
+    """The entries of several files (by file name) that hold on a day, as a table of `SCHEMA`.
 
-    Where one code has several texts with different targets, the text becomes part of the key.
+    Where one code has several texts with different targets, the text becomes part of the key. A target of 0 counts where a
+    code has no other: somebody looked, so the vocabulary is not asked any more.
     """
-    rows = []
-    for file, entries in files.items():
-        kept = [(_code_key(entry), entry.text.strip().lower(), entry) for entry in entries if entry.target_concept_id]
-        targets: dict[tuple[str, str], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-        for key, text, entry in kept:
-            targets[key][text].add(entry.target_concept_id)
-        for key, text, entry in kept:
-            needs_text = not key[1] or len({frozenset(found) for found in targets[key].values()}) > 1
-            rows.append((*key, text if needs_text else "", entry.target_concept_id, entry.source_concept_id, file))
-    return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in dict.fromkeys(rows)], SCHEMA)
+    rows: dict[tuple[str, str, str, str, int, int], None] = {}
+    for entries in files.values():
+        valid = [entry for entry in entries if entry.valid_from <= on <= entry.valid_to]
+        ambiguous = _told_apart_by_text(valid)
+        for entry in valid:
+            text = entry.text.strip().lower() if entry.key in ambiguous or not entry.key[1] else ""
+            rows[*entry.key, text, entry.part, entry.target_concept_id, entry.source_concept_id] = None
+    mapped = {row[:4] for row in rows if row[4]}
+    kept = [row for row in rows if row[4] or row[:4] not in mapped]
+    return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in kept], SCHEMA)
+
+
+def codes_told_apart_by_text(entries: Iterable[CodeMap]) -> Mapping[str, list[str]]:
+    """Vocabulary, as compared -> codes that a file gives several texts with different targets, in order."""
+    found = defaultdict(list)
+    for vocabulary, code in sorted(_told_apart_by_text(entries)):
+        found[vocabulary].append(code)
+    return found
+
+
+def _told_apart_by_text(entries: Iterable[CodeMap]) -> set[tuple[str, str]]:
+    targets: dict[tuple[str, str], dict[str, set[tuple[MapPart, int]]]] = defaultdict(lambda: defaultdict(set))
+    for entry in entries:
+        targets[entry.key][entry.text.strip().lower()].add((entry.part, entry.target_concept_id))
+    return {key for key, texts in targets.items() if key[1] and len(set(map(frozenset, texts.values()))) > 1}
 
 
 def _stcm(reader: "csv.DictReader[str]", shown: str, faults: list[Fault]) -> Iterator[CodeMap]:
     for row in map(_texts, reader):
-        if not row["invalid_reason"]:
-            yield CodeMap(
-                vocabulary=row["source_vocabulary_id"],
-                code=row["source_code"],
-                text=row["source_code_description"],
-                target_concept_id=_concept(row, "target_concept_id", reader.line_num, shown, faults),
-                source_concept_id=_concept(row, "source_concept_id", reader.line_num, shown, faults),
-            )
+        line = _MapLine(row=row, number=reader.line_num, shown=shown, faults=faults)
+        reason = row["invalid_reason"].upper()
+        if reason in ("D", "U"):
+            continue
+        if reason:
+            line.fault("invalid_reason", "is neither empty nor D (deleted) nor U (upgraded)")
+        yield CodeMap(
+            vocabulary=row["source_vocabulary_id"],
+            code=row["source_code"],
+            text=row["source_code_description"],
+            target_concept_id=line.concept("target_concept_id"),
+            source_concept_id=line.concept("source_concept_id"),
+            valid_from=line.day("valid_start_date", dt.date.min),
+            valid_to=line.day("valid_end_date", dt.date.max),
+            line=line.number,
+        )
 
 
 def _usagi(reader: "csv.DictReader[str]", vocabulary: str, shown: str, faults: list[Fault]) -> Iterator[CodeMap]:
+    given: Counter[tuple[str, str, MapPart]] = Counter()
     for row in map(_texts, reader):
-        if row["mappingStatus"].upper() != "APPROVED":
+        line = _MapLine(row=row, number=reader.line_num, shown=shown, faults=faults)
+        status, part = row["mappingStatus"].upper(), _PARTS.get(row["mappingType"].upper())
+        if status in _NOT_USED:
             continue
-        target = _concept(row, "conceptId", reader.line_num, shown, faults)
-        if row["mappingType"].upper() not in ("MAPS_TO_VALUE", "MAPS_TO_UNIT", "MAPS_TO_OPERATOR", "MAPS_TO_TYPE"):
+        if status != _USED:
+            line.fault("mappingStatus", f"is none of {', '.join(sorted({_USED, *_NOT_USED}))}")
+        elif part is None:
+            line.fault("mappingType", "is none of MAPS_TO, MAPS_TO_VALUE, MAPS_TO_UNIT")
+        elif row["sourceValueCode"]:
+            line.fault(
+                "sourceValueCode", "a map of a code together with a value cannot be used; map the value by itself"
+            )
+        else:
+            given[row["sourceCode"], row["sourceName"], part] += 1
+            if part is not MapPart.CONCEPT and given[row["sourceCode"], row["sourceName"], part] > 1:
+                line.fault("mappingType", f"gives this code a second {part}")
             yield CodeMap(
-                vocabulary=vocabulary, code=row["sourceCode"], text=row["sourceName"], target_concept_id=target
+                vocabulary=vocabulary,
+                code=row["sourceCode"],
+                text=row["sourceName"],
+                target_concept_id=line.concept("conceptId"),
+                part=part,
+                line=line.number,
             )
 
 
 def _texts(row: Mapping[str, Any]) -> Mapping[str, str]:
-    """Fields without blanks around them; '' for a column or a field that is not there."""
-    return defaultdict(str, {name: text.strip() for name, text in row.items() if isinstance(text, str)})
+    """Fields without blanks around them; '' for a column or a field that is not there, or that says there is nothing."""
+    texts = {name: text.strip() for name, text in row.items() if isinstance(text, str)}
+    return defaultdict(str, {name: "" if is_absent(text) else text for name, text in texts.items()})
 
 
-def _concept(row: Mapping[str, str], key: str, line: int, shown: str, faults: list[Fault]) -> int:
-    found = whole_number(row[key], digits=10)
-    if found is not None and is_concept_id(found):
-        return found
-    if row[key]:
-        faults.append(Fault(message="is not a concept id", path=shown, line=line, field=key))
-    return 0
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _MapLine:
+    """A line of a map's file: its fields as numbers and days, or what is wrong with them."""
+
+    row: Mapping[str, str]
+    number: int
+    shown: str
+    faults: list[Fault]
+
+    def fault(self, field: str, message: str) -> None:
+        self.faults.append(Fault(message=message, path=self.shown, line=self.number, field=field))
+
+    def concept(self, field: str) -> int:
+        """0 where there is none."""
+        found = whole_number(self.row[field], digits=10)
+        if found is not None and is_concept_id(found):
+            return found
+        if self.row[field]:
+            self.fault(field, "is not a concept id")
+        return 0
+
+    def day(self, field: str, otherwise: dt.date) -> dt.date:
+        """As 2020-12-31 or 20201231 (Athena), a time of day cut off; *otherwise* where there is none."""
+        if not self.row[field]:
+            return otherwise
+        try:
+            return dt.date.fromisoformat(self.row[field].split(" ")[0].split("T")[0])
+        except ValueError:
+            self.fault(field, "is no date; write it as 2020-12-31")
+            return otherwise

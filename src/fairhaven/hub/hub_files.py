@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fairhaven.disclosure import Policy
-from fairhaven.harmonise import MappingFile, check_columns, read_carrot, read_code_map, read_mapping
+from fairhaven.harmonise import MappingFile, check_columns, missing_texts, read_carrot, read_code_map, read_mapping
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
 from fairhaven.intake import Source, read_source
 from fairhaven.journeys.model import Controller, HubText, Project, Settings
@@ -44,6 +44,7 @@ def read_text(folder: Path) -> HubText:
     code_maps = _read_each(folder / "vocabulary", "*.csv", read_code_map, faults)
     projects = _projects(_read_all(folder, "projects", _project, faults), faults)
     faults += _dangling(folder, sources, controllers, mappings)
+    faults += missing_texts([rule for mapping in mappings.values() for rule in mapping.rules], code_maps)
     check_faults(sorted(faults, key=lambda fault: (fault.path, fault.line or 0)))
     return HubText(
         folder=folder,

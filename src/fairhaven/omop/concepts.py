@@ -10,6 +10,9 @@ from typing import Any, TypeGuard
 LARGEST = 2**31 - 1
 """Concept ids are whole numbers of 32 bits."""
 
+OWN_CONCEPTS = 2_000_000_000
+"""The first of the ids that OMOP leaves to sites for concepts of their own."""
+
 
 def is_concept_id(value: Any) -> TypeGuard[int]:
     """Whether a value that somebody wrote can be a concept id."""

@@ -19,11 +19,11 @@ from fairhaven.harmonise import (
     Harmonised,
     HubFacts,
     SourceTables,
-    VocabularyTables,
     fhir_rows,
     harmonise,
     local_maps,
     omop_rows,
+    vocabulary_tables,
 )
 from fairhaven.intake import Extract, Format, Source, check_quarantine, check_reconciled
 from fairhaven.journeys.deliveries.receive import land_extracts_again, recover_vocabulary
@@ -271,13 +271,8 @@ class _BuildWork:
                 for source in fed
             ],
             persons=engine.arrow(self.linked.index.select(["source", "patient_ref", "person_id"])),
-            vocabulary=VocabularyTables(
-                concept=engine.parquet(vocabulary.files("concept")),
-                concept_relationship=_where_any(engine, vocabulary, "concept_relationship"),
-                concept_ancestor=_where_any(engine, vocabulary, "concept_ancestor"),
-                version=vocabulary.version,
-            ),
-            local=local_maps(rooms.code_maps),
+            vocabulary=vocabulary_tables(engine, vocabulary),
+            local=local_maps(rooms.code_maps, on=self.planned.as_of),
             hub=HubFacts(
                 name=rooms.settings.name,
                 abbreviation=rooms.settings.abbreviation,
@@ -309,10 +304,6 @@ class _BuildWork:
             rules=self.harmonised.rules,
             rule_outcomes=self.harmonised.counts,
         )
-
-
-def _where_any(engine: Engine, vocabulary: Vocabulary, table: str) -> ir.Table | None:
-    return engine.parquet(vocabulary.files(table)) if vocabulary.counts[table] else None
 
 
 def _extract_facts(extract: Extract, received_on: dt.date) -> ExtractFacts:

@@ -1,0 +1,125 @@
+"""What is wrong with local code maps beside the rules that use them and the vocabulary that is loaded."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import ibis
+import pyarrow as pa
+
+from fairhaven.engine import Engine
+from fairhaven.harmonise.code_mapping import VocabularyTables, standard_targets
+from fairhaven.harmonise.local_maps import CodeMap, MapPart, codes_told_apart_by_text, omop_spelling
+from fairhaven.harmonise.mapping_file import MapRule
+from fairhaven.harmonise.mapping_values import ConstantValue, MappedValue, MappingValue
+from fairhaven.kernel.errors import Fault
+from fairhaven.omop.concepts import OWN_CONCEPTS, TABLE_OF_DOMAIN
+
+_SHOWN = 5
+"""Codes or lines of one kind that are named; the rest is counted."""
+
+
+def missing_texts(rules: Iterable[MapRule], files: Mapping[str, Sequence[CodeMap]]) -> Iterator[Fault]:
+    """Rules that give no text although a map tells codes of their vocabulary apart by it: those codes would become concept 0."""
+    by_file = {file: codes_told_apart_by_text(entries) for file, entries in files.items()}
+    for rule in rules:
+        if rule.text or rule.python:
+            continue
+        for vocabulary in sorted({name for code in rule.codes for name in _vocabularies(code.vocabulary)}):
+            for file, codes in by_file.items():
+                if found := codes.get(vocabulary):
+                    yield rule.fault(
+                        f"vocabulary/{file} tells {_some(found)} of {vocabulary} apart by the source's words, and the rule gives "
+                        'none. Add text = "COLUMN" to [map.code], the column that holds them'
+                    )
+
+
+def target_warnings(
+    engine: Engine, vocabulary: VocabularyTables, files: Mapping[str, Sequence[CodeMap]], rules: Iterable[MapRule]
+) -> Iterator[Fault]:
+    """Targets of maps that a release cannot hold as they are, or that their rules put into a table of another domain."""
+    entries = {
+        file: [entry for entry in given if 0 < entry.target_concept_id < OWN_CONCEPTS] for file, given in files.items()
+    }
+    targets = {entry.target_concept_id for given in entries.values() for entry in given}
+    known = _known(engine, vocabulary, targets)
+    tables = _tables(rules)
+    for file, given in entries.items():
+        found: dict[str, list[CodeMap]] = defaultdict(list)
+        for entry in given:
+            for words in _said_of(entry, known.get(entry.target_concept_id), tables.get(entry.key[0], {})):
+                found[words].append(entry)
+        for words, about in found.items():
+            yield Fault(
+                path=f"vocabulary/{file}",
+                line=about[0].line or None,
+                message=f"{words} {_some([f'{each.code} -> {each.target_concept_id}' for each in about])}",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Target:
+    domain: str
+    is_standard: bool
+    leads_on: bool
+
+
+def _known(engine: Engine, vocabulary: VocabularyTables, targets: Iterable[int]) -> Mapping[int, _Target]:
+    """What the vocabulary says of concepts; those that it does not know are left out."""
+    asked = engine.arrow(pa.table({"target": pa.array(sorted(targets), pa.int64())}))
+    concept = vocabulary.concept
+    named = concept.select(
+        target=concept["concept_id"].cast("int64"),
+        domain=concept["domain_id"],
+        is_standard=concept["standard_concept"].fill_null("") == "S",
+    ).semi_join(asked, "target")
+    leading = standard_targets(vocabulary)
+    leads_on = ibis.literal(False) if leading is None else named["target"].isin(leading["concept_id"])
+    rows = engine.fetch(named.mutate(leads_on=leads_on)).to_pylist()
+    return {
+        row["target"]: _Target(domain=row["domain"], is_standard=row["is_standard"], leads_on=row["leads_on"])
+        for row in rows
+    }
+
+
+def _tables(rules: Iterable[MapRule]) -> Mapping[str, Mapping[str, str]]:
+    """Vocabulary, as compared -> tables that rules put its codes into whatever their domain -> name of the rule."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for rule in rules:
+        for code in rule.codes if rule.target else ():
+            for vocabulary in _vocabularies(code.vocabulary):
+                found[vocabulary].setdefault(rule.target, rule.name)
+    return found
+
+
+def _said_of(entry: CodeMap, target: _Target | None, tables: Mapping[str, str]) -> Iterator[str]:
+    if target is None:
+        yield "targets are not in the vocabulary, so these codes get concept 0:"
+    elif not target.is_standard:
+        yield (
+            "targets are not standard, so these codes get what they map to:"
+            if target.leads_on
+            else "targets are not standard and map to nothing, so these codes get concept 0:"
+        )
+    elif entry.part is MapPart.UNIT and target.domain != "Unit":
+        yield f"units are of the domain {target.domain}:"
+    elif entry.part is MapPart.CONCEPT:
+        for table, rule in tables.items():
+            if TABLE_OF_DOMAIN.get(target.domain, "observation") != table:
+                yield f"targets are of the domain {target.domain}, and rule {rule} puts them into {table}:"
+
+
+def _vocabularies(given: MappingValue) -> Iterator[str]:
+    """The vocabularies that a rule's value can name, as compared, as far as the rule itself says which."""
+    named = [given.source.value] if isinstance(given.source, ConstantValue) and not given.steps else []
+    for step in given.steps:
+        if isinstance(step, MappedValue):
+            named = [*(name for _, name in step.pairs), step.default]
+    for name in named:
+        if isinstance(name, str):
+            yield omop_spelling(name.strip()).lower()
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
