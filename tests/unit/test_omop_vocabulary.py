@@ -163,3 +163,57 @@ def test_missing_columns_and_a_missing_concept_table_are_refused(tmp_path: Path)
         load_vocabulary(tmp_path / "torn.zip", tmp_path / "s")
     with pytest.raises(NotFound, match="no vocabulary is loaded"):
         Vocabulary.open(tmp_path / "s")
+
+
+ATC = "715756\told antibiotic code\tDrug\tATC\tATC 5th\t{nothing}\tS01AA28\t19700101\t20991231\t{nothing}\n"
+LINKS = "concept_id_1\tconcept_id_2\trelationship_id\tvalid_start_date\tvalid_end_date\tinvalid_reason\n"
+
+
+def with_links(folder: Path, links: str, *, concept: str = CONCEPT_ROWS + ATC.format(nothing="")) -> Path:
+    download(folder, concept=CONCEPT_HEADER + concept)
+    (folder / "CONCEPT_RELATIONSHIP.csv").write_text(LINKS + links)
+    return folder
+
+
+@pytest.mark.parametrize("nothing", ["NULL", "\\N", "null"])
+def test_a_word_for_nothing_makes_the_same_vocabulary_as_an_empty_cell(tmp_path: Path, nothing: str) -> None:
+    link = "715756\t320128\tMaps to\t19700101\t20991231\t{}\n"
+    plain = load_vocabulary(with_links(tmp_path / "plain", link.format("")), tmp_path / "store")
+    words = CONCEPT_ROWS + ATC.format(nothing=nothing)
+    worded = load_vocabulary(with_links(tmp_path / "words", link.format(nothing), concept=words), tmp_path / "store")
+    assert worded.digest == plain.digest
+    parquet = tmp_path / "parquet"
+    parquet.mkdir()
+    with duckdb.connect() as connection:
+        for name, table in (("concept", "CONCEPT"), ("concept_relationship", "CONCEPT_RELATIONSHIP")):
+            connection.execute(
+                f"COPY (FROM read_csv('{tmp_path}/words/{table}.csv', all_varchar=true, delim='\t', quote='')) TO '{parquet}/{name}.parquet'"
+            )
+    stored = load_vocabulary(parquet, tmp_path / "store")
+    assert pq.read_table(stored.files("concept")[0]) == pq.read_table(plain.files("concept")[0])
+    assert pq.read_table(stored.files("concept_relationship")[0])["invalid_reason"].null_count == 1
+
+
+def test_another_word_where_a_letter_belongs_is_refused_with_its_line(tmp_path: Path) -> None:
+    concept = CONCEPT_ROWS + ATC.format(nothing="none")
+    with pytest.raises(Invalid) as refused:
+        load_vocabulary(download(tmp_path / "athena", concept=CONCEPT_HEADER + concept), tmp_path / "store")
+    assert [(fault.line, fault.field) for fault in refused.value.faults] == [
+        (4, "standard_concept"),
+        (4, "invalid_reason"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("links", "said"),
+    [
+        ("715756\t320128\tMaps to\t19700101\t20991231\tD\n", "1 of 1 links 'Maps to' are marked as not valid"),
+        (
+            "715756\t1\tMaps to\t19700101\t20991231\t\n",
+            "1 of 1 links 'Maps to' name concepts that CONCEPT does not have",
+        ),
+    ],
+)
+def test_a_vocabulary_most_of_whose_links_lead_nowhere_is_refused(tmp_path: Path, links: str, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        load_vocabulary(with_links(tmp_path / "athena", links), tmp_path / "store")

@@ -23,6 +23,7 @@ import duckdb
 
 from fairhaven.engine.parquet_footer import check_footer
 from fairhaven.engine.sql import file, identifier, literal, parquet
+from fairhaven.kernel.absent_values import WORDS_FOR_NOTHING
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import USUAL, Expansion, ExpansionLimits, too_large
 from fairhaven.kernel.file_kinds import FileKind, kind_of
@@ -404,8 +405,9 @@ def _delimited(name: str, path: Path, room: Path, limits: ExpansionLimits, *, is
     stored = [re.sub(r"\W", "", heading).lower() or f"column_{number}" for number, heading in enumerate(headings)]
     columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in dict.fromkeys(stored))
     dialect = r"delim='\t', quote='', escape=''" if is_tabbed else "delim=',', quote='\"', escape='\"'"
+    nothing = ", ".join(map(literal, WORDS_FOR_NOTHING))
     relation = (
-        f"read_csv({file(text)}, columns={{{columns}}}, {dialect}, header=true, auto_detect=false, "
+        f"read_csv({file(text)}, columns={{{columns}}}, {dialect}, header=true, auto_detect=false, nullstr=[{nothing}], "
         f"compression='none', max_line_size={_LONGEST_LINE}, ignore_errors=true, store_rejects=true, "
         "rejects_table='stored_faults', rejects_scan='stored_scans')"
     )

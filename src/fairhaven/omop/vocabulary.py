@@ -16,6 +16,7 @@ import duckdb
 
 from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier, literal
+from fairhaven.kernel.absent_values import WORDS_FOR_NOTHING
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
@@ -36,6 +37,11 @@ _ORDER = {
     "source_to_concept_map": ("source_vocabulary_id", "source_code", "target_concept_id"),
 }
 _CPT4 = "CPT4"
+_MARKS = {"standard_concept": ("S", "C"), "invalid_reason": ("D", "U", "R")}
+"""Fields that are empty or one letter (CDM 5.4; R was used before it): another word in them would change what codes mean."""
+_MOST_LINKS_OFF = 0.5
+"""Share of the links by which codes become standard concepts. In two public subsets of Athena none is off, and 0.4 and 4 % are astray."""
+_NOTHING = ", ".join(map(literal, WORDS_FOR_NOTHING))
 _LONGEST_NAME = 100
 _MEMORY = "1200MB"
 
@@ -192,6 +198,8 @@ def _load(
             faults.append(Fault(path=tables[name].shown, message=f"cannot be read ({type(error).__name__})"))
     if not faults:
         faults += _concept_faults(connection, ready / "concept.parquet", tables["concept"].shown)
+    if not faults and counts["concept_relationship"]:
+        faults += _link_faults(connection, ready, tables["concept_relationship"].shown)
     check_faults(faults)
     # The rows are sorted, so the files' bytes say whether two downloads hold the same vocabulary.
     digest = _digest(ready)
@@ -229,14 +237,23 @@ def _column_faults(path: Path, tables: Mapping[str, StoredTable]) -> list[Fault]
     ]
 
 
+def _stored(table: StoredTable, field: Field) -> str:
+    """SQL of a field as it is stored; NULL where it says that there is nothing, which readers of text have seen to."""
+    column = table.column(field.name)
+    if table.is_text or field.is_required:
+        return column
+    return f"CASE WHEN trim({column}::VARCHAR) NOT IN ({_NOTHING}) THEN {column} END"
+
+
 def _value(table: StoredTable | None, field: Field) -> str:
     """SQL of a field's value in the CDM's type; NULL where it is absent or cannot be read."""
     dtype = {"int32": "INTEGER", "int64": "BIGINT", "float64": "DOUBLE", "date": "DATE"}.get(field.dtype, "VARCHAR")
     if table is None or field.name not in table.columns:
         return f"NULL::{dtype}"
-    column = table.column(field.name)
-    if dtype == "DATE" and table.is_text:
-        return f"coalesce(try_strptime({column}, '%Y%m%d')::DATE, TRY_CAST({column} AS TIMESTAMP)::DATE)"
+    column = _stored(table, field)
+    if dtype == "DATE":
+        text = f"({column})::VARCHAR"
+        return f"coalesce(try_strptime({text}, '%Y%m%d')::DATE, TRY_CAST({text} AS TIMESTAMP)::DATE)"
     return f"TRY_CAST({column} AS {dtype})"
 
 
@@ -252,10 +269,14 @@ def _value_faults(connection: duckdb.DuckDBPyConnection, table: StoredTable) -> 
     """Lines that cannot be read, and values that are not what their column says."""
     faults = table.faults(connection)
     bad = {
-        field.name: f"{table.column(field.name)} IS NOT NULL AND {_value(table, field)} IS NULL"
+        field.name: f"{_stored(table, field)} IS NOT NULL AND {_value(table, field)} IS NULL"
         for field in CDM[table.name].fields
         if field.dtype != "string" and field.name in table.columns
     }
+    for name, letters in _MARKS.items():
+        if name in table.columns and name in CDM[table.name].names:
+            known = ", ".join(map(literal, letters))
+            bad[name] = f"{_value(table, CDM[table.name][name])} NOT IN ({known})"
     if not bad:
         return faults
     counts = connection.execute(
@@ -264,9 +285,13 @@ def _value_faults(connection: duckdb.DuckDBPyConnection, table: StoredTable) -> 
     for (name, test), count in zip(bad.items(), counts or (), strict=True):
         if count:
             line = _first_line(table, test)
-            kind = CDM[table.name][name].type
+            what = (
+                f"is neither empty nor {' nor '.join(_MARKS[name])}"
+                if name in _MARKS
+                else f"is not of the type {CDM[table.name][name].type}"
+            )
             others = f" (and {count - 1:,} further rows)" if count > 1 else ""
-            faults.append(Fault(path=table.shown, line=line, field=name, message=f"is not of the type {kind}{others}"))
+            faults.append(Fault(path=table.shown, line=line, field=name, message=f"{what}{others}"))
     return faults
 
 
@@ -281,6 +306,24 @@ def _concept_faults(connection: duckdb.DuckDBPyConnection, file: Path, shown: st
         twice = f"{rows - concepts:,} rows repeat a concept_id"
         return [Fault(path=shown, message=f"{twice}; a concept is there once. Is the file two downloads in one?")]
     return []
+
+
+def _link_faults(connection: duckdb.DuckDBPyConnection, folder: Path, shown: str) -> list[Fault]:
+    """Links that lead nowhere make concept 0 of codes without a word."""
+    concept = literal(folder / "concept.parquet")
+    links, off, astray = connection.execute(
+        f"SELECT count(*), count(*) FILTER (invalid_reason IS NOT NULL), count(*) FILTER (invalid_reason IS NULL AND NOT "
+        f"(concept_id_1 IN (SELECT concept_id FROM {concept}) AND concept_id_2 IN (SELECT concept_id FROM {concept}))) "
+        f"FROM {literal(folder / 'concept_relationship.parquet')} WHERE relationship_id = 'Maps to'"
+    ).fetchone() or (0, 0, 0)
+    if off > _MOST_LINKS_OFF * links:
+        what = f"{off:,} of {links:,} links 'Maps to' are marked as not valid"
+    elif astray > _MOST_LINKS_OFF * links:
+        what = f"{astray:,} of {links:,} links 'Maps to' name concepts that CONCEPT does not have"
+    else:
+        return []
+    message = f"{what}, so most codes would become concept 0. Are its tables of one download, and exported as they are?"
+    return [Fault(path=shown, message=message)]
 
 
 def _first_line(table: StoredTable, test: str) -> int | None:
