@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import struct
 import subprocess
 import sys
@@ -239,7 +240,8 @@ def given(demo: Path, readers: grp.struct_group, fairhaven: Command) -> Iterator
         for file in place.glob("*.*"):
             file.chmod(0o644)
         fairhaven("project", "open", hub, "P", "--organisation", "P")
-        fairhaven("cohort", "count", hub, cohort, "--project", "P")
+        fairhaven("cohort", "count", hub, cohort, "--project", "P", "--out", place / "counts.json")
+        fairhaven("export", hub, "--format", "parquet", "--out", place / "cdm")
         rooms = open_hub(hub)
         files = rooms.archive.files(rooms.archive.release(), "condition_occurrence")
         [row] = duckdb.sql(
@@ -260,28 +262,48 @@ def test_every_command_is_tried_as_another_account() -> None:
     assert {each.words for each in COMMANDS} == {" ".join(words) for words, _ in commands()}
 
 
+@pytest.fixture(scope="module")
+def tried(given: Given, readers: grp.struct_group, as_analyst: AsAnalyst) -> Mapping[bool, list[tuple[int, str]]]:
+    """What every command of the table said to an account of the readers (True), and to one that is in no such group."""
+    before = given.content()
+    said = {}
+    for is_reader in (False, True):
+        shutil.rmtree(given.out / "hub", ignore_errors=True)
+        words = ([*each.words.split(), *given.words(each), "--json"] for each in COMMANDS)
+        said[is_reader] = as_analyst(*words, group=readers.gr_gid if is_reader else None)
+    assert given.content() == before, "a hub of another account was changed"
+    return said
+
+
 @pytest.mark.parametrize("is_reader", [True, False])
 def test_the_commands_that_work_for_an_account_are_those_of_the_table_and_the_others_say_whose_it_is(
-    given: Given, readers: grp.struct_group, as_analyst: AsAnalyst, is_reader: bool
+    tried: Mapping[bool, list[tuple[int, str]]], is_reader: bool
 ) -> None:
     works = {Leave.EVERYBODY, Leave.READERS} if is_reader else {Leave.EVERYBODY}
-    shutil.rmtree(given.out / "hub", ignore_errors=True)
-    before = given.content()
-    said = as_analyst(
-        *([*each.words.split(), *given.words(each), "--json"] for each in COMMANDS),
-        group=readers.gr_gid if is_reader else None,
-    )
-    for each, (code, words) in zip(COMMANDS, said, strict=True):
+    for each, (code, words) in zip(COMMANDS, tried[is_reader], strict=True):
         document, _ = json.JSONDecoder().raw_decode(words)
         refused = document.get("error") if isinstance(document, dict) else None
         assert (code == 0) == (each.leave in works) == (not refused), (each, words)
         if refused:
             assert refused["code"] == "not_permitted", (each, refused)
-            assert re.search("this needs the account root: .* Ask root to run the command, or ", refused["message"]), (
-                each,
-                refused,
-            )
-    assert given.content() == before
+            said = refused["message"]
+            assert re.search("this needs the account root: .* Ask root to run the command, or ", said), (each, said)
+
+
+@pytest.mark.usefixtures("tried")
+def test_what_an_analyst_writes_is_theirs_alone_and_what_the_hubs_own_account_writes_the_readers_read(
+    given: Given, readers: grp.struct_group
+) -> None:
+    theirs = list(given.out.rglob("*"))
+    assert {path.name for path in theirs} >= {"report.html", "cdm", "person.parquet", "rows.parquet", "hub.toml"}
+    found = {(path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) for path in theirs}
+    assert found == {(NOBODYS, 0o600), (NOBODYS, 0o700)}
+    place = given.out.parent
+    ours = [path.stat() for path in (place / "counts.json", place / "cdm", *(place / "cdm").iterdir())]
+    assert {(each.st_gid, stat.S_IMODE(each.st_mode)) for each in ours} == {
+        (readers.gr_gid, 0o640),
+        (readers.gr_gid, 0o750),
+    }
 
 
 _LOG = f"store/query-audit/{NOBODYS}.log"

@@ -439,7 +439,7 @@ def test_secrets_are_not_served_in_the_clear_beyond_this_machine(hub: Hub, tmp_p
         serve(task_api(hub.queue), certificate=tmp_path / "none.pem", key=tmp_path / "none.key")
     (tmp_path / "open.key").write_text("a key")
     (tmp_path / "open.key").chmod(0o644)
-    with pytest.raises(Invalid, match="chmod 600"):
+    with pytest.raises(NotAllowedNow, match="chmod 600"):
         serve(task_api(hub.queue), certificate=tmp_path / "none.pem", key=tmp_path / "open.key")
     with pytest.raises(NotAllowedNow, match="cannot be listened at"):
         serve(task_api(hub.queue), port=int(hub.url.rpartition(":")[2]))

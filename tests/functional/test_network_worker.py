@@ -520,7 +520,7 @@ def test_credentials_come_from_variables_or_from_a_file_that_others_cannot_read(
     path = tmp_path / "secret"
     path.write_text("u:p:q\n")
     path.chmod(0o640)
-    with pytest.raises(Invalid, match="others may read"):
+    with pytest.raises(NotAllowedNow, match=f"chmod 600 {path}"):
         read_credentials({"FAIRHAVEN_TASK_API_SECRET_FILE": str(path)})
     path.chmod(0o600)
     assert read_credentials({"FAIRHAVEN_TASK_API_SECRET_FILE": str(path)}).header() == "Basic dTpwOnE="

@@ -51,7 +51,7 @@ def output(path: Path, *, command: str, force: bool, rooms: "Rooms | None" = Non
 
     Args:
         command: for what is found there: a file that the same command made is written over.
-        rooms: the hub whose readers may read it; None where no hub is open.
+        rooms: the hub whose readers may read it where its own account writes it; None where no hub is open.
 
     Raises:
         NotAllowedNow, Invalid: nothing may be written there, and why.
@@ -70,7 +70,7 @@ def output(path: Path, *, command: str, force: bool, rooms: "Rooms | None" = Non
         command=command,
         check_place=check_outside_hubs,
         is_forced=force,
-        group=modes_of(rooms).group if rooms else None,
+        group=modes_of(rooms).group_of_outputs if rooms else None,
         notes=rooms.store / "outputs" if rooms and os.access(rooms.store, os.W_OK) else None,
     )
 

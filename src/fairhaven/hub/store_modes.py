@@ -68,10 +68,9 @@ class StoreModes:
         words = [
             f"{path} was open to {_who(path)} (mode {stat.S_IMODE(path.stat().st_mode):04o})" for path in reachable
         ]
-        owner = store.stat().st_uid
-        if os.geteuid() not in (owner, _ROOT):
+        if not self._is_ours:
             if words:
-                who = account_name(owner)
+                who = account_name(store.stat().st_uid)
                 tell(f"{'; '.join(words)}. It stays so until {who} runs `fairhaven check {self.folder}`.")
             return
         self.apply()
@@ -81,7 +80,7 @@ class StoreModes:
     def apply(self) -> None:
         """Give every folder and file of the store its mode, and let the readers read the hub's text."""
         store = self._store
-        if os.geteuid() not in (store.stat().st_uid, _ROOT):
+        if not self._is_ours:
             return
         self._check_link()
         self._give(store, at=None)
@@ -90,6 +89,16 @@ class StoreModes:
         if self.group is not None:
             for path, standing_in in self._text():
                 _let_read(path, self.group, at=standing_in)
+
+    @property
+    def group_of_outputs(self) -> int | None:
+        """The group that may read what this account writes of the hub: the readers, where it is the hub's own account (or root);
+        what another account writes is its own, to hand on or not."""
+        return self.group if self._is_ours else None
+
+    @property
+    def _is_ours(self) -> bool:
+        return os.geteuid() in (self._store.stat().st_uid, _ROOT)
 
     @property
     def _store(self) -> Path:

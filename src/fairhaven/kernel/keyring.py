@@ -7,7 +7,6 @@ is known before anything is written under it. Hubs of before had two keys: ``mas
 
 import secrets
 import shutil
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -20,12 +19,14 @@ from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import clear_torn, damaged, make_folder, sync, write_atomically, write_json
 from fairhaven.kernel.ids import check_value, derive
 from fairhaven.kernel.listing import listed
+from fairhaven.kernel.secret_files import check_closed, read_secret
 from fairhaven.kernel.signing_key import SigningKey, read_public
 
 _LENGTH = 32
 _CHECKS = "keys.json"
 ROTATING = "rotating.json"
 """Among the keys while they are rotated: what has been decided, and will be ended."""
+_IF_READ = "if others may have read it, see `fairhaven keys rotate`"
 _BACKUP = "Restore the folder from the hub's key backup; without its keys what was delivered cannot be read."
 
 
@@ -157,9 +158,8 @@ class Keyring:
     def _read(self, purpose: Purpose) -> bytes:
         path = self.path(purpose)
         try:
-            _check_private(path.parent)
-            _check_private(path)
-            key = path.read_bytes()
+            check_closed(path.parent, if_read=_IF_READ)
+            key = read_secret(path, if_read=_IF_READ)
         except FileNotFoundError:
             raise NotFound(f"{self.folder} does not hold {path.name}. {_BACKUP}") from None
         # The secret of a hub of before, and the key of pseudonyms that it became, may be of any length.
@@ -295,15 +295,3 @@ def write_keys(folder: Path, keys: Mapping[Purpose, bytes]) -> None:
 def _public_half_of(folder: Path) -> Path:
     """Where the public half of the key that signs is: beside the folder of the keys, for whoever may read releases."""
     return folder.parent / "record.pub"
-
-
-def _check_private(path: Path) -> None:
-    """Refuse a key, or a folder of keys, that others may read."""
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        who = "every account of this machine" if mode & 0o007 else "the group of its owner"
-        allowed = "700" if path.is_dir() else "600"
-        raise NotAllowedNow(
-            f"{path} is open to {who} (mode {mode:04o}); a key that others could read or change is not used. Run "
-            f"chmod {allowed} {path}; if others may have read it, see `fairhaven keys rotate`."
-        )

@@ -3,20 +3,19 @@
 import base64
 import ipaddress
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.secret_files import read_secret
 from fairhaven.network.task import LARGEST, QueueKind, is_collection
 
 USERNAME = "FAIRHAVEN_TASK_API_USERNAME"
 PASSWORD = "FAIRHAVEN_TASK_API_PASSWORD"
 SECRET_FILE = "FAIRHAVEN_TASK_API_SECRET_FILE"
-
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +81,8 @@ def read_credentials(environment: Mapping[str, str] = os.environ) -> Credentials
     """Read name and secret: from a file of one line ``name:secret`` that only its owner may read, or from two variables.
 
     Raises:
-        Invalid: something is missing, or others may read the file. The message holds nothing of the secret.
+        Invalid: something is missing. The message holds nothing of the secret.
+        NotAllowedNow: others could read or change the file.
     """
     if (name := environment.get(SECRET_FILE)) is not None:
         return _from_file(Path(name))
@@ -100,12 +100,11 @@ def read_credentials(environment: Mapping[str, str] = os.environ) -> Credentials
 
 def _from_file(path: Path) -> Credentials:
     try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
+        text = read_secret(path, if_read="if others may have read it, ask the tool's operator for another").decode()
+    except PermissionError:
+        raise Invalid(Fault(path=str(path), field=SECRET_FILE, message=why_refused(path))) from None
     except (OSError, UnicodeDecodeError):
         raise Invalid(Fault(path=str(path), field=SECRET_FILE, message="the file cannot be read")) from None
-    if mode & _OTHERS:
-        raise Invalid(Fault(path=str(path), message="others may read this secret; allow its owner only (chmod 600)"))
     username, colon, password = text.strip().partition(":")
     if not (username and colon and password) or "\n" in text.strip():
         raise Invalid(Fault(path=str(path), message="is not one line name:secret"))

@@ -3,9 +3,9 @@
 import asyncio
 import socket
 import ssl
-import stat
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +13,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
+from fairhaven.kernel.secret_files import held_secret
 from fairhaven.network.connection import is_loopback
 from fairhaven.network.server.http_connection import HttpConnection
 from fairhaven.network.server.open_connections import ConnectionLimits, Listener
 
 _BACKLOG = 128
+_IF_READ = "if others may have read it, have another certificate made"
 _LARGEST_HEAD = 1 << 14  # bytes
 _USUAL = ConnectionLimits()
 _FAREWELL_SECONDS = 5  # for the end of TLS
@@ -47,22 +49,15 @@ def serve(
 
     Raises:
         Invalid: the server would send secrets in the clear, or the certificate cannot be used.
-        NotAllowedNow: the address cannot be listened at.
+        NotAllowedNow: the address cannot be listened at, or others could read or change the key.
     """
     if certificate is None and not is_loopback(host):
         raise Invalid(
             f"serving {host} without a certificate would send every collection's secret in the clear. "
             "Give a certificate and key, or serve 127.0.0.1 behind a proxy that does the TLS."
         )
-    if (secret := key or certificate) and secret.exists() and secret.stat().st_mode & stat.S_IRWXO:
-        raise Invalid(
-            f"{secret} holds the server's key, and every account of this machine may read it. Allow its owner only "
-            f"(chmod 600 {secret}), and have another certificate made if somebody may have read it."
-        )
     config = uvicorn.Config(
         app,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -74,11 +69,7 @@ def serve(
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=5,
     )
-    try:
-        config.load()
-    except (ssl.SSLError, OSError):
-        pair = f"the certificate {certificate}" + (f" and its key {key}" if key else ", without a key of its own,")
-        raise Invalid(f"{pair} cannot be used") from None
+    _load(config, certificate, key)
     with _listening(host, port, limits) as listener:
         if ready is not None:
             scheme, name = "https" if certificate else "http", f"[{host}]" if ":" in host else host
@@ -87,6 +78,20 @@ def serve(
             _Server(config, stop or threading.Event(), listener, limits).run(sockets=[listener])
         except KeyboardInterrupt:
             return
+
+
+def _load(config: uvicorn.Config, certificate: Path | None, key: Path | None) -> None:
+    try:
+        with ExitStack() as opened:
+            if secret := key or certificate:
+                held = opened.enter_context(held_secret(secret, if_read=_IF_READ))
+                config.ssl_certfile, config.ssl_keyfile = (certificate, held) if key else (held, None)
+            config.load()
+    except PermissionError:
+        raise
+    except (ssl.SSLError, OSError):
+        pair = f"the certificate {certificate}" + (f" and its key {key}" if key else ", without a key of its own,")
+        raise Invalid(f"{pair} cannot be used") from None
 
 
 class _Server(uvicorn.Server):
