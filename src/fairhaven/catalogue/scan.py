@@ -62,6 +62,9 @@ def slots(
     """Rows and persons by ``field`` or ``field:tail`` and slot: concept identifier, year, number of class or tail."""
     asked: dict[str, ir.Value] = {}
     for field in present(table, definition):
+        # Many a column of the CDM is empty, and writing a query costs more than running it on a small table.
+        if not found[f"{field.name}:n"]:
+            continue
         column = table[field.name]
         match kind_of(field):
             case VariableKind.CONCEPT:
@@ -106,10 +109,9 @@ def _counted(
     parts = []
     names = list(asked)
     for number, slot in enumerate(asked.values()):
-        columns = {"slot": slot} | ({"person_id": table.person_id} if definition.has_person else {})
-        rows = table.select(**columns).filter(lambda row: row.slot.notnull())
-        counted = rows.group_by("slot").aggregate(rows=rows.count(), persons=_persons(rows, definition))
-        parts.append(counted.mutate(field=ibis.literal(number, type="int16")))
+        rows = table.filter(slot.notnull())
+        by_slot = rows.group_by(field=ibis.literal(number, type="int16"), slot=slot)
+        parts.append(by_slot.aggregate(rows=rows.count(), persons=_persons(rows, definition)))
     found: dict[str, dict[Any, RowCount]] = {name: {} for name in names}
     for row in engine.fetch(ibis.union(*parts) if len(parts) > 1 else parts[0]).to_pylist():
         found[names[row["field"]]][row["slot"]] = RowCount(rows=row["rows"], persons=row["persons"])

@@ -6,6 +6,7 @@ each table, one for each join with person, death and visit, one for keys and ref
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
@@ -48,23 +49,44 @@ def measure(
     return found
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Count:
+    """Rows to count: how many of them violate a check, and how many were looked at where that is not known before."""
+
+    rows: ir.Table
+    violated: ir.IntegerScalar
+    counted: int | ir.IntegerScalar
+
+    def numbered(self, number: int) -> ir.Table:
+        """`_check`, `_counted`, `_violated`; no row where there is nothing to count."""
+        groups: dict[str, ir.Value] = {"_check": ibis.literal(number, "int32")}
+        if isinstance(self.counted, int):
+            # A constant to group by is a relation less to write down than one beside the counts.
+            groups["_counted"] = ibis.literal(self.counted, "int64")
+            return self.rows.group_by(**groups).aggregate(_violated=self.violated)
+        return self.rows.group_by(**groups).aggregate(_counted=self.counted, _violated=self.violated)
+
+
 def _scan_sets(checks: Iterable[QualityCheck], shapes: TypedTables, found: ScanResult, engine: Engine) -> None:
     """Keys, references and periods of one table, and its source values without a concept: one query for all."""
+    own = [
+        check for check in checks if check.kind in cross_row_checks.KINDS and not concept_checks.is_by_concept(check)
+    ]
     parts: list[ir.Table] = []
-    for check in checks:
-        if check.kind in cross_row_checks.KINDS and not concept_checks.is_by_concept(check):
-            answer = _set_numbers(check, shapes, found, engine)
-            if isinstance(answer, tuple):
-                found.numbers[check.id] = answer
-            else:
-                parts.append(answer.mutate(_check=ibis.literal(check.id)))
+    for number, check in enumerate(own):
+        answer = _set_numbers(check, shapes, found, engine)
+        if isinstance(answer, tuple):
+            found.numbers[check.id] = answer
+        else:
+            found.numbers[check.id] = (0, answer.counted if isinstance(answer.counted, int) else 0)
+            parts.append(answer.numbered(number))
     if parts:
         for row in engine.fetch(stacked(parts)).to_pylist():
-            found.numbers[row["_check"]] = (int(row["_violated"] or 0), int(row["_counted"] or 0))
+            found.numbers[own[row["_check"]].id] = (int(row["_violated"] or 0), int(row["_counted"]))
 
 
-def _set_numbers(check: QualityCheck, shapes: TypedTables, found: ScanResult, engine: Engine) -> Numbers | ir.Table:
-    """The numbers where they are known without looking, else one row of `_violated` and `_counted`."""
+def _set_numbers(check: QualityCheck, shapes: TypedTables, found: ScanResult, engine: Engine) -> Numbers | _Count:
+    """The numbers where they are known without looking, else what is to be counted."""
     size = found.rows[check.table]
     match check.kind:
         case "sourceValueCompleteness":
@@ -78,41 +100,37 @@ def _set_numbers(check: QualityCheck, shapes: TypedTables, found: ScanResult, en
             filled = found.filled_of(check)
             if not filled or not found.rows[cross_row_checks.reference(check)[0]]:
                 return (filled, size)
-            return _number_of(cross_row_checks.violated_rows(check, shapes, is_slim=True), size)
+            return _violated(check, shapes, size, is_slim=True)
         case "measurePersonCompleteness":
             persons = found.rows["person"]
-            return (
-                _number_of(cross_row_checks.violated_rows(check, shapes, is_slim=True), persons)
-                if size
-                else (persons, persons)
-            )
+            return _violated(check, shapes, persons, is_slim=True) if size else (persons, persons)
         case "withinObservationPeriod":
             filled = found.filled_of(check)
-            return _number_of(cross_row_checks.violated_rows(check, shapes, is_slim=True), filled) if filled else (0, 0)
+            return _violated(check, shapes, filled, is_slim=True) if filled else (0, 0)
         case _:
             looked_at = engine.count(cross_row_checks.persons_looked_at(check, shapes))
-            return _number_of(cross_row_checks.violated_rows(check, shapes), looked_at) if looked_at else (0, 0)
+            return _violated(check, shapes, looked_at) if looked_at else (0, 0)
 
 
-def _number_of(rows: ir.Table, counted: int) -> ir.Table:
-    return rows.aggregate(_violated=rows.count()).mutate(_counted=ibis.literal(counted, "int64"))
+def _violated(check: QualityCheck, shapes: TypedTables, counted: int, *, is_slim: bool = False) -> _Count:
+    rows = cross_row_checks.violated_rows(check, shapes, is_slim=is_slim)
+    return _Count(rows=rows, violated=rows.count(), counted=counted)
 
 
-def _repeated(check: QualityCheck, shapes: TypedTables, size: int) -> ir.Table:
+def _repeated(check: QualityCheck, shapes: TypedTables, size: int) -> _Count:
     """Rows whose key occurs more than once; a key that is NULL repeats nothing."""
     rows = shapes[check.table].table
     keys = rows.filter(rows[check.field].notnull()).group_by(_key=rows[check.field]).aggregate(_rows=ibis._.count())
     repeated = keys.filter(keys["_rows"] > 1)
-    counted = repeated.aggregate(_violated=repeated["_rows"].sum().cast("int64"))
-    return counted.mutate(_counted=ibis.literal(size, "int64"))
+    return _Count(rows=repeated, violated=repeated["_rows"].sum(), counted=size)
 
 
-def _source_values(check: QualityCheck, shapes: TypedTables) -> ir.Table:
+def _source_values(check: QualityCheck, shapes: TypedTables) -> _Count:
     """Distinct source values (the absent one counts as one), and those that concept 0 stands for in some row."""
     rows = shapes[check.table].table
     is_unmapped = (rows[cross_row_checks.standard_concept(check)] == 0).fill_null(False)
     values = rows.group_by(_value=rows[check.field]).aggregate(_is_unmapped=is_unmapped.any())
-    return values.aggregate(_violated=values.count(where=values["_is_unmapped"]), _counted=values.count())
+    return _Count(rows=values, violated=values.count(where=values["_is_unmapped"]), counted=values.count())
 
 
 def _scan_concepts(checks: Sequence[QualityCheck], shapes: TypedTables, found: ScanResult, engine: Engine) -> None:

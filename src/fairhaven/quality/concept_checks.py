@@ -87,9 +87,8 @@ def histograms(places: Iterable[Place], shapes: TypedTables, engine: Engine) -> 
         rows = shapes[table].table
         parts = [
             rows.filter(rows[field].notnull())
-            .group_by(_value=rows[field].cast("int64"))
+            .group_by(_place=ibis.literal(numbers[table, field], "int64"), _value=rows[field].cast("int64"))
             .aggregate(_rows=lambda part: part.count())
-            .select(_place=ibis.literal(numbers[table, field], "int64"), _value=ibis._["_value"], _rows=ibis._["_rows"])
             for _, field in fields
         ]
         found.append(engine.fetch(stacked(parts)).cast(_HISTOGRAM))

@@ -40,6 +40,7 @@ class RowRule:
         violated: True for a violating row.
         is_null_of: column whose absent values are the violations, for a scan that counts the present ones anyway.
         filled: column; rows with a value in it are looked at. Counting a column is cheaper than any test.
+        decided_by: columns; where none of them has a value in any row, no row is violated, nor looked at by *counted*.
         counted: True for a row that is looked at, where that is not about one column. Neither: every row.
         counted_over: as *over*, for *counted*.
         needs: (table, column) pairs that must be there.
@@ -50,6 +51,7 @@ class RowRule:
     over: str = ""
     is_null_of: str = ""
     filled: str = ""
+    decided_by: tuple[str, ...] = ()
     counted: Test | None = None
     counted_over: str = ""
     needs: tuple[tuple[str, str], ...] = ()
@@ -106,7 +108,7 @@ def datatype_rule(check: QualityCheck, shapes: TypedTables) -> RowRule | None:
         text = rows[name].cast("string")
         return text.notnull() & (text.try_cast("float64").isnull() | text.contains("."))
 
-    return RowRule(key=f"type {check.field}", violated=violated)
+    return RowRule(key=f"type {check.field}", violated=violated, decided_by=(name,))
 
 
 def row_rule(check: QualityCheck, *, today: dt.date) -> RowRule | None:
@@ -139,6 +141,7 @@ def row_rule(check: QualityCheck, *, today: dt.date) -> RowRule | None:
                 over="person",
                 violated=lambda rows: as_day(rows[name]) < rows["_birth"],
                 filled=name,
+                decided_by=(name,),
                 needs=(("person", "person_id"), (check.table, "person_id")),
             )
         case "plausibleBeforeDeath" | "plausibleDuringLife":
@@ -151,6 +154,7 @@ def row_rule(check: QualityCheck, *, today: dt.date) -> RowRule | None:
                     (as_day(rows[name]) < _shifted(rows["_visit_start"], -_AROUND_VISIT))
                     | (as_day(rows[name]) > _shifted(rows["_visit_end"], _AROUND_VISIT))
                 ),
+                decided_by=("visit_occurrence_id",),
                 counted=lambda _: ibis.literal(True),
                 counted_over="visit_occurrence",
                 needs=(
@@ -166,12 +170,14 @@ def row_rule(check: QualityCheck, *, today: dt.date) -> RowRule | None:
                 key=f"longer than {length} {name}",
                 violated=lambda rows: rows[name].length() > length,
                 filled=name,
+                decided_by=(name,),
             )
         case "identifierSize":
             return RowRule(
                 key=f"identifier {name}",
                 violated=lambda rows: (rows[name] >= _GREATEST_ID) | (rows[name] <= -_GREATEST_ID),
                 filled=name,
+                decided_by=(name,),
             )
         case _:
             return None
@@ -189,11 +195,13 @@ def _mapped(check: QualityCheck) -> RowRule:
             key=f"zero {name}",
             violated=lambda rows: rows[name] == 0,
             filled=name,
+            decided_by=(name,),
         )
     return RowRule(
         key=f"zero or unmapped {name}",
         violated=lambda rows: (rows[name] == 0) | (rows[name].isnull() & rows[source].notnull()),
         counted=lambda rows: rows[name].notnull() | rows[source].notnull(),
+        decided_by=(name, source),
         needs=((check.table, source),),
     )
 
@@ -249,7 +257,7 @@ def _limit(check: QualityCheck, today: dt.date) -> RowRule:
         value = as_day(rows[name]) if is_date else rows[name]
         return value < bound if is_low else value > bound
 
-    return RowRule(key=f"{check.kind} {limit} {name}", violated=violated, filled=name)
+    return RowRule(key=f"{check.kind} {limit} {name}", violated=violated, filled=name, decided_by=(name,))
 
 
 def limit_of(text: str, today: dt.date) -> dt.date | float | int:
@@ -281,6 +289,7 @@ def _start_before_end(check: QualityCheck) -> RowRule:
     return RowRule(
         key=f"{start} after {end}",
         violated=lambda rows: as_day(rows[start]) > as_day(rows[end]),
+        decided_by=(start,),
         counted=lambda rows: rows[start].notnull() & rows[end].notnull(),
         needs=((check.table, end),),
     )
@@ -295,6 +304,7 @@ def _temporal_after(check: QualityCheck) -> RowRule:
             key=f"before midyear {name}",
             over="person",
             violated=lambda rows: rows["_midyear"] > as_day(rows[name]),
+            decided_by=(name,),
             needs=(("person", "person_id"), (check.table, "person_id")),
         )
     if other != check.table:
@@ -302,6 +312,7 @@ def _temporal_after(check: QualityCheck) -> RowRule:
     return RowRule(
         key=f"{earlier} after {name}",
         violated=lambda rows: as_day(rows[earlier]) > as_day(rows[name]),
+        decided_by=(name,),
         needs=((check.table, earlier),),
     )
 
@@ -318,6 +329,7 @@ def _before_death(check: QualityCheck) -> RowRule:
         key=f"{check.kind} {name}",
         over="death",
         violated=lambda rows: as_day(rows[name]) > _shifted(rows["_death"], _AFTER_DEATH),
+        decided_by=() if is_life else (name,),
         counted=counted,
         counted_over="death",
         needs=(("death", "person_id"), ("death", "death_date"), (check.table, "person_id")),

@@ -129,7 +129,7 @@ def _completeness(
 ) -> list[Completeness]:
     fields = [field for field in definition.fields if field.name in table.columns]
     filled = {
-        field.name: table.count(where=(table[field.name] != 0) if field.is_concept else table[field.name].notnull())
+        field.name: table.count(where=table[field.name] != 0) if field.is_concept else table[field.name].count()
         for field in fields
     }
     by_source: dict[str, Counter[str]] = defaultdict(Counter)
@@ -150,8 +150,8 @@ def _records(own: Sequence[_Defined], origins: Mapping[int, Origin], engine: Eng
     for number, (definition, table) in enumerate(own):
         has_date = definition.date and definition.date in table.columns
         year = as_day(table[definition.date]).year().cast("int32") if has_date else ibis.null("int32")
-        counted = table.group_by(_extract=_extract(table), _year=year).agg(_rows=table.count())
-        parts.append(counted.mutate(_table=ibis.literal(number, "int32")))
+        groups = {"_table": ibis.literal(number, "int32"), "_extract": _extract(table), "_year": year}
+        parts.append(table.group_by(**groups).agg(_rows=table.count()))
     found: Counter[tuple[int, str, int | None]] = Counter()
     for row in engine.fetch(stacked(parts)).to_pylist() if parts else ():
         found[row["_table"], _source(row["_extract"], origins), row["_year"]] += row["_rows"]

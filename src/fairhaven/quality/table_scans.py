@@ -1,8 +1,10 @@
-"""One pass over a table for all checks that single rows decide, and one more for each join."""
+"""One pass over a table counts values, one is for all checks that single rows decide, and one more for each join."""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import ibis
 import ibis.expr.types as ir
@@ -38,25 +40,42 @@ class ScanResult:
 
 
 @dataclass(kw_only=True)
+class _Tests:
+    """Tests to count rows by, over one join, and the columns of the table that they read."""
+
+    by_key: dict[str, Test] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
+
+
+@dataclass(kw_only=True)
 class _Wanted:
-    """What is asked of one table: columns to count values of, and tests to count rows by, for each join."""
+    """What is asked of one table: columns to count values of, columns to count concept 0 in, and row rules by field."""
 
     filled: set[str] = field(default_factory=set)
     zeros: set[str] = field(default_factory=set)
-    tests: dict[str, dict[str, Test]] = field(default_factory=dict)
-    columns: dict[str, set[str]] = field(default_factory=dict)
+    rules: list[tuple[str, RowRule]] = field(default_factory=list)
 
     def add(self, rule: RowRule, name: str) -> None:
-        """Ask for what a rule needs; equal tests are asked once."""
-        if rule.is_null_of:
-            self.filled.add(rule.is_null_of)
-        else:
-            self.tests.setdefault(rule.over, {})[rule.key] = rule.violated
-            self.columns.setdefault(rule.over, set()).add(name)
-        if rule.filled:
-            self.filled.add(rule.filled)
-        if rule.counted is not None:
-            self.tests.setdefault(rule.counted_over, {})[f"counted {rule.key}"] = rule.counted
+        """Ask for what a rule needs."""
+        self.filled |= {rule.is_null_of, rule.filled, *rule.decided_by} - {""}
+        self.rules.append((name, rule))
+
+    def tests(self, filled: Mapping[str, int]) -> dict[str, _Tests]:
+        """What is tested over each join: equal tests once, and none of columns that are empty, as many of the CDM's are.
+
+        Args:
+            filled: rows with a value, by column.
+        """
+        found: dict[str, _Tests] = defaultdict(_Tests)
+        found[""].by_key |= {_zero(name): partial(_is_zero, name) for name in sorted(self.zeros) if filled[name]}
+        for name, rule in self.rules:
+            if rule.is_null_of or (rule.decided_by and not any(filled[column] for column in rule.decided_by)):
+                continue
+            found[rule.over].by_key[rule.key] = rule.violated
+            found[rule.over].columns.add(name)
+            if rule.counted is not None:
+                found[rule.counted_over].by_key[f"counted {rule.key}"] = rule.counted
+        return found
 
 
 def count_rows(shapes: TypedTables, engine: Engine) -> dict[str, int]:
@@ -84,8 +103,8 @@ def scan_rows(
     rules: list[tuple[QualityCheck, RowRule]] = []
     for check in checks:
         if concept_checks.is_by_concept(check) or check.kind in cross_row_checks.KINDS:
-            wanted.filled |= {check.field} - {""}
             wanted.zeros |= {cross_row_checks.standard_concept(check)} - {""}
+            wanted.filled |= {check.field, *wanted.zeros} - {""}
             continue
         rule = datatype_rule(check, shapes) if check.kind == "cdmDatatype" else row_rule(check, today=today)
         if rule is not None:
@@ -93,34 +112,27 @@ def scan_rows(
             wanted.add(rule, check.field)
         else:
             found.numbers[check.id] = (0, size)
-    sums = _plain(table, wanted, shapes, found, engine)
-    for over in wanted.tests.keys() - {""}:
-        tests = wanted.tests[over]
-        # Nothing is scanned where there is nothing.
-        if size and found.rows[over]:
-            rows = joined(shapes, table, over, wanted.columns[over])
-            sums[over] = _sums(rows, {key: rows.count(where=test(rows)) for key, test in tests.items()}, engine)
-        else:
-            sums[over] = dict.fromkeys(tests, 0)
+    filled, sums = dict.fromkeys(wanted.filled, 0), dict[str, int]()
+    # Nothing is scanned where there is nothing.
+    if size:
+        own = shapes[table].table
+        filled = _sums(own, {name: own[name].count() for name in sorted(wanted.filled)}, engine)
+    for over, tests in wanted.tests(filled).items():
+        if size and (not over or found.rows[over]):
+            rows = joined(shapes, table, over, tests.columns)
+            sums |= _sums(rows, {key: rows.count(where=test(rows)) for key, test in tests.by_key.items()}, engine)
+    found.filled |= {(table, name): count for name, count in filled.items()}
+    found.zeros |= {(table, name): sums.get(_zero(name), 0) for name in wanted.zeros}
     for check, rule in rules:
         found.numbers[check.id] = _numbers(table, rule, sums, found)
 
 
-def _plain(
-    table: str, wanted: _Wanted, shapes: TypedTables, found: ScanResult, engine: Engine
-) -> dict[str, dict[str, int]]:
-    """The pass over the table itself."""
-    tests = wanted.tests.get("", {})
-    sums: dict[str, int] = {}
-    if found.rows[table]:
-        rows = shapes[table].table
-        asked = {f"filled {name}": rows[name].count() for name in sorted(wanted.filled)}
-        asked |= {f"zero {name}": rows.count(where=rows[name] == 0) for name in sorted(wanted.zeros)}
-        asked |= {f"test {key}": rows.count(where=test(rows)) for key, test in tests.items()}
-        sums = _sums(rows, asked, engine)
-    found.filled |= {(table, name): sums.get(f"filled {name}", 0) for name in wanted.filled}
-    found.zeros |= {(table, name): sums.get(f"zero {name}", 0) for name in wanted.zeros}
-    return {"": {key: sums.get(f"test {key}", 0) for key in tests}}
+def _zero(name: str) -> str:
+    return f"zero {name}"
+
+
+def _is_zero(name: str, rows: ir.Table) -> ir.BooleanValue:
+    return rows[name] == 0
 
 
 def _sums(rows: ir.Table, asked: Mapping[str, ir.IntegerScalar], engine: Engine) -> dict[str, int]:
@@ -132,9 +144,9 @@ def _sums(rows: ir.Table, asked: Mapping[str, ir.IntegerScalar], engine: Engine)
     return {key: int(values[f"_{number}"] or 0) for number, key in enumerate(asked)}
 
 
-def _numbers(table: str, rule: RowRule, sums: Mapping[str, Mapping[str, int]], found: ScanResult) -> Numbers:
+def _numbers(table: str, rule: RowRule, sums: Mapping[str, int], found: ScanResult) -> Numbers:
     size = found.rows[table]
-    violated = size - found.filled[table, rule.is_null_of] if rule.is_null_of else sums[rule.over][rule.key]
+    violated = size - found.filled[table, rule.is_null_of] if rule.is_null_of else sums.get(rule.key, 0)
     if rule.counted is not None:
-        return violated, sums[rule.counted_over][f"counted {rule.key}"]
+        return violated, sums.get(f"counted {rule.key}", 0)
     return violated, found.filled[table, rule.filled] if rule.filled else size
