@@ -454,6 +454,7 @@ def report(
     facts: ReleaseFacts | None = None,
     kinds: Mapping[frozenset[str], int] = _KINDS,
     described: Description = _NOT_DESCRIBED,
+    checked: QualityReport | None = None,
     changes: Mapping[str, tuple[Change, int]] = _CHANGES,
     quarantine: tuple[QuarantinedRows, ...] = _QUARANTINE,
     **rows: Any,
@@ -463,7 +464,7 @@ def report(
     counted = RowCounts(content=release.content, links=written(), years=_years(), unmapped=_CODES, notes=2_417)
     return protected(
         release,
-        _described(quality(), described, replace(counted, **rows), kinds),
+        _described(checked or quality(), described, replace(counted, **rows), kinds),
         policy_named(policy),
         hub=hub,
         previous="r0001",

@@ -10,11 +10,12 @@ from fairhaven.archive import Change
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.pages.release import render
+from fairhaven.quality import QualityReport, Severity
 from fairhaven.release.facts import QuarantinedRows, RowFlow
 from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 from tests.support.html_page import Page
 from tests.support.page_facts import PageFacts
-from tests.support.release_counts import flows, linkage, manifest, report, row_flow, written
+from tests.support.release_counts import description, flows, linkage, manifest, quality, report, row_flow, written
 
 PERSONS = 1_094
 """Of the made-up release."""
@@ -117,14 +118,47 @@ def test_rows_in_use_do_not_tell_how_few_were_opted_out(policy: str, few: int) -
 @pytest.mark.parametrize("few", FEW)
 def test_what_quality_looked_at_does_not_tell_how_few_persons_a_table_lacks(few: int) -> None:
     from fairhaven.journeys.releases.protected_counts import _failed
-    from tests.support.release_counts import quality
 
     result = replace(quality().failed()[0], violated=200, denominator=PERSONS - few)
-    check = _failed(result, PERSONS, policy_named("ons"))
+    check = _failed(result, PERSONS, policy_named("ons"), {})
     assert check.checked is not None
     assert (check.checked.value, check.failed.count.value) == (None, None)
     nearly_all = replace(result, violated=5_000 - few, denominator=5_000)
-    assert _failed(nearly_all, PERSONS, policy_named("ons")).failed.count.value is None
+    assert _failed(nearly_all, PERSONS, policy_named("ons"), {}).failed.count.value is None
+
+
+def _checked(*counted: tuple[str, int, int]) -> QualityReport:
+    """Checks that failed on the concept of a condition: kind, rows that violate it, rows looked at."""
+    like = quality().failed()[0]
+    check = replace(like.check, table="condition_occurrence", field="condition_concept_id", severity=Severity.FATAL)
+    results = [
+        replace(like, check=replace(check, kind=kind), violated=violated, denominator=of)
+        for kind, violated, of in counted
+    ]
+    return replace(quality(), results=tuple(results))
+
+
+@pytest.mark.parametrize("few", FEW)
+def test_the_place_of_a_hidden_check_among_others_is_that_of_any_hidden_one(few: int) -> None:
+    checks = _checked(("a", 10, 100_000), ("b", few, 46_838), ("c", 40, 5_000))
+    made = report(checked=checks, years=())
+    assert made.quality is not None
+    assert [check.check.kind for check in made.quality.failed] == ["c", "a", "b"]
+
+
+def test_a_check_does_not_say_how_many_rows_lack_what_the_page_does_not_say() -> None:
+    concept = description().tables[0].variables[0]
+    table = replace(description().tables[0], variables=(replace(concept, missing=None, missing_share=None),))
+    made = report(
+        described=replace(description(), tables=(table,)),
+        checked=_checked(("isRequired", 400, 5_100), ("isStandardValidConcept", 60, 4_700), ("fkDomain", 80, 5_100)),
+        years=(),
+    )
+    assert made.quality is not None
+    said = {
+        each.check.kind: (each.failed.count.value, each.checked and each.checked.value) for each in made.quality.failed
+    }
+    assert said == {"isRequired": (None, 5_100), "isStandardValidConcept": (None, None), "fkDomain": (80, 5_100)}
 
 
 def _few_in(place: str, few: int) -> tuple[RowFlow, ...]:

@@ -31,8 +31,11 @@ from fairhaven.journeys.releases.release_report import (
     SetAside,
     TableChange,
     UnmappedCode,
+    WrittenTable,
 )
-from fairhaven.quality import CheckResult, CheckStatus, QualityReport, Scorecard, Severity
+from fairhaven.omop import CDM
+from fairhaven.quality import CheckResult, CheckStatus, Scorecard, Severity
+from fairhaven.release.description import Description
 from fairhaven.release.facts import LinkageSummary, QuarantinedRows, RuleOutcome
 from fairhaven.release.row_counts import UnmappedRows
 
@@ -78,7 +81,7 @@ def protected(
         linkage=_linkage(facts.linkage, persons, policy) if facts.linkage.patients else None,
         kinds=_kinds(described.scorecard, persons, policy),
         years=protected_years(row_counts.years, policy),
-        quality=_quality(described.quality, persons, policy) if described.quality.results else None,
+        quality=_quality(described, tables, persons, policy) if described.quality.results else None,
         description=described.description if described.description.tables else None,
         unmapped=sum(table.unmapped.count.value or 0 for table in tables)
         or sum(code.rows.value or 0 for code in codes),
@@ -134,7 +137,10 @@ def _linkage(linkage: LinkageSummary, everybody: int, policy: Policy) -> Linkage
     )
 
 
-def _quality(report: QualityReport, everybody: int, policy: Policy) -> QualityShown:
+def _quality(
+    described: DescribedRelease, written: Sequence[WrittenTable], everybody: int, policy: Policy
+) -> QualityShown:
+    report = described.quality
     results = [result for result in report.results if result.check.table in report.rows]
     tallies: dict[tuple[str, str], Counter[CheckStatus]] = {}
     for result in results:
@@ -149,23 +155,65 @@ def _quality(report: QualityReport, everybody: int, policy: Policy) -> QualitySh
         )
         for (category, table), tally in sorted(tallies.items())
     )
-    failed = [result for result in results if result.status in (CheckStatus.FAILED, CheckStatus.ERROR)]
-    return QualityShown(
-        scores=scores, failed=tuple(_failed(result, everybody, policy) for result in sorted(failed, key=_how_bad))
-    )
+    unsaid = _fields_unsaid(described.description, written)
+    failed = [
+        _failed(result, everybody, policy, unsaid)
+        for result in results
+        if result.status in (CheckStatus.FAILED, CheckStatus.ERROR)
+    ]
+    return QualityShown(scores=scores, failed=tuple(sorted(failed, key=_how_bad)))
 
 
-def _how_bad(result: CheckResult) -> tuple[int, float, str, str, str]:
-    check, is_of_rows = result.check, bool(result.denominator)
+def _fields_unsaid(description: Description, written: Sequence[WrittenTable]) -> Mapping[tuple[str, str], int | None]:
+    """Fields of which the page does not say how many rows have no value, or no concept, with the rows of their table that it says.
+
+    What a check counts must not say it either.
+    """
+    unmapped = {(table.table, CDM[table.table].concept) for table in written if table.unmapped.count.is_hidden}
+    return {
+        (table.name, variable.name): table.rows
+        for table in description.tables
+        for variable in table.variables
+        if variable.missing is None
+        or (table.name, variable.name) in unmapped
+        or (variable.kind == "concept" and variable.others != 0 and "0" not in {bar.code for bar in variable.bars})
+    }
+
+
+def _how_bad(failed: FailedCheck) -> tuple[int, float, str, str, str]:
+    """By what is shown alone: between two others the place of a hidden number would narrow it."""
+    check, share = failed.check, failed.failed.share or 0.0
     order = list(Severity).index(check.severity)
-    return order, -(result.share if is_of_rows else 1.0), check.table, check.field, check.kind
+    return order, -(1.0 if failed.checked is None else share), check.table, check.field, check.kind
 
 
-def _failed(result: CheckResult, everybody: int, policy: Policy) -> FailedCheck:
+_OF_MISSING = (
+    "isRequired",
+    "measureValueCompleteness",
+    "standardConceptRecordCompleteness",
+    "sourceConceptRecordCompleteness",
+)
+"""Kinds of check whose failing rows are those without a value, or without a concept."""
+_OF_CODES = ("sourceValueCompleteness",)
+"""Kinds of check that look at different values and not at rows."""
+
+
+def _failed(
+    result: CheckResult, everybody: int, policy: Policy, unsaid: Mapping[tuple[str, str], int | None]
+) -> FailedCheck:
+    """A failed check as it may be shown.
+
+    Args:
+        unsaid: fields of which the page does not say how many rows have no value or concept, with the rows of their table.
+    """
     checked, violated = result.denominator or 0, result.violated or 0
+    kind, field = result.check.kind, (result.check.table, result.check.field)
     few = beside(protect(checked, policy), everybody, policy)
     failed = protect(violated, policy)
-    if (few.is_hidden and violated) or (policy.secondary and lacks_few(violated, checked, policy)):
+    if field in unsaid and kind not in (*_OF_MISSING, *_OF_CODES) and checked != unsaid[field]:
+        few = hidden(policy, is_one_of_several=True)  # some kinds of check look at the rows that have one
+    is_left = few.is_hidden or (field in unsaid and kind in _OF_MISSING)
+    if violated and (is_left or (policy.secondary and lacks_few(violated, checked, policy))):
         failed = hidden(policy, is_one_of_several=True)
     return FailedCheck(
         check=result.check,
@@ -210,7 +258,7 @@ def _set_aside(outcomes: Iterable[RuleOutcome], policy: Policy) -> tuple[SetAsid
     for outcome in outcomes:
         if outcome.outcome in LEFT_OUT:
             summed[outcome.source, outcome.outcome] += outcome.rows
-    ranked = sorted(summed.items(), key=lambda entry: (-entry[1], entry[0]))
-    return tuple(
-        SetAside(source=source, reason=reason, rows=protect(rows, policy)) for (source, reason), rows in ranked
-    )
+    found = [
+        SetAside(source=source, reason=reason, rows=protect(rows, policy)) for (source, reason), rows in summed.items()
+    ]
+    return tuple(sorted(found, key=lambda each: (-(each.rows.value or 0), each.source, each.reason)))
