@@ -157,11 +157,7 @@ def protected_rows(
         ),
         by_table=tuple(_table_flow(fates, [flow], policy) for flow in flows),
         total=total,
-        lost={
-            reason: _lost(fates, ALL, reason, policy)
-            for reason, parts in _LOST.items()
-            if any(getattr(flow, part) for flow in flows for part in parts)
-        },
+        lost={reason: rows for reason in _LOST if (rows := _lost(fates, ALL, reason, policy)).value != 0},
         in_use=total.current,
         made=rows_made,
         unmapped=unmapped / rows_made if rows_made else 0.0,

@@ -134,7 +134,7 @@ def _into(
         count = stream.lost[reason]
         if count is not None:
             size = count.size * scale
-            title = f"{stream.title}: {count.words} rows {LOSSES[reason].lower()}"
+            title = f"{stream.title}: {count.said(LOSSES[reason].lower())}"
             y0, y1 = source.y + source.right, drain.y + drain.left
             bands.append(_band(x0, y0, x1, y1, max(size, 0.8), f"loss {reason}", title))
             source.right += size
@@ -151,7 +151,7 @@ def _onwards(
     for count, table, node in zip(stream.written, tables, nodes, strict=True):
         if count is not None:
             size = count.size * scale
-            title = f"{stream.title} to {table.name}: {count.words} rows"
+            title = f"{stream.title} to {table.name}: {count.said()}"
             top, end = centre.y + centre.right, node.y + node.left
             bands.append(_band(x1, top, x2, end, max(size, 0.6), stream.style, title))
             centre.right += size
@@ -250,9 +250,9 @@ def _headings(rows: RowsShown, layout: Layout) -> Markup:
         else ((first - 12, "end"), (third + layout.bar + 12, "start"))
     )
     places = (
-        (*start, "Received", whole(rows.total.received)),
-        (second + layout.middle / 2, "middle", "In use", rows.in_use.text),
-        (*end, "In the release", whole(rows.made)),
+        (*start, "Received", f"{whole(rows.total.received)} rows"),
+        (second + layout.middle / 2, "middle", "In use", rows.in_use.text + ("" if rows.in_use.is_hidden else " rows")),
+        (*end, "In the release", f"{whole(rows.made)} rows"),
     )
     return element(
         "g",
@@ -260,7 +260,7 @@ def _headings(rows: RowsShown, layout: Layout) -> Markup:
             element(
                 "text",
                 element("tspan", f"{word} ", class_="head"),
-                None if layout.inside else element("tspan", f"{count} rows", class_="count"),
+                None if layout.inside else element("tspan", count, class_="count"),
                 x=float(x),
                 y=12,
                 text_anchor=anchor,

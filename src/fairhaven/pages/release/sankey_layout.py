@@ -64,16 +64,21 @@ _MOST_TABLES = 14
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DrawnRows:
-    """Rows as they are drawn and said; a hidden number has no size, so that all hidden ones look alike."""
+    """Rows as they are drawn and said; a hidden number has no size and empty words, so that all hidden ones look alike."""
 
     size: int
     words: str
+
+    def said(self, what: str = "") -> str:
+        """``5,204 rows opted out``; where the number is hidden, that it is."""
+        rows = f"{self.words} rows" if self.words else "rows"
+        return f"{rows} {what}".rstrip() + ("" if self.words else ", how many is not shown")
 
 
 def drawn_rows(rows: Protected) -> DrawnRows | None:
     """Nothing is drawn of a zero that may be seen."""
     if rows.value is None:
-        return DrawnRows(size=0, words="a hidden number of")
+        return DrawnRows(size=0, words="")
     return DrawnRows(size=rows.value, words=rows.text) if rows.value else None
 
 
