@@ -12,9 +12,12 @@ import pytest
 
 from fairhaven.archive import Archive
 from fairhaven.hub import open_hub
+from fairhaven.journeys.hub_places import NOTES
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
+from fairhaven.journeys.store_verification import verify_store
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.keyring import Purpose
+from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import Actor, ActorKind
 from tests.support.command_line import Command
 from tests.support.older_hub import unpack_older_hub
@@ -137,6 +140,13 @@ def test_an_erasure_that_the_earlier_version_left_in_the_hub_is_known_and_its_de
     write_json(hub / "store/erasing.json", {"person": 7, "patients": {"gp": ["a"]}})
     under_way = ErasureUnderWay.of(open_hub(hub), by=_NOBODY)
     assert under_way == ErasureUnderWay(person=7, patients={"gp": ["a"]}, by=_NOBODY, after=0)
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_a_scrub_of_it_calls_an_act_pending_that_the_earlier_version_left_under_way(hub: Path, name: str) -> None:
+    write_json(hub / "store" / name, {"person": 7})
+    found = verify_store(open_hub(hub), after="", progress=Silent())
+    assert (found.problems, found.pending) == ((), (name,))
 
 
 def test_a_build_that_the_earlier_version_left_unpublished_is_cleared_away(hub: Path) -> None:

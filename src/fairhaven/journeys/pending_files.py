@@ -59,6 +59,8 @@ class PendingFiles:
                     noted |= journal.unsettled(before)
                     before = journal.applied_to(before)
                     notes.append(path)
+                elif journal.before() is not None:  # it says nothing of files, and what it is about has no hashes yet
+                    notes.append(path)
         with suppress(PermissionError, Invalid):
             for path, digest in rooms.archive.files_under_way().items():
                 if digest != kept.get(path):
