@@ -27,8 +27,9 @@ from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import content_hash
 from fairhaven.omop.vocabulary import load_vocabulary
 from tests.support.actors import ANNA, BEN
-from tests.support.intake_hub import DAY, EVENTS, HEADER
+from tests.support.intake_hub import DAY, HEADER
 from tests.support.partner_cdm import vocabulary_files
+from tests.support.received_hub import received_hub
 
 _TABLE = "landing/000001/events.parquet"
 NOTES: Mapping[str, object] = {
@@ -41,21 +42,9 @@ NOTES: Mapping[str, object] = {
 """What the version before wrote, unsigned."""
 
 
-def _hub(folder: Path) -> Path:
-    make_hub(folder, by=ANNA)
-    (folder / "controllers/riverside.toml").write_text('title = "Riverside"\n')
-    (folder / "sources/gp.toml").write_text(EVENTS.format(settings="national_opt_out = false", more=""))
-    (folder / "events.csv").write_text(HEADER + "1,p1,2020-01-01,1,a\n2,p2,2020-01-02,2,b\n")
-    rooms = open_hub(folder)
-    receive_delivery(
-        rooms, source="gp", files=[folder / "events.csv"], received_on=DAY, today=DAY, by=ANNA, progress=Silent()
-    )
-    return folder
-
-
 @pytest.fixture(scope="module")
 def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _hub(tmp_path_factory.mktemp("received") / "hub")
+    return received_hub(tmp_path_factory.mktemp("received") / "hub")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,17 @@ def bytes_read() -> int:
 def opened_below(folder: Path) -> Iterator[Counter[str]]:
     """Path below the folder -> how often Python opened it meanwhile, be it a file or a folder that was listed."""
     counted: Counter[str] = Counter()
-    if not _counting:
-        sys.addaudithook(_count)
+    _listen()
     _counting.append((folder, counted))
     try:
         yield counted
     finally:
         _counting.remove((folder, counted))
+
+
+@cache
+def _listen() -> None:
+    sys.addaudithook(_count)  # it stays for as long as the process
 
 
 def _count(event: str, arguments: tuple[Any, ...]) -> None:

@@ -86,7 +86,6 @@ def test_an_erased_patient_in_a_later_delivery_is_left_out_of_rows_vault_and_byt
     assert hub.lines(2) == [3]
     assert b"zz9" not in sealed(hub, 2)
     assert [record["patient_ref"] for record in hub.vault.by_extract[2].to_pylist()] == [ref(hub, "p3", "gp")]
-    assert hub.intake.may_reach_earlier(source)
     assert check_adds_up(hub, source) == {"events": (3, 1, 2)}
     assert hub.receive(source, HEADER + "1,zz9,2020-01-01,,\n", name="events3.csv").delivery is None
 

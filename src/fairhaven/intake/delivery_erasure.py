@@ -8,7 +8,7 @@ a crash the same erasure ends what it began.
 import dataclasses
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -100,7 +100,12 @@ def also_named(receiver: DeliveryReceiver, source: str, patient_refs: Collection
 
 
 def leave_out(
-    receiver: DeliveryReceiver, source: Source, landed: Sequence[Extract], erased_names: Collection[str]
+    receiver: DeliveryReceiver,
+    source: Source,
+    landed: Sequence[Extract],
+    erased_names: Collection[str],
+    *,
+    check_earlier: Callable[[Sequence[Extract]], object],
 ) -> list[Extract]:
     """Take out of what has just landed what belongs to erased patients through other rows, and what of theirs is in quarantine.
 
@@ -109,6 +114,8 @@ def leave_out(
 
     Args:
         erased_names: digests of what the rows are called by that landing left out.
+        check_earlier: as of `delivery_receipt.receive`. Most deliveries have nothing of anybody who was erased, and cost no more for
+            what came before them.
 
     Returns:
         the extracts as they are then.
@@ -118,17 +125,22 @@ def leave_out(
     if not known or source.format is Format.OPT_OUT:
         return list(landed)
     secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
-    names = known.union(erased_names)
+    given = known.union(erased_names)
+    with _looking(receiver, secrets, landed) as connection:
+        search = _Search(receiver=receiver, source=source, secrets=secrets, connection=connection, every=landed)
+        found, names = search.belonging(landed, given)
+        if not search.with_unreadable(landed, found, names) and names == known:
+            return list(landed)
     numbers = {extract.number for extract in landed}
     earlier = [extract for extract in receiver.records.extracts(source.name) if extract.number not in numbers]
-    with _looking(receiver, secrets, [*earlier, *landed]) as connection:
-        search = _Search(
-            receiver=receiver, source=source, secrets=secrets, connection=connection, every=[*earlier, *landed]
-        )
+    check_earlier(earlier)
+    every = [*earlier, *landed]
+    with _looking(receiver, secrets, every) as connection:
+        search = _Search(receiver=receiver, source=source, secrets=secrets, connection=connection, every=every)
         reached: Sequence[Extract] = landed
-        found, names = search.linked(reached, search.bearing(reached, (), names), names)
+        found, names = search.belonging(reached, given)
         if names > known:
-            reached = [*earlier, *landed]
+            reached = every
             found, names = search.linked(reached, found, names)
         found = search.with_unreadable(reached, found, names)
     others = _sealed_for_others(receiver, source.name)
@@ -206,6 +218,12 @@ class _Search:
             )
             return search.with_linked(extracts, found, names)
         return with_linked_rows(self.connection, self.receiver.records, self.source, extracts, found, names)
+
+    def belonging(
+        self, extracts: Sequence[Extract], names: frozenset[str]
+    ) -> tuple[dict[int, FoundRows], frozenset[str]]:
+        """What belongs to those who have a tombstone, as `linked`."""
+        return self.linked(extracts, self.bearing(extracts, (), names), names)
 
     def bearing(
         self, extracts: Sequence[Extract], refs: Collection[str], tombstones: Collection[str]

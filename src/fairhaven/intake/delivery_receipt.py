@@ -47,21 +47,16 @@ VERSION = "1"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryReceiver:
-    """What receiving works with: the store, its keys, the readers by format, the hub's precision of birth dates, and
-    how large a delivered file may become."""
+    """What receiving works with: the store, its keys, the readers by format, the hub's precision of birth dates, the store's
+    records as far as they are seen, and how large a delivered file may become."""
 
     store: Path
     envelope: Envelope
     pseudonyms: DerivationKey
     readers: Mapping[Format, Reader]
     birth_date: str
+    records: DeliveryRecords
     limits: ExpansionLimits = USUAL
-    until: int | None = None
-
-    @property
-    def records(self) -> DeliveryRecords:
-        """The store's records, as far as they are seen."""
-        return DeliveryRecords(self.store, until=self.until)
 
     def code(self, source: Source) -> str:
         """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
@@ -89,7 +84,13 @@ class ErasedRowsOut(Protocol):
     """Takes out of what has just landed the rows that belong to erased patients through other rows."""
 
     def __call__(
-        self, receiver: DeliveryReceiver, source: Source, landed: Sequence[Extract], erased_names: Collection[str]
+        self,
+        receiver: DeliveryReceiver,
+        source: Source,
+        landed: Sequence[Extract],
+        erased_names: Collection[str],
+        *,
+        check_earlier: Callable[[Sequence[Extract]], object],
     ) -> list[Extract]:
         """See `delivery_erasure.leave_out`."""
 
@@ -106,19 +107,20 @@ def receive(
     by: Actor,
     known: Mapping[str, str | None],
     enter: Callable[[Sequence[Extract], Any], object],
+    check_earlier: Callable[[Sequence[Extract]], object],
     leave_out: ErasedRowsOut,
 ) -> Receipt:
-    """Take delivery of the files; the caller holds the lock of the deliveries.
+    """Take delivery of the files; the caller holds the lock of the deliveries, and has recovered.
 
     Args:
         known: as of `recover`.
         enter: commits the delivery: enters it in the ledger with its extracts, and with its record as JSON has it.
+        check_earlier: refuses extracts that are not as they were written; asked before anything of earlier ones is read or changed.
 
     Raises:
         Invalid: a file cannot be landed; then none is, and every fault of every file is in it.
     """
     records = receiver.records
-    recover(records, vault, known)
     clear_scratch(receiver.store / "scratch")
     number, first = records.next_numbers(known)
     with scratch(receiver.store / "scratch") as work:
@@ -126,7 +128,8 @@ def receive(
         if source.format is Format.OPT_OUT:
             check_faults([fault for file in arrived for fault in dated_ahead(file.name, received_on=received_on)])
         digests = [_digest(file) for file in arrived]
-        new, already = _new(arrived, digests, _known(records, source, received_on), source)
+        before = records.extracts_of(digests)
+        new, already = _new(arrived, digests, _known(records, before, source, received_on), source)
         if not new:
             return Receipt(source=source.name, delivery=None, already_received=already)
         try:
@@ -134,7 +137,6 @@ def receive(
             erased_names = set[str]()
             faults: list[Fault] = []
             progress.stage(f"Taking delivery of {source.name}")
-            before = records.extracts()
             for place, (digest, file) in enumerate(new.items()):
                 extract_number = first + place
                 sealed_as = name_of_sealed(digest, before, source=source.name, number=extract_number)
@@ -152,7 +154,7 @@ def receive(
             if not faults:
                 faults += _missing_tables(records, source, extracts)
             check_faults(faults)
-            extracts = leave_out(receiver, source, extracts, erased_names)
+            extracts = leave_out(receiver, source, extracts, erased_names, check_earlier=check_earlier)
         except BaseException:
             recover(records, vault, known)
             raise
@@ -188,8 +190,7 @@ def recover(records: DeliveryRecords, vault: IdentityVault, known: Mapping[str, 
     Raises:
         Invalid: one of these is missing; nothing was cleared away.
     """
-    records.clear_uncommitted(known)
-    vault.keep_only(records.kept_extracts(known))
+    vault.keep_only(records.clear_uncommitted(known))
 
 
 def land_file(
@@ -362,13 +363,13 @@ def _pack(folder: Path, target: Path) -> Path:
     return target
 
 
-def _known(records: DeliveryRecords, source: Source, received_on: dt.date) -> dict[str, int]:
+def _known(records: DeliveryRecords, before: Sequence[Extract], source: Source, received_on: dt.date) -> dict[str, int]:
     """sha256 -> delivery, of what this source has delivered.
 
     An opt-out list says who has opted out on its day, so the same bytes on a later day are news: nobody has changed
     their mind since.
     """
-    extracts = records.extracts(source.name)
+    extracts = [extract for extract in before if extract.source == source.name]
     if source.format is Format.OPT_OUT:
         extracts = [extract for extract in extracts if records.delivery(extract.delivery).received_on >= received_on]
     return {extract.sha256: extract.delivery for extract in reversed(extracts)}
@@ -393,15 +394,15 @@ def _new(
 
 def _missing_tables(records: DeliveryRecords, source: Source, extracts: Sequence[Extract]) -> list[Fault]:
     """A full delivery must bring every table that the one before brought, or their rows would be gone without a word."""
-    before = records.extracts(source.name)
+    before = [each for each in records.deliveries() if each.source == source.name and each.extracts]
     if source.delivery is not DeliveryKind.FULL or not before or source.format is Format.OPT_OUT:
         return []
-    last = max(extract.delivery for extract in before)
-    had = {table for extract in before if extract.delivery == last for table in extract.tables}
+    last = before[-1]
+    had = {table for number in last.extracts for table in records.extract(number).tables}
     has = {table for extract in extracts for table in extract.tables}
     return [
         Fault(
-            message=f"{source.name} delivers in full, so this delivery replaces delivery {last}, but it brings no "
+            message=f"{source.name} delivers in full, so this delivery replaces delivery {last.number}, but it brings no "
             f"{table}, which that one did. Deliver all files together."
         )
         for table in sorted(had - has)

@@ -9,8 +9,9 @@ import contextlib
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fairhaven.intake.model import Delivery, Extract
 from fairhaven.kernel.codec import read_record, to_json
@@ -19,26 +20,39 @@ from fairhaven.kernel.files import announce_folder, clear_torn, sync, write_json
 from fairhaven.kernel.listing import listed
 from fairhaven.ledger import content_hashes
 
+T = TypeVar("T", Delivery, Extract)
+
 EXTRACT = "extract.json"
 """In an extract's folder: what it holds."""
 
 _NUMBERED = re.compile(r"\d{6}")
 _EXTRACTS_OWN = re.compile(r"(?:landing/|vault/identity/|received/[0-9a-f]+-)(?P<number>\d{6})[./]\w")
 """What bears the number of its extract."""
-_READY = ".new"
-"""Behind the name of what is ready to take its place."""
+_READY, _BEFORE = ".new", ".old"
+"""Behind the name of what is ready to take its place, and of what was there before."""
+_DIGEST = 64
+"""How many characters of the name of sealed bytes are the digest of what was delivered."""
 
 
 class DeliveryRecords:
     """Deliveries and extracts of one hub's store.
 
+    A record is read once, as long as its file is the same: a hub has thousands, and each command asks for them again and again.
+
     Args:
-        until: number of the last delivery that is seen; None for all, those to come as well.
+        store: the hub's ``store`` folder.
     """
 
-    def __init__(self, store: Path, *, until: int | None = None) -> None:
+    def __init__(self, store: Path) -> None:
         self._store = store
-        self._until = until
+        self._until: int | None = None
+        self._read: dict[Path, tuple[tuple[int, ...], Any]] = {}
+
+    def until(self, delivery: int) -> "DeliveryRecords":
+        """The same as far as one delivery, whatever is received from now on."""
+        seen = copy(self)
+        seen._until = delivery
+        return seen
 
     def deliveries(self) -> list[Delivery]:
         """Every committed delivery that is seen, in order."""
@@ -54,6 +68,12 @@ class DeliveryRecords:
         ]
         return [self.extract(number) for number in sorted(numbers)]
 
+    def extracts_of(self, digests: Collection[str]) -> list[Extract]:
+        """Extracts of delivered files by their SHA-256, in order. A file that has no sealed bytes was never delivered, and then no
+        record is read for it."""
+        sealed = {path.name[:_DIGEST] for path in listed(self._store / "received", "*.sealed")}
+        return [each for each in self.extracts() if each.sha256 in digests] if sealed.intersection(digests) else []
+
     def extract(self, number: int) -> Extract:
         """One extract.
 
@@ -61,15 +81,17 @@ class DeliveryRecords:
             NotFound: no such extract was landed.
         """
         path = self.folder(number) / EXTRACT
-        if not path.exists():
-            finish_swap(self.folder(number))
-        if not path.exists():
+        with contextlib.suppress(FileNotFoundError):
+            return self._record(path, Extract)
+        finish_swap(self.folder(number))
+        try:
+            return self._record(path, Extract)
+        except FileNotFoundError:
             raise NotFound(
                 f"{path} is missing, which says what extract {number} holds. Restore that folder from the hub's backup."
                 if any(number in delivery.extracts for delivery in self.deliveries())
                 else f"there is no extract {number} in {self._store}"
-            )
-        return read_record(path, Extract)
+            ) from None
 
     def delivery(self, number: int) -> Delivery:
         """One delivery.
@@ -77,10 +99,10 @@ class DeliveryRecords:
         Raises:
             NotFound: no such delivery was received.
         """
-        path = self.record(number)
-        if not path.exists():
-            raise NotFound(f"there is no delivery {number} in {self._store}")
-        return read_record(path, Delivery)
+        try:
+            return self._record(self.record(number), Delivery)
+        except FileNotFoundError:
+            raise NotFound(f"there is no delivery {number} in {self._store}") from None
 
     def folder(self, extract: int) -> Path:
         """Where an extract's landed tables are."""
@@ -100,6 +122,7 @@ class DeliveryRecords:
 
     def write_extract(self, folder: Path, extract: Extract) -> None:
         """Write ``extract.json`` beside the extract's tables."""
+        self._read.pop(folder / EXTRACT, None)
         write_json(folder / EXTRACT, to_json(extract))
 
     def commit(self, delivery: Delivery, *, enter: Callable[[Any], object]) -> None:
@@ -163,12 +186,16 @@ class DeliveryRecords:
         Raises:
             Invalid: a folder is another than that; each is named, and none was moved.
         """
-        numbers = [
-            number for number in sorted(self.kept_extracts(known)) if _beside(self.folder(number), _READY).exists()
-        ]
+        numbers = self._kept_beside(_READY, known)
         check_faults([fault for number in numbers for fault in self._faults_of_ready(number, known)])
         for number in numbers:
             finish_swap(self.folder(number))
+
+    def _kept_beside(self, ending: str, known: Collection[str]) -> list[int]:
+        """Numbers of the extracts, of those that are kept, beside whose folder one of this ending stands."""
+        found = [path.stem for path in listed(self._store / "landing", f"*{ending}")]
+        numbers = {int(stem) for stem in found if _NUMBERED.fullmatch(stem)}
+        return sorted(numbers & self.kept_extracts(known)) if numbers else []
 
     def _faults_of_ready(self, number: int, known: Mapping[str, str | None]) -> Iterator[Fault]:
         ready = _beside(self.folder(number), _READY)
@@ -183,7 +210,7 @@ class DeliveryRecords:
             message = "is not what a command was about to put in its place: something else put it there. Remove it."
             yield Fault(path=f"{path}{_READY}", message=message)
 
-    def clear_uncommitted(self, known: Mapping[str, str | None]) -> None:
+    def clear_uncommitted(self, known: Mapping[str, str | None]) -> set[int]:
         """Remove what no committed delivery names; the lock of the deliveries must be held.
 
         Args:
@@ -191,12 +218,14 @@ class DeliveryRecords:
                 content hash, None where it has none. They were committed, whatever records say that are there or not, so
                 that none of them is ever removed.
 
+        Returns:
+            as of `kept_extracts`.
+
         Raises:
             Invalid: one of them is missing; each is named, and nothing was removed. Tables that are landed again are not meant.
         """
         self.finish_swaps(known)
-        committed = self.kept_extracts(known)
-        for number in committed:
+        for number in self._kept_beside(_BEFORE, known):
             finish_swap(self.folder(number))
         check_faults(
             [
@@ -205,28 +234,40 @@ class DeliveryRecords:
                 if not _is_landed_again(path) and not (self._store / path).exists()
             ]
         )
+        committed = self.kept_extracts(known)
         for folder in listed(self._store / "landing"):
             if folder.is_dir() and (not _NUMBERED.fullmatch(folder.name) or int(folder.name) not in committed):
                 shutil.rmtree(folder)
-        kept = {self.sealed(self.extract(number).sealed_as) for number in committed} | {
-            self._store / path for path in known
-        }
-        for path in listed(self._store / "received"):
-            if path.is_file() and path not in kept:
-                path.unlink()
+        received = self._store / "received"
+        if unknown := [path for path in listed(received) if path.is_file() and f"received/{path.name}" not in known]:
+            named = {self.sealed(self.extract(number).sealed_as) for number in committed}
+            for path in unknown:
+                if path not in named:
+                    path.unlink()
         for name in ("deliveries", "landing", "received", "erased"):
             clear_torn(self._store / name)
+        return committed
 
     def _committed(self) -> list[Delivery]:
         found = listed(self._store / "deliveries", "*.json")
-        return [read_record(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
+        return [self._record(path, Delivery) for path in found if _NUMBERED.fullmatch(path.stem)]
+
+    def _record(self, path: Path, form: type[T]) -> T:
+        """Raises FileNotFoundError where there is none."""
+        stat = path.stat()
+        seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        before = self._read.get(path)
+        if before is None or before[0] != seen:
+            before = self._read[path] = seen, read_record(path, form)
+        record: T = before[1]
+        return record
 
 
 def name_of_sealed(sha256: str, before: Sequence[Extract], *, source: str, number: int) -> str:
     """The name of a new extract's sealed bytes: of a source's own extracts with the same file all have one, other sources another.
 
     Args:
-        before: every extract of the hub.
+        before: extracts of the hub, those of this file at least.
     """
     same = [each for each in before if each.sha256 == sha256]
     others = {each.sealed_as for each in same if each.source != source}
@@ -295,7 +336,7 @@ def make_durable(folder: Path) -> None:
 
 def finish_swap(folder: Path) -> None:
     """End a swap that was cut off: a folder that is ready takes its place, the old one goes."""
-    old, ready = _beside(folder, ".old"), _beside(folder, _READY)
+    old, ready = _beside(folder, _BEFORE), _beside(folder, _READY)
     if ready.exists():
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)

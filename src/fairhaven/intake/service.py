@@ -17,7 +17,7 @@ from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reco
 from fairhaven.intake.cdm_reader import OmopReader
 from fairhaven.intake.delimited_reader import DelimitedReader
 from fairhaven.intake.delivery_receipt import DeliveryReceiver, receive, recover
-from fairhaven.intake.delivery_records import EXTRACT, Tombstones
+from fairhaven.intake.delivery_records import EXTRACT, DeliveryRecords
 from fairhaven.intake.fhir.fhir_reader import FhirReader
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Delivery, Extract, Format, Receipt, RowOrigin, Source
@@ -69,6 +69,7 @@ class Intake:
             pseudonyms=pseudonyms,
             readers=readers,
             birth_date=birth_date,
+            records=DeliveryRecords(store),
             limits=limits,
         )
         self._records = self._receiver.records
@@ -85,12 +86,15 @@ class Intake:
         by: Actor,
         known: Mapping[str, str | None],
         enter: Callable[[Sequence[Extract], Any], object],
+        check_earlier: Callable[[Sequence[Extract]], object],
     ) -> Receipt:
-        """Take delivery of files, as a whole or not at all. The caller holds the lock of the deliveries.
+        """Take delivery of files, as a whole or not at all. The caller holds the lock of the deliveries, and has recovered.
 
         Args:
             known: as of `recover`.
             enter: commits the delivery: enters it in the ledger with its extracts, and with its record as JSON has it.
+            check_earlier: refuses extracts that are not as they were written. Rows of erased patients, in what comes, may reach
+                earlier extracts of the source: then it is asked before anything of these is read or changed.
 
         Raises:
             Invalid: a file cannot be landed; every fault of every file. Or as `recover`.
@@ -106,6 +110,7 @@ class Intake:
             by=by,
             known=known,
             enter=enter,
+            check_earlier=check_earlier,
             leave_out=delivery_erasure.leave_out,
         )
 
@@ -136,7 +141,7 @@ class Intake:
     def until(self, delivery: int) -> "Intake":
         """The deliveries up to one, whatever is received from now on: what a build is made of."""
         seen = copy(self)
-        seen._receiver = replace(self._receiver, until=delivery)
+        seen._receiver = replace(self._receiver, records=self._records.until(delivery))
         seen._records = seen._receiver.records
         return seen
 
@@ -169,10 +174,6 @@ class Intake:
             else:
                 found.append(self._records.folder(extract.number))
         return found
-
-    def may_reach_earlier(self, source: Source) -> bool:
-        """Whether landing more of a source can take rows out of its earlier extracts: where somebody of it was erased."""
-        return bool(Tombstones(self._receiver.store).of(source.name))
 
     def to_land_again(self, source: Source) -> list[Extract]:
         """Extracts whose rows depend on something that has changed since they were landed."""

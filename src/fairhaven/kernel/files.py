@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -139,6 +140,7 @@ def damaged(path: Path) -> Invalid:
     return Invalid(f"{path} is damaged, so nothing can be built on it. Restore it from the hub's backup.")
 
 
+_TORN = ".*.part"
 _WORK = "work-"
 _READERS_WORK = "fairhaven-work-"
 
@@ -212,7 +214,9 @@ def clear_torn(folder: Path) -> None:
 
     That is files that it had not yet renamed, and its folders for work in progress.
     """
-    for path in listed_below(folder, ".*.part"):
-        path.unlink(missing_ok=True)
-    for parent in {path.parent for path in listed_below(folder, "work-*")}:
+    torn = listed_below(folder, _TORN, f"{_WORK}*")
+    for path in torn:
+        if fnmatchcase(path.name, _TORN):
+            path.unlink(missing_ok=True)
+    for parent in {path.parent for path in torn if path.name.startswith(_WORK)}:
         clear_scratch(parent)

@@ -67,8 +67,6 @@ def receive_delivery(
         rooms.keyring.check(*SEALING)
         recover_deliveries(rooms, by=by)
         check_erased(rooms)
-        if rooms.intake.may_reach_earlier(rooms.sources[source]):
-            check_kept(rooms, files_of_deliveries(rooms, rooms.intake.extracts(source)))
         known = known_of_deliveries(rooms)
         # What is new is entered with the delivery; what is changed with it, of earlier ones, by its notes.
         with _landing(rooms, source, by=by, is_mine=rooms.intake.is_earlier(known)):
@@ -82,6 +80,7 @@ def receive_delivery(
                 by=by,
                 known=known,
                 enter=partial(_enter, rooms, by),
+                check_earlier=lambda extracts: check_kept(rooms, files_of_deliveries(rooms, extracts)),
             )
 
 
