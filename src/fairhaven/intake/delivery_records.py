@@ -8,7 +8,7 @@ next writer clears it away.
 import contextlib
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -152,8 +152,10 @@ class DeliveryRecords:
         Args:
             known: as of `clear_uncommitted`.
         """
-        deliveries = {delivery.number for delivery in self._committed()} | _numbers(known, "deliveries")
-        return max(deliveries, default=0) + 1, max(self.kept_extracts(known), default=0) + 1
+        committed = self._committed()
+        deliveries = {delivery.number for delivery in committed} | _numbers(known, "deliveries")
+        extracts = _extracts(committed) | _numbers(known, "landing")
+        return max(deliveries, default=0) + 1, max(extracts, default=0) + 1
 
     def is_earlier(self, known: Collection[str]) -> Callable[[str], bool]:
         """Tells of a path in the store whether it is of what was received before, and not of the delivery to come.
@@ -171,11 +173,7 @@ class DeliveryRecords:
 
     def kept_extracts(self, known: Collection[str]) -> set[int]:
         """Numbers of the extracts that a committed delivery or the ledger has: what must never be cleared away."""
-        return self.committed_extracts() | _numbers(known, "landing")
-
-    def committed_extracts(self) -> set[int]:
-        """Numbers of the extracts of every committed delivery, seen or not."""
-        return {number for delivery in self._committed() for number in delivery.extracts}
+        return _extracts(self._committed()) | _numbers(known, "landing")
 
     def finish_swaps(self, known: Mapping[str, str | None]) -> None:
         """Have each folder that is ready take its place, if it is what was decided; the lock of the deliveries must be held.
@@ -282,10 +280,14 @@ def own_name(sha256: str, number: int) -> str:
     return f"{sha256}-{number:06d}"
 
 
+def _extracts(deliveries: Iterable[Delivery]) -> set[int]:
+    return {number for delivery in deliveries for number in delivery.extracts}
+
+
 def _numbers(known: Collection[str], folder: str) -> set[int]:
     """Numbers of the deliveries (``deliveries``) or extracts (``landing``) that paths are of."""
-    found = (re.match(rf"{folder}/(\d{{6}})[./]", path) for path in known)
-    return {int(each[1]) for each in found if each}
+    form = re.compile(rf"{folder}/(\d{{6}})[./]")
+    return {int(found[1]) for path in known if (found := form.match(path))}
 
 
 def _what_to_do(path: str) -> str:

@@ -333,6 +333,10 @@ def _by_top() -> Mapping[str, Sequence[tuple[list[str], StorePlace]]]:
 
 
 _BY_TOP = _by_top()
+_HELD_WHOLE = {
+    top: places[0][1].thing for top, places in _BY_TOP.items() if len({place.thing for _, place in places}) == 1
+}
+"""Folders that one thing holds with all that is in them: most files of a store are in one, and there are many."""
 
 
 def place_of(path: str) -> StorePlace | None:
@@ -351,6 +355,9 @@ def place_of(path: str) -> StorePlace | None:
 
 def part_of(path: str) -> Locked | None:
     """What holds a file of the store while it is changed, and has its hash entered."""
+    top = path.partition("/")[0]
+    if top in _HELD_WHOLE:
+        return _HELD_WHOLE[top]
     place = place_of(path)
     return place.thing if place else None
 
