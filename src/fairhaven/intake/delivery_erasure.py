@@ -23,11 +23,13 @@ from fairhaven.engine.sql import file, literal
 from fairhaven.intake import file_detection, landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.delivery_records import Tombstones, own_name, rewriting
-from fairhaven.intake.fhir.resource_references import tokens_in
+from fairhaven.intake.fhir.resource_references import tokens_in, words_in
 from fairhaven.intake.line_erasure import blank
-from fairhaven.intake.linked_resources import ResourceSearch, ResourceTombstones, named_otherwise
+from fairhaven.intake.linked_resources import ResourceSearch
 from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
+from fairhaven.intake.patient_names import PatientNames
+from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
@@ -91,12 +93,18 @@ def erase(
 def also_named(receiver: DeliveryReceiver, source: str, patient_refs: Collection[str]) -> frozenset[str]:
     """See `service.Intake.also_named`."""
     secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
-    extracts = receiver.records.extracts(source)
+    extracts = [extract for extract in receiver.records.extracts(source) if extract.format is Format.FHIR]
     folders = [receiver.records.folder(extract.number) for extract in extracts]
     # A plan asks, too, and changes nothing of the store.
     with readers_scratch() as work, open_duckdb(spill=work, reaches=folders) as connection:
-        opened = partial(receiver.opened, within=work)
-        return named_otherwise(receiver.records, opened, connection, extracts, patient_refs, secrets)
+        names = PatientNames(
+            records=receiver.records,
+            opened=partial(receiver.opened, within=work),
+            tombstones=ResourceTombstones(source=source, secrets=secrets),
+            connection=connection,
+            extracts=extracts,
+        )
+        return names.otherwise(patient_refs)
 
 
 def leave_out(
@@ -293,8 +301,9 @@ class _Search:
         for text in names_in(parts, self.source):
             yield landing.tombstone(self.secrets, text)
         if extract.format is Format.FHIR:
-            for token in tokens_in(line.decode("utf-8", "replace")):
-                yield self._resources.called(token)
+            written = line.decode("utf-8", "replace")
+            yield from map(self._resources.called, tokens_in(written))
+            yield from map(self._resources.of_patient, words_in(written))
 
     @property
     def _resources(self) -> ResourceTombstones:

@@ -22,12 +22,12 @@ from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake import landing
 from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable, name_of_sealed
 from fairhaven.intake.line_erasure import blank
-from fairhaven.intake.linked_resources import ResourceTombstones
 from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
 from fairhaven.intake.opt_out_lists import dated_ahead
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
+from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import ACCEPTED, USUAL, ExpansionLimits

@@ -16,7 +16,7 @@ from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.cdm_reader import dialect_of, members
-from fairhaven.intake.fhir.ndjson_lines import ENTRIES, is_bundle, parsed, resources_of, with_bundles
+from fairhaven.intake.fhir.ndjson_lines import ENTRIES, bundle_of, is_bundle, resources_of
 from fairhaven.intake.model import Dialect, Format
 from fairhaven.intake.parquet_reader import numbered_rows
 from fairhaven.intake.reader import DeliveredFile
@@ -72,36 +72,39 @@ def _blanked(source: BinaryIO, places: Sequence[tuple[int, int]], newline: bytes
 
 
 def _blank_ndjson(path: Path, gone: frozenset[int], target: Path) -> None:
-    on_the_way = with_bundles(gone)
     resources = resources_of(path)
     with path.open("rb") as source, memory_writer(target) as out:
         lines = source if resources is None else (text.encode() + b"\n" for text in resources)
         for number, written in enumerate(lines, start=1):
-            is_touched = number in on_the_way
-            out.write(_without(number, written, gone, on_the_way) if is_touched else written)
+            out.write(_without(number, written, gone))
 
 
-def _without(number: int, written: bytes, gone: frozenset[int], on_the_way: frozenset[int]) -> bytes:
+def _without(number: int, written: bytes, gone: frozenset[int]) -> bytes:
     """A line without what is gone of it: all of it, or entries of the Bundle that it is."""
-    bundle = parsed(written)
+    bundle = bundle_of(written.decode("utf-8", "replace"))
     # The number of an entry is also that of a line, where a file has so many.
-    if not is_bundle(bundle) or (number in gone and number < ENTRIES):
+    if bundle is None or (number in gone and number < ENTRIES):
         return b"\n" if number in gone else written
-    return json.dumps(_without_entries(number, bundle, gone, on_the_way)).encode() + b"\n"
+    return json.dumps(_without_entries(number, bundle, gone)).encode() + b"\n"
 
 
-def _without_entries(
-    number: int, bundle: dict[str, Any], gone: frozenset[int], on_the_way: frozenset[int]
-) -> dict[str, Any]:
-    kept = list(bundle.get("entry", ()))
-    for place, entry in enumerate(kept):
+def _without_entries(number: int, bundle: Mapping[str, Any], gone: frozenset[int]) -> dict[str, Any]:
+    """A Bundle of the resources that stay, each at its place. What else it said may have named who is gone (where a resource was to
+    go, what was searched for), and nothing of it lands."""
+    entries = bundle.get("entry")
+    kept: list[dict[str, Any]] = []
+    for place, entry in enumerate(entries if isinstance(entries, list) else ()):
         of_entry = number * ENTRIES + place + 1
+        resource, url = (entry.get("resource"), entry.get("fullUrl")) if isinstance(entry, dict) else (entry, None)
         if of_entry in gone:
             # An empty Bundle holds the entry's place, and nothing lands of it.
-            kept[place] = {"resource": {"resourceType": "Bundle"}}
-        elif of_entry in on_the_way and is_bundle(inner := entry.get("resource")):
-            kept[place] = entry | {"resource": _without_entries(of_entry, inner, gone, on_the_way)}
-    return bundle | {"entry": kept}
+            kept.append({"resource": {"resourceType": "Bundle"}})
+            continue
+        inner = _without_entries(of_entry, resource, gone) if is_bundle(resource) else resource
+        # References within the Bundle are to such a URL.
+        is_named = isinstance(url, str) and url.startswith("urn:")
+        kept.append({"resource": inner, **({"fullUrl": url} if is_named else {})})
+    return {"resourceType": "Bundle", "entry": kept}
 
 
 def _blank_parquet(path: Path, gone: frozenset[int], scratch: Path, target: Path) -> None:

@@ -2,18 +2,18 @@
 
 A resource belongs to a patient if it refers to the patient or to a resource that is gone, or if one that is gone refers to it: a
 ``Provenance`` of an encounter, an ``Observation`` that only its report places. What is found so leads on, until nothing more is found.
-Only lines that name no patient, or are gone, are parsed; whose the others are, the landed rows say. Digests of what gone resources are
-called by and refer to are kept as tombstones, so that a later delivery brings nothing back.
+Only lines that name no patient, or are gone, are parsed, and those whose text may say by what else a patient is named; whose the others
+are, the landed rows say. Digests of what gone resources are called by and refer to are kept as tombstones, so that a later delivery
+brings nothing back.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fairhaven.engine.sql import file
 from fairhaven.intake import file_detection
@@ -22,22 +22,28 @@ from fairhaven.intake.fhir.fhir_reader import views_of
 from fairhaven.intake.fhir.ndjson_lines import resources_at
 from fairhaven.intake.fhir.resource_references import ANY, OF_PATIENTS, References, references_of
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
-from fairhaven.intake.landing import REJECTS, LandingKeys, tombstone
+from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.linked_rows import FoundRows
 from fairhaven.intake.model import Extract, Format
-from fairhaven.intake.reader import DeliveredFile
-from fairhaven.kernel.ids import SEPARATOR, pseudonym
+from fairhaven.intake.patient_names import Opened, Pair, PatientNames, is_identified
+from fairhaven.intake.resource_tombstones import ResourceTombstones, resources_said
 
 _KINDS = {view.table: resource for resource in RESOURCE_TYPES for view in views_of(resource)}
-_NEVER_NAMING = frozenset(
-    ["Organization", "Location", "Practitioner", "PractitionerRole", "Medication", "HealthcareService", "Endpoint"]
+_SHARED = (
+    "Organization",
+    "Location",
+    "Practitioner",
+    "PractitionerRole",
+    "Medication",
+    "HealthcareService",
+    "Endpoint",
 )
-"""Kinds that have no element for a patient, and may be most of a file's lines without one."""
-
-
-Opened = Callable[[Extract], AbstractContextManager[tuple[DeliveredFile, Path]]]
-
+"""Kinds that have no element for a patient, and may be most of a file's lines without one: only an extension or a text names one."""
+_IS_SHARED = rf'"resourceType"\s*:\s*"(?:{"|".join(_SHARED)})"'
+_MAY_NAME_A_PATIENT = r'Patient|nhs-number|2\.16\.840\.1\.113883\.2\.1\.4\.1|"\s*urn:'
 _MEANT = pa.schema([("id", pa.string()), ("ref", pa.string())])
+BESIDE = "bundle"
+"""Stands for a table where it is what Bundles say beside their resources that names somebody."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,77 +55,6 @@ class _Resource:
     landed: Mapping[str, int]
     quarantined: tuple[str, ...]
     says: References
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResourceTombstones:
-    """Digests by which what belongs to resources of a source is known again."""
-
-    source: str
-    secrets: LandingKeys
-
-    def of(self, says: References) -> Iterator[str]:
-        """What a resource is called by, and what it refers to; of a patient also the patient, by number and by each identifier."""
-        for token in says.called:
-            yield self.called(token)
-            if says.kind == "Patient":
-                yield self.of_patient(token.partition("/")[2])
-        for token in says.of_patients:
-            yield self.referred_to(token)
-
-    def of_lines(self, arrived: DeliveredFile, gone: Collection[int], work: Path) -> frozenset[str]:
-        """Of each resource of some lines of a file.
-
-        Args:
-            work: a private folder for what is unpacked.
-        """
-        return frozenset(digest for _, says in _parsed(arrived, gone, work) for digest in self.of(says))
-
-    def called(self, token: str) -> str:
-        """Of a resource that is called so."""
-        return tombstone(self.secrets, SEPARATOR.join(["resource", "called", token]))
-
-    def referred_to(self, token: str) -> str:
-        """Of a resource that refers to what is called so."""
-        return tombstone(self.secrets, SEPARATOR.join(["resource", "referred to", token]))
-
-    def of_patient(self, name: str) -> str:
-        """Of a patient, as landing knows one."""
-        return tombstone(self.secrets, patient_ref(name, self.source, self.secrets))
-
-
-def patient_ref(name: str, source: str, secrets: LandingKeys) -> str:
-    """The pseudonym of a patient's number, or of what stands for an identifier."""
-    return pseudonym(secrets.pseudonym, source, name)
-
-
-def named_otherwise(
-    records: DeliveryRecords,
-    opened: Opened,
-    connection: duckdb.DuckDBPyConnection,
-    extracts: Sequence[Extract],
-    refs: Collection[str],
-    secrets: LandingKeys,
-) -> frozenset[str]:
-    """patient_refs that stand for the same patients where a resource refers to them by an identifier.
-
-    Args:
-        extracts: of one source.
-    """
-    found = set[str]()
-    connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
-    for extract in extracts:
-        if extract.format is Format.FHIR and "patient" in extract.tables:
-            rows = connection.execute(
-                f"SELECT row_line FROM read_parquet({file(records.table(extract.number, 'patient'))}) "
-                "SEMI JOIN given USING (patient_ref)"
-            ).fetchall()
-            if rows:
-                with opened(extract) as (arrived, work):
-                    for _, says in _parsed(arrived, [line for (line,) in rows], work):
-                        names = {token.partition("/")[2] for token in says.called}
-                        found |= {patient_ref(name, extract.source, secrets) for name in names}
-    return frozenset(found.difference(refs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,79 +81,109 @@ class ResourceSearch:
             found: by number of extract, what bears a patient to be erased.
             names: tombstones of the source, and digests of resources that landing left out.
         """
-        gone, every = set(names), self._bearing(extracts, found, names)
+        candidates, pairs = list[_Resource](), set[Pair]()
         for extract in extracts:
-            if lines := _lines(every, extract):
-                with self.opened(extract) as (arrived, work):
-                    gone |= self.tombstones.of_lines(arrived, lines, work)
-        is_more = True
-        while is_more:
-            reached = [each for extract in extracts for each in self._reached(extract, _lines(every, extract), gone)]
-            every = _together(every, reached)
-            leads_on = self._leading_on(reached, every, gone)
-            is_more = not gone.issuperset(leads_on)
-            gone |= leads_on
-        return every, frozenset(gone)
+            candidates += self._read(extract, pairs)
+        every, gone = self._of_patients(extracts, found, set(names), pairs)
+        reached = self._followed(candidates, every, gone)
+        return _together(every, reached), frozenset(gone)
 
-    def _reached(self, extract: Extract, lines: Collection[int], gone: Collection[str]) -> Iterator[_Resource]:
-        """Resources of an extract that name no patient and belong to what is gone.
-
-        Args:
-            lines: of the extract, that are gone.
-        """
-        places = self._naming_nobody(extract, lines)
-        if not places:
+    def _read(self, extract: Extract, pairs: set[Pair]) -> Iterator[_Resource]:
+        """Resources of an extract that name no patient, and what its Bundles say beside theirs; to *pairs*, names of one patient."""
+        if extract.format is not Format.FHIR:
             return
+        nobody = self._naming_nobody(extract)
+        shared = dict[int, References]()
+        names = self._names()
+        wanted = nobody.keys() | names.quarantined(extract)
         with self.opened(extract) as (arrived, work):
-            for line, says in _parsed(arrived, places.keys(), work):
-                if any(digest in gone for digest in self._reaching(says)):
-                    landed, quarantined = places[line]
+            plain = file_detection.plain(arrived, work)
+            for line, text in resources_at(plain, arrived.name, wanted, searched=_may_say):
+                says = references_of(text)
+                if says is None:
+                    continue
+                pairs |= says.alike
+                if line == 0:
+                    yield _Resource(extract=extract.number, line=0, landed={}, quarantined=(BESIDE,), says=says)
+                elif line in nobody:
+                    landed, quarantined = nobody[line]
                     yield _Resource(
                         extract=extract.number, line=line, landed=landed, quarantined=quarantined, says=says
                     )
+                elif says.kind in _SHARED:
+                    shared[line] = says
+        for line, (landed, quarantined) in self._naming_nobody(extract, shared).items() if shared else ():
+            yield _Resource(
+                extract=extract.number, line=line, landed=landed, quarantined=quarantined, says=shared[line]
+            )
 
-    def _leading_on(
-        self, reached: Sequence[_Resource], found: Mapping[int, FoundRows], gone: Collection[str]
-    ) -> set[str]:
-        """Digests of those that are the erased patient's alone: a list of several patients goes, as it names the erased one, and does
-        not make the others theirs."""
-        others = self._of_others({token for each in reached for token in each.says.refers}, found, gone)
-        return {
-            digest
-            for each in reached
-            if each.says.kind in OF_PATIENTS and others.isdisjoint(each.says.refers)
-            for digest in self.tombstones.of(each.says)
-        }
+    def _of_patients(
+        self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], gone: set[str], pairs: set[Pair]
+    ) -> tuple[dict[int, FoundRows], set[str]]:
+        """What was found, with all that bears a patient of whom any name is gone, and the digests of it all."""
+        every, read = dict(found), dict[int, frozenset[int]]()
+        while True:
+            every = self._bearing(extracts, every, gone)
+            for extract in extracts:
+                lines = _lines(every, extract)
+                if new := lines - read.get(extract.number, frozenset()):
+                    with self.opened(extract) as (arrived, work):
+                        for _, says in resources_said(arrived, new, work):
+                            pairs |= says.alike
+                            gone.update(self.tombstones.of(says))
+                    read[extract.number] = lines
+            also = self._names().also(gone, pairs)
+            if not also:
+                return every, gone
+            gone.update(map(self.tombstones.of_patient, also))
 
-    def _reaching(self, says: References) -> Iterator[str]:
-        """Digests any of which, once it is gone, takes the resource with it."""
-        belongs = says.kind in OF_PATIENTS
-        for token in says.refers:
-            kind, _, name = token.partition("/")
-            if kind in ("Patient", ANY):
-                yield self.tombstones.of_patient(name)
-            if kind == "Patient" or (belongs and kind != ANY):
-                yield self.tombstones.called(token)
-            elif belongs:
-                yield from (self.tombstones.called(f"{each}/{name}") for each in OF_PATIENTS)
-        if belongs:
-            yield from map(self.tombstones.referred_to, says.answering)
+    def _followed(
+        self, candidates: Sequence[_Resource], found: Mapping[int, FoundRows], gone: set[str]
+    ) -> list[_Resource]:
+        """The resources that belong to what is gone, however far; what they are called by and refer to is gone then, too."""
+        waiting: defaultdict[str, list[_Resource]] = defaultdict(list)
+        lines = {number: frozenset[int]().union(*rows.lines().values()) for number, rows in found.items()}
+        for each in candidates:
+            if each.line not in lines.get(each.extract, ()) and not (each.line == 0 and lines.get(each.extract)):
+                for digest in self.tombstones.reaching(each.says):
+                    waiting[digest].append(each)
+        leading = [digest for digest in waiting if digest in gone]
+        others = self._of_others({token for each in candidates for token in each.says.refers}, found) if leading else ()
+        reached = dict[tuple[int, int], _Resource]()
+        while leading:
+            for each in waiting.pop(leading.pop(), ()):
+                if (each.extract, each.line) in reached:
+                    continue
+                reached[each.extract, each.line] = each
+                if self._leads_on(each.says, others, gone):
+                    further = set(self.tombstones.of(each.says)) - gone
+                    gone |= further
+                    leading += further & waiting.keys()
+        return list(reached.values())
 
-    def _of_others(
-        self, tokens: Iterable[str], found: Mapping[int, FoundRows], gone: Collection[str]
-    ) -> frozenset[str]:
-        """Those of some tokens by which another patient, or a resource of theirs, is called."""
+    def _leads_on(self, says: References, others: Collection[str], gone: Collection[str]) -> bool:
+        """Whether a resource is the erased patient's alone: a list of several patients goes, as it names the erased one, and does not
+        make the others theirs."""
+        patients = {token for token in says.refers if token.startswith("Patient/")}
+        return (
+            says.kind in OF_PATIENTS
+            and says.refers.isdisjoint(others)
+            and all(
+                self.tombstones.of_patient(token.partition("/")[2]) in gone or self.tombstones.called(token) in gone
+                for token in patients
+            )
+        )
+
+    def _of_others(self, tokens: Collection[str], found: Mapping[int, FoundRows]) -> frozenset[str]:
+        """Those of some tokens by which a resource of another patient is called."""
         others = set[str]()
         by_kind: defaultdict[str, set[str]] = defaultdict(set)
         for token in tokens:
             kind, _, name = token.partition("/")
-            if kind == "Patient":
-                if self.tombstones.of_patient(name) not in gone and self.tombstones.called(token) not in gone:
-                    others.add(token)
-            elif kind in OF_PATIENTS or kind == ANY:
+            if kind == ANY or (kind in OF_PATIENTS and kind != "Patient"):
                 by_kind[kind].add(name)
         for kind, ids in by_kind.items():
-            known = {name: self._ref(name) for name in ids if kind == ANY}
+            known = {name: self.tombstones.patient_ref(name) for name in ids if kind == ANY}
             given = {"id": [*ids, *known], "ref": [None] * len(ids) + [*known.values()]}
             self.connection.register("meant", pa.table(given, schema=_MEANT))
             for extract in self.every:
@@ -237,29 +202,34 @@ class ResourceSearch:
         return frozenset(others)
 
     def _naming_nobody(
-        self, extract: Extract, gone: Collection[int]
+        self, extract: Extract, shared: Collection[int] | None = None
     ) -> dict[int, tuple[dict[str, int], tuple[str, ...]]]:
-        """Line -> tables of its landed rows with how many, and tables of quarantined ones; of lines that name no patient."""
-        if extract.format is not Format.FHIR:
-            return {}
+        """Line -> tables of its landed rows with how many, and tables of quarantined ones; of lines that name no patient.
+
+        Args:
+            shared: lines of kinds that are shared, which are left out where none are given.
+        """
         landed: defaultdict[int, dict[str, int]] = defaultdict(dict)
         quarantined: defaultdict[int, set[str]] = defaultdict(set)
+        among = ""
+        if shared is not None:
+            self.connection.register("among", pa.table({"row_line": pa.array(sorted(shared), pa.int64())}))
+            among = "SEMI JOIN among USING (row_line) "
         for table in extract.tables:
-            if table in _KINDS and _KINDS[table] not in _NEVER_NAMING:
+            if table in _KINDS and (_KINDS[table] in _SHARED) == (shared is not None):
                 for line, rows in self.connection.execute(
-                    f"SELECT row_line, count(*) FROM read_parquet({self._table(extract, table)}) "
+                    f"SELECT row_line, count(*) FROM read_parquet({self._table(extract, table)}) {among}"
                     "WHERE patient_ref IS NULL GROUP BY row_line"
                 ).fetchall():
                     landed[line][table] = rows
         for table, line in self.connection.execute(
-            f"SELECT DISTINCT table_name, row_line FROM read_parquet({self._table(extract, REJECTS)}) "
+            f"SELECT DISTINCT table_name, row_line FROM read_parquet({self._table(extract, REJECTS)}) {among}"
             "WHERE patient_ref IS NULL"
         ).fetchall():
             quarantined[line].add(table)
         return {
             line: (landed.get(line, {}), tuple(sorted(quarantined.get(line, ()))))
             for line in landed.keys() | quarantined.keys()
-            if line not in gone
         }
 
     def _bearing(
@@ -283,17 +253,23 @@ class ResourceSearch:
                 every[extract.number] = FoundRows(landed=landed, quarantined=before.quarantined)
         return every
 
-    def _ref(self, name: str) -> str:
-        return patient_ref(name, self.tombstones.source, self.tombstones.secrets)
+    def _names(self) -> PatientNames:
+        return PatientNames(
+            records=self.records,
+            opened=self.opened,
+            tombstones=self.tombstones,
+            connection=self.connection,
+            extracts=[extract for extract in self.every if extract.format is Format.FHIR],
+        )
 
     def _table(self, extract: Extract, table: str) -> str:
         return file(self.records.table(extract.number, table))
 
 
-def _parsed(arrived: DeliveredFile, wanted: Collection[int], work: Path) -> Iterator[tuple[int, References]]:
-    for line, text in resources_at(file_detection.plain(arrived, work), arrived.name, wanted):
-        if says := references_of(text):
-            yield line, says
+def _may_say(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether a resource may refer to something by an identifier, or is of a kind that is shared and may name a patient all the same."""
+    is_shared = pc.match_substring_regex(texts, _IS_SHARED)
+    return pc.or_(is_identified(texts), pc.and_(is_shared, pc.match_substring_regex(texts, _MAY_NAME_A_PATIENT)))
 
 
 def _lines(found: Mapping[int, FoundRows], extract: Extract) -> frozenset[int]:

@@ -97,6 +97,11 @@ any table, so that a row of an erased person with the same number takes them alo
 """
 
 
+def has_linked_rows(source: Source) -> bool:
+    """Whether rows of a source may belong to patients through others: by links, or by what FHIR resources refer to."""
+    return source.format is Format.FHIR or bool(links_of(source))
+
+
 def links_of(source: Source) -> tuple[RowLink, ...]:
     """The links between a source's tables: those it declares, or the common data model's own."""
     if source.format is Format.OMOP:

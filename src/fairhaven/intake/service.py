@@ -26,7 +26,7 @@ from fairhaven.intake.parquet_reader import ParquetReader
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import Reader
 from fairhaven.intake.relanding import land_again, to_land_again
-from fairhaven.intake.row_links import links_of
+from fairhaven.intake.row_links import has_linked_rows
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
 from fairhaven.kernel.files import readers_scratch
@@ -180,8 +180,8 @@ class Intake:
         return to_land_again(self._receiver, source)
 
     def must_land_before_erasing(self, source: Source) -> bool:
-        """Whether an erasure lands extracts of a source again before it looks for rows: those of a source with links that are stale."""
-        return bool(links_of(source)) and bool(self.to_land_again(source))
+        """Whether an erasure lands extracts of a source again before it looks for rows: stale ones, where rows belong through others."""
+        return has_linked_rows(source) and bool(self.to_land_again(source))
 
     def landing_version(self, source: Source) -> str:
         """Version of the code that lands the source's rows, and the precision that it gives dates of birth."""
@@ -253,12 +253,12 @@ class Intake:
             sources: as they are declared now, each of them.
 
         Raises:
-            Invalid: extracts of a source whose tables belong to others do not fit what it declares now; nothing of it is
+            Invalid: extracts of a source whose rows belong to others do not fit what it declares now; nothing of it is
                 erased then.
         """
         for name in patient_refs_by_source:
             source = sources[name]
-            if links_of(source):
+            if has_linked_rows(source):
                 delivery_erasure.finish_blanking(self._receiver, source)
                 self.land_again(source, vault=vault, progress=progress)
         return delivery_erasure.erase(self._receiver, patient_refs_by_source, sources)

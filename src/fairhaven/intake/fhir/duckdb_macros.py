@@ -15,7 +15,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
     - ``fhir_vocabulary(system)``: OMOP vocabulary_id of a code system, else a short name (HL7) or the system's URI.
     - ``fhir_preferred(codings)``: the codings, the one to be preferred first.
     """
-    for macro in (_MOMENT, _TOKEN, _KEY, _vocabulary(), _PREFERRED.format(systems=list(VOCABULARIES))):
+    for macro in (_MOMENT, *_REFERENCES, _vocabulary(), _PREFERRED.format(systems=list(VOCABULARIES))):
         connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
 
 
@@ -23,34 +23,55 @@ _MOMENT = (
     "fhir_moment(moment) AS try_cast(CASE length(moment) WHEN 10 THEN moment WHEN 4 THEN moment || '-01-01' "
     "WHEN 7 THEN moment || '-01' ELSE left(moment, 19) END AS TIMESTAMP)"
 )
-_TOKEN = "fhir_token(system, value) AS 'identifier-' || substr(sha256(coalesce(system, '') || '|' || value), 1, 24)"
 
-# Forms of a reference: Type/id, an absolute URL that ends so, either with /_history/version; urn:uuid:...; #contained (no
-# resource of its own); Type?identifier=system|value; and no text but an identifier.
-_KEY = """
-fhir_key(ref, first, others) AS CASE
-    WHEN starts_with(ref.reference, first || '/') THEN split_part(ref.reference, '/', 2)
-    WHEN ref.reference IS NULL THEN
-        CASE WHEN ref.identifier.value IS NULL THEN NULL
-             WHEN coalesce(ref.type, first) = first THEN fhir_token(ref.identifier.system, ref.identifier.value)
-             WHEN list_contains(others, ref.type) THEN ref.type || '/' || fhir_token(ref.identifier.system, ref.identifier.value)
-        END
-    WHEN starts_with(ref.reference, '#') THEN NULL
-    WHEN starts_with(ref.reference, 'urn:') THEN
-        CASE WHEN coalesce(ref.type, first) = first OR list_contains(others, ref.type)
-             THEN split_part(ref.reference, ':', -1) END
-    WHEN contains(ref.reference, '?') THEN
-        CASE WHEN split_part(split_part(ref.reference, '?', 1), '/', -1) = first
-             THEN fhir_token(
-                 split_part(split_part(split_part(ref.reference, 'identifier=', 2), '&', 1), '|', 1),
-                 split_part(split_part(split_part(ref.reference, 'identifier=', 2), '&', 1), '|', 2)) END
-    WHEN split_part(split_part(ref.reference, '/_history/', 1), '/', -2) = first
-        THEN split_part(split_part(ref.reference, '/_history/', 1), '/', -1)
-    WHEN list_contains(others, split_part(split_part(ref.reference, '/_history/', 1), '/', -2))
-        THEN split_part(split_part(ref.reference, '/_history/', 1), '/', -2) || '/'
-          || split_part(split_part(ref.reference, '/_history/', 1), '/', -1)
+# What a Reference names is said twice: here for landing, and in `resource_references` for whoever looks for what belongs to somebody. A
+# test holds the two to each other. Blanks around a reference are nothing, nor is what stands behind #, ? or |. Of the forms that are left
+# `Type/id` is by far the most frequent, and goes first.
+_BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
+_TEXT = f"fhir_text(written) AS nullif(trim(written, {_BLANKS}), '')"
+_PLAIN = "fhir_plain(written) AS fhir_text(split_part(split_part(split_part(written, '#', 1), '?', 1), '|', 1))"
+_PATH = "fhir_path(written) AS rtrim(split_part(fhir_plain(written), '/_history', 1), '/')"
+_TYPE = "fhir_type(written) AS split_part(fhir_text(written), '/', -1)"
+_VALUE = r"""
+fhir_value(written) AS CASE
+    WHEN regexp_full_match(regexp_replace(written, '[\s\x{00A0}-]', '', 'g'), '[0-9]{10}')
+        THEN regexp_replace(written, '[\s\x{00A0}-]', '', 'g')
+    ELSE regexp_replace(written, '[\s\x{00A0}]', '', 'g')
 END
 """
+_TOKEN = (
+    "fhir_token(system, value) AS "
+    "'identifier-' || substr(sha256(coalesce(fhir_text(system), '') || '|' || fhir_value(value)), 1, 24)"
+)
+_SEARCHED = """
+fhir_searched(query) AS CASE
+    WHEN contains(query, '|') THEN fhir_token(split_part(query, '|', 1), split_part(query, '|', 2))
+    ELSE fhir_token('', query)
+END
+"""
+_KEY = """
+fhir_key(ref, first, others) AS CASE
+    WHEN starts_with(ref.reference, first || '/') THEN fhir_plain(split_part(ref.reference, '/', 2))
+    WHEN fhir_text(ref.reference) IS NULL THEN
+        CASE WHEN ref.identifier.value IS NULL THEN NULL
+             WHEN coalesce(fhir_type(ref.type), first) = first THEN fhir_token(ref.identifier.system, ref.identifier.value)
+             WHEN list_contains(others, fhir_type(ref.type))
+                 THEN fhir_type(ref.type) || '/' || fhir_token(ref.identifier.system, ref.identifier.value)
+        END
+    WHEN starts_with(fhir_text(ref.reference), '#') THEN NULL
+    WHEN starts_with(fhir_text(ref.reference), 'urn:') THEN
+        CASE WHEN coalesce(fhir_type(ref.type), first) = first OR list_contains(others, fhir_type(ref.type))
+             THEN split_part(fhir_plain(ref.reference), ':', -1) END
+    WHEN regexp_matches(ref.reference, '[?&]identifier=') THEN
+        CASE WHEN split_part(fhir_path(ref.reference), '/', -1) = first
+             THEN fhir_searched(url_decode(regexp_extract(ref.reference, '[?&]identifier=([^&#]*)', 1))) END
+    WHEN split_part(fhir_path(ref.reference), '/', -2) = first THEN split_part(fhir_path(ref.reference), '/', -1)
+    WHEN list_contains(others, split_part(fhir_path(ref.reference), '/', -2))
+        THEN split_part(fhir_path(ref.reference), '/', -2) || '/' || split_part(fhir_path(ref.reference), '/', -1)
+END
+"""
+_REFERENCES = (_TEXT, _PLAIN, _PATH, _TYPE, _VALUE, _TOKEN, _SEARCHED, _KEY)
+
 _PREFERRED = """
 fhir_preferred(codings) AS CASE WHEN coalesce(len(codings), 0) <= 1 THEN codings ELSE
     list_transform(

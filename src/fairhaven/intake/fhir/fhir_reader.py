@@ -19,7 +19,7 @@ from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.duckdb_macros import create_macros
 from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, merge
-from fairhaven.intake.fhir.ndjson_lines import ENTRIES, bundled, numbered_entries, numbered_lines
+from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.fhir.views import VIEWS, ResourceView
 from fairhaven.intake.file_detection import plain
@@ -35,9 +35,6 @@ _DECLARED = {
     "DATE": "date",
 }
 _FIRST_KEY = r'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"'
-_LAST_NUMBER = (1 << 63) // ENTRIES - 1
-"""Entries of the Bundle in a greater one could not be numbered."""
-
 _KEY = "fhir_parts"
 _SEALED = f"encryption_config {{footer_key: '{_KEY}'}}"
 
@@ -56,7 +53,7 @@ NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 class FhirReader:
     """Reads FHIR R4 into the tables of `intake/fhir/views.py`."""
 
-    version = "1"
+    version = "2"
     threads: int | None = None
 
     def stage(
@@ -234,7 +231,7 @@ class _Staging:
         self._connection.execute(f"COPY ({table.select(f'({lines})')}) TO {target} (FORMAT parquet, {_SEALED})")
 
     def _unbundle(self, line: int, text: str) -> None:
-        if line >= _LAST_NUMBER:
+        if line >= NO_ENTRIES_FROM:
             self.reject([line], NESTED)
             return
         try:

@@ -8,7 +8,8 @@ Here the file is cut at line ends without a copy, and each line keeps its number
 import json
 import mmap
 import os
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,13 @@ _BATCH = 1 << 14
 _PIECE = 1 << 20
 _LONGEST_LINE = 256 << 20
 _LONGEST_DOCUMENT = 512 << 20
+_MAY_BE_BUNDLE = r"Bundle|\\u00[4-7]"
+"""JSON may write a letter by its number."""
 _BOM = b"\xef\xbb\xbf"
 ENTRIES = 1_000_000
 """The entry of a Bundle that is a line of NDJSON has the number line * ENTRIES + entry."""
+NO_ENTRIES_FROM = (1 << 63) // ENTRIES - 1
+"""Entries of the Bundle in a greater one could not be numbered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,35 +71,76 @@ def with_bundles(numbers: Collection[int]) -> frozenset[int]:
     return frozenset(found)
 
 
-def resources_at(path: Path, name: str, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """The resources of some lines and entries, with the numbers under which they land."""
-    on_the_way = with_bundles(wanted)
-    among = pa.array(sorted(on_the_way), pa.int64())
-    for lines in numbered_lines(path, name):
-        rows = lines.rows.filter(pc.is_in(lines.rows["row_line"], value_set=among))
-        for number, text in zip(rows["row_line"].to_pylist(), rows["text"].to_pylist(), strict=True):
-            yield from _resources_at(number, text.encode(), wanted, on_the_way)
-
-
-def _resources_at(
-    number: int, text: bytes, wanted: Collection[int], on_the_way: Collection[int]
+def resources_at(
+    path: Path,
+    name: str,
+    wanted: Collection[int],
+    *,
+    searched: Callable[[pa.ChunkedArray], pa.ChunkedArray] | None = None,
 ) -> Iterator[tuple[int, bytes]]:
-    bundle = parsed(text) if b"Bundle" in text else None
-    if is_bundle(bundle):
-        for entry, resource in enumerate(bundled(bundle), start=number * ENTRIES + 1):
-            if resource and entry in on_the_way:
-                yield from _resources_at(entry, resource.encode(), wanted, on_the_way)
-    elif number in wanted:
-        yield number, text
+    """The resources of some lines and entries, with the numbers under which they land.
+
+    Args:
+        searched: says of texts which are given as well, whatever their number. Then so is, as number 0, what each Bundle says beside
+            its resources.
+    """
+    on_the_way = pa.array(sorted(with_bundles(wanted)), pa.int64())
+    document = _document_of(path)
+    if document is None:
+        for lines in numbered_lines(path, name):
+            yield from _resources_in(lines.rows, wanted, on_the_way, searched)
+    else:
+        if searched and is_bundle(document):
+            yield 0, json.dumps(beside_resources(document)).encode()
+        yield from _resources_in(numbered_entries(_resources(document), 0), wanted, on_the_way, searched)
+
+
+def _resources_in(
+    rows: pa.Table,
+    wanted: Collection[int],
+    on_the_way: pa.Array,
+    searched: Callable[[pa.ChunkedArray], pa.ChunkedArray] | None,
+) -> Iterator[tuple[int, bytes]]:
+    is_given = pc.is_in(rows["row_line"], value_set=on_the_way)
+    if searched:
+        is_given = pc.or_(
+            is_given, pc.or_(searched(rows["text"]), pc.match_substring_regex(rows["text"], _MAY_BE_BUNDLE))
+        )
+    given = rows.filter(is_given)
+    for number, text in zip(given["row_line"].to_pylist(), given["text"].to_pylist(), strict=True):
+        bundle = bundle_of(text)
+        if bundle is None:
+            if searched or number in wanted:
+                yield number, text.encode()
+            continue
+        if searched:
+            yield 0, json.dumps(beside_resources(bundle)).encode()
+        if number in wanted:  # as a whole, since it is in quarantine as a whole
+            yield number, text.encode()
+        elif number < NO_ENTRIES_FROM:
+            yield from _resources_in(
+                numbered_entries(_resources(bundle), number * ENTRIES), wanted, on_the_way, searched
+            )
 
 
 def resources_of(path: Path) -> list[str] | None:
     """The resources of a file that is one JSON document, as `bundled` gives them; None where it is lines of JSON."""
-    with path.open("rb") as file:
-        document = _document(file)
-    if isinstance(document, list) or is_bundle(document):
-        return bundled(document)
-    return None if document is None else [json.dumps(document)]
+    document = _document_of(path)
+    return None if document is None else _resources(document)
+
+
+def _resources(document: Any) -> list[str]:
+    return bundled(document) if isinstance(document, list) or is_bundle(document) else [json.dumps(document)]
+
+
+def beside_resources(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """What a Bundle says beside its resources: where they are to go, what was asked for, who signed."""
+    entries = bundle.get("entry")
+    said = [
+        {key: value for key, value in entry.items() if key != "resource"} if isinstance(entry, dict) else entry
+        for entry in (entries if isinstance(entries, list) else [entries])
+    ]
+    return {**bundle, "entry": said}
 
 
 def bundled(bundle: Any) -> list[str]:
@@ -139,6 +185,11 @@ def _point(value: Any, moved: dict[str, str]) -> None:
             stack.extend(part)
 
 
+def _document_of(path: Path) -> Any:
+    with path.open("rb") as file:
+        return _document(file)
+
+
 def _document(stream: BinaryIO) -> Any:
     """The file as one JSON document, if it is one: its first line is a Bundle, or no JSON by itself."""
     if stream.read(len(_BOM)) != _BOM:
@@ -155,12 +206,18 @@ def _document(stream: BinaryIO) -> Any:
     return found if isinstance(found, dict | list) else None
 
 
-def parsed(text: bytes) -> Any:
+def parsed(text: str | bytes) -> Any:
     """The value that a JSON text says; None where it is no JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def bundle_of(text: str) -> dict[str, Any] | None:
+    """The Bundle that a line is; None where it is something else."""
+    bundle = parsed(text) if re.search(_MAY_BE_BUNDLE, text) else None
+    return bundle if is_bundle(bundle) else None
 
 
 def is_bundle(value: Any) -> TypeGuard[dict[str, Any]]:

@@ -1,17 +1,22 @@
 """What a FHIR resource is called by, and to what it refers: how one that names no patient belongs to one.
 
-A reference is ``Type/id``, an absolute URL that ends so, either with a version or a part behind it, ``urn:uuid:id``, or an identifier
-(hl7.org/fhir/R4/references.html). An attachment's URL names a ``Binary`` in the same way.
+A reference is ``Type/id``, an absolute URL that ends so, either with a version or a part behind it, ``urn:uuid:id``, an identifier, or a
+reference and an identifier together (hl7.org/fhir/R4/references.html). An attachment's URL names a ``Binary`` in the same way. What each
+names is what the macro ``fhir_key`` says, by which rows land.
 """
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 from fairhaven.intake.fhir.ndjson_lines import parsed
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
+from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS
+from fairhaven.nhs.number import valid_nhs_number
 
 _PATIENTS = """
 Account AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary BodyStructure CarePlan CareTeam ChargeItem Claim
@@ -27,24 +32,37 @@ OF_PATIENTS = frozenset(_PATIENTS.split())
 """Kinds of resource that are about a patient, whether they name one or not: R4's patient compartment, and what refers to such. What is of
 another kind (organisations, staff, places, medications, devices, definitions, schedules) is shared, and belongs to nobody through others."""
 
-_TYPED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/?#|]+)(?:/_history/[^/?#]*)?(?:[?#|].*)?$")
-_IN_TEXT = re.compile(r"\b([A-Z][A-Za-z]{2,40})/([A-Za-z0-9\-._]{1,64})")
 ANY = "*"
+_PATIENT = "Patient"
+_BLANKS = " \t\n\r\xa0"
+_BLANK = re.compile(r"[ \t\n\f\r\xa0]")
+_TEN_DIGITS = re.compile(r"[0-9]{10}")
+_BEHIND = re.compile(r"[#?|]")
+_SEARCHED = re.compile(r"""[?&".]identifier=((?:[^&#"\\]|\\/)+)""")
+_PATIENT_SEARCHED = re.compile(r"""[?&"](?:patient|subject|_id)(?::Patient)?=(?:Patient\\?/)?([^&#"\\|/]+)""")
+_PATIENT_IN_TEXT = re.compile(r"""Patient\\?/([A-Za-z0-9][^"\\/?#|&<>\s]*)""")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,63}")
+_IN_TEXT = re.compile(r"\b([A-Z][A-Za-z]{2,40})/([A-Za-z0-9\-._]{1,64})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class References:
-    """Of one resource, as tokens ``Type/id``; the type is ``*`` where a reference does not say it.
+    """Of one resource, as tokens ``Type/name``: a name is an id, or stands for an identifier. The type is ``*`` where a reference does
+    not say it.
 
     Args:
-        kind: its type.
+        kind: its type; empty where it has none.
         called: what others may call it by.
         refers: what it refers to, with what is contained in it.
+        mentions: names of patients that stand in it otherwise: in a text, a URL, an NHS number anywhere.
+        alike: pairs of an id and an identifier's name of one patient: of a patient itself, and of references that have both.
     """
 
     kind: str
     called: frozenset[str]
     refers: frozenset[str]
+    mentions: frozenset[str]
+    alike: frozenset[tuple[str, str]]
 
     @property
     def answering(self) -> frozenset[str]:
@@ -58,19 +76,29 @@ class References:
 
 
 def references_of(text: bytes) -> References | None:
-    """What a resource says; None where the text is no resource."""
+    """What a resource says, or JSON that is none; None where the text is no JSON object or array."""
     resource = parsed(text)
-    kind = resource.get("resourceType") if isinstance(resource, dict) else None
-    if not isinstance(kind, str):
+    if not isinstance(resource, dict | list):
         return None
-    called = set[str]()
-    if isinstance(name := resource.get("id"), str):
-        called = {f"{kind}/{name}"}
-    identifiers = resource.get("identifier")
-    for identifier in identifiers if isinstance(identifiers, list) else [identifiers]:
-        if token := _of_identifier(identifier):
-            called.add(f"{kind}/{token}")
-    return References(kind=kind, called=frozenset(called), refers=frozenset(_refers(resource)))
+    root = resource if isinstance(resource, dict) else {}
+    kind = root.get("resourceType")
+    kind = kind if isinstance(kind, str) else ""
+    called = list(_names(root))
+    said = _Said(root)
+    said.walk(resource)
+    if kind == _PATIENT and isinstance(root.get("id"), str):
+        said.alike.update((called[0], name) for name in called[1:])
+    written = text.decode("utf-8", "replace")
+    said.mentions.update(_PATIENT_IN_TEXT.findall(written))
+    said.mentions.update(_searched(query) for query in _SEARCHED.findall(written))
+    said.mentions.update(unquote(name) for names in _PATIENT_SEARCHED.findall(written) for name in names.split(","))
+    return References(
+        kind=kind,
+        called=frozenset(f"{kind}/{name}" for name in called) if kind else frozenset(),
+        refers=frozenset(said.refers),
+        mentions=frozenset(said.mentions),
+        alike=frozenset(said.alike),
+    )
 
 
 def tokens_in(text: str) -> set[str]:
@@ -78,43 +106,123 @@ def tokens_in(text: str) -> set[str]:
     return {f"{kind}/{name}" for kind, name in _IN_TEXT.findall(text) if kind in RESOURCE_TYPES}
 
 
+def words_in(text: str) -> set[str]:
+    """Names of patients that may stand in a line that is no JSON."""
+    return set(_WORD.findall(text))
+
+
 def _may_belong(kind: str) -> bool:
-    return kind == ANY or (kind in OF_PATIENTS and kind != "Patient")
+    return kind == ANY or (kind in OF_PATIENTS and kind != _PATIENT)
 
 
-def _refers(resource: dict[str, Any]) -> Iterator[str]:
-    stack: list[Any] = [resource]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, dict):
-            reference = part.get("reference")
-            if isinstance(reference, str):
-                yield from _of_reference(reference)
-            elif isinstance(kind := part.get("type"), str) and (token := _of_identifier(part.get("identifier"))):
-                yield f"{kind}/{token}"
-            if isinstance(url := part.get("url"), str) and "Binary/" in url:
-                yield from _of_reference(url)
-            stack.extend(part.values())
-        elif isinstance(part, list):
-            stack.extend(part)
+class _Said:
+    """What is gathered of one resource."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self.refers = set[str]()
+        self.mentions = set[str]()
+        self.alike = set[tuple[str, str]]()
+        self._root = root
+
+    def walk(self, whole: Any) -> None:
+        stack = [whole]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, dict):
+                self._add(part)
+                stack.extend(each for each in part.values() if isinstance(each, dict | list))
+            elif isinstance(part, list):
+                stack.extend(each for each in part if isinstance(each, dict | list))
+
+    def _add(self, part: dict[str, Any]) -> None:
+        if part is not self._root and isinstance(part.get("resourceType"), str):
+            if part["resourceType"] == _PATIENT:
+                self.refers.update(f"{_PATIENT}/{name}" for name in _names(part, is_contained=True))
+        elif part is not self._root:
+            self._add_reference(part)
+        if _is_nhs_number(part):
+            self.mentions.add(_of_identifier(part))
+        if isinstance(inner := part.get("resource"), dict) and inner.get("resourceType") == _PATIENT:
+            self.mentions.update(_names(inner))
+        if isinstance(url := part.get("url"), str) and "Binary/" in url:
+            self.refers.update(_of_text(url, ANY))
+
+    def _add_reference(self, part: dict[str, Any]) -> None:
+        written, identifier = part.get("reference"), part.get("identifier")
+        kind = part["type"].strip(_BLANKS).rpartition("/")[2] if isinstance(part.get("type"), str) else ANY
+        tokens = list(_of_text(written, kind)) if isinstance(written, str) else []
+        self.refers.update(tokens)
+        if not isinstance(identifier, dict) or not (name := _of_identifier(identifier)):
+            return
+        if kind == ANY:
+            kind = _PATIENT if _is_nhs_number(identifier) else next((token.partition("/")[0] for token in tokens), ANY)
+        self.refers.add(f"{kind}/{name}")
+        if kind == _PATIENT:
+            self.alike.update((token.partition("/")[2], name) for token in tokens)
 
 
-def _of_reference(reference: str) -> Iterator[str]:
-    if reference.startswith("urn:"):
-        yield f"{ANY}/{reference.rpartition(':')[2]}"
-    elif "?identifier=" in reference:
-        kind, _, query = reference.partition("?identifier=")
-        system, bar, value = query.partition("&")[0].partition("|")
-        identifier = {"system": system, "value": value} if bar else {"value": system}
-        yield f"{kind.rpartition('/')[2]}/{_of_identifier(identifier)}"
-    elif (found := _TYPED.search(reference)) and found[1] in RESOURCE_TYPES:
-        yield f"{found[1]}/{found[2]}"
+def _of_text(written: str, kind: str) -> Iterator[str]:
+    """Tokens of the text of a reference.
+
+    Args:
+        kind: where the text does not say it.
+    """
+    text = written.strip(_BLANKS)
+    plain = _BEHIND.split(text, maxsplit=1)[0].strip(_BLANKS)
+    if text.startswith("urn:"):
+        yield f"{kind}/{plain.rpartition(':')[2]}"
+    elif found := _SEARCHED.search(text):
+        yield f"{plain.rstrip('/').rpartition('/')[2]}/{_searched(found[1])}"
+    else:
+        for before, name in pairwise(part.strip(_BLANKS) for part in plain.split("/") if part):
+            if before in RESOURCE_TYPES:
+                yield f"{before}/{name}"
 
 
-def _of_identifier(identifier: Any) -> str:
-    """As the macro ``fhir_token``: what stands for an identifier."""
-    if not isinstance(identifier, dict) or not isinstance(value := identifier.get("value"), str):
+def _names(resource: Mapping[str, Any], *, is_contained: bool = False) -> Iterator[str]:
+    """What others may call a resource by: its id and identifiers; a patient also by an NHS number in every usual form.
+
+    Args:
+        is_contained: its id is none outside of what contains it.
+    """
+    if isinstance(name := resource.get("id"), str) and not is_contained:
+        yield name.strip(_BLANKS)
+    identifiers = resource.get("identifier")
+    for identifier in identifiers if isinstance(identifiers, list) else [identifiers]:
+        if isinstance(identifier, dict) and (token := _of_identifier(identifier)):
+            yield token
+            if resource.get("resourceType") == _PATIENT and _is_nhs_number(identifier):
+                number = _value(identifier["value"])
+                yield number
+                yield from (_token(system, number) for system in ("", *NHS_NUMBER_SYSTEMS))
+
+
+def _is_nhs_number(identifier: Mapping[str, Any]) -> bool:
+    system, value = identifier.get("system"), identifier.get("value")
+    is_said = isinstance(system, str) and system.strip(_BLANKS) in NHS_NUMBER_SYSTEMS
+    return isinstance(value, str) and (is_said or (not system and valid_nhs_number(value) is not None))
+
+
+def _of_identifier(identifier: Mapping[str, Any]) -> str:
+    """As the macro ``fhir_token``: what stands for an identifier; empty where it has no value."""
+    if not isinstance(value := identifier.get("value"), str):
         return ""
     system = identifier.get("system")
-    text = f"{system if isinstance(system, str) else ''}|{value}"
-    return f"identifier-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    return _token(system if isinstance(system, str) else "", value)
+
+
+def _searched(query: str) -> str:
+    """What stands for the identifier that a search is for."""
+    system, bar, value = unquote(query.replace("\\/", "/")).partition("|")
+    return _token(system, value.partition("|")[0]) if bar else _token("", system)
+
+
+def _token(system: str, value: str) -> str:
+    return f"identifier-{hashlib.sha256(f'{system.strip(_BLANKS)}|{_value(value)}'.encode()).hexdigest()[:24]}"
+
+
+def _value(written: str) -> str:
+    """As the macro ``fhir_value``: without blanks, and ten digits without hyphens."""
+    value = _BLANK.sub("", written)
+    digits = value.replace("-", "")
+    return digits if _TEN_DIGITS.fullmatch(digits) else value

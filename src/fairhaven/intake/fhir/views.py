@@ -128,11 +128,12 @@ _OBSERVATION = (
 
 _UK_ETHNICITY = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
-_NHS_NUMBER = (
+NHS_NUMBER_SYSTEMS = (
     "https://fhir.nhs.uk/Id/nhs-number",
     "http://fhir.nhs.net/Id/nhs-number",
     "urn:oid:2.16.840.1.113883.2.1.4.1",
 )
+"""Systems of an identifier that is an NHS number; the first is today's."""
 
 _PERSON = ResourceView(
     resource="Patient",
@@ -141,7 +142,7 @@ _PERSON = ResourceView(
     columns=(
         _ID,
         _flag("is_active", "active"),
-        _identity("nhs_number", " | ".join(f"identifier[system={system}].value" for system in _NHS_NUMBER)),
+        _identity("nhs_number", " | ".join(f"identifier[system={system}].value" for system in NHS_NUMBER_SYSTEMS)),
         _identity("given_name", "name[use=official].given | name[].given", "words"),
         _identity("family_name", "name[use=official].family | name[].family"),
         _identity("birth_date", "birthDate", "date"),
