@@ -1,5 +1,6 @@
 """Each command, run as a user would run it."""
 
+import csv
 import io
 import json
 import re
@@ -217,7 +218,16 @@ def test_who_has_another_key_in_earlier_releases_is_erased_under_both_and_by_the
     assert plan_erasure(rooms, person_key=one).releases.rows == rooms.archive.plan_erase([one, other]).rows
 
 
-def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> None:
+def only_in_quarantine(fairhaven: Command, hub: Path, number: str, folder: Path) -> None:
+    """Receive somebody with an NHS number of whom no row can be read."""
+    header, first = csv.reader(next(hub.glob("inbox/*/gp_riverside/registrations*")).read_text().splitlines()[:2])
+    row = dict(zip(header, first, strict=True)) | {"patient_id": "NEW", "nhs_number": number, "registered_on": "soon"}
+    late = folder / "registrations_late.csv"
+    late.write_text(f'{",".join(header)}\n"' + '","'.join(row.values()) + '"\n')
+    fairhaven("receive", hub, "gp_riverside", late)
+
+
+def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path, tmp_path: Path) -> None:
     rooms = open_hub(copy)
     release = rooms.archive.release()
     person = duckdb.execute(
@@ -231,11 +241,18 @@ def test_an_erased_person_leaves_no_trace(fairhaven: Command, copy: Path) -> Non
     former = next(row["person_id"] for row in index.to_pylist() if row["person_id"] != key)
     found_to_be_one(copy, key, former)
     refs = [row["patient_ref"] for row in index.to_pylist() if row["person_id"] in (key, former)]
+    records = pa.Table.to_pylist(rooms.vault.records())
+    number = next(
+        row["nhs_number"] for row in records if row["patient_ref"] in refs and valid_nhs_number(row["nhs_number"])
+    )
+    only_in_quarantine(fairhaven, copy, number, tmp_path)
     planned = fairhaven("erase", copy, "--person-key", key, "--plan").stdout
     assert "would take away" in planned
     done = read_strictly(fairhaven("erase", copy, "--person-key", key, "--json").stdout)
     check_form(done, result_type(COMMANDS["erase"]))
     assert done["deliveries"]["rows"] and done["identities"]
+    sealed = rooms.store / "received" / f"{open_hub(copy).intake.extracts()[-1].sealed_as}.sealed"
+    assert number.encode() not in rooms.keyring.deliveries.open_bytes(sealed)
     for path in (copy / "store").rglob("*.parquet"):
         found = duckdb.execute(f"DESCRIBE FROM read_parquet('{path}')").fetchall()
         columns = {name for name, *_ in found}

@@ -4,10 +4,12 @@ import dataclasses
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from fairhaven.engine import DuckDBEngine
@@ -115,6 +117,38 @@ def test_an_erasure_from_one_source_leaves_another_the_same_file_as_it_delivered
     # What nothing refers to is cleared by whoever receives next; what both have is still there.
     hub.receive(first, HEADER + "3,p3,2020-01-01,,\n", name="events3.csv")
     assert b"p2" in sealed(hub, 1) and b"p2" in sealed(hub, 2) and b"zz9" not in sealed(hub, 1)
+
+
+def test_somebody_all_of_whose_rows_are_in_quarantine_is_found_by_the_nhs_number_in_them(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    gp, ward = hub.events(), hub.source(HEAD.format(kind="hospital", format="fhir"), "ward")
+    parquet = hub.source(EVENTS.format(settings="", more="").replace('"delimited"', '"parquet"'), "lab")
+    header = HEADER.strip() + ",nhs_number\n"
+    hub.receive(
+        gp,
+        header
+        + "1,b7,not a day,,x,999 000 0018\n2,b7,not a day either,,x,\n3,b8,not a day,,x,9990000026\n"
+        + '4,known,not a day,,x,9990000018\n5,b9,"broken, 999-000-0018\n6,b9,2020-01-01,,x,\n7,,not a day,,"two\nlines",9990000018\n',
+    )
+    patient = {"resourceType": "Patient", "id": "w1", "birthDate": "soon"}
+    hub.receive(ward, json.dumps(patient | {"identifier": [{"value": "9990000018"}]}) + "\n", name="w.ndjson")
+    path = tmp_path / "events.parquet"
+    duckdb.sql(
+        "SELECT '1' AS event_id, 'l1' AS patient_id, 'soon' AS event_date, 1.0 AS value, 'x' AS code, '9990000018' AS nhs_number"
+    ).write_parquet(str(path))
+    hub.deliver(parquet, [path])
+    others = pa.table({"source": ["gp"], "patient_ref": [ref(hub, "known", "gp")]})
+    found = hub.intake.in_quarantine({"9990000018"}, others=others)
+    assert found == {
+        "gp": {ref(hub, "b7", "gp"), ref(hub, "9990000018", "gp")},
+        "ward": {ref(hub, "w1", "ward")},
+        "lab": {ref(hub, "l1", "lab")},
+    }
+    hub.erase({source: sorted(refs) for source, refs in found.items()})
+    assert [line for line, *_ in hub.quarantined()] == [4, 5]
+    assert hub.lines() == [7]
+    assert re.sub(rb"4,known.*", b"", sealed(hub)).count(b"999") == 1  # of b8
+    assert b"999" not in sealed(hub, 2) and b"9990000018" not in sealed(hub, 3)
 
 
 def test_a_file_that_comes_again_brings_nobody_back_into_the_bytes_of_its_first_delivery(tmp_path: Path) -> None:

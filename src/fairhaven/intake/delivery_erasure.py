@@ -20,15 +20,16 @@ import pyarrow as pa
 from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, literal
-from fairhaven.intake import file_detection, landing, lines
+from fairhaven.intake import landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.delivery_records import Tombstones, own_name, rewriting
-from fairhaven.intake.fhir.resource_references import tokens_in, words_in
+from fairhaven.intake.fhir.resource_references import tokens_in
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.linked_resources import ResourceSearch
 from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
 from fairhaven.intake.patient_names import PatientNames
+from fairhaven.intake.quarantined_lines import nhs_numbers_in, patients_with, texts_at
 from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
@@ -105,6 +106,25 @@ def also_named(receiver: DeliveryReceiver, source: str, patient_refs: Collection
             extracts=extracts,
         )
         return names.otherwise(patient_refs)
+
+
+def in_quarantine(
+    receiver: DeliveryReceiver, numbers: Collection[str], others: pa.Table
+) -> Mapping[str, frozenset[str]]:
+    """See `service.Intake.in_quarantine`."""
+    extracts = [extract for extract in receiver.records.extracts() if extract.format is not Format.OPT_OUT]
+    key = landing.LandingKeys.of(receiver.pseudonyms.key_for).pseudonym
+    folders = [receiver.records.folder(extract.number) for extract in extracts]
+    with readers_scratch() as work, open_duckdb(spill=work, reaches=folders) as connection:
+        return patients_with(
+            numbers,
+            extracts,
+            records=receiver.records,
+            opened=partial(receiver.opened, within=work),
+            connection=connection,
+            others=others,
+            ref_of=partial(pseudonym, key),
+        )
 
 
 def leave_out(
@@ -274,8 +294,6 @@ class _Search:
         return every
 
     def _naming(self, extract: Extract, names: frozenset[str]) -> list[tuple[str, int]]:
-        if extract.format not in (Format.DELIMITED, Format.FHIR):
-            return []
         rejects = f"read_parquet({file(self._table(extract, landing.REJECTS))})"
         unknown = self.connection.execute(
             f"SELECT DISTINCT table_name, row_line FROM {rejects} WHERE patient_ref IS NULL ORDER BY ALL"
@@ -284,26 +302,22 @@ class _Search:
             return []
         wanted = {line: table for table, line in unknown}
         with self.receiver.opened(extract) as (arrived, work):
-            text = lines.as_utf8(file_detection.plain(arrived, work), extract.dialect.encoding, work)
-            with text.open("rb") as content:
-                numbered = enumerate(content, start=1)
-                return [
-                    (wanted[number], number)
-                    for number, line in numbered
-                    if number in wanted and not names.isdisjoint(self._digests(extract, line))
-                ]
+            return [
+                (wanted[number], number)
+                for number, text in texts_at(extract, arrived, frozenset(wanted), work)
+                if not names.isdisjoint(self._digests(extract, text))
+            ]
 
-    def _digests(self, extract: Extract, line: bytes) -> Iterator[str]:
+    def _digests(self, extract: Extract, text: str) -> Iterator[str]:
         """The tombstone of every patient and row that a line may name."""
-        parts = sorted({part for part in lines.split(line.decode("utf-8", "replace"), extract.dialect) if part})
-        for part in parts:
+        parts = sorted({part for part in lines.split(text, extract.dialect) if part})
+        for part in {*parts, *nhs_numbers_in(text)}:
             yield landing.tombstone(self.secrets, pseudonym(self.secrets.pseudonym, extract.source, part))
-        for text in names_in(parts, self.source):
-            yield landing.tombstone(self.secrets, text)
+        for named in names_in(parts, self.source):
+            yield landing.tombstone(self.secrets, named)
         if extract.format is Format.FHIR:
-            written = line.decode("utf-8", "replace")
-            yield from map(self._resources.called, tokens_in(written))
-            yield from map(self._resources.of_patient, words_in(written))
+            for token in tokens_in(text):
+                yield self._resources.called(token)
 
     @property
     def _resources(self) -> ResourceTombstones:

@@ -55,7 +55,7 @@ def blank(
 def _blank_delimited(path: Path, gone: frozenset[int], dialect: Dialect, scratch: Path, target: Path) -> None:
     text = lines.as_utf8(path, dialect.encoding, scratch)
     carriage_only = lines.survey(text).carriage_only
-    places = list(lines.places(text, dialect, gone, carriage_only=carriage_only))
+    places = [(start, end) for _, start, end in lines.places(text, dialect, gone, carriage_only=carriage_only)]
     with text.open("rb") as source, memory_writer(target) as out:
         kept = _blanked(source, places, b"\r" if carriage_only else b"\n")
         out.writelines(lines.from_utf8(kept, dialect.encoding))

@@ -190,12 +190,14 @@ def clean(
     return CleanCopy(rows=rows, rejects=rejects, kept=kept, rejected=rejected, longest=longest)
 
 
-def places(path: Path, dialect: Dialect, wanted: frozenset[int], *, carriage_only: bool) -> Iterator[tuple[int, int]]:
-    """(first byte, byte behind the last) of the records that begin in the wanted lines, in order."""
+def places(
+    path: Path, dialect: Dialect, wanted: frozenset[int], *, carriage_only: bool
+) -> Iterator[tuple[int, int, int]]:
+    """(line, first byte, byte behind the last) of the records that begin in the wanted lines, in order."""
     with path.open("rb") as file:
         for record in _records(file, dialect, carriage_only):
             if record.line in wanted:
-                yield record.end - len(record.raw), record.end
+                yield record.line, record.end - len(record.raw), record.end
 
 
 def split(text: str, dialect: Dialect) -> list[str]:

@@ -96,6 +96,24 @@ class Vault:
             .num_rows
         ]
 
+    def nhs_numbers_of(self, patients: Mapping[str, Collection[str]], *, extracts: Collection[int]) -> frozenset[str]:
+        """Valid NHS numbers that identity records of some patients bear, as ten digits.
+
+        Args:
+            patients: source -> patient_refs.
+            extracts: numbers of the extracts whose records are looked at.
+        """
+        found = set[str]()
+        for extract in self._here(extracts):
+            records = self._read(self._file(extract), [*_REFERENCE.names, "nhs_number"])
+            for source, refs in patients.items():
+                theirs = pc.and_(
+                    pc.equal(records["source"], source),
+                    pc.is_in(records["patient_ref"], value_set=pa.array(sorted(refs), pa.string())),
+                )
+                found.update(records.filter(theirs)["nhs_number"].to_pylist())
+        return frozenset(number for text in found if (number := valid_nhs_number(text)))
+
     def refs_with_nhs_numbers(
         self, numbers: Collection[str], index: pa.Table | None = None, *, extracts: Collection[int] | None = None
     ) -> pa.Table:

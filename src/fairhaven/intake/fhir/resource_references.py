@@ -41,7 +41,6 @@ _BEHIND = re.compile(r"[#?|]")
 _SEARCHED = re.compile(r"""[?&".]identifier=((?:[^&#"\\]|\\/)+)""")
 _PATIENT_SEARCHED = re.compile(r"""[?&"](?:patient|subject|_id)(?::Patient)?=(?:Patient\\?/)?([^&#"\\|/]+)""")
 _PATIENT_IN_TEXT = re.compile(r"""Patient\\?/([A-Za-z0-9][^"\\/?#|&<>\s]*)""")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,63}")
 _IN_TEXT = re.compile(r"\b([A-Z][A-Za-z]{2,40})/([A-Za-z0-9\-._]{1,64})")
 
 
@@ -104,11 +103,6 @@ def references_of(text: bytes) -> References | None:
 def tokens_in(text: str) -> set[str]:
     """What a line may name that is no JSON."""
     return {f"{kind}/{name}" for kind, name in _IN_TEXT.findall(text) if kind in RESOURCE_TYPES}
-
-
-def words_in(text: str) -> set[str]:
-    """Names of patients that may stand in a line that is no JSON."""
-    return set(_WORD.findall(text))
 
 
 def _may_belong(kind: str) -> bool:

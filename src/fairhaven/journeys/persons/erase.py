@@ -183,7 +183,17 @@ def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
         for row in index.filter(theirs).to_pylist():
             mine.append(row["patient_ref"])
             other_keys.add(row["person_id"])
+    for source, found in _in_quarantine(rooms, index, refs).items():
+        mine = refs.setdefault(source, [])
+        mine += sorted(found.difference(mine))
     return _Kept(refs=refs, other_keys=sorted(other_keys - {person_key}))
+
+
+def _in_quarantine(rooms: Rooms, index: pa.Table, refs: Mapping[str, Sequence[str]]) -> Mapping[str, frozenset[str]]:
+    """patient_refs by source of whom nothing but quarantined rows is here, that hold an NHS number of the person."""
+    received = [extract.number for extract in rooms.intake.extracts() if extract.format is not Format.OPT_OUT]
+    numbers = rooms.vault.nhs_numbers_of(refs, extracts=received)
+    return rooms.intake.in_quarantine(numbers, others=index.select(["source", "patient_ref"]))
 
 
 def _index(rooms: Rooms) -> pa.Table:
