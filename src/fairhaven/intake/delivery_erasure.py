@@ -29,7 +29,7 @@ from fairhaven.intake.linked_resources import ResourceSearch
 from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
 from fairhaven.intake.patient_names import PatientNames
-from fairhaven.intake.quarantined_lines import nhs_numbers_in, patients_with, texts_at
+from fairhaven.intake.quarantine_lines import nhs_numbers_in, patients_with, texts_at
 from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym

@@ -84,7 +84,7 @@ def references_of(text: bytes) -> References | None:
     kind = kind if isinstance(kind, str) else ""
     called = list(_names(root))
     said = _Said(root)
-    said.walk(resource)
+    said.gather(resource)
     if kind == _PATIENT and isinstance(root.get("id"), str):
         said.alike.update((called[0], name) for name in called[1:])
     written = text.decode("utf-8", "replace")
@@ -118,7 +118,7 @@ class _Said:
         self.alike = set[tuple[str, str]]()
         self._root = root
 
-    def walk(self, whole: Any) -> None:
+    def gather(self, whole: Any) -> None:
         stack = [whole]
         while stack:
             part = stack.pop()
