@@ -43,7 +43,9 @@ _KEYS = {
 }
 _BIRTH = {"month_of_birth": "month", "day_of_birth": "day", "birth_datetime": "day"}
 _TYPES = {"integer": "whole", "float": "number", "date": "date", "datetime": "datetime"}
-_DATES = ("%Y-%m-%d", "%Y%m%d", "%Y-%m-%d %H:%M:%S")
+_DATES = ("%Y-%m-%d", "%Y%m%d")
+_TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f")
+_DELIMITERS = "\t;|,"
 # Athena's files have quotes as they come and no quoting; this character is in none of them.
 _NO_QUOTE = "\x02"
 
@@ -73,7 +75,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "1"
+    version = "2"
     threads: int | None = None
 
     def stage(
@@ -135,19 +137,28 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
     return CdmMembers(found=tuple(found), others=located.others)
 
 
-def dialect_of(path: Path) -> Dialect:
-    """CSV with commas, or with tabs as Athena writes it."""
+def dialect_of(path: Path, declared: Dialect) -> Dialect:
+    """How a text file is written, as far as its source does not declare it: its header tells.
+
+    With tabs there is no quoting, as Athena writes them, unless the header itself is quoted.
+    """
     with path.open("rb") as head:
-        is_tabbed = b"\t" in head.readline(1 << 16)
-    return Dialect(delimiter="\t", quote=_NO_QUOTE) if is_tabbed else Dialect()
+        header = head.readline(1 << 16).decode(declared.encoding, "replace").removeprefix("\ufeff")
+    if declared.delimiter not in header:  # as well what was written down of CDMs before their dialect could be declared
+        declared = dataclasses.replace(declared, delimiter="", quote="")
+    delimiter = declared.delimiter or max(_DELIMITERS, key=header.count)
+    is_plain = delimiter == "\t" and not header.startswith('"')
+    quote = declared.quote or (_NO_QUOTE if is_plain else '"')
+    return dataclasses.replace(declared, delimiter=delimiter, quote=quote)
 
 
-def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
+def declaration_of(table: str, has: Collection[str], *, dates: Sequence[str] = ()) -> TableDeclaration:
     """The CDM's definition of a table as a declaration. All fields but a person's may be missing.
 
     Args:
         has: the delivered fields, in small letters; a field of 5.4 is read from what 5.3 calls it. A table that lacks
             its primary key (5.3's metadata) is identified by its rows' content.
+        dates: further strptime forms of days; where there are any, the usual ones hold beside them.
     """
     definition = CDM[table]
     renamed = CDM_5_3_NAMES.get(table, {})
@@ -161,7 +172,8 @@ def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
                 header=older if older in has and field.name not in has else field.name,
                 type=kind,
                 is_optional=not (field.name == "person_id" and definition.has_person),
-                formats=_DATES if kind == "date" else (),
+                formats=_formats(kind, dates),
+                cuts_time=kind == "date",
                 birth_precision=_BIRTH.get(field.name, "") if table == "person" else "",
             )
         )
@@ -174,6 +186,14 @@ def declaration_of(table: str, has: Collection[str]) -> TableDeclaration:
     )
 
 
+def _formats(kind: str, dates: Sequence[str]) -> tuple[str, ...]:
+    """The forms of a column's days; of its times only where days have other forms than ISO's."""
+    if kind == "datetime" and dates:
+        days = (*dates, *_DATES)
+        return (*(f"{day} {time}" for day in days for time in _TIMES), *days)
+    return (*dates, *_DATES) if kind == "date" else ()
+
+
 def _parquet(files: Sequence[Path]) -> str:
     if len(files) == 1:
         return numbered_rows(files[0])
@@ -184,14 +204,14 @@ def _stage(
     connection: duckdb.DuckDBPyConnection, source: Source, member: CdmMember, arrived: DeliveredFile, scratch: Path
 ) -> StagedTable:
     if member.text is None:
-        declare = partial(declaration_of, member.table)
+        declare = partial(declaration_of, member.table, dates=source.dialect.dates)
         shown = f"{arrived.name}/{member.table}"
         return stage_relation(connection, source, declare, member.rows, shown=shown, prefix=member.table)
     room = scratch / member.table
     room.mkdir()
     text = file_detection.plain(member.text, room)
-    dialect = dialect_of(text)
-    declaration = declaration_of(member.table, _header(text, dialect))
+    dialect = dialect_of(text, source.dialect)
+    declaration = declaration_of(member.table, _header(text, dialect), dates=dialect.dates)
     in_dialect = dataclasses.replace(source, dialect=dialect)
     opened = DeliveredFile(path=text, name=member.text.name)
     return stage_text(connection, in_dialect, declaration, opened, scratch=room, prefix=member.table)

@@ -40,7 +40,7 @@ class _Columns:
 class DelimitedReader:
     """See `Reader`. One file is one table; the file's name says which."""
 
-    version = "1"
+    version = "2"
     # Lines are numbered in the file's order, by one thread; a second would only wait, and burn a third more CPU.
     threads: int | None = 1
 

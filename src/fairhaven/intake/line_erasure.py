@@ -46,7 +46,7 @@ def blank(
         case Format.PARQUET:
             _blank_parquet(arrived.path, every, scratch, target)
         case Format.OMOP:
-            _blank_cdm(arrived, gone, scratch, target)
+            _blank_cdm(arrived, dialect, gone, scratch, target)
         case Format.OPT_OUT:
             raise AssertionError("an opt-out list has no patients to erase")
     return target
@@ -124,7 +124,9 @@ def _copy_without(connection: duckdb.DuckDBPyConnection, rows: str, gone: frozen
     write_parquet(connection, f"SELECT {columns} FROM {rows} ORDER BY row_line", target, is_in_memory=True)
 
 
-def _blank_cdm(arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scratch: Path, target: Path) -> None:
+def _blank_cdm(
+    arrived: DeliveredFile, dialect: Dialect, gone: Mapping[str, Collection[int]], scratch: Path, target: Path
+) -> None:
     """A zip of the CDM's tables; a DuckDB file becomes one of Parquet files with the same row numbers."""
     with (
         private(scratch) as room,
@@ -140,5 +142,5 @@ def _blank_cdm(arrived: DeliveredFile, gone: Mapping[str, Collection[int]], scra
                 out.write(blanked, f"{member.table}.parquet")
             else:
                 text = file_detection.plain(member.text, room)
-                _blank_delimited(text, lines_gone, dialect_of(text), room, blanked)
+                _blank_delimited(text, lines_gone, dialect_of(text, dialect), room, blanked)
                 out.write(blanked, f"{member.table}.csv")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fairhaven.kernel.absent_values import WORDS_FOR_NOTHING
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.ledger import Actor
 
@@ -62,6 +63,7 @@ class ColumnDeclaration:
     is_required: bool = False
     is_optional: bool = False
     formats: tuple[str, ...] = ()
+    cuts_time: bool = False
     earliest: dt.date | None = None
     latest: dt.date | None = None
     birth_precision: str = ""
@@ -111,13 +113,20 @@ class TableDeclaration:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dialect:
-    """How delimited text is written."""
+    """How texts are written in what a source delivers.
+
+    Args:
+        delimiter, quote: one character each; empty where each file's header tells (text files of a CDM).
+        null: what means that there is no value.
+        dates: strptime forms of a CDM's days, beside those of ISO.
+    """
 
     delimiter: str = ","
     quote: str = '"'
     encoding: str = "utf-8"
-    null: tuple[str, ...] = ("",)
+    null: tuple[str, ...] = WORDS_FOR_NOTHING
     decimal: str = "."
+    dates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ import duckdb
 
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.parquet_footer import CUT_OFF, check_footer
-from fairhaven.engine.sql import file, identifier
+from fairhaven.engine.sql import file, identifier, literals
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_typed, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
@@ -19,7 +19,7 @@ from fairhaven.kernel.errors import Fault, Invalid, check_faults
 class ParquetReader:
     """See `Reader`. One file is one table; the file's name says which."""
 
-    version = "1"
+    version = "2"
     threads: int | None = None
 
     def stage(
@@ -34,6 +34,14 @@ class ParquetReader:
         table = file_detection.table_for(source, arrived)
         check_footer(arrived.path, arrived.name, arrived.limits)
         return [stage_relation(connection, source, lambda _: table, numbered_rows(arrived.path), shown=arrived.name)]
+
+
+def _told(column: str, kind: str, source: Source) -> str:
+    """A column without the words by which a text says that there is nothing."""
+    words = [word for word in source.dialect.null if word]
+    return (
+        f"CASE WHEN {column} NOT IN ({literals(*words)}) THEN {column} END" if kind == "VARCHAR" and words else column
+    )
 
 
 def numbered_rows(path: Path) -> str:
@@ -78,7 +86,7 @@ def stage_relation(
             if not column.is_optional
         ]
     )
-    values = {name: (identifier(header), kind) for name, (header, kind) in found.items()}
+    values = {name: (_told(identifier(header), kind, source), kind) for name, (header, kind) in found.items()}
     stage_typed(connection, source, table, typed(table, values, source.dialect, rows), prefix=prefix)
     return StagedTable(
         declaration=table,

@@ -53,7 +53,7 @@ def read_source(document: Document) -> Source | None:
         mapping=root.texts("mapping", ()),
         quarantine_limit=_limit(root),
         in_national_opt_out=root.yes("national_opt_out", source_format is not Format.OPT_OUT),
-        dialect=_dialect(root.section("dialect")),
+        dialect=_dialect(root.section("dialect"), source_format),
         tables=_tables(root, source_format),
         type_1_opt_out=None,
     )
@@ -61,8 +61,6 @@ def read_source(document: Document) -> Source | None:
         source = dataclasses.replace(source, type_1_opt_out=_type_1(root.section("type_1_opt_out"), source))
     if not _TABLE_NAME.fullmatch(source.name):
         root.fault("", f"the file's name must be like gp_riverside.toml (small letters, digits, _), not {source.name}")
-    if source_format is not Format.DELIMITED and "dialect" in root:
-        root.fault("dialect", 'belongs to format = "delimited" only')
     root.finish()
     if document.faults:
         return None
@@ -78,19 +76,33 @@ def _limit(root: Section) -> float | None:
     return float(limit)
 
 
-def _dialect(section: Section) -> Dialect:
-    plain = Dialect()
+_DIALECTS: Mapping[Format, tuple[str, ...]] = {
+    Format.DELIMITED: ("delimiter", "quote", "encoding", "null", "decimal"),
+    Format.PARQUET: ("null",),
+    Format.OMOP: ("delimiter", "quote", "encoding", "null", "decimal", "dates"),
+}
+"""What of a dialect a format has: a CDM may be text files, and Parquet may hold texts that mean nothing."""
+
+
+def _dialect(section: Section, source_format: Format) -> Dialect:
+    known = _DIALECTS.get(source_format, ())
+    for key in section.values.keys() - set(known):
+        allowed = ", ".join(known) or "none"
+        section.fault(key, f'does not go with format = "{source_format}" (of [dialect]: {allowed})')
+        section.raw(key)
+    plain = Dialect(delimiter="", quote="") if source_format is Format.OMOP else Dialect()
     dialect = Dialect(
         delimiter=section.text("delimiter", plain.delimiter),
         quote=section.text("quote", plain.quote),
         encoding=section.text("encoding", plain.encoding, choices=ENCODINGS),
         null=section.texts("null", plain.null),
         decimal=section.text("decimal", plain.decimal, choices=(".", ",")),
+        dates=section.texts("dates", plain.dates),
     )
     for key, character in (("delimiter", dialect.delimiter), ("quote", dialect.quote)):
-        if len(character.encode()) != 1 or character in "\r\n\0":
+        if key in section and (len(character.encode()) != 1 or character in "\r\n\0"):
             section.fault(key, "must be one ASCII character")
-    if dialect.delimiter == dialect.quote:
+    if dialect.delimiter and dialect.delimiter == dialect.quote:
         section.fault("quote", "must differ from the delimiter")
     if dialect.delimiter == dialect.decimal:
         section.fault("decimal", "must differ from the delimiter")
