@@ -60,14 +60,14 @@ def _store() -> list[str]:
         "",
         (
             "What Fairhaven makes. The readers are the accounts of the group that `readers` of hub.toml names (docs/how-to/accounts.md); what they "
-            "do not read, nobody but the hub's own account does. `fairhaven store verify` compares all of it; what a command compares before it "
-            "reads it stands below. A plan (`--plan`) compares releases alone."
+            "do not read, nobody but the hub's own account does. `fairhaven store verify` compares all of it, but for the databases where it stands "
+            "what nobody notices; what a command compares before it reads it stands below. A plan (`--plan`) compares releases alone."
         ),
         "",
         "| in `store/` | what it is | the readers | what it is compared with, or why with nothing | by whom before it is read | if it is not as it was written |",
         "|---|---|---|---|---|---|",
         *(
-            f"| `{each.path}` | {each.what} | {each.readers} | {each.compared} | {each.compared_by} | {each.remedy} |"
+            f"| `{each.path}` | {each.what} | {each.readers} | {each.comparison} | {each.compared_by} | {each.remedy} |"
             for each in STORE
         ),
     ]

@@ -389,6 +389,77 @@ def test_one_flipped_byte_in_each_file_of_the_store_is_noticed(copy: Path) -> No
     assert _unnoticed(copy, paths) == {"demonstration.json", "locks"}
 
 
+def _of_each_kind(store: Path, *, is_meant: Callable[[Path], bool] = lambda _: True) -> dict[str, Path]:
+    """A file of each place, and ending, whose hash the ledger or a manifest has."""
+    found: dict[str, Path] = {}
+    for path in sorted(path for path in store.rglob("*") if path.is_file()):
+        place = place_of(path.relative_to(store).as_posix())
+        if place and place.is_hashed and is_meant(path):
+            found.setdefault(f"{place.path} {path.suffix}", path)
+    return found
+
+
+def _named(hub: Path) -> set[Path]:
+    """What a scrub names."""
+    found = verify_store(open_hub(hub), after="", progress=Silent())
+    return {hub / "store" / path for path in (*(each.path for each in found.problems), *found.pending)}
+
+
+HARMS: dict[str, Callable[[Path], object]] = {
+    "one byte is another": _flipped,
+    "one byte less": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "gone": _gone,
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_whatever_is_done_to_a_file_of_any_kind_is_named_by_a_scrub(harm: str, region: Region, tmp_path: Path) -> None:
+    hub = copied(region.stage("erase").hub, tmp_path / "hub")
+    altered = _of_each_kind(hub / "store")
+    assert {kind.split()[0] for kind in altered} == {
+        place.path for place in STORE if place.is_hashed and place.path not in ("vault", "query-audit-set-aside")
+    }
+    # Of rows only a manifest tells, so that one comes last.
+    manifest = altered.pop("archive/releases/*.json .json")
+    for path in altered.values():
+        HARMS[harm](path)
+    assert _named(hub) >= set(altered.values())
+    HARMS[harm](manifest)
+    assert manifest in _named(hub)
+
+
+def test_an_older_copy_of_a_file_of_any_kind_in_its_place_is_named_by_a_scrub(region: Region, tmp_path: Path) -> None:
+    erased = region.stage("erase")
+    hub, before = copied(erased.hub, tmp_path / "hub"), erased.before / "store"
+
+    def is_another(path: Path) -> bool:
+        older = before / path.relative_to(hub / "store")
+        return older.is_file() and older.read_bytes() != path.read_bytes()
+
+    rolled_back = _of_each_kind(hub / "store", is_meant=is_another)
+    assert {kind.split()[0] for kind in rolled_back} == {
+        *("received", "landing", "landing/*/*.parquet", "vault/identity", "vault/index.sealed"),
+        *("archive", "archive/releases/*.json", "archive/releases/*"),
+    }
+    for path in rolled_back.values():
+        shutil.copyfile(before / path.relative_to(hub / "store"), path)
+    assert _named(hub) >= set(rolled_back.values())
+
+
+@pytest.mark.parametrize("name", ["ledger.jsonl", "checkpoint"])
+def test_an_older_ledger_is_told_by_the_head_and_an_older_head_is_signed_again_by_the_next_entry(
+    name: str, region: Region, tmp_path: Path
+) -> None:
+    erased = region.stage("erase")
+    hub = copied(erased.hub, tmp_path / "hub")
+    shutil.copyfile(erased.before / "store" / name, hub / "store" / name)
+    rooms = open_hub(hub)
+    assert verify_store(rooms, after="", progress=Silent()).is_good == (name == "checkpoint")
+    if name == "checkpoint":
+        rooms.ledger.append(EventKind.HUB_MADE, {}, by=ANNA)
+        assert (head := rooms.ledger.head()) and rooms.ledger.checkpoint.read_text().split("\n")[1] == str(head.size)
+
+
 def _unnoticed(hub: Path, paths: list[Path]) -> set[str]:
     """The places where a changed byte was not noticed."""
     missed = set()

@@ -13,6 +13,7 @@ from fairhaven.intake import Delivery, Format
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.journeys.deliveries.receive import recover_deliveries
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.persons.recovery import recover
 from fairhaven.journeys.store_files import check_kept
 from fairhaven.journeys.store_verification import verify_store
 from fairhaven.kernel.errors import Invalid
@@ -118,6 +119,19 @@ def test_a_scrub_calls_an_index_of_persons_pending_whose_release_was_entered(roo
     assert (found.problems, found.pending) == ((), ("vault/index-0001.sealed", "vault/index.sealed"))
     rooms.vault.accept_index(published=1)
     assert verify_store(open_hub(rooms.folder), after="", progress=Silent()).is_good
+
+
+def test_an_index_of_persons_that_somebody_put_beside_the_one_in_use_does_not_take_its_place(rooms: Rooms) -> None:
+    rooms.vault.keep_index(INDEX_SCHEMA.empty_table())
+    index = rooms.vault.index_file()
+    rooms.ledger.append(
+        EventKind.STOCK_TAKEN, {"of": "releases"}, by=ANNA, files={"vault/index.sealed": content_hash(index)}
+    )
+    in_use = index.read_bytes()
+    rooms.vault.propose_index(pa.table({name: ["1"] for name in INDEX_SCHEMA.names}), release=0)
+    with pytest.raises(Invalid, match=r"vault/index-0000\.sealed: is not the index of persons that was entered"):
+        recover(rooms, by=ANNA, progress=Silent())
+    assert index.read_bytes() == in_use
 
 
 def test_the_refusal_of_a_record_that_an_earlier_version_received_and_somebody_removed_says_what_helps(

@@ -15,11 +15,11 @@ from fairhaven.cohort import DiscoveryIndex
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.accounts import account_name, why_refused
 from fairhaven.kernel.codec import from_json, to_json
-from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotPermitted
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotPermitted
 from fairhaven.kernel.files import replacement_of
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry, EventKind, content_hashes
-from fairhaven.query_audit import Asker, LogHead, QueryAudit
+from fairhaven.query_audit import Asker, LogHead, QueryAudit, QuestionLogs, mark_in
 
 _AUDIT = "query-audit.sqlite"
 
@@ -127,6 +127,29 @@ def question_logs(rooms: Rooms) -> tuple[AccountLog, ...]:
             AccountLog(account=account, name=account_name(account), lines=head.lines, is_whole=is_whole)
             for account, (head, is_whole) in audit.logs(seen.logs if seen else {}).items()
         )
+
+
+def question_faults(rooms: Rooms) -> list[Fault]:
+    """What of the record of questions is not as the ledger has seen it; every line of every log is read, and no table is believed.
+
+    Raises:
+        PermissionError: this account may not read the record.
+    """
+    if (seen := _seen(rooms)) is None:
+        return []
+    record = rooms.store / _AUDIT
+    logs = QuestionLogs(record.with_suffix(""), mark=seen.record)
+    faults = []
+    if record.exists() and not os.access(record, os.R_OK):
+        raise PermissionError(record)
+    if mark_in(record) != seen.record:
+        faults.append(Fault(path=_AUDIT, message="is damaged, missing, or not the record that the ledger has seen"))
+    for account, head in seen.logs.items():
+        if not logs.is_whole(account, head):
+            path = logs.path(account).relative_to(rooms.store).as_posix()
+            message = f"was cut off or altered: its first {head.lines:,} lines are not as the ledger has seen them"
+            faults.append(Fault(path=path, message=message))
+    return faults
 
 
 def set_aside_log(rooms: Rooms, account: int, *, by: Actor) -> Entry:

@@ -39,6 +39,7 @@ class StorePlace:
         compared: what it is compared with.
         compared_by: who compares it before reading it, beside the scrub. Plans (``--plan``) compare releases alone.
         is_hashed: the ledger has its hash, or a manifest whose hash the ledger has.
+        unnoticed: what another byte there may change without anybody's notice; empty where it is noticed, or changes nothing.
         remedy: what to do where it is not as it was written; empty where that does not matter.
         has_rows: an engine reads and writes it.
         sealed_for: purpose of the key that its ``.sealed`` files are sealed under.
@@ -51,9 +52,17 @@ class StorePlace:
     compared: str = "its hash in the ledger"
     compared_by: str = "nobody"
     is_hashed: bool = True
+    unnoticed: str = ""
     remedy: str = _RESTORE
     has_rows: bool = False
     sealed_for: Purpose | None = None
+
+    @property
+    def comparison(self) -> str:
+        """What it is compared with, and what is not noticed for all that."""
+        return self.compared + (
+            f". Another byte may change, and nobody notices: {self.unnoticed}" if self.unnoticed else ""
+        )
 
 
 _CLEARED = "work in progress, cleared by the next command"
@@ -232,18 +241,29 @@ STORE: Sequence[StorePlace] = (
     ),
     StorePlace(
         path="query-audit.sqlite",
-        compared_by="every count, its mark, which the ledger has; what its tables say is believed",
-        what="what projects asked and were answered",
+        compared_by="every count and the scrub, its mark and how far it has read the logs, which the ledger has",
+        what="what projects asked and were answered: the logs of questions, taken over",
         is_hashed=False,
         compared=_RECORD,
+        unnoticed="what was answered, or spent, as its tables have it; the logs have what was asked",
     ),
     StorePlace(
         path="query-audit",
         compared_by="every count",
-        what="the questions of each account, a log each, and a copy of their record without persons' ids",
+        what="the questions of each account, a log each",
         readers=Access.ADD,
         is_hashed=False,
-        compared="the lines of each log hold each other by their hashes; the last that the ledger has seen is looked for at every count",
+        compared="the lines of each log hold each other by their hashes; the last that the ledger has seen is looked for at every count, and each by the scrub",
+    ),
+    StorePlace(
+        path="query-audit/record.sqlite",
+        what="a copy of the record of questions without persons' ids, from which other accounts begin",
+        compared_by="every count, how far it has read the logs",
+        readers=Access.READ,
+        is_hashed=False,
+        remedy="Remove it, and the next count of the hub's own account makes it again.",
+        compared="made again from the record of questions when that has grown",
+        unnoticed="as in the record of questions, for counts of other accounts",
     ),
     StorePlace(
         path="query-audit-set-aside",
@@ -251,13 +271,18 @@ STORE: Sequence[StorePlace] = (
         compared_by="the scrub: no other command reads it",
     ),
     StorePlace(
-        path="network.sqlite", what="what `network serve` was asked and told", is_hashed=False, compared=_RECORD
+        path="network.sqlite",
+        what="what `network serve` was asked and told",
+        is_hashed=False,
+        compared=_RECORD,
+        unnoticed="a question, or what a member answered; who joined, asked and left stands in the ledger",
     ),
     StorePlace(
         path="discovery",
         what="the tasks that `answer` did",
         is_hashed=False,
         compared="changed by every task that is answered; a damaged record is refused when it is opened",
+        unnoticed="an answer that waits to be sent",
     ),
     StorePlace(path="scratch", what="work in progress", is_hashed=False, remedy="", compared=_CLEARED),
     StorePlace(

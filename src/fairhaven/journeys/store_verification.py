@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairhaven.archive import Problem
+from fairhaven.journeys.hub_audit import question_faults
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.hub_places import NOTES, STORE, part_of, place_of, remedy
 from fairhaven.journeys.model import Rooms
@@ -104,11 +105,18 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
     ]
     return StoreVerification(
         files=len(paths),
-        problems=(*_key_problems(rooms), *_head_problems(rooms), *_note_problems(rooms), *chain, *problems),
+        problems=(
+            *_key_problems(rooms),
+            *_head_problems(rooms),
+            *_note_problems(rooms),
+            *_question_problems(rooms),
+            *chain,
+            *problems,
+        ),
         pending=(*under_way.notes, *pending),
         without_stock=tuple(thing.value for thing in without_stock if any(part_of(path) is thing for path in there)),
         outside={
-            each.path: each.compared for each in STORE if not each.is_hashed and (rooms.store / each.path).exists()
+            each.path: each.comparison for each in STORE if not each.is_hashed and (rooms.store / each.path).exists()
         },
     )
 
@@ -173,6 +181,13 @@ def _note_problems(rooms: Rooms) -> Iterator[StoreProblem]:
             continue
         except Invalid as error:
             yield from (StoreProblem(path=fault.path, message=fault.message, remedy="") for fault in error.faults)
+
+
+def _question_problems(rooms: Rooms) -> Iterator[StoreProblem]:
+    """Of the record of questions, as far as whoever asks may read it."""
+    with suppress(PermissionError, Invalid):  # a ledger that is not to be believed is told of as such
+        for fault in question_faults(rooms):
+            yield StoreProblem(path=fault.path, message=fault.message, remedy=remedy(fault.path))
 
 
 def _key_problems(rooms: Rooms) -> Iterator[StoreProblem]:

@@ -97,5 +97,12 @@ def copy_database(connection: sqlite3.Connection, to: Path, *, change: str) -> N
 
 def read_number(path: Path, statement: str) -> int:
     """What a statement finds in a file that nobody writes."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+    with reading(path) as connection:
         return int(connection.execute(statement).fetchone()[0])
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A file as it is, and nothing is changed beside it either."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        yield connection

@@ -10,8 +10,9 @@ from fairhaven.query_audit.audit_rules import (
     shipped_rules,
 )
 from fairhaven.query_audit.model import THE_HUB, Asker, Budget, Decision, Outcome, folded, why_mistaken
-from fairhaven.query_audit.question_log import LogHead
+from fairhaven.query_audit.question_log import LogHead, QuestionLogs
 from fairhaven.query_audit.service import TOLD, QueryAudit
+from fairhaven.query_audit.sqlite import mark_in
 
 __all__ = [
     "THE_HUB",
@@ -25,7 +26,9 @@ __all__ = [
     "Mode",
     "Outcome",
     "QueryAudit",
+    "QuestionLogs",
     "folded",
+    "mark_in",
     "read_rules",
     "rules_in",
     "rules_named",

@@ -347,6 +347,18 @@ class QuestionLogs:
             os.close(file)
         return len(line) == head.end - head.start and _chained(head.previous, line) == head.hash
 
+    def is_whole(self, account: int, head: LogHead) -> bool:
+        """Whether every line that an account's log once held is as it was, and not the last alone: all of them are read. Raises as `check`,
+        where it cannot be read."""
+        opened = self._opened(account)
+        if opened is None:
+            return not head.lines
+        found = self.begin()
+        with os.fdopen(opened, "rb") as file:
+            while found.end < head.end and (line := file.readline(_LINE)):
+                found = found.after(line)
+        return found.hash == (head.hash if head.lines else found.hash)
+
     def _after(self, account: int, head: LogHead) -> Iterator[NewLine | LogFault]:
         opened = self._opened(account)
         if opened is None:

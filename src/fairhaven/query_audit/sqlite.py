@@ -21,7 +21,7 @@ from pyroaring import BitMap
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.files import readers_scratch, scratch, sync
-from fairhaven.kernel.sqlite_files import copy_database, open_database, read_number, transaction
+from fairhaven.kernel.sqlite_files import copy_database, open_database, read_number, reading, transaction
 from fairhaven.query_audit.model import Asker, RecordedVerdict, VerdictKind
 from fairhaven.query_audit.question_log import LogHead
 
@@ -191,7 +191,7 @@ class AuditRecord:
     @property
     def mark(self) -> str:
         """What tells this record from one that was begun anew; says nothing of the secret."""
-        return sha256(b"record of questions" + self.secret).hexdigest()
+        return _mark(self.secret)
 
     @property
     def secret(self) -> bytes:
@@ -395,3 +395,23 @@ def _no_record(path: Path) -> Invalid:
         f"{path} is no record of questions. Without it nobody knows what was answered: "
         "restore it from the hub's backup, or ask no more of these releases."
     )
+
+
+def mark_in(path: Path) -> str | None:
+    """The mark of a record in a file that is only looked at; None where that is no record, or is damaged as far as SQLite can tell."""
+    try:
+        with reading(path) as connection:
+            [(secret,)] = connection.execute("SELECT bytes FROM secret").fetchall()
+            is_whole = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            [(page,)] = connection.execute("PRAGMA page_size").fetchall()
+        # A last page that is cut short is read as if it went on.
+        is_whole = is_whole and path.stat().st_size % page == 0
+    except (sqlite3.DatabaseError, ValueError):
+        return None
+    # What a running command has not put in its place yet lies beside the file, which alone may not be whole.
+    is_written = path.with_name(f"{path.name}-wal").exists()
+    return _mark(bytes(secret)) if is_whole or is_written else None
+
+
+def _mark(secret: bytes) -> str:
+    return sha256(b"record of questions" + secret).hexdigest()

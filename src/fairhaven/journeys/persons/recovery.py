@@ -22,15 +22,17 @@ from fairhaven.journeys.store_files import (
     check_kept,
     erasure_journal,
     files_of_deliveries,
+    is_known,
     is_of_deliveries,
     take_stock,
 )
 from fairhaven.kernel.codec import record_of, to_json
+from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import clear_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, Entry, EventKind
+from fairhaven.ledger import Actor, Entry, EventKind, content_hash
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,12 +107,16 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     for torn in listed(rooms.store, ".*.json.*.part"):
         torn.unlink()
     recover_deliveries(rooms, by=by)
+    if not is_known(rooms, Locked.RELEASES):  # stock is taken of the index that belongs to the last release
+        rooms.vault.accept_index(published=len(rooms.archive.releases()))
     take_stock(rooms, Locked.RELEASES, by=by)
     is_cut_short = rooms.archive.erasing.exists() or rooms.archive.building.exists()
     rooms.archive.resume(by=by, progress=progress)
     if is_cut_short:  # what was finished is compared like the rest before anything is built on it
         rooms.archive.check_chain()
-    rooms.vault.accept_index(published=len(rooms.archive.releases()))
+    published = len(rooms.archive.releases())
+    _check_proposed(rooms, rooms.vault.index_file(proposed=published))
+    rooms.vault.accept_index(published=published)
     under_way = ErasureUnderWay.of(rooms, by=by)
     if under_way is None:
         return None
@@ -119,6 +125,16 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     if erasure_journal(rooms).before() is None:
         check_kept(rooms, [*_places(rooms, under_way), rooms.vault.index_file()])
     return carry_out(rooms, under_way, progress=progress)
+
+
+def _check_proposed(rooms: Rooms, proposed: Path) -> None:
+    """Refuse an index of persons that is not the one that was entered with its release, before it takes the place of the one in use."""
+    entered = rooms.ledger.files().get(rooms.vault.index_file().relative_to(rooms.store).as_posix())
+    if entered and proposed.exists() and content_hash(proposed) != entered:
+        message = (
+            "is not the index of persons that was entered with the release: something else put it there. Remove it."
+        )
+        raise Invalid(Fault(path=proposed.relative_to(rooms.store).as_posix(), message=message))
 
 
 def recovery_in_words(rooms: Rooms) -> Stage:
