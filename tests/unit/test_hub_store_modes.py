@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fairhaven.hub import make_hub, open_hub
 from fairhaven.hub.store_modes import StoreModes
-from fairhaven.kernel.errors import Invalid
+from fairhaven.journeys.demonstration import demonstrate
+from fairhaven.kernel.errors import Invalid, NotPermitted
+from fairhaven.kernel.progress import Silent
+from tests.support.actors import ANNA
 
 _STRANGER = 54_321
 
@@ -90,3 +94,43 @@ def test_a_store_that_its_owner_linked_elsewhere_and_a_hub_reached_through_a_lin
     StoreModes(folder=tmp_path / "linked", group=None).close(tell=said.append)
     assert stat.S_IMODE((tmp_path / "volume").stat().st_mode) == 0o700
     assert "is closed now" in said[0]
+
+
+@pytest.mark.parametrize("name", ["store/query-audit/planted.log", "sources/planted.toml"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to another group")
+def test_another_name_of_a_file_of_elsewhere_gives_it_no_modes(hub: Path, foreign: Path, name: str) -> None:
+    (hub / name).parent.mkdir(exist_ok=True)
+    (foreign / "deep" / "notes.txt").chmod(0o600)
+    os.link(foreign / "deep" / "notes.txt", hub / name)
+    before = modes(foreign)
+    StoreModes(folder=hub, group=_STRANGER).close(tell=lambda _: None)
+    assert modes(foreign) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to another account")
+def test_another_name_of_a_file_of_roots_gives_it_no_modes_in_a_store_of_another_account(
+    hub: Path, foreign: Path
+) -> None:
+    for path in (hub / "store", *(hub / "store").rglob("*")):
+        os.chown(path, _STRANGER, -1)
+    (foreign / "deep" / "notes.txt").chmod(0o600)
+    (hub / "store" / "archive").mkdir()
+    os.link(foreign / "deep" / "notes.txt", hub / "store" / "archive" / "planted")
+    before = modes(foreign)
+    StoreModes(folder=hub, group=_STRANGER).close(tell=lambda _: None)
+    assert modes(foreign) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_no_hub_is_made_in_a_folder_that_another_account_made_for_it(tmp_path: Path) -> None:
+    for make in (
+        lambda folder: make_hub(folder, by=ANNA),
+        lambda folder: demonstrate(folder, persons=30, seed=1, open_hub=open_hub, by=ANNA, progress=Silent()),
+    ):
+        folder = tmp_path / "theirs"
+        folder.mkdir(exist_ok=True)
+        (folder / ".being-made").touch()
+        os.chown(folder, _STRANGER, -1)
+        with pytest.raises(NotPermitted, match=f"uid {_STRANGER}'s, who could exchange what is put there"):
+            make(folder)
+        assert {path.name for path in folder.iterdir()} == {".being-made"}

@@ -12,6 +12,7 @@ import pytest
 from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.outputs import Output, clear_left, clear_noted
+from tests.support.other_accounts import NOBODYS
 
 _KILLED = """
 import os, sys
@@ -167,6 +168,60 @@ def test_a_note_that_names_something_else_removes_nothing(tmp_path: Path) -> Non
     (notes / "fedcba9876543210").write_text(str(tmp_path / ".x.fairhaven-part"))
     assert (clear_noted(notes), clear_left(tmp_path)) == ([], [])
     assert precious.is_dir()
+
+
+def test_what_is_written_stays_in_its_folder_whatever_others_put_in_the_place_of_its_name(tmp_path: Path) -> None:
+    part, trap = tmp_path / ".cdm.fairhaven-part", tmp_path / "trap"
+    trap.mkdir()
+    with suppress(RuntimeError), _at(tmp_path / "cdm").folder() as work:
+        part.rename(tmp_path / "moved")
+        part.symlink_to(trap)
+        (work / "rows").write_text("of persons")
+        assert [path.name for path in (tmp_path / "moved").iterdir()] == ["rows"]
+        raise RuntimeError
+    assert (list(trap.iterdir()), list((tmp_path / "moved").iterdir())) == ([], [])
+
+
+def test_a_folder_that_others_gave_the_name_of_a_half_written_one_is_not_removed(tmp_path: Path) -> None:
+    part, precious = tmp_path / ".cdm.fairhaven-part", tmp_path / "precious"
+    (precious / "deep").mkdir(parents=True)
+    with suppress(RuntimeError), _at(tmp_path / "cdm").folder() as work:
+        (work / "rows").write_text("of persons")
+        part.rename(tmp_path / "moved")
+        precious.rename(part)
+        raise RuntimeError
+    assert clear_left(tmp_path) == []
+    assert [path.name for path in part.iterdir()] == ["deep"]
+    with pytest.raises(NotAllowedNow, match=f"if there is none, remove {part}"), _at(tmp_path / "cdm").folder():
+        pass
+
+
+def test_a_file_that_others_put_in_the_place_of_what_was_written_gets_no_mode_and_is_not_taken_for_it(
+    tmp_path: Path,
+) -> None:
+    precious, part = tmp_path / "precious", tmp_path / ".page.fairhaven-part"
+    precious.write_text("private")
+    precious.chmod(0o600)
+    out = Output(path=tmp_path / "page", command="report", check_place=check_outside_hubs, group=os.getegid())
+
+    def written() -> None:
+        with out.file() as file:
+            file.write(b"page")
+            part.unlink()
+            part.symlink_to(precious)
+
+    with pytest.raises(NotAllowedNow, match="exchanged it meanwhile"):
+        written()
+    assert stat.S_IMODE(precious.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_another_account_left_is_not_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".page.fairhaven-part"
+    left.write_text("half")
+    os.chown(left, NOBODYS, -1)
+    assert clear_left(tmp_path) == []
+    assert left.exists()
 
 
 def _a_hub(folder: Path) -> Path:

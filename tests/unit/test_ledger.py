@@ -2,10 +2,13 @@
 
 import base64
 import datetime as dt
+import fcntl
 import hashlib
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,6 +17,7 @@ from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.signing_key import SigningKey
 from fairhaven.ledger import Entry, EventKind, Ledger
 from tests.support.actors import ANNA, BEN
+from tests.support.processes import PATIENCE
 
 
 @pytest.fixture
@@ -311,7 +315,17 @@ def test_an_act_done_again_signs_the_head_that_its_first_run_was_killed_before_s
 def test_a_head_whose_writing_was_killed_leaves_nothing_beside_the_next(signed: Ledger) -> None:
     (signed.store / ".checkpoint.torn.part").write_text("cut o")
     signed.append(EventKind.RELEASE, {"name": "r2"}, by=ANNA)
-    assert {path.name for path in signed.store.iterdir()} == {"signed.jsonl", "checkpoint"}
+    assert {path.name for path in signed.store.iterdir()} == {"signed.jsonl", "checkpoint", "locks"}
+
+
+def test_who_may_read_the_ledger_holds_nobody_up_by_a_lock_on_it(signed: Ledger) -> None:
+    with signed.path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        writing = Thread(target=lambda: signed.append(EventKind.RELEASE, {"name": "r2"}, by=ANNA), daemon=True)
+        writing.start()
+        writing.join(PATIENCE)
+        assert not writing.is_alive()
+    assert stat.S_IMODE((signed.store / "locks").stat().st_mode) == 0o700
 
 
 def test_nothing_is_decided_by_a_ledger_whose_chain_or_head_does_not_hold(signed: Ledger) -> None:

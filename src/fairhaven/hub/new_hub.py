@@ -6,7 +6,7 @@ from pathlib import Path
 from fairhaven.journeys.hub_keys import make_keys
 from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import check_empty, clear_torn, write_atomically
+from fairhaven.kernel.files import check_empty, check_own, clear_torn, write_atomically
 from fairhaven.ledger import Actor
 
 _MARK = ".being-made"
@@ -28,7 +28,9 @@ def make_hub(folder: Path, *, by: Actor) -> list[Path]:
 
     Raises:
         NotAllowedNow: the folder is a hub already, or holds other things.
+        NotPermitted: it is another account's.
     """
+    check_own(folder)
     mark = folder / _MARK
     if (folder / "hub.toml").exists() and not mark.exists():
         raise NotAllowedNow(f"{folder} is a hub already; nothing was changed. Give a folder that does not exist yet.")

@@ -137,7 +137,7 @@ class StoreModes:
         return self._is_loose(path) or stat.S_IMODE(path.stat().st_mode) != self._mode(path, is_folder=path.is_dir())
 
     def _mode(self, path: Path, *, is_folder: bool) -> int:
-        inside = path.relative_to(self._store).as_posix()
+        inside = _inside(path, self._store)
         access = self._access(inside)
         if not is_folder:
             return 0o600 if access is Access.NONE else 0o640
@@ -166,8 +166,13 @@ class StoreModes:
             if opened is None:
                 return
             found = os.fstat(opened)
-            if found.st_uid not in (self._store.stat().st_uid, _ROOT):
+            owner = self._store.stat().st_uid
+            if found.st_uid not in (owner, _ROOT):
                 return  # what another account made in the folder of logs is its own
+            if _has_other_names(found) and (
+                found.st_uid != owner or self._access(_inside(path, self._store)) is Access.ADD
+            ):
+                return  # put there, where the machine lets them, by who may add files and not change this one
             permissions = stat.S_IMODE(found.st_mode)
             if self._is_key(path) and permissions & _OTHERS:
                 return
@@ -221,10 +226,21 @@ def _let_read(path: Path, group: int, *, at: int | None) -> None:
         if opened is None:
             return
         found = os.fstat(opened)
+        if _has_other_names(found):
+            return
         wanted = stat.S_IMODE(found.st_mode) | (0o050 if stat.S_ISDIR(found.st_mode) else 0o040)
         if stat.S_IMODE(found.st_mode) != wanted or found.st_gid != group:
             os.chown(_place(opened), -1, group)
             _place(opened).chmod(wanted)
+
+
+def _inside(path: Path, store: Path) -> str:
+    return path.relative_to(store).as_posix()
+
+
+def _has_other_names(found: os.stat_result) -> bool:
+    """Whether a file has hard links, and so may be one of elsewhere."""
+    return stat.S_ISREG(found.st_mode) and found.st_nlink > 1
 
 
 def _who(path: Path) -> str:

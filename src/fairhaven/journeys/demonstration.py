@@ -16,7 +16,7 @@ from fairhaven.journeys.releases.build import Built, build_release, release_of
 from fairhaven.journeys.releases.release_report import ReleaseReport
 from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import check_empty, read_json, write_json
+from fairhaven.kernel.files import check_empty, check_own, read_json, write_json
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 
@@ -57,9 +57,11 @@ def demonstrate(
 
     Raises:
         NotAllowedNow: the folder holds something else, or a demonstration of another size or seed.
+        NotPermitted: it is another account's.
     """
     began = time.monotonic()
     wanted = {"seed": seed, "persons": persons}
+    check_own(folder)
     mark = folder / "store" / _MARK
     if not mark.exists():
         check_outside_hubs(folder)

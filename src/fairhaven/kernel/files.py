@@ -14,7 +14,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fairhaven.kernel.errors import Invalid, NotAllowedNow
+from fairhaven.kernel.accounts import account_name
+from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotPermitted
 from fairhaven.kernel.foreign_names import harmless_json
 from fairhaven.kernel.listing import listed, listed_below
 from fairhaven.kernel.memory_files import discard_below
@@ -28,6 +29,20 @@ def check_empty(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or listed(folder)):
         raise NotAllowedNow(f"{folder} is not empty; nothing was changed. Give a new or an empty folder.")
+
+
+def check_own(folder: Path) -> None:
+    """Refuse to make something in a folder of another account, which could exchange all that is put there.
+
+    Raises:
+        NotPermitted: it is there, and another account's.
+    """
+    if folder.exists() and (owner := folder.stat().st_uid) != os.geteuid():
+        who = account_name(owner)
+        raise NotPermitted(
+            f"this needs the account {who}: {folder} is {who}'s, who could exchange what is put there; nothing was changed. "
+            f"Ask {who} to run the command, or name a new folder."
+        )
 
 
 def sha256_of(path: Path) -> str:
@@ -187,7 +202,8 @@ def readers_scratch() -> Iterator[Path]:
     What killed commands of the same account left there is removed first.
     """
     parent = Path(tempfile.gettempdir())
-    clear_scratch(parent, prefix=_READERS_WORK)
+    with contextlib.suppress(NotPermitted):  # of a folder that one may only put something into nothing is known
+        clear_scratch(parent, prefix=_READERS_WORK)
     with scratch(parent, prefix=_READERS_WORK) as folder:
         yield folder
 

@@ -3,6 +3,9 @@ not make.
 
 A file that a command made carries its name in an extended attribute, with the size and time that it had; a file that was
 changed since, or that stands where there are no such attributes, counts as somebody else's.
+
+Others may write into the folder of an output as well, and there can rename and exchange what is being made. So it is written,
+given its mode and emptied by what was opened, never by a name that may by now be another thing's.
 """
 
 import contextlib
@@ -24,6 +27,8 @@ from fairhaven.kernel.listing import listed, listed_below
 _PART = ".fairhaven-part"
 REMOVED = "Removed what a killed command had left: {}"
 _MADE_BY = "user.fairhaven.made_by"
+_HALF = b"half written"
+"""What a folder says by whom it was made until it is whole: one without it may be anybody's, renamed by somebody else."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,21 +69,23 @@ class Output:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-                self.put(part)
+                self._put(part, file.fileno())
             finally:
                 part.unlink(missing_ok=True)
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A private folder beside the place; whatever `put` has not given the place is gone at the end."""
+        """A private folder beside the place, by a path that stays the same folder's; whatever `put` has not given the place is gone
+        at the end."""
         with self._begun() as part:
             part.mkdir(mode=0o700)
-            descriptor = os.open(part, os.O_RDONLY)
+            descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             self._hold(descriptor)
             try:
-                yield part
+                yield _by(descriptor)
             finally:
-                shutil.rmtree(part, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    _remove_folder(part, descriptor)
                 os.close(descriptor)
 
     def write(self, data: bytes | str) -> None:
@@ -87,12 +94,22 @@ class Output:
             file.write(data.encode() if isinstance(data, str) else data)
 
     def put(self, built: Path) -> None:
-        """Give a finished file or folder its place, in one step."""
+        """Give a finished file or folder, of what `folder` gave, its place, in one step."""
+        descriptor = os.open(built, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            self._put(built, descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _put(self, built: Path, descriptor: int) -> None:
         self._check()
-        for path in (built, *(listed_below(built) if built.is_dir() else ())):
+        opened = _by(descriptor)
+        is_folder = opened.is_dir()
+        for path in (opened, *(listed_below(opened) if is_folder else ())):
             self._let_read(path)
-        self._sign(built)
-        if built.is_dir() or self.path.exists():
+        if not is_folder:
+            self._sign(opened)
+        if is_folder or self.path.exists():
             built.replace(self.path)
         else:
             try:
@@ -101,6 +118,11 @@ class Output:
                 raise NotAllowedNow(f"{self.path} appeared meanwhile; nothing was written over it.") from None
             except OSError:  # a file system without hard links
                 built.replace(self.path)
+        if not os.path.samestat(self.path.lstat(), os.fstat(descriptor)):
+            raise NotAllowedNow(
+                f"{self.path} is not what was written: somebody else who may write into {self.path.parent} exchanged it meanwhile. Do "
+                "not use it; choose a folder into which nobody else writes."
+            )
         sync(self.path.parent)
 
     @property
@@ -113,7 +135,7 @@ class Output:
         part = self._part.absolute()
         note = self.notes / hashlib.sha256(str(part).encode()).hexdigest()[:16] if self.notes else None
         part.parent.mkdir(parents=True, exist_ok=True)
-        if part.exists():
+        if os.path.lexists(part):
             raise self._taken()
         if note is not None:
             # In its place at once: nothing is there yet that a note cut short would have to tell of.
@@ -129,13 +151,18 @@ class Output:
             note.unlink(missing_ok=True)
 
     def _taken(self) -> NotAllowedNow:
-        return NotAllowedNow(f"another command is writing {self.path}; nothing was done. Try again when it has ended.")
+        return NotAllowedNow(
+            f"another command is writing {self.path}; nothing was done. Try again when it has ended; if there is none, remove {self._part}."
+        )
 
     def _hold(self, descriptor: int) -> None:
         """Lock what is being made, so that others see that its maker lives (`clear_left`)."""
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if hasattr(os, "setxattr"):
+            with contextlib.suppress(OSError):
+                os.setxattr(descriptor, _MADE_BY, _HALF)
         with contextlib.suppress(FileNotFoundError):
-            if self._part.stat().st_ino == os.fstat(descriptor).st_ino:
+            if self._part.lstat().st_ino == os.fstat(descriptor).st_ino:
                 return
         raise self._taken()
 
@@ -147,7 +174,7 @@ class Output:
                 path.chmod(0o750 if path.is_dir() else 0o640)
 
     def _sign(self, built: Path) -> None:
-        if built.is_file() and hasattr(os, "setxattr"):
+        if hasattr(os, "setxattr"):
             with contextlib.suppress(OSError):
                 os.setxattr(built, _MADE_BY, self._signature(built.stat()))
 
@@ -212,17 +239,49 @@ def _is_removed(part: Path) -> bool:
     if part.is_symlink() or not (part.is_file() or part.is_dir()):
         return False
     try:
-        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
-    except (FileNotFoundError, PermissionError):
+        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return False
     try:
+        if not _is_half(descriptor):
+            return False
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(part) if part.is_dir() else part.unlink()
-    except (FileNotFoundError, BlockingIOError):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            _remove_folder(part, descriptor)
+        else:
+            part.unlink()
+    except OSError:
         return False
     finally:
         os.close(descriptor)
     return True
+
+
+def _is_half(descriptor: int) -> bool:
+    """Whether what is opened is half-written by a command of this account: a folder says so itself."""
+    found = os.fstat(descriptor)
+    if found.st_uid != os.geteuid() or not hasattr(os, "getxattr"):
+        return False
+    if stat.S_ISREG(found.st_mode):
+        return True
+    with contextlib.suppress(OSError):
+        return stat.S_ISDIR(found.st_mode) and os.getxattr(descriptor, _MADE_BY) == _HALF
+    return False
+
+
+def _remove_folder(part: Path, descriptor: int) -> None:
+    """Empty an opened folder, and take away its name; nothing in another folder that has the name by now."""
+    for path in listed(_by(descriptor)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    part.rmdir()
+
+
+def _by(descriptor: int) -> Path:
+    """A path of what is opened, whatever its name has become."""
+    return Path(f"/proc/self/fd/{descriptor}")
 
 
 def _check_no_link(path: Path) -> None:

@@ -293,10 +293,15 @@ class Ledger:
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Not the ledger itself: whoever may read a file can hold a lock on it, and that for ever.
+        locks = self.path.parent / "locks"
+        locks.mkdir(parents=True, exist_ok=True, mode=0o700)
         is_new = not self.path.exists()
-        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with (
+            os.fdopen(os.open(locks / self.path.stem, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as lock,
+            os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file,
+        ):
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if is_new:
                 sync(self.path.parent)
             yield file
