@@ -16,6 +16,7 @@ from tests.support.demonstration import demonstration, made_once, shared_folder
 from tests.support.engines import Engines
 from tests.support.killed_hub import Commands, commands
 from tests.support.killed_stages import FEW, Region
+from tests.support.older_hub import describe_older_hub
 
 settings.load_profile("suite")
 
@@ -52,6 +53,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(demo: Path, tmp_path: Path) -> Path:
     """A copy of the demonstration hub that a test may change."""
     return Path(shutil.copytree(demo, tmp_path / "hub"))
+
+
+@pytest.fixture(scope="session")
+def described_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The hub of an earlier version once its last release was reported on, beside the report; copy it, with its modes."""
+    return made_once(shared_folder(tmp_path_factory) / "described", describe_older_hub) / "hub"
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,6 @@ from fairhaven.kernel.errors import NotPermitted
 from fairhaven.ledger import Actor, ActorKind, EventKind, content_hash
 from fairhaven.query_audit import question_log
 from tests.support.command_line import Command
-from tests.support.older_hub import unpack_older_hub
 from tests.support.other_accounts import NOBODYS, as_other_account, copied_with_owners, folder_for_all
 from tests.support.processes import ENVIRONMENT
 
@@ -150,10 +149,10 @@ def readers() -> grp.struct_group:
 
 
 @pytest.fixture(scope="module")
-def made(readers: grp.struct_group, fairhaven: Command) -> Iterator[Path]:
+def made(described_hub: Path, readers: grp.struct_group, fairhaven: Command) -> Iterator[Path]:
     """A small hub that names its readers, and has the signed head by which they know its ledger."""
     with folder_for_all() as place:
-        hub = unpack_older_hub(place)
+        hub = copied_with_owners(described_hub, place / "hub")
         text = (hub / "hub.toml").read_text()
         (hub / "hub.toml").write_text(f'readers = "{readers.gr_name}"\n{text}')
         fairhaven("keys", "rotate", hub)

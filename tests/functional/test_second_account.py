@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.command_line import Command
 from tests.support.older_hub import unpack_older_hub
-from tests.support.other_accounts import NOBODYS, folder_for_all
+from tests.support.other_accounts import NOBODYS, copied_with_owners, folder_for_all
 
 _TRY = """
 import json, os, sys
@@ -50,8 +50,15 @@ def hub(place: Path) -> Path:
     return made
 
 
+@pytest.fixture
+def described(described_hub: Path, place: Path) -> Path:
+    """The same once its last release is described."""
+    return copied_with_owners(described_hub, place / "hub")
+
+
 @needs_root
-def test_without_readers_another_account_reads_no_file_of_a_store(hub: Path, fairhaven: Command) -> None:
+def test_without_readers_another_account_reads_no_file_of_a_store(described: Path, fairhaven: Command) -> None:
+    hub = described
     fairhaven("project", "open", hub, "P", "--organisation", "O")
     fairhaven(
         "cohort", "count", hub, hub / "cohorts" / "first_pregnancy.toml", "--project", "P"
@@ -60,8 +67,10 @@ def test_without_readers_another_account_reads_no_file_of_a_store(hub: Path, fai
 
 
 @needs_root
-def test_readers_read_what_releases_are_made_of_and_nothing_of_persons_or_keys(hub: Path, fairhaven: Command) -> None:
-    group = _a_group()
+def test_readers_read_what_releases_are_made_of_and_nothing_of_persons_or_keys(
+    described: Path, fairhaven: Command
+) -> None:
+    hub, group = described, _a_group()
     _let_read(hub, group.gr_name)
     fairhaven("keys", "rotate", hub)  # by the signed head and record.pub readers know the ledger
     fairhaven("project", "open", hub, "P", "--organisation", "O")
@@ -116,15 +125,15 @@ def test_checking_a_hub_closes_its_store(hub: Path, fairhaven: Command) -> None:
 
 
 def test_outputs_and_new_hubs_are_for_their_account_alone_under_any_umask(
-    hub: Path, place: Path, fairhaven: Command
+    described: Path, place: Path, fairhaven: Command
 ) -> None:
     before = os.umask(0)
     try:
         fairhaven("init", place / "new")
-        out = _outputs(hub, place, fairhaven)
+        out = _outputs(described, place, fairhaven)
     finally:
         os.umask(before)
-    made = [*_all(place / "new"), *_all(out)[1:], *_all(hub / "store")]
+    made = [*_all(place / "new"), *_all(out)[1:], *_all(described / "store")]
     assert {path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077} == set()
     if os.geteuid() == 0:
         assert _read_by_a_stranger(made) == set()

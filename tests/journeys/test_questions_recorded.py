@@ -10,14 +10,13 @@ import pytest
 from fairhaven.hub import open_hub
 from fairhaven.ledger import EventKind
 from tests.support.command_line import Command
-from tests.support.older_hub import unpack_older_hub
 
 _RECORD = ("query-audit.sqlite", f"query-audit/{os.geteuid()}.log")
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Path:
-    return unpack_older_hub(tmp_path)
+def hub(described_hub: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(described_hub, tmp_path / "hub"))
 
 
 def test_a_hub_whose_record_of_questions_is_of_an_earlier_day_or_gone_answers_no_more(
