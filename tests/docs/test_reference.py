@@ -17,6 +17,13 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_decision_has_a_number_of_its_own_and_says_it() -> None:
+    decisions = sorted((DOCS / "adr").glob("[0-9]*.md"))
+    assert [path.name[:4] for path in decisions] == [f"{number:04d}" for number in range(1, len(decisions) + 1)]
+    said = [path.read_text(encoding="utf-8").partition("\n")[0] for path in decisions]
+    assert [line for number, line in enumerate(said, 1) if not line.startswith(f"# {number}. ")] == []
+
+
 def test_every_setting_of_a_hub_is_in_its_commented_file() -> None:
     text = (ROOT / "src" / "fairhaven" / "hub" / "new" / "hub.toml").read_text(encoding="utf-8")
     settings = re.findall(

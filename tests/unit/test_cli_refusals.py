@@ -118,9 +118,10 @@ def test_what_to_do_follows_from_who_may_and_who_asks() -> None:
                 in why_refused(folder / "locks" / "releases")
             )
             assert "though it is its own: the mode is 0500" in why_refused(ours / "report.html")
-        folder.chmod(0o755)
-        with as_other_account():
-            assert f"may not change {folder}, which is for root alone" in why_refused(folder / "report.html")
+        for mode in (0o755, 0o711):
+            folder.chmod(mode)
+            with as_other_account():
+                assert f"may not change {folder}, which is for root alone" in why_refused(folder / "report.html")
 
 
 def test_a_fault_of_fairhaven_names_its_place_and_no_row(

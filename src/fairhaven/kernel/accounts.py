@@ -31,10 +31,12 @@ def why_refused(path: Path) -> str:
     gate, found = _nearest(path)
     me, owner = account_name(os.geteuid()), account_name(found.st_uid)
     is_folder = stat.S_ISDIR(found.st_mode)
-    if _may(gate, os.R_OK | (os.X_OK if is_folder else 0)):
-        act, bit = "change", stat.S_IWGRP
+    # To what is in a folder its entering is enough: what is not there is to be made.
+    needed = os.R_OK if gate == path.absolute() else 0
+    if _may(gate, needed | (os.X_OK if is_folder else 0)):
+        act, bits = "change", stat.S_IWGRP
     else:
-        act, bit = ("look into", stat.S_IXGRP) if is_folder else ("read", stat.S_IRGRP)
+        act, bits = ("look into", stat.S_IRGRP | stat.S_IXGRP) if is_folder else ("read", stat.S_IRGRP)
     if found.st_uid == os.geteuid():
         mode = stat.S_IMODE(found.st_mode)
         return (
@@ -42,7 +44,7 @@ def why_refused(path: Path) -> str:
             f"mode (chmod u+rw{'x' if is_folder else ''} {gate}), or what protects it (lsattr {gate}), and run the command again."
         )
     of_group = ""
-    if found.st_mode & bit and found.st_gid not in (os.getegid(), *os.getgroups()):
+    if found.st_mode & bits == bits and found.st_gid not in (os.getegid(), *os.getgroups()):
         of_group = group_name(found.st_gid)
     whose = f"{owner} and the group {of_group}" if of_group else f"{owner} alone"
     instead = "have it take you into that group" if of_group else f"run it as {owner}"

@@ -6,7 +6,6 @@ meantime is not read.
 """
 
 import os
-import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault, Invalid, NotFound
+from fairhaven.kernel.open_files import allow_open_files
 
 _KINDS = {
     stat.S_ISLNK: "is a link; deliver the file itself, because what a link points to may be changed or not be yours",
@@ -172,13 +172,9 @@ def check_room_for(files: int) -> None:
     """
     # Each is opened twice: once to be held, once to be read; the libraries open theirs.
     wanted = 2 * files + 256
-    most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most == resource.RLIM_INFINITY or wanted <= most:
-        return
-    if allowed != resource.RLIM_INFINITY and wanted > allowed:
+    if (allowed := allow_open_files(wanted)) < wanted:
         message = f"holds {files:,} files, and this account may open {allowed:,} at a time; give fewer and larger ones"
         raise Invalid(Fault(message=message))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))
 
 
 def name_fault(name: str) -> str:

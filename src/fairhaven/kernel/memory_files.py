@@ -7,12 +7,12 @@ process, however that ends: a kill leaves a link to nothing. Nothing of it reach
 import errno
 import io
 import os
-import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.listing import listed_below
+from fairhaven.kernel.open_files import allow_open_files
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -88,9 +88,7 @@ def _descriptor() -> int:
     except OSError as error:
         if error.errno != errno.EMFILE:
             raise
-    # A zip may hold thousands of files, and the usual limit is one that systems keep for programs of long ago.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    allow_open_files()  # a zip may hold thousands
     return os.memfd_create(_NAME)
 
 
