@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
@@ -73,6 +73,31 @@ def is_taken(file: TextIO | int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_held(descriptor: int, path: Path) -> bool:
+    """Lock what was just made, until its opening ends, so that others see that its maker lives; whether it still has its name.
+
+    Until it is locked it looks like something that was left behind (`left_behind`), and another process may have removed it.
+    """
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    return False
+
+
+@contextmanager
+def left_behind(path: Path) -> Iterator[int | None]:
+    """A file or folder of this account whose maker no longer holds it, opened and locked; None for any other, and for a link."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor if os.fstat(descriptor).st_uid == os.geteuid() and is_taken(descriptor) else None
+    finally:
+        os.close(descriptor)
 
 
 def _wait(file: TextIO, patience: float, progress: Progress) -> None:

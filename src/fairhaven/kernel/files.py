@@ -1,7 +1,6 @@
 """Files that are there whole or not at all, hashes of files, and folders for work in progress."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO
 
 from fairhaven.kernel.accounts import account_name
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotPermitted
+from fairhaven.kernel.file_locks import is_held, left_behind
 from fairhaven.kernel.foreign_names import harmless_json
 from fairhaven.kernel.listing import listed, listed_below
 from fairhaven.kernel.memory_files import discard_below
@@ -181,11 +181,9 @@ def _held_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     """A new folder that is locked, so that others see that its maker lives."""
     while True:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
-        # Until it is locked it looks like one that was left behind, and another process may remove it.
         with contextlib.suppress(FileNotFoundError):
-            descriptor = os.open(folder, os.O_RDONLY)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if folder.exists():
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            if is_held(descriptor, folder):
                 return folder, descriptor
             os.close(descriptor)
 
@@ -212,16 +210,10 @@ def clear_scratch(parent: Path, *, prefix: str = _WORK) -> list[Path]:
     """Remove what killed processes of this account left behind, and give what it was; those of living ones are kept."""
     removed = []
     for folder in listed(parent, f"{prefix}*"):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError, BlockingIOError):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                if os.fstat(descriptor).st_uid != os.geteuid():
-                    continue
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with left_behind(folder) as descriptor:
+            if descriptor is not None and folder.is_dir():
                 shutil.rmtree(folder, ignore_errors=True)
                 removed.append(folder)
-            finally:
-                os.close(descriptor)
     return removed
 
 

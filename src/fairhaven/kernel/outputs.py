@@ -9,7 +9,6 @@ given its mode and emptied by what was opened, never by a name that may by now b
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotPermitted
+from fairhaven.kernel.file_locks import is_held, left_behind
 from fairhaven.kernel.files import make_folder, sync
 from fairhaven.kernel.listing import listed, listed_below
 
@@ -157,14 +157,11 @@ class Output:
 
     def _hold(self, descriptor: int) -> None:
         """Lock what is being made, so that others see that its maker lives (`clear_left`)."""
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not is_held(descriptor, self._part):
+            raise self._taken()
         if hasattr(os, "setxattr"):
             with contextlib.suppress(OSError):
                 os.setxattr(descriptor, _MADE_BY, _HALF)
-        with contextlib.suppress(FileNotFoundError):
-            if self._part.lstat().st_ino == os.fstat(descriptor).st_ino:
-                return
-        raise self._taken()
 
     def _let_read(self, path: Path) -> None:
         if self.group is not None:
@@ -235,37 +232,28 @@ def clear_noted(notes: Path) -> list[Path]:
 
 
 def _is_removed(part: Path) -> bool:
-    # A link or a pipe of that name is nobody's half-written output.
-    if part.is_symlink() or not (part.is_file() or part.is_dir()):
-        return False
-    try:
-        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        if not _is_half(descriptor):
+    with left_behind(part) as descriptor:
+        if descriptor is None:
             return False
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            _remove_folder(part, descriptor)
-        else:
-            part.unlink()
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+        mode = os.fstat(descriptor).st_mode
+        try:
+            if stat.S_ISREG(mode):
+                part.unlink()
+            elif not stat.S_ISDIR(mode):
+                return False  # a pipe of that name is nobody's half-written output
+            elif _is_half_written(descriptor):
+                _remove_folder(part, descriptor)
+            else:
+                part.rmdir()  # killed before it said what it is, it is empty
+        except OSError:
+            return False
     return True
 
 
-def _is_half(descriptor: int) -> bool:
-    """Whether what is opened is half-written by a command of this account: a folder says so itself."""
-    found = os.fstat(descriptor)
-    if found.st_uid != os.geteuid() or not hasattr(os, "getxattr"):
-        return False
-    if stat.S_ISREG(found.st_mode):
-        return True
-    with contextlib.suppress(OSError):
-        return stat.S_ISDIR(found.st_mode) and os.getxattr(descriptor, _MADE_BY) == _HALF
+def _is_half_written(folder: int) -> bool:
+    if hasattr(os, "getxattr"):
+        with contextlib.suppress(OSError):
+            return os.getxattr(folder, _MADE_BY) == _HALF
     return False
 
 
