@@ -103,7 +103,9 @@ def check_read(rooms: Rooms, places: Iterable[Path]) -> None:
         Invalid: as `check_kept`.
         NotAllowedNow: what is read is being written anew.
     """
-    known = [place for place in places if is_known(rooms, part_of(place.relative_to(rooms.store).as_posix()))]
+    held_by = {place: part_of(place.relative_to(rooms.store).as_posix()) for place in places}
+    things = {thing for thing in set(held_by.values()) if is_known(rooms, thing)}
+    known = [place for place, thing in held_by.items() if thing in things]
     kept_files(rooms)  # notes that are not this hub's are told as such
     try:
         check_kept(rooms, known)

@@ -77,13 +77,13 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
     """
     wanted, there = _wanted(rooms), _there(rooms)
     paths = sorted(path for path in wanted.keys() | there if path > after)
-    faulty = []
+    differing = set[str]()
     progress.stage("Reading every file of the store")
     last = after
     try:
         for place, path in enumerate(paths):
             if content_hash(rooms.store / path) != wanted.get(path) or not _opens(rooms, path):
-                faulty.append(path)
+                differing.add(path)
             last = path
             progress.advance(place + 1, len(paths), "files")
     except BaseException:
@@ -92,8 +92,8 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
     # Others may have gone on meanwhile, and what they changed is in the ledger by now.
     wanted = _wanted(rooms)
     under_way = PendingFiles.of(rooms, wanted)
-    faulty += [path for path in under_way.not_as_noted() if path > after and path not in faulty]
-    pending = [path for path in faulty if _opens(rooms, path) and under_way.has(path)]
+    faulty = sorted(differing.union(path for path in under_way.not_as_noted() if path > after))
+    pending = {path for path in faulty if _opens(rooms, path) and under_way.has(path)}
     chain = [StoreProblem(path=each.path, message=each.message, remedy=remedy("")) for each in _chain_problems(rooms)]
     without_stock = [thing for thing in Locked if not is_known(rooms, thing)]
     problems = [
@@ -113,7 +113,7 @@ def verify_store(rooms: Rooms, *, after: str, progress: Progress) -> StoreVerifi
             *chain,
             *problems,
         ),
-        pending=(*under_way.notes, *pending),
+        pending=(*under_way.notes, *sorted(pending)),
         without_stock=tuple(thing.value for thing in without_stock if any(part_of(path) is thing for path in there)),
         outside={
             each.path: each.comparison for each in STORE if not each.is_hashed and (rooms.store / each.path).exists()

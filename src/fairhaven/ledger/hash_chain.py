@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fairhaven.kernel.errors import FairhavenError, Fault, Invalid, check_faults
-from fairhaven.kernel.files import canonical_json, sync, write_atomically
-from fairhaven.kernel.listing import listed
+from fairhaven.kernel.errors import FairhavenError, Fault, check_faults
+from fairhaven.kernel.files import canonical_json, sync
 from fairhaven.ledger.chain_reader import Chain, ChainReader
-from fairhaven.ledger.checkpoint import Checkpoint, Signer, checkpoint_of
+from fairhaven.ledger.checkpoint import Checkpoint, Signer
 from fairhaven.ledger.file_hashes import content_hashes
 from fairhaven.ledger.journal import Journal
 from fairhaven.ledger.model import Actor, Entry, EventKind
+from fairhaven.ledger.signed_head import RESTORE, SignedHead, head_of
 
 Files = Mapping[str, str | None]
 NO_FILES: Files = {}
@@ -47,9 +47,7 @@ class Ledger:
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self.path = path
-        self.checkpoint = path.with_name("checkpoint")
-        self._signer = signer
-        self._public = public or (lambda: signer.public if signer else None)
+        self._head = SignedHead(path.with_name("checkpoint"), signer=signer, public=public)
         self._now = now
         self._reader = ChainReader(path)
         self._checked: tuple[Chain, bytes | None] | None = None
@@ -61,15 +59,15 @@ class Ledger:
         A hub of before gets its first head so. In any other a head that is missing is a fault, and stays one.
         """
         with self._locked() as file:
-            chain, note = self._reader.read(), self._note()
+            chain, note, signer = self._reader.read(), self._head.note(), self._head.signer
             check_faults(_faults(chain))
             if not chain.entries:
-                check_faults(self._disagreements(chain, note) if note is not None else [])
-                return self._append(file, chain, self._signer, EventKind.HUB_MADE, facts, by, NO_FILES)
+                check_faults(self._head.disagreements(chain, note) if note is not None else [])
+                return self._append(file, chain, signer, EventKind.HUB_MADE, facts, by, NO_FILES)
             first, *others = chain.entries
             is_torn = not others and first.kind == EventKind.HUB_MADE and _is_same(first.facts, facts)
-            if note is None and self._signer and (is_torn or self._head_key(chain, note) is None):
-                self._sign(self._signer, first, chain.entries[-1])
+            if note is None and signer and (is_torn or self._head.key(chain, note) is None):
+                self._head.sign(signer, first, chain.entries[-1])
             return first
 
     def append(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor, files: Files = NO_FILES) -> Entry:
@@ -91,7 +89,8 @@ class Ledger:
         The actor is not compared: an act is one act, whoever finishes it.
         """
         with self._locked() as file:
-            same = (entry for entry in self.entries_of(kind) if _is_same(entry.facts, facts))
+            wanted = canonical_json(facts)
+            same = (entry for entry in self.entries_of(kind) if canonical_json(entry.facts) == wanted)
             return self._recorded(next(same, None)) or self._append_checked(file, kind, facts, by, files)
 
     def append_change(self, kind: EventKind, facts: Mapping[str, Any], *, by: Actor, files: Files = NO_FILES) -> Entry:
@@ -151,8 +150,8 @@ class Ledger:
                 self.store / path,
                 store=self.store,
                 entries=self.entries,
-                signer=self._signer,
-                public=self._public,
+                signer=self._head.signer,
+                public=self._head.public,
                 is_signed=self.is_signed,
             )
         return self._journals[path]
@@ -160,6 +159,11 @@ class Ledger:
     def as_read(self) -> Chain:
         """What the file holds, whatever it is worth; nothing is decided by it."""
         return self._reader.read()
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file of the signed head."""
+        return self._head.path
 
     @property
     def store(self) -> Path:
@@ -173,7 +177,7 @@ class Ledger:
     def head(self) -> Checkpoint | None:
         """How many entries there are, and the hash of the last; None where there is none. Raises as `entries`."""
         entries = self.entries()
-        return _head(entries[0], entries[-1]) if entries else None
+        return head_of(entries[0], entries[-1]) if entries else None
 
     def head_faults(self, path: Path | None = None) -> list[Fault]:
         """What of the ledger a signed checkpoint does not agree with: nothing where it holds, or is not begun yet.
@@ -181,75 +185,37 @@ class Ledger:
         Args:
             path: a checkpoint that was kept elsewhere; None for the one beside the ledger.
         """
-        note = self._note(path)
+        note = self._head.note(path)
         chain = ChainReader(self.path).read()
         try:
-            return self._disagreements(chain, note, path)
+            return self._head.disagreements(chain, note, path)
         except FairhavenError as error:
             return [Fault(path=(path or self.checkpoint).name, message=str(error))]
 
     def is_signed(self) -> bool:
         """Whether there must be a signed head: in a hub of before, not until it is begun. Raises as `entries`."""
-        return self._head_key(self._reader.read(), self._note()) is not None
+        return self._head.key(self._reader.read(), self._head.note()) is not None
 
     def _known(self) -> Chain:
         # The note first: whoever appends meanwhile writes the entry before its head.
-        note = self._note()
+        note = self._head.note()
         chain = self._reader.read()
         if self._checked != (chain, note):
-            check_faults(_faults(chain) or [*self._disagreements(chain, note)])
+            check_faults(_faults(chain) or self._head.disagreements(chain, note))
             self._checked = chain, note
         return chain
 
-    def _note(self, path: Path | None = None) -> bytes | None:
-        try:
-            return (path or self.checkpoint).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def _head_key(self, chain: Chain, note: bytes | None) -> bytes | None:
-        """The public half that must have signed the head; None where there need be no head."""
-        public = self._public()
-        if public is None and self._signer and (note is not None or any(map(_tells_keys, chain.of(*_WITH_KEYS)))):
-            return self._signer.public
-        return public
-
-    def _disagreements(self, chain: Chain, note: bytes | None, elsewhere: Path | None = None) -> list[Fault]:
-        name, entries = (elsewhere or self.checkpoint).name, chain.entries
-        public = self._head_key(chain, note)
-        if public is None:
-            return []
-        if note is None:
-            return [Fault(path=name, message=f"is missing. {_RESTORE}")]
-        try:
-            known = checkpoint_of(note, public, path=name)
-        except Invalid as error:
-            return list(error.faults)
-        if known.size > len(entries):
-            message = f"says that there were {known.size:,} entries, and the ledger has {len(entries):,}: it was cut. {_RESTORE}"
-            return [Fault(path=name, message=message)]
-        if _head(entries[0], entries[known.size - 1]) != known:
-            message = f"holds another hash of entry {known.size:,} than the ledger: that was written anew. {_RESTORE}"
-            return [Fault(path=name, message=message)]
-        return []
-
     def _recorded(self, entry: Entry | None) -> Entry | None:
         """An entry that is there already; who wrote it may have been killed before the head was signed."""
-        chain, note = self._known(), self._note()
-        public = self._head_key(chain, note)
-        # Where nothing is written the key that signs is not asked for.
-        if entry and self._signer and note is not None and public is not None:
-            is_behind = checkpoint_of(note, public, path=self.checkpoint.name).size < len(chain.entries)
-            if is_behind:
-                self._sign(self._signer, chain.entries[0], chain.entries[-1])
+        if entry:
+            self._head.catch_up(self._known())
         return entry
 
     def _append_checked(
         self, file: BinaryIO, kind: EventKind, facts: Mapping[str, Any], by: Actor, files: Files
     ) -> Entry:
         chain = self._known()
-        signer = self._signer if self._head_key(chain, self._note()) is not None else None
-        return self._append(file, chain, signer, kind, facts, by, files)
+        return self._append(file, chain, self._head.signer_of(chain), kind, facts, by, files)
 
     def _append(
         self,
@@ -282,14 +248,8 @@ class Ledger:
         file.flush()
         os.fsync(file.fileno())
         if signer:
-            self._sign(signer, chain.entries[0] if chain.entries else entry, entry)
+            self._head.sign(signer, chain.entries[0] if chain.entries else entry, entry)
         return entry
-
-    def _sign(self, signer: Signer, first: Entry, last: Entry) -> None:
-        # Under the ledger's lock: whoever was writing a head was killed.
-        for torn in listed(self.checkpoint.parent, f".{self.checkpoint.name}.*.part"):
-            torn.unlink(missing_ok=True)
-        write_atomically(self.checkpoint, _head(first, last).signed(signer))
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
@@ -307,22 +267,9 @@ class Ledger:
             yield file
 
 
-_RESTORE = "Restore the ledger and its checkpoint from one backup of the hub."
-_WITH_KEYS = (EventKind.HUB_MADE, EventKind.KEYS_ROTATED)
-
-
 def _faults(chain: Chain) -> list[Fault]:
     """Of the chain, with what to do."""
-    return [replace(fault, message=f"{fault.message}. {_RESTORE}") for fault in chain.faults]
-
-
-def _tells_keys(entry: Entry) -> bool:
-    """Whether an entry is one that only hubs with a key for each purpose have."""
-    return entry.kind in _WITH_KEYS and "keys" in entry.facts
-
-
-def _head(first: Entry, last: Entry) -> Checkpoint:
-    return Checkpoint(origin=f"fairhaven/{first.hash[:32]}", size=last.number, hash=last.hash)
+    return [replace(fault, message=f"{fault.message}. {RESTORE}") for fault in chain.faults]
 
 
 def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
