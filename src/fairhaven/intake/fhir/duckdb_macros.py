@@ -30,12 +30,10 @@ _MOMENT = (
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 _TEXT = f"fhir_text(written) AS nullif(trim(written, {_BLANKS}), '')"
 _PLAIN = "fhir_plain(written) AS fhir_text(split_part(split_part(split_part(written, '#', 1), '?', 1), '|', 1))"
-_PATH = "fhir_path(written) AS rtrim(split_part(fhir_plain(written), '/_history', 1), '/')"
 _TYPE = "fhir_type(written) AS split_part(fhir_text(written), '/', -1)"
 _VALUE = r"""
 fhir_value(written) AS CASE
-    WHEN regexp_full_match(regexp_replace(written, '[\s\x{00A0}-]', '', 'g'), '[0-9]{10}')
-        THEN regexp_replace(written, '[\s\x{00A0}-]', '', 'g')
+    WHEN regexp_full_match(written, '([\s\x{00A0}-]*[0-9]){10}[\s\x{00A0}-]*') THEN regexp_replace(written, '[^0-9]', '', 'g')
     ELSE regexp_replace(written, '[\s\x{00A0}]', '', 'g')
 END
 """
@@ -43,34 +41,38 @@ _TOKEN = (
     "fhir_token(system, value) AS "
     "'identifier-' || substr(sha256(coalesce(fhir_text(system), '') || '|' || fhir_value(value)), 1, 24)"
 )
-_SEARCHED = """
-fhir_searched(query) AS CASE
-    WHEN contains(query, '|') THEN fhir_token(split_part(query, '|', 1), split_part(query, '|', 2))
-    ELSE fhir_token('', query)
-END
-"""
+# What a macro is given is written out wherever the macro uses it, and bound there anew: of a dozen references that took half a second
+# for each table of a file. So what is used several times is an element of a list, by the name that a lambda gives it.
 _KEY = """
 fhir_key(ref, first, others) AS CASE
     WHEN starts_with(ref.reference, first || '/') THEN fhir_plain(split_part(ref.reference, '/', 2))
-    WHEN fhir_text(ref.reference) IS NULL THEN
-        CASE WHEN ref.identifier.value IS NULL THEN NULL
-             WHEN coalesce(fhir_type(ref.type), first) = first THEN fhir_token(ref.identifier.system, ref.identifier.value)
-             WHEN list_contains(others, fhir_type(ref.type))
-                 THEN fhir_type(ref.type) || '/' || fhir_token(ref.identifier.system, ref.identifier.value)
-        END
-    WHEN starts_with(fhir_text(ref.reference), '#') THEN NULL
-    WHEN starts_with(fhir_text(ref.reference), 'urn:') THEN
-        CASE WHEN coalesce(fhir_type(ref.type), first) = first OR list_contains(others, fhir_type(ref.type))
-             THEN split_part(fhir_plain(ref.reference), ':', -1) END
-    WHEN regexp_matches(ref.reference, '[?&]identifier=') THEN
-        CASE WHEN split_part(fhir_path(ref.reference), '/', -1) = first
-             THEN fhir_searched(url_decode(regexp_extract(ref.reference, '[?&]identifier=([^&#]*)', 1))) END
-    WHEN split_part(fhir_path(ref.reference), '/', -2) = first THEN split_part(fhir_path(ref.reference), '/', -1)
-    WHEN list_contains(others, split_part(fhir_path(ref.reference), '/', -2))
-        THEN split_part(fhir_path(ref.reference), '/', -2) || '/' || split_part(fhir_path(ref.reference), '/', -1)
+    WHEN ref.reference IS NULL AND ref.identifier.value IS NULL THEN NULL
+    ELSE list_transform(list_transform([{
+        'text': fhir_text(ref.reference), 'plain': fhir_plain(ref.reference), 'type': fhir_type(ref.type),
+        'is_searched': regexp_matches(ref.reference, '[?&]identifier='),
+        'query': url_decode(regexp_extract(ref.reference, '[?&]identifier=([^&#]*)', 1)),
+        'system': ref.identifier.system, 'value': ref.identifier.value}],
+        lambda said: {
+            'text': said.text, 'plain': said.plain, 'type': said.type, 'is_searched': said.is_searched,
+            'parts': string_split(rtrim(split_part(said.plain, '/_history', 1), '/'), '/'),
+            'system': CASE WHEN said.text IS NULL THEN said.system
+                WHEN contains(said.query, '|') THEN split_part(said.query, '|', 1) ELSE '' END,
+            'value': CASE WHEN said.text IS NULL THEN said.value
+                WHEN contains(said.query, '|') THEN split_part(said.query, '|', 2) ELSE said.query END}),
+        lambda it: CASE
+            WHEN starts_with(it.text, '#') THEN NULL
+            WHEN starts_with(it.text, 'urn:') THEN
+                CASE WHEN coalesce(it.type, first) = first OR list_contains(others, it.type) THEN split_part(it.plain, ':', -1) END
+            WHEN it.text IS NULL OR it.is_searched THEN CASE
+                WHEN first = CASE WHEN it.text IS NULL THEN coalesce(it.type, first) ELSE it.parts[-1] END THEN ''
+                WHEN it.text IS NULL AND list_contains(others, it.type) THEN it.type || '/'
+            END || fhir_token(it.system, it.value)
+            WHEN it.parts[-2] = first THEN it.parts[-1]
+            WHEN list_contains(others, it.parts[-2]) THEN it.parts[-2] || '/' || it.parts[-1]
+        END)[1]
 END
 """
-_REFERENCES = (_TEXT, _PLAIN, _PATH, _TYPE, _VALUE, _TOKEN, _SEARCHED, _KEY)
+_REFERENCES = (_TEXT, _PLAIN, _TYPE, _VALUE, _TOKEN, _KEY)
 
 _PREFERRED = """
 fhir_preferred(codings) AS CASE WHEN coalesce(len(codings), 0) <= 1 THEN codings ELSE
