@@ -31,10 +31,11 @@ class LandedColumn:
     """One column of the landed table.
 
     Args:
-        sql: expression over ``r``, the parsed part of the resource.
+        sql: expression over ``r``, the parsed part of the resource; empty for the key of one of *references*.
         type: DuckDB type.
         part: name of an inner result that *sql* reads by its name, so that several cells share it; empty for none.
         part_sql: the inner result, as an expression over ``r``.
+        references: what may be referred to, as expressions of ``{ref, first, others}`` over ``r``: the first that names something counts.
         fault_sql: over inner results and cells: true where the element holds no such value; empty where that cannot be.
     """
 
@@ -43,6 +44,7 @@ class LandedColumn:
     type: str = "VARCHAR"
     part: str = ""
     part_sql: str = ""
+    references: tuple[str, ...] = ()
     fault_sql: str = ""
 
 
@@ -80,7 +82,7 @@ class ElementColumn:
         ends = [_read(root, steps(path)) for path in alternatives(self.path)]
         if self.kind in _ONE_CELL:
             sql, kind = _ONE_CELL[self.kind]
-            yield LandedColumn(name=self.name, sql=sql.format(_either(ends)), type=kind)
+            yield LandedColumn(name=self.name, sql=sql.format(either(ends)), type=kind)
         else:
             yield from _CELLS[self.kind](self, ends)
 
@@ -133,7 +135,8 @@ def _read(value: str, path: Sequence[tuple[str, str | None]]) -> str:
     return value
 
 
-def _either(values: Sequence[str]) -> str:
+def either(values: Sequence[str]) -> str:
+    """The first of some expressions that is anything."""
     return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
 
 
@@ -144,7 +147,7 @@ def _moment(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn
         sql=f'fhir_moment("{part}")',
         type="TIMESTAMP",
         part=part,
-        part_sql=_either(ends),
+        part_sql=either(ends),
         fault_sql=f"\"{part}\" IS NOT NULL AND (\"{column.name}\" BETWEEN '1800-01-01' AND '2200-01-01') IS NOT true",
     )
 
@@ -156,13 +159,18 @@ def _date(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
 
 def _reference(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     others = ", ".join(f"'{one}'" for one in column.to[1:])
-    yield LandedColumn(
-        name=column.name, sql=_either([f"fhir_key({end}, '{column.to[0]}', [{others}]::VARCHAR[])" for end in ends])
+    # Of one type, whatever else of an element other columns read.
+    written = (
+        "{{'reference': {0}.reference, 'type': {0}.type, 'identifier': "
+        "{{'system': {0}.identifier.system, 'value': {0}.identifier.value}}}}"
     )
+    meant = f"'first': '{column.to[0]}', 'others': [{others}]::VARCHAR[]"
+    references = tuple(f"{{'ref': {written.format(end)}, {meant}}}" for end in ends)
+    yield LandedColumn(name=column.name, sql="", references=references)
 
 
 def _coded(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    concept = _CONCEPTS[column.kind].format(_either(ends))
+    concept = _CONCEPTS[column.kind].format(either(ends))
     before = "" if column.name == "code" else f"{column.name}_"
     part = f"{column.name} concept"
 
@@ -177,7 +185,7 @@ def _coded(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]
 
 
 def _quantity(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    quantity = _either(ends)
+    quantity = either(ends)
     before = f"{column.name}_"
     yield LandedColumn(name=f"{before}number", sql=f"{quantity}.value", type="DOUBLE")
     yield LandedColumn(name=f"{before}comparator", sql=f"{quantity}.comparator")
@@ -192,7 +200,7 @@ def _quantity(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColu
 def _codes(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     every = "list_transform({0}, lambda concept: list_transform(concept.coding, lambda coding: coding.code))"
     lists = [f"flatten({every.format(end)})" for end in ends]
-    yield LandedColumn(name=column.name, sql=f"nullif(array_to_string({_either(lists)}, ' '), '')")
+    yield LandedColumn(name=column.name, sql=f"nullif(array_to_string({either(lists)}, ' '), '')")
 
 
 _LEAF: dict[str, Any] = {

@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow as pa
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.duckdb_macros import create_macros
-from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, merge
+from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, either, merge
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.fhir.views import VIEWS, ResourceView
@@ -36,6 +37,7 @@ _DECLARED = {
 }
 _FIRST_KEY = r'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"'
 _KEY = "fhir_parts"
+_KEYS = "keys of references"
 _SEALED = f"encryption_config {{footer_key: '{_KEY}'}}"
 
 NO_TYPE = "resource"
@@ -129,7 +131,17 @@ class CompiledView:
         ``fault`` names the element that does not fit; it is empty where the line as a whole does not.
         """
         parts = {cell.part: cell.part_sql for cell, _ in self.cells if cell.part}
-        cells = "".join(f', {cell.sql} AS "{cell.name}"' for cell, _ in self.cells if cell.name != "id")
+        # All references in one list, because each place at which a macro stands is bound anew, and this one is large.
+        references = [each for cell, _ in self.cells for each in cell.references]
+        if references:
+            keys = "lambda one: fhir_key(one.ref, one.first, one.others)"
+            parts[_KEYS] = f"list_transform([{', '.join(references)}], {keys})"
+        place = count(1)
+        sql_of = {
+            cell.name: cell.sql or either([f'"{_KEYS}"[{next(place)}]' for _ in cell.references])
+            for cell, _ in self.cells
+        }
+        cells = "".join(f', {sql} AS "{name}"' for name, sql in sql_of.items() if name != "id")
         faults = "".join(f" WHEN {cell.fault_sql} THEN '{cell.name}'" for cell, _ in self.cells if cell.fault_sql)
         names = "".join(f', "{cell.name}"' for cell, _ in self.cells)
         parsed = f"SELECT row_line, text, TRY(json_transform(text, '{self.shape}')) AS r FROM {lines}"
