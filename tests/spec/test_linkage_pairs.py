@@ -1,6 +1,7 @@
 """Who the cascade takes for one person, as a table of pairs that doubles as the manual."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -77,6 +78,77 @@ def test_a_twins_number_on_a_record_does_not_make_the_twins_one() -> None:
     index = linked(ANN, mary, {**mary, "nhs_number": ONE})
     people = index["person_id"].to_pylist()
     assert people[0] != people[1] and people[0] != people[2]
+
+
+def persons(index: pa.Table) -> int:
+    return len(set(index["person_id"].to_pylist()))
+
+
+def test_a_record_without_a_number_does_not_make_the_bearers_of_two_numbers_one() -> None:
+    bridge = {**ANN, "nhs_number": None, "address": "1 Mill Lane"}
+    moved = {**ANN, "nhs_number": TWO, "postcode": "ZE1 0AA", "address": "1 Mill Lane"}
+    index = linked(ANN, bridge, moved)
+    one, _, other = index["person_id"].to_pylist()
+    assert one != other
+
+
+def described(*versions: dict[str, Any], also: Sequence[dict[str, Any]] = ()) -> pa.Table:
+    """One patient of the practice, delivery by delivery, and others of sources of their own."""
+    rows = [
+        {"source": "gp", "patient_ref": "p", "row_extract": n, **version} for n, version in enumerate(versions, start=1)
+    ]
+    others = [{"source": f"other_{n}", "patient_ref": "q", "row_extract": 9, **one} for n, one in enumerate(also)]
+    return link(pa.Table.from_pylist([*rows, *others], schema=IDENTITY_SCHEMA), key=b"secret").index
+
+
+def test_a_number_that_the_source_replaced_and_the_one_it_gave_instead_are_one_persons() -> None:
+    assert persons(described(ANN, {**ANN, "nhs_number": TWO}, also=[ANN, {**ANN, "nhs_number": TWO}])) == 1
+
+
+def test_a_patient_number_given_to_somebody_else_does_not_make_two_people_one() -> None:
+    bob = {**ANN, "nhs_number": TWO, "given_name": "Bob", "birth_date": dt.date(1981, 9, 27), "sex": "M"}
+    index = described(ANN, bob, also=[ANN, bob])
+    assert index["person_id"][1] != index["person_id"][2]
+
+
+def said_to_be_one(*, also: Sequence[dict[str, Any]] = ()) -> pa.Table:
+    rows: list[dict[str, Any]] = [
+        {"source": "gp", "patient_ref": "keep", "row_extract": 1, **ANN},
+        {"source": "gp", "patient_ref": "gone", "row_extract": 1, "nhs_number": TWO, "given_name": "A",
+         "family_name": "Bryan", "birth_date": dt.date(1988, 1, 2), "source_links": "keep"},
+        *({"source": "gp", **one} for one in also),
+    ]  # fmt: skip
+    return link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), key=b"secret").index
+
+
+def test_patients_whom_their_source_calls_one_are_one_whatever_else_they_say() -> None:
+    index = said_to_be_one()
+    assert persons(index) == 1 and index["step"].to_pylist() == ["source-link"] * 2
+
+
+def test_a_source_that_takes_its_word_back_has_two_patients_again() -> None:
+    without = {"patient_ref": "gone", "row_extract": 2, "given_name": "A", "family_name": "Bryan"}
+    assert persons(said_to_be_one(also=[without])) == 2
+    named = {"patient_ref": "gone", "row_extract": 2}
+    assert persons(said_to_be_one(also=[named])) == 1
+
+
+def test_a_postcode_that_half_of_a_source_gives_tells_nobody_apart() -> None:
+    town = [{"source": "gp", "patient_ref": f"t{n}", "row_extract": 1, "given_name": "Jo", "family_name": f"Hall{n}",
+             "birth_date": dt.date(1960, 1, 1) + dt.timedelta(days=n), "postcode": "TO1 1HL" if n % 2 else f"AB1 {n}CD"}
+            for n in range(60)]  # fmt: skip
+    namesakes = [{"source": "gp", "patient_ref": ref, "row_extract": 1, **ANN, "nhs_number": None, "postcode": "TO1 1HL"}
+                 for ref in ("a", "b")]  # fmt: skip
+    index = link(pa.Table.from_pylist([*town, *namesakes], schema=IDENTITY_SCHEMA), key=b"secret").index
+    assert persons(index) == 62
+
+
+def test_a_number_that_many_bear_is_nobodys() -> None:
+    bearers = [{**ANN, "family_name": f"Hall{n}", "birth_date": dt.date(1960, 1, 1) + dt.timedelta(days=40 * n)}
+               for n in range(12)]  # fmt: skip
+    index = linked(*bearers, {**bearers[0], "nhs_number": TWO})
+    people = index["person_id"].to_pylist()
+    assert persons(index) == 12 and people.count(people[0]) == 2
 
 
 def test_two_patients_of_one_source_may_be_one_person() -> None:

@@ -88,6 +88,19 @@ def test_records_without_a_truth_are_linked_but_not_judged(tmp_path: Path) -> No
     assert any("could not be read" in note for note in outcome.notes)
 
 
+def test_what_came_out_wrong_is_handed_out_pair_by_pair_with_what_the_records_say(tmp_path: Path) -> None:
+    file = written(tmp_path / "one.csv", ["entity,given,family,dob,postcode", "1,Ann,Hall,1950-03-04,AB1 2CD",
+                                          "2,Ann,Hall,1950-03-04,AB1 2CD", "3,Bob,Lee,1960-01-02,AB1 2CE",
+                                          "3,Robert,Leigh,1961-05-06,ZE1 0AA"])  # fmt: skip
+    given: list[dict[str, object]] = []
+    outcome = trial([file], truth="entity", wrong=lambda pairs: given.extend(pairs.to_pylist()))
+    assert [(one["kind"], one["left_row"], one["right_row"], one["right_given_name"]) for one in given] == [
+        ("false", 1, 2, "Ann"),
+        ("missed", 3, 4, "Robert"),
+    ]
+    assert outcome.notes[-2:] == ("1 of 1 false pairs are listed", "1 of 1 missed pairs are listed")
+
+
 def test_a_parquet_file_of_nhs_numbers_is_tried_as_the_hub_would_link_it(tmp_path: Path) -> None:
     tables = dict(zip(("records", "truth"), region_of_errors(3000), strict=True))
     connection = duckdb.connect()

@@ -56,6 +56,18 @@ BIRTH_TURNED = "l.birth_turned = r.birth"
 BIRTH_TYPED_ALIKE = "damerau_levenshtein(l.birth, r.birth) = 1"
 """One digit, or two neighbouring ones, apart."""
 
+_YEARS_APART = "abs(left(l.birth, 4)::INT - left(r.birth, 4)::INT)"
+_SAME_DAY = "right(l.birth, 4) = right(r.birth, 4) AND right(l.birth, 4) <> '0101'"
+BIRTHS_APART = (
+    f"coalesce({_YEARS_APART} >= {GENERATION} AND NOT {BIRTH_TYPED_ALIKE} AND (damerau_levenshtein(l.birth, r.birth) > 2"
+    f" OR ({_SAME_DAY} AND l.given_formal = r.given_formal AND l.family = r.family)), false)"
+)
+"""Dates of birth a generation apart that no one slip explains, nor a second one in another part of the date.
+
+Of people of one name that are born on one day of different years, a father and son say, only one digit is a slip. (1 January is
+no such day: it is written where the year is all that is known.)
+"""
+
 BIRTH_RELATED = (
     "(left(l.birth, 4) = left(r.birth, 4) OR right(l.birth, 4) = right(r.birth, 4)"
     " OR damerau_levenshtein(l.birth, r.birth) = 2)"
@@ -73,14 +85,25 @@ BIRTH_AGREES = f"(l.birth = r.birth OR {BIRTH_TURNED} OR {BIRTH_TYPED_ALIKE})"
 """The same date of birth, or one slip away."""
 
 
-def is_someone_else() -> str:
-    """Forenames that no one person bears, or births a generation apart, without a shared number.
+NUMBERS_APART = (
+    "coalesce((l.id IS NULL) <> (r.id IS NULL) AND length(l.id_text) = 10 AND length(r.id_text) = 10"
+    " AND damerau_levenshtein(l.id_text, r.id_text) > 2, false)"
+)
+"""A valid NHS number, and ten digits that fail their check and are no slip or two of it. (Two valid ones are `numbers_held`'s.)"""
 
-    Twins, siblings and a father and son of one name share surname, postcode and address, and often a date or a
-    forename; a sum of weights would forgive the one thing in which they differ.
-    """
-    has_other_given = f"(l.given IS NOT NULL AND r.given IS NOT NULL AND NOT coalesce({GIVEN_AGREES}, false))"
-    years = "abs(left(l.birth, 4)::INT - left(r.birth, 4)::INT)"
-    has_other_birth = f"coalesce({years} >= {GENERATION} AND NOT {BIRTH_RELATED}, false)"
-    shares_number = "coalesce(l.id = r.id OR damerau_levenshtein(l.id_text, r.id_text) <= 1, false)"
-    return f"(({has_other_given} OR {has_other_birth}) AND NOT {shares_number})"
+_SHARES_NUMBER = "coalesce(l.id = r.id OR damerau_levenshtein(l.id_text, r.id_text) <= 1, false)"
+_HAS_OTHER_GIVEN = f"(l.given IS NOT NULL AND r.given IS NOT NULL AND NOT coalesce({GIVEN_AGREES}, false))"
+
+BARS = (
+    f"CASE WHEN {NUMBERS_APART} THEN 1e12 WHEN coalesce({BIRTH_AGREES}, false) OR {_SHARES_NUMBER} THEN -1e6"
+    f" WHEN {BIRTHS_APART} THEN 1.0 ELSE 0.0 END"
+)
+"""How much a pair bars the groups it is of from being one person: they are barred where the sum over their pairs is above 0. So they
+are by one pair of numbers that contradict, and by births a generation apart if nobody's birth or number agrees."""
+
+IS_SOMEONE_ELSE = f"({_HAS_OTHER_GIVEN} AND NOT {_SHARES_NUMBER})"
+"""Forenames that no one person bears, without a shared number.
+
+Twins, siblings and a father and son of one name share surname, postcode and address, and often a date or a
+forename; a sum of weights would forgive the one thing in which they differ.
+"""

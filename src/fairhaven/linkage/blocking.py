@@ -10,6 +10,7 @@ import duckdb
 
 from fairhaven.engine.sql import identifier
 from fairhaven.linkage import agreement_conditions
+from fairhaven.linkage.graph import NOTHING
 
 MAX_GROUP = 120
 """Rows under one key above which the key says too little."""
@@ -44,10 +45,11 @@ KEYS: tuple[tuple[str, ...], ...] = (
 
 
 def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[str] = ()) -> int:
-    """Find the pairs of units of two groups of which at least one is open.
+    """Find the pairs of units of two groups of which at least one is open, and that bear no two NHS numbers.
 
-    Writes ``candidates`` (left_unit < right_unit, left_group < right_group), to be weighed, and ``contradictions``
-    (left_group, right_group, pairs): how many pairs of the same groups are plainly different people.
+    Writes ``candidates`` (left_unit < right_unit, left_group < right_group, bars), to be weighed, and ``contradictions``
+    (left_group, right_group, pairs, bars): how many pairs of the same groups are plainly different people, and how much they
+    bar the groups from being one (`agreement_conditions.BARS`).
 
     Returns:
         number of pairs to be weighed.
@@ -68,7 +70,7 @@ def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[s
         f"""
         CREATE TEMP TABLE judged AS
         SELECT left_unit, right_unit, least(l.grouping, r.grouping) AS left_group,
-            greatest(l.grouping, r.grouping) AS right_group, {agreement_conditions.is_someone_else()} AS is_someone_else
+            greatest(l.grouping, r.grouping) AS right_group, {agreement_conditions.BARS} AS bars, {agreement_conditions.IS_SOMEONE_ELSE} AS is_someone_else
         FROM (SELECT DISTINCT * FROM met)
         JOIN units AS l ON l.unit = left_unit JOIN units AS r ON r.unit = right_unit
         """
@@ -76,13 +78,14 @@ def candidate_pairs(connection: duckdb.DuckDBPyConnection, *, extras: Sequence[s
     connection.execute(
         """
         DROP TABLE met;
-        CREATE TABLE candidates AS SELECT * EXCLUDE (is_someone_else) FROM judged WHERE NOT is_someone_else;
+        CREATE TABLE candidates AS SELECT * EXCLUDE (is_someone_else) FROM judged
+        WHERE bars <= 0 AND NOT is_someone_else;
         -- Of those who are plainly two only the number matters, and only among groups that may yet be joined to another.
         CREATE TEMP TABLE hopeful AS
         SELECT left_group AS grouping FROM candidates UNION SELECT right_group FROM candidates;
         CREATE TABLE contradictions AS
-        SELECT left_group, right_group, count(*) AS pairs FROM judged
-        WHERE is_someone_else AND left_group IN (FROM hopeful) AND right_group IN (FROM hopeful)
+        SELECT left_group, right_group, count(*) AS pairs, sum(greatest(bars, 0)) AS bars FROM judged
+        WHERE (bars > 0 OR is_someone_else) AND left_group IN (FROM hopeful) AND right_group IN (FROM hopeful)
         GROUP BY ALL;
         DROP TABLE hopeful;
         DROP TABLE judged;
@@ -98,7 +101,7 @@ def _meet(connection: duckdb.DuckDBPyConnection, number: int, columns: Sequence[
         f"""
         CREATE TEMP TABLE keyed AS
         WITH all_keys AS (
-            SELECT hash({number}, {", ".join(columns)}) AS key, unit, grouping, is_open FROM units WHERE {present}
+            SELECT hash({number}, {", ".join(columns)}) AS key, unit, grouping, bearing, is_open FROM units WHERE {present}
         ), telling AS (
             SELECT key FROM all_keys GROUP BY key
             HAVING count(*) BETWEEN 2 AND {MAX_GROUP} AND bool_or(is_open) AND min(grouping) < max(grouping)
@@ -107,10 +110,11 @@ def _meet(connection: duckdb.DuckDBPyConnection, number: int, columns: Sequence[
         """
     )
     connection.execute(
-        """
+        f"""
         INSERT INTO met
         SELECT l.unit, r.unit FROM keyed AS l JOIN keyed AS r ON l.key = r.key AND l.unit < r.unit
-        WHERE l.grouping <> r.grouping AND (l.is_open OR r.is_open);
+        WHERE l.grouping <> r.grouping AND (l.is_open OR r.is_open)
+            AND (l.bearing = r.bearing OR least(l.bearing, r.bearing) = {NOTHING});
         DROP TABLE keyed;
         """
     )

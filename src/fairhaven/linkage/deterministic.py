@@ -5,23 +5,27 @@ Each link carries the name of the step that made it. What no step dares is left 
 
 | step | links versions that |
 |---|---|
+| source-link | their source calls one person (FHIR ``Patient.link``) |
 | nhs_number | share a valid NHS number; of forename, surname, date of birth and sex more agree than not (below) |
 | name-birth-postcode | share forename (or what it is short for), surname, date of birth and postcode |
 | name-birth-address | share forename, surname, date of birth and address |
 | given-birth-postcode | share forename, date of birth, postcode and sex: a surname changed by marriage |
 | swapped-name-birth-postcode | as name-birth-postcode, with forename and surname, or day and month, swapped |
 
-Guards. **nhs_number**: at most one of the four may contradict; where the forenames contradict while surname and date
-of birth are those of a twin, the number is not believed if the same name and birth stand elsewhere under another
-number. **Other steps**: a combination under which two different valid numbers stand is no one's, unless the two are one
-typing error apart.
+Guards. **nhs_number**: at most one of the four may contradict; where the forename or the date of birth does, as a twin's or a
+father's would, the number is not believed if the same name and birth stand elsewhere under another number. **Combinations**: one
+under which two different numbers stand is no one's; of numbers without a check digit, in a trial, two that are one typing error
+apart count as one. **Groups**: what hangs together by links holds one
+valid NHS number (`numbers_held`); a record that leads to two is linked to neither by that step.
 """
 
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 from fairhaven.linkage import agreement_conditions
+from fairhaven.linkage.graph import Ints, borne_together, join_where_one_fits
 
 MAX_GROUP = 200
 """Versions under one combination above which it is a default value (a hostel's address, a dummy), not a person."""
@@ -44,16 +48,42 @@ STEPS = (
     MatchRule(name="given-birth-postcode", columns=("given_formal", "birth", "postcode", "sex")),
     MatchRule(name="swapped-name-birth-postcode", columns=(_NAME_LOW, _NAME_HIGH, _BIRTH_EITHER, "postcode")),
 )
-ORDER = ("nhs_number", *(step.name for step in STEPS))
+SOURCE_LINK = "source-link"
+ORDER = (SOURCE_LINK, "nhs_number", *(step.name for step in STEPS))
 """Names of the steps, the most certain first."""
 
 
 def cascade(connection: duckdb.DuckDBPyConnection) -> None:
-    """Read ``versions``, write ``links``: left_patient < right_patient, step (each pair under its first step)."""
-    connection.execute("CREATE TABLE links (left_patient BIGINT, right_patient BIGINT, step VARCHAR)")
+    """Read ``stated`` and ``versions``, write ``links``: left_patient < right_patient, step (each pair under its first step)."""
+    connection.execute(f"CREATE TABLE links AS SELECT left_patient, right_patient, '{SOURCE_LINK}' AS step FROM stated")
     _by_number(connection)
     for step in STEPS:
         _by_combination(connection, step)
+
+
+def certain_groups(connection: duckdb.DuckDBPyConnection, bearing: Ints, *, one_patient: Ints) -> Ints:
+    """For each patient the smallest of those to whom ``links`` lead; links that would bring two numbers together are taken out.
+
+    Args:
+        bearing: what each patient bears (`numbers_held`).
+        one_patient: for each patient the smallest of those whom their source calls the same person.
+    """
+    group, refused = one_patient, []
+    for step in ORDER[1:]:
+        links = connection.execute(
+            "SELECT left_patient, right_patient FROM links WHERE step = $step", {"step": step}
+        ).fetch_arrow_table()
+        left, right = (links[end].to_numpy() for end in links.column_names)
+        group, holds = join_where_one_fits(group, bearing, left, right)
+        bearing = borne_together(group, bearing)
+        refused.append(links.filter(pa.array(~holds)))
+    connection.register("refused", pa.concat_tables(refused))
+    connection.execute(
+        "DELETE FROM links USING refused WHERE links.left_patient = refused.left_patient "
+        "AND links.right_patient = refused.right_patient"
+    )
+    connection.unregister("refused")
+    return group
 
 
 def _by_number(connection: duckdb.DuckDBPyConnection) -> None:
@@ -97,11 +127,12 @@ def _by_number(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT DISTINCT left_patient, right_patient, 'nhs_number' FROM judged
         WHERE ((against = 0) OR (against = 1 AND in_favour >= 2))
             AND NOT (
-                given_known AND NOT given_agrees AND (
+                ((given_known AND NOT given_agrees) OR (birth_known AND NOT birth_agrees)) AND (
                     left_described IN (FROM doubtful)
                     OR right_described IN (FROM doubtful)
                 )
             )
+            AND (left_patient, right_patient) NOT IN (SELECT (left_patient, right_patient) FROM links)
         """
     )
     connection.execute("DROP TABLE numbered; DROP TABLE doubtful")

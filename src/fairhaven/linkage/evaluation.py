@@ -1,8 +1,9 @@
 """How good is the linkage? Precision, recall and F1 on persons whose truth is known, by the hub's own machinery."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault, check_faults
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.linkage.evaluation_columns import EXTRAS, faults_of, recognise
+from fairhaven.linkage.evaluation_pairs import wrong_pairs
 from fairhaven.linkage.persons import PersonClusters, find_persons, memory_only_database
 from fairhaven.linkage.service import THRESHOLDS
 from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number_sql
@@ -83,6 +85,7 @@ def trial(
     columns: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     thresholds: MatchThresholds = THRESHOLDS,
+    wrong: Callable[[pa.Table], None] | None = None,
 ) -> Trial:
     """Link the records of *files*, across and within them, and compare with the truth.
 
@@ -90,6 +93,7 @@ def trial(
         files: delimited text (any delimiter, header in the first line) or Parquet, one record of a person a row.
         truth: column whose value is the same for records of one person; or FEBRL's ``rec-7-org`` and ``rec-7-dup-0``.
         columns: meaning -> header where a header is not recognised (see `evaluation_columns.SYNONYMS`).
+        wrong: is given the pairs that came out wrong (`evaluation_pairs.wrong_pairs`), with what their records say.
 
     Raises:
         Invalid: every fault of the files at once.
@@ -100,6 +104,8 @@ def trial(
         meanings = _read(connection, files, truth=truth, given=columns or {})
         truth_form = _resolve_truth(connection)
         notes = _notes(connection)
+        if wrong is not None:
+            connection.execute("CREATE TABLE said AS SELECT * FROM identity")
         persons = find_persons(
             connection,
             thresholds=thresholds,
@@ -107,7 +113,7 @@ def trial(
             checked_id=_is_nhs_number(connection),
             extras=[extra for extra in EXTRAS if any(extra in found for found in meanings.values())],
         )
-        return _judge(
+        result = _judge(
             connection,
             persons,
             thresholds=thresholds,
@@ -115,6 +121,7 @@ def trial(
             columns=meanings,
             notes=(*notes, *persons.notes),
         )
+        return result if wrong is None else _with_wrong(connection, result, wrong)
 
 
 def _read(
@@ -195,7 +202,7 @@ def _identity_sql(number: int, meaning: Mapping[str, str], truth: str) -> str:
             {family} AS family_name, coalesce({attempts})::DATE AS birth_date, {column("sex")} AS sex,
             {column("postcode")} AS postcode,
             nullif(concat_ws(' ', {column("street_number")}, {column("address")}), '') AS address,
-            NULL::VARCHAR AS ethnicity{extras}, {birth} AS written_birth, {identifier(truth)} AS truth
+            NULL::VARCHAR AS ethnicity, NULL::VARCHAR AS source_links{extras}, {birth} AS written_birth, {identifier(truth)} AS truth
         FROM file_{number}
     """
 
@@ -251,7 +258,7 @@ def _judge(
     connection.execute(
         """
         CREATE TABLE judged AS
-        SELECT source, patient, person, step, truth FROM found JOIN patients USING (patient)
+        SELECT source, patient, patient_ref, person, step, truth FROM found JOIN patients USING (patient)
         JOIN labelled USING (source, patient_ref) WHERE nullif(truth, '') IS NOT NULL
         """
     )
@@ -288,6 +295,16 @@ def _judge(
         columns=columns,
         notes=notes,
     )
+
+
+def _with_wrong(connection: duckdb.DuckDBPyConnection, result: Trial, wrong: Callable[[pa.Table], None]) -> Trial:
+    """Hand out the wrong pairs, and say how many of how many."""
+    pairs = wrong_pairs(connection)
+    wrong(pairs)
+    listed = Counter(pairs["kind"].to_pylist())
+    every = {"false": result.linked - result.right, "missed": result.true - result.right}
+    notes = [f"{listed[kind]:,} of {count:,} {kind} pairs are listed" for kind, count in every.items()]
+    return replace(result, notes=(*result.notes, *notes))
 
 
 def _pairs(connection: duckdb.DuckDBPyConnection, key: str) -> int:

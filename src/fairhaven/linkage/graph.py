@@ -1,5 +1,10 @@
-"""Groups in a graph, without loops over its nodes: connected components, and mutual-best merging."""
+"""Groups in a graph, without loops over its nodes: connected components, and mutual-best merging.
 
+A node may **bear** something of which a group holds one at most (a person, one NHS number). `NOTHING` is borne by whoever may
+join any group. A group knows what it bears by one number, so that to keep two groups apart costs the same whatever their size.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +12,9 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+NOTHING = -1
 
 
 def components(size: int, left: Ints, right: Ints) -> Ints:
@@ -27,6 +35,54 @@ def components(size: int, left: Ints, right: Ints) -> Ints:
         is_open = label[left] != label[right]
         left, right = left[is_open], right[is_open]
     return label
+
+
+def compatible(one: Ints, other: Ints) -> Bools:
+    """Where what two groups bear lets them be one."""
+    fits: Bools = (one == other) | (one == NOTHING) | (other == NOTHING)
+    return fits
+
+
+def borne_together(label: Ints, bearing: Ints) -> Ints:
+    """For each node what its group bears; of a group that holds two, something that no other bears: nothing more may join it.
+
+    Args:
+        label: for each node its group, named by one of its nodes.
+    """
+    highest, lowest = np.full(label.size, NOTHING), np.full(label.size, np.iinfo(np.int64).max)
+    bears = bearing != NOTHING
+    np.maximum.at(highest, label, bearing)
+    np.minimum.at(lowest, label[bears], bearing[bears])
+    own = int(bearing.max(initial=NOTHING)) + 1 + np.arange(label.size)
+    return np.where((highest == NOTHING) | (highest == lowest), highest, own)[label]
+
+
+def join_where_one_fits(label: Ints, bearing: Ints, left: Ints, right: Ints) -> tuple[Ints, Bools]:
+    """Join groups along edges so that none holds two things borne.
+
+    Groups that bear nothing are joined first. What so hangs together goes to those that bear something if all of them bear the
+    same: what fits two goes to neither, whatever the order of the edges.
+
+    Args:
+        label: for each node its group, named by its smallest node.
+        bearing: for each node what its group bears.
+        left, right: nodes at the ends of the edges.
+
+    Returns:
+        for each node its group; for each edge whether it holds.
+    """
+    ends = label[left], label[right]
+    borne = bearing[ends[0]], bearing[ends[1]]
+    is_free = (borne[0] == NOTHING) & (borne[1] == NOTHING)
+    free = components(label.size, ends[0][is_free], ends[1][is_free])
+    # An edge between what bears something and what does not: the smaller of both is NOTHING.
+    is_between = np.minimum(*borne) != np.maximum(*borne)
+    is_between &= compatible(*borne)
+    joining = free[np.where(borne[0] == NOTHING, *ends)]
+    offered = np.maximum(*borne)
+    only = _only_thing_offered(label.size, joining[is_between], offered[is_between])
+    holds = np.where(is_between, only[joining] == offered, borne[0] == borne[1])
+    return components(label.size, ends[0][holds], ends[1][holds])[label], holds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +111,18 @@ def unmerged(nodes: int) -> MergeResult:
 
 
 def merge_mutual_best(
-    *, size: Ints, left: Ints, right: Ints, total: Floats, pairs: Floats, unseen: float, link: float
+    *,
+    size: Ints,
+    bearing: Ints,
+    left: Ints,
+    right: Ints,
+    total: Floats,
+    full: Floats,
+    pairs: Floats,
+    bars: Floats,
+    unseen: float,
+    link: float,
+    margin: float,
 ) -> MergeResult:
     """Average-linkage clustering by rounds: two groups that are each other's best partner become one.
 
@@ -66,18 +133,33 @@ def merge_mutual_best(
 
     Args:
         size: members of each node.
+        bearing: what each node bears, `NOTHING` or of which a group holds one.
         left, right: nodes of the compared pairs of nodes, left < right, each pair once.
         total, pairs: sum of the weights of the compared member pairs, and their number.
+        full: sum of the same weights before the high ones were cut.
+        bars: sum of what speaks against their groups being one; above 0 they never are.
         link: mean weight from which groups merge.
+        margin: how much better, by mean full weight, a group that bears nothing must fit one that bears something than it fits
+            one that bears something else; it joins neither otherwise.
     """
     nodes = size.size
     label = np.arange(nodes, dtype=np.int64)
     weight = np.full(nodes, np.nan)
-    size = size.astype(np.int64).copy()
+    size, bearing = size.astype(np.int64).copy(), bearing.copy()
     while True:
+        fits = np.flatnonzero(compatible(bearing[left], bearing[right]))
+        left, right, (total, full, pairs, bars) = (
+            left[fits],
+            right[fits],
+            (each[fits] for each in (total, full, pairs, bars)),
+        )
         possible = size[left].astype(np.float64) * size[right]
-        mean = np.round((total + np.maximum(possible - pairs, 0) * unseen) / np.maximum(possible, pairs), 6)
+        not_seen, over = np.maximum(possible - pairs, 0) * unseen, np.maximum(possible, pairs)
+        mean = np.round((total + not_seen) / over, 6)
+        mean[bars > 0] = -np.inf
         possibles = np.flatnonzero(mean >= link)
+        full_mean = (full + not_seen) / over
+        possibles = possibles[_fits_best(bearing, left[possibles], right[possibles], full_mean[possibles], margin)]
         if not possibles.size:
             return MergeResult(label=label, weight=weight, left=left, right=right, apart=mean)
         one, other, worth = left[possibles], right[possibles], mean[possibles] + _jitter(left, right)[possibles]
@@ -91,8 +173,30 @@ def merge_mutual_best(
         merged_mean[left[chosen]] = merged_mean[right[chosen]] = mean[chosen]
         weight = np.where(np.isnan(weight), merged_mean[label], weight)
         size[left[chosen]] += size[right[chosen]]
+        bearing[left[chosen]] = np.maximum(bearing[left[chosen]], bearing[right[chosen]])
         label = target[label]
-        left, right, total, pairs = _contract(target, left, right, total, pairs)
+        left, right, (total, full, pairs, bars) = _contract(target, left, right, (total, full, pairs, bars))
+
+
+def _fits_best(bearing: Ints, left: Ints, right: Ints, weight: Floats, margin: float) -> Bools:
+    """Which of the pairs that could merge may: a group that bears nothing goes to what fits it best, and nowhere if that is two."""
+    borne = np.maximum(bearing[left], bearing[right])
+    may: Bools = (np.minimum(bearing[left], bearing[right]) != NOTHING) | (borne == NOTHING)
+    offers = np.flatnonzero(~may)
+    free, borne, weight = np.where(bearing[left] == NOTHING, left, right)[offers], borne[offers], weight[offers]
+    best = np.full(bearing.size, -np.inf)
+    np.maximum.at(best, free, weight)
+    is_near = weight >= best[free] - margin
+    may[offers] = _only_thing_offered(bearing.size, free[is_near], borne[is_near])[free] == borne
+    return may
+
+
+def _only_thing_offered(nodes: int, to: Ints, offered: Ints) -> Ints:
+    """For each node what it is offered, `NOTHING` where that is several things or none."""
+    most, least = np.full(nodes, NOTHING), np.full(nodes, np.iinfo(np.int64).max)
+    np.maximum.at(most, to, offered)
+    np.minimum.at(least, to, offered)
+    return np.where(most == least, most, NOTHING)
 
 
 def _jitter(left: Ints, right: Ints) -> Floats:
@@ -103,19 +207,18 @@ def _jitter(left: Ints, right: Ints) -> Floats:
     return mixed.astype(np.float64) * (1e-6 / 2**64)
 
 
-def _first_of_each(ordered: Ints) -> npt.NDArray[np.bool_]:
+def _first_of_each(ordered: Ints) -> Bools:
     first = np.ones(ordered.size, bool)
     first[1:] = ordered[1:] != ordered[:-1]
     return first
 
 
-def _contract(target: Ints, left: Ints, right: Ints, total: Floats, pairs: Floats) -> tuple[Ints, Ints, Floats, Floats]:
-    """The pairs of groups after a round, each once."""
+def _contract(target: Ints, left: Ints, right: Ints, sums: Sequence[Floats]) -> tuple[Ints, Ints, tuple[Floats, ...]]:
+    """The pairs of groups after a round, each once, and what is summed over them."""
     ends = target[left], target[right]
     left, right = np.minimum(*ends), np.maximum(*ends)
     kept = np.flatnonzero(left != right)
     order = kept[np.lexsort((right[kept], left[kept]))]
     left, right = left[order], right[order]
     starts = np.flatnonzero(_first_of_each(left) | _first_of_each(right))
-    totals, counts = np.add.reduceat(total[order], starts), np.add.reduceat(pairs[order], starts)
-    return left[starts], right[starts], totals, counts
+    return left[starts], right[starts], tuple(np.add.reduceat(each[order], starts) for each in sums)

@@ -19,9 +19,13 @@ IDENTITY_SCHEMA = pa.schema(
         ("postcode", pa.string()),
         ("address", pa.string()),
         ("ethnicity", pa.string()),
+        ("source_links", pa.string()),
     ]
 )
-"""Identity records as intake hands them to the vault (docs/explanation/the-way-of-the-data.md)."""
+"""Identity records as intake hands them to the vault (docs/explanation/the-way-of-the-data.md).
+
+``source_links``: the patient_refs, parted by blanks, whom the source calls the same person as this one (FHIR ``Patient.link``).
+"""
 
 INDEX_SCHEMA = pa.schema(
     [

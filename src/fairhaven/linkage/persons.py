@@ -15,7 +15,8 @@ from fairhaven.engine.sql import literals
 from fairhaven.kernel.errors import Refused
 from fairhaven.kernel.progress import Progress
 from fairhaven.linkage import deterministic
-from fairhaven.linkage.graph import Floats, Ints, components
+from fairhaven.linkage.graph import NOTHING, Floats, Ints, borne_together, components
+from fairhaven.linkage.numbers_held import drop_default_numbers, numbers_held, unite_numbers
 from fairhaven.linkage.probabilistic import link_probabilistically
 from fairhaven.linkage.standardisation import standardise
 from fairhaven.release.facts import MatchThresholds
@@ -82,17 +83,28 @@ def find_persons(
         """
     ).fetchall()[0]
     progress.stage("Linking by NHS number and exact combinations")
+    stated = connection.execute("SELECT left_patient, right_patient FROM stated").fetchnumpy()
+    one_patient = components(patients, stated["left_patient"], stated["right_patient"])
+    drop_default_numbers(connection)
+    unite_numbers(connection)
+    # An identifier without a check digit may be mistyped, and then contradicts nothing.
+    bearing = numbers_held(connection, patients, one_patient=one_patient) if checked_id else np.full(patients, NOTHING)
     deterministic.cascade(connection)
-    links = connection.execute("SELECT left_patient, right_patient FROM links").fetchnumpy()
-    certain = components(patients, links["left_patient"], links["right_patient"])
+    certain = deterministic.certain_groups(connection, bearing, one_patient=one_patient)
     roots, cluster = np.unique(certain, return_inverse=True)
     progress.stage("Weighing the evidence for the rest")
-    residue = link_probabilistically(connection, cluster.astype(np.int64), thresholds=thresholds, extras=extras)
+    residue = link_probabilistically(
+        connection,
+        cluster.astype(np.int64),
+        bearing=borne_together(certain, bearing)[roots],
+        thresholds=thresholds,
+        extras=extras,
+    )
     merged = residue.merged
     members = _members(connection, roots[merged.label][cluster], merged.weight[cluster])
     apart = {"left_person": roots[merged.left], "right_person": roots[merged.right], "weight": merged.apart}
     connection.execute("DROP VIEW IF EXISTS splink_units")
-    for table in ("links", "versions", "units", "candidates", "contradictions"):
+    for table in ("links", "stated", "versions", "units", "candidates", "contradictions"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     if residue.note:
         progress.note(residue.note)

@@ -37,6 +37,9 @@ SEED = 1948
 MIN_UNITS = 100
 """Distinct descriptions below which there is too little to learn weights from."""
 
+MARGIN = 3.0
+"""Weight by which a record without a number must fit the bearer of one number better than that of another: odds of eight to one."""
+
 _COLUMNS = ("given", "family", "birth", "id_text", "postcode", "sex", "address")
 _DESCRIPTION = (
     "id", "id_text", "given", "given_second", "given_forms", "given_formal", "family", "family_parts",
@@ -67,6 +70,7 @@ def link_probabilistically(
     connection: duckdb.DuckDBPyConnection,
     cluster: Ints,
     *,
+    bearing: Ints,
     thresholds: MatchThresholds,
     extras: Sequence[str] = (),
 ) -> ProbabilisticLinks:
@@ -75,8 +79,9 @@ def link_probabilistically(
     Args:
         connection: holds ``versions``, which is used up, and ``links``.
         cluster: for each patient its cluster, numbered from 0 without gaps.
+        bearing: what each cluster bears (`graph`): no two that bear different NHS numbers become one.
     """
-    units = _write_units(connection, cluster, extras)
+    units = _write_units(connection, cluster, bearing, extras)
     clusters = int(cluster.max(initial=-1)) + 1
     if units < MIN_UNITS:
         note = f"fewer than {MIN_UNITS} distinct descriptions of persons: too little for Splink to learn from"
@@ -86,13 +91,14 @@ def link_probabilistically(
     present = _present(connection, units, (*_COLUMNS, *extras))
     with _quietly(), _memory_in_words():
         note = _score(connection, present, is_numbered=_has_shared_numbers(connection))
-    merged = unmerged(clusters) if note else _merge(connection, clusters, thresholds)
+    merged = unmerged(clusters) if note else _merge(connection, bearing, thresholds)
     return ProbabilisticLinks(merged=merged, note=note)
 
 
-def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: Sequence[str]) -> int:
-    """``units``: the distinct descriptions in each cluster, with whether the cluster is open."""
-    connection.register("assigned", pa.table({"patient": np.arange(cluster.size), "grouping": cluster}))
+def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, bearing: Ints, extras: Sequence[str]) -> int:
+    """``units``: the distinct descriptions in each cluster, with whether the cluster is open and what it bears."""
+    assigned = {"patient": np.arange(cluster.size), "grouping": cluster, "bearing": bearing[cluster]}
+    connection.register("assigned", pa.table(assigned))
     columns = ", ".join((*_DESCRIPTION, *map(identifier, extras)))
     connection.execute(
         f"""
@@ -100,10 +106,10 @@ def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, extras: S
         WITH closed AS (
             SELECT DISTINCT grouping FROM assigned JOIN links ON patient = left_patient WHERE step = 'nhs_number'
         ), described AS (
-            SELECT grouping, {columns}, min(version) AS first_version
+            SELECT grouping, bearing, {columns}, min(version) AS first_version
             FROM versions JOIN assigned USING (patient) GROUP BY ALL
         )
-        SELECT row_number() OVER (ORDER BY first_version) - 1 AS unit, grouping,
+        SELECT row_number() OVER (ORDER BY first_version) - 1 AS unit, grouping, bearing,
             grouping NOT IN (FROM closed) AS is_open, {columns}
         FROM described WHERE given IS NOT NULL OR family IS NOT NULL OR birth IS NOT NULL OR id IS NOT NULL
         """
@@ -201,7 +207,7 @@ def _score(connection: duckdb.DuckDBPyConnection, present: Sequence[str], *, is_
     return ""
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: MatchThresholds) -> MergeResult:
+def _merge(connection: duckdb.DuckDBPyConnection, bearing: Ints, thresholds: MatchThresholds) -> MergeResult:
     """Groups from the pairs; a pair of two different people counts as the strongest contradiction.
 
     The weight of two groups is the sum over pairs of their descriptions, each cut to [floor, ceiling] so that no one
@@ -210,29 +216,35 @@ def _merge(connection: duckdb.DuckDBPyConnection, clusters: int, thresholds: Mat
     pairs = connection.execute(
         """
         WITH judged AS (
-            SELECT left_group, right_group, 1 AS pairs,
-                greatest(least(weight, $ceiling), $floor)::DECIMAL(18, 4) AS total
+            SELECT left_group, right_group, 1 AS pairs, bars,
+                greatest(least(weight, $ceiling), $floor)::DECIMAL(18, 4) AS total,
+                greatest(weight, $floor)::DECIMAL(18, 4) AS full_weight
             FROM candidates JOIN weights USING (left_unit, right_unit)
             UNION ALL
-            SELECT left_group, right_group, pairs, (pairs * $floor)::DECIMAL(18, 4) FROM contradictions
+            SELECT left_group, right_group, pairs, bars, (pairs * $floor)::DECIMAL(18, 4) AS total, total FROM contradictions
         )
-        SELECT left_group AS one, right_group AS other, sum(total)::DOUBLE AS total, sum(pairs)::DOUBLE AS pairs
+        SELECT left_group AS one, right_group AS other, sum(pairs)::DOUBLE AS pairs,
+            sum(total)::DOUBLE AS total, sum(full_weight)::DOUBLE AS full_weight, sum(bars) AS bars
         FROM judged GROUP BY ALL ORDER BY ALL
         """,
         {"floor": thresholds.floor, "ceiling": thresholds.ceiling},
     ).fetchnumpy()
-    size = np.ones(clusters, np.int64)
+    size = np.ones(bearing.size, np.int64)
     counted = connection.execute("SELECT grouping, count(*) AS units FROM units GROUP BY grouping").fetchnumpy()
     size[counted["grouping"]] = counted["units"]
     connection.execute("DROP TABLE weights; DROP TABLE candidates; DROP TABLE contradictions")
     return merge_mutual_best(
         size=size,
+        bearing=bearing,
         left=pairs["one"],
         right=pairs["other"],
         total=pairs["total"],
+        full=pairs["full_weight"],
         pairs=pairs["pairs"],
+        bars=pairs["bars"],
         unseen=thresholds.unseen,
         link=thresholds.link,
+        margin=MARGIN,
     )
 
 

@@ -1,7 +1,8 @@
 """From identity records as delivered to columns that can be compared, in DuckDB.
 
-`standardise` writes two tables into the connection. ``patients``: patient (number from 0 in the order of source and
+`standardise` writes three tables into the connection. ``patients``: patient (number from 0 in the order of source and
 patient_ref, so that row order decides nothing), source, patient_ref, row_extract (the first that names them).
+``stated``: left_patient < right_patient, whom their source calls one person in its latest word on either.
 ``versions``: one row for each different way in which a patient was ever described, with the columns below; an
 address that a patient left two deliveries ago still helps to find the same person elsewhere.
 
@@ -18,6 +19,9 @@ address that a patient left two deliveries ago still helps to find the same pers
 | sex | m or f |
 | postcode, area | letters and digits; outward code, or the first characters of a foreign one |
 | address | letters and digits of the address |
+
+A postcode, an address, a telephone number or an e-mail address that a large part of a source shares is a default value (the
+practice's own, "no fixed abode") and counts as missing.
 """
 
 from collections.abc import Sequence
@@ -26,20 +30,30 @@ from importlib.resources import files
 import duckdb
 
 from fairhaven.engine.sql import identifier
-from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number_sql
+from fairhaven.nhs.number import DUMMIES, bare_digits_sql, valid_nhs_number_sql
 
 _UNKNOWN = (
     "unknown", "unk", "not known", "notknown", "none", "null", "nan", "na", "n a", "nil", "test", "anon", "anonymous",
     "baby", "infant", "male", "female", "twin", "patient", "surname", "forename", "missing", "not stated", "xxx",
 )  # fmt: skip
 _TITLES = "mr|mrs|miss|ms|mx|dr|prof|rev|sir|dame|lady|lord|master"
+MAX_SHARE = 0.05
+"""Part of a source's persons above which a place or number that they share is a default value."""
+
+MAX_PERSONS = 1000
+"""Persons of a source who may share one at most, however large the source."""
+
+_MIN_PERSONS = 20  # fewer than these may be a family, or all who live in a small place
+_SHARED = ("postcode", "address", "phone", "email")
+_MAX_STATED = 20  # patients whom a source calls one with the same other, above which that one is a default value
+
 # Filled in by systems that must have a date; real people born then are found by their other fields.
 _DUMMY_BIRTHS = ("19000101", "18000101", "17530101", "99991231")
 
 
 def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = True, extras: Sequence[str] = ()) -> None:
-    """Turn the table ``identity`` (see `model.IDENTITY_SCHEMA`; *extras* are further text columns) into ``patients``
-    and ``versions``; it is dropped, because a million records are not held twice in memory.
+    """Turn the table ``identity`` (see `model.IDENTITY_SCHEMA`; *extras* are further text columns) into ``patients``,
+    ``stated`` and ``versions``; it is dropped, because a million records are not held twice in memory.
 
     Args:
         checked_id: ``nhs_number`` must pass its check digit; False takes any identifier as it is.
@@ -52,7 +66,11 @@ def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = Tru
         FROM (SELECT source, patient_ref, min(row_extract) AS row_extract FROM identity GROUP BY ALL)
         """
     )
+    _read_statements(connection)
     connection.execute(f"CREATE TEMP TABLE cleaned AS {_cleaned_sql(checked_id, extras)}")
+    for column in _SHARED:
+        if column in ("postcode", "address", *extras):
+            _drop_defaults(connection, column)
     more = "".join(f", {identifier(extra)}" for extra in extras)
     order = "patient, id, id_text, given, given_second, family, family_parts, birth, sex, postcode, address"
     connection.execute(
@@ -85,6 +103,57 @@ def standardise(connection: duckdb.DuckDBPyConnection, *, checked_id: bool = Tru
     connection.execute("DROP TABLE identity; DROP TABLE cleaned; DROP TABLE nicknames")
 
 
+def _read_statements(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        f"""
+        CREATE TABLE stated AS
+        WITH latest AS (
+            -- A patient whom a delivery names without a word on who they are is still who they were said to be.
+            SELECT source, patient_ref, unnest(string_split(source_links, ' ')) AS linked FROM identity
+            WHERE coalesce(nhs_number, given_name, family_name, birth_date::VARCHAR, source_links) IS NOT NULL
+            QUALIFY row_extract = max(row_extract) OVER (PARTITION BY source, patient_ref)
+        ), pairs AS (
+            SELECT DISTINCT least(l.patient, r.patient) AS left_patient, greatest(l.patient, r.patient) AS right_patient
+            FROM latest JOIN patients AS l USING (source, patient_ref)
+            JOIN patients AS r ON r.source = latest.source AND r.patient_ref = linked AND r.patient <> l.patient
+        )
+        FROM pairs QUALIFY count(*) OVER (PARTITION BY left_patient) <= {_MAX_STATED}
+            AND count(*) OVER (PARTITION BY right_patient) <= {_MAX_STATED}
+        """
+    )
+
+
+def _drop_defaults(connection: duckdb.DuckDBPyConnection, column: str) -> None:
+    """Take the values of a column that too many of a source share out of ``cleaned``."""
+    also = ", area = NULL" if column == "postcode" else ""
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE defaults AS
+        WITH sized AS (
+            SELECT source, count(*) AS records FROM cleaned JOIN patients USING (patient)
+            WHERE {column} IS NOT NULL GROUP BY source
+        ), frequent AS (
+            SELECT source, {column} FROM cleaned JOIN patients USING (patient) JOIN sized USING (source)
+            WHERE {column} IS NOT NULL GROUP BY source, {column}
+            HAVING count(*) > {_MIN_PERSONS} AND count(*) > least(any_value(records) * {MAX_SHARE}, {MAX_PERSONS})
+        ), persons AS (
+            -- One person may be described many times: by name and birth they are counted once.
+            SELECT source, {column}, count(DISTINCT (given_words, family_words, birth)) AS persons
+            FROM cleaned JOIN patients USING (patient) SEMI JOIN frequent USING (source, {column}) GROUP BY ALL
+        )
+        SELECT source, {column} FROM persons JOIN sized USING (source)
+        WHERE persons > {_MIN_PERSONS} AND persons > least(records * {MAX_SHARE}, {MAX_PERSONS})
+        """
+    )
+    connection.execute(
+        f"""
+        UPDATE cleaned SET {column} = NULL{also} FROM patients JOIN defaults USING (source)
+        WHERE patients.patient = cleaned.patient AND defaults.{column} = cleaned.{column};
+        DROP TABLE defaults;
+        """
+    )
+
+
 def _load_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
     path = files("fairhaven.linkage").joinpath("nicknames.csv")
     lines = path.read_text(encoding="utf-8").split()[1:]
@@ -102,7 +171,11 @@ def _load_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
 def _cleaned_sql(checked_id: bool, extras: Sequence[str]) -> str:
     bare = bare_digits_sql("nhs_number")
     number = valid_nhs_number_sql(bare) if checked_id else f"nullif(lower({bare}), '')"
-    number_text = f"nullif(left(regexp_replace({bare}, '[^0-9]', '', 'g'), 12), '')" if checked_id else number
+    number_text = number
+    if checked_id:
+        digits = f"left(regexp_replace({bare}, '[^0-9]', '', 'g'), 12)"
+        # All the same digit, or from a form: nobody's number, and no slip of anybody's.
+        number_text = f"CASE WHEN {digits} NOT IN {('', *sorted(DUMMIES))} AND ltrim({digits}, left({digits}, 1)) <> '' THEN {digits} END"
     postcode = "regexp_replace(upper(strip_accents(postcode)), '[^A-Z0-9]', '', 'g')"
     more = "".join(f", {_text(extra)} AS {identifier(extra)}" for extra in extras)
     return f"""

@@ -76,9 +76,7 @@ class Vault:
             NotFound: an extract has no records here, so a linkage would silently lose its patients.
         """
         wanted = self._here(self.extracts() if extracts is None else extracts)
-        return pa.concat_tables(
-            [IDENTITY_SCHEMA.empty_table(), *(self._read(self._file(extract)) for extract in wanted)]
-        )
+        return pa.concat_tables([IDENTITY_SCHEMA.empty_table(), *(self._read_identity(extract) for extract in wanted)])
 
     def not_indexed(self, extracts: Collection[int]) -> list[int]:
         """Those of some extracts with patients whom the index of persons lacks: it is of the last build, and they came since.
@@ -176,7 +174,7 @@ class Vault:
         )
         removed = 0
         for extract in sorted(self.extracts()):
-            records = self._read(self._file(extract))
+            records = self._read_identity(extract)
             kept = records.join(gone, ["source", "patient_ref"], join_type="left anti")
             if kept.num_rows < records.num_rows:
                 self._write(self._file(extract), kept.select(IDENTITY_SCHEMA.names))
@@ -235,6 +233,11 @@ class Vault:
 
     def _file(self, extract: int) -> Path:
         return self._folder / "identity" / f"{extract:06d}.sealed"
+
+    def _read_identity(self, extract: int) -> pa.Table:
+        """Records of an extract; a column that was not kept yet when it arrived is NULL."""
+        table = self._read(self._file(extract))
+        return pa.concat_tables([IDENTITY_SCHEMA.empty_table(), table], promote_options="default")
 
     def _write(self, file: Path, table: pa.Table) -> None:
         out = io.BytesIO()

@@ -17,6 +17,7 @@ KINDS = {
 """Kinds of source, in the order in which they are always shown."""
 
 STEPS = {
+    "source-link": "Called one person by their source",
     "nhs_number": "Same NHS number",
     "name-birth-postcode": "Same name, date of birth and postcode",
     "name-birth-address": "Same name, date of birth and address",
