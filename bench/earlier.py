@@ -1,14 +1,15 @@
-"""Receiving and building by this code and by that of an earlier commit, in turn: the median ratio of their CPU-seconds.
+"""Receiving, building and reporting by this code and by that of an earlier commit, in turn: the median ratio of their CPU-seconds.
 
     python -m bench.earlier [COMMIT] [--rounds 5] [--times 1]
 
 Each runs from a checkout of its own, whole, with its own bench: the first delivery of the demonstration region is received and
-built in fresh processes, on a fresh copy of the hub that the code itself made. A round runs both, and every other round begins
+built in fresh processes, on a fresh copy of the hub that the code itself made, and the command `report` is run. A round runs both, and every other round begins
 with the other, so that what else the machine does falls on both. A ratio is of one round; the median is of the rounds.
 """
 
 import argparse
 import pickle
+import resource
 import shutil
 import statistics
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-BARS = {"receive": 1.25, "build": 1.10}
+BARS = {"receive": 1.25, "build": 1.10, "report": 1.15}
 """How much dearer what this code does may be than at the commit with which it is compared."""
 
 
@@ -37,6 +38,20 @@ def in_checkout(checkout: Path, name: str, *arguments: object) -> Any:
         return pickle.loads(result.read_bytes())
 
 
+def command(checkout: Path, *words: object) -> float:
+    """CPU-seconds of a command of a checkout, from its start to its end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, "-c", "from fairhaven.cli import main; main()", *map(str, words)],
+        check=True,
+        cwd=checkout,
+        env={"PYTHONPATH": str(checkout / "src")},
+        capture_output=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def check_out(commit: str, folder: Path) -> Path:
     """The code and benches of a commit, in a folder."""
     folder.mkdir()
@@ -46,10 +61,12 @@ def check_out(commit: str, folder: Path) -> Path:
 
 
 def seconds(checkout: Path, hub: Path) -> dict[str, float]:
-    """CPU-seconds of receiving and building in a hub's folder that was just written."""
+    """CPU-seconds of receiving, building and reporting in a hub's folder that was just written."""
     received, _ = in_checkout(checkout, "receive", hub)
     _, _, parts, _ = in_checkout(checkout, "build", hub)
-    return {"receive": received, "build": sum(parts.values())}
+    reported = command(checkout, "report", hub, "--out", hub.with_name("report.html"))
+    hub.with_name("report.html").unlink()
+    return {"receive": received, "build": sum(parts.values()), "report": reported}
 
 
 def measure(commit: str, rounds: int, times: int, folder: Path) -> list[dict[str, Mapping[str, float]]]:
