@@ -22,7 +22,7 @@ from fairhaven.archive import Archive, parquet
 from fairhaven.archive.fingerprint import fingerprint
 from fairhaven.engine import DuckDBEngine
 from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.journeys.hub_places import check_outside_hubs
+from fairhaven.journeys.hub_folder import check_outside_hubs
 from fairhaven.kernel.files import sha256_of
 from fairhaven.kernel.outputs import Output
 from tests.support.release_facts import release_facts

@@ -15,7 +15,7 @@ import pytest
 
 from fairhaven.archive import Archive, Change
 from fairhaven.engine import Engine
-from fairhaven.journeys.hub_places import check_outside_hubs
+from fairhaven.journeys.hub_folder import check_outside_hubs
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import write_json
 from fairhaven.kernel.outputs import Output

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.journeys.hub_places import check_outside_hubs
+from fairhaven.journeys.hub_folder import check_outside_hubs
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.outputs import Output, clear_left, clear_noted
 from tests.support.other_accounts import NOBODYS
@@ -17,7 +17,7 @@ from tests.support.other_accounts import NOBODYS
 _KILLED = """
 import os, sys
 from pathlib import Path
-from fairhaven.journeys.hub_places import check_outside_hubs
+from fairhaven.journeys.hub_folder import check_outside_hubs
 from fairhaven.kernel.outputs import Output
 notes, places = map(Path, sys.argv[1:])
 with Output(path=places / "cdm", command="export", check_place=check_outside_hubs, notes=notes).folder() as work:

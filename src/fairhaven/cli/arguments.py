@@ -60,7 +60,7 @@ def output(path: Path, *, command: str, force: bool, rooms: "Rooms | None" = Non
 
     from fairhaven.cli.screen import note
     from fairhaven.hub import modes_of
-    from fairhaven.journeys.hub_places import check_outside_hubs
+    from fairhaven.journeys.hub_folder import check_outside_hubs
     from fairhaven.kernel.outputs import REMOVED, Output, clear_left
 
     for left in clear_left(path.parent):

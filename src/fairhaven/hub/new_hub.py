@@ -3,8 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
+from fairhaven.journeys.hub_folder import check_outside_hubs
 from fairhaven.journeys.hub_keys import make_keys
-from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import check_empty, check_own, clear_torn, write_atomically
 from fairhaven.ledger import Actor

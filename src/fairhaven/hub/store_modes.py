@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairhaven.journeys.hub_places import FOLDER, Access, place_of
+from fairhaven.journeys.hub_folder import FOLDER
+from fairhaven.journeys.hub_places import Access, place_of
 from fairhaven.journeys.model import HubText
 from fairhaven.kernel.accounts import account_name, group_name
 from fairhaven.kernel.errors import Fault, Invalid, NotPermitted

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fairhaven import region
 from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
+from fairhaven.journeys.hub_folder import check_outside_hubs
 from fairhaven.journeys.hub_keys import make_keys
-from fairhaven.journeys.hub_places import check_outside_hubs
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import Built, build_release, release_of
 from fairhaven.journeys.releases.release_report import ReleaseReport
