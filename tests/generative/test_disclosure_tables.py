@@ -1,10 +1,12 @@
 """Whatever the table: no small count is shown, and none can be worked out from what is."""
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fairhaven.disclosure import protect_table
+from fairhaven.disclosure import Small, protect_table
 from fairhaven.hub.disclosure_policies import policy_named
+from tests.support.examples import examples
+from tests.support.page_solver import PageSolver
 
 COUNTS = st.dictionaries(st.integers(0, 30), st.one_of(st.integers(0, 12), st.integers(0, 100_000)), max_size=12)
 
@@ -35,3 +37,36 @@ def test_the_total_is_the_sum_of_what_is_shown(counts: dict[int, int]) -> None:
     table = protect_table(counts, policy_named("ons"))
     assert table.total.value == sum(cell.value or 0 for cell in table.cells.values())
     assert list(table.cells) == list(counts)
+
+
+@examples(80)
+@given(
+    st.lists(st.one_of(st.integers(0, 12), st.integers(0, 60)), min_size=2, max_size=5),
+    st.sampled_from(["hes", "opensafely", "hdr-uk"]),
+)
+def test_a_rounded_total_beside_rounded_cells_leaves_a_small_one_open(counts: list[int], name: str) -> None:
+    policy = policy_named(name)
+    table = protect_table(dict(enumerate(counts)), policy)
+    total = sum(counts)
+    assume(total >= 2 * policy.threshold)
+    reader = PageSolver()
+    above = policy.round_to - 1 - policy.half_width
+    for place, cell in table.cells.items():
+        if cell.value:
+            least = max(cell.value - policy.half_width, policy.threshold)
+            reader.unknown((place,), least=least, most=cell.value + above)
+        elif cell.is_hidden and cell.text == "not shown":
+            reader.unknown((place,), least=1)
+        else:
+            # A small one is not known to be none; of a zero that is told as such nothing is asked.
+            reader.unknown(
+                place, least=0, most=0 if not cell.is_hidden and policy.small is Small.HIDE else policy.threshold - 1
+            )
+    said = policy.rounded(total)
+    reader.unknown("total", least=said - policy.half_width, most=said + above)
+    reader.adds_up([(place,) for place in table.cells], "total")
+    bounds = reader.solved()
+    for place, count in enumerate(counts):
+        if policy.is_small(count) and count:
+            low, high = bounds[place,]
+            assert low <= 1 and high >= policy.threshold - 1, (counts, place)

@@ -1,19 +1,26 @@
 """What is written beside a release is made again where it is damaged, and a report needs nothing but both."""
 
 import shutil
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fairhaven.hub import open_hub
+from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.descriptions.describe import DESCRIPTION, QUALITY, described
 from fairhaven.journeys.descriptions.discovery_index import is_as_written, kept_index
-from fairhaven.journeys.releases.report_facts import report_on_release
+from fairhaven.journeys.releases.protected_counts import protected
+from fairhaven.journeys.releases.report_facts import quarantined_in, report_on_release
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import EventKind
+from fairhaven.pages.release import render
 from tests.support.actors import ANNA
+from tests.support.page_facts import PageFacts
+from tests.support.release_page_figures import ReleasePageFigures
 
 
 @pytest.mark.parametrize(
@@ -92,3 +99,47 @@ def test_a_report_is_made_of_its_release_alone(copy: Path) -> None:
     for folder in ("deliveries", "landing", "received", "vault"):
         shutil.rmtree(copy / "store" / folder)
     assert report_on_release(open_hub(copy), None, by=ANNA, progress=Silent()) == whole
+
+
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk", "hes"])
+def test_nothing_that_the_demonstration_says_of_itself_narrows_a_small_count(demo: Path, policy: str) -> None:
+    """Read out of the page as it is made; what files for other catalogues say are figures of the description."""
+    rooms, rule = open_hub(demo), policy_named(policy)
+    release = rooms.archive.release(None)
+    known = described(rooms, release, by=ANNA, progress=Silent())
+    if policy != rooms.settings.disclosure.name:  # the tables are described by another rule
+        known = replace(known, description=replace(known.description, tables=()))
+    quarantine = quarantined_in(rooms, release)
+    made = protected(release, known, rule, hub="Hub", quarantine=quarantine, changes={})
+    figures = ReleasePageFigures(render(made), rule)
+    assert figures.hidden
+    assert (figures.narrowed(), figures.unread()) == ({}, [])
+    if made.description is not None:
+        assert not PageFacts(made).narrowed(rule.threshold)
+        folder = rooms.archive.description(release.number)
+        said = _counts({"": read_json(folder / DESCRIPTION)}, of=("rows", "persons"))
+        for form in ("hdruk.json", "dcat.jsonld", "croissant.json"):
+            assert _counts(read_json(folder / form)) <= said | {
+                sum(each.rows or 0 for each in known.description.tables)
+            }
+
+
+_COUNTS = (
+    "populationSize",
+    "measuredValue",
+    "frequency",
+    "healthdcatap:numberOfUniqueIndividuals",
+    "healthdcatap:numberOfRecords",
+)
+
+
+def _counts(found: object, *, of: Collection[str] = _COUNTS) -> set[int]:
+    """Numbers of these names in JSON, at any depth."""
+    match found:
+        case dict():
+            parts = [_counts(part, of=of) for part in found.values()]
+            own = [part["@value"] if isinstance(part, dict) else part for name, part in found.items() if name in of]
+            return set().union({int(each) for each in own if each is not None}, *parts)
+        case list():
+            return set().union(*(_counts(part, of=of) for part in found))
+    return set()

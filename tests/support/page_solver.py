@@ -7,6 +7,7 @@ other where they share unknowns, which is how people do it.
 """
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -58,6 +59,9 @@ class PageSolver:
             for factors, low, high in facts:
                 for name, factor in factors.items():
                     found = self._within(name, factor, factors, low, high)
+                    assert found[0] <= found[1], (
+                        f"what is shown contradicts itself at {name}: {found}, {factors}, {low}, {high}"
+                    )
                     if found != self.bounds[name]:
                         self.bounds[name] = found
                         is_moving = True
@@ -65,9 +69,15 @@ class PageSolver:
 
     def _differences(self) -> list[Fact]:
         """Each fact less each other with which it shares two unknowns or more."""
+        having: dict[Unknown, list[int]] = {}
+        for place, (factors, _, _) in enumerate(self.facts):
+            for name in factors:
+                having.setdefault(name, []).append(place)
+        shared = Counter(pair for places in having.values() for pair in combinations(places, 2))
         found: list[Fact] = []
-        for (one, low, high), (other, least, most) in combinations(self.facts, 2):
-            if len(one.keys() & other.keys()) > 1:
+        for pair, many in shared.items():
+            if many > 1:
+                (one, low, high), (other, least, most) = (self.facts[place] for place in pair)
                 left = {name: one.get(name, 0) - other.get(name, 0) for name in one.keys() | other.keys()}
                 if rest := {name: factor for name, factor in left.items() if factor}:
                     found.append((rest, low - most, high - least))

@@ -15,9 +15,11 @@ from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Invalid
 from fairhaven.omop import to_cdm
+from fairhaven.pages.release import render
 from fairhaven.release.description import Description, TableDescription, Variable
 from tests.support.page_facts import PageFacts
 from tests.support.release_counts import report
+from tests.support.release_page_figures import ReleasePageFigures
 
 ONS = policy_named("ons")
 
@@ -372,6 +374,20 @@ def test_the_persons_behind_each_count_of_a_description_are_as_many_as_it_shows(
     assert sorted(count for count, _ in sets) == sorted(shown)
     assert [len(set(persons.tolist())) for _, persons in sets] == [count for count, _ in sets]
     assert all(len(persons) == len(set(persons.tolist())) for _, persons in sets)
+
+
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk", "hes"])
+@pytest.mark.parametrize("without", [1, 6])
+def test_a_page_does_not_narrow_what_the_description_on_it_hides(engine: Engine, policy: str, without: int) -> None:
+    rule = policy_named(policy)
+    tables = _tables(
+        engine, person=_people(300), observation_period=_periods(300 - without), condition_occurrence=_lonely(0)
+    )
+    found = describe(tables, engine=engine, policy=rule)
+    made = report(policy, described=found, years=(), links=(), unmapped=(), quarantine=())
+    figures = ReleasePageFigures(render(made), rule)
+    assert figures.hidden
+    assert not figures.narrowed()
 
 
 def test_no_hidden_count_of_a_description_is_what_is_left_of_others(described: Description) -> None:

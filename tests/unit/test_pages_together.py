@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from fairhaven.archive import Change
+from fairhaven.disclosure import shown
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.journeys.releases.release_report import ReleaseReport
+from fairhaven.journeys.releases.release_report import ReleaseReport, RowsShown
 from fairhaven.pages.release import render
 from fairhaven.quality import QualityReport, Severity
 from fairhaven.release.facts import QuarantinedRows, RowFlow
@@ -16,6 +17,7 @@ from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 from tests.support.html_page import Page
 from tests.support.page_facts import PageFacts
 from tests.support.release_counts import description, flows, linkage, manifest, quality, report, row_flow, written
+from tests.support.release_page_figures import ReleasePageFigures
 
 PERSONS = 1_094
 """Of the made-up release."""
@@ -175,7 +177,7 @@ def _few_in(place: str, few: int) -> tuple[RowFlow, ...]:
 @pytest.mark.parametrize("few", [1, 4, 9])
 def test_no_fate_of_a_few_rows_is_what_is_left_of_those_received(place: str, few: int) -> None:
     given = _few_in(place, few)
-    made = report(facts=manifest(row_flow=given), quarantine=_reasons(given))
+    made = report(facts=manifest(row_flow=given), quarantine=_reasons(given), years=(), unmapped=())
     facts = PageFacts(made)
     bounds = facts.solver.solved()
     small = (given[0].source, given[0].table, place)
@@ -203,7 +205,7 @@ def test_few_rows_in_quarantine_leave_the_sums_of_other_fates_on_the_page(few: i
             ("trust_north", "outpatients", 4_000),
         )
     )
-    made = report(facts=manifest(row_flow=given), quarantine=())
+    made = report(facts=manifest(row_flow=given), quarantine=(), years=(), unmapped=())
     assert made.rows is not None
     assert (made.rows.lost["opted-out"].value, made.rows.lost["quarantined"].is_hidden) == (11_600, few < 9)
     assert [flow.opted_out.value for flow in made.rows.by_table] == [5_000, 200, 6_000, 400]
@@ -288,23 +290,33 @@ def test_a_source_of_few_persons_in_a_year_is_not_what_is_left_of_the_year(few: 
     assert "deaths" in hidden_years and len(hidden_years) > 1
 
 
-def _reports() -> dict[str, ReleaseReport]:
-    """Pages of the made-up region, with few here and there."""
+def _reports(policy: str) -> dict[str, ReleaseReport]:
+    """Pages of the made-up region, with few here and there, whose numbers agree with each other."""
     few_years = tuple(
-        YearRows(source=source, year=year, rows=30 * persons, persons=persons)
-        for source, persons_of in {"gp_market": (300, 4, 80), "council": (9, 40, 60), "deaths": (200, 120, 3)}.items()
+        YearRows(source=source, year=year, rows=10 * persons, persons=persons)
+        for source, persons_of in {"gp_market": (300, 4, 80), "council": (9, 40, 60), "deaths": (20, 12, 3)}.items()
         for year, persons in zip((2020, 2021, 2022), persons_of, strict=True)
     )
     few_unmapped = tuple(replace(row, unmapped=1 + place % 9) for place, row in enumerate(written()) if place % 2)
+    few_rows = tuple(_small(place, flow) for place, flow in enumerate(flows()))
+
+    def made(row_flow: tuple[RowFlow, ...] = flows(), **given: Any) -> ReleaseReport:
+        codes = tuple(
+            UnmappedRows(source=row.source, cdm_table=row.cdm_table, code=code, rows=rows, persons=rows)
+            for row in given.get("links", written())
+            for code, rows in (("MOST", row.unmapped - 3), ("RARE", 3))
+            if row.unmapped > 20
+        )
+        facts = given.pop("facts", manifest(row_flow=row_flow))
+        return report(policy, facts=facts, quarantine=_reasons(row_flow), **{"years": (), "unmapped": codes, **given})
+
     return {
-        "the region": report(years=()),
-        "few rows of every fate": report(
-            years=(), facts=manifest(row_flow=tuple(_small(place, flow) for place, flow in enumerate(flows())))
-        ),
-        "few persons in years": report(years=few_years),
-        "few unmapped": report(years=(), links=few_unmapped, unmapped=()),
-        "few opted out": report(
-            years=(),
+        "the region": made(),
+        **({"the region, described": made(described=description())} if policy == "ons" else {}),
+        "few rows of every fate": made(few_rows),
+        "few persons in years": made(years=few_years),
+        "few unmapped": made(links=few_unmapped),
+        "few opted out": made(
             facts=manifest(
                 linkage=linkage(
                     patients=3_642,
@@ -314,9 +326,8 @@ def _reports() -> dict[str, ReleaseReport]:
                 )
             ),
         ),
-        "few kinds": report(
-            years=(),
-            kinds={frozenset({"gp"}): 5, frozenset({"hospital"}): 7, frozenset({"gp", "hospital"}): PERSONS - 12},
+        "few kinds": made(
+            kinds={frozenset({"gp"}): 5, frozenset({"hospital"}): 7, frozenset({"gp", "hospital"}): PERSONS - 12}
         ),
     }
 
@@ -331,7 +342,34 @@ def _small(place: int, flow: RowFlow) -> RowFlow:
 
 
 def test_nothing_that_a_page_says_narrows_a_small_count_within_one_to_the_threshold() -> None:
-    for name, made in _reports().items():
+    for name, made in _reports("ons").items():
         facts = PageFacts(made)
         assert facts.hidden, name
         assert not facts.narrowed(policy_named("ons").threshold), name
+
+
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk", "hes", "opensafely"])
+def test_nothing_that_is_read_out_of_a_made_page_narrows_a_small_count(policy: str) -> None:
+    for name, made in _reports(policy).items():
+        figures = ReleasePageFigures(render(made), policy_named(policy))
+        assert figures.hidden, name
+        assert not figures.narrowed(), name
+        assert not figures.unread(), name
+
+
+def test_the_reader_of_pages_notices_one_figure_too_many() -> None:
+    made, ons = report(years=(), quarantine=(), unmapped=()), policy_named("ons")
+    assert made.rows is not None
+
+    def read(rows: RowsShown) -> ReleasePageFigures:
+        return ReleasePageFigures(render(replace(made, rows=rows)), ons)
+
+    assert not read(made.rows).narrowed()
+    *others, deaths = made.rows.by_table
+    told = replace(deaths, quarantined=shown(flows()[-1].quarantined))
+    assert read(replace(made.rows, by_table=(*others, told))).narrowed()
+    left = replace(deaths, current=shown(flows()[-1].current), opted_out=shown(1), superseded=shown(5))
+    assert read(replace(made.rows, by_table=(*others, left))).narrowed()
+    *sources, registrar = made.rows.sources
+    drawn = replace(registrar, lost={**registrar.lost, "quarantined": shown(1)})
+    assert read(replace(made.rows, sources=(*sources, drawn))).narrowed()

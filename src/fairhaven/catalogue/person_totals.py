@@ -18,7 +18,7 @@ class PersonTotals:
     Args:
         rows, persons: of the table, as they may be shown.
         is_close: persons are hidden because nearly everybody has a row.
-        whole: the smallest shown count of persons around those of the table; None where nothing needs comparing.
+        whole: the smallest count of persons around those of the table that is shown, as it is; None where nothing needs comparing.
         without: how many rows are fewer than *whole*, 0 where they are not a few: like a further value of every variable, that of
             persons without a row.
         is_of_few: the rows are hidden because they are of few persons.
@@ -58,12 +58,12 @@ def person_totals(count: RowCount, everybody: int | None, policy: Policy, *, has
 
     Args:
         count: of the table.
-        everybody: persons of the release; None where that is not shown, or the table is that of everybody.
+        everybody: persons of the release, unrounded; None where that is not shown, or the table is that of everybody.
     """
     persons = protect(count.persons, policy).value if has_person else None
-    is_close = is_beside(persons, everybody, policy)
+    is_close = persons is not None and lacks_few(count.persons, everybody, policy)
     persons = None if is_close else persons
-    whole = everybody if persons is None else persons
+    whole = everybody if persons is None else count.persons
     without = (
         everybody - count.rows if everybody and persons is None and lacks_few(count.rows, everybody, policy) else 0
     )
@@ -77,8 +77,3 @@ def person_totals(count: RowCount, everybody: int | None, policy: Policy, *, has
         without=without,
         is_of_few=rows.is_hidden,
     )
-
-
-def is_beside(count: int | None, everybody: int | None, policy: Policy) -> bool:
-    """True where a table's persons, or its rows where it has none, are so close to everybody that they tell of few."""
-    return count is not None and lacks_few(count, everybody, policy)

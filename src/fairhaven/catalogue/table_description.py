@@ -8,10 +8,10 @@ import ibis.expr.types as ir
 
 from fairhaven.catalogue import scan
 from fairhaven.catalogue.bins import Bins, nice_bins
-from fairhaven.catalogue.person_totals import is_beside, person_totals
+from fairhaven.catalogue.person_totals import person_totals
 from fairhaven.catalogue.values import variable_of, with_classes, with_values, with_years
 from fairhaven.catalogue.variables import UNDESCRIBED, VariableKind, kind_of
-from fairhaven.disclosure import Policy
+from fairhaven.disclosure import Policy, lacks_few
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM, Field, Table
 from fairhaven.release.description import Description, TableDescription
@@ -38,7 +38,8 @@ def describe(
     contents = contents or {}
     earlier = {table.name: table for table in previous.tables} if previous and previous.rule == policy.rule else {}
     described: list[TableDescription] = []
-    everybody: int | None = None  # known with the first table, which is that of the persons
+    shown: int | None = None  # known with the first table, which is that of the persons
+    everybody: int | None = None
     for name, definition in CDM.items():
         if name not in tables or definition.schema != "CDM" or name in UNDESCRIBED:
             continue
@@ -50,13 +51,14 @@ def describe(
                 replace(_table(tables[name], definition, engine, policy, everybody=everybody), content=content)
             )
         if name == "person":
-            everybody = described[-1].rows
+            shown = described[-1].rows
+            everybody = shown if policy.round_to == 1 or shown is None else engine.count(tables[name])
     if concept is not None:
         described = _named(described, concept, engine)
     years = [year for table in described for year in (table.first_year, table.last_year) if year is not None]
     return Description(
         policy=policy.name,
-        persons=everybody,
+        persons=shown,
         first_year=min(years, default=None),
         last_year=max(years, default=None),
         tables=tuple(described),
@@ -66,9 +68,18 @@ def describe(
 
 def _is_still(earlier: TableDescription, content: str, everybody: int | None, policy: Policy) -> bool:
     """Whether a table may be described as it was: its rows are the same, and so is what they tell beside everybody."""
+    if earlier.content != content or not earlier.is_whole:
+        return False
     count = earlier.rows if earlier.persons is None else earlier.persons
-    is_close = earlier.name != "person" and is_beside(count, everybody, policy)
-    return earlier.content == content and earlier.is_whole and not is_close
+    if earlier.name == "person" or count is None or everybody is None:
+        return True
+    # How close a rounded count is to everybody cannot be told from what was shown of it, only that it is not.
+    rounding = policy.round_to - 1
+    return (
+        not -rounding <= everybody - count < policy.threshold + rounding
+        if rounding
+        else not lacks_few(count, everybody, policy)
+    )
 
 
 def _table(

@@ -32,11 +32,15 @@ def protect_steps(steps: Sequence[Cell], policy: Policy, *, first: Sequence[int]
 
 
 def lacks_few(part: int, whole: int | None, policy: Policy) -> bool:
-    """True where a count and that of a set around it, both exact, say how few are in the one and not in the other.
+    """True where a count and that of a set around it say, as they are shown, how few are in the one and not in the other.
 
-    A count of rows is taken likewise: it is at least that of the persons behind it. A policy that rounds blurs the difference.
+    A count of rows is taken likewise: it is at least that of the persons behind it. A policy that rounds blurs the difference, if
+    by all that is shown it may still be anything under the threshold.
     """
-    return whole is not None and policy.round_to == 1 and 0 < whole - part < policy.threshold
+    if whole is None or not 0 < whole - part < policy.threshold:
+        return False
+    between, reach = policy.rounded(whole) - policy.rounded(part), policy.round_to - 1
+    return between + reach < policy.threshold - 1 or between - reach > 1 or policy.round_to == 1
 
 
 def _is_telling(one: Cell, other: Cell, policy: Policy) -> bool:

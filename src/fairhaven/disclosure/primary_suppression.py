@@ -1,10 +1,11 @@
 """Counts, one-dimensional tables and ranges as they may be shown. Tables of more dimensions: `crosstab`."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from fairhaven.disclosure.policy import Policy, Small
+from fairhaven.disclosure.policy import Policy, Small, Ties
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -85,9 +86,13 @@ def protect_table(cells: Mapping[Key, int | Cell], policy: Policy) -> ProtectedT
     sizes = {key: as_cell(cell) for key, cell in cells.items()}
     protected = {key: protect(cell.rows, policy, persons=cell.persons) for key, cell in sizes.items()}
     small = [key for key, cell in protected.items() if cell.is_hidden]
-    also = _secondary(sizes, small, policy) if policy.secondary and small else []
     if policy.secondary:
+        also = _secondary(sizes, small, policy) if small else []
         protected |= {key: hidden(policy, is_one_of_several=True) for key in (*small, *also)}
+    else:
+        also = _until_blurred(sizes, policy)
+        few = [key for key, cell in sizes.items() if cell.rows and is_small(cell, policy)] if also else []
+        protected |= {key: hidden(policy, is_one_of_several=True) for key in (*few, *also)}
     count = len(small) + len(also)
     return ProtectedTable(
         cells=protected,
@@ -153,6 +158,38 @@ def _secondary(sizes: Mapping[Key, Cell], small: Sequence[Key], policy: Policy) 
         also.append(others.pop(0))
         among.append(sizes[also[-1]].persons)
     return also
+
+
+def _until_blurred(sizes: Mapping[Key, Cell], policy: Policy) -> list[Key]:
+    """Where all counts shown are rounded, the cells to hide for the sake of the small ones: until these may be anything.
+
+    The total is known as the policy rounds it. What it and the shown cells leave for the small ones is known to within the rounding of
+    each, which few cells may not blur enough.
+    """
+    small = [cell for cell in sizes.values() if cell.rows > 0 and is_small(cell, policy)]
+    others = sorted(
+        (key for key in sizes if sizes[key].rows and not is_small(sizes[key], policy)), key=lambda key: sizes[key].rows
+    )
+    also: list[Key] = []
+    if not small or policy.round_to == 1:
+        return also
+    total = _as_rounded(sum(cell.rows for cell in sizes.values()), policy)
+    while len(also) < len(others):
+        shown_cells = [_as_rounded(sizes[key].rows, policy) for key in others[len(also) :]]
+        least = total[0] - sum(most for _, most in shown_cells)
+        most = total[1] - sum(low for low, _ in shown_cells)
+        lowest = -math.inf if also else least - (len(small) - 1) * (policy.threshold - 1)
+        if lowest <= 1 and most - (len(small) - 1 + len(also)) >= policy.threshold - 1:
+            break
+        also.append(others[len(also)])
+    return also
+
+
+def _as_rounded(count: int, policy: Policy) -> tuple[int, int]:
+    """Between what a count is that is shown as this one is; the ends of even ties are taken for both."""
+    told = policy.rounded(count)
+    above = policy.half_width if policy.ties is Ties.EVEN else policy.round_to - 1 - policy.half_width
+    return max(told - policy.half_width, min(policy.threshold, count)), told + above
 
 
 def adds_up(policy: Policy, *, hidden: int) -> bool:

@@ -95,9 +95,15 @@ def protected(
         ),
         quarantine=protected_quarantine(fates, quarantine, flows, policy),
         set_aside=_set_aside(facts.rule_outcomes, policy),
-        notes=row_counts.notes,
+        notes=_notes(row_counts.notes, described.description, policy),
         extracts=facts.extracts,
     )
+
+
+def _notes(rows: int, description: Description, policy: Policy) -> Protected:
+    """Free-text notes, as the description of their table says."""
+    table = description.table("note")
+    return hidden(policy) if table is not None and table.rows is None else protect(rows, policy)
 
 
 def _of_whole(count: Protected, whole: int) -> CountAndShare:
@@ -124,7 +130,7 @@ def _linkage(linkage: LinkageSummary, everybody: int, policy: Policy) -> Linkage
         min(several, linkage.persons - several) >= policy.threshold
     )
     return LinkageShown(
-        records=linkage.patients,
+        records=shown(policy.rounded(linkage.patients)),
         persons=persons,
         several=several / linkage.persons if is_shown else None,
         steps={
@@ -208,7 +214,7 @@ def _failed(
     """
     checked, violated = result.denominator or 0, result.violated or 0
     kind, field = result.check.kind, (result.check.table, result.check.field)
-    few = beside(protect(checked, policy), everybody, policy)
+    few = beside(checked, protect(checked, policy), everybody, policy)
     failed = protect(violated, policy)
     if field in unsaid and kind not in (*_OF_MISSING, *_OF_CODES) and checked != unsaid[field]:
         few = hidden(policy, is_one_of_several=True)  # some kinds of check look at the rows that have one
@@ -246,7 +252,7 @@ def _changes(changes: Mapping[str, tuple[Change, int]], everybody: int, policy: 
                 added=moves["added"],
                 changed=show(change.changed),
                 gone=moves["gone"],
-                now=beside(show(now), everybody, policy),
+                now=beside(now, show(now), everybody, policy),
             )
         )
     return Changes(moved=tuple(tables), same=len(changes) - len(moved))

@@ -252,11 +252,12 @@ def _written(rows: Sequence[SourceRows], everybody: int, policy: Policy) -> Mapp
         counts[row.source, _UNMAPPED] = row.unmapped
     found = ProtectedCounts(counts, policy)
     # A row may be all that there is of a person, and a table's rows by source give each other away.
-    is_close = lacks_few(sum(row.rows for row in rows), everybody, policy)
+    made: dict[Hashable, int] = {ALL: sum(row.rows for row in rows)} | {row.source: row.rows for row in rows}
+    is_close = lacks_few(made[ALL], everybody, policy)
     unknown = hidden(policy, is_one_of_several=True)
 
     def written(source: str, key: Hashable) -> WrittenTable:
-        count = unknown if is_close else beside(found.of(key, ALL), everybody, policy)
+        count = unknown if is_close else beside(made[key], found.of(key, ALL), everybody, policy)
         without = found.of(key, _UNMAPPED)
         if count.is_hidden and without.value:
             without = unknown
@@ -268,7 +269,6 @@ def _written(rows: Sequence[SourceRows], everybody: int, policy: Policy) -> Mapp
     return {"": written("", ALL)} | {row.source: written(row.source, row.source) for row in rows}
 
 
-def beside(count: Protected, everybody: int, policy: Policy) -> Protected:
+def beside(count: int, as_shown: Protected, everybody: int, policy: Policy) -> Protected:
     """A count as it may stand beside that of all persons."""
-    is_close = count.value is not None and lacks_few(count.value, everybody, policy)
-    return hidden(policy, is_one_of_several=True) if is_close else count
+    return hidden(policy, is_one_of_several=True) if lacks_few(count, everybody, policy) else as_shown

@@ -99,14 +99,14 @@ class LinkageShown:
     """How patient records became persons.
 
     Args:
-        records: patient records of all sources.
+        records: patient records of all sources, which are known but for what the policy rounds.
         several: share of the persons who are known to more than one source; None where that gives away few, or a hidden part.
         steps: step of linkage -> records that it joined to a person.
         by_sources: number of sources -> persons known to that many.
         clerical: pairs left for a person to decide; merges, splits: persons of the release before who became one, or more.
     """
 
-    records: int
+    records: Protected
     persons: Protected
     several: float | None
     steps: Mapping[str, CountAndShare]
@@ -239,6 +239,6 @@ class ReleaseReport:
     opt_outs: tuple[OptOutShown, ...]
     quarantine: tuple[QuarantineShown, ...]
     set_aside: tuple[SetAside, ...]
-    notes: int
+    notes: Protected
     extracts: tuple[ExtractFacts, ...]
     head: Checkpoint | None = None
