@@ -128,7 +128,8 @@ def test_somebody_all_of_whose_rows_are_in_quarantine_is_found_by_the_nhs_number
         gp,
         header
         + "1,b7,not a day,,x,999 000 0018\n2,b7,not a day either,,x,\n3,b8,not a day,,x,9990000026\n"
-        + '4,known,not a day,,x,9990000018\n5,b9,"broken, 999-000-0018\n6,b9,2020-01-01,,x,\n7,,not a day,,"two\nlines",9990000018\n',
+        + '4,known,not a day,,x,9990000018\n5,b9,"broken, 999-000-0018\n6,b9,2020-01-01,,x,\n7,,not a day,,"two\nlines",9990000018\n'
+        + "8,,2020-01-01,,nobody,9990000018\n9,,2020-01-01,,nobody,\n",
     )
     patient = {"resourceType": "Patient", "id": "w1", "birthDate": "soon"}
     hub.receive(ward, json.dumps(patient | {"identifier": [{"value": "9990000018"}]}) + "\n", name="w.ndjson")
@@ -138,14 +139,14 @@ def test_somebody_all_of_whose_rows_are_in_quarantine_is_found_by_the_nhs_number
     ).write_parquet(str(path))
     hub.deliver(parquet, [path])
     others = pa.table({"source": ["gp"], "patient_ref": [ref(hub, "known", "gp")]})
-    found = hub.intake.in_quarantine({"9990000018"}, others=others)
+    found = hub.intake.named_by_numbers({"9990000018"}, others=others)
     assert found == {
         "gp": {ref(hub, "b7", "gp"), ref(hub, "9990000018", "gp")},
         "ward": {ref(hub, "w1", "ward")},
         "lab": {ref(hub, "l1", "lab")},
     }
     hub.erase({source: sorted(refs) for source, refs in found.items()})
-    assert [line for line, *_ in hub.quarantined()] == [4, 5]
+    assert [line for line, *_ in hub.quarantined()] == [4, 5, 11]
     assert hub.lines() == [7]
     assert re.sub(rb"4,known.*", b"", sealed(hub)).count(b"999") == 1  # of b8
     assert b"999" not in sealed(hub, 2) and b"9990000018" not in sealed(hub, 3)

@@ -184,7 +184,11 @@ def test_what_names_an_erased_patient_by_an_identifier_goes_when_a_delivery_says
 
 NUMBER = {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}
 PATIENT = resource(
-    "Patient", "zz9", identifier=[NUMBER, {"system": "https://mrn", "value": "M 17"}], name=[{"family": "Zebulon"}]
+    "Patient",
+    "zz9",
+    identifier=[NUMBER, {"system": "https://mrn", "value": "M 17"}],
+    name=[{"family": "Zebulon"}],
+    link=[{"other": to("Patient/formerly"), "type": "replaces"}],
 )
 NAMING = [
     resource("Task", "typed", **{"for": {"type": "Patient", "identifier": NUMBER}}),
@@ -192,6 +196,7 @@ NAMING = [
     resource("Task", "spaced", **{"for": {"identifier": NUMBER | {"value": "999 000 0018"}}}),
     resource("Task", "older", **{"for": {"identifier": NUMBER | {"system": "http://fhir.nhs.net/Id/nhs-number"}}}),
     resource("Task", "bare", **{"for": {"identifier": {"value": "999-000-0018"}}}),
+    resource("Task", "a number", **{"for": {"identifier": NUMBER | {"value": 9990000018}}}),
     resource("Task", "local", **{"for": {"identifier": {"system": "https://mrn", "value": "M17"}}}),
     resource("Task", "type by its URI", **{"for": {"type": "http://hl7.org/fhir/StructureDefinition/Patient", "identifier": NUMBER}}),
     resource("Task", "both", **{"for": to("https://pds/Patient/9990000018") | {"identifier": NUMBER}}),
@@ -201,10 +206,12 @@ NAMING = [
     resource("Task", "slash", **{"for": to("Patient/zz9/")}),
     resource("Task", "URI", extension=[{"url": "u", "valueUri": "Patient/zz9"}]),
     resource("Task", "narrative", text={"div": "<div><a href=\"Patient/zz9\">Zebulon</a></div>"}),
+    resource("Task", "note", note=[{"text": "NHS no. 999 000 0018, rings back"}]),
     resource("Task", "wrapped", input=[{"resource": PATIENT}]),
     resource("Observation", "subject by number", subject={"identifier": NUMBER}),
     resource("Observation", "subject by both", subject=to("Patient/remote") | {"identifier": NUMBER}),
     resource("Observation", "subject by the other of both", subject=to("Patient/remote")),
+    resource("Observation", "by an id that theirs replaced", subject=to("Patient/formerly")),
     resource("Observation", "fragment", subject=to("Patient/zz9#x")),
     resource("Observation", "blank", subject=to(" Patient/zz9 ")),
     resource("Observation", "contained", contained=[PATIENT | {"id": "x"}], subject=to("#x")),
@@ -233,7 +240,8 @@ def test_a_resource_goes_and_stays_out_in_whatever_form_it_names_the_patient(hub
     for extract in (1, 2):
         assert landed(hub, extract) == ids(NAMING_ANOTHER)
         assert not any(
-            text in kept(hub, extract) for text in ("zz9", "999", "Zebulon", "elsewhere", "remote", "A1", "M17")
+            text in kept(hub, extract)
+            for text in ("zz9", "999", "Zebulon", "elsewhere", "remote", "formerly", "A1", "M17")
         )
 
 
@@ -253,6 +261,20 @@ def test_a_resource_that_calls_an_erased_patient_by_a_new_name_stays_out_with_wh
     )
     assert landed(hub, 2) == ids(NAMING_ANOTHER) and "999" not in kept(hub, 2)
     assert landed(hub) == set() and "new" not in kept(hub)
+
+
+def test_resources_that_know_nothing_of_the_patient_but_the_nhs_number_are_found_by_it(hub: Hub) -> None:
+    source = trust(hub)
+    subjects = [
+        {"identifier": NUMBER},
+        to("Patient/remote") | {"identifier": NUMBER},
+        to("Patient/remote"),
+        to("Patient/kk1"),
+    ]
+    receive(hub, source, [resource("Observation", f"o{n}", subject=each) for n, each in enumerate(subjects)])
+    hub.erase({"trust": sorted(hub.intake.also_named("trust", (), {NUMBER["value"]}))})
+    assert landed(hub) == {"o3"}
+    assert "999" not in kept(hub) and "remote" not in kept(hub)
 
 
 def test_a_reference_that_names_two_patients_does_not_make_one_of_them(hub: Hub) -> None:

@@ -23,17 +23,18 @@ from fairhaven.engine.sql import file, literal
 from fairhaven.intake import landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.delivery_records import Tombstones, own_name, rewriting
-from fairhaven.intake.fhir.resource_references import tokens_in
+from fairhaven.intake.fhir.resource_references import names_of_number, tokens_in
 from fairhaven.intake.line_erasure import blank
 from fairhaven.intake.linked_resources import ResourceSearch
-from fairhaven.intake.linked_rows import FoundRows, names_in, unknown_owners, with_linked_rows
+from fairhaven.intake.linked_rows import NO_ROWS, FoundRows, names_in, unknown_owners, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source, TableCount
 from fairhaven.intake.patient_names import PatientNames
-from fairhaven.intake.quarantine_lines import nhs_numbers_in, patients_with, texts_at
+from fairhaven.intake.quarantine_lines import patients_with, texts_at
 from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
+from fairhaven.nhs.number import nhs_numbers_in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,10 +92,14 @@ def erase(
     )
 
 
-def also_named(receiver: DeliveryReceiver, source: str, patient_refs: Collection[str]) -> frozenset[str]:
+def also_named(
+    receiver: DeliveryReceiver, source: str, patient_refs: Collection[str], numbers: Collection[str]
+) -> frozenset[str]:
     """See `service.Intake.also_named`."""
     secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
     extracts = [extract for extract in receiver.records.extracts(source) if extract.format is Format.FHIR]
+    if not extracts or not (patient_refs or numbers):
+        return frozenset()
     folders = [receiver.records.folder(extract.number) for extract in extracts]
     # A plan asks, too, and changes nothing of the store.
     with readers_scratch() as work, open_duckdb(spill=work, reaches=folders) as connection:
@@ -105,16 +110,21 @@ def also_named(receiver: DeliveryReceiver, source: str, patient_refs: Collection
             connection=connection,
             extracts=extracts,
         )
-        return names.otherwise(patient_refs)
+        return names.otherwise(patient_refs, numbers)
 
 
-def in_quarantine(
+def named_by_numbers(
     receiver: DeliveryReceiver, numbers: Collection[str], others: pa.Table
 ) -> Mapping[str, frozenset[str]]:
-    """See `service.Intake.in_quarantine`."""
+    """See `service.Intake.named_by_numbers`."""
     extracts = [extract for extract in receiver.records.extracts() if extract.format is not Format.OPT_OUT]
     key = landing.LandingKeys.of(receiver.pseudonyms.key_for).pseudonym
     folders = [receiver.records.folder(extract.number) for extract in extracts]
+
+    def refs_of(extract: Extract, number: str) -> Iterator[str]:
+        names = names_of_number(number) if extract.format is Format.FHIR else {number}
+        return (pseudonym(key, extract.source, name) for name in names)
+
     with readers_scratch() as work, open_duckdb(spill=work, reaches=folders) as connection:
         return patients_with(
             numbers,
@@ -123,7 +133,7 @@ def in_quarantine(
             opened=partial(receiver.opened, within=work),
             connection=connection,
             others=others,
-            ref_of=partial(pseudonym, key),
+            refs_of=refs_of,
         )
 
 
@@ -287,26 +297,24 @@ class _Search:
         """What was found, with lines that could not be read and hold the number of a patient or of a row to which names belong."""
         every = dict(found)
         for extract in extracts:
-            for table, line in self._naming(extract, names):
-                before = every.get(extract.number, FoundRows(landed={}, quarantined={}))
-                lines_of = {**before.quarantined, table: {*before.quarantined.get(table, ()), line}}
-                every[extract.number] = dataclasses.replace(before, quarantined=lines_of)
+            more = self._naming(extract, names)
+            if more.lines():
+                every[extract.number] = every.get(extract.number, NO_ROWS).and_also(more)
         return every
 
-    def _naming(self, extract: Extract, names: frozenset[str]) -> list[tuple[str, int]]:
+    def _naming(self, extract: Extract, names: frozenset[str]) -> FoundRows:
         rejects = f"read_parquet({file(self._table(extract, landing.REJECTS))})"
-        unknown = self.connection.execute(
-            f"SELECT DISTINCT table_name, row_line FROM {rejects} WHERE patient_ref IS NULL ORDER BY ALL"
+        unread = self.connection.execute(
+            f"SELECT DISTINCT row_line, table_name FROM {rejects} WHERE patient_ref IS NULL ORDER BY ALL"
         ).fetchall()
-        if not unknown:
-            return []
-        wanted = {line: table for table, line in unknown}
+        if not unread:
+            return NO_ROWS
+        table_of, quarantined = dict(unread), defaultdict[str, set[int]](set)
         with self.receiver.opened(extract) as (arrived, work):
-            return [
-                (wanted[number], number)
-                for number, text in texts_at(extract, arrived, frozenset(wanted), work)
-                if not names.isdisjoint(self._digests(extract, text))
-            ]
+            for line, text in texts_at(extract, arrived, frozenset(table_of), work):
+                if not names.isdisjoint(self._digests(extract, text)):
+                    quarantined[table_of[line]].add(line)
+        return FoundRows(landed={}, quarantined=quarantined)
 
     def _digests(self, extract: Extract, text: str) -> Iterator[str]:
         """The tombstone of every patient and row that a line may name."""

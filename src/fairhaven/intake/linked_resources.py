@@ -23,7 +23,7 @@ from fairhaven.intake.fhir.ndjson_lines import resources_at
 from fairhaven.intake.fhir.resource_references import ANY, OF_PATIENTS, References, references_of
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.landing import REJECTS
-from fairhaven.intake.linked_rows import FoundRows
+from fairhaven.intake.linked_rows import NO_ROWS, FoundRows
 from fairhaven.intake.model import Extract, Format
 from fairhaven.intake.patient_names import Opened, Pair, PatientNames, is_identified
 from fairhaven.intake.resource_tombstones import ResourceTombstones, resources_said
@@ -235,22 +235,27 @@ class ResourceSearch:
     def _bearing(
         self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], tombstones: Collection[str]
     ) -> dict[int, FoundRows]:
-        """What was found, with landed rows of patients who have a tombstone: a later delivery may say by what else they are named."""
+        """What was found, with rows of patients who have a tombstone: a later delivery may say by what else they are named."""
         self.connection.register("tombstones_before", pa.table({"digest": pa.array(sorted(tombstones), pa.string())}))
         every = dict(found)
         for extract in extracts:
-            before = every.get(extract.number, FoundRows(landed={}, quarantined={}))
-            landed = dict(before.landed)
+            landed = dict[str, dict[int, int]]()
             for table in extract.tables:
                 rows = f"read_parquet({self._table(extract, table)})"
                 theirs = self.connection.execute(
-                    f"SELECT row_line, count(*) FROM {rows} WHERE patient_ref IN (SELECT patient_ref FROM "
-                    f"(SELECT DISTINCT patient_ref FROM {rows}) WHERE tombstone_of(patient_ref) IN (FROM tombstones_before)) GROUP BY row_line"
+                    f"SELECT row_line, count(*) FROM {rows} WHERE {_has_tombstone(rows)} GROUP BY row_line"
                 ).fetchall()
                 if theirs:
-                    landed[table] = {**landed.get(table, {}), **dict(theirs)}
-            if landed:
-                every[extract.number] = FoundRows(landed=landed, quarantined=before.quarantined)
+                    landed[table] = dict(theirs)
+            quarantined: defaultdict[str, set[int]] = defaultdict(set)
+            rejects = f"read_parquet({self._table(extract, REJECTS)})"
+            for table, line in self.connection.execute(
+                f"SELECT DISTINCT table_name, row_line FROM {rejects} WHERE {_has_tombstone(rejects)}"
+            ).fetchall():
+                quarantined[table].add(line)
+            if landed or quarantined:
+                more = FoundRows(landed=landed, quarantined=quarantined)
+                every[extract.number] = every.get(extract.number, NO_ROWS).and_also(more)
         return every
 
     def _names(self) -> PatientNames:
@@ -277,15 +282,24 @@ def _lines(found: Mapping[int, FoundRows], extract: Extract) -> frozenset[int]:
     return frozenset[int]().union(*rows.lines().values()) if rows else frozenset()
 
 
+def _has_tombstone(rows: str) -> str:
+    """SQL: whether a row's patient has one; each patient is digested once."""
+    refs = f"SELECT DISTINCT patient_ref FROM {rows}"
+    return (
+        f"patient_ref IN (SELECT patient_ref FROM ({refs}) WHERE tombstone_of(patient_ref) IN (FROM tombstones_before))"
+    )
+
+
 def _together(found: Mapping[int, FoundRows], reached: Iterable[_Resource]) -> dict[int, FoundRows]:
-    every = dict(found)
+    landed: defaultdict[int, defaultdict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    quarantined: defaultdict[int, defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for resource in reached:
-        before = every.get(resource.extract, FoundRows(landed={}, quarantined={}))
-        landed = {table: dict(lines) for table, lines in before.landed.items()}
         for table, rows in resource.landed.items():
-            landed.setdefault(table, {})[resource.line] = rows
-        quarantined = {table: set(lines) for table, lines in before.quarantined.items()}
+            landed[resource.extract][table][resource.line] = rows
         for table in resource.quarantined:
-            quarantined.setdefault(table, set()).add(resource.line)
-        every[resource.extract] = FoundRows(landed=landed, quarantined=quarantined)
+            quarantined[resource.extract][table].add(resource.line)
+    every = dict(found)
+    for extract in landed.keys() | quarantined.keys():
+        more = FoundRows(landed=landed[extract], quarantined=quarantined[extract])
+        every[extract] = every.get(extract, NO_ROWS).and_also(more)
     return every

@@ -34,6 +34,19 @@ class FoundRows:
     landed: Mapping[str, Mapping[int, int]]
     quarantined: Mapping[str, Collection[int]]
 
+    def and_also(self, other: "FoundRows") -> "FoundRows":
+        """These and others of the same extract."""
+        return FoundRows(
+            landed={
+                table: {**self.landed.get(table, {}), **other.landed.get(table, {})}
+                for table in self.landed.keys() | other.landed.keys()
+            },
+            quarantined={
+                table: {*self.quarantined.get(table, ()), *other.quarantined.get(table, ())}
+                for table in self.quarantined.keys() | other.quarantined.keys()
+            },
+        )
+
     def rows(self) -> dict[str, int]:
         """Table -> landed rows."""
         return {table: sum(by_line.values()) for table, by_line in self.landed.items()}
@@ -44,6 +57,9 @@ class FoundRows:
             table: {*self.landed.get(table, ()), *self.quarantined.get(table, ())}
             for table in self.landed.keys() | self.quarantined.keys()
         }
+
+
+NO_ROWS = FoundRows(landed={}, quarantined={})
 
 
 def with_linked_rows(

@@ -19,7 +19,7 @@ from fairhaven.engine.sql import file, literal
 from fairhaven.intake import file_detection
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.fhir.ndjson_lines import resources_at
-from fairhaven.intake.fhir.resource_references import References, references_of
+from fairhaven.intake.fhir.resource_references import References, names_of_number, references_of
 from fairhaven.intake.landing import REJECTS, tombstone
 from fairhaven.intake.model import Extract
 from fairhaven.intake.reader import DeliveredFile
@@ -56,10 +56,15 @@ class PatientNames:
     connection: duckdb.DuckDBPyConnection
     extracts: Sequence[Extract]
 
-    def otherwise(self, refs: Collection[str]) -> frozenset[str]:
-        """patient_refs that stand for the same patients where resources call them by another name."""
-        mine = list(self._of_patients(refs))
+    def otherwise(self, refs: Collection[str], numbers: Collection[str]) -> frozenset[str]:
+        """patient_refs that stand for the same patients where resources call them by another name.
+
+        Args:
+            numbers: NHS numbers of theirs, that other sources know.
+        """
+        mine = list(self._of_patients(refs)) if refs else []
         names = {token.partition("/")[2] for says in mine for token in says.called}
+        names |= {name for number in numbers for name in names_of_number(number)}
         gone = {tombstone(self.tombstones.secrets, ref) for ref in refs} | set(map(self.tombstones.of_patient, names))
         names |= self.also(gone, [*self._said(), *(pair for says in mine for pair in says.alike)])
         return frozenset(map(self.tombstones.patient_ref, names)).difference(refs)
@@ -69,7 +74,7 @@ class PatientNames:
 
         Args:
             gone: tombstones.
-            pairs: an id and an identifier's name that are one patient's, as resources say.
+            pairs: names that are one patient's, as resources say.
         """
         found = self._followed(gone, pairs)
         # What a reference calls the patient by may be another's identifier: that one's own resource says so.
@@ -112,7 +117,7 @@ class PatientNames:
     def _followed(self, gone: Collection[str], pairs: Collection[Pair]) -> frozenset[str]:
         """From name to name, but to no patient whose own resource landed, and to nothing that is also said to be such a patient's."""
         is_gone = {name: self.tombstones.of_patient(name) in gone for name in {name for pair in pairs for name in pair}}
-        others = self._having_landed({name for name, _ in pairs if not is_gone[name]})
+        others = self._having_landed({name for name in is_gone if not is_gone[name]})
         kept = others | {identifier for name, identifier in pairs if name in others}
         beside: defaultdict[str, set[str]] = defaultdict(set)
         for name, identifier in pairs:

@@ -4,7 +4,6 @@ Somebody all of whose rows are in quarantine is nobody's patient: landing knows 
 number in the line itself.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
@@ -17,14 +16,13 @@ from fairhaven.engine.sql import file, literal
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.fhir.ndjson_lines import resources_at
+from fairhaven.intake.fhir.views import TABLES_OF_NOBODY
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Format
 from fairhaven.intake.parquet_reader import numbered_rows
 from fairhaven.intake.patient_names import Opened
 from fairhaven.intake.reader import DeliveredFile
-from fairhaven.nhs.number import valid_nhs_number
-
-_TEN_DIGITS = re.compile(r"(?<![0-9])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9])")
+from fairhaven.nhs.number import nhs_numbers_in
 
 
 def texts_at(extract: Extract, arrived: DeliveredFile, wanted: frozenset[int], work: Path) -> Iterator[tuple[int, str]]:
@@ -61,11 +59,6 @@ def texts_at(extract: Extract, arrived: DeliveredFile, wanted: frozenset[int], w
             return
 
 
-def nhs_numbers_in(text: str) -> set[str]:
-    """Valid NHS numbers that stand in a text, as ten digits; with blanks or hyphens, as they are written."""
-    return {number for written in _TEN_DIGITS.findall(text) if (number := valid_nhs_number(written))}
-
-
 def patients_with(
     numbers: Collection[str],
     extracts: Iterable[Extract],
@@ -74,14 +67,14 @@ def patients_with(
     opened: Opened,
     connection: duckdb.DuckDBPyConnection,
     others: pa.Table,
-    ref_of: Callable[[str, str], str],
+    refs_of: Callable[[Extract, str], Iterable[str]],
 ) -> dict[str, frozenset[str]]:
-    """patient_refs by source in whose quarantined lines one of some NHS numbers stands.
+    """patient_refs by source in whose quarantined lines, or FHIR resources that name no patient, one of some NHS numbers stands.
 
     Args:
         connection: reads the landed rows of *extracts*.
         others: ``source, patient_ref`` of who is known to be somebody else; what is in quarantine of them stays theirs.
-        ref_of: gives the pseudonym of a source's number of a patient. A line of which no patient could be read counts as the number's own.
+        refs_of: pseudonyms that stand for an NHS number in an extract's source, for lines of which no patient could be read.
     """
     found: defaultdict[str, set[str]] = defaultdict(set)
     connection.register("others", others)
@@ -91,11 +84,22 @@ def patients_with(
             "WHERE patient_ref IS NULL OR (?, patient_ref) NOT IN (SELECT (source, patient_ref) FROM others)",
             [extract.source],
         ).fetchall()
-        if not quarantined:
+        ref_at = {**dict.fromkeys(_naming_nobody(extract, records, connection)), **dict(quarantined)}
+        if not ref_at:
             continue
-        ref_at = dict(quarantined)
         with opened(extract) as (arrived, work):
             for line, text in texts_at(extract, arrived, frozenset(ref_at), work):
                 for number in nhs_numbers_in(text).intersection(numbers):
-                    found[extract.source].add(ref_at[line] or ref_of(extract.source, number))
+                    ref = ref_at[line]
+                    found[extract.source].update(refs_of(extract, number) if ref is None else [ref])
     return {source: frozenset(refs) for source, refs in found.items()}
+
+
+def _naming_nobody(extract: Extract, records: DeliveryRecords, connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
+    """Lines of FHIR resources that could name a patient and do not where landing looks. A row of another format that lacks the number of
+    its patient is in quarantine."""
+    for table in extract.tables if extract.format is Format.FHIR else ():
+        if table not in TABLES_OF_NOBODY:
+            rows = f"read_parquet({file(records.table(extract.number, table))})"
+            found = connection.execute(f"SELECT DISTINCT row_line FROM {rows} WHERE patient_ref IS NULL")
+            yield from (line for (line,) in found.fetchall())

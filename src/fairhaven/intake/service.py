@@ -301,18 +301,22 @@ class Intake:
                 [found.source],
             ).fetch_arrow_table()
 
-    def also_named(self, source: str, patient_refs: Collection[str]) -> frozenset[str]:
-        """patient_refs of the same patients, where FHIR resources name them by an identifier and not by their number."""
-        return delivery_erasure.also_named(self._receiver, source, patient_refs)
+    def also_named(self, source: str, patient_refs: Collection[str], numbers: Collection[str] = ()) -> frozenset[str]:
+        """patient_refs of the same patients, where FHIR resources name them by an identifier and not by their number.
 
-    def in_quarantine(self, numbers: Collection[str], *, others: pa.Table) -> Mapping[str, frozenset[str]]:
-        """patient_refs by source of whom rows are in quarantine that hold one of some NHS numbers.
+        Args:
+            numbers: NHS numbers of theirs, valid and as ten digits.
+        """
+        return delivery_erasure.also_named(self._receiver, source, patient_refs, numbers)
+
+    def named_by_numbers(self, numbers: Collection[str], *, others: pa.Table) -> Mapping[str, frozenset[str]]:
+        """patient_refs by source of whom rows are in quarantine, or FHIR resources name no patient, that hold one of some NHS numbers.
 
         Args:
             numbers: valid ones, as ten digits.
             others: ``source, patient_ref`` of who is known to be somebody else, though such a number stands in their rows.
         """
-        return delivery_erasure.in_quarantine(self._receiver, numbers, others) if numbers else {}
+        return delivery_erasure.named_by_numbers(self._receiver, numbers, others) if numbers else {}
 
     def places_told(self, extracts: Sequence[int], *, rejects: bool = False) -> list[Path]:
         """What says of extracts where they came from, and with *rejects* what was put in quarantine of them."""

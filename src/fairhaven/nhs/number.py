@@ -11,6 +11,7 @@ from fairhaven.engine.sql import literals
 # Written in forms, test scripts and training screens; valid by their check digit, given to nobody.
 DUMMIES = frozenset({"1234567881", "9876543210", "1234567890", "0123456789"})
 _WEIGHTS = range(10, 1, -1)
+_IN_TEXT = re.compile(r"(?<![0-9])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9])")
 _SEPARATORS = re.compile(r"[\s\-]")
 
 
@@ -30,6 +31,11 @@ def valid_nhs_number(text: str | None) -> str | None:
     if not is_number or len(set(digits)) == 1 or digits in DUMMIES:
         return None
     return digits if check_digit(digits[:9]) == int(digits[9]) else None
+
+
+def nhs_numbers_in(text: str) -> set[str]:
+    """The valid NHS numbers that stand in a text, as ten digits; written in one piece, with blanks or with hyphens."""
+    return {number for written in _IN_TEXT.findall(text) if (number := valid_nhs_number(written))}
 
 
 def bare_digits_sql(text_sql: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from fairhaven.intake.fhir.ndjson_lines import parsed
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS
-from fairhaven.nhs.number import valid_nhs_number
+from fairhaven.nhs.number import nhs_numbers_in, valid_nhs_number
 
 _PATIENTS = """
 Account AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary BodyStructure CarePlan CareTeam ChargeItem Claim
@@ -54,7 +54,8 @@ class References:
         called: what others may call it by.
         refers: what it refers to, with what is contained in it.
         mentions: names of patients that stand in it otherwise: in a text, a URL, an NHS number anywhere.
-        alike: pairs of an id and an identifier's name of one patient: of a patient itself, and of references that have both.
+        alike: pairs of names of one patient: a patient's own, and links to other resources of the same one; and the two of a reference
+            that has a text and an identifier.
     """
 
     kind: str
@@ -85,10 +86,11 @@ def references_of(text: bytes) -> References | None:
     called = list(_names(root))
     said = _Said(root)
     said.gather(resource)
-    if kind == _PATIENT and isinstance(root.get("id"), str):
-        said.alike.update((called[0], name) for name in called[1:])
+    if kind == _PATIENT and called:
+        said.alike.update((called[0], name) for name in (*called[1:], *_linked(root)))
     written = text.decode("utf-8", "replace")
     said.mentions.update(_PATIENT_IN_TEXT.findall(written))
+    said.mentions.update(nhs_numbers_in(written))
     said.mentions.update(_searched(query) for query in _SEARCHED.findall(written))
     said.mentions.update(unquote(name) for names in _PATIENT_SEARCHED.findall(written) for name in names.split(","))
     return References(
@@ -98,6 +100,11 @@ def references_of(text: bytes) -> References | None:
         mentions=frozenset(said.mentions),
         alike=frozenset(said.alike),
     )
+
+
+def names_of_number(number: str) -> set[str]:
+    """Names of the patient who has an NHS number, in every usual form."""
+    return {number, *(_token(system, number) for system in ("", *NHS_NUMBER_SYSTEMS))}
 
 
 def tokens_in(text: str) -> set[str]:
@@ -179,30 +186,40 @@ def _names(resource: Mapping[str, Any], *, is_contained: bool = False) -> Iterat
     Args:
         is_contained: its id is none outside of what contains it.
     """
-    if isinstance(name := resource.get("id"), str) and not is_contained:
+    if (name := _text(resource.get("id"))) and not is_contained:
         yield name.strip(_BLANKS)
     identifiers = resource.get("identifier")
     for identifier in identifiers if isinstance(identifiers, list) else [identifiers]:
         if isinstance(identifier, dict) and (token := _of_identifier(identifier)):
             yield token
             if resource.get("resourceType") == _PATIENT and _is_nhs_number(identifier):
-                number = _value(identifier["value"])
-                yield number
-                yield from (_token(system, number) for system in ("", *NHS_NUMBER_SYSTEMS))
+                yield from names_of_number(_value(_text(identifier["value"])))
+
+
+def _linked(patient: Mapping[str, Any]) -> Iterator[str]:
+    """Names of other resources of the same patient."""
+    links = patient.get("link")
+    for link in links if isinstance(links, list) else ():
+        other = link.get("other") if isinstance(link, dict) else None
+        if isinstance(other, dict) and isinstance(written := other.get("reference"), str):
+            tokens = (token.partition("/") for token in _of_text(written, _PATIENT))
+            yield from (name for kind, _, name in tokens if kind == _PATIENT)
 
 
 def _is_nhs_number(identifier: Mapping[str, Any]) -> bool:
-    system, value = identifier.get("system"), identifier.get("value")
-    is_said = isinstance(system, str) and system.strip(_BLANKS) in NHS_NUMBER_SYSTEMS
-    return isinstance(value, str) and (is_said or (not system and valid_nhs_number(value) is not None))
+    system, value = _text(identifier.get("system")).strip(_BLANKS), _text(identifier.get("value"))
+    return value != "" and (system in NHS_NUMBER_SYSTEMS or (not system and valid_nhs_number(value) is not None))
 
 
 def _of_identifier(identifier: Mapping[str, Any]) -> str:
     """As the macro ``fhir_token``: what stands for an identifier; empty where it has no value."""
-    if not isinstance(value := identifier.get("value"), str):
-        return ""
-    system = identifier.get("system")
-    return _token(system if isinstance(system, str) else "", value)
+    value = _text(identifier.get("value"))
+    return _token(_text(identifier.get("system")), value) if value else ""
+
+
+def _text(value: Any) -> str:
+    """A value as the reader takes it for text: a number that stands for a text is one."""
+    return value if isinstance(value, str) else str(value) if type(value) is int else ""
 
 
 def _searched(query: str) -> str:

@@ -546,3 +546,6 @@ VIEWS: Mapping[str, tuple[ResourceView, ...]] = MappingProxyType(
     }
 )
 """Resource type -> its tables. A resource of another type is not landed, and counted."""
+
+TABLES_OF_NOBODY = frozenset(view.table for view in _VIEWS if not view.patient)
+"""Tables of resource types that have no element for a patient."""

@@ -177,23 +177,19 @@ def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
             f"to be {' and '.join(map(str, sorted(now)))}. Erase that person, and what earlier releases have goes as well."
         )
     other_keys = {key for key, heirs in former.items() if person_key in heirs}
-    for source, mine in refs.items():
-        also = pa.array(sorted(rooms.intake.also_named(source, mine)), pa.string())
+    received = [extract for extract in rooms.intake.extracts() if extract.format is not Format.OPT_OUT]
+    numbers = rooms.vault.nhs_numbers_of(refs, extracts=[extract.number for extract in received])
+    for source in sorted({extract.source for extract in received}):
+        also = pa.array(sorted(rooms.intake.also_named(source, refs.get(source, ()), numbers)), pa.string())
         theirs = pc.and_(pc.equal(index["source"], source), pc.is_in(index["patient_ref"], value_set=also))
         for row in index.filter(theirs).to_pylist():
-            mine.append(row["patient_ref"])
+            refs.setdefault(source, []).append(row["patient_ref"])
             other_keys.add(row["person_id"])
-    for source, found in _in_quarantine(rooms, index, refs).items():
+    known = index.select(["source", "patient_ref"])
+    for source, found in rooms.intake.named_by_numbers(numbers, others=known).items():
         mine = refs.setdefault(source, [])
         mine += sorted(found.difference(mine))
     return _Kept(refs=refs, other_keys=sorted(other_keys - {person_key}))
-
-
-def _in_quarantine(rooms: Rooms, index: pa.Table, refs: Mapping[str, Sequence[str]]) -> Mapping[str, frozenset[str]]:
-    """patient_refs by source of whom nothing but quarantined rows is here, that hold an NHS number of the person."""
-    received = [extract.number for extract in rooms.intake.extracts() if extract.format is not Format.OPT_OUT]
-    numbers = rooms.vault.nhs_numbers_of(refs, extracts=received)
-    return rooms.intake.in_quarantine(numbers, others=index.select(["source", "patient_ref"]))
 
 
 def _index(rooms: Rooms) -> pa.Table:
