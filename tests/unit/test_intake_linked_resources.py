@@ -399,7 +399,7 @@ REFERENCES: list[Resource] = [
 def test_landing_and_erasure_say_alike_which_patient_a_reference_names() -> None:
     kind = "STRUCT(reference VARCHAR, type VARCHAR, identifier STRUCT(system VARCHAR, value VARCHAR))"
     with duckdb.connect() as connection:
-        create_macros(connection)
+        create_macros(connection, time_zone="Europe/London")
         for reference in REFERENCES:
             given = {"reference": None, "type": None, "identifier": None} | reference
             if identifier := reference.get("identifier"):

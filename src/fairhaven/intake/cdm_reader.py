@@ -5,7 +5,7 @@ addresses, notes' texts, and source values of persons and places (an NHS number 
 """
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from fairhaven.engine.sql import identifier, parquet
 from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_text
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
-from fairhaven.intake.parquet_reader import numbered_rows, stage_relation
+from fairhaven.intake.parquet_reader import numbered_rows, stage_relation, zones_of
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
@@ -57,11 +57,13 @@ class CdmMember:
     Args:
         rows: relation with ``row_line`` and the table's columns; empty where the table is text.
         text: the delimited file; None where the table is a relation.
+        zones: see `stage_relation`.
     """
 
     table: str
     rows: str = ""
     text: DeliveredFile | None = None
+    zones: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +129,7 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
         elif not files:
             faults.append(Fault(path=arrived.name, message=f"{table} is in several schemas; deliver one CDM"))
         elif all(kind_of(path) is FileKind.PARQUET for path in files):
-            found.append(CdmMember(table=table, rows=_parquet(files)))
+            found.append(CdmMember(table=table, rows=_parquet(files), zones=zones_of(files[0])))
         elif len(files) == 1:
             text = dataclasses.replace(arrived, path=files[0], name=f"{arrived.name}/{files[0].name}")
             found.append(CdmMember(table=table, text=text))
@@ -206,7 +208,9 @@ def _stage(
     if member.text is None:
         declare = partial(declaration_of, member.table, dates=source.dialect.dates)
         shown = f"{arrived.name}/{member.table}"
-        return stage_relation(connection, source, declare, member.rows, shown=shown, prefix=member.table)
+        return stage_relation(
+            connection, source, declare, member.rows, shown=shown, zones=member.zones, prefix=member.table
+        )
     room = scratch / member.table
     room.mkdir()
     text = file_detection.plain(member.text, room)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fairhaven.intake.time_zones import USUAL
 from fairhaven.kernel.absent_values import WORDS_FOR_NOTHING
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.ledger import Actor
@@ -119,6 +120,7 @@ class Dialect:
         delimiter, quote: one character each; empty where each file's header tells (text files of a CDM).
         null: what means that there is no value.
         dates: strptime forms of a CDM's days, beside those of ISO.
+        time_zone: where it happened, of moments that are said in UTC.
     """
 
     delimiter: str = ","
@@ -127,6 +129,7 @@ class Dialect:
     null: tuple[str, ...] = WORDS_FOR_NOTHING
     decimal: str = "."
     dates: tuple[str, ...] = ()
+    time_zone: str = USUAL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,9 +1,11 @@
 """Parquet files with declared columns; the row's number in the file, from 1, is its line."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.parquet_footer import CUT_OFF, check_footer
@@ -12,8 +14,11 @@ from fairhaven.intake import file_detection
 from fairhaven.intake.delimited_reader import stage_typed, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
+from fairhaven.intake.time_zones import at_instant, is_zone
 from fairhaven.intake.type_casting import typed
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+
+_UTC = frozenset({"UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT"})
 
 
 class ParquetReader:
@@ -33,15 +38,29 @@ class ParquetReader:
         """See `Reader.stage`."""
         table = file_detection.table_for(source, arrived)
         check_footer(arrived.path, arrived.name, arrived.limits)
-        return [stage_relation(connection, source, lambda _: table, numbered_rows(arrived.path), shown=arrived.name)]
+        rows, zones = numbered_rows(arrived.path), zones_of(arrived.path)
+        return [stage_relation(connection, source, lambda _: table, rows, shown=arrived.name, zones=zones)]
 
 
-def _told(column: str, kind: str, source: Source) -> str:
-    """A column without the words by which a text says that there is nothing."""
+def zones_of(path: Path) -> Mapping[str, str]:
+    """The zones that columns of a Parquet file name beside UTC, to which its moments are adjusted (Arrow's schema in its footer)."""
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError, ValueError):  # whoever reads the rows says what is wrong with it
+        return {}
+    zones = {field.name: field.type.tz for field in schema if pa.types.is_timestamp(field.type)}
+    return {name: zone for name, zone in zones.items() if zone and zone not in _UTC and is_zone(zone)}
+
+
+def _told(header: str, kind: str, source: Source, zones: Mapping[str, str]) -> tuple[str, str]:
+    """A column and its type: without the words by which a text says that there is nothing, moments on the clock where it was."""
+    column = identifier(header)
     words = [word for word in source.dialect.null if word]
-    return (
-        f"CASE WHEN {column} NOT IN ({literals(*words)}) THEN {column} END" if kind == "VARCHAR" and words else column
-    )
+    if kind == "VARCHAR" and words:
+        return f"CASE WHEN {column} NOT IN ({literals(*words)}) THEN {column} END", kind
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return at_instant(column, zones.get(header, source.dialect.time_zone)), "TIMESTAMP"
+    return column, kind
 
 
 def numbered_rows(path: Path) -> str:
@@ -57,6 +76,7 @@ def stage_relation(
     relation: str,
     *,
     shown: str,
+    zones: Mapping[str, str],
     prefix: str = "staged",
 ) -> StagedTable:
     """Stage a relation whose columns have types, in relations whose names begin with *prefix*; see `Reader.stage`.
@@ -65,6 +85,7 @@ def stage_relation(
         declare: gives the table's declaration for the names of the delivered columns, in small letters.
         relation: has ``row_line`` and the delivered columns.
         shown: how faults name it.
+        zones: column -> the zone that it names; of others that are adjusted to UTC the source says where it was.
     """
     try:
         described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (row_line) FROM {relation}").fetchall()
@@ -86,7 +107,7 @@ def stage_relation(
             if not column.is_optional
         ]
     )
-    values = {name: (_told(identifier(header), kind, source), kind) for name, (header, kind) in found.items()}
+    values = {name: _told(header, kind, source, zones) for name, (header, kind) in found.items()}
     stage_typed(connection, source, table, typed(table, values, source.dialect, rows), prefix=prefix)
     return StagedTable(
         declaration=table,

@@ -21,6 +21,7 @@ from fairhaven.intake.model import (
     TableDeclaration,
     Type1OptOut,
 )
+from fairhaven.intake.time_zones import is_zone
 from fairhaven.intake.type_casting import TYPES
 from fairhaven.kernel.toml import Document, Section
 
@@ -77,9 +78,10 @@ def _limit(root: Section) -> float | None:
 
 
 _DIALECTS: Mapping[Format, tuple[str, ...]] = {
-    Format.DELIMITED: ("delimiter", "quote", "encoding", "null", "decimal"),
-    Format.PARQUET: ("null",),
-    Format.OMOP: ("delimiter", "quote", "encoding", "null", "decimal", "dates"),
+    Format.DELIMITED: ("delimiter", "quote", "encoding", "null", "decimal", "time_zone"),
+    Format.PARQUET: ("null", "time_zone"),
+    Format.FHIR: ("time_zone",),
+    Format.OMOP: ("delimiter", "quote", "encoding", "null", "decimal", "dates", "time_zone"),
 }
 """What of a dialect a format has: a CDM may be text files, and Parquet may hold texts that mean nothing."""
 
@@ -98,7 +100,10 @@ def _dialect(section: Section, source_format: Format) -> Dialect:
         null=section.texts("null", plain.null),
         decimal=section.text("decimal", plain.decimal, choices=(".", ",")),
         dates=section.texts("dates", plain.dates),
+        time_zone=section.text("time_zone", plain.time_zone),
     )
+    if not is_zone(dialect.time_zone):
+        section.fault("time_zone", 'is no zone of the IANA database, such as "Europe/London"')
     for key, character in (("delimiter", dialect.delimiter), ("quote", dialect.quote)):
         if key in section and (len(character.encode()) != 1 or character in "\r\n\0"):
             section.fault(key, "must be one ASCII character")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
 from fairhaven.intake.quarantine_reasons import LATEST, quarantine_reasons
+from fairhaven.intake.time_zones import at_instant, in_zone, wall_clock
 
 TYPES = {
     "text": "VARCHAR",
@@ -28,8 +29,6 @@ TYPES = {
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
 _TIME = r"'\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?'"
-# The day as it is written, whatever zone is named behind the time.
-_DAY_AND_TIME = r"'^(\d{4}-\d{2}-\d{2})[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?$'"
 _LIKE = {"Y": "____", "y": "__", "m": "__", "d": "__", "H": "__", "M": "__", "S": "__", "b": "___", "j": "___"}
 
 
@@ -62,13 +61,13 @@ def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
                 f"CASE WHEN try_cast({text} AS DOUBLE) = try_cast({text} AS BIGINT) THEN try_cast({text} AS BIGINT) END"
             )
         case "date":
-            return _moment(text, column, "DATE")
+            return _moment(text, column, dialect, "DATE")
         case "datetime":
-            return _moment(text, column, "TIMESTAMP")
+            return _moment(text, column, dialect, "TIMESTAMP")
         case "time":
             # As text HH:MM:SS, because Spark has no time of day.
             if column.formats:
-                return f"try_cast({_moment(text, column, 'TIMESTAMP')} AS TIME)::VARCHAR"
+                return f"try_cast({_moment(text, column, dialect, 'TIMESTAMP')} AS TIME)::VARCHAR"
             # The cast alone takes a time with anything behind it.
             return f"CASE WHEN regexp_full_match({text}, {_TIME}) THEN try_cast({text} AS TIME)::VARCHAR END"
         case _:
@@ -123,20 +122,22 @@ def _converted(value: str, kind: str, wanted: str) -> str:
             return cast
 
 
-def _moment(text: str, column: ColumnDeclaration, sql_type: str) -> str:
+def _moment(text: str, column: ColumnDeclaration, dialect: Dialect, sql_type: str) -> str:
     """A date or timestamp of a text in one of the column's forms."""
+    zone = dialect.time_zone
     if column.cuts_time and sql_type == "DATE":
-        day = f"try_cast(nullif(regexp_extract({text}, {_DAY_AND_TIME}, 1), '') AS DATE)"
-        plain = _moment(text, dataclasses.replace(column, cuts_time=False), sql_type)
-        return f"CASE WHEN length({text}) > 10 THEN coalesce({day}, {plain}) ELSE {plain} END"
+        plain = _moment(text, dataclasses.replace(column, cuts_time=False), dialect, sql_type)
+        return f"CASE WHEN length({text}) > 10 THEN coalesce({wall_clock(text, zone)}::DATE, {plain}) ELSE {plain} END"
     if not column.formats or (sql_type == "DATE" and column.formats == ("%Y-%m-%d",)):
         # Twice as fast as strptime. As TIMESTAMP, because a cast to DATE takes any text behind the date.
-        length = "= 10" if sql_type == "DATE" else ">= 10"
-        return f"CASE WHEN length({text}) {length} THEN try_cast(try_cast({text} AS TIMESTAMP) AS {sql_type}) END"
-    if any("%y" in form for form in column.formats):
+        if sql_type == "DATE":
+            return f"CASE WHEN length({text}) = 10 THEN try_cast(try_cast({text} AS TIMESTAMP) AS DATE) END"
+        return f"CASE WHEN length({text}) >= 10 THEN {wall_clock(text, zone)} END"
+    if any("%y" in form or _names_zone(form) for form in column.formats):
         # Years of two digits first: strptime's %Y would take 61 for the year 61.
         forms = sorted(column.formats, key=lambda form: "%y" not in form)
-        return f"try_cast(coalesce({', '.join(_of_its_century(text, form, column) for form in forms)}) AS {sql_type})"
+        moments = (_where_it_was(_of_its_century(text, form, column), form, zone) for form in forms)
+        return f"try_cast(coalesce({', '.join(moments)}) AS {sql_type})"
     if len(column.formats) == 1:
         return f"try_cast(try_strptime({text}, {literal(column.formats[0])}) AS {sql_type})"
     # A form that does not match costs ten times one that does: the look of the text picks the one to try first.
@@ -158,6 +159,17 @@ def _of_its_century(text: str, form: str, column: ColumnDeclaration) -> str:
     after = (column.latest or LATEST) + dt.timedelta(days=1)
     # strptime says 1969 to 2068.
     return f"CASE WHEN {moment} >= DATE '{after}' THEN {moment} - INTERVAL 100 YEAR ELSE {moment} END"
+
+
+def _names_zone(form: str) -> bool:
+    return "%z" in form or "%Z" in form or form.endswith("Z")
+
+
+def _where_it_was(moment: str, form: str, zone: str) -> str:
+    """A moment read in a form, on the clock where it was."""
+    if "%z" in form.lower():
+        return at_instant(moment, zone)
+    return in_zone(moment, zone) if _names_zone(form) else moment
 
 
 def _look_of(form: str) -> str:

@@ -56,7 +56,9 @@ CREATE MACRO about(patient, person, visit) AS ',"subject":{"reference":"Patient/
   || CASE WHEN visit IS NULL THEN '' ELSE ',"encounter":{"reference":"Encounter/' || encounter_id(person, visit) || '"}' END;
 CREATE MACRO quantity(value, unit) AS '{"value":' || value || coalesce(',"unit":' || js(unit)
   || ',"system":"http://unitsofmeasure.org","code":' || js(unit), '') || '}';
-CREATE MACRO moment(date, hour) AS date::VARCHAR || 'T' || lpad((8 + hour % 10)::VARCHAR, 2, '0') || ':15:00+00:00';
+CREATE MACRO moment(date, hour) AS date::VARCHAR || 'T' || lpad((8 + hour % 10)::VARCHAR, 2, '0') || ':15:00'
+  || CASE WHEN timezone('UTC', timezone('Europe/London', date::TIMESTAMP + INTERVAL 8 HOUR)) = date::TIMESTAMP + INTERVAL 8 HOUR
+     THEN '+00:00' ELSE '+01:00' END;
 CREATE MACRO fhir_status(denied, is_withdrawn, delivery, in_delivery, status) AS
   CASE WHEN denied = 'entered-in-error' OR (is_withdrawn AND delivery = 1 AND in_delivery = 2) THEN 'entered-in-error' ELSE status END;
 CREATE MACRO result(value, amended, delivery, in_delivery) AS

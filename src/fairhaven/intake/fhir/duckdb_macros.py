@@ -3,26 +3,31 @@
 import duckdb
 
 from fairhaven.intake.fhir.code_systems import HL7_PREFIXES, VOCABULARIES
+from fairhaven.intake.time_zones import in_zone, is_utc
 
 
-def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> None:
     """Make the macros in a connection.
 
-    - ``fhir_moment(text)``: TIMESTAMP of a date, dateTime or instant; the wall clock as written, because a record's day
-      is the day where the patient was; a part of a date (2019, 2019-05) is its first day.
+    - ``fhir_moment(text)``: TIMESTAMP of a date, dateTime or instant, on the clock where the patient was (`time_zones`); a part of a
+      date (2019, 2019-05) is its first day.
     - ``fhir_token(system, value)``: a digest that stands for an identifier, so that the identifier itself does not land.
     - ``fhir_key(reference, first, others)``: id of the resource that a Reference names, if it is of one of the types.
     - ``fhir_vocabulary(system)``: OMOP vocabulary_id of a code system, else a short name (HL7) or the system's URI.
     - ``fhir_preferred(codings)``: the codings, the one to be preferred first.
     """
-    for macro in (_MOMENT, *_REFERENCES, _vocabulary(), _PREFERRED.format(systems=list(VOCABULARIES))):
+    for macro in (_moment(time_zone), *_REFERENCES, _vocabulary(), _PREFERRED.format(systems=list(VOCABULARIES))):
         connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
 
 
-_MOMENT = (
-    "fhir_moment(moment) AS try_cast(CASE length(moment) WHEN 10 THEN moment WHEN 4 THEN moment || '-01-01' "
-    "WHEN 7 THEN moment || '-01' ELSE left(moment, 19) END AS TIMESTAMP)"
-)
+def _moment(zone: str) -> str:
+    of_a_time = "try_cast(left(moment, 19) AS TIMESTAMP)"
+    return (
+        "fhir_moment(moment) AS CASE length(moment) WHEN 10 THEN try_cast(moment AS TIMESTAMP) "
+        "WHEN 4 THEN try_cast(moment || '-01-01' AS TIMESTAMP) WHEN 7 THEN try_cast(moment || '-01' AS TIMESTAMP) "
+        f"ELSE CASE WHEN {is_utc('moment')} THEN {in_zone(of_a_time, zone)} ELSE {of_a_time} END END"
+    )
+
 
 # What a Reference names is said twice: here for landing, and in `resource_references` for whoever looks for what belongs to somebody. A
 # test holds the two to each other. Blanks around a reference are nothing, nor is what stands behind #, ? or |. Of the forms that are left

@@ -61,13 +61,13 @@ class FhirReader:
     def stage(
         self,
         connection: duckdb.DuckDBPyConnection,
-        source: Source,  # noqa: ARG002 (FHIR sources declare no tables)
+        source: Source,
         arrived: DeliveredFile,
         *,
         scratch: Path,
     ) -> Sequence[StagedTable]:
         """See `Reader.stage`. The columns are those of the views; a source declares none."""
-        create_macros(connection)
+        create_macros(connection, time_zone=source.dialect.time_zone)
         staging = _Staging(connection, scratch)
         for lines in numbered_lines(plain(arrived, scratch), arrived.name):
             staging.add(lines.rows)
