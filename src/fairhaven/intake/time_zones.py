@@ -33,7 +33,7 @@ def wall_clock(text: str, zone: str) -> str:
 
 def is_utc(text: str) -> str:
     """SQL: whether a moment is said in UTC."""
-    return rf"(ends_with({text}, 'Z') OR regexp_matches({text}, '[+-]00:?00$'))"
+    return rf"regexp_matches({text}, '(Z|[+-]00:?00)$')"
 
 
 def in_zone(utc: str, zone: str) -> str:

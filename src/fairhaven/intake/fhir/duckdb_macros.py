@@ -21,11 +21,11 @@ def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> N
 
 
 def _moment(zone: str) -> str:
-    of_a_time = "try_cast(left(moment, 19) AS TIMESTAMP)"
+    at_time = "try_cast(left(moment, 19) AS TIMESTAMP)"
     return (
-        "fhir_moment(moment) AS CASE length(moment) WHEN 10 THEN try_cast(moment AS TIMESTAMP) "
-        "WHEN 4 THEN try_cast(moment || '-01-01' AS TIMESTAMP) WHEN 7 THEN try_cast(moment || '-01' AS TIMESTAMP) "
-        f"ELSE CASE WHEN {is_utc('moment')} THEN {in_zone(of_a_time, zone)} ELSE {of_a_time} END END"
+        f"fhir_moment(moment) AS CASE WHEN length(moment) > 19 AND {is_utc('moment')} THEN {in_zone(at_time, zone)} "
+        "ELSE try_cast(CASE length(moment) WHEN 10 THEN moment WHEN 4 THEN moment || '-01-01' "
+        "WHEN 7 THEN moment || '-01' ELSE left(moment, 19) END AS TIMESTAMP) END"
     )
 
 
