@@ -20,6 +20,8 @@ from fairhaven.nhs.number import valid_nhs_number
 from tests.support.actors import ANNA
 from tests.support.command_line import Command
 from tests.support.json_form import COMMANDS, check_form, read_strictly
+from tests.support.killed_hub import copied
+from tests.support.killed_stages import Region
 
 
 def test_the_demonstration_run_again_finds_all_done(fairhaven: Command, copy: Path) -> None:
@@ -37,7 +39,8 @@ def test_a_second_build_of_the_same_makes_no_release(fairhaven: Command, copy: P
     assert "nothing has changed since r0002" in fairhaven("build", copy, "--plan").stdout
 
 
-def test_a_rebuild_from_nothing_has_the_same_content(fairhaven: Command, copy: Path) -> None:
+def test_a_rebuild_from_nothing_has_the_same_content(fairhaven: Command, region: Region, tmp_path: Path) -> None:
+    copy = copied(region.stage("build").hub, tmp_path / "hub")
     before = json.loads(fairhaven("release", "show", copy, "--json").stdout)
     received = open_hub(copy).ledger.entries_of(EventKind.VOCABULARY, EventKind.DELIVERY)
     shutil.rmtree(copy / "store" / "archive")

@@ -20,7 +20,7 @@ SLACK = 3.0
 """A run fails beyond so many times the limit: caches that others use too make even CPU time grow."""
 JOURNEYS = {
     "tests/docs/test_tutorial.py::test_the_tutorial_works_as_it_is_written": "a whole build, and a report",
-    "tests/functional/test_killed.py::test_what_is_killed_at_any_moment_ends_as_if_undisturbed[build-1]": "two builds, one of them killed",
+    "tests/functional/test_killed.py::test_a_build_that_is_interrupted_and_then_killed_ends_as_if_undisturbed": "three builds, one of them whole",
     "tests/functional/test_killed.py::test_receiving_goes_on_while_a_build_runs_and_an_erasure_waits_for_both": "two builds, a month's deliveries and an erasure",
     "tests/journeys/test_commands.py::test_a_rebuild_from_nothing_has_the_same_content": "a whole build",
     "tests/journeys/test_commands.py::test_an_erased_person_leaves_no_trace": "an erasure from two releases",

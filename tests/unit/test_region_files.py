@@ -21,6 +21,7 @@ from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
 from fairhaven.region import imperfections as rates
 
+_FEW = 60
 DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "demonstration-region.md"
 
 
@@ -30,8 +31,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> region.Region:
     return region.write(tmp_path_factory.mktemp("region") / "hub", progress=Silent())
 
 
-def written(folder: Path, *, seed: int) -> dict[str, str]:
-    region.write(folder, persons=60, seed=seed, progress=Silent())
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> region.Region:
+    """The same seed's region of few persons."""
+    return region.write(tmp_path_factory.mktemp("small") / "hub", persons=_FEW, progress=Silent())
+
+
+def written(made: region.Region) -> dict[str, str]:
+    """Path -> hash of each file of a region."""
+    folder = made.folder
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and "store" not in path.parts)
     return {str(path.relative_to(folder)): sha256_of(path) for path in files}
 
@@ -46,21 +54,26 @@ def is_valid_nhs_number(number: str) -> bool:
     return len(digits) == 10 and check % 11 == digits[9] and check != 10
 
 
-def test_the_same_seed_gives_the_same_bytes_whatever_lay_there_before_and_another_seed_does_not(tmp_path: Path) -> None:
-    first, other = written(tmp_path / "a", seed=1), written(tmp_path / "b", seed=2)
+def test_the_same_seed_gives_the_same_bytes_whatever_lay_there_before_and_another_seed_does_not(
+    tmp_path: Path, small: region.Region
+) -> None:
+    def again(seed: int) -> dict[str, str]:
+        return written(region.write(tmp_path / "b", persons=_FEW, seed=seed, progress=Silent()))
+
+    first, other = written(small), again(2)
     alike = {Path(name).name for name, digest in other.items() if "2026-10" in name and first.get(name) == digest}
     assert alike <= {"Organization.ndjson", "Location.ndjson", "Practitioner.ndjson"}
     (tmp_path / "b" / "inbox" / "2026-10-01" / "gp_riverside" / "half.csv").write_text("left by an interrupted run")
-    assert written(tmp_path / "b", seed=1) == first
+    assert again(1) == first
 
 
-def test_more_persons_do_not_change_those_who_were_there(tmp_path: Path, whole: region.Region) -> None:
+def test_more_persons_do_not_change_those_who_were_there(small: region.Region, whole: region.Region) -> None:
     def identities(made: region.Region) -> list[Any]:
-        first = people(made).project("person, true_birth_date, given_name, sex").filter("person <= 40")
+        first = people(made).project("person, true_birth_date, given_name, sex").filter(f"person <= {_FEW}")
         found: list[Any] = first.distinct().order("ALL").fetchall()
         return found
 
-    assert identities(region.write(tmp_path, persons=40, progress=Silent())) == identities(whole)
+    assert identities(small) == identities(whole)
 
 
 @pytest.mark.parametrize("persons", [1, 1131])
