@@ -5,13 +5,14 @@ import itertools
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
 from ibis.formats.pyarrow import PyArrowData
 
 from fairhaven.engine import sql
@@ -25,11 +26,17 @@ _MEMORY_LIMIT = "1200MB"
 _BUCKET = "fairhaven_bucket"
 
 
-class _LockedBackend(Backend):  # type: ignore[misc]
+@cache
+def _locked_backend() -> Any:
     """Ibis on a connection that is locked: what it would set (UTC, no Python variables as tables) is set when it is opened."""
+    # With it come the dialects of a dozen databases, a quarter of the CPU of a command that opens no engine.
+    from ibis.backends.duckdb import Backend
 
-    def _post_connect(self, extensions: Sequence[str] | None = None) -> None:  # noqa: ARG002 - of Ibis
-        self._record_batch_readers_consumed: dict[str, bool] = {}
+    class LockedBackend(Backend):  # type: ignore[misc]
+        def _post_connect(self, extensions: Sequence[str] | None = None) -> None:  # noqa: ARG002 - of Ibis
+            self._record_batch_readers_consumed: dict[str, bool] = {}
+
+    return LockedBackend
 
 
 class DuckDBEngine:
@@ -51,7 +58,7 @@ class DuckDBEngine:
         self.connection = self._opened.enter_context(
             open_duckdb(spill=spill, reaches=reaches, memory_limit=_MEMORY_LIMIT, threads=threads, time_zone="UTC")
         )
-        self.backend = _LockedBackend.from_connection(self.connection)
+        self.backend = _locked_backend().from_connection(self.connection)
         # Merging nested selects is work that DuckDB's optimiser does anyway, and Ibis takes seconds for it in a large query.
         ibis.options.sql.fuse_selects = False
         # Ibis makes small objects by the hundred thousand, nearly all of which are freed by their counts; at Python's own
