@@ -11,6 +11,7 @@ from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.cohorts.attrition import AttritionReport, Reported, reported
 from fairhaven.journeys.cohorts.count import Named
 from fairhaven.pages.cohort import render
+from tests.support.cohort_page_figures import CohortPageFigures
 
 _ONS = policy_named("ons")
 
@@ -120,3 +121,17 @@ def test_each_step_knows_its_rule() -> None:
         (None, "Of these, each person's first"),
     ]
     assert [persons.value for persons in found.alone] == [80, 75]
+
+
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk", "hes", "opensafely"])
+@pytest.mark.parametrize("few", [1, 4, 7, 9])
+def test_nothing_that_is_read_out_of_a_cohorts_page_tells_whom_few_a_step_took_away(policy: str, few: int) -> None:
+    rule = policy_named(policy)
+    attrition = _attrition(300, 300 - few, 200, 200 - few, cohort=150 - few, alone=(300 - few, 200 + few, 250))
+    found = reported(_named(3), attrition, rule)
+    html = render(
+        AttritionReport(place="Hub", release="r0001", as_of=dt.date(2026, 11, 1), policy=rule, cohorts=(found,))
+    )
+    reader = CohortPageFigures(html, rule)
+    assert reader.steps
+    assert not reader.narrowed()

@@ -9,17 +9,14 @@ from fairhaven.disclosure.primary_suppression import Cell, Protected, hidden, pr
 def protect_steps(steps: Sequence[Cell], policy: Policy, *, first: Sequence[int] = ()) -> tuple[Protected, ...]:
     """Counts of nested sets as the policy lets them be shown together.
 
-    Whoever sees two of them computes how many lie between them, and those are few where the two are close. Rounding
-    blurs that. Where the policy does not round, a step is shown only if between it and every other one shown there is
-    nobody, or as many as the policy's threshold.
+    Whoever sees two of them computes how many lie between them, and those are few where the two are close. A step is shown only
+    if between it and every other one shown there is nobody, or as many as the policy's threshold, or its rounding blurs how many.
 
     Args:
         steps: each the count of a subset of the one before.
         first: places of the steps that matter most, the first of them most: where two are too close the later is hidden.
     """
     protected = [protect(step.rows, policy, persons=step.persons) for step in steps]
-    if policy.round_to > 1:
-        return tuple(protected)
     kept: list[Cell] = []
     for place in (*first, *(place for place in range(len(steps)) if place not in first)):
         if protected[place].is_hidden:
@@ -44,5 +41,5 @@ def lacks_few(part: int, whole: int | None, policy: Policy) -> bool:
 
 
 def _is_telling(one: Cell, other: Cell, policy: Policy) -> bool:
-    between = abs(one.persons - other.persons)
-    return 0 < between < policy.threshold or (between == 0 and one.rows != other.rows)
+    part, whole = sorted((one.persons, other.persons))
+    return lacks_few(part, whole, policy) or (policy.round_to == 1 and part == whole and one.rows != other.rows)

@@ -165,7 +165,11 @@ def _alone(rules: Sequence[AttritionStep], found: Attrition[StepCount], policy: 
     # Where counts are exact, who meets none of several rules could be computed from those who meet each.
     if policy is not None and policy.round_to == 1:
         return ()
-    return tuple(shown([tally], policy)[0][0] for tally in found.alone)
+    # Each lies among the entry events, and what it leaves with the rules before it, and the cohort, lie in it.
+    return tuple(
+        shown([found.entry, tally, left, found.cohort], policy, first=(0, 3, 2))[1][0]
+        for tally, left in zip(found.alone, found.left, strict=True)
+    )
 
 
 def _place(asked: CohortSource, opened: Opened) -> AttritionReport:
