@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from bench.actor import BENCH
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers
 from fairhaven.intake import Intake, read_source
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
@@ -67,6 +68,10 @@ class _Vault:
 
     def keep_only(self, extracts: object) -> None:
         """Nothing is kept."""
+
+    def known_identifiers(self, *, key: bytes, source: str) -> KnownIdentifiers:  # noqa: ARG002
+        """Nobody is known."""
+        return KnownIdentifiers.none()
 
 
 def _timed(name: str, path: Path, rows: int, run: Callable[[], object], against: float = 0.0) -> float:

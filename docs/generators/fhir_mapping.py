@@ -49,8 +49,9 @@ organizations and locations are found by it; a patient or an encounter is not, a
 
 Names, telecom, narrative (`text.div`), notes, attachments, dosage text, contacts, and identifiers other than resource ids. The
 identity of patients (NHS number, names, birth date, sex, address, ethnicity) goes to the vault; of it the birth date (cut to the
-hub's precision), the sex, the ethnicity and the postcode district land. Text values (`valueString`) and the words of a coded
-element (`code.text`) do land.
+hub's precision), the sex, the ethnicity and the postcode district land. Free text lands as `[withheld until de-identified]`, unless
+the source says that it is coded there (`coded = ["observation.value_text"]`): text values (`valueString`), series (`valueSampledData`), numbers of lots, and the words of an
+element (`code.text`) that has no code. Numbers stay. The rows below are those of a source that declares all of it coded.
 """
 
 

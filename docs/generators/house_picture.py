@@ -26,6 +26,7 @@ WORDS = {
     "omop": "CDM and vocabulary",
     "exchange": "HDR UK, DCAT-AP, Croissant",
     "nhs": "the NHS number",
+    "identifiers": "who is named in a text",
     "release": "manifest, facts, description",
     "ledger": "what was done, by whom",
     "engine": "tables on DuckDB or Spark",

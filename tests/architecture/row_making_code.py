@@ -29,7 +29,7 @@ CODE = {
     "engine": ("engine",),
     "harmonise": ("harmonise",),
     "ids": ("kernel.ids", "kernel.keyring.DerivationKey"),
-    "intake": ("intake", "kernel.file_kinds"),
+    "intake": ("intake", "kernel.file_kinds", "identifiers"),
     "journey": (
         "journeys.releases.build",
         "journeys.releases.build_plan.fed_sources",

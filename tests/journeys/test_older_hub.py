@@ -88,7 +88,9 @@ def test_a_person_is_erased_from_it_and_the_next_release_follows(hub: Path, fair
     assert {number: manifest["format"] for number, manifest in manifests.items()} == {"0001": 2, "0002": 2, "0003": 2}
     assert [manifests[number]["supersedes"] for number in ("0001", "0002")] == [[_SEAL["r0001"]], [_SEAL["r0002"]]]
     assert manifests["0003"]["previous"] == manifests["0002"]["hash"]
-    assert manifests["0003"]["content"] == manifests["0002"]["content"]
+    # Nothing more is known of the others, but days of birth are cut whatever a column is called.
+    earlier, later = ({name: table["rows"] for name, table in manifests[n]["tables"].items()} for n in ("0002", "0003"))
+    assert later == earlier
     with duckdb.connect() as connection:
         persons = connection.execute(f"SELECT person_id FROM '{hub}/store/archive/person/*.parquet'").fetchall()
     assert (person,) not in persons

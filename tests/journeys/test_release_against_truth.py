@@ -21,7 +21,10 @@ _EVENTS = {
 
 @pytest.fixture(scope="module")
 def compared(truth: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """``wanted`` and ``found``: facts with a standard concept, counted by person, table, concept, day and value."""
+    """``wanted`` and ``found``: facts with a standard concept, counted by person, table, concept, day and value.
+
+    The day of birth, as the source has it, is as fine as births are released.
+    """
     parts = [
         f"SELECT person_id, '{table}' AS cdm_table, {concept} AS concept_id, {date} AS date, round({value}, 4) AS value FROM {table}"
         for table, (concept, date, value) in _EVENTS.items()
@@ -32,7 +35,9 @@ def compared(truth: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     truth.execute(
         """
         CREATE OR REPLACE TABLE wanted AS
-        SELECT person_id, cdm_table, concept_id, date, round(CASE cdm_table WHEN 'measurement' THEN value END, 4) AS value, count(*) AS n
+        SELECT person_id, cdm_table, concept_id,
+          CASE WHEN (f.person, source, date) IN (SELECT (person, source, birth_date) FROM people) THEN date_trunc('month', date)::DATE ELSE date END AS date,
+          round(CASE cdm_table WHEN 'measurement' THEN value END, 4) AS value, count(*) AS n
         FROM facts f JOIN (SELECT person, source, any_value(person_id) AS person_id FROM patient GROUP BY ALL) USING (person, source)
         WHERE is_expected AND from_delivery <= 2 AND coalesce(until_delivery, 99) > 2 AND concept_id <> 0 AND cdm_table <> 'death'
           AND person_id IN (SELECT person_id FROM person)

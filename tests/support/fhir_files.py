@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,23 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.intake.fhir.fhir_reader import FhirReader
+from fairhaven.intake.fhir.fhir_reader import CompiledView, FhirReader
+from fairhaven.intake.fhir.views import VIEWS
+from fairhaven.intake.free_text import may_be_free
 from fairhaven.intake.landing import LandingKeys, LandingResult, land
 from fairhaven.intake.model import Format, Source
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.kernel.ids import derive
 
 SECRETS = LandingKeys.of(partial(derive, b"x" * 32))
-SOURCE = Source(name="trust", title="Trust", controller="trust", kind="hospital", format=Format.FHIR)
+_CODED = frozenset(
+    f"{view.table}.{column.name}"
+    for view in chain(*VIEWS.values())
+    for column in CompiledView(view).declaration.columns
+    if may_be_free(Format.FHIR, column.name)
+)
+SOURCE = Source(name="trust", title="Trust", controller="trust", kind="hospital", format=Format.FHIR, coded=_CODED)
+"""What is free text lands, so that rules have it; that it does not elsewhere is shown in `test_free_text`."""
 
 
 def written(folder: Path, content: bytes | str | Sequence[dict[str, Any]], name: str = "given.ndjson") -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
 from fairhaven.intake import ErasureCounts, Intake, Receipt, Source, read_source
 from fairhaven.kernel.keyring import Keyring
 from fairhaven.kernel.progress import Silent
@@ -55,6 +56,14 @@ class MemoryVault:
     def keep_only(self, extracts: Collection[int]) -> None:
         """Drop the others."""
         self.by_extract = {number: kept for number, kept in self.by_extract.items() if number in extracts}
+
+    def known_identifiers(self, *, key: bytes, source: str) -> KnownIdentifiers:
+        """What the records are known by."""
+        if not self.by_extract:
+            return KnownIdentifiers.none()
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.register("records", pa.concat_tables(self.by_extract.values()))
+            return known_identifiers(connection, "records", key=key, sources=[source])
 
     def records(self) -> list[dict[str, object]]:
         """All records."""

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.hub import make_hub, open_hub
+from fairhaven.intake.free_text import may_be_free
+from fairhaven.intake.model import Format
 from fairhaven.journeys.deliveries.receive import receive_delivery, take_vocabulary
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.releases.build import build_release
@@ -20,13 +22,17 @@ from tests.support.actors import ANNA
 from tests.support.harmonise_cases import CONCEPTS, RELATIONSHIPS
 
 AS_OF = dt.date(2026, 11, 21)
-SOURCE = """
+_CODED = sorted(
+    f"{table}.{field.name}" for table in CDM for field in CDM[table].fields if may_be_free(Format.OMOP, field.name)
+)
+SOURCE = f"""
 title = "A partner's CDM"
 controller = "partner"
 kind = "cdm"
 format = "omop"
 delivery = "full"
 national_opt_out = false
+coded = {_CODED}
 """
 KEYS = {
     "person_id": "person",

@@ -1,48 +1,66 @@
-"""No NHS number of a known person gets into a release by a text."""
+"""No identifier of a known person gets into a release by a text."""
 
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
-from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
-from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
+from fairhaven.journeys.releases.identifier_screen import TellingTexts, telling_texts
+from fairhaven.linkage.model import IDENTITY_SCHEMA
 
-NUMBER = "9990000018"
+KEY = b"k" * 32
+COLUMNS = (
+    "value_as_string",
+    "observation_source_value",
+    "unit_source_value",
+    "qualifier_source_value",
+    "value_source_value",
+)
 
 
-def _note(folder: Path, said: str) -> dict[str, list[Path]]:
-    columns = ", ".join(
-        f"'{said}'::VARCHAR AS {name}" if name == "value_as_string" else f"NULL::VARCHAR AS {name}"
-        for name in (
-            "value_as_string",
-            "observation_source_value",
-            "unit_source_value",
-            "qualifier_source_value",
-            "value_source_value",
-        )
-    )
-    duckdb.execute(f"COPY (SELECT 1 AS observation_id, {columns}) TO '{folder}/a.parquet'")
+def _observation(folder: Path, said: str) -> dict[str, list[Path]]:
+    values = {COLUMNS[0]: f"'{said}'"}
+    columns = ", ".join(f"{values.get(name, 'NULL')}::VARCHAR AS {name}" for name in COLUMNS)
+    duckdb.execute(f"COPY (SELECT 1 AS observation_id, 7 AS row_extract, {columns}) TO '{folder}/a.parquet'")
     return {"observation": [folder / "a.parquet"]}
 
 
+@pytest.fixture(scope="module")
+def known() -> KnownIdentifiers:
+    """One person."""
+    record = {"source": "gp", "patient_ref": "a", "nhs_number": "999 000 0018", "given_name": "Rosalind"}
+    record |= {"family_name": "Okafor", "postcode": "FH10 0AN"}
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("identity", pa.Table.from_pylist([record], schema=IDENTITY_SCHEMA))
+        return known_identifiers(connection, "identity", key=KEY)
+
+
 @pytest.mark.parametrize(
-    "said", ["NHS no 999 000 0018, lives alone", "x9990000018", "123999-000-0018", "0099900000181"]
+    "said",
+    [
+        *("NHS no 999 000 0018, lives alone", "x9990000018", "123999-000-0018", "0099900000181", "999.000/0018"),
+        *("with Rosalind Okafor", "Mrs Okafor", "FH100AN"),
+    ],
 )
-def test_a_text_with_a_known_number_stops_the_release_and_is_not_repeated(tmp_path: Path, said: str) -> None:
-    with pytest.raises(NotAllowedNow, match=r"observation\.value_as_string") as refused:
-        check_no_nhs_numbers(_note(tmp_path, said), lambda: ["999 000 0018"])
-    assert NUMBER not in str(refused.value)
-    assert "999 000 0018" not in str(refused.value)
+def test_a_text_with_a_known_identifier_is_found_with_its_column_and_extract(
+    tmp_path: Path, known: KnownIdentifiers, said: str
+) -> None:
+    found = telling_texts(_observation(tmp_path, said), lambda: known, key=KEY)
+    assert found == TellingTexts(columns=("observation.value_as_string",), extracts=frozenset({7}))
 
 
-@pytest.mark.parametrize("said", ["1290031003", "999000001", "no number at all"])
-def test_other_digits_do_not(tmp_path: Path, said: str) -> None:
-    check_no_nhs_numbers(_note(tmp_path, said), lambda: [NUMBER])
+@pytest.mark.parametrize(
+    "said",
+    ["1290031003", "999000001", "no number at all", "[withheld 9990000018abcdef]", "827241000000103", "Okafor"],
+)
+def test_other_texts_are_not(tmp_path: Path, known: KnownIdentifiers, said: str) -> None:
+    assert not telling_texts(_observation(tmp_path, said), lambda: known, key=KEY).columns
 
 
-def test_the_vault_is_not_asked_where_nothing_is_suspected(tmp_path: Path) -> None:
-    def never() -> list[str]:
+def test_the_vault_is_not_asked_where_there_is_no_text(tmp_path: Path) -> None:
+    def never() -> KnownIdentifiers:
         raise AssertionError("asked")
 
-    check_no_nhs_numbers(_note(tmp_path, "tall"), never)
+    assert not telling_texts({"observation": []}, never, key=KEY).extracts

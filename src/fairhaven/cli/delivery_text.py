@@ -45,6 +45,9 @@ def receipt(found: "Receipt") -> Iterator[str]:
             yield from _quarantine_reasons(mine)
             if count.dropped:
                 yield f"      outside the agreement, dropped: {_columns(count.dropped)}"
+            if count.withheld:
+                named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.withheld.items())
+                yield f"      withheld, as free text or because it tells who somebody is: {named}"
             if count.missing:
                 yield f"      not in the file: {', '.join(count.missing)}"
 

@@ -58,6 +58,7 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     from fairhaven.hub import open_hub, read_text
     from fairhaven.journeys.persons.unlinked_tables import unlinked_table_warnings
     from fairhaven.journeys.releases.code_map_targets import code_map_warnings
+    from fairhaven.journeys.releases.withheld_texts import withheld_text_warnings
 
     text = read_text(folder)
     counts = {
@@ -67,7 +68,9 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
         "code maps": len(text.code_maps),
         "projects": len(text.projects),
     }
-    warnings = unlinked_table_warnings(text.sources, text.mappings)
+    warnings = unlinked_table_warnings(text.sources, text.mappings) + withheld_text_warnings(
+        text.sources, text.mappings
+    )
     if (folder / "store").is_dir():
         warnings += code_map_warnings(open_hub(folder, tell=note))
     words = [f"No faults. {', '.join(f'{count} {name}' for name, count in counts.items())}."]

@@ -8,12 +8,13 @@ from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
 from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
+from fairhaven.harmonise.mapping_rows import withheld_texts
 from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import LEFT_OUT
 from fairhaven.harmonise.service import harmonise
 
-VERSION = 2
+VERSION = 3
 """Raised when the same current rows could become other rows of the CDM than before."""
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "read_mapping",
     "target_warnings",
     "vocabulary_tables",
+    "withheld_texts",
 ]

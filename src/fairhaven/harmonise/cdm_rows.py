@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
-from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS, LINEAGE, GenericRows
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, FREE_TEXT_COLUMNS, KINDS, LINEAGE, GenericRows
 
 _LARGEST = 2**31 - 1
 
@@ -51,6 +51,8 @@ def omop_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:
                 file=f"omop/{table}",
                 rows=rows.select(**given),
                 target=table if is_event else "",
+                # What is free text in a CDM has not landed (`intake.free_text`).
+                coded=FREE_TEXT_COLUMNS,
             )
         )
     return found

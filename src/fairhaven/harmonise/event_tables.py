@@ -10,6 +10,7 @@ from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
+from fairhaven.identifiers.withheld import FREE_TEXT, MARK
 from fairhaven.omop import concepts
 from fairhaven.omop.cdm import CDM, to_cdm
 
@@ -19,12 +20,17 @@ Columns = dict[str, ir.Value]
 
 
 def fit_to_cdm(rows: ir.Table, table: str) -> ir.Table:
-    """Rows in the CDM's columns, texts cut to the length that the CDM allows, with lineage."""
-    cut = {
-        field.name: rows[field.name].substr(0, field.length)
-        for field in CDM[table].fields
-        if field.length is not None and field.name in rows.columns and rows[field.name].type().is_string()
-    }
+    """Rows in the CDM's columns, texts cut to the length that the CDM allows, with lineage.
+
+    The digest in the place of a withheld text, by which equal ones were joined, is not released.
+    """
+    cut = {}
+    for field in CDM[table].fields:
+        if field.name in rows.columns and rows[field.name].type().is_string():
+            text = rows[field.name]
+            if field.name != "person_source_value":
+                text = text.startswith(MARK).ifelse(ibis.literal(FREE_TEXT), text)
+            cut[field.name] = text if field.length is None else text.substr(0, field.length)
     return to_cdm(rows.mutate(**cut) if cut else rows, table)
 
 

@@ -241,6 +241,11 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """Columns and Ibis types of each kind of generic row. Specimens are events whose domain or target is specimen."""
 
+FREE_TEXT_COLUMNS = frozenset(
+    {"source_value", "value_text", "value_source_value", "sig", "stop_reason", "lot_number", "unique_device_id"}
+)
+"""Columns that may hold free text: withheld unless the rule says that what it gives is coded."""
+
 ABOUT_NO_PERSON = frozenset(kind for kind, columns in KINDS.items() if "patient_ref" not in columns)
 """Kinds of row that are no person's."""
 
@@ -266,6 +271,7 @@ class GenericRows:
         rule, table, file, target: as in `release.facts.MappingRule`.
         takes: boolean column over the source's table that is true for the rows this rule reads; None where it reads
             all. Counts of source rows that no rule took come from it.
+        coded: columns of `FREE_TEXT_COLUMNS` that hold texts of a list.
     """
 
     kind: str
@@ -275,6 +281,7 @@ class GenericRows:
     rows: ir.Table
     target: str = ""
     takes: ir.BooleanValue | None = None
+    coded: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.rows.columns) - set(KINDS[self.kind]))

@@ -93,6 +93,8 @@ class MapRule:
         concept_id: a fixed standard concept, None where codes are looked up.
         value: a coded value.
         gives: column of the generic row -> value (``[map.set]``).
+        coded: columns of the source that hold texts of a list, where a column of the row could hold free text; of a Python rule
+            the columns of its rows.
         python: ``module:function``; empty for a declarative rule.
         file: ``mappings/gp.toml:12``.
     """
@@ -109,6 +111,7 @@ class MapRule:
     text: str = ""
     value: CodeMapping | None = None
     gives: tuple[tuple[str, MappingValue], ...] = ()
+    coded: tuple[str, ...] = ()
     python: str = ""
     file: str = ""
 
@@ -116,12 +119,18 @@ class MapRule:
         """Columns that unpivoting makes."""
         return {"position", *(name for name, _ in self.unpivot)} if self.unpivot else set()
 
+    def coded_columns(self) -> set[str]:
+        """Columns that hold texts of a list: they are declared so, hold the code, or are taken for words that the rule names."""
+        codes = [*self.codes, self.value] if self.value else self.codes
+        named = {condition.column for condition in self.when if condition.one_of is not None}
+        return named.union(self.coded, *(columns_of(code.column) for code in codes))
+
     def columns(self) -> set[str]:
         """Columns of the source's table that it cannot do without."""
         read = {condition.column for condition in self.when} | ({self.text} if self.text else set())
         codes = [*self.codes, self.value] if self.value else self.codes
         values = [*chain(*((code.column, code.vocabulary) for code in codes)), *(value for _, value in self.gives)]
-        return read.union(*map(columns_of, values)) - self.unpivoted()
+        return read.union(self.coded, *map(columns_of, values)) - self.unpivoted()
 
     def fault(self, message: str) -> Fault:
         """A fault of the rule, at its place."""
@@ -203,6 +212,7 @@ def _rule(section: Section, file: str) -> MapRule:
         text=text,
         value=_code(section.section("value")) if "value" in section else None,
         gives=tuple(_set(section.section("set"), kind)),
+        coded=section.texts("coded", ()),
         python=python,
         file=file,
     )

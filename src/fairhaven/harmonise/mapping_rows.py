@@ -2,17 +2,25 @@
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import CODE_ALTERNATES, KINDS, LINEAGE, GenericRows
+from fairhaven.harmonise.generic_rows import (
+    ABOUT_NO_PERSON,
+    CODE_ALTERNATES,
+    FREE_TEXT_COLUMNS,
+    KINDS,
+    LINEAGE,
+    GenericRows,
+)
 from fairhaven.harmonise.mapping_file import CARRIED, CodeMapping, MappingFile, MapRule, check_columns
-from fairhaven.harmonise.mapping_values import as_type, has_value, text_of
-from fairhaven.kernel.errors import Invalid, check_faults
+from fairhaven.harmonise.mapping_values import as_type, free_texts, has_value, text_of
+from fairhaven.identifiers.withheld import FREE_TEXT
+from fairhaven.kernel.errors import Fault, Invalid, check_faults
 
 _CLASSIFICATIONS = ("icd10", "opcs4")
 
@@ -33,6 +41,25 @@ def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) 
     ]
 
 
+def withheld_texts(rules: Iterable[MapRule], tables: Mapping[str, Set[str]]) -> Iterator[Fault]:
+    """Rules that put into a row what may be free text, so that the release has a mark in its place.
+
+    Args:
+        tables: the source's tables with their columns of texts.
+    """
+    for rule in rules:
+        if rule.python or rule.kind in ABOUT_NO_PERSON:
+            continue
+        texts = tables.get(rule.tables[0], frozenset()) - rule.coded_columns()
+        for name, value in rule.gives:
+            if name in FREE_TEXT_COLUMNS and (columns := free_texts(value, texts)):
+                listed = ", ".join(f'"{column}"' for column in columns)
+                yield rule.fault(
+                    f"{name} may be free text, so a release has {FREE_TEXT} in its place. If somebody has looked at the column, "
+                    f"and it holds texts of a list, add coded = [{listed}]."
+                )
+
+
 def _declared(rule: MapRule, table: ir.Table) -> GenericRows:
     tests = [condition.build(table) for condition in rule.when if condition.column not in rule.unpivoted()]
     if rule.unpivot:
@@ -45,6 +72,7 @@ def _declared(rule: MapRule, table: ir.Table) -> GenericRows:
     else:
         tests += _has_code(rule, table)
         taken = _filtered(table, tests)
+    texts = {name for name in taken.columns if taken[name].type().is_string()} - rule.coded_columns()
     return GenericRows(
         kind=rule.kind,
         rule=rule.name,
@@ -53,6 +81,7 @@ def _declared(rule: MapRule, table: ir.Table) -> GenericRows:
         rows=taken.select(**_given(rule, taken)),
         target=rule.target or rule.kind,
         takes=ibis.and_(*tests) if tests else None,
+        coded=FREE_TEXT_COLUMNS.difference(name for name, value in rule.gives if free_texts(value, texts)),
     )
 
 
@@ -155,6 +184,7 @@ def _python(rule: MapRule, file: MappingFile, tables: Mapping[str, ir.Table]) ->
         file=rule.file,
         rows=result.mutate(**_targets(rule)),
         target=rule.target or rule.kind,
+        coded=frozenset(rule.coded),
     )
 
 

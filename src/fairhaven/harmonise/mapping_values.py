@@ -4,7 +4,7 @@ A value is a source (a column, a constant, the first of several, a join, a date 
 an Ibis expression over the columns of one table; nothing is run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -244,6 +244,13 @@ def columns_of(value: MappingValue | Source | Step) -> Iterator[str]:
             yield name
         case ScaledValue(scales=(_, *_)):
             yield value.unit
+
+
+def free_texts(value: MappingValue, texts: Set[str]) -> list[str]:
+    """Those of *texts*, columns with texts that are of no list as far as anybody said, that a value passes on."""
+    if any(isinstance(step, MappedValue) and not step.is_kept for step in value.steps):
+        return []
+    return sorted(texts & set(columns_of(value)))
 
 
 def column(name: str) -> MappingValue:

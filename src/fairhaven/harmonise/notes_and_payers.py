@@ -11,9 +11,9 @@ from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id
+from fairhaven.identifiers.withheld import FREE_TEXT
 from fairhaven.omop import concepts
 
-WITHHELD = "[withheld until de-identified]"
 CDM_VERSION = "5.4"
 _CDM_VERSION_CONCEPT = 756265
 
@@ -51,7 +51,7 @@ def note_table(rows: ir.Table) -> ir.Table:
         note_datetime=column_or_null(rows, "datetime", "note"),
         note_type_concept_id=rows["type_concept_id"],
         note_class_concept_id=rows["resolved_concept_id"],
-        note_text=ibis.literal(WITHHELD),
+        note_text=ibis.literal(FREE_TEXT),
         encoding_concept_id=column_or_null(rows, "encoding_concept_id", "note").fill_null(concepts.NOTE_ENCODING_UTF8),
         language_concept_id=column_or_null(rows, "language_concept_id", "note").fill_null(concepts.LANGUAGE_ENGLISH),
         note_source_value=rows["resolved_source_value"],

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import KINDS, GenericRows, column_or_null
+from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON, FREE_TEXT_COLUMNS, KINDS, GenericRows, column_or_null
 from fairhaven.harmonise.model import SourceTables
 from fairhaven.harmonise.row_ids import rule_constant
+from fairhaven.identifiers.withheld import FREE_TEXT, NUMBER
 from fairhaven.omop.concepts import TYPE, TYPE_OF_KIND
 from fairhaven.release.facts import MappingRule
 
@@ -60,10 +61,20 @@ def _part(numbered_rows: NumberedRows, kind: str, used: Sequence[str]) -> ir.Tab
         "source": ibis.literal(source.name),
         "rule": ibis.literal(numbered_rows.rule.number, type="int32"),
         "rule_key": ibis.literal(rule_constant(source.name, numbered_rows.rule.name), type="int64"),
-        **{name: column_or_null(rows, name, kind).cast(KINDS[kind][name]) for name in used},
+        **{name: _released(numbered_rows.rows, name).cast(KINDS[kind][name]) for name in used},
     }
     if "type_concept_id" in KINDS[kind]:
         default = ibis.literal(TYPE_OF_KIND.get(source.kind, TYPE["EHR"]), type="int32")
         given = column_or_null(rows, "type_concept_id", kind).cast("int32")
         columns["type_concept_id"] = given.fill_null(default)
     return rows.select(**columns)
+
+
+def _released(found: GenericRows, name: str) -> ir.Value:
+    """A column of a rule's rows as it may be released: free text is withheld, and that there was some is kept."""
+    value = column_or_null(found.rows, name, found.kind)
+    is_free = name in FREE_TEXT_COLUMNS - found.coded and found.kind not in ABOUT_NO_PERSON
+    if not is_free or name not in found.rows.columns:
+        return value
+    is_withheld = value.notnull() & ~value.cast("string").re_search(NUMBER)
+    return is_withheld.ifelse(ibis.literal(FREE_TEXT), value)

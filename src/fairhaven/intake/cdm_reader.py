@@ -243,9 +243,10 @@ def _identified(
     connection: duckdb.DuckDBPyConnection, person: StagedTable, location: StagedTable | None
 ) -> StagedTable:
     """The person table with what linkage needs, taken from several fields."""
-    postcode = "NULL::VARCHAR"
+    postcode = address = "NULL::VARCHAR"
     if location is not None:
-        postcode = f"(SELECT any_value(zip) FROM {identifier(location.rows)} AS l WHERE l.location_id = p.location_id)"
+        lived = f"FROM {identifier(location.rows)} AS l WHERE l.location_id = p.location_id"
+        postcode, address = f"(SELECT any_value(zip) {lived})", f"(SELECT any_value(address_1) {lived})"
     connection.execute(
         "CREATE VIEW person_identified AS SELECT *, "
         "CASE WHEN regexp_full_match(replace(person_source_value, ' ', ''), '[0-9]{10}') "
@@ -253,14 +254,16 @@ def _identified(
         "coalesce(birth_datetime::DATE, try_cast(concat_ws('-', year_of_birth, "
         "lpad(month_of_birth::VARCHAR, 2, '0'), lpad(day_of_birth::VARCHAR, 2, '0')) AS DATE)) AS birth_date, "
         "CASE gender_concept_id WHEN 8507 THEN 'M' WHEN 8532 THEN 'F' ELSE gender_source_value END AS sex, "
-        f"{postcode} AS postcode FROM {person.rows} AS p"
+        f"{postcode} AS postcode, {address} AS address FROM {person.rows} AS p"
     )
     identity = [
         ColumnDeclaration(name=field, header=field, type="date" if field == "birth_date" else "text", identity=field)
-        for field in ("nhs_number", "birth_date", "sex", "postcode")
+        for field in ("nhs_number", "birth_date", "sex", "postcode", "address")
     ]
     declaration = dataclasses.replace(person.declaration, columns=(*person.declaration.columns, *identity))
-    return dataclasses.replace(person, rows="person_identified", declaration=declaration)
+    return dataclasses.replace(
+        person, rows="person_identified", declaration=declaration, further_numbers=("person_source_value",)
+    )
 
 
 def _coarse_location(connection: duckdb.DuckDBPyConnection, location: StagedTable) -> StagedTable:

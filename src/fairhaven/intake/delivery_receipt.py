@@ -15,14 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.engine.damage import reading_foreign
 from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.identifiers.known_identifiers import PURPOSE
 from fairhaven.intake import landing
 from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable, name_of_sealed
+from fairhaven.intake.landed_texts import LandedTexts
 from fairhaven.intake.line_erasure import blank
-from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source
+from fairhaven.intake.model import Delivery, DeliveryKind, Extract, Format, Receipt, Source, TableCount
 from fairhaven.intake.opt_out_lists import dated_ahead
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
@@ -41,7 +44,8 @@ from fairhaven.ledger import Actor
 from fairhaven.omop.external_tables import UNWRITTEN
 
 _CHUNK = 1 << 22
-VERSION = "1"
+_NO_NUMBERS = pa.schema([("patient_ref", pa.string()), ("number", pa.string())]).empty_table()
+VERSION = "2"
 """Of landing itself; raised when the same staged rows would land otherwise than before."""
 
 
@@ -61,6 +65,10 @@ class DeliveryReceiver:
     def code(self, source: Source) -> str:
         """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
         return f"{source.format}-{self.readers[source.format].version}/landing-{VERSION}/birth-{self.birth_date}"
+
+    def texts(self, source: Source) -> LandedTexts:
+        """What goes through the source's landed tables."""
+        return LandedTexts.of(source, key=self.pseudonyms.key_for(PURPOSE), birth_date=self.birth_date)
 
     def seal(self, path: Path, sealed_as: str) -> str:
         """Seal a file under the name of an extract's sealed bytes; the digest of what was sealed."""
@@ -135,6 +143,7 @@ def receive(
         try:
             extracts = list[Extract]()
             erased_names = set[str]()
+            local_numbers = [_NO_NUMBERS]
             faults: list[Fault] = []
             progress.stage(f"Taking delivery of {source.name}")
             for place, (digest, file) in enumerate(new.items()):
@@ -143,11 +152,12 @@ def receive(
                 try:
                     with file.found.held() as path:
                         delivered = DeliveredFile(path=path, name=file.name, limits=receiver.limits)
-                        extract, names = _take(
+                        extract, landed = _take(
                             receiver, source, delivered, digest, sealed_as, extract_number, number, vault, work
                         )
                     extracts.append(extract)
-                    erased_names |= names
+                    erased_names |= landed.erased_names
+                    local_numbers.append(landed.local_numbers)
                 except Invalid as invalid:
                     faults += invalid.faults
                 progress.advance(place + 1, len(new), "files")
@@ -155,6 +165,7 @@ def receive(
                 faults += _missing_tables(records, source, extracts)
             check_faults(faults)
             extracts = leave_out(receiver, source, extracts, erased_names, check_earlier=check_earlier)
+            extracts = _withhold(receiver, source, extracts, pa.concat_tables(local_numbers), vault, work)
         except BaseException:
             recover(records, vault, known)
             raise
@@ -248,8 +259,8 @@ def _take(
     delivery: int,
     vault: IdentityVault,
     work: Path,
-) -> tuple[Extract, frozenset[str]]:
-    """Land and seal one file; nothing of it counts until its delivery is committed. With it what its erased rows are called by."""
+) -> tuple[Extract, landing.LandingResult]:
+    """Land and seal one file; nothing of it counts until its delivery is committed. With it what landing found."""
     records = receiver.records
     folder = records.folder(number)
     landed = land_file(receiver, source, arrived, extract=number, folder=folder, work=work)
@@ -283,7 +294,41 @@ def _take(
     make_durable(folder)
     if source.format is not Format.OPT_OUT:
         vault.add(number, landed.identities)
-    return extract, landed.erased_names
+    return extract, landed
+
+
+def _withhold(
+    receiver: DeliveryReceiver,
+    source: Source,
+    extracts: Sequence[Extract],
+    local_numbers: pa.Table,
+    vault: IdentityVault,
+    work: Path,
+) -> list[Extract]:
+    """Withhold identifiers in what has just landed, when all of the delivery is: one file tells what another's texts hold."""
+    if source.format is Format.OPT_OUT:
+        return list(extracts)
+    texts, records = receiver.texts(source), receiver.records
+    paths = [records.table(extract.number, table) for extract in extracts for table in extract.tables]
+    with scratch(work) as room:
+        known = vault.known_identifiers(key=texts.key, source=source.name)
+        withheld = texts.screen(paths, known=known, local_numbers=local_numbers, work=room)
+    found = list[Extract]()
+    for extract in extracts:
+        tables = {
+            name: with_withheld(count, withheld.get(records.table(extract.number, name), {}))
+            for name, count in extract.tables.items()
+        }
+        found.append(replace(extract, tables=tables))
+        records.write_extract(records.folder(extract.number), found[-1])
+        make_durable(records.folder(extract.number))
+    return found
+
+
+def with_withheld(count: TableCount, withheld: Mapping[str, int]) -> TableCount:
+    """A table's count with what was withheld after it had landed beside what did not land; a row may be in both."""
+    both = {name: max(rows, count.withheld.get(name, 0)) for name, rows in withheld.items()}
+    return replace(count, withheld={**count.withheld, **both})
 
 
 def _faulty_lines(records: DeliveryRecords, extract: Extract) -> list[int]:

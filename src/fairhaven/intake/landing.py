@@ -18,7 +18,9 @@ import pyarrow as pa
 from fairhaven.engine.duckdb_connection import count_of, write_parquet
 from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, identifier, literal, literals
-from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount
+from fairhaven.identifiers.withheld import FREE_TEXT, NUMBER
+from fairhaven.intake.free_text import is_free_text_sql
+from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount, TableDeclaration
 from fairhaven.intake.reader import StagedTable
 from fairhaven.intake.row_links import links_of, texts_of_names
 from fairhaven.intake.type_casting import outward_code_of
@@ -57,6 +59,7 @@ class LandingResult:
 
     Args:
         identities: records for the vault.
+        local_numbers: ``patient_ref, number``: by what numbers the source knows the patients of the file; they do not land.
         erased_lines: table -> lines left out because their patient was erased from this hub.
         erased_names: keyed digests of what these rows are called by, for rows that belong to them.
     """
@@ -64,6 +67,7 @@ class LandingResult:
     tables: dict[str, TableCount]
     columns: dict[str, tuple[str, ...]]
     identities: pa.Table
+    local_numbers: pa.Table
     erased_lines: Mapping[str, frozenset[int]]
     erased_names: frozenset[str]
 
@@ -116,6 +120,7 @@ class _Landing:
             tables={name: count for name, (count, _) in landed.items()},
             columns={name: columns for name, (_, columns) in landed.items()},
             identities=self._identities(),
+            local_numbers=self._local_numbers(staged),
             erased_lines={table.declaration.name: frozenset(self._erased(table)) for table in staged},
             erased_names=frozenset(name for table in staged for name in self._erased_names(table)),
         )
@@ -147,11 +152,21 @@ class _Landing:
             f"{fields} FROM patients WHERE NOT is_erased ORDER BY patient_ref"
         ).fetch_arrow_table()
 
+    def _local_numbers(self, staged: Sequence[StagedTable]) -> pa.Table:
+        others = [
+            f"SELECT p.patient_ref, r.{identifier(column)} AS number FROM {identifier(table.rows)} AS r "
+            f"JOIN patients AS p ON p.patient = r.{identifier(table.declaration.patient)}::VARCHAR"
+            for table in staged
+            for column in table.further_numbers
+        ]
+        numbers = " UNION ".join(["SELECT patient_ref, patient AS number FROM patients", *others])
+        return self.connection.execute(f"SELECT * FROM ({numbers}) WHERE number IS NOT NULL").fetch_arrow_table()
+
     def _table(self, staged: StagedTable) -> tuple[TableCount, tuple[str, ...]]:
         declaration = staged.declaration
         target = self.folder / f"{declaration.name}.parquet"
         columns = [column for column in declaration.columns if column.name != declaration.patient or column.identity]
-        landed = [part for column in columns for part in self._landed(column)]
+        landed = [part for column in columns for part in self._landed(declaration.name, column)]
         names = tuple(alias for alias, _ in landed)
         selected = "".join(f", {expression} AS {identifier(alias)}" for alias, expression in landed)
         key, repeats = self._key(staged)
@@ -179,6 +194,7 @@ class _Landing:
                 self.connection, f"SELECT count(*) - count(DISTINCT row_key) FROM read_parquet({file(target)})"
             )
             == 0,
+            withheld=self._free_texts(declaration, target),
         )
         if count.received != count.landed + count.quarantined + count.erased:
             raise AssertionError(
@@ -186,6 +202,15 @@ class _Landing:
                 f"{count.quarantined} quarantined and {count.erased} left out as erased. This is a fault of Fairhaven."
             )
         return count, names
+
+    def _free_texts(self, declaration: TableDeclaration, landed: Path) -> dict[str, int]:
+        """Column -> rows whose free text did not land."""
+        free = [c.name for c in declaration.columns if is_free_text_sql(self.source, declaration.name, c.name)]
+        if not free:
+            return {}
+        counts = ", ".join(f"count(*) FILTER ({identifier(name)} = {literal(FREE_TEXT)})" for name in free)
+        [found] = self.connection.execute(f"SELECT {counts} FROM read_parquet({file(landed)})").fetchall()
+        return {name: rows for name, rows in zip(free, found, strict=True) if rows}
 
     def _erased(self, staged: StagedTable) -> list[int]:
         """The line of each row whose patient was erased."""
@@ -241,7 +266,7 @@ class _Landing:
         )
         return f"{text} || chr(31) || coalesce(repeats.occurrence, 1)", "repeats"
 
-    def _landed(self, column: ColumnDeclaration) -> list[tuple[str, str]]:
+    def _landed(self, table: str, column: ColumnDeclaration) -> list[tuple[str, str]]:
         """(name, SQL) of what lands of a column."""
         value = f"r.{identifier(column.name)}"
         match column.identity:
@@ -249,6 +274,11 @@ class _Landing:
                 if column.birth_precision and _FINENESS[column.birth_precision] > _FINENESS[self.birth_date]:
                     # Always NULL, with the column's type: what is finer than the hub allows does not land.
                     return [(column.name, f"CASE WHEN false THEN {value} END")]
+                if is_free := is_free_text_sql(self.source, table, column.name):
+                    is_withheld = f"({is_free}) AND NOT regexp_matches({value}::VARCHAR, {literal(NUMBER)})"
+                    return [
+                        (column.name, f"CASE WHEN {is_withheld} THEN {literal(FREE_TEXT)} ELSE {value}::VARCHAR END")
+                    ]
                 return [(column.name, value)]
             case "birth_date":
                 return [("birth_date", f"date_trunc({literal(self.birth_date)}, {value})::DATE")]

@@ -150,6 +150,7 @@ class Source:
     Args:
         quarantine_limit: share of quarantined rows (0 to 1) above which a build refuses; None for no limit.
         in_national_opt_out: its rows are in the scope of the national data opt-out.
+        coded: ``table.column`` of fields of FHIR or a CDM that hold texts of a list, where others hold free text.
         digest: of the declaration, in so far as it changes what lands.
     """
 
@@ -165,6 +166,7 @@ class Source:
     dialect: Dialect = field(default_factory=Dialect)
     tables: Mapping[str, TableDeclaration] = field(default_factory=dict)
     type_1_opt_out: Type1OptOut | None = None
+    coded: frozenset[str] = frozenset()
     digest: str = ""
 
     def type_1_of(self, table: str) -> Type1OptOut | None:
@@ -183,6 +185,7 @@ class TableCount:
         dropped: headers in the file that the declaration does not name; they were not landed.
         missing: optional columns that the file lacks.
         has_unique_keys: no two landed rows share a row_key.
+        withheld: column -> landed rows with a text that was withheld or a day that was cut, because it is free text or tells who somebody is.
     """
 
     received: int
@@ -192,6 +195,7 @@ class TableCount:
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     has_unique_keys: bool = True
+    withheld: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """The file's own headers are harmless to show, also those that an earlier version recorded."""

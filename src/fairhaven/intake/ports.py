@@ -5,6 +5,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers
+
 
 class IdentityVault(Protocol):
     """Where identities go; the linkage room has one."""
@@ -19,3 +21,10 @@ class IdentityVault(Protocol):
 
     def keep_only(self, extracts: Collection[int]) -> None:
         """Drop the records of every other extract: their delivery was never committed."""
+
+    def known_identifiers(self, *, key: bytes, source: str) -> KnownIdentifiers:
+        """What everybody of whom there is a record is known by; names and births of each patient for one source's.
+
+        Args:
+            key: of the tokens.
+        """

@@ -51,6 +51,7 @@ class StagedTable:
         withdrawn: SQL over ``rows`` that is true where the delivery takes the row back.
         dropped: headers in the file that are outside the agreement.
         missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
+        further_numbers: text columns of ``rows`` that do not land and say by what other number the patient is known.
     """
 
     declaration: TableDeclaration
@@ -60,6 +61,7 @@ class StagedTable:
     withdrawn: str = "false"
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    further_numbers: tuple[str, ...] = ()
 
 
 class Reader(Protocol):

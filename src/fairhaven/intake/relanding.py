@@ -2,17 +2,20 @@
 
 import dataclasses
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from fairhaven.intake.delivery_receipt import DeliveryReceiver, ErasedRowsOut, land_file
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers
+from fairhaven.intake.delivery_receipt import DeliveryReceiver, ErasedRowsOut, land_file, with_withheld
 from fairhaven.intake.delivery_records import rewriting
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.row_links import links_of
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.files import scratch
 from fairhaven.kernel.progress import Progress
 
 _MAGIC = b"PAR1"
@@ -46,17 +49,29 @@ def _is_whole(path: Path) -> bool:
 
 
 def land_again(
-    receiver: DeliveryReceiver, source: Source, *, vault: IdentityVault, progress: Progress, leave_out: ErasedRowsOut
+    receiver: DeliveryReceiver,
+    source: Source,
+    *,
+    vault: IdentityVault,
+    progress: Progress,
+    leave_out: ErasedRowsOut,
+    also: Collection[int] = (),
 ) -> tuple[int, ...]:
     """See `service.Intake.land_again`."""
-    stale = to_land_again(receiver, source)
+    changed = to_land_again(receiver, source)
+    stale = [
+        extract for extract in receiver.records.extracts(source.name) if extract in changed or extract.number in also
+    ]
+    if not stale:
+        return ()
+    known = vault.known_identifiers(key=receiver.texts(source).key, source=source.name)
     faults: list[Fault] = []
     done = []
     erased_names = set[str]()
     for place, extract in enumerate(stale):
         progress.stage(f"{source.name}: landing {extract.file} again")
         try:
-            erased_names |= _land(receiver, source, extract, vault)
+            erased_names |= _land(receiver, source, extract, vault, known)
             done.append(extract.number)
         except Invalid as invalid:
             faults += invalid.faults
@@ -69,12 +84,22 @@ def land_again(
     return tuple(done)
 
 
-def _land(receiver: DeliveryReceiver, source: Source, extract: Extract, vault: IdentityVault) -> frozenset[str]:
+def _land(
+    receiver: DeliveryReceiver, source: Source, extract: Extract, vault: IdentityVault, known: KnownIdentifiers
+) -> frozenset[str]:
     """Land one extract again; what its erased rows are called by."""
     with rewriting(receiver.records.folder(extract.number)) as making:
         with receiver.opened(extract) as (arrived, work):
             landed = land_file(receiver, source, arrived, extract=extract.number, folder=making, work=work)
-        tables = dict(landed.tables)
+            paths = [making / f"{table}.parquet" for table in landed.tables]
+            with scratch(work) as room:
+                withheld = receiver.texts(source).screen(
+                    paths, known=known, local_numbers=landed.local_numbers, own=landed.identities, work=room
+                )
+        tables = {
+            name: with_withheld(count, withheld.get(making / f"{name}.parquet", {}))
+            for name, count in landed.tables.items()
+        }
         for table, before in extract.tables.items():
             # Lines that erasure blanked were received, though nobody can read them now.
             if before.erased:

@@ -187,9 +187,14 @@ class Intake:
         """Version of the code that lands the source's rows, and the precision that it gives dates of birth."""
         return self._receiver.code(source)
 
-    def land_again(self, source: Source, *, vault: IdentityVault, progress: Progress) -> tuple[int, ...]:
+    def land_again(
+        self, source: Source, *, vault: IdentityVault, progress: Progress, also: Collection[int] = ()
+    ) -> tuple[int, ...]:
         """Land extracts again from the sealed bytes where the declaration, a reader or the hub's precision of birth
         dates changed since. The caller holds the lock of the deliveries.
+
+        Args:
+            also: numbers of further extracts, of this source or others.
 
         Returns:
             numbers of the extracts that were landed again.
@@ -197,7 +202,9 @@ class Intake:
         Raises:
             Invalid: extracts do not fit the new declaration; they are as they were, the others are landed again.
         """
-        return land_again(self._receiver, source, vault=vault, progress=progress, leave_out=delivery_erasure.leave_out)
+        return land_again(
+            self._receiver, source, vault=vault, progress=progress, leave_out=delivery_erasure.leave_out, also=also
+        )
 
     def current(self, engine: Engine, source: Source, *, excluded: ir.Table | None) -> Mapping[str, ir.Table]:
         """The current rows by table: of rows with one key the last, without withdrawn rows and excluded patients.

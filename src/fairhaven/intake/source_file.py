@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fairhaven.intake.free_text import free_columns, may_be_free
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import (
     IDENTITY,
@@ -57,6 +58,7 @@ def read_source(document: Document) -> Source | None:
         dialect=_dialect(root.section("dialect"), source_format),
         tables=_tables(root, source_format),
         type_1_opt_out=None,
+        coded=_coded(root, source_format),
     )
     if "type_1_opt_out" in root:
         source = dataclasses.replace(source, type_1_opt_out=_type_1(root.section("type_1_opt_out"), source))
@@ -66,6 +68,19 @@ def read_source(document: Document) -> Source | None:
     if document.faults:
         return None
     return dataclasses.replace(source, digest=_digest(source))
+
+
+def _coded(root: Section, source_format: Format) -> frozenset[str]:
+    coded = root.texts("coded", ())
+    free = free_columns(source_format)
+    if coded and not free:
+        root.fault(
+            "coded", "belongs to FHIR and OMOP sources; elsewhere the rule of the mapping says which columns are coded"
+        )
+    for name in coded if free else ():
+        if name.count(".") != 1 or not may_be_free(source_format, name.partition(".")[2]):
+            root.fault("coded", f"{name} holds no free text; those that do are table.column of {', '.join(free)}")
+    return frozenset(coded)
 
 
 def _limit(root: Section) -> float | None:
@@ -350,6 +365,8 @@ def _digest(source: Source) -> str:
         "tables": [_shape(table) for _, table in sorted(source.tables.items())],
         "type_1": dataclasses.asdict(source.type_1_opt_out) if source.type_1_opt_out else None,
     }
+    if source.coded:
+        shaping["coded"] = sorted(source.coded)
     return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
 
 

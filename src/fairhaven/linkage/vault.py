@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import NotFound
 from fairhaven.kernel.files import clear_torn
@@ -155,6 +156,21 @@ class Vault:
                 "SELECT DISTINCT source, patient_ref FROM bearing ORDER BY ALL"
             ).fetch_arrow_table()
         return found.cast(_REFERENCE)
+
+    def known_identifiers(
+        self, *, key: bytes, source: str, extracts: Collection[int] | None = None
+    ) -> KnownIdentifiers:
+        """See `intake.IdentityVault`.
+
+        Args:
+            extracts: numbers of the extracts whose records are meant; None for all.
+        """
+        records = self.records(extracts)
+        if not records.num_rows:
+            return KnownIdentifiers.none()
+        with memory_only_database() as connection:
+            connection.register("records", records)
+            return known_identifiers(connection, "records", key=key, sources=[source])
 
     def erase(self, refs: Mapping[str, Collection[str]]) -> int:
         """Remove patients from every extract and from the index; files are written anew under new keys.

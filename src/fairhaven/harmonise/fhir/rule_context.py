@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import KINDS, GenericRows
+from fairhaven.harmonise.generic_rows import FREE_TEXT_COLUMNS, KINDS, GenericRows
 
 Columns = Mapping[str, ir.Value]
 Maker = Callable[["RuleContext"], list[GenericRows]]
@@ -133,6 +133,8 @@ def rows(
         rows=source.select(**carried | dict(given)),
         target=target,
         takes=takes,
+        # What is free text in FHIR has not landed (`intake.free_text`); the rest is worked out from typed elements.
+        coded=FREE_TEXT_COLUMNS,
     )
 
 

@@ -1,7 +1,7 @@
 """Taking things in: an extract, a vocabulary."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -101,15 +101,20 @@ def recover_deliveries(rooms: Rooms, *, by: Actor) -> None:
     _record_landed_again(rooms)
 
 
-def land_extracts_again(rooms: Rooms, sources: Iterable[str], *, by: Actor, progress: Progress) -> None:
+def land_extracts_again(
+    rooms: Rooms, sources: Iterable[str], *, by: Actor, progress: Progress, also: Collection[int] = ()
+) -> None:
     """Land again what must be, and enter it; the caller holds the deliveries.
+
+    Args:
+        also: numbers of extracts of which more is known to be withheld than when they landed.
 
     Raises:
         Invalid: extracts do not fit the new declaration; they are as they were, the others are landed again.
     """
     for source in sources:
         with _landing(rooms, source, by=by, is_mine=is_of_deliveries):
-            rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress)
+            rooms.intake.land_again(rooms.sources[source], vault=rooms.vault, progress=progress, also=also)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 import ibis.expr.types as ir
 
@@ -25,6 +25,7 @@ from fairhaven.harmonise import (
     omop_rows,
     vocabulary_tables,
 )
+from fairhaven.identifiers.known_identifiers import PURPOSE as IDENTIFIERS_IN_TEXTS
 from fairhaven.intake import Extract, Format, Source, check_quarantine, check_reconciled
 from fairhaven.journeys.deliveries.receive import land_extracts_again, recover_vocabulary
 from fairhaven.journeys.descriptions.describe import describe_release
@@ -44,7 +45,7 @@ from fairhaven.journeys.releases.build_stages import (
     Publish,
     WriteTables,
 )
-from fairhaven.journeys.releases.identifier_screen import check_no_nhs_numbers
+from fairhaven.journeys.releases.identifier_screen import TellingTexts, telling_texts
 from fairhaven.journeys.store_files import check_deliveries, check_kept, check_vocabulary, take_stock
 from fairhaven.kernel.errors import NotAllowedNow
 from fairhaven.kernel.files import scratch
@@ -195,13 +196,17 @@ class _BuildWork:
                     inputs=planned.inputs,
                     progress=progress,
                 )
-                check_no_nhs_numbers(
+                key = rooms.keyring.pseudonyms.key_for(IDENTIFIERS_IN_TEXTS)
+                found = telling_texts(
                     {
                         name: [rooms.archive.path(file.path) for file in table.files]
                         for name, table in self.tables.items()
                     },
-                    lambda: rooms.vault.records(extracts)["nhs_number"].drop_null().unique().to_pylist(),
+                    lambda: rooms.vault.known_identifiers(key=key, source="", extracts=extracts),
+                    key=key,
                 )
+                if found.columns:
+                    self._refuse(found)
             case Publish(number=number, as_of=as_of):
                 progress.stage("Sealing the release")
                 self.release = rooms.archive.publish(
@@ -220,6 +225,23 @@ class _BuildWork:
                 describe_release(rooms, self.release, by=self.by, progress=progress)
             case _:
                 assert_never(stage)
+
+    def _refuse(self, found: TellingTexts) -> NoReturn:
+        """Refuse a release that would name a person; of what landed before the person was known, only digests are left for the next."""
+        rooms = self.rooms
+        # The next build has the same inputs, and would go on with these tables.
+        rooms.archive.sweep()
+        again = [extract for extract in self.landed if extract.number in found.extracts]
+        with holding(rooms, Locked.DELIVERIES, act="build", by=self.by, progress=self.progress):
+            sources = sorted({extract.source for extract in again})
+            land_extracts_again(rooms, sources, by=self.by, progress=self.progress, also=found.extracts)
+        numbers = ", ".join(str(extract.number) for extract in again)
+        landed = f" What holds them landed again without them (extracts {numbers})." if again else ""
+        raise NotAllowedNow(
+            f"NHS numbers, names or addresses of known persons stand in {', '.join(found.columns)}, so the release was not made.{landed} "
+            "Build again. If it is refused again, find the rule that fills the column, and take the source's column out of its mapping "
+            "or its declaration."
+        )
 
     def _index(self, number: int) -> dict[str, str | None]:
         """The index of persons that the release brings, under the name that it has from then on."""

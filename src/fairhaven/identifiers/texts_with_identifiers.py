@@ -1,0 +1,173 @@
+"""Which texts hold an identifier of somebody whom the hub knows.
+
+Each different text is looked at once. A text holds one where
+
+- ten of its digits in a row, whatever stands between them, are a known NHS number;
+- a forename and the surname of one record stand in it beside each other or with one word between them, in either order;
+- a surname stands behind a title (Mr, Mrs, Miss, Ms);
+- it is nothing but names, and not all of them are common words;
+- a postcode or a line of an address of a record stands in it.
+
+A surname alone among other words tells nothing of whom: diseases, signs and makers of drugs are named after people. Whether it
+is the row's own patient's is asked beside the rows (`of_own_patient_sql`).
+"""
+
+import duckdb
+
+from fairhaven.engine.sql import literals
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, address_keys_sql, define_token, pair_sql
+from fairhaven.identifiers.snomed_ids import is_snomed_id
+from fairhaven.identifiers.spellings import joined_sql, plain_sql, ten_digits_sql, words_sql
+
+TITLES = ("mr", "mrs", "miss", "ms", "mister", "master", "mx")
+"""Not Dr: makers of drugs and signs have it."""
+
+# Words that are codes of their own somewhere (answers, kinds, colours, days, parts of the body, peoples), and names of many people.
+COMMON_WORDS = (
+    "abnormal", "active", "adult", "african", "age", "agent", "all", "alliance", "alpha", "amber", "april", "arab", "arch",
+    "area", "arm", "arrow", "art", "ash", "asian", "august", "autumn", "baby", "back", "balloon", "band", "base", "bass", "bath",
+    "bean", "bed", "bell", "berry", "bile", "bird", "bishop", "black", "block", "blood", "blue", "body", "bond", "bone", "bones",
+    "border", "born", "both", "boy", "brain", "branch", "breath", "britain", "british", "broad", "brown", "bruise", "burn",
+    "burns", "bus", "bush", "butcher", "can", "cancer", "cane", "car", "care", "carter", "case", "center", "centre", "chain",
+    "chair", "chamber", "chance", "check", "cheek", "child", "chinese", "church", "cigar", "class", "clay", "clear", "clinic",
+    "close", "closed", "coach", "cold", "cole", "colon", "coma", "common", "conception", "cook", "cord", "cornea", "corpus",
+    "cough", "cross", "current", "cutting", "czech", "daily", "daisy", "dates", "dawn", "day", "days", "december", "deep",
+    "degree", "delay", "dense", "divorced", "done", "door", "dose", "double", "dove", "down", "drinker", "drug", "dry", "due",
+    "during", "dust", "ear", "early", "east", "eight", "end", "england", "english", "europe", "eve", "eye", "face", "factor",
+    "fail", "faith", "fall", "falls", "farm", "father", "fear", "february", "female", "fever", "field", "finger", "first", "fish",
+    "five", "flint", "floor", "flow", "flower", "foot", "forest", "form", "former", "four", "fox", "frank", "free", "french",
+    "friday", "from", "frost", "gall", "gene", "german", "girl", "given", "glass", "gold", "good", "gout", "grace", "grade",
+    "graft", "graves", "gray", "greek", "green", "grey", "gum", "hall", "hand", "harm", "hay", "hazel", "head", "hearing",
+    "heart", "heavy", "height", "high", "hill", "holly", "home", "hope", "hospital", "hot", "hour", "house", "human", "hunter",
+    "husband", "ill", "inactive", "indian", "ireland", "irish", "ivy", "january", "joy", "july", "june", "kidney", "king", "knee",
+    "knight", "labor", "labour", "lamb", "land", "lane", "large", "larger", "last", "late", "law", "leave", "left", "less",
+    "level", "lie", "light", "like", "lily", "limb", "line", "list", "little", "live", "living", "lobe", "long", "lord", "loss",
+    "love", "low", "lower", "lung", "main", "major", "male", "man", "mania", "manual", "march", "mark", "married", "marsh",
+    "mass", "mast", "may", "mention", "mild", "miles", "miller", "mills", "minor", "mix", "model", "moderate", "monday", "month",
+    "mood", "moon", "more", "moss", "most", "mother", "nail", "needle", "negative", "never", "new", "newborn", "night", "nine",
+    "no", "noble", "none", "noon", "normal", "north", "nose", "november", "number", "nurse", "nursing", "october", "old", "olive",
+    "one", "open", "oral", "orange", "organ", "other", "pack", "page", "pain", "paper", "parent", "park", "parks", "part",
+    "partner", "pass", "patch", "patient", "penny", "person", "pica", "pick", "pike", "pill", "pink", "pipe", "place", "plan",
+    "plate", "polish", "poor", "poppy", "portal", "positive", "post", "pouch", "power", "price", "prince", "public", "pulse",
+    "purple", "race", "rash", "rate", "read", "reader", "ready", "reason", "red", "residential", "rice", "rich", "right", "ring",
+    "risk", "rivers", "robin", "rod", "roma", "room", "root", "rose", "ruby", "sage", "salmon", "saturday", "scale", "school",
+    "score", "scotland", "scottish", "screen", "second", "section", "seen", "self", "september", "service", "seven", "severe",
+    "shaft", "sharp", "sheet", "shock", "short", "shoulder", "sick", "sickle", "side", "sign", "silver", "simple", "singh",
+    "single", "site", "sites", "situ", "six", "slovak", "small", "smart", "smoke", "smoker", "snow", "sole", "solid", "son",
+    "south", "space", "spanish", "speed", "spindle", "spine", "sports", "spring", "stable", "stage", "state", "states", "stay",
+    "steel", "stem", "stent", "step", "stone", "storage", "street", "stroke", "strong", "study", "stump", "sugar", "summer",
+    "sun", "sunday", "surface", "sweet", "swift", "tail", "tan", "taylor", "tear", "teen", "ten", "test", "than", "theatre",
+    "three", "thursday", "tiller", "tobacco", "tongue", "tonsil", "train", "trip", "true", "trunk", "trust", "tuesday", "turner",
+    "two", "unknown", "van", "vein", "vent", "vessel", "vessels", "vial", "violet", "wages", "wales", "walk", "wall", "want",
+    "ward", "warm", "waters", "wave", "wednesday", "week", "weeks", "weight", "well", "wells", "welsh", "west", "wet", "white",
+    "widow", "widowed", "wife", "will", "winter", "wise", "woman", "wood", "woods", "world", "year", "yellow", "yes", "young",
+    "zone",
+)  # fmt: skip
+
+_POSTCODE = r"\b[a-z]{1,2}[0-9][a-z0-9]?[^0-9a-z]{0,3}[0-9][abd-hjlnp-uw-z]{2}\b"
+_HOUSE = "[0-9][a-z]?[^0-9a-z]+[a-z]{2}"
+
+
+def find_texts(
+    connection: duckdb.DuckDBPyConnection,
+    texts: str,
+    known: KnownIdentifiers,
+    *,
+    key: bytes,
+    names_alone: bool = True,
+) -> None:
+    """Make the table ``texts_with_identifiers (text)`` of those of a relation.
+
+    Args:
+        connection: one that spills nothing in plain.
+        texts: relation with a column ``text``; the same one may come again and again.
+        key: of the tokens.
+        names_alone: whether a text that is nothing but names holds one.
+    """
+    define_token(connection, key)
+    connection.register("known_numbers", known.numbers)
+    connection.register("known_tokens", known.tokens)
+    plain = plain_sql("text")
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE spelled AS
+        SELECT text, plain, {joined_sql("plain")} AS joined, {words_sql("plain")} AS words
+        FROM (SELECT text, {plain} AS plain FROM (SELECT DISTINCT text FROM {texts} WHERE length(text) > 2))
+        """
+    )
+    connection.execute("CREATE OR REPLACE TEMP TABLE texts_with_identifiers (text VARCHAR)")
+    _with_numbers(connection)
+    _with_names(connection, names_alone=names_alone)
+    postcodes = f"list_transform(regexp_extract_all(plain, '{_POSTCODE}'), lambda one: {joined_sql('one')})"
+    _with_tokens(connection, "postcode", postcodes, where=f"regexp_matches(plain, '{_POSTCODE}')")
+    _with_tokens(
+        connection, "address", address_keys_sql("plain", every=True), where=f"regexp_matches(plain, '{_HOUSE}')"
+    )
+    connection.execute("DROP TABLE spelled")
+    connection.unregister("known_numbers")
+    connection.unregister("known_tokens")
+
+
+def _with_numbers(connection: duckdb.DuckDBPyConnection) -> None:
+    found = connection.execute(
+        f"""
+        SELECT DISTINCT text FROM (
+            SELECT text, unnest({ten_digits_sql("joined")}) AS number FROM spelled WHERE length(joined) >= 10
+        ) SEMI JOIN known_numbers USING (number)
+        """
+    ).fetchall()
+    # A code of SNOMED CT (dm+d's have 17 digits) holds eight numbers of ten digits, some of which are somebody's by chance.
+    texts = [text for (text,) in found if not is_snomed_id(text)]
+    connection.execute("INSERT INTO texts_with_identifiers SELECT unnest($texts::VARCHAR[])", {"texts": texts})
+
+
+def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> None:
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE placed AS
+        SELECT text, unnest(words) AS word, generate_subscripts(words, 1) AS place, len(words) AS words FROM spelled
+        WHERE regexp_matches(plain, '[a-z]{2}');
+        CREATE OR REPLACE TEMP TABLE names AS SELECT * FROM (
+            SELECT word, identifier_token('family', word) IN (FROM known_tokens) AS is_family,
+                identifier_token('given', word) IN (FROM known_tokens) AS is_given
+            FROM (SELECT DISTINCT word FROM placed WHERE length(word) > 1)
+        ) WHERE is_family OR is_given;
+        CREATE OR REPLACE TEMP TABLE placed_names AS SELECT * FROM placed JOIN names USING (word);
+        """
+    )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE pairs AS
+        SELECT DISTINCT one.text, {pair_sql("one.word", "other.word")} AS pair
+        FROM placed_names AS one JOIN placed_names AS other
+            ON other.text = one.text AND other.place - one.place BETWEEN 1 AND 2
+        WHERE (one.is_given AND other.is_family) OR (one.is_family AND other.is_given);
+        INSERT INTO texts_with_identifiers
+        SELECT text FROM pairs SEMI JOIN (
+            SELECT pair FROM (SELECT DISTINCT pair FROM pairs) WHERE identifier_token('pair', pair) IN (FROM known_tokens)
+        ) USING (pair);
+        INSERT INTO texts_with_identifiers
+        SELECT name.text FROM placed_names AS name JOIN placed AS title
+            ON title.text = name.text AND title.place = name.place - 1
+        WHERE name.is_family AND title.word IN ({literals(*TITLES)});
+        INSERT INTO texts_with_identifiers
+        SELECT text FROM placed_names WHERE {names_alone} GROUP BY text, words
+        HAVING count(*) = words AND bool_or(length(word) > 2 AND word NOT IN ({literals(*COMMON_WORDS)}));
+        DROP TABLE placed; DROP TABLE names; DROP TABLE placed_names; DROP TABLE pairs;
+        """
+    )
+
+
+def _with_tokens(connection: duckdb.DuckDBPyConnection, kind: str, subjects: str, *, where: str = "true") -> None:
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE candidates AS
+        SELECT DISTINCT text, unnest({subjects}) AS words FROM spelled WHERE {where};
+        INSERT INTO texts_with_identifiers
+        SELECT text FROM candidates SEMI JOIN (
+            SELECT words FROM (SELECT DISTINCT words FROM candidates)
+            WHERE identifier_token('{kind}', words) IN (FROM known_tokens)
+        ) USING (words);
+        DROP TABLE candidates
+        """
+    )

@@ -1,0 +1,188 @@
+"""Identifiers are known by their values in any text, and words that are names of people stay words."""
+
+import csv
+import datetime as dt
+import io
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
+from fairhaven.identifiers.snomed_ids import is_snomed_id
+from fairhaven.identifiers.texts_with_identifiers import find_texts
+from fairhaven.linkage.model import IDENTITY_SCHEMA
+from tests.support.shared_data import shared
+
+KEY = b"k" * 32
+PERSONS: list[dict[str, object]] = [
+    {
+        "patient_ref": "a",
+        "nhs_number": "999 000 0018",
+        "given_name": "Mary Jane",
+        "family_name": "O'Brien-Okafor",
+        "birth_date": dt.date(1953, 7, 14),
+        "postcode": "FH10 0AN",
+        "address": "40 Riverside, Thornfold",
+    },
+    {
+        "patient_ref": "b",
+        "nhs_number": "9990980845",
+        "given_name": "May",
+        "family_name": "Green",
+        "postcode": "FH1 2AB",
+        "address": "Flat 3, 12 High Street, Thornfold",
+    },
+    {"patient_ref": "c", "given_name": "José", "family_name": "Price"},
+]
+NUMBER_SPELLINGS = [
+    "9990000018",
+    "999 000 0018",
+    "999-000-0018",
+    "999.000.0018",
+    "999/000/0018",
+    "999\u00a0000\u00a00018",
+    "999  000   0018",
+    "999\u2009000\u20090018",
+    "\uff19\uff19\uff19\uff10\uff10\uff10\uff10\uff10\uff11\uff18",
+    "\u0669\u0669\u0669 \u0660\u0660\u0660 \u0660\u0660\u0661\u0668",
+    "9 9 9 0 0 0 0 0 1 8",
+    "999\u200b000\u200b0018",
+    "(999) 000_0018",
+    "999\u2013000\u20130018",
+    "999,000,0018",
+    "NHS9990000018",
+]
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterable[duckdb.DuckDBPyConnection]:
+    """In memory, with one thread: the machine may be busy."""
+    with duckdb.connect(config={"threads": 1}) as opened:
+        yield opened
+
+
+def _known(connection: duckdb.DuckDBPyConnection, persons: Sequence[Mapping[str, object]]) -> KnownIdentifiers:
+    records = pa.Table.from_pylist([{"source": "gp", "row_extract": 1, **person} for person in persons])
+    columns = [
+        records[field.name].cast(field.type)
+        if field.name in records.column_names
+        else pa.nulls(len(records), field.type)
+        for field in IDENTITY_SCHEMA
+    ]
+    connection.register("identity", pa.table(columns, schema=IDENTITY_SCHEMA))
+    return known_identifiers(connection, "identity", key=KEY)
+
+
+def _found(connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers, texts: Iterable[str | None]) -> set[str]:
+    connection.register("texts", pa.table({"text": pa.array(list(texts), pa.string())}))
+    find_texts(connection, "texts", known, key=KEY)
+    return {text for (text,) in connection.execute("SELECT DISTINCT text FROM texts_with_identifiers").fetchall()}
+
+
+@pytest.fixture(scope="module")
+def known(connection: duckdb.DuckDBPyConnection) -> KnownIdentifiers:
+    """What the hub knows of three persons."""
+    return _known(connection, PERSONS)
+
+
+def test_a_known_nhs_number_is_found_in_every_spelling_alone_and_within_a_sentence(
+    connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers
+) -> None:
+    texts = [*NUMBER_SPELLINGS, *(f"tel. {spelling}; lives alone" for spelling in NUMBER_SPELLINGS), "0099900000181"]
+    assert sorted(set(texts) - _found(connection, known, texts)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mary Okafor was seen",
+        "seen: OKAFOR, MARY",
+        "mary ann okafor",
+        "Mrs Okafor",
+        "Okafor",
+        "OBrien",
+        "Mary O\u2019Brien",
+        "Jose Price",
+        "Jos\u00e9 PRICE",
+        "\uff2d\uff41\uff52\uff59 \uff2f\uff4b\uff41\uff46\uff4f\uff52",
+        "May Green",
+        "Green, May",
+        "at FH10 0AN",
+        "fh100an",
+        "FH10-0AN",
+        "lives at 40 Riverside",
+        "40 riverside thornfold",
+        "12 High Street",
+        "12a, high st",
+        "flat 3, 12 HIGH ST.",
+    ],
+)
+def test_names_postcodes_and_addresses_of_a_record_are_found(
+    connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers, text: str
+) -> None:
+    assert _found(connection, known, [text]) == {text}
+
+
+def test_common_words_codes_and_what_belongs_to_nobody_stay(
+    connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers
+) -> None:
+    texts = [
+        *(
+            "Price",
+            "May",
+            "Green",
+            "green sputum",
+            "Price's precipitation test",
+            "Okafor's disease",
+            "Dr Green's drops",
+        ),
+        *("827241000000103", "4804211000001109", "H33zz", "XaBVJ", "1290031003", "999000001", "40 mg", "12 high doses"),
+        *("2026-11-30 12:30:00", "120/80", "FH1 9ZZ", "12 Low Street", "Green price", None, "", "ab"),
+    ]
+    assert _found(connection, known, texts) == set()
+
+
+def test_a_hub_that_knows_nobody_finds_nothing(connection: duckdb.DuckDBPyConnection) -> None:
+    assert _found(connection, KnownIdentifiers.none(), ["Mary Okafor", "9990000018"]) == set()
+
+
+def test_what_is_known_holds_no_name_postcode_or_address(known: KnownIdentifiers) -> None:
+    kept = str([known.tokens.to_pylist(), known.names.to_pylist()]).casefold()
+    assert not [word for word in ("okafor", "mary", "fh10", "riverside", "green") if word in kept]
+
+
+def test_a_code_of_snomed_ct_is_told_by_its_form_and_its_check_digit() -> None:
+    assert all(map(is_snomed_id, ["827241000000103", "4804211000001109", "285861000119100"]))
+    assert not any(map(is_snomed_id, ["827241000000104", "9990000018", "0099900000181", "x", ""]))
+
+
+def _terms() -> list[list[str]]:
+    """The rows of the OpenSAFELY code lists of the shared data."""
+    rows = []
+    with tarfile.open(shared("data/uk_codelists/opensafely_codelists.tar.gz")) as packed:
+        for member in packed:
+            if member.name.endswith(".csv") and (content := packed.extractfile(member)):
+                text = io.StringIO(content.read().decode("utf-8-sig", "replace"), newline="")
+                rows += list(csv.reader(text))[1:]
+    return rows
+
+
+def test_fewer_than_one_in_a_thousand_terms_of_british_code_lists_is_withheld(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    data = files("fairhaven.region").joinpath("data")
+    given, family = (
+        [row["name"] for row in csv.DictReader(data.joinpath(name).read_text(encoding="utf-8").splitlines())]
+        for name in ("given_names.csv", "surnames.csv")
+    )
+    # Everybody who could be called so.
+    persons = [{"patient_ref": "x", "given_name": " ".join(given), "family_name": " ".join(family)}]
+    rows = _terms()
+    found = _found(connection, _known(connection, persons), (cell for row in rows for cell in row))
+    assert len(rows) == 58_769
+    withheld = sum(1 for row in rows if found.intersection(row))
+    assert withheld < len(rows) / 1000, sorted(found)[:20]

@@ -1,0 +1,141 @@
+"""What lands tells nobody's name, number, address or day of birth, in whatever column it stands."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
+from fairhaven.identifiers.withheld import MARK
+from fairhaven.intake.landed_texts import LandedTexts
+from fairhaven.linkage.model import IDENTITY_SCHEMA
+
+KEY = b"k" * 32
+BORN = dt.date(1953, 7, 14)
+
+
+@pytest.fixture(scope="module")
+def known() -> KnownIdentifiers:
+    """Two patients of a source, one of another."""
+    persons: list[tuple[object, ...]] = [
+        ("gp", "a", "9990000018", "Mary", "Okafor", BORN),
+        ("gp", "b", None, "May", "Price", dt.date(1980, 1, 2)),
+    ]
+    persons.append(("hes", "a", None, None, None, dt.date(1999, 9, 9)))
+    names = ("source", "patient_ref", "nhs_number", "given_name", "family_name", "birth_date")
+    records = [dict(zip(names, person, strict=True)) | {"row_extract": 1} for person in persons]
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("identity", pa.Table.from_pylist(records, schema=IDENTITY_SCHEMA))
+        return known_identifiers(connection, "identity", key=KEY)
+
+
+def _screened(
+    folder: Path,
+    known: KnownIdentifiers,
+    columns: Mapping[str, Sequence[object]],
+    birth_date: str = "month",
+    numbers: tuple[tuple[str, str], ...] = (),
+) -> tuple[dict[str, list[object]], Mapping[str, int]]:
+    """The columns as they land, and of how many rows of which one was changed."""
+    path = folder / "events.parquet"
+    pq.write_table(pa.table(dict(columns)), path)
+    work = folder / "work"
+    work.mkdir()
+    texts = LandedTexts(source="gp", key=KEY, birth_date=birth_date)
+    pairs = [{"patient_ref": patient, "number": number} for patient, number in numbers]
+    schema = pa.schema([("patient_ref", pa.string()), ("number", pa.string())])
+    local_numbers = pa.Table.from_pylist(pairs, schema=schema)
+    rows = texts.screen([path], known=known, local_numbers=local_numbers, work=work).get(path, {})
+    landed: dict[str, list[object]] = pq.read_table(path).to_pydict()
+    return landed, rows
+
+
+def test_texts_with_identifiers_are_withheld_and_equal_ones_stay_equal(tmp_path: Path, known: KnownIdentifiers) -> None:
+    said = ["seen by Mary Okafor", "tall", "seen by Mary Okafor", "999.000.0018", None, "May"]
+    landed, rows = _screened(tmp_path, known, {"patient_ref": ["a"] * 6, "term": said})
+    first, tall, third, number, nothing, may = landed["term"]
+    assert (rows, tall, nothing, may) == ({"term": 3}, "tall", None, "May")
+    assert first == third != number
+    assert str(first).startswith(MARK)
+    assert len(str(first)) == len(MARK) + 17
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        *("1953-07-14", "14/07/1953", "14.7.1953", "07/14/1953", "14 July 1953", "14th of July, 1953", "July 14, 1953"),
+        *(
+            "14-Jul-53",
+            "14/07/53",
+            "19530714",
+            "14071953",
+            "140753",
+            "dob14JUL1953",
+            "1953-07-14T10:00",
+            "14\u00a007\u00a01953",
+        ),
+    ],
+)
+def test_a_text_that_spells_the_patients_own_birth_is_withheld(
+    tmp_path: Path, known: KnownIdentifiers, spelled: str
+) -> None:
+    said = [f"born {spelled}", spelled, spelled, spelled]
+    landed, rows = _screened(tmp_path, known, {"patient_ref": ["a", "a", "b", None], "term": said})
+    assert rows == {"term": 2}
+    assert landed["term"][2:] == [spelled, spelled]
+    assert all(str(text).startswith(MARK) for text in landed["term"][:2])
+
+
+@pytest.mark.parametrize(("precision", "kept"), [("month", dt.date(1953, 7, 1)), ("year", dt.date(1953, 1, 1))])
+def test_a_day_that_is_the_patients_birth_is_as_fine_as_births_are(
+    tmp_path: Path, known: KnownIdentifiers, precision: str, kept: dt.date
+) -> None:
+    later, moment = BORN + dt.timedelta(days=1), dt.datetime.combine(BORN, dt.time(10, 30))
+    columns: dict[str, list[object]] = {
+        "patient_ref": ["a", "a", "b", "a"],
+        "birth_date": [kept] * 4,
+        "registered_on": [BORN, later, BORN, None],
+        "seen_at": [moment, None, moment, None],
+    }
+    landed, rows = _screened(tmp_path, known, columns, precision)
+    assert rows == {"registered_on": 1, "seen_at": 1}
+    assert landed["registered_on"] == [kept, later, BORN, None]
+    assert landed["seen_at"] == [dt.datetime.combine(kept, dt.time()), None, moment, None]
+    assert landed["birth_date"] == [kept] * 4
+
+
+def test_a_hub_that_releases_the_day_keeps_it(tmp_path: Path, known: KnownIdentifiers) -> None:
+    landed, rows = _screened(tmp_path, known, {"patient_ref": ["a"], "registered_on": [BORN]}, "day")
+    assert (landed["registered_on"], rows) == ([BORN], {})
+
+
+def test_what_holds_nothing_is_not_written_anew(tmp_path: Path, known: KnownIdentifiers) -> None:
+    columns: dict[str, list[object]] = {"patient_ref": ["a", "b"], "code": ["44054006", "H33zz"]}
+    landed, rows = _screened(tmp_path, known, columns)
+    assert (landed, rows) == (columns, {})
+
+
+def test_the_sources_own_number_of_a_patient_is_withheld(tmp_path: Path, known: KnownIdentifiers) -> None:
+    said = ["1242486", "no. 124-2486", "1242486-01", "seen", "1242486", "0b9f-77aa", "id 0B9F77AA", "12"]
+    patients = ["a", "a", "a", "a", "b", "b", "a", "c"]
+    numbers = (("a", "1242486"), ("b", "0b9f77aa"), ("c", "12"), *((str(n), str(1_000_000 + n)) for n in range(150)))
+    columns: dict[str, list[object]] = {"patient_ref": list(patients), "term": list(said)}
+    landed, rows = _screened(tmp_path, known, columns, numbers=numbers)
+    kept = [text for text in landed["term"] if not str(text).startswith(MARK)]
+    # Seven digits may be another's code; letters and digits together are nobody else's. Two digits tell nothing.
+    assert kept == ["no. 124-2486", "seen", "1242486", "12"]
+    assert rows == {"term": 4}
+
+
+def test_a_patients_own_name_among_other_words_is_withheld_and_what_others_have_too_is_a_display(
+    tmp_path: Path, known: KnownIdentifiers
+) -> None:
+    said = ["Okafor's wound is clean", "Okafor disease", "Okafor disease", "may come back", "told okafor's son"]
+    columns: dict[str, list[object]] = {"patient_ref": ["a", "a", "b", "b", "b"], "term": list(said)}
+    landed, rows = _screened(tmp_path, known, columns)
+    assert rows == {"term": 1}
+    assert [text for text in landed["term"] if text in said] == said[1:]
