@@ -1,0 +1,143 @@
+"""Where rows of erased patients are, in what one source has delivered: by their number, through other rows, and in quarantine."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.keyed_digest import define_pseudonym
+from fairhaven.engine.sql import file
+from fairhaven.intake import landing, lines
+from fairhaven.intake.delivery_receipt import DeliveryReceiver
+from fairhaven.intake.fhir.resource_references import tokens_in
+from fairhaven.intake.linked_resources import ResourceSearch
+from fairhaven.intake.linked_rows import NO_ROWS, FoundRows, names_in, with_linked_rows
+from fairhaven.intake.model import Extract, Format, Source
+from fairhaven.intake.quarantine_lines import texts_at
+from fairhaven.intake.resource_tombstones import ResourceTombstones
+from fairhaven.kernel.ids import pseudonym
+from fairhaven.nhs.number import nhs_numbers_in
+
+
+@contextmanager
+def looking(
+    receiver: DeliveryReceiver, secrets: landing.LandingKeys, extracts: Sequence[Extract]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that digests as landing does, and reads these extracts."""
+    reaches = [receiver.records.folder(extract.number) for extract in extracts]
+    with open_duckdb(spill=receiver.store / "scratch", reaches=reaches) as connection:
+        define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
+        define_pseudonym(connection, "tombstone_of", secrets.tombstone)
+        yield connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSearch:
+    """Looks for rows of patients in extracts of one source.
+
+    Args:
+        every: all extracts of the source.
+    """
+
+    receiver: DeliveryReceiver
+    source: Source
+    secrets: landing.LandingKeys
+    connection: duckdb.DuckDBPyConnection
+    every: Sequence[Extract]
+
+    def linked(
+        self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], names: frozenset[str]
+    ) -> tuple[dict[int, FoundRows], frozenset[str]]:
+        """See `linked_rows.with_linked_rows`, and `linked_resources` for FHIR."""
+        if self.source.format is Format.FHIR:
+            search = ResourceSearch(
+                records=self.receiver.records,
+                opened=self.receiver.opened,
+                tombstones=self._resources,
+                connection=self.connection,
+                every=self.every,
+            )
+            return search.with_linked(extracts, found, names)
+        return with_linked_rows(self.connection, self.receiver.records, self.source, extracts, found, names)
+
+    def belonging(
+        self, extracts: Sequence[Extract], names: frozenset[str]
+    ) -> tuple[dict[int, FoundRows], frozenset[str]]:
+        """What belongs to those who have a tombstone, as `linked`."""
+        return self.linked(extracts, self.bearing(extracts, (), names), names)
+
+    def bearing(
+        self, extracts: Sequence[Extract], refs: Collection[str], tombstones: Collection[str]
+    ) -> dict[int, FoundRows]:
+        """By number of extract, landed rows that bear one of *refs*, and quarantined ones of whoever has a tombstone."""
+        digests = pa.table({"digest": pa.array(sorted(tombstones), pa.string())})
+        self.connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
+        self.connection.register("tombstones", digests)
+        found = {}
+        for extract in extracts:
+            landed = {}
+            for table in extract.tables if refs else ():
+                gone = self.connection.execute(
+                    f"SELECT row_line, count(*) FROM read_parquet({file(self._table(extract, table))}) "
+                    "WHERE patient_ref IN (SELECT patient_ref FROM given) GROUP BY row_line"
+                ).fetchall()
+                if gone:
+                    landed[table] = dict(gone)
+            quarantined: defaultdict[str, set[int]] = defaultdict(set)
+            known = self.connection.execute(
+                f"SELECT DISTINCT table_name, row_line FROM read_parquet({file(self._table(extract, landing.REJECTS))}) "
+                "WHERE tombstone_of(patient_ref) IN (SELECT digest FROM tombstones)"
+            )
+            for table, line in known.fetchall():
+                quarantined[table].add(line)
+            if landed or quarantined:
+                found[extract.number] = FoundRows(landed=landed, quarantined=quarantined)
+        return found
+
+    def with_unreadable(
+        self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], names: frozenset[str]
+    ) -> dict[int, FoundRows]:
+        """What was found, with lines that could not be read and hold the number of a patient or of a row to which names belong."""
+        every = dict(found)
+        for extract in extracts:
+            more = self._naming(extract, names)
+            if more.lines():
+                every[extract.number] = every.get(extract.number, NO_ROWS).and_also(more)
+        return every
+
+    def _naming(self, extract: Extract, names: frozenset[str]) -> FoundRows:
+        rejects = f"read_parquet({file(self._table(extract, landing.REJECTS))})"
+        unread = self.connection.execute(
+            f"SELECT DISTINCT row_line, table_name FROM {rejects} WHERE patient_ref IS NULL ORDER BY ALL"
+        ).fetchall()
+        if not unread:
+            return NO_ROWS
+        table_of, quarantined = dict(unread), defaultdict[str, set[int]](set)
+        with self.receiver.opened(extract) as (arrived, work):
+            for line, text in texts_at(extract, arrived, frozenset(table_of), work):
+                if not names.isdisjoint(self._digests(extract, text)):
+                    quarantined[table_of[line]].add(line)
+        return FoundRows(landed={}, quarantined=quarantined)
+
+    def _digests(self, extract: Extract, text: str) -> Iterator[str]:
+        """The tombstone of every patient and row that a line may name."""
+        parts = sorted({part for part in lines.split(text, extract.dialect) if part})
+        for part in {*parts, *nhs_numbers_in(text)}:
+            yield landing.tombstone(self.secrets, pseudonym(self.secrets.pseudonym, extract.source, part))
+        for named in names_in(parts, self.source):
+            yield landing.tombstone(self.secrets, named)
+        if extract.format is Format.FHIR:
+            for token in tokens_in(text):
+                yield self._resources.called(token)
+
+    @property
+    def _resources(self) -> ResourceTombstones:
+        return ResourceTombstones(source=self.source.name, secrets=self.secrets)
+
+    def _table(self, extract: Extract, table: str) -> Path:
+        return self.receiver.records.table(extract.number, table)
