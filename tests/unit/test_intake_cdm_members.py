@@ -56,8 +56,63 @@ def test_a_table_in_two_schemas_is_refused_and_a_view_of_another_name_passed_ove
         connection.execute("CREATE SCHEMA old; CREATE VIEW old.people AS FROM main.person")
     delivered = found(path)
     assert [member.table for member in delivered.found] == ["person"]
-    assert delivered.others == ("table costs",)
+    assert delivered.others == ("table costs (rows: 1)",)
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE old.death AS SELECT 7 AS person_id; CREATE TABLE death AS FROM old.death")
     with pytest.raises(Invalid, match="cdm: death is in several schemas"):
         found(path)
+
+
+def parquet(path: Path, query: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{path}'")
+    return path
+
+
+def rows(folder: Path, table: str) -> list[tuple[object, ...]]:
+    with duckdb.connect() as connection:
+        delivered = members(connection, DeliveredFile(path=folder, name="cdm"), folder.parent)
+        (member,) = (each for each in delivered.found if each.table == table)
+        return connection.execute(f"SELECT * FROM {member.rows} ORDER BY row_line").fetchall()
+
+
+def test_a_table_that_is_parted_by_folders_is_one_table_whatever_its_files_are_called(tmp_path: Path) -> None:
+    cdm = tmp_path / "cdm"
+    parquet(cdm / "person.parquet", "SELECT 7 AS person_id")
+    parquet(cdm / "measurement/yr=2020/person.parquet", "SELECT 1 AS measurement_id")
+    parquet(cdm / "measurement/yr=2021/person.parquet", "SELECT 2 AS measurement_id")
+    assert rows(cdm, "person") == [(1, 7)]
+    assert rows(cdm, "measurement") == [(1, 1, 2020), (2, 2, 2021)]
+
+
+@pytest.mark.parametrize("log", ["_delta_log/00000000000000000000.json", "metadata/v1.metadata.json"])
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_a_table_whose_log_says_which_files_count_is_refused(tmp_path: Path, log: str, is_zip: bool) -> None:
+    cdm = tmp_path / "cdm"
+    parquet(cdm / "person.parquet", "SELECT 7 AS person_id")
+    parquet(cdm / "death/part-0.parquet", "SELECT 7 AS person_id")
+    (cdm / "death" / log).parent.mkdir()
+    (cdm / "death" / log).write_text("{}")
+    if is_zip:
+        files = {str(file.relative_to(cdm)): file for file in cdm.rglob("*") if file.is_file()}
+        with zipfile.ZipFile(tmp_path / "cdm.zip", "w") as archive:
+            for name, file in files.items():
+                archive.write(file, name)
+        cdm = tmp_path / "cdm.zip"
+    with pytest.raises(Invalid, match="death: is a table with a log"):
+        found(cdm)
+
+
+def test_tables_of_two_folders_are_not_added_up(tmp_path: Path) -> None:
+    for folder in ("death", "."):
+        parquet(tmp_path / "cdm" / folder / "death.parquet", "SELECT 7 AS person_id")
+    parquet(tmp_path / "cdm/person.parquet", "SELECT 7 AS person_id")
+    with pytest.raises(Invalid, match="death is in several places"):
+        found(tmp_path / "cdm")
+
+
+def test_an_empty_file_of_a_table_that_may_be_missing_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    delivered = found(zipped(tmp_path / "cdm.zip", {"person.csv": PERSON, "death.csv": ""}))
+    assert [member.table for member in delivered.found] == ["person"]
+    assert delivered.others == ("file death.csv (empty)",)

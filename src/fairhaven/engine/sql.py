@@ -24,9 +24,14 @@ def file(path: Path) -> str:
     return literal(plain(path))
 
 
-def parquet(*paths: Path) -> str:
-    """Parquet files as a relation; columns that a file lacks are NULL there."""
-    return f"read_parquet([{', '.join(map(file, paths))}], union_by_name => true)"
+def parquet(*paths: Path, is_parted: bool = False) -> str:
+    """Parquet files as a relation; columns that a file lacks are NULL there.
+
+    Args:
+        is_parted: folders may hold columns (Hive's ``year=2020``).
+    """
+    parted = ", hive_partitioning => true" if is_parted and any("=" in path.parent.name for path in paths) else ""
+    return f"read_parquet([{', '.join(map(file, paths))}], union_by_name => true{parted})"
 
 
 def plain(path: Path) -> str:

@@ -120,15 +120,23 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
         Invalid: it is neither, is damaged, or it is open which rows are a table's.
     """
     located = locate_tables(connection, arrived.path, CDM, room=room, shown=arrived.name, limits=arrived.limits)
-    found, faults = [], []
+    found, faults, others = [], [], list(located.others)
     for table, places in located.tables.items():
         files = sorted(path for place in places for path in place.files)
-        if not files and len(places) == 1:
+        if files and table != "person" and all(path.stat().st_size == 0 for path in files):
+            others += [f"file {place.shown} (empty)" for place in places]
+        elif not files and len(places) == 1:
             rows = f"(SELECT rowid + 1 AS row_line, * FROM {places[0].relation})"
             found.append(CdmMember(table=table, rows=rows))
         elif not files:
             faults.append(Fault(path=arrived.name, message=f"{table} is in several schemas; deliver one CDM"))
         elif all(kind_of(path) is FileKind.PARQUET for path in files):
+            if len(places) > 1:
+                named = ", ".join(place.shown for place in places)
+                message = (
+                    f"{table} is in several places ({named}), and which of them counts cannot be known; deliver one CDM"
+                )
+                faults.append(Fault(path=arrived.name, message=message))
             found.append(CdmMember(table=table, rows=_parquet(files), zones=zones_of(files[0])))
         elif len(files) == 1:
             text = dataclasses.replace(arrived, path=files[0], name=f"{arrived.name}/{files[0].name}")
@@ -136,7 +144,7 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
         else:
             faults.append(Fault(path=arrived.name, message=SEVERAL_FILES.format(table)))
     check_faults(faults)
-    return CdmMembers(found=tuple(found), others=located.others)
+    return CdmMembers(found=tuple(found), others=tuple(others))
 
 
 def dialect_of(path: Path, declared: Dialect) -> Dialect:
@@ -199,7 +207,7 @@ def _formats(kind: str, dates: Sequence[str]) -> tuple[str, ...]:
 def _parquet(files: Sequence[Path]) -> str:
     if len(files) == 1:
         return numbered_rows(files[0])
-    return f"(SELECT row_number() OVER () AS row_line, * FROM {parquet(*files)})"
+    return f"(SELECT row_number() OVER () AS row_line, * FROM {parquet(*files, is_parted=True)})"
 
 
 def _stage(

@@ -39,6 +39,9 @@ UNWRITTEN = (
 )
 _SUFFIXES = (".parquet", ".csv", ".tsv", ".txt")
 _CATALOG = "stored"
+_LEVELS = 5
+"""How deep a table may be parted by folders."""
+_DELTA, _ICEBERG = "_delta_log", ".metadata.json"
 _LONGEST_LINE = 32 << 20
 _LONGEST_NAME = 200
 _ENTRY = 1_000
@@ -54,9 +57,9 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How a zip's files may be packed: of the others a few kilobytes become gigabytes in one step, which nothing can count."""
 _STORED = """
 FROM (
-  SELECT schema_name, table_name AS name, if(contains(sql, ' GENERATED ALWAYS AS('), 'computed', 'rows') AS kind
+  SELECT schema_name, table_name AS name, if(contains(sql, ' GENERATED ALWAYS AS('), 'computed', 'rows') AS kind, estimated_size
   FROM duckdb_tables() WHERE database_name = ? AND NOT internal
-  UNION ALL SELECT schema_name, view_name, 'view' FROM duckdb_views() WHERE database_name = ? AND NOT internal)
+  UNION ALL SELECT schema_name, view_name, 'view', 0 FROM duckdb_views() WHERE database_name = ? AND NOT internal)
 ORDER BY schema_name <> 'main', schema_name, name"""
 _CODE = {
     "view": "is a view, and a view is a query, which could read whatever this computer holds",
@@ -166,10 +169,14 @@ def find_tables(
     faults: list[Fault] = []
     for name, places in _held(connection, path, names, room, opened, limits, is_public=is_public).tables.items():
         place = places[0]
+        if len(places) > 1 and place.files:
+            named = ", ".join(each.shown for each in places)
+            faults.append(Fault(path=named, message=f"each holds {name}, and which of them counts cannot be known"))
+            continue
         try:
             files = [part for part in place.files if kind_of(part) is FileKind.PARQUET]
             if place.relation or files:
-                found[name] = _typed(connection, name, place.shown, place.relation or parquet(*files))
+                found[name] = _typed(connection, name, place.shown, place.relation or parquet(*files, is_parted=True))
             elif len(place.files) == 1:
                 found[name] = _delimited(name, place.files[0], room, limits, is_public=is_public)
             else:
@@ -207,7 +214,7 @@ def _held(
         check_room_for(len(found))
         for file_found in found:
             link = links / file_found.place
-            link.parent.mkdir(exist_ok=True)
+            link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(opened.enter_context(file_found.held()))
         return _among_files([links / each.place for each in found], links, names, limits)
     if not path.exists():
@@ -263,13 +270,10 @@ def locate_tables(
 
 
 def _of_tables(folder: Path, names: Collection[str]) -> list[ForeignFile]:
-    """The files of a folder, and those of the folders in it that are called after a table."""
-    found = files_below(folder, levels=2)
-    return [each for each in found if len(each.place.parts) == 1 or _is_of_table(each.place, names)]
-
-
-def _is_of_table(place: Path, names: Collection[str]) -> bool:
-    return len(place.parts) == 2 and place.parts[0].lower() in names
+    """The files of a folder, and those of the folders in it that are called after a table or that a table is parted by."""
+    found = files_below(folder, levels=_LEVELS)
+    _check_formats([each.path for each in found], folder)
+    return [each for each in found if len(each.place.parts) == 1 or _table_folder(folder / each.place, folder, names)]
 
 
 def _unzip(
@@ -352,25 +356,47 @@ def _member_faults(member: zipfile.ZipInfo, shown: str) -> list[Fault]:
 
 
 def _table_of(path: Path, root: Path, names: Collection[str]) -> str:
-    """The table that a file holds by its name or its folder's; empty for none."""
+    """The table that a file holds by its folder's name or its own; empty for none.
+
+    A folder that is called after a table holds that table, whatever its files are called.
+    """
     plain = PurePath(path.name.lower().removesuffix(".gz"))
     if plain.suffix not in _SUFFIXES or plain.name.startswith("."):
         return ""
-    return next((name for name in (plain.stem, _folder_of(path, root)) if name in names), "")
+    folder = _table_folder(path, root, names)
+    if folder:
+        return folder.name.lower()
+    return plain.stem if plain.stem in names else ""
 
 
-def _folder_of(path: Path, root: Path) -> str:
-    return "" if path.parent == root else path.parent.name.lower()
+def _table_folder(path: Path, root: Path, names: Collection[str]) -> Path | None:
+    """The folder that a file is a part of, over those by which Hive parts a table (``year=2020``); None where it is no table's."""
+    folder = path.parent
+    while folder != root and "=" in folder.name:
+        folder = folder.parent
+    return folder if folder != root and folder.name.lower() in names else None
+
+
+def _check_formats(paths: Sequence[Path], root: Path) -> None:
+    """Refuse folders of which a log says which files count and which rows of them: read without it, deleted rows would return."""
+    logged = {path.parent.parent for path in paths if path.parent.name == _DELTA}
+    logged |= {path.parent.parent for path in paths if path.parent.name == "metadata" and path.name.endswith(_ICEBERG)}
+    message = (
+        "is a table with a log (Delta or Iceberg), and its files alone may hold rows that were deleted or replaced. Read it with what "
+        "wrote it, and deliver its rows as plain Parquet"
+    )
+    check_faults([Fault(path=harmless_line(str(each.relative_to(root))), message=message) for each in sorted(logged)])
 
 
 def _among_files(paths: Sequence[Path], root: Path, names: Collection[str], limits: ExpansionLimits) -> TablePlaces:
     files: dict[str, dict[Path, list[Path]]] = {}
     others: list[str] = []
+    _check_formats(paths, root)
     for path in sorted(paths):
         if table := _table_of(path, root, names):
             if kind_of(path) is FileKind.PARQUET:
                 check_footer(path, harmless_line(path.name), limits)
-            place = path.parent if _folder_of(path, root) == table else path
+            place = _table_folder(path, root, names) or path
             files.setdefault(table, {}).setdefault(place, []).append(path)
         elif not path.name.startswith("."):
             others.append(f"file {harmless_line(path.name)}")
@@ -436,16 +462,16 @@ def _in_duckdb(connection: duckdb.DuckDBPyConnection, path: Path, names: Collect
                 path=shown,
                 message=f"{harmless_line(table)} {_CODE[kind]}; {_AS_ROWS.format(table=harmless_line(table))}",
             )
-            for _, table, kind in rows
+            for _, table, kind, _ in rows
             if table.lower() in names and kind in _CODE
         ]
     )
     tables: dict[str, list[TablePlace]] = {}
     others: list[str] = []
-    for schema, table, kind in rows:
+    for schema, table, kind, count in rows:
         if table.lower() in names:
             relation = f"{_CATALOG}.{identifier(schema)}.{identifier(table)}"
             tables.setdefault(table.lower(), []).append(TablePlace(shown=harmless_line(table), relation=relation))
         elif kind != "view":
-            others.append(f"table {harmless_line(table)}")
+            others.append(f"table {harmless_line(table)} (rows: {count:,})")
     return TablePlaces(tables=tables, others=tuple(others))
