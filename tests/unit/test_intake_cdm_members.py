@@ -74,7 +74,8 @@ def rows(folder: Path, table: str) -> list[tuple[object, ...]]:
     with duckdb.connect() as connection:
         delivered = members(connection, DeliveredFile(path=folder, name="cdm"), folder.parent)
         (member,) = (each for each in delivered.found if each.table == table)
-        return connection.execute(f"SELECT * FROM {member.rows} ORDER BY row_line").fetchall()
+        held: list[tuple[object, ...]] = connection.execute(f"SELECT * FROM {member.rows} ORDER BY row_line").fetchall()
+        return held
 
 
 def test_a_table_that_is_parted_by_folders_is_one_table_whatever_its_files_are_called(tmp_path: Path) -> None:
