@@ -223,6 +223,15 @@ def test_an_analyst_gets_no_report_on_a_release_that_does_not_say_its_quarantine
         quarantined_in(rooms, release)
 
 
+def test_an_analyst_does_not_ask_of_a_release_of_which_it_is_not_known_what_it_tells(
+    hub: Path, readers: grp.struct_group, as_analyst: AsAnalyst
+) -> None:
+    (hub / "store" / "archive" / "releases" / "0002" / "description.json").unlink()
+    [(code, said)] = as_analyst(_count(hub), group=readers.gr_gid)
+    assert code == 1 and "r0002 is not described as it is now" in said and "Ask the account that runs the hub" in said
+    assert "of 1,000" not in said
+
+
 @pytest.fixture(scope="module")
 def given(demo: Path, readers: grp.struct_group, fairhaven: Command) -> Iterator[Given]:
     """A hub of today that names its readers, and in which the project P was counted for once."""

@@ -430,6 +430,20 @@ def test_what_was_refused_before_the_release_told_it_is_known_to_who_was_refused
         assert [ask(audit, each) for each in told] == [len(each) for each in told]
 
 
+@pytest.mark.parametrize("is_process_new", [False, True])
+def test_what_was_told_under_an_exact_policy_binds_under_one_that_rounds_as_that_would_show_it(
+    tmp_path: Path, is_process_new: bool
+) -> None:
+    with opened(tmp_path, policy="ons") as audit:
+        audit.tell("r1", "by ons", [(BitMap(range(100, 226)), 126)])
+    with opened(tmp_path) as audit:
+        assert ask(audit, range(500, 600)) == 100
+        if not is_process_new:
+            assert ask(audit, range(100, 217)) is None, "130 is not within 10 of 117, as 126 would be"
+    with opened(tmp_path) as audit:
+        assert ask(audit, range(100, 217)) is None
+
+
 def _with_few_more(audit: QueryAudit, told: list[BitMap]) -> list[int | None]:
     """What is said of each set and 4 more persons: a number would say how many of those there are."""
     return [ask(audit, each | BitMap(range(1_700 + 20 * place, 1_704 + 20 * place))) for place, each in enumerate(told)]

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from fairhaven.archive import Release
-from fairhaven.cohort import DiscoveryIndex
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.accounts import account_name, why_refused
 from fairhaven.kernel.codec import from_json, to_json
@@ -75,16 +73,6 @@ def open_audit(rooms: Rooms) -> Iterator[QueryAudit]:
 def has_audit(rooms: Rooms) -> bool:
     """Whether the hub has a record of questions."""
     return (rooms.store / _AUDIT).exists()
-
-
-def make_known(audit: QueryAudit, release: Release, index: DiscoveryIndex) -> None:
-    """Let questions be asked of a release, once; by its content, because an erasure makes other persons of it.
-
-    Raises:
-        NotAllowedNow: this account may only ask.
-    """
-    if not audit.knows(release.content):
-        audit.add_release(release.content, index.person_keys(index.universe))
 
 
 def record_questions(rooms: Rooms, *, by: Actor, progress: Progress) -> None:

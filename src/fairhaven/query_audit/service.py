@@ -177,16 +177,16 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             numbers[~found] = np.arange(roster.size, roster.size + int((~found).sum()), dtype=np.uint32)
             self._record.save_release(release, np.concatenate([roster, person_keys[~found]]), numbers)
 
-    def was_told(self, release: str, rule: str) -> bool:
-        """True where what a release tells of itself, as this disclosure rule lets it, is known."""
-        return self._record.state(_told_mark(release, rule))[0] > 0
+    def was_told(self, release: str, description: str) -> bool:
+        """True where it is known what a description of a release tells."""
+        return self._record.state(_told_mark(release, description))[0] > 0
 
-    def tell(self, release: str, rule: str, counts: Iterable[tuple[BitMap, int]]) -> None:
-        """Have every coalition know counts that a release tells of itself, beside its answers; once for each rule.
+    def tell(self, release: str, description: str, counts: Iterable[tuple[BitMap, int]]) -> None:
+        """Have every coalition know counts that a release tells of itself, beside its answers; once for each description.
 
         Args:
             release: made known by `add_release`.
-            rule: by which they are shown.
+            description: what tells them: a name, or the hash of the file.
             counts: persons, as numbers 0 to n - 1 of the release, and the count as it is shown.
 
         Raises:
@@ -215,7 +215,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
                     sketch=self._sketcher.sketch(each),
                 )
                 self._record.add_verdict(TOLD, question, VerdictKind.TOLD, None)
-            self._record.save_state(_told_mark(release, rule), 1, b"")
+            self._record.save_state(_told_mark(release, description), 1, b"")
 
     def forget(self, person_keys: Iterable[int]) -> None:
         """Forget who persons were, for an erasure: their ids leave the file, also its free pages.
@@ -512,8 +512,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             self._told[name] = told.seq
             if not coalition.has_answer(told.digest):  # a refusal told it nothing; the release does
                 last = self._record.add_verdict(name, told.question, VerdictKind.TOLD, None)
-                persons = self._record.persons(told.question)
-                coalition.learn(told.question, persons, told.digest, Verdict(kind=VerdictKind.TOLD, value=told.shown))
+                coalition.replay(told, is_weighed=True)  # nothing that is told is weighed
         return last
 
     def _asked_release(self, release: str) -> tuple[int, NDArray[np.uint32]]:
@@ -540,9 +539,9 @@ def _only_asks(release: str) -> NotAllowedNow:
     )
 
 
-def _told_mark(release: str, rule: str) -> str:
+def _told_mark(release: str, description: str) -> str:
     """Where the record notes that a release's own counts are in it."""
-    return f"{TOLD}: {release} {rule}"
+    return f"{TOLD}: {release} {description}"
 
 
 def _is_past(line: NewLine, faults: Mapping[int, LogFault]) -> bool:

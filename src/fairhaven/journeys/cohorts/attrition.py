@@ -18,7 +18,7 @@ from fairhaven.journeys.cohorts.count import (
     open_cohorts,
     shown,
 )
-from fairhaven.journeys.cohorts.discover import Discovery, discover
+from fairhaven.journeys.cohorts.discover import Questions, discover
 from fairhaven.journeys.hub_audit import record_questions
 from fairhaven.kernel.progress import Progress
 from fairhaven.kernel.version import code_version
@@ -97,20 +97,21 @@ def report_attrition(asked: CohortSource, named: Sequence[Named], *, by: Actor, 
     cohorts = [reported(each, found[each.number], asked.policy) for each in named]
     if asked.rooms is not None:
         discovery = discover(asked.rooms, asked.release, by=by, progress=progress)
-        cohorts = [audited(each, left[each.counted.named.number], discovery) for each in cohorts]
+        with discovery.questions() as questions:
+            cohorts = [audited(each, left[each.counted.named.number], questions) for each in cohorts]
         record_questions(asked.rooms, by=by, progress=progress)
     return replace(place, cohorts=tuple(cohorts))
 
 
-def audited(found: Reported, left: Attrition[Persons], discovery: Discovery) -> Reported:
+def audited(found: Reported, left: Attrition[Persons], questions: Questions) -> Reported:
     """Attrition as the query audit lets the hub itself know it, the cohort's own size first; of events it knows nothing."""
-    policy = discovery.rooms.settings.disclosure
+    policy = questions.discovery.rooms.settings.disclosure
     unknown = hidden(policy, is_one_of_several=True)
 
     def asked(count: Protected, persons: Persons) -> Protected:
         if count.is_hidden:
             return count
-        return discovery.ask_of_persons(persons, asker=THE_HUB).count or unknown
+        return questions.ask_of_persons(persons, asker=THE_HUB).count or unknown
 
     counted = replace(found.counted, persons=asked(found.counted.persons, left.cohort), rows=unknown)
     nested = [persons for *_, persons in _nested(found.counted.named, left)]

@@ -7,23 +7,22 @@ was killed at the end, and after an erasure, which takes it away.
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pyarrow as pa
-from pyroaring import BitMap
 
 from fairhaven.archive import Release
-from fairhaven.catalogue import describe, described_sets
-from fairhaven.cohort import DiscoveryIndex
+from fairhaven.catalogue import describe
 from fairhaven.engine import Engine
 from fairhaven.exchange import DatasetAbout, croissant_dataset, dcat_dataset, hdruk_dataset
 from fairhaven.journeys.descriptions.discovery_index import is_as_written, make_index, record_description
-from fairhaven.journeys.hub_audit import has_audit, make_known, open_audit, record_questions
+from fairhaven.journeys.descriptions.told_counts import DESCRIPTION, ROW_COUNTS, make_counts_known
+from fairhaven.journeys.hub_audit import has_audit, open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
-from fairhaven.journeys.open_release import open_release, vocabulary_of
+from fairhaven.journeys.open_release import vocabulary_of
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import announce, damaged, scratch, write_json
@@ -31,11 +30,10 @@ from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, hashes_as_written
 from fairhaven.omop import CDM
 from fairhaven.quality import Origin, QualityReport, Scorecard, check, scorecard
-from fairhaven.query_audit import QueryAudit
 from fairhaven.release.description import Description
 from fairhaven.release.row_counts import RowCounts, SourceRows, UnmappedRows, YearRows
 
-QUALITY, SCORECARD, DESCRIPTION, ROW_COUNTS = "quality.json", "scorecard.json", "description.json", "measures.json"
+QUALITY, SCORECARD = "quality.json", "scorecard.json"
 _RECORDS = (QUALITY, SCORECARD, DESCRIPTION, ROW_COUNTS)
 _FORMS = ("hdruk.json", "dcat.jsonld", "croissant.json")
 """The release for other catalogues, each where the hub has what it needs."""
@@ -56,40 +54,31 @@ class DescribedRelease:
 def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
     """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
     with hashes_as_written(rooms.store) as written:
-        index = make_index(rooms, release, progress=progress)
+        make_index(rooms, release, progress=progress)
         if is_new := _found(rooms, release) is None:
+            if (rooms.archive.description(release.number) / DESCRIPTION).exists():
+                _tell_before_it_goes(rooms, release)
             _write(rooms, release, progress)
     record_description(rooms, release, written, by=by)
     if rooms.settings.readers:
         with open_audit(rooms) as audit:
-            make_counts_known(rooms, audit, release, index)  # they may only ask
+            make_counts_known(rooms, audit, rooms.archive.releases())  # they may only ask
         record_questions(rooms, by=by, progress=progress)
     elif is_new and has_audit(rooms):
         with open_audit(rooms) as audit:
             if audit.knows(release.content):  # described anew, it may tell more than when it was first asked of
-                make_counts_known(rooms, audit, release, index)
+                make_counts_known(rooms, audit, [release])
 
 
-def make_counts_known(rooms: Rooms, audit: QueryAudit, release: Release, index: DiscoveryIndex) -> None:
-    """Let questions be asked of a release; what its description tells of persons are the first answers.
+def is_described(rooms: Rooms, release: Release) -> bool:
+    """Whether what describes a release is there, as it was written and by the rule now in force."""
+    return _found(rooms, release) is not None
 
-    Raises:
-        NotAllowedNow: this account may only ask, and that is not known yet.
-    """
-    make_known(audit, release, index)
-    found = _as_written(rooms, release.number)
-    if found is None or found.row_counts.content != release.content:
-        return  # nothing is told yet
-    description = found.description
-    if audit.was_told(release.content, description.rule):
-        return
-    keys = index.person_keys(index.universe)
-    with open_release(rooms, release.name) as opened:
-        counts = [
-            (BitMap(np.searchsorted(keys, persons).astype(np.uint32)), count)
-            for count, persons in described_sets(description, opened.tables, opened.engine)
-        ]
-    audit.tell(release.content, description.rule, counts)
+
+def _tell_before_it_goes(rooms: Rooms, release: Release) -> None:
+    """Have the audit know what an earlier description told, whose place another takes: whoever has it keeps it."""
+    with open_audit(rooms) as audit:
+        make_counts_known(rooms, audit, [release])
 
 
 def _write(rooms: Rooms, release: Release, progress: Progress) -> None:
@@ -130,10 +119,21 @@ def _write(rooms: Rooms, release: Release, progress: Progress) -> None:
 
 
 def _write_exchange_forms(rooms: Rooms, release: Release, description: Description) -> None:
-    """The release for other catalogues: HDR UK, DCAT-AP, Croissant; where the hub says who it is and whom to ask."""
-    settings, folder = rooms.settings, rooms.archive.description(release.number)
+    """Write the release for other catalogues; what lies in the place of a form that is not to be given goes."""
+    folder, forms = rooms.archive.description(release.number), _exchange_forms(rooms, release, description)
+    for name in _FORMS:
+        if name in forms:
+            write_json(folder / name, forms[name])
+        else:
+            announce({folder / name: None})
+            (folder / name).unlink(missing_ok=True)
+
+
+def _exchange_forms(rooms: Rooms, release: Release, description: Description) -> Mapping[str, Any]:
+    """HDR UK, DCAT-AP and Croissant, by the name of the file; none where the hub does not say who it is and whom to ask."""
+    settings = rooms.settings
     if not (settings.contact and settings.abstract):
-        return
+        return {}
     about = DatasetAbout(
         title=f"{settings.name}, release {release.name}",
         abstract=settings.abstract,
@@ -146,14 +146,13 @@ def _write_exchange_forms(rooms: Rooms, release: Release, description: Descripti
         issued=release.as_of,
         hash=release.hash,
     )
-    if description.persons is not None:  # the HDR UK form asks for it, and a hidden number is not given
-        write_json(folder / "hdruk.json", hdruk_dataset(description, about))
-    else:
-        announce({folder / "hdruk.json": None})
-        (folder / "hdruk.json").unlink(missing_ok=True)
-    write_json(folder / "dcat.jsonld", dcat_dataset(description, about))
     files = {name: [(file.path, file.sha256) for file in table.files] for name, table in release.tables.items()}
-    write_json(folder / "croissant.json", croissant_dataset(description, about, files=files))
+    forms = {
+        "dcat.jsonld": dcat_dataset(description, about),
+        "croissant.json": croissant_dataset(description, about, files=files),
+    }
+    # The HDR UK form asks for the number of persons, and a hidden number is not given.
+    return forms if description.persons is None else {"hdruk.json": hdruk_dataset(description, about), **forms}
 
 
 def described(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> DescribedRelease:

@@ -46,17 +46,18 @@ class HubAnswers:
         """See `network.CountProvider`."""
         definition = read_rquest(query, today=self.today())
         check_definition(definition)
-        with _no_fault_of_the_question():
-            return _number(self._latest().ask(definition, asker=_asker(task.query)))
+        with _no_fault_of_the_question(), self._latest().questions() as questions:
+            return _number(questions.ask(definition, asker=_asker(task.query)))
 
     def code_distribution(self, *, task: DistributionTask) -> Iterable[CodeCount]:
         """See `network.CountProvider`."""
         with _no_fault_of_the_question():
             asked = self._latest()
-            decided = {
-                category: asked.by_concept(table, column, asker=_asker(task.query))
-                for category, (table, column) in CATEGORIES.items()
-            }
+            with asked.questions() as questions:
+                decided = {
+                    category: questions.by_concept(table, column, asker=_asker(task.query))
+                    for category, (table, column) in CATEGORIES.items()
+                }
             names = asked.names({concept for cells in decided.values() for concept in cells})
         return [
             CodeCount(concept_id=concept, concept_name=names[concept], category=category, count=_cell(decision))
@@ -68,11 +69,10 @@ class HubAnswers:
     def demographics(self, *, task: DistributionTask) -> Demographics:
         """See `network.CountProvider`."""
         asker = _asker(task.query)
-        with _no_fault_of_the_question():
-            asked = self._latest()
-            cells = asked.by_concept("person", "gender_concept_id", asker=asker)
+        with _no_fault_of_the_question(), self._latest().questions() as questions:
+            cells = questions.by_concept("person", "gender_concept_id", asker=asker)
             sexes = [(name, _cell(cells[concept]) if concept in cells else 0) for concept, name in SEXES.items()]
-            return Demographics(total=_number(asked.ask_everybody(asker=asker)), sexes=sexes)
+            return Demographics(total=_number(questions.ask_everybody(asker=asker)), sexes=sexes)
 
     def _latest(self) -> Discovery:
         """The latest release, opened again when it is another one or has been altered."""

@@ -1,0 +1,81 @@
+"""What descriptions of releases tell of persons is made known to the query audit: it is the first answer that everybody got.
+
+Whatever lies beside a release may have been handed out, so a description of an earlier form, or by another rule, tells as one of
+today does; and so do those of other releases than the one that is asked of, as persons are followed from one to the next.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from fairhaven.archive import Release
+from fairhaven.catalogue import described_sets
+from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.open_release import open_release
+from fairhaven.kernel.codec import read_record
+from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.files import read_json
+from fairhaven.ledger import content_hash
+from fairhaven.query_audit import QueryAudit
+from fairhaven.release.description import FORMAT, Description
+
+DESCRIPTION, ROW_COUNTS = "description.json", "measures.json"
+
+
+def make_counts_known(rooms: Rooms, audit: QueryAudit, releases: Iterable[Release]) -> None:
+    """Have the audit know the persons of each release that describes itself, and what that tells of them; each description once.
+
+    Raises:
+        NotAllowedNow: this account may only ask, and one of them is not known yet.
+    """
+    for release in releases:
+        digest = _digest(rooms, rooms.archive.description(release.number) / DESCRIPTION)
+        if not digest or audit.was_told(release.content, digest):
+            continue
+        if (description := _description(rooms, release)) is not None:
+            keys, sets = _told(rooms, release, description)
+            audit.add_release(release.content, keys)
+            audit.tell(release.content, digest, sets)
+
+
+def _digest(rooms: Rooms, path: Path) -> str:
+    """The content hash of a description that was written; empty where there is none, or one that was altered."""
+    found = content_hash(path)
+    # A hub of before, of which no stock was taken, has descriptions that its ledger does not know.
+    written = rooms.ledger.files().get(rooms.archive.inside(path), found)
+    return found if found and found == written else ""
+
+
+def _description(rooms: Rooms, release: Release) -> Description | None:
+    """What describes the release as it is, in whatever form; None where there is nothing of it that can be read."""
+    folder = rooms.archive.description(release.number)
+    try:
+        if read_json(folder / ROW_COUNTS)["content"] != release.content:
+            return None
+        return read_record(folder / DESCRIPTION, Description, upgrade=_of_today)
+    except (FileNotFoundError, Invalid, KeyError, TypeError):
+        return None
+
+
+def _of_today(written: Any) -> Any:
+    # Earlier forms have less, and nothing that they have means anything else today.
+    return {**written, "format": FORMAT}
+
+
+def _told(
+    rooms: Rooms, release: Release, description: Description
+) -> tuple[NDArray[np.int64], list[tuple[BitMap, int]]]:
+    """``person_id`` of each person of a release, as its bitmaps number them, and each count that is told, with the persons."""
+    with open_release(rooms, release.name) as opened:
+        persons = opened.engine.fetch(opened.tables["person"].select("person_id"))["person_id"].to_numpy()
+        keys = np.sort(persons.astype(np.int64))
+
+        sets = [
+            (BitMap(np.searchsorted(keys, theirs).astype(np.uint32)), count)
+            for count, theirs in described_sets(description, opened.tables, opened.engine)
+        ]
+    return keys, sets
