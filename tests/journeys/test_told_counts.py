@@ -10,9 +10,11 @@ from fairhaven.journeys.descriptions.told_counts import DESCRIPTION
 from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
+from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.files import read_json
 from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import content_hash
+from fairhaven.pages.release import render
 from fairhaven.query_audit import Asker
 from tests.support.actors import ANNA
 from tests.support.older_hub import unpack_older_hub
@@ -73,24 +75,43 @@ def test_what_every_release_of_a_hub_of_before_tells_is_known_before_the_first_q
     assert {count for concept in told for count in _with_few_more(discovery, having[concept])} <= {None}
 
 
-def test_what_another_rule_told_is_known_too_and_nothing_stays_beside_a_release_that_it_does_not_tell(
+_RULE = """[ours]
+title = "Ours"
+threshold = 20
+since = 2026-01-01
+read = 2026-01-01
+source = "Data access committee"
+"""
+
+
+def test_two_releases_that_few_persons_tell_apart_show_the_same_figures_and_what_another_rule_told_is_known(
     copy: Path,
 ) -> None:
+    """Under a threshold of 20 the two releases of the demonstration, which 18 persons tell apart, are as one."""
     settings = copy / "hub.toml"
     kept = [line for line in settings.read_text().splitlines() if not line.startswith(("contact", "abstract"))]
-    settings.write_text("\n".join(['disclosure = "hdr-uk"', *kept]))
+    settings.write_text("\n".join(['disclosure = "ours.toml"', *kept]))
+    (copy / "ours.toml").write_text(_RULE)
     rooms = open_hub(copy)
-    release = rooms.archive.release()
-    place = _description(rooms, release.number)
-    forms = [place.parent / name for name in ("hdruk.json", "dcat.jsonld", "croissant.json")]
+    releases = rooms.archive.releases()
+    places = [_description(rooms, release.number) for release in releases]
+    forms = [places[1].parent / name for name in ("hdruk.json", "dcat.jsonld", "croissant.json")]
     forms[0].write_text('{"persons": 17}')
-    before = content_hash(place)
+    before = [content_hash(place) for place in places]
+    assert {read_json(place)["figures_of"] for place in places} == {""}, (
+        "18 persons are enough where the threshold is 10"
+    )
+
     discover(rooms, None, by=ANNA, progress=Silent())
-    after = content_hash(place)
-    assert before != after and [each for each in forms if each.exists()] == []
+
+    after = [content_hash(place) for place in places]
+    assert [each for each in forms if each.exists()] == []
     with open_audit(rooms) as audit:
-        assert [audit.was_told(release.content, str(each)) for each in (before, after, "another")] == [
-            True,
-            True,
-            False,
-        ]
+        for release, *digests in zip(releases, before, after, strict=True):
+            assert [audit.was_told(release.content, str(each)) for each in digests] == [True, True]
+    first, second = map(read_json, places)
+    assert (first["figures_of"], second["figures_of"]) == ("", "r0001")
+    assert first["tables"] == second["tables"] and first["persons"] == second["persons"]
+    report = report_on_release(rooms, None, by=ANNA, progress=Silent())
+    assert (report.asked, report.release, report.previous) == ("r0002", "r0001", "")
+    assert "Fewer than 20 persons tell it from r0001" in render(report)

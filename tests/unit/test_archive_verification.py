@@ -277,6 +277,27 @@ def test_the_difference_counts_rows_added_changed_and_gone(archive: Archive, eng
     assert all(change.is_empty for change in archive.diff(second, second, engine).values())
 
 
+def test_persons_of_whom_anything_differs_are_counted_until_there_are_enough(archive: Archive, engine: Engine) -> None:
+    first, second = archive.releases()
+    differing = {
+        row["person_id"]
+        for table in ("person", "condition_occurrence", "death")
+        for release, other in ((first, second), (second, first))
+        for row in _rows_only_in(archive, release, other, table)
+    }
+    assert archive.persons_apart(first, second, engine, enough=10) == len(differing)
+    assert archive.persons_apart(first, second, engine, enough=2) == 2
+    assert archive.persons_apart(second, second, engine, enough=2) == 0
+
+
+def _rows_only_in(archive: Archive, release: Release, other: Release, table: str) -> list[dict[str, object]]:
+    names = CDM[table].names
+    here, there = (
+        pq.ParquetDataset(archive.files(each, table)).read(columns=list(names)).to_pylist() for each in (release, other)
+    )
+    return [row for row in here if row not in there]
+
+
 def test_the_difference_names_its_keys(archive: Archive, engine: Engine) -> None:
     first, second = archive.releases()
     found = engine.fetch(archive.changes(first, second, engine, "person")).to_pylist()

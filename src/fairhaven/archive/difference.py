@@ -29,18 +29,33 @@ def diff(store: ReleaseStore, earlier: Release, later: Release, engine: Engine) 
 
 def changes(store: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> ir.Table:
     """See `Archive.changes`."""
-    unshared = _unshared(earlier.tables.get(table), later.tables.get(table))
-    for release, paths in zip((earlier, later), unshared, strict=True):
-        if paths:
-            check_files(store, release.name, [file for file in release.tables[table].files if file.path in paths])
-    before, after = (_rows(store, engine, paths, table) for paths in unshared)
+    before, after = _read(store, earlier, later, engine, table)
     key = "person_id" if table == "death" else CDM[table].primary_key
     return _by_key(before, after, key) if key else _by_row(before, after)
 
 
+def persons_apart(store: ReleaseStore, earlier: Release, later: Release, engine: Engine, *, enough: int) -> int:
+    """See `Archive.persons_apart`."""
+    if abs(later.rows_of("person") - earlier.rows_of("person")) >= enough:
+        return enough
+    named = [name for name in CDM if CDM[name].has_person and (name in earlier.tables or name in later.tables)]
+    found: set[int] = set()
+    # A small table costs least, and tells as well that there are enough.
+    for name in sorted(named, key=lambda name: earlier.rows_of(name) + later.rows_of(name)):
+        if _version(earlier, name) == _version(later, name):
+            continue
+        before, after = _read(store, earlier, later, engine, name)
+        # Whoever has enough others is found among so many.
+        differing = _by_row(before, after).select("person_id").distinct().limit(enough + len(found))
+        found.update(engine.fetch(differing)["person_id"].to_pylist())
+        if len(found) >= enough:
+            return enough
+    return len(found)
+
+
 def _change(store: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str) -> Change:
     old, new = earlier.tables.get(table), later.tables.get(table)
-    if (old.content if old else "") == (new.content if new else ""):
+    if _version(earlier, table) == _version(later, table):
         return Change()
     # Only one side left to read: its rows are all added, or all gone.
     left, right = _unshared(old, new)
@@ -77,6 +92,23 @@ def _by_row(before: ir.Table, after: ir.Table) -> ir.Table:
     return changed.mutate(
         change=ibis.ifelse(changed["balance"] > 0, "added", "gone"), rows=changed["balance"].abs().cast("int64")
     ).drop("balance")
+
+
+def _version(release: Release, table: str) -> str:
+    """Content of a table; empty where the release has no rows of it."""
+    return release.tables[table].content if table in release.tables else ""
+
+
+def _read(
+    store: ReleaseStore, earlier: Release, later: Release, engine: Engine, table: str
+) -> tuple[ir.Table, ir.Table]:
+    """The rows of either release that stand in files which the other does not have."""
+    unshared = _unshared(earlier.tables.get(table), later.tables.get(table))
+    for release, paths in zip((earlier, later), unshared, strict=True):
+        if paths:
+            check_files(store, release.name, [file for file in release.tables[table].files if file.path in paths])
+    before, after = (_rows(store, engine, paths, table) for paths in unshared)
+    return before, after
 
 
 def _rows(store: ReleaseStore, engine: Engine, paths: Sequence[str], table: str) -> ir.Table:

@@ -149,6 +149,10 @@ class Archive(ReleaseStore):
         """The differing rows of one table: key (or all columns where there is none), change, rows."""
         return difference.changes(self, earlier, later, engine, table)
 
+    def persons_apart(self, earlier: Release, later: Release, engine: Engine, *, enough: int) -> int:
+        """How many persons any of whose rows differ between two releases; where there are *enough* or more, so many."""
+        return difference.persons_apart(self, earlier, later, engine, enough=enough)
+
     def plan_erase(self, person_keys: Sequence[int]) -> Erasure:
         """What `erase` would take away; nothing is changed."""
         return erasure.plan_erase(self, person_keys)

@@ -85,6 +85,7 @@ class Description:
         persons: None where not shown.
         first_year, last_year: over all event tables; None where there is none.
         tables: in the CDM's order.
+        figures_of: name of the earlier release whose figures these are, where hardly anybody tells the two apart; empty for its own.
     """
 
     policy: str
@@ -93,6 +94,7 @@ class Description:
     last_year: int | None
     tables: tuple[TableDescription, ...]
     rule: str = ""
+    figures_of: str = ""
     format: Literal[2] = FORMAT
 
     def table(self, name: str) -> TableDescription | None:

@@ -6,7 +6,7 @@ was killed at the end, and after an erasure, which takes it away.
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ibis
@@ -58,7 +58,7 @@ def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Pro
         if is_new := _found(rooms, release) is None:
             if (rooms.archive.description(release.number) / DESCRIPTION).exists():
                 _tell_before_it_goes(rooms, release)
-            _write(rooms, release, progress)
+            _write(rooms, release, by=by, progress=progress)
     record_description(rooms, release, written, by=by)
     if rooms.settings.readers:
         with open_audit(rooms) as audit:
@@ -81,7 +81,24 @@ def _tell_before_it_goes(rooms: Rooms, release: Release) -> None:
         make_counts_known(rooms, audit, [release])
 
 
-def _write(rooms: Rooms, release: Release, progress: Progress) -> None:
+def _told_alike(rooms: Rooms, release: Release, engine: Engine) -> Release | None:
+    """The latest of earlier releases from which so few persons tell this one that figures of both would say what these few have.
+
+    One that has another's figures itself is passed over; None where there is none.
+    """
+    enough = rooms.settings.disclosure.threshold
+    for earlier in reversed(rooms.archive.releases()):
+        if earlier.number >= release.number:
+            continue
+        found = _as_written(rooms, earlier.number)
+        if found is not None and found.description.figures_of:
+            continue
+        if 0 < rooms.archive.persons_apart(earlier, release, engine, enough=enough) < enough:
+            return earlier
+    return None
+
+
+def _write(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
     folder = rooms.archive.description(release.number)
     rooms.archive.check_rows(release)
     with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
@@ -105,14 +122,19 @@ def _write(rooms: Rooms, release: Release, progress: Progress) -> None:
         card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
         write_json(folder / SCORECARD, to_json(card))
         progress.stage("Describing every variable")
-        description = describe(
-            tables,
-            engine=engine,
-            policy=rooms.settings.disclosure,
-            concept=vocabulary.get("concept"),
-            contents=contents,
-            previous=earlier.description if earlier else None,
-        )
+        if (alike := _told_alike(rooms, release, engine)) is not None:
+            if not is_described(rooms, alike):
+                describe_release(rooms, alike, by=by, progress=progress)
+            description = replace(_whole(rooms, alike).description, figures_of=alike.name)
+        else:
+            description = describe(
+                tables,
+                engine=engine,
+                policy=rooms.settings.disclosure,
+                concept=vocabulary.get("concept"),
+                contents=contents,
+                previous=earlier.description if earlier else None,
+            )
         write_json(folder / DESCRIPTION, to_json(description))
         _write_exchange_forms(rooms, release, description)
         write_json(folder / ROW_COUNTS, to_json(_row_counts(release, tables, engine)))
@@ -157,11 +179,14 @@ def _exchange_forms(rooms: Rooms, release: Release, description: Description) ->
 
 def described(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> DescribedRelease:
     """What describes a release; made first where it is not there, which takes the lock of the releases."""
-    if (found := _found(rooms, release)) is None:
+    if not is_described(rooms, release):
         with holding(rooms, Locked.RELEASES, act="description of a release", by=by, progress=progress):
             describe_release(rooms, release, by=by, progress=progress)
-        found = _found(rooms, release)
-    if found is None:
+    return _whole(rooms, release)
+
+
+def _whole(rooms: Rooms, release: Release) -> DescribedRelease:
+    if (found := _found(rooms, release)) is None:
         raise damaged(rooms.archive.description(release.number))
     return found
 

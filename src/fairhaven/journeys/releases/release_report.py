@@ -215,6 +215,7 @@ class ReleaseReport:
         head: of the ledger, when the report was made.
         unmapped: rows without a standard concept; codes: theirs, the most frequent first.
         years: source -> year -> event rows.
+        asked: name of the release that was asked for, where this one's figures stand for its own; else empty.
     """
 
     hub: str
@@ -242,3 +243,4 @@ class ReleaseReport:
     notes: Protected
     extracts: tuple[ExtractFacts, ...]
     head: Checkpoint | None = None
+    asked: str = ""

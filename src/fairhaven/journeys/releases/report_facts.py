@@ -17,13 +17,15 @@ from fairhaven.release.facts import QuarantinedRows
 
 
 def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -> ReleaseReport:
-    """The report on a release, the latest without a name, under the hub's policy.
+    """The report on a release, the latest without a name, under the hub's policy; on the earlier one whose figures stand for its own, if so.
 
     Raises:
         NotPermitted: the release does not say what was put in quarantine, nor may this account look, and a report would say that
             nothing was.
     """
-    release = rooms.archive.release(name)
+    asked = rooms.archive.release(name)
+    stands_for = described(rooms, asked, by=by, progress=progress).description.figures_of
+    release = rooms.archive.release(stands_for) if stands_for else asked
     previous, changes = _changes(rooms, release, progress)
     report = protected(
         release,
@@ -34,7 +36,7 @@ def report_on_release(rooms: Rooms, name: str | None, *, by: Actor, progress: Pr
         previous=previous,
         changes=changes,
     )
-    return replace(report, head=rooms.ledger.head())
+    return replace(report, head=rooms.ledger.head(), asked=asked.name if stands_for else "")
 
 
 def quarantined_in(rooms: Rooms, release: Release) -> tuple[QuarantinedRows, ...]:
