@@ -19,8 +19,8 @@ from fairhaven.query_audit.model import Verdict, VerdictKind
 from fairhaven.query_audit.set_sketches import Sketcher
 
 SIZES = np.arange(1, 10)
-TOTALS = 19
-"""Two groups have fewer persons together."""
+TOTALS = 28
+"""Three groups have fewer persons together."""
 _REFUSED, _SMALL = 0, 1
 _OUTCOMES = 2 + TOTALS
 """Refused, suppressed, or the number that was shown."""
@@ -60,6 +60,15 @@ def plain(policy: Policy) -> Ask:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Heard:
+    """One question: the groups that were put together, and how likely what came of it is, by the persons of all of them."""
+
+    groups: tuple[int, ...]
+    likely: NDArray[np.float64]
+    told: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+
+
 @dataclass(kw_only=True)
 class Attack:
     """One attacker in one world: groups by number, of which number 0 is the one that is looked for.
@@ -67,61 +76,70 @@ class Attack:
     Args:
         groups: the persons of each; of their sizes nothing is read here but by `ask`.
         table: what practice has told.
+        practised: times asked before, persons, outcome of each question, for practice.
     """
 
     groups: Sequence[BitMap]
     ask: Ask
     table: Table
-    _asked: list[tuple[int, int, NDArray[np.float64]]] = field(default_factory=list)
-    _told: dict[tuple[int, int], NDArray[np.float64]] = field(default_factory=dict)
     practised: list[tuple[int, int, int]] = field(default_factory=list)
+    _heard: list[_Heard] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._times = np.zeros(len(self.groups), int)
 
-    def put(self, one: int, other: int) -> None:
-        """Ask for two groups together."""
-        outcome = self.ask(self.groups[one] | self.groups[other])
-        before = self._before(one, other)
-        self.practised.append((before, len(self.groups[one]) + len(self.groups[other]), outcome))
-        self._asked.append((one, other, self.table[before][SIZES[:, None] + SIZES[None, :], outcome]))
-        self._times[[one, other]] += 1
-        self._hear(len(self._asked) - 1)
+    def put(self, *groups: int) -> None:
+        """Ask for groups together."""
+        persons = BitMap().union(*(self.groups[group] for group in groups))
+        outcome, before = self.ask(persons), self._before(groups)
+        self.practised.append((before, len(persons), outcome))
+        self._heard.append(_Heard(groups=groups, likely=self.table[before, :, outcome]))
+        self._times[list(groups)] += 1
+        self._hear(self._heard[-1])
 
-    def belief(self, group: int, *, without: int = -1) -> NDArray[np.float64]:
+    def belief(self, group: int, *, without: _Heard | None = None) -> NDArray[np.float64]:
         """How likely each size of a group is, by all questions but one."""
         found = np.ones(9)
-        for number, (one, other, _) in enumerate(self._asked):
-            if number != without and group in (one, other):
-                found = found * self._told.get((number, group), 1.0)
-                found /= found.sum()
-        return found / found.sum()
+        for heard in self._heard:
+            if heard is not without and group in heard.told:
+                found = _scaled(found * heard.told[group])
+        return _scaled(found)
 
     def hear_all(self, sweeps: int = 3) -> None:
         """Let what each question told run through all others (loopy belief propagation)."""
         for _ in range(sweeps):
-            for number in range(len(self._asked)):
-                self._hear(number)
+            for heard in self._heard:
+                self._hear(heard)
 
-    def most_telling(self, group: int, others: Sequence[int]) -> int:
-        """With which other group a question is expected to tell most of a group: mutual information."""
+    def most_telling(self, group: int, others: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+        """With which other groups a question is expected to tell most of a group: mutual information."""
         mine = self.belief(group)
 
-        def told(other: int) -> float:
-            likely = self.table[self._before(group, other)][SIZES[:, None] + SIZES[None, :]]
-            given = np.einsum("xyo,y->xo", likely, self.belief(other))
+        def told(with_these: tuple[int, ...]) -> float:
+            rest = self._together([self.belief(other) for other in with_these])
+            totals = SIZES[:, None] + np.arange(rest.size)[None, :]
+            likely = self.table[self._before((group, *with_these))][totals]
+            given = np.einsum("xyo,y->xo", likely, rest)
             joint = mine[:, None] * given
             return float(np.sum(joint * np.log(given / joint.sum(axis=0))))
 
         return max(others, key=told)
 
-    def _before(self, one: int, other: int) -> int:
-        return int(min(max(self._times[one], self._times[other]), _TIMES - 1))
+    def _before(self, groups: Sequence[int]) -> int:
+        return int(min(self._times[list(groups)].max(), _TIMES - 1))
 
-    def _hear(self, number: int) -> None:
-        one, other, likely = self._asked[number]
-        self._told[number, one] = _scaled(likely @ self.belief(other, without=number))
-        self._told[number, other] = _scaled(self.belief(one, without=number) @ likely)
+    def _hear(self, heard: _Heard) -> None:
+        for group in heard.groups:
+            rest = self._together([self.belief(other, without=heard) for other in heard.groups if other != group])
+            heard.told[group] = _scaled(heard.likely[SIZES[:, None] + np.arange(rest.size)[None, :]] @ rest)
+
+    @staticmethod
+    def _together(beliefs: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """How likely it is that groups have 0, 1, 2 ... persons together."""
+        total = np.ones(1)
+        for belief in beliefs:
+            total = np.convolve(total, np.concatenate([[0.0], belief]))
+        return total
 
 
 def tabled(attack: Attack) -> None:
@@ -133,18 +151,35 @@ def tabled(attack: Attack) -> None:
     attack.hear_all()
 
 
-def adaptive(attack: Attack, *, each: int = 4, questions: int = 16) -> None:
-    """Learn the sizes of the other groups from each other, then ask for B with whichever of them tells most."""
+def adaptive(attack: Attack, *, each: int = 4, questions: int = 16, together: int = 1) -> None:
+    """Learn the sizes of the other groups from each other, then ask for B with whichever of them tell most.
+
+    Args:
+        each: how often each other group is asked with one or more of the rest.
+        together: how many others are asked with a group.
+    """
     others = list(range(1, len(attack.groups)))
-    for step in range(1, each + 1):
+    for step in range(each):
         for place, other in enumerate(others):
-            attack.put(other, others[(place + step) % len(others)])
+            attack.put(other, *(others[(place + 1 + step + 3 * more) % len(others)] for more in range(together)))
     attack.hear_all()
-    for _ in range(questions):
-        chosen = attack.most_telling(0, others)
-        others.remove(chosen)
-        attack.put(0, chosen)
+    asked: set[tuple[int, ...]] = set()
+    for turn in range(questions):
+        draw = np.random.default_rng(turn)
+        choice = (
+            [(other,) for other in others]
+            if together == 1
+            else [tuple(sorted(draw.choice(others, together, replace=False).tolist())) for _ in range(24)]
+        )
+        chosen = attack.most_telling(0, [each for each in choice if each not in asked])
+        asked.add(chosen)
+        attack.put(0, *chosen)
     attack.hear_all()
+
+
+def adaptive_by_twos(attack: Attack) -> None:
+    """The same with two other groups in each question."""
+    adaptive(attack, together=2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,4 +245,5 @@ def _attack(policy: Policy, table: Table, *, seed: tuple[int, ...], is_audited: 
 
 
 def _scaled(told: NDArray[np.float64]) -> NDArray[np.float64]:
-    return told / told.sum()
+    scaled: NDArray[np.float64] = told / told.sum()
+    return scaled
