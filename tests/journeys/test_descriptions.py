@@ -10,8 +10,8 @@ import pytest
 from fairhaven.hub import open_hub
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.journeys.descriptions.describe import QUALITY, described
+from fairhaven.journeys.descriptions.described_counts import DESCRIPTION
 from fairhaven.journeys.descriptions.discovery_index import is_as_written, kept_index
-from fairhaven.journeys.descriptions.told_counts import DESCRIPTION
 from fairhaven.journeys.releases.protected_counts import protected
 from fairhaven.journeys.releases.report_facts import quarantined_in, report_on_release
 from fairhaven.kernel.errors import Invalid

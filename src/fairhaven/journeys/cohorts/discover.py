@@ -14,8 +14,8 @@ from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_de
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named, note_unknown
 from fairhaven.journeys.descriptions.describe import describe_release, is_described
+from fairhaven.journeys.descriptions.described_counts import make_counts_known
 from fairhaven.journeys.descriptions.discovery_index import kept_index
-from fairhaven.journeys.descriptions.told_counts import make_counts_known
 from fairhaven.journeys.hub_audit import open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms

@@ -17,8 +17,8 @@ from fairhaven.archive import Release
 from fairhaven.catalogue import describe
 from fairhaven.engine import Engine
 from fairhaven.exchange import DatasetAbout, croissant_dataset, dcat_dataset, hdruk_dataset
+from fairhaven.journeys.descriptions.described_counts import DESCRIPTION, ROW_COUNTS, make_counts_known
 from fairhaven.journeys.descriptions.discovery_index import is_as_written, make_index, record_description
-from fairhaven.journeys.descriptions.told_counts import DESCRIPTION, ROW_COUNTS, make_counts_known
 from fairhaven.journeys.hub_audit import has_audit, open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms

@@ -9,7 +9,7 @@ import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import Discovery, discover
-from fairhaven.journeys.descriptions.told_counts import DESCRIPTION
+from fairhaven.journeys.descriptions.described_counts import DESCRIPTION
 from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
