@@ -43,7 +43,9 @@ The wall clock as written: the offset from UTC is dropped and nothing is shifted
 
 `Patient/7`, `https://server/fhir/Patient/7`, either with `/_history/2`, `urn:uuid:...` and, for medications, `#contained` are
 resolved. A logical reference (an identifier, or `Patient?identifier=system|value`) becomes a digest of the identifier. Practitioners,
-organizations and locations are found by it; a patient or an encounter is not, and such a reference is one of its own.
+organizations and locations are found by it; an encounter is not, and such a reference is one of its own. So is a patient, but one who is
+named by NHS number is the person who has that number in any source, by linkage. Patients whom `Patient.link` (of any type) calls the same are
+one person; what a patient with a link `replaced-by` says of themselves counts after what the others say.
 
 ## What never lands
 

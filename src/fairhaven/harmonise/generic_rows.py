@@ -133,10 +133,11 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "preceding_ref": "string",
             **_VISIT,
         },
-        # Several rows may describe one person: field by field, the first source by name wins, then the latest extract.
+        # Several rows may describe one person: field by field, what is not replaced wins, then the first source by name, then the latest extract.
         "person": {
             **LINEAGE,
             "patient_ref": "string",
+            "is_replaced": "boolean",  # the source has put another patient in this one's place
             "birth_date": "date",  # already cut to the hub's precision
             "birth_year": "int32",  # where only the year is known
             "birth_month": "int32",  # where only year and month are known

@@ -40,7 +40,7 @@ class People:
 
 
 def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) -> People:
-    """Persons from person rows; field by field the first source by name wins, then the latest extract.
+    """Persons from person rows; field by field what is not replaced wins, then the first source by name, then the latest extract.
 
     Args:
         rows: gathered person rows.
@@ -54,6 +54,7 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
     month = ibis.coalesce(date.month().cast("int32"), column_or_null(described, "birth_month", "person"))
     described = described.select(
         *("person_id", "source", "patient_ref", "rule", "row_key", "row_extract", "row_line"),
+        is_replaced=ibis.coalesce(column_or_null(described, "is_replaced", "person"), False),
         year=year,
         month=month if birth_date != "year" else ibis.null("int32"),
         day=date.day().cast("int32") if birth_date == "day" else ibis.null("int32"),
@@ -63,7 +64,7 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
             for name in ("postcode_district", "location_ref", "provider_ref", "care_site_ref")
         },
     )
-    turn = ibis.row_number().over(group_by="person_id", order_by=_precedence(described))
+    turn = ibis.row_number().over(group_by="person_id", order_by=[described["is_replaced"], *_precedence(described)])
     ranked = engine.keep(described.mutate(turn=turn))
     persons = engine.keep(_merged(ranked))
     who = index.left_join(persons.select("person_id", birth_year="year_of_birth"), "person_id").drop("person_id_right")

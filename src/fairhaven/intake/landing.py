@@ -146,7 +146,12 @@ class _Landing:
         )
 
     def _identities(self) -> pa.Table:
-        fields = ", ".join(IDENTITY)
+        prefix = self.source.name + SEPARATOR
+        # A patient number does not leave intake but as its pseudonym.
+        refs = (
+            f"list_transform(string_split(source_links, ' '), lambda linked: pseudonym_of({literal(prefix)} || linked))"
+        )
+        fields = ", ".join(IDENTITY).replace("source_links", f"array_to_string({refs}, ' ') AS source_links")
         return self.connection.execute(
             f"SELECT {literal(self.source.name)} AS source, patient_ref, {self.extract}::INTEGER AS row_extract, "
             f"{fields} FROM patients WHERE NOT is_erased ORDER BY patient_ref"

@@ -19,8 +19,10 @@ IDENTITY = (
     "postcode",
     "address",
     "ethnicity",
+    "source_links",
 )
-"""Kinds of identity column; their values go to the vault."""
+"""Kinds of identity column; their values go to the vault. ``source_links`` are the numbers of patients whom the source calls the same person,
+parted by blanks."""
 
 
 class Format(StrEnum):

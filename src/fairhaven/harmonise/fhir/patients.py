@@ -22,6 +22,7 @@ OMB_ETHNICITY = {"2135-2": 38003563, "2186-5": 38003564}
 def people(placed: ir.Table) -> Columns:
     """Every Patient is a person; gender and the English ethnic category are known by their words."""
     return {
+        "is_replaced": placed["is_replaced"],
         "birth_date": placed["birth_date"],
         "gender": placed["sex"],
         "race": placed["ethnicity"],

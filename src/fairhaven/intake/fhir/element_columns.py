@@ -56,7 +56,7 @@ class ElementColumn:
         name: of the landed column, or what the names of several begin with (a concept gives code, vocabulary and text).
         path: where it stands in the resource.
         kind: `text`, `flag`, `number`, `whole`, `moment`, `reference`, `concept`, `coding`, `quantity`, `codes`, `count`,
-            `words`, `identifiers`, `date`.
+            `words`, `identifiers`, `links`, `present`, `date`.
         codings: how many codings of a concept are kept.
         to: resource types a reference may point to; others give NULL. The key of a type other than the first
             begins with the type: ``PractitionerRole/7``.
@@ -169,6 +169,19 @@ def _reference(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedCol
     yield LandedColumn(name=column.name, sql="", references=references)
 
 
+def number_named(column: ElementColumn, root: str, systems: Sequence[str]) -> LandedColumn:
+    """The NHS number by which a reference names its patient, where it gives nothing else."""
+    listed = ", ".join(f"'{system}'" for system in systems)
+    any_system = "|".join(re.escape(system) for system in systems)
+    numbers = [
+        f"CASE WHEN fhir_text({end}.reference) IS NULL AND fhir_text({end}.identifier.system) IN ({listed}) THEN {end}.identifier.value "
+        f"WHEN contains({end}.reference, '?') THEN nullif(regexp_extract(url_decode({end}.reference), "
+        f"'[?&]identifier=(?:{any_system})[|]([^&#]*)', 1), '') END"
+        for end in (_read(root, steps(path)) for path in alternatives(column.path))
+    ]
+    return LandedColumn(name="nhs_number", sql=either(numbers))
+
+
 def _coded(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     concept = _CONCEPTS[column.kind].format(either(ends))
     before = "" if column.name == "code" else f"{column.name}_"
@@ -218,7 +231,14 @@ _LEAF: dict[str, Any] = {
     "count": ["JSON"],
     "words": ["VARCHAR"],
     "identifiers": [{"system": "VARCHAR", "value": "VARCHAR"}],
+    "links": [{"other": REFERENCE}],
+    "present": "VARCHAR",
 }
+# A key with a blank in it would be two.
+_LINKED = (
+    "list_filter(list_transform({0}, lambda one: fhir_key(one.other, 'Patient', []::VARCHAR[])), "
+    "lambda key: key IS NOT NULL AND NOT contains(key, ' '))"
+)
 _ONE_CELL = {
     "text": ("nullif(trim({0}), '')", "VARCHAR"),
     "flag": ("{0}", "BOOLEAN"),
@@ -230,6 +250,8 @@ _ONE_CELL = {
         "nullif(array_to_string(list_transform({0}, lambda one: fhir_token(one.system, one.value)), ' '), '')",
         "VARCHAR",
     ),
+    "links": (f"nullif(array_to_string({_LINKED}, ' '), '')", "VARCHAR"),
+    "present": ("({0} IS NOT NULL)", "BOOLEAN"),
 }
 """Kinds that land as one column: its SQL over the element, and its DuckDB type."""
 

@@ -19,10 +19,10 @@ import pyarrow as pa
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.duckdb_macros import create_macros
-from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, either, merge
+from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, either, merge, number_named
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
-from fairhaven.intake.fhir.views import VIEWS, ResourceView
+from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS, VIEWS, ResourceView
 from fairhaven.intake.file_detection import plain
 from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
@@ -55,7 +55,7 @@ NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 class FhirReader:
     """Reads FHIR R4 into the tables of `intake/fhir/views.py`."""
 
-    version = "2"
+    version = "3"
     threads: int | None = None
 
     def stage(
@@ -110,6 +110,8 @@ class CompiledView:
             inner = replace(column, path=column.path.replace("$", ""))
             merge(shape, {view.each: [inner.shape()]} if is_inner else inner.shape())
             cells += [(cell, column.identity) for cell in inner.cells("item" if is_inner else "r")]
+            if column.kind == "reference" and column.name == view.patient:
+                cells.append((number_named(column, "r", NHS_NUMBER_SYSTEMS), "nhs_number"))
         self.shape = json.dumps(shape)
         self.cells = tuple(cells)
 

@@ -142,6 +142,8 @@ _PERSON = ResourceView(
     columns=(
         _ID,
         _flag("is_active", "active"),
+        _column("present", "is_replaced", "link[type=replaced-by].type"),
+        _identity("source_links", "link", "links"),
         _identity("nhs_number", " | ".join(f"identifier[system={system}].value" for system in NHS_NUMBER_SYSTEMS)),
         _identity("given_name", "name[use=official].given | name[].given", "words"),
         _identity("family_name", "name[use=official].family | name[].family"),
