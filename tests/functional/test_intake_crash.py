@@ -29,7 +29,7 @@ intake = Intake(folder / "store", envelope=keyring.deliveries, pseudonyms=keyrin
 print("ready", flush=True)
 intake.receive(source, sorted((folder / "inbox").iterdir()), received_on=dt.date(2026, 1, 31),
     vault=Vault(folder / "store/vault", keyring.vault), progress=Silent(), code_version="test",
-    by=Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="anna"), known={}, enter=lambda *_: None)
+    by=Actor(kind=ActorKind.OPERATING_SYSTEM_USER, name="anna"), known={}, enter=lambda *_: None, check_earlier=lambda _: None)
 print("done", flush=True)
 """
 

@@ -99,6 +99,7 @@ def _opted_in(store: Path) -> Path:
 
 
 ALTERATIONS: dict[str, Callable[[Path], Path]] = {
+    "another list of opt-outs": _opted_in,  # first, because it reads the records that others alter
     "a landed table rewritten": _rewritten,
     "a landed table more": lambda store: _added(_landed(store).with_name("more.parquet"), _landed(store)),
     "what an extract holds": lambda store: _flipped(store / "landing/000002/extract.json", seed=3),
@@ -106,7 +107,6 @@ ALTERATIONS: dict[str, Callable[[Path], Path]] = {
     "identities swapped": _identities_swapped,
     "identities gone": lambda store: _gone(store / "vault/identity/000002.sealed"),
     "the index of persons": lambda store: _flipped(store / "vault/index.sealed"),
-    "another list of opt-outs": _opted_in,
     "manifests swapped": _manifests_swapped,
     "a manifest gone": lambda store: _gone(store / "archive/releases/0002.json"),
     "a Delta version gone": lambda store: _gone(store / f"archive/person/_delta_log/{0:020d}.json"),
