@@ -385,13 +385,14 @@ def linkage(**found: Any) -> LinkageSummary:
 
 
 _NOT_DESCRIBED = Description(policy="ons", persons=None, first_year=None, last_year=None, tables=())
+# Of a source and table not more rows than `written` says are unmapped.
 _CODES = tuple(
     UnmappedRows(source=source, cdm_table=table, code=code, rows=rows, persons=n)
     for source, table, code, rows, n in (
-        ("gp_riverside", "observation", "RIV_SMK_2", 1_204, 388),
-        ("trust_south", "measurement", "K+_POC", 962, 214),
+        ("gp_riverside", "observation", "RIV_SMK_2", 804, 388),
+        ("trust_south", "measurement", "K+_POC", 412, 214),
         ("gp_hillcrest", "observation", "9Nu5.", 611, 240),
-        ("gp_market", "drug_exposure", "39113711000001105", 309, 61),
+        ("gp_market", "drug_exposure", "39113711000001105", 209, 61),
         ("gp_market", "observation", "MKT_FRAIL", 240, 44),
         ("council", "observation", "ST_REABLE_2", 118, 37),
         ("trust_north", "condition_occurrence", "U99.X", 46, 31),

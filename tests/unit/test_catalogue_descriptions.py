@@ -17,6 +17,7 @@ from fairhaven.kernel.errors import Invalid
 from fairhaven.omop import to_cdm
 from fairhaven.pages.release import render
 from fairhaven.release.description import Description, TableDescription, Variable
+from fairhaven.release.row_counts import SourceRows, UnmappedRows
 from tests.support.page_facts import PageFacts
 from tests.support.release_counts import report
 from tests.support.release_page_figures import ReleasePageFigures
@@ -393,4 +394,15 @@ def test_a_page_does_not_narrow_what_the_description_on_it_hides(engine: Engine,
 def test_no_hidden_count_of_a_description_is_what_is_left_of_others(described: Description) -> None:
     facts = PageFacts(report(described=described, years=(), kinds={}))
     assert any("measurement" in name for name in facts.hidden if isinstance(name, tuple))
+    assert not facts.narrowed(ONS.threshold)
+
+
+def test_codes_do_not_tell_the_unmapped_rows_of_their_source_where_these_are_hidden_for_the_few_of_another() -> None:
+    links = tuple(
+        SourceRows(source=source, cdm_table="observation", rows=900, unmapped=unmapped)
+        for source, unmapped in (("gp_riverside", 3), ("gp_hillcrest", 80))
+    )
+    code = UnmappedRows(source="gp_hillcrest", cdm_table="observation", code="9Nu5.", rows=79, persons=40)
+    facts = PageFacts(report(links=links, unmapped=(code,), years=(), kinds={}))
+    assert ("observation", "gp_hillcrest", "unmapped") in facts.hidden
     assert not facts.narrowed(ONS.threshold)

@@ -27,6 +27,7 @@ from fairhaven.journeys.releases.release_report import (
     OptOutShown,
     QualityShown,
     ReleaseReport,
+    RowsShown,
     Score,
     SetAside,
     TableChange,
@@ -37,7 +38,7 @@ from fairhaven.omop import CDM
 from fairhaven.quality import CheckResult, CheckStatus, Scorecard, Severity
 from fairhaven.release.description import Description
 from fairhaven.release.facts import LinkageSummary, QuarantinedRows, RuleOutcome
-from fairhaven.release.row_counts import UnmappedRows
+from fairhaven.release.row_counts import RowCounts
 
 
 def protected(
@@ -61,11 +62,11 @@ def protected(
     """
     facts, row_counts = release.facts, described.row_counts
     persons = release.rows_of("person")
-    codes = _codes(row_counts.unmapped, policy)
     flows = facts.row_flow
     fates = ProtectedFates(flows, policy) if flows else None
     rows = protected_rows(fates, flows, row_counts.links, facts.sources, persons, policy) if fates else None
     tables = rows.tables if rows else ()
+    codes = _codes(row_counts, rows, policy)
     return ReleaseReport(
         hub=hub,
         release=release.name,
@@ -228,14 +229,17 @@ def _failed(
     )
 
 
-def _codes(rows: Sequence[UnmappedRows], policy: Policy) -> tuple[UnmappedCode, ...]:
+def _codes(counts: RowCounts, rows: RowsShown | None, policy: Policy) -> tuple[UnmappedCode, ...]:
+    """Codes of each source and table. They add up to its unmapped rows, and are hidden where these are."""
+    links = zip(counts.links, rows.written, strict=True) if rows else ()
+    unsaid = {(link.source, link.cdm_table) for link, shown_of in links if shown_of.unmapped.count.is_hidden}
+    unknown = hidden(policy, is_one_of_several=True)
     codes: list[UnmappedCode] = []
-    # A source's unmapped rows of a table are known, and its codes add up to them.
-    for source, table in dict.fromkeys((row.source, row.cdm_table) for row in rows):
-        mine = [row for row in rows if (row.source, row.cdm_table) == (source, table)]
+    for place in dict.fromkeys((row.source, row.cdm_table) for row in counts.unmapped):
+        mine = [row for row in counts.unmapped if (row.source, row.cdm_table) == place]
         cells = {row.code: Cell(rows=row.rows, persons=row.persons) for row in mine}
-        known = protect_table(cells, policy).cells
-        codes += [UnmappedCode(source=source, cdm_table=table, code=code, rows=known[code]) for code in cells]
+        known = dict.fromkeys(cells, unknown) if place in unsaid else protect_table(cells, policy).cells
+        codes += [UnmappedCode(source=place[0], cdm_table=place[1], code=code, rows=known[code]) for code in cells]
     return tuple(sorted(codes, key=lambda code: (-(code.rows.value or 0), code.code, code.source, code.cdm_table)))
 
 
