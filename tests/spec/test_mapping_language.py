@@ -200,6 +200,18 @@ def test_a_map_gives_the_value_and_the_unit_that_belong_to_a_code(events: Made) 
     assert events.rows(found, "measurement", *columns) == [(3004249, 4184633, 8876), (3004249, 4184633, 9579)]
 
 
+def test_an_entry_without_words_is_for_words_that_no_other_entry_asks_for(events: Made) -> None:
+    local = [
+        CodeMap(vocabulary="SNOMED-CT", code="1", text="Asthma", target_concept_id=317009),
+        CodeMap(vocabulary="SNOMED-CT", code="1", text="", target_concept_id=201826),
+        CodeMap(vocabulary="SNOMED-CT", code="", text="Wheeze", target_concept_id=4193704),
+    ]
+    code = '[map.code]\ncolumn = "code"\nvocabulary = "SNOMED-CT"\ntext = "words"'
+    rows = [{"code": "1", "words": "asthma"}, {"code": "1", "words": "other"}, {"code": None, "words": "wheeze"}]
+    found = events.of(rule(code=code), rows, local=local)
+    assert events.rows(found, "condition_occurrence", "condition_concept_id") == [(201826,), (317009,), (4193704,)]
+
+
 def test_the_vocabulary_may_come_from_a_column_through_a_map(events: Made) -> None:
     code = """
 [map.code]

@@ -159,6 +159,19 @@ def test_a_source_to_concept_map_leaves_out_what_is_invalid(tmp_path: Path) -> N
     ]
 
 
+def test_a_target_that_is_missing_is_not_taken_for_one_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "maps.csv"
+    path.write_text(
+        "source_code,source_vocabulary_id,target_concept_id\n1,LOC\n2,LOC,NULL\n3,LOC,0\n", encoding="utf-8"
+    )
+    with pytest.raises(Invalid) as refused:
+        read_code_map(path)
+    assert [(fault.line, fault.field) for fault in refused.value.faults] == [
+        (2, "target_concept_id"),
+        (3, "target_concept_id"),
+    ]
+
+
 def test_an_entry_of_a_map_holds_from_its_first_day_to_its_last(tmp_path: Path) -> None:
     path = tmp_path / "maps.csv"
     path.write_text(

@@ -44,6 +44,14 @@ MOMENTS = {
     "2020-10-25T23:30:00Z": "2020-10-25 23:30:00",
     "2020-06-30T20:30:00-05:00": "2020-06-30 20:30:00",
 }
+# As PostgreSQL, DuckDB and SQL Server write moments as text.
+OF_DATABASES = {
+    "2020-06-30 23:30:00+00": "2020-07-01 00:30:00",
+    "2020-06-30 23:30:00.000 UTC": "2020-07-01 00:30:00",
+    "2020-06-30 23:30:00.0000000 +00:00": "2020-07-01 00:30:00",
+    "2020-07-01 00:30:00.0000000 +01:00": "2020-07-01 00:30:00",
+    "2020-07-01 00:30:00+01": "2020-07-01 00:30:00",
+}
 
 
 @pytest.fixture
@@ -56,9 +64,10 @@ def declared(kind: str, *, dialect: str = "", at: str = '"datetime"', day: str =
 
 
 def test_moments_in_delimited_text_are_on_the_clock_where_they_were(hub: Hub) -> None:
-    lines = [f"{number},p1,{moment}," for number, moment in enumerate(MOMENTS)]
+    moments = MOMENTS | OF_DATABASES
+    lines = [f"{number:02d},p1,{moment}," for number, moment in enumerate(moments)]
     hub.receive(hub.source(declared("delimited")), "\n".join(["event_id,patient_id,at,day", *lines, ""]))
-    assert [str(row["at"]) for row in hub.landed()] == list(MOMENTS.values())
+    assert [str(row["at"]) for row in hub.landed()] == list(moments.values())
 
 
 def test_moments_in_a_form_of_their_own_are_too(hub: Hub) -> None:
@@ -67,9 +76,16 @@ def test_moments_in_a_form_of_their_own_are_too(hub: Hub) -> None:
         '{ type = "date", formats = ["%Y-%m-%dT%H:%MZ"] }',
     )
     source = hub.source(declared("delimited", at=at, day=day))
-    hub.receive(source, "event_id,patient_id,at,day\n1,p1,01/07/2020 00:30 +01:00,2020-06-30T23:30Z\n")
-    (row,) = hub.landed()
-    assert (str(row["at"]), str(row["day"])) == ("2020-07-01 00:30:00", "2020-07-01")
+    hub.receive(
+        source,
+        "event_id,patient_id,at,day\n1,p1,01/07/2020 00:30 +02:00,2020-06-30T23:30Z\n2,p1,30/06/2020 23:30 +00:00,\n",
+    )
+    one, two = hub.landed()
+    assert (str(one["at"]), str(one["day"]), str(two["at"])) == (
+        "2020-07-01 00:30:00",
+        "2020-07-01",
+        "2020-07-01 00:30:00",
+    )
 
 
 def test_moments_in_fhir_are_too(hub: Hub) -> None:

@@ -31,7 +31,7 @@ TEXTS = (
 NUMBERS = ("concept_id", "source_concept_id")
 # Order in which what a code leads to is preferred: each alternate has ten places, and the vocabulary comes after all maps.
 _FIXED, _REMAPPED = -1, -2
-_TURN, _ASKED = 10, 1000
+_TURN, _WORDLESS, _ASKED = 10, 5, 1000
 
 # dm+d identifiers are SNOMED identifiers, and sources name either.
 _ALSO = (("SNOMED", "dm+d"), ("dm+d", "SNOMED"), ("RxNorm", "RxNorm Extension"))
@@ -247,11 +247,14 @@ def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Tab
     named = wanted.filter(wanted["named"] != "").join(texts, "number")
     by_code = named.join(local, [named["named"] == local["vocabulary"], named["code"] == local["code"]])
     by_code = by_code.filter((by_code["text"] == "") | (by_code["text"] == by_code["words"]))
-    found = by_code.select("number", "order", "part", source="source_concept_id", target="target_concept_id")
+    # An entry that asks for no words is for those that no other entry of the code asks for.
+    order = by_code["order"] + ((by_code["text"] == "") & (by_code["words"] != "")).ifelse(_WORDLESS, 0)
+    found = by_code.select("number", "part", order=order, source="source_concept_id", target="target_concept_id")
     if "code_text" not in numbered.columns:
         return found
     vocabulary = numbered["vocabulary_id"] if "vocabulary_id" in numbered.columns else ibis.literal("")
-    worded = numbered.select("number", named=vocabulary.lower(), words=text).filter(lambda t: t["words"] != "")
+    spelt = vocabulary.lower().cases(*SPELLINGS.items(), else_=vocabulary).lower()
+    worded = numbered.select("number", named=spelt, words=text).filter(lambda t: t["words"] != "")
     only_text = local.filter(local["code"] == "")
     by_text = worded.join(only_text, [worded["named"] == only_text["vocabulary"], worded["words"] == only_text["text"]])
     return found.union(

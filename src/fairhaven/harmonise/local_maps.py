@@ -209,7 +209,7 @@ def _stcm(reader: "csv.DictReader[str]", shown: str, faults: list[Fault]) -> Ite
             vocabulary=row["source_vocabulary_id"],
             code=row["source_code"],
             text=row["source_code_description"],
-            target_concept_id=line.concept("target_concept_id"),
+            target_concept_id=line.target("target_concept_id"),
             source_concept_id=line.concept("source_concept_id"),
             valid_from=line.day("valid_start_date", dt.date.min),
             valid_to=line.day("valid_end_date", dt.date.max),
@@ -240,7 +240,7 @@ def _usagi(reader: "csv.DictReader[str]", vocabulary: str, shown: str, faults: l
                 vocabulary=vocabulary,
                 code=row["sourceCode"],
                 text=row["sourceName"],
-                target_concept_id=line.concept("conceptId"),
+                target_concept_id=line.target("conceptId"),
                 part=part,
                 line=line.number,
             )
@@ -272,6 +272,12 @@ class _MapLine:
         if self.row[field]:
             self.fault(field, "is not a concept id")
         return 0
+
+    def target(self, field: str) -> int:
+        """A concept that must be there: nothing is not the same as 0, which says that somebody looked."""
+        if not self.row[field]:
+            self.fault(field, "is missing; write 0 where there is no such concept")
+        return self.concept(field)
 
     def day(self, field: str, otherwise: dt.date) -> dt.date:
         """As 2020-12-31 or 20201231 (Athena), a time of day cut off; *otherwise* where there is none."""

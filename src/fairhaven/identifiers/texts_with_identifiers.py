@@ -139,8 +139,9 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
         f"""
         CREATE OR REPLACE TEMP TABLE pairs AS
         SELECT DISTINCT one.text, {pair_sql("one.word", "other.word")} AS pair
-        FROM placed_names AS one JOIN placed_names AS other
-            ON other.text = one.text AND other.place - one.place BETWEEN 1 AND 2
+        -- As equalities, because a range would compare each name of a long text with every other.
+        FROM (SELECT *, unnest([place + 1, place + 2]) AS behind FROM placed_names) AS one
+            JOIN placed_names AS other ON other.text = one.text AND other.place = one.behind
         WHERE (one.is_given AND other.is_family) OR (one.is_family AND other.is_given);
         INSERT INTO texts_with_identifiers
         SELECT text FROM pairs SEMI JOIN (

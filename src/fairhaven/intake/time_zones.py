@@ -26,14 +26,18 @@ def wall_clock(text: str, zone: str) -> str:
         text: SQL of a VARCHAR.
         zone: of the source.
     """
-    # A cast passes over an offset, so that what it gives is the clock as written.
-    written = f"try_cast({text} AS TIMESTAMP)"
-    return f"CASE WHEN length({text}) <> {_PLAIN} AND {is_utc(text)} THEN {in_zone(written, zone)} ELSE {written} END"
+    # A cast passes over an offset, so that what it gives is the clock as written; but not over a blank before it (SQL Server).
+    written = rf"try_cast(regexp_replace({text}, ' ([+-][0-9:]+)$', '\1') AS TIMESTAMP)"
+    plain = f"try_cast({text} AS TIMESTAMP)"
+    return (
+        f"CASE WHEN length({text}) = {_PLAIN} THEN {plain} "
+        f"WHEN {is_utc(text)} THEN {in_zone(written, zone)} ELSE {written} END"
+    )
 
 
 def is_utc(text: str) -> str:
-    """SQL: whether a moment is said in UTC."""
-    return rf"regexp_matches({text}, '(Z|[+-]00:?00)$')"
+    """SQL: whether a moment is said in UTC, as one of the databases says it."""
+    return rf"regexp_matches({text}, '(Z|UTC|[0-9] ?[+-]00(:?00)?)$')"
 
 
 def in_zone(utc: str, zone: str) -> str:

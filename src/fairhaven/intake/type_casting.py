@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
 from fairhaven.intake.quarantine_reasons import LATEST, quarantine_reasons
-from fairhaven.intake.time_zones import at_instant, in_zone, wall_clock
+from fairhaven.intake.time_zones import at_instant, in_zone, is_utc, wall_clock
 
 TYPES = {
     "text": "VARCHAR",
@@ -37,7 +37,13 @@ def text_of(raw: str, dialect: Dialect) -> str:
     trimmed = f"trim({raw}, ' \t\r\n\u00a0')"
     words = ", ".join(map(literal, sorted({"", *dialect.null})))
     # Trimming every value would cost as much as reading the file; its first and last byte say what needs it.
-    needs_trim = f"{raw} < '!' OR ends_with({raw}, ' ')"
+    needs_trim = " OR ".join(
+        [
+            f"{raw} < '!'",
+            f"starts_with({raw}, '\u00a0')",
+            *(f"ends_with({raw}, '{blank}')" for blank in (" ", "\t", "\u00a0")),
+        ]
+    )
     return f"CASE WHEN {needs_trim} THEN CASE WHEN {trimmed} NOT IN ({words}) THEN {trimmed} END ELSE {raw} END"
 
 
@@ -136,7 +142,7 @@ def _moment(text: str, column: ColumnDeclaration, dialect: Dialect, sql_type: st
     if any("%y" in form or _names_zone(form) for form in column.formats):
         # Years of two digits first: strptime's %Y would take 61 for the year 61.
         forms = sorted(column.formats, key=lambda form: "%y" not in form)
-        moments = (_where_it_was(_of_its_century(text, form, column), form, zone) for form in forms)
+        moments = (_where_it_was(text, form, column, zone) for form in forms)
         return f"try_cast(coalesce({', '.join(moments)}) AS {sql_type})"
     if len(column.formats) == 1:
         return f"try_cast(try_strptime({text}, {literal(column.formats[0])}) AS {sql_type})"
@@ -165,8 +171,13 @@ def _names_zone(form: str) -> bool:
     return "%z" in form or "%Z" in form or form.endswith("Z")
 
 
-def _where_it_was(moment: str, form: str, zone: str) -> str:
+def _where_it_was(text: str, form: str, column: ColumnDeclaration, zone: str) -> str:
     """A moment read in a form, on the clock where it was."""
+    if form.endswith("%z"):  # an offset that is written is of the place itself
+        plain = rf"regexp_replace({text}, ' ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '')"
+        moment = _of_its_century(plain, form.removesuffix("%z").rstrip(), column)
+        return f"CASE WHEN {is_utc(text)} THEN {in_zone(moment, zone)} ELSE {moment} END"
+    moment = _of_its_century(text, form, column)
     if "%z" in form.lower():
         return at_instant(moment, zone)
     return in_zone(moment, zone) if _names_zone(form) else moment
