@@ -134,3 +134,29 @@ def test_no_hub_is_made_in_a_folder_that_another_account_made_for_it(tmp_path: P
         with pytest.raises(NotPermitted, match=f"uid {_STRANGER}'s, who could exchange what is put there"):
             make(folder)
         assert {path.name for path in folder.iterdir()} == {".being-made"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to another group")
+def test_readers_may_not_write_what_the_group_of_before_could(hub: Path) -> None:
+    (hub / "hub.toml").write_text("")
+    for path in (hub, hub / "hub.toml", hub / "sources"):
+        path.chmod(0o777)  # as umask 000 leaves them; 002 is the usual one of a shared machine
+    StoreModes(folder=hub, group=_STRANGER).close(tell=lambda _: None)
+    open_to_write = [name for name, (mode, _) in modes(hub).items() if mode & 0o022]
+    assert open_to_write == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be another account")
+def test_folders_that_another_account_nests_in_the_store_are_passed_over(hub: Path) -> None:
+    deep = hub / "store" / "query-audit"
+    deep.mkdir()
+    at = os.open(deep, os.O_RDONLY)
+    for _ in range(1_500):
+        os.mkdir("d", dir_fd=at)
+        os.chown("d", _STRANGER, _STRANGER, dir_fd=at)
+        inner = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+    StoreModes(folder=hub, group=_STRANGER).close(tell=lambda _: None)
+    assert stat.S_IMODE((hub / "store").stat().st_mode) == 0o750

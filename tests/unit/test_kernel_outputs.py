@@ -233,3 +233,8 @@ def _a_hub(folder: Path) -> Path:
     (folder / "store" / "keys" / "master.key").write_text("key")
     (folder / "hub.toml").write_text("")
     return folder
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="must be UTF-8"):
+        _at(tmp_path / "a\udcff.html")

@@ -69,6 +69,8 @@ ALTERATIONS: dict[str, Callable[[bytes], bytes]] = {
     "a line dropped": lambda content: b"".join(content.splitlines(keepends=True)[::2]),
     "a line twice": lambda content: content + content.splitlines(keepends=True)[-1],
     "lines of another form": lambda _: b"[]\n",
+    "before the first entry": lambda content: _line(content, 0, lambda plain: plain.update(entries=-1000)),
+    "nested too deeply": lambda _: b"[" * 200_000 + b"\n",
     "empty": lambda _: b"",
 }
 

@@ -195,9 +195,19 @@ class StoreModes:
 def _below(folder: Path) -> Iterator[tuple[Path, int]]:
     """What is in a folder and its folders, each with an opening of the folder that it stands in: no link is followed, also where
     a folder becomes one meanwhile. What another account keeps to itself, in the folder of logs, is passed over: it has its own modes."""
+    ours = {folder.lstat().st_uid, os.getuid(), 0}
     for place, folders, files, at in os.fwalk(folder):
         for name in (*folders, *files):
             yield Path(place, name), at
+        # Who may add to a folder could nest a thousand in it; what stands in another account's folders is given no mode.
+        folders[:] = [name for name in folders if _owner(name, at) in ours]
+
+
+def _owner(name: str, at: int) -> int | None:
+    try:
+        return os.stat(name, dir_fd=at, follow_symlinks=False).st_uid
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager
@@ -229,7 +239,8 @@ def _let_read(path: Path, group: int, *, at: int | None) -> None:
         found = os.fstat(opened)
         if _has_other_names(found):
             return
-        wanted = stat.S_IMODE(found.st_mode) | (0o050 if stat.S_ISDIR(found.st_mode) else 0o040)
+        # To read alone: under umask 002 the group of before could write, and the readers would have its place.
+        wanted = (stat.S_IMODE(found.st_mode) | (0o050 if stat.S_ISDIR(found.st_mode) else 0o040)) & ~0o022
         if stat.S_IMODE(found.st_mode) != wanted or found.st_gid != group:
             os.chown(_place(opened), -1, group)
             _place(opened).chmod(wanted)

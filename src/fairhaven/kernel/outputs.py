@@ -185,6 +185,10 @@ class Output:
         return f"{self.command} {found.st_size} {found.st_mtime_ns}".encode()
 
     def _check(self) -> None:
+        try:
+            str(self.path).encode()
+        except UnicodeEncodeError:
+            raise Invalid("the name of an output must be UTF-8; choose another name") from None
         _check_no_link(self.path)
         self.check_place(self.path)
         try:

@@ -238,7 +238,7 @@ class Journal:
             try:
                 note = from_json(Note, json.loads(line))
                 is_ours = note.previous == self._head and self._is_ours(note)
-            except (ValueError, Invalid):
+            except (ValueError, Invalid, RecursionError):
                 is_ours = False
             if not is_ours:
                 self._lines.forget()
@@ -251,7 +251,9 @@ class Journal:
 
     def _is_ours(self, note: Note) -> bool:
         entries = self._entries()
-        if note.entries > len(entries) or note.head != (entries[note.entries - 1].hash if note.entries else ""):
+        if not 0 <= note.entries <= len(entries) or note.head != (
+            entries[note.entries - 1].hash if note.entries else ""
+        ):
             return False
         public = self._public() or (self._signer.public if self._signer else None)
         return public is None or is_signature(bytes.fromhex(note.signature), self._signed(note), public)
