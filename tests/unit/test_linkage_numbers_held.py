@@ -1,8 +1,14 @@
 """A person holds one valid NHS number."""
 
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
 from bench.linkage import judged
 from bench.namesakes import region_of_namesakes
 from fairhaven.linkage import link
+from fairhaven.linkage.model import IDENTITY_SCHEMA
 from fairhaven.nhs.number import valid_nhs_number
 
 
@@ -31,3 +37,59 @@ def test_families_twins_and_namesakes_stay_apart() -> None:
     assert max(len(each) for each in held.values()) == 1
     precision, recall, _ = judged(index, truth)
     assert precision >= 0.995 and recall >= 0.98, (precision, recall)
+
+
+ANNAS, OTHERS = "9990000018", "9990000026"
+SPRING, AUTUMN = dt.date(1980, 5, 17), dt.date(1955, 9, 2)
+
+
+def known(
+    ref: str, extract: int, number: str, given: str | None, family: str | None, birth: dt.date | None
+) -> dict[str, object]:
+    return {
+        **dict.fromkeys(IDENTITY_SCHEMA.names),
+        "source": ref.split("/")[0],
+        "patient_ref": ref,
+        "row_extract": extract,
+        "nhs_number": number,
+        "given_name": given,
+        "family_name": family,
+        "birth_date": birth,
+        "sex": None,
+    }
+
+
+def persons(*records: dict[str, object]) -> dict[str, int]:
+    index = link(pa.Table.from_pylist(list(records), IDENTITY_SCHEMA), key=b"secret").index
+    return dict(zip(index["patient_ref"].to_pylist(), index["person_id"].to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("given", "birth"), [("Beatrice", SPRING), ("Anna", AUTUMN)], ids=["a twin", "a mother of the name"]
+)
+def test_a_number_of_a_relative_that_was_corrected_makes_one_person_of_nobody(given: str, birth: dt.date) -> None:
+    found = persons(
+        known("gp/a", 1, OTHERS, "Anna", "Smith", SPRING),
+        known("gp/a", 2, ANNAS, "Anna", "Smith", SPRING),
+        known("hes/b", 1, OTHERS, given, "Smith", birth),
+    )
+    assert found["gp/a"] != found["hes/b"]
+
+
+def test_a_number_that_was_replaced_is_the_same_persons_where_nobody_else_bears_it() -> None:
+    found = persons(
+        known("gp/a", 1, OTHERS, "Anna", "Smith", SPRING),
+        known("gp/a", 2, ANNAS, "Anna", "Smith", SPRING),
+        known("hes/b", 1, OTHERS, "Anna", "Smith", SPRING),
+    )
+    assert found["gp/a"] == found["hes/b"]
+
+
+def test_two_numbers_of_a_patient_of_whom_nothing_else_is_known_make_one_person_of_nobody() -> None:
+    found = persons(
+        known("x/1", 1, OTHERS, None, None, None),
+        known("x/1", 2, ANNAS, None, None, None),
+        known("gp/a", 1, ANNAS, "Anna", "Smith", SPRING),
+        known("gp/b", 1, OTHERS, "Carl", "Jones", AUTUMN),
+    )
+    assert found["gp/a"] != found["gp/b"]

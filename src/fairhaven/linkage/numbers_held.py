@@ -4,8 +4,9 @@ Two valid numbers are never one slip apart: the check digit modulo 11 weighs the
 neighbours swapped, spoils it: the sum changes by less than eleven times a unit of 11 (NHS Data Dictionary, NHS NUMBER). Whoever holds another valid
 number is somebody else, however alike, unless a source itself says that two numbers are one person's:
 
-- a **superseded number**: the source gave a patient, under the same patient_ref, first one and then another, and name and date of birth
-  are still those of one person (a patient_ref that was given to somebody else does not make two people one);
+- a **superseded number**: the source gave a patient, under the same patient_ref, first one and then another, name and date of birth
+  are still those of one person (a patient_ref that was given to somebody else does not make two people one), and nobody of another
+  name or birth bears either (a twin's number that was corrected is the twin's);
 - a **source link**: the source calls two of its patients one person (FHIR ``Patient.link``).
 
 Numbers that are one person's count as one from here on. A patient of whom that is not so, and who was described under several numbers
@@ -45,9 +46,18 @@ def unite_numbers(connection: duckdb.DuckDBPyConnection) -> None:
             FROM numbered SEMI JOIN (
                 SELECT patient FROM numbered GROUP BY patient HAVING count(DISTINCT id) BETWEEN 2 AND {MAX_NUMBERS}
             ) USING (patient)
+        ), superseded AS (
+            SELECT DISTINCT l.patient, l.id AS one, r.id AS other
+            FROM several AS l JOIN several AS r ON l.patient = r.patient AND l.id < r.id
+            WHERE coalesce({GIVEN_AGREES}, false) AND coalesce({BIRTH_AGREES}, false)
+        ), of_others AS (
+            SELECT one, other FROM (SELECT *, unnest([one, other]) AS id FROM superseded) AS borne
+            JOIN numbered AS r ON r.id = borne.id AND r.patient <> borne.patient
+            JOIN numbered AS l ON l.patient = borne.patient
+            WHERE (l.given IS NOT NULL AND r.given IS NOT NULL AND NOT coalesce({GIVEN_AGREES}, false))
+                OR (l.birth IS NOT NULL AND r.birth IS NOT NULL AND NOT coalesce({BIRTH_AGREES}, false))
         )
-        SELECT DISTINCT l.id AS one, r.id AS other FROM several AS l JOIN several AS r ON l.patient = r.patient AND l.id < r.id
-        WHERE coalesce({GIVEN_AGREES}, true) AND coalesce({BIRTH_AGREES}, true)
+        SELECT one, other FROM superseded ANTI JOIN of_others USING (one, other)
         UNION
         SELECT least(l.id, r.id), greatest(l.id, r.id) FROM stated
         JOIN numbered AS l ON l.patient = left_patient JOIN numbered AS r ON r.patient = right_patient WHERE l.id <> r.id
