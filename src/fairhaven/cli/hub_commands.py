@@ -60,7 +60,8 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     from fairhaven.journeys.releases.code_map_targets import code_map_warnings
     from fairhaven.journeys.releases.withheld_texts import withheld_text_warnings
 
-    text = read_text(folder)
+    rooms = open_hub(folder, tell=note) if (folder / "store").is_dir() else None
+    text = rooms or read_text(folder)
     counts = {
         "controllers": len(text.controllers),
         "sources": len(text.sources),
@@ -71,8 +72,8 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     warnings = unlinked_table_warnings(text.sources, text.mappings) + withheld_text_warnings(
         text.sources, text.mappings
     )
-    if (folder / "store").is_dir():
-        warnings += code_map_warnings(open_hub(folder, tell=note))
+    if rooms is not None:
+        warnings += code_map_warnings(rooms)
     words = [f"No faults. {', '.join(f'{count} {name}' for name, count in counts.items())}."]
     words += [f"Warning: {warning}" for warning in warnings]
     screen.show(results.CheckedHub(counts=counts, warnings=warnings), words)

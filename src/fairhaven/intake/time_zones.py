@@ -6,6 +6,7 @@ of the zone that its source declares.
 """
 
 import zoneinfo
+from functools import cache
 
 from fairhaven.engine.sql import literal
 
@@ -16,7 +17,13 @@ _PLAIN = 19
 
 def is_zone(name: str) -> bool:
     """Whether it is a zone of the IANA database."""
-    return name in zoneinfo.available_timezones()
+    return name == USUAL or name in _zones()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    # Every file of the database is looked at for it, and most hubs name no zone but the usual one.
+    return frozenset(zoneinfo.available_timezones())
 
 
 def wall_clock(text: str, zone: str) -> str:
