@@ -13,6 +13,7 @@ from fairhaven.hub import make_hub, open_hub
 from fairhaven.journeys.deliveries.receive import receive_delivery, recover_vocabulary
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.persons.recovery import ErasureUnderWay, carry_out, recover
+from fairhaven.journeys.releases.build import land_without_known_persons
 from fairhaven.journeys.store_files import (
     check_kept,
     erasure_journal,
@@ -29,7 +30,7 @@ from fairhaven.omop.vocabulary import load_vocabulary
 from tests.support.actors import ANNA, BEN
 from tests.support.intake_hub import DAY, HEADER
 from tests.support.partner_cdm import vocabulary_files
-from tests.support.received_hub import received_hub
+from tests.support.received_hub import received, received_hub
 
 _TABLE = "landing/000001/events.parquet"
 NOTES: Mapping[str, object] = {
@@ -43,13 +44,13 @@ NOTES: Mapping[str, object] = {
 
 
 @pytest.fixture(scope="module")
-def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return received_hub(tmp_path_factory.mktemp("received") / "hub")
 
 
 @pytest.fixture
-def rooms(received: Path, tmp_path: Path) -> Rooms:
-    shutil.copytree(received, tmp_path / "hub")
+def rooms(hub: Path, tmp_path: Path) -> Rooms:
+    shutil.copytree(hub, tmp_path / "hub")
     return open_hub(tmp_path / "hub")
 
 
@@ -132,6 +133,30 @@ def test_a_landed_table_that_is_altered_after_a_kill_is_not_entered_and_is_named
         _check(again)
 
 
+def test_a_build_that_lands_again_late_first_ends_what_was_killed_meanwhile(rooms: Rooms) -> None:
+    _landing_killed(rooms)
+    again = open_hub(rooms.folder)
+    land_without_known_persons(again, again.intake.extracts(), by=BEN, progress=Silent())
+    entries = [entry for entry in again.ledger.entries() if entry.kind == "landed again"]
+    assert [entry.actor for entry in entries] == [ANNA, BEN]
+    assert verify_store(again, after="", progress=Silent()).is_good
+
+
+@pytest.mark.parametrize("place", [_TABLE, "landing/000001/extract.json", "received", "vault/identity/000001.sealed"])
+def test_a_build_that_lands_again_late_enters_nothing_that_was_altered_meanwhile(rooms: Rooms, place: str) -> None:
+    received(rooms, "3,p3,2020-01-01,3,c\n")
+    late = [extract for extract in rooms.intake.extracts() if extract.number == 2]
+    path = rooms.store / place / f"{late[0].sealed_as}.sealed" if place == "received" else rooms.store / place
+    if place == _TABLE:
+        _altered(path)
+    else:
+        path.write_bytes(path.read_bytes() + b" ")
+    length = rooms.ledger.length()
+    with pytest.raises(Invalid, match=rf"{path.relative_to(rooms.store)}: was altered"):
+        land_without_known_persons(rooms, late, by=BEN, progress=Silent())
+    assert rooms.ledger.length() == length and not landing_journal(rooms).is_open()
+
+
 def test_notes_of_an_earlier_landing_with_its_files_put_there_again_bring_nothing_back(
     rooms: Rooms, tmp_path: Path
 ) -> None:
@@ -163,7 +188,7 @@ def _erasure_killed(rooms: Rooms) -> ErasureUnderWay:
     [ref, _] = sorted(set(pq.read_table(rooms.store / _TABLE)["patient_ref"].to_pylist()))
     decided = ErasureUnderWay(person=7, patients={"gp": [ref]}, by=ANNA, after=rooms.ledger.length())
     erasure_journal(rooms).begin(to_json(decided), by=ANNA)
-    with erasure_journal(rooms).writing({}, by=ANNA, is_mine=is_of_deliveries):
+    with erasure_journal(rooms).noting(is_mine=is_of_deliveries):
         rooms.intake.erase(decided.patients, sources=rooms.sources, vault=rooms.vault, progress=Silent())
     return decided
 

@@ -14,11 +14,12 @@ from fairhaven.archive import Archive
 from fairhaven.hub import open_hub
 from fairhaven.journeys.hub_places import NOTES
 from fairhaven.journeys.persons.recovery import ErasureUnderWay
+from fairhaven.journeys.store_files import check_kept
 from fairhaven.journeys.store_verification import verify_store
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.keyring import Purpose
 from fairhaven.kernel.progress import Silent
-from fairhaven.ledger import Actor, ActorKind
+from fairhaven.ledger import Actor, ActorKind, EventKind
 from tests.support.command_line import Command
 from tests.support.older_hub import unpack_older_hub
 
@@ -96,6 +97,15 @@ def test_a_person_is_erased_from_it_and_the_next_release_follows(hub: Path, fair
     assert (person,) not in persons
     assert refs and not refs & {ref for ref, _ in _linked(hub)}
     fairhaven("report", hub, "--out", tmp_path / "report.html")
+
+
+def test_what_a_report_on_it_entered_is_not_taken_for_all_that_the_ledger_knows_of_releases(
+    described_hub: Path,
+) -> None:
+    rooms = open_hub(described_hub)
+    stock = [entry for entry in rooms.ledger.entries() if entry.kind == EventKind.STOCK_TAKEN]
+    assert [entry.facts for entry in stock] == [{"of": "releases"}]
+    check_kept(rooms, [rooms.vault.index_file(), *rooms.archive.log_files()])
 
 
 def test_its_two_keys_become_one_for_each_purpose_and_nothing_that_follows_from_them_changes(

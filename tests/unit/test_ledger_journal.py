@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.signing_key import SigningKey
 from fairhaven.ledger import EventKind, Journal, Ledger, content_hash
@@ -49,6 +49,17 @@ def test_what_is_noted_last_of_a_file_is_what_is_there(ledger: Ledger) -> None:
     assert [note.actor for note in journal.notes()] == [ANNA, None]
     journal.end()
     assert not journal.is_open() and journal.files() == {}
+
+
+def test_another_act_adds_nothing_to_notes_that_an_earlier_one_left(ledger: Ledger) -> None:
+    journal = _written(ledger, "a")
+    before = journal.path.read_bytes()
+    with pytest.raises(NotAllowedNow, match=r"act\.json has notes of an act that was cut short"):
+        _written(ledger, "b")
+    assert journal.path.read_bytes() == before and (ledger.store / "file").read_text() == "a"
+    with journal.noting(is_mine=lambda path: path == "file"):  # whoever goes on with that act
+        write_atomically(ledger.store / "file", "c")
+    assert journal.files() == {"file": content_hash(ledger.store / "file")}
 
 
 def _line(content: bytes, number: int, change: Callable[[dict[str, object]], object]) -> bytes:

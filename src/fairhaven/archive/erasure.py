@@ -140,7 +140,7 @@ def _finish(store: ReleaseStore, decided: DecidedErasure, *, by: Actor) -> None:
         shutil.rmtree(store.description(release.number), ignore_errors=True)
     everything = store.as_found()
     notes = store.erasure_notes
-    with store.work() as work, notes.writing({}, by=by, is_mine=delta_log.is_in_log):
+    with store.work() as work, notes.noting(is_mine=delta_log.is_in_log):
         for table in decided.tables:
             delta_log.rebuild(store.folder / table, work, _history(everything, table))
     store.sweep()

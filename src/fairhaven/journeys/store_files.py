@@ -205,6 +205,8 @@ def take_stock(rooms: Rooms, thing: Locked, *, by: Actor) -> None:
     # Without any release there is the index of persons alone to take stock of.
     is_alone = thing is Locked.RELEASES and not rooms.archive.manifests()
     if (is_finished or is_alone) and not is_known(rooms, thing):
+        if thing is Locked.RELEASES:  # of the index that belongs to the last release
+            rooms.vault.accept_index(published=len(rooms.archive.seals()))
         rooms.ledger.append_changed(EventKind.STOCK_TAKEN, {"of": thing.value}, _places(rooms, thing), by=by)
 
 

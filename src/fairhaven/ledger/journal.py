@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.kernel.codec import from_json, to_json
-from fairhaven.kernel.errors import Fault, Invalid
+from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 from fairhaven.kernel.files import Announced, announcing, canonical_json, sync, write_atomically
 from fairhaven.ledger.appended_lines import AppendedLines
 from fairhaven.ledger.chain_reader import GENESIS
@@ -134,20 +134,44 @@ class Journal:
 
     @contextmanager
     def writing(self, facts: Mapping[str, Any], *, by: Actor, is_mine: Callable[[str], bool]) -> Iterator[None]:
-        """Note each file that is given its place meanwhile; the act is begun with the first of them, if it is not yet.
+        """Note each file that is given its place meanwhile; the act is begun with the first of them.
 
         Args:
             is_mine: whether a path in the store is one that the act's entry is to carry.
+
+        Raises:
+            NotAllowedNow: notes of an earlier act are there: one entry would speak of both.
         """
+        if self.is_open():
+            raise NotAllowedNow(
+                f"{self._name} has notes of an act that was cut short, and nothing is added to them. Run the command again: it "
+                "ends that act first."
+            )
 
-        def noted(files: Announced) -> None:
-            mine = hashes_of_ready(self._store, files, is_wanted=is_mine)
-            if mine and not self.is_open():
-                self.begin(facts, by=by, files=mine)
-            elif mine:
-                self.note(files=mine)
+        def noted(files: Mapping[str, str | None]) -> None:
+            if self.is_open():
+                self.note(files=files)
+            else:
+                self.begin(facts, by=by, files=files)
 
-        with announcing(noted):
+        with self._told(noted, is_mine):
+            yield
+
+    @contextmanager
+    def noting(self, *, is_mine: Callable[[str], bool]) -> Iterator[None]:
+        """The same for an act that was begun."""
+        with self._told(lambda files: self.note(files=files), is_mine):
+            yield
+
+    @contextmanager
+    def _told(
+        self, note: Callable[[Mapping[str, str | None]], object], is_mine: Callable[[str], bool]
+    ) -> Iterator[None]:
+        def told(files: Announced) -> None:
+            if mine := hashes_of_ready(self._store, files, is_wanted=is_mine):
+                note(mine)
+
+        with announcing(told):
             yield
 
     def files(self) -> dict[str, str | None]:

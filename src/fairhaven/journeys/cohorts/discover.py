@@ -13,11 +13,10 @@ from fairhaven.archive import Release
 from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_definition, definition_hash
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named, note_unknown
-from fairhaven.journeys.descriptions.describe import describe_release, is_described
+from fairhaven.journeys.descriptions.describe import describe_for_reading, is_described
 from fairhaven.journeys.descriptions.described_counts import make_counts_known
 from fairhaven.journeys.descriptions.discovery_index import kept_index
 from fairhaven.journeys.hub_audit import open_audit, record_questions
-from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.errors import NotAllowedNow
@@ -171,8 +170,7 @@ def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -
                 f"{release.name} is not described as it is now, and what a release tells of itself is known before anybody asks of it. "
                 "Ask the account that runs the hub to build, or to count in it once; then this account may count."
             )
-        with holding(rooms, Locked.RELEASES, act="description of a release", by=by, progress=progress):
-            describe_release(rooms, release, by=by, progress=progress)
+        describe_for_reading(rooms, release, by=by, progress=progress)
     if (index := kept_index(rooms, release)) is None:
         raise damaged(rooms.archive.description(release.number))
     with open_audit(rooms) as audit:

@@ -23,6 +23,7 @@ from fairhaven.journeys.hub_audit import has_audit, open_audit, record_questions
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import vocabulary_of
+from fairhaven.journeys.store_files import take_stock
 from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import announce, damaged, scratch, write_json
@@ -180,9 +181,16 @@ def _exchange_forms(rooms: Rooms, release: Release, description: Description) ->
 def described(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> DescribedRelease:
     """What describes a release; made first where it is not there, which takes the lock of the releases."""
     if not is_described(rooms, release):
-        with holding(rooms, Locked.RELEASES, act="description of a release", by=by, progress=progress):
-            describe_release(rooms, release, by=by, progress=progress)
+        describe_for_reading(rooms, release, by=by, progress=progress)
     return _whole(rooms, release)
+
+
+def describe_for_reading(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
+    """As `describe_release`, for a command that only reads releases: it takes their lock, and stock of them in a hub of before, where
+    what describes one would else be all that the ledger knows of them."""
+    with holding(rooms, Locked.RELEASES, act="description of a release", by=by, progress=progress):
+        take_stock(rooms, Locked.RELEASES, by=by)
+        describe_release(rooms, release, by=by, progress=progress)
 
 
 def _whole(rooms: Rooms, release: Release) -> DescribedRelease:

@@ -22,7 +22,6 @@ from fairhaven.journeys.store_files import (
     check_kept,
     erasure_journal,
     files_of_deliveries,
-    is_known,
     is_of_deliveries,
     take_stock,
 )
@@ -107,8 +106,6 @@ def recover(rooms: Rooms, *, by: Actor, progress: Progress) -> Erased | None:
     for torn in listed(rooms.store, ".*.json.*.part"):
         torn.unlink()
     recover_deliveries(rooms, by=by)
-    if not is_known(rooms, Locked.RELEASES):  # stock is taken of the index that belongs to the last release
-        rooms.vault.accept_index(published=len(rooms.archive.releases()))
     take_stock(rooms, Locked.RELEASES, by=by)
     is_cut_short = rooms.archive.erasing.exists() or rooms.archive.building.exists()
     rooms.archive.resume(by=by, progress=progress)
@@ -162,13 +159,13 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
         match stage:
             case ErasureStage.DELIVERIES:
                 progress.stage("Erasing from what was delivered")
-                with _noted(rooms, erasure):
+                with _noted(rooms):
                     deliveries = rooms.intake.erase(
                         erasure.patients, sources=rooms.sources, vault=rooms.vault, progress=progress
                     )
             case ErasureStage.VAULT:
                 progress.stage("Erasing from the vault")
-                with _noted(rooms, erasure):
+                with _noted(rooms):
                     identities = rooms.vault.erase(erasure.patients)
             case ErasureStage.RELEASES:
                 releases, entry = _erase_releases(rooms, erasure, progress)
@@ -183,12 +180,10 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
     return Erased(releases=releases, deliveries=deliveries, identities=identities, entry=entry.number)
 
 
-def _noted(rooms: Rooms, erasure: ErasureUnderWay) -> AbstractContextManager[None]:
+def _noted(rooms: Rooms) -> AbstractContextManager[None]:
     """Notes what the erasure changes outside the archive."""
     index = rooms.vault.index_file().relative_to(rooms.store).as_posix()
-    return erasure_journal(rooms).writing(
-        to_json(erasure), by=erasure.by, is_mine=lambda path: path == index or is_of_deliveries(path)
-    )
+    return erasure_journal(rooms).noting(is_mine=lambda path: path == index or is_of_deliveries(path))
 
 
 def _places(rooms: Rooms, erasure: ErasureUnderWay) -> list[Path]:

@@ -5,7 +5,7 @@ build depends on is digested; a build whose digest is the current release's make
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,7 +27,11 @@ from fairhaven.harmonise import (
 )
 from fairhaven.identifiers.known_identifiers import PURPOSE as IDENTIFIERS_IN_TEXTS
 from fairhaven.intake import Extract, Format, Source, check_quarantine, check_reconciled
-from fairhaven.journeys.deliveries.receive import land_extracts_again, recover_vocabulary
+from fairhaven.journeys.deliveries.receive import (
+    land_extracts_again,
+    recover_deliveries,
+    recover_vocabulary,
+)
 from fairhaven.journeys.descriptions.describe import describe_release
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
@@ -102,6 +106,7 @@ def build_release(rooms: Rooms, *, as_of: dt.date | None, today: dt.date, by: Ac
         _check_received(rooms)
         # Nobody loads another meanwhile.
         with holding(rooms, Locked.VOCABULARY, act="build", by=by, progress=progress):
+            recover_vocabulary(rooms)
             planned = planned_build(rooms, as_of=as_of, today=today)
             if planned.vocabulary is None:
                 raise NotAllowedNow("\n".join(planned.obstacles))
@@ -117,12 +122,30 @@ def build_release(rooms: Rooms, *, as_of: dt.date | None, today: dt.date, by: Ac
         return Built(release=work.release, is_new=planned.unchanged is None)
 
 
-def _check_received(rooms: Rooms) -> None:
-    """Refuse to build from what is not as it was received and landed."""
+def _check_received(rooms: Rooms, *, also: Collection[int] = ()) -> None:
+    """Refuse to build from what is not as it was received and landed.
+
+    Args:
+        also: numbers of extracts that are landed again beside those that are stale.
+    """
     extracts = rooms.intake.extracts()
     fed = fed_sources(rooms.sources, extracts)
     stale = [extract.number for source in fed for extract in rooms.intake.to_land_again(source)]
-    check_deliveries(rooms, extracts, stale=stale)
+    check_deliveries(rooms, extracts, stale=[*stale, *also])
+
+
+def land_without_known_persons(rooms: Rooms, extracts: Sequence[Extract], *, by: Actor, progress: Progress) -> None:
+    """Land extracts again whose texts hold what persons are known by since; nobody held the deliveries since they were landed.
+
+    Raises:
+        Invalid: what was received is no more as it was received and landed; nothing was landed again.
+    """
+    numbers = {extract.number for extract in extracts}
+    with holding(rooms, Locked.DELIVERIES, act="build", by=by, progress=progress):
+        recover_deliveries(rooms, by=by)
+        _check_received(rooms, also=numbers)
+        sources = sorted({extract.source for extract in extracts})
+        land_extracts_again(rooms, sources, by=by, progress=progress, also=numbers)
 
 
 def _check_kept(rooms: Rooms, vocabulary: Vocabulary) -> None:
@@ -232,9 +255,7 @@ class _BuildWork:
         # The next build has the same inputs, and would go on with these tables.
         rooms.archive.sweep()
         again = [extract for extract in self.landed if extract.number in found.extracts]
-        with holding(rooms, Locked.DELIVERIES, act="build", by=self.by, progress=self.progress):
-            sources = sorted({extract.source for extract in again})
-            land_extracts_again(rooms, sources, by=self.by, progress=self.progress, also=found.extracts)
+        land_without_known_persons(rooms, again, by=self.by, progress=self.progress)
         numbers = ", ".join(str(extract.number) for extract in again)
         landed = f" What holds them landed again without them (extracts {numbers})." if again else ""
         raise NotAllowedNow(
