@@ -48,7 +48,8 @@ def check(region: Region, stage: Stage, folder: Path, trials: int, seed: int = 1
         # A folder that was exported is not written over.
         is_done = "is there already" in again.said
         assert again.code == 0 or is_done, f"{moment}: {again.said}"
-        assert not list(differences(stage.after, outcome(hub))), moment
+        found = list(differences(stage.after, outcome(hub)))
+        assert not found, (trial, moment, found[:10])
         assert region.processes.left() == left, moment
         shutil.rmtree(hub)
     assert killed >= trials // 2

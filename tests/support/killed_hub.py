@@ -16,7 +16,8 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,11 +232,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         ],
         "problems": [str(problem) for problem in rooms.archive.verify()],
         "ledger": rooms.ledger.verify(),
-        "entries": sorted(
-            (entry.kind, json.dumps(_without_seals(entry.facts), sort_keys=True))
-            for entry in rooms.ledger.entries()
-            if entry.kind != EventKind.KEYS_ROTATED
-        ),
+        "entries": _entries(rooms.ledger.entries()),
         # Run again after its end, a rotation is another one.
         "rotated": any(entry.kind == EventKind.KEYS_ROTATED for entry in rooms.ledger.entries()),
         "keys": recorded_checks(rooms.ledger) == rooms.keyring.check_values(),
@@ -255,6 +252,19 @@ def outcome(folder: Path) -> dict[str, Any]:
         "files": sorted(str(path.relative_to(store)) for path in store.rglob("*")),
         "exported": _exported(folder / EXPORTED),
     }
+
+
+def _entries(entries: Iterable[Any]) -> list[tuple[str, str]]:
+    """Kind and facts of each entry but those of rotations; whoever lands again after a kill enters only what was left of it."""
+    from fairhaven.ledger import EventKind
+
+    found, landed_again = [], defaultdict[str, set[int]](set)
+    for entry in entries:
+        if entry.kind == EventKind.LANDED_AGAIN:
+            landed_again[entry.facts["source"]].update(entry.facts["extracts"])
+        elif entry.kind != EventKind.KEYS_ROTATED:
+            found.append((str(entry.kind), json.dumps(_without_seals(entry.facts), sort_keys=True)))
+    return sorted(found + [("landed again", f"{source} {sorted(each)}") for source, each in landed_again.items()])
 
 
 def _exported(folder: Path) -> dict[str, Any]:
@@ -287,6 +297,9 @@ def differences(expected: Any, found: Any, place: str = "") -> Iterator[str]:
     elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         for number, (one, other) in enumerate(zip(expected, found, strict=True)):
             yield from differences(one, other, f"{place}/{number}")
+    elif isinstance(expected, list) and isinstance(found, list):
+        yield from (f"{place}: missing {str(one)[:300]}" for one in expected if one not in found)
+        yield from (f"{place}: too many {str(one)[:300]}" for one in found if found.count(one) > expected.count(one))
     elif expected != found:
         yield f"{place}: {str(expected)[:300]} became {str(found)[:300]}"
 

@@ -1,6 +1,7 @@
 """Taking things in: an extract, a vocabulary."""
 
 import datetime as dt
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -36,6 +37,8 @@ _LOADING = "vocabulary/loading.json"
 """In the store while a vocabulary is loaded."""
 _POINTER = "vocabulary/current.json"
 """Says which vocabulary is in use."""
+_OF_AN_EXTRACT = re.compile(r"(?:landing|vault/identity)/(\d+)")
+"""A path of what belongs to one extract, with its number."""
 
 
 def receive_delivery(
@@ -136,7 +139,7 @@ def _record_landed_again(rooms: Rooms) -> None:
     first, *_ = journal.notes()
     files = rooms.ledger.not_entered(journal.files())
     if files and first.actor:
-        extracts = sorted({int(path.split("/")[1]) for path in files if path.startswith("landing/")})
+        extracts = sorted({int(found[1]) for path in files if (found := _OF_AN_EXTRACT.match(path))})
         facts = {**first.facts, "extracts": extracts}
         rooms.ledger.append(EventKind.LANDED_AGAIN, facts, by=first.actor, files=files)
     journal.end()

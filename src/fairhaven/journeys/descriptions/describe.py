@@ -28,7 +28,7 @@ from fairhaven.kernel.codec import read_record, to_json
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import announce, damaged, scratch, write_json
 from fairhaven.kernel.progress import Progress
-from fairhaven.ledger import Actor, hashes_as_written
+from fairhaven.ledger import Actor, content_hash, hash_of_json, hashes_as_written
 from fairhaven.omop import CDM
 from fairhaven.quality import Origin, QualityReport, Scorecard, check, scorecard
 from fairhaven.release.description import Description
@@ -57,8 +57,6 @@ def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Pro
     with hashes_as_written(rooms.store) as written:
         make_index(rooms, release, progress=progress)
         if is_new := _found(rooms, release) is None:
-            if (rooms.archive.description(release.number) / DESCRIPTION).exists():
-                _tell_before_it_goes(rooms, release)
             _write(rooms, release, by=by, progress=progress)
     record_description(rooms, release, written, by=by)
     if rooms.settings.readers:
@@ -136,6 +134,8 @@ def _write(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> 
                 contents=contents,
                 previous=earlier.description if earlier else None,
             )
+        if content_hash(folder / DESCRIPTION) not in (None, hash_of_json(to_json(description))):
+            _tell_before_it_goes(rooms, release)
         write_json(folder / DESCRIPTION, to_json(description))
         _write_exchange_forms(rooms, release, description)
         write_json(folder / ROW_COUNTS, to_json(_row_counts(release, tables, engine)))
