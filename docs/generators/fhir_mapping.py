@@ -36,8 +36,9 @@ decides its table: a Condition whose code is an observation in OMOP becomes an o
 
 ## Moments
 
-The wall clock as written: the offset from UTC is dropped and nothing is shifted, because a record's day is the day where the patient was.
-`2019` and `2019-05` are their first day; a date without a time is midnight. Dates before 1800 and after 2200 are quarantined.
+The wall clock as written, for an offset is of the place where the patient was; what is said in UTC is told on the clock of the source's zone.
+`2019` and `2019-05` are their first day, but where something ends with them (a death, the end of a period, an abatement) their last; a
+date without a time is midnight, and a leap second (`23:59:60`) the second before it. Dates before 1800 and after 2200 are quarantined.
 
 ## References
 
@@ -46,6 +47,27 @@ resolved. A logical reference (an identifier, or `Patient?identifier=system|valu
 organizations and locations are found by it; an encounter is not, and such a reference is one of its own. So is a patient, but one who is
 named by NHS number is the person who has that number in any source, by linkage. Patients whom `Patient.link` (of any type) calls the same are
 one person; what a patient with a link `replaced-by` says of themselves counts after what the others say.
+
+## Conventions
+
+- **Sex** is that at birth (Themis 94): `us-core-birthsex`, `us-core-sex` or UK Core's `BirthSex` where they say male or female, else `gender`.
+- **Birth date**: of a year or a month alone there is no day, and of a year alone no month.
+- **Several races** (`ombCategory`, Themis 71): race 1546847 (more than one race), and an observation 4013886 of each from birth on, which does
+  not lengthen the observation period. Codes that say that nothing is known are no race; another race (`2131-1`) has no standard concept.
+- **Death** (Themis 104): of a month the last day, of a year 31 December.
+- **To and from home** is concept 0 (CDM 5.4), an office 581477, an emergency room 8870: where the guide's concepts are not standard, or of
+  another domain than the column's, they are not taken.
+- **Condition status**: the verification where it says that the diagnosis is not certain (32899), else the clinical status; the source
+  value is the word of the resource.
+- **Days' supply** is what the resource says: `daysSupply` without a unit is days, other lengths need one; hours and less are none.
+- **End of an exposure** (Themis 57): what is stated, else the last day of the supply; without either a prescription or a dispensing lasts
+  30 days, and what was given or stated ends as it starts. `verbatim_end_date` is what is stated, and empty where nothing is.
+- **Payer**: the name of the organization that is referred to, else the reference's own `display`, unless a patient or relative pays. The
+  plan is the coverage's type.
+- **Day of an observation** or report: when it was effective, else when its specimen was collected, else its report's (that lists it under `result`)
+  effective time, else when it or its report was issued, else when the specimen was received.
+- **Results in words**: `Negative`, `Not detected`, `Absent`, `Positive`, `Trace` and a few more, in whatever case, are their SNOMED CT codes,
+  also where they stand in a text. The text itself is withheld as other texts are; then withheld is the right value.
 
 ## What never lands
 

@@ -17,6 +17,8 @@ from tests.support import fhir_files
 
 SNOMED, LOINC, RXNORM = "http://snomed.info/sct", "http://loinc.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
 UCUM = "http://unitsofmeasure.org"
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
+UK_BIRTH_SEX = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-BirthSex"
 HL7 = "http://terminology.hl7.org/CodeSystem"
 
 Resource = dict[str, Any]
@@ -99,6 +101,23 @@ def allergy(**more: Any) -> Resource:
     }
 
 
+def patient_of_races(name: str, *races: str) -> Resource:
+    each = [{"url": "ombCategory", "valueCoding": {"code": race}} for race in races]
+    return {
+        "resourceType": "Patient",
+        "id": name,
+        "birthDate": "1970-05-06",
+        "extension": [{"url": f"{US_CORE}/us-core-race", "extension": each}],
+    }
+
+
+BIRTH_SEXES: list[tuple[str, str, str, Resource, str]] = [
+    ("us-core-birthsex", f"{US_CORE}/us-core-birthsex", "F", {"valueCode": "F"}, "F"),
+    ("us-core-birthsex", f"{US_CORE}/us-core-birthsex", "UNK", {"valueCode": "UNK"}, "male"),
+    ("us-core-sex", f"{US_CORE}/us-core-sex", "248152002", {"valueCode": "248152002"}, "248152002"),
+    ("UKCore-BirthSex", UK_BIRTH_SEX, "F", {"valueCodeableConcept": coded("F")}, "F"),
+]
+
 EVENT = {"kind": "event", "start_date": DAY}
 HEIGHT = {**EVENT, "code": "8302-2", "vocabulary_id": "LOINC"}
 DRUG = {**EVENT, "code": "860975", "vocabulary_id": "RxNorm", "default_target": "drug_exposure"}
@@ -116,8 +135,27 @@ CASES = [
     Case(
         "a birth date may be a year",
         {"resourceType": "Patient", "id": "p2", "birthDate": "1970"},
-        [{"kind": "person", "birth_date": dt.date(1970, 1, 1), "gender": None}],
+        [{"kind": "person", "birth_date": None, "birth_year": 1970, "birth_month": None, "gender": None}],
     ),
+    Case(
+        "or a month",
+        {"resourceType": "Patient", "id": "p2m", "birthDate": "1970-05"},
+        [{"kind": "person", "birth_date": None, "birth_year": 1970, "birth_month": 5}],
+    ),
+    *[
+        Case(
+            f"the sex at birth goes before the administrative one: {name} {code}",
+            {
+                "resourceType": "Patient",
+                "id": f"p-sex-{number}",
+                "birthDate": "1970-05-06",
+                "gender": "male",
+                "extension": [{"url": url, **value}],
+            },
+            [{"kind": "person", "gender": sex}],
+        )
+        for number, (name, url, code, value, sex) in enumerate(BIRTH_SEXES)
+    ],
     Case(
         "race and ethnicity of US Core",
         {
@@ -133,6 +171,27 @@ CASES = [
             ],
         },
         [{"kind": "person", "race": "2054-5", "race_concept_id": 8516, "ethnicity_concept_id": 38003564}],
+    ),
+    Case(
+        "several races, in whatever order: more than one, and an observation of each",
+        patient_of_races("p3a", "2106-3", "2028-9", "UNK"),
+        [
+            {"kind": "person", "race": "2028-9 2106-3 UNK", "race_concept_id": 1546847},
+            *(
+                {"concept_id": 4013886, "value_concept_id": race, "start_date": dt.date(1970, 5, 6)}
+                for race in (8515, 8527)
+            ),
+        ],
+    ),
+    Case(
+        "one race twice, or beside one that is not known, is one",
+        patient_of_races("p3b", "2106-3", "2106-3", "UNK"),
+        [{"kind": "person", "race": "2106-3", "race_concept_id": 8527}],
+    ),
+    Case(
+        "another race has no standard concept",
+        patient_of_races("p3c", "2131-1"),
+        [{"kind": "person", "race": "2131-1", "race_concept_id": None}],
     ),
     Case(
         "ethnic category of UK Core, and the district of a postcode",
@@ -164,6 +223,19 @@ CASES = [
         "a day of death is a death",
         {"resourceType": "Patient", "id": "p5", "birthDate": "1970-05-06", "deceasedDateTime": NINE},
         [{"kind": "person"}, {"kind": "death", "date": DAY, "datetime": MORNING}],
+    ),
+    *[
+        Case(
+            f"of a death of {written} the day is the last",
+            {"resourceType": "Patient", "id": f"p5-{written}", "birthDate": "1970-05-06", "deceasedDateTime": written},
+            [{"kind": "person"}, {"kind": "death", "date": last}],
+        )
+        for written, last in (("2020-02", dt.date(2020, 2, 29)), ("2021", dt.date(2021, 12, 31)))
+    ],
+    Case(
+        "a leap second is the second before it",
+        {"resourceType": "Patient", "id": "p5l", "birthDate": "1970-05-06", "deceasedDateTime": "2016-12-31T23:59:60Z"},
+        [{"kind": "person"}, {"kind": "death", "datetime": dt.datetime.fromisoformat("2016-12-31T23:59:59")}],
     ),
     Case(
         "dead without a day is no death",
@@ -205,7 +277,7 @@ CASES = [
                 "dischargeDisposition": coded("home", f"{HL7}/discharge-disposition"),
             },
         ),
-        [{**VISIT, "admitted_from": "emd", "admitted_from_concept_id": 8670, "discharged_to_concept_id": 8536}],
+        [{**VISIT, "admitted_from": "emd", "admitted_from_concept_id": 8870, "discharged_to_concept_id": 0}],
     ),
     Case(
         "an encounter that is part of another is a detail of the visit",
@@ -239,7 +311,7 @@ CASES = [
     Case(
         "a condition that ended",
         condition(abatementDateTime="2020-04", clinicalStatus=coded("resolved", f"{HL7}/condition-clinical")),
-        [{**CONDITION, "end_date": dt.date(2020, 4, 1), "status": "resolved"}],
+        [{**CONDITION, "end_date": dt.date(2020, 4, 30), "status": "resolved"}],
     ),
     Case(
         "a period of onset",
@@ -260,9 +332,9 @@ CASES = [
     ],
     *[
         Case(
-            f"a condition that is {status} is preliminary",
+            f"a condition that is {status} says so",
             condition(verificationStatus=coded(status, f"{HL7}/condition-ver-status")),
-            [{**CONDITION, "status": "preliminary"}],
+            [{**CONDITION, "status": status}],
         )
         for status in ("provisional", "differential", "unconfirmed")
     ],
@@ -487,6 +559,64 @@ CASES = [
         observation(valueInteger=9, component=[{"code": coded("9268-4", LOINC), "valueInteger": 6}]),
         [{**HEIGHT, "value_number": 9.0}, {"code": "9268-4", "value_number": 6.0, "position": 1}],
     ),
+    *[
+        Case(
+            f"a result of {word!r} says so, coded or not",
+            [observation(valueString=word), observation(valueCodeableConcept={"text": word})],
+            [{**HEIGHT, "value_code": code, "value_vocabulary_id": "SNOMED", "value_text": word.strip()}] * 2,
+        )
+        for word, code in (("Negative", "260385009"), ("NOT DETECTED ", "260415000"), ("absent", "2667000"))
+    ],
+    Case("another word is text", observation(valueString="Negatively"), [{**HEIGHT, "value_code": None}]),
+    Case(
+        "an observation that does not say when is of the day of its specimen, its report, or when it was issued",
+        [
+            {
+                **observation(
+                    id="late1", valueInteger=1, specimen={"reference": "Specimen/sp1"}, issued="2020-03-09T10:00:00Z"
+                ),
+                "effectiveDateTime": None,
+            },
+            {**observation(id="late2", valueInteger=1), "effectiveDateTime": None},
+            {**observation(id="late3", valueInteger=1, issued=NINE), "effectiveDateTime": None},
+            {**observation(id="late4", valueInteger=1), "effectiveDateTime": None},
+            {
+                **observation(
+                    id="late5",
+                    specimen={"reference": "Specimen/sp1"},
+                    component=[{"code": coded("9268-4", LOINC), "valueInteger": 6}],
+                ),
+                "effectiveDateTime": None,
+            },
+        ],
+        [
+            *[HEIGHT] * 3,
+            {"start_date": None, "code": "8302-2"},
+            {**EVENT, "code": "9268-4"},
+        ],
+    ),
+    Case(
+        "what says when they were",
+        [
+            {
+                "resourceType": "Specimen",
+                "id": "sp1",
+                "status": "available",
+                "type": coded("119297000"),
+                **ABOUT,
+                "collection": {"collectedPeriod": {"start": NINE}},
+            },
+            {
+                "resourceType": "DiagnosticReport",
+                "status": "final",
+                "code": coded("24323-8", LOINC),
+                **ABOUT,
+                "issued": NINE,
+                "result": [{"reference": "Observation/other"}, {"reference": "Observation/late2"}],
+            },
+        ],
+        [{**EVENT, "target": "specimen"}],
+    ),
     Case("a panel of members gives nothing itself", observation(hasMember=[{"reference": "Observation/x"}])),
     Case(
         "an observation over a period",
@@ -628,8 +758,29 @@ CASES = [
             "effectiveDateTime": NINE,
             "dosage": {"dose": quantity(500, "mg"), "route": coded("47625008")},
         },
-        [{**DRUG, "type_concept_id": 32818, "quantity": 500.0, "dose_unit": "mg", "visit_ref": "e1", "end_date": DAY}],
+        [{**DRUG, "type_concept_id": 32818, "quantity": 500.0, "dose_unit": "mg", "visit_ref": "e1", "end_date": None}],
     ),
+    *[
+        Case(
+            f"a supply of {name}",
+            {
+                "resourceType": "MedicationDispense",
+                "status": "completed",
+                "medicationCodeableConcept": coded("860975", RXNORM),
+                **ABOUT,
+                "whenHandedOver": NINE,
+                "daysSupply": supply,
+            },
+            [{**DRUG, "days_supply": days}],
+        )
+        for name, supply, days in (
+            ("28 of no unit", {"value": 28}, 28),
+            ("28 of an empty unit", {"value": 28, "unit": " "}, 28),
+            ("4 weeks", quantity(4, "wk"), 28),
+            ("6 hours", quantity(6, "h"), None),
+            ("20 tablets, which are no time", {"value": 20, "unit": "tablets"}, None),
+        )
+    ],
     Case(
         "a medication not given gives nothing",
         {
@@ -841,6 +992,27 @@ CASES = [
             }
         ],
     ),
+    *[
+        Case(
+            f"a payer {name}",
+            {
+                "resourceType": "Coverage",
+                "status": "active",
+                "beneficiary": {"reference": "Patient/p1"},
+                "period": {"start": "2020-01-01", "end": "2020-02"},
+                "type": {"text": "Group plan"},
+                "payor": [payor],
+            },
+            [{"kind": "payer_plan_period", "payer": payer, "plan": "Group plan", "end_date": dt.date(2020, 2, 29)}],
+        )
+        for name, payor, payer in (
+            ("by its name alone", {"display": "Northern Mutual"}, "Northern Mutual"),
+            ("that was not sent", {"reference": "Organization/gone", "display": "Northern Mutual"}, "Northern Mutual"),
+            ("that is a patient", {"reference": "Patient/p1", "display": "Ann Smith"}, None),
+            ("that is a relative", {"type": "RelatedPerson", "display": "Bob Smith"}, None),
+            ("that nobody names", {"identifier": {"value": "7"}}, None),
+        )
+    ],
     # Places and people of care
     Case(
         "an organization is a care site, its address a location",

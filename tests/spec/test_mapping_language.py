@@ -333,6 +333,58 @@ def test_an_end_before_its_start_is_dropped_and_counted(events: Made) -> None:
     assert [count.rows for count in found.counts if count.outcome == "end before start dropped"] == [1]
 
 
+def test_a_prescription_without_supply_lasts_thirty_days_and_what_is_given_ends_as_it_starts(events: Made) -> None:
+    kinds = 'type_concept_id = { column = "kind", map = { written = 32838, posted = 32857, given = 32818, listed = 32830 } }'
+    dates = 'end_date = "ends"\ndays_supply = "days"\nstart_datetime = { date = "day", time = "clock" }'
+    last, early = dt.date(2020, 3, 9), dt.date(2020, 2, 28)
+    rows = [
+        {"kind": kind, "days": days, "ends": ends, "code": "861007", "clock": "09:30:00"}
+        for kind, days, ends in (
+            ("written", None, None),
+            ("written", 5, None),
+            ("written", 0, None),
+            ("written", 5, last),
+            ("written", None, early),
+            ("posted", None, None),
+            ("given", None, None),
+            ("listed", None, None),
+        )
+    ]
+    found = events.of(
+        rule(f"{kinds}\n{dates}", code=CODED.replace("SNOMED", "RxNorm")),
+        rows,
+        schema=pa.schema(
+            [
+                ("patient_ref", pa.string()),
+                ("day", pa.date32()),
+                ("kind", pa.string()),
+                ("days", pa.int32()),
+                ("ends", pa.date32()),
+                ("code", pa.string()),
+                ("clock", pa.string()),
+            ]
+        ),
+    )
+    columns = ("drug_type_concept_id", "days_supply", "drug_exposure_end_date", "verbatim_end_date")
+    assert events.rows(found, "drug_exposure", *columns) == sorted(
+        [
+            (32838, None, dt.date(2020, 3, 30), None),
+            (32838, 5, dt.date(2020, 3, 5), None),
+            (32838, 0, DAY, None),
+            (32838, 5, last, last),
+            # An end before the start is not one, but stands as the source has it.
+            (32838, None, dt.date(2020, 3, 30), early),
+            (32857, None, dt.date(2020, 5, 29), None),
+            (32818, None, DAY, None),
+            (32830, None, DAY, None),
+        ],
+        key=repr,
+    )
+    ends = dict(events.rows(found, "drug_exposure", "drug_type_concept_id", "drug_exposure_end_datetime"))
+    assert ends[32818] == dt.datetime(2020, 3, 1, 9, 30)  # noqa: DTZ001
+    assert ends[32830] is None
+
+
 def test_units_operators_ranges_and_coded_values(events: Made) -> None:
     code = """
 [map.code]

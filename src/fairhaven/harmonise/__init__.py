@@ -14,7 +14,7 @@ from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import LEFT_OUT
 from fairhaven.harmonise.service import harmonise
 
-VERSION = 3
+VERSION = 4
 """Raised when the same current rows could become other rows of the CDM than before."""
 
 __all__ = [

@@ -98,7 +98,6 @@ def _columns(rows: ir.Table, table: str) -> Columns:
         "value_source_value": ibis.coalesce(
             _event(rows, "value_text"), _event(rows, "value_code"), _written(_event(rows, "value_number"))
         ),
-        "verbatim_end_date": rows["end_date"],
     }
     columns = {}
     for name, column in CDM_COLUMNS[table].items():
@@ -107,14 +106,24 @@ def _columns(rows: ir.Table, table: str) -> Columns:
         else:
             columns[column] = _said(rows, name, worked_out[name]) if name in worked_out else _event(rows, name)
     if table == "drug_exposure":
-        columns["drug_exposure_end_date"] = _last_day_supplied(rows)
+        columns |= _end_of_exposure(rows)
     return columns
 
 
-def _last_day_supplied(rows: ir.Table) -> ir.Value:
-    """The CDM requires an end of a drug exposure: the one given, or the last day that the supply covers, or the start."""
-    supplied = rows["start_date"] + (ibis.greatest(_event(rows, "days_supply"), 1) - 1).as_interval("D")
-    return ibis.coalesce(rows["end_date"], supplied.cast("date"), rows["start_date"])
+def _end_of_exposure(rows: ir.Table) -> Columns:
+    """The CDM requires an end of a drug exposure: the one given, or the last day that the supply covers.
+
+    Without either (Themis 57) a prescription lasts 30 days, one by mail order 90, and anything else ends as it starts.
+    """
+    start, kind, given = rows["start_date"], rows["type_concept_id"], rows["end_datetime"]
+    usual = kind.cases(*((concept, days) for concept, days in concepts.USUAL_SUPPLY.items()), else_=1)
+    supply = ibis.greatest(ibis.coalesce(_event(rows, "days_supply"), usual), 1)
+    # What is given at one moment ends at it.
+    is_momentary = rows["end_date"].isnull() & (kind == concepts.TYPE["EHR administration"])
+    return {
+        "drug_exposure_end_date": ibis.coalesce(rows["end_date"], (start + (supply - 1).as_interval("D")).cast("date")),
+        "drug_exposure_end_datetime": is_momentary.fill_null(False).ifelse(rows["start_datetime"], given),
+    }
 
 
 def _event(rows: ir.Table, name: str) -> ir.Value:

@@ -47,6 +47,7 @@ _REPLACED = (
     "maps_to_unit",
     "value_code_concept",
     "start",
+    "stated_end",
 )
 
 
@@ -96,6 +97,7 @@ def events(
         start=start,
         start_date=start,
         start_datetime=starts,
+        stated_end=end,
         end_date=is_backwards.ifelse(ibis.null("date"), end),
         end_datetime=is_backwards.ifelse(ibis.null("timestamp(6)"), ends),
         is_end_dropped=is_backwards,
@@ -111,6 +113,7 @@ def events(
     unit_is_given = column_or_null(joined, "unit", "event").notnull()
     made = {
         "outcome": ibis.coalesce(exclusion_reason(joined, as_of), _table(joined)),
+        "verbatim_end_date": _verbatim_end(joined, "stated_end"),
         "value_concept_id": ibis.coalesce(given.nullif(0), coded_value.nullif(0), joined["maps_to_value"], given),
         "unit_concept_id": ibis.coalesce(
             column_or_null(joined, "unit_concept_id", "event"),
@@ -123,6 +126,13 @@ def events(
     }
     names = (*coded.columns, *PLACED, *(f"{code}_concept" for code, _ in looked_up))
     return engine.keep(joined.select(*[name for name in names if name not in {*_REPLACED, *made}], **made))
+
+
+def _verbatim_end(rows: ir.Table, stated: str) -> ir.Value:
+    """The end as the source states it, though it be before the start; of a CDM what it says itself, even where it says nothing."""
+    said = column_or_null(rows, "verbatim_end_date", "event")
+    either = ibis.coalesce(said, rows[stated])
+    return rows["is_cdm"].fill_null(False).ifelse(said, either) if "is_cdm" in rows.columns else either
 
 
 def _table(rows: ir.Table) -> ir.StringValue:

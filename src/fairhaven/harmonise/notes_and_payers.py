@@ -15,7 +15,8 @@ from fairhaven.identifiers.withheld import FREE_TEXT
 from fairhaven.omop import concepts
 
 CDM_VERSION = "5.4"
-_CDM_VERSION_CONCEPT = 756265
+CDM_VERSION_CONCEPT = 756265
+"""The concept of that version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +90,7 @@ def cdm_source(engine: Engine, hub: HubFacts, *, as_of: dt.date, vocabulary_vers
                 "source_release_date": [as_of],
                 "cdm_release_date": [as_of],
                 "cdm_version": [CDM_VERSION],
-                "cdm_version_concept_id": [_CDM_VERSION_CONCEPT],
+                "cdm_version_concept_id": [CDM_VERSION_CONCEPT],
                 "vocabulary_version": [(vocabulary_version or "none")[:20]],
             }
         )

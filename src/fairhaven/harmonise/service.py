@@ -50,6 +50,7 @@ from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.harmonise.row_outcomes import NO_VISIT, count_as, count_outcomes, exclusion_reason, unmapped
 from fairhaven.harmonise.visits import visit_detail, visit_occurrence, visits
 from fairhaven.omop.cdm import VOCABULARY_TABLES
+from fairhaven.omop.concepts import RACE_OBSERVED
 from fairhaven.release.facts import MappingRule, RuleOutcome
 
 _WITH_CODES = ("event", "visit_occurrence", "visit_detail", "death", "provider", "note")
@@ -299,7 +300,9 @@ def _recorded_spans(kept_events: ir.Table | None, found_visits: ir.Table | None)
     """First and last day of any event or visit of each person; lineage is that of the row with the lowest key."""
     parts = []
     if kept_events is not None:
-        rows = kept_events.filter(kept_events["outcome"].isin(EVENT_TABLES))
+        # A race is one's own from birth on, and does not say that anybody was seen then.
+        is_record = kept_events["outcome"].isin(EVENT_TABLES) & (kept_events["concept_id"] != RACE_OBSERVED)
+        rows = kept_events.filter(is_record)
         last = ibis.coalesce(rows["end_date"], rows["start_date"])
         # What a row's identifier is made of, without its table: so it says the same whatever order rows are in.
         parts.append(_span(rows, rows["start_date"], last, rows["row_key"] ^ rows["rule_key"]))

@@ -183,8 +183,8 @@ def _cleaned_sql(checked_id: bool, extras: Sequence[str]) -> str:
             {_words("given_name")} AS given_words,
             {_words("family_name")} AS family_words,
             birth_date AS birth,
-            CASE WHEN lower(trim(sex)) IN ('m', 'male', '1', 'man') THEN 'm'
-                 WHEN lower(trim(sex)) IN ('f', 'female', '2', 'woman') THEN 'f' END AS sex,
+            CASE WHEN lower(trim(sex)) IN ('m', 'male', '1', 'man', '248153007') THEN 'm'
+                 WHEN lower(trim(sex)) IN ('f', 'female', '2', 'woman', '248152002') THEN 'f' END AS sex,
             -- ZZ99: no fixed abode, abroad or not known.
             CASE WHEN {postcode} NOT LIKE 'ZZ99%' AND length({postcode}) >= 3 THEN left({postcode}, 12) END AS postcode,
             CASE WHEN {postcode} LIKE 'ZZ99%' OR length({postcode}) < 3 THEN NULL

@@ -2,7 +2,7 @@
 
 from fairhaven.omop.cdm import CDM, Field, Table, to_cdm
 
-VERSION = 1
+VERSION = 2
 """Raised when the same source gives other rows by it than before."""
 
 __all__ = ["CDM", "VERSION", "Field", "Table", "to_cdm"]

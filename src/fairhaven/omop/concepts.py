@@ -44,6 +44,7 @@ TYPE: Mapping[str, int] = MappingProxyType(
         "inpatient claim": 32853,
         "outpatient claim": 32859,
         "lab": 32856,
+        "mail order": 32857,
         "NLP": 32858,
         "patient survey": 32862,
         "patient self-report": 32865,
@@ -57,6 +58,17 @@ TYPE: Mapping[str, int] = MappingProxyType(
     }
 )
 """Words for ``..._type_concept_id``."""
+
+USUAL_SUPPLY: Mapping[int, int] = MappingProxyType(
+    {
+        **{
+            TYPE[name]: 30
+            for name in ("EHR prescription", "EHR prescription issue", "EHR dispensing", "pharmacy claim")
+        },
+        TYPE["mail order"]: 90,
+    }
+)
+"""Days that a prescription is taken to last where its source says nothing of it, by type concept (Themis 57)."""
 
 TYPE_OF_KIND: Mapping[str, int] = MappingProxyType(
     {
@@ -94,8 +106,19 @@ VISIT: Mapping[str, int] = MappingProxyType(
 )
 """Words for visit concepts."""
 
-GENDER: Mapping[str, int] = MappingProxyType({"male": 8507, "m": 8507, "1": 8507, "female": 8532, "f": 8532, "2": 8532})
-"""Spellings of administrative sex; the digits are those of the NHS Data Dictionary. Others are concept 0."""
+GENDER: Mapping[str, int] = MappingProxyType(
+    {
+        "male": 8507,
+        "m": 8507,
+        "1": 8507,
+        "248153007": 8507,
+        "female": 8532,
+        "f": 8532,
+        "2": 8532,
+        "248152002": 8532,
+    }
+)
+"""Spellings of sex; the digits are those of the NHS Data Dictionary and of SNOMED CT. Others are concept 0."""
 
 _WHITE, _BLACK, _ASIAN = 8527, 38003598, 8515
 RACE: Mapping[str, int] = MappingProxyType(
@@ -133,6 +156,12 @@ RACE: Mapping[str, int] = MappingProxyType(
 )
 """Spellings of race, the English ethnic category codes among them."""
 
+SEVERAL_RACES = 1546847
+"""Race of somebody of whom several are recorded; each is an observation of its own (Themis 71)."""
+
+RACE_OBSERVED = 4013886
+"""What such an observation is of."""
+
 ETHNICITY: Mapping[str, int] = MappingProxyType(
     {
         "hispanic": 38003563,
@@ -144,6 +173,25 @@ ETHNICITY: Mapping[str, int] = MappingProxyType(
 )
 
 OPERATOR: Mapping[str, int] = MappingProxyType({"<": 4171756, "<=": 4171754, "=": 4172703, ">=": 4171755, ">": 4172704})
+
+RESULT_WORD: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("negative", "neg", "-ve"), "260385009"),
+        **dict.fromkeys(("positive", "pos", "+ve"), "10828004"),
+        **dict.fromkeys(("not detected", "undetected", "none detected", "not found"), "260415000"),
+        **dict.fromkeys(("detected", "found"), "260373001"),
+        **dict.fromkeys(("absent", "nil"), "2667000"),
+        "present": "52101004",
+        **dict.fromkeys(("non-reactive", "non reactive", "nonreactive"), "131194007"),
+        "reactive": "11214006",
+        "trace": "260405006",
+        **dict.fromkeys(("indeterminate", "inconclusive"), "82334004"),
+        "equivocal": "42425007",
+        "normal": "17621005",
+        "abnormal": "263654008",
+    }
+)
+"""Results that are a word, in lower case, and SNOMED CT's code of what they say."""
 
 CONDITION_STATUS: Mapping[str, int] = MappingProxyType(
     {
@@ -157,11 +205,17 @@ CONDITION_STATUS: Mapping[str, int] = MappingProxyType(
         "secondary discharge": 32909,
         "confirmed": 32893,
         "preliminary": 32899,
+        "provisional": 32899,
+        "differential": 32899,
+        "unconfirmed": 32899,
         "resolved": 32906,
-        "cause of death": 32911,
+        "cause of death": 32891,
+        "immediate cause of death": 32897,
+        "contributory cause of death": 32894,
+        "underlying cause of death": 32911,
     }
 )
-"""Words for ``condition_status_concept_id``."""
+"""Words for ``condition_status_concept_id``; among them those of FHIR that say that a diagnosis is not certain."""
 
 ROUTE: Mapping[str, int] = MappingProxyType(
     {
@@ -217,7 +271,7 @@ UNIT: Mapping[str, int] = MappingProxyType(
         "m": 9546,
         "mL": 8587,
         "mL/min": 8795,
-        "mL/min/{1.73_m2}": 9117,
+        "mL/min/{1.73_m2}": 720870,
         "mg": 8576,
         "mg/L": 8751,
         "mg/dL": 8840,

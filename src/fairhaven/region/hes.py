@@ -50,7 +50,7 @@ def write(extracts: ExtractFiles, folder: Path, *, delivery: int, volume: int, i
             "apc",
             "episode",
             "EPIKEY",
-            "PROVSPNOPS,ADMIDATE,DISDATE,EPISTART,EPIEND,EPIORDER,ADMIMETH,CLASSPAT,MAINSPEF",
+            "PROVSPNOPS,ADMIDATE,DISDATE,EPISTART,EPIEND,EPIORDER,ADMIMETH,ADMISORC,DISDEST,CLASSPAT,MAINSPEF",
             (("DIAG", DIAGNOSES, "diagnosis"), ("OPERTN", OPERATIONS, "operation"), ("OPDATE", OPERATIONS, "day")),
         ),
         (
@@ -104,6 +104,9 @@ SELECT v.person, v.visit, v.delivery, e AS episode, ((v.person::BIGINT * 65536 +
   strftime(v.start_date + ((v.end_date - v.start_date) * (e - 1) // v.episodes)::INT, '%Y%m%d') AS "EPISTART",
   strftime(v.start_date + ((v.end_date - v.start_date) * e // v.episodes)::INT, '%Y%m%d') AS "EPIEND",
   e AS "EPIORDER", CASE WHEN v.class = 'day case' THEN '11' ELSE pick(['11', '12', '21', '22', '31'], part(v.h, 0)) END AS "ADMIMETH",
+  -- Almost everybody comes from home and goes there; the rest from and to other hospitals, care homes and hospices.
+  CASE WHEN part(v.h, 2) < 0.9 THEN '19' ELSE pick(['51', '54', '65', '87'], part(v.h, 2) * 10 - 9) END AS "ADMISORC",
+  CASE WHEN part(v.h, 3) < 0.9 THEN '19' ELSE pick(['51', '54', '65', '88'], part(v.h, 3) * 10 - 9) END AS "DISDEST",
   CASE v.class WHEN 'day case' THEN '2' ELSE '1' END AS "CLASSPAT", pick(['100', '110', '300', '320', '501'], part(v.h, 1)) AS "MAINSPEF"
 FROM visit v, range(1, 4) r(e) WHERE v.site = 1 AND v.class IN ('ordinary', 'day case') AND e <= v.episodes;
 

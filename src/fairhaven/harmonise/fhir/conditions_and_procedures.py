@@ -19,9 +19,9 @@ PRELIMINARY = ("provisional", "differential", "unconfirmed")
 def conditions(placed: ir.Table) -> Columns:
     """Conditions that were not refuted. The day of onset, else the day it was recorded.
 
-    The status is preliminary where it is not confirmed; else it is the clinical status, of which ``resolved`` has a concept.
+    The status is the verification where that says that it is not confirmed; else the clinical status, of which ``resolved`` has a concept.
     """
-    is_preliminary = placed["verification_status_code"].isin(PRELIMINARY).fill_null(False)
+    verification = placed["verification_status_code"]
     return {
         **codes(placed),
         **period(ibis.coalesce(placed["onset_start"], placed["recorded"]), placed["abatement_start"]),
@@ -30,7 +30,7 @@ def conditions(placed: ir.Table) -> Columns:
             (has_category(placed, "encounter-diagnosis"), TYPE["EHR encounter"]),
             else_=TYPE["EHR"],
         ).cast("int32"),
-        "status": is_preliminary.ifelse("preliminary", placed["clinical_status_code"]),
+        "status": verification.isin(PRELIMINARY).fill_null(False).ifelse(verification, placed["clinical_status_code"]),
         "default_target": ibis.literal("condition_occurrence"),
     }
 

@@ -52,11 +52,11 @@ def _note(placed: ir.Table, moment: ir.Value) -> Columns:
     place=lambda context, coverage: context.looked_up(coverage, "payor_id", "organization", ["name"]),
 )
 def coverages(placed: ir.Table) -> Columns:
-    """Who pays, from when to when; a cancelled coverage was one until then. Subscriber numbers have no column."""
+    """Who pays, by name, from when to when; a cancelled coverage was one until then. Subscriber numbers have no column."""
     plan = ibis.coalesce(placed["type_code_text"], placed["type_code"])
     return {
         "start_date": placed["start"].cast("date"),
         "end_date": placed["end"].cast("date"),
-        "payer": ibis.coalesce(placed["known_name"], plan),
+        "payer": ibis.coalesce(placed["known_name"], placed["payor_name"]),
         "plan": plan,
     }

@@ -106,7 +106,7 @@ def administrations(placed: ir.Table) -> Columns:
     start = placed["effective_start"]
     return {
         **codes(placed),
-        **period(start, ibis.coalesce(placed["effective_end"], start)),
+        **period(start, placed["effective_end"]),
         **_route(placed),
         "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
         "quantity": placed["dose_number"],
@@ -130,7 +130,8 @@ def dispenses(placed: ir.Table) -> Columns:
         **_dosage(placed),
         "type_concept_id": ibis.literal(TYPE["EHR dispensing"], type="int32"),
         "quantity": placed["quantity_number"],
-        "days_supply": _days(placed, "supply"),
+        # The element is called days, so that many leave the unit out.
+        "days_supply": _days(placed, "supply", otherwise="d"),
         **_DRUG_EXPOSURE,
     }
 
@@ -145,7 +146,7 @@ def immunizations(placed: ir.Table) -> Columns:
     start = ibis.coalesce(placed["occurred"], placed["recorded"])
     return {
         **codes(placed),
-        **period(start, start),
+        **period(start),
         **_route(placed),
         "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
         "quantity": placed["dose_number"],
@@ -155,9 +156,14 @@ def immunizations(placed: ir.Table) -> Columns:
     }
 
 
-def _days(table: ir.Table, name: str) -> ir.Value:
-    """A length of time in days, at least one; NULL for hours and less."""
-    days = chosen(table[f"{name}_unit"].lower(), DAYS)
+def _days(table: ir.Table, name: str, *, otherwise: str | None = None) -> ir.Value:
+    """A length of time in days, at least one; NULL for hours and less.
+
+    Args:
+        otherwise: the unit where none is given.
+    """
+    unit = table[f"{name}_unit"].strip().lower().nullif("")
+    days = chosen(unit if otherwise is None else unit.fill_null(otherwise), DAYS)
     return (table[f"{name}_number"] * days).ceil().cast("int32")
 
 

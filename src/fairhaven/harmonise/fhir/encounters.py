@@ -24,20 +24,21 @@ CLASS = {
 
 ADMITTED_FROM = {
     "hosp-trans": 38004515,
-    "emd": 8670,
+    "emd": 8870,
     "outp": 8756,
     "born": 38004515,
-    "gp": 8940,
-    "mp": 8940,
+    "gp": 581477,
+    "mp": 581477,
     "nursing": 8676,
     "psych": 8971,
     "rehab": 38004254,
 }
-"""Encounter.hospitalization.admitSource: the guide's ConceptMap EncounterAdmitSource."""
+"""Encounter.hospitalization.admitSource: the guide's ConceptMap EncounterAdmitSource, with the standard concept where its own is none
+(an office), and an emergency room where the guide's first version has a unit."""
 
 DISCHARGED_TO = {
-    "home": 8536,
-    "alt-home": 8536,
+    "home": 0,
+    "alt-home": 0,
     "other-hcf": 33007,
     "hosp": 8546,
     "long": 38004277,
@@ -47,7 +48,8 @@ DISCHARGED_TO = {
     "rehab": 32266,
     "snf": 8863,
 }
-"""Encounter.hospitalization.dischargeDisposition: the guide's ConceptMap EncounterDischargeDisposition."""
+"""Encounter.hospitalization.dischargeDisposition: the guide's ConceptMap EncounterDischargeDisposition; to whoever goes home, the CDM
+gives concept 0."""
 
 
 def visits(context: RuleContext) -> list[GenericRows]:

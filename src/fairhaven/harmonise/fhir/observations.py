@@ -5,6 +5,7 @@ import ibis.expr.types as ir
 
 from fairhaven.harmonise.fhir.rule_context import (
     Columns,
+    RuleContext,
     chosen,
     codes,
     has_category,
@@ -56,8 +57,13 @@ def _is_observed(table: ir.Table) -> ir.BooleanValue:
     return _has_status(table) & (_has_value(table) | ~table["absent_code"].isin(NOT_DONE).fill_null(False))
 
 
+def _sampled(context: RuleContext, table: ir.Table) -> ir.Table:
+    return context.timed(context.placed(table))
+
+
 @resource_rule(
     "observation",
+    place=_sampled,
     takes=lambda observation: _is_observed(observation) & (_has_value(observation) | ~_is_panel(observation)),
     # A panel is taken through its components.
     counted=lambda observation: _is_observed(observation) | (_has_status(observation) & _is_panel(observation)),
@@ -70,20 +76,22 @@ def observations(placed: ir.Table) -> Columns:
     return _observed(placed)
 
 
-@resource_rule("observation_component", takes=_is_observed)
+@resource_rule("observation_component", takes=_is_observed, place=_sampled)
 def components(placed: ir.Table) -> Columns:
     """A row for each component."""
     return {**_observed(placed), "position": placed["position"].cast("int32")}
 
 
 @resource_rule(
-    "diagnostic_report", takes=lambda report: has_none_of(report["status"], REFUSED) & (report["results"] == 0)
+    "diagnostic_report",
+    place=_sampled,
+    takes=lambda report: has_none_of(report["status"], REFUSED) & (report["results"] == 0),
 )
 def reports(placed: ir.Table) -> Columns:
     """A DiagnosticReport whose results are not observations of their own: what was reported on, and its conclusion."""
     return {
         **codes(placed),
-        **period(ibis.coalesce(placed["effective_start"], placed["issued"])),
+        **period(_when(placed)),
         "value_code": placed["conclusion_code"],
         "value_vocabulary_id": placed["conclusion_vocabulary_id"],
         "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
@@ -94,13 +102,19 @@ def reports(placed: ir.Table) -> Columns:
 def _observed(placed: ir.Table) -> Columns:
     return {
         **codes(placed),
-        **period(ibis.coalesce(placed["effective_start"], placed["issued"]), placed["effective_end"]),
+        **period(_when(placed), placed["effective_end"]),
         **_value(placed),
         "type_concept_id": ibis.ifelse(has_category(placed, "laboratory"), TYPE["lab"], TYPE["EHR"]).cast("int32"),
         "default_target": ibis.ifelse(
             has_category(placed, "laboratory") | has_category(placed, "vital-signs"), "measurement", "observation"
         ),
     }
+
+
+def _when(placed: ir.Table) -> ir.Value:
+    """When something was observed; where that is not said, when its specimen was taken, and where that is not, when it was reported."""
+    names = ("effective_start", "collected", "reported_effective", "issued", "reported_issued", "received")
+    return ibis.coalesce(*(placed[name] for name in names))
 
 
 def _has_value(table: ir.Table) -> ir.BooleanValue:
@@ -118,6 +132,7 @@ def _has_value(table: ir.Table) -> ir.BooleanValue:
         "value_high",
         "value_numerator",
         "value_samples",
+        "value_word",
     )
     return ibis.or_(*[table[name].notnull() for name in names])
 
@@ -125,7 +140,7 @@ def _has_value(table: ir.Table) -> ir.BooleanValue:
 def _value(table: ir.Table) -> dict[str, ir.Value]:
     flag = table["value_flag"]
     means = chosen(table["interpretation_code"], INTERPRETATION)
-    code = ibis.coalesce(table["value_code"], _worded(flag, _YES, _NO))
+    code = ibis.coalesce(table["value_code"], _worded(flag, _YES, _NO), table["value_word"])
     # What the value means is the value where there is no other, as in a report that only says "positive".
     is_bare = ~_has_value(table)
     value_code = ibis.coalesce(code, is_bare.ifelse(means, ibis.null("string")))

@@ -3,7 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Columns, chosen, resource_rule
+from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, chosen, period, resource_rule
+from fairhaven.omop.concepts import RACE_OBSERVED, SEVERAL_RACES, TYPE
 
 OMB_RACE = {
     "2106-3": 8527,
@@ -11,22 +12,31 @@ OMB_RACE = {
     "2028-9": 8515,
     "1002-5": 8657,
     "2076-8": 8557,
-    "2131-1": 8522,
 }
-"""Race codes of US Core (urn:oid:2.16.840.1.113883.6.238), after the guide's ConceptMap RaceClass."""
+"""Race codes of US Core (urn:oid:2.16.840.1.113883.6.238), after the guide's ConceptMap RaceClass; other races have no standard concept."""
 
 OMB_ETHNICITY = {"2135-2": 38003563, "2186-5": 38003564}
 
 
+_MONTH = len("1970-05")
+
+
 @resource_rule("patient", kind="person")
 def people(placed: ir.Table) -> Columns:
-    """Every Patient is a person; gender and the English ethnic category are known by their words."""
+    """Every Patient is a person; the sex at birth and the English ethnic category are known by their words.
+
+    Of a birth date of which only the year or the month is known there is no day.
+    """
+    birth, is_whole = placed["birth_date"], placed["birth_date_length"].fill_null(10) > _MONTH
+    several = _has_several_races(placed)
     return {
         "is_replaced": placed["is_replaced"],
-        "birth_date": placed["birth_date"],
+        "birth_date": is_whole.ifelse(birth, ibis.null("date")),
+        "birth_year": birth.year().cast("int32"),
+        "birth_month": (placed["birth_date_length"] == _MONTH).ifelse(birth.month().cast("int32"), ibis.null("int32")),
         "gender": placed["sex"],
-        "race": placed["ethnicity"],
-        "race_concept_id": chosen(placed["ethnicity"], OMB_RACE),
+        "race": several.ifelse(placed["races"], placed["ethnicity"]),
+        "race_concept_id": several.ifelse(SEVERAL_RACES, chosen(placed["ethnicity"], OMB_RACE)).cast("int32"),
         "ethnicity": placed["hispanic"],
         "ethnicity_concept_id": chosen(placed["hispanic"], OMB_ETHNICITY),
         "postcode_district": placed["postcode_district"],
@@ -34,7 +44,35 @@ def people(placed: ir.Table) -> Columns:
     }
 
 
+def _has_several_races(patient: ir.Table) -> ir.BooleanValue:
+    """Whether somebody has two races or more; codes that say that it is not known are none."""
+    given = ibis.literal(" ") + patient["races"].fill_null("") + " "
+    known = [given.contains(f" {code} ").cast("int32") for code in OMB_RACE]
+    return sum(known[1:], known[0]) > 1
+
+
+def _each_race(_: RuleContext, patient: ir.Table) -> ir.Table:
+    each = patient.mutate(one=patient["races"].split(" ").unnest())
+    each = each.mutate(race=chosen(each["one"], OMB_RACE))
+    return each.filter(each["race"].notnull())
+
+
+@resource_rule("patient", rule="patient race", takes=_has_several_races, target="observation", place=_each_race)
+def races(placed: ir.Table) -> Columns:
+    """Of a patient with several races an observation of each, from birth on (Themis 71)."""
+    return {
+        **period(placed["birth_date"]),
+        "concept_id": ibis.literal(RACE_OBSERVED, type="int32"),
+        "value_concept_id": placed["race"].cast("int32"),
+        "source_value": placed["one"],
+        "value_source_value": placed["one"],
+        "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
+        "position": chosen(placed["one"], {code: place for place, code in enumerate(OMB_RACE, start=1)}),
+        "target": ibis.literal("observation"),
+    }
+
+
 @resource_rule("patient", kind="death", rule="patient deceased", takes=lambda patient: patient["deceased"].notnull())
 def deaths(placed: ir.Table) -> Columns:
-    """A death needs a day: ``deceasedBoolean`` alone gives none."""
+    """A death needs a day: ``deceasedBoolean`` alone gives none; of a month or a year it is the last (Themis 104)."""
     return {"date": placed["deceased"].cast("date"), "datetime": placed["deceased"].cast("timestamp(6)")}

@@ -50,6 +50,13 @@ class RuleContext:
         known = found.group_by(found["id"].name(f"{column}_known")).agg(**newest)
         return table.left_join(known, table[column] == known[f"{column}_known"])
 
+    def timed(self, table: ir.Table) -> ir.Table:
+        """The table with the moments that its specimen and its report give: ``collected``, ``received``, ``reported_effective``,
+        ``reported_issued``."""
+        timed = _joined(table, _sampled(self.tables.get("specimen")), "specimen_id", ("collected", "received"))
+        reports = _reported(self.tables.get("diagnostic_report"))
+        return _joined(timed, reports, "id", ("reported_effective", "reported_issued"))
+
     def placed(self, table: ir.Table) -> ir.Table:
         """The table with ``visit_ref``, ``visit_detail_ref`` and ``provider_ref``, as far as it refers to such."""
         placed, given = table, {}
@@ -64,6 +71,36 @@ class RuleContext:
         if "practitioner_id" in table.columns:
             placed = _by_id(placed, "practitioner_id", self.aliases, "provider_ref")
         return placed
+
+
+def _joined(table: ir.Table, found: ir.Table | None, column: str, names: Iterable[str]) -> ir.Table:
+    """The table with the moments of what *column* names; NULL where that is not there."""
+    if found is None:
+        return table.mutate(**{name: ibis.null("timestamp(6)") for name in names})
+    return table.left_join(found, table[column] == found[f"{column}_timed"])
+
+
+def _sampled(specimens: ir.Table | None) -> ir.Table | None:
+    if specimens is None:
+        return None
+    return specimens.group_by(specimens["id"].name("specimen_id_timed")).agg(
+        collected=specimens["collected_start"].cast("timestamp(6)").min(),
+        received=specimens["received"].cast("timestamp(6)").min(),
+    )
+
+
+def _reported(reports: ir.Table | None) -> ir.Table | None:
+    if reports is None:
+        return None
+    known = reports.filter(reports["result_ids"].notnull())
+    each = known.select(
+        id_timed=known["result_ids"].split(" ").unnest(),
+        effective=known["effective_start"].cast("timestamp(6)"),
+        issued=known["issued"].cast("timestamp(6)"),
+    )
+    return each.group_by("id_timed").agg(
+        reported_effective=each["effective"].min(), reported_issued=each["issued"].min()
+    )
 
 
 def _by_id(table: ir.Table, column: str, aliases: ir.Table | None, name: str) -> ir.Table:

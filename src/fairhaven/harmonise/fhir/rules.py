@@ -19,12 +19,13 @@ from fairhaven.harmonise.fhir.locations import (
     practitioners,
 )
 from fairhaven.harmonise.fhir.observations import components, observations, reports
-from fairhaven.harmonise.fhir.patients import deaths, people
+from fairhaven.harmonise.fhir.patients import deaths, people, races
 from fairhaven.harmonise.fhir.rule_context import RuleContext
 from fairhaven.harmonise.generic_rows import GenericRows
 
 _MAKERS = (
     people,
+    races,
     deaths,
     organizations,
     organization_addresses,

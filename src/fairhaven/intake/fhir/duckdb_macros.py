@@ -10,23 +10,36 @@ def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> N
     """Make the macros in a connection.
 
     - ``fhir_moment(text)``: TIMESTAMP of a date, dateTime or instant, on the clock where the patient was (`time_zones`); a part of a
-      date (2019, 2019-05) is its first day.
+      date (2019, 2019-05) is its first day, a leap second the second before it.
+    - ``fhir_last_moment(text)``: the same, but a part of a date is its last day: of a death, or of a period's end.
     - ``fhir_token(system, value)``: a digest that stands for an identifier, so that the identifier itself does not land.
     - ``fhir_key(reference, first, others)``: id of the resource that a Reference names, if it is of one of the types.
     - ``fhir_vocabulary(system)``: OMOP vocabulary_id of a code system, else a short name (HL7) or the system's URI.
     - ``fhir_preferred(codings)``: the codings, the one to be preferred first.
     """
-    for macro in (_moment(time_zone), *_REFERENCES, _vocabulary(), _PREFERRED.format(systems=list(VOCABULARIES))):
+    for macro in (
+        _moment(time_zone),
+        _LAST_MOMENT,
+        *_REFERENCES,
+        _vocabulary(),
+        _PREFERRED.format(systems=list(VOCABULARIES)),
+    ):
         connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
 
 
 def _moment(zone: str) -> str:
-    at_time = "try_cast(left(moment, 19) AS TIMESTAMP)"
+    at_time = "try_cast(replace(left(moment, 19), ':59:60', ':59:59') AS TIMESTAMP)"
     return (
         f"fhir_moment(moment) AS CASE WHEN length(moment) > 19 AND {is_utc('moment')} THEN {in_zone(at_time, zone)} "
         "ELSE try_cast(CASE length(moment) WHEN 10 THEN moment WHEN 4 THEN moment || '-01-01' "
-        "WHEN 7 THEN moment || '-01' ELSE left(moment, 19) END AS TIMESTAMP) END"
+        "WHEN 7 THEN moment || '-01' ELSE replace(left(moment, 19), ':59:60', ':59:59') END AS TIMESTAMP) END"
     )
+
+
+_LAST_MOMENT = (
+    "fhir_last_moment(moment) AS CASE length(moment) WHEN 4 THEN try_cast(moment || '-12-31' AS TIMESTAMP) "
+    "WHEN 7 THEN last_day(try_cast(moment || '-01' AS DATE))::TIMESTAMP ELSE fhir_moment(moment) END"
+)
 
 
 # What a Reference names is said twice: here for landing, and in `resource_references` for whoever looks for what belongs to somebody. A

@@ -12,7 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+
+from fairhaven.omop.concepts import GENDER, RESULT_WORD
 
 _STEP = re.compile(r"([A-Za-z][A-Za-z0-9]*)(\[[^\]]*\])?\.?")
 
@@ -36,6 +39,7 @@ class LandedColumn:
         part: name of an inner result that *sql* reads by its name, so that several cells share it; empty for none.
         part_sql: the inner result, as an expression over ``r``.
         references: what may be referred to, as expressions of ``{ref, first, others}`` over ``r``: the first that names something counts.
+        each_reference: a list of such, of which every one counts; empty for none.
         fault_sql: over inner results and cells: true where the element holds no such value; empty where that cannot be.
     """
 
@@ -45,6 +49,7 @@ class LandedColumn:
     part: str = ""
     part_sql: str = ""
     references: tuple[str, ...] = ()
+    each_reference: str = ""
     fault_sql: str = ""
 
 
@@ -55,8 +60,9 @@ class ElementColumn:
     Args:
         name: of the landed column, or what the names of several begin with (a concept gives code, vocabulary and text).
         path: where it stands in the resource.
-        kind: `text`, `flag`, `number`, `whole`, `moment`, `reference`, `concept`, `coding`, `quantity`, `codes`, `count`,
-            `words`, `identifiers`, `links`, `present`, `date`.
+        kind: `text`, `flag`, `number`, `whole`, `moment`, `last moment`, `date`, `length`, `reference`, `references`, `concept`,
+            `coding`, `quantity`, `codes`, `count`, `words`, `identifiers`, `links`, `present`, `sex`, `races`, `result word`,
+            `organization name`.
         codings: how many codings of a concept are kept.
         to: resource types a reference may point to; others give NULL. The key of a type other than the first
             begins with the type: ``PractitionerRole/7``.
@@ -85,6 +91,12 @@ class ElementColumn:
             yield LandedColumn(name=self.name, sql=sql.format(either(ends)), type=kind)
         else:
             yield from _CELLS[self.kind](self, ends)
+
+
+def keys_in(keys: str) -> str:
+    """A list of keys as one text with blanks between them. A key with a blank in it would be two."""
+    named = f"list_filter({keys}, lambda key: key IS NOT NULL AND NOT contains(key, ' '))"
+    return f"nullif(array_to_string({named}, ' '), '')"
 
 
 def alternatives(path: str) -> list[str]:
@@ -140,11 +152,11 @@ def either(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
 
 
-def _moment(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+def _moment(column: ElementColumn, ends: Sequence[str], *, macro: str = "fhir_moment") -> Iterator[LandedColumn]:
     part = f"{column.name} text"
     yield LandedColumn(
         name=column.name,
-        sql=f'fhir_moment("{part}")',
+        sql=f'{macro}("{part}")',
         type="TIMESTAMP",
         part=part,
         part_sql=either(ends),
@@ -158,15 +170,35 @@ def _date(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
 
 
 def _reference(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    yield LandedColumn(name=column.name, sql="", references=tuple(_meant(column, end) for end in ends))
+
+
+def _meant(column: ElementColumn, reference: str) -> str:
+    """A reference as what names a resource is found from."""
     others = ", ".join(f"'{one}'" for one in column.to[1:])
     # Of one type, whatever else of an element other columns read.
     written = (
         "{{'reference': {0}.reference, 'type': {0}.type, 'identifier': "
         "{{'system': {0}.identifier.system, 'value': {0}.identifier.value}}}}"
     )
-    meant = f"'first': '{column.to[0]}', 'others': [{others}]::VARCHAR[]"
-    references = tuple(f"{{'ref': {written.format(end)}, {meant}}}" for end in ends)
-    yield LandedColumn(name=column.name, sql="", references=references)
+    return f"{{'ref': {written.format(reference)}, 'first': '{column.to[0]}', 'others': [{others}]::VARCHAR[]}}"
+
+
+def _sex(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    """The sex at birth where an extension says one, else the administrative one (Themis 94)."""
+    *births, administrative = (f"nullif(trim({end}), '')" for end in ends)
+    known = ", ".join(f"'{word}'" for word in GENDER)
+    said = [f"CASE WHEN lower({birth}) IN ({known}) THEN {birth} END" for birth in births]
+    yield LandedColumn(name=column.name, sql=either([*said, administrative]))
+
+
+def _result_word(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    """SNOMED CT's code of a result that is one of a few words: it is no free text, whatever else an element holds."""
+    part = f"{column.name} text"
+    words = " ".join(f"WHEN '{word}' THEN '{code}'" for word, code in RESULT_WORD.items())
+    yield LandedColumn(
+        name=column.name, sql=f'CASE lower(trim("{part}")) {words} END', part=part, part_sql=either(ends)
+    )
 
 
 def number_named(column: ElementColumn, root: str, systems: Sequence[str]) -> LandedColumn:
@@ -180,6 +212,11 @@ def number_named(column: ElementColumn, root: str, systems: Sequence[str]) -> La
         for end in (_read(root, steps(path)) for path in alternatives(column.path))
     ]
     return LandedColumn(name="nhs_number", sql=either(numbers))
+
+
+def _references(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    each = f"list_transform({either(ends)}, lambda one: {_meant(column, 'one')})"
+    yield LandedColumn(name=column.name, sql="", each_reference=each)
 
 
 def _coded(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
@@ -222,7 +259,9 @@ _LEAF: dict[str, Any] = {
     "number": "DOUBLE",
     "whole": "INTEGER",
     "moment": "VARCHAR",
+    "last moment": "VARCHAR",
     "date": "VARCHAR",
+    "length": "VARCHAR",
     "reference": REFERENCE,
     "concept": CONCEPT,
     "coding": CODING,
@@ -233,11 +272,18 @@ _LEAF: dict[str, Any] = {
     "identifiers": [{"system": "VARCHAR", "value": "VARCHAR"}],
     "links": [{"other": REFERENCE}],
     "present": "VARCHAR",
+    "references": [REFERENCE],
+    "sex": "VARCHAR",
+    "races": [{"url": "VARCHAR", "valueCoding": {"code": "VARCHAR"}}],
+    "result word": "VARCHAR",
+    "organization name": {"reference": "VARCHAR", "type": "VARCHAR", "display": "VARCHAR"},
 }
-# A key with a blank in it would be two.
-_LINKED = (
-    "list_filter(list_transform({0}, lambda one: fhir_key(one.other, 'Patient', []::VARCHAR[])), "
-    "lambda key: key IS NOT NULL AND NOT contains(key, ' '))"
+_LINKED = "list_transform({0}, lambda one: fhir_key(one.other, 'Patient', []::VARCHAR[]))"
+_RACES = "list_transform(list_filter({0}, lambda one: one.url = 'ombCategory'), lambda one: one.valueCoding.code)"
+# Whoever pays may be a person, and then has a name of their own.
+_IS_SOMEBODY = (
+    "(regexp_matches(coalesce({0}.reference, ''), '(^|/)(Patient|RelatedPerson)/|^#') "
+    "OR split_part(coalesce({0}.type, ''), '/', -1) IN ('Patient', 'RelatedPerson'))"
 )
 _ONE_CELL = {
     "text": ("nullif(trim({0}), '')", "VARCHAR"),
@@ -250,8 +296,11 @@ _ONE_CELL = {
         "nullif(array_to_string(list_transform({0}, lambda one: fhir_token(one.system, one.value)), ' '), '')",
         "VARCHAR",
     ),
-    "links": (f"nullif(array_to_string({_LINKED}, ' '), '')", "VARCHAR"),
+    "links": (keys_in(_LINKED), "VARCHAR"),
     "present": ("({0} IS NOT NULL)", "BOOLEAN"),
+    "length": ("length({0})", "BIGINT"),
+    "races": (f"nullif(array_to_string(list_sort(list_distinct({_RACES})), ' '), '')", "VARCHAR"),
+    "organization name": (f"CASE WHEN NOT {_IS_SOMEBODY} THEN nullif(trim({{0}}.display), '') END", "VARCHAR"),
 }
 """Kinds that land as one column: its SQL over the element, and its DuckDB type."""
 
@@ -263,6 +312,10 @@ _CONCEPTS = {
 
 _CELLS: dict[str, Any] = {
     "moment": _moment,
+    "last moment": partial(_moment, macro="fhir_last_moment"),
+    "sex": _sex,
+    "result word": _result_word,
+    "references": _references,
     "date": _date,
     "reference": _reference,
     "concept": _coded,

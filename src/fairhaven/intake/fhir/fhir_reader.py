@@ -19,7 +19,7 @@ import pyarrow as pa
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.duckdb_macros import create_macros
-from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, either, merge, number_named
+from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, either, keys_in, merge, number_named
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS, VIEWS, ResourceView
@@ -55,7 +55,7 @@ NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 class FhirReader:
     """Reads FHIR R4 into the tables of `intake/fhir/views.py`."""
 
-    version = "3"
+    version = "4"
     threads: int | None = None
 
     def stage(
@@ -135,14 +135,21 @@ class CompiledView:
         parts = {cell.part: cell.part_sql for cell, _ in self.cells if cell.part}
         # All references in one list, because each place at which a macro stands is bound anew, and this one is large.
         references = [each for cell, _ in self.cells for each in cell.references]
-        if references:
+        several = [cell for cell, _ in self.cells if cell.each_reference]
+        if references or several:
             keys = "lambda one: fhir_key(one.ref, one.first, one.others)"
-            parts[_KEYS] = f"list_transform([{', '.join(references)}], {keys})"
+            named = f"[{', '.join(references)}]"
+            for cell in several:
+                named = f"list_concat({named}, {cell.each_reference})"
+            parts[_KEYS] = f"list_transform({named}, {keys})"
         place = count(1)
         sql_of = {
             cell.name: cell.sql or either([f'"{_KEYS}"[{next(place)}]' for _ in cell.references])
             for cell, _ in self.cells
+            if not cell.each_reference
         }
+        # At most one column has several keys; they stand behind those of the others.
+        sql_of |= {cell.name: keys_in(f'"{_KEYS}"[{len(references) + 1}:]') for cell in several}
         cells = "".join(f', {sql} AS "{name}"' for name, sql in sql_of.items() if name != "id")
         faults = "".join(f" WHEN {cell.fault_sql} THEN '{cell.name}'" for cell, _ in self.cells if cell.fault_sql)
         names = "".join(f', "{cell.name}"' for cell, _ in self.cells)

@@ -43,6 +43,7 @@ _text = partial(_column, "text")
 _flag = partial(_column, "flag")
 _number = partial(_column, "number")
 _moment = partial(_column, "moment")
+_last = partial(_column, "last moment")
 _concept = partial(_column, "concept")
 _coding = partial(_column, "coding")
 _quantity = partial(_column, "quantity")
@@ -52,6 +53,10 @@ _count = partial(_column, "count")
 
 def _reference(name: str, path: str, *to: str) -> ElementColumn:
     return ElementColumn(name=name, path=path, kind="reference", to=to)
+
+
+def _references(name: str, path: str, to: str) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind="references", to=(to,))
 
 
 def _identity(identity: str, path: str, kind: str = "text") -> ElementColumn:
@@ -80,7 +85,7 @@ def _dosage(path: str) -> tuple[ElementColumn, ...]:
         _number("frequency_period", f"{path}.timing.repeat.period"),
         _text("frequency_unit", f"{path}.timing.repeat.periodUnit"),
         _moment("bounds_start", f"{path}.timing.repeat.boundsPeriod.start"),
-        _moment("bounds_end", f"{path}.timing.repeat.boundsPeriod.end"),
+        _last("bounds_end", f"{path}.timing.repeat.boundsPeriod.end"),
         _quantity("bounds", f"{path}.timing.repeat.boundsDuration"),
     )
 
@@ -88,7 +93,7 @@ def _dosage(path: str) -> tuple[ElementColumn, ...]:
 def _span(name: str, element: str, instant: str = "") -> tuple[ElementColumn, ...]:
     """Columns ``<name>_start`` and ``<name>_end`` of an element that is a dateTime or a Period."""
     moments = [f"{element}DateTime", *([instant] if instant else []), f"{element}Period.start"]
-    return (_moment(f"{name}_start", " | ".join(moments)), _moment(f"{name}_end", f"{element}Period.end"))
+    return (_moment(f"{name}_start", " | ".join(moments)), _last(f"{name}_end", f"{element}Period.end"))
 
 
 def _value(at: str = "") -> tuple[ElementColumn, ...]:
@@ -97,6 +102,7 @@ def _value(at: str = "") -> tuple[ElementColumn, ...]:
         _quantity("value", f"{at}valueQuantity"),
         _concept("value", f"{at}valueCodeableConcept"),
         _text("value_text", f"{at}valueString"),
+        _column("result word", "value_word", f"{at}valueString | {at}valueCodeableConcept.text"),
         _number("value_integer", f"{at}valueInteger"),
         _flag("value_flag", f"{at}valueBoolean"),
         _moment("value_moment", f"{at}valueDateTime"),
@@ -124,10 +130,19 @@ _OBSERVATION = (
     _reference("practitioner_id", "performer[]", *PRACTITIONER),
     *_span("effective", "effective", "effectiveInstant"),
     _moment("issued"),
+    _reference("specimen_id", "specimen", "Specimen"),
 )
 
 _UK_ETHNICITY = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
+_BIRTH_SEX = (
+    f"extension[url={_US_CORE}/us-core-birthsex].valueCode",
+    f"extension[url={_US_CORE}/us-core-sex].valueCode",
+    f"extension[url={_US_CORE}/us-core-sex].valueCoding.code",
+    "extension[url=https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-BirthSex].valueCodeableConcept.coding[].code",
+    "extension[url=https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-BirthSex].valueCode",
+)
+_OMB_RACE = f"extension[url={_US_CORE}/us-core-race].extension"
 NHS_NUMBER_SYSTEMS = (
     "https://fhir.nhs.uk/Id/nhs-number",
     "http://fhir.nhs.net/Id/nhs-number",
@@ -148,7 +163,8 @@ _PERSON = ResourceView(
         _identity("given_name", "name[use=official].given | name[].given", "words"),
         _identity("family_name", "name[use=official].family | name[].family"),
         _identity("birth_date", "birthDate", "date"),
-        _identity("sex", "gender"),
+        _column("length", "birth_date_length", "birthDate"),
+        _identity("sex", " | ".join((*_BIRTH_SEX, "gender")), "sex"),
         _identity("postcode", "address[use=home].postalCode | address[].postalCode"),
         _identity("address", "address[use=home].line | address[].line", "words"),
         _identity(
@@ -157,11 +173,12 @@ _PERSON = ResourceView(
             f" | extension[url={_US_CORE}/us-core-race].extension[url=ombCategory].valueCoding.code"
             f" | extension[url={_US_CORE}/us-core-race].extension[url=text].valueString",
         ),
+        _column("races", "races", _OMB_RACE),
         _text("hispanic", f"extension[url={_US_CORE}/us-core-ethnicity].extension[url=ombCategory].valueCoding.code"),
         _text("state", "address[use=home].state | address[].state"),
         _text("country", "address[use=home].country | address[].country"),
         _flag("is_deceased", "deceasedBoolean"),
-        _moment("deceased", "deceasedDateTime"),
+        _last("deceased", "deceasedDateTime"),
         _reference("practitioner_id", "generalPractitioner[]", *PRACTITIONER),
         _reference("practice_id", "generalPractitioner[]", "Organization"),
         _reference("organization_id", "managingOrganization", "Organization"),
@@ -183,7 +200,7 @@ _VIEWS: Sequence[ResourceView] = (
             _concept("service", "serviceType"),
             _SUBJECT,
             _moment("start", "period.start"),
-            _moment("end", "period.end"),
+            _last("end", "period.end"),
             _reference("part_of_id", "partOf", "Encounter"),
             _reference("organization_id", "serviceProvider", "Organization"),
             _reference("location_id", "location[].location", "Location"),
@@ -209,7 +226,7 @@ _VIEWS: Sequence[ResourceView] = (
             *_span("onset", "onset"),
             _number("onset_age", "onsetAge.value"),
             _text("onset_age_unit", "onsetAge.code | onsetAge.unit"),
-            _moment("abatement_start", "abatementDateTime | abatementPeriod.end | abatementPeriod.start"),
+            _last("abatement_start", "abatementDateTime | abatementPeriod.end | abatementPeriod.start"),
             _moment("recorded", "recordedDate"),
             _reference("practitioner_id", "asserter | recorder", *PRACTITIONER),
         ),
@@ -223,7 +240,6 @@ _VIEWS: Sequence[ResourceView] = (
             _concept("code", codings=3),
             *_value(),
             _concept("body_site", "bodySite"),
-            _reference("specimen_id", "specimen", "Specimen"),
             _reference("device_id", "device", "Device"),
             _count("components", "component"),
             _count("members", "hasMember"),
@@ -276,7 +292,7 @@ _VIEWS: Sequence[ResourceView] = (
             _reference("practitioner_id", "requester", *PRACTITIONER),
             *_dosage("dosageInstruction[]"),
             _moment("validity_start", "dispenseRequest.validityPeriod.start"),
-            _moment("validity_end", "dispenseRequest.validityPeriod.end"),
+            _last("validity_end", "dispenseRequest.validityPeriod.end"),
             _number("refills", "dispenseRequest.numberOfRepeatsAllowed"),
             _quantity("quantity", "dispenseRequest.quantity"),
             _quantity("supply", "dispenseRequest.expectedSupplyDuration"),
@@ -403,6 +419,8 @@ _VIEWS: Sequence[ResourceView] = (
             *_span("effective", "effective"),
             _moment("issued"),
             _count("results", "result"),
+            _references("result_ids", "result", "Observation"),
+            _reference("specimen_id", "specimen[]", "Specimen"),
             _count("forms", "presentedForm"),
             _concept("conclusion", "conclusionCode[]"),
             _reference("practitioner_id", "performer[] | resultsInterpreter[]", *PRACTITIONER),
@@ -453,7 +471,7 @@ _VIEWS: Sequence[ResourceView] = (
             _SUBJECT,
             _reference("device_id", "device", "Device"),
             _moment("start", "timingDateTime | timingPeriod.start"),
-            _moment("end", "timingPeriod.end"),
+            _last("end", "timingPeriod.end"),
             _moment("recorded", "recordedOn"),
             _reference("practitioner_id", "source", *PRACTITIONER),
             _concept("body_site", "bodySite"),
@@ -485,9 +503,10 @@ _VIEWS: Sequence[ResourceView] = (
             _concept("type"),
             _reference("patient_id", "beneficiary", "Patient"),
             _moment("start", "period.start"),
-            _moment("end", "period.end"),
+            _last("end", "period.end"),
             _reference("payor_id", "payor[]", "Organization"),
             _text("payor_kind", "payor[].type"),
+            _column("organization name", "payor_name", "payor[]"),
         ),
     ),
     ResourceView(
