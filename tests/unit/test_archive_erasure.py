@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from fairhaven.archive import Archive
-from fairhaven.archive.release_store import DecidedErasure
+from fairhaven.archive.model import DecidedErasure
 from fairhaven.engine import Engine
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.progress import Silent

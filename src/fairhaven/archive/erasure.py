@@ -1,7 +1,7 @@
 """Erasing persons from every release, so that no file of the archive holds anything of them.
 
-What goes: their rows in every table that has a person; rows that hang on those rows (notes' terms, episodes' events,
-costs, relationships); and locations that only they have. Row identifiers are keyed digests, so one number means one row
+What goes: their rows in every table that has a person, under another's key too (`split_persons`); rows that hang on those
+rows (notes' terms, episodes' events, costs, relationships); and locations that only they have. Row identifiers are keyed digests, so one number means one row
 in the whole hub. Releases are sealed anew from the first one touched; Delta logs are written anew, so that no row count
 of before remains; what describes the releases is removed, to be made again.
 
@@ -20,10 +20,11 @@ from typing import Any
 import duckdb
 
 from fairhaven.archive import delta_log, parquet, verification
-from fairhaven.archive.model import Erasure
+from fairhaven.archive.model import BegunErasure, DecidedErasure, Erasure, SplitRow, touched_by
 from fairhaven.archive.publish import placed_file, sealed, with_files
-from fairhaven.archive.release_store import BegunErasure, DecidedErasure, ReleaseStore
+from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.archive.rows_of_persons import Belonging
+from fairhaven.archive.split_persons import find_split_persons
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.files import readers_scratch, sha256_of, write_json
@@ -32,11 +33,11 @@ from fairhaven.ledger import Actor, EventKind, hash_of_json
 from fairhaven.release.manifest import Release, StoredFile, TableVersion, manifest_of, read_manifest
 
 
-def plan_erase(store: ReleaseStore, person_keys: Sequence[int]) -> Erasure:
+def plan_erase(store: ReleaseStore, person_keys: Sequence[int], split: Sequence[SplitRow]) -> Erasure:
     """See `Archive.plan_erase`."""
     # The archive's own folder for work is that of whoever holds its lock.
     with readers_scratch() as work, open_duckdb(spill=work, reaches=[store.folder]) as connection:
-        return _plan(store, connection, person_keys).erasure
+        return _plan(store, connection, person_keys, split).erasure
 
 
 def check_rows_of(store: ReleaseStore, person_keys: Sequence[int]) -> None:
@@ -51,6 +52,7 @@ def erase(
     store: ReleaseStore,
     person_keys: Sequence[int],
     *,
+    split: Sequence[SplitRow],
     facts: Mapping[str, Any],
     by: Actor,
     files: Mapping[str, str | None],
@@ -58,7 +60,7 @@ def erase(
 ) -> Erasure:
     """See `Archive.erase`."""
     resume(store, by=by, progress=progress)
-    begun = BegunErasure(persons=tuple(sorted(set(person_keys))), facts=facts, by=by)
+    begun = BegunErasure(persons=tuple(sorted(set(person_keys))), facts=facts, by=by, split=tuple(split))
     store.erasure_notes.begin(to_json(begun), by=by, files=files)
     return _carry_out(store, begun, by=by, progress=progress)
 
@@ -70,7 +72,7 @@ def resume(store: ReleaseStore, *, by: Actor, progress: Progress) -> None:
         notes.begin(to_json(under_way), by=under_way.by or by)
     match under_way:
         case BegunErasure() as begun:
-            check_rows_of(store, begun.persons)
+            check_rows_of(store, begun.touched)
             _carry_out(store, begun, by=begun.by or by, progress=progress)
         case DecidedErasure() if _is_entered(store):
             notes.end()
@@ -113,7 +115,7 @@ def _carry_out(store: ReleaseStore, begun: BegunErasure, *, by: Actor, progress:
     # An unpublished build may hold the persons too.
     store.sweep()
     with store.work() as work, open_duckdb(spill=work, reaches=[store.folder]) as connection:
-        plan = _plan(store, connection, begun.persons)
+        plan = _plan(store, connection, begun.persons, begun.split)
         rewritten: dict[str, StoredFile | None] = {}
         for done, (file, table) in enumerate(plan.files):
             progress.advance(done, len(plan.files), "files")
@@ -174,19 +176,26 @@ class _Plan:
     files: Sequence[tuple[StoredFile, str]]
 
 
-def _plan(store: ReleaseStore, connection: duckdb.DuckDBPyConnection, person_keys: Sequence[int]) -> _Plan:
+def _plan(
+    store: ReleaseStore,
+    connection: duckdb.DuckDBPyConnection,
+    person_keys: Sequence[int],
+    split: Sequence[SplitRow],
+) -> _Plan:
     releases = store.releases()
-    belonging = Belonging(connection, person_keys)
+    others = find_split_persons(store, connection, releases, split)
+    belonging = Belonging(connection, {*person_keys, *others.lost}, others)
+    touched = touched_by(person_keys, split)
     tables = [table for release in releases for table in release.tables.values()]
     for table in tables:
-        belonging.gather(table.name, [store.path(file.path) for file in _candidates(table, person_keys)])
+        belonging.gather(table.name, [store.path(file.path) for file in _candidates(table, touched)])
     belonging.gather_locations(
         {
             name: sorted({store.path(path) for table in tables if table.name == name for path in table.paths})
             for name in _PLACED
         }
     )
-    candidates = {file.path: (file, table.name) for table in tables for file in _candidates(table, person_keys)}
+    candidates = {file.path: (file, table.name) for table in tables for file in _candidates(table, touched)}
     going = {path: belonging.count(table, store.path(path)) for path, (_, table) in candidates.items()}
     files = [candidates[path] for path, rows in going.items() if rows]
     rows = {

@@ -12,7 +12,8 @@ import ibis.expr.types as ir
 
 from fairhaven.archive import delta_log, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
-from fairhaven.archive.release_store import ReleaseStore, Unpublished, latest
+from fairhaven.archive.model import Unpublished
+from fairhaven.archive.release_store import ReleaseStore, latest
 from fairhaven.engine import Engine, is_stored
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json

@@ -15,11 +15,11 @@ archive/
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fairhaven.archive import delta_log
+from fairhaven.archive.model import BegunErasure, DecidedErasure, Unpublished
 from fairhaven.kernel.codec import record_of
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import clear_torn, read_json, sha256_of
@@ -34,61 +34,6 @@ RESTORE = (
     "Restore the archive and the ledger from one backup of the hub; `fairhaven release verify` looks at everything."
 )
 """What to do where releases and the ledger do not agree."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unpublished:
-    """What the notes of a build say, in ``building.json``: the tables that it has written.
-
-    Args:
-        number: of the release that the build is for.
-        inputs: digest of all that the tables are made of.
-        by: who builds, and publishes.
-        seal: of the manifest that is about to be put in place; empty until then.
-    """
-
-    number: int
-    inputs: str
-    tables: Mapping[str, TableVersion]
-    by: Actor
-    seal: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BegunErasure:
-    """What the notes of an erasure say, in ``erasure.json``, until the decision: whom to erase.
-
-    Args:
-        facts: what the ledger's entry is to say beside the seals.
-        by: who decided; None where that was before actors were recorded.
-    """
-
-    persons: tuple[int, ...]
-    facts: Mapping[str, Any]
-    by: Actor | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecidedErasure:
-    """What they say from the decision on: what is to be carried out, without the persons.
-
-    Args:
-        tables: those whose Delta logs are written anew.
-        superseded: release -> hash of the manifest that goes.
-        by: who decided; None where that was before actors were recorded.
-        manifests: the new ones, sealed: they are put in place as they are, in whatever format they were sealed.
-    """
-
-    facts: Mapping[str, Any]
-    tables: tuple[str, ...]
-    superseded: Mapping[str, str]
-    manifests: tuple[Mapping[str, Any], ...]
-    by: Actor | None = None
-
-    @property
-    def seals(self) -> dict[int, str]:
-        """Number of each release that is written anew -> seal of its new manifest."""
-        return {manifest.get("number", 0): seal_of(manifest) for manifest in self.manifests}
 
 
 class ReleaseStore:

@@ -1,14 +1,15 @@
 """The archive as other rooms' journeys see it: each verb's work is in the module named after it."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ibis.expr.types as ir
+import pyarrow as pa
 
-from fairhaven.archive import difference, erasure, export, publish, verification
-from fairhaven.archive.model import Change, Erasure, Problem
+from fairhaven.archive import difference, erasure, export, publish, split_persons, verification
+from fairhaven.archive.model import Change, Erasure, Problem, SplitRow
 from fairhaven.archive.release_store import ReleaseStore, number_of
 from fairhaven.engine import Engine
 from fairhaven.kernel.outputs import Output
@@ -153,14 +154,24 @@ class Archive(ReleaseStore):
         """How many persons any of whose rows differ between two releases; where there are *enough* or more, so many."""
         return difference.persons_apart(self, earlier, later, engine, enough=enough)
 
-    def plan_erase(self, person_keys: Sequence[int]) -> Erasure:
+    def split_rows(self, lines: pa.Table, person_keys: Collection[int]) -> tuple[SplitRow, ...]:
+        """Rows of releases that come from some lines of extracts, and stand under the keys of other persons than these.
+
+        Args:
+            lines: ``row_extract, row_line, table_name``: the name of the landed table where each table of an extract has lines of its
+                own, and else an empty text.
+        """
+        return split_persons.split_rows(self, lines, person_keys)
+
+    def plan_erase(self, person_keys: Sequence[int], *, split: Sequence[SplitRow] = ()) -> Erasure:
         """What `erase` would take away; nothing is changed."""
-        return erasure.plan_erase(self, person_keys)
+        return erasure.plan_erase(self, person_keys, split)
 
     def erase(
         self,
         person_keys: Sequence[int],
         *,
+        split: Sequence[SplitRow] = (),
         facts: Mapping[str, Any],
         by: Actor,
         files: Mapping[str, str | None] | None = None,
@@ -172,12 +183,16 @@ class Archive(ReleaseStore):
         next `erase`, or `resume`, finishes. Persons whom no release has are no error: nothing is done.
 
         Args:
+            split: their rows under the keys of others (`split_rows`). What is derived of these others goes from the releases that
+                mixed the two.
             facts: what the ledger's entry says of the act beside the seals that it makes void: ``persons`` as keyed
                 digests, and whatever else was done in it; never who it was.
             by: who decided it.
             files: path in the store -> content hash, of what the act changed outside the archive.
         """
-        return erasure.erase(self, person_keys, facts=facts, by=by, files=files or {}, progress=progress or Silent())
+        return erasure.erase(
+            self, person_keys, split=split, facts=facts, by=by, files=files or {}, progress=progress or Silent()
+        )
 
     def resume(self, *, by: Actor, progress: Progress | None = None) -> None:
         """Finish an erasure or a publication that was cut short, if there is one; `write` and `erase` do so first.

@@ -8,8 +8,8 @@ import duckdb
 
 from fairhaven.archive import delta_log, parquet
 from fairhaven.archive.fingerprint import Fingerprint, fingerprint
-from fairhaven.archive.model import Problem
-from fairhaven.archive.release_store import RESTORE, DecidedErasure, ReleaseStore, latest, seals_in
+from fairhaven.archive.model import DecidedErasure, Problem
+from fairhaven.archive.release_store import RESTORE, ReleaseStore, latest, seals_in
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import read_json, readers_scratch, sha256_of

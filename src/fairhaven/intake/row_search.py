@@ -36,6 +36,36 @@ def looking(
         yield connection
 
 
+def lines_of(
+    receiver: DeliveryReceiver, patient_refs_by_source: Mapping[str, Collection[str]], sources: Mapping[str, Source]
+) -> pa.Table:
+    """Lines from which rows of patients landed, or would have but for a fault: ``row_extract, row_line, table_name``, which is empty
+    where the lines of an extract are those of its file, whatever its tables are called.
+
+    FHIR resources that name no patient are no rows of a person in a release, and are not looked for.
+    """
+    secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
+    found = set[tuple[int, int, str]]()
+    for name, refs in patient_refs_by_source.items():
+        source = sources[name]
+        extracts = [extract for extract in receiver.records.extracts(name) if extract.format is not Format.OPT_OUT]
+        digests = frozenset(landing.tombstone(secrets, ref) for ref in refs)
+        with looking(receiver, secrets, extracts) as connection:
+            search = RowSearch(receiver=receiver, source=source, secrets=secrets, connection=connection, every=extracts)
+            rows = search.bearing(extracts, refs, digests)
+            if source.format is not Format.FHIR:
+                rows, _ = search.linked(extracts, rows, digests)
+        for extract in extracts:
+            for table, lines_of_table in rows.get(extract.number, NO_ROWS).lines().items():
+                named = table if extract.format is Format.OMOP else ""
+                found |= {(extract.number, line, named) for line in lines_of_table}
+    numbers, line_numbers, names = zip(*sorted(found), strict=True) if found else ((), (), ())
+    return pa.table([numbers, line_numbers, names], schema=_LINES)
+
+
+_LINES = pa.schema([("row_extract", pa.int32()), ("row_line", pa.int64()), ("table_name", pa.string())])
+
+
 @dataclass(frozen=True, kw_only=True)
 class RowSearch:
     """Looks for rows of patients in extracts of one source.

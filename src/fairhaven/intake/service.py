@@ -13,7 +13,7 @@ import pyarrow as pa
 from fairhaven.engine import Engine
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import file as sql_file
-from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reconciliation
+from fairhaven.intake import current_rows, delivery_erasure, opt_out_lists, reconciliation, row_search
 from fairhaven.intake.cdm_reader import OmopReader
 from fairhaven.intake.delimited_reader import DelimitedReader
 from fairhaven.intake.delivery_receipt import DeliveryReceiver, receive, recover
@@ -307,6 +307,12 @@ class Intake:
                 "WHERE patient_ref IS NOT NULL",
                 [found.source],
             ).fetch_arrow_table()
+
+    def lines_of(
+        self, patient_refs_by_source: Mapping[str, Collection[str]], *, sources: Mapping[str, Source]
+    ) -> pa.Table:
+        """See `row_search.lines_of`."""
+        return row_search.lines_of(self._receiver, patient_refs_by_source, sources)
 
     def also_named(self, source: str, patient_refs: Collection[str], numbers: Collection[str] = ()) -> frozenset[str]:
         """patient_refs of the same patients, where FHIR resources name them by an identifier and not by their number.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fairhaven.archive import Erasure
+from fairhaven.archive import Erasure, SplitRow, touched_by
 from fairhaven.intake import ErasureCounts, Format
 from fairhaven.journeys.deliveries.receive import land_extracts_again
 from fairhaven.journeys.hub_locks import Locked, holding
@@ -68,7 +68,7 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
         nothing = rooms.archive.plan_erase([])
         return ErasurePlan(patients={}, releases=nothing, stages=(recovery_in_words(rooms), done))
     check_reach(rooms, kept.refs)
-    releases = rooms.archive.plan_erase([person_key, *kept.other_keys])
+    releases = rooms.archive.plan_erase([person_key, *kept.other_keys], split=kept.split)
     return ErasurePlan(
         patients={source: len(patients) for source, patients in kept.refs.items()},
         releases=releases,
@@ -107,9 +107,14 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
             return Erased(releases=releases, deliveries=nothing, identities=0, entry=entry.number, was_done=True)
         check_kept(rooms, files_of_deliveries(rooms, [each for each in received if each.source in kept.refs]))
         check_erased(rooms)
-        rooms.archive.check_rows_of(kept.other_keys)
+        rooms.archive.check_rows_of(touched_by(kept.other_keys, kept.split))
         decided = ErasureUnderWay(
-            person=person_key, patients=kept.refs, by=by, after=rooms.ledger.length(), other_keys=kept.other_keys
+            person=person_key,
+            patients=kept.refs,
+            by=by,
+            after=rooms.ledger.length(),
+            other_keys=kept.other_keys,
+            split=kept.split,
         )
         return carry_out(rooms, decided, progress=progress)
 
@@ -151,10 +156,12 @@ class _Kept:
     Args:
         refs: source -> patient_refs.
         other_keys: that they have in earlier releases only, or where FHIR resources name them by an identifier alone.
+        split: their rows under the keys of others, in releases of before a build told the two apart.
     """
 
     refs: Mapping[str, Sequence[str]]
     other_keys: Sequence[int]
+    split: Sequence[SplitRow]
 
 
 def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
@@ -189,7 +196,10 @@ def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
     for source, found in rooms.intake.named_by_numbers(numbers, others=known).items():
         mine = refs.setdefault(source, [])
         mine += sorted(found.difference(mine))
-    return _Kept(refs=refs, other_keys=sorted(other_keys - {person_key}))
+    declared = {source: mine for source, mine in refs.items() if source in rooms.sources}
+    lines = rooms.intake.lines_of(declared, sources=rooms.sources)
+    split = rooms.archive.split_rows(lines, {person_key, *other_keys})
+    return _Kept(refs=refs, other_keys=sorted(other_keys - {person_key}), split=split)
 
 
 def _index(rooms: Rooms) -> pa.Table:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from fairhaven.archive import Erasure
+from fairhaven.archive import Erasure, SplitRow
 from fairhaven.intake import ErasureCounts
 from fairhaven.journeys.deliveries.receive import recover_deliveries
 from fairhaven.journeys.descriptions.describe import describe_release
@@ -44,6 +44,7 @@ class ErasureUnderWay:
         by: who decided it, whoever finishes it.
         after: length of the ledger when it was decided: its entry, once there is one, comes after these.
         other_keys: that the person has beside: in earlier releases, and of resources that name them by an identifier alone.
+        split: their rows under other persons' keys, in releases of before a build told the two apart.
     """
 
     person: int
@@ -51,6 +52,7 @@ class ErasureUnderWay:
     by: Actor
     after: int
     other_keys: Sequence[int] = ()
+    split: Sequence[SplitRow] = ()
 
     @property
     def keys(self) -> list[int]:
@@ -196,7 +198,9 @@ def _erase_releases(rooms: Rooms, erasure: ErasureUnderWay, progress: Progress) 
     facts = {"persons": [_digest(rooms, key) for key in erasure.keys], "sources": sorted(erasure.patients)}
     journal = erasure_journal(rooms)
     files = rooms.ledger.not_entered(journal.files())
-    releases = rooms.archive.erase(erasure.keys, facts=facts, by=erasure.by, files=files, progress=progress)
+    releases = rooms.archive.erase(
+        erasure.keys, split=erasure.split, facts=facts, by=erasure.by, files=files, progress=progress
+    )
     entry = entry_of_erasure(rooms, erasure.person, after=erasure.after)
     unsealed = {**facts, "superseded": {}, "seals": {}}
     if entry is None:  # no release has the person, so the archive had nothing to enter
