@@ -223,5 +223,5 @@ def test_a_year_of_two_digits_is_the_last_that_is_not_after_latest(tmp_path: Pat
 def test_utf_8_with_its_mark_is_not_taken_for_windows_1252(tmp_path: Path) -> None:
     hub = Hub(tmp_path)
     source = hub.events('[dialect]\nencoding = "windows-1252"\n')
-    with pytest.raises(Invalid, match="begins with the mark of UTF-8, and its source declares windows-1252"):
+    with pytest.raises(Invalid, match="begins with the mark of UTF-8, and its source is read as windows-1252"):
         hub.receive(source, (HEADER + GOOD).encode("utf-8-sig"))

@@ -44,6 +44,11 @@ def test_a_declaration_is_read_with_landed_names_and_defaults(tmp_path: Path) ->
         (('"%d/%m/%Y"', '"%d/%m/%Q"'), "%Q is not a directive"),
         (('"%d/%m/%Y"', '"%d/%m/%y"'), "a year of two digits needs latest"),
         (('"%d/%m/%Y"', '"dd/mm/yyyy"'), "has no % directive"),
+        (('"%d/%m/%Y"', '"%-Y%m%d"'), "%-Y is not a directive"),
+        (('"%d/%m/%Y"', '"%d/%m/%Y%"'), "% is not a directive"),
+        (('"%d/%m/%Y"', '"%x"'), "%x is not a directive"),
+        (('"%d/%m/%Y"', '"%d/%m"'), "names no year"),
+        (('value = "number"', 'value = { type = "time", formats = ["%M:%S"] }'), "names no hour"),
         (('identity = "postcode"', 'identity = "zip"'), "identity: is not one of"),
         (('type = "date", identity', 'type = "text", identity'), 'must be "date" for birth_date'),
         (('code = "text"', 'row_code = "text"'), "is a name that Fairhaven gives itself"),
@@ -88,6 +93,15 @@ def test_the_digest_changes_with_what_lands_and_not_with_words(tmp_path: Path) -
 
     assert digest(GOOD) == digest(GOOD.replace("Riverside Surgery", "Hillside Surgery"))
     assert digest(GOOD) != digest(GOOD.replace('value = "number"', 'value = "text"'))
+
+
+@pytest.mark.parametrize(
+    ("form", "said"), [("%-Y%m%d", "is not a directive"), ("%d/%m/%y", "two digits"), ("%d %b", "no year")]
+)
+def test_forms_of_days_of_a_cdm_are_checked_as_those_of_a_column(tmp_path: Path, form: str, said: str) -> None:
+    text = 'title = "P"\ncontroller = "c"\nkind = "cdm"\nformat = "omop"\n[dialect]\ndates = ["%d.%m.%Y", "FORM"]\n'
+    (fault,) = faults(tmp_path, text.replace("FORM", form))
+    assert fault.startswith("sources/gp.toml:6") and said in fault
 
 
 def test_fhir_needs_no_tables_and_takes_none(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fairhaven.engine.parquet_pages import walk_pages
 from fairhaven.kernel.errors import Fault, Invalid
-from fairhaven.kernel.expansion import MOST_COLUMNS, ExpansionLimits, too_large
+from fairhaven.kernel.expansion import ACCEPTED, MOST_COLUMNS, ExpansionLimits, too_large
 
 CUT_OFF = "cannot be read; the file may be cut off. Deliver it again."
 _MOST_ENTRIES = 100_000
@@ -20,14 +21,14 @@ _LONGEST_TEXT = 16 << 20
 
 
 def check_footer(path: Path, shown: str, limits: ExpansionLimits) -> None:
-    """Refuse a file whose footer cannot be true, or that would become too large.
+    """Refuse a file whose footer cannot be true, is not what its pages say, or that would become too large.
 
     Args:
         shown: how faults name the file.
 
     Raises:
-        Invalid: it is no Parquet file, says different numbers of rows in different places, or claims more columns, bytes
-            or values than it may hold.
+        Invalid: it is no Parquet file, says different numbers of rows in different places, its pages hold others or are not as
+            they were written, or it claims more columns, bytes or values than it may hold.
     """
     try:
         with pq.ParquetFile(
@@ -48,6 +49,16 @@ def check_footer(path: Path, shown: str, limits: ExpansionLimits) -> None:
         raise too_large(shown, f"would become more than {most / 10**9:,.1f} GB when it is read")
     if footer.num_columns > MOST_COLUMNS:
         raise Invalid(Fault(path=shown, message=f"has {footer.num_columns:,} columns, more than {MOST_COLUMNS:,}"))
+    if limits is ACCEPTED:  # what was received before is read again, or an erasure could not be
+        return
+    found = walk_pages(path, footer)
+    if found.fault:
+        message = (
+            f"{found.fault}, so which rows it holds cannot be known; it is damaged or was changed. Write it again."
+        )
+        raise Invalid(Fault(path=shown, message=message))
+    if found.unpacked > most:
+        raise too_large(shown, f"would become more than {most / 10**9:,.1f} GB when it is read")
 
 
 def _is_consistent(footer: pq.FileMetaData) -> bool:

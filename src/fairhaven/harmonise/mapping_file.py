@@ -11,6 +11,7 @@ from typing import Any
 
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS
 from fairhaven.harmonise.mapping_conditions import MappingCondition
+from fairhaven.harmonise.mapping_patterns import pattern_fault
 from fairhaven.harmonise.mapping_values import (
     CleanedText,
     ColumnValue,
@@ -321,16 +322,9 @@ def _several(given: Any) -> tuple[Any, ...]:
 
 def _regular(section: Section, key: str) -> str:
     expression = section.text(key, "")
-    try:
-        groups = re.compile(expression).groups
-    except re.error as error:
-        section.fault(key, f"is not a regular expression: {error.msg}")
+    if expression and (message := pattern_fault(expression, needs_group=key == "pattern")):
+        section.fault(key, message)
         return ""
-    except (OverflowError, RecursionError):
-        section.fault(key, "is a regular expression that repeats too often or is nested too deeply")
-        return ""
-    if key == "pattern" and expression and groups < 1:
-        section.fault(key, "must have a group in round brackets: what it catches is the value")
     return expression
 
 

@@ -243,7 +243,7 @@ def _with_unique_key(connection: duckdb.DuckDBPyConnection, staged: StagedTable)
 
 def _header(text: Path, dialect: Dialect) -> set[str]:
     with text.open("rb") as head:
-        first = head.readline(1 << 16).decode("utf-8-sig", "replace")
+        first = head.readline(1 << 16).decode(dialect.encoding, "replace").removeprefix("\ufeff")
     return {part.strip(' "\r\n').casefold() for part in first.split(dialect.delimiter)}
 
 

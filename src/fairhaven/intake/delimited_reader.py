@@ -5,7 +5,6 @@ reading is right is not trusted but checked: the last line's number must come ou
 is read again by `lines`, record by record.
 """
 
-import codecs
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from fairhaven.kernel.expansion import MOST_COLUMNS
 from fairhaven.kernel.file_kinds import FileKind, kind_of
 
 _LONG_LINE = 2_000_000
-_BYTE_A_CHARACTER = ("windows-1252", "latin-1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,9 +62,7 @@ def stage_text(
     if kind_of(arrived.path) is FileKind.ZIP:
         raise Invalid(Fault(path=arrived.name, message="is a zip archive; unpack it and deliver the files in it"))
     plain = file_detection.plain(arrived, scratch)
-    if source.dialect.encoding in _BYTE_A_CHARACTER and _has_mark(plain):
-        message = f"begins with the mark of UTF-8, and its source declares {source.dialect.encoding}: which is it?"
-        raise Invalid(Fault(path=arrived.name, line=1, message=message))
+    file_detection.check_mark(plain, arrived.name, source.dialect.encoding)
     text = lines.as_utf8(plain, source.dialect.encoding, scratch)
     seen = lines.survey(text)
     if seen.bytes == 0:
@@ -259,8 +255,3 @@ def _match(table: TableDeclaration, header: lines.HeaderLine, source: Source, ar
 
 def _kind(source: Source) -> str:
     return f"{source.dialect.encoding} text with fields divided by {source.dialect.delimiter!r}"
-
-
-def _has_mark(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8

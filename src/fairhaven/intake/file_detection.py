@@ -1,5 +1,6 @@
 """Bytes as they arrive: their content says what they are, never a file's name."""
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterable
@@ -37,6 +38,33 @@ def table_for(source: Source, arrived: DeliveredFile) -> TableDeclaration:
 def _matches(file: str, patterns: Iterable[str]) -> bool:
     names = {file.casefold(), file.casefold().removesuffix(".gz")}
     return any(fnmatchcase(name, pattern.casefold()) for name in names for pattern in patterns)
+
+
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def check_mark(text: Path, name: str, encoding: str) -> None:
+    """Refuse a text whose first bytes say that it is in another encoding than the one it is to be read in.
+
+    Args:
+        text: uncompressed.
+        name: how the fault names it.
+
+    Raises:
+        Invalid: it begins with the mark of another encoding, or lacks the one without which UTF-16 cannot be read.
+    """
+    with text.open("rb") as file:
+        head = file.read(3)
+    marked = next((found for mark, found in _MARKS.items() if head.startswith(mark)), "")
+    message = ""
+    if marked and marked != encoding:
+        message = f"begins with the mark of {marked.upper()}, and its source is read as {encoding}: which is it?"
+    elif encoding == "utf-16" and head and not marked:
+        message = (
+            "does not begin with the mark of UTF-16, as its source declares it. Write it with the mark, or as UTF-8."
+        )
+    if message:
+        raise Invalid(Fault(path=name, line=1, message=message))
 
 
 def plain(arrived: DeliveredFile, scratch: Path) -> Path:

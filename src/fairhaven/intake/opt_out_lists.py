@@ -93,7 +93,9 @@ class OptOutReader:
 def read_numbers(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> int:
     """Make ``listed(line, number, is_valid)`` of a list; lines without anything are not in it. The number of rows."""
     text = scratch / "list"
-    listed = path.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\0", "?")
+    listed = (
+        path.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "?")
+    )
     with memory_writer(text) as out:
         out.write(listed.encode())
     connection.execute(

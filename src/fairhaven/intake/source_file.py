@@ -2,7 +2,6 @@
 
 import codecs
 import dataclasses
-import datetime as dt
 import hashlib
 import json
 import re
@@ -32,7 +31,8 @@ ABOUT_NOBODY = "nobody"
 """What ``belongs_to`` says of a table whose rows are about no patient."""
 _MOST_LINK_COLUMNS = 3
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_DIRECTIVES = frozenset("aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%-")
+_DIRECTIVES = frozenset([*"aAbBdfgGHIjmMnpSuUVwWyYzZ%", "-d", "-m", "-H", "-I", "-M", "-S", "-j"])
+"""Of strptime, as far as DuckDB reads them, and reads them as Python does: ``%x`` and its like are written otherwise in every place."""
 
 
 def read_source(document: Document) -> Source | None:
@@ -117,6 +117,14 @@ def _dialect(section: Section, source_format: Format) -> Dialect:
         dates=section.texts("dates", plain.dates),
         time_zone=section.text("time_zone", plain.time_zone),
     )
+    for form in dialect.dates:
+        if message := _form_fault(form, "date"):
+            section.fault("dates", f"{form}: {message}")
+        elif "%y" in form:
+            section.fault(
+                "dates",
+                f"{form}: a year of two digits may be of two centuries, and a CDM holds births and days to come",
+            )
     if not is_zone(dialect.time_zone):
         section.fault("time_zone", 'is no zone of the IANA database, such as "Europe/London"')
     for key, character in (("delimiter", dialect.delimiter), ("quote", dialect.quote)):
@@ -290,7 +298,7 @@ def _check_moments(section: Section, column: ColumnDeclaration) -> None:
         if key in section and not (is_moment and (key == "formats" or column.type != "time")):
             section.fault(key, f"does not go with type {column.type}")
     for form in column.formats:
-        if message := _form_fault(form):
+        if message := _form_fault(form, column.type):
             section.fault("formats", f"{form}: {message}")
         elif "%y" in form and column.latest is None:
             section.fault(
@@ -300,17 +308,18 @@ def _check_moments(section: Section, column: ColumnDeclaration) -> None:
         section.fault("latest", "is before earliest")
 
 
-def _form_fault(form: str) -> str:
-    directives = re.findall(r"%(.?)", form)
+def _form_fault(form: str, kind: str) -> str:
+    """Why a form of dates or times cannot be read; empty where it can."""
+    directives = re.findall("%(-?.?)", form)
     if not directives:
         return "has no % directive; write forms as in %d/%m/%Y"
     unknown = [directive for directive in directives if directive not in _DIRECTIVES]
     if unknown:
-        return f"%{unknown[0]} is not a directive of strptime"
-    try:
-        dt.datetime(2001, 2, 3, tzinfo=dt.UTC).strftime(form)
-    except ValueError:
-        return "is not a form of strptime"
+        return f"%{unknown[0]} is not a directive of strptime that can be read (those that can: %{' %'.join(sorted(_DIRECTIVES))})"
+    if kind != "time" and not {"Y", "y", "G"}.intersection(directives):
+        return "names no year, so every day would be one of the year 1900"
+    if kind == "time" and not {"H", "I", "-H", "-I"}.intersection(directives):
+        return "names no hour"
     return ""
 
 

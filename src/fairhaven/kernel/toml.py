@@ -5,6 +5,7 @@ through a `Section`, which checks types, remembers which keys were asked for, an
 """
 
 import datetime as dt
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -15,13 +16,18 @@ from typing import Any, TypeVar
 
 from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault
+from fairhaven.kernel.foreign_files import kind_fault
 
 # Possessive, because a text of several lines may hold anything: what does not match is not tried again in every other way.
 _HEADER = re.compile(r"^\s*+(\[\[?)([^\]]++)\]\]?")
 _KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=""")
 _TOKEN = re.compile(r"""#|"(?:[^"\\]|\\.)*+"?|'[^']*+'?|[\[\]{},]|[^\s\[\]{},"'#]+""")
-_DEEPEST = 100
-"""Names in one dotted key; of longer ones the place is not told."""
+_DOTTED = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)[ \t]*+\.[ \t]*+){8}""")
+"""A key of more names than any setting has. Python's reader keeps tables for every name of every key, so that a megabyte of dots
+becomes gigabytes; it is not asked then."""
+_LARGEST = 1 << 20
+"""Bytes of a file; a mapping with ten thousand codes has half a megabyte."""
+_LEAST = -(1 << 63)
 _MISSING: Any = object()
 
 _T = TypeVar("_T")
@@ -46,12 +52,31 @@ class Document:
         self._is_read = True
         if data is None:
             try:
-                text = path.read_text(encoding="utf-8")
+                text = _text_of(path)
                 self.data = tomllib.loads(text)
                 self._lines = dict(_key_lines(text))
+                self._check_numbers()
+            except _TooMuchError as error:
+                self._is_read = False
+                self.faults.append(Fault(message=str(error), path=self.shown, line=error.line))
             except (OSError, ValueError, RecursionError) as error:
                 self._is_read = False
                 self.faults.append(_unreadable(error, path, self.shown))
+
+    def _check_numbers(self) -> None:
+        """Refuse numbers that TOML does not have (whole ones of more than 64 bits) and no setting means (infinity, none)."""
+        left: list[tuple[str, Any]] = [("", self.data)]
+        while left:
+            field, value = left.pop()
+            match value:
+                case dict():
+                    left += [(f"{field}.{key}" if field else key, each) for key, each in value.items()]
+                case list():
+                    left += [(f"{field}[{place}]", each) for place, each in enumerate(value)]
+                case float() if not math.isfinite(value):
+                    self.fault(field, "is no number with an end")
+                case int() if not _LEAST <= value <= -_LEAST - 1:
+                    self.fault(field, "is a number too long to be read")
 
     @property
     def root(self) -> "Section":
@@ -198,6 +223,28 @@ class Section:
         return value
 
 
+class _TooMuchError(Exception):
+    """Why a file is not parsed at all, and in which line."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _text_of(path: Path) -> str:
+    """A file's text, without the mark that editors of Windows put before it."""
+    if (message := kind_fault(path.stat().st_mode)) or path.is_dir():
+        raise _TooMuchError(message or "is a folder; a file of settings is meant")
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise _TooMuchError(f"is larger than {_LARGEST >> 20} MB, so it is no file of settings")
+    text = content.decode("utf-8-sig")
+    if found := _DOTTED.search(text):
+        raise _TooMuchError("has a key of more than 8 names", text.count("\n", 0, found.start()) + 1)
+    return text.replace("\r\n", "\n")
+
+
 def _unreadable(error: OSError | ValueError | RecursionError, path: Path, shown: str) -> Fault:
     """Why a file has no values."""
     match error:
@@ -262,8 +309,8 @@ def _parts(dotted: str) -> list[str]:
 
 def _with_indexes(parts: Sequence[str], counts: dict[str, int]) -> str:
     """``map.code`` after the second ``[[map]]`` means ``map[1].code``."""
-    if not 0 < len(parts) <= _DEEPEST:
-        return ".".join(parts)
+    if not parts:
+        return ""
     *around, last = parts
     place = ""
     for part in around:

@@ -23,9 +23,10 @@ from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, e
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS, VIEWS, ResourceView
-from fairhaven.intake.file_detection import plain
+from fairhaven.intake.file_detection import check_mark, plain
 from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
+from fairhaven.kernel.expansion import ACCEPTED
 
 _DECLARED = {
     "VARCHAR": "text",
@@ -69,7 +70,12 @@ class FhirReader:
         """See `Reader.stage`. The columns are those of the views; a source declares none."""
         create_macros(connection, time_zone=source.dialect.time_zone)
         staging = _Staging(connection, scratch)
-        for lines in numbered_lines(plain(arrived, scratch), arrived.name):
+        text = plain(arrived, scratch)
+        if (
+            arrived.limits is not ACCEPTED
+        ):  # JSON is UTF-8 (RFC 8259, 8.1); what was received before is in quarantine line by line
+            check_mark(text, arrived.name, "utf-8")
+        for lines in numbered_lines(text, arrived.name):
             staging.add(lines.rows)
             staging.reject(lines.undecodable, UNDECODABLE)
         return staging.staged()

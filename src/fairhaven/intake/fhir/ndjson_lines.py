@@ -1,13 +1,11 @@
 """The lines of an NDJSON file, numbered, as Arrow: no line is lost, whatever is in it.
 
 DuckDB's own reader skips blank lines and stops at a broken one (or drops it), so its row numbers are not line numbers.
-Here the file is cut at line ends without a copy, and each line keeps its number; parsing comes after. One JSON document
+Here the file is cut at line ends, and each line keeps its number; parsing comes after. One JSON document
 (a Bundle as a file) is taken apart into its resources, numbered from 1 in their order.
 """
 
 import json
-import mmap
-import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ import pyarrow.compute as pc
 
 from fairhaven.kernel.errors import Fault, Invalid
 
-_CHUNK = 256 << 20
+_CHUNK = 64 << 20
 _BATCH = 1 << 14
 _PIECE = 1 << 20
 _LONGEST_LINE = 256 << 20
@@ -226,33 +224,23 @@ def is_bundle(value: Any) -> TypeGuard[dict[str, Any]]:
 
 
 def _ndjson(file: BinaryIO, name: str) -> Iterator[NumberedLines]:
-    size = os.fstat(file.fileno()).st_size
-    if not size:
-        return
-    # Not closed here: Arrow points into it, and it goes when the last batch of lines has gone.
-    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    view = memoryview(mapped)
-    start, number = (len(_BOM) if mapped[:3] == _BOM else 0), 0
-    while start < size:
-        end = _line_end(mapped, start, size)
-        if end - start > _LONGEST_LINE:
+    """Lines as they are read. The file is not mapped: whoever cuts it off meanwhile would end the process."""
+    number, rest = 0, b""
+    file.seek(len(_BOM) if file.read(len(_BOM)) == _BOM else 0)
+    while chunk := file.read(_CHUNK):
+        block, rest = rest + chunk, b""
+        del chunk
+        end = block.rfind(b"\n") + 1
+        if not end and len(block) > _LONGEST_LINE:
             raise Invalid(Fault(path=name, line=number + 1, message="the line is longer than 256 MB"))
-        lines, count = _cut(view[start:end], number)
-        yield lines
-        del lines
-        start, number = end, number + count
-        # What has been read would count as this process's memory until the kernel wants it back.
-        mapped.madvise(mmap.MADV_DONTNEED, 0, end - end % mmap.PAGESIZE)
-
-
-def _line_end(mapped: mmap.mmap, start: int, size: int) -> int:
-    """Offset behind the last line that ends within a chunk; behind the first line where it is longer."""
-    if start + _CHUNK >= size:
-        return size
-    last = mapped.rfind(b"\n", start, start + _CHUNK)
-    if last < 0:
-        last = mapped.find(b"\n", start + _CHUNK)
-    return size if last < 0 else last + 1
+        if end:
+            lines, count = _cut(memoryview(block)[:end], number)
+            yield lines
+            del lines
+            number += count
+        rest = block[end:]
+    if rest:
+        yield _cut(memoryview(rest), number)[0]
 
 
 def _cut(block: memoryview, before: int) -> tuple[NumberedLines, int]:
