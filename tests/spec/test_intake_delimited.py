@@ -173,7 +173,7 @@ def test_a_header_alone_lands_no_rows(tmp_path: Path) -> None:
         ((HEADER.strip() + ",Code\n" + GOOD).encode(), ["code is there more than once"]),
         (b"event_id;patient_id;event_date;value;code\n", ["one column only"]),
         (b"\0\0\0\0", ["no header can be read"]),
-        (b"\xff\xfe\x00", ["no header can be read"]),
+        (b"\xff\xfe\x00", ["begins with the mark of UTF-16"]),
     ],
 )
 def test_a_file_that_cannot_be_landed_is_refused_with_all_faults_and_nothing_lands(
