@@ -32,7 +32,29 @@ decides its table: a Condition whose code is an observation in OMOP becomes an o
   NDJSON: entry *e* of line *l* has the line number *l* x 1,000,000 + *e*.
 - A line that is not JSON, not UTF-8, no FHIR resource, or holds something else where a date should be is quarantined with its number
   and the reason. An element of another shape than FHIR R4 gives it is read as absent.
+- An entry of a Bundle that has no resource, and is no deletion (below), is quarantined, and so is the manifest of an export.
 - Resource types without a view (CarePlan, Claim ...) land as id, status and patient, so that they are counted.
+
+## Which version counts, and what was deleted
+
+Of one resource (type and id) of a source one version counts, whatever the order of lines, files or deliveries:
+
+- where each has `meta.lastUpdated`, the latest, compared as instants; at one instant the greater `meta.versionId`, if it is a number;
+- where some have no time but each has a number, the greatest `versionId` (10 is after 9);
+- otherwise the latest in time; one without a time is as late as the latest that had come by its delivery, and of those a later delivery's.
+  A `lastUpdated` that is no instant is none. What a `history` says in an entry's `response` (`lastModified`, `etag`) is the resource's where its `meta` does not say it.
+
+A version that gives way is counted as superseded, and so are the components of an Observation that only an older version has. Where nothing but the order of lines
+or files says which of several that differ counts, the receipt warns.
+
+An entry whose `request` has the method DELETE and the url of one resource (`Condition/c1`, absolute, with `/_history/2`) deletes it, in a Bundle of any type: bulk exports
+list so what was deleted (`deleted` in their manifest; deliver these files like the others, in any order). A resource with a tag of the code `deleted`, or marked `soft-deleted` as Azure exports it, is deleted too. A
+deletion is a version like others: its time is `response.lastModified`, else the Bundle's `meta.lastUpdated` or `timestamp` (not of a `history`); without a time it holds against all
+that came by its delivery. A version that is later brings the resource back. A deleted `Patient` goes with everything that the source says of this patient, until there is a later version of it; other sources' rows of the person stay.
+A deletion by search (`Condition?code=...`) or of a whole type names no one resource and is quarantined.
+
+Deleted resources are in no release that is built afterwards. Releases that there are stay as they are, and so do the bytes as delivered: only
+[an erasure](../how-to/erase-a-person.md) takes somebody out of these.
 
 ## Moments
 

@@ -1,5 +1,6 @@
 """Current rows, Type 1 opt-outs and the reconciliation are the same on every engine."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,6 +43,47 @@ def test_every_engine_tells_the_same(spark: Engine, reference: Engine, tmp_path:
     assert isinstance(counts, list | tuple)
     [count] = counts
     assert (count.received, count.landed, count.quarantined, count.opted_out, count.current) == (8, 6, 1, 1, 4)
+
+
+def test_every_engine_tells_the_same_version_of_a_fhir_resource(
+    spark: Engine, reference: Engine, tmp_path: Path
+) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source('title = "x"\ncontroller = "c"\nkind = "hospital"\nformat = "fhir"\n', "trust")
+    about = {"resourceType": "Observation", "subject": {"reference": "Patient/a"}}
+    part = {"valueInteger": 1}
+    deliveries: list[list[list[dict[str, object]]]] = [
+        [
+            [{"resourceType": "Patient", "id": name} for name in "ab"],
+            [{**about, "id": "o", "component": [part, part], "meta": {"lastUpdated": "2020-05-02T00:00:00Z"}}],
+            [{**about, "id": "o", "component": [part], "meta": {"versionId": "1"}}, {**about, "id": "gone"}],
+        ],
+        [[{**about, "id": "o", "meta": {"lastUpdated": "2020-05-01T00:00:00Z"}}]],
+        [[{"resourceType": "Bundle", "entry": [{"request": {"method": "DELETE", "url": url}} for url in ("Observation/gone", "Patient/b")]}]],
+    ]  # fmt: skip
+    for number, files in enumerate(deliveries):
+        paths = [tmp_path / f"{number}-{place}.ndjson" for place in range(len(files))]
+        for path, resources in zip(paths, files, strict=True):
+            path.write_text("".join(json.dumps(each) + "\n" for each in resources))
+        hub.deliver(source, paths)
+
+    def told(engine: Engine) -> list[object]:
+        tables = hub.intake.current(engine, source, excluded=None)
+        counts = hub.intake.reconcile(engine, source, None)
+        check_reconciled(counts)
+        names = ["row_extract", "row_line", "id"]
+        return [
+            counts,
+            *(
+                engine.fetch(tables[name].select(names)).to_pylist()
+                for name in ("observation", "observation_component")
+            ),
+        ]
+
+    ours = told(reference)
+    assert ours == told(spark)
+    first = {"row_extract": 2, "row_line": 1, "id": "o"}
+    assert ours[1:] == [[first], [first, first]]
 
 
 def test_columns_that_an_earlier_extract_lacks_are_null(engine: Engine, tmp_path: Path) -> None:

@@ -184,6 +184,7 @@ def test_later_deliveries_change_add_and_withdraw(hub: Hub) -> None:
         "superseded": 2,
         "withdrawn": 1,
         "current": 2,
+        "repeated": 0,
     }
 
 
@@ -214,6 +215,7 @@ def test_opted_out_patients_are_left_out_and_counted(hub: Hub) -> None:
         "superseded": 0,
         "withdrawn": 0,
         "current": 1,
+        "repeated": 0,
     }
 
 

@@ -9,7 +9,7 @@ from fairhaven.cli import screen
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.cli.delivery_results import LoadedVocabulary
-    from fairhaven.intake import QuarantineReason, Receipt
+    from fairhaven.intake import QuarantineReason, Receipt, UndecidedKey
 
 _REASONS = 10
 """How many reasons for quarantine a receipt on a screen lists for each table."""
@@ -32,6 +32,12 @@ def receipt(found: "Receipt") -> Iterator[str]:
         yield f"  {extract.file} (extract {extract.number})"
         for table, count in extract.tables.items():
             parts = [f"{count.received:,} rows received", f"{count.landed:,} landed"]
+            if count.superseded:
+                parts.append(f"{count.superseded:,} superseded by others of their key")
+            if count.identical:
+                parts.append(f"{count.identical:,} identical to others of their key")
+            if count.withdrawn:
+                parts.append(f"{count.withdrawn:,} withdrawing others")
             if count.quarantined:
                 parts.append(f"{count.quarantined:,} quarantined")
             if count.erased:
@@ -50,6 +56,21 @@ def receipt(found: "Receipt") -> Iterator[str]:
                 yield f"      withheld, as free text or because it tells who somebody is: {named}"
             if count.missing:
                 yield f"      not in the file: {', '.join(count.missing)}"
+            for undecided in found.undecided_keys:
+                if (undecided.extracts, undecided.table) == ((extract.number,), table):
+                    yield f"      {_undecided(undecided)}; the last line counts"
+    for undecided in found.undecided_keys:
+        if len(undecided.extracts) > 1:
+            numbers = ", ".join(map(str, undecided.extracts))
+            yield f"  {undecided.table} (extracts {numbers}): {_undecided(undecided)}; the last file counts"
+
+
+def _undecided(found: "UndecidedKey") -> str:
+    """That a key is not unique, of how many rows."""
+    key = ", ".join(found.key) or "the key"
+    lines = ", ".join(map(str, found.lines)) + (", ..." if found.rows > len(found.lines) else "")
+    where = f" (lines {lines})" if found.lines else ""
+    return f"warning: {key} is not unique: {found.rows:,} rows with {found.keys:,} key{'s' * (found.keys > 1)} differ{where}"
 
 
 def _quarantine_reasons(found: "Sequence[QuarantineReason]") -> Iterator[str]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.journeys.releases.build_plan import BuildPlan
     from fairhaven.journeys.releases.trace_row import Trace
 
+_FATES = ("current", "quarantined", "opted_out", "superseded", "withdrawn")
+"""What becomes of rows that are received; each is one of these."""
 _FLOW = ("received", "landed", "quarantined", "opted_out", "superseded", "withdrawn", "current")
 """What became of rows, in the order in which it is shown."""
 
@@ -44,10 +46,12 @@ def built(found: "Built") -> Iterator[str]:
     flow = release.facts.row_flow
     received = sum(row.received for row in flow)
     yield f"{release.name}, as of {release.as_of}: {release.rows:,} rows in {sum(t.rows > 0 for t in release.tables.values())} tables."
-    yield (
-        f"  {received:,} rows received = {sum(row.landed for row in flow):,} landed "
-        f"+ {sum(row.quarantined for row in flow):,} quarantined + {sum(row.opted_out for row in flow):,} opted out"
-    )
+    fates = {name.replace("_", " "): sum(getattr(row, name) for row in flow) for name in _FATES}
+    yield f"  {received:,} rows received = " + " + ".join(f"{rows:,} {fate}" for fate, rows in fates.items())
+    repeated = {f"{row.source}, {row.table}": row.repeated for row in flow if row.repeated}
+    if repeated:
+        named = "; ".join(f"{name} {rows:,}" for name, rows in repeated.items())
+        yield f"  {sum(repeated.values()):,} of the superseded gave way to rows of their key in the same delivery: {named}"
     linkage = release.facts.linkage
     persons = release.rows_of("person")
     yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"

@@ -15,6 +15,7 @@ from fairhaven.intake.model import (
     TableCount,
     TableDeclaration,
     Type1OptOut,
+    UndecidedKey,
 )
 from fairhaven.intake.opt_out_lists import OptOutList, check_opt_out_list
 from fairhaven.intake.ports import IdentityVault
@@ -44,6 +45,7 @@ __all__ = [
     "TableCount",
     "TableDeclaration",
     "Type1OptOut",
+    "UndecidedKey",
     "check_opt_out_list",
     "check_quarantine",
     "check_reconciled",

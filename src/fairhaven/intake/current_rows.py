@@ -1,16 +1,24 @@
-"""The current rows of a source, as Ibis expressions that run on every engine."""
+"""The current rows of a source, as Ibis expressions that run on every engine.
+
+A patient whom a FHIR source deletes goes with all that the source says of them, until it says that there is such a patient again.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairhaven.engine import Engine
 from fairhaven.intake.delivery_records import DeliveryRecords
-from fairhaven.intake.model import DeliveryKind, Extract, Source
+from fairhaven.intake.fhir.views import WHOLES
+from fairhaven.intake.model import DeliveryKind, Extract, Format, Source
+from fairhaven.intake.row_versions import COLUMNS, TURN, UPDATED, VERSION, WHOLE, in_turn
 
+PATIENTS = "patient"
+"""FHIR's table of patients."""
 _LINES = 1 << 40
 """More lines than a file has; extract * _LINES + line puts rows in the order of their arrival."""
 
@@ -58,14 +66,27 @@ def landed(engine: Engine, records: DeliveryRecords, extracts: Sequence[Extract]
     )
 
 
-def latest(rows: ir.Table, extracts: Sequence[Extract], table: str, *, wanted: ir.Table | None = None) -> ir.Table:
-    """Of rows with one key the last that arrived, withdrawn or not.
+def latest(
+    engine: Engine,
+    records: DeliveryRecords,
+    rows: ir.Table,
+    extracts: Sequence[Extract],
+    table: str,
+    *,
+    wholes: Sequence[Extract] = (),
+    wanted: ir.Table | None = None,
+) -> ir.Table:
+    """Of rows with one key the one that counts (`row_versions`), withdrawn or not.
 
     Args:
+        wholes: extracts with the rows of which those of *table* are parts: a part counts where its whole does, whatever its place in it.
         wanted: some of *rows*; None for all. A row that is not wanted replaces others all the same.
     """
     wanted = rows if wanted is None else wanted
     has_unique_keys = all(extract.tables[table].has_unique_keys for extract in extracts)
+    having = [*(extract.tables[table] for extract in extracts), *(extract.tables[WHOLES[table]] for extract in wholes)]
+    if WHOLE in rows.columns or any(count.has_versions for count in having):
+        return _latest_version(engine, records, rows, extracts, table, wholes, wanted)
     if has_unique_keys and len(extracts) == 1:
         return wanted
     if has_unique_keys:
@@ -81,6 +102,67 @@ def latest(rows: ir.Table, extracts: Sequence[Extract], table: str, *, wanted: i
 
 def _place(rows: ir.Table) -> ir.IntegerValue:
     return rows.row_extract.cast("int64") * _LINES + rows.row_line
+
+
+def _latest_version(
+    engine: Engine,
+    records: DeliveryRecords,
+    rows: ir.Table,
+    extracts: Sequence[Extract],
+    table: str,
+    wholes: Sequence[Extract],
+    wanted: ir.Table,
+) -> ir.Table:
+    key = WHOLE if WHOLE in rows.columns else "row_key"
+    said = _versions(rows, key)
+    if wholes:
+        # A version of the whole may have none of the parts that an earlier one had.
+        whole = _versions(landed(engine, records, wholes, WHOLES[table]), "row_key")
+        said = ibis.union(said, whole.select(*said.columns), distinct=True)
+    elif key == WHOLE:
+        said = said.distinct()
+    several = said.group_by("row_of").agg(rows_of=said.count())
+    rivals = said.semi_join(several.filter(several.rows_of > 1), "row_of")
+    rivals = with_deliveries(engine, rivals, [*extracts, *wholes])
+    turns = in_turn(rivals, ["row_of"])
+    losing = turns.filter(turns[TURN] > 0).select("row_of", losing_extract="row_extract", losing_line="row_line")
+    return wanted.anti_join(
+        losing,
+        [
+            wanted[key] == losing.row_of,
+            wanted.row_extract == losing.losing_extract,
+            wanted.row_line == losing.losing_line,
+        ],
+    )
+
+
+def _versions(rows: ir.Table, key: str) -> ir.Table:
+    nothing = ibis.null("int64")
+    return rows.select(
+        "row_extract",
+        "row_line",
+        "row_withdrawn",
+        row_of=rows[key],
+        **{name: rows[name] if name in rows.columns else nothing for name in (UPDATED, VERSION)},
+    )
+
+
+def with_deliveries(engine: Engine, rows: ir.Table, extracts: Sequence[Extract]) -> ir.Table:
+    """Rows with ``row_delivery``: the first extract of their delivery, where it has several."""
+    first: dict[int, int] = {}
+    for extract in extracts:
+        first[extract.delivery] = min(extract.number, first.get(extract.delivery, extract.number))
+    moved = {
+        extract.number: first[extract.delivery] for extract in extracts if extract.number != first[extract.delivery]
+    }
+    own = rows.row_extract.cast("int64")
+    if not moved:
+        return rows.mutate(row_delivery=own)
+    places = engine.arrow(
+        pa.table({"moved_extract": pa.array(moved, pa.int64()), "first_extract": pa.array(moved.values(), pa.int64())})
+    )
+    placed = rows.left_join(places, own == places.moved_extract)
+    return placed.select(*rows.columns, row_delivery=ibis.coalesce(placed.first_extract, own))
 
 
 def with_patients(engine: Engine, records: DeliveryRecords, source: Source, table: str, rows: ir.Table) -> ir.Table:
@@ -112,11 +194,12 @@ def with_patients(engine: Engine, records: DeliveryRecords, source: Source, tabl
     return owned.mutate(patient_ref=owned.first_owner).select(*rows.columns)
 
 
-def counted_columns(source: Source, table: str) -> list[str]:
+def counted_columns(source: Source, table: str, rows: ir.Table) -> list[str]:
     """The columns that say which rows count: for small tables, writing all of them into a query costs more than running it."""
     link = source.tables[table].belongs_to if table in source.tables else None
     owner = [] if link is None else [own for own, _ in link.by]
-    return list(dict.fromkeys(["row_key", "row_extract", "row_line", "row_withdrawn", "patient_ref", *owner]))
+    own = ["row_key", "row_extract", "row_line", "row_withdrawn", *(name for name in COLUMNS if name in rows.columns)]
+    return list(dict.fromkeys([*own, "patient_ref", *owner]))
 
 
 def belongs_to_others(source: Source, table: str) -> bool:
@@ -133,15 +216,45 @@ def without(rows: ir.Table, excluded: ir.Table | None, *, is_linked: bool) -> ir
     return rows.anti_join(excluded.select("patient_ref"), "patient_ref")
 
 
+def wholes_of(source: Source, table: str, having: Mapping[str, Sequence[Extract]]) -> Sequence[Extract]:
+    """The extracts with rows of which those of a table are parts.
+
+    Args:
+        having: table -> extracts that have it.
+    """
+    return having.get(WHOLES.get(table, ""), ()) if source.format is Format.FHIR else ()
+
+
+def deleted_patients(
+    engine: Engine, records: DeliveryRecords, source: Source, having: Mapping[str, Sequence[Extract]]
+) -> ir.Table | None:
+    """``patient_ref`` of patients whom their FHIR source deleted last; None where it deleted none. What is theirs is taken back with them."""
+    extracts = having.get(PATIENTS, ())
+    if source.format is not Format.FHIR or not any(extract.tables[PATIENTS].withdrawn for extract in extracts):
+        return None
+    rows = landed(engine, records, extracts, PATIENTS)
+    last = latest(engine, records, rows, extracts, PATIENTS)
+    return engine.keep(last.filter(last.row_withdrawn).select("patient_ref").distinct())
+
+
+def not_taken_back(rows: ir.Table, deleted: ir.Table | None) -> ir.Table:
+    """Rows that no source took back, themselves or with their patient."""
+    rows = rows.filter(~rows.row_withdrawn)
+    return rows if deleted is None else rows.anti_join(deleted, "patient_ref")
+
+
 def current(
     engine: Engine, records: DeliveryRecords, source: Source, *, excluded: ir.Table | None
 ) -> Mapping[str, ir.Table]:
     """See `service.Intake.current`."""
-    extracts = in_force(source, records.extracts(source.name))
+    having = tables_of(in_force(source, records.extracts(source.name)))
+    deleted = deleted_patients(engine, records, source, having)
     found = {}
-    for table, having in tables_of(extracts).items():
-        rows = landed(engine, records, having, table)
-        rows = latest(rows, having, table, wanted=rows.filter(~rows.row_withdrawn))
+    for table, extracts in having.items():
+        rows = landed(engine, records, extracts, table)
+        wholes = wholes_of(source, table, having)
+        rows = latest(engine, records, rows, extracts, table, wholes=wholes, wanted=not_taken_back(rows, deleted))
+        rows = rows.drop(*(name for name in COLUMNS if name in rows.columns))
         rows = with_patients(engine, records, source, table, rows)
         found[table] = without(rows, excluded, is_linked=belongs_to_others(source, table))
     return found

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -243,9 +244,15 @@ def _rewrite(receiver: DeliveryReceiver, extract: Extract, found: FoundRows) -> 
 
 def _counted(count: TableCount, table: str, found: FoundRows) -> TableCount:
     landed, quarantined = found.rows().get(table, 0), len(found.quarantined.get(table, ()))
+    left = dict[str, Any]()
+    # Which of the rows that are gone had given way is no longer known, and matters to nobody: the sum does.
+    rest = landed
+    for name in ("landed", "superseded", "identical", "withdrawn"):
+        taken = min(rest, getattr(count, name))
+        left[name], rest = getattr(count, name) - taken, rest - taken
     return dataclasses.replace(
         count,
-        landed=count.landed - landed,
+        **left,
         quarantined=count.quarantined - quarantined,
         erased=count.erased + landed + quarantined,
     )

@@ -3,13 +3,14 @@
 The steps are the same for every format. Each distinct patient number is turned into a pseudonym once; identity columns
 leave the rows (what research needs of them is kept, made coarse); each row gets a key that is the same in every delivery.
 
-Invariants, of each table: every row received is landed, in quarantine, or left out as erased, and is counted once; no
+Invariants, of each table: every row received is landed (as the one of its key that counts, or as one that gives way), in quarantine, or
+left out as erased, and is counted once; no
 identity column and no patient number is in a landed file; a table that is delivered again, in whatever order, has the
 same keys, and where the source declares none no two rows have the same.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -19,10 +20,13 @@ from fairhaven.engine.duckdb_connection import count_of, write_parquet
 from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.identifiers.withheld import FREE_TEXT, NUMBER
+from fairhaven.intake import repeated_keys
 from fairhaven.intake.free_text import is_free_text_sql
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount, TableDeclaration
 from fairhaven.intake.reader import StagedTable
+from fairhaven.intake.repeated_keys import UndecidedRows
 from fairhaven.intake.row_links import links_of, texts_of_names
+from fairhaven.intake.row_versions import LEAST, UPDATED, VERSION, WHOLE
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
 
@@ -62,6 +66,7 @@ class LandingResult:
         local_numbers: ``patient_ref, number``: by what numbers the source knows the patients of the file; they do not land.
         erased_lines: table -> lines left out because their patient was erased from this hub.
         erased_names: keyed digests of what these rows are called by, for rows that belong to them.
+        undecided: table -> rows of one key that differ, where only their order decides which counts.
     """
 
     tables: dict[str, TableCount]
@@ -70,6 +75,7 @@ class LandingResult:
     local_numbers: pa.Table
     erased_lines: Mapping[str, frozenset[int]]
     erased_names: frozenset[str]
+    undecided: Mapping[str, UndecidedRows]
 
 
 def land(
@@ -111,6 +117,7 @@ class _Landing:
     folder: Path
     secrets: LandingKeys
     birth_date: str
+    undecided: dict[str, UndecidedRows] = field(default_factory=dict)
 
     def land(self, staged: Sequence[StagedTable]) -> LandingResult:
         self._patients(staged)
@@ -123,6 +130,7 @@ class _Landing:
             local_numbers=self._local_numbers(staged),
             erased_lines={table.declaration.name: frozenset(self._erased(table)) for table in staged},
             erased_names=frozenset(name for table in staged for name in self._erased_names(table)),
+            undecided=self.undecided,
         )
 
     def _patients(self, staged: Sequence[StagedTable]) -> None:
@@ -171,6 +179,7 @@ class _Landing:
         declaration = staged.declaration
         target = self.folder / f"{declaration.name}.parquet"
         columns = [column for column in declaration.columns if column.name != declaration.patient or column.identity]
+        versions = self._versions(staged)
         landed = [part for column in columns for part in self._landed(declaration.name, column)]
         names = tuple(alias for alias, _ in landed)
         selected = "".join(f", {expression} AS {identifier(alias)}" for alias, expression in landed)
@@ -181,32 +190,47 @@ class _Landing:
         # Nobody may be landed without a pseudonym, so a row without patient number keeps NULL; erased ones go.
         query = (
             f"SELECT {row_key_sql(key)} AS row_key, {self.extract}::INTEGER AS row_extract, r.row_line AS row_line, "
-            f"({staged.withdrawn})::BOOLEAN AS row_withdrawn, "
+            f"({staged.withdrawn})::BOOLEAN AS row_withdrawn, {versions}"
             f"{'p.patient_ref' if is_known else 'NULL::VARCHAR'} AS patient_ref{selected} "
             f"FROM {identifier(staged.rows)} AS r"
             + (f" LEFT JOIN {is_known}" if is_known else "")
             + (f" LEFT JOIN {repeats} AS repeats ON repeats.row_line = r.row_line" if repeats else "")
             + (" WHERE NOT coalesce(p.is_erased, false)" if is_known else "")
         )
+        rows = write_parquet(self.connection, query, target)
+        gave_way = repeated_keys.in_file(self.connection, staged, target)
         count = TableCount(
             received=staged.received,
-            landed=write_parquet(self.connection, query, target),
+            landed=rows - gave_way.superseded - gave_way.identical - gave_way.withdrawn,
+            superseded=gave_way.superseded,
+            identical=gave_way.identical,
+            withdrawn=gave_way.withdrawn,
             quarantined=count_of(self.connection, f"SELECT count(DISTINCT row_line) FROM {identifier(staged.rejects)}"),
             erased=len(self._erased(staged)),
             dropped=staged.dropped,
             missing=staged.missing,
-            has_unique_keys=count_of(
-                self.connection, f"SELECT count(*) - count(DISTINCT row_key) FROM read_parquet({file(target)})"
-            )
-            == 0,
+            has_unique_keys=gave_way.has_unique_keys,
+            has_versions=gave_way.has_versions,
             withheld=self._free_texts(declaration, target),
         )
-        if count.received != count.landed + count.quarantined + count.erased:
+        if count.received != rows + count.quarantined + count.erased:
             raise AssertionError(
-                f"{self.source.name}, {declaration.name}: {count.received} rows were received but {count.landed} landed, "
+                f"{self.source.name}, {declaration.name}: {count.received} rows were received but {rows} landed, "
                 f"{count.quarantined} quarantined and {count.erased} left out as erased. This is a fault of Fairhaven."
             )
+        if gave_way.undecided:
+            self.undecided[declaration.name] = gave_way.undecided
         return count, names
+
+    def _versions(self, staged: StagedTable) -> str:
+        """SQL of the columns of `row_versions`, as far as the format says them."""
+        said = [(UPDATED, staged.updated), (VERSION, staged.version)]
+        if staged.part_of:
+            self.connection.execute(
+                "SET VARIABLE whole_salt = ?", [self.secrets.salt(self.source.name, staged.part_of)]
+            )
+            said.append((WHOLE, row_key_sql(_key_text("whole_salt", staged.part_key))))
+        return "".join(f"{expression} AS {name}, " for name, expression in said if expression)
 
     def _free_texts(self, declaration: TableDeclaration, landed: Path) -> dict[str, int]:
         """Column -> rows whose free text did not land."""
@@ -250,8 +274,7 @@ class _Landing:
         declaration = staged.declaration
         self.connection.execute("SET VARIABLE row_salt = ?", [self.secrets.salt(self.source.name, declaration.name)])
         named = declaration.key or tuple(c.name for c in declaration.columns if not c.identity)
-        parts = ", ".join(f"coalesce(r.{identifier(column)}::VARCHAR, '')" for column in named) or "''"
-        text = f"getvariable('row_salt') || {literal(SEPARATOR)} || concat_ws({literal(SEPARATOR)}, {parts})"
+        text = _key_text("row_salt", named)
         if declaration.key:
             return text, ""
         # Numbering sorts all rows, and hardly any row is equal to another. A 64-bit hash finds those that may be; one that
@@ -328,6 +351,16 @@ class _Landing:
         )
 
 
+def _key_text(salt: str, columns: Sequence[str]) -> str:
+    """SQL of the text whose digest is the key of a row that has these columns.
+
+    Args:
+        salt: name of the variable that holds it.
+    """
+    parts = ", ".join(f"coalesce(r.{identifier(column)}::VARCHAR, '')" for column in columns) or "''"
+    return f"getvariable({literal(salt)}) || {literal(SEPARATOR)} || concat_ws({literal(SEPARATOR)}, {parts})"
+
+
 def _patients_of(staged: StagedTable, place: int) -> str:
     """Query: each patient of a table once, with the latest value of each identity column."""
     declaration = staged.declaration
@@ -335,8 +368,10 @@ def _patients_of(staged: StagedTable, place: int) -> str:
     by_identity = {column.identity: column.name for column in declaration.columns if column.identity}
     if not by_identity:
         return f"SELECT DISTINCT {patient} AS patient, -1 AS place FROM {identifier(staged.rows)}"
+    said = [expression for expression in (staged.updated, staged.version) if expression]
+    place_of_row = f"({', '.join(f'coalesce({each}, {LEAST})' for each in said)}, row_line)" if said else "row_line"
     fields = ", ".join(
-        f"arg_max({identifier(column)}, row_line) FILTER ({identifier(column)} IS NOT NULL) AS {identity}"
+        f"arg_max({identifier(column)}, {place_of_row}) FILTER ({identifier(column)} IS NOT NULL) AS {identity}"
         for identity, column in by_identity.items()
     )
     return f"SELECT {patient} AS patient, {fields}, {place} AS place FROM {identifier(staged.rows)} GROUP BY ALL"

@@ -16,6 +16,7 @@ from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.cdm_reader import dialect_of, members
+from fairhaven.intake.fhir.bundle_entries import said_by
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, bundle_of, is_bundle, resources_of
 from fairhaven.intake.model import Dialect, Format
 from fairhaven.intake.parquet_reader import numbered_rows
@@ -95,7 +96,7 @@ def _without_entries(number: int, bundle: Mapping[str, Any], gone: frozenset[int
     kept: list[dict[str, Any]] = []
     for place, entry in enumerate(entries if isinstance(entries, list) else ()):
         of_entry = number * ENTRIES + place + 1
-        resource, url = (entry.get("resource"), entry.get("fullUrl")) if isinstance(entry, dict) else (entry, None)
+        resource, url = (said_by(entry, bundle), entry.get("fullUrl")) if isinstance(entry, dict) else (entry, None)
         if of_entry in gone:
             # An empty Bundle holds the entry's place, and nothing lands of it.
             kept.append({"resource": {"resourceType": "Bundle"}})

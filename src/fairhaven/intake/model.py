@@ -93,6 +93,7 @@ class TableDeclaration:
         files: file name patterns (fnmatch, any case).
         key: names of columns that together are the natural key; none: the row's content and its number among
             equal rows.
+        is_key_unique: a delivery in which rows of one key differ is refused.
         patient: name of the column with the source's patient number; empty where rows have no patient.
         belongs_to: through which table rows belong to patients, where they have no patient number themselves.
         is_about_nobody: it is declared that no row is about a patient (wards, say).
@@ -102,6 +103,7 @@ class TableDeclaration:
     name: str
     files: tuple[str, ...] = ("*",)
     key: tuple[str, ...] = ()
+    is_key_unique: bool = False
     patient: str = ""
     belongs_to: BelongsTo | None = None
     is_about_nobody: bool = False
@@ -181,22 +183,31 @@ class TableCount:
     """What became of the rows of one table in one extract.
 
     Args:
-        received: rows in the file; always landed + quarantined + erased.
+        received: rows in the file; always landed + superseded + identical + withdrawn + quarantined + erased.
+        landed: rows that landed, of one key the one that counts.
+        superseded: rows that landed and give way to another row of their key in the file.
+        identical: rows that landed and are equal to the row of their key that counts.
+        withdrawn: rows that count and take a row of their key back.
         quarantined: rows that did not fit.
         erased: rows left out because their patient was erased from this hub.
         dropped: headers in the file that the declaration does not name; they were not landed.
         missing: optional columns that the file lacks.
         has_unique_keys: no two landed rows share a row_key.
+        has_versions: rows say which version they are, or take others back, so that not their order decides which counts.
         withheld: column -> landed rows with a text that was withheld or a day that was cut, because it is free text or tells who somebody is.
     """
 
     received: int
     landed: int
     quarantined: int
+    superseded: int = 0
+    identical: int = 0
+    withdrawn: int = 0
     erased: int = 0
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     has_unique_keys: bool = True
+    has_versions: bool = False
     withheld: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -284,6 +295,26 @@ class QuarantineReason:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UndecidedKey:
+    """A key of one table that is not unique in a delivery: rows of it differ, and only their order says which counts.
+
+    Args:
+        extracts: numbers of the extracts that have such rows.
+        key: names of its columns.
+        rows: how many rows have such keys.
+        keys: how many keys are shared by rows that differ.
+        lines: the first few of the lines, where the rows are of one extract.
+    """
+
+    extracts: tuple[int, ...]
+    table: str
+    key: tuple[str, ...]
+    rows: int
+    keys: int
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What a receive did, for the person who delivered.
 
@@ -292,7 +323,9 @@ class Receipt:
         already_received: file name -> number of the delivery that brought the same bytes.
         opt_outs: how many NHS numbers an opt-out list holds; None for other sources.
         faulty_lines: lines of an opt-out list that are not NHS numbers.
+        extracts: with counts of the delivery as a whole: a row that gives way to one of another file is counted as superseded.
         quarantine_reasons: why rows were quarantined, the most frequent reason of each extract first.
+        undecided_keys: keys that are not unique though they should be.
     """
 
     source: str
@@ -302,6 +335,7 @@ class Receipt:
     opt_outs: int | None = None
     faulty_lines: tuple[int, ...] = ()
     quarantine_reasons: tuple[QuarantineReason, ...] = ()
+    undecided_keys: tuple[UndecidedKey, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

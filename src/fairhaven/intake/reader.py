@@ -49,6 +49,8 @@ class StagedTable:
             VARCHAR[]``: what the row is called by, and what it belongs to, as `row_links` writes it.
         received: rows of this table in the file: rows + distinct lines of rejects, which landing verifies.
         withdrawn: SQL over ``rows`` that is true where the delivery takes the row back.
+        updated, version: SQL over ``rows`` of what `row_versions` compares, where the format says it: microseconds since 1970, a number.
+        part_of, part_key: the table of which a row is a part, and the columns that are that one's key: a part goes with its whole.
         dropped: headers in the file that are outside the agreement.
         missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
         further_numbers: text columns of ``rows`` that do not land and say by what other number the patient is known.
@@ -59,6 +61,10 @@ class StagedTable:
     rejects: str
     received: int
     withdrawn: str = "false"
+    updated: str = ""
+    version: str = ""
+    part_of: str = ""
+    part_key: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     further_numbers: tuple[str, ...] = ()

@@ -27,7 +27,9 @@ FROM read_parquet({rejects}) GROUP BY ALL ORDER BY rows DESC, table_name, field,
 def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, excluded: ir.Table | None) -> list[RowFlow]:
     """Count again, from the landed rows themselves."""
     extracts = records.extracts(source.name)
-    in_force = {extract.number for extract in current_rows.in_force(source, extracts)}
+    in_force = current_rows.in_force(source, extracts)
+    tables_in_force = current_rows.tables_of(in_force)
+    deleted = current_rows.deleted_patients(engine, records, source, tables_in_force)
     found = []
     for table, having in current_rows.tables_of(extracts).items():
         is_linked = current_rows.belongs_to_others(source, table)
@@ -38,15 +40,20 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
 
         on_disk = current_rows.landed(engine, records, having, table)
         everything = engine.count(on_disk)
-        slim = on_disk.select(*current_rows.counted_columns(source, table))
+        slim = on_disk.select(*current_rows.counted_columns(source, table, on_disk))
         landed = everything if excluded is None and not is_linked else engine.count(kept_of(slim))
-        counting = [extract for extract in having if extract.number in in_force]
+        counting = tables_in_force.get(table, [])
         last, now = 0, 0
         if counting:
-            rows = current_rows.landed(engine, records, counting, table).select(*slim.columns)
-            kept = kept_of(current_rows.latest(rows, counting, table))
-            counts = kept.aggregate(last=kept.count(), now=kept.count(where=~kept.row_withdrawn))
-            ((last, now),) = (row.values() for row in engine.fetch(counts).to_pylist())
+            rows = current_rows.landed(engine, records, counting, table)
+            rows = rows.select(*current_rows.counted_columns(source, table, rows))
+            wholes = current_rows.wholes_of(source, table, tables_in_force)
+            kept = kept_of(current_rows.latest(engine, records, rows, counting, table, wholes=wholes))
+            if deleted is None:
+                counts = kept.aggregate(last=kept.count(), now=kept.count(where=~kept.row_withdrawn))
+                ((last, now),) = (row.values() for row in engine.fetch(counts).to_pylist())
+            else:
+                last, now = engine.count(kept), engine.count(current_rows.not_taken_back(kept, deleted))
         found.append(
             RowFlow(
                 source=source.name,
@@ -56,11 +63,21 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
                 quarantined=sum(extract.tables[table].quarantined for extract in having),
                 opted_out=everything - landed + sum(extract.tables[table].erased for extract in having),
                 superseded=landed - last,
+                repeated=_repeated(engine, kept_of(slim), having, table),
                 withdrawn=last - now,
                 current=now,
             )
         )
     return found
+
+
+def _repeated(engine: Engine, kept: ir.Table, having: Sequence[Extract], table: str) -> int:
+    """Rows that give way to another of their key in one delivery."""
+    is_unique = all(extract.tables[table].has_unique_keys for extract in having)
+    if is_unique and len({extract.delivery for extract in having}) == len(having):
+        return 0
+    placed = current_rows.with_deliveries(engine, kept, having)
+    return engine.count(placed) - engine.count(placed.select("row_delivery", "row_key").distinct())
 
 
 def check_reconciled(counts: Sequence[RowFlow]) -> None:

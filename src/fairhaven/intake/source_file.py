@@ -174,6 +174,7 @@ def _table(name: str, section: Section) -> TableDeclaration:
         name=name,
         files=files,
         key=tuple(_known(section, "key", key, columns) for key in section.texts("key", ())),
+        is_key_unique=section.yes("key_is_unique", False),
         patient=_known(section, "patient", section.text("patient", ""), columns),
         belongs_to=_belongs_to(section, columns),
         is_about_nobody=section.raw("belongs_to") == ABOUT_NOBODY,
@@ -181,6 +182,8 @@ def _table(name: str, section: Section) -> TableDeclaration:
         withdrawn_values=withdrawn_values,
         columns=tuple(columns.values()),
     )
+    if table.is_key_unique and not table.key:
+        section.fault("key_is_unique", "needs the key that is: key = [...]")
     has_identity = [key for key, column in columns.items() if column.identity]
     if has_identity and not table.patient:
         section.fault("columns." + has_identity[0], "has an identity, so the table must say its patient column")
@@ -383,6 +386,8 @@ def _shape(table: TableDeclaration) -> dict[str, Any]:
     """What of a table changes landed rows; one that belongs to no other is digested as it was before tables could."""
     shape = dataclasses.asdict(table)
     del shape["is_about_nobody"]
+    if not table.is_key_unique:
+        del shape["is_key_unique"]
     if table.belongs_to is None:
         del shape["belongs_to"]
     return shape

@@ -58,7 +58,8 @@ class RowFlow:
         landed: rows kept, of patients who are not opted out; = superseded + withdrawn + current.
         quarantined: rows that did not fit.
         opted_out: rows of patients who are opted out or were erased.
-        superseded: rows that a later row with the same key, or a later full delivery, replaced.
+        superseded: rows that gave way to another row with the same key, or to a later full delivery.
+        repeated: those of them that gave way in their own delivery, where several rows had one key.
         withdrawn: rows that are the last word on their key and take it back.
         current: rows that go on into the build.
     """
@@ -72,6 +73,7 @@ class RowFlow:
     superseded: int
     withdrawn: int
     current: int
+    repeated: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

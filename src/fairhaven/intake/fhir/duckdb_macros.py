@@ -12,6 +12,8 @@ def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> N
     - ``fhir_moment(text)``: TIMESTAMP of a date, dateTime or instant, on the clock where the patient was (`time_zones`); a part of a
       date (2019, 2019-05) is its first day, a leap second the second before it.
     - ``fhir_last_moment(text)``: the same, but a part of a date is its last day: of a death, or of a period's end.
+    - ``fhir_instant(text)``: microseconds since 1970 (UTC) of an instant, by which versions are compared; NULL of what is none. Without an offset
+      it is taken for UTC.
     - ``fhir_token(system, value)``: a digest that stands for an identifier, so that the identifier itself does not land.
     - ``fhir_key(reference, first, others)``: id of the resource that a Reference names, if it is of one of the types.
     - ``fhir_vocabulary(system)``: OMOP vocabulary_id of a code system, else a short name (HL7) or the system's URI.
@@ -20,6 +22,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> N
     for macro in (
         _moment(time_zone),
         _LAST_MOMENT,
+        _INSTANT,
         *_REFERENCES,
         _vocabulary(),
         _PREFERRED.format(systems=list(VOCABULARIES)),
@@ -41,6 +44,15 @@ _LAST_MOMENT = (
     "WHEN 7 THEN last_day(try_cast(moment || '-01' AS DATE))::TIMESTAMP ELSE fhir_moment(moment) END"
 )
 
+_INSTANT = r"""
+fhir_instant(written) AS CASE
+    WHEN written IS NULL THEN NULL
+    WHEN regexp_matches(written, '[0-9]([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$') AND length(written) > 15
+        THEN epoch_us(try_cast(upper(trim(written)) AS TIMESTAMPTZ))
+    ELSE epoch_us(try_cast(CASE length(trim(written)) WHEN 4 THEN trim(written) || '-01-01' WHEN 7 THEN trim(written) || '-01'
+        ELSE trim(written) END AS TIMESTAMP))
+END
+"""
 
 # What a Reference names is said twice: here for landing, and in `resource_references` for whoever looks for what belongs to somebody. A
 # test holds the two to each other. Blanks around a reference are nothing, nor is what stands behind #, ? or |. Of the forms that are left

@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -18,14 +19,16 @@ import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal
+from fairhaven.intake.fhir.bundle_entries import DELETED
 from fairhaven.intake.fhir.duckdb_macros import create_macros
 from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, either, keys_in, merge, number_named
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
-from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS, VIEWS, ResourceView
+from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS, VIEWS, WHOLES, ResourceView
 from fairhaven.intake.file_detection import check_mark, plain
 from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
+from fairhaven.intake.row_versions import UPDATED, VERSION
 from fairhaven.kernel.expansion import ACCEPTED
 
 _DECLARED = {
@@ -39,6 +42,23 @@ _DECLARED = {
 _FIRST_KEY = r'^\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,40})"'
 _KEY = "fhir_parts"
 _KEYS = "keys of references"
+_VERSION_SHAPE = {
+    "meta": {
+        "lastUpdated": "VARCHAR",
+        "versionId": "VARCHAR",
+        "tag": [{"code": "VARCHAR"}],
+        "extension": [{"valueString": "VARCHAR"}],
+    }
+}
+_WITHDRAWN = "row_withdrawn"
+_VERSIONS = {
+    UPDATED: "fhir_instant(r.meta.lastUpdated)",
+    VERSION: "CASE WHEN regexp_full_match(r.meta.versionId, '[0-9]+') THEN try_cast(r.meta.versionId AS BIGINT) END",
+    # Azure marks so what it exports of what was deleted (learn.microsoft.com/azure/healthcare-apis/fhir, includeAssociatedData).
+    _WITHDRAWN: f"coalesce(list_contains(list_transform(r.meta.tag, lambda one: lower(one.code)), '{DELETED}'), false) "
+    "OR coalesce(list_contains(list_transform(r.meta.extension, lambda one: one.valueString), 'soft-deleted'), false)",
+}
+"""What a row says of its version, as SQL over the parsed part of the resource."""
 _SEALED = f"encryption_config {{footer_key: '{_KEY}'}}"
 
 NO_TYPE = "resource"
@@ -50,6 +70,8 @@ UNKNOWN = "resourceType is not a resource type of FHIR R4"
 UNDECODABLE = "the line is not UTF-8"
 NESTED = "the Bundle is in a Bundle in a Bundle"
 TOO_MANY = "the Bundle has a million entries or more"
+NO_RESOURCE = "the entry of the Bundle has no resource, and asks for no deletion of one by its type and id"
+MANIFEST = "the file is the manifest of an export; deliver the files that it names"
 NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 
 
@@ -109,7 +131,7 @@ class CompiledView:
 
     def __init__(self, view: ResourceView) -> None:
         self.view = view
-        shape: dict[str, Any] = {}
+        shape: dict[str, Any] = deepcopy(_VERSION_SHAPE)
         cells: list[tuple[LandedColumn, str]] = []
         for column in view.columns:
             is_inner = column.path.startswith("$")
@@ -136,7 +158,7 @@ class CompiledView:
     def select(self, lines: str) -> str:
         """Rows of a relation of lines (``row_line``, ``text``): ``row_line``, ``fault``, then the columns.
 
-        ``fault`` names the element that does not fit; it is empty where the line as a whole does not.
+        ``fault`` names the element that does not fit; it is empty where the line as a whole does not. Last what `row_versions` asks for.
         """
         parts = {cell.part: cell.part_sql for cell, _ in self.cells if cell.part}
         # All references in one list, because each place at which a macro stands is bound anew, and this one is large.
@@ -156,9 +178,10 @@ class CompiledView:
         }
         # At most one column has several keys; they stand behind those of the others.
         sql_of |= {cell.name: keys_in(f'"{_KEYS}"[{len(references) + 1}:]') for cell in several}
+        sql_of |= _VERSIONS
         cells = "".join(f', {sql} AS "{name}"' for name, sql in sql_of.items() if name != "id")
         faults = "".join(f" WHEN {cell.fault_sql} THEN '{cell.name}'" for cell, _ in self.cells if cell.fault_sql)
-        names = "".join(f', "{cell.name}"' for cell, _ in self.cells)
+        names = "".join(f', "{name}"' for name in (*(cell.name for cell, _ in self.cells), *_VERSIONS))
         parsed = f"SELECT row_line, text, TRY(json_transform(text, '{self.shape}')) AS r FROM {lines}"
         position = ""
         if self.view.each:
@@ -208,8 +231,18 @@ class _Staging:
         if found - {"Bundle", *known}:
             connection.execute(
                 "INSERT INTO fhir_unreadable SELECT row_line, CASE WHEN NOT json_valid(text) THEN $broken "
-                "WHEN resource = '' THEN $typeless ELSE $unknown END FROM fhir_lines WHERE NOT list_contains($known, resource)",
-                {"broken": BROKEN, "typeless": TYPELESS, "unknown": UNKNOWN, "known": [*known, "Bundle"]},
+                "WHEN resource <> '' THEN $unknown "
+                "WHEN json_exists(text, '$.transactionTime') AND json_exists(text, '$.output') THEN $manifest "
+                "WHEN json_exists(text, '$.request') OR json_exists(text, '$.response') THEN $no_resource "
+                "ELSE $typeless END FROM fhir_lines WHERE NOT list_contains($known, resource)",
+                {
+                    "broken": BROKEN,
+                    "typeless": TYPELESS,
+                    "unknown": UNKNOWN,
+                    "no_resource": NO_RESOURCE,
+                    "manifest": MANIFEST,
+                    "known": [*known, "Bundle"],
+                },
             )
         connection.unregister("fhir_arriving")
         for line, text in bundles:
@@ -275,7 +308,9 @@ class _Staging:
         name, patient = table.view.table, table.view.patient
         files = literal(str(self._scratch / f"fhir-{name}" / "*.parquet"))
         parts = f"read_parquet({files}, {_SEALED.replace(' ', ' = ', 1)})"
-        columns = ", ".join(f'"{column.name}"' for column in table.declaration.columns)
+        columns = ", ".join(
+            f'"{name}"' for name in (*(column.name for column in table.declaration.columns), *_VERSIONS)
+        )
         self._connection.execute(
             f'CREATE TEMP VIEW "fhir_rows_{name}" AS SELECT row_line, {columns} FROM {parts} WHERE fault IS NULL'
         )
@@ -294,4 +329,9 @@ class _Staging:
             rows=f"fhir_rows_{name}",
             rejects=f"fhir_rejects_{name}",
             received=received,
+            withdrawn=_WITHDRAWN,
+            updated=UPDATED,
+            version=VERSION,
+            part_of=WHOLES.get(name, ""),
+            part_key=("id",) if table.view.each else (),
         )

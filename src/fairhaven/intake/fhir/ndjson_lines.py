@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fairhaven.intake.fhir.bundle_entries import said_by
 from fairhaven.kernel.errors import Fault, Invalid
 
 _CHUNK = 64 << 20
@@ -142,30 +143,36 @@ def beside_resources(bundle: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bundled(bundle: Any) -> list[str]:
-    """The resources of a Bundle (or of a JSON array) as JSON texts; an entry without one is the empty text.
+    """What the entries of a Bundle (or of a JSON array) say, as JSON texts: `bundle_entries.said_by`.
 
     A resource without an id has the one of its ``fullUrl``; references to a ``fullUrl`` become references to the id.
     """
-    entries = [{"resource": resource} for resource in bundle] if isinstance(bundle, list) else bundle.get("entry")
+    entries = bundle if isinstance(bundle, list) else bundle.get("entry")
     resources, moved = [], {}
     for entry in entries if isinstance(entries, list) else ():
-        resource, url = (entry.get("resource"), entry.get("fullUrl")) if isinstance(entry, dict) else (entry, None)
-        if isinstance(resource, dict) and isinstance(url, str) and url.startswith("urn:"):
+        resource, url = entry, None
+        if isinstance(bundle, dict) and isinstance(entry, dict):
+            resource, url = said_by(entry, bundle), entry.get("fullUrl")
+        if (
+            isinstance(resource, dict)
+            and "resourceType" in resource
+            and isinstance(url, str)
+            and url.startswith("urn:")
+        ):
             resource.setdefault("id", url.rpartition(":")[2])
             moved[url] = f"{resource.get('resourceType')}/{resource['id']}"
         resources.append(resource)
     for resource in resources:
         _point(resource, moved)
-    return ["" if resource in (None, {}) else json.dumps(resource) for resource in resources]
+    return [json.dumps(resource) for resource in resources]
 
 
 def numbered_entries(texts: list[str], before: int) -> pa.Table:
-    """Texts of a Bundle as lines that are numbered behind *before*; empty ones are left out, their numbers stay."""
-    given = [(before + number, text) for number, text in enumerate(texts, start=1) if text]
+    """Texts of a Bundle as lines that are numbered behind *before*."""
     return pa.table(
         {
-            "row_line": pa.array([number for number, _ in given], pa.int64()),
-            "text": pa.array([text for _, text in given], pa.large_string()),
+            "row_line": pa.array(range(before + 1, before + 1 + len(texts)), pa.int64()),
+            "text": pa.array(texts, pa.large_string()),
         }
     )
 

@@ -570,3 +570,8 @@ VIEWS: Mapping[str, tuple[ResourceView, ...]] = MappingProxyType(
 
 TABLES_OF_NOBODY = frozenset(view.table for view in _VIEWS if not view.patient)
 """Tables of resource types that have no element for a patient."""
+
+WHOLES: Mapping[str, str] = MappingProxyType(
+    {view.table: VIEWS[view.resource][0].table for view in _VIEWS if view.each}
+)
+"""Table of a repeated element -> the table of the resources that have it."""
