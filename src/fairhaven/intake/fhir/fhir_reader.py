@@ -78,7 +78,7 @@ NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 class FhirReader:
     """Reads FHIR R4 into the tables of `intake/fhir/views.py`."""
 
-    version = "4"
+    version = "5"
     threads: int | None = None
 
     def stage(
