@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import tarfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 
@@ -37,6 +38,9 @@ PERSONS: list[dict[str, object]] = [
         "address": "Flat 3, 12 High Street, Thornfold",
     },
     {"patient_ref": "c", "given_name": "José", "family_name": "Price"},
+    {"patient_ref": "d", "given_name": "John", "family_name": "Smith"},
+    {"patient_ref": "e", "given_name": "Anne-Marie", "family_name": "Smythe Jones"},
+    {"patient_ref": "f", "given_name": "Søren", "family_name": "McDonald", "address": "7 Coniston Avenue"},
 ]
 NUMBER_SPELLINGS = [
     "9990000018",
@@ -55,7 +59,68 @@ NUMBER_SPELLINGS = [
     "999\u2013000\u20130018",
     "999,000,0018",
     "NHS9990000018",
+    "nhs_9990000018_x",
+    "999\n000\r\n0018",
+    "9.990000018E9",
+    "999%20000%200018",
+    "999&nbsp;000&#160;0018",
+    "999<br/>000<br>0018",
+    "999\\u00a0000\\n0018",
+    "999\u2212000\uff0d0018",
+    "\u202e9990000018\u202c",
+    "\U0001d7d7\U0001d7d7\U0001d7d7 000 0018",
 ]
+NAME_SPELLINGS = [
+    *(
+        "JohnSmith",
+        "johnsmith@x.org",
+        "JSMITH",
+        "jsmith",
+        "smithj",
+        "J Smith",
+        "Smith, J.",
+        "j.smith@nhs.net",
+        "by JSMITH, today",
+    ),
+    *(
+        "SmithJohn",
+        "john_smith",
+        "user:johnsmith1980",
+        "SMITHJOHN",
+        "john.smith@x.org",
+        "family name Smith, given name John",
+    ),
+    *(
+        "O Brien",
+        "Mary O Brien",
+        "Mary OBrien",
+        "MaryJane OBrien",
+        "Mary O\u00b4Brien",
+        "Mary O\u2032Brien",
+        "O&#39;Brien",
+        "o%27brien",
+    ),
+    *("Mary&nbsp;Okafor", "Mary%20Okafor", "Mary\\u00a0Okafor", "Mary\\nOkafor", "Mary<br/>Okafor", "Mary\nOkafor"),
+    *(
+        "Oka\u200efor, Ma\u00adry",
+        "M\u0430ry Ok\u0430for",
+        "\U0001d40c\U0001d41a\U0001d42b\U0001d432 Okafor",
+        "Mary (Jane) Okafor",
+    ),
+    *("Anne Marie Smythe", "AnneMarie SmytheJones", "Anne-Marie SMYTHE", "Mrs SmytheJones", "Marie Smythe-Jones"),
+    *("Soren Mc Donald", "S\u00f8ren McDonald", "SOREN MCDONALD", "Jos\u0065\u0301 Price"),
+    *("Fh10 0aN", "fh10_0an", "FH10\n0AN", "postcode=FH100AN;", "FH10\u20110AN", "\uff26\uff281\uff10 0AN"),
+    *(
+        "40, Riverside",
+        "40Riverside",
+        "40_Riverside",
+        "12A High St.",
+        "12 A High Street",
+        "FLAT 3 12 HIGH STR",
+        "7 Coniston Ave",
+    ),
+]
+"""What a stranger would try: names, postcodes and addresses, and words by which somebody logs in."""
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +192,25 @@ def test_names_postcodes_and_addresses_of_a_record_are_found(
     assert _found(connection, known, [text]) == {text}
 
 
+def test_names_postcodes_and_addresses_are_found_however_they_are_spelled(
+    connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers
+) -> None:
+    assert sorted(set(NAME_SPELLINGS) - _found(connection, known, NAME_SPELLINGS)) == []
+
+
+def test_a_text_ten_times_as_long_is_looked_through_in_about_ten_times_as_long(
+    connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers
+) -> None:
+    def seconds(times: int) -> float:
+        began = time.process_time()
+        _found(connection, known, ["1234567890 12 Low Lane " * times, "1234567" * times])
+        return time.process_time() - began
+
+    short = min(seconds(2_000) for _ in range(2))
+    # A search whose steps grow as the square takes a hundred times as long.
+    assert seconds(20_000) < 30 * short
+
+
 def test_common_words_codes_and_what_belongs_to_nobody_stay(
     connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers
 ) -> None:
@@ -141,6 +225,7 @@ def test_common_words_codes_and_what_belongs_to_nobody_stay(
             "Dr Green's drops",
         ),
         *("827241000000103", "4804211000001109", "H33zz", "XaBVJ", "1290031003", "999000001", "40 mg", "12 high doses"),
+        *("smithy", "Type O", "by HELLP", "j.doe@nhs.net", "Byu1.", "<5 %20", "O/E - blood", "award"),
         *("2026-11-30 12:30:00", "120/80", "FH1 9ZZ", "12 Low Street", "Green price", None, "", "ab"),
     ]
     assert _found(connection, known, texts) == set()

@@ -64,30 +64,71 @@ def test_texts_with_identifiers_are_withheld_and_equal_ones_stay_equal(tmp_path:
     assert len(str(first)) == len(MARK) + 17
 
 
-@pytest.mark.parametrize(
-    "spelled",
-    [
-        *("1953-07-14", "14/07/1953", "14.7.1953", "07/14/1953", "14 July 1953", "14th of July, 1953", "July 14, 1953"),
-        *(
-            "14-Jul-53",
-            "14/07/53",
-            "19530714",
-            "14071953",
-            "140753",
-            "dob14JUL1953",
-            "1953-07-14T10:00",
-            "14\u00a007\u00a01953",
-        ),
-    ],
-)
-def test_a_text_that_spells_the_patients_own_birth_is_withheld(
-    tmp_path: Path, known: KnownIdentifiers, spelled: str
-) -> None:
-    said = [f"born {spelled}", spelled, spelled, spelled]
-    landed, rows = _screened(tmp_path, known, {"patient_ref": ["a", "a", "b", None], "term": said})
-    assert rows == {"term": 2}
-    assert landed["term"][2:] == [spelled, spelled]
-    assert all(str(text).startswith(MARK) for text in landed["term"][:2])
+BIRTHS = [
+    *("1953-07-14", "14/07/1953", "14.7.1953", "07/14/1953", "14 July 1953", "14th of July, 1953", "July 14, 1953"),
+    *("14-Jul-53", "14/07/53", "14.7.53", "53-07-14", "19530714", "14071953", "07141953", "140753", "530714", "071453"),
+    *("dob14JUL1953", "1953-07-14T10:00", "14\u00a007\u00a01953", "19530714103000", "19530714T103000Z", "001953071400"),
+    *(
+        "dob_14/07/1953_x",
+        "14/07/1953T10:00",
+        "14 July 1953x",
+        "14th day of July 1953",
+        "July the 14th 1953",
+        "14/7/'53",
+    ),
+    *("1953-195", "1953195", "1953-W29-2", "14.VII.1953", "14 Gorffennaf 1953", "1953.07.14.", "14\u201307\u20131953"),
+    *(
+        "\uff11\uff14/07/1953",
+        "\u0661\u0664/\u0660\u0667/\u0661\u0669\u0665\u0663",
+        "14%2F07%2F1953",
+        "14&nbsp;July&nbsp;1953",
+    ),
+]
+
+
+def test_a_text_that_spells_the_patients_own_birth_is_withheld(tmp_path: Path, known: KnownIdentifiers) -> None:
+    said = [text for spelled in BIRTHS for text in (f"born {spelled}", spelled)]
+    patients = ["a"] * len(said) + ["b"] * len(said) + [None] * len(said)
+    landed, rows = _screened(tmp_path, known, {"patient_ref": patients, "term": [*said, *said, *said]})
+    own, others = landed["term"][: len(said)], landed["term"][len(said) :]
+    assert [text for text in own if not str(text).startswith(MARK)] == []
+    assert (others, rows) == ([*said, *said], {"term": len(said)})
+
+
+def test_a_number_in_a_column_of_numbers_is_known_like_a_text(tmp_path: Path, known: KnownIdentifiers) -> None:
+    values = [
+        9990000018,
+        9990000026,
+        -9990000018,
+        19530714,
+        14071953,
+        99900000181,
+        1242486,
+        1242487,
+        19530714103000,
+        180,
+    ]
+    kept = [None, 9990000026, None, None, None, None, None, 1242487, None, 180]
+    count = len(values)
+    columns: dict[str, object] = {
+        "row_key": pa.array(values, pa.int64()),
+        "patient_ref": ["a"] * count,
+        "whole": pa.array(values, pa.int64()),
+        "event_id": pa.array(values, pa.int64()),
+        "number": pa.array(values, pa.float64()),
+        "exact": pa.array(values, pa.decimal128(20, 2)),
+        "half": pa.array([value + 0.5 for value in values], pa.float64()),
+        "small": pa.array([180] * count, pa.int32()),
+    }
+    landed, rows = _screened(tmp_path, known, columns, numbers=(("a", "1242486"),))  # type: ignore[arg-type]
+    assert (landed["whole"], landed["row_key"], landed["small"]) == (kept, values, [180] * count)
+    assert [value for value in landed["half"] if value is None] == []
+    assert landed["number"] == landed["exact"] == kept
+    # A key lands as another number, the same each time.
+    keys = landed["event_id"]
+    assert keys == [value if given is not None else key for value, given, key in zip(values, kept, keys, strict=True)]
+    assert not {9990000018, 19530714, 99900000181, 1242486, None}.intersection(keys)
+    assert rows["event_id"] == rows["whole"] == 7
 
 
 @pytest.mark.parametrize(("precision", "kept"), [("month", dt.date(1953, 7, 1)), ("year", dt.date(1953, 1, 1))])

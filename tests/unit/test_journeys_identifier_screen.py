@@ -20,10 +20,12 @@ COLUMNS = (
 )
 
 
-def _observation(folder: Path, said: str) -> dict[str, list[Path]]:
+def _observation(folder: Path, said: str, number: float = 0.5) -> dict[str, list[Path]]:
     values = {COLUMNS[0]: f"'{said}'"}
     columns = ", ".join(f"{values.get(name, 'NULL')}::VARCHAR AS {name}" for name in COLUMNS)
-    duckdb.execute(f"COPY (SELECT 1 AS observation_id, 7 AS row_extract, {columns}) TO '{folder}/a.parquet'")
+    duckdb.execute(
+        f"COPY (SELECT 1 AS observation_id, 7 AS row_extract, {number}::DOUBLE AS value_as_number, {columns}) TO '{folder}/a.parquet'"
+    )
     return {"observation": [folder / "a.parquet"]}
 
 
@@ -64,3 +66,12 @@ def test_the_vault_is_not_asked_where_there_is_no_text(tmp_path: Path) -> None:
         raise AssertionError("asked")
 
     assert not telling_texts({"observation": []}, never, key=KEY).extracts
+
+
+@pytest.mark.parametrize(
+    ("number", "columns"), [(9990000018, ("observation.value_as_number",)), (9990000026, ()), (1e300, ()), (0.1, ())]
+)
+def test_a_number_that_is_a_known_nhs_number_is_found(
+    tmp_path: Path, known: KnownIdentifiers, number: float, columns: tuple[str, ...]
+) -> None:
+    assert telling_texts(_observation(tmp_path, "x", number), lambda: known, key=KEY).columns == columns

@@ -1,12 +1,13 @@
 """What is kept of identity records to know their values again in texts: numbers, and keyed tokens of everything else.
 
-A token is the keyed digest of a kind and of plain words (`spellings`), 128 bits. Without the key nobody can tell from it a name, or
+A token is the keyed digest of a kind and of plain words (`spellings`), 60 bits. Without the key nobody can tell from it a name, or
 try one; with it two texts can be compared that nobody can read.
 
 | kind | of what |
 |---|---|
-| family, given | each word of a name |
-| pair | a word of the forename and one of the surname of one record, in alphabetical order |
+| family, given | each word of a name, and all its words as one |
+| run | a word of the forename and one of the surname of one record, as one word, whichever is first |
+| initial | the first letter of a word of the forename, a blank, and a word of the surname |
 | postcode | the whole postcode |
 | address | the number of a house with the one or two words behind it |
 """
@@ -19,7 +20,7 @@ import pyarrow as pa
 
 from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import literal
-from fairhaven.identifiers.spellings import joined_sql, plain_sql, words_and_numbers_sql, words_sql
+from fairhaven.identifiers.spellings import joined_sql, plain_sql, words_sql
 from fairhaven.kernel.ids import SEPARATOR
 
 PURPOSE = "identifiers in texts"
@@ -40,6 +41,30 @@ _STREETS = {
     "terrace": "ter",
     "gardens": "gdns",
     "grove": "gr",
+    "str": "st",
+    "strt": "st",
+    "aven": "ave",
+    "crt": "ct",
+    "cresc": "cres",
+    "cr": "cres",
+    "plc": "pl",
+    "terr": "ter",
+    "gdn": "gdns",
+    "gdens": "gdns",
+    "grv": "gr",
+    "green": "grn",
+    "boulevard": "blvd",
+    "parade": "pde",
+    "park": "pk",
+    "walk": "wlk",
+    "way": "wy",
+    "hill": "hl",
+    "house": "hse",
+    "hs": "hse",
+    "mews": "mws",
+    "rise": "ri",
+    "view": "vw",
+    "saint": "st",
 }
 
 
@@ -49,7 +74,7 @@ class KnownIdentifiers:
 
     Args:
         numbers: ``number`` (int64), NHS numbers as the records have them, right or mistyped.
-        tokens: ``token`` (text), of every kind, of anybody.
+        tokens: ``token`` (int64), of every kind, of anybody.
         names: ``source, patient_ref, token``: the words of each patient's own names.
         births: ``source, patient_ref, birth_date``: each day that a record gives as the patient's birth.
     """
@@ -69,8 +94,8 @@ class KnownIdentifiers:
         patient = [("source", pa.string()), ("patient_ref", pa.string())]
         return cls(
             numbers=pa.schema([("number", pa.int64())]).empty_table(),
-            tokens=pa.schema([("token", pa.string())]).empty_table(),
-            names=pa.schema([*patient, ("token", pa.string())]).empty_table(),
+            tokens=pa.schema([("token", pa.int64())]).empty_table(),
+            names=pa.schema([*patient, ("token", pa.int64())]).empty_table(),
             births=pa.schema([*patient, ("birth_date", pa.date32())]).empty_table(),
         )
 
@@ -85,11 +110,11 @@ class KnownIdentifiers:
 
 
 def define_token(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    """Define the macro ``identifier_token(kind, words)`` on a connection."""
-    define_pseudonym(connection, "digest_of_identifier", key)
+    """Define the macros ``identifier_digest(text)`` and ``identifier_token(kind, words)``, a whole number, on a connection."""
+    define_pseudonym(connection, "identifier_digest", key)
     connection.execute(
         "CREATE OR REPLACE MACRO identifier_token(kind, words) AS "
-        f"digest_of_identifier(kind || {literal(SEPARATOR)} || words)"
+        f"('0x' || substr(identifier_digest(kind || {literal(SEPARATOR)} || words), 1, 15))::BIGINT"
     )
 
 
@@ -109,8 +134,7 @@ def known_identifiers(
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE named AS
-        SELECT source, patient_ref, list_filter({words_sql(given)}, lambda word: length(word) > 1) AS given,
-            list_filter({words_sql(family)}, lambda word: length(word) > 1) AS family,
+        SELECT source, patient_ref, {_names_sql(given)} AS given, {_names_sql(family)} AS family,
             {joined_sql(plain_sql("postcode"))} AS postcode, {address_keys_sql(address)} AS addresses
         FROM (SELECT DISTINCT source, patient_ref, given_name, family_name, postcode, address FROM {identity})
         """
@@ -118,15 +142,18 @@ def known_identifiers(
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE subjects AS
-        WITH words AS (
+        WITH pairs AS (
+            SELECT source, patient_ref, given, unnest(family) AS family
+            FROM (SELECT source, patient_ref, unnest(given) AS given, family FROM named)
+        ), words AS (
             SELECT source, patient_ref, 'given' AS kind, unnest(given) AS words FROM named
             UNION ALL SELECT source, patient_ref, 'family', unnest(family) FROM named
-            UNION ALL SELECT source, patient_ref, 'pair',
-                unnest(flatten(list_transform(given, lambda one: list_transform(family, lambda other: """
-        f"""{pair_sql("one", "other")})))) FROM named
+            UNION ALL SELECT source, patient_ref, 'run', unnest([given || family, family || given]) FROM pairs
+                WHERE length(given) > 1 AND length(family) > 1
+            UNION ALL SELECT source, patient_ref, 'initial', left(given, 1) || ' ' || family FROM pairs WHERE length(family) > 1
             UNION ALL SELECT source, patient_ref, 'postcode', postcode FROM named WHERE length(postcode) >= 5
             UNION ALL SELECT source, patient_ref, 'address', unnest(addresses) FROM named
-        ) SELECT DISTINCT * FROM words
+        ) SELECT DISTINCT * FROM words WHERE length(words) > 1
         """
     )
     # A digest costs two SHA-256, and many people have one name: each is made once.
@@ -158,9 +185,9 @@ def known_identifiers(
     return found
 
 
-def pair_sql(one: str, other: str) -> str:
-    """What is digested of two words of a name, whichever comes first."""
-    return f"least({one}, {other}) || ' ' || greatest({one}, {other})"
+def _names_sql(plain: str) -> str:
+    """The words of a name, and all of them as one: "O Brien" is OBrien, and "Smith-Jones" is smithjones."""
+    return f"list_append({words_sql(plain)}, array_to_string({words_sql(plain)}, ''))"
 
 
 def address_keys_sql(plain: str, *, every: bool = False) -> str:
@@ -173,21 +200,12 @@ def address_keys_sql(plain: str, *, every: bool = False) -> str:
         every: of a text, in which commas may be missing: with two words, and with one.
     """
     streets = " ".join(f"WHEN {literal(name)} THEN {literal(short)}" for name, short in _STREETS.items())
-    # A comma behind the number parts nothing.
-    lines = f"string_split_regex(regexp_replace({plain}, '([0-9][a-z]?)\\s*,', '\\1 ', 'g'), '[,;\n]')"
-    parts = (
-        f"list_transform({words_and_numbers_sql('line')}, lambda word: CASE word {streets} "
-        "ELSE regexp_extract(word, '^[0-9]+|[a-z]+') END)"
-    )
-    places = (
-        "list_filter(range(1, len(parts)), lambda place: regexp_full_match(parts[place], '[0-9]+') "
-        "AND regexp_full_match(parts[place + 1], '[a-z]{2,}'))"
-    )
-    short = "parts[place] || ' ' || parts[place + 1]"
-    long = (
-        f"{short} || CASE WHEN regexp_full_match(parts[place + 2], '[a-z]+') THEN ' ' || parts[place + 2] ELSE '' END"
-    )
-    keys = f"list_transform({places}, lambda place: {long})"
-    if every:
-        keys = f"{keys} || list_transform({places}, lambda place: {short})"
-    return f"flatten(list_transform({lines}, lambda line: list_transform([{parts}], lambda parts: {keys})[1]))"
+    # A comma behind the number parts nothing; another one, and the end of a line, stands between words like a word of its own.
+    parts = f"regexp_extract_all(regexp_replace({plain}, '([0-9] ?[a-z]?)\\s*,', '\\1 ', 'g'), '[0-9]+|[a-z]+|[,;\n]')"
+    line = f"array_to_string(list_transform({parts}, lambda word: CASE word {streets} ELSE word END), ' ')"
+    # The letter behind a house's number is left out.
+    keys = f"regexp_extract_all(regexp_replace({line}, '([0-9]) [a-z]( |$)', '\\1\\2', 'g'), '\\b[0-9]+ [a-z]{{2,}}(?: [a-z]+)?')"
+    if not every:
+        return keys
+    # One search in the text and one in what was found: the steps grow as the text does.
+    return f"list_concat({keys}, list_transform({keys}, lambda key: regexp_extract(key, '^[0-9]+ [a-z]+')))"

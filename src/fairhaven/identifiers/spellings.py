@@ -9,35 +9,63 @@ import unicodedata
 
 from fairhaven.engine.sql import literal
 
+# What no decomposition takes apart, and letters of other scripts that look like ours.
+_LOOKS_LIKE = dict(
+    zip(
+        "øØłŁđĐðÐıħĦŧŦ" + "АВЕКМНОРСТХУЅІЈавекмнорстхуѕіј" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχ",
+        "oolldddd" + "ihhtt" + "abekmhopctxysijabekmhopctxysij" + "abezhikmnoptyxaiknoptyx",
+        strict=True,
+    )
+)
+_LETTERS = {"æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ß": "ss", "þ": "th", "Þ": "th"}
 
-def _digits_of_every_script() -> tuple[str, str]:
-    """Characters that stand for a digit, and the digits they stand for: full width, other scripts, raised, in circles."""
-    found = [
-        (chr(code), str(digit))
-        for code in range(128, sys.maxunicode + 1)
-        if (digit := unicodedata.digit(chr(code), None)) is not None
-    ]
-    return "".join(character for character, _ in found), "".join(digit for _, digit in found)
+
+def _characters_of_every_script() -> tuple[str, str]:
+    """Characters that stand for a digit or a small letter, and what they stand for: full width, other scripts, raised, in circles, bold."""
+    found = dict(_LOOKS_LIKE)
+    for code in range(128, sys.maxunicode + 1):
+        digit = unicodedata.digit(chr(code), None)
+        if digit is not None:
+            found[chr(code)] = str(digit)
+        elif unicodedata.decomposition(chr(code)).startswith("<"):
+            plain = unicodedata.normalize("NFKC", chr(code)).casefold()
+            if len(plain) == 1 and "a" <= plain <= "z":
+                found[chr(code)] = plain
+    return "".join(found), "".join(found.values())
 
 
-_OTHERS, _DIGITS = _digits_of_every_script()
-# Letters of full width, which `strip_accents` leaves as they are.
-_WIDE = "".join(map(chr, [*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]))
-_NARROW = "abcdefghijklmnopqrstuvwxyz" * 2
-# Within a name ("O'Brien") they part no words; the zero-width ones are not seen at all.
-_WITHIN_WORDS = "['\u2018\u2019\u02bc`\u00ad\u200b-\u200d\u2060\ufeff]"
-
+_OTHERS, _PLAIN = _characters_of_every_script()
+# Letters with accents, punctuation, blanks and signs of money: the usual ones, which are none of those.
+_USUAL = (
+    "^[\\x00-\u00a9\u00ab-\u00b1\u00b4-\u00b8\u00bb-\u00c5\u00c7-\u00cf\u00d1-\u00d7\u00d9-\u00dd\u00e0-\u00e5\u00e7-\u00ef"
+    "\u00f1-\u00f7\u00f9-\u00fd\u00ff-\u010f\u2010-\u206f\u20a0-\u20cf]*$"
+)
+# Within a name ("O'Brien") they part no words; the zero-width ones, and those that say in which direction one writes, are not seen at all.
+_WITHIN_WORDS = (
+    "['`\u00ad\u00b4\u02b9-\u02bd\u034f\u05f3\u061c\u180e\u200b-\u200f\u2018\u2019\u201b\u202a-\u202e\u2032\u2060-\u2069"
+    "\ua78c\ufe00-\ufe0f\ufeff\uff07]"
+)
 _POSSESSIVE = "['\u2018\u2019\u02bc`]s\\b"
+# Blanks, apostrophes and ends of lines as HTML, addresses of the web and JSON write them.
+_ESCAPED_APOSTROPHE = r"&(?:#0*39|#x0*27|#8217|apos|[lr]squo);|%27|\\u2019"
+_ESCAPED = (
+    r"&(?:#[0-9]{1,6}|#x[0-9a-f]{1,5}|[a-z]{2,6});|%(?:2[0-9a-f]|0[9ad]|a0|c2)|\\u[0-9a-f]{4}|\\[nrt]"
+    r"|</?(?:br|p|b|i|u|em|strong|span|div|li|td|tr) ?/?>"
+)
 
 
 def plain_sql(text_sql: str) -> str:
-    """The text in small letters without accents, its digits as 0 to 9; other characters stay."""
-    digits = f"translate({text_sql}, {literal(_OTHERS + _WIDE)}, {literal(_DIGITS + _NARROW)})"
-    named = f"regexp_replace(lower(strip_accents({digits})), {literal(_POSSESSIVE)}, '', 'g')"
+    """The text in small letters without accents, its digits as 0 to 9, no underscores; other characters stay."""
+    bare = f"regexp_replace(regexp_replace({text_sql}, {literal(_ESCAPED_APOSTROPHE)}, '''', 'gi'), {literal(_ESCAPED)}, ' ', 'gi')"
+    # The table of digits and letters costs more than all the rest, and few texts have more than what is usual.
+    letters = bare
+    for letter, plain in _LETTERS.items():
+        letters = f"replace({letters}, '{letter}', '{plain}')"
+    usual = f"CASE WHEN regexp_matches({text_sql}, {literal(_USUAL)}) THEN {bare} ELSE translate({letters}, {literal(_OTHERS)}, {literal(_PLAIN)}) END"
+    named = f"regexp_replace(lower(strip_accents({usual})), {literal(_POSSESSIVE)}, '', 'g')"
     every = f"regexp_replace({named}, {literal(_WITHIN_WORDS)}, '', 'g')"
-    # Hardly any text has more than ASCII, and the table of digits costs more than all the rest.
-    is_simple = f"strlen({text_sql}) = length({text_sql}) AND NOT contains({text_sql}, chr(39)) AND NOT contains({text_sql}, '`')"
-    return f"CASE WHEN {is_simple} THEN lower({text_sql}) ELSE {every} END"
+    is_simple = f"strlen({text_sql}) = length({text_sql}) AND NOT regexp_matches({text_sql}, '[''`&%<\\\\]')"
+    return f"replace(CASE WHEN {is_simple} THEN lower({text_sql}) ELSE {every} END, '_', ' ')"
 
 
 def joined_sql(plain: str) -> str:
@@ -50,14 +78,16 @@ def words_sql(plain: str) -> str:
     return f"regexp_extract_all({plain}, '[a-z]+')"
 
 
-def words_and_numbers_sql(plain: str) -> str:
-    """Runs of letters and runs of digits of a plain text in their order, a letter behind a house's number left out."""
-    return f"regexp_extract_all({plain}, '([0-9]+)[a-z]?\\b|([a-z]+)', 0)"
-
-
 def ten_digits_sql(joined: str) -> str:
-    """Every ten digits in a row of a joined text (`joined_sql`), as a list of whole numbers; they overlap in longer runs."""
-    return (
-        f"flatten(list_transform(regexp_extract_all({joined}, '[0-9]{{10,}}'), lambda run: "
-        "list_transform(range(1, length(run) - 8), lambda place: substr(run, place, 10)::BIGINT)))"
-    )
+    """Every ten digits in a row of a joined text (`joined_sql`), as a list of whole numbers; they overlap in longer runs.
+
+    As ten passes that begin one digit later each: the n-th character of a long text costs n steps.
+    """
+    passes = "list_transform(range(1, 11), lambda first: regexp_extract_all(substr(run, first), '[0-9]{10}'))"
+    runs = f"list_transform(regexp_extract_all({joined}, '[0-9]{{10,}}'), lambda run: flatten({passes}))"
+    return f"list_transform(flatten({runs}), lambda number: number::BIGINT)"
+
+
+def whole_sql(number: str) -> str:
+    """The whole number, without its sign, of a number that may be a fraction; NULL of a fraction, and of what a double has not exactly."""
+    return f"CASE WHEN abs({number}) < 1e15 AND {number} = trunc({number}) THEN abs({number})::BIGINT END"

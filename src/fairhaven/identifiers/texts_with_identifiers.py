@@ -3,9 +3,10 @@
 Each different text is looked at once. A text holds one where
 
 - ten of its digits in a row, whatever stands between them, are a known NHS number;
-- a forename and the surname of one record stand in it beside each other or with one word between them, in either order;
+- a forename and the surname of one record stand in it beside each other, with one word between them or as one word, in either order;
 - a surname stands behind a title (Mr, Mrs, Miss, Ms);
 - it is nothing but names, and not all of them are common words;
+- it is nothing but an initial and the surname of one record, or such a word stands before an @ or alone in capitals;
 - a postcode or a line of an address of a record stands in it.
 
 A surname alone among other words tells nothing of whom: diseases, signs and makers of drugs are named after people. Whether it
@@ -15,7 +16,7 @@ is the row's own patient's is asked beside the rows (`of_own_patient_sql`).
 import duckdb
 
 from fairhaven.engine.sql import literals
-from fairhaven.identifiers.known_identifiers import KnownIdentifiers, address_keys_sql, define_token, pair_sql
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, address_keys_sql, define_token
 from fairhaven.identifiers.snomed_ids import is_snomed_id
 from fairhaven.identifiers.spellings import joined_sql, plain_sql, ten_digits_sql, words_sql
 
@@ -65,7 +66,11 @@ COMMON_WORDS = (
 )  # fmt: skip
 
 _POSTCODE = r"\b[a-z]{1,2}[0-9][a-z0-9]?[^0-9a-z]{0,3}[0-9][abd-hjlnp-uw-z]{2}\b"
-_HOUSE = "[0-9][a-z]?[^0-9a-z]+[a-z]{2}"
+_HOUSE = "[0-9] ?[a-z]?[^0-9a-z]+[a-z]{2}|[0-9][a-z]{4}"
+_PARTICLES = ("o", "mc", "mac", "d", "de", "la", "le", "st", "fitz", "al", "el")
+"""What a surname may begin with, apart or not."""
+
+_LOGIN = r"([0-9a-z._+-]+)@"
 
 
 def find_texts(
@@ -76,7 +81,9 @@ def find_texts(
     key: bytes,
     names_alone: bool = True,
 ) -> None:
-    """Make the table ``texts_with_identifiers (text)`` of those of a relation.
+    """Make the table ``texts_with_identifiers (text)`` of those of a relation, and ``spelled (number, text, plain, joined, words)`` of all.
+
+    Within, a text is a number: what is taken out of a long one would carry it along with each word.
 
     Args:
         connection: one that spills nothing in plain.
@@ -91,11 +98,11 @@ def find_texts(
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE spelled AS
-        SELECT text, plain, {joined_sql("plain")} AS joined, {words_sql("plain")} AS words
-        FROM (SELECT text, {plain} AS plain FROM (SELECT DISTINCT text FROM {texts} WHERE length(text) > 2))
+        SELECT row_number() OVER () AS number, text, plain, {joined_sql("plain")} AS joined, {words_sql("plain")} AS words
+        FROM (SELECT text, {plain} AS plain FROM (SELECT DISTINCT text FROM {texts} WHERE length(text) > 2));
+        CREATE OR REPLACE TEMP TABLE telling (number BIGINT)
         """
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE texts_with_identifiers (text VARCHAR)")
     _with_numbers(connection)
     _with_names(connection, names_alone=names_alone)
     postcodes = f"list_transform(regexp_extract_all(plain, '{_POSTCODE}'), lambda one: {joined_sql('one')})"
@@ -103,7 +110,12 @@ def find_texts(
     _with_tokens(
         connection, "address", address_keys_sql("plain", every=True), where=f"regexp_matches(plain, '{_HOUSE}')"
     )
-    connection.execute("DROP TABLE spelled")
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE texts_with_identifiers AS SELECT text FROM spelled SEMI JOIN telling USING (number);
+        DROP TABLE telling
+        """
+    )
     connection.unregister("known_numbers")
     connection.unregister("known_tokens")
 
@@ -111,22 +123,27 @@ def find_texts(
 def _with_numbers(connection: duckdb.DuckDBPyConnection) -> None:
     found = connection.execute(
         f"""
-        SELECT DISTINCT text FROM (
-            SELECT text, unnest({ten_digits_sql("joined")}) AS number FROM spelled WHERE length(joined) >= 10
-        ) SEMI JOIN known_numbers USING (number)
+        SELECT number, text FROM spelled SEMI JOIN (
+            SELECT number FROM (
+                SELECT number, unnest({ten_digits_sql("joined")}) AS ten FROM spelled WHERE length(joined) >= 10
+            ) SEMI JOIN (SELECT number AS ten FROM known_numbers) USING (ten)
+        ) USING (number)
         """
     ).fetchall()
     # A code of SNOMED CT (dm+d's have 17 digits) holds eight numbers of ten digits, some of which are somebody's by chance.
-    texts = [text for (text,) in found if not is_snomed_id(text)]
-    connection.execute("INSERT INTO texts_with_identifiers SELECT unnest($texts::VARCHAR[])", {"texts": texts})
+    numbers = [number for number, text in found if not is_snomed_id(text)]
+    connection.execute("INSERT INTO telling SELECT unnest($numbers::BIGINT[])", {"numbers": numbers})
 
 
 def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> None:
     connection.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE placed AS
-        SELECT text, unnest(words) AS word, generate_subscripts(words, 1) AS place, len(words) AS words FROM spelled
-        WHERE regexp_matches(plain, '[a-z]{2}');
+        SELECT number, unnest(words) AS word, generate_subscripts(words, 1) AS place, len(words) AS words FROM spelled
+        WHERE regexp_matches(plain, '[a-z]{{2}}');
+        INSERT INTO placed SELECT one.number, one.word || other.word, unnest([one.place, other.place]), one.words
+        FROM (SELECT *, place + 1 AS next FROM placed WHERE word IN ({literals(*_PARTICLES)})) AS one
+            JOIN placed AS other ON other.number = one.number AND other.place = one.next;
         CREATE OR REPLACE TEMP TABLE names AS SELECT * FROM (
             SELECT word, identifier_token('family', word) IN (FROM known_tokens) AS is_family,
                 identifier_token('given', word) IN (FROM known_tokens) AS is_given
@@ -137,35 +154,70 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
     )
     connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE pairs AS
-        SELECT DISTINCT one.text, {pair_sql("one.word", "other.word")} AS pair
+        CREATE OR REPLACE TEMP TABLE runs AS
+        SELECT DISTINCT number, word AS run FROM placed WHERE length(word) > 6
+        UNION SELECT one.number, one.word || other.word
         -- As equalities, because a range would compare each name of a long text with every other.
-        FROM (SELECT *, unnest([place + 1, place + 2]) AS behind FROM placed_names) AS one
-            JOIN placed_names AS other ON other.text = one.text AND other.place = one.behind
+        FROM (SELECT *, unnest([place + 1, place + 2, place + 3]) AS behind FROM placed_names) AS one
+            JOIN placed_names AS other ON other.number = one.number AND other.place = one.behind
         WHERE (one.is_given AND other.is_family) OR (one.is_family AND other.is_given);
-        INSERT INTO texts_with_identifiers
-        SELECT text FROM pairs SEMI JOIN (
-            SELECT pair FROM (SELECT DISTINCT pair FROM pairs) WHERE identifier_token('pair', pair) IN (FROM known_tokens)
-        ) USING (pair);
-        INSERT INTO texts_with_identifiers
-        SELECT name.text FROM placed_names AS name JOIN placed AS title
-            ON title.text = name.text AND title.place = name.place - 1
+        INSERT INTO telling
+        SELECT number FROM runs SEMI JOIN (
+            SELECT run FROM (SELECT DISTINCT run FROM runs) WHERE identifier_token('run', run) IN (FROM known_tokens)
+        ) USING (run);
+        INSERT INTO telling
+        SELECT name.number FROM placed_names AS name JOIN placed AS title
+            ON title.number = name.number AND title.place = name.place - 1
         WHERE name.is_family AND title.word IN ({literals(*TITLES)});
-        INSERT INTO texts_with_identifiers
-        SELECT text FROM placed_names WHERE {names_alone} GROUP BY text, words
-        HAVING count(*) = words AND bool_or(length(word) > 2 AND word NOT IN ({literals(*COMMON_WORDS)}));
-        DROP TABLE placed; DROP TABLE names; DROP TABLE placed_names; DROP TABLE pairs;
+        INSERT INTO telling
+        SELECT number FROM placed_names WHERE {names_alone} GROUP BY number, words
+        HAVING count(DISTINCT place) = words AND bool_or(length(word) > 2 AND word NOT IN ({literals(*COMMON_WORDS)}));
+        DROP TABLE placed; DROP TABLE names; DROP TABLE placed_names; DROP TABLE runs;
         """
     )
+    if names_alone:
+        _with_initials(connection)
 
 
-def _with_tokens(connection: duckdb.DuckDBPyConnection, kind: str, subjects: str, *, where: str = "true") -> None:
+def _with_initials(connection: duckdb.DuckDBPyConnection) -> None:
+    """Texts that are nothing but a surname with an initial, before it or behind it, apart or not; and such words within others."""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE signed AS
+        SELECT number, words FROM spelled WHERE len(words) <= 4
+        UNION ALL SELECT number, {words_sql("login")} FROM (
+            SELECT number, unnest(regexp_extract_all(plain, '{_LOGIN}', 1)) AS login FROM spelled WHERE contains(plain, '@')
+        )
+        UNION ALL SELECT number, [lower(login)] FROM (
+            SELECT number, unnest(regexp_extract_all(text, '\\b[A-Z]{{5,}}\\b')) AS login FROM spelled WHERE regexp_matches(text, '[a-z]')
+        );
+        """
+    )
+    # Codes of five characters are letters at times that could be somebody's.
+    alone = (
+        f"list_transform(list_filter([[name[1], name[2:]], [name[-1], name[:-2]]], lambda one: length(name) > 5 AND name NOT IN "
+        f"({literals(*COMMON_WORDS)}) AND one[2] NOT IN ({literals(*COMMON_WORDS)})), lambda one: one[1] || ' ' || one[2])"
+    )
+    _with_tokens(
+        connection,
+        "initial",
+        f"CASE WHEN len(letters) = 0 THEN {alone} ELSE list_transform(letters, lambda letter: letter || ' ' || name) END",
+        of="(SELECT number, names[1] AS name, letters FROM (SELECT number, list_filter(words, lambda word: length(word) > 1) AS names, "
+        "list_filter(words, lambda word: length(word) = 1) AS letters FROM signed) WHERE len(names) = 1)",
+        where="length(name) > 2",
+    )
+    connection.execute("DROP TABLE signed")
+
+
+def _with_tokens(
+    connection: duckdb.DuckDBPyConnection, kind: str, subjects: str, *, of: str = "spelled", where: str = "true"
+) -> None:
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE candidates AS
-        SELECT DISTINCT text, unnest({subjects}) AS words FROM spelled WHERE {where};
-        INSERT INTO texts_with_identifiers
-        SELECT text FROM candidates SEMI JOIN (
+        SELECT DISTINCT number, unnest({subjects}) AS words FROM {of} WHERE {where};
+        INSERT INTO telling
+        SELECT number FROM candidates SEMI JOIN (
             SELECT words FROM (SELECT DISTINCT words FROM candidates)
             WHERE identifier_token('{kind}', words) IN (FROM known_tokens)
         ) USING (words);

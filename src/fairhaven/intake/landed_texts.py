@@ -1,14 +1,16 @@
-"""What is landed is gone through once more before it counts: no text holds an identifier of somebody whom the hub knows.
+"""What is landed is gone through once more before it counts: no value holds an identifier of somebody whom the hub knows.
 
 A declaration says which columns are identities. What a source writes elsewhere is known by its value: a text that holds a known NHS
 number, a name, a postcode, an address (`identifiers.texts_with_identifiers`) or the row's own patient's birth date lands as `MARK`
-with a keyed digest, so that equal texts are equal still and references hold. A day or moment that is the patient's birth is cut to the
-hub's precision, whatever the column is called.
+with a keyed digest, so that equal texts are equal still and references hold. A whole number in a column of numbers that is one of these
+does not land, and where the column is a key another number lands in its place, which is the same each time. A day or moment that is the
+patient's birth is cut to the hub's precision, whatever the column is called.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -16,18 +18,29 @@ import pyarrow.compute as pc
 
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
 from fairhaven.engine.sql import file, identifier, literal, literals
-from fairhaven.identifiers.days_in_texts import LOOKS_DATED, days_sql
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
-from fairhaven.identifiers.spellings import joined_sql, plain_sql, words_sql
-from fairhaven.identifiers.texts_with_identifiers import COMMON_WORDS, find_texts
+from fairhaven.identifiers.spellings import whole_sql
+from fairhaven.identifiers.texts_with_identifiers import find_texts
 from fairhaven.identifiers.withheld import MARK
 from fairhaven.intake.model import Source
 from fairhaven.intake.row_links import links_of
+from fairhaven.intake.telling_values import (
+    find_birth_dates,
+    find_local_numbers,
+    find_numbers,
+    find_own_names,
+    find_texts_of_own,
+)
+from fairhaven.kernel.ids import SEPARATOR
 
-_OURS = ("patient_ref", "postcode_district")
+_OURS = ("patient_ref", "postcode_district", "row_key", "row_extract", "row_line")
 _MOMENTS = ("DATE", "TIMESTAMP")
-_RARE = 100_000
-"""Of so many numbers of a length fewer than one is a patient's: then one that is met by chance is rarer still."""
+_WIDE = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT")
+_WHOLE = ("SMALLINT", "INTEGER", "USMALLINT", "UINTEGER", *_WIDE)
+_FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
+_SMALLEST = 1000
+"""A smaller number tells nothing."""
+_TEN_DIGITS = 10_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,18 +51,21 @@ class LandedTexts:
         key: of the tokens of identifiers.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
         links: columns by which rows belong to rows of other tables; they are compared with what an erasure took out, and stay.
+        keys: columns by which some table's rows are known.
     """
 
     source: str
     key: bytes
     birth_date: str
     links: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, source: Source, *, key: bytes, birth_date: str) -> "LandedTexts":
         """For a source as it is declared."""
         named = [column for link in links_of(source) for column in (*link.own, *link.its)]
-        return cls(source=source.name, key=key, birth_date=birth_date, links=frozenset(named))
+        keys = frozenset(column for table in source.tables.values() for column in table.key)
+        return cls(source=source.name, key=key, birth_date=birth_date, links=frozenset(named), keys=keys)
 
     def screen(
         self,
@@ -84,12 +100,14 @@ class LandedTexts:
             _gather(connection, tables)
             find_texts(connection, "texts", known, key=self.key)
             connection.register("local_numbers", local_numbers)
-            _find_birth_dates(connection)
-            _find_local_numbers(connection)
+            connection.register("known_numbers", known.numbers)
             connection.register("own_names", known.names.filter(pc.equal(known.names["source"], self.source)))
-            _find_own_names(connection)
+            find_birth_dates(connection)
+            find_local_numbers(connection)
+            find_own_names(connection)
             _of_patients(connection, tables)
-            connection.execute(_TEXTS_OF_OWN)
+            find_texts_of_own(connection)
+            find_numbers(connection)
             return {table.path: withheld for table in tables if (withheld := self._screened(connection, table))}
 
     def _screened(self, connection: duckdb.DuckDBPyConnection, table: "_Landed") -> dict[str, int]:
@@ -110,158 +128,146 @@ class LandedTexts:
 
     def _is_told(self, table: "_Landed", column: str) -> str:
         """SQL: whether a value tells somebody's identity."""
-        value = identifier(column)
         if table.columns[column] in _MOMENTS:
-            return f"((patient_ref, {value}::DATE) IN (SELECT (patient_ref, birth_date) FROM births))"
-        of_own = f" OR (patient_ref, {value}) IN (FROM texts_of_own)" if "patient_ref" in table.columns else ""
-        return f"({value} IN (FROM texts_with_identifiers){of_own})"
+            return _IS_TOLD["days"].format(identifier(column))
+        tests = []
+        if column in table.numbers:
+            tests.append(_IS_TOLD["numbers"].format(table.numbers[column]))
+        if text := table.named_texts().get(column):
+            tests.append(_IS_TOLD["texts"].format(f"({text})"))
+        return f"({' OR '.join(tests)})"
 
     def _withheld(self, table: "_Landed", column: str) -> str:
         value, kind = identifier(column), table.columns[column]
         if kind in _MOMENTS:
             return f"date_trunc({literal(self.birth_date)}, {value})::{kind}"
-        return f"{literal(MARK)} || substr(identifier_token('text', {value}), 1, 16) || ']'"
+        digest = f"identifier_digest('text' || {literal(SEPARATOR)} || {value}::VARCHAR)"
+        if column not in table.numbers:
+            return f"{literal(MARK)} || substr({digest}, 1, 16) || ']'"
+        is_key = kind in _WIDE and (column in self.keys or column.endswith("_id"))
+        # 52 bits, as a number of a computer's holds them without loss.
+        return f"('0x' || substr({digest}, 1, 13))::BIGINT" if is_key else f"NULL::{kind}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Landed:
+    """A landed table.
+
+    Args:
+        columns: name -> DuckDB's type.
+        numbers: name -> SQL of the whole number, without its sign, for columns of numbers that are large enough to tell something.
+        long: those with numbers of more than ten digits, which are looked through like texts.
+    """
+
     path: Path
     columns: dict[str, str]
+    numbers: dict[str, str]
+    long: frozenset[str]
 
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, path: Path, *, but: Collection[str]) -> "_Landed":
         described = connection.execute(f"DESCRIBE FROM read_parquet({file(path)})").fetchall()
-        return cls(path=path, columns={row[0]: row[1] for row in described if row[0] not in but})
+        columns = {row[0]: row[1] for row in described if row[0] not in but}
+        numbers = {name: whole for name, kind in columns.items() if name not in _OURS and (whole := _whole(name, kind))}
+        largest = ", ".join(f"coalesce(max({whole}), 0)" for whole in numbers.values()) or "count(*)"
+        [found] = connection.execute(f"SELECT {largest} FROM read_parquet({file(path)})").fetchall()
+        sizes = dict(zip(numbers, found, strict=False))
+        return cls(
+            path=path,
+            columns=columns,
+            numbers={name: whole for name, whole in numbers.items() if sizes[name] >= _SMALLEST},
+            long=frozenset(name for name in numbers if sizes[name] >= _TEN_DIGITS),
+        )
 
     @property
     def relation(self) -> str:
         return f"read_parquet({file(self.path)})"
 
+    def named_texts(self) -> dict[str, str]:
+        """Name -> SQL of the text that is looked at."""
+        found = {
+            name: identifier(name) for name, kind in self.columns.items() if kind == "VARCHAR" and name not in _OURS
+        }
+        for name in sorted(self.long):
+            number = self.numbers[name]
+            found[name] = f"CASE WHEN {number} >= {_TEN_DIGITS} THEN {number}::VARCHAR END"
+        return found
+
     def texts(self, more: str = "") -> str:
         """Query of the different texts of all columns, each with *more* (such as ``patient_ref``); empty where there is none."""
-        texts = [identifier(name) for name, kind in self.columns.items() if kind == "VARCHAR" and name not in _OURS]
+        texts = self.named_texts().values()
         if not texts:
             return ""
         every = f"SELECT {more}unnest([{', '.join(texts)}]) AS text FROM {self.relation}"
         return f"SELECT DISTINCT {more}text FROM ({every}) WHERE length(text) > 2 AND NOT starts_with(text, {literal(MARK)})"
 
 
+def _whole(name: str, kind: str) -> str:
+    """SQL of the whole number in a column, without its sign; empty for columns of other types."""
+    value = identifier(name)
+    if kind in _WHOLE:
+        return f"try_cast(abs({value}::HUGEINT) AS BIGINT)"
+    if kind.startswith(_FRACTIONS):
+        return whole_sql(value)
+    return ""
+
+
+_IS_TOLD = MappingProxyType(
+    {
+        "texts": "({0} IN (FROM texts_with_identifiers) OR (patient_ref, {0}) IN (FROM texts_of_own))",
+        "numbers": "({0} IN (FROM numbers_with_identifiers) OR (patient_ref, {0}) IN (FROM numbers_of_own))",
+        "days": "((patient_ref, {0}::DATE) IN (SELECT (patient_ref, birth_date) FROM births))",
+    }
+)
+"""SQL: whether a text, a whole number, a day tells somebody's identity."""
+
+
 def _told(connection: duckdb.DuckDBPyConnection, table: _Landed, *, moments: bool) -> list[str]:
-    """The columns with a value that tells somebody's identity, found by one query: a table may have two hundred columns."""
-    has_patient = "patient_ref" in table.columns
-    patient = "patient_ref" if has_patient else "NULL::VARCHAR AS patient_ref"
-    texts = [name for name, kind in table.columns.items() if kind == "VARCHAR" and name not in _OURS]
+    """The columns with a value that tells somebody's identity, each kind found by one query: a table may have two hundred columns."""
     days = [name for name, kind in table.columns.items() if kind in _MOMENTS and name != "birth_date"]
-    found = list[str]()
-    withheld = (
-        "SELECT count(*) FROM (FROM (SELECT text FROM texts_with_identifiers UNION ALL SELECT text FROM texts_of_own))"
-    )
-    for names, cast, is_told in (
-        (
-            texts if count_of(connection, withheld) else [],
-            "",
-            "value IN (FROM texts_with_identifiers) OR (patient_ref, value) IN (FROM texts_of_own)",
-        ),
-        (
-            days if moments and has_patient else [],
-            "::DATE",
-            "(patient_ref, value) IN (SELECT (patient_ref, birth_date) FROM births)",
-        ),
-    ):
-        if names:
-            values = ", ".join(f"{identifier(name)}{cast}" for name in names)
-            placed = f"SELECT {patient}, unnest([{values}]) AS value, unnest([{literals(*names)}]) AS name FROM {table.relation}"
-            hits = connection.execute(f"SELECT DISTINCT name FROM ({placed}) WHERE value IS NOT NULL AND ({is_told})")
-            found += [name for (name,) in hits.fetchall()]
+    values = {
+        "texts": table.named_texts() if _holds(connection, "texts_with_identifiers", "texts_of_own") else {},
+        "numbers": table.numbers if _holds(connection, "numbers_with_identifiers", "numbers_of_own") else {},
+        "days": {name: f"{identifier(name)}::DATE" for name in days} if moments else {},
+    }
+    found = set[str]()
+    for kind, named in values.items():
+        if named:
+            placed = (
+                f"SELECT patient_ref, unnest([{', '.join(named.values())}]) AS value, unnest([{literals(*named)}]) AS name "
+                f"FROM {table.relation}"
+            )
+            is_told = _IS_TOLD[kind].format("value")
+            hits = connection.execute(f"SELECT DISTINCT name FROM ({placed}) WHERE value IS NOT NULL AND {is_told}")
+            found.update(name for (name,) in hits.fetchall())
     return sorted(found)
 
 
+def _holds(connection: duckdb.DuckDBPyConnection, *tables: str) -> bool:
+    return any(count_of(connection, f"SELECT count(*) FROM (FROM {table} LIMIT 1)") for table in tables)
+
+
 def _gather(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed]) -> None:
-    """``texts``: each different text. File by file: one query over all columns of all files takes memory for each."""
-    connection.execute("CREATE TEMP TABLE gathered (text VARCHAR)")
+    """``texts``: the different texts. File by file: one query over all columns of all files takes memory for each."""
+    connection.execute("CREATE TEMP TABLE texts (text VARCHAR)")
     for table in tables:
         if query := table.texts():
-            connection.execute(f"INSERT INTO gathered {query}")
-    connection.execute("CREATE TEMP TABLE texts AS SELECT DISTINCT text FROM gathered; DROP TABLE gathered")
+            connection.execute(f"INSERT INTO texts {query}")
 
 
 def _of_patients(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed]) -> None:
-    """``of_patients (patient_ref, text)``: at whose rows those texts stand that may tell something of their patient."""
+    """``of_patients (patient_ref, number)``: at whose rows those texts stand that may tell something of their patient."""
     connection.execute(
-        "CREATE TEMP TABLE telling AS SELECT text FROM days UNION SELECT text FROM numbered UNION SELECT text FROM named_texts; "
-        "CREATE TEMP TABLE of_patients (patient_ref VARCHAR, text VARCHAR)"
+        """
+        CREATE TEMP TABLE may_tell AS SELECT number, text FROM spelled SEMI JOIN (
+            SELECT number FROM days UNION SELECT number FROM numbered UNION SELECT number FROM named_texts
+        ) USING (number);
+        CREATE TEMP TABLE of_patients (patient_ref VARCHAR, number BIGINT)
+        """
     )
-    if count_of(connection, "SELECT count(*) FROM telling"):
+    if count_of(connection, "SELECT count(*) FROM may_tell"):
         for table in tables:
-            if "patient_ref" in table.columns and (query := table.texts("patient_ref, ")):
-                connection.execute(f"INSERT INTO of_patients FROM ({query}) SEMI JOIN telling USING (text)")
-
-
-def _find_birth_dates(connection: duckdb.DuckDBPyConnection) -> None:
-    """``days (text, day)``: the days that texts may spell."""
-    plain = plain_sql("text")
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE days AS
-        SELECT text, unnest({days_sql("plain")}) AS day FROM (SELECT text, {plain} AS plain FROM texts)
-        WHERE regexp_matches(plain, {literal(LOOKS_DATED)})
-        """
-    )
-
-
-def _find_local_numbers(connection: duckdb.DuckDBPyConnection) -> None:
-    """Texts that hold a number by which the source knows a patient.
-
-    The patient's own wherever it has four characters; anybody's only where it cannot well be something else: letters and digits
-    together, eight of them at least, or so many digits that hardly any number of that length is a patient's.
-    """
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE spelled_numbers AS SELECT DISTINCT patient_ref, joined, regexp_full_match(joined, '[0-9]+') AS is_digits
-        FROM (SELECT patient_ref, {joined_sql(plain_sql("number"))} AS joined FROM local_numbers) WHERE length(joined) >= 4;
-        CREATE TEMP TABLE telling_numbers AS
-        SELECT joined FROM spelled_numbers WHERE NOT is_digits AND length(joined) >= 8 AND regexp_matches(joined, '[0-9]')
-        UNION ALL SELECT joined FROM spelled_numbers SEMI JOIN (
-            SELECT length(joined) AS digits FROM spelled_numbers WHERE is_digits GROUP BY digits
-            HAVING count(*) < pow(10, min(length(joined))) / {_RARE}
-        ) ON is_digits AND length(joined) = digits;
-        CREATE TEMP TABLE numbered AS SELECT DISTINCT text, joined FROM (
-            SELECT text, unnest(list_append(regexp_extract_all(plain, '[0-9a-z]+'), {joined_sql("plain")})) AS joined
-            FROM (SELECT text, {plain_sql("text")} AS plain FROM texts)
-        ) SEMI JOIN spelled_numbers USING (joined);
-        INSERT INTO texts_with_identifiers SELECT text FROM numbered SEMI JOIN telling_numbers USING (joined)
-        """
-    )
-
-
-def _find_own_names(connection: duckdb.DuckDBPyConnection) -> None:
-    """Texts with a name of the patient in whose row they stand, among other words.
-
-    What stands at a patient's rows who does not bear the name, or at nobody's, is the display of a code: diseases are named after people,
-    and to withhold it would tell who bears the name.
-    """
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE worded AS SELECT DISTINCT text, unnest({words_sql(plain_sql("text"))}) AS word FROM texts;
-        CREATE TEMP TABLE named_texts AS SELECT DISTINCT text, token FROM worded JOIN (
-            SELECT word, unnest([identifier_token('family', word), identifier_token('given', word)]) AS token
-            FROM (SELECT DISTINCT word FROM worded WHERE length(word) > 2 AND word NOT IN ({literals(*COMMON_WORDS)}))
-        ) USING (word) SEMI JOIN own_names USING (token)
-        """
-    )
-
-
-_TEXTS_OF_OWN = """
-CREATE TEMP TABLE texts_of_own AS
-SELECT patient_ref, text FROM of_patients JOIN days USING (text)
-SEMI JOIN births ON births.patient_ref = of_patients.patient_ref AND births.birth_date = days.day
-UNION SELECT patient_ref, text FROM of_patients JOIN numbered USING (text)
-SEMI JOIN spelled_numbers USING (patient_ref, joined)
-UNION SELECT patient_ref, text FROM (
-    SELECT text, token, patient_ref, EXISTS (
-        FROM own_names WHERE own_names.patient_ref = of_patients.patient_ref AND own_names.token = named_texts.token
-    ) AS is_own FROM of_patients JOIN named_texts USING (text)
-    QUALIFY bool_and(is_own) OVER (PARTITION BY text, token)
-)
-"""
-"""``texts_of_own (patient_ref, text)``: texts that tell the birth, a number or a name of the patient in whose row they stand."""
+            if query := table.texts("patient_ref, "):
+                connection.execute(
+                    f"INSERT INTO of_patients SELECT patient_ref, number FROM ({query}) JOIN may_tell USING (text)"
+                )

@@ -1,4 +1,4 @@
-"""The last look before a release is sealed: no text of it holds an identifier of somebody whom the hub knows.
+"""The last look before a release is sealed: no text or number of it holds an identifier of somebody whom the hub knows.
 
 What lands was gone through already (`intake.landed_texts`), and free text was left out. A rule may still put together what was harmless
 apart, or a person may have become known since a text landed.
@@ -13,6 +13,7 @@ import duckdb
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import identifier, literal, parquet
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers
+from fairhaven.identifiers.spellings import whole_sql
 from fairhaven.identifiers.texts_with_identifiers import find_texts
 from fairhaven.identifiers.withheld import MARK
 from fairhaven.kernel.files import readers_scratch
@@ -48,11 +49,11 @@ def telling_texts(
     reaches = [path for paths in files.values() for path in paths]
     with readers_scratch() as work, open_duckdb(spill=work, reaches=reaches) as connection:
         columns = {
-            (table, column): f"SELECT DISTINCT {identifier(column)} AS text FROM {parquet(*paths)} "
-            f"WHERE length({identifier(column)}) > 2 AND NOT starts_with({identifier(column)}, {literal(MARK)})"
+            (table, column): f"SELECT text FROM (SELECT DISTINCT {text} AS text FROM {parquet(*paths)}) "
+            f"WHERE length(text) > 2 AND NOT starts_with(text, {literal(MARK)})"
             for table, paths in files.items()
             if paths
-            for column in _texts(table)
+            for column, text in _texts(table).items()
         }
         if not columns:
             return TellingTexts(columns=(), extracts=frozenset())
@@ -64,16 +65,24 @@ def telling_texts(
         find_texts(connection, "placed_texts", known(), key=key, names_alone=False)
         named = _named(connection)
         extracts = {
-            number for table, column in named for number in _extracts(connection, column, parquet(*files[table]))
+            number
+            for table, column in named
+            for number in _extracts(connection, _texts(table)[column], parquet(*files[table]))
         }
     return TellingTexts(columns=tuple(f"{table}.{column}" for table, column in named), extracts=frozenset(extracts))
 
 
-def _texts(table: str) -> list[str]:
-    # The pseudonym is ours, and holds ten digits by chance.
-    return [
-        field.name for field in CDM[table].fields if field.dtype == "string" and field.name != "person_source_value"
-    ]
+def _texts(table: str) -> dict[str, str]:
+    """Column -> SQL of the text that is looked at; of numbers, those of ten digits and more."""
+    found = {}
+    for field in CDM[table].fields:
+        # The pseudonym is ours, and holds ten digits by chance.
+        if field.dtype == "string" and field.name != "person_source_value":
+            found[field.name] = identifier(field.name)
+        elif field.dtype == "float64":
+            number = identifier(field.name)
+            found[field.name] = f"CASE WHEN abs({number}) >= 1e9 THEN ({whole_sql(number)})::VARCHAR END"
+    return found
 
 
 def _named(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
@@ -83,9 +92,7 @@ def _named(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return [(table, column) for table, column in found.fetchall()]
 
 
-def _extracts(connection: duckdb.DuckDBPyConnection, column: str, rows: str) -> list[int]:
+def _extracts(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> list[int]:
     """The extracts of the rows with such a text; none for rows that the hub itself makes."""
-    found = connection.execute(
-        f"SELECT DISTINCT row_extract FROM {rows} WHERE {identifier(column)} IN (FROM texts_with_identifiers)"
-    )
+    found = connection.execute(f"SELECT DISTINCT row_extract FROM {rows} WHERE {text} IN (FROM texts_with_identifiers)")
     return [number for (number,) in found.fetchall() if number is not None]
