@@ -30,6 +30,8 @@ code_system = "text"
 code = "text"
 term = "text"
 unit = "text"
+whole = "whole"
+exact = "number"
 """
 PERSON = ("1242486", "9990000018", "Rosalind", "Okafor", "1953-07-14", "40 Riverside, Thornfold", "FH10 0AN")
 OF_BIRTH = ("1953-07-14", "14/07/1953", "14 July 1953", "19530714", "born 14.7.53")
@@ -46,6 +48,8 @@ PLANTED = (
     *("Rosalind Okafor", "OKAFOR, Rosalind", "Mrs Okafor", "Okafor", "at FH10 0AN", "fh100an", "40 Riverside"),
     *(*OF_BIRTH, "1242486", "no. 1242486"),
 )
+NUMBERS = (9990000018, 19530714, 1242486, 19530714103000)
+"""Those that are planted in columns of numbers, each in turn."""
 
 
 def planted_tables(more: str = "harmless") -> dict[str, str]:
@@ -57,11 +61,12 @@ def planted_tables(more: str = "harmless") -> dict[str, str]:
         "(" + ", ".join(["'" + (text if name == column else f"harmless {place}") + "'" for name in columns[:5]]) + ")"
         for place, (text, column) in enumerate(rows)
     )
+    in_turn = f"[{', '.join(map(str, NUMBERS))}]"
     return {
         "registrations": f"SELECT '{number}' AS patient_id, '{nhs}' AS nhs_number, '{given}' AS given_name, '{family}' AS "
         f"family_name, DATE '{born}' AS birth_date, 'Rosalind Okafor' AS sex, '999 000 0018' AS ethnicity, '{postcode}' AS postcode, "
         f"'{address}' AS address, DATE '{born}' AS registered_on",
-        "events": f"SELECT '{number}' AS patient_id, DATE '{born}' AS event_date, * FROM (VALUES {values}) "
+        "events": f"SELECT '{number}' AS patient_id, DATE '{born}' AS event_date, {in_turn}[1 + length(code) % 4] AS whole, {in_turn}[1 + length(term) % 4]::DOUBLE AS exact, * FROM (VALUES {values}) "
         f"t({', '.join(columns[:5])})",
     }
 
@@ -95,7 +100,11 @@ def planted_resources() -> str:
                 "effectiveDateTime": f"{born}T10:00:00",
                 **({"valueString": text} if place % 2 else {"valueCodeableConcept": coded}),
                 "interpretation": [coded],
-                "component": [{"code": coded, "valueString": text}],
+                "component": [
+                    {"code": coded, "valueString": text},
+                    {"code": coded, "valueInteger": NUMBERS[place % 4]},
+                    {"code": coded, "valueQuantity": {"value": NUMBERS[place % 4], "unit": text, "code": text}},
+                ],
             }
         )
         resources.append({"resourceType": "Condition", "id": f"c{place}", "code": {"text": text}, "subject": subject})

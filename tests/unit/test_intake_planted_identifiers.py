@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from tests.support.intake_hub import Hub
-from tests.support.planted_identifiers import PLANTED, TABLES, planted_resources, planted_tables
+from tests.support.planted_identifiers import NUMBERS, PLANTED, TABLES, planted_resources, planted_tables
 
 HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
 
@@ -21,6 +21,7 @@ def _landed(hub: Hub) -> str:
 def _check_nothing_told(hub: Hub, planted: tuple[str, ...] = PLANTED) -> None:
     landed = _landed(hub)
     assert [text for text in planted if repr(text)[1:-1] in landed] == []
+    assert [number for number in NUMBERS if str(number) in landed] == []
     assert "datetime.date(1953, 7, 14)" not in landed
     assert "datetime.datetime(1953, 7, 14" not in landed
     assert "harmless" in landed
@@ -63,10 +64,12 @@ def test_nothing_planted_in_a_partners_cdm_lands_nor_its_own_number_of_a_person(
         "location": "SELECT 1 AS location_id, '40 Riverside' AS address_1, 'FH10 0AN' AS zip, 'harmless' AS city",
         "visit_occurrence": "SELECT n AS visit_occurrence_id, 1242486 AS person_id, 9201 AS visit_concept_id, DATE '1953-07-14' AS "
         "visit_start_date, DATE '2020-01-01' AS visit_end_date, 44818518 AS visit_type_concept_id, text AS visit_source_value, "
-        f"text AS admitted_from_source_value FROM (VALUES {values}) t(n, text)",
+        "text AS admitted_from_source_value, 9990000018 AS care_site_id, 1242486 AS preceding_visit_occurrence_id "
+        f"FROM (VALUES {values}) t(n, text)",
         "observation": "SELECT n AS observation_id, 1242486 AS person_id, 0 AS observation_concept_id, DATE '2020-01-01' AS "
         "observation_date, 0 AS observation_type_concept_id, text AS value_as_string, text AS observation_source_value, "
-        f"text AS value_source_value FROM (VALUES {values}) t(n, text)",
+        "text AS value_source_value, [9990000018, 19530714, 1242486, 19530714103000][1 + n % 4]::DOUBLE AS value_as_number, "
+        f"9990000018 AS provider_id FROM (VALUES {values}) t(n, text)",
     }
     for name, query in queries.items():
         duckdb.execute(f"COPY ({query}) TO '{folder}/{name}.parquet' (FORMAT parquet)")

@@ -45,6 +45,37 @@ def test_records_come_back_trimmed_in_the_shape_of_the_contract(vault: Vault) ->
     assert (row["row_extract"], row["given_name"], row["family_name"], row["nhs_number"]) == (7, "Ann", None, None)
 
 
+def test_births_are_those_that_records_of_the_same_person_give_in_any_source(vault: Vault) -> None:
+    days = [dt.date(1950, 1, day) for day in range(1, 9)]
+    shared = [
+        {"source": "x", "patient_ref": f"x{n}", "nhs_number": "0000000000", "birth_date": day}
+        for n, day in enumerate(days)
+    ]
+    vault.add(
+        1,
+        records(
+            {"patient_ref": "a", "nhs_number": NUMBER, "birth_date": days[0]},
+            {"patient_ref": "b", "birth_date": days[2]},
+            *shared,
+        ),
+    )
+    others = (
+        {"patient_ref": "a", "nhs_number": "999 000 0018", "birth_date": days[1]},
+        {"patient_ref": "b", "birth_date": days[3]},
+    )
+    vault.add(
+        2, records(*({"source": "hes", **other} for other in others), {"patient_ref": "y", "nhs_number": "0000000000"})
+    )
+
+    def known() -> set[tuple[str, dt.date]]:
+        births = vault.known_identifiers(key=b"k" * 32, source="gp").births.to_pylist()
+        return {(birth["patient_ref"], birth["birth_date"]) for birth in births}
+
+    assert known() == {("a", days[0]), ("a", days[1]), ("b", days[2]), ("y", dt.date(1950, 1, 2))}
+    vault.keep_index(index(("gp", "b", 4), ("hes", "b", 4)))
+    assert known() == {("a", days[0]), ("a", days[1]), ("b", days[2]), ("b", days[3]), ("y", dt.date(1950, 1, 2))}
+
+
 def test_adding_an_extract_again_replaces_it(vault: Vault) -> None:
     vault.add(1, records({"patient_ref": "a"}, {"patient_ref": "b"}))
     vault.add(1, records({"patient_ref": "c"}))

@@ -66,6 +66,8 @@ _STREETS = {
     "view": "vw",
     "saint": "st",
 }
+_MOST_BIRTHS = 5
+"""On how many days the records of one person may say that the person was born."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +78,7 @@ class KnownIdentifiers:
         numbers: ``number`` (int64), NHS numbers as the records have them, right or mistyped.
         tokens: ``token`` (int64), of every kind, of anybody.
         names: ``source, patient_ref, token``: the words of each patient's own names.
-        births: ``source, patient_ref, birth_date``: each day that a record gives as the patient's birth.
+        births: ``source, patient_ref, birth_date``: each day that a record gives as the patient's birth, or another record of the person.
     """
 
     numbers: pa.Table
@@ -119,7 +121,12 @@ def define_token(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
 
 
 def known_identifiers(
-    connection: duckdb.DuckDBPyConnection, identity: str, *, key: bytes, sources: Sequence[str] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    identity: str,
+    *,
+    key: bytes,
+    sources: Sequence[str] | None = None,
+    index: str = "",
 ) -> KnownIdentifiers:
     """What identity records are known by.
 
@@ -127,6 +134,7 @@ def known_identifiers(
         connection: one that spills nothing in plain.
         identity: relation with the columns of `linkage.model.IDENTITY_SCHEMA`.
         sources: whose patients' own names and births are given; None for all.
+        index: relation ``source, patient_ref, person_id`` of who is one person; those with one NHS number are, without it.
     """
     define_token(connection, key)
     given, family, address = (plain_sql(name) for name in ("given_name", "family_name", "address"))
@@ -177,12 +185,27 @@ def known_identifiers(
             given_sources,
         ).fetch_arrow_table(),
         births=connection.execute(
-            f"SELECT DISTINCT source, patient_ref, birth_date FROM {identity} WHERE birth_date IS NOT NULL AND {of_these}",
+            f"SELECT DISTINCT source, patient_ref, birth_date FROM ({_births(identity, joined_number, index)}) WHERE {of_these}",
             given_sources,
         ).fetch_arrow_table(),
     )
     connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests")
     return found
+
+
+def _births(identity: str, number: str, index: str) -> str:
+    """Query: each patient with the days that records of the same person give."""
+    persons = f"SELECT source, patient_ref, {number} AS person FROM {identity} WHERE nhs_number IS NOT NULL"
+    if index:
+        # Beside ten digits, 'p' and the key of a person are none.
+        persons += f" UNION SELECT source, patient_ref, 'p' || person_id FROM {index}"
+    said = f"SELECT DISTINCT source, patient_ref, birth_date FROM {identity} WHERE birth_date IS NOT NULL"
+    # Who bear one number and are born on many days are not one person: the number stands for none.
+    return (
+        f"WITH said AS ({said}), persons AS ({persons}), days AS (SELECT person, list(DISTINCT birth_date) AS days FROM said "
+        f"JOIN persons USING (source, patient_ref) GROUP BY person HAVING count(DISTINCT birth_date) BETWEEN 2 AND {_MOST_BIRTHS}) "
+        "FROM said UNION SELECT source, patient_ref, unnest(days) FROM persons JOIN days USING (person)"
+    )
 
 
 def _names_sql(plain: str) -> str:

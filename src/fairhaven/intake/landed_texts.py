@@ -24,7 +24,7 @@ from fairhaven.identifiers.texts_with_identifiers import find_texts
 from fairhaven.identifiers.withheld import MARK
 from fairhaven.intake.model import Source
 from fairhaven.intake.row_links import links_of
-from fairhaven.intake.telling_values import (
+from fairhaven.intake.withheld_values import (
     find_birth_dates,
     find_local_numbers,
     find_numbers,

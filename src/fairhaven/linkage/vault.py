@@ -168,9 +168,13 @@ class Vault:
         records = self.records(extracts)
         if not records.num_rows:
             return KnownIdentifiers.none()
+        index = self.index()
         with memory_only_database() as connection:
             connection.register("records", records)
-            return known_identifiers(connection, "records", key=key, sources=[source])
+            if index is not None:
+                connection.register("person_index", index.select([*_REFERENCE.names, "person_id"]))
+            of_persons = "" if index is None else "person_index"
+            return known_identifiers(connection, "records", key=key, sources=[source], index=of_persons)
 
     def erase(self, refs: Mapping[str, Collection[str]]) -> int:
         """Remove patients from every extract and from the index; files are written anew under new keys.
