@@ -92,6 +92,51 @@ def test_an_erased_patient_in_a_later_delivery_is_left_out_of_rows_vault_and_byt
     assert hub.receive(source, HEADER + "1,zz9,2020-01-01,,\n", name="events3.csv").delivery is None
 
 
+def test_who_a_source_calls_the_same_as_somebody_erased_is_left_out_with_all_that_comes_of_them(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.events(more='same_as = { type = "text", identity = "source_links", optional = true }')
+    header = HEADER.strip() + ",same_as\n"
+    hub.receive(source, header + "1,zz9,2020-01-01,,,\n2,zz5,2020-01-01,,,\n")
+    hub.erase({"gp": [ref(hub, "zz9", "gp")]})
+    inbox = tmp_path / "inbox"
+    (inbox / "events-a.csv").write_text(HEADER + "3,zz8,2020-02-01,,\n4,p4,2020-02-01,,\n")
+    # One of them names the erased, one is named by one of those, and the erased names a third.
+    (inbox / "events-b.csv").write_text(
+        header + "5,zz8,2020-02-01,,,zz9\n6,zz7,2020-02-01,,,zz8\n7,zz9,2020-02-01,,,zz6\n8,p5,2020-02-01,,,p4\n"
+    )
+    hub.deliver(source, [inbox / "events-a.csv", inbox / "events-b.csv"])
+    hub.receive(source, HEADER + "9,zz6,2020-03-01,,\n10,zz7,2020-03-01,,\n11,p5,2020-03-01,,\n", name="events-c.csv")
+    assert [hub.lines(extract) for extract in (1, 2, 3, 4)] == [[3], [3], [5], [4]]
+    assert not any(
+        each in sealed(hub, extract) for extract in (1, 2, 3, 4) for each in (b"zz6", b"zz7", b"zz8", b"zz9")
+    )
+    [last] = [record for record in hub.vault.records() if record["source_links"]]
+    assert (last["patient_ref"], last["source_links"]) == (ref(hub, "p5", "gp"), ref(hub, "p4", "gp"))
+    # Somebody of before, whom the source only now calls the same: what landed of them goes as well.
+    hub.receive(source, header + "12,zz5,2020-04-01,,,zz9\n", name="events-d.csv")
+    assert (hub.lines(1), hub.lines(5)) == ([], []) and b"zz5" not in sealed(hub, 1)
+    assert check_adds_up(hub, source) == {"events": (12, 3, 9)}
+
+
+def test_a_fhir_patient_whose_link_names_somebody_erased_is_left_out_with_their_resources(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
+    old = {"resourceType": "Patient", "id": "zz9", "birthDate": "1980-01-01"}
+    hub.receive(source, json.dumps(old) + "\n", name="old.ndjson")
+    hub.erase({"trust": [ref(hub, "zz9", "trust")]})
+    link = [{"other": {"reference": "Patient/zz9"}, "type": "replaces"}]
+    resources = [
+        observation(1, "zz8"),
+        {"resourceType": "Patient", "id": "zz8", "birthDate": "1980-01-01", "link": link},
+        {"resourceType": "Patient", "id": "kk1", "birthDate": "1980-01-01"},
+        observation(2, "kk1"),
+    ]
+    hub.receive(source, "".join(json.dumps(each) + "\n" for each in resources), name="new.ndjson")
+    hub.receive(source, json.dumps(observation(3, "zz8")) + "\n", name="later.ndjson")
+    assert (hub.lines(2, "patient"), hub.lines(2, "observation"), hub.lines(3, "observation")) == ([3], [4], [])
+    assert b"zz8" not in sealed(hub, 2) + sealed(hub, 3)
+
+
 @pytest.mark.parametrize("is_of_before", [False, True])
 def test_an_erasure_from_one_source_leaves_another_the_same_file_as_it_delivered_it(
     tmp_path: Path, is_of_before: bool

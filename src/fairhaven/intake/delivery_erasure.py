@@ -162,9 +162,11 @@ def leave_out(
         return list(landed)
     secrets = landing.LandingKeys.of(receiver.pseudonyms.key_for)
     given = known.union(erased_names)
+    # Of whom it became known only with what has just landed, rows of other files may have landed, too.
+    is_landed = given > known
     with looking(receiver, secrets, landed) as connection:
         search = RowSearch(receiver=receiver, source=source, secrets=secrets, connection=connection, every=landed)
-        found, names = search.belonging(landed, given)
+        found, names = search.belonging(landed, given, is_landed=is_landed)
         if not search.with_unreadable(landed, found, names) and names == known:
             return list(landed)
     numbers = {extract.number for extract in landed}
@@ -174,10 +176,10 @@ def leave_out(
     with looking(receiver, secrets, every) as connection:
         search = RowSearch(receiver=receiver, source=source, secrets=secrets, connection=connection, every=every)
         reached: Sequence[Extract] = landed
-        found, names = search.belonging(reached, given)
+        found, names = search.belonging(reached, given, is_landed=is_landed)
         if names > known:
             reached = every
-            found, names = search.linked(reached, found, names)
+            found, names = search.belonging(reached, names, is_landed=is_landed)
         found = search.with_unreadable(reached, found, names)
     others = _sealed_for_others(receiver, source.name)
     for extract in reached:

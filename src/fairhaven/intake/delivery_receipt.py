@@ -268,7 +268,7 @@ def land_file(
         # What these lines say is nowhere once they are left out, and what belongs to them may be anywhere.
         with scratch(work) as room:
             tombstones = ResourceTombstones(source=source.name, secrets=secrets)
-            return replace(landed, erased_names=tombstones.of_lines(arrived, gone, room))
+            return replace(landed, erased_names=landed.erased_names.union(tombstones.of_lines(arrived, gone, room)))
     return landed
 
 

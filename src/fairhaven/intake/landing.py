@@ -65,7 +65,8 @@ class LandingResult:
         identities: records for the vault.
         local_numbers: ``patient_ref, number``: by what numbers the source knows the patients of the file; they do not land.
         erased_lines: table -> lines left out because their patient was erased from this hub.
-        erased_names: keyed digests of what these rows are called by, for rows that belong to them.
+        erased_names: keyed digests of what these rows are called by, for rows that belong to them, and tombstones of whoever is
+            erased because the source calls them the same person as somebody who was.
         undecided: table -> rows of one key that differ, where only their order decides which counts.
     """
 
@@ -129,7 +130,7 @@ class _Landing:
             identities=self._identities(),
             local_numbers=self._local_numbers(staged),
             erased_lines={table.declaration.name: frozenset(self._erased(table)) for table in staged},
-            erased_names=frozenset(name for table in staged for name in self._erased_names(table)),
+            erased_names=frozenset(name for table in staged for name in self._erased_names(table)).union(self._gone()),
             undecided=self.undecided,
         )
 
@@ -145,21 +146,39 @@ class _Landing:
         # No rows, but every column with its type: a file whose tables hold no patient, or no identity, needs no other way.
         nobody = f"SELECT NULL::VARCHAR AS patient, {', '.join(map(_no_identity, IDENTITY))}, 0 AS place"
         together = " UNION ALL BY NAME ".join([f"({part})" for part in [nobody, *parts]])
-        prefix = self.source.name + SEPARATOR
+        prefix = literal(self.source.name + SEPARATOR)
+        # A patient number does not leave intake but as its pseudonym.
+        links = f"list_transform(string_split(source_links, ' '), lambda linked: pseudonym_of({prefix} || linked))"
         self.connection.execute(
             "CREATE TABLE patients AS SELECT *, "
             "EXISTS (FROM tombstones WHERE tombstone = tombstone_of(patient_ref)) AS is_erased FROM ("
-            f"SELECT *, pseudonym_of({literal(prefix)} || patient) AS patient_ref FROM ("
+            f"SELECT *, pseudonym_of({prefix} || patient) AS patient_ref, {links} AS linked_refs FROM ("
             f"SELECT patient, {fields} FROM ({together}) WHERE patient IS NOT NULL GROUP BY patient))"
         )
+        self._erase_linked()
+
+    def _erase_linked(self) -> None:
+        """``gone``: whoever the source calls the same person as somebody erased, either way and however far; they are erased, too."""
+        self.connection.execute(
+            """
+            CREATE TABLE alike AS SELECT patient_ref AS one, unnest(linked_refs) AS other FROM patients;
+            CREATE TABLE gone AS
+            WITH RECURSIVE reached (ref) AS (
+                SELECT ref FROM (SELECT one AS ref FROM alike UNION SELECT other FROM alike)
+                WHERE tombstone_of(ref) IN (FROM tombstones)
+                UNION SELECT next FROM reached
+                JOIN (SELECT one AS ref, other AS next FROM alike UNION SELECT other, one FROM alike) USING (ref)
+            ) FROM reached;
+            UPDATE patients SET is_erased = true WHERE patient_ref IN (FROM gone);
+            """
+        )
+
+    def _gone(self) -> list[str]:
+        tombstones = self.connection.execute("SELECT tombstone_of(ref) FROM gone")
+        return [digest for (digest,) in tombstones.fetchall()]
 
     def _identities(self) -> pa.Table:
-        prefix = self.source.name + SEPARATOR
-        # A patient number does not leave intake but as its pseudonym.
-        refs = (
-            f"list_transform(string_split(source_links, ' '), lambda linked: pseudonym_of({literal(prefix)} || linked))"
-        )
-        fields = ", ".join(IDENTITY).replace("source_links", f"array_to_string({refs}, ' ') AS source_links")
+        fields = ", ".join(IDENTITY).replace("source_links", "array_to_string(linked_refs, ' ') AS source_links")
         return self.connection.execute(
             f"SELECT {literal(self.source.name)} AS source, patient_ref, {self.extract}::INTEGER AS row_extract, "
             f"{fields} FROM patients WHERE NOT is_erased ORDER BY patient_ref"

@@ -26,6 +26,7 @@ from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.linked_rows import NO_ROWS, FoundRows
 from fairhaven.intake.model import Extract, Format
 from fairhaven.intake.patient_names import Opened, Pair, PatientNames, is_identified
+from fairhaven.intake.patient_rows import bearing
 from fairhaven.intake.resource_tombstones import ResourceTombstones, resources_said
 
 _KINDS = {view.table: resource for resource in RESOURCE_TYPES for view in views_of(resource)}
@@ -123,7 +124,9 @@ class ResourceSearch:
         """What was found, with all that bears a patient of whom any name is gone, and the digests of it all."""
         every, read = dict(found), dict[int, frozenset[int]]()
         while True:
-            every = self._bearing(extracts, every, gone)
+            # A later delivery may say by what else a patient is named.
+            for number, more in bearing(self.connection, self.records, extracts, refs=None, tombstones=gone).items():
+                every[number] = every.get(number, NO_ROWS).and_also(more)
             for extract in extracts:
                 lines = _lines(every, extract)
                 if new := lines - read.get(extract.number, frozenset()):
@@ -232,32 +235,6 @@ class ResourceSearch:
             for line in landed.keys() | quarantined.keys()
         }
 
-    def _bearing(
-        self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], tombstones: Collection[str]
-    ) -> dict[int, FoundRows]:
-        """What was found, with rows of patients who have a tombstone: a later delivery may say by what else they are named."""
-        self.connection.register("tombstones_before", pa.table({"digest": pa.array(sorted(tombstones), pa.string())}))
-        every = dict(found)
-        for extract in extracts:
-            landed = dict[str, dict[int, int]]()
-            for table in extract.tables:
-                rows = f"read_parquet({self._table(extract, table)})"
-                theirs = self.connection.execute(
-                    f"SELECT row_line, count(*) FROM {rows} WHERE {_has_tombstone(rows)} GROUP BY row_line"
-                ).fetchall()
-                if theirs:
-                    landed[table] = dict(theirs)
-            quarantined: defaultdict[str, set[int]] = defaultdict(set)
-            rejects = f"read_parquet({self._table(extract, REJECTS)})"
-            for table, line in self.connection.execute(
-                f"SELECT DISTINCT table_name, row_line FROM {rejects} WHERE {_has_tombstone(rejects)}"
-            ).fetchall():
-                quarantined[table].add(line)
-            if landed or quarantined:
-                more = FoundRows(landed=landed, quarantined=quarantined)
-                every[extract.number] = every.get(extract.number, NO_ROWS).and_also(more)
-        return every
-
     def _names(self) -> PatientNames:
         return PatientNames(
             records=self.records,
@@ -280,14 +257,6 @@ def _may_say(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 def _lines(found: Mapping[int, FoundRows], extract: Extract) -> frozenset[int]:
     rows = found.get(extract.number)
     return frozenset[int]().union(*rows.lines().values()) if rows else frozenset()
-
-
-def _has_tombstone(rows: str) -> str:
-    """SQL: whether a row's patient has one; each patient is digested once."""
-    refs = f"SELECT DISTINCT patient_ref FROM {rows}"
-    return (
-        f"patient_ref IN (SELECT patient_ref FROM ({refs}) WHERE tombstone_of(patient_ref) IN (FROM tombstones_before))"
-    )
 
 
 def _together(found: Mapping[int, FoundRows], reached: Iterable[_Resource]) -> dict[int, FoundRows]:

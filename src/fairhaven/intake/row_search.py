@@ -18,6 +18,7 @@ from fairhaven.intake.fhir.resource_references import tokens_in
 from fairhaven.intake.linked_resources import ResourceSearch
 from fairhaven.intake.linked_rows import NO_ROWS, FoundRows, names_in, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source
+from fairhaven.intake.patient_rows import bearing
 from fairhaven.intake.quarantine_lines import texts_at
 from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.ids import pseudonym
@@ -96,38 +97,20 @@ class RowSearch:
         return with_linked_rows(self.connection, self.receiver.records, self.source, extracts, found, names)
 
     def belonging(
-        self, extracts: Sequence[Extract], names: frozenset[str]
+        self, extracts: Sequence[Extract], names: frozenset[str], *, is_landed: bool
     ) -> tuple[dict[int, FoundRows], frozenset[str]]:
-        """What belongs to those who have a tombstone, as `linked`."""
-        return self.linked(extracts, self.bearing(extracts, (), names), names)
+        """What belongs to those who have a tombstone, as `linked`.
+
+        Args:
+            is_landed: rows that bear such a patient themselves may have landed.
+        """
+        return self.linked(extracts, self.bearing(extracts, None if is_landed else (), names), names)
 
     def bearing(
-        self, extracts: Sequence[Extract], refs: Collection[str], tombstones: Collection[str]
+        self, extracts: Sequence[Extract], refs: Collection[str] | None, tombstones: Collection[str]
     ) -> dict[int, FoundRows]:
-        """By number of extract, landed rows that bear one of *refs*, and quarantined ones of whoever has a tombstone."""
-        digests = pa.table({"digest": pa.array(sorted(tombstones), pa.string())})
-        self.connection.register("given", pa.table({"patient_ref": pa.array(sorted(refs), pa.string())}))
-        self.connection.register("tombstones", digests)
-        found = {}
-        for extract in extracts:
-            landed = {}
-            for table in extract.tables if refs else ():
-                gone = self.connection.execute(
-                    f"SELECT row_line, count(*) FROM read_parquet({file(self._table(extract, table))}) "
-                    "WHERE patient_ref IN (SELECT patient_ref FROM given) GROUP BY row_line"
-                ).fetchall()
-                if gone:
-                    landed[table] = dict(gone)
-            quarantined: defaultdict[str, set[int]] = defaultdict(set)
-            known = self.connection.execute(
-                f"SELECT DISTINCT table_name, row_line FROM read_parquet({file(self._table(extract, landing.REJECTS))}) "
-                "WHERE tombstone_of(patient_ref) IN (SELECT digest FROM tombstones)"
-            )
-            for table, line in known.fetchall():
-                quarantined[table].add(line)
-            if landed or quarantined:
-                found[extract.number] = FoundRows(landed=landed, quarantined=quarantined)
-        return found
+        """See `patient_rows.bearing`."""
+        return bearing(self.connection, self.receiver.records, extracts, refs=refs, tombstones=tombstones)
 
     def with_unreadable(
         self, extracts: Sequence[Extract], found: Mapping[int, FoundRows], names: frozenset[str]
