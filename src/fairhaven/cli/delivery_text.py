@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from fairhaven.cli import screen
+from fairhaven.release import partner_cdms
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.cli.delivery_results import LoadedVocabulary
@@ -30,6 +31,9 @@ def receipt(found: "Receipt") -> Iterator[str]:
         return
     for extract in found.extracts:
         yield f"  {extract.file} (extract {extract.number})"
+        if extract.cdm is not None:
+            yield f"    the CDM {partner_cdms.said(extract.cdm)}"
+            yield from (f"    it {each}" for each in partner_cdms.contradictions(extract.cdm))
         for table, count in extract.tables.items():
             parts = [f"{count.received:,} rows received", f"{count.landed:,} landed"]
             if count.superseded:

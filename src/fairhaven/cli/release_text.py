@@ -16,11 +16,14 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.journeys.releases.build import Built
     from fairhaven.journeys.releases.build_plan import BuildPlan
     from fairhaven.journeys.releases.trace_row import Trace
+    from fairhaven.release.facts import EmptiedValues, ReleaseFacts, RuleOutcome
 
 _FATES = ("current", "quarantined", "opted_out", "superseded", "withdrawn")
 """What becomes of rows that are received; each is one of these."""
 _FLOW = ("received", "landed", "quarantined", "opted_out", "superseded", "withdrawn", "current")
 """What became of rows, in the order in which it is shown."""
+_EMPTIED = 12
+"""How many columns with emptied values a build on a screen lists."""
 
 
 def plan(found: "BuildPlan") -> Iterator[str]:
@@ -37,8 +40,6 @@ def plan(found: "BuildPlan") -> Iterator[str]:
 
 def built(found: "Built") -> Iterator[str]:
     """What a build made."""
-    from fairhaven.harmonise import LEFT_OUT
-
     release = found.release
     if not found.is_new:
         yield f"Nothing has changed since {release.name} (as of {release.as_of}); it stays the current release."
@@ -55,14 +56,68 @@ def built(found: "Built") -> Iterator[str]:
     linkage = release.facts.linkage
     persons = release.rows_of("person")
     yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"
-    aside = Counter[str]()
-    for count in release.facts.rule_outcomes:
+    yield from _outcomes(release.facts.rule_outcomes)
+    yield from _emptied(release.facts.emptied or ())
+    yield from _partner_cdms(release.facts)
+    yield f"  content {release.content}"
+
+
+def _partner_cdms(facts: "ReleaseFacts") -> Iterator[str]:
+    """Partners' CDMs beside this hub's vocabulary."""
+    from fairhaven.release import partner_cdms
+
+    for source, cdm in facts.partner_cdms.items():
+        yield f"  {source} {partner_cdms.said(cdm)}"
+        yield from (f"  {source} {each}" for each in partner_cdms.contradictions(cdm, vocabulary=facts.vocabulary))
+    for each in facts.partner_concepts:
+        what = [
+            f"{concepts:,} in {rows:,} rows {why}"
+            for concepts, rows, why in (
+                (each.unknown, each.unknown_rows, "are not in this hub's vocabulary"),
+                (each.not_standard, each.not_standard_rows, "are not standard there"),
+            )
+            if concepts
+        ]
+        if what:
+            yield f"  {each.source} {each.table}: of {each.concepts:,} concepts {', '.join(what)}"
+
+
+def _outcomes(counts: "Sequence[RuleOutcome]") -> Iterator[str]:
+    """Landed rows that are no row of the release, or not one of their own."""
+    from fairhaven.harmonise import JOINED, LEFT_OUT, NOT_TAKEN
+
+    aside, joined, tables = Counter[str](), Counter[str](), Counter[str]()
+    for count in counts:
         if count.outcome in LEFT_OUT:
             aside[count.outcome] += count.rows
+        if count.outcome == NOT_TAKEN:
+            tables[f"{count.source} {count.table}"] += count.rows
+        if count.outcome == JOINED:
+            joined[f"{count.source} {count.table}"] += count.rows
     if aside:
-        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in aside.most_common())
-        yield f"  {sum(aside.values()):,} landed rows became no row of the release: {reasons}"
-    yield f"  content {release.content}"
+        yield f"  {aside.total():,} landed rows became no row of the release: {_most(aside)}"
+    if tables:
+        yield f"  not taken are {_most(tables)}"
+    if joined:
+        yield f"  {joined.total():,} landed rows describe what another row does, and are in its row: {_most(joined)}"
+
+
+def _emptied(values: "Sequence[EmptiedValues]") -> Iterator[str]:
+    """Values that the sources gave and the release does not have."""
+    rows, given = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
+    for each in values:
+        what = (each.source, f"{each.cdm_table}.{each.column}", each.reason)
+        rows[what] += each.rows
+        given[what] += each.given
+    for what, number in rows.most_common(_EMPTIED):
+        source, column, reason = what
+        yield f"  emptied: {column} of {source} {reason} in {number:,} of {given[what]:,} rows"
+    if (rest := len(rows) - _EMPTIED) > 0:
+        yield f"  emptied: {rest} more columns (`release show --json` has all)"
+
+
+def _most(counts: Counter[str]) -> str:
+    return ", ".join(f"{what} {rows:,}" for what, rows in counts.most_common())
 
 
 def releases(found: "Sequence[ListedRelease]", folder: Path) -> Iterator[str | Table]:

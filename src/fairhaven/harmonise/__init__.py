@@ -11,15 +11,17 @@ from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_ma
 from fairhaven.harmonise.mapping_rows import withheld_texts
 from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts
-from fairhaven.harmonise.row_outcomes import LEFT_OUT
+from fairhaven.harmonise.row_outcomes import JOINED, LEFT_OUT, NOT_TAKEN
 from fairhaven.harmonise.service import harmonise
 
-VERSION = 4
+VERSION = 5
 """Raised when the same current rows could become other rows of the CDM than before."""
 
 __all__ = [
     "ABOUT_NO_PERSON",
+    "JOINED",
     "LEFT_OUT",
+    "NOT_TAKEN",
     "VERSION",
     "CodeMap",
     "Harmonised",

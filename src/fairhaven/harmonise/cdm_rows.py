@@ -1,7 +1,7 @@
 """A partner's CDM to generic rows: the tables are the CDM's already, so columns only change their names.
 
 Persons, visits, providers, places and events get identifiers of this hub; references are followed, and one that names no
-row is left empty. Concepts are kept as the partner gave them, unless this hub's vocabulary has them as not standard and
+row, or several, is left empty. Concepts are kept as the partner gave them, unless this hub's vocabulary has them as not standard and
 knows what they map to (`code_mapping.resolve_codes`). Empty columns stay empty. Eras are computed anew, the vocabulary is not read, and
 tables that have no generic rows are counted as not taken.
 """
@@ -13,8 +13,12 @@ import ibis.expr.types as ir
 
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, FREE_TEXT_COLUMNS, KINDS, LINEAGE, GenericRows
+from fairhaven.omop import CDM
 
 _LARGEST = 2**31 - 1
+_NAMED_BY = ("visit_occurrence", "visit_detail")
+"""Tables whose rows of one key would become one row, as those of other sources do, though a CDM has each row once."""
+_NOWHERE = "\x1f\x1fno such place"
 
 
 def omop_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:
@@ -71,14 +75,34 @@ def _placed(table: str, tables: Mapping[str, ir.Table]) -> ir.Table:
     A CDM has a place for each address, so its number would show who lives together; those that say the same become one.
     """
     rows = tables[table]
+    if table in _NAMED_BY:
+        return _named_once(rows, CDM[table].primary_key)
     if table == "location":
         return rows.mutate(location_ref=_said(rows))
-    if table not in ("person", "care_site") or "location" not in tables or "location_id" not in rows.columns:
+    if table not in ("person", "care_site") or "location_id" not in rows.columns:
         return rows
+    if "location" not in tables:
+        return rows.mutate(location_ref=rows["location_id"].notnull().ifelse(_NOWHERE, ibis.null("string")))
     location = tables["location"]
     by = location.select(at=location["location_id"], said=_said(location))
     by = by.group_by("at").agg(location_ref=by["said"].min())
-    return rows.left_join(by, rows["location_id"] == by["at"]).drop("at")
+    joined = rows.left_join(by, rows["location_id"] == by["at"])
+    # What no place says can be looked up, is not found, and is counted.
+    nowhere = (joined["location_id"].notnull() & joined["at"].isnull()).ifelse(_NOWHERE, ibis.null("string"))
+    return joined.mutate(location_ref=ibis.coalesce(joined["location_ref"], nowhere)).drop("at")
+
+
+def _named_once(rows: ir.Table, key: str) -> ir.Table:
+    """Rows whose key is empty where several of a person have the same: each is a visit, and none is the one referred to."""
+    named = rows.group_by("patient_ref", key).agg(times=rows.count())
+    several = named.filter((named["times"] > 1) & named[key].notnull()).select(
+        several_of="patient_ref", several_with=key
+    )
+    joined = rows.left_join(
+        several, [rows["patient_ref"] == several["several_of"], rows[key] == several["several_with"]]
+    )
+    number = joined["several_with"].isnull().ifelse(joined[key], ibis.null(rows[key].type()))
+    return joined.mutate(**{key: number}).drop("several_of", "several_with")
 
 
 def _said(location: ir.Table) -> ir.StringValue:

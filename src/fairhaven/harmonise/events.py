@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.code_mapping import with_concepts, with_further_concept
+from fairhaven.harmonise.emptied_values import Emptied, with_marks, without_false_ends
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred
 from fairhaven.harmonise.people import People
@@ -23,6 +24,13 @@ FURTHER_CODES = (
 
 PLACED = ("person_id", "visit_occurrence_id", "visit_detail_id", "provider_id")
 """What `place_rows` finds."""
+
+REFERENCES = (
+    Emptied(column="visit_ref", kept="visit_occurrence_id"),
+    Emptied(column="visit_detail_ref", kept="visit_detail_id"),
+    Emptied(column="provider_ref", kept="provider_id"),
+)
+"""What `place_rows` looks up beside the person."""
 
 _REPLACED = (
     "source",
@@ -62,12 +70,12 @@ class EventContext:
 
 
 def place_rows(rows: ir.Table, context: EventContext) -> ir.Table:
-    """Rows with the columns of `PLACED`, ``birth_year``, and what they are compared with (`referred`)."""
+    """Rows with the columns of `PLACED`, ``birth_year``, the marks of `REFERENCES`, and what they are compared with (`referred`)."""
     who = context.people.who.rename(who_source="source", who_ref="patient_ref")
     joined = rows.left_join(who, [rows["source"] == who["who_source"], rows["patient_ref"] == who["who_ref"]])
     joined = referred(joined, context.visits, "visit_ref", "visit_occurrence_id", within=OF_PERSON)
     joined = referred(joined, context.details, "visit_detail_ref", "visit_detail_id", within=OF_PERSON)
-    return referred(joined, context.places.providers, "provider_ref", "provider_id")
+    return with_marks(referred(joined, context.places.providers, "provider_ref", "provider_id"), REFERENCES)
 
 
 def events(
@@ -85,22 +93,15 @@ def events(
 
     Returns:
         generic columns that some rule gives, ``start_date`` and ``end_date`` filled, ``concept_id``,
-        ``source_concept_id``, ``source_value``, ``vocabulary_id``, ``value_concept_id``, the ids of `place_rows`, and
-        ``outcome``: the CDM table, or why there is none.
+        ``source_concept_id``, ``source_value``, ``vocabulary_id``, ``value_concept_id``, the ids of `place_rows`, the marks of
+        what was emptied, and ``outcome``: the CDM table, or why there is none.
     """
     starts, ends = column_or_null(rows, "start_datetime", "event"), column_or_null(rows, "end_datetime", "event")
     start = ibis.coalesce(column_or_null(rows, "start_date", "event"), starts.cast("date"))
     end = ibis.coalesce(column_or_null(rows, "end_date", "event"), ends.cast("date"))
-    # An end before its start cannot both be true; the start is what the row is found by, so the end goes.
-    is_backwards = (end < start).fill_null(False)
-    dated = rows.mutate(
-        start=start,
-        start_date=start,
-        start_datetime=starts,
-        stated_end=end,
-        end_date=is_backwards.ifelse(ibis.null("date"), end),
-        end_datetime=is_backwards.ifelse(ibis.null("timestamp(6)"), ends),
-        is_end_dropped=is_backwards,
+    dated = rows.mutate(start=start, start_date=start, start_datetime=starts, stated_end=end, end_datetime=ends)
+    dated = without_false_ends(
+        dated, *(dated[name] for name in ("start", "start_datetime", "stated_end", "end_datetime"))
     )
     coded = with_concepts(dated, resolved)
     joined = place_rows(coded, context)
@@ -124,7 +125,8 @@ def events(
         "source_value": joined["resolved_source_value"],
         "vocabulary_id": joined["resolved_vocabulary_id"],
     }
-    names = (*coded.columns, *PLACED, *(f"{code}_concept" for code, _ in looked_up))
+    marks = (each.mark for each in REFERENCES)
+    names = (*coded.columns, *PLACED, *marks, *(f"{code}_concept" for code, _ in looked_up))
     return engine.keep(joined.select(*[name for name in names if name not in {*_REPLACED, *made}], **made))
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
+from fairhaven.harmonise.emptied_values import Emptied, with_marks
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.kernel.ids import digest52
@@ -17,6 +18,9 @@ from fairhaven.omop.concepts import GENDER
 ORDER = ("rule", "row_key")
 OF_PERSON = ("source", "person_id")
 """References to visits mean something only for the same person of the same source."""
+
+LOCATED = Emptied(column="location_ref", kept="location_id")
+SITED = Emptied(column="care_site_ref", kept="care_site_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +113,13 @@ def _location(rows: ir.Table) -> ir.Table:
     )
 
 
-def care_site_table(places: Places) -> ir.Table | None:
-    """CARE_SITE."""
-    if places.care_sites is None:
-        return None
-    rows = referred(places.care_sites, places.locations, "location_ref", "location_id")
+def placed_care_sites(care_sites: ir.Table, places: Places) -> ir.Table:
+    """Care sites with their place and the mark of `LOCATED`."""
+    return with_marks(referred(care_sites, places.locations, "location_ref", "location_id"), [LOCATED])
+
+
+def care_site_table(rows: ir.Table) -> ir.Table:
+    """CARE_SITE of `placed_care_sites`."""
     return rows.select(
         care_site_id=rows["id"],
         care_site_name=column_or_null(rows, "name", "care_site"),
@@ -127,11 +133,13 @@ def care_site_table(places: Places) -> ir.Table | None:
     )
 
 
-def provider_table(places: Places) -> ir.Table | None:
-    """PROVIDER: specialty and care site. Names and the source's own numbers of people are left out."""
-    if places.providers is None:
-        return None
-    rows = referred(places.providers, places.care_sites, "care_site_ref", "care_site_id")
+def placed_providers(providers: ir.Table, places: Places) -> ir.Table:
+    """Providers with their care site and the mark of `SITED`."""
+    return with_marks(referred(providers, places.care_sites, "care_site_ref", "care_site_id"), [SITED])
+
+
+def provider_table(rows: ir.Table) -> ir.Table:
+    """PROVIDER of `placed_providers`: specialty and care site. Names and the source's own numbers of people are left out."""
     gender = column_or_null(rows, "gender", "provider")
     return rows.select(
         provider_id=rows["id"],

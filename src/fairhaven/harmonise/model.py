@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from fairhaven.harmonise.mapping_file import MappingFile
-from fairhaven.release.facts import MappingRule, RuleOutcome
+from fairhaven.release.facts import EmptiedValues, MappingRule, PartnerConcepts, RuleOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +36,14 @@ class Harmonised:
         tables: one Ibis expression for each CDM table with rows: its columns, then `row_extract, row_line, row_rule`.
         rules: every rule that ran, by number.
         counts: what came of the generic rows.
+        emptied: what rows of the tables do not have, though their source gave it.
+        partner_concepts: of sources that are CDMs, what the vocabulary knows of their concepts.
         unmapped: codes without a standard concept, most frequent first: `rule, vocabulary_id, code, outcome, rows`.
     """
 
     tables: Mapping[str, ir.Table]
     rules: tuple[MappingRule, ...]
     counts: tuple[RuleOutcome, ...] = ()
+    emptied: tuple[EmptiedValues, ...] = ()
+    partner_concepts: tuple[PartnerConcepts, ...] = ()
     unmapped: ir.Table | None = None

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
+from fairhaven.harmonise.emptied_values import BEFORE_START, Emptied
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id
 from fairhaven.identifiers.withheld import FREE_TEXT
@@ -17,6 +18,7 @@ from fairhaven.omop import concepts
 CDM_VERSION = "5.4"
 CDM_VERSION_CONCEPT = 756265
 """The concept of that version."""
+PAYER_END = Emptied(column="end_date", kept="end_date", reason=BEFORE_START)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +62,15 @@ def note_table(rows: ir.Table) -> ir.Table:
     )
 
 
+def payer_periods(rows: ir.Table) -> ir.Table:
+    """Rows that know their person, with ``end_date`` where it is not before the start, and the mark of `PAYER_END`."""
+    end = column_or_null(rows, "end_date", "payer_plan_period")
+    is_before = (end < rows["start_date"]).fill_null(False)
+    return rows.mutate(**{"end_date": is_before.ifelse(ibis.null("date"), end), PAYER_END.mark: is_before})
+
+
 def payer_plan_period_table(rows: ir.Table) -> ir.Table:
-    """PAYER_PLAN_PERIOD from rows that know their person."""
+    """PAYER_PLAN_PERIOD of `payer_periods`; one without an end, as the CDM requires one, ends the day it starts."""
     kind = "payer_plan_period"
     given = {column: column_or_null(rows, name, kind) for name, column in CDM_COLUMNS[kind].items()}
     start, end = given["payer_plan_period_start_date"], given["payer_plan_period_end_date"]
@@ -70,7 +79,7 @@ def payer_plan_period_table(rows: ir.Table) -> ir.Table:
         "row_extract",
         "row_line",
         "row_key",
-        **given | {"payer_plan_period_end_date": (end >= start).fill_null(False).ifelse(end, start)},
+        **given | {"payer_plan_period_end_date": ibis.coalesce(end, start)},
         payer_plan_period_id=row_id(rows, kind),
         row_rule=rows["rule"],
     )

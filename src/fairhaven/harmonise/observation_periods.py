@@ -46,6 +46,17 @@ def merge_periods(rows: ir.Table, keys: Sequence[str], *, gap_days: int, carried
     )
 
 
+def _over(deaths: ir.Table) -> ir.Table:
+    """``person_id, over``: the day on which observation of the dead ends."""
+    over = (deaths["death_date"] + ibis.interval(days=DAYS_AFTER_DEATH)).cast("date")
+    return deaths.select("person_id", over=over)
+
+
+def begun_after_death(registrations: ir.Table, deaths: ir.Table) -> ir.Table:
+    """Registrations that begin when observation is over, and so give no period."""
+    return registrations.join(_over(deaths), "person_id").filter(lambda both: both["start"] > both["over"])
+
+
 def observation_periods(
     registrations: ir.Table | None, seen: ir.Table | None, deaths: ir.Table | None, as_of: dt.date, rule: int
 ) -> ir.Table:
@@ -66,8 +77,7 @@ def observation_periods(
     rows = ibis.union(*parts)
     last: ir.Value = ibis.literal(as_of).cast("date")
     if deaths is not None:
-        over = (deaths["death_date"] + ibis.interval(days=DAYS_AFTER_DEATH)).cast("date")
-        rows = rows.left_join(deaths.select("person_id", over=over), "person_id").drop("person_id_right")
+        rows = rows.left_join(_over(deaths), "person_id").drop("person_id_right")
         last = ibis.least(ibis.coalesce(rows["over"], last), last)
     rows = rows.mutate(end=ibis.least(ibis.coalesce(rows["end"], last), last))
     rows = rows.filter(rows["end"] >= rows["start"])

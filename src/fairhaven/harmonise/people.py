@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id
+from fairhaven.harmonise.row_outcomes import exclusion_reason
 from fairhaven.omop import concepts
 
 DAYS_AFTER_DEATH = 60
@@ -116,7 +117,9 @@ def _merged(ranked: ir.Table) -> ir.Table:
 
 
 def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.Table:
-    """One death for each person: of the first source by name, then the latest extract.
+    """One death for each person: of the first source by name, then the latest extract, of that the earliest.
+
+    Of several on one day the one that says most counts: a cause, then a time. In no case does the order of lines.
 
     Args:
         rows: gathered death rows with resolved codes (`codes`).
@@ -124,9 +127,11 @@ def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.
     known = of_persons(rows, who)
     moment = column_or_null(known, "datetime", "death")
     date = ibis.coalesce(column_or_null(known, "date", "death"), moment.cast("date"))
-    known = known.mutate(death_date=date, death_datetime=moment)
-    known = known.filter(known["death_date"] <= ibis.literal(as_of))
-    order = [*_precedence(known), known["ordinal"]]
+    known = known.mutate(death_date=date, death_datetime=moment, start=date)
+    known = known.filter(exclusion_reason(known, as_of).isnull())
+    first, latest, *others = _precedence(known)
+    lacks = ((known["resolved_concept_id"] == 0).cast("int32"), known["death_datetime"].isnull().cast("int32"))
+    order = [first, latest, known["death_date"], *lacks, *others, known["ordinal"]]
     ranked = known.mutate(turn=ibis.row_number().over(group_by="person_id", order_by=order))
     ranked = ranked.filter(ranked["turn"] == 0)
     return engine.keep(

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 import ibis
@@ -20,11 +21,19 @@ AFTER_RELEASE = "after the release"
 BEFORE_BIRTH = "before birth"
 NO_VISIT = "no visit"
 NOT_TAKEN = "not taken"
-END_DROPPED = "end before start dropped"
-LEFT_OUT = (NO_PERSON, NO_BIRTH_YEAR, NO_DATE, AFTER_RELEASE, BEFORE_BIRTH, NO_VISIT, NOT_TAKEN)
+ENDS_FIRST = "ends before it starts"
+AFTER_DEATH = "after death"
+ANOTHER_DEATH = "another death of the person"
+LEFT_OUT = (
+    *(NO_PERSON, NO_BIRTH_YEAR, NO_DATE, AFTER_RELEASE, BEFORE_BIRTH, NO_VISIT, ENDS_FIRST, AFTER_DEATH),
+    *(ANOTHER_DEATH, NOT_TAKEN),
+)
 """Outcomes of rows that are in no CDM table."""
+JOINED = "one with another row"
+"""Outcome of rows that describe the person, the visit, the period or the place of another row, and are in its row."""
 
 _OF_PERSONS = ("person", "visit_occurrence", "visit_detail", "death", "note", "observation_period", "payer_plan_period")
+_PLACES = {"location": "location_ref", "care_site": "care_site_ref", "provider": "provider_ref"}
 _STARTS = ("start_date", "start_datetime", "date", "datetime")
 
 
@@ -36,21 +45,46 @@ def count_outcomes(
     who: ir.Table,
     tables: Mapping[str, Mapping[str, ir.Table]],
     *,
+    kept: Mapping[str, ir.Table],
+    left_out: Sequence[RuleOutcome],
     as_of: dt.date,
 ) -> tuple[RuleOutcome, ...]:
     """Counts of generic rows by rule and outcome, and of source rows that no rule took.
 
-    An event's outcome is the CDM table it is in, or why it is in none. Rows of other kinds are counted before they are
-    merged, so `visit_occurrence` counts the rows of visits.
+    A row's outcome is the CDM table it is in, or why it is in none.
 
     Args:
         rows_of: gathered rows of a kind.
         events: kept events.
         who: persons of patients (`people.People`).
         tables: current tables by source.
+        kept: kind -> rows of the CDM, with ``rule``, where several generic rows may have become one.
+        left_out: what was counted on the way of rows that could have been in the CDM.
     """
     others = [count for kind in _OF_PERSONS for count in _of_kind(engine, rules, kind, rows_of(kind), who, as_of)]
-    return (*_of_events(engine, rules, events), *others, *_not_taken(engine, rules, tables))
+    others += [count for kind in _PLACES for count in _of_places(engine, rules, kind, rows_of(kind))]
+    in_cdm = _by_rule(engine, kept)
+    merged = [count for each in others for count in _merged(each, in_cdm, left_out)]
+    return (*_of_events(engine, rules, events), *merged, *left_out, *_not_taken(engine, rules, tables))
+
+
+def _by_rule(engine: Engine, kept: Mapping[str, ir.Table]) -> Mapping[str, Mapping[int, int]]:
+    """Kind -> rule -> rows in the CDM."""
+    counts = {kind: engine.fetch(rows.group_by("rule").agg(rows=rows.count())) for kind, rows in kept.items()}
+    return {kind: {row["rule"]: row["rows"] for row in found.to_pylist()} for kind, found in counts.items()}
+
+
+def _merged(
+    count: RuleOutcome, kept: Mapping[str, Mapping[int, int]], left_out: Sequence[RuleOutcome]
+) -> list[RuleOutcome]:
+    """A count of rows that could be in the CDM parted into those that are and those that another stands for."""
+    if count.outcome not in kept:
+        return [count]
+    rows = kept[count.outcome].get(count.rule, 0)
+    others = count.rows - rows - sum(other.rows for other in left_out if other.rule == count.rule)
+    why = ANOTHER_DEATH if count.outcome == "death" else JOINED
+    parted = (replace(count, rows=rows), replace(count, outcome=why, rows=others))
+    return [part for part in parted if part.rows]
 
 
 def exclusion_reason(rows: ir.Table, as_of: dt.date) -> ir.StringValue:
@@ -102,12 +136,18 @@ def _of_kind(
     return _counted(engine, rules, joined.group_by("rule", outcome=outcome).agg(rows=joined.count()))
 
 
+def _of_places(engine: Engine, rules: Sequence[NumberedRows], kind: str, rows: ir.Table | None) -> list[RuleOutcome]:
+    """Rows that name a place or a provider; a rule over events may have none to name."""
+    if rows is None:
+        return []
+    return count_as(engine, rules, rows.filter(rows[_PLACES[kind]].fill_null("") != ""), kind)
+
+
 def _of_events(engine: Engine, rules: Sequence[NumberedRows], events: ir.Table | None) -> list[RuleOutcome]:
     if events is None:
         return []
     found = events.group_by("rule", "outcome", is_mapped=events["concept_id"] != 0).agg(rows=events.count())
-    without_end = events.filter(events["is_end_dropped"])
-    return [*_counted(engine, rules, found), *count_as(engine, rules, without_end, END_DROPPED)]
+    return _counted(engine, rules, found)
 
 
 def _not_taken(

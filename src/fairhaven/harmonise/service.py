@@ -26,33 +26,64 @@ from fairhaven.harmonise.code_mapping import (
     resolve_codes,
     with_concepts,
 )
+from fairhaven.harmonise.emptied_values import ENDS, STAFF, Emptied, count_emptied, with_marks
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fit_to_cdm
-from fairhaven.harmonise.events import FURTHER_CODES, EventContext, events, place_rows
+from fairhaven.harmonise.events import FURTHER_CODES, REFERENCES, EventContext, events, place_rows
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, LINEAGE, GenericRows, column_or_null
 from fairhaven.harmonise.health_system import (
+    LOCATED,
+    SITED,
     Places,
     care_site_table,
     districts,
     first_of_each,
     location_table,
+    placed_care_sites,
+    placed_providers,
     provider_table,
     referred,
     staffed,
 )
 from fairhaven.harmonise.mapping_rows import mapped_rows
 from fairhaven.harmonise.model import Harmonised, SourceTables
-from fairhaven.harmonise.notes_and_payers import HubFacts, cdm_source, note_table, payer_plan_period_table
+from fairhaven.harmonise.notes_and_payers import (
+    PAYER_END,
+    HubFacts,
+    cdm_source,
+    note_table,
+    payer_periods,
+    payer_plan_period_table,
+)
 from fairhaven.harmonise.numbered_rules import NumberedRows, number_rules, union_rows
-from fairhaven.harmonise.observation_periods import observation_periods
+from fairhaven.harmonise.observation_periods import begun_after_death, observation_periods
+from fairhaven.harmonise.partner_concepts import partner_concepts
 from fairhaven.harmonise.people import People, deaths, of_persons, people
 from fairhaven.harmonise.row_ids import row_id, unique_ids
-from fairhaven.harmonise.row_outcomes import NO_VISIT, count_as, count_outcomes, exclusion_reason, unmapped
-from fairhaven.harmonise.visits import visit_detail, visit_occurrence, visits
+from fairhaven.harmonise.row_outcomes import (
+    AFTER_DEATH,
+    ENDS_FIRST,
+    NO_VISIT,
+    count_as,
+    count_outcomes,
+    exclusion_reason,
+    unmapped,
+)
+from fairhaven.harmonise.visits import (
+    OF_DETAILS,
+    OF_VISITS,
+    of_a_visit,
+    placed_details,
+    placed_visits,
+    visit_detail,
+    visit_occurrence,
+    visits,
+)
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 from fairhaven.omop.concepts import RACE_OBSERVED
-from fairhaven.release.facts import MappingRule, RuleOutcome
+from fairhaven.release.facts import EmptiedValues, MappingRule, RuleOutcome
 
+_OF_PERSON_ROWS = (*STAFF, Emptied(column="location_ref", kept="place_id"))
 _WITH_CODES = ("event", "visit_occurrence", "visit_detail", "death", "provider", "note")
 
 
@@ -69,6 +100,8 @@ class _Assembly:
     tables: dict[str, ir.Table] = field(default_factory=dict)
     derived: list[MappingRule] = field(default_factory=list)
     left_out: list[RuleOutcome] = field(default_factory=list)
+    emptied: list[EmptiedValues] = field(default_factory=list)
+    kept: dict[str, ir.Table] = field(default_factory=dict)
     _gathered: dict[str, ir.Table | None] = field(default_factory=dict)
 
     def rows(self, kind: str) -> ir.Table | None:
@@ -83,13 +116,29 @@ class _Assembly:
         rows = self.rows(kind)
         return None if rows is None else with_concepts(rows, self.resolved)
 
-    def add(self, name: str, rows: ir.Table, order: Sequence[str]) -> None:
-        """Add a table of the CDM whose rows have numbers that may meet; of two that do, *order* says which keeps it."""
-        self.fit(name, unique_ids(self.engine, self.engine.keep(rows), f"{name}_id", order))
+    def add(self, name: str, rows: ir.Table, order: Sequence[str]) -> ir.Table:
+        """Add a table of the CDM whose rows have numbers that may meet; of two that do, *order* says which keeps it. Its rows, kept."""
+        kept = self.engine.keep(rows)
+        self.fit(name, unique_ids(self.engine, kept, f"{name}_id", order))
+        return kept
 
     def fit(self, name: str, rows: ir.Table) -> None:
         """Add a table of the CDM whose rows have numbers, if any, that are all different."""
         self.tables[name] = fit_to_cdm(rows, name)
+
+    def leave_out(self, rows: ir.Table, outcome: str) -> None:
+        """Count rows that end here."""
+        self.left_out += count_as(self.engine, self.rules, rows, outcome)
+
+    def look_up(self, rows: ir.Table, table: str, checks: Sequence[Emptied]) -> ir.Table:
+        """Rows of a CDM table with what they refer to, kept, and counted what refers to nothing."""
+        kept = self.kept[table] = self.engine.keep(rows)
+        self.count_emptied(kept, ibis.literal(table), checks)
+        return kept
+
+    def count_emptied(self, rows: ir.Table, table: ir.StringValue, checks: Sequence[Emptied]) -> None:
+        """Count what was emptied in kept rows that are in the release."""
+        self.emptied += count_emptied(self.engine, self.rules, rows, table, checks)
 
     def derive(self, name: str, table: str, target: str) -> int:
         """Number of a rule that makes rows from CDM rows."""
@@ -151,16 +200,34 @@ def harmonise(
     assembly.fit("cdm_source", cdm_source(engine, hub, as_of=as_of, vocabulary_version=vocabulary.version))
     rules = (*(rule.rule for rule in assembly.rules), *assembly.derived)
     tables = {source.name: _of_patients(source) for source in sources}
-    counts = count_outcomes(engine, assembly.rules, assembly.rows, kept_events, found_people.who, tables, as_of=as_of)
+    counts = count_outcomes(
+        engine,
+        assembly.rules,
+        assembly.rows,
+        kept_events,
+        found_people.who,
+        tables,
+        kept=assembly.kept,
+        left_out=assembly.left_out,
+        as_of=as_of,
+    )
     missing = None if kept_events is None else unmapped(engine, kept_events)
-    return Harmonised(tables=assembly.tables, rules=rules, counts=(*counts, *assembly.left_out), unmapped=missing)
+    coded = [rows for kind in _WITH_CODES if (rows := assembly.rows(kind)) is not None]
+    return Harmonised(
+        tables=assembly.tables,
+        rules=rules,
+        counts=counts,
+        emptied=tuple(assembly.emptied),
+        partner_concepts=partner_concepts(engine, assembly.rules, coded, vocabulary.concept),
+        unmapped=missing,
+    )
 
 
 def _of_patients(source: SourceTables) -> Mapping[str, ir.Table]:
-    """A source's tables without the vocabulary that a partner's CDM brings along."""
+    """A source's tables without the vocabulary that a partner's CDM brings along, and what it says of itself."""
     if source.format != "omop":
         return source.tables
-    return {name: table for name, table in source.tables.items() if name not in VOCABULARY_TABLES}
+    return {name: table for name, table in source.tables.items() if name not in (*VOCABULARY_TABLES, "cdm_source")}
 
 
 def _resolve(assembly: _Assembly) -> None:
@@ -195,22 +262,27 @@ def _places(assembly: _Assembly, found: People) -> Places:
         ),
         districts=districts(engine, found.persons),
     )
-    for name, table in (
-        ("location", location_table(places)),
-        ("care_site", care_site_table(places)),
-        ("provider", provider_table(places)),
-    ):
-        if table is not None:
-            assembly.fit(name, table)
-    assembly.fit("person", _person_table(found.persons, places))
+    if (locations := location_table(places)) is not None:
+        assembly.fit("location", locations)
+    if places.locations is not None:
+        assembly.kept["location"] = places.locations
+    if places.care_sites is not None:
+        sited = assembly.look_up(placed_care_sites(places.care_sites, places), "care_site", [LOCATED])
+        assembly.fit("care_site", care_site_table(sited))
+    if places.providers is not None:
+        staff = assembly.look_up(placed_providers(places.providers, places), "provider", [SITED])
+        assembly.fit("provider", provider_table(staff))
+    persons = assembly.look_up(_placed_persons(found.persons, places), "person", _OF_PERSON_ROWS)
+    assembly.fit("person", persons.rename(row_rule="rule"))
     return places
 
 
-def _person_table(persons: ir.Table, places: Places) -> ir.Table:
+def _placed_persons(persons: ir.Table, places: Places) -> ir.Table:
     by_district = None if places.districts is None else places.districts.rename(ref="district")
-    rows = referred(persons, by_district, "postcode_district", "district_id", within=())
+    rows = referred(persons.rename(rule="row_rule"), by_district, "postcode_district", "district_id", within=())
     rows = referred(rows, places.locations, "location_ref", "place_id")
-    return staffed(rows.mutate(location_id=ibis.coalesce(rows["place_id"], rows["district_id"])), places)
+    rows = staffed(rows.mutate(location_id=ibis.coalesce(rows["place_id"], rows["district_id"])), places)
+    return with_marks(rows, _OF_PERSON_ROWS)
 
 
 def _visits(assembly: _Assembly, found: People, places: Places) -> tuple[ir.Table | None, ir.Table | None]:
@@ -220,13 +292,16 @@ def _visits(assembly: _Assembly, found: People, places: Places) -> tuple[ir.Tabl
     )
     if occurrences is None:
         return None, None
-    assembly.fit("visit_occurrence", visit_occurrence(occurrences, places))
+    placed = assembly.look_up(placed_visits(occurrences, places), "visit_occurrence", (*OF_VISITS, *ENDS))
+    assembly.fit("visit_occurrence", visit_occurrence(placed))
     if details is not None:
-        assembly.fit("visit_detail", visit_detail(details, occurrences, places))
-        # Events may name only details that reached the CDM.
-        is_in = (assembly.tables["visit_detail"], [("id", "visit_detail_id")])
-        assembly.left_out += count_as(assembly.engine, assembly.rules, details.anti_join(*is_in), NO_VISIT)
-        details = details.semi_join(*is_in)
+        # Events and details may name only details that are in the CDM.
+        details, of_none = of_a_visit(details, occurrences)
+        assembly.leave_out(of_none, NO_VISIT)
+        details = assembly.engine.keep(details)
+        placed = placed_details(details, occurrences, places)
+        placed = assembly.look_up(placed, "visit_detail", (*OF_DETAILS, *ENDS))
+        assembly.fit("visit_detail", visit_detail(placed))
     return occurrences, details
 
 
@@ -236,6 +311,8 @@ def _events(assembly: _Assembly, context: EventContext) -> ir.Table | None:
         return None
     found = events(assembly.engine, rows, assembly.resolved, context, assembly.as_of)
     assembly.tables |= event_tables(assembly.engine, found, assembly.vocabulary)
+    in_release = found.filter(found["outcome"].isin(EVENT_TABLES) & (found["ordinal"] == 0))
+    assembly.count_emptied(in_release, in_release["outcome"], (*REFERENCES, *ENDS))
     return found
 
 
@@ -245,7 +322,7 @@ def _notes(assembly: _Assembly, context: EventContext) -> None:
         return
     start = ibis.coalesce(column_or_null(rows, "date", "note"), column_or_null(rows, "datetime", "note").cast("date"))
     found = place_rows(rows.filter(rows["ordinal"] == 0).mutate(start=start), context)
-    found = found.filter(exclusion_reason(found, assembly.as_of).isnull())
+    found = assembly.look_up(found.filter(exclusion_reason(found, assembly.as_of).isnull()), "note", REFERENCES)
     assembly.add("note", note_table(found), ("row_rule", "row_key"))
 
 
@@ -253,15 +330,24 @@ def _payers(assembly: _Assembly, found: People) -> None:
     rows = assembly.rows("payer_plan_period")
     if rows is None:
         return
-    known = of_persons(rows, found.who)
-    known = known.filter(known["start_date"] <= ibis.literal(assembly.as_of))
+    known = payer_periods(_plausible(rows, found, assembly.as_of))
+    known = assembly.look_up(known, "payer_plan_period", [PAYER_END])
     assembly.add("payer_plan_period", payer_plan_period_table(known), ("row_rule", "row_key"))
+
+
+def _plausible(rows: ir.Table, found: People, as_of: dt.date) -> ir.Table:
+    """Rows with a ``start_date`` of persons who are in PERSON, without those that cannot be in the CDM."""
+    known = of_persons(rows, found.who)
+    known = known.mutate(start=known["start_date"])
+    return known.filter(exclusion_reason(known, as_of).isnull())
 
 
 def _deaths(assembly: _Assembly, found: People) -> None:
     rows = assembly.coded("death")
     if rows is not None:
-        assembly.fit("death", deaths(assembly.engine, rows, found.who, assembly.as_of))
+        kept = deaths(assembly.engine, rows, found.who, assembly.as_of)
+        assembly.kept["death"] = kept.rename(rule="row_rule")
+        assembly.fit("death", kept)
 
 
 def _observation_periods(
@@ -272,16 +358,22 @@ def _observation_periods(
     if recorded is None and registered is None:
         return
     rule = assembly.derive("first to last record", "", "observation_period")
-    periods = observation_periods(registered, recorded, assembly.tables.get("death"), as_of=assembly.as_of, rule=rule)
-    assembly.add("observation_period", periods, ("person_id", "observation_period_start_date"))
+    dead = assembly.tables.get("death")
+    if registered is not None and dead is not None:
+        assembly.leave_out(begun_after_death(registered, dead).rename(rule="row_rule"), AFTER_DEATH)
+    periods = observation_periods(registered, recorded, dead, as_of=assembly.as_of, rule=rule)
+    kept = assembly.add("observation_period", periods, ("person_id", "observation_period_start_date"))
+    assembly.kept["observation_period"] = kept.rename(rule="row_rule")
 
 
 def _registrations(assembly: _Assembly, found: People) -> ir.Table | None:
     rows = assembly.rows("observation_period")
     if rows is None:
         return None
-    known = of_persons(rows, found.who)
-    known = known.filter(known["start_date"] <= ibis.literal(assembly.as_of))
+    known = _plausible(rows, found, assembly.as_of)
+    is_backwards = (column_or_null(known, "end_date", "observation_period") < known["start_date"]).fill_null(False)
+    assembly.leave_out(known.filter(is_backwards), ENDS_FIRST)
+    known = known.filter(~is_backwards)
     return assembly.engine.keep(
         known.select(
             "person_id",

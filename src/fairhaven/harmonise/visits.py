@@ -6,12 +6,20 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
+from fairhaven.harmonise.emptied_values import STAFF, Emptied, with_marks, without_false_ends
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred, staffed
 from fairhaven.harmonise.people import of_persons
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 
 ORDER = ("rule", "row_key")
+OF_VISITS = (*STAFF, Emptied(column="preceding_visit_ref", kept="preceding_id"))
+OF_DETAILS = (
+    *STAFF,
+    Emptied(column="parent_ref", kept="parent_id"),
+    Emptied(column="preceding_ref", kept="preceding_id"),
+)
+"""References of visits and of their details, beside that of a detail to its visit."""
 
 
 def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_of: dt.date) -> ir.Table | None:
@@ -23,7 +31,8 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
 
     Returns:
         kept rows: generic columns with ``id``, ``person_id``, ``ref`` (NULL where nothing refers to it), ``start_date``,
-        ``start_datetime``, ``end_date``, ``end_datetime``, ``concept``, resolved concepts, lineage.
+        ``start_datetime``, ``end_date``, ``end_datetime`` (an end before the start is emptied), ``concept``, resolved
+        concepts, lineage.
     """
     if rows is None:
         return None
@@ -53,17 +62,17 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
         id=row_id(known, kind),
     )
     first = merged.filter(merged["turn"] == 0).drop("turn", "same")
-    return unique_ids(engine, engine.keep(first), "id", ORDER)
+    starts_and_ends = (first[name] for name in ("start_date", "start_datetime", "end_date", "end_datetime"))
+    return unique_ids(engine, engine.keep(without_false_ends(first, *starts_and_ends)), "id", ORDER)
 
 
 def _period(rows: ir.Table) -> dict[str, ir.Value]:
-    """Start and end of a visit; one without an end, or that ends before it starts, ends the day it starts."""
-    is_usable = (rows["end_date"] >= rows["start_date"]).fill_null(False)
+    """Start and end of a visit; one without an end, as the CDM requires one, ends the day it starts."""
     return {
         "start_date": rows["start_date"],
         "start_datetime": rows["start_datetime"],
-        "end_date": is_usable.ifelse(rows["end_date"], rows["start_date"]),
-        "end_datetime": is_usable.ifelse(rows["end_datetime"], ibis.null("timestamp(6)")),
+        "end_date": ibis.coalesce(rows["end_date"], rows["start_date"]),
+        "end_datetime": rows["end_datetime"],
     }
 
 
@@ -87,9 +96,29 @@ def _columns(rows: ir.Table, kind: str, prefix: str) -> dict[str, ir.Value]:
     }
 
 
-def visit_occurrence(found: ir.Table, places: Places) -> ir.Table:
-    """VISIT_OCCURRENCE."""
+def placed_visits(found: ir.Table, places: Places) -> ir.Table:
+    """Visits with what they refer to, and the marks of `OF_VISITS`."""
     rows = referred(staffed(found, places), found, "preceding_visit_ref", "preceding_id", within=OF_PERSON)
+    return with_marks(rows, OF_VISITS)
+
+
+def of_a_visit(details: ir.Table, found: ir.Table) -> tuple[ir.Table, ir.Table]:
+    """Details of the visits *found*, and those of none, which the CDM cannot have."""
+    details = details.mutate(visit_ref=column_or_null(details, "visit_ref", "visit_detail"))
+    same = [details["visit_ref"] == found["ref"], *(details[name] == found[name] for name in OF_PERSON)]
+    return details.semi_join(found, same), details.anti_join(found, same)
+
+
+def placed_details(details: ir.Table, found: ir.Table, places: Places) -> ir.Table:
+    """Details (`of_a_visit`) with what they refer to, and the marks of `OF_DETAILS`."""
+    rows = referred(staffed(details, places), found, "visit_ref", "visit_id", within=OF_PERSON)
+    for ref, number in (("parent_ref", "parent_id"), ("preceding_ref", "preceding_id")):
+        rows = referred(rows, details, ref, number, within=OF_PERSON)
+    return with_marks(rows, OF_DETAILS)
+
+
+def visit_occurrence(rows: ir.Table) -> ir.Table:
+    """VISIT_OCCURRENCE of `placed_visits`."""
     return rows.select(
         visit_occurrence_id=rows["id"],
         preceding_visit_occurrence_id=rows["preceding_id"],
@@ -97,12 +126,8 @@ def visit_occurrence(found: ir.Table, places: Places) -> ir.Table:
     )
 
 
-def visit_detail(details: ir.Table, found: ir.Table, places: Places) -> ir.Table:
-    """VISIT_DETAIL; a detail without its visit is left out, because the CDM requires one."""
-    rows = referred(staffed(details, places), found, "visit_ref", "visit_id", within=OF_PERSON)
-    rows = rows.filter(rows["visit_id"].notnull())
-    for ref, number in (("parent_ref", "parent_id"), ("preceding_ref", "preceding_id")):
-        rows = referred(rows, details, ref, number, within=OF_PERSON)
+def visit_detail(rows: ir.Table) -> ir.Table:
+    """VISIT_DETAIL of `placed_details`."""
     return rows.select(
         visit_detail_id=rows["id"],
         visit_occurrence_id=rows["visit_id"],

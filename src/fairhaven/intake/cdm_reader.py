@@ -15,6 +15,8 @@ import duckdb
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import identifier, parquet
 from fairhaven.intake import file_detection
+from fairhaven.intake.cdm_contents import contents_of, faults_of
+from fairhaven.intake.cdm_persons import without_faulty_persons
 from fairhaven.intake.delimited_reader import stage_text
 from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
 from fairhaven.intake.parquet_reader import numbered_rows, stage_relation, zones_of
@@ -77,7 +79,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "2"
+    version = "3"
     threads: int | None = None
 
     def stage(
@@ -103,7 +105,10 @@ class OmopReader:
             except Invalid as invalid:
                 faults += invalid.faults
         check_faults(faults)
-        staged["person"] = _identified(connection, staged["person"], staged.get("location"))
+        contents = contents_of(connection, staged)
+        check_faults(list(faults_of(contents, staged, arrived.name)))
+        identified = _identified(connection, staged["person"], staged.get("location"))
+        staged["person"] = dataclasses.replace(without_faulty_persons(connection, source, identified), cdm=contents)
         if "location" in staged:
             staged["location"] = _coarse_location(connection, staged["location"])
         for table in IDENTIFYING.keys() & staged.keys():
@@ -230,15 +235,16 @@ def _stage(
 
 
 def _with_unique_key(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> StagedTable:
-    """A table whose primary key is not unique (as in OHDSI's own GiBleed) is identified by its rows' content, because a
-    row may not take the place of another that is only numbered alike."""
+    """A table whose primary key is not unique (as in OHDSI's own GiBleed) is identified by all that its rows say, because a
+    row may not take the place of another that is only numbered alike; one that is equal throughout is the same row again."""
     declaration = staged.declaration
     if not declaration.key or declaration.name == "person":
         return staged
     key = ", ".join(identifier(column) for column in declaration.key)
     if count_of(connection, f"SELECT count(*) - count(DISTINCT ({key})) FROM {identifier(staged.rows)}") == 0:
         return staged
-    return dataclasses.replace(staged, declaration=dataclasses.replace(declaration, key=()))
+    everything = tuple(column.name for column in declaration.columns)
+    return dataclasses.replace(staged, declaration=dataclasses.replace(declaration, key=everything))
 
 
 def _header(text: Path, dialect: Dialect) -> set[str]:

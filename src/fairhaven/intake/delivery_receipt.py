@@ -312,6 +312,7 @@ def _take(
         dialect=source.dialect,
         erased_lines=erased,
         sealed_as=sealed_as,
+        cdm=landed.cdm,
     )
     records.write_extract(folder, extract)
     make_durable(folder)

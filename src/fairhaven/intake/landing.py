@@ -29,6 +29,7 @@ from fairhaven.intake.row_links import links_of, texts_of_names
 from fairhaven.intake.row_versions import LEAST, UPDATED, VERSION, WHOLE
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
+from fairhaven.release.facts import PartnerCdm
 
 REJECTS = "rejects"
 MEMORY_LIMIT = "1GB"
@@ -68,6 +69,7 @@ class LandingResult:
         erased_names: keyed digests of what these rows are called by, for rows that belong to them, and tombstones of whoever is
             erased because the source calls them the same person as somebody who was.
         undecided: table -> rows of one key that differ, where only their order decides which counts.
+        cdm: what a partner's CDM says of itself.
     """
 
     tables: dict[str, TableCount]
@@ -77,6 +79,7 @@ class LandingResult:
     erased_lines: Mapping[str, frozenset[int]]
     erased_names: frozenset[str]
     undecided: Mapping[str, UndecidedRows]
+    cdm: PartnerCdm | None = None
 
 
 def land(
@@ -132,6 +135,7 @@ class _Landing:
             erased_lines={table.declaration.name: frozenset(self._erased(table)) for table in staged},
             erased_names=frozenset(name for table in staged for name in self._erased_names(table)).union(self._gone()),
             undecided=self.undecided,
+            cdm=next((table.cdm for table in staged if table.cdm), None),
         )
 
     def _patients(self, staged: Sequence[StagedTable]) -> None:

@@ -9,6 +9,7 @@ from fairhaven.intake.time_zones import USUAL
 from fairhaven.kernel.absent_values import WORDS_FOR_NOTHING
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.ledger import Actor
+from fairhaven.release.facts import PartnerCdm
 
 IDENTITY = (
     "nhs_number",
@@ -229,6 +230,7 @@ class Extract:
         format, dialect: how it was read.
         erased_lines: how many lines erasure took out.
         to_blank: table -> lines that are erased here but not yet in the sealed bytes.
+        cdm: what it says of itself, where it is a partner's CDM; None in extracts that earlier versions landed.
         sealed_as: name of the sealed bytes: the digest, and the extract's number where another source delivered the same
             file, since an erasure from one source leaves the other what it delivered.
     """
@@ -248,6 +250,7 @@ class Extract:
     erased_lines: int = 0
     to_blank: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     sealed_as: str = ""
+    cdm: PartnerCdm | None = None
 
     def __post_init__(self) -> None:
         """The file's name is harmless to show, also one that an earlier version recorded, when digests were the only names."""

@@ -13,6 +13,7 @@ import duckdb
 
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
+from fairhaven.release.facts import PartnerCdm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +55,7 @@ class StagedTable:
         dropped: headers in the file that are outside the agreement.
         missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
         further_numbers: text columns of ``rows`` that do not land and say by what other number the patient is known.
+        cdm: with PERSON of a partner's CDM, what that says of itself.
     """
 
     declaration: TableDeclaration
@@ -68,6 +70,7 @@ class StagedTable:
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     further_numbers: tuple[str, ...] = ()
+    cdm: PartnerCdm | None = None
 
 
 class Reader(Protocol):

@@ -115,6 +115,7 @@ def _land(
             code=receiver.code(source),
             format=source.format,
             dialect=source.dialect,
+            cdm=landed.cdm,
         )
         receiver.records.write_extract(making, again)
         vault.add(extract.number, landed.identities)

@@ -8,7 +8,7 @@ still count an erased person, whom none of them names.
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,7 +184,7 @@ class RuleOutcome:
     Args:
         rule: number of the rule; 0 for source rows that no rule took (then `source` and `table` say where).
         outcome: where they went (a CDM table), or why they went nowhere: ``no person``, ``no birth year``, ``no date``,
-            ``no visit``, ``not taken``.
+            ``no visit``, ``not taken``. ``one with another row`` where several rows describe one person, visit or place.
     """
 
     rule: int
@@ -193,6 +193,68 @@ class RuleOutcome:
     outcome: str
     rows: int
     is_mapped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmptiedValues:
+    """Values of one column that rows of the release had as they landed and do not have here, for one reason.
+
+    Args:
+        source, table: where the rows came from.
+        cdm_table, column: where the value would be.
+        reason: ``names no row of the release`` (a reference), ``is before the start`` (an end).
+        rows: rows of the release that lack the value for this reason.
+        given: rows of the release for which the source gave such a value.
+    """
+
+    source: str
+    table: str
+    cdm_table: str
+    column: str
+    reason: str
+    rows: int
+    given: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartnerCdm:
+    """What a partner's CDM says of itself in CDM_SOURCE, and what its tables show; each value once, in the order of its rows.
+
+    Args:
+        rows: of its CDM_SOURCE; 0 where it has none.
+        cdm_versions, etl_references: as CDM_SOURCE has them.
+        vocabulary_versions: of CDM_SOURCE and of the partner's table VOCABULARY.
+        source_released_on, cdm_released_on: the latest day that it gives.
+        shapes: the versions of the CDM whose columns its tables have, where other versions have none of that name.
+    """
+
+    rows: int
+    cdm_versions: tuple[str, ...] = ()
+    vocabulary_versions: tuple[str, ...] = ()
+    etl_references: tuple[str, ...] = ()
+    source_released_on: dt.date | None = None
+    cdm_released_on: dt.date | None = None
+    shapes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartnerConcepts:
+    """Concepts of one table of a partner's CDM, beside the vocabulary of the release.
+
+    Args:
+        concepts, rows: different concepts of the table's rows (0 is none), and the rows that have one.
+        unknown, unknown_rows: those that the vocabulary does not have.
+        not_standard, not_standard_rows: those that it has, and not as standard.
+    """
+
+    source: str
+    table: str
+    concepts: int
+    rows: int
+    unknown: int
+    unknown_rows: int
+    not_standard: int
+    not_standard_rows: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,6 +267,8 @@ class ReleaseFacts:
         vocabulary: version of the vocabulary that codes were mapped with, as it names itself.
         vocabulary_digest: which vocabulary of that name it is; empty in releases that earlier versions made.
         quarantined: by kind, the most rows first; None in releases that earlier versions made.
+        emptied: by source, table and column; None likewise.
+        partner_cdms: by source, what was said with the delivery in force; partner_concepts: by source and table.
     """
 
     inputs: str
@@ -219,3 +283,6 @@ class ReleaseFacts:
     rule_outcomes: tuple[RuleOutcome, ...]
     vocabulary_digest: str = ""
     quarantined: tuple[QuarantinedRows, ...] | None = None
+    emptied: tuple[EmptiedValues, ...] | None = None
+    partner_cdms: Mapping[str, PartnerCdm] = field(default_factory=dict)
+    partner_concepts: tuple[PartnerConcepts, ...] = ()

@@ -59,7 +59,7 @@ from fairhaven.kernel.version import code_version
 from fairhaven.ledger import Actor, content_hash
 from fairhaven.linkage import PERSON_KEYS, LinkageResult, link
 from fairhaven.omop.vocabulary import Vocabulary
-from fairhaven.release.facts import ExtractFacts, ReleaseFacts, RowFlow, SourceFacts
+from fairhaven.release.facts import ExtractFacts, PartnerCdm, ReleaseFacts, RowFlow, SourceFacts
 from fairhaven.release.manifest import TableVersion
 
 
@@ -346,7 +346,14 @@ class _BuildWork:
             opt_outs=opt_out_facts(self.opted_out),
             rules=self.harmonised.rules,
             rule_outcomes=self.harmonised.counts,
+            emptied=self.harmonised.emptied,
+            partner_cdms=self._partner_cdms(),
+            partner_concepts=self.harmonised.partner_concepts,
         )
+
+    def _partner_cdms(self) -> Mapping[str, PartnerCdm]:
+        """Source -> what its latest delivery of a CDM says of itself."""
+        return {extract.source: extract.cdm for extract in self.landed if extract.cdm is not None}
 
 
 def _extract_facts(extract: Extract, received_on: dt.date) -> ExtractFacts:

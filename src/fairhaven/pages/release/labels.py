@@ -50,6 +50,9 @@ REASONS = {
     "after the release": "Dated after the day of the release",
     "before birth": "Dated before its patient was born",
     "no visit": "Part of a visit that was not delivered",
+    "ends before it starts": "A time under observation that ends before it starts",
+    "after death": "A time under observation that begins after death",
+    "another death of the person": "A death of somebody whose earlier death, or another source's, counts",
     "not taken": "Says of itself that it does not hold, or no mapping rule reads it",
 }
 """Why a landed row became no row of the release."""

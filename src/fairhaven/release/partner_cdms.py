@@ -1,0 +1,58 @@
+"""What a partner's CDM says of itself in words, and where that contradicts what is known."""
+
+import re
+from collections.abc import Iterator
+
+from fairhaven.release.facts import PartnerCdm
+
+_READ = ("5.3", "5.4")
+_NUMBER = re.compile(r"(?<![0-9.])([0-9]+\.[0-9]+)")
+
+
+def said(cdm: PartnerCdm) -> str:
+    """One sentence of what it says."""
+    if not cdm.rows:
+        named = _listed(cdm.vocabulary_versions)
+        vocabulary = f"; its VOCABULARY is {named}" if named else ""
+        return f"has no CDM_SOURCE, so it does not say what version of the CDM it is, nor when and how it was made{vocabulary}"
+    parts = [
+        f"CDM {_listed(cdm.cdm_versions) or 'without a version'}",
+        f"vocabulary {_listed(cdm.vocabulary_versions) or 'not named'}",
+        f"released {cdm.cdm_released_on or 'on no day'} from data of {cdm.source_released_on or 'no day'}",
+        f"ETL {_listed(cdm.etl_references) or 'not named'}",
+    ]
+    return f"says of itself: {', '.join(parts)}"
+
+
+def contradictions(cdm: PartnerCdm, *, vocabulary: str = "") -> Iterator[str]:
+    """What does not fit together; each a sentence that follows the name of the CDM.
+
+    Args:
+        vocabulary: version of the hub's own; empty where it is not to be compared.
+    """
+    if cdm.rows > 1:
+        yield f"has {cdm.rows:,} rows in CDM_SOURCE, where a CDM has one"
+    for version in cdm.cdm_versions:
+        number = _NUMBER.search(version)
+        if number is None or number[1] not in _READ:
+            yield f"says CDM {version}, which is neither 5.3 nor 5.4; its tables were read by the names of their columns"
+        elif cdm.shapes and number[1] not in cdm.shapes:
+            yield f"says CDM {version}, and its tables have columns of {_listed(cdm.shapes)}; they were read by their names"
+    if {"5.3", "5.4"} <= set(cdm.shapes):
+        yield "has columns of CDM 5.3 and of 5.4 side by side"
+    if "6.0" in cdm.shapes:
+        yield "has deaths in PERSON, as CDM 6.0, and these were not read; deliver them as DEATH"
+    if len(cdm.vocabulary_versions) > 1:
+        yield f"names several versions of the vocabulary: {_listed(cdm.vocabulary_versions)}"
+    others = [version for version in cdm.vocabulary_versions if _plain(version) != _plain(vocabulary)]
+    if vocabulary and others:
+        yield f"was made with vocabulary {_listed(others)}, and this hub's is {vocabulary}"
+
+
+def _listed(texts: tuple[str, ...] | list[str]) -> str:
+    return " and ".join(texts)
+
+
+def _plain(version: str) -> str:
+    """A version without what is written in different ways: ``v5.0 27-AUG-2015`` and ``V5.0  27-aug-15``."""
+    return re.sub(r"-20([0-9]{2})\b", r"-\1", "".join(version.split()).casefold())
