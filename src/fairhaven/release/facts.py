@@ -268,7 +268,8 @@ class ReleaseFacts:
         vocabulary_digest: which vocabulary of that name it is; empty in releases that earlier versions made.
         quarantined: by kind, the most rows first; None in releases that earlier versions made.
         emptied: by source, table and column; None likewise.
-        partner_cdms: by source, what was said with the delivery in force; partner_concepts: by source and table.
+        partner_cdms: by source, what was said with the delivery in force.
+        partner_concepts: by source and table, what the vocabulary knows of their concepts.
     """
 
     inputs: str
