@@ -140,14 +140,15 @@ def erase(
             "give --person-key K or --nhs-number-file FILE, one of the two", param_hint="--person-key"
         )
     rooms = opened(folder)
+    nhs_number = ""
     if nhs_number_file is not None:
-        person_key = person_with_nhs_number(rooms, _first_text(nhs_number_file))
+        person_key, nhs_number = person_with_nhs_number(rooms, _first_text(nhs_number_file))
     assert person_key is not None
     if plan:
-        planned = plan_erasure(rooms, person_key=person_key)
+        planned = plan_erasure(rooms, person_key=person_key, nhs_number=nhs_number)
         screen.show(planned, release_text.erasure_plan(planned))
         return
-    done = erase_person(rooms, person_key=person_key, by=actor(), progress=screen.progress)
+    done = erase_person(rooms, person_key=person_key, nhs_number=nhs_number, by=actor(), progress=screen.progress)
     screen.show(done, release_text.erased(done))
 
 

@@ -28,7 +28,7 @@ from fairhaven.journeys.persons.recovery import (
 from fairhaven.journeys.persons.unlinked_tables import check_reach
 from fairhaven.journeys.store_files import check_erased, check_kept, files_of_deliveries, who_was_received
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
-from fairhaven.kernel.ids import BITS
+from fairhaven.kernel.ids import BITS, pseudonym
 from fairhaven.kernel.keyring import SEALING
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor, Entry
@@ -51,15 +51,18 @@ class ErasurePlan:
     stages: tuple[Stage, ...]
 
 
-def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
+def plan_erasure(rooms: Rooms, *, person_key: int, nhs_number: str = "") -> ErasurePlan:
     """What an erasure would take away, without doing it.
+
+    Args:
+        nhs_number: by which the person was found (`person_with_nhs_number`).
 
     Raises:
         NotFound: neither a release nor the vault knows the person.
         NotAllowedNow: rows of theirs may be where they could not be found, patients were received since the last build, or the
             person has another key by now.
     """
-    kept = _what_is_kept(rooms, person_key)
+    kept = _what_is_kept(rooms, person_key, nhs_number)
     if kept is None:
         entry = _entry_of_end(rooms, person_key)
         done = Stage(
@@ -79,8 +82,11 @@ def plan_erasure(rooms: Rooms, *, person_key: int) -> ErasurePlan:
     )
 
 
-def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress) -> Erased:
+def erase_person(rooms: Rooms, *, person_key: int, nhs_number: str = "", by: Actor, progress: Progress) -> Erased:
     """Erase a person; records what was done, not who it was. A person who was erased before is no error.
+
+    Args:
+        nhs_number: as of `plan_erasure`.
 
     Raises:
         NotFound: neither a release nor the vault knows the person, and the ledger no erasure.
@@ -98,7 +104,7 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
         rooms.archive.check_rows_of([person_key])
         check_persons_of_releases(rooms)
         _land_again(rooms, person_key, by=by, progress=progress)
-        kept = _what_is_kept(rooms, person_key)
+        kept = _what_is_kept(rooms, person_key, nhs_number)
         if kept is None:
             # Run again after its end, by somebody who was not told that it had ended.
             entry = _entry_of_end(rooms, person_key)
@@ -119,19 +125,23 @@ def erase_person(rooms: Rooms, *, person_key: int, by: Actor, progress: Progress
         return carry_out(rooms, decided, progress=progress)
 
 
-def person_with_nhs_number(rooms: Rooms, text: str) -> int:
-    """The person key of whoever has an NHS number in any identity record.
+def person_with_nhs_number(rooms: Rooms, text: str) -> tuple[int, str]:
+    """The person key of whoever has an NHS number in any identity record, and the number as ten digits.
+
+    Somebody of whom all that came is in quarantine is nobody's patient and has no key. They are given one that no release has, so
+    that their erasure is recorded and found again as any other.
 
     Args:
         text: the number, alone on one line; spaces and dashes in it are nothing.
 
     Raises:
         Invalid: it is not one valid number.
-        NotFound: nobody has it.
+        NotFound: nobody has it, and it stands in no line in quarantine.
         NotAllowedNow: several persons have it, or patients were received since the last build.
     """
     lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) != 1 or valid_nhs_number(lines[0]) is None:
+    number = valid_nhs_number(lines[0]) if len(lines) == 1 else None
+    if number is None:
         raise Invalid(Fault(message="an NHS number is wanted, alone on one line, with a check digit that holds"))
     _check_all_linked(rooms)
     received = [extract.number for extract in rooms.intake.extracts() if extract.format is not Format.OPT_OUT]
@@ -140,13 +150,20 @@ def person_with_nhs_number(rooms: Rooms, text: str) -> int:
     persons = sorted(set(index.join(bearing, bearing.column_names, join_type="inner")["person_id"].to_pylist()))
     match persons:
         case []:
+            key = int(pseudonym(rooms.keyring.pseudonyms.key_for("erasure"), "nhs_number", number)[: BITS // 4], 16)
+            if entry_of_erasure(rooms, key) or rooms.intake.named_by_numbers({number}, others=_patients_of(index)):
+                return key, number
             raise NotFound("nobody here has this NHS number: the person is not in this hub, or was erased before")
         case [person]:
-            return int(person)
+            return int(person), number
     raise NotAllowedNow(
         f"nothing was erased, because records of {len(persons)} persons have this NHS number: {', '.join(map(str, persons))}. "
         "Find out who is meant, and erase by --person-key."
     )
+
+
+def _patients_of(index: pa.Table) -> pa.Table:
+    return index.select(["source", "patient_ref"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,8 +181,11 @@ class _Kept:
     split: Sequence[SplitRow]
 
 
-def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
+def _what_is_kept(rooms: Rooms, person_key: int, nhs_number: str) -> _Kept | None:
     """What the hub has of a person; None where nobody here knows them.
+
+    Args:
+        nhs_number: theirs beside those of their identity records; may be empty.
 
     Raises:
         NotAllowedNow: as `plan_erasure`.
@@ -174,7 +194,8 @@ def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
         return None
     index = _index(rooms)
     refs = _patients(index, person_key)
-    if not refs and rooms.archive.plan_erase([person_key]).is_empty:
+    is_in_no_release = not refs and rooms.archive.plan_erase([person_key]).is_empty
+    if is_in_no_release and not nhs_number:
         return None
     _check_all_linked(rooms)
     former = former_keys(rooms, index)
@@ -185,17 +206,18 @@ def _what_is_kept(rooms: Rooms, person_key: int) -> _Kept | None:
         )
     other_keys = {key for key, heirs in former.items() if person_key in heirs}
     received = [extract for extract in rooms.intake.extracts() if extract.format is not Format.OPT_OUT]
-    numbers = rooms.vault.nhs_numbers_of(refs, extracts=[extract.number for extract in received])
+    numbers = rooms.vault.nhs_numbers_of(refs, extracts=[extract.number for extract in received]) | {nhs_number} - {""}
     for source in sorted({extract.source for extract in received}):
         also = pa.array(sorted(rooms.intake.also_named(source, refs.get(source, ()), numbers)), pa.string())
         theirs = pc.and_(pc.equal(index["source"], source), pc.is_in(index["patient_ref"], value_set=also))
         for row in index.filter(theirs).to_pylist():
             refs.setdefault(source, []).append(row["patient_ref"])
             other_keys.add(row["person_id"])
-    known = index.select(["source", "patient_ref"])
-    for source, found in rooms.intake.named_by_numbers(numbers, others=known).items():
+    for source, found in rooms.intake.named_by_numbers(numbers, others=_patients_of(index)).items():
         mine = refs.setdefault(source, [])
         mine += sorted(found.difference(mine))
+    if is_in_no_release and not refs:
+        return None
     declared = {source: mine for source, mine in refs.items() if source in rooms.sources}
     lines = rooms.intake.lines_of(declared, sources=rooms.sources)
     split = rooms.archive.split_rows(lines, {person_key, *other_keys})
