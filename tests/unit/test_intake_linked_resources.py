@@ -1,5 +1,6 @@
 """FHIR resources that name no patient go with the patient to whom they belong through others, and whatever is somebody else's stays."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from fairhaven.intake.fhir.duckdb_macros import create_macros
 from fairhaven.intake.fhir.resource_references import references_of
 from fairhaven.intake.landing import LandingKeys
 from fairhaven.kernel.ids import pseudonym
+from fairhaven.kernel.progress import Silent
 from tests.support.intake_hub import Hub
 
 Resource = dict[str, Any]
@@ -138,6 +140,31 @@ def test_what_is_delivered_later_brings_nothing_of_an_erased_patient_back(hub: H
     assert "zz9" not in kept(hub, 2)
     assert landed(hub, 2) == ids(SHARED)
     assert {"t-kk1", "pp-kk1"} <= landed(hub, 1)
+
+
+def test_a_deletion_of_what_was_erased_goes_too_and_the_deletions_of_others_hold(hub: Hub) -> None:
+    source = trust(hub)
+    both = [
+        each
+        for name in ("zz9", "kk1")
+        for each in (resource("Patient", name), resource("Condition", f"c-{name}", subject=to(f"Patient/{name}")))
+    ]
+    gone = {"resourceType": "Bundle", "type": "transaction", "entry": [
+        {"request": {"method": "DELETE", "url": f"Condition/c-{name}"}} for name in ("zz9", "kk1")]}  # fmt: skip
+    receive(hub, source, both)
+    receive(hub, source, [gone, resource("Location", "loc")], name="deleted.ndjson")
+    erase(hub, "zz9")
+    for again in (False, True):
+        if again:
+            hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
+        assert "zz9" not in kept(hub, 1) + kept(hub, 2)
+        assert landed(hub, 2) == {"c-kk1", "loc"}
+        assert [row["row_withdrawn"] for row in hub.landed(2, "condition")] == [True]
+        count = hub.intake.extracts()[1].tables["condition"]
+        assert (count.received, count.withdrawn, count.erased) == (2, 1, 1)
+    receive(hub, source, [{**gone, "id": "later"}], name="later.ndjson")
+    assert landed(hub, 3) == {"c-kk1"}
+    assert "zz9" not in kept(hub, 3)
 
 
 def test_what_came_before_the_resource_that_names_the_patient_goes_when_that_comes_and_is_left_out(hub: Hub) -> None:

@@ -9,8 +9,10 @@ import pytest
 from fairhaven.cli import delivery_text
 from fairhaven.engine import DuckDBEngine
 from fairhaven.intake import Receipt, Source, check_reconciled
+from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.progress import Silent
 from fairhaven.release.facts import RowFlow
-from tests.support.intake_hub import HEADER, Hub
+from tests.support.intake_hub import EVENTS, HEADER, Hub
 
 Resource = dict[str, Any]
 FHIR = 'title = "Trust"\ncontroller = "trust"\nkind = "hospital"\nformat = "fhir"\n{settings}\n'
@@ -291,3 +293,12 @@ def test_a_key_that_is_not_unique_in_its_file_is_told_and_refused_where_the_sour
         receipt
     )
     assert flow(hub, source)["events"].repeated == 3
+    strict = hub.source(EVENTS.format(settings="", more="").replace("key = [", "key_is_unique = true\nkey = ["))
+    message = r"key_is_unique = true, but 3 rows that differ have 1 key \(lines 2, 3, 4\)"
+    with pytest.raises(Invalid, match=message) as refused:
+        hub.receive(strict, rows + "9,p1,2020-01-01,5,a\n", "more_events.csv")
+    assert [(fault.path, fault.field) for fault in refused.value.faults] == [("more_events.csv", "events.event_id")]
+    # Also of what was received before it was declared; rows that are equal are no contradiction.
+    with pytest.raises(Invalid, match=message):
+        hub.intake.land_again(strict, vault=hub.vault, progress=Silent())
+    hub.receive(strict, HEADER + "1,p1,2020-01-01,5,a\n1,p1,2020-01-01,5,a\n", "equal_events.csv")

@@ -49,6 +49,8 @@ class ResourceTombstones:
             yield self.of_patient(name)
         if belongs:
             yield from map(self.referred_to, says.answering)
+            # A deletion of what is gone, or a version of it that names nobody.
+            yield from map(self.called, says.called)
 
     def called(self, token: str) -> str:
         """Of a resource that is called so."""
