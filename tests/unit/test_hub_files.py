@@ -30,3 +30,58 @@ def test_a_hub_file_that_is_no_toml_is_one_fault(tmp_path: Path) -> None:
         read_text(tmp_path / "hub")
     [fault] = caught.value.faults
     assert (fault.path, fault.line) == ("hub.toml", 1)
+
+
+SOURCE = """
+title = "Hospital"
+controller = "hillside"
+kind = "hospital"
+format = "delimited"
+mapping = ["visits.toml"]
+[tables.visits]
+key = ["id"]
+patient = "pid"
+[tables.visits.columns]
+id = "text"
+pid = "text"
+day = "date"
+nhs = { type = "text", identity = "nhs_number" }
+home = { type = "text", identity = "postcode" }
+sex = { type = "text", identity = "sex" }
+"""
+MAPPING = """
+[[map]]
+name = "visits"
+from = "visits"
+to = "visit_occurrence"
+when = { postcode = { present = true } }
+[map.set]
+visit_ref = { join = ["pid", "day"], with = "|" }
+start_date = "day"
+discharged_to = "nhs_number"
+admitted_from = "postcode_district"
+"""
+
+
+def test_a_rule_that_reads_what_does_not_land_is_told_by_check_with_what_there_is_instead(tmp_path: Path) -> None:
+    hub = tmp_path / "hub"
+    make_hub(hub, by=ANNA)
+    (hub / "controllers" / "hillside.toml").write_text('title = "Hillside"\n')
+    (hub / "sources" / "visits.toml").write_text(SOURCE)
+    (hub / "mappings" / "visits.toml").write_text(MAPPING)
+    with pytest.raises(Invalid) as caught:
+        read_text(hub)
+    assert [(fault.path, fault.line) for fault in caught.value.faults] == [("mappings/visits.toml", 2)] * 3
+    said = "\n".join(map(str, caught.value.faults))
+    assert (
+        "rule visits: the column pid of visits is the patient's number, which does not land; write patient_ref" in said
+    )
+    assert "the column nhs_number of visits goes to the vault" in said
+    assert "the column postcode of visits goes to the vault; write postcode_district" in said
+    mended = (
+        MAPPING.replace('"pid"', '"patient_ref"')
+        .replace('"nhs_number"', '"sex"')
+        .replace("postcode =", "postcode_district =")
+    )
+    (hub / "mappings" / "visits.toml").write_text(mended)
+    read_text(hub)

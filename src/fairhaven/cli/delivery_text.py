@@ -10,8 +10,9 @@ from fairhaven.release import partner_cdms
 
 if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.cli.delivery_results import LoadedVocabulary
-    from fairhaven.intake import QuarantineReason, Receipt, UndecidedKey
+    from fairhaven.intake import Extract, QuarantineReason, Receipt, UndecidedKey
 
+_DELIMITERS = {"\t": "tabs", " ": "blanks", ",": "commas", ";": "semicolons"}
 _REASONS = 10
 """How many reasons for quarantine a receipt on a screen lists for each table."""
 
@@ -30,7 +31,7 @@ def receipt(found: "Receipt") -> Iterator[str]:
             yield f"  {len(found.faulty_lines):,} lines are not NHS numbers: {_listed(found.faulty_lines)}"
         return
     for extract in found.extracts:
-        yield f"  {extract.file} (extract {extract.number})"
+        yield f"  {extract.file} (extract {extract.number}), {_reading(extract)}"
         if extract.cdm is not None:
             yield f"    the CDM {partner_cdms.said(extract.cdm)}"
             yield from (f"    it {each}" for each in partner_cdms.contradictions(extract.cdm))
@@ -55,6 +56,9 @@ def receipt(found: "Receipt") -> Iterator[str]:
             yield from _quarantine_reasons(mine)
             if count.dropped:
                 yield f"      outside the agreement, dropped: {_columns(count.dropped)}"
+            if count.emptied:
+                named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.emptied.items())
+                yield f"      made empty, because the value did not fit: {named}"
             if count.withheld:
                 named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.withheld.items())
                 yield f"      withheld, as free text or because it tells who somebody is: {named}"
@@ -75,6 +79,29 @@ def _undecided(found: "UndecidedKey") -> str:
     lines = ", ".join(map(str, found.lines)) + (", ..." if found.rows > len(found.lines) else "")
     where = f" (lines {lines})" if found.lines else ""
     return f"warning: {key} is not unique: {found.rows:,} rows with {found.keys:,} key{'s' * (found.keys > 1)} differ{where}"
+
+
+def _reading(extract: "Extract") -> str:
+    """How a file was read: its encoding, what parts and quotes its fields, what means that there is no value, where moments of UTC were."""
+    dialect, parts = extract.dialect, list[str]()
+    has_texts = extract.format in ("delimited", "omop")
+    if has_texts and dialect.delimiter:
+        quoted = (
+            "never quoted"
+            if dialect.is_unquoted
+            else f"quoted by {dialect.quote}"
+            if dialect.quote
+            else "quoted as its header tells"
+        )
+        parts.append(
+            f"{dialect.encoding}, fields parted by {_DELIMITERS.get(dialect.delimiter, dialect.delimiter)} and {quoted}"
+        )
+    elif has_texts:
+        parts.append(f"texts in {dialect.encoding}, each parted and quoted as its header tells")
+    if has_texts or extract.format == "parquet":
+        parts.append(f"no value: {', '.join(word or 'nothing' for word in dialect.null)}")
+    parts.append(f"moments of UTC in {dialect.time_zone}")
+    return f"read as {extract.format}: {'; '.join(parts)}"
 
 
 def _quarantine_reasons(found: "Sequence[QuarantineReason]") -> Iterator[str]:

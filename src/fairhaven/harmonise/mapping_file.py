@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS
@@ -31,6 +32,7 @@ from fairhaven.harmonise.mapping_values import (
     constant,
 )
 from fairhaven.kernel.errors import Fault
+from fairhaven.kernel.numbered_columns import WRONG_RANGE, numbered_columns
 from fairhaven.kernel.toml import Document, Section
 from fairhaven.omop import concepts
 
@@ -65,9 +67,6 @@ _NEEDED: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     **{kind: (((f"{kind}_ref",), f"{kind}_ref"),) for kind in ("provider", "care_site", "location")},
 }
 """Kind of row -> columns of which it needs one each, and what is said where it has none."""
-
-_PATTERN = re.compile(r"\{([0-9]{1,9})\.\.([0-9]{1,9})\}")
-_MOST_COLUMNS = 999
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,11 +171,17 @@ def read_mapping(document: Document) -> MappingFile | None:
     return MappingFile(rules=tuple(rules), folder=str(document.path.parent)) if rules else None
 
 
-def check_columns(rules: Iterable[MapRule], tables: Mapping[str, Iterable[str]]) -> list[Fault]:
+def check_columns(
+    rules: Iterable[MapRule],
+    tables: Mapping[str, Iterable[str]],
+    *,
+    not_landed: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> list[Fault]:
     """Tables and columns that rules read and a source does not have.
 
     Args:
         tables: the source's tables with the names of their columns (`CARRIED` may be missing).
+        not_landed: table -> column that is delivered and does not land -> why, and what there is in its place.
     """
     faults = []
     for rule in rules:
@@ -186,7 +191,15 @@ def check_columns(rules: Iterable[MapRule], tables: Mapping[str, Iterable[str]])
                 faults.append(rule.fault(f"the source has no table {table} (it has: {known})"))
             elif not rule.python:
                 missing = sorted(rule.columns().difference(tables[table], CARRIED))
-                faults += [rule.fault(f"the table {table} has no column {column}") for column in missing]
+                reasons = not_landed.get(table, {})
+                faults += [
+                    rule.fault(
+                        f"the column {name} of {table} {reasons[name]}"
+                        if name in reasons
+                        else f"the table {table} has no column {name}"
+                    )
+                    for name in missing
+                ]
     return faults
 
 
@@ -278,16 +291,11 @@ def _unpivot(section: Section) -> Iterable[tuple[str, tuple[str, ...]]]:
         yield name, columns
 
 
-def _expand(section: Section, key: str, pattern: str) -> list[str]:
-    """``DIAG_{01..20}`` as twenty names, with as many digits as the first number is written with."""
-    found = _PATTERN.search(pattern)
-    if not found:
-        return [pattern]
-    first, last = int(found[1]), int(found[2])
-    if not first <= last <= first + _MOST_COLUMNS:
-        section.fault(key, "the range must rise, and be below a thousand columns")
-        return []
-    return [f"{pattern[: found.start()]}{n:0{len(found[1])}d}{pattern[found.end() :]}" for n in range(first, last + 1)]
+def _expand(section: Section, key: str, written: str) -> list[str]:
+    columns = numbered_columns(written)
+    if not columns:
+        section.fault(key, WRONG_RANGE)
+    return columns
 
 
 def _conditions(section: Section) -> Iterable[MappingCondition]:

@@ -108,7 +108,7 @@ class DatetimeValue:
 
     def build(self, rows: ir.Table) -> ir.Value:
         """A timestamp."""
-        date = self.date.build(rows).cast("date")
+        date = as_type(self.date.build(rows), "date")
         text = date.cast("string") + " " + text_of(self.time.build(rows))
         return ibis.coalesce(text.try_cast("timestamp(6)"), date.cast("timestamp(6)"))
 
@@ -202,7 +202,7 @@ class ShiftedDate:
 
     def build(self, value: ir.Value, rows: ir.Table) -> ir.Value:
         """The date."""
-        date = value.cast("date")
+        date = as_type(value, "date")
         if isinstance(self.days, int):
             return (date + ibis.interval(days=self.days * self.sign)).cast("date")
         days = number_of(rows[self.days]).fill_null(0).cast("int32") * self.sign

@@ -18,7 +18,7 @@ from fairhaven.intake import file_detection
 from fairhaven.intake.cdm_contents import contents_of, faults_of
 from fairhaven.intake.cdm_persons import without_faulty_persons
 from fairhaven.intake.delimited_reader import stage_text
-from fairhaven.intake.model import ColumnDeclaration, Dialect, Source, TableDeclaration
+from fairhaven.intake.model import NO_QUOTE, ColumnDeclaration, Dialect, Source, TableDeclaration
 from fairhaven.intake.parquet_reader import numbered_rows, stage_relation, zones_of
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.type_casting import outward_code_of
@@ -48,8 +48,6 @@ _TYPES = {"integer": "whole", "float": "number", "date": "date", "datetime": "da
 _DATES = ("%Y-%m-%d", "%Y%m%d")
 _TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f")
 _DELIMITERS = "\t;|,"
-# Athena's files have quotes as they come and no quoting; this character is in none of them.
-_NO_QUOTE = "\x02"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +161,7 @@ def dialect_of(path: Path, declared: Dialect) -> Dialect:
         declared = dataclasses.replace(declared, delimiter="", quote="")
     delimiter = declared.delimiter or max(_DELIMITERS, key=header.count)
     is_plain = delimiter == "\t" and not header.startswith('"')
-    quote = declared.quote or (_NO_QUOTE if is_plain else '"')
+    quote = declared.quote or (NO_QUOTE if is_plain else '"')
     return dataclasses.replace(declared, delimiter=delimiter, quote=quote)
 
 

@@ -16,6 +16,7 @@ from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.model import Source, TableDeclaration
+from fairhaven.intake.quarantine_reasons import emptied_counts
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.row_links import links_of, texts_of_links, texts_of_names
 from fairhaven.intake.type_casting import typed
@@ -94,6 +95,7 @@ def stage_text(
         withdrawn=withdrawn_sql(table),
         dropped=columns.dropped,
         missing=columns.missing,
+        emptied=count_emptied(connection, table, prefix),
     )
 
 
@@ -153,8 +155,20 @@ def stage_typed(
     has_faults = count_of(connection, f"SELECT count(*) FROM {prefix}_faults") > 0
     # Without faults nothing needs to be checked again, so that a later scan reads only the columns it uses.
     only_good = f" WHERE row_line NOT IN (SELECT row_line FROM {prefix}_faults)" if has_faults else ""
-    connection.execute(f"CREATE OR REPLACE VIEW {prefix}_rows AS SELECT row_line, {names} FROM {prefix}_all{only_good}")
+    connection.execute(f"CREATE OR REPLACE VIEW {prefix}_good AS FROM {prefix}_all{only_good}")
+    connection.execute(f"CREATE OR REPLACE VIEW {prefix}_rows AS SELECT row_line, {names} FROM {prefix}_good")
     return True
+
+
+def count_emptied(
+    connection: duckdb.DuckDBPyConnection, table: TableDeclaration, prefix: str = "staged"
+) -> dict[str, int]:
+    """Column -> rows that `stage_typed` staged whose value did not fit and is empty."""
+    counts = emptied_counts(table)
+    if not counts:
+        return {}
+    [found] = connection.execute(f"SELECT {', '.join(counts.values())} FROM {prefix}_good").fetchall()
+    return {name: rows for name, rows in zip(counts, found, strict=True) if rows}
 
 
 @dataclass(frozen=True, kw_only=True)

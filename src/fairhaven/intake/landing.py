@@ -234,6 +234,7 @@ class _Landing:
             missing=staged.missing,
             has_unique_keys=gave_way.has_unique_keys,
             has_versions=gave_way.has_versions,
+            emptied=staged.emptied,
             withheld=self._free_texts(declaration, target),
         )
         if count.received != rows + count.quarantined + count.erased:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from fairhaven.intake.model import Dialect
+from fairhaven.intake.model import NO_QUOTE, Dialect
 from fairhaven.intake.source_file import python_encoding
 from fairhaven.kernel.memory_files import memory_writer
 
@@ -277,6 +277,8 @@ def _fields(raw: bytes, dialect: Dialect) -> list[str] | str | None:
     except UnicodeDecodeError:
         return f"is not valid {dialect.encoding}"
     text = text.removesuffix("\n").removesuffix("\r")
+    if dialect.quote == NO_QUOTE and NO_QUOTE in text:
+        return "holds a control character"
     if dialect.quote not in text:
         return text.split(dialect.delimiter)
     reader = csv.reader(

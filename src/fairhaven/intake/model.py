@@ -26,6 +26,10 @@ IDENTITY = (
 parted by blanks."""
 
 
+NO_QUOTE = "\x02"
+"""The quote of texts whose fields are never quoted, as Athena writes them: a character that is in none of them."""
+
+
 class Format(StrEnum):
     """How a source's files are written."""
 
@@ -56,6 +60,8 @@ class ColumnDeclaration:
         is_optional: the file may lack the column.
         formats: strptime forms of dates and times; empty means ISO 8601.
         earliest, latest: rows outside are quarantined. A year of two digits (``%y``) is the last one not after latest.
+        null: what means in this column that there is no value, beside what means so in the whole source.
+        is_emptied: a value that does not fit leaves its place empty, and the row lands.
         birth_precision: set on columns that say a part of the date of birth: they land only in a hub whose
             ``birth_date`` is at least this fine (``month`` or ``day``), else as NULL.
     """
@@ -70,6 +76,8 @@ class ColumnDeclaration:
     cuts_time: bool = False
     earliest: dt.date | None = None
     latest: dt.date | None = None
+    null: tuple[str, ...] = ()
+    is_emptied: bool = False
     birth_precision: str = ""
 
 
@@ -122,7 +130,7 @@ class Dialect:
     """How texts are written in what a source delivers.
 
     Args:
-        delimiter, quote: one character each; empty where each file's header tells (text files of a CDM).
+        delimiter, quote: one character each; empty where each file's header tells (text files of a CDM). The quote is `NO_QUOTE` where there is none.
         null: what means that there is no value.
         dates: strptime forms of a CDM's days, beside those of ISO.
         time_zone: where it happened, of moments that are said in UTC.
@@ -135,6 +143,11 @@ class Dialect:
     decimal: str = "."
     dates: tuple[str, ...] = ()
     time_zone: str = USUAL
+
+    @property
+    def is_unquoted(self) -> bool:
+        """Whether fields are never quoted, so that a quote in one is a character like others."""
+        return self.quote == NO_QUOTE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,6 +208,7 @@ class TableCount:
         missing: optional columns that the file lacks.
         has_unique_keys: no two landed rows share a row_key.
         has_versions: rows say which version they are, or take others back, so that not their order decides which counts.
+        emptied: column -> rows whose value did not fit and is empty, as the source declares of the column.
         withheld: column -> landed rows with a text that was withheld or a day that was cut, because it is free text or tells who somebody is.
     """
 
@@ -209,6 +223,7 @@ class TableCount:
     missing: tuple[str, ...] = ()
     has_unique_keys: bool = True
     has_versions: bool = False
+    emptied: Mapping[str, int] = field(default_factory=dict)
     withheld: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

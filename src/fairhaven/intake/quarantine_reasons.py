@@ -42,12 +42,25 @@ def _faults(number: int, column: ColumnDeclaration, declaration: TableDeclaratio
     """(condition as SQL, reason) of each thing that can be wrong with a column's value."""
     value = identifier(column.name)
     links = [own for own, _ in declaration.belongs_to.by] if declaration.belongs_to else []
-    if column.type != "text":
+    if column.type != "text" and not column.is_emptied:
         yield f"(row_text_{number} IS NOT NULL AND {value} IS NULL)", _WRONG[column.type]
     if column.is_required or column.name == declaration.patient or column.name in (*declaration.key, *links):
         yield f"(row_text_{number} IS NULL)", "is missing"
-    if column.type in ("date", "datetime"):
+    if column.type in ("date", "datetime") and not column.is_emptied:
         earliest, latest = column.earliest or EARLIEST, column.latest or LATEST
-        after = latest + dt.timedelta(days=1)
-        condition = f"coalesce({value} < DATE '{earliest}' OR {value} >= DATE '{after}', false)"
-        yield condition, f"is not between {earliest} and {latest}"
+        yield f"coalesce(NOT ({is_within(value, column)}), false)", f"is not between {earliest} and {latest}"
+
+
+def is_within(value: str, column: ColumnDeclaration) -> str:
+    """SQL: whether a day or moment is one that its column may have; NULL for NULL."""
+    after = (column.latest or LATEST) + dt.timedelta(days=1)
+    return f"{value} >= DATE '{column.earliest or EARLIEST}' AND {value} < DATE '{after}'"
+
+
+def emptied_counts(declaration: TableDeclaration) -> dict[str, str]:
+    """Column -> SQL over rows of `type_casting.typed`: how many have a value there that did not fit and is empty."""
+    return {
+        column.name: f"count(*) FILTER (row_text_{number} IS NOT NULL AND {identifier(column.name)} IS NULL)"
+        for number, column in enumerate(declaration.columns)
+        if column.is_emptied
+    }

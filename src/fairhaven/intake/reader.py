@@ -4,8 +4,8 @@ A reader says what is in the file, row by row, and why a row does not fit. It kn
 the vault or Parquet: `landing` does that for every format alike.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +54,7 @@ class StagedTable:
         part_of, part_key: the table of which a row is a part, and the columns that are that one's key: a part goes with its whole.
         dropped: headers in the file that are outside the agreement.
         missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
+        emptied: column -> rows whose value did not fit and is empty.
         further_numbers: text columns of ``rows`` that do not land and say by what other number the patient is known.
         cdm: with PERSON of a partner's CDM, what that says of itself.
     """
@@ -69,6 +70,7 @@ class StagedTable:
     part_key: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    emptied: Mapping[str, int] = field(default_factory=dict)
     further_numbers: tuple[str, ...] = ()
     cdm: PartnerCdm | None = None
 

@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fairhaven.intake.column_declarations import form_fault, read_columns
 from fairhaven.intake.free_text import free_columns, may_be_free
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import (
-    IDENTITY,
+    NO_QUOTE,
     BelongsTo,
     ColumnDeclaration,
     DeliveryKind,
@@ -22,7 +23,6 @@ from fairhaven.intake.model import (
     Type1OptOut,
 )
 from fairhaven.intake.time_zones import is_zone
-from fairhaven.intake.type_casting import TYPES
 from fairhaven.kernel.toml import Document, Section
 
 KINDS = ("gp", "hospital", "social-care", "registry", "laboratory", "genomics", "imaging", "cdm", "opt-out")
@@ -31,8 +31,6 @@ ABOUT_NOBODY = "nobody"
 """What ``belongs_to`` says of a table whose rows are about no patient."""
 _MOST_LINK_COLUMNS = 3
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_DIRECTIVES = frozenset([*"aAbBdfgGHIjmMnpSuUVwWyYzZ%", "-d", "-m", "-H", "-I", "-M", "-S", "-j"])
-"""Of strptime, as far as DuckDB reads them, and reads them as Python does: ``%x`` and its like are written otherwise in every place."""
 
 
 def read_source(document: Document) -> Source | None:
@@ -110,7 +108,7 @@ def _dialect(section: Section, source_format: Format) -> Dialect:
     plain = Dialect(delimiter="", quote="") if source_format is Format.OMOP else Dialect()
     dialect = Dialect(
         delimiter=section.text("delimiter", plain.delimiter),
-        quote=section.text("quote", plain.quote),
+        quote=section.text("quote", plain.quote) or (NO_QUOTE if "quote" in section else ""),
         encoding=section.text("encoding", plain.encoding, choices=ENCODINGS),
         null=section.texts("null", plain.null),
         decimal=section.text("decimal", plain.decimal, choices=(".", ",")),
@@ -118,7 +116,7 @@ def _dialect(section: Section, source_format: Format) -> Dialect:
         time_zone=section.text("time_zone", plain.time_zone),
     )
     for form in dialect.dates:
-        if message := _form_fault(form, "date"):
+        if message := form_fault(form, "date"):
             section.fault("dates", f"{form}: {message}")
         elif "%y" in form:
             section.fault(
@@ -128,7 +126,7 @@ def _dialect(section: Section, source_format: Format) -> Dialect:
     if not is_zone(dialect.time_zone):
         section.fault("time_zone", 'is no zone of the IANA database, such as "Europe/London"')
     for key, character in (("delimiter", dialect.delimiter), ("quote", dialect.quote)):
-        if key in section and (len(character.encode()) != 1 or character in "\r\n\0"):
+        if key in section and character != NO_QUOTE and (len(character.encode()) != 1 or character in "\r\n\0"):
             section.fault(key, "must be one ASCII character")
     if dialect.delimiter and dialect.delimiter == dialect.quote:
         section.fault("quote", "must differ from the delimiter")
@@ -160,11 +158,9 @@ def _table(name: str, section: Section) -> TableDeclaration:
     files = section.texts("files", ("*",))
     if not files or any(not pattern.strip() for pattern in files):
         section.fault("files", "give at least one file name pattern, such as *events*")
-    columns_section = section.section("columns")
-    columns = {key: _column(key, columns_section) for key in columns_section.values}
+    columns = read_columns(section.section("columns"))
     if not columns:
         section.fault("columns", "is missing; a table lands only the columns that are named here")
-    _check_twice(columns, columns_section)
     withdrawn = section.section("withdrawn")
     withdrawn_column, withdrawn_values = "", tuple[str, ...]()
     if "withdrawn" in section:
@@ -184,6 +180,9 @@ def _table(name: str, section: Section) -> TableDeclaration:
     )
     if table.is_key_unique and not table.key:
         section.fault("key_is_unique", "needs the key that is: key = [...]")
+    for key, column in columns.items():
+        if column.is_emptied and column.name in (*table.key, table.patient, *(own for own, _ in _by(table))):
+            section.fault(f"columns.{key}.misfit", "does not go with a column that says which row it is or whose")
     has_identity = [key for key, column in columns.items() if column.identity]
     if has_identity and not table.patient:
         section.fault("columns." + has_identity[0], "has an identity, so the table must say its patient column")
@@ -207,6 +206,10 @@ def _belongs_to(section: Section, columns: Mapping[str, ColumnDeclaration]) -> B
     return BelongsTo(
         table=link.text("table"), by=tuple((_known(link, "by", own, columns), its) for own, its in pairs.items())
     )
+
+
+def _by(table: TableDeclaration) -> tuple[tuple[str, str], ...]:
+    return table.belongs_to.by if table.belongs_to else ()
 
 
 def _check_link(tables: Mapping[str, TableDeclaration], name: str, section: Section) -> None:
@@ -251,89 +254,6 @@ def _known(section: Section, key: str, named: str, columns: Mapping[str, ColumnD
             return column.name
     section.fault(key, f"refers to {named}, which is not among the declared columns ({', '.join(columns) or 'none'})")
     return named
-
-
-def _check_twice(columns: Mapping[str, ColumnDeclaration], section: Section) -> None:
-    seen: dict[tuple[str, str], str] = {}
-    for key, column in columns.items():
-        for what, value in (("lands as", column.name), ("reads", column.header.strip())):
-            first = seen.setdefault((what, value.casefold()), key)
-            if first != key:
-                section.fault(key, f"{what} {value}, as {first} does; each column needs its own")
-
-
-def _column(key: str, parent: Section) -> ColumnDeclaration:
-    written = parent.raw(key)
-    if isinstance(written, str):
-        declared = parent.text(key, choices=tuple(TYPES))
-        return _named(ColumnDeclaration(name=key, header=key, type=declared), key, parent)
-    if not isinstance(written, dict):
-        parent.fault(key, 'must be a type, such as "text", or a table such as { type = "text" }')
-        return ColumnDeclaration(name=key, header=key)
-    section = parent.section(key)
-    identity = section.text("identity", "", choices=("", *IDENTITY)) if "identity" in section else ""
-    kind = section.text("type", choices=tuple(TYPES))
-    column = ColumnDeclaration(
-        name=identity or section.text("name", key),
-        header=section.text("from", key),
-        type=kind or "text",
-        identity=identity,
-        is_required=section.yes("required", False),
-        is_optional=section.yes("optional", False),
-        formats=section.texts("formats", ()),
-        earliest=section.day("earliest") if "earliest" in section else None,
-        latest=section.day("latest") if "latest" in section else None,
-    )
-    if identity and "name" in section:
-        section.fault("name", f"does not go with identity: the column lands as {identity}")
-        section.text("name")
-    if identity and (column.type == "date") != (identity == "birth_date"):
-        section.fault("type", 'must be "date" for birth_date' if identity == "birth_date" else 'must be "text"')
-    if column.is_required and column.is_optional:
-        section.fault("optional", "does not go with required: a row cannot have a value of an absent column")
-    _check_moments(section, column)
-    return _named(column, key, parent)
-
-
-def _check_moments(section: Section, column: ColumnDeclaration) -> None:
-    is_moment = column.type in ("date", "datetime", "time")
-    for key in ("formats", "earliest", "latest"):
-        if key in section and not (is_moment and (key == "formats" or column.type != "time")):
-            section.fault(key, f"does not go with type {column.type}")
-    for form in column.formats:
-        if message := _form_fault(form, column.type):
-            section.fault("formats", f"{form}: {message}")
-        elif "%y" in form and column.latest is None:
-            section.fault(
-                "formats", f"{form}: a year of two digits needs latest; what would be after it is of the century before"
-            )
-    if column.earliest and column.latest and column.earliest > column.latest:
-        section.fault("latest", "is before earliest")
-
-
-def _form_fault(form: str, kind: str) -> str:
-    """Why a form of dates or times cannot be read; empty where it can."""
-    directives = re.findall("%(-?.?)", form)
-    if not directives:
-        return "has no % directive; write forms as in %d/%m/%Y"
-    unknown = [directive for directive in directives if directive not in _DIRECTIVES]
-    if unknown:
-        return f"%{unknown[0]} is not a directive of strptime that can be read (those that can: %{' %'.join(sorted(_DIRECTIVES))})"
-    if kind != "time" and not {"Y", "y", "G"}.intersection(directives):
-        return "names no year, so every day would be one of the year 1900"
-    if kind == "time" and not {"H", "I", "-H", "-I"}.intersection(directives):
-        return "names no hour"
-    return ""
-
-
-def _named(column: ColumnDeclaration, key: str, parent: Section) -> ColumnDeclaration:
-    if not column.name.strip() or not column.header.strip():
-        parent.fault(key, "a column needs a name")
-    if column.name.casefold().startswith("row_") or column.name.casefold() in ("patient_ref", "postcode_district"):
-        parent.fault(key, f"{column.name} is a name that Fairhaven gives itself; choose another with name = ...")
-    if any(ord(character) < 32 for character in column.name):
-        parent.fault(key, "a column's name is one line of text")
-    return column
 
 
 def _type_1(section: Section, source: Source) -> Type1OptOut | None:
@@ -383,13 +303,17 @@ def _digest(source: Source) -> str:
 
 
 def _shape(table: TableDeclaration) -> dict[str, Any]:
-    """What of a table changes landed rows; one that belongs to no other is digested as it was before tables could."""
+    """What of a table changes landed rows; what nobody could say before is digested only where it is said."""
     shape = dataclasses.asdict(table)
     del shape["is_about_nobody"]
     if not table.is_key_unique:
         del shape["is_key_unique"]
     if table.belongs_to is None:
         del shape["belongs_to"]
+    for column in shape["columns"]:
+        for later in ("null", "is_emptied"):
+            if not column[later]:
+                del column[later]
     return shape
 
 

@@ -8,11 +8,11 @@ for a good row). Faults are found from whether text and value are NULL, which co
 import dataclasses
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from fairhaven.engine.sql import identifier, literal
+from fairhaven.engine.sql import identifier, literal, literals
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
-from fairhaven.intake.quarantine_reasons import LATEST, quarantine_reasons
+from fairhaven.intake.quarantine_reasons import LATEST, is_within, quarantine_reasons
 from fairhaven.intake.time_zones import at_instant, in_zone, is_utc, wall_clock
 
 TYPES = {
@@ -84,6 +84,21 @@ def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
             )
 
 
+def without_words(value: str, words: Sequence[str], kind: str) -> str:
+    """A value that is NULL where it is one of the words that mean nothing in its column.
+
+    Args:
+        kind: the value's DuckDB type; of other than texts a word means the value that it casts to, so that 9 means 9.0 as well.
+    """
+    if not words:
+        return value
+    if kind == "VARCHAR":
+        listed = literals(*words)
+    else:
+        listed = ", ".join(f"try_cast({literal(word)} AS {kind})" for word in words)
+    return f"CASE WHEN coalesce({value} IN ({listed}), false) THEN NULL ELSE {value} END"
+
+
 def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], dialect: Dialect, relation: str) -> str:
     """A query with ``row_line``, the declared columns typed, and ``row_faults``.
 
@@ -98,9 +113,12 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
         text = f"row_text_{number}"
         if kind == "VARCHAR" or (column.type == "date" and kind in _WHOLE):
             expression, value = text_of(f"{expression}::VARCHAR", dialect), value_of(text, column, dialect)
+            kind = "VARCHAR"
         else:
             value = _converted(text, kind, column.type)
-        held.append(f"{expression} AS {text}")
+        if column.is_emptied and column.type in ("date", "datetime"):
+            value = f"CASE WHEN {is_within(value, column)} THEN {value} END"
+        held.append(f"{without_words(expression, column.null, kind)} AS {text}")
         landed.append(f"{value} AS {identifier(column.name)}")
     texts = ", ".join(f"row_text_{number}" for number in range(len(held)))
     return (
