@@ -48,6 +48,24 @@ def test_one_wrong_digit_is_always_found(nine: str, place: int, shift: int) -> N
 
 
 @given(NINE)
+def test_what_a_spreadsheet_puts_around_a_number_does_not_matter(nine: str) -> None:
+    number = f"{nine}{check_digit(nine)}"
+    parted = f"{number[:3]}\u00a0{number[3:6]}\u200b{number[6:]}"
+    written = [
+        f'="{number}"',
+        f"'{number}",
+        f"'{number}'",
+        f'"{number}"',
+        f"{number}.0",
+        f"{number}.00 ",
+        parted,
+        f"\ufeff{number}",
+    ]
+    assert {valid_nhs_number(text) for text in written} == {valid_nhs_number(number)}
+    assert set(in_sql(written)) == {valid_nhs_number(number)}
+
+
+@given(NINE)
 def test_blanks_and_dashes_do_not_matter(nine: str) -> None:
     number = f"{nine}{check_digit(nine)}"
     assert valid_nhs_number(f" {number[:3]}-{number[3:6]} {number[6:]}") == valid_nhs_number(number)

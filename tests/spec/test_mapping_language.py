@@ -212,6 +212,39 @@ def test_an_entry_without_words_is_for_words_that_no_other_entry_asks_for(events
     assert events.rows(found, "condition_occurrence", "condition_concept_id") == [(201826,), (317009,), (4193704,)]
 
 
+def test_codes_that_a_spreadsheet_changed_are_mended_where_that_is_certain_and_counted(events: Made) -> None:
+    given = (
+        "44054006",
+        "44054006\u00a0",
+        '="44054006"',
+        "44054006.0",
+        "4.4054006E+07",
+        "1.23E+17",
+        "'999000021000000109",
+        "J45.9",
+    )
+    found = events.of(
+        rule(before='unmapped_to = "condition_occurrence"', code=CODED + 'text = "term"'),
+        [{"code": code, "term": None} for code in given],
+        schema=pa.schema(
+            [("patient_ref", pa.string()), ("day", pa.date32()), ("code", pa.string()), ("term", pa.string())]
+        ),
+        local=[CodeMap(vocabulary="SNOMED", code="999000021000000109", text="", target_concept_id=317009)],
+    )
+    columns = ("condition_source_value", "condition_concept_id")
+    assert dict(events.rows(found, "condition_occurrence", *columns)) == {
+        **dict.fromkeys(given[:5], 201826),
+        "1.23E+17": 0,
+        "'999000021000000109": 317009,
+        "J45.9": 0,
+    }
+    said = {count.outcome: count.rows for count in found.counts if count.outcome.startswith("code ")}
+    assert said == {
+        "code that a spreadsheet changed, mended": 5,
+        "code that a spreadsheet seems to have changed, unmapped": 1,
+    }
+
+
 def test_the_vocabulary_may_come_from_a_column_through_a_map(events: Made) -> None:
     code = """
 [map.code]

@@ -136,6 +136,14 @@ def test_where_splink_cannot_learn_the_summary_says_so() -> None:
     assert "too little for Splink" in outcome.summary.notes[0]
 
 
+def test_numbers_that_a_spreadsheet_wrapped_are_numbers_and_those_that_it_rounded_are_told() -> None:
+    given = ('="9990000018"', "9990000018.0", "9.99E+09", "999000001", None)
+    rows = [person("gp", str(place), number, given=f"G{place}") for place, number in enumerate(given)]
+    outcome = link(table(*rows), key=SECRET)
+    assert outcome.summary.valid_numbers == 2
+    assert [note.split(" patients")[0] for note in outcome.summary.notes if "spreadsheet" in note] == ["2"]
+
+
 def test_what_splink_linked_carries_its_weight_and_the_rest_none(first: LinkageResult) -> None:
     rows = first.index.to_pylist()
     assert any(row["step"] == "splink" for row in rows)

@@ -56,6 +56,7 @@ def built(found: "Built") -> Iterator[str]:
     linkage = release.facts.linkage
     persons = release.rows_of("person")
     yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"
+    yield from (f"  {note}" for note in linkage.notes)
     yield from _outcomes(release.facts.rule_outcomes)
     yield from _emptied(release.facts.emptied or ())
     yield from _partner_cdms(release.facts)
@@ -84,9 +85,9 @@ def _partner_cdms(facts: "ReleaseFacts") -> Iterator[str]:
 
 def _outcomes(counts: "Sequence[RuleOutcome]") -> Iterator[str]:
     """Landed rows that are no row of the release, or not one of their own."""
-    from fairhaven.harmonise import JOINED, LEFT_OUT, NOT_TAKEN
+    from fairhaven.harmonise import JOINED, LEFT_OUT, NOT_TAKEN, SAID_OF_ROWS
 
-    aside, joined, tables = Counter[str](), Counter[str](), Counter[str]()
+    aside, joined, tables, said = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for count in counts:
         if count.outcome in LEFT_OUT:
             aside[count.outcome] += count.rows
@@ -94,12 +95,15 @@ def _outcomes(counts: "Sequence[RuleOutcome]") -> Iterator[str]:
             tables[f"{count.source} {count.table}"] += count.rows
         if count.outcome == JOINED:
             joined[f"{count.source} {count.table}"] += count.rows
+        if count.outcome in SAID_OF_ROWS:
+            said[count.outcome] += count.rows
     if aside:
         yield f"  {aside.total():,} landed rows became no row of the release: {_most(aside)}"
     if tables:
         yield f"  not taken are {_most(tables)}"
     if joined:
         yield f"  {joined.total():,} landed rows describe what another row does, and are in its row: {_most(joined)}"
+    yield from (f"  {rows:,} rows have a {what}" for what, rows in said.items())
 
 
 def _emptied(values: "Sequence[EmptiedValues]") -> Iterator[str]:

@@ -11,7 +11,7 @@ from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_ma
 from fairhaven.harmonise.mapping_rows import withheld_texts
 from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts
-from fairhaven.harmonise.row_outcomes import JOINED, LEFT_OUT, NOT_TAKEN
+from fairhaven.harmonise.row_outcomes import JOINED, LEFT_OUT, NOT_TAKEN, SAID_OF_ROWS
 from fairhaven.harmonise.service import harmonise
 
 VERSION = 5
@@ -22,6 +22,7 @@ __all__ = [
     "JOINED",
     "LEFT_OUT",
     "NOT_TAKEN",
+    "SAID_OF_ROWS",
     "VERSION",
     "CodeMap",
     "Harmonised",

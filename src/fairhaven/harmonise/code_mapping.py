@@ -4,6 +4,8 @@ A code leads to a concept through, in this order: a fixed concept that the rule 
 (`Maps to`, or the concept itself where it is standard). A fixed concept, or the target of a local map, that the vocabulary has as
 not standard leads to what it maps to. Where it maps to nothing, or the vocabulary does not know it, a fixed concept is kept, and a
 map's target is 0 unless it is a hub's own concept (over 2,000,000,000). Alternates are tried in their order. A code may lead to several concepts. A code without a standard concept has concept 0 and keeps its source concept where the vocabulary knows it.
+
+A code that a spreadsheet has changed is what it was where that is certain and known, and the code as it stands is not (`omop.spreadsheet_codes`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +19,7 @@ from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import CODE_ALTERNATES
 from fairhaven.harmonise.local_maps import LOOSE, SPELLINGS, MapPart
 from fairhaven.omop.concepts import OWN_CONCEPTS, TABLE_OF_DOMAIN
+from fairhaven.omop.spreadsheet_codes import PADDED, SUSPICIOUS, looks_damaged, mended_code
 from fairhaven.omop.vocabulary import Vocabulary
 
 TEXTS = (
@@ -32,6 +35,8 @@ NUMBERS = ("concept_id", "source_concept_id")
 # Order in which what a code leads to is preferred: each alternate has ten places, and the vocabulary comes after all maps.
 _FIXED, _REMAPPED = -1, -2
 _TURN, _WORDLESS, _ASKED = 10, 5, 1000
+_MENDED = 3
+"""A code as it was before a spreadsheet changed it comes after the code as it stands."""
 
 # dm+d identifiers are SNOMED identifiers, and sources name either.
 _ALSO = (("SNOMED", "dm+d"), ("dm+d", "SNOMED"), ("RxNorm", "RxNorm Extension"))
@@ -103,12 +108,14 @@ def resolve_codes(
         a kept table: the columns of *codes* prefixed ``key_``, and for each one or more of ``resolved_concept_id``
         (int32, 0 where unmapped), ``resolved_source_concept_id`` (int32), ``resolved_table`` (of its domain,
         NULL where unmapped or unknown), ``resolved_is_remapped`` (a fixed concept gave way to what it maps to),
+        ``resolved_is_mended`` and ``resolved_is_damaged`` (what a spreadsheet changed: led to a concept, or to none),
         ``maps_to_value`` and ``maps_to_unit`` (int32), ``ordinal`` (int32, from 0).
     """
     numbered = engine.keep(
         codes.mutate(number=ibis.row_number().over(order_by=[codes[name] for name in codes.columns]))
     )
-    wanted = engine.keep(_wanted(numbered))
+    suspects = _suspects(engine, numbered)
+    wanted = engine.keep(_wanted(numbered, suspects))
     concept = _concepts(vocabulary.concept)
     hits = engine.keep(_hits(wanted, concept))
     maps = standard_targets(vocabulary)
@@ -139,7 +146,8 @@ def resolve_codes(
     won = won.left_join(target, "target").drop("target_right")
     ordinal = ibis.row_number().over(group_by=won["number"], order_by=won["target"])
     won = engine.keep(won.mutate(ordinal=ordinal.cast("int32")))
-    return engine.keep(_joined_back(numbered, hits, won, vocabulary.concept_relationship, further))
+    damaged = None if suspects is None else _damaged(numbered, suspects)
+    return engine.keep(_joined_back(numbered, hits, won, vocabulary.concept_relationship, further, damaged))
 
 
 def standard_targets(vocabulary: VocabularyTables) -> ir.Table | None:
@@ -162,33 +170,89 @@ def _compared(code: ir.StringValue, vocabulary: ir.StringValue) -> ir.StringValu
     return is_loose.ifelse(code.replace(".", "").replace(" ", ""), code.strip())
 
 
-def _wanted(numbered: ir.Table) -> ir.Table:
-    """number, order, vocabulary, code: every alternate to look for, in order of preference."""
+def _alternates(numbered: ir.Table) -> ir.Table | None:
+    """number, order, vocabulary (as OMOP spells it), code (as given); None where no rule gives codes."""
     parts = []
     for rank, (code, vocabulary) in enumerate(CODE_ALTERNATES):
-        if code not in numbered.columns:
-            continue
-        name = numbered[vocabulary] if vocabulary in numbered.columns else ibis.literal("")
-        spelt = name.lower().cases(*SPELLINGS.items(), else_=name)
-        part = numbered.select(
-            "number",
-            order=_whole(rank * _TURN),
-            vocabulary=spelt,
-            code=_compared(numbered[code], spelt),
-            named=spelt.lower(),
-        ).filter(lambda t: t["code"] != "")
-        also = [
-            part.filter(part["vocabulary"] == one).mutate(
-                order=part["order"] + index, vocabulary=ibis.literal(other), named=ibis.literal("")
-            )
-            for index, (one, other) in enumerate(_ALSO, start=1)
-        ]
-        parts += [part, *also]
+        if code in numbered.columns:
+            name = numbered[vocabulary] if vocabulary in numbered.columns else ibis.literal("")
+            spelt = name.lower().cases(*SPELLINGS.items(), else_=name)
+            parts.append(numbered.select("number", order=_whole(rank * _TURN), vocabulary=spelt, code=numbered[code]))
+    return ibis.union(*parts).filter(lambda t: t["code"] != "") if parts else None
+
+
+def _suspects(engine: Engine, numbered: ir.Table) -> ir.Table | None:
+    """``suspect_vocabulary, suspect_code, meant, is_damaged`` of codes that a spreadsheet may have changed; None where there are none."""
+    given = _alternates(numbered)
+    if given is None:
+        return None
+    is_suspect = given["code"].re_search(SUSPICIOUS) | given["vocabulary"].isin(list(PADDED))
+    codes = engine.fetch(given.filter(is_suspect).select("vocabulary", "code").distinct()).to_pylist()
+    looked_at = [
+        {
+            "suspect_vocabulary": row["vocabulary"],
+            "suspect_code": row["code"],
+            "meant": mended_code(row["code"], row["vocabulary"]),
+            "is_damaged": looks_damaged(row["code"], row["vocabulary"]),
+        }
+        for row in codes
+    ]
+    found = [row for row in looked_at if row["meant"] or row["is_damaged"]]
+    return engine.arrow(pa.Table.from_pylist(found, _SUSPECTS)) if found else None
+
+
+_SUSPECTS = pa.schema(
+    [
+        ("suspect_vocabulary", pa.string()),
+        ("suspect_code", pa.string()),
+        ("meant", pa.string()),
+        ("is_damaged", pa.bool_()),
+    ]
+)
+
+
+def _of_suspects(numbered: ir.Table, suspects: ir.Table) -> ir.Table:
+    given = _alternates(numbered)
+    assert given is not None
+    same = [given["vocabulary"] == suspects["suspect_vocabulary"], given["code"] == suspects["suspect_code"]]
+    return given.join(suspects, same)
+
+
+def _damaged(numbered: ir.Table, suspects: ir.Table) -> ir.Table:
+    """``number`` of codes that look damaged."""
+    return _of_suspects(numbered, suspects).filter(lambda t: t["is_damaged"]).select("number").distinct()
+
+
+def _wanted(numbered: ir.Table, suspects: ir.Table | None) -> ir.Table:
+    """number, order, vocabulary, code: every alternate to look for, in order of preference."""
+    given = _alternates(numbered)
+    parts = []
+    if given is not None:
+        parts = _looked_for(given)
+        if suspects is not None:
+            mended = _of_suspects(numbered, suspects).filter(lambda t: t["meant"] != "")
+            mended = mended.select("number", "vocabulary", order=mended["order"] + _MENDED, code=mended["meant"])
+            parts += _looked_for(mended)
     if not parts:
         nothing = numbered.filter(ibis.literal(False))
         empty = ibis.literal("")
         return nothing.select("number", order=_whole(0), vocabulary=empty, code=empty, named=empty)
     return ibis.union(*parts)
+
+
+def _looked_for(given: ir.Table) -> list[ir.Table]:
+    """Codes as they are compared, in their vocabulary and in those that share its codes."""
+    vocabulary = given["vocabulary"]
+    part = given.select(
+        "number", "order", "vocabulary", code=_compared(given["code"], vocabulary), named=vocabulary.lower()
+    ).filter(lambda t: t["code"] != "")
+    also = [
+        part.filter(part["vocabulary"] == one).mutate(
+            order=part["order"] + 1, vocabulary=ibis.literal(other), named=ibis.literal("")
+        )
+        for one, other in _ALSO
+    ]
+    return [part, *also]
 
 
 def _concepts(concept: ir.Table) -> ir.Table:
@@ -279,11 +343,18 @@ def _standard(given: ir.Table, concept: ir.Table, maps: ir.Table | None) -> ir.T
 
 
 def _joined_back(
-    numbered: ir.Table, hits: ir.Table, won: ir.Table, relationship: ir.Table | None, further: ir.Table | None
+    numbered: ir.Table,
+    hits: ir.Table,
+    won: ir.Table,
+    relationship: ir.Table | None,
+    further: ir.Table | None,
+    damaged: ir.Table | None,
 ) -> ir.Table:
     source = hits.group_by("number").agg(known_source=hits["concept_id"].argmin(hits["order"]))
     rows = numbered.left_join(source, "number").drop("number_right")
     rows = rows.left_join(won, "number").drop("number_right")
+    if damaged is not None:
+        rows = rows.left_join(damaged.mutate(looks_damaged=True), "number").drop("number_right")
     value = unit = ibis.null("int32")
     is_remapped = (rows["order"] == _REMAPPED).fill_null(False)
     if relationship is not None:
@@ -300,6 +371,11 @@ def _joined_back(
         value = ibis.coalesce(rows[MapPart.VALUE].cast("int32"), value)
         unit = rows[MapPart.UNIT].cast("int32")
     given = rows["source_concept_id"].nullif(0) if "source_concept_id" in numbered.columns else ibis.null("int64")
+    is_mapped = rows["target"].fill_null(0) > 0
+    is_damaged = is_mended = ibis.literal(False)
+    if damaged is not None:
+        is_damaged = rows["looks_damaged"].fill_null(False) & ~is_mapped
+        is_mended = is_mapped & (rows["order"] >= 0) & (rows["order"] % _WORDLESS >= _MENDED)
     return rows.select(
         **{f"key_{name}": rows[name] for name in numbered.columns if name != "number"},
         resolved_concept_id=rows["target"].fill_null(0).cast("int32"),
@@ -308,6 +384,8 @@ def _joined_back(
         ),
         resolved_table=_table(rows["resolved_domain_id"]),
         resolved_is_remapped=(rows["order"] == _REMAPPED).fill_null(False),
+        resolved_is_mended=is_mended,
+        resolved_is_damaged=is_damaged,
         maps_to_value=value,
         maps_to_unit=unit,
         ordinal=rows["ordinal"].fill_null(0).cast("int32"),
@@ -324,7 +402,7 @@ def with_concepts(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
     """Rows with what their codes lead to, a row for each concept, without the code columns.
 
     Adds ``resolved_concept_id``, ``resolved_source_concept_id``, ``resolved_source_value``, ``resolved_vocabulary_id``,
-    ``resolved_table``, ``resolved_is_remapped``, ``maps_to_value``, ``maps_to_unit`` and ``ordinal``.
+    ``resolved_table``, ``resolved_is_remapped``, ``resolved_is_mended``, ``resolved_is_damaged``, ``maps_to_value``, ``maps_to_unit`` and ``ordinal``.
     """
     present = [name for name in (*TEXTS, *NUMBERS, "source_value") if name in rows.columns]
     others = [name for name in rows.columns if name not in present]
@@ -339,6 +417,8 @@ def with_concepts(rows: ir.Table, resolved: ir.Table | None) -> ir.Table:
             resolved_vocabulary_id=ibis.null("string"),
             resolved_table=ibis.null("string"),
             resolved_is_remapped=ibis.literal(False),
+            resolved_is_mended=ibis.literal(False),
+            resolved_is_damaged=ibis.literal(False),
             maps_to_value=ibis.null("int32"),
             maps_to_unit=ibis.null("int32"),
             ordinal=zero,

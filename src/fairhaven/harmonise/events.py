@@ -51,6 +51,8 @@ _REPLACED = (
     "resolved_source_value",
     "resolved_vocabulary_id",
     "resolved_is_remapped",
+    "resolved_is_mended",
+    "resolved_is_damaged",
     "maps_to_value",
     "maps_to_unit",
     "value_code_concept",
@@ -94,7 +96,7 @@ def events(
     Returns:
         generic columns that some rule gives, ``start_date`` and ``end_date`` filled, ``concept_id``,
         ``source_concept_id``, ``source_value``, ``vocabulary_id``, ``value_concept_id``, the ids of `place_rows`, the marks of
-        what was emptied, and ``outcome``: the CDM table, or why there is none.
+        what was emptied, ``is_code_mended`` and ``is_code_damaged`` (by a spreadsheet), and ``outcome``: the CDM table, or why there is none.
     """
     starts, ends = column_or_null(rows, "start_datetime", "event"), column_or_null(rows, "end_datetime", "event")
     start = ibis.coalesce(column_or_null(rows, "start_date", "event"), starts.cast("date"))
@@ -120,6 +122,8 @@ def events(
             column_or_null(joined, "unit_concept_id", "event"),
             unit_is_given.ifelse(ibis.null("int32"), joined["maps_to_unit"]),
         ),
+        "is_code_mended": joined["resolved_is_mended"],
+        "is_code_damaged": joined["resolved_is_damaged"],
         "concept_id": joined["resolved_concept_id"],
         "source_concept_id": joined["resolved_source_concept_id"],
         "source_value": joined["resolved_source_value"],

@@ -28,12 +28,17 @@ def number_of(value: ir.Value) -> ir.Value:
 
 def as_type(value: ir.Value, dtype: str) -> ir.Value:
     """A column in another type; text that does not fit is NULL, on every engine alike."""
+    if value.type().is_numeric() and dtype in ("int32", "int64"):
+        return value.try_cast(dtype)  # a number that is too large is none
     if not value.type().is_string() or dtype == "string":
         return value.cast(dtype)
     text = value.strip()
     if dtype in _FORMS:
         text = text.re_extract(_FORMS[dtype], 1).nullif("")
-    return text.try_cast(dtype)
+    made = text.try_cast(dtype)
+    if dtype == "float64":  # 1e999 is beyond its range, and -0 is 0
+        return made.isinf().ifelse(ibis.null("float64"), made + 0.0)
+    return made
 
 
 def text_of(value: ir.Value) -> ir.Value:

@@ -31,6 +31,10 @@ LEFT_OUT = (
 """Outcomes of rows that are in no CDM table."""
 JOINED = "one with another row"
 """Outcome of rows that describe the person, the visit, the period or the place of another row, and are in its row."""
+CODE_MENDED = "code that a spreadsheet changed, mended"
+CODE_DAMAGED = "code that a spreadsheet seems to have changed, unmapped"
+SAID_OF_ROWS = (CODE_MENDED, CODE_DAMAGED)
+"""What is said of rows beside where they went: such counts add nothing up."""
 
 _OF_PERSONS = ("person", "visit_occurrence", "visit_detail", "death", "note", "observation_period", "payer_plan_period")
 _PLACES = {"location": "location_ref", "care_site": "care_site_ref", "provider": "provider_ref"}
@@ -147,7 +151,15 @@ def _of_events(engine: Engine, rules: Sequence[NumberedRows], events: ir.Table |
     if events is None:
         return []
     found = events.group_by("rule", "outcome", is_mapped=events["concept_id"] != 0).agg(rows=events.count())
-    return _counted(engine, rules, found)
+    return [
+        *_counted(engine, rules, found),
+        *count_as(engine, rules, _in_cdm(events, "is_code_mended"), CODE_MENDED),
+        *count_as(engine, rules, _in_cdm(events, "is_code_damaged"), CODE_DAMAGED),
+    ]
+
+
+def _in_cdm(events: ir.Table, test: str) -> ir.Table:
+    return events.filter(events[test] & events["outcome"].isin(EVENT_TABLES))
 
 
 def _not_taken(

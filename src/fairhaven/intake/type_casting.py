@@ -52,26 +52,39 @@ def outward_code_of(postcode: str) -> str:
     return f"nullif(regexp_extract(upper(replace({postcode}, ' ', '')), {_OUTWARD}, 1), '')"
 
 
+def number_of(text: str, decimal: str = ".") -> str:
+    """The DOUBLE that a text expression says: digits with a sign, a point and an exponent as they like; NULL of anything else.
+
+    NULL too of what the cast takes beside: NaN, infinity and what is beyond a DOUBLE's range, digits in groups (1_000), and with
+    another *decimal* sign a point, which then parts thousands. Minus nought is nought.
+    """
+    foreign = [f"contains({text}, '_')", *([f"contains({text}, '.')"] if decimal != "." else [])]
+    plain = text if decimal == "." else f"replace({text}, {literal(decimal)}, '.')"
+    return _finite(f"try_cast({plain} AS DOUBLE)", f" AND NOT ({' OR '.join(foreign)})")
+
+
+def _finite(number: str, also: str = "") -> str:
+    return f"CASE WHEN isfinite({number}){also} THEN {number} + 0.0 END"
+
+
 def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
     """The typed value of a text expression; NULL where it does not fit."""
     match column.type:
         case "text":
             return text
         case "number":
-            plain = text if dialect.decimal == "." else f"replace({text}, {literal(dialect.decimal)}, '.')"
-            number = f"try_cast({plain} AS DOUBLE)"
-            return f"CASE WHEN isfinite({number}) THEN {number} END"
+            return number_of(text, dialect.decimal)
         case "whole":
-            # A cast alone would round 1.5 to 2.
-            return (
-                f"CASE WHEN try_cast({text} AS DOUBLE) = try_cast({text} AS BIGINT) THEN try_cast({text} AS BIGINT) END"
-            )
+            # A cast alone would round 1.5 to 2, and take digits in groups.
+            whole = f"try_cast({text} AS BIGINT)"
+            return f"CASE WHEN try_cast({text} AS DOUBLE) = {whole} AND NOT contains({text}, '_') THEN {whole} END"
         case "date":
-            return _moment(text, column, dialect, "DATE")
+            return _moment(_without_leap_second(text) if column.cuts_time else text, column, dialect, "DATE")
         case "datetime":
-            return _moment(text, column, dialect, "TIMESTAMP")
+            return _moment(_without_leap_second(text), column, dialect, "TIMESTAMP")
         case "time":
             # As text HH:MM:SS, because Spark has no time of day.
+            text = _without_leap_second(text)
             if column.formats:
                 return f"try_cast({_moment(text, column, dialect, 'TIMESTAMP')} AS TIME)::VARCHAR"
             # The cast alone takes a time with anything behind it.
@@ -97,6 +110,11 @@ def without_words(value: str, words: Sequence[str], kind: str) -> str:
     else:
         listed = ", ".join(f"try_cast({literal(word)} AS {kind})" for word in words)
     return f"CASE WHEN coalesce({value} IN ({listed}), false) THEN NULL ELSE {value} END"
+
+
+def _without_leap_second(text: str) -> str:
+    """A text with the second before a leap second (23:59:60) in its place, for no clock here has one."""
+    return f"replace({text}, ':59:60', ':59:59')"
 
 
 def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], dialect: Dialect, relation: str) -> str:
@@ -138,10 +156,14 @@ def _converted(value: str, kind: str, wanted: str) -> str:
             # Table libraries make floats of whole numbers with gaps; a code 42 must not become 42.0.
             whole = f"try_cast({value} AS HUGEINT)"
             return f"CASE WHEN {value} = {whole} THEN {whole}::VARCHAR ELSE {value}::VARCHAR END"
+        case "whole" | "number", "BOOLEAN":
+            return f"NULL::{TYPES[wanted]}"
         case "whole", "DOUBLE" | "FLOAT":
             return f"CASE WHEN {cast} = {value} THEN {cast} END"
+        case "whole", _ if kind.startswith("DECIMAL"):
+            return f"CASE WHEN {cast} = {value} THEN {cast} END"
         case "number", "DOUBLE" | "FLOAT":
-            return f"CASE WHEN isfinite({cast}) THEN {cast} END"
+            return _finite(cast)
         case _:
             return cast
 

@@ -1,8 +1,12 @@
 """Linking all patients of all sources: the use case that `build` calls."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import duckdb
 import pyarrow as pa
 
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.kernel.progress import Progress, Silent
 from fairhaven.linkage.model import (
     CLERICAL_SCHEMA,
@@ -14,6 +18,7 @@ from fairhaven.linkage.model import (
 )
 from fairhaven.linkage.person_keys import NumberedPersons, number_persons
 from fairhaven.linkage.persons import PersonClusters, find_persons, memory_only_database
+from fairhaven.nhs.number import bare_digits_sql, damaged_nhs_number_sql
 from fairhaven.release.facts import LinkageSummary, MatchThresholds
 
 THRESHOLDS = MatchThresholds()
@@ -49,7 +54,9 @@ def link(
         connection.register("arriving", records.select(IDENTITY_SCHEMA.names).cast(IDENTITY_SCHEMA))
         connection.execute("CREATE TABLE identity AS FROM arriving")
         connection.unregister("arriving")
+        notes = tuple(_damaged_numbers(connection))  # linkage drops the identities once they are standardised
         persons = find_persons(connection, thresholds=thresholds, progress=listener)
+        persons = replace(persons, notes=(*persons.notes, *notes))
         listener.stage("Numbering persons")
         connection.register("members", persons.members)
         numbered = number_persons(connection, previous, key=key)
@@ -122,3 +129,13 @@ def _summary(
         thresholds=thresholds,
         notes=persons.notes,
     )
+
+
+def _damaged_numbers(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    damaged = damaged_nhs_number_sql(bare_digits_sql("nhs_number"))
+    patients = "SELECT count(DISTINCT (source, patient_ref)) FROM identity"
+    if count := count_of(connection, f"{patients} WHERE {damaged}"):
+        yield (
+            f"{count:,} patients have an NHS number that looks as if a spreadsheet had rounded it or dropped a nought, and that cannot "
+            "be mended; it is taken for none"
+        )

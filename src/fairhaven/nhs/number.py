@@ -6,13 +6,17 @@ property test holds them to each other.
 
 import re
 
-from fairhaven.engine.sql import literals
+from fairhaven.engine.sql import literal, literals
 
 # Written in forms, test scripts and training screens; valid by their check digit, given to nobody.
 DUMMIES = frozenset({"1234567881", "9876543210", "1234567890", "0123456789"})
 _WEIGHTS = range(10, 1, -1)
 _IN_TEXT = re.compile(r"(?<![0-9])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9])")
-_SEPARATORS = re.compile(r"[\s\-]")
+# Blanks of every width and dashes, and what a spreadsheet puts around a number: ="...", an apostrophe, a decimal place. One pattern for
+# Python and DuckDB, so the characters stand in it themselves.
+_SEPARATOR = "[\\t\\n\\f\\r \\-\u00a0\u00ad\u2000-\u2015\u202f\u2060\ufeff]"
+_AROUND = f"^{_SEPARATOR}*(=?[\"'])|([.]0+)?[\"']?{_SEPARATOR}*$|{_SEPARATOR}"
+_SEPARATORS = re.compile(_AROUND)
 
 
 def check_digit(nine: str) -> int | None:
@@ -24,7 +28,8 @@ def check_digit(nine: str) -> int | None:
 def valid_nhs_number(text: str | None) -> str | None:
     """The number as ten bare digits, or None where it is no valid NHS number.
 
-    Spaces and dashes are ignored. All-same digits and known dummies are invalid whatever their check digit.
+    Spaces and dashes are ignored, and so is what a spreadsheet puts around it. All-same digits and known dummies are invalid whatever
+    their check digit.
     """
     digits = _SEPARATORS.sub("", text or "")
     is_number = len(digits) == 10 and digits.isascii() and digits.isdigit()
@@ -39,8 +44,13 @@ def nhs_numbers_in(text: str) -> set[str]:
 
 
 def bare_digits_sql(text_sql: str) -> str:
-    """DuckDB expression: the text without spaces and dashes."""
-    return rf"regexp_replace({text_sql}, '[\s\-]', '', 'g')"
+    """DuckDB expression: the text without spaces, dashes and what a spreadsheet puts around a number."""
+    return f"regexp_replace({text_sql}, {literal(_AROUND)}, '', 'g')"
+
+
+def damaged_nhs_number_sql(bare_sql: str) -> str:
+    """DuckDB expression: whether a number looks as if a spreadsheet had rounded it (9.43E+09) or dropped a nought before it."""
+    return f"regexp_full_match({bare_sql}, '[0-9]{{9}}|[0-9]([.,][0-9]+)?[eE][+]?[0-9]+')"
 
 
 def valid_nhs_number_sql(bare_sql: str) -> str:

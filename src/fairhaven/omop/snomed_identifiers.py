@@ -1,6 +1,6 @@
 """Identifiers of SNOMED CT, which those of dm+d are too: 6 to 18 digits, of which the last is a check digit (Verhoeff)."""
 
-_TURNED = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+_TURNED: tuple[int, ...] = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 """Verhoeff's permutation; its powers are applied to digits further left."""
 
 _LENGTHS = range(6, 19)
@@ -17,11 +17,17 @@ def is_snomed_identifier(text: str) -> bool:
         return False
     if text[-3:-1] not in _OF_CONCEPTS:
         return False
-    check, power = 0, tuple(range(10))
-    for digit in reversed(text):
-        check = _product(check, power[int(digit)])
+    return check_digit(text[:-1]) == text[-1]
+
+
+def check_digit(digits: str) -> str:
+    """The digit that makes an identifier of these."""
+    product, power = 0, _TURNED
+    for digit in reversed(digits):
+        product = _product(product, power[int(digit)])
         power = tuple(_TURNED[turned] for turned in power)
-    return check == 0
+    # The digit behind them has the power nought, and must give the inverse.
+    return str(-product % 5 if product < 5 else product)
 
 
 def _product(one: int, other: int) -> int:

@@ -1,0 +1,101 @@
+"""Codes that a spreadsheet has been at: what they were, where that is certain, and whether they look damaged.
+
+Spreadsheets keep 15 digits of a number, drop noughts before it, write long ones as 1.23E+17, read 1-3 as the first of March, part
+thousands, and add a decimal place; whoever knows that wraps codes in ``="..."`` or sets an apostrophe before them. Nothing here asks a
+vocabulary: what a code is taken for counts only where the vocabulary or a local map knows it, and not the code as it stands.
+
+Source: opensafely-core/opencodelists issue 1565.
+"""
+
+import re
+
+from fairhaven.omop.snomed_identifiers import check_digit, is_snomed_identifier
+
+_KEPT = 15
+"""Digits of a number that a spreadsheet keeps."""
+
+_SNOMED = frozenset({"SNOMED", "dm+d"})
+_DIGITS = _SNOMED | {"RxNorm", "RxNorm Extension", "CVX", "NDC", "LOINC"}
+"""Vocabularies in whose codes a decimal point, groups of thousands and exponents mean nothing."""
+
+PADDED = {"CVX": 2, "NDC": 11, "ICD9CM": 3, "ICD9Proc": 2}
+"""Vocabularies whose codes may begin with noughts -> digits before the point."""
+
+SUSPICIOUS = (
+    r"[^!-~]|^[='\"]|[\"']$|^[0-9]+[.]0+$|^[0-9]+([.,][0-9]+)?[eE][+]?[0-9]+$|^[0-9]{1,3}(,[0-9]{3})+$|^[0-9]{16,18}$"
+    r"|^[0-9]{1,2}[-/ ][A-Za-z]{3}|^[A-Za-z]{3}-[0-9]{2,4}$|^[0-9]{1,4}[-/][0-9]{1,2}[-/][0-9]{2,4}"
+)
+"""Pattern of the codes of any vocabulary that are worth a look, for every engine."""
+
+_ASCII_BLANKS = " \t\r\n"
+# No-break and thin blanks; blanks without a width, which may stand anywhere.
+_BLANK = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_WIDTHLESS = re.compile("[\u00ad\u180e\u200b-\u200f\u2060\ufeff]")
+_WRAPPED = re.compile(r"""=?"([^"]*)"|=?'([^']*)'|'([^']*)""")
+_EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,3})", re.ASCII)
+_GROUPED = re.compile(r"[0-9]{1,3}(?:[, ][0-9]{3})+", re.ASCII)
+_DATE = re.compile(
+    r"[0-9]{1,2}[-/ ][A-Za-z]{3}(?:[-/ ][0-9]{2,4})?|[A-Za-z]{3}-[0-9]{2,4}"
+    r"|[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T].*)?",
+    re.ASCII,
+)
+
+
+def mended_code(code: str, vocabulary: str) -> str:
+    """What a damaged code was; empty where it is as it should be, or where that is not certain.
+
+    Args:
+        vocabulary: as OMOP spells it.
+    """
+    found = _unwrapped(code)
+    if vocabulary in _DIGITS:
+        found = _as_digits(found)
+    if vocabulary in _SNOMED:
+        found = _restored(found)
+    if vocabulary in PADDED:
+        whole, point, rest = found.partition(".")
+        if whole.isascii() and whole.isdigit():
+            found = whole.zfill(PADDED[vocabulary]) + point + rest
+    return "" if found == code.strip(_ASCII_BLANKS) else found
+
+
+def looks_damaged(code: str, vocabulary: str) -> bool:
+    """Whether a code that nobody knows looks as if a spreadsheet had changed it."""
+    plain = _unwrapped(code)
+    if plain != code.strip(_ASCII_BLANKS) or _EXPONENT.fullmatch(plain) or _DATE.fullmatch(plain):
+        return True
+    if vocabulary in _DIGITS and _as_digits(plain) != plain:
+        return True
+    return vocabulary in _SNOMED and plain.isdigit() and len(plain) > _KEPT and not is_snomed_identifier(plain)
+
+
+def _unwrapped(code: str) -> str:
+    text = _BLANK.sub(" ", _WIDTHLESS.sub("", code)).strip()
+    if wrapped := _WRAPPED.fullmatch(text):
+        text = next(part for part in wrapped.groups() if part is not None).strip()
+    return text
+
+
+def _as_digits(text: str) -> str:
+    """A number as its digits, where none was lost on the way."""
+    if _GROUPED.fullmatch(text):
+        return re.sub("[, ]", "", text)
+    if exponent := _EXPONENT.fullmatch(text):
+        first, further, places = exponent[1], exponent[2] or "", int(exponent[3])
+        # With fewer digits than places the rest was rounded away.
+        return first + further if len(further) == places else text
+    return re.sub(r"(?a)^([0-9]+)\.0+$", r"\1", text)
+
+
+def _restored(text: str) -> str:
+    """A long identifier of a concept whose last digits were rounded away.
+
+    Of an identifier of an extension the last three digits are its partition, 10 for a concept, and its check digit, so that nothing is
+    guessed: the identifier that has the digits kept must give the damaged one when it is rounded.
+    """
+    if not (text.isascii() and text.isdigit() and _KEPT < len(text) <= 18) or is_snomed_identifier(text):
+        return text
+    stem = text[:-3] + "10"
+    found = stem + check_digit(stem)
+    rounded = (found[:_KEPT] + "0" * (len(found) - _KEPT), str(int(float(found))))
+    return found if text in rounded else text

@@ -1,0 +1,82 @@
+"""Numbers that are none, the same in every column that is read as text."""
+
+import duckdb
+import pytest
+
+from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
+from fairhaven.intake.type_casting import typed
+
+GIVEN = [
+    # the text, the number, the whole number; None: quarantine
+    ("5", 5.0, 5),
+    ("+5", 5.0, 5),
+    ("5.", 5.0, 5),
+    (".5", 0.5, None),
+    (" 5 ", 5.0, 5),
+    ("1e3", 1000.0, 1000),
+    ("-0", 0.0, 0),
+    ("NaN", None, None),
+    ("Infinity", None, None),
+    ("-inf", None, None),
+    ("1e999", None, None),
+    ("9" * 400, None, None),
+    ("1_000", None, None),
+    ("1,234.5", None, None),
+    ("0x10", None, None),
+    ("\u0661\u0662", None, None),
+    ("--", None, None),
+    ("1.5", 1.5, None),
+    ("true", None, None),
+    ("5 mg", None, None),
+]
+DECLARED = TableDeclaration(
+    name="t",
+    columns=(
+        ColumnDeclaration(name="number", header="number", type="number"),
+        ColumnDeclaration(name="whole", header="whole", type="whole"),
+    ),
+)
+
+
+def read(values: dict[str, tuple[str, str]], relation: str, dialect: Dialect | None = None) -> tuple[object, ...]:
+    [row] = duckdb.execute(
+        f"SELECT number, whole, [fault.field FOR fault IN row_faults] FROM ({typed(DECLARED, values, dialect or Dialect(), relation)})"
+    ).fetchall()
+    return tuple(row)
+
+
+@pytest.mark.parametrize(("text", "number", "whole"), GIVEN, ids=[text[:12] for text, _, _ in GIVEN])
+def test_a_text_is_a_number_or_its_row_is_quarantined(text: str, number: float | None, whole: int | None) -> None:
+    columns = dict.fromkeys(("number", "whole"), (f"'{text}'", "VARCHAR"))
+    found = read(columns, "(SELECT 1 AS row_line)")
+    wrong = [name for name, value in (("number", number), ("whole", whole)) if value is None]
+    assert found == (number, whole, wrong or None)
+    assert str(found[0]) != "-0.0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "number", "whole"),
+    [
+        ("DOUBLE", "'NaN'::DOUBLE", None, None),
+        ("DOUBLE", "'inf'::DOUBLE", None, None),
+        ("FLOAT", "'-inf'::FLOAT", None, None),
+        ("DOUBLE", "-0.0::DOUBLE", 0.0, 0),
+        ("DOUBLE", "1.5::DOUBLE", 1.5, None),
+        ("DECIMAL(4,1)", "1.5::DECIMAL(4,1)", 1.5, None),
+        ("DECIMAL(4,1)", "2.0::DECIMAL(4,1)", 2.0, 2),
+        ("BOOLEAN", "true", None, None),
+        ("HUGEINT", "99999999999999999999::HUGEINT", 1e20, None),
+        ("DATE", "DATE '2020-01-01'", None, None),
+    ],
+)
+def test_a_value_of_a_parquet_file_is_too(kind: str, value: str, number: float | None, whole: int | None) -> None:
+    found = read(dict.fromkeys(("number", "whole"), ("x", kind)), f"(SELECT 1 AS row_line, {value} AS x)")
+    wrong = [name for name, expected in (("number", number), ("whole", whole)) if expected is None]
+    assert found == (number, whole, wrong or None)
+    assert str(found[0]) != "-0.0"
+
+
+@pytest.mark.parametrize(("text", "number"), [("1,5", 1.5), ("1.234,5", None), ("1.234", None), ("1234", 1234.0)])
+def test_where_a_comma_parts_decimals_a_point_parts_thousands_and_is_no_number(text: str, number: float | None) -> None:
+    found = read({"number": (f"'{text}'", "VARCHAR")}, "(SELECT 1 AS row_line)", Dialect(decimal=","))
+    assert found[0] == number
