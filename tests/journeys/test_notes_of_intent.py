@@ -2,19 +2,23 @@
 command was killed: recovery carries out nothing that this hub did not decide, and enters nothing that it did not write."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.hub import make_hub, open_hub
-from fairhaven.journeys.deliveries.receive import receive_delivery, recover_vocabulary
+from fairhaven.journeys.deliveries.receive import receive_delivery, recover_deliveries, recover_vocabulary
+from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.persons.recovery import ErasureUnderWay, carry_out, recover
 from fairhaven.journeys.releases.build import land_without_known_persons
 from fairhaven.journeys.store_files import (
+    check_deliveries,
     check_kept,
     erasure_journal,
     files_of_deliveries,
@@ -23,7 +27,8 @@ from fairhaven.journeys.store_files import (
 )
 from fairhaven.journeys.store_verification import verify_store
 from fairhaven.kernel.codec import to_json
-from fairhaven.kernel.errors import Invalid
+from fairhaven.kernel.errors import Invalid, NotAllowedNow
+from fairhaven.kernel.keyring import Purpose
 from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import content_hash
 from fairhaven.omop.vocabulary import load_vocabulary
@@ -288,3 +293,38 @@ def test_a_vocabulary_that_is_altered_after_its_loading_was_killed_is_not_entere
     again = open_hub(rooms.folder)
     recover_vocabulary(again)
     assert (again.ledger.length(), again.ledger.entries()[-1].actor) == (length + 1, ANNA)
+
+
+def _used(rooms: Rooms) -> None:
+    """What commands do before they change anything."""
+    rooms.keyring.check(*Purpose)
+    with holding(rooms, *Locked, act="trial", progress=Silent()):
+        recover_deliveries(rooms, by=BEN)
+        check_deliveries(rooms, rooms.intake.extracts())
+        check_kept(rooms, files_of_deliveries(rooms, rooms.intake.extracts()))
+
+
+def test_a_pipe_in_the_place_of_any_file_of_the_store_is_named_and_never_waited_for(rooms: Rooms) -> None:
+    with holding(rooms, *Locked, act="trial", progress=Silent()):  # so that the locks are there
+        files = [path for path in rooms.store.rglob("*") if path.is_file()]
+    assert {"ledger.jsonl", "ledger", "checkpoint", "record.pub", "extract.json", "releases"} <= {
+        each.name for each in files
+    }
+    taken = set[str]()
+    for path in files:
+        kept = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path, 0o600)
+        with suppress(Invalid, NotAllowedNow):
+            _used(open_hub(rooms.folder))
+            taken.add(path.relative_to(rooms.store).as_posix())
+        with suppress(Invalid, NotAllowedNow):
+            assert (
+                not verify_store(open_hub(rooms.folder), after="", progress=Silent()).is_good or "locks" in path.parts
+            )
+        path.unlink()
+        path.write_bytes(kept)
+        path.chmod(0o600)
+    _used(open_hub(rooms.folder))
+    # Who has the keys needs no public half, and nothing was entered.
+    assert taken == {"record.pub", "locks/ledger"}

@@ -120,6 +120,8 @@ def paths_at(folder: Path, version: int) -> frozenset[str]:
     Raises:
         OSError: there is no such version, or the log cannot be read.
     """
+    if strange := [entry for entry in listed(folder / _LOG) if not entry.is_file()]:
+        raise OSError(f"{strange[0].name} is no file")  # a pipe would be waited for without end
     try:
         files = DeltaTable(folder, version=version).file_uris()
     except Exception as error:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 from fairhaven.kernel.absent_values import is_absent
 from fairhaven.kernel.accounts import why_refused
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.plain_files import plain_file
 from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.omop.concepts import is_concept_id
 
@@ -138,7 +140,7 @@ def read_code_map(path: Path) -> tuple[CodeMap, ...]:
     """
     shown = f"{path.parent.name}/{path.name}" if path.parent.name == "vocabulary" else path.name
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with TextIOWrapper(plain_file(path), encoding="utf-8-sig", newline="") as file:
             sample = file.readline()
             file.seek(0)
             delimiter = max(",\t;", key=sample.count)

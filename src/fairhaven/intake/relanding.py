@@ -16,6 +16,7 @@ from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.row_links import links_of
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.files import scratch
+from fairhaven.kernel.plain_files import plain_file
 from fairhaven.kernel.progress import Progress
 
 _MAGIC = b"PAR1"
@@ -41,7 +42,7 @@ def _has_names(rejects: Path) -> bool:
 def _is_whole(path: Path) -> bool:
     """Whether a Parquet file is there to its last byte; that its rows are right is what reconciliation checks."""
     try:
-        with path.open("rb") as file:
+        with plain_file(path) as file:
             file.seek(-len(_MAGIC), os.SEEK_END)
             return file.read() == _MAGIC
     except OSError:

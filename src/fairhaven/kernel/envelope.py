@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import replacement_of
 from fairhaven.kernel.memory_files import check_memory, memory_writer
+from fairhaven.kernel.plain_files import open_plain, plain_file
 
 _MAGIC = b"FHE1"
 _WRAPPED = 12 + 32 + 16
@@ -77,7 +78,7 @@ class Envelope:
             Invalid: the file was altered, cut off, or sealed with another hub's key.
         """
         broken = _broken(source)
-        with source.open("rb") as file:
+        with plain_file(source) as file:
             cipher = AESGCM(self._file_key(file, broken))
             try:
                 head = file.read(4)
@@ -99,7 +100,7 @@ class Envelope:
         Raises:
             Invalid: as `chunks`; of the file's content nothing is read.
         """
-        with source.open("rb") as file:
+        with plain_file(source) as file:
             return under._wrap(self._file_key(file, _broken(source)))
 
     def _wrap(self, file_key: bytes) -> bytes:
@@ -135,7 +136,7 @@ class Envelope:
 
 def write_wrapped(target: Path, wrapped: bytes) -> None:
     """Put a wrapped key in the place of the one that a sealed file has; its content is not touched."""
-    with target.open("r+b") as file:
+    with os.fdopen(open_plain(target, os.O_RDWR), "r+b") as file:
         file.seek(len(_PREAMBLE))
         file.write(wrapped)
         file.flush()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from fairhaven.kernel.errors import NotAllowedNow
+from fairhaven.kernel.plain_files import open_plain
 from fairhaven.kernel.progress import Progress
 
 _LOOK = 0.2  # seconds between two looks at a lock that another holds
@@ -55,7 +56,7 @@ def locked(path: Path, *, act: str, by: str, patience: float, progress: Progress
         NotAllowedNow: another process still held the lock after that time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
+    with os.fdopen(open_plain(path, os.O_RDWR | os.O_CREAT), "r+", encoding="utf-8") as file:
         if not is_taken(file):
             _wait(file, patience, progress)
         holder = Holder(act=act, by=by, since=dt.datetime.now().astimezone().isoformat(timespec="seconds"))

@@ -19,6 +19,7 @@ from fairhaven.kernel.file_locks import is_held, left_behind
 from fairhaven.kernel.foreign_names import harmless_json
 from fairhaven.kernel.listing import listed, listed_below
 from fairhaven.kernel.memory_files import discard_below
+from fairhaven.kernel.plain_files import plain_file, read_plain
 
 
 def check_empty(folder: Path) -> None:
@@ -47,7 +48,7 @@ def check_own(folder: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, hex."""
-    with path.open("rb") as file:
+    with plain_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -145,7 +146,7 @@ def read_json(path: Path) -> Any:
         Invalid: the file is no JSON, so something else wrote to it or the disk lost a part.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_plain(path))
     except (ValueError, RecursionError):
         raise damaged(path) from None
 

@@ -23,8 +23,10 @@ from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotPermitted
 from fairhaven.kernel.file_locks import is_held, left_behind
 from fairhaven.kernel.files import make_folder, sync
 from fairhaven.kernel.listing import listed, listed_below
+from fairhaven.kernel.plain_files import open_plain
 
 _PART = ".fairhaven-part"
+_LONGEST_PATH = 1 << 16
 REMOVED = "Removed what a killed command had left: {}"
 _MADE_BY = "user.fairhaven.made_by"
 _HALF = b"half written"
@@ -137,18 +139,8 @@ class Output:
         part.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(part):
             raise self._taken()
-        if note is not None:
-            # In its place at once: nothing is there yet that a note cut short would have to tell of.
-            make_folder(note.parent)
-            with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(str(part))
-                file.flush()
-                os.fsync(file.fileno())
-            sync(note.parent)
-        yield part
-        # Not after an error: what could not be removed then is looked for by the next command.
-        if note is not None:
-            note.unlink(missing_ok=True)
+        with _noting(note, part) if note else contextlib.nullcontext():
+            yield part
 
     def _taken(self) -> NotAllowedNow:
         return NotAllowedNow(
@@ -226,13 +218,43 @@ def clear_noted(notes: Path) -> list[Path]:
     """
     removed = []
     for note in listed(notes, "[0-9a-f]*"):
-        with contextlib.suppress(FileNotFoundError):
-            part = Path(note.read_text(encoding="utf-8"))
-            if part.name.startswith(".") and part.name.endswith(_PART) and _is_removed(part):
+        with left_behind(note) as descriptor:
+            if descriptor is None:
+                continue
+            part = _noted(descriptor)
+            if part and _is_removed(part):
                 removed.append(part)
-            if not part.exists():
-                note.unlink()
+            # Of one that was cut short nothing is there yet.
+            if part is None or not os.path.lexists(part):
+                note.unlink(missing_ok=True)
     return removed
+
+
+@contextmanager
+def _noting(note: Path, part: Path) -> Iterator[None]:
+    """Note what is made meanwhile. The note is held until that is done: one that nobody holds is a killed command's."""
+    make_folder(note.parent)
+    descriptor = open_plain(note, os.O_WRONLY | os.O_CREAT)
+    while not is_held(descriptor, note):
+        os.close(descriptor)
+        descriptor = open_plain(note, os.O_WRONLY | os.O_CREAT)
+    with os.fdopen(descriptor, "wb") as file:
+        file.truncate()
+        file.write(bytes(part))
+        file.flush()
+        os.fsync(descriptor)
+        sync(note.parent)
+        yield
+        # Not after an error: what could not be removed then is looked for by the next command.
+        note.unlink(missing_ok=True)
+
+
+def _noted(note: int) -> Path | None:
+    """What an opened note says; None for one that was cut short, or is none."""
+    if not stat.S_ISREG(os.fstat(note).st_mode):
+        return None
+    part = Path(os.fsdecode(os.read(note, _LONGEST_PATH)))
+    return part if part.is_absolute() and part.name.startswith(".") and part.name.endswith(_PART) else None
 
 
 def _is_removed(part: Path) -> bool:

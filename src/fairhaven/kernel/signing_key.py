@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fairhaven.kernel.files import damaged, write_atomically
+from fairhaven.kernel.plain_files import read_plain
 
 _PUBLIC_LENGTH = 32
 
@@ -37,7 +38,7 @@ class SigningKey:
 
     def is_half_in(self, path: Path) -> bool:
         """Whether a file is there and is the key's public half, byte for byte."""
-        return path.exists() and path.read_bytes() == _in_text(self.public)
+        return path.exists() and read_plain(path) == _in_text(self.public)
 
     def write_public(self, path: Path) -> None:
         """Write the public half."""
@@ -51,7 +52,7 @@ def read_public(path: Path) -> bytes:
         Invalid: it holds none.
     """
     try:
-        public = b64decode(path.read_bytes())
+        public = b64decode(read_plain(path))
     except ValueError:
         public = b""
     if len(public) != _PUBLIC_LENGTH:

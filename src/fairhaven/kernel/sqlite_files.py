@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.files import damaged
+from fairhaven.kernel.plain_files import open_plain
 
 
 def open_database(
@@ -34,7 +35,7 @@ def open_database(
         NotAllowedNow: another process has been writing for half a minute.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    os.close(open_plain(path, os.O_RDWR | os.O_CREAT))
     # Calls come from a server's threads one at a time; whoever shares a connection holds a lock.
     connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     try:
@@ -104,5 +105,6 @@ def read_number(path: Path, statement: str) -> int:
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A file as it is, and nothing is changed beside it either."""
+    os.close(open_plain(path))
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
         yield connection

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from fairhaven.kernel.plain_files import plain_file
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewLines:
@@ -40,7 +42,7 @@ class AppendedLines:
     def new(self) -> NewLines:
         """What is there since the last time: nothing as long as the file is the same."""
         try:
-            file = self._path.open("rb")
+            file = plain_file(self._path)
         except FileNotFoundError:
             self.forget()
             return NewLines(is_anew=True)

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.kernel.envelope import skip_header
+from fairhaven.kernel.errors import Invalid
 from fairhaven.kernel.files import Announced, announcing, is_in_scratch, json_text
 from fairhaven.kernel.listing import listed_below
+from fairhaven.kernel.plain_files import plain_file
+
+NO_FILE = "no file"
+"""In place of the content hash of a pipe, socket or device: no file has it."""
 
 
 def content_hash(path: Path) -> str | None:
@@ -19,11 +24,13 @@ def content_hash(path: Path) -> str | None:
     key writes anew, while what is sealed stays as it was.
     """
     try:
-        with path.open("rb") as file:
+        with plain_file(path) as file:
             skip_header(file)
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
+    except Invalid:
+        return NO_FILE
 
 
 def hash_of_json(value: Any) -> str:

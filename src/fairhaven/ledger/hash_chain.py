@@ -16,9 +16,10 @@ from typing import Any, BinaryIO
 
 from fairhaven.kernel.errors import FairhavenError, Fault, check_faults
 from fairhaven.kernel.files import canonical_json, sync
+from fairhaven.kernel.plain_files import no_file, open_plain
 from fairhaven.ledger.chain_reader import Chain, ChainReader
 from fairhaven.ledger.checkpoint import Checkpoint, Signer
-from fairhaven.ledger.file_hashes import content_hashes
+from fairhaven.ledger.file_hashes import NO_FILE, content_hashes
 from fairhaven.ledger.journal import Journal
 from fairhaven.ledger.model import Actor, Entry, EventKind
 from fairhaven.ledger.signed_head import RESTORE, SignedHead, head_of
@@ -108,6 +109,10 @@ class Ledger:
             places: files and folders of the store that the act may have written or removed.
         """
         changed = self.changed(places)
+        if NO_FILE in changed.values():
+            check_faults(
+                [no_file(self.store / path).faults[0] for path, digest in changed.items() if digest == NO_FILE]
+            )
         return self.append(kind, facts, by=by, files=changed) if changed else None
 
     def not_entered(self, files: Files) -> dict[str, str | None]:
@@ -258,8 +263,8 @@ class Ledger:
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
         is_new = not self.path.exists()
         with (
-            os.fdopen(os.open(locks / self.path.stem, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as lock,
-            os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file,
+            os.fdopen(open_plain(locks / self.path.stem, os.O_RDWR | os.O_CREAT), "r+b") as lock,
+            os.fdopen(open_plain(self.path, os.O_RDWR | os.O_CREAT), "r+b") as file,
         ):
             fcntl.flock(lock, fcntl.LOCK_EX)
             if is_new:

@@ -21,6 +21,7 @@ from typing import Any
 from fairhaven.kernel.codec import from_json, to_json
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow
 from fairhaven.kernel.files import Announced, announcing, canonical_json, sync, write_atomically
+from fairhaven.kernel.plain_files import open_plain, read_plain
 from fairhaven.ledger.appended_lines import AppendedLines
 from fairhaven.ledger.chain_reader import GENESIS
 from fairhaven.ledger.checkpoint import Signer, is_signature
@@ -106,7 +107,7 @@ class Journal:
         if not self.is_open() or self._is_signed():
             return None
         try:
-            written = json.loads(self.path.read_bytes())
+            written = json.loads(read_plain(self.path))
         except (FileNotFoundError, ValueError):
             return None
         return None if isinstance(written, dict) and "signature" in written else written
@@ -125,7 +126,7 @@ class Journal:
     ) -> None:
         """Add a line to a journal that was begun; it is on the disk when this returns. Raises as `notes`."""
         self._read()
-        with self.path.open("r+b") as file:
+        with os.fdopen(open_plain(self.path, os.O_RDWR), "r+b") as file:
             file.truncate(self._lines.end)
             file.seek(0, os.SEEK_END)
             file.write(self._line(facts or {}, files or {}, by, self._head))

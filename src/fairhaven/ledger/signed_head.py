@@ -9,6 +9,7 @@ from pathlib import Path
 from fairhaven.kernel.errors import Fault, Invalid
 from fairhaven.kernel.files import write_atomically
 from fairhaven.kernel.listing import listed
+from fairhaven.kernel.plain_files import read_plain
 from fairhaven.ledger.chain_reader import Chain
 from fairhaven.ledger.checkpoint import Checkpoint, Signer, checkpoint_of
 from fairhaven.ledger.model import Entry, EventKind
@@ -38,7 +39,7 @@ class SignedHead:
             path: of one that was kept elsewhere.
         """
         try:
-            return (path or self.path).read_bytes()
+            return read_plain(path or self.path)
         except FileNotFoundError:
             return None
 

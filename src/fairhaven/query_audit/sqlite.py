@@ -21,6 +21,7 @@ from pyroaring import BitMap
 
 from fairhaven.kernel.errors import Invalid, NotAllowedNow
 from fairhaven.kernel.files import readers_scratch, scratch, sync
+from fairhaven.kernel.plain_files import plain_file
 from fairhaven.kernel.sqlite_files import copy_database, open_database, read_number, reading, transaction
 from fairhaven.query_audit.model import Asker, RecordedVerdict, VerdictKind
 from fairhaven.query_audit.question_log import LogHead
@@ -107,7 +108,7 @@ class AuditRecord:
     def _copied(self, opened: ExitStack) -> Path:
         folder = opened.enter_context(readers_scratch())
         try:
-            with self._copy.open("rb") as file:
+            with plain_file(self._copy) as file:
                 # Whoever may add a log could have put it there; the folder's owner's own file nobody else can replace.
                 is_theirs = os.fstat(file.fileno()).st_uid == self._copy.parent.stat().st_uid
                 if is_theirs:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import announce_folder, canonical_json, read_json, scratch, sync, write_json
+from fairhaven.kernel.plain_files import plain_file
 
 FORMAT = 2
 """Raised with every change of what is stored; an index of another format is made again, never guessed at."""
@@ -241,7 +242,7 @@ class Arrays:
         if file not in self._maps:
             path = self.folder / f"{file}.bin"
             try:
-                with path.open("rb") as stream:
+                with plain_file(path) as stream:
                     empty = not path.stat().st_size
                     self._maps[file] = b"" if empty else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
             except FileNotFoundError:
