@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise import CodeMap, Harmonised
+from fairhaven.harmonise import CodeMap, Harmonised, read_mapping
 from fairhaven.harmonise.local_maps import MapPart
 from fairhaven.harmonise.mapping_rows import mapped_rows
+from fairhaven.kernel.toml import Document
 from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of, vocabulary_tables
 
 DAY = dt.date(2020, 3, 1)
@@ -668,3 +669,116 @@ def test_what_cannot_be_in_the_cdm_is_counted_with_its_reason(events: Made) -> N
     ):
         outcomes = {count.outcome: count.rows for count in found.counts if names.get(count.rule) == name}
         assert outcomes == dict.fromkeys(reasons | last, 1), name
+
+
+RESULTS = [
+    # the text, operator, number, unit, SNOMED code of the value; nothing throughout: it is kept as text
+    ("5.2", None, 5.2, None, None),
+    ("<5", "<", 5.0, None, None),
+    ("≤5", "<=", 5.0, None, None),
+    (">= 10", ">=", 10.0, None, None),
+    ("=>10", ">=", 10.0, None, None),
+    (" 1,234.5 ", None, 1234.5, None, None),
+    ("1,234,567", None, 1234567.0, None, None),
+    (">.5", ">", 0.5, None, None),
+    ("-3", None, -3.0, None, None),
+    ("1e3", None, 1000.0, None, None),
+    ("5 mmol/L", None, 5.0, "mmol/L", None),
+    ("<5.0mmol/l", "<", 5.0, "mmol/l", None),
+    ("98%", None, 98.0, "%", None),
+    ("4.5 x10^9/L", None, 4.5, "x10^9/L", None),
+    ("72 per minute", None, 72.0, "per minute", None),
+    ("POS", None, None, None, "10828004"),
+    ("Negative", None, None, None, "260385009"),
+    ("not detected", None, None, None, "260415000"),
+    *(
+        (text, None, None, None, None)
+        for text in (
+            "1,23",
+            "1,2345",
+            "12 L",
+            "5-10",
+            "120/80",
+            "1:40",
+            "3+",
+            "5 seen by Dr Smith",
+            "12 Jan 2020",
+            "haemolysed",
+        )
+    ),
+    *((text, None, None, None, None) for text in ("~5", "<", "5 5", "1 234", "five", "<<5", "NaN", "1_000", "0x1F")),
+]
+
+
+def test_results_as_text_become_operator_number_unit_and_value(events: Made) -> None:
+    given = rule(before='coded = ["result"]') + '\n[map.result]\ncolumn = "result"\n'
+    rows = [{"code": "8480-6", "result": text, "spare": "kg"} for text, *_ in RESULTS]
+    table = events.engine.arrow(landed("events", [{"patient_ref": "p1", "day": DAY, **row} for row in rows]))
+    (found,) = mapped_rows([mapping(events.folder, given)], {"events": table})
+    names = ["operator", "value_number", "unit", "value_code", "value_text", "value_source_value"]
+    made_of = {
+        row["value_source_value"] or row["value_text"]: tuple(row[name] for name in names[:4])
+        for row in events.engine.fetch(found.rows.select(*names)).to_pylist()
+    }
+    assert made_of == {text.strip(): tuple(expected) for text, *expected in RESULTS}
+    assert {"value_text", "value_source_value"} <= found.coded
+
+
+def test_a_result_that_is_not_understood_may_be_free_text_and_a_unit_of_its_own_column_serves_where_the_text_has_none(
+    events: Made,
+) -> None:
+    loinc = CODED.replace("SNOMED", "LOINC")
+    given = rule('unit = "spare"', code=loinc) + '\n[map.result]\ncolumn = "result"\ndecimal = ","\n'
+    rows = [
+        {"code": "8480-6", "result": text, "spare": "mmHg"}
+        for text in ("1.234,5", "7 mm[Hg]", "seen by Dr Smith", "<5,0")
+    ]
+    found = events.of(given, rows)
+    columns = ("value_as_number", "unit_source_value", "operator_concept_id", "value_source_value")
+    assert set(events.rows(found, "measurement", *columns)) == {
+        (5.0, "mmHg", 4171756, "<5,0"),
+        (7.0, "mm[Hg]", None, "7 mm[Hg]"),
+        (1234.5, "mmHg", None, "1.234,5"),
+        (None, "mmHg", None, "[withheld until de-identified]"),
+    }
+
+
+def test_the_year_of_birth_comes_from_the_age_at_an_event(events: Made) -> None:
+    years = 'minus_years = { column = "age", map = { 7001 = 0, 7003 = 0 }, default = { keep = true } }'
+    person = f'\n[[map]]\nname = "p"\nfrom = "events"\nto = "person"\n[map.set]\nbirth_year = {{ date = "day", part = "year", {years} }}\n'
+    rows = [{"age": age} for age in ("60", "7003", "7099", "", "-1", "0.5", "x", "130")]
+    assert events.generic(person, rows, "birth_year") == [*[1890, 1960], 2020, 2020, *[None] * 4]
+    plain = person.replace(years, "minus_years = 2").replace('date = "day"', 'column = "day"')
+    assert events.generic(plain, [{"age": "1"}], "birth_year") == [2018]
+    month = '\n[[map]]\nname = "p"\nfrom = "events"\nto = "person"\n[map.set]\nbirth_year = { column = "day", part = "year" }\nbirth_month = { column = "day", part = "month" }\n'
+    assert events.generic(month, [{"age": "1"}], "birth_month") == [3]
+
+
+def test_a_date_that_is_worked_out_of_a_text_that_is_none_is_nothing(events: Made) -> None:
+    written = [{"text": text} for text in ("2020-02-28", "unknown", "2020-02-30")]
+    days = events.generic(
+        rule('end_date = { column = "text", add_days = 2 }'), [{"code": "x", **row} for row in written], "end_date"
+    )
+    assert days == [None, None, dt.date(2020, 3, 1)]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('end_date = { column = "day", minus_years = 1 }', "part: is missing"),
+        ('end_date = { column = "day", part = "month", minus_years = 1 }', "gives a year"),
+        ('end_date = { column = "day", part = "week" }', "is not one of year, month, day"),
+        ('value_number = "x"\n[map.result]\ncolumn = "y"', "does not go with [map.result]"),
+        ('unit = "x"\n[map.result]\ncolumn = "y"\ndecimal = ";"', "is not one of ., ,"),
+        (
+            'unit = "x"\n[map.result]\ncolumn = "y"\n[map.value]\ncolumn = "z"\nvocabulary = "SNOMED"',
+            "value: does not go with [map.result]",
+        ),
+    ],
+)
+def test_what_a_value_cannot_be_is_a_fault(tmp_path: Path, given: str, said: str) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(rule(given))
+    document = Document(path)
+    assert read_mapping(document) is None or document.faults
+    assert any(said in str(fault) for fault in document.faults), document.faults

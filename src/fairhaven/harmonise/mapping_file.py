@@ -17,6 +17,7 @@ from fairhaven.harmonise.mapping_values import (
     CleanedText,
     ColumnValue,
     ConstantValue,
+    DatePart,
     DatetimeValue,
     FirstValue,
     JoinedText,
@@ -31,6 +32,7 @@ from fairhaven.harmonise.mapping_values import (
     columns_of,
     constant,
 )
+from fairhaven.harmonise.text_results import GIVES, TextResult
 from fairhaven.kernel.errors import Fault
 from fairhaven.kernel.numbered_columns import WRONG_RANGE, numbered_columns
 from fairhaven.kernel.toml import Document, Section
@@ -92,6 +94,7 @@ class MapRule:
         codes: up to three alternates.
         concept_id: a fixed standard concept, None where codes are looked up.
         value: a coded value.
+        result: a result as text.
         gives: column of the generic row -> value (``[map.set]``).
         coded: columns of the source that hold texts of a list, where a column of the row could hold free text; of a Python rule
             the columns of its rows.
@@ -110,6 +113,7 @@ class MapRule:
     concept_id: int | None = None
     text: str = ""
     value: CodeMapping | None = None
+    result: TextResult | None = None
     gives: tuple[tuple[str, MappingValue], ...] = ()
     coded: tuple[str, ...] = ()
     python: str = ""
@@ -130,7 +134,12 @@ class MapRule:
         read = {condition.column for condition in self.when} | ({self.text} if self.text else set())
         codes = [*self.codes, self.value] if self.value else self.codes
         values = [*chain(*((code.column, code.vocabulary) for code in codes)), *(value for _, value in self.gives)]
+        values += [self.result.column] if self.result else []
         return read.union(self.coded, *map(columns_of, values)) - self.unpivoted()
+
+    def texts_given(self) -> list[tuple[str, MappingValue]]:
+        """Columns of the row -> value, those that hold texts of the source as they are among them."""
+        return [*self.gives, *([("value_text", self.result.column)] if self.result else [])]
 
     def fault(self, message: str) -> Fault:
         """A fault of the rule, at its place."""
@@ -225,6 +234,7 @@ def _rule(section: Section, file: str) -> MapRule:
         concept_id=fixed,
         text=text,
         value=_code(section.section("value")) if "value" in section else None,
+        result=_result(section, kind) if "result" in section else None,
         gives=tuple(_set(section.section("set"), kind)),
         coded=section.texts("coded", ()),
         python=python,
@@ -279,6 +289,21 @@ def _code(section: Section) -> CodeMapping:
     )
     section.finish()
     return code
+
+
+def _result(section: Section, kind: str) -> TextResult:
+    part = section.section("result")
+    result = TextResult(
+        column=_value(part, "column", part.raw("column")), decimal=part.text("decimal", ".", choices=(".", ","))
+    )
+    part.finish()
+    if kind != "event":
+        section.fault("result", f"a {kind} has no result")
+    given = section.section("set").values
+    for name in ("value", *(f"set.{name}" for name in GIVES if name != "unit" and name in given)):
+        if name != "value" or name in section:
+            section.fault(name, "does not go with [map.result], which gives the value")
+    return result
 
 
 def _unpivot(section: Section) -> Iterable[tuple[str, tuple[str, ...]]]:
@@ -404,9 +429,8 @@ def _source(part: Section) -> Source:
         case "join":
             return JoinedText(items=_items(part, "join"), between=part.text("with", ""))
         case _:
-            return DatetimeValue(
-                date=_value(part, "date", part.raw("date")), time=_value(part, "time", part.raw("time"))
-            )
+            time = _value(part, "time", part.raw("time")) if "time" in part else None
+            return DatetimeValue(date=_value(part, "date", part.raw("date")), time=time)
 
 
 def _items(part: Section, key: str) -> tuple[MappingValue, ...]:
@@ -452,3 +476,14 @@ def _steps(part: Section) -> Iterable[Step]:
                 part.fault(key, "must be a number of days or a column")
                 days = 0
             yield ShiftedDate(days=days, sign=sign)
+    if "part" in part or "minus_years" in part:
+        yield _date_part(part)
+
+
+def _date_part(part: Section) -> DatePart:
+    what = part.text("part", choices=("year", "month", "day"))
+    if "minus_years" not in part:
+        return DatePart(part=what)
+    if what != "year":
+        part.fault("minus_years", 'gives a year; write part = "year"')
+    return DatePart(part=what, minus_years=_value(part, "minus_years", part.raw("minus_years")))

@@ -51,7 +51,7 @@ def withheld_texts(rules: Iterable[MapRule], tables: Mapping[str, Set[str]]) -> 
         if rule.python or rule.kind in ABOUT_NO_PERSON:
             continue
         texts = tables.get(rule.tables[0], frozenset()) - rule.coded_columns()
-        for name, value in rule.gives:
+        for name, value in rule.texts_given():
             if name in FREE_TEXT_COLUMNS and (columns := free_texts(value, texts)):
                 listed = ", ".join(f'"{column}"' for column in columns)
                 yield rule.fault(
@@ -81,7 +81,7 @@ def _declared(rule: MapRule, table: ir.Table) -> GenericRows:
         rows=taken.select(**_given(rule, taken)),
         target=rule.target or rule.kind,
         takes=ibis.and_(*tests) if tests else None,
-        coded=FREE_TEXT_COLUMNS.difference(name for name, value in rule.gives if free_texts(value, texts)),
+        coded=FREE_TEXT_COLUMNS.difference(name for name, value in rule.texts_given() if free_texts(value, texts)),
     )
 
 
@@ -105,7 +105,12 @@ def _given(rule: MapRule, rows: ir.Table) -> dict[str, ir.Value]:
     if rule.value is not None:
         given["value_code"], given["value_vocabulary_id"] = next(iter(_alternates(rule.value, rows)))
     given |= _targets(rule)
-    return given | {name: as_type(value.build(rows), kind[name]) for name, value in rule.gives}
+    said = {name: as_type(value.build(rows), kind[name]) for name, value in rule.gives}
+    if rule.result is not None:
+        found = rule.result.build(rows)
+        said["unit"] = ibis.coalesce(found["unit"], said["unit"]) if "unit" in said else found["unit"]
+        given |= found
+    return given | said
 
 
 def _targets(rule: MapRule) -> dict[str, ir.Value]:

@@ -11,6 +11,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+_OLDEST = 130
 _FORMS = {
     "float64": "^([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)$",
     "int64": "^([+-]?[0-9]{1,19})([.]0*)?$",
@@ -106,14 +107,16 @@ class JoinedText:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatetimeValue:
-    """A date with a time of day; midnight where the time is missing or no time."""
+    """A date with a time of day; midnight where the time is missing or no time. Without a time at all, the date."""
 
     date: "MappingValue"
-    time: "MappingValue"
+    time: "MappingValue | None" = None
 
     def build(self, rows: ir.Table) -> ir.Value:
-        """A timestamp."""
+        """A timestamp, or a date."""
         date = as_type(self.date.build(rows), "date")
+        if self.time is None:
+            return date
         text = date.cast("string") + " " + text_of(self.time.build(rows))
         return ibis.coalesce(text.try_cast("timestamp(6)"), date.cast("timestamp(6)"))
 
@@ -166,8 +169,14 @@ class MappedValue:
 
     def build(self, value: ir.Value, rows: ir.Table) -> ir.Value:  # noqa: ARG002
         """A CASE over the pairs; NULL is NULL unless there is a default."""
-        otherwise = text_of(value) if self.is_kept else ibis.literal(self.default)
-        return text_of(value).cases(*self.pairs, else_=otherwise) if self.pairs else otherwise
+        pairs, default = self.pairs, self.default
+        given = [to for _, to in pairs] + ([] if default is None else [default])
+        if self.is_kept or (any(isinstance(to, str) for to in given) and not all(isinstance(to, str) for to in given)):
+            # One column has one type: beside a text a number is the text that it is written as.
+            pairs = tuple((text, str(to)) for text, to in pairs)
+            default = None if default is None else str(default)
+        otherwise = text_of(value) if self.is_kept else ibis.literal(default)
+        return text_of(value).cases(*pairs, else_=otherwise) if pairs else otherwise
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,8 +223,31 @@ class ShiftedDate:
         return (date + days.as_interval("D")).cast("date")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatePart:
+    """The year, month or day of a date as a number.
+
+    Args:
+        part: ``year``, ``month``, ``day``.
+        minus_years: what is taken from the year; NULL where it is no age that a person can have.
+    """
+
+    part: str
+    minus_years: "MappingValue | None" = None
+
+    def build(self, value: ir.Value, rows: ir.Table) -> ir.Value:
+        """The number."""
+        date = as_type(value, "date")
+        number = {"year": date.year, "month": date.month, "day": date.day}[self.part]().cast("int32")
+        if self.minus_years is None:
+            return number
+        age = number_of(self.minus_years.build(rows)).floor()
+        is_age = ((age >= 0) & (age <= _OLDEST)).fill_null(False)
+        return is_age.ifelse(number - is_age.ifelse(age, 0).cast("int32"), ibis.null("int32"))
+
+
 Source = ColumnValue | ConstantValue | FirstValue | JoinedText | DatetimeValue
-Step = CleanedText | TextPattern | MappedValue | ScaledValue | ShiftedDate
+Step = CleanedText | TextPattern | MappedValue | ScaledValue | ShiftedDate | DatePart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -244,7 +276,10 @@ def columns_of(value: MappingValue | Source | Step) -> Iterator[str]:
                 yield from columns_of(item)
         case DatetimeValue():
             yield from columns_of(value.date)
-            yield from columns_of(value.time)
+            if value.time is not None:
+                yield from columns_of(value.time)
+        case DatePart(minus_years=MappingValue() as years):
+            yield from columns_of(years)
         case ColumnValue(name=name) | ShiftedDate(days=str(name)):
             yield name
         case ScaledValue(scales=(_, *_)):
