@@ -66,7 +66,8 @@ def receipt(found: "Receipt") -> Iterator[str]:
                 yield f"      not in the file: {', '.join(count.missing)}"
             for undecided in found.undecided_keys:
                 if (undecided.extracts, undecided.table) == ((extract.number,), table):
-                    yield f"      {_undecided(undecided)}; the last line counts"
+                    which = "all are kept" if undecided.are_kept else "the last line counts"
+                    yield f"      {_undecided(undecided)}; {which}"
     for undecided in found.undecided_keys:
         if len(undecided.extracts) > 1:
             numbers = ", ".join(map(str, undecided.extracts))

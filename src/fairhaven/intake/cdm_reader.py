@@ -242,7 +242,8 @@ def _with_unique_key(connection: duckdb.DuckDBPyConnection, staged: StagedTable)
     if count_of(connection, f"SELECT count(*) - count(DISTINCT ({key})) FROM {identifier(staged.rows)}") == 0:
         return staged
     everything = tuple(column.name for column in declaration.columns)
-    return dataclasses.replace(staged, declaration=dataclasses.replace(declaration, key=everything))
+    by_content = dataclasses.replace(declaration, key=everything)
+    return dataclasses.replace(staged, declaration=by_content, shared_key=declaration.key)
 
 
 def _header(text: Path, dialect: Dialect) -> set[str]:

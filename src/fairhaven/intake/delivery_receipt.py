@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from fairhaven.engine.damage import reading_foreign
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.identifiers.known_identifiers import PURPOSE
-from fairhaven.intake import landing, repeated_keys
-from fairhaven.intake.current_rows import tables_of
+from fairhaven.intake import landing
+from fairhaven.intake.delivery_counts import counted_together, faults_of, undecided_keys
 from fairhaven.intake.delivery_records import DeliveryRecords, Tombstones, make_durable, name_of_sealed
 from fairhaven.intake.landed_texts import LandedTexts
 from fairhaven.intake.line_erasure import blank
@@ -34,14 +34,12 @@ from fairhaven.intake.model import (
     Receipt,
     Source,
     TableCount,
-    TableDeclaration,
     UndecidedKey,
 )
 from fairhaven.intake.opt_out_lists import dated_ahead
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
-from fairhaven.intake.repeated_keys import UndecidedRows
 from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
@@ -169,7 +167,7 @@ def receive(
                             receiver, source, delivered, digest, sealed_as, extract_number, number, vault, work
                         )
                     extracts.append(extract)
-                    undecided += _undecided_keys(source, extract.number, landed)
+                    undecided += undecided_keys(extract.number, landed.undecided)
                     erased_names |= landed.erased_names
                     local_numbers.append(landed.local_numbers)
                 except Invalid as invalid:
@@ -180,7 +178,7 @@ def receive(
             check_faults(faults)
             extracts = leave_out(receiver, source, extracts, erased_names, check_earlier=check_earlier)
             extracts = _withhold(receiver, source, extracts, pa.concat_tables(local_numbers), vault, work)
-            told, undecided_between = _counted_together(records, source, extracts, work)
+            told, undecided_between = counted_together(records, source, extracts, work)
         except BaseException:
             recover(records, vault, known)
             raise
@@ -256,13 +254,7 @@ def land_file(
                 birth_date=receiver.birth_date,
                 tombstones=Tombstones(receiver.store).of(source.name),
             )
-    check_faults(
-        [
-            _not_unique(source.tables[table], rows, arrived.name)
-            for table, rows in landed.undecided.items()
-            if table in source.tables and source.tables[table].is_key_unique
-        ]
-    )
+    check_faults(list(faults_of(landed.undecided, source, arrived.name)))
     gone = frozenset[int]().union(*landed.erased_lines.values())
     if gone and source.format is Format.FHIR:
         # What these lines say is nowhere once they are left out, and what belongs to them may be anywhere.
@@ -319,60 +311,6 @@ def _take(
     if source.format is not Format.OPT_OUT:
         vault.add(number, landed.identities)
     return extract, landed
-
-
-def _not_unique(table: TableDeclaration, rows: UndecidedRows, file: str) -> Fault:
-    lines = ", ".join(map(str, rows.lines)) + (", ..." if rows.rows > len(rows.lines) else "")
-    return Fault(
-        path=file,
-        field=f"{table.name}.{', '.join(table.key)}",
-        message=f"key_is_unique = true, but {rows.rows} rows that differ have {rows.keys} key{'s' * (rows.keys > 1)} (lines {lines}). "
-        "Have the file corrected, or declare a key that tells its rows apart",
-    )
-
-
-def _key_of(source: Source, table: str) -> tuple[str, ...]:
-    return source.tables[table].key if table in source.tables else ("id",) if source.format is Format.FHIR else ()
-
-
-def _undecided_keys(source: Source, extract: int, landed: landing.LandingResult) -> Iterator[UndecidedKey]:
-    for table, rows in landed.undecided.items():
-        yield UndecidedKey(
-            extracts=(extract,),
-            table=table,
-            key=_key_of(source, table),
-            rows=rows.rows,
-            keys=rows.keys,
-            lines=rows.lines,
-        )
-
-
-def _counted_together(
-    records: DeliveryRecords, source: Source, extracts: Sequence[Extract], work: Path
-) -> tuple[list[Extract], list[UndecidedKey]]:
-    """The extracts as the receipt counts them: of rows of one key in several files of the delivery one counts; and keys that are so."""
-    several = {table: having for table, having in tables_of(extracts).items() if len(having) > 1}
-    if not several or source.format is Format.OPT_OUT:
-        return list(extracts), []
-    found = {extract.number: extract for extract in extracts}
-    undecided = []
-    paths = [records.folder(extract.number) for extract in extracts]
-    with scratch(work) as room, open_duckdb(spill=room, reaches=paths, memory_limit=landing.MEMORY_LIMIT) as connection:
-        for table, having in several.items():
-            landed = {extract.number: records.table(extract.number, table) for extract in having}
-            columns = [*having[-1].columns[table], "patient_ref"]
-            changes, rows = repeated_keys.across_files(connection, landed, columns)
-            for number, change in changes.items():
-                tables = found[number].tables
-                count = repeated_keys.changed(tables[table], change)
-                found[number] = replace(found[number], tables={**tables, table: count})
-            if rows:
-                undecided.append(
-                    UndecidedKey(
-                        extracts=tuple(landed), table=table, key=_key_of(source, table), rows=rows.rows, keys=rows.keys
-                    )
-                )
-    return list(found.values()), undecided
 
 
 def _withhold(

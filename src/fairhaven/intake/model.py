@@ -314,7 +314,7 @@ class QuarantineReason:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UndecidedKey:
-    """A key of one table that is not unique in a delivery: rows of it differ, and only their order says which counts.
+    """A key of one table that is not unique in a delivery: rows of it differ, and only their order says which counts, or all are kept.
 
     Args:
         extracts: numbers of the extracts that have such rows.
@@ -322,6 +322,7 @@ class UndecidedKey:
         rows: how many rows have such keys.
         keys: how many keys are shared by rows that differ.
         lines: the first few of the lines, where the rows are of one extract.
+        are_kept: all of them count, told apart by their content (tables of a CDM).
     """
 
     extracts: tuple[int, ...]
@@ -330,6 +331,7 @@ class UndecidedKey:
     rows: int
     keys: int
     lines: tuple[int, ...] = ()
+    are_kept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

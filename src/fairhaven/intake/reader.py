@@ -52,6 +52,7 @@ class StagedTable:
         withdrawn: SQL over ``rows`` that is true where the delivery takes the row back.
         updated, version: SQL over ``rows`` of what `row_versions` compares, where the format says it: microseconds since 1970, a number.
         part_of, part_key: the table of which a row is a part, and the columns that are that one's key: a part goes with its whole.
+        shared_key: columns that should be the key, where rows that differ share one and all of them are kept.
         dropped: headers in the file that are outside the agreement.
         missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
         emptied: column -> rows whose value did not fit and is empty.
@@ -68,6 +69,7 @@ class StagedTable:
     version: str = ""
     part_of: str = ""
     part_key: tuple[str, ...] = ()
+    shared_key: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     emptied: Mapping[str, int] = field(default_factory=dict)

@@ -28,15 +28,19 @@ _DECIDED = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UndecidedRows:
-    """Rows of keys that are shared by rows that differ, where only their order says which counts.
+    """Rows of keys that are shared by rows that differ, where only their order says which counts, or nothing does.
 
     Args:
+        key: names of its columns.
         lines: the first few, of one file.
+        are_kept: all of them count.
     """
 
     rows: int
     keys: int
+    key: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()
+    are_kept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +70,7 @@ def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: 
         f"SELECT count({'DISTINCT row_line' if staged.part_of else '*'}), count(DISTINCT {key}), count(*) FILTER (row_withdrawn), "
         f"coalesce(bool_or({updated} IS NOT NULL OR {version} IS NOT NULL OR {takes_back}), false) FROM {rows}"
     ).fetchall()
-    found = GivenWay(withdrawn=withdrawn, has_versions=has_versions)
+    found = GivenWay(withdrawn=withdrawn, has_versions=has_versions, undecided=_kept(connection, staged))
     if total == keys:
         return found
     delivered = [column.name for column in staged.declaration.columns]
@@ -92,7 +96,7 @@ def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: 
         identical=identical,
         withdrawn=withdrawn - gone,
         has_unique_keys=False,
-        undecided=_undecided(connection),
+        undecided=found.undecided or _undecided(connection, staged.declaration.key),
     )
 
 
@@ -131,7 +135,7 @@ def across_files(
     ).fetchall():
         changes[extract]["withdrawn" if was_withdrawn else "landed"] -= number
         changes[extract]["identical" if is_identical else "superseded"] += number
-    undecided = _undecided(connection)
+    undecided = _undecided(connection, ())
     return changes, replace(undecided, lines=()) if undecided else None
 
 
@@ -163,10 +167,26 @@ def _judge(connection: duckdb.DuckDBPyConnection, key: Sequence[str]) -> None:
     )
 
 
-def _undecided(connection: duckdb.DuckDBPyConnection) -> UndecidedRows | None:
+def _kept(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> UndecidedRows | None:
+    """Rows that differ under one key that should be theirs alone, and all of which are kept."""
+    if not staged.shared_key:
+        return None
+    rows, content = identifier(staged.rows), _content([column.name for column in staged.declaration.columns])
+    key = ", ".join(map(identifier, staged.shared_key))
+    shared = f"SELECT {key} FROM {rows} GROUP BY {key} HAVING count(DISTINCT {content}) > 1"
+    [(number, keys, lines)] = connection.execute(
+        f"SELECT count(*), count(DISTINCT ({key})), list(row_line ORDER BY row_line)[:?] FROM {rows} SEMI JOIN ({shared}) USING ({key})",
+        [_LINES],
+    ).fetchall()
+    if not number:
+        return None
+    return UndecidedRows(rows=number, keys=keys, key=staged.shared_key, lines=tuple(lines), are_kept=True)
+
+
+def _undecided(connection: duckdb.DuckDBPyConnection, key: tuple[str, ...]) -> UndecidedRows | None:
     [(rows, keys, lines)] = connection.execute(
         "SELECT count(*), count(DISTINCT k), list(DISTINCT row_line ORDER BY row_line)[:?] FROM judged "
         "WHERE k IN (SELECT k FROM judged WHERE gives_way AND NOT is_identical AND NOT is_decided)",
         [_LINES],
     ).fetchall()
-    return UndecidedRows(rows=rows, keys=keys, lines=tuple(lines)) if rows else None
+    return UndecidedRows(rows=rows, keys=keys, key=key, lines=tuple(lines)) if rows else None
