@@ -419,6 +419,10 @@ REFERENCES: list[Resource] = [
     {"type": "http://hl7.org/fhir/StructureDefinition/Patient", "identifier": {"system": "s", "value": "7"}},
     {"identifier": {"system": "s", "value": "123 456-7890"}},
     {"identifier": {"system": "s", "value": "12-3"}},
+    {"identifier": {"system": "https://a.b/ids/", "value": "7"}},
+    {"identifier": {"system": "HTTPS://fhir.nhs.uk/Id/nhs-number/", "value": "7"}},
+    {"identifier": {"system": "2.16.840.1.113883.2.1.4.1", "value": "7"}},
+    {"reference": "Patient?identifier=https%3A%2F%2Ffhir.nhs.uk%2Fid%2Fnhs-number|7"},
     {"reference": "Patient/7", "identifier": {"system": "s", "value": "8"}},
 ]
 

@@ -1,6 +1,7 @@
 """Patients whom a FHIR source calls one, and patients whom it names by NHS number alone."""
 
 import datetime as dt
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,50 @@ def test_patients_whom_a_link_of_any_type_calls_the_same_are_one_person(tmp_path
            for n, kind in enumerate(kinds)]  # fmt: skip
     persons = linked(tmp_path, *old, patient("new", OTHER, "1972-11-30"))
     assert len(persons["source-link"]) == 5 and len(set(persons["source-link"])) == 1
+
+
+def test_links_join_in_chains_circles_and_to_whom_another_delivery_brings(tmp_path: Path) -> None:
+    def linking(name: str, *others: str) -> Resource:
+        return {"resourceType": "Patient", "id": name, "link": [{"other": {"reference": f"Patient/{other}"}, "type": "seealso"} for other in others]}  # fmt: skip
+
+    here = [
+        linking("a", "b"),
+        linking("b", "c"),
+        linking("c", "a", "c"),
+        linking("d", "e"),
+        linking("x", "never"),
+        linking("y", "y"),
+    ]
+    arrived = landed(written(tmp_path, [linking("e"), linking("f", "d")]), tmp_path / "later").identities
+    later = pa.Table.from_pylist(arrived.to_pylist(), IDENTITY_SCHEMA)
+    persons = linked(tmp_path, *here, also=later)
+    assert sorted(Counter(persons["source-link"]).values()) == [3, 3]
+    assert len(persons["alone"]) == 2
+
+
+def test_an_nhs_number_is_one_however_its_system_is_spelled_and_one_that_was_replaced_counts_last(
+    tmp_path: Path,
+) -> None:
+    spelled = ("https://fhir.nhs.uk/Id/nhs-number", "https://fhir.nhs.uk/id/nhs-number/", " HTTP://FHIR.NHS.UK/Id/NHS-Number ",
+               "http://fhir.nhs.net/Id/nhs-number", "urn:oid:2.16.840.1.113883.2.1.4.1", "2.16.840.1.113883.2.1.4.1", "URN:OID:2.16.840.1.113883.2.1.4.1")  # fmt: skip
+    patients = [{"resourceType": "Patient", "id": f"p{place}", "identifier": [
+        {"system": "https://hospital/ward", "value": OTHER}, {"system": system, "value": OTHER, "use": "old"}, {"system": system, "value": NUMBER}]}
+        for place, system in enumerate(spelled)]  # fmt: skip
+    subjects: list[Resource] = [
+        *({"identifier": {"system": system, "value": NUMBER}} for system in spelled),
+        # Beside the id of a patient whose resource never comes.
+        {"reference": "Patient/absent", "identifier": {"system": spelled[1], "value": NUMBER}},
+        {"reference": f"Patient?identifier={spelled[1]}|{NUMBER}"},
+    ]
+    persons = linked(tmp_path, *patients, *map(condition, subjects))
+    assert len(set(persons.pop("nhs_number"))) == 1
+    assert not persons
+
+
+def test_what_a_patients_own_resource_says_is_believed_before_a_reference_to_them(tmp_path: Path) -> None:
+    wrong = {"reference": "Patient/p", "identifier": {"system": NHS, "value": OTHER}}
+    persons = linked(tmp_path, patient("p", NUMBER, "1970-05-06"), condition(wrong), patient("q", OTHER, "1980-05-06"))
+    assert len(set(persons["alone"])) == 2
 
 
 def test_a_link_to_what_is_no_patient_here_joins_nobody(tmp_path: Path) -> None:

@@ -144,9 +144,14 @@ class _Landing:
         Once, because a pseudonym costs two SHA-256 and a patient has many rows. Joins with this table can then neither
         lose a row nor double one.
         """
-        # ANY_VALUE passes over NULL: of several tables that say something of a patient the last that does is believed.
+        # ANY_VALUE passes over NULL: of several tables that say something of a patient the last that does is believed, and before them
+        # the table of which patients are the key.
         fields = ", ".join(f"any_value({field} ORDER BY place DESC) AS {field}" for field in IDENTITY)
-        parts = [_patients_of(table, place) for place, table in enumerate(staged) if table.declaration.patient]
+        parts = [
+            _patients_of(table, place + len(staged) * (table.declaration.key == (table.declaration.patient,)))
+            for place, table in enumerate(staged)
+            if table.declaration.patient
+        ]
         # No rows, but every column with its type: a file whose tables hold no patient, or no identity, needs no other way.
         nobody = f"SELECT NULL::VARCHAR AS patient, {', '.join(map(_no_identity, IDENTITY))}, 0 AS place"
         together = " UNION ALL BY NAME ".join([f"({part})" for part in [nobody, *parts]])

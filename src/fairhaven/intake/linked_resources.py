@@ -41,7 +41,7 @@ _SHARED = (
 )
 """Kinds that have no element for a patient, and may be most of a file's lines without one: only an extension or a text names one."""
 _IS_SHARED = rf'"resourceType"\s*:\s*"(?:{"|".join(_SHARED)})"'
-_MAY_NAME_A_PATIENT = r'Patient|nhs-number|2\.16\.840\.1\.113883\.2\.1\.4\.1|"\s*urn:'
+_MAY_NAME_A_PATIENT = r'Patient|(?i:nhs-number)|2\.16\.840\.1\.113883\.2\.1\.4\.1|"\s*urn:'
 _MEANT = pa.schema([("id", pa.string()), ("ref", pa.string())])
 BESIDE = "bundle"
 """Stands for a table where it is what Bundles say beside their resources that names somebody."""

@@ -3,6 +3,7 @@
 import duckdb
 
 from fairhaven.intake.fhir.code_systems import HL7_PREFIXES, VOCABULARIES
+from fairhaven.intake.fhir.views import NHS_NUMBER_SPELLINGS, NHS_NUMBER_SYSTEMS
 from fairhaven.intake.time_zones import in_zone, is_utc
 
 
@@ -14,6 +15,8 @@ def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> N
     - ``fhir_last_moment(text)``: the same, but a part of a date is its last day: of a death, or of a period's end.
     - ``fhir_instant(text)``: microseconds since 1970 (UTC) of an instant, by which versions are compared; NULL of what is none. Without an offset
       it is taken for UTC.
+    - ``fhir_is_nhs(system)``: whether an identifier's system is the NHS number's, however it is spelled; ``fhir_system(system)``: a system as
+      it is usually spelled.
     - ``fhir_token(system, value)``: a digest that stands for an identifier, so that the identifier itself does not land.
     - ``fhir_key(reference, first, others)``: id of the resource that a Reference names, if it is of one of the types.
     - ``fhir_vocabulary(system)``: OMOP vocabulary_id of a code system, else a short name (HL7) or the system's URI.
@@ -67,9 +70,17 @@ fhir_value(written) AS CASE
     ELSE regexp_replace(written, '[\s\x{00A0}]', '', 'g')
 END
 """
+_SYSTEM = f"""
+fhir_system(written) AS CASE
+    WHEN fhir_text(written) IN {NHS_NUMBER_SYSTEMS} THEN fhir_text(written)
+    WHEN regexp_full_match(lower(fhir_text(written)), '{NHS_NUMBER_SPELLINGS}') THEN '{NHS_NUMBER_SYSTEMS[0]}'
+    ELSE rtrim(fhir_text(written), '/')
+END
+"""
+_IS_NHS = f"fhir_is_nhs(written) AS coalesce(fhir_system(written) IN {NHS_NUMBER_SYSTEMS}, false)"
 _TOKEN = (
     "fhir_token(system, value) AS "
-    "'identifier-' || substr(sha256(coalesce(fhir_text(system), '') || '|' || fhir_value(value)), 1, 24)"
+    "'identifier-' || substr(sha256(coalesce(fhir_system(system), '') || '|' || fhir_value(value)), 1, 24)"
 )
 # What a macro is given is written out wherever the macro uses it, and bound there anew: of a dozen references that took half a second
 # for each table of a file. So what is used several times is an element of a list, by the name that a lambda gives it.
@@ -102,7 +113,7 @@ fhir_key(ref, first, others) AS CASE
         END)[1]
 END
 """
-_REFERENCES = (_TEXT, _PLAIN, _TYPE, _VALUE, _TOKEN, _KEY)
+_REFERENCES = (_TEXT, _PLAIN, _TYPE, _VALUE, _SYSTEM, _IS_NHS, _TOKEN, _KEY)
 
 _PREFERRED = """
 fhir_preferred(codings) AS CASE WHEN coalesce(len(codings), 0) <= 1 THEN codings ELSE

@@ -61,7 +61,7 @@ class ElementColumn:
         name: of the landed column, or what the names of several begin with (a concept gives code, vocabulary and text).
         path: where it stands in the resource.
         kind: `text`, `flag`, `number`, `whole`, `moment`, `last moment`, `date`, `length`, `reference`, `references`, `concept`,
-            `coding`, `quantity`, `codes`, `count`, `words`, `identifiers`, `links`, `present`, `sex`, `races`, `result word`,
+            `coding`, `quantity`, `codes`, `count`, `words`, `identifiers`, `nhs number`, `links`, `present`, `sex`, `races`, `result word`,
             `organization name`.
         codings: how many codings of a concept are kept.
         to: resource types a reference may point to; others give NULL. The key of a type other than the first
@@ -201,14 +201,15 @@ def _result_word(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedC
     )
 
 
-def number_named(column: ElementColumn, root: str, systems: Sequence[str]) -> LandedColumn:
-    """The NHS number by which a reference names its patient, where it gives nothing else."""
-    listed = ", ".join(f"'{system}'" for system in systems)
-    any_system = "|".join(re.escape(system) for system in systems)
+def number_named(column: ElementColumn, root: str) -> LandedColumn:
+    """The NHS number by which a reference names its patient, alone or beside the patient's id."""
+    system, number = (
+        f"regexp_extract(url_decode({{0}}.reference), '[?&]identifier=([^|&#]*)[|]([^&#]*)', {group})"
+        for group in (1, 2)
+    )
     numbers = [
-        f"CASE WHEN fhir_text({end}.reference) IS NULL AND fhir_text({end}.identifier.system) IN ({listed}) THEN {end}.identifier.value "
-        f"WHEN contains({end}.reference, '?') THEN nullif(regexp_extract(url_decode({end}.reference), "
-        f"'[?&]identifier=(?:{any_system})[|]([^&#]*)', 1), '') END"
+        f"CASE WHEN fhir_is_nhs({end}.identifier.system) THEN fhir_text({end}.identifier.value) "
+        f"WHEN contains({end}.reference, '?') AND fhir_is_nhs({system.format(end)}) THEN nullif({number.format(end)}, '') END"
         for end in (_read(root, steps(path)) for path in alternatives(column.path))
     ]
     return LandedColumn(name="nhs_number", sql=either(numbers))
@@ -270,6 +271,7 @@ _LEAF: dict[str, Any] = {
     "count": ["JSON"],
     "words": ["VARCHAR"],
     "identifiers": [{"system": "VARCHAR", "value": "VARCHAR"}],
+    "nhs number": [{"system": "VARCHAR", "value": "VARCHAR", "use": "VARCHAR"}],
     "links": [{"other": REFERENCE}],
     "present": "VARCHAR",
     "references": [REFERENCE],
@@ -285,6 +287,10 @@ _IS_SOMEBODY = (
     "(regexp_matches(coalesce({0}.reference, ''), '(^|/)(Patient|RelatedPerson)/|^#') "
     "OR split_part(coalesce({0}.type, ''), '/', -1) IN ('Patient', 'RelatedPerson'))"
 )
+_IS_NUMBER = "fhir_is_nhs(one.system) AND fhir_text(one.value) IS NOT NULL"
+# One that was replaced counts where there is no other.
+_CURRENT_NUMBER = f"list_filter({{0}}, lambda one: {_IS_NUMBER} AND coalesce(one.use, '') <> 'old')[1].value"
+_ANY_NUMBER = f"list_filter({{0}}, lambda one: {_IS_NUMBER})[1].value"
 _ONE_CELL = {
     "text": ("nullif(trim({0}), '')", "VARCHAR"),
     "flag": ("{0}", "BOOLEAN"),
@@ -292,6 +298,7 @@ _ONE_CELL = {
     "whole": ("{0}", "BIGINT"),
     "count": ("coalesce(len({0}), 0)", "BIGINT"),
     "words": ("nullif(trim(array_to_string({0}, ' ')), '')", "VARCHAR"),
+    "nhs number": (f"coalesce({_CURRENT_NUMBER}, {_ANY_NUMBER})", "VARCHAR"),
     "identifiers": (
         "nullif(array_to_string(list_transform({0}, lambda one: fhir_token(one.system, one.value)), ' '), '')",
         "VARCHAR",

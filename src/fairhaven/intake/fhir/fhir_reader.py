@@ -24,7 +24,7 @@ from fairhaven.intake.fhir.duckdb_macros import create_macros
 from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, either, keys_in, merge, number_named
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
-from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS, VIEWS, WHOLES, ResourceView
+from fairhaven.intake.fhir.views import VIEWS, WHOLES, ResourceView
 from fairhaven.intake.file_detection import check_mark, plain
 from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
@@ -78,7 +78,7 @@ NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 class FhirReader:
     """Reads FHIR R4 into the tables of `intake/fhir/views.py`."""
 
-    version = "5"
+    version = "6"
     threads: int | None = None
 
     def stage(
@@ -139,7 +139,7 @@ class CompiledView:
             merge(shape, {view.each: [inner.shape()]} if is_inner else inner.shape())
             cells += [(cell, column.identity) for cell in inner.cells("item" if is_inner else "r")]
             if column.kind == "reference" and column.name == view.patient:
-                cells.append((number_named(column, "r", NHS_NUMBER_SYSTEMS), "nhs_number"))
+                cells.append((number_named(column, "r"), "nhs_number"))
         self.shape = json.dumps(shape)
         self.cells = tuple(cells)
 

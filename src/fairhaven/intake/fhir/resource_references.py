@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from fairhaven.intake.fhir.ndjson_lines import parsed
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
-from fairhaven.intake.fhir.views import NHS_NUMBER_SYSTEMS
+from fairhaven.intake.fhir.views import NHS_NUMBER_SPELLINGS, NHS_NUMBER_SYSTEMS
 from fairhaven.nhs.number import nhs_numbers_in, valid_nhs_number
 
 _PATIENTS = """
@@ -36,6 +36,7 @@ ANY = "*"
 _PATIENT = "Patient"
 _BLANKS = " \t\n\r\xa0"
 _BLANK = re.compile(r"[ \t\n\f\r\xa0]")
+_NHS_SPELLED = re.compile(NHS_NUMBER_SPELLINGS)
 _TEN_DIGITS = re.compile(r"[0-9]{10}")
 _BEHIND = re.compile(r"[#?|]")
 _SEARCHED = re.compile(r"""[?&".]identifier=((?:[^&#"\\]|\\/)+)""")
@@ -207,7 +208,7 @@ def _linked(patient: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_nhs_number(identifier: Mapping[str, Any]) -> bool:
-    system, value = _text(identifier.get("system")).strip(_BLANKS), _text(identifier.get("value"))
+    system, value = _system(_text(identifier.get("system"))), _text(identifier.get("value"))
     return value != "" and (system in NHS_NUMBER_SYSTEMS or (not system and valid_nhs_number(value) is not None))
 
 
@@ -229,7 +230,15 @@ def _searched(query: str) -> str:
 
 
 def _token(system: str, value: str) -> str:
-    return f"identifier-{hashlib.sha256(f'{system.strip(_BLANKS)}|{_value(value)}'.encode()).hexdigest()[:24]}"
+    return f"identifier-{hashlib.sha256(f'{_system(system)}|{_value(value)}'.encode()).hexdigest()[:24]}"
+
+
+def _system(written: str) -> str:
+    """As the macro ``fhir_system``."""
+    system = written.strip(_BLANKS)
+    if system in NHS_NUMBER_SYSTEMS:
+        return system
+    return NHS_NUMBER_SYSTEMS[0] if _NHS_SPELLED.fullmatch(system.lower()) else system.rstrip("/")
 
 
 def _value(written: str) -> str:

@@ -149,6 +149,10 @@ NHS_NUMBER_SYSTEMS = (
     "urn:oid:2.16.840.1.113883.2.1.4.1",
 )
 """Systems of an identifier that is an NHS number; the first is today's."""
+NHS_NUMBER_SPELLINGS = (
+    r"(?:https?://fhir\.nhs\.(?:uk|net)/id/nhs-number/*|(?:urn:oid:)?2\.16\.840\.1\.113883\.2\.1\.4\.1)"
+)
+"""How they are written otherwise, in small letters: what is meant is one of them."""
 
 _PERSON = ResourceView(
     resource="Patient",
@@ -159,7 +163,7 @@ _PERSON = ResourceView(
         _flag("is_active", "active"),
         _column("present", "is_replaced", "link[type=replaced-by].type"),
         _identity("source_links", "link", "links"),
-        _identity("nhs_number", " | ".join(f"identifier[system={system}].value" for system in NHS_NUMBER_SYSTEMS)),
+        _identity("nhs_number", "identifier", "nhs number"),
         _identity("given_name", "name[use=official].given | name[].given", "words"),
         _identity("family_name", "name[use=official].family | name[].family"),
         _identity("birth_date", "birthDate", "date"),
