@@ -67,8 +67,10 @@ date without a time is midnight, and a leap second (`23:59:60`) the second befor
 `Patient/7`, `https://server/fhir/Patient/7`, either with `/_history/2`, `urn:uuid:...` and, for medications, `#contained` are
 resolved. A logical reference (an identifier, or `Patient?identifier=system|value`) becomes a digest of the identifier. Practitioners,
 organizations and locations are found by it; an encounter is not, and such a reference is one of its own. So is a patient, but one who is
-named by NHS number is the person who has that number in any source, by linkage. Patients whom `Patient.link` (of any type) calls the same are
-one person; what a patient with a link `replaced-by` says of themselves counts after what the others say.
+named by NHS number, alone or beside an id whose `Patient` does not come, is the person who has that number in any source, by linkage. The NHS number's
+system is known in any usual spelling (`https://fhir.nhs.uk/Id/nhs-number`, `http://fhir.nhs.net/...`, the OID with or without `urn:oid:`, in capitals, with a slash behind it); of several numbers of a
+`Patient` one whose `use` is not `old` counts. Patients whom `Patient.link` (of any type) calls the same are
+one person, through chains and circles and whatever delivery brings the other; what a patient with a link `replaced-by` says of themselves counts after what the others say.
 
 ## Conventions
 
