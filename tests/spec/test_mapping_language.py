@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise import CodeMap, Harmonised, read_mapping
+from fairhaven.harmonise import CodeMap, Harmonised, contradictions, local_maps, read_mapping
 from fairhaven.harmonise.local_maps import MapPart
 from fairhaven.harmonise.mapping_rows import mapped_rows
 from fairhaven.kernel.toml import Document
@@ -211,6 +211,49 @@ def test_an_entry_without_words_is_for_words_that_no_other_entry_asks_for(events
     rows = [{"code": "1", "words": "asthma"}, {"code": "1", "words": "other"}, {"code": None, "words": "wheeze"}]
     found = events.of(rule(code=code), rows, local=local)
     assert events.rows(found, "condition_occurrence", "condition_concept_id") == [(201826,), (317009,), (4193704,)]
+
+
+READ = CODED.replace("SNOMED", "Read")
+
+
+def test_dots_within_a_read_code_tell_it_apart_and_those_that_fill_it_up_do_not(events: Made) -> None:
+    maps = [
+        CodeMap(vocabulary="Read", code=code, text="", target_concept_id=target)
+        for code, target in (("H33..", 317009), ("H33..11", 201826), ("H3311", 4193704))
+    ]
+    given = ("H33", "H33..", "H33..00", "H33..11", "H3311", "H331.")
+    found = events.of(
+        rule(before='unmapped_to = "condition_occurrence"', code=READ), [{"code": code} for code in given], local=maps
+    )
+    assert dict(events.rows(found, "condition_occurrence", "condition_source_value", "condition_concept_id")) == {
+        **dict.fromkeys(given[:3], 317009),
+        "H33..11": 201826,
+        "H3311": 4193704,
+        "H331.": 0,
+    }
+
+
+def test_of_two_maps_that_disagree_the_first_by_name_counts_and_check_names_the_codes() -> None:
+    later = {"valid_from": dt.date(2030, 1, 1)}
+    files = {
+        "b.csv": [
+            entry("SAME", 1),
+            entry("OTHER", 2),
+            entry("MORE", 3),
+            entry("MORE", 4),
+            entry("ZERO", 5),
+            entry("THEN", 6, valid_to=dt.date(2029, 12, 31)),
+        ],
+        "a.csv": [entry("SAME", 1), entry("OTHER", 9), entry("MORE", 3), entry("ZERO", 0), entry("THEN", 7, **later)],
+    }
+    made_of = local_maps(files, on=DAY).to_pylist()
+    assert sorted((row["code"], row["target_concept_id"]) for row in made_of) == [
+        *(("MORE", 3), ("OTHER", 9), ("SAME", 1), ("THEN", 6), ("ZERO", 0)),
+    ]
+    [fault] = contradictions(files)
+    assert fault.path == "vocabulary/b.csv"
+    assert fault.message.startswith("maps 3 codes otherwise than vocabulary/a.csv")
+    assert fault.message.endswith("OTHER, MORE, ZERO")
 
 
 def test_codes_that_a_spreadsheet_changed_are_mended_where_that_is_certain_and_counted(events: Made) -> None:

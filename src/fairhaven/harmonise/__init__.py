@@ -2,7 +2,7 @@
 
 from fairhaven.harmonise.carrot import read_carrot
 from fairhaven.harmonise.cdm_rows import omop_rows
-from fairhaven.harmonise.code_map_checks import missing_texts, target_warnings
+from fairhaven.harmonise.code_map_checks import contradictions, missing_texts, target_warnings
 from fairhaven.harmonise.code_mapping import VocabularyTables, vocabulary_tables
 from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON
@@ -31,6 +31,7 @@ __all__ = [
     "SourceTables",
     "VocabularyTables",
     "check_columns",
+    "contradictions",
     "fhir_rows",
     "harmonise",
     "local_maps",

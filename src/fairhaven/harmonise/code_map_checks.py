@@ -21,17 +21,56 @@ _SHOWN = 5
 
 def missing_texts(rules: Iterable[MapRule], files: Mapping[str, Sequence[CodeMap]]) -> Iterator[Fault]:
     """Rules that give no text although a map tells codes of their vocabulary apart by it: those codes would become concept 0."""
-    by_file = {file: codes_told_apart_by_text(entries) for file, entries in files.items()}
-    for rule in rules:
-        if rule.text or rule.python:
-            continue
-        for vocabulary in sorted({name for code in rule.codes for name in _vocabularies(code.vocabulary)}):
+    wordless = [
+        (rule, sorted({name for code in rule.codes for name in _vocabularies(code.vocabulary)}))
+        for rule in rules
+        if not (rule.text or rule.python)
+    ]
+    asked = frozenset(name for _, names in wordless for name in names)
+    by_file = {file: codes_told_apart_by_text(entries, asked) for file, entries in files.items()} if asked else {}
+    for rule, vocabularies in wordless:
+        for vocabulary in vocabularies:
             for file, codes in by_file.items():
                 if found := codes.get(vocabulary):
                     yield rule.fault(
                         f"vocabulary/{file} tells {_some(found)} of {vocabulary} apart by the source's words, and the rule gives "
                         'none. Add text = "COLUMN" to [map.code], the column that holds them'
                     )
+
+
+def contradictions(files: Mapping[str, Sequence[CodeMap]]) -> Iterator[Fault]:
+    """Codes that a file maps to something else than the file before it by name, whose entries count (`local_maps`)."""
+    first: dict[tuple[str, ...], str] = {}
+    entries: dict[str, dict[tuple[str, ...], list[CodeMap]]] = {}
+    for file, given in sorted(files.items()):
+        mine = entries[file] = defaultdict(list)
+        for entry in given:
+            mine[entry.subject].append(entry)
+        found: dict[str, list[CodeMap]] = defaultdict(list)
+        for subject, several in mine.items():
+            other = first.setdefault(subject, file)
+            if other != file and _contradict(entries[other][subject], several):
+                found[other].append(several[0])
+        for other, about in found.items():
+            yield Fault(
+                path=f"vocabulary/{file}",
+                line=about[0].line or None,
+                message=f"maps {len(about):,} codes otherwise than vocabulary/{other}, whose entries count as its name comes first: "
+                + _some([each.code or each.text for each in about]),
+            )
+
+
+def _contradict(ones: Sequence[CodeMap], others: Sequence[CodeMap]) -> bool:
+    """Whether entries of two files give different targets for the days on which both have some."""
+
+    def targets(entries: Sequence[CodeMap], beside: Sequence[CodeMap]) -> set[int]:
+        return {
+            entry.target_concept_id
+            for entry in entries
+            if any(entry.valid_from <= each.valid_to and each.valid_from <= entry.valid_to for each in beside)
+        }
+
+    return targets(ones, others) != targets(others, ones)
 
 
 def target_warnings(

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import CODE_ALTERNATES
-from fairhaven.harmonise.local_maps import LOOSE, SPELLINGS, MapPart
+from fairhaven.harmonise.local_maps import LOOSE, PREFERRED_TERM, READ, READ_WITH_TERM, SPELLINGS, MapPart
 from fairhaven.omop.concepts import OWN_CONCEPTS, TABLE_OF_DOMAIN
 from fairhaven.omop.spreadsheet_codes import PADDED, SUSPICIOUS, looks_damaged, mended_code
 from fairhaven.omop.vocabulary import Vocabulary
@@ -167,7 +167,14 @@ def _compared(code: ir.StringValue, vocabulary: ir.StringValue) -> ir.StringValu
     """A code as `local_maps.CodeMap.key` has it."""
     # One engine-neutral test that a name begins with one of a few words.
     is_loose = ibis.or_(*(vocabulary.upper().startswith(beginning) for beginning in LOOSE))
-    return is_loose.ifelse(code.replace(".", "").replace(" ", ""), code.strip())
+    plain = code.strip()
+    is_preferred = (plain.length() == READ_WITH_TERM) & plain.endswith(PREFERRED_TERM)
+    read = is_preferred.ifelse(plain.substr(0, READ_WITH_TERM - len(PREFERRED_TERM)), plain).rstrip()
+    return ibis.cases(
+        (is_loose, code.replace(".", "").replace(" ", "")),
+        (vocabulary.upper().startswith(READ), read.re_replace("[.]+$", "")),
+        else_=plain,
+    )
 
 
 def _alternates(numbered: ir.Table) -> ir.Table | None:

@@ -1,13 +1,13 @@
 """Local code maps: OHDSI source_to_concept_map and Usagi exports, as one table.
 
 A code is compared as it is written; only in the classifications of `has_loose_codes` do dots and blanks make no
-difference (E11.9 and E119 of ICD-10 are one code; 1.1 and 11 of a laboratory are two).
+difference (E11.9 and E119 of ICD-10 are one code; 1.1 and 11 of a laboratory are two), and in Read the dots that fill a code up.
 """
 
 import csv
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from io import TextIOWrapper
@@ -114,8 +114,18 @@ class CodeMap:
     def key(self) -> tuple[str, str]:
         """Vocabulary and code as they are compared."""
         vocabulary = omop_spelling(self.vocabulary.strip())
-        code = self.code.replace(".", "").replace(" ", "") if has_loose_codes(vocabulary) else self.code.strip()
+        code = self.code.strip()
+        if has_loose_codes(vocabulary):
+            code = code.replace(".", "").replace(" ", "")
+        elif is_read(vocabulary):
+            code = (code.removesuffix(PREFERRED_TERM) if len(code) == READ_WITH_TERM else code).rstrip(".")
         return vocabulary.lower(), code
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What is mapped, as it is compared: a code, or words where the map goes by these alone; and the part."""
+        vocabulary, code = self.key
+        return vocabulary, code, "" if code else self.text.strip().lower(), self.part
 
 
 def omop_spelling(vocabulary: str) -> str:
@@ -123,8 +133,21 @@ def omop_spelling(vocabulary: str) -> str:
     return SPELLINGS.get(vocabulary.lower(), vocabulary)
 
 
-LOOSE = ("ICD", "OPCS", "READ", "CIM", "KCD")
+LOOSE = ("ICD", "OPCS", "CIM", "KCD")
 """How the names of vocabularies begin whose codes are written with and without dots and blanks."""
+
+READ = "READ"
+"""How the names of vocabularies begin whose codes have five characters, filled up with dots: H33.. is written H33 as well.
+
+Two more may say which term was chosen, 00 for the preferred one (H33..00, as OMOP writes them). Dots within tell codes apart: H33..11 is a
+term of H33.., and H3311 is another code.
+"""
+READ_WITH_TERM, PREFERRED_TERM = 7, "00"
+
+
+def is_read(vocabulary: str) -> bool:
+    """Whether the codes of a vocabulary are Read codes."""
+    return vocabulary.upper().startswith(READ)
 
 
 def has_loose_codes(vocabulary: str) -> bool:
@@ -170,13 +193,17 @@ def local_maps(files: Mapping[str, Iterable[CodeMap]], *, on: dt.date) -> pa.Tab
     """The entries of several files (by file name) that hold on a day, as a table of `SCHEMA`.
 
     Where one code has several texts with different targets, the text becomes part of the key. A target of 0 counts where a
-    code has no other: somebody looked, so the vocabulary is not asked any more.
+    code has no other: somebody looked, so the vocabulary is not asked any more. Of files that map the same code the first by name
+    counts (`code_map_checks.contradictions` names those that say something else).
     """
     rows: dict[tuple[str, str, str, str, int, int], None] = {}
-    for entries in files.values():
+    taken_by: dict[tuple[str, ...], str] = {}
+    for file, entries in sorted(files.items()):
         valid = [entry for entry in entries if entry.valid_from <= on <= entry.valid_to]
         ambiguous = _told_apart_by_text(valid)
         for entry in valid:
+            if taken_by.setdefault(entry.subject, file) != file:
+                continue
             text = entry.text.strip().lower() if entry.key in ambiguous or not entry.key[1] else ""
             rows[*entry.key, text, entry.part, entry.target_concept_id, entry.source_concept_id] = None
     mapped = {row[:4] for row in rows if row[4]}
@@ -184,10 +211,18 @@ def local_maps(files: Mapping[str, Iterable[CodeMap]], *, on: dt.date) -> pa.Tab
     return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in kept], SCHEMA)
 
 
-def codes_told_apart_by_text(entries: Iterable[CodeMap]) -> Mapping[str, list[str]]:
-    """Vocabulary, as compared -> codes that a file gives several texts with different targets, in order."""
+def codes_told_apart_by_text(entries: Iterable[CodeMap], vocabularies: Container[str]) -> Mapping[str, list[str]]:
+    """Vocabulary, as compared -> codes that a file gives several texts with different targets, in order; of some *vocabularies*."""
     found = defaultdict(list)
-    for vocabulary, code in sorted(_told_apart_by_text(entries)):
+    is_asked: dict[str, bool] = {}
+    asked = []
+    for entry in entries:  # of which there may be a hundred thousand, read at each command
+        name = entry.vocabulary
+        if name not in is_asked:
+            is_asked[name] = entry.key[0] in vocabularies
+        if is_asked[name]:
+            asked.append(entry)
+    for vocabulary, code in sorted(_told_apart_by_text(asked)):
         found[vocabulary].append(code)
     return found
 

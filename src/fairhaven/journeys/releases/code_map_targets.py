@@ -2,7 +2,7 @@
 
 from contextlib import closing
 
-from fairhaven.harmonise import target_warnings, vocabulary_tables
+from fairhaven.harmonise import contradictions, target_warnings, vocabulary_tables
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.store_files import check_vocabulary
 from fairhaven.kernel.errors import Fault
@@ -11,15 +11,19 @@ from fairhaven.omop.vocabulary import Vocabulary
 
 
 def code_map_warnings(rooms: Rooms) -> tuple[Fault, ...]:
-    """Targets that are unknown, not standard or of another domain; none where there are no maps or no vocabulary yet.
+    """Codes that two maps disagree on, and targets that are unknown, not standard or of another domain (of these none where there is no
+    vocabulary yet).
 
     Raises:
         Invalid: the vocabulary is not as it was loaded.
     """
+    disagreeing = tuple(contradictions(rooms.code_maps))
     if not any(rooms.code_maps.values()) or not (rooms.store / "vocabulary" / "current.json").exists():
-        return ()
+        return disagreeing
     vocabulary = Vocabulary.open(rooms.store / "vocabulary")
     check_vocabulary(rooms, vocabulary)
     rules = [rule for mapping in rooms.mappings.values() for rule in mapping.rules]
     with readers_scratch() as work, closing(rooms.new_engine(work)) as engine:
-        return tuple(target_warnings(engine, vocabulary_tables(engine, vocabulary), rooms.code_maps, rules))
+        return disagreeing + tuple(
+            target_warnings(engine, vocabulary_tables(engine, vocabulary), rooms.code_maps, rules)
+        )
