@@ -167,6 +167,8 @@ def test_rows_of_one_number_stay_where_they_differ_and_are_one_where_they_are_eq
     }
     [conditions] = [each for each in made.facts.row_flow if each.table == "condition_occurrence"]
     assert (conditions.received, conditions.quarantined, conditions.superseded, conditions.current) == (9, 1, 1, 7)
+    assert made.facts.partner_cdms["partner"].shared_keys == {"condition_occurrence": 2, "visit_occurrence": 2}
+    assert "has 2 rows in visit_occurrence whose primary key others have too" in made.receipt_says
 
 
 def test_references_to_nothing_and_false_ends_are_counted_by_table_and_column(made: Made) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from fairhaven.omop.cdm import VOCABULARY_TABLES
 from tests.support.partner_cdm import built, differences, new_hub, release, vocabulary_files
+from tests.support.public_cdms import originals_of, vocabulary_of
 from tests.support.shared_data import shared
 
 # Tables of a tiny CDM as queries; {x} is what 5.3 and 5.4 call differently.
@@ -194,7 +195,8 @@ def test_ohdsis_own_cdms_are_in_the_release_row_for_row(
 ) -> None:
     folder = shared("data", data)
     path = next(iter(folder.glob("*.zip")), folder)
-    found = release(built(new_hub(tmp_path / "hub", path), partner=path))
+    vocabulary = vocabulary_of(originals_of(folder, tmp_path), tmp_path / "vocabulary")
+    found = release(built(new_hub(tmp_path / "hub", vocabulary), partner=path))
     assert differences(found, _relations(path, tmp_path)) == changed
 
 

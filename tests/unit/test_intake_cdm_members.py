@@ -35,6 +35,14 @@ def test_what_is_no_table_of_the_cdm_is_told_and_not_unpacked(tmp_path: Path) ->
     assert [file.name for file in (tmp_path / "unpacked").rglob("*.csv")] == ["PERSON.csv"]
 
 
+def test_a_table_may_have_its_schema_before_its_name_and_is_refused_where_two_have_it(tmp_path: Path) -> None:
+    delivered = found(zipped(tmp_path / "cdm.zip", {"dbo.PERSON.csv": PERSON, "person.old.csv": PERSON}))
+    assert [member.table for member in delivered.found] == ["person"]
+    assert delivered.others == ("file person.old.csv",)
+    with pytest.raises(Invalid, match="cdm: several files hold person"):
+        found(zipped(tmp_path / "two.zip", {"dbo.person.csv": PERSON, "old.person.csv": PERSON}))
+
+
 def test_two_text_files_for_one_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="cdm: several files hold person"):
         found(zipped(tmp_path / "cdm.zip", {"a/person.csv": PERSON, "b/person.csv": PERSON}))

@@ -11,7 +11,7 @@ from fairhaven.pages.kit.figures import share
 from fairhaven.pages.kit.svg import element
 from fairhaven.pages.kit.templates import environment
 from fairhaven.pages.release import render
-from fairhaven.release.facts import OptOutFacts, SourceFacts
+from fairhaven.release.facts import OptOutFacts, PartnerCdm, SourceFacts
 from fairhaven.release.row_counts import SourceRows, UnmappedRows, YearRows
 from tests.support.html_page import Page, check_nothing_fetched, check_screen_reader, check_style_policy
 from tests.support.release_counts import (
@@ -55,6 +55,16 @@ def test_the_content_security_policy_names_exactly_this_style(html: str) -> None
 
 def test_a_screen_reader_finds_its_way(html: str) -> None:
     check_screen_reader(html)
+
+
+def test_what_a_partners_cdm_says_of_itself_is_told_without_counts_of_rows() -> None:
+    cdm = PartnerCdm(
+        rows=1, cdm_versions=("5.0.1",), vocabulary_versions=("v5.0 27-AUG-15",), shared_keys={"visit_occurrence": 31}
+    )
+    told = Page(render(report(facts=manifest(partner_cdms={"trust_north": cdm})))).text
+    assert "says of itself: CDM 5.0.1, vocabulary v5.0 27-AUG-15" in told
+    assert "was made with vocabulary v5.0 27-AUG-15, and this hub's is v5.0 29-AUG-26" in told
+    assert "rows in visit_occurrence whose primary key" not in told
 
 
 def test_hostile_names_stay_words() -> None:

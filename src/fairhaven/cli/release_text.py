@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.journeys.releases.build import Built
     from fairhaven.journeys.releases.build_plan import BuildPlan
     from fairhaven.journeys.releases.trace_row import Trace
-    from fairhaven.release.facts import EmptiedValues, ReleaseFacts, RuleOutcome
+    from fairhaven.release.facts import EmptiedValues, ReleaseFacts
 
 _FATES = ("current", "quarantined", "opted_out", "superseded", "withdrawn")
 """What becomes of rows that are received; each is one of these."""
@@ -57,7 +57,7 @@ def built(found: "Built") -> Iterator[str]:
     persons = release.rows_of("person")
     yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"
     yield from (f"  {note}" for note in linkage.notes)
-    yield from _outcomes(release.facts.rule_outcomes)
+    yield from _outcomes(release.facts)
     yield from _emptied(release.facts.emptied or ())
     yield from _partner_cdms(release.facts)
     yield f"  content {release.content}"
@@ -83,17 +83,19 @@ def _partner_cdms(facts: "ReleaseFacts") -> Iterator[str]:
             yield f"  {each.source} {each.table}: of {each.concepts:,} concepts {', '.join(what)}"
 
 
-def _outcomes(counts: "Sequence[RuleOutcome]") -> Iterator[str]:
+def _outcomes(facts: "ReleaseFacts") -> Iterator[str]:
     """Landed rows that are no row of the release, or not one of their own."""
     from fairhaven.harmonise import JOINED, LEFT_OUT, NOT_TAKEN, SAID_OF_ROWS
 
     aside, joined, tables, said = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    for count in counts:
+    # That many records are one person, and many rows name one place, is what they are for.
+    are_meant = {rule.number for rule in facts.rules if rule.target in ("person", "provider", "care_site", "location")}
+    for count in facts.rule_outcomes:
         if count.outcome in LEFT_OUT:
             aside[count.outcome] += count.rows
         if count.outcome == NOT_TAKEN:
             tables[f"{count.source} {count.table}"] += count.rows
-        if count.outcome == JOINED:
+        if count.outcome == JOINED and count.rule not in are_meant:
             joined[f"{count.source} {count.table}"] += count.rows
         if count.outcome in SAID_OF_ROWS:
             said[count.outcome] += count.rows

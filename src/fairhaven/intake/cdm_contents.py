@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import duckdb
 
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import identifier
 from fairhaven.intake.reader import StagedTable
 from fairhaven.kernel.errors import Fault
@@ -28,7 +29,7 @@ _SINCE_5_4 = {
 }
 """Table -> columns that it has since CDM 5.4."""
 _OF_6_0 = ("person", "death_datetime")
-_KEPT_VALUES = 20
+_KEPT_VALUES, _LONGEST = 20, 255
 _NEEDS = {
     "person": ("person_id", "year_of_birth/birth_datetime"),
     "provider": ("provider_id",),
@@ -57,6 +58,11 @@ def contents_of(connection: duckdb.DuckDBPyConnection, staged: Mapping[str, Stag
         source_released_on=_latest(connection, staged, "source_release_date"),
         cdm_released_on=_latest(connection, staged, "cdm_release_date"),
         shapes=tuple(_shapes(staged)),
+        shared_keys={
+            table: rows
+            for table, its in staged.items()
+            if CDM[table].schema == "CDM" and (rows := _rows_of_shared_keys(connection, its))
+        },
     )
 
 
@@ -85,6 +91,18 @@ def faults_of(cdm: PartnerCdm, staged: Mapping[str, StagedTable], name: str) -> 
                 yield Fault(path=f"{name}/{table}", message=message)
 
 
+def _rows_of_shared_keys(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> int:
+    """Rows of a table whose primary key is that of a row which says something else; 0 where keys are told apart by themselves."""
+    declaration = staged.declaration
+    key = CDM[declaration.name].primary_key
+    if not key or declaration.key in ((key,), ()):
+        return 0
+    content = ", ".join(identifier(column) for column in declaration.key)
+    rows = f"(SELECT {identifier(key)} AS k, hash({content}) AS content FROM {identifier(staged.rows)})"
+    differing = f"SELECT k FROM {rows} GROUP BY k HAVING count(DISTINCT content) > 1"
+    return count_of(connection, f"SELECT count(*) FROM {rows} WHERE k IN ({differing})")
+
+
 def _said(
     connection: duckdb.DuckDBPyConnection,
     staged: Mapping[str, StagedTable],
@@ -94,7 +112,7 @@ def _said(
 ) -> tuple[str, ...]:
     if table not in staged:
         return ()
-    text = f"trim({identifier(column)}::VARCHAR)"
+    text = f"left(trim({identifier(column)}::VARCHAR), {_LONGEST})"
     found = connection.execute(
         f"SELECT {text}, min(row_line) FROM {identifier(staged[table].rows)} WHERE {where} AND {text} <> '' "
         f"GROUP BY 1 ORDER BY 2 LIMIT {_KEPT_VALUES}"

@@ -27,6 +27,8 @@ TYPES = {
 """The declaration's words for types, and DuckDB's."""
 
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_EXACT = {"DOUBLE": 1 << 53, "FLOAT": 1 << 24}
+"""Whole numbers below these are different numbers as floating point."""
 _OUTWARD = "'^([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?$'"
 _TIME = r"'\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?'"
 _LIKE = {"Y": "____", "y": "__", "m": "__", "d": "__", "H": "__", "M": "__", "S": "__", "b": "___", "j": "___"}
@@ -159,7 +161,8 @@ def _converted(value: str, kind: str, wanted: str) -> str:
         case "whole" | "number", "BOOLEAN":
             return f"NULL::{TYPES[wanted]}"
         case "whole", "DOUBLE" | "FLOAT":
-            return f"CASE WHEN {cast} = {value} THEN {cast} END"
+            # From there on a number stands for its neighbours, too: two persons' numbers would be one.
+            return f"CASE WHEN {cast} = {value} AND abs({value}) < {_EXACT[kind]} THEN {cast} END"
         case "whole", _ if kind.startswith("DECIMAL"):
             return f"CASE WHEN {cast} = {value} THEN {cast} END"
         case "number", "DOUBLE" | "FLOAT":

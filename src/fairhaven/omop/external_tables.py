@@ -238,8 +238,8 @@ def locate_tables(
 ) -> TablePlaces:
     """Every place where a table of *names* is at *path*. What a table's places mean together, the caller decides.
 
-    A file holds the table that it is called after, in upper or lower case, or else the one that its folder is called
-    after.
+    A file holds the table that it is called after, in upper or lower case and with or without its schema before it, or
+    else the one that its folder is called after.
 
     Args:
         connection: a DuckDB file is attached to it, read-only, as ``stored``.
@@ -364,9 +364,14 @@ def _table_of(path: Path, root: Path, names: Collection[str]) -> str:
     if plain.suffix not in _SUFFIXES or plain.name.startswith("."):
         return ""
     folder = _table_folder(path, root, names)
-    if folder:
-        return folder.name.lower()
-    return plain.stem if plain.stem in names else ""
+    return _named(folder.name if folder else plain.stem, names)
+
+
+def _named(name: str, names: Collection[str]) -> str:
+    """The table that a name means, also behind its schema (``dbo.person``); empty for none."""
+    name = name.lower()
+    behind = name.rpartition(".")[2]
+    return name if name in names else behind if behind in names else ""
 
 
 def _table_folder(path: Path, root: Path, names: Collection[str]) -> Path | None:
@@ -374,7 +379,7 @@ def _table_folder(path: Path, root: Path, names: Collection[str]) -> Path | None
     folder = path.parent
     while folder != root and "=" in folder.name:
         folder = folder.parent
-    return folder if folder != root and folder.name.lower() in names else None
+    return folder if folder != root and _named(folder.name, names) else None
 
 
 def _check_formats(paths: Sequence[Path], root: Path) -> None:

@@ -226,6 +226,7 @@ class PartnerCdm:
         vocabulary_versions: of CDM_SOURCE and of the partner's table VOCABULARY.
         source_released_on, cdm_released_on: the latest day that it gives.
         shapes: the versions of the CDM whose columns its tables have, where other versions have none of that name.
+        shared_keys: table -> rows whose primary key another row has that is not equal; each row stays one of its own.
     """
 
     rows: int
@@ -235,6 +236,7 @@ class PartnerCdm:
     source_released_on: dt.date | None = None
     cdm_released_on: dt.date | None = None
     shapes: tuple[str, ...] = ()
+    shared_keys: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

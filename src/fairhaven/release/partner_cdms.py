@@ -19,7 +19,7 @@ def said(cdm: PartnerCdm) -> str:
         f"CDM {_listed(cdm.cdm_versions) or 'without a version'}",
         f"vocabulary {_listed(cdm.vocabulary_versions) or 'not named'}",
         f"released {cdm.cdm_released_on or 'on no day'} from data of {cdm.source_released_on or 'no day'}",
-        f"ETL {_listed(cdm.etl_references) or 'not named'}",
+        *(f"ETL {reference}" for reference in cdm.etl_references),
     ]
     return f"says of itself: {', '.join(parts)}"
 
@@ -38,6 +38,8 @@ def contradictions(cdm: PartnerCdm, *, vocabulary: str = "") -> Iterator[str]:
             yield f"says CDM {version}, which is neither 5.3 nor 5.4; its tables were read by the names of their columns"
         elif cdm.shapes and number[1] not in cdm.shapes:
             yield f"says CDM {version}, and its tables have columns of {_listed(cdm.shapes)}; they were read by their names"
+    for table, rows in cdm.shared_keys.items():
+        yield f"has {rows:,} rows in {table} whose primary key others have too, which differ; each was taken as a row of its own"
     if {"5.3", "5.4"} <= set(cdm.shapes):
         yield "has columns of CDM 5.3 and of 5.4 side by side"
     if "6.0" in cdm.shapes:

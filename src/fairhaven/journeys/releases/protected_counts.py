@@ -6,6 +6,7 @@ release are shown first; a count that lies so close to theirs that it tells of f
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from fairhaven.archive import Change, Release
@@ -25,6 +26,7 @@ from fairhaven.journeys.releases.release_report import (
     FailedCheck,
     LinkageShown,
     OptOutShown,
+    PartnerCdmShown,
     QualityShown,
     ReleaseReport,
     RowsShown,
@@ -36,6 +38,7 @@ from fairhaven.journeys.releases.release_report import (
 )
 from fairhaven.omop import CDM
 from fairhaven.quality import CheckResult, CheckStatus, Scorecard, Severity
+from fairhaven.release import partner_cdms
 from fairhaven.release.description import Description
 from fairhaven.release.facts import LinkageSummary, QuarantinedRows, RuleOutcome
 from fairhaven.release.row_counts import RowCounts
@@ -98,6 +101,15 @@ def protected(
         set_aside=_set_aside(facts.rule_outcomes, policy),
         notes=_notes(row_counts.notes, described.description, policy),
         extracts=facts.extracts,
+        partner_cdms=tuple(
+            PartnerCdmShown(
+                source=source,
+                said=partner_cdms.said(replace(cdm, etl_references=())),
+                # How many rows share keys is a count of rows, and exact.
+                doubts=tuple(partner_cdms.contradictions(replace(cdm, shared_keys={}), vocabulary=facts.vocabulary)),
+            )
+            for source, cdm in facts.partner_cdms.items()
+        ),
     )
 
 

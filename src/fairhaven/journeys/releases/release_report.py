@@ -188,6 +188,15 @@ class SetAside:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PartnerCdmShown:
+    """What a source's CDM says of itself, and what of that does not fit; sentences that follow its name, without counts of rows."""
+
+    source: str
+    said: str
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TableChange:
     """Difference of one CDM table to the release before, in rows."""
 
@@ -242,5 +251,6 @@ class ReleaseReport:
     set_aside: tuple[SetAside, ...]
     notes: Protected
     extracts: tuple[ExtractFacts, ...]
+    partner_cdms: tuple[PartnerCdmShown, ...] = ()
     head: Checkpoint | None = None
     asked: str = ""
