@@ -63,6 +63,9 @@ def test_a_text_is_a_number_or_its_row_is_quarantined(text: str, number: float |
         ("DOUBLE", "-0.0::DOUBLE", 0.0, 0),
         ("DOUBLE", "1.5::DOUBLE", 1.5, None),
         ("DECIMAL(4,1)", "1.5::DECIMAL(4,1)", 1.5, None),
+        ("DOUBLE", "9007199254740993::DOUBLE", 2.0**53, None),  # stands for its neighbour, too
+        ("DOUBLE", "9007199254740991::DOUBLE", 2.0**53 - 1, 2**53 - 1),
+        ("FLOAT", "16777217::FLOAT", 2.0**24, None),
         ("DECIMAL(4,1)", "2.0::DECIMAL(4,1)", 2.0, 2),
         ("BOOLEAN", "true", None, None),
         ("HUGEINT", "99999999999999999999::HUGEINT", 1e20, None),
