@@ -1,7 +1,7 @@
 """The reference page of FHIR, made from the views, the rules and the cases of their tests."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from fairhaven.harmonise.fhir import (
     allergies,
@@ -14,10 +14,12 @@ from fairhaven.harmonise.fhir import (
     patients,
 )
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
+from fairhaven.intake.fhir.status_codes import CODES, NEGATIONS
+from fairhaven.intake.fhir.version_changes import CHANGES
 from fairhaven.intake.fhir.views import VIEWS, ResourceView
 from tests.spec.test_harmonise_fhir import CASES
 
-_HEAD = """# FHIR R4 to OMOP CDM 5.4
+_HEAD = """# FHIR to OMOP CDM 5.4
 
 This page is written by `make docs` from the code that does the work; a test holds it to that.
 
@@ -31,7 +33,7 @@ decides its table: a Condition whose code is an observation in OMOP becomes an o
 - A Bundle (collection, transaction, searchset ...) or a JSON array as a file: its entries, numbered from 1. A Bundle as a line of
   NDJSON: entry *e* of line *l* has the line number *l* x 1,000,000 + *e*.
 - A line that is not JSON, not UTF-8, no FHIR resource, or holds something else where a date should be is quarantined with its number
-  and the reason. An element of another shape than FHIR R4 gives it is read as absent.
+  and the reason. An element that cannot negate and has another shape than FHIR R4 gives it is read as absent.
 - An entry of a Bundle that has no resource, and is no deletion (below), is quarantined, and so is the manifest of an export.
 - Resource types without a view (CarePlan, Claim ...) land as id, status and patient, so that they are counted.
 
@@ -55,6 +57,28 @@ A deletion by search (`Condition?code=...`) or of a whole type names no one reso
 
 Deleted resources are in no release that is built afterwards. Releases that there are stay as they are, and so do the bytes as delivered: only
 [an erasure](../how-to/erase-a-person.md) takes somebody out of these.
+
+## Versions
+
+FHIR R4 (and R4B), STU3 (GP Connect, GP2GP, Care Connect, pathology messages) and R5 are read. A source may declare the version of its files
+(`fhir_version = "STU3"`); otherwise each file tells. The receipt names the version and says how it is known: `FHIR STU3, detected`.
+
+- A resource is of a version where it has an element that only that version has, or one in that version's form, and is not of a version that never
+  has what is there. Most resources say nothing: they are alike in every version, and read alike. Where the elements say nothing, `meta.profile`
+  is heard (`/STU3/`, `CareConnect`, `UKCore`, `/R4/`, ...), and the `fhirVersion` of a CapabilityStatement.
+- A file is of the version for which more of its resources speak than for each other one. Where none does, or two do alike, R4 is assumed.
+- A resource of another version than its file is quarantined, in words (`it is written as FHIR STU3, and the file is read as FHIR R4`), and so is one
+  in which versions are mixed, and one of DSTU2, which is not read.
+- STU3 and R5 are brought to the form of R4 when they are read, so that there is one set of rules. The tables below say how.
+
+## What may negate
+
+What an element says that may negate must be understood, or the resource is quarantined with the reason: a status that is none of the codes
+below (another case, another shape), a `verificationStatus` without one of them, or with two that differ, a `clinicalStatus` or `dataAbsentReason`
+that is no concept, a `doNotPerform`, `notDone` or `notGiven` that is no boolean, a `taken` or `adherence` that is no code of its
+version, `implicitRules`, and a `modifierExtension` of the resource or of an element that is read, unless it is known and says false. What is
+understood and negates gives no row, and the build counts it as not taken. A status that is absent negates nothing; nor does `unknown`, which R4
+says of something of which one of the other codes holds.
 
 ## Moments
 
@@ -103,6 +127,27 @@ element (`code.text`) that has no code. Numbers stay. The rows below are those o
 """
 
 
+LEFT_OUT: Sequence[tuple[str, str, Sequence[str]]] = (
+    ("Encounter", "status", encounters.REFUSED),
+    ("Condition", "verificationStatus", conditions_and_procedures.REFUSED_CONDITION),
+    ("Procedure", "status", conditions_and_procedures.REFUSED_PROCEDURE),
+    ("Observation, DiagnosticReport", "status", observations.REFUSED),
+    ("Observation", "dataAbsentReason", observations.NOT_DONE),
+    ("MedicationRequest", "status", drugs.REFUSED_REQUEST),
+    ("MedicationRequest", "intent", drugs.REFUSED_INTENT),
+    ("MedicationStatement", "status", drugs.REFUSED_STATEMENT),
+    ("MedicationAdministration", "status", drugs.REFUSED_ADMINISTRATION),
+    ("MedicationDispense", "status", drugs.REFUSED_DISPENSE),
+    ("Immunization", "status", drugs.REFUSED_IMMUNIZATION),
+    ("AllergyIntolerance", "verificationStatus", allergies.REFUSED),
+    ("DocumentReference", "status", documents.REFUSED_DOCUMENT),
+    ("Device, Specimen", "status", devices.REFUSED),
+    ("DeviceUseStatement", "status", devices.REFUSED_USE),
+    ("Coverage", "status", documents.REFUSED_COVERAGE),
+)
+"""Resources, an element and its values by which a rule leaves a resource out."""
+
+
 def page() -> str:
     """The page."""
     return "\n".join([_HEAD, *_rules(), *_cases(), *_systems(), *_views()]) + "\n"
@@ -111,25 +156,10 @@ def page() -> str:
 def _rules() -> Iterator[str]:
     yield "## What gives no row\n"
     yield "| resource | element | values |\n|---|---|---|"
-    for resource, element, values in (
-        ("Encounter", "status", encounters.REFUSED),
-        ("Condition", "verificationStatus", conditions_and_procedures.REFUSED_CONDITION),
-        ("Procedure", "status", conditions_and_procedures.REFUSED_PROCEDURE),
-        ("Observation, DiagnosticReport", "status", observations.REFUSED),
-        ("Observation", "dataAbsentReason", observations.NOT_DONE),
-        ("MedicationRequest", "status", drugs.REFUSED_REQUEST),
-        ("MedicationRequest", "intent", drugs.REFUSED_INTENT),
-        ("MedicationStatement", "status", drugs.REFUSED_STATEMENT),
-        ("MedicationAdministration", "status", drugs.REFUSED_ADMINISTRATION),
-        ("MedicationDispense", "status", drugs.REFUSED_DISPENSE),
-        ("Immunization", "status", ("every one but completed",)),
-        ("AllergyIntolerance", "verificationStatus", allergies.REFUSED),
-        ("DocumentReference", "status", documents.REFUSED_DOCUMENT),
-        ("Device, Specimen", "status", devices.REFUSED),
-        ("DeviceUseStatement", "status", devices.REFUSED_USE),
-        ("Coverage", "status", documents.REFUSED_COVERAGE),
-    ):
+    for resource, element, values in LEFT_OUT:
         yield f"| {resource} | {element} | {', '.join(values)} |"
+    yield from _modifiers()
+    yield from _versions()
     yield "\n## Codes with a concept of their own\n"
     for title, choices in (
         ("Encounter.class", encounters.CLASS),
@@ -142,6 +172,28 @@ def _rules() -> Iterator[str]:
         ("Observation.interpretation (SNOMED CT)", observations.INTERPRETATION),
     ):
         yield f"**{title}**: {_choices(choices)}\n"
+
+
+def _modifiers() -> Iterator[str]:
+    yield "\n## Codes that are understood\n"
+    yield "| element | codes |\n|---|---|"
+    for element, codes in CODES.items():
+        yield f"| {element} | {', '.join(codes)} |"
+    yield ""
+    yield (
+        "Modifier extensions that change nothing where they say false: "
+        + ", ".join(f"`{url}`" for url in NEGATIONS)
+        + "."
+    )
+
+
+def _versions() -> Iterator[str]:
+    for version, changes in CHANGES.items():
+        if changes:
+            yield f"\n## FHIR {version} in the form of R4\n"
+            yield "| element | becomes |\n|---|---|"
+            for resource, several in changes.items():
+                yield from (f"| {resource}.{change.path} | {change.words} |" for change in several)
 
 
 def _choices(choices: Mapping[str, int] | Mapping[str, str]) -> str:

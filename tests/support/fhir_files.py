@@ -40,24 +40,26 @@ def written(folder: Path, content: bytes | str | Sequence[dict[str, Any]], name:
     return path
 
 
-def staged(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> dict[str, StagedTable]:
+def staged(
+    con: duckdb.DuckDBPyConnection, path: Path, scratch: Path, *, source: Source = SOURCE
+) -> dict[str, StagedTable]:
     """The staged tables of a file."""
     scratch.mkdir(exist_ok=True)
-    found = FhirReader().stage(con, SOURCE, DeliveredFile(path=path, name=path.name), scratch=scratch)
+    found = FhirReader().stage(con, source, DeliveredFile(path=path, name=path.name), scratch=scratch)
     return {table.declaration.name: table for table in found}
 
 
-def landed(path: Path, folder: Path) -> LandingResult:
+def landed(path: Path, folder: Path, *, source: Source = SOURCE) -> LandingResult:
     """The file landed in *folder*."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
     (folder / "landed").mkdir()
     with open_duckdb(spill=scratch, reaches=[path, folder], keeps_order=True) as con:
-        tables = list(staged(con, path, scratch).values())
+        tables = list(staged(con, path, scratch, source=source).values())
         return land(
             tables,
             connection=con,
-            source=SOURCE,
+            source=source,
             extract=1,
             folder=folder / "landed",
             secrets=SECRETS,

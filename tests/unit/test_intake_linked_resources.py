@@ -32,7 +32,8 @@ def trust(hub: Hub) -> Source:
 
 
 def resource(kind: str, name: str, /, **said: Any) -> Resource:
-    return {"resourceType": kind, "id": name, "status": "final"} | said
+    status = {"Encounter": "finished", "DocumentReference": "current"}.get(kind, "final")
+    return {"resourceType": kind, "id": name, "status": status} | said
 
 
 def to(target: str) -> Resource:

@@ -102,7 +102,7 @@ def _reading(extract: "Extract") -> str:
     if has_texts or extract.format == "parquet":
         parts.append(f"no value: {', '.join(word or 'nothing' for word in dialect.null)}")
     parts.append(f"moments of UTC in {dialect.time_zone}")
-    return f"read as {extract.format}: {'; '.join(parts)}"
+    return f"read as {extract.written_as or extract.format}: {'; '.join(parts)}"
 
 
 def _quarantine_reasons(found: "Sequence[QuarantineReason]") -> Iterator[str]:

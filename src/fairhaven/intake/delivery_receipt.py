@@ -302,6 +302,7 @@ def _take(
         code=receiver.code(source),
         format=source.format,
         dialect=source.dialect,
+        written_as=landed.written_as,
         erased_lines=erased,
         sealed_as=sealed_as,
         cdm=landed.cdm,

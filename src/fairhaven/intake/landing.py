@@ -70,6 +70,7 @@ class LandingResult:
             erased because the source calls them the same person as somebody who was.
         undecided: table -> rows of one key that differ, where only their order decides which counts.
         cdm: what a partner's CDM says of itself.
+        written_as: see `StagedTable`.
     """
 
     tables: dict[str, TableCount]
@@ -80,6 +81,7 @@ class LandingResult:
     erased_names: frozenset[str]
     undecided: Mapping[str, UndecidedRows]
     cdm: PartnerCdm | None = None
+    written_as: str = ""
 
 
 def land(
@@ -136,6 +138,7 @@ class _Landing:
             erased_names=frozenset(name for table in staged for name in self._erased_names(table)).union(self._gone()),
             undecided=self.undecided,
             cdm=next((table.cdm for table in staged if table.cdm), None),
+            written_as=next((table.written_as for table in staged), ""),
         )
 
     def _patients(self, staged: Sequence[StagedTable]) -> None:

@@ -40,6 +40,14 @@ class Format(StrEnum):
     OPT_OUT = "opt-out"
 
 
+class FhirVersion(StrEnum):
+    """The versions of FHIR that are read."""
+
+    STU3 = "STU3"
+    R4 = "R4"
+    R5 = "R5"
+
+
 class DeliveryKind(StrEnum):
     """What a delivery means for the ones before it."""
 
@@ -168,6 +176,7 @@ class Source:
     Args:
         quarantine_limit: share of quarantined rows (0 to 1) above which a build refuses; None for no limit.
         in_national_opt_out: its rows are in the scope of the national data opt-out.
+        fhir_version: of FHIR, in which its files are written; None where each file tells.
         coded: ``table.column`` of fields of FHIR or a CDM that hold texts of a list, where others hold free text.
         digest: of the declaration, in so far as it changes what lands.
     """
@@ -185,6 +194,7 @@ class Source:
     tables: Mapping[str, TableDeclaration] = field(default_factory=dict)
     type_1_opt_out: Type1OptOut | None = None
     coded: frozenset[str] = frozenset()
+    fhir_version: FhirVersion | None = None
     digest: str = ""
 
     def type_1_of(self, table: str) -> Type1OptOut | None:
@@ -243,6 +253,7 @@ class Extract:
         declaration: digest of the declaration it was landed with.
         code: versions of what it was landed with, for example ``delimited-1/landing-1/birth-month``.
         format, dialect: how it was read.
+        written_as: version of the format in which it is written, and how that is known; empty where formats have one version.
         erased_lines: how many lines erasure took out.
         to_blank: table -> lines that are erased here but not yet in the sealed bytes.
         cdm: what it says of itself, where it is a partner's CDM; None in extracts that earlier versions landed.
@@ -262,6 +273,7 @@ class Extract:
     code: str
     format: Format
     dialect: Dialect
+    written_as: str = ""
     erased_lines: int = 0
     to_blank: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     sealed_as: str = ""

@@ -56,6 +56,7 @@ class StagedTable:
         dropped: headers in the file that are outside the agreement.
         missing: optional columns that the file lacks; they are still columns of ``rows``, all NULL.
         emptied: column -> rows whose value did not fit and is empty.
+        written_as: version of the format of the file, and how it is known; empty where formats have one version.
         further_numbers: text columns of ``rows`` that do not land and say by what other number the patient is known.
         cdm: with PERSON of a partner's CDM, what that says of itself.
     """
@@ -75,6 +76,7 @@ class StagedTable:
     emptied: Mapping[str, int] = field(default_factory=dict)
     further_numbers: tuple[str, ...] = ()
     cdm: PartnerCdm | None = None
+    written_as: str = ""
 
 
 class Reader(Protocol):

@@ -117,6 +117,7 @@ def _land(
             format=source.format,
             dialect=source.dialect,
             cdm=landed.cdm,
+            written_as=landed.written_as,
         )
         receiver.records.write_extract(making, again)
         vault.add(extract.number, landed.identities)

@@ -17,6 +17,7 @@ from fairhaven.intake.model import (
     ColumnDeclaration,
     DeliveryKind,
     Dialect,
+    FhirVersion,
     Format,
     Source,
     TableDeclaration,
@@ -57,6 +58,7 @@ def read_source(document: Document) -> Source | None:
         tables=_tables(root, source_format),
         type_1_opt_out=None,
         coded=_coded(root, source_format),
+        fhir_version=_fhir_version(root, source_format),
     )
     if "type_1_opt_out" in root:
         source = dataclasses.replace(source, type_1_opt_out=_type_1(root.section("type_1_opt_out"), source))
@@ -79,6 +81,17 @@ def _coded(root: Section, source_format: Format) -> frozenset[str]:
         if name.count(".") != 1 or not may_be_free(source_format, name.partition(".")[2]):
             root.fault("coded", f"{name} holds no free text; those that do are table.column of {', '.join(free)}")
     return frozenset(coded)
+
+
+def _fhir_version(root: Section, source_format: Format) -> FhirVersion | None:
+    if "fhir_version" not in root:
+        return None
+    if source_format is not Format.FHIR:
+        root.fault("fhir_version", f'does not go with format = "{source_format}"')
+        root.raw("fhir_version")
+        return None
+    version = root.text("fhir_version", choices=[version.value for version in FhirVersion])
+    return FhirVersion(version) if version else None
 
 
 def _limit(root: Section) -> float | None:
@@ -299,6 +312,8 @@ def _digest(source: Source) -> str:
     }
     if source.coded:
         shaping["coded"] = sorted(source.coded)
+    if source.fhir_version:
+        shaping["fhir_version"] = source.fhir_version
     return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ from fairhaven.harmonise.fhir.rule_context import CODES, Columns, RuleContext, c
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("entered-in-error",)
-REFUSED_USE = ("entered-in-error", "intended")
+REFUSED_USE = ("entered-in-error", "intended", "not-done")
 _DESCRIBED = (*CODES, "device_identifier", "lot_number")
 
 

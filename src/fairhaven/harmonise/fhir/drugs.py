@@ -21,6 +21,7 @@ REFUSED_REQUEST = ("entered-in-error", "cancelled", "draft")
 REFUSED_INTENT = ("proposal", "plan", "option")
 REFUSED_STATEMENT = ("entered-in-error", "not-taken", "intended")
 REFUSED_ADMINISTRATION = ("entered-in-error", "not-done")
+REFUSED_IMMUNIZATION = ("entered-in-error", "not-done")
 REFUSED_DISPENSE = ("entered-in-error", "cancelled", "declined", "preparation", "on-hold")
 
 DAYS = {
@@ -138,7 +139,7 @@ def dispenses(placed: ir.Table) -> Columns:
 
 @resource_rule(
     "immunization",
-    takes=lambda immunization: (immunization["status"] == "completed").fill_null(False),
+    takes=lambda immunization: has_none_of(immunization["status"], REFUSED_IMMUNIZATION),
     target="drug_exposure",
 )
 def immunizations(placed: ir.Table) -> Columns:

@@ -3,6 +3,7 @@
 import duckdb
 
 from fairhaven.intake.fhir.code_systems import HL7_PREFIXES, VOCABULARIES
+from fairhaven.intake.fhir.status_codes import NEGATIONS
 from fairhaven.intake.fhir.views import NHS_NUMBER_SPELLINGS, NHS_NUMBER_SYSTEMS
 from fairhaven.intake.time_zones import in_zone, is_utc
 
@@ -20,6 +21,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> N
     - ``fhir_token(system, value)``: a digest that stands for an identifier, so that the identifier itself does not land.
     - ``fhir_key(reference, first, others)``: id of the resource that a Reference names, if it is of one of the types.
     - ``fhir_vocabulary(system)``: OMOP vocabulary_id of a code system, else a short name (HL7) or the system's URI.
+    - ``fhir_modifies(extensions)``: whether the JSON of a ``modifierExtension`` has one that is not known, or that negates.
     - ``fhir_preferred(codings)``: the codings, the one to be preferred first.
     """
     for macro in (
@@ -27,6 +29,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> N
         _LAST_MOMENT,
         _INSTANT,
         *_REFERENCES,
+        _MODIFIES,
         _vocabulary(),
         _PREFERRED.format(systems=list(VOCABULARIES)),
     ):
@@ -114,6 +117,13 @@ fhir_key(ref, first, others) AS CASE
 END
 """
 _REFERENCES = (_TEXT, _PLAIN, _TYPE, _VALUE, _SYSTEM, _IS_NHS, _TOKEN, _KEY)
+
+_KNOWN = f"list_contains({list(NEGATIONS)}, one.url) AND one.\"valueBoolean\"::VARCHAR = 'false'"
+_MODIFIES = (
+    "fhir_modifies(extensions) AS json_type(extensions) <> 'NULL' AND (json_type(extensions) <> 'ARRAY' OR len(list_filter("
+    """json_transform(extensions, '[{"url": "VARCHAR", "valueBoolean": "JSON"}]'), """
+    f"lambda one: NOT coalesce({_KNOWN}, false))) > 0)"
+)
 
 _PREFERRED = """
 fhir_preferred(codings) AS CASE WHEN coalesce(len(codings), 0) <= 1 THEN codings ELSE

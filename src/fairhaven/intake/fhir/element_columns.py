@@ -8,6 +8,7 @@ Each column says which part of the resource it reads (a *shape*, in the form of 
 more SQL expressions over that part. What no column reads never leaves the parser.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -26,6 +27,10 @@ REFERENCE = {
     "type": "VARCHAR",
     "identifier": {"system": "VARCHAR", "value": "VARCHAR"},
 }
+NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
+NO_CODE = "may negate, and is none of the codes that FHIR has for it"
+NO_FLAG = "may negate, and is neither true nor false"
+NO_CONCEPT = "may negate, and is no CodeableConcept"
 QUANTITY = {"value": "DOUBLE", "comparator": "VARCHAR", "unit": "VARCHAR", "system": "VARCHAR", "code": "VARCHAR"}
 
 
@@ -41,6 +46,7 @@ class LandedColumn:
         references: what may be referred to, as expressions of ``{ref, first, others}`` over ``r``: the first that names something counts.
         each_reference: a list of such, of which every one counts; empty for none.
         fault_sql: over inner results and cells: true where the element holds no such value; empty where that cannot be.
+        reason: of that fault, in words.
     """
 
     name: str
@@ -51,6 +57,7 @@ class LandedColumn:
     references: tuple[str, ...] = ()
     each_reference: str = ""
     fault_sql: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +74,8 @@ class ElementColumn:
         to: resource types a reference may point to; others give NULL. The key of a type other than the first
             begins with the type: ``PractitionerRole/7``.
         identity: the identity that the column holds (`nhs_number`, ...); such a column goes to the vault.
+        is_modifier: it may say that something did not happen, so what it says must be understood.
+        codes: those that a modifier may have; none where any will do that is in R4's form.
     """
 
     name: str
@@ -75,18 +84,23 @@ class ElementColumn:
     codings: int = 1
     to: tuple[str, ...] = ()
     identity: str = ""
+    is_modifier: bool = False
+    codes: tuple[str, ...] = ()
 
     def shape(self) -> dict[str, Any]:
         """The part of the resource that the column reads."""
         shape: dict[str, Any] = {}
         for path in alternatives(self.path):
-            merge(shape, _shape(steps(path), _LEAF[self.kind]))
+            leaf = "JSON" if self.is_modifier and self.kind != "text" else _LEAF[self.kind]
+            merge(shape, _shape(steps(path), leaf))
         return shape
 
     def cells(self, root: str) -> Iterator[LandedColumn]:
         """The landed columns, as expressions over *root*."""
         ends = [_read(root, steps(path)) for path in alternatives(self.path)]
-        if self.kind in _ONE_CELL:
+        if self.is_modifier:
+            yield from _MODIFIERS[self.kind](self, ends)
+        elif self.kind in _ONE_CELL:
             sql, kind = _ONE_CELL[self.kind]
             yield LandedColumn(name=self.name, sql=sql.format(either(ends)), type=kind)
         else:
@@ -161,6 +175,7 @@ def _moment(column: ElementColumn, ends: Sequence[str], *, macro: str = "fhir_mo
         part=part,
         part_sql=either(ends),
         fault_sql=f"\"{part}\" IS NOT NULL AND (\"{column.name}\" BETWEEN '1800-01-01' AND '2200-01-01') IS NOT true",
+        reason=NO_MOMENT,
     )
 
 
@@ -220,8 +235,50 @@ def _references(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedCo
     yield LandedColumn(name=column.name, sql="", each_reference=each)
 
 
+def _known_text(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    sql, kind = _ONE_CELL["text"]
+    # A value of another form than a code has the text of its JSON here, which is none of the codes.
+    is_known = f"list_contains({list(column.codes)}, trim({either(ends)}))"
+    fault = f"{either(ends)} IS NOT NULL AND NOT {is_known}"
+    yield LandedColumn(name=column.name, sql=sql.format(either(ends)), type=kind, fault_sql=fault, reason=NO_CODE)
+
+
+def _known_flag(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    [end] = ends
+    yield LandedColumn(
+        name=column.name,
+        sql=f"CASE {end}::VARCHAR WHEN 'true' THEN true WHEN 'false' THEN false END",
+        type="BOOLEAN",
+        fault_sql=f"{end}::VARCHAR NOT IN ('true', 'false')",
+        reason=NO_FLAG,
+    )
+
+
+def _known_concept(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    [end] = ends
+    part = f"{column.name} concept"
+    read = f"json_transform({end}, '{json.dumps(CONCEPT)}')"
+    codings = "fhir_preferred(read.coding)"
+    if column.codes:
+        codings = f"list_filter(read.coding, lambda coding: list_contains({list(column.codes)}, coding.code))"
+    concept = (
+        f"CASE WHEN json_type({end}) = 'OBJECT' THEN "
+        f"list_transform([{read}], lambda read: {{'codings': {codings}, 'text': read.text}})[1] END"
+    )
+    fault, reason = f"json_type({end}) <> 'OBJECT'", NO_CONCEPT
+    if column.codes:
+        # Codings of other systems may stand beside; two that contradict say nothing.
+        known = f'list_distinct(list_transform("{part}".codings, lambda coding: coding.code))'
+        fault, reason = f"{end} IS NOT NULL AND coalesce(len({known}), 0) <> 1", NO_CODE
+    cells = [*_coded_cells(column, concept)]
+    yield from (replace(cell, fault_sql=fault, reason=reason) if cell is cells[0] else cell for cell in cells)
+
+
 def _coded(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
-    concept = _CONCEPTS[column.kind].format(either(ends))
+    yield from _coded_cells(column, _CONCEPTS[column.kind].format(either(ends)))
+
+
+def _coded_cells(column: ElementColumn, concept: str) -> Iterator[LandedColumn]:
     before = "" if column.name == "code" else f"{column.name}_"
     part = f"{column.name} concept"
 
@@ -316,6 +373,9 @@ _CONCEPTS = {
     "coding": "{{'codings': [{0}], 'text': NULL::VARCHAR}}",
 }
 """Kinds that are coded: their codings and text, as SQL over the element."""
+
+_MODIFIERS: dict[str, Any] = {"text": _known_text, "flag": _known_flag, "concept": _known_concept}
+"""Cells of the kinds that modifiers have."""
 
 _CELLS: dict[str, Any] = {
     "moment": _moment,

@@ -1,13 +1,18 @@
-"""The reader of FHIR R4: bulk NDJSON (one type or several in a file, plain or gzip) and Bundles.
+"""The reader of FHIR: bulk NDJSON (one type or several in a file, plain or gzip) and Bundles, of R4, STU3 and R5.
 
 Every line that is not blank is a row of one table: it lands, or it is quarantined with a reason. Resource types
 without a view land as their id, status and patient, so that they are counted and can be traced.
+
+A file is read as R4 unless its source says otherwise. Where its resources speak for another version it is read once more, each resource
+brought to the form of R4 first; what is of another version than the file goes to quarantine.
 """
 
 import json
 import re
 import secrets
-from collections.abc import Sequence
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count
@@ -21,12 +26,34 @@ from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal
 from fairhaven.intake.fhir.bundle_entries import DELETED
 from fairhaven.intake.fhir.duckdb_macros import create_macros
-from fairhaven.intake.fhir.element_columns import ElementColumn, LandedColumn, either, keys_in, merge, number_named
+from fairhaven.intake.fhir.element_columns import (
+    ElementColumn,
+    LandedColumn,
+    alternatives,
+    either,
+    keys_in,
+    merge,
+    number_named,
+    steps,
+)
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
+from fairhaven.intake.fhir.version_changes import CHANGES, FURTHER_TYPES
+from fairhaven.intake.fhir.version_reading import as_r4
+from fairhaven.intake.fhir.version_recognition import (
+    ANY,
+    BITS,
+    OF_DSTU2,
+    named,
+    sign_paths,
+    version_of,
+    versions_of_type,
+    versions_sql,
+    vote_sql,
+)
 from fairhaven.intake.fhir.views import VIEWS, WHOLES, ResourceView
 from fairhaven.intake.file_detection import check_mark, plain
-from fairhaven.intake.model import ColumnDeclaration, Source, TableDeclaration
+from fairhaven.intake.model import ColumnDeclaration, FhirVersion, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.row_versions import UPDATED, VERSION
 from fairhaven.kernel.expansion import ACCEPTED
@@ -66,19 +93,24 @@ NO_TYPE = "resource"
 
 BROKEN = "the line is not valid JSON"
 TYPELESS = "the line is no FHIR resource: resourceType is missing"
-UNKNOWN = "resourceType is not a resource type of FHIR R4"
+UNKNOWN = "resourceType is not a resource type of FHIR {version}"
 UNDECODABLE = "the line is not UTF-8"
 NESTED = "the Bundle is in a Bundle in a Bundle"
 TOO_MANY = "the Bundle has a million entries or more"
 NO_RESOURCE = "the entry of the Bundle has no resource, and asks for no deletion of one by its type and id"
 MANIFEST = "the file is the manifest of an export; deliver the files that it names"
-NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
+STRANGE = "may negate, and what it says is not known"
+IMPLICIT = "says that the resource is to be read by rules that are not known here"
+MODIFIED = "changes what the resource says, and is not known, or negates it"
+MIXED = "elements of several versions of FHIR are mixed in the resource"
+OTHER_VERSION = "it is written as FHIR {other}, and the file is read as FHIR {version}"
+UNREAD_VERSION = "it is written as FHIR DSTU2, which is not read"
 
 
 class FhirReader:
-    """Reads FHIR R4 into the tables of `intake/fhir/views.py`."""
+    """Reads FHIR into the tables of `intake/fhir/views.py`."""
 
-    version = "6"
+    version = "7"
     threads: int | None = None
 
     def stage(
@@ -91,16 +123,29 @@ class FhirReader:
     ) -> Sequence[StagedTable]:
         """See `Reader.stage`. The columns are those of the views; a source declares none."""
         create_macros(connection, time_zone=source.dialect.time_zone)
-        staging = _Staging(connection, scratch)
-        text = plain(arrived, scratch)
-        if (
-            arrived.limits is not ACCEPTED
-        ):  # JSON is UTF-8 (RFC 8259, 8.1); what was received before is in quarantine line by line
-            check_mark(text, arrived.name, "utf-8")
-        for lines in numbered_lines(text, arrived.name):
-            staging.add(lines.rows)
-            staging.reject(lines.undecodable, UNDECODABLE)
-        return staging.staged()
+        path = plain(arrived, scratch)
+        if arrived.limits is not ACCEPTED:
+            # JSON is UTF-8 (RFC 8259, 8.1); what was received before is in quarantine line by line.
+            check_mark(path, arrived.name, "utf-8")
+        version, basis = source.fhir_version or FhirVersion.R4, "declared"
+        staging = _staging(connection, path, arrived.name, scratch, version)
+        if source.fhir_version is None:
+            version, is_told = version_of(staging.votes())
+            basis = "detected" if is_told else "assumed"
+            if version is not FhirVersion.R4:
+                staging.drop()
+                staging = _staging(connection, path, arrived.name, scratch, version)
+        return [replace(table, written_as=f"FHIR {version}, {basis}") for table in staging.staged()]
+
+
+def _staging(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, scratch: Path, version: FhirVersion
+) -> "_Staging":
+    staging = _Staging(connection, scratch / f"fhir-{version}", version)
+    for lines in numbered_lines(path, name):
+        staging.add(lines.rows)
+        staging.reject(lines.undecodable, UNDECODABLE)
+    return staging
 
 
 def table_name(resource: str) -> str:
@@ -132,6 +177,9 @@ class CompiledView:
     def __init__(self, view: ResourceView) -> None:
         self.view = view
         shape: dict[str, Any] = deepcopy(_VERSION_SHAPE)
+        merge(shape, {"implicitRules": "JSON", "meta": {"profile": ["VARCHAR"]}})
+        if view.resource == "CapabilityStatement":
+            merge(shape, {"fhirVersion": "VARCHAR"})
         cells: list[tuple[LandedColumn, str]] = []
         for column in view.columns:
             is_inner = column.path.startswith("$")
@@ -140,6 +188,8 @@ class CompiledView:
             cells += [(cell, column.identity) for cell in inner.cells("item" if is_inner else "r")]
             if column.kind == "reference" and column.name == view.patient:
                 cells.append((number_named(column, "r"), "nhs_number"))
+        if view.each:
+            merge(shape, {view.each: [{"modifierExtension": "JSON"}]})
         self.shape = json.dumps(shape)
         self.cells = tuple(cells)
 
@@ -155,10 +205,11 @@ class CompiledView:
             name=self.view.table, key=self.view.key, patient=self.view.patient, columns=(*position, *columns)
         )
 
-    def select(self, lines: str) -> str:
-        """Rows of a relation of lines (``row_line``, ``text``): ``row_line``, ``fault``, then the columns.
+    def select(self, lines: str, version: FhirVersion) -> str:
+        """Rows of a relation of lines (``row_line, text, shaped, strange``): ``row_line``, ``fault``, ``vote``, then the columns.
 
-        ``fault`` names the element that does not fit; it is empty where the line as a whole does not. Last what `row_versions` asks for.
+        ``fault`` is ``{field, reason}``: the element that does not fit, empty where the line as a whole does not; NULL where it does.
+        ``vote`` is the versions of FHIR for which the resource speaks. Last what `row_versions` asks for.
         """
         parts = {cell.part: cell.part_sql for cell, _ in self.cells if cell.part}
         # All references in one list, because each place at which a macro stands is bound anew, and this one is large.
@@ -180,79 +231,149 @@ class CompiledView:
         sql_of |= {cell.name: keys_in(f'"{_KEYS}"[{len(references) + 1}:]') for cell in several}
         sql_of |= _VERSIONS
         cells = "".join(f', {sql} AS "{name}"' for name, sql in sql_of.items() if name != "id")
-        faults = "".join(f" WHEN {cell.fault_sql} THEN '{cell.name}'" for cell, _ in self.cells if cell.fault_sql)
+        faults = "".join(
+            f" WHEN {condition} THEN {{'field': {literal(field)}, 'reason': {literal(reason)}}}"
+            for condition, field, reason in self._faults(version)
+        )
         names = "".join(f', "{name}"' for name in (*(cell.name for cell, _ in self.cells), *_VERSIONS))
-        parsed = f"SELECT row_line, text, TRY(json_transform(text, '{self.shape}')) AS r FROM {lines}"
+        signs = sign_paths(self.view.resource)
+        kinds = f", TRY(json_type(text, {signs})) AS kinds" if signs else ""
+        parsed = f"SELECT *, TRY(json_transform(shaped, '{self.shape}')) AS r{kinds} FROM {lines}"
         position = ""
         if self.view.each:
             position = ", position"
             numbered = "lambda item, place: {'item': item, 'place': place}"
             parsed = (
-                "SELECT row_line, text, r, each.item AS item, each.place::BIGINT AS position FROM (SELECT row_line, text, r, "
+                "SELECT * EXCLUDE (each), each.item AS item, each.place::BIGINT AS position FROM (SELECT *, "
                 f'unnest(list_transform(r."{self.view.each}", {numbered})) AS each FROM ({parsed}))'
             )
         # Layer by layer, because DuckDB shares a result between columns only where it is a column itself.
         shared = "".join(f', {sql} AS "{name}"' for name, sql in parts.items())
-        inner = f"SELECT *{shared} FROM ({parsed})"
+        inner = f"SELECT *, {versions_sql(self.view.resource)} AS versions{shared} FROM ({parsed})"
         # A resource need not have an id (in a Bundle, say); its content tells it from others then.
-        outer = f"SELECT *, coalesce(r.id, 'unnamed-' || md5(text)) AS id{cells} FROM ({inner})"
-        return f"SELECT row_line, CASE WHEN r IS NULL THEN ''{faults} END AS fault{position}{names} FROM ({outer})"
+        outer = f"SELECT *, {vote_sql(self.view.resource)} AS vote, coalesce(r.id, 'unnamed-' || md5(text)) AS id{cells} FROM ({inner})"
+        return f"SELECT row_line, CASE{faults} END AS fault, vote{position}{names} FROM ({outer})"
+
+    def _faults(self, version: FhirVersion) -> Iterator[tuple[str, str, str]]:
+        """(condition as SQL, field, reason) of what can be wrong with a resource; the first counts."""
+        yield "r IS NULL", "", BROKEN
+        others = [versions for versions in range(1, ANY) if not versions & BITS[version]]
+        if sign_paths(self.view.resource):
+            yield f"versions = {OF_DSTU2}", "", UNREAD_VERSION
+            yield "versions = 0", "", MIXED
+            for versions in others:
+                reason = OTHER_VERSION.format(other=named(versions), version=version)
+                yield f"versions = {versions}", "", reason
+        for field in strange_elements(self.view.resource, version):
+            yield f"strange = {literal(field)}", field, STRANGE
+        yield 'r."implicitRules" IS NOT NULL', "implicitRules", IMPLICIT
+        yield self._modified(), "modifierExtension", MODIFIED
+        yield from ((cell.fault_sql, cell.name, cell.reason) for cell, _ in self.cells if cell.fault_sql)
+
+    def _modified(self) -> str:
+        """SQL: whether an extension changes what an element says that is read. JSON may write a letter of its name by its number."""
+        read = [column.path for column in self.view.columns if not column.path.startswith("$")]
+        paths = sorted({holder for path in read for holder in _holders(path)})
+        lists = [
+            f"json_extract(shaped, '{path}.modifierExtension')"
+            if "[*]" in path
+            else f"[json_extract(shaped, '{path}.modifierExtension')]"
+            for path in paths
+        ]
+        if self.view.each:
+            lists.append("[item.modifierExtension]")
+        every = f"flatten([{', '.join(lists)}])"
+        is_named = "contains(shaped, 'modifierExt') OR contains(shaped, '\\u00')"
+        return f"CASE WHEN {is_named} THEN list_bool_or(list_transform({every}, lambda one: fhir_modifies(one))) END"
 
 
 class _Staging:
     """Tables that grow as the lines of a file arrive."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path, version: FhirVersion) -> None:
         self._connection = connection
         self._scratch = scratch
+        self._version = version
+        self._types = RESOURCE_TYPES | FURTHER_TYPES[version]
         self._tables: dict[str, CompiledView] = {}
         self._parts = 0
-        connection.execute("CREATE TABLE fhir_unreadable (row_line BIGINT, reason VARCHAR)")
+        scratch.mkdir(exist_ok=True)
+        connection.execute("CREATE TABLE fhir_unreadable (row_line BIGINT, reason VARCHAR, versions INTEGER)")
         # The parts are on the disk, under a key that ends with this process.
         connection.execute(f"PRAGMA add_parquet_key('{_KEY}', '{secrets.token_hex(16)}')")
 
     def add(self, rows: pa.Table) -> None:
         """Stage lines (``row_line``, ``text``)."""
         connection = self._connection
+        given = "text AS shaped, '' AS strange"
+        if self._version is not FhirVersion.R4:
+            rows, given = as_r4(rows, self._version), "shaped, strange"
         connection.register("fhir_arriving", rows)
         connection.execute(
-            "CREATE OR REPLACE TEMP VIEW fhir_lines AS SELECT row_line, text, "
-            f"coalesce(nullif(regexp_extract(text, '{_FIRST_KEY}', 1), ''), "
-            "TRY(json_extract_string(text, '$.resourceType')), '') AS resource FROM fhir_arriving"
+            "CREATE OR REPLACE TEMP VIEW fhir_lines AS SELECT *, "
+            f"coalesce(nullif(regexp_extract(shaped, '{_FIRST_KEY}', 1), ''), "
+            f"TRY(json_extract_string(shaped, '$.resourceType')), '') AS resource FROM (SELECT row_line, text, {given} FROM fhir_arriving)"
         )
         found = {name for (name,) in connection.execute("SELECT DISTINCT resource FROM fhir_lines").fetchall()}
-        known = sorted(found & RESOURCE_TYPES - {"Bundle"})
+        known = sorted(found & self._types - {"Bundle"})
         for resource in known:
             for view in views_of(resource):
                 self._insert(view)
         bundles = []
         if "Bundle" in found:
             bundles = connection.execute("SELECT row_line, text FROM fhir_lines WHERE resource = 'Bundle'").fetchall()
-        if found - {"Bundle", *known}:
+        for other in found - {"Bundle", *known}:
             connection.execute(
                 "INSERT INTO fhir_unreadable SELECT row_line, CASE WHEN NOT json_valid(text) THEN $broken "
-                "WHEN resource <> '' THEN $unknown "
+                "WHEN resource <> '' THEN $reason "
                 "WHEN json_exists(text, '$.transactionTime') AND json_exists(text, '$.output') THEN $manifest "
                 "WHEN json_exists(text, '$.request') OR json_exists(text, '$.response') THEN $no_resource "
-                "ELSE $typeless END FROM fhir_lines WHERE NOT list_contains($known, resource)",
+                "ELSE $typeless END, $versions FROM fhir_lines WHERE resource = $other",
                 {
                     "broken": BROKEN,
                     "typeless": TYPELESS,
-                    "unknown": UNKNOWN,
                     "no_resource": NO_RESOURCE,
                     "manifest": MANIFEST,
-                    "known": [*known, "Bundle"],
+                    "reason": self._reason_of_type(other),
+                    "versions": versions_of_type(other) or ANY,
+                    "other": other,
                 },
             )
         connection.unregister("fhir_arriving")
         for line, text in bundles:
             self._unbundle(line, text)
 
+    def _reason_of_type(self, resource: str) -> str:
+        """Why lines of a resource type are not read."""
+        versions = versions_of_type(resource)
+        if versions == OF_DSTU2:
+            return UNREAD_VERSION
+        if versions:
+            return OTHER_VERSION.format(other=named(versions), version=self._version)
+        return UNKNOWN.format(version=self._version)
+
+    def votes(self) -> Counter[int]:
+        """The versions for which resources speak -> resources."""
+        votes = Counter[int]()
+        queries = [f"SELECT vote, row_line FROM {self._parts_of(table)}" for table in self._tables.values()]
+        queries.append("SELECT versions, row_line FROM fhir_unreadable")
+        for query in queries:
+            found = self._connection.execute(
+                f"SELECT vote, count(DISTINCT row_line) FROM ({query}) AS v(vote, row_line) GROUP BY ALL"
+            )
+            votes.update(dict(found.fetchall()))
+        return votes
+
+    def drop(self) -> None:
+        """Forget what was staged, so that the file can be staged otherwise."""
+        self._connection.execute("DROP TABLE fhir_unreadable")
+        shutil.rmtree(self._scratch)
+
     def reject(self, lines: Sequence[int], reason: str) -> None:
         """Quarantine lines of which nothing can be read."""
         if lines:
             self._connection.executemany(
-                "INSERT INTO fhir_unreadable VALUES (?, ?)", [[line, reason] for line in lines]
+                "INSERT INTO fhir_unreadable VALUES (?, ?, ?)", [[line, reason, ANY] for line in lines]
             )
 
     def staged(self) -> list[StagedTable]:
@@ -278,17 +399,19 @@ class _Staging:
     def _insert(self, view: ResourceView) -> None:
         """Write the lines of a view's type to an encrypted Parquet part, which is read two or three times."""
         table = self._tables.setdefault(view.table, CompiledView(view))
-        folder = self._scratch / f"fhir-{view.table}"
+        folder = self._scratch / view.table
         folder.mkdir(exist_ok=True)
         self._parts += 1
         target = literal(str(folder / f"{self._parts:06d}.parquet"))
-        lines = f"SELECT row_line, text FROM fhir_lines WHERE resource = {literal(view.resource)}"
+        lines = f"SELECT * FROM fhir_lines WHERE resource = {literal(view.resource)}"
         if view.each:
             # Few lines have the element. They are put together first: parsing costs by the vector, full or not.
-            lines += f" AND contains(text, '\"{view.each}\"')"
+            lines += f" AND contains(shaped, '\"{view.each}\"')"
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fhir_each AS {lines}")
             lines = "FROM fhir_each"
-        self._connection.execute(f"COPY ({table.select(f'({lines})')}) TO {target} (FORMAT parquet, {_SEALED})")
+        self._connection.execute(
+            f"COPY ({table.select(f'({lines})', self._version)}) TO {target} (FORMAT parquet, {_SEALED})"
+        )
 
     def _unbundle(self, line: int, text: str) -> None:
         if line >= NO_ENTRIES_FROM:
@@ -306,8 +429,7 @@ class _Staging:
 
     def _staged(self, table: CompiledView) -> StagedTable:
         name, patient = table.view.table, table.view.patient
-        files = literal(str(self._scratch / f"fhir-{name}" / "*.parquet"))
-        parts = f"read_parquet({files}, {_SEALED.replace(' ', ' = ', 1)})"
+        parts = self._parts_of(table)
         columns = ", ".join(
             f'"{name}"' for name in (*(column.name for column in table.declaration.columns), *_VERSIONS)
         )
@@ -315,8 +437,7 @@ class _Staging:
             f'CREATE TEMP VIEW "fhir_rows_{name}" AS SELECT row_line, {columns} FROM {parts} WHERE fault IS NULL'
         )
         self._connection.execute(
-            f'CREATE TEMP VIEW "fhir_rejects_{name}" AS SELECT row_line, fault AS field, '
-            f"CASE fault WHEN '' THEN '{BROKEN}' ELSE '{NO_MOMENT}' END AS reason, "
+            f'CREATE TEMP VIEW "fhir_rejects_{name}" AS SELECT row_line, fault.field AS field, fault.reason AS reason, '
             f"{patient or 'NULL'}::VARCHAR AS patient FROM {parts} WHERE fault IS NOT NULL"
         )
         received = count_of(
@@ -335,3 +456,22 @@ class _Staging:
             part_of=WHOLES.get(name, ""),
             part_key=("id",) if table.view.each else (),
         )
+
+    def _parts_of(self, table: CompiledView) -> str:
+        files = literal(str(self._scratch / table.view.table / "*.parquet"))
+        return f"read_parquet({files}, {_SEALED.replace(' ', ' = ', 1)})"
+
+
+def strange_elements(resource: str, version: FhirVersion) -> list[str]:
+    """Elements of a version that may negate, and whose values are not all known."""
+    return [change.path.rpartition(".")[2] for change in CHANGES[version].get(resource, ()) if change.may_negate]
+
+
+def _holders(path: str) -> Iterator[str]:
+    """JSON paths of the elements that hold what a column reads, outermost first."""
+    yield "$"
+    for way in alternatives(path):
+        holder = "$"
+        for name, choice in steps(way)[:-1]:
+            holder += f".{name}" + ("" if choice is None else "[*]")
+            yield holder

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from fairhaven.intake.fhir.ndjson_lines import parsed
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
+from fairhaven.intake.fhir.version_changes import DSTU2_TYPES, FURTHER_TYPES
 from fairhaven.intake.fhir.views import NHS_NUMBER_SPELLINGS, NHS_NUMBER_SYSTEMS
 from fairhaven.nhs.number import nhs_numbers_in, valid_nhs_number
 
@@ -28,10 +29,17 @@ MedicationRequest MedicationStatement MessageHeader MolecularSequence NutritionO
 QuestionnaireResponse RelatedPerson RequestGroup ResearchSubject RiskAssessment ServiceRequest Specimen SupplyDelivery SupplyRequest Task
 VerificationResult VisionPrescription
 """
-OF_PATIENTS = frozenset(_PATIENTS.split())
-"""Kinds of resource that are about a patient, whether they name one or not: R4's patient compartment, and what refers to such. What is of
+_PATIENTS_ELSEWHERE = """
+BodySite DeviceAssociation DeviceDispense DeviceUsage DeviceUseRequest DiagnosticOrder EligibilityRequest EligibilityResponse EncounterHistory
+GenomicStudy ImagingManifest ImagingSelection MedicationOrder NutritionIntake ProcedureRequest ProcessRequest ProcessResponse ReferralRequest
+RequestOrchestration Sequence Transport
+"""
+OF_PATIENTS = frozenset((_PATIENTS + _PATIENTS_ELSEWHERE).split())
+"""Kinds of resource that are about a patient, whether they name one or not: the patient compartments of R4
+and of what other versions have, and what refers to such. What is of
 another kind (organisations, staff, places, medications, devices, definitions, schedules) is shared, and belongs to nobody through others."""
 
+_TYPES = RESOURCE_TYPES | DSTU2_TYPES.union(*FURTHER_TYPES.values())
 ANY = "*"
 _PATIENT = "Patient"
 _BLANKS = " \t\n\r\xa0"
@@ -110,7 +118,7 @@ def names_of_number(number: str) -> set[str]:
 
 def tokens_in(text: str) -> set[str]:
     """What a line may name that is no JSON."""
-    return {f"{kind}/{name}" for kind, name in _IN_TEXT.findall(text) if kind in RESOURCE_TYPES}
+    return {f"{kind}/{name}" for kind, name in _IN_TEXT.findall(text) if kind in _TYPES}
 
 
 def _may_belong(kind: str) -> bool:
@@ -177,7 +185,7 @@ def _of_text(written: str, kind: str) -> Iterator[str]:
         yield f"{plain.rstrip('/').rpartition('/')[2]}/{_searched(found[1])}"
     else:
         for before, name in pairwise(part.strip(_BLANKS) for part in plain.split("/") if part):
-            if before in RESOURCE_TYPES:
+            if before in _TYPES:
                 yield f"{before}/{name}"
 
 

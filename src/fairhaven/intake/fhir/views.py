@@ -11,6 +11,7 @@ from functools import partial
 from types import MappingProxyType
 
 from fairhaven.intake.fhir.element_columns import ElementColumn
+from fairhaven.intake.fhir.status_codes import CODES
 
 PRACTITIONER = ("Practitioner", "PractitionerRole")
 
@@ -63,8 +64,21 @@ def _identity(identity: str, path: str, kind: str = "text") -> ElementColumn:
     return ElementColumn(name=identity, path=path, kind=kind, identity=identity)
 
 
+def _code(name: str, element: str) -> ElementColumn:
+    """A column of an element whose codes are all known: ``Encounter.status``."""
+    path = element.partition(".")[2]
+    return ElementColumn(name=name, path=path, is_modifier=True, codes=CODES[element])
+
+
+def _status(resource: str) -> ElementColumn:
+    return _code("status", f"{resource}.status")
+
+
+def _modifier(kind: str, name: str, path: str, codes: tuple[str, ...] = ()) -> ElementColumn:
+    return ElementColumn(name=name, path=path, kind=kind, is_modifier=True, codes=codes)
+
+
 _ID = _text("id")
-_STATUS = _text("status")
 _SUBJECT = _reference("patient_id", "subject", "Patient")
 _PATIENT = _reference("patient_id", "patient", "Patient")
 _ENCOUNTER = _reference("encounter_id", "encounter", "Encounter")
@@ -114,7 +128,7 @@ def _value(at: str = "") -> tuple[ElementColumn, ...]:
         _number("value_numerator", f"{at}valueRatio.numerator.value"),
         _number("value_denominator", f"{at}valueRatio.denominator.value"),
         _text("value_samples", f"{at}valueSampledData.data"),
-        _concept("absent", f"{at}dataAbsentReason"),
+        _modifier("concept", "absent", f"{at}dataAbsentReason"),
         _concept("interpretation", f"{at}interpretation[]"),
         _number("range_low", f"{at}referenceRange[].low.value"),
         _number("range_high", f"{at}referenceRange[].high.value"),
@@ -123,7 +137,7 @@ def _value(at: str = "") -> tuple[ElementColumn, ...]:
 
 _OBSERVATION = (
     _ID,
-    _STATUS,
+    _status("Observation"),
     _codes("category"),
     _SUBJECT,
     _ENCOUNTER,
@@ -134,6 +148,7 @@ _OBSERVATION = (
 )
 
 _UK_ETHNICITY = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory"
+_CARE_CONNECT_ETHNICITY = "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-EthnicCategory-1"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 _BIRTH_SEX = (
     f"extension[url={_US_CORE}/us-core-birthsex].valueCode",
@@ -174,6 +189,7 @@ _PERSON = ResourceView(
         _identity(
             "ethnicity",
             f"extension[url={_UK_ETHNICITY}].valueCodeableConcept.coding[].code"
+            f" | extension[url={_CARE_CONNECT_ETHNICITY}].valueCodeableConcept.coding[].code"
             f" | extension[url={_US_CORE}/us-core-race].extension[url=ombCategory].valueCoding.code"
             f" | extension[url={_US_CORE}/us-core-race].extension[url=text].valueString",
         ),
@@ -198,7 +214,7 @@ _VIEWS: Sequence[ResourceView] = (
         columns=(
             _ID,
             _IDENTIFIERS,
-            _STATUS,
+            _status("Encounter"),
             _coding("class"),
             _concept("type", "type[]", codings=2),
             _concept("service", "serviceType"),
@@ -219,8 +235,8 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _concept("clinical_status", "clinicalStatus"),
-            _concept("verification_status", "verificationStatus"),
+            _modifier("concept", "clinical_status", "clinicalStatus"),
+            _modifier("concept", "verification_status", "verificationStatus", CODES["Condition.verificationStatus"]),
             _codes("category"),
             _concept("code", codings=3),
             _concept("body_site", "bodySite[]"),
@@ -267,7 +283,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("Procedure"),
             _concept("category"),
             _concept("code", codings=3),
             _SUBJECT,
@@ -284,9 +300,9 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
-            _text("intent"),
-            _flag("is_not_to_perform", "doNotPerform"),
+            _status("MedicationRequest"),
+            _code("intent", "MedicationRequest.intent"),
+            _modifier("flag", "is_not_to_perform", "doNotPerform"),
             _flag("is_reported", "reportedBoolean"),
             _codes("category"),
             *_MEDICATION,
@@ -309,7 +325,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("MedicationStatement"),
             _codes("category"),
             *_MEDICATION,
             _SUBJECT,
@@ -327,7 +343,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("MedicationAdministration"),
             *_MEDICATION,
             _SUBJECT,
             _CONTEXT,
@@ -344,7 +360,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("MedicationDispense"),
             *_MEDICATION,
             _SUBJECT,
             _CONTEXT,
@@ -362,7 +378,7 @@ _VIEWS: Sequence[ResourceView] = (
         columns=(
             _ID,
             _IDENTIFIERS,
-            _STATUS,
+            _text("status"),
             _concept("code", "code | ingredient[].itemCodeableConcept", codings=3),
             _concept("form"),
             _text("lot_number", "batch.lotNumber"),
@@ -374,7 +390,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("Immunization"),
             _concept("code", "vaccineCode", codings=3),
             _PATIENT,
             _ENCOUNTER,
@@ -393,8 +409,10 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _concept("clinical_status", "clinicalStatus"),
-            _concept("verification_status", "verificationStatus"),
+            _modifier("concept", "clinical_status", "clinicalStatus"),
+            _modifier(
+                "concept", "verification_status", "verificationStatus", CODES["AllergyIntolerance.verificationStatus"]
+            ),
             _text("type"),
             _column("words", "category"),
             _text("criticality"),
@@ -415,7 +433,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("DiagnosticReport"),
             _codes("category"),
             _concept("code", codings=3),
             _SUBJECT,
@@ -436,8 +454,8 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
-            _text("document_status", "docStatus"),
+            _status("DocumentReference"),
+            _code("document_status", "DocumentReference.docStatus"),
             _concept("code", "type", codings=2),
             _codes("category"),
             _SUBJECT,
@@ -456,7 +474,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("Device"),
             _concept("code", "type", codings=3),
             _text("device_identifier", "udiCarrier[].deviceIdentifier"),
             _text("lot_number", "lotNumber"),
@@ -471,7 +489,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("DeviceUseStatement"),
             _SUBJECT,
             _reference("device_id", "device", "Device"),
             _moment("start", "timingDateTime | timingPeriod.start"),
@@ -487,7 +505,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("Specimen"),
             _concept("code", "type", codings=2),
             _SUBJECT,
             _moment("collected_start", "collection.collectedDateTime | collection.collectedPeriod.start"),
@@ -503,7 +521,7 @@ _VIEWS: Sequence[ResourceView] = (
         patient="patient_id",
         columns=(
             _ID,
-            _STATUS,
+            _status("Coverage"),
             _concept("type"),
             _reference("patient_id", "beneficiary", "Patient"),
             _moment("start", "period.start"),
