@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.intake import read_source
+from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
 from tests.support.intake_hub import Hub
 
@@ -135,3 +136,42 @@ def test_a_zone_that_there_is_not_is_a_fault_with_its_line(tmp_path: Path) -> No
     document = Document(path, "sources/q.toml")
     read_source(document)
     assert [(fault.line, fault.field) for fault in document.faults] == [(6, "dialect.time_zone")]
+
+
+def at(moment: str, zone: str | None) -> pa.Array:
+    """A moment of UTC as Parquet keeps it beside the name of a zone; without one the clock itself."""
+    return pa.array([moment, moment]).cast(pa.timestamp("us")).cast(pa.timestamp("us", tz=zone))
+
+
+def test_each_part_of_a_table_is_of_the_zone_that_it_names(hub: Hub) -> None:
+    cdm = hub.folder / "cdm"
+    (cdm / "measurement").mkdir(parents=True)
+    person = {"person_id": [1], "gender_concept_id": [8507], "year_of_birth": [1980]}
+    pq.write_table(pa.table(person), cdm / "person.parquet")
+    zones = ["Asia/Tokyo", "UTC", None, "Europe/Berlin"]
+    for number, zone in enumerate(zones):
+        days = at("2020-06-30 22:30:00", zone)
+        rows = {"measurement_id": [2 * number, 2 * number + 1], "person_id": [1, 1], "measurement_concept_id": [7, 7]}
+        written = pa.table({**rows, "measurement_date": days, "measurement_datetime": days})
+        pq.write_table(written, cdm / "measurement" / f"{number}.parquet")
+    source = hub.source('title = "C"\ncontroller = "c"\nkind = "cdm"\nformat = "omop"\ndelivery = "full"\n', name="cdm")
+    hub.deliver(source, [cdm])
+    clocks = ["2020-07-01 07:30:00", "2020-06-30 23:30:00", "2020-06-30 22:30:00", "2020-07-01 00:30:00"]
+    landed = hub.landed(table="measurement")
+    assert [row["row_line"] for row in landed] == list(range(1, 9))
+    assert [str(row["measurement_datetime"]) for row in landed] == [clock for clock in clocks for _ in range(2)]
+    assert [str(row["measurement_date"]) for row in landed] == [clock[:10] for clock in clocks for _ in range(2)]
+
+
+def test_an_erasure_leaves_the_moments_of_others_where_they_were(hub: Hub) -> None:
+    source = hub.source(declared("parquet"))
+    moments = at("2020-06-30 20:30:00", "Asia/Tokyo")
+    rows = pa.table({"event_id": ["1", "2"], "patient_id": ["p1", "p2"], "at": moments, "day": moments})
+    path = hub.folder / "events.parquet"
+    pq.write_table(rows, path)
+    hub.deliver(source, [path])
+    first, second = hub.landed()
+    hub.erase({"gp": [str(second["patient_ref"])]})
+    hub.intake.land_again(source, vault=hub.vault, progress=Silent(), also=[1])
+    assert hub.landed() == [first]
+    assert (str(first["at"]), str(first["day"])) == ("2020-07-01 05:30:00", "2020-07-01")

@@ -5,7 +5,7 @@ addresses, notes' texts, and source values of persons and places (an NHS number 
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,15 @@ from pathlib import Path
 import duckdb
 
 from fairhaven.engine.duckdb_connection import count_of
-from fairhaven.engine.sql import identifier, parquet
+from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection
 from fairhaven.intake.cdm_contents import contents_of, faults_of
 from fairhaven.intake.cdm_persons import without_faulty_persons
 from fairhaven.intake.delimited_reader import stage_text
 from fairhaven.intake.model import NO_QUOTE, ColumnDeclaration, Dialect, Source, TableDeclaration
-from fairhaven.intake.parquet_reader import numbered_rows, stage_relation, zones_of
+from fairhaven.intake.parquet_reader import numbered_rows, stage_relation
 from fairhaven.intake.reader import DeliveredFile, StagedTable
+from fairhaven.intake.time_zones import USUAL
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.file_kinds import FileKind, kind_of
@@ -57,13 +58,11 @@ class CdmMember:
     Args:
         rows: relation with ``row_line`` and the table's columns; empty where the table is text.
         text: the delimited file; None where the table is a relation.
-        zones: see `stage_relation`.
     """
 
     table: str
     rows: str = ""
     text: DeliveredFile | None = None
-    zones: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +83,7 @@ class OmopReader:
         self, connection: duckdb.DuckDBPyConnection, source: Source, arrived: DeliveredFile, *, scratch: Path
     ) -> Sequence[StagedTable]:
         """See `Reader.stage`."""
-        delivered = members(connection, arrived, scratch)
+        delivered = members(connection, arrived, scratch, time_zone=source.dialect.time_zone)
         if "person" not in {member.table for member in delivered.found}:
             raise Invalid(
                 Fault(
@@ -116,7 +115,9 @@ class OmopReader:
         return list(staged.values())
 
 
-def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room: Path) -> CdmMembers:
+def members(
+    connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room: Path, *, time_zone: str = USUAL
+) -> CdmMembers:
     """The tables in a delivered file; a zip is unpacked into *room*, a DuckDB file is attached read-only.
 
     Raises:
@@ -140,7 +141,7 @@ def members(connection: duckdb.DuckDBPyConnection, arrived: DeliveredFile, room:
                     f"{table} is in several places ({named}), and which of them counts cannot be known; deliver one CDM"
                 )
                 faults.append(Fault(path=arrived.name, message=message))
-            found.append(CdmMember(table=table, rows=_parquet(files), zones=zones_of(files[0])))
+            found.append(CdmMember(table=table, rows=numbered_rows(*files, time_zone=time_zone)))
         elif len(files) == 1:
             text = dataclasses.replace(arrived, path=files[0], name=f"{arrived.name}/{files[0].name}")
             found.append(CdmMember(table=table, text=text))
@@ -207,21 +208,13 @@ def _formats(kind: str, dates: Sequence[str]) -> tuple[str, ...]:
     return (*dates, *_DATES) if kind == "date" else ()
 
 
-def _parquet(files: Sequence[Path]) -> str:
-    if len(files) == 1:
-        return numbered_rows(files[0])
-    return f"(SELECT row_number() OVER () AS row_line, * FROM {parquet(*files, is_parted=True)})"
-
-
 def _stage(
     connection: duckdb.DuckDBPyConnection, source: Source, member: CdmMember, arrived: DeliveredFile, scratch: Path
 ) -> StagedTable:
     if member.text is None:
         declare = partial(declaration_of, member.table, dates=source.dialect.dates)
         shown = f"{arrived.name}/{member.table}"
-        return stage_relation(
-            connection, source, declare, member.rows, shown=shown, zones=member.zones, prefix=member.table
-        )
+        return stage_relation(connection, source, declare, member.rows, shown=shown, prefix=member.table)
     room = scratch / member.table
     room.mkdir()
     text = file_detection.plain(member.text, room)

@@ -45,7 +45,7 @@ def blank(
         case Format.FHIR:
             _blank_ndjson(file_detection.plain(arrived, scratch), every, target)
         case Format.PARQUET:
-            _blank_parquet(arrived.path, every, scratch, target)
+            _blank_parquet(arrived.path, every, dialect, scratch, target)
         case Format.OMOP:
             _blank_cdm(arrived, dialect, gone, scratch, target)
         case Format.OPT_OUT:
@@ -108,9 +108,9 @@ def _without_entries(number: int, bundle: Mapping[str, Any], gone: frozenset[int
     return {"resourceType": "Bundle", "entry": kept}
 
 
-def _blank_parquet(path: Path, gone: frozenset[int], scratch: Path, target: Path) -> None:
+def _blank_parquet(path: Path, gone: frozenset[int], dialect: Dialect, scratch: Path, target: Path) -> None:
     with open_duckdb(spill=scratch, reaches=[path, scratch]) as connection:
-        _copy_without(connection, numbered_rows(path), gone, target)
+        _copy_without(connection, numbered_rows(path, time_zone=dialect.time_zone), gone, target)
 
 
 def _copy_without(connection: duckdb.DuckDBPyConnection, rows: str, gone: frozenset[int], target: Path) -> None:
@@ -135,7 +135,7 @@ def _blank_cdm(
         memory_writer(target) as zipped,
         zipfile.ZipFile(zipped, "w", zipfile.ZIP_STORED) as out,
     ):
-        for member in members(connection, arrived, room).found:
+        for member in members(connection, arrived, room, time_zone=dialect.time_zone).found:
             lines_gone = frozenset(gone.get(member.table, ()))
             blanked = room / "blanked"
             if member.text is None:
