@@ -111,6 +111,20 @@ def test_a_patient_number_given_to_somebody_else_does_not_make_two_people_one() 
     assert index["person_id"][1] != index["person_id"][2]
 
 
+def test_births_of_a_person_that_only_another_record_gives_are_told_of_each_patient() -> None:
+    swapped = dt.date(1950, 4, 3)
+    people = [
+        ANN,
+        {**ANN, "birth_date": swapped},
+        {**ANN, "birth_date": None},
+        {**ANN, "nhs_number": TWO, "given_name": "Mary"},
+    ]
+    rows = [{"source": f"s{n}", "patient_ref": "p", "row_extract": 1, **person} for n, person in enumerate(people)]
+    births = link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), key=b"secret").births.to_pylist()
+    told = [(birth["source"], birth["birth_date"]) for birth in births]
+    assert told == [("s0", swapped), ("s1", ANN["birth_date"]), ("s2", ANN["birth_date"]), ("s2", swapped)]
+
+
 def said_to_be_one(*, also: Sequence[dict[str, Any]] = ()) -> pa.Table:
     rows: list[dict[str, Any]] = [
         {"source": "gp", "patient_ref": "keep", "row_extract": 1, **ANN},

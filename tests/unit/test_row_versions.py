@@ -1,9 +1,11 @@
 """Rows of one key: which of them counts, and that what is received adds up, by name, in every format."""
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from fairhaven.cli import delivery_text
@@ -302,3 +304,17 @@ def test_a_key_that_is_not_unique_in_its_file_is_told_and_refused_where_the_sour
     with pytest.raises(Invalid, match=message):
         hub.intake.land_again(strict, vault=hub.vault, progress=Silent())
     hub.receive(strict, HEADER + "1,p1,2020-01-01,5,a\n1,p1,2020-01-01,5,a\n", "equal_events.csv")
+
+
+def test_a_day_that_another_source_gives_as_the_patients_birth_is_as_fine_as_births_are(hub: Hub) -> None:
+    source = hub.events()
+    hub.receive(source, HEADER + "e1,p1,1953-07-14,1,a\ne2,p1,1953-07-15,1,a\ne3,p2,1953-07-14,1,a\n")
+    engine = DuckDBEngine(reaches=[hub.store])
+    [first, *_] = (row["patient_ref"] for row in hub.landed())
+    days = [dt.date(1953, 7, 14), dt.date(1953, 8, 14)]
+    births = pa.table({"patient_ref": [first, first], "birth_date": days})
+    rows = hub.intake.current(engine, source, excluded=None, births=births)["events"]
+    found = engine.fetch(rows.order_by("row_line")).to_pylist()
+    engine.close()
+    assert [row["event_date"] for row in found] == [dt.date(1953, 7, 1), dt.date(1953, 7, 15), dt.date(1953, 7, 14)]
+    assert [set(row) for row in found] == [set(row) for row in hub.landed()]

@@ -243,8 +243,32 @@ def not_taken_back(rows: ir.Table, deleted: ir.Table | None) -> ir.Table:
     return rows if deleted is None else rows.anti_join(deleted, "patient_ref")
 
 
+def with_coarse_births(rows: ir.Table, births: ir.Table, precision: str) -> ir.Table:
+    """Rows in which a day or moment that is the patient's birth is no finer than births are, as landing has it.
+
+    Args:
+        births: ``patient_ref, birth_date``: days that landing did not know, because records of other sources give them.
+        precision: ``month`` or ``year``.
+    """
+    moments = [name for name, kind in rows.schema().items() if kind.is_date() or kind.is_timestamp()]
+    told = births.group_by("patient_ref").agg(row_births=births.birth_date.collect())
+    joined = rows.left_join(told, "patient_ref")
+    cut = {}
+    for name in moments:
+        day = joined[name]
+        is_birth = joined["row_births"].contains(day.cast("date")).fill_null(False)
+        cut[name] = is_birth.ifelse(day.truncate("M" if precision == "month" else "Y").cast(day.type()), day)
+    return joined.select(**{name: cut.get(name, joined[name]) for name in rows.columns})
+
+
 def current(
-    engine: Engine, records: DeliveryRecords, source: Source, *, excluded: ir.Table | None
+    engine: Engine,
+    records: DeliveryRecords,
+    source: Source,
+    *,
+    excluded: ir.Table | None,
+    births: ir.Table | None = None,
+    precision: str = "month",
 ) -> Mapping[str, ir.Table]:
     """See `service.Intake.current`."""
     having = tables_of(in_force(source, records.extracts(source.name)))
@@ -256,5 +280,6 @@ def current(
         rows = latest(engine, records, rows, extracts, table, wholes=wholes, wanted=not_taken_back(rows, deleted))
         rows = rows.drop(*(name for name in COLUMNS if name in rows.columns))
         rows = with_patients(engine, records, source, table, rows)
-        found[table] = without(rows, excluded, is_linked=belongs_to_others(source, table))
+        rows = without(rows, excluded, is_linked=belongs_to_others(source, table))
+        found[table] = rows if births is None else with_coarse_births(rows, births, precision)
     return found

@@ -206,13 +206,19 @@ class Intake:
             self._receiver, source, vault=vault, progress=progress, leave_out=delivery_erasure.leave_out, also=also
         )
 
-    def current(self, engine: Engine, source: Source, *, excluded: ir.Table | None) -> Mapping[str, ir.Table]:
+    def current(
+        self, engine: Engine, source: Source, *, excluded: ir.Table | None, births: pa.Table | None = None
+    ) -> Mapping[str, ir.Table]:
         """The current rows by table: of rows with one key the last, without withdrawn rows and excluded patients.
 
         Args:
             excluded: has ``patient_ref`` of patients to leave out; None for nobody.
+            births: ``patient_ref, birth_date``: days of birth of the source's patients that only other sources give.
         """
-        return current_rows.current(engine, self._records, source, excluded=excluded)
+        precision = self._receiver.birth_date
+        is_cut = births is not None and births.num_rows > 0 and precision != "day"
+        days = engine.arrow(births) if is_cut else None
+        return current_rows.current(engine, self._records, source, excluded=excluded, births=days, precision=precision)
 
     def type_1_opt_outs(self, engine: Engine, source: Source) -> pa.Table:
         """See `opt_out_lists.type_1_opt_outs`."""

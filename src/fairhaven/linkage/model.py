@@ -60,9 +60,14 @@ CLERICAL_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkageResult:
-    """The result of `service.link`: tables shaped as the schemas of this module say."""
+    """The result of `service.link`: tables shaped as the schemas of this module say.
+
+    Args:
+        births: ``source, patient_ref, birth_date``: each day that other records of the person give as the birth, and none of the patient's.
+    """
 
     index: pa.Table
+    births: pa.Table
     merges: pa.Table
     splits: pa.Table
     clerical: pa.Table

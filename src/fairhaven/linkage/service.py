@@ -53,7 +53,6 @@ def link(
     with memory_only_database() as connection:
         connection.register("arriving", records.select(IDENTITY_SCHEMA.names).cast(IDENTITY_SCHEMA))
         connection.execute("CREATE TABLE identity AS FROM arriving")
-        connection.unregister("arriving")
         notes = tuple(_damaged_numbers(connection))  # linkage drops the identities once they are standardised
         persons = find_persons(connection, thresholds=thresholds, progress=listener)
         persons = replace(persons, notes=(*persons.notes, *notes))
@@ -76,6 +75,16 @@ def _linked(
         FROM members JOIN patients USING (patient) JOIN numbered USING (person) ORDER BY source, patient_ref
         """
     ).fetch_arrow_table()
+    connection.register("person_index", index)
+    births = connection.execute(
+        """
+        WITH said AS (SELECT DISTINCT source, patient_ref, birth_date FROM arriving WHERE birth_date IS NOT NULL)
+        SELECT DISTINCT source, patient_ref, birth_date
+        FROM person_index JOIN (SELECT person_id, birth_date FROM said JOIN person_index USING (source, patient_ref)) USING (person_id)
+        ANTI JOIN said USING (source, patient_ref, birth_date)
+        ORDER BY ALL
+        """
+    ).fetch_arrow_table()
     connection.register("apart", persons.clerical)
     clerical = connection.execute(
         """
@@ -90,6 +99,7 @@ def _linked(
     summary = _summary(connection, persons, numbered, thresholds=thresholds, clerical=clerical.num_rows)
     return LinkageResult(
         index=index.cast(INDEX_SCHEMA),
+        births=births,
         merges=numbered.merges.cast(MERGES_SCHEMA),
         splits=numbered.splits.cast(SPLITS_SCHEMA),
         clerical=clerical.cast(CLERICAL_SCHEMA),

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NoReturn, assert_never
 
 import ibis.expr.types as ir
+import pyarrow.compute as pc
 
 from fairhaven.archive import Archive, Release
 from fairhaven.engine import Engine
@@ -299,7 +300,16 @@ class _BuildWork:
 
     def _harmonised(self) -> Harmonised:
         rooms, engine, fed, vocabulary = self.rooms, self._engine, self.planned.sources, self.vocabulary
-        tables = {source.name: rooms.intake.current(engine, source, excluded=self._excluded(source)) for source in fed}
+        births = self.linked.births
+        tables = {
+            source.name: rooms.intake.current(
+                engine,
+                source,
+                excluded=self._excluded(source),
+                births=births.filter(pc.equal(births["source"], source.name)).select(["patient_ref", "birth_date"]),
+            )
+            for source in fed
+        }
         rules = {Format.FHIR: fhir_rows, Format.OMOP: omop_rows}
         return harmonise(
             engine,
