@@ -1,29 +1,35 @@
 """What each protection of a file or a connection costs, beside the same work without it: CPU-milliseconds.
 
-    python -m bench.protections [--megabytes 200] [--entries 100000] [--times 5]
+    python -m bench.protections [--megabytes 200] [--entries 100000] [--records 100000] [--times 5]
 
 Each row is the median of some tries. What protections cost a whole receive and build is `bench.earlier`.
 """
 
 import argparse
+import datetime as dt
 import hashlib
+import itertools
 import json
+import random
 import secrets
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from bench.actor import BENCH
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.files import canonical_json, sha256_of
 from fairhaven.ledger import Entry, EventKind, Ledger
+from fairhaven.linkage import Vault
+from fairhaven.linkage.model import IDENTITY_SCHEMA
 
 
 def cpu(work: Callable[[], object], times: int) -> float:
@@ -80,11 +86,44 @@ def parse(ledger: Path) -> None:
         [(json.loads(line), hashlib.sha256(line).hexdigest()) for line in file]
 
 
+def identity_records(count: int) -> pa.Table:
+    """Records of as many people of one source, each with a number, a name, a birth, a postcode and an address of one's own."""
+    draw = random.Random(1)
+    syllables = ["an", "bel", "cor", "da", "el", "fin", "gra", "hol", "is", "jor", "ka", "lin", "mor", "na", "os", "pe"]
+    names = ["".join(parts).title() for parts in itertools.product(syllables, syllables, syllables)]
+    fields: dict[str, Sequence[object]] = {
+        "source": ["gp"] * count,
+        "patient_ref": [secrets.token_hex(16) for _ in range(count)],
+        "nhs_number": [str(9_000_000_000 + number) for number in range(count)],
+        "given_name": draw.choices(names, k=count),
+        "family_name": draw.choices(names, k=count),
+        "birth_date": [dt.date(1930, 1, 1) + dt.timedelta(days=number % 30_000) for number in range(count)],
+        "postcode": [f"NX{number % 80} {number % 9 + 1}AB" for number in range(count)],
+        "address": [f"{number % 200} {name} Street" for number, name in enumerate(draw.choices(names, k=count))],
+    }
+    return pa.table(
+        {
+            field.name: pa.array(fields[field.name], field.type)
+            if field.name in fields
+            else pa.nulls(count, field.type)
+            for field in IDENTITY_SCHEMA
+        }
+    )
+
+
+def known(vault: Vault, *, is_kept: bool) -> None:
+    """What the vault's records are known by, as a receive asks for it."""
+    if not is_kept:
+        vault.add(1, vault.records([1]))
+    vault.known_identifiers(key=bytes(32), source="gp")
+
+
 def main() -> None:
     """Run the bench and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--entries", type=int, default=100_000)
+    parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=5)
     arguments = parser.parse_args()
     key = secrets.token_bytes(32)
@@ -97,6 +136,9 @@ def main() -> None:
                 file.write(secrets.token_bytes(1_000_000))
         ledger = folder / "ledger.jsonl"
         fill(ledger, arguments.entries)
+        vault = Vault(folder / "vault", envelope)
+        vault.add(1, identity_records(arguments.records))
+        known(vault, is_kept=True)
         bytes_ = f"{arguments.megabytes} MB"
         rows: list[tuple[str, Callable[[], object], str, Callable[[], object]]] = [
             ("DuckDB opened, locked, with encrypted spill", lambda: opened(spill=folder), "bare", _bare),
@@ -105,6 +147,7 @@ def main() -> None:
             (f"{bytes_} opened", lambda: sum(map(len, envelope.chunks(sealed))), "read", lambda: read(plain)),
             (f"{bytes_} hashed", lambda: sha256_of(plain), "read", lambda: read(plain)),
             (f"{arguments.entries:,} entries of a ledger compared", lambda: Ledger(ledger).entries(), "parsed and hashed", lambda: parse(ledger)),
+            (f"what {arguments.records:,} people are known by, kept", lambda: known(vault, is_kept=True), "made of their records", lambda: known(vault, is_kept=False)),
         ]  # fmt: skip
         print("| protection | CPU-ms | without it | CPU-ms |\n|---|---:|---|---:|")
         for title, protected, peer, without in rows:

@@ -63,7 +63,7 @@ class MemoryVault:
             return KnownIdentifiers.none()
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.register("records", pa.concat_tables(self.by_extract.values()))
-            return known_identifiers(connection, "records", key=key, sources=[source])
+            return known_identifiers(connection, "records", key=key)
 
     def records(self) -> list[dict[str, object]]:
         """All records."""

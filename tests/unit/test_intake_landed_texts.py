@@ -16,6 +16,7 @@ from fairhaven.linkage.model import IDENTITY_SCHEMA
 
 KEY = b"k" * 32
 BORN = dt.date(1953, 7, 14)
+ELSEWHERE = dt.date(1960, 5, 17)
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,10 @@ def known() -> KnownIdentifiers:
         ("gp", "b", None, "May", "Price", dt.date(1980, 1, 2)),
     ]
     persons.append(("hes", "a", None, None, None, dt.date(1999, 9, 9)))
+    # One person in two sources, and a number of many.
+    persons += [("gp", "d", "9990000034", None, None, None), ("hes", "d", "999 000 0034", None, None, ELSEWHERE)]
+    persons += [("gp", "e", "0000000000", None, None, None)]
+    persons += [("hes", f"e{day}", "0000000000", None, None, dt.date(1970, 1, day)) for day in range(1, 9)]
     names = ("source", "patient_ref", "nhs_number", "given_name", "family_name", "birth_date")
     records = [dict(zip(names, person, strict=True)) | {"row_extract": 1} for person in persons]
     with duckdb.connect(config={"threads": 1}) as connection:
@@ -147,6 +152,15 @@ def test_a_day_that_is_the_patients_birth_is_as_fine_as_births_are(
     assert landed["registered_on"] == [kept, later, BORN, None]
     assert landed["seen_at"] == [dt.datetime.combine(kept, dt.time()), None, moment, None]
     assert landed["birth_date"] == [kept] * 4
+
+
+def test_a_birth_is_known_of_the_person_and_not_of_all_who_bear_a_number_of_many(
+    tmp_path: Path, known: KnownIdentifiers
+) -> None:
+    days = [ELSEWHERE, dt.date(1970, 1, 3)]
+    columns: dict[str, list[object]] = {"patient_ref": ["d", "e"], "seen_on": [*days], "term": ["17.5.60", "3.1.70"]}
+    landed, rows = _screened(tmp_path, known, columns)
+    assert (landed["seen_on"], rows) == ([dt.date(1960, 5, 1), days[1]], {"seen_on": 1, "term": 1})
 
 
 def test_a_hub_that_releases_the_day_keeps_it(tmp_path: Path, known: KnownIdentifiers) -> None:

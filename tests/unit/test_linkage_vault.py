@@ -45,37 +45,6 @@ def test_records_come_back_trimmed_in_the_shape_of_the_contract(vault: Vault) ->
     assert (row["row_extract"], row["given_name"], row["family_name"], row["nhs_number"]) == (7, "Ann", None, None)
 
 
-def test_births_are_those_that_records_of_the_same_person_give_in_any_source(vault: Vault) -> None:
-    days = [dt.date(1950, 1, day) for day in range(1, 9)]
-    shared = [
-        {"source": "x", "patient_ref": f"x{n}", "nhs_number": "0000000000", "birth_date": day}
-        for n, day in enumerate(days)
-    ]
-    vault.add(
-        1,
-        records(
-            {"patient_ref": "a", "nhs_number": NUMBER, "birth_date": days[0]},
-            {"patient_ref": "b", "birth_date": days[2]},
-            *shared,
-        ),
-    )
-    others = (
-        {"patient_ref": "a", "nhs_number": "999 000 0018", "birth_date": days[1]},
-        {"patient_ref": "b", "birth_date": days[3]},
-    )
-    vault.add(
-        2, records(*({"source": "hes", **other} for other in others), {"patient_ref": "y", "nhs_number": "0000000000"})
-    )
-
-    def known() -> set[tuple[str, dt.date]]:
-        births = vault.known_identifiers(key=b"k" * 32, source="gp").births.to_pylist()
-        return {(birth["patient_ref"], birth["birth_date"]) for birth in births}
-
-    assert known() == {("a", days[0]), ("a", days[1]), ("b", days[2]), ("y", dt.date(1950, 1, 2))}
-    vault.keep_index(index(("gp", "b", 4), ("hes", "b", 4)))
-    assert known() == {("a", days[0]), ("a", days[1]), ("b", days[2]), ("b", days[3]), ("y", dt.date(1950, 1, 2))}
-
-
 def test_adding_an_extract_again_replaces_it(vault: Vault) -> None:
     vault.add(1, records({"patient_ref": "a"}, {"patient_ref": "b"}))
     vault.add(1, records({"patient_ref": "c"}))
@@ -155,3 +124,52 @@ def test_an_index_proposed_with_a_release_counts_from_its_publication(vault: Vau
     vault.accept_index(published=2)
     assert kept(vault).num_rows == 2
     assert not list(tmp_path.rglob("index-*"))
+
+
+KEY = b"k" * 32
+
+
+def told(vault: Vault) -> tuple[set[object], int, set[object]]:
+    """Numbers, how many tokens, and whose names are known of the source gp."""
+    known = vault.known_identifiers(key=KEY, source="gp")
+    names = set(known.names["patient_ref"].to_pylist())
+    return set(known.numbers["number"].to_pylist()), known.tokens.num_rows, names
+
+
+def test_what_records_are_known_by_is_kept_sealed_and_goes_with_them(vault: Vault, tmp_path: Path) -> None:
+    ann = {"patient_ref": "ref-of-ann", "given_name": "Annabella", "family_name": "Osei", "nhs_number": NUMBER}
+    vault.add(1, records(ann, {"patient_ref": "b", "given_name": "Bo"}))
+    vault.add(2, records({"source": "hes", "patient_ref": "c", "given_name": "Annabella", "nhs_number": OTHER_NUMBER}))
+    first = told(vault)
+    assert first[0] == {int(NUMBER), int(OTHER_NUMBER)} and first[2] == {"ref-of-ann"}
+    kept = [tmp_path / "vault" / "tokens" / name for name in ("000001.sealed", "000002.sealed")]
+    assert not any(b"ref-of-ann" in file.read_bytes() for file in kept)
+    written = [file.stat().st_mtime_ns for file in kept]
+    assert told(vault) == first
+    assert [file.stat().st_mtime_ns for file in kept] == written
+    # Damaged, of other records, or of another key: made again.
+    kept[0].write_bytes(kept[1].read_bytes())
+    kept[1].write_bytes(b"FHE1")
+    assert told(vault) == first
+    assert vault.known_identifiers(key=b"j" * 32, source="gp").tokens.num_rows == first[1]
+    vault.erase({"gp": ["ref-of-ann"]})
+    assert not kept[0].exists()
+    numbers, tokens, names = told(vault)
+    assert (numbers, names) == ({int(OTHER_NUMBER)}, set()) and tokens < first[1]
+    vault.add(1, records({"patient_ref": "d", "nhs_number": NUMBER}))
+    assert told(vault)[0] == {int(NUMBER), int(OTHER_NUMBER)}
+    vault.keep_only({2})
+    assert not kept[0].exists()
+
+
+def test_a_build_reads_what_is_kept_and_writes_none(vault: Vault, tmp_path: Path) -> None:
+    vault.add(1, records({"patient_ref": "a", "nhs_number": NUMBER}))
+    assert vault.known_identifiers(key=KEY, source="", keeps=False).numbers.num_rows == 1
+    assert not (tmp_path / "vault" / "tokens").exists()
+
+
+def test_who_is_one_person_is_told_by_numbers_and_by_the_index(vault: Vault) -> None:
+    vault.add(1, records({"patient_ref": "a", "nhs_number": "999 000 0018"}))
+    vault.keep_index(index(("gp", "a", 4), ("hes", "b", 4)))
+    persons = vault.known_identifiers(key=KEY, source="gp").persons.to_pylist()
+    assert [(one["source"], one["person"]) for one in persons] == [("gp", int(NUMBER)), ("gp", -4), ("hes", -4)]

@@ -12,8 +12,10 @@ try one; with it two texts can be compared that nobody can read.
 | address | the number of a house with the one or two words behind it |
 """
 
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from hashlib import sha256
 
 import duckdb
 import pyarrow as pa
@@ -70,6 +72,9 @@ _MOST_BIRTHS = 5
 """On how many days the records of one person may say that the person was born."""
 
 
+_SOURCE, _PATIENT = ("source", pa.string()), ("patient_ref", pa.string())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownIdentifiers:
     """The identifiers that a hub knows, in memory.
@@ -77,14 +82,16 @@ class KnownIdentifiers:
     Args:
         numbers: ``number`` (int64), NHS numbers as the records have them, right or mistyped.
         tokens: ``token`` (int64), of every kind, of anybody.
+        births: ``source, patient_ref, birth_date``: each day that a record gives as the patient's birth.
+        persons: ``source, patient_ref, person`` (int64): who is one person, by NHS number or, below 0, by the key of a person.
         names: ``source, patient_ref, token``: the words of each patient's own names.
-        births: ``source, patient_ref, birth_date``: each day that a record gives as the patient's birth, or another record of the person.
     """
 
     numbers: pa.Table
     tokens: pa.Table
-    names: pa.Table
     births: pa.Table
+    persons: pa.Table
+    names: pa.Table
 
     def __bool__(self) -> bool:
         """Whether there is anything to know somebody by."""
@@ -93,22 +100,51 @@ class KnownIdentifiers:
     @classmethod
     def none(cls) -> "KnownIdentifiers":
         """Those of a hub that knows nobody."""
-        patient = [("source", pa.string()), ("patient_ref", pa.string())]
         return cls(
             numbers=pa.schema([("number", pa.int64())]).empty_table(),
             tokens=pa.schema([("token", pa.int64())]).empty_table(),
-            names=pa.schema([*patient, ("token", pa.int64())]).empty_table(),
-            births=pa.schema([*patient, ("birth_date", pa.date32())]).empty_table(),
+            births=pa.schema([_SOURCE, _PATIENT, ("birth_date", pa.date32())]).empty_table(),
+            persons=pa.schema([_SOURCE, _PATIENT, ("person", pa.int64())]).empty_table(),
+            names=pa.schema([_SOURCE, _PATIENT, ("token", pa.int64())]).empty_table(),
         )
 
-    def __add__(self, other: "KnownIdentifiers") -> "KnownIdentifiers":
-        """Both together."""
-        return KnownIdentifiers(
-            numbers=pa.concat_tables([self.numbers, other.numbers]),
-            tokens=pa.concat_tables([self.tokens, other.tokens]),
-            names=pa.concat_tables([self.names, other.names]),
-            births=pa.concat_tables([self.births, other.births]),
-        )
+    @classmethod
+    def together(cls, parts: Sequence["KnownIdentifiers"]) -> "KnownIdentifiers":
+        """Several together; what they have in common is there more than once."""
+        named = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
+        return cls(**{name: pa.concat_tables(tables) for name, tables in named.items()})
+
+    def written(self, stamp: str) -> bytes:
+        """As bytes that `read` takes: streams of Arrow, one for each table.
+
+        Args:
+            stamp: of what they were made of, and with.
+        """
+        out = io.BytesIO()
+        for field in fields(self):
+            table = getattr(self, field.name).replace_schema_metadata({"stamp": stamp})
+            with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+                stream.write_table(table)
+        return out.getvalue()
+
+    @classmethod
+    def read(cls, data: bytes, stamp: str, *, names_of: str) -> "KnownIdentifiers | None":
+        """What was written; None where the stamp is another.
+
+        Args:
+            names_of: source whose patients' names are read, too; those of others are left out.
+        """
+        reader = pa.BufferReader(data)
+        found: dict[str, pa.Table] = {}
+        for field in fields(cls):
+            if field.name == "names" and names_of not in set(found["births"]["source"].unique().to_pylist()):
+                found["names"] = cls.none().names
+                break
+            table = pa.ipc.open_stream(reader).read_all()
+            if (table.schema.metadata or {}).get(b"stamp") != stamp.encode():
+                return None
+            found[field.name] = table.replace_schema_metadata(None)
+        return cls(**found)
 
 
 def define_token(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
@@ -120,91 +156,84 @@ def define_token(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
     )
 
 
-def known_identifiers(
-    connection: duckdb.DuckDBPyConnection,
-    identity: str,
-    *,
-    key: bytes,
-    sources: Sequence[str] | None = None,
-    index: str = "",
-) -> KnownIdentifiers:
+def known_identifiers(connection: duckdb.DuckDBPyConnection, identity: str, *, key: bytes) -> KnownIdentifiers:
     """What identity records are known by.
 
     Args:
         connection: one that spills nothing in plain.
         identity: relation with the columns of `linkage.model.IDENTITY_SCHEMA`.
-        sources: whose patients' own names and births are given; None for all.
-        index: relation ``source, patient_ref, person_id`` of who is one person; those with one NHS number are, without it.
     """
     define_token(connection, key)
+    for statement in _statements(identity):
+        connection.execute(statement)
+    found = {name: connection.execute(query).fetch_arrow_table() for name, query in _queries(identity).items()}
+    connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests")
+    return KnownIdentifiers(**found)
+
+
+def code_of_tokens() -> str:
+    """A digest of what makes tokens of records: what was made by another is made again."""
+    return sha256("".join((*_statements("identity"), *_queries("identity").values())).encode()).hexdigest()
+
+
+def _statements(identity: str) -> tuple[str, ...]:
     given, family, address = (plain_sql(name) for name in ("given_name", "family_name", "address"))
-    joined_number = joined_sql(plain_sql("nhs_number"))
-    connection.execute(
-        f"""
+    named = f"""
         CREATE OR REPLACE TEMP TABLE named AS
         SELECT source, patient_ref, {_names_sql(given)} AS given, {_names_sql(family)} AS family,
             {joined_sql(plain_sql("postcode"))} AS postcode, {address_keys_sql(address)} AS addresses
         FROM (SELECT DISTINCT source, patient_ref, given_name, family_name, postcode, address FROM {identity})
         """
-    )
-    connection.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE subjects AS
-        WITH pairs AS (
-            SELECT source, patient_ref, given, unnest(family) AS family
-            FROM (SELECT source, patient_ref, unnest(given) AS given, family FROM named)
-        ), words AS (
-            SELECT source, patient_ref, 'given' AS kind, unnest(given) AS words FROM named
-            UNION ALL SELECT source, patient_ref, 'family', unnest(family) FROM named
-            UNION ALL SELECT source, patient_ref, 'run', unnest([given || family, family || given]) FROM pairs
-                WHERE length(given) > 1 AND length(family) > 1
-            UNION ALL SELECT source, patient_ref, 'initial', left(given, 1) || ' ' || family FROM pairs WHERE length(family) > 1
-            UNION ALL SELECT source, patient_ref, 'postcode', postcode FROM named WHERE length(postcode) >= 5
-            UNION ALL SELECT source, patient_ref, 'address', unnest(addresses) FROM named
-        ) SELECT DISTINCT * FROM words WHERE length(words) > 1
-        """
-    )
-    # A digest costs two SHA-256, and many people have one name: each is made once.
-    connection.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE digests AS
-        SELECT kind, words, identifier_token(kind, words) AS token FROM (SELECT DISTINCT kind, words FROM subjects)
-        """
-    )
-    of_these = "true" if sources is None else "list_contains($sources::VARCHAR[], source)"
-    given_sources = {} if sources is None else {"sources": list(sources)}
-    found = KnownIdentifiers(
-        numbers=connection.execute(
-            f"SELECT DISTINCT joined::BIGINT AS number FROM (SELECT {joined_number} AS joined FROM {identity}) "
-            "WHERE regexp_full_match(joined, '[0-9]{10}')"
-        ).fetch_arrow_table(),
-        tokens=connection.execute("SELECT DISTINCT token FROM digests").fetch_arrow_table(),
-        names=connection.execute(
-            "SELECT DISTINCT source, patient_ref, token FROM subjects JOIN digests USING (kind, words) "
-            f"WHERE kind IN ('given', 'family') AND length(words) > 2 AND {of_these}",
-            given_sources,
-        ).fetch_arrow_table(),
-        births=connection.execute(
-            f"SELECT DISTINCT source, patient_ref, birth_date FROM ({_births(identity, joined_number, index)}) WHERE {of_these}",
-            given_sources,
-        ).fetch_arrow_table(),
-    )
-    connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests")
-    return found
+    return named, _SUBJECTS, _DIGESTS
 
 
-def _births(identity: str, number: str, index: str) -> str:
-    """Query: each patient with the days that records of the same person give."""
-    persons = f"SELECT source, patient_ref, {number} AS person FROM {identity} WHERE nhs_number IS NOT NULL"
-    if index:
-        # Beside ten digits, 'p' and the key of a person are none.
-        persons += f" UNION SELECT source, patient_ref, 'p' || person_id FROM {index}"
-    said = f"SELECT DISTINCT source, patient_ref, birth_date FROM {identity} WHERE birth_date IS NOT NULL"
+_SUBJECTS = """
+CREATE OR REPLACE TEMP TABLE subjects AS
+WITH pairs AS (
+    SELECT source, patient_ref, given, unnest(family) AS family
+    FROM (SELECT source, patient_ref, unnest(given) AS given, family FROM named)
+), words AS (
+    SELECT source, patient_ref, 'given' AS kind, unnest(given) AS words FROM named
+    UNION ALL SELECT source, patient_ref, 'family', unnest(family) FROM named
+    UNION ALL SELECT source, patient_ref, 'run', unnest([given || family, family || given]) FROM pairs
+        WHERE length(given) > 1 AND length(family) > 1
+    UNION ALL SELECT source, patient_ref, 'initial', left(given, 1) || ' ' || family FROM pairs WHERE length(family) > 1
+    UNION ALL SELECT source, patient_ref, 'postcode', postcode FROM named WHERE length(postcode) >= 5
+    UNION ALL SELECT source, patient_ref, 'address', unnest(addresses) FROM named
+) SELECT DISTINCT * FROM words WHERE length(words) > 1
+"""
+# A digest costs two SHA-256, and many people have one name: each is made once.
+_DIGESTS = """
+CREATE OR REPLACE TEMP TABLE digests AS
+SELECT kind, words, identifier_token(kind, words) AS token FROM (SELECT DISTINCT kind, words FROM subjects)
+"""
+
+
+def _queries(identity: str) -> dict[str, str]:
+    numbered = f"(SELECT source, patient_ref, {joined_sql(plain_sql('nhs_number'))} AS joined FROM {identity})"
+    is_number = "regexp_full_match(joined, '[0-9]{10}')"
+    return {
+        "numbers": f"SELECT DISTINCT joined::BIGINT AS number FROM {numbered} WHERE {is_number}",
+        "tokens": "SELECT DISTINCT token FROM digests",
+        "births": f"SELECT DISTINCT source, patient_ref, birth_date FROM {identity} WHERE birth_date IS NOT NULL",
+        "persons": f"SELECT DISTINCT source, patient_ref, joined::BIGINT AS person FROM {numbered} WHERE {is_number}",
+        "names": "SELECT DISTINCT source, patient_ref, token FROM subjects JOIN digests USING (kind, words) "
+        "WHERE kind IN ('given', 'family') AND length(words) > 2",
+    }
+
+
+def births_sql(births: str, persons: str) -> str:
+    """Query: each patient with the days that records of the same person give; ``source, patient_ref, birth_date``.
+
+    Args:
+        births, persons: relations of `KnownIdentifiers`.
+    """
     # Who bear one number and are born on many days are not one person: the number stands for none.
     return (
-        f"WITH said AS ({said}), persons AS ({persons}), days AS (SELECT person, list(DISTINCT birth_date) AS days FROM said "
-        f"JOIN persons USING (source, patient_ref) GROUP BY person HAVING count(DISTINCT birth_date) BETWEEN 2 AND {_MOST_BIRTHS}) "
-        "FROM said UNION SELECT source, patient_ref, unnest(days) FROM persons JOIN days USING (person)"
+        f"WITH days AS (SELECT person, list(DISTINCT birth_date) AS days FROM {births} JOIN {persons} USING (source, patient_ref) "
+        f"GROUP BY person HAVING count(DISTINCT birth_date) <= {_MOST_BIRTHS}) "
+        f"SELECT source, patient_ref, birth_date FROM {births} "
+        f"UNION SELECT source, patient_ref, unnest(days) FROM {persons} JOIN days USING (person)"
     )
 
 

@@ -93,7 +93,9 @@ def find_texts(
     """
     define_token(connection, key)
     connection.register("known_numbers", known.numbers)
-    connection.register("known_tokens", known.tokens)
+    connection.register("given_tokens", known.tokens)
+    # As a table, of which it is known how many there are: then the few of the texts are looked for among them, and not the reverse.
+    connection.execute("CREATE OR REPLACE TEMP TABLE known_tokens AS FROM given_tokens")
     plain = plain_sql("text")
     connection.execute(
         f"""
@@ -113,11 +115,11 @@ def find_texts(
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE texts_with_identifiers AS SELECT text FROM spelled SEMI JOIN telling USING (number);
-        DROP TABLE telling
+        DROP TABLE telling; DROP TABLE known_tokens
         """
     )
     connection.unregister("known_numbers")
-    connection.unregister("known_tokens")
+    connection.unregister("given_tokens")
 
 
 def _with_numbers(connection: duckdb.DuckDBPyConnection) -> None:
@@ -144,11 +146,11 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
         INSERT INTO placed SELECT one.number, one.word || other.word, unnest([one.place, other.place]), one.words
         FROM (SELECT *, place + 1 AS next FROM placed WHERE word IN ({literals(*_PARTICLES)})) AS one
             JOIN placed AS other ON other.number = one.number AND other.place = one.next;
-        CREATE OR REPLACE TEMP TABLE names AS SELECT * FROM (
-            SELECT word, identifier_token('family', word) IN (FROM known_tokens) AS is_family,
-                identifier_token('given', word) IN (FROM known_tokens) AS is_given
-            FROM (SELECT DISTINCT word FROM placed WHERE length(word) > 1)
-        ) WHERE is_family OR is_given;
+        CREATE OR REPLACE TEMP TABLE names AS
+        SELECT word, bool_or(kind = 'family') AS is_family, bool_or(kind = 'given') AS is_given FROM (
+            SELECT word, kind, identifier_token(kind, word) AS token
+            FROM (SELECT DISTINCT word FROM placed WHERE length(word) > 1), (VALUES ('family'), ('given')) AS kinds(kind)
+        ) SEMI JOIN known_tokens USING (token) GROUP BY word;
         CREATE OR REPLACE TEMP TABLE placed_names AS SELECT * FROM placed JOIN names USING (word);
         """
     )
@@ -163,7 +165,8 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
         WHERE (one.is_given AND other.is_family) OR (one.is_family AND other.is_given);
         INSERT INTO telling
         SELECT number FROM runs SEMI JOIN (
-            SELECT run FROM (SELECT DISTINCT run FROM runs) WHERE identifier_token('run', run) IN (FROM known_tokens)
+            SELECT run FROM (SELECT run, identifier_token('run', run) AS token FROM (SELECT DISTINCT run FROM runs))
+            SEMI JOIN known_tokens USING (token)
         ) USING (run);
         INSERT INTO telling
         SELECT name.number FROM placed_names AS name JOIN placed AS title
@@ -218,8 +221,8 @@ def _with_tokens(
         SELECT DISTINCT number, unnest({subjects}) AS words FROM {of} WHERE {where};
         INSERT INTO telling
         SELECT number FROM candidates SEMI JOIN (
-            SELECT words FROM (SELECT DISTINCT words FROM candidates)
-            WHERE identifier_token('{kind}', words) IN (FROM known_tokens)
+            SELECT words FROM (SELECT words, identifier_token('{kind}', words) AS token FROM (SELECT DISTINCT words FROM candidates))
+            SEMI JOIN known_tokens USING (token)
         ) USING (words);
         DROP TABLE candidates
         """

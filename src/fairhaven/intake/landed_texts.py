@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from fairhaven.engine.duckdb_connection import count_of, open_duckdb, write_parquet
 from fairhaven.engine.sql import file, identifier, literal, literals
-from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, births_sql, known_identifiers
 from fairhaven.identifiers.spellings import whole_sql
 from fairhaven.identifiers.texts_with_identifiers import find_texts
 from fairhaven.identifiers.withheld import MARK
@@ -94,8 +94,13 @@ class LandedTexts:
         with open_duckdb(spill=work, reaches=[*folders, work], memory_limit="1GB", keeps_order=True) as connection:
             if own is not None:
                 connection.register("own", own)
-                known += known_identifiers(connection, "own", key=self.key)
-            connection.register("births", known.births.filter(pc.equal(known.births["source"], self.source)))
+                known = KnownIdentifiers.together([known, known_identifiers(connection, "own", key=self.key)])
+            connection.register("known_births", known.births)
+            connection.register("known_persons", known.persons)
+            births = births_sql("known_births", "known_persons")
+            connection.execute(
+                f"CREATE TEMP TABLE births AS SELECT patient_ref, birth_date FROM ({births}) WHERE source = {literal(self.source)}"
+            )
             tables = [_Landed.of(connection, path, but=self.links) for path in paths]
             _gather(connection, tables)
             find_texts(connection, "texts", known, key=self.key)

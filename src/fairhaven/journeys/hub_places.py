@@ -130,6 +130,15 @@ STORE: Sequence[StorePlace] = (
         sealed_for=Purpose.VAULT,
     ),
     StorePlace(
+        path="vault/tokens",
+        compared_by="whoever receives or builds",
+        what="keyed digests of identities, sealed: what texts are compared with",
+        is_hashed=False,
+        remedy="",
+        compared="each byte is authenticated, and it names the identities that it was made of; it is made again of them where it is not as it was",
+        sealed_for=Purpose.VAULT,
+    ),
+    StorePlace(
         path="vault/index.sealed",
         compared_by="builds and erasures; each byte is authenticated as well",
         what="which patients are one person",

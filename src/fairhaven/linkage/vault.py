@@ -1,22 +1,26 @@
 """The identity vault: the one place where identifiers are kept, sealed.
 
 ``identity/<extract>.sealed`` is one extract's identity records as Parquet bytes under a file key of their own;
+``tokens/<extract>.sealed`` is what texts are compared with to know these records again, made of them when it is needed;
 ``index.sealed`` is the index of persons, ``index-NNNN.sealed`` the one that release NNNN, under way, will bring. What is read is held in memory only: nothing of the vault is ever
 on disk in plaintext, not even for a moment, and the databases that work on it may not spill (`persons.memory_only_database`).
 """
 
 import io
+import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fairhaven.identifiers.known_identifiers import KnownIdentifiers, known_identifiers
+from fairhaven.identifiers.known_identifiers import KnownIdentifiers, code_of_tokens, known_identifiers
 from fairhaven.kernel.envelope import Envelope
-from fairhaven.kernel.errors import NotFound
+from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import clear_torn
+from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
 from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
 from fairhaven.linkage.persons import memory_only_database
@@ -46,6 +50,7 @@ class Vault:
             records: columns of `model.IDENTITY_SCHEMA` in any order; columns that are not there are NULL,
                 ``row_extract`` is set to *extract*.
         """
+        self._tokens(extract).unlink(missing_ok=True)
         self._write(self._file(extract), _shaped(records, extract))
 
     def extracts(self) -> set[int]:
@@ -62,10 +67,14 @@ class Vault:
 
     def keep_only(self, extracts: Collection[int]) -> None:
         """Remove the records of every other extract: those of a delivery that was never committed."""
+        for file in listed(self._folder / "tokens", "*.sealed"):
+            if int(file.stem) not in extracts:
+                file.unlink()
         for extract in self.extracts() - set(extracts):
             self._file(extract).unlink()
         # The index is another's to clear: a build may be writing it.
         clear_torn(self._folder / "identity")
+        clear_torn(self._folder / "tokens")
 
     def records(self, extracts: Collection[int] | None = None) -> pa.Table:
         """Identity records, in memory.
@@ -158,23 +167,56 @@ class Vault:
         return found.cast(_REFERENCE)
 
     def known_identifiers(
-        self, *, key: bytes, source: str, extracts: Collection[int] | None = None
+        self, *, key: bytes, source: str, extracts: Collection[int] | None = None, keeps: bool = True
     ) -> KnownIdentifiers:
-        """See `intake.IdentityVault`.
+        """See `intake.IdentityVault`. What records are known by is kept beside them, because it costs more than reading it.
 
         Args:
             extracts: numbers of the extracts whose records are meant; None for all.
+            keeps: whether it may be written; the caller holds the lock of the deliveries then.
         """
-        records = self.records(extracts)
-        if not records.num_rows:
-            return KnownIdentifiers.none()
+        stamp = pseudonym(key, "tokens", code_of_tokens())
+        parts, missing = [KnownIdentifiers.none()], []
+        for extract in self._here(self.extracts() if extracts is None else extracts):
+            kept = self._kept_tokens(extract, f"{stamp} {self._mark(extract)}", source)
+            parts.append(kept) if kept else missing.append(extract)
+        if missing:
+            with memory_only_database() as connection:
+                for extract in missing:
+                    connection.register("records", self._read_identity(extract))
+                    parts.append(known_identifiers(connection, "records", key=key))
+                    if keeps:
+                        written = parts[-1].written(f"{stamp} {self._mark(extract)}")
+                        self._envelope.seal_bytes(written, self._tokens(extract))
+        found = KnownIdentifiers.together(parts)
+        return replace(
+            found,
+            numbers=pa.table({"number": found.numbers["number"].unique()}),
+            tokens=pa.table({"token": found.tokens["token"].unique()}),
+            persons=pa.concat_tables([found.persons, self._indexed()]),
+            names=found.names.filter(pc.equal(found.names["source"], source)),
+        )
+
+    def _kept_tokens(self, extract: int, stamp: str, source: str) -> KnownIdentifiers | None:
+        file = self._tokens(extract)
+        try:
+            return KnownIdentifiers.read(self._envelope.open_bytes(file), stamp, names_of=source)
+        except (FileNotFoundError, Invalid, pa.ArrowException):  # it is made again of the records, which are checked
+            return None
+
+    def _mark(self, extract: int) -> str:
+        """What tells the sealed records from all others: the last bytes are a code of authentication under a key of this file alone."""
+        with self._file(extract).open("rb") as file:
+            file.seek(-16, os.SEEK_END)
+            return file.read().hex()
+
+    def _indexed(self) -> pa.Table:
+        """Who is one person by the index, with keys of persons below 0."""
         index = self.index()
-        with memory_only_database() as connection:
-            connection.register("records", records)
-            if index is not None:
-                connection.register("person_index", index.select([*_REFERENCE.names, "person_id"]))
-            of_persons = "" if index is None else "person_index"
-            return known_identifiers(connection, "records", key=key, sources=[source], index=of_persons)
+        if index is None:
+            return KnownIdentifiers.none().persons
+        persons = pc.negate(index["person_id"].cast(pa.int64()))
+        return pa.table({"source": index["source"], "patient_ref": index["patient_ref"], "person": persons})
 
     def erase(self, refs: Mapping[str, Collection[str]]) -> int:
         """Remove patients from every extract and from the index; files are written anew under new keys.
@@ -197,6 +239,8 @@ class Vault:
             records = self._read_identity(extract)
             kept = records.join(gone, ["source", "patient_ref"], join_type="left anti")
             if kept.num_rows < records.num_rows:
+                # First: a command that is killed in between finds the records, and does this again.
+                self._tokens(extract).unlink(missing_ok=True)
                 self._write(self._file(extract), kept.select(IDENTITY_SCHEMA.names))
                 removed += records.num_rows - kept.num_rows
         index = self.index()
@@ -253,6 +297,9 @@ class Vault:
 
     def _file(self, extract: int) -> Path:
         return self._folder / "identity" / f"{extract:06d}.sealed"
+
+    def _tokens(self, extract: int) -> Path:
+        return self._folder / "tokens" / f"{extract:06d}.sealed"
 
     def _read_identity(self, extract: int) -> pa.Table:
         """Records of an extract; a column that was not kept yet when it arrived is NULL."""

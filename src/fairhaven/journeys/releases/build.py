@@ -226,7 +226,7 @@ class _BuildWork:
                         name: [rooms.archive.path(file.path) for file in table.files]
                         for name, table in self.tables.items()
                     },
-                    lambda: rooms.vault.known_identifiers(key=key, source="", extracts=extracts),
+                    lambda: rooms.vault.known_identifiers(key=key, source="", extracts=extracts, keeps=False),
                     key=key,
                 )
                 if found.columns:
