@@ -104,7 +104,7 @@ def _sealed(hub: Path) -> dict[str, bytes]:
 def test_keys_are_checked_with_what_each_is_for(fairhaven: Command, hub: Path) -> None:
     said = fairhaven("keys", "check", hub).stdout
     assert all(f"{purpose}.key" in said for purpose in Purpose)
-    assert "open all 2 sealed files" in said
+    assert "open all 3 sealed files" in said
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_rotation_gives_new_wrapping_keys_and_changes_nothing_else(fairhaven: Co
     keys = hub / "store/keys"
     before, clear = {path.name: path.read_bytes() for path in keys.iterdir()}, _sealed(hub)
     content = {name: (hub / "store" / name).read_bytes()[HEADER:] for name in clear}
-    assert "wrapped anew for 2 sealed files" in fairhaven("keys", "rotate", hub).stdout
+    assert "wrapped anew for 3 sealed files" in fairhaven("keys", "rotate", hub).stdout
     after = {path.name: path.read_bytes() for path in keys.iterdir()}
     assert {name for name in before if before[name] != after[name]} == {"vault.key", "deliveries.key", "keys.json"}
     assert after.keys() == before.keys()
