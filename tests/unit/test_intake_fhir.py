@@ -21,6 +21,7 @@ from fairhaven.intake.fhir.fhir_reader import (
     CompiledView,
     views_of,
 )
+from fairhaven.intake.fhir.ndjson_lines import parsed
 from fairhaven.intake.fhir.views import VIEWS
 from fairhaven.intake.model import IDENTITY, FhirVersion
 from fairhaven.kernel.errors import Invalid
@@ -223,6 +224,21 @@ def test_a_search_and_an_identifier_name_the_same(con: duckdb.DuckDBPyConnection
         )
     assert searched == named
     assert searched.startswith("identifier-")
+
+
+def test_of_a_key_that_stands_twice_the_first_counts_wherever_the_line_is_read(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    twice = GOOD.replace('"id":"c1"', '"id":"c1","id":"c2"').replace(
+        '{"reference":"Patient/p1"}',
+        '{"reference":"Patient/p1","reference":"Patient/p2"},"subject":{"reference":"Patient/p3"}',
+    )
+    bundle = f'{{"resourceType":"Bundle","type":"collection","entry":[{{"resource":{twice}}}],"entry":[]}}'
+    path = fhir_files.written(tmp_path, f"{twice}\n{bundle}\n")
+    found = fhir_files.staged(con, path, tmp_path / "scratch")["condition"]
+    rows = con.execute(f"SELECT id, patient_id FROM {found.rows} ORDER BY row_line").fetchall()
+    assert rows == [("c1", "p1"), ("c1", "p1")]
+    assert parsed(twice) == json.loads(GOOD)
 
 
 def test_an_element_of_another_shape_does_not_lose_the_row(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

@@ -1,10 +1,16 @@
-"""Numbers that are none, the same in every column that is read as text."""
+"""Numbers that are none, the same in every format."""
+
+import json
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.intake.fhir.element_columns import NO_NUMBER
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
 from fairhaven.intake.type_casting import typed
+from tests.support import fhir_files
 
 GIVEN = [
     # the text, the number, the whole number; None: quarantine
@@ -83,3 +89,24 @@ def test_a_value_of_a_parquet_file_is_too(kind: str, value: str, number: float |
 def test_where_a_comma_parts_decimals_a_point_parts_thousands_and_is_no_number(text: str, number: float | None) -> None:
     found = read({"number": (f"'{text}'", "VARCHAR")}, "(SELECT 1 AS row_line)", Dialect(decimal=","))
     assert found[0] == number
+
+
+def test_an_element_of_fhir_is_too_whether_it_is_in_quotes_or_not(tmp_path: Path) -> None:
+    written = [(json.dumps(text), number) for text, number, _ in GIVEN]
+    # What JSON has without quotes, and DuckDB's reader of it takes besides.
+    bare = ("5", "1e3", "-0", "NaN", "Infinity", "1e999", "9" * 400, "1.5", "true", "[5]", '{"value": 5}')
+    numbers = {text: number for text, number, _ in GIVEN}
+    written += [(text, numbers.get(text)) for text in bare]
+    lines = [
+        f'{{"resourceType": "Observation", "id": "o{place}", "status": "final", "valueQuantity": {{"value": {value}}}}}'
+        for place, (value, _) in enumerate([*written, ("null", None), ('" "', None)])
+    ]
+    path = fhir_files.written(tmp_path, "\n".join(lines) + "\n")
+    with open_duckdb(spill=tmp_path, reaches=[tmp_path]) as connection:
+        found = fhir_files.staged(connection, path, tmp_path / "scratch")["observation"]
+        landed = dict(connection.execute(f"SELECT row_line, value_number FROM {found.rows}").fetchall())
+        rejects = connection.execute(f"SELECT row_line, field, reason FROM {found.rejects} ORDER BY 1").fetchall()
+    expected = dict(enumerate((number for _, number in written), start=1))
+    nothing = {len(written) + 1: None, len(written) + 2: None}
+    assert landed == {line: number for line, number in expected.items() if number is not None} | nothing
+    assert rejects == [(line, "value_number", NO_NUMBER) for line, number in expected.items() if number is None]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from fairhaven.intake.type_casting import number_of
 from fairhaven.omop.concepts import GENDER, RESULT_WORD
 
 _STEP = re.compile(r"([A-Za-z][A-Za-z0-9]*)(\[[^\]]*\])?\.?")
@@ -31,7 +32,8 @@ NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 NO_CODE = "may negate, and is none of the codes that FHIR has for it"
 NO_FLAG = "may negate, and is neither true nor false"
 NO_CONCEPT = "may negate, and is no CodeableConcept"
-QUANTITY = {"value": "DOUBLE", "comparator": "VARCHAR", "unit": "VARCHAR", "system": "VARCHAR", "code": "VARCHAR"}
+NO_NUMBER = "the element is not a number"
+QUANTITY = {"value": "JSON", "comparator": "VARCHAR", "unit": "VARCHAR", "system": "VARCHAR", "code": "VARCHAR"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -292,10 +294,28 @@ def _coded_cells(column: ElementColumn, concept: str) -> Iterator[LandedColumn]:
     yield cell("code_text", f'nullif(trim(coalesce("{part}".text, "{part}".codings[1].display)), \'\')')
 
 
+def _number(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
+    yield _number_cell(column.name, either(ends))
+
+
+def _number_cell(name: str, json_sql: str) -> LandedColumn:
+    """A number as its JSON has it. DuckDB's own reading makes 1 of true and takes NaN; what is in quotes is read as any text is."""
+    part = f"{name} text"
+    return LandedColumn(
+        name=name,
+        sql=number_of(f'"{part}"'),
+        type="DOUBLE",
+        part=part,
+        part_sql=f"nullif(trim({json_sql} ->> '$'), '')",
+        fault_sql=f'"{part}" IS NOT NULL AND "{name}" IS NULL',
+        reason=NO_NUMBER,
+    )
+
+
 def _quantity(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]:
     quantity = either(ends)
     before = f"{column.name}_"
-    yield LandedColumn(name=f"{before}number", sql=f"{quantity}.value", type="DOUBLE")
+    yield _number_cell(f"{before}number", f"{quantity}.value")
     yield LandedColumn(name=f"{before}comparator", sql=f"{quantity}.comparator")
     yield LandedColumn(
         name=f"{before}unit",
@@ -314,7 +334,7 @@ def _codes(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColumn]
 _LEAF: dict[str, Any] = {
     "text": "VARCHAR",
     "flag": "BOOLEAN",
-    "number": "DOUBLE",
+    "number": "JSON",
     "whole": "INTEGER",
     "moment": "VARCHAR",
     "last moment": "VARCHAR",
@@ -351,7 +371,6 @@ _ANY_NUMBER = f"list_filter({{0}}, lambda one: {_IS_NUMBER})[1].value"
 _ONE_CELL = {
     "text": ("nullif(trim({0}), '')", "VARCHAR"),
     "flag": ("{0}", "BOOLEAN"),
-    "number": ("{0}", "DOUBLE"),
     "whole": ("{0}", "BIGINT"),
     "count": ("coalesce(len({0}), 0)", "BIGINT"),
     "words": ("nullif(trim(array_to_string({0}, ' ')), '')", "VARCHAR"),
@@ -387,6 +406,7 @@ _CELLS: dict[str, Any] = {
     "reference": _reference,
     "concept": _coded,
     "coding": _coded,
+    "number": _number,
     "quantity": _quantity,
     "codes": _codes,
 }

@@ -36,7 +36,14 @@ from fairhaven.intake.fhir.element_columns import (
     number_named,
     steps,
 )
-from fairhaven.intake.fhir.ndjson_lines import ENTRIES, NO_ENTRIES_FROM, bundled, numbered_entries, numbered_lines
+from fairhaven.intake.fhir.ndjson_lines import (
+    ENTRIES,
+    NO_ENTRIES_FROM,
+    bundled,
+    numbered_entries,
+    numbered_lines,
+    parsed,
+)
 from fairhaven.intake.fhir.resource_types import RESOURCE_TYPES
 from fairhaven.intake.fhir.version_changes import CHANGES, FURTHER_TYPES
 from fairhaven.intake.fhir.version_reading import as_r4
@@ -417,11 +424,11 @@ class _Staging:
         if line >= NO_ENTRIES_FROM:
             self.reject([line], NESTED)
             return
-        try:
-            resources = bundled(json.loads(text))
-        except (ValueError, RecursionError):
+        bundle = parsed(text)
+        if bundle is None:
             self.reject([line], BROKEN)
             return
+        resources = bundled(bundle)
         if len(resources) >= ENTRIES:
             self.reject([line], TOO_MANY)
             return
