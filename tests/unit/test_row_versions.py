@@ -224,9 +224,8 @@ def test_a_resource_that_the_source_deleted_is_gone_until_it_is_there_again(hub:
     left = {row["id"]: row["value_number"] for row in current(hub, source)["observation"]}
     assert left == {"kept": 1, "later": 2, "again": 2, "stale": 1}
     assert {row["id"] for row in current(hub, source)["observation_component"]} == {"kept", "stale"}
-    assert (
-        "observation: 14 rows received, 2 landed, 2 superseded by others of their key, 10 withdrawing others"
-        in words(receipt)
+    assert "observation: 14 rows received, 2 landed, 2 superseded by others of their key, 10 withdrawn" in words(
+        receipt
     )
     assert flow(hub, source)["observation"].withdrawn == 9
 

@@ -42,7 +42,7 @@ def receipt(found: "Receipt") -> Iterator[str]:
             if count.identical:
                 parts.append(f"{count.identical:,} identical to others of their key")
             if count.withdrawn:
-                parts.append(f"{count.withdrawn:,} withdrawing others")
+                parts.append(f"{count.withdrawn:,} withdrawn")
             if count.quarantined:
                 parts.append(f"{count.quarantined:,} quarantined")
             if count.erased:

@@ -83,12 +83,12 @@ def latest(
         wanted: some of *rows*; None for all. A row that is not wanted replaces others all the same.
     """
     wanted = rows if wanted is None else wanted
-    has_unique_keys = all(extract.tables[table].has_unique_keys for extract in extracts)
     having = [*(extract.tables[table] for extract in extracts), *(extract.tables[WHOLES[table]] for extract in wholes)]
+    has_unique_keys = all(count.has_unique_keys for count in having)
+    if has_unique_keys and len({extract.number for extract in (*extracts, *wholes)}) == 1:
+        return wanted
     if WHOLE in rows.columns or any(count.has_versions for count in having):
         return _latest_version(engine, records, rows, extracts, table, wholes, wanted)
-    if has_unique_keys and len(extracts) == 1:
-        return wanted
     if has_unique_keys:
         # Nothing in the first extract can replace a row, so its keys, mostly the bulk, are not grouped.
         first = min(extract.number for extract in extracts)
@@ -117,7 +117,7 @@ def _latest_version(
     said = _versions(rows, key)
     if wholes:
         # A version of the whole may have none of the parts that an earlier one had.
-        whole = _versions(landed(engine, records, wholes, WHOLES[table]), "row_key")
+        whole = _versions(landed(engine, records, wholes, WHOLES[table]), "row_key").semi_join(said, "row_of")
         said = ibis.union(said, whole.select(*said.columns), distinct=True)
     elif key == WHOLE:
         said = said.distinct()
