@@ -1,5 +1,6 @@
 """What releases tell of themselves is known to the query audit before the first question, whatever became of their descriptions."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,18 @@ import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import Discovery, discover
-from fairhaven.journeys.descriptions.described_counts import DESCRIPTION
+from fairhaven.journeys.descriptions.described_counts import DESCRIPTION, ROW_COUNTS
 from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
 from fairhaven.journeys.releases.report_facts import report_on_release
+from fairhaven.kernel.codec import read_record
 from fairhaven.kernel.files import read_json
 from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import content_hash
 from fairhaven.pages.release import render
 from fairhaven.query_audit import Asker
+from fairhaven.release.row_counts import RowCounts
 from tests.support.actors import ANNA
 from tests.support.older_hub import unpack_older_hub
 
@@ -140,3 +143,14 @@ def test_two_releases_that_few_persons_tell_apart_show_the_same_figures(upgraded
     report = report_on_release(upgraded.rooms, None, by=ANNA, progress=Silent())
     assert (report.asked, report.release, report.previous) == ("r0002", "r0001", "")
     assert "Fewer than 20 persons tell it from r0001" in render(report)
+
+
+def test_unmapped_rows_and_years_are_counted_without_a_rest(upgraded: Upgraded) -> None:
+    """A hidden rest would be what is left of a total: codes that are not ranked, and rows without a code or a day, are counted as well."""
+    counted = read_record(_description(upgraded.rooms, 2).parent / ROW_COUNTS, RowCounts)
+    coded: Counter[tuple[str, str]] = Counter()
+    for code in counted.unmapped:
+        coded[code.source, code.cdm_table] += code.rows
+    assert {link.unmapped for link in counted.links} - {0}
+    assert all(coded[link.source, link.cdm_table] == link.unmapped for link in counted.links)
+    assert sum(year.rows for year in counted.years) == sum(link.rows for link in counted.links)

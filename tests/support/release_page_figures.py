@@ -17,7 +17,7 @@ _SUMS = (
     r".*peak ([\d,]+) in \d{4}",
     r"([\d,]+) rows?",
     r".*hold ([\d,]+) rows? in all that are shown\.",
-    r"([\d,]+) rows?(?:, and some whose number is not shown,)? have a source code .*",
+    r"([\d,]+) rows?(?:, and some whose number is not shown,)? have no standard concept\. .*",
     r"([\d,]+) further codes? .*",
     r"([\d,]+) variables? in ([\d,]+) tables?.*",
     r"([\d,]+) free-text notes? .*",

@@ -273,6 +273,37 @@ def test_codes_do_not_tell_what_is_left_of_a_sources_unmapped_rows(few: int) -> 
 
 
 @pytest.mark.parametrize("few", FEW)
+def test_codes_that_are_not_ranked_and_rows_without_a_code_are_not_what_the_listed_codes_leave(few: int) -> None:
+    """Of 903 rows two codes have 500 and 400: 3 are left over. What was counted before others were counted has no row for them."""
+
+    def code(name: str | None, rows: int) -> UnmappedRows:
+        return UnmappedRows(source="gp_market", cdm_table="measurement", code=name, rows=rows, persons=rows)
+
+    link = SourceRows(source="gp_market", cdm_table="measurement", rows=20_000, unmapped=900 + few)
+    listed = (code("A", 500), code("B", 400))
+    for unmapped in ((*listed, code(None, few)), listed):
+        made = report(links=(link,), unmapped=unmapped)
+        assert sorted(each.code for each in made.codes) == ["A", "B"]
+        assert None in [each.rows.value for each in made.codes]
+    others = UnmappedRows(source="gp_market", cdm_table="measurement", code=None, rows=90, persons=few)
+    made = report(links=(replace(link, unmapped=990),), unmapped=(*listed, others))
+    assert None in [each.rows.value for each in made.codes], "many rows of few persons"
+
+
+@pytest.mark.parametrize("few", FEW)
+def test_rows_without_a_day_are_not_what_is_left_of_a_sources_years(few: int) -> None:
+    years = [
+        YearRows(source=source, year=year, rows=300, persons=100)
+        for source in ("gp_market", "gp_riverside")
+        for year in (2020, 2021)
+    ]
+    undated = YearRows(source="gp_market", year=None, rows=few, persons=few)
+    made = report(years=(*years, undated))
+    assert list(made.years["gp_market"]) == [2020, 2021]
+    assert None in [rows.value for rows in made.years["gp_market"].values()]
+
+
+@pytest.mark.parametrize("few", FEW)
 def test_a_source_of_few_persons_in_a_year_is_not_what_is_left_of_the_year(few: int) -> None:
     def year(source: str, number: int, persons: int) -> YearRows:
         return YearRows(source=source, year=number, rows=persons, persons=persons)

@@ -15,21 +15,25 @@ class SourceRows:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YearRows:
-    """Event rows of one source in one year, and of how many persons."""
+    """Event rows of one source in one year, or without a day (None), and of how many persons."""
 
     source: str
-    year: int
+    year: int | None
     rows: int
     persons: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnmappedRows:
-    """Rows of a source code that has no standard concept, and of how many persons."""
+    """Rows of a source code that has no standard concept, and of how many persons.
+
+    Args:
+        code: None for all others of the source and table together: codes beyond the most frequent ones, and rows without a code.
+    """
 
     source: str
     cdm_table: str
-    code: str
+    code: str | None
     rows: int
     persons: int
 
@@ -42,7 +46,7 @@ class RowCounts:
         content: hash of the content that was counted, by which counts of before an erasure are known.
         links: rows by source and CDM table.
         years: event rows by source and year.
-        unmapped: the most frequent source codes without a standard concept, most frequent first.
+        unmapped: the most frequent source codes without a standard concept, most frequent first; then the others together.
         notes: free-text notes kept out until they are de-identified.
     """
 

@@ -249,9 +249,8 @@ def _row_counts(release: Release, tables: Mapping[str, ir.Table], engine: Engine
     events = [_events(name, table, names) for name, table in tables.items() if _is_event(name)]
     together = engine.keep(ibis.union(*events))
     by_table = together.group_by("source", "cdm_table")
-    dated = together.filter(together.year.notnull())
     links = by_table.agg(rows=together.count(), unmapped=together.is_unmapped.cast("int64").sum())
-    years = dated.group_by("source", "year").agg(rows=dated.count(), persons=dated.person_id.nunique())
+    years = together.group_by("source", "year").agg(rows=together.count(), persons=together.person_id.nunique())
     return RowCounts(
         content=release.content,
         links=tuple(SourceRows(**row) for row in engine.fetch(links.order_by("source", "cdm_table")).to_pylist()),
@@ -291,7 +290,7 @@ def _events(name: str, table: ir.Table, names: ir.Table) -> ir.Table:
 
 
 def _unmapped(engine: Engine, tables: Mapping[str, ir.Table], names: ir.Table) -> tuple[UnmappedRows, ...]:
-    """Source codes without a standard concept, the most frequent first."""
+    """Source codes without a standard concept, the most frequent first; then of each source and table what is left of such rows."""
     parts = []
     for name, table in tables.items():
         definition = CDM[name]
@@ -301,8 +300,15 @@ def _unmapped(engine: Engine, tables: Mapping[str, ir.Table], names: ir.Table) -
         parts.append(
             rows.select("person_id", "source", cdm_table=ibis.literal(name), code=rows[definition.source_value])
         )
-    rows = ibis.union(*parts)
-    rows = rows.filter(rows.code.notnull())
-    counted = rows.group_by("source", "cdm_table", "code").agg(rows=rows.count(), persons=rows.person_id.nunique())
-    ranked = counted.order_by(ibis.desc("rows"), "source", "cdm_table", "code").limit(_UNMAPPED)
-    return tuple(UnmappedRows(**row) for row in engine.fetch(ranked).to_pylist())
+    rows = engine.keep(ibis.union(*parts))
+    coded = rows.filter(rows.code.notnull())
+    counted = coded.group_by("source", "cdm_table", "code").agg(rows=coded.count(), persons=coded.person_id.nunique())
+    ranked = engine.keep(counted.order_by(ibis.desc("rows"), "source", "cdm_table", "code").limit(_UNMAPPED))
+    left = rows.anti_join(ranked, ["source", "cdm_table", "code"])
+    others = left.group_by("source", "cdm_table").agg(rows=left.count(), persons=left.person_id.nunique())
+    found = engine.fetch(ranked).to_pylist()
+    # The order of a limited table is not kept with it.
+    found.sort(key=lambda row: (-row["rows"], row["source"], row["cdm_table"], row["code"]))
+    return tuple(UnmappedRows(**row) for row in found) + tuple(
+        UnmappedRows(code=None, **row) for row in engine.fetch(others.order_by("source", "cdm_table")).to_pylist()
+    )

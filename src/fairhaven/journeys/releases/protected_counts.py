@@ -245,13 +245,20 @@ def _codes(counts: RowCounts, rows: RowsShown | None, policy: Policy) -> tuple[U
     """Codes of each source and table. They add up to its unmapped rows, and are hidden where these are."""
     links = zip(counts.links, rows.written, strict=True) if rows else ()
     unsaid = {(link.source, link.cdm_table) for link, shown_of in links if shown_of.unmapped.count.is_hidden}
+    without = {(link.source, link.cdm_table): link.unmapped for link in counts.links}
     unknown = hidden(policy, is_one_of_several=True)
     codes: list[UnmappedCode] = []
     for place in dict.fromkeys((row.source, row.cdm_table) for row in counts.unmapped):
         mine = [row for row in counts.unmapped if (row.source, row.cdm_table) == place]
         cells = {row.code: Cell(rows=row.rows, persons=row.persons) for row in mine}
+        if (left := without.get(place, 0) - sum(row.rows for row in mine)) > 0:  # counts of before had no cell for it
+            cells[None] = Cell(rows=left, persons=left)
         known = dict.fromkeys(cells, unknown) if place in unsaid else protect_table(cells, policy).cells
-        codes += [UnmappedCode(source=place[0], cdm_table=place[1], code=code, rows=known[code]) for code in cells]
+        codes += [
+            UnmappedCode(source=place[0], cdm_table=place[1], code=code, rows=known[code])
+            for code in cells
+            if code is not None
+        ]
     return tuple(sorted(codes, key=lambda code: (-(code.rows.value or 0), code.code, code.source, code.cdm_table)))
 
 

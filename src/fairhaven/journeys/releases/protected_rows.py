@@ -167,15 +167,19 @@ def protected_rows(
 
 
 def protected_years(rows: Iterable[YearRows], policy: Policy) -> Mapping[str, Mapping[int, Protected]]:
-    """Event rows by source and year; rows of a year over all sources, and of a source over all years, stand elsewhere on the page."""
-    listed = sorted(rows, key=lambda row: row.year)
+    """Event rows by source and year; rows of a year over all sources, and of a source over all years, stand elsewhere on the page.
+
+    Rows without a day are not said, and would be what is left of a source's.
+    """
+    listed = sorted(rows, key=lambda row: (row.year is None, row.year or 0))
     if not listed:
         return {}
     cells: dict[Key, Cell] = {(row.source, row.year): Cell(rows=row.rows, persons=row.persons) for row in listed}
     found = ProtectedCounts(cells, policy)
     years: dict[str, dict[int, Protected]] = {}
     for row in listed:
-        years.setdefault(row.source, {})[row.year] = found.of(row.source, row.year)
+        if row.year is not None:
+            years.setdefault(row.source, {})[row.year] = found.of(row.source, row.year)
     return years
 
 
