@@ -168,13 +168,25 @@ def test_where_a_few_persons_are_all_the_difference_that_is_revealed_of_them_a_f
     assert answered <= MAX_HINTS
 
 
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk"])
+def test_a_small_group_is_told_of_in_one_company_also_after_the_process_ends(tmp_path: Path, policy: str) -> None:
+    few, companions = BitMap(range(7)), [BitMap(range(20 * n, 20 * n + n)) for n in range(1, 10)]
+
+    for some in (4, 9):
+        with opened(tmp_path, policy=policy) as audit:
+            met = [audit.ask(few | each, asker=US, release="r1").outcome for each in companions[:some]]
+            assert met == [Outcome.ANSWERED, *[Outcome.REFUSED] * (some - 1)]
+    with opened(tmp_path, policy=policy) as audit:
+        assert ask(audit, few | BitMap(range(1_000, 1_050))) is not None, "among many nothing is told of few"
+
+
 def test_what_hardly_differs_from_an_answered_set_is_never_answered_by_itself(audit: QueryAudit) -> None:
     """Also where the answered one was itself given an earlier answer, or was suppressed. What it gets is the answer of
     a set under the threshold away, or hardly more."""
     given: list[tuple[BitMap, int | None]] = []
     draw = np.random.default_rng(5)
-    for _ in range(300):
-        low, size = int(draw.integers(0, 200)), int(draw.integers(1, 60))
+    for _ in range(330):
+        low, size = int(draw.integers(0, 400)), int(draw.integers(1, 60))
         persons = BitMap(range(low, low + size)) - BitMap(draw.integers(low, low + size, 3).tolist())
         apart = [(len(persons ^ other), answer) for other, answer in given]
         answer = ask(audit, persons)

@@ -13,6 +13,7 @@ from fairhaven.disclosure.policy import Policy, Small
 from fairhaven.query_audit.answered_sets import AnsweredSets, NearbySet, SetCombination
 from fairhaven.query_audit.model import RecordedVerdict, Verdict, VerdictKind
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
+from fairhaven.query_audit.small_sets import SmallSets
 
 MAX_HINTS = 10
 """So often may an answer, or its refusal, reveal something of few persons among whom a person is, and no more."""
@@ -44,13 +45,13 @@ class Coalition:
 
     1. A set that was asked before gets what it got. So does one that differs from it by persons alone who are in one and not in another of
        two releases that few persons tell apart: whether they are in the set must show neither in an answer nor in its refusal.
-    2. A set that differs from answered ones by fewer persons than the threshold, or hardly more, gets the answer of the
+    2. A set gets none where it and one that was met split one another into parts of which each is under the threshold (`small_sets`).
+    3. A set that differs from answered ones by fewer persons than the threshold, or hardly more, gets the answer of the
        oldest of them that is within the rounding of its own count, or hardly less; otherwise none.
-    3. A set of nearly ``threshold`` persons, some of whom were among few before, gets none. Otherwise the edge of
-       suppression could be felt out with helpers of known size.
-    4. A set under the threshold is suppressed.
+    4. A set of nearly ``threshold`` persons, some of whom were among few before, gets none. Otherwise the edge of
+       suppression could be felt out with helpers of known size. Any other under the threshold is suppressed.
     5. A set that differs as little from the sum or difference of two answered ones gets the sum or difference of their
-       answers, by the same measure as in 2; one that differs as little from a longer combination that of the
+       answers, by the same measure as in 3; one that differs as little from a longer combination that of the
        combination, where rule 6 lets it have one.
     6. A set that differs by few thresholds of persons from an answered one or a combination gets none where any of
        these persons made up such a difference `MAX_DIFFERENCES` times; nor one whose count would raise any person's exposure
@@ -70,7 +71,7 @@ class Coalition:
     "Hardly" is a secret that depends on the persons by whom the sets differ. What rules 2 to 5 reveal of few persons,
     also by refusing, they reveal of each person `MAX_HINTS` times at most.
 
-    What a release tells of itself (`VerdictKind.TOLD`) is known like an answer: sets near it and combinations with it are met by rules 2,
+    What a release tells of itself (`VerdictKind.TOLD`) is known like an answer: sets near it and combinations with it are met by rules 3,
     5 and 6, and a person's exposure is by how much answers raise the leverage beyond what was told. So is what the coalition had asked for
     before and was refused.
 
@@ -93,6 +94,7 @@ class Coalition:
         self._answers = AnsweredSets(load, noise=noise)
         self._verdicts: dict[bytes, tuple[VerdictKind, int | None]] = {}
         self._suppressed_sets: dict[int, list[BitMap]] = {}
+        self._small_sets = SmallSets(policy.threshold)
         self.exposure = np.zeros(0, np.float32)
         self._hints = np.zeros(0, np.uint8)
         self._differences = np.zeros(0, np.uint8)
@@ -143,15 +145,17 @@ class Coalition:
             return fresh
         if size < threshold and self._is_known_small(persons):
             return Verdict(kind=VerdictKind.SMALL, value=self._suppressed)
+        if self._small_sets.splits(persons):  # rule 2
+            return self._within_hint_limit(Verdict(kind=VerdictKind.REFUSED, differing=persons))
         sketch = self._sketcher.sketch(persons)
-        # Rules 2 and 6 look this far. Not further than the set is large: every small set would be near every other.
+        # Rules 3 and 6 look this far. Not further than the set is large: every small set would be near every other.
         within = max(threshold + BLUR, min(NEIGHBOURHOOD * threshold, size))
         around = self._answers.near(persons, sketch, within=within)
         if near := [one for one in around if self._is_too_near(one, persons)]:
             return self._earlier_answer(persons, near)
-        if self._is_at_threshold(persons):  # rule 3
+        if self._is_at_threshold(persons):  # rule 4
             return Verdict(kind=VerdictKind.REFUSED)
-        if size < threshold:  # rule 4
+        if size < threshold:
             return self._within_hint_limit(Verdict(kind=VerdictKind.SMALL, value=self._suppressed, differing=persons))
         # Rule 5. A sum or difference of two is at hand for anybody; a longer one has to pass rule 6 as well.
         fit = self._answers.least_squares(persons, sketch)
@@ -193,6 +197,7 @@ class Coalition:
         if verdict.weights is not None:
             self.exposure += verdict.weights
         self._count_hint(verdict.kind, verdict.differing)
+        self._keep_small(verdict.kind, verdict.differing if verdict.is_refused else persons)
 
     def replay(self, met: RecordedVerdict, *, is_weighed: bool) -> None:
         """Remember, from the record, what another process or an earlier one met.
@@ -207,6 +212,10 @@ class Coalition:
             self.exposure += self._answers.leverage_gain(persons, fit, population=self.exposure.size)
         if not is_weighed:
             self._count_hint(met.kind, met.differing)
+        if met.kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD):
+            self._keep_small(met.kind, met.differing)
+        elif met.size < self._small_sets.reach:
+            self._keep_small(met.kind, self._load(met.question))
         if (kept := self._under_this_policy(met)) is not None:
             self._keep(met.question, met.digest, met.kind, kept.value, met.size, met.sketch)
 
@@ -258,6 +267,13 @@ class Coalition:
                 self._suppressed_sets.setdefault(person, []).append(small)
         shown = None if kind is VerdictKind.SMALL else value
         self._answers.add(key, size, sketch, shown=shown, is_counted=kind in (VerdictKind.FRESH, VerdictKind.TOLD))
+
+    def _keep_small(self, kind: VerdictKind, told: BitMap | None) -> None:
+        """Keep of which small sets, and parts of them, something was told; what a release tells of itself is of no two of them together."""
+        if kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD):
+            self._small_sets.add_parts(told or BitMap())
+        elif told and kind is not VerdictKind.TOLD:
+            self._small_sets.add(told)
 
     def _is_too_near(self, near: NearbySet, persons: BitMap) -> bool:
         beyond = near.distance - self._policy.threshold
