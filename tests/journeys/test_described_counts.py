@@ -1,5 +1,6 @@
 """What releases tell of themselves is known to the query audit before the first question, whatever became of their descriptions."""
 
+import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,19 @@ from fairhaven.journeys.cohorts.discover import Discovery, discover
 from fairhaven.journeys.descriptions.described_counts import DESCRIPTION, ROW_COUNTS
 from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.network.answer import HubAnswers
 from fairhaven.journeys.open_release import open_release
 from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.codec import read_record
-from fairhaven.kernel.files import read_json
+from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import content_hash
+from fairhaven.network import AvailabilityTask
 from fairhaven.pages.release import render
 from fairhaven.query_audit import Asker
 from fairhaven.release.row_counts import RowCounts
 from tests.support.actors import ANNA
+from tests.support.network_wire import AVAILABILITY
 from tests.support.older_hub import unpack_older_hub
 
 _CURIOUS = Asker(project="curious", organisation="one")
@@ -154,3 +158,34 @@ def test_unmapped_rows_and_years_are_counted_without_a_rest(upgraded: Upgraded) 
     assert {link.unmapped for link in counted.links} - {0}
     assert all(coded[link.source, link.cdm_table] == link.unmapped for link in counted.links)
     assert sum(year.rows for year in counted.years) == sum(link.rows for link in counted.links)
+
+
+def test_a_release_that_lost_its_description_is_described_before_another_is_asked_of_and_an_altered_one_is_known(
+    upgraded: Upgraded,
+) -> None:
+    rooms, [first, _] = upgraded.rooms, upgraded.rooms.archive.releases()
+    place = _description(rooms, 1)
+    whole = read_json(place)
+    place.unlink()
+    (place.parent / ROW_COUNTS).unlink()
+    discover(rooms, "r0002", by=ANNA, progress=Silent())
+    assert read_json(place) == whole
+    write_json(place, whole | {"persons": 32})
+    altered = str(content_hash(place))
+    discover(rooms, "r0002", by=ANNA, progress=Silent())
+    assert read_json(place) == whole
+    with open_audit(rooms) as audit:
+        assert audit.was_told(first.content, altered) and audit.was_told(first.content, str(content_hash(place)))
+
+
+def test_a_worker_that_has_a_release_open_knows_what_others_tell_since(upgraded: Upgraded) -> None:
+    rooms = upgraded.rooms
+    worker = HubAnswers(rooms=rooms, today=lambda: dt.date(2026, 11, 30), by=ANNA, progress=Silent())
+    task = AvailabilityTask(uuid="u", collection="c", query=AVAILABILITY | {"project": "P"})
+    worker.availability(task.query, task=task)
+    place = _description(rooms, 1)
+    write_json(place, read_json(place) | {"persons": 31})
+    told = str(content_hash(place))
+    worker.availability(task.query, task=task)
+    with open_audit(rooms) as audit:
+        assert audit.was_told(rooms.archive.releases()[0].content, told)

@@ -12,7 +12,7 @@ from fairhaven.catalogue.scan import finite
 from fairhaven.catalogue.variables import VariableKind
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM
-from fairhaven.release.description import Description, TableDescription, Variable
+from fairhaven.release.description import Bar, Description, TableDescription, Variable
 
 
 def described_sets(
@@ -38,11 +38,14 @@ def _sets_of(described: TableDescription, table: ir.Table, engine: Engine) -> It
         counts.append(described.persons)
         parts.append(table.select("person_id", place=ibis.literal(0, "int64")))
     for variable in described.variables:
-        bars = [bar for bar in variable.bars if bar.persons is not None]
-        if not bars or variable.name not in table.columns:
+        if variable.name not in table.columns:
+            continue
+        column = table[variable.name]
+        bars = [bar for bar in variable.bars if bar.persons is not None and _can_be_read(column, variable, bar)]
+        if not bars:
             continue
         cases = [
-            (_is_at(table[variable.name], variable, bar.label, bar.code), ibis.literal(place, "int64"))
+            (_is_at(column, variable, bar.label, bar.code), ibis.literal(place, "int64"))
             for place, bar in enumerate(bars, start=len(counts))
         ]
         counts += [bar.persons for bar in bars if bar.persons is not None]
@@ -59,8 +62,25 @@ def _sets_of(described: TableDescription, table: ir.Table, engine: Engine) -> It
         yield count, persons[order[starts[place] : starts[place + 1]]]
 
 
+def _can_be_read(column: Any, variable: Variable, bar: Bar) -> bool:
+    """False for what `catalogue` did not write: a description that was altered says what it likes."""
+    type_of = column.type()
+    try:
+        match variable.kind:
+            case VariableKind.CONCEPT:
+                return bool(type_of.is_integer() and int(bar.code) < 1 << 63)
+            case VariableKind.DATE:
+                return bool(type_of.is_temporal() and int(bar.label) < 1 << 31)
+            case VariableKind.NUMBER:
+                return bool(type_of.is_numeric() and _ends_of(bar.label))
+            case _:
+                return bool(type_of.is_string())
+    except ValueError:
+        return False
+
+
 def _is_at(column: Any, variable: Variable, label: str, code: str) -> ir.BooleanValue:
-    """Whether a row's value is that of a bar, or in its class (`catalogue.bins` writes the labels)."""
+    """Whether a row's value is that of a bar, or in its class."""
     at: ir.BooleanValue
     match variable.kind:
         case VariableKind.CONCEPT:
@@ -68,20 +88,30 @@ def _is_at(column: Any, variable: Variable, label: str, code: str) -> ir.Boolean
         case VariableKind.DATE:
             at = column.year() == int(label)
         case VariableKind.NUMBER:
-            at = _is_in_class(finite(column), label, is_whole=variable.type == "integer")
+            at = _is_in_class(finite(column), *_ends_of(label), is_whole=variable.type == "integer")
         case _:
             at = column == code
     return at
 
 
-def _is_in_class(number: Any, label: str, *, is_whole: bool) -> ir.BooleanValue:
+def _ends_of(label: str) -> tuple[float | None, float | None]:
+    """The ends of a class of numbers (`catalogue.bins` writes the labels); None where it is open."""
     if label.startswith("under "):
-        at: ir.BooleanValue = number < float(label.removeprefix("under "))
-    elif label.endswith(" and over"):
-        at = number >= float(label.removesuffix(" and over"))
-    elif " to " in label:
-        low, high = map(float, label.split(" to "))
-        at = (number >= low) & ((number <= high) if is_whole else (number < high))
+        return None, float(label.removeprefix("under "))
+    if label.endswith(" and over"):
+        return float(label.removesuffix(" and over")), None
+    low, _, high = label.partition(" to ")
+    return float(low), float(high or low)
+
+
+def _is_in_class(number: Any, low: float | None, high: float | None, *, is_whole: bool) -> ir.BooleanValue:
+    at: ir.BooleanValue
+    if low is None:
+        at = number < high
+    elif high is None:
+        at = number >= low
+    elif low == high:
+        at = number == low
     else:
-        at = number == float(label)
+        at = (number >= low) & ((number <= high) if is_whole else (number < high))
     return at

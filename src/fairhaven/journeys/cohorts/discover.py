@@ -14,7 +14,7 @@ from fairhaven.cohort import CohortDefinition, Cohorts, DiscoveryIndex, check_de
 from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named, note_unknown
 from fairhaven.journeys.descriptions.describe import describe_for_reading, is_described
-from fairhaven.journeys.descriptions.described_counts import make_counts_known
+from fairhaven.journeys.descriptions.described_counts import make_counts_known, tells_as_written
 from fairhaven.journeys.descriptions.discovery_index import kept_index
 from fairhaven.journeys.hub_audit import open_audit, record_questions
 from fairhaven.journeys.model import Rooms
@@ -158,21 +158,31 @@ def ask(
 def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -> Discovery:
     """Open a release for questions, of which everybody knows first what descriptions of releases tell.
 
-    One that is not described by the rule now in force is described first, which takes the lock of the releases.
+    One that is not described by the rule now in force is described first, and each other one that has no description as it was written,
+    which takes the lock of the releases.
 
     Raises:
         NotAllowedNow: that is to be done and this account may only ask.
     """
     release = rooms.archive.release(name)
-    if kept_index(rooms, release) is None or not is_described(rooms, release):
-        if not os.access(rooms.store, os.W_OK):
-            raise NotAllowedNow(
-                f"{release.name} is not described as it is now, and what a release tells of itself is known before anybody asks of it. "
-                "Ask the account that runs the hub to build, or to count in it once; then this account may count."
-            )
-        describe_for_reading(rooms, release, by=by, progress=progress)
+    tell_first(rooms, release, by=by, progress=progress)
     if (index := kept_index(rooms, release)) is None:
         raise damaged(rooms.archive.description(release.number))
-    with open_audit(rooms) as audit:
-        make_counts_known(rooms, audit, rooms.archive.releases())
     return Discovery(rooms=rooms, release=release, index=index)
+
+
+def tell_first(rooms: Rooms, asked: Release, *, by: Actor, progress: Progress) -> None:
+    """Have the audit know what each release tells of itself, before anybody asks of one; raises as `discover`."""
+    releases = rooms.archive.releases()
+    lacking = [each for each in releases if each.number != asked.number and not tells_as_written(rooms, each)]
+    if kept_index(rooms, asked) is None or not is_described(rooms, asked):
+        lacking.append(asked)
+    if lacking and not os.access(rooms.store, os.W_OK):
+        raise NotAllowedNow(
+            f"{lacking[-1].name} is not described as it is now, and what a release tells of itself is known before anybody asks. "
+            "Ask the account that runs the hub to build, or to count in it once; then this account may count."
+        )
+    for release in lacking:
+        describe_for_reading(rooms, release, by=by, progress=progress)
+    with open_audit(rooms) as audit:
+        make_counts_known(rooms, audit, releases)

@@ -56,17 +56,16 @@ def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Pro
     """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
     with hashes_as_written(rooms.store) as written:
         make_index(rooms, release, progress=progress)
-        if is_new := _found(rooms, release) is None:
+        if _found(rooms, release) is None:
             _write(rooms, release, by=by, progress=progress)
     record_description(rooms, release, written, by=by)
     if rooms.settings.readers:
         with open_audit(rooms) as audit:
             make_counts_known(rooms, audit, rooms.archive.releases())  # they may only ask
         record_questions(rooms, by=by, progress=progress)
-    elif is_new and has_audit(rooms):
+    elif has_audit(rooms):
         with open_audit(rooms) as audit:
-            if audit.knows(release.content):  # described anew, it may tell more than when it was first asked of
-                make_counts_known(rooms, audit, [release])
+            make_counts_known(rooms, audit, [release])
 
 
 def is_described(rooms: Rooms, release: Release) -> bool:

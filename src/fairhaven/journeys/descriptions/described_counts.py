@@ -1,11 +1,10 @@
 """What descriptions of releases tell of persons is made known to the query audit: it is the first answer that everybody got.
 
-Whatever lies beside a release may have been handed out, so a description of an earlier form, or by another rule, tells as one of
-today does; and so do those of other releases than the one that is asked of, as persons are followed from one to the next.
+Whatever lies beside a release may have been handed out, so a description of an earlier form, by another rule, or altered since, tells as
+one of today does; and so do those of other releases than the one that is asked of, as persons are followed from one to the next.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,8 +32,8 @@ def make_counts_known(rooms: Rooms, audit: QueryAudit, releases: Iterable[Releas
         NotAllowedNow: this account may only ask, and one of them is not known yet.
     """
     for release in releases:
-        digest = _digest(rooms, rooms.archive.description(release.number) / DESCRIPTION)
-        if not digest or audit.was_told(release.content, digest):
+        digest = content_hash(rooms.archive.description(release.number) / DESCRIPTION)
+        if digest is None or audit.was_told(release.content, digest):
             continue
         if (description := _description(rooms, release)) is not None:
             keys, sets = _told(rooms, release, description)
@@ -42,23 +41,27 @@ def make_counts_known(rooms: Rooms, audit: QueryAudit, releases: Iterable[Releas
             audit.tell(release.content, digest, sets)
 
 
-def _digest(rooms: Rooms, path: Path) -> str:
-    """The content hash of a description that was written; empty where there is none, or one that was altered."""
+def tells_as_written(rooms: Rooms, release: Release) -> bool:
+    """Whether a release has a description, in whatever form and by whatever rule, that was not altered."""
+    path = rooms.archive.description(release.number) / DESCRIPTION
     found = content_hash(path)
     # A hub of before, of which no stock was taken, has descriptions that its ledger does not know.
-    written = rooms.ledger.files().get(rooms.archive.inside(path), found)
-    return found if found and found == written else ""
+    is_as_written = found == rooms.ledger.files().get(rooms.archive.inside(path), found)
+    return is_as_written and _description(rooms, release) is not None
 
 
 def _description(rooms: Rooms, release: Release) -> Description | None:
-    """What describes the release as it is, in whatever form; None where there is nothing of it that can be read."""
+    """What describes the release, in whatever form; None where it is of rows erased since, or nothing of it can be read."""
     folder = rooms.archive.description(release.number)
     try:
-        if read_json(folder / ROW_COUNTS)["content"] != release.content:
-            return None
-        return read_record(folder / DESCRIPTION, Description, upgrade=_of_today)
-    except (FileNotFoundError, Invalid, KeyError, TypeError):
+        description = read_record(folder / DESCRIPTION, Description, upgrade=_of_today)
+    except (FileNotFoundError, Invalid):
         return None
+    try:
+        is_of_others = read_json(folder / ROW_COUNTS)["content"] != release.content
+    except (FileNotFoundError, Invalid, KeyError, TypeError):
+        is_of_others = False  # the description may have been handed out without
+    return None if is_of_others else description
 
 
 def _of_today(written: Any) -> Any:

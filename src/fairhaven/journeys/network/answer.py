@@ -8,7 +8,7 @@ from typing import Any
 
 from fairhaven.cohort import check_definition
 from fairhaven.cohort.formats.rquest import read_rquest
-from fairhaven.journeys.cohorts.discover import Discovery, discover
+from fairhaven.journeys.cohorts.discover import Discovery, discover, tell_first
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, Refused
 from fairhaven.kernel.progress import Progress
@@ -75,10 +75,12 @@ class HubAnswers:
             return Demographics(total=_number(questions.ask_everybody(asker=asker)), sexes=sexes)
 
     def _latest(self) -> Discovery:
-        """The latest release, opened again when it is another one or has been altered."""
+        """The latest release, opened again when it is another one or has been altered; what releases tell since is known first all the same."""
         latest = self.rooms.archive.current()
         if self._discovery is None or self._discovery.release.content != latest.content:
             self._discovery = discover(self.rooms, latest.name, by=self.by, progress=self.progress)
+        else:
+            tell_first(self.rooms, latest, by=self.by, progress=self.progress)
         return self._discovery
 
 
