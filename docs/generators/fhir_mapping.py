@@ -76,7 +76,7 @@ FHIR R4 (and R4B), STU3 (GP Connect, GP2GP, Care Connect, pathology messages) an
 What an element says that may negate must be understood, or the resource is quarantined with the reason: a status that is none of the codes
 below (another case, another shape), a `verificationStatus` without one of them, or with two that differ, a `clinicalStatus` or `dataAbsentReason`
 that is no concept, a `doNotPerform`, `notDone` or `notGiven` that is no boolean, a `taken` or `adherence` that is no code of its
-version, `implicitRules`, and a `modifierExtension` of the resource or of an element that is read, unless it is known and says false. What is
+version, a `comparator` of a quantity that is no bound, `implicitRules`, and a `modifierExtension` of the resource or of an element that is read, unless it is known and says false. What is
 understood and negates gives no row, and the build counts it as not taken. A status that is absent negates nothing; nor does `unknown`, which R4
 says of something of which one of the other codes holds.
 

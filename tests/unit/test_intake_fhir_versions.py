@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fairhaven.engine.duckdb_connection import open_duckdb
-from fairhaven.intake.fhir.element_columns import NO_CODE, NO_CONCEPT, NO_FLAG
+from fairhaven.intake.fhir.element_columns import NO_CODE, NO_COMPARATOR, NO_CONCEPT, NO_FLAG
 from fairhaven.intake.fhir.fhir_reader import IMPLICIT, MIXED, MODIFIED, OTHER_VERSION, STRANGE, UNKNOWN, UNREAD_VERSION
 from fairhaven.intake.fhir.status_codes import CODES
 from fairhaven.intake.fhir.version_recognition import version_of
@@ -159,6 +159,8 @@ STRANGE_SHAPES: list[tuple[Resource, str, str]] = [
     (drug(doNotPerform=[True]), "is_not_to_perform", NO_FLAG),
     (drug(doNotPerform=1), "is_not_to_perform", NO_FLAG),
     (drug(dosageInstruction=[{}, {"modifierExtension": NOT_THIS_PATIENT}]), "modifierExtension", MODIFIED),
+    (drug(dispenseRequest={"quantity": {"value": 5, "comparator": "ad"}}), "quantity_comparator", NO_COMPARATOR),
+    (drug(dispenseRequest={"quantity": {"value": 5, "comparator": [">"]}}), "quantity_comparator", NO_COMPARATOR),
     (drug(dispenseRequest={"modifierExtension": NOT_THIS_PATIENT}), "modifierExtension", MODIFIED),
 ]
 UNDERSTOOD: list[Resource] = [

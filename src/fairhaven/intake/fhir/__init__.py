@@ -1,1 +1,1 @@
-"""FHIR R4 bulk files: NDJSON lines read into one table for each resource type."""
+"""FHIR files: NDJSON lines read into one table for each resource type."""

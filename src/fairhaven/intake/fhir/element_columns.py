@@ -28,9 +28,11 @@ REFERENCE = {
     "type": "VARCHAR",
     "identifier": {"system": "VARCHAR", "value": "VARCHAR"},
 }
+COMPARATORS = ("<", "<=", ">=", ">")
 NO_MOMENT = "the element is no FHIR date or dateTime between 1800 and 2200"
 NO_CODE = "may negate, and is none of the codes that FHIR has for it"
 NO_FLAG = "may negate, and is neither true nor false"
+NO_COMPARATOR = "changes the value, and is none of <, <=, >= and >"
 NO_CONCEPT = "may negate, and is no CodeableConcept"
 NO_NUMBER = "the element is not a number"
 QUANTITY = {"value": "JSON", "comparator": "VARCHAR", "unit": "VARCHAR", "system": "VARCHAR", "code": "VARCHAR"}
@@ -316,7 +318,13 @@ def _quantity(column: ElementColumn, ends: Sequence[str]) -> Iterator[LandedColu
     quantity = either(ends)
     before = f"{column.name}_"
     yield _number_cell(f"{before}number", f"{quantity}.value")
-    yield LandedColumn(name=f"{before}comparator", sql=f"{quantity}.comparator")
+    yield LandedColumn(
+        name=f"{before}comparator",
+        sql=f"{quantity}.comparator",
+        # A comparator makes a bound of a value; R5's "ad" says what suffices, which no operator of the CDM does.
+        fault_sql=f"{quantity}.comparator NOT IN {COMPARATORS}",
+        reason=NO_COMPARATOR,
+    )
     yield LandedColumn(
         name=f"{before}unit",
         # A code of UCUM says more than the unit's name for people; a code of another system says less.

@@ -117,7 +117,7 @@ UNREAD_VERSION = "it is written as FHIR DSTU2, which is not read"
 class FhirReader:
     """Reads FHIR into the tables of `intake/fhir/views.py`."""
 
-    version = "7"
+    version = "9"
     threads: int | None = None
 
     def stage(
