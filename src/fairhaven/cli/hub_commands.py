@@ -58,10 +58,13 @@ def check(folder: Hub, *, screen: "Screen[results.CheckedHub]") -> None:
     from fairhaven.hub import open_hub, read_text
     from fairhaven.journeys.persons.unlinked_tables import unlinked_table_warnings
     from fairhaven.journeys.releases.code_map_targets import code_map_warnings
+    from fairhaven.journeys.releases.rule_checks import rule_faults
     from fairhaven.journeys.releases.withheld_texts import withheld_text_warnings
+    from fairhaven.kernel.errors import check_faults
 
     rooms = open_hub(folder, tell=note) if (folder / "store").is_dir() else None
     text = rooms or read_text(folder)
+    check_faults(rule_faults(text.sources, text.mappings))
     counts = {
         "controllers": len(text.controllers),
         "sources": len(text.sources),

@@ -7,8 +7,8 @@ from fairhaven.harmonise.code_mapping import VocabularyTables, vocabulary_tables
 from fairhaven.harmonise.fhir import fhir_rows
 from fairhaven.harmonise.generic_rows import ABOUT_NO_PERSON
 from fairhaven.harmonise.local_maps import CodeMap, local_maps, read_code_map
-from fairhaven.harmonise.mapping_file import MappingFile, check_columns, read_mapping
-from fairhaven.harmonise.mapping_rows import withheld_texts
+from fairhaven.harmonise.mapping_file import MappingFile, MapRule, check_columns, read_mapping
+from fairhaven.harmonise.mapping_rows import mapped_rows, withheld_texts
 from fairhaven.harmonise.model import Harmonised, SourceTables
 from fairhaven.harmonise.notes_and_payers import HubFacts
 from fairhaven.harmonise.row_outcomes import JOINED, LEFT_OUT, NOT_TAKEN, SAID_OF_ROWS
@@ -27,6 +27,7 @@ __all__ = [
     "CodeMap",
     "Harmonised",
     "HubFacts",
+    "MapRule",
     "MappingFile",
     "SourceTables",
     "VocabularyTables",
@@ -35,6 +36,7 @@ __all__ = [
     "fhir_rows",
     "harmonise",
     "local_maps",
+    "mapped_rows",
     "missing_texts",
     "omop_rows",
     "read_carrot",

@@ -8,6 +8,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+from ibis.common.exceptions import IbisError
 
 from fairhaven.harmonise.generic_rows import (
     ABOUT_NO_PERSON,
@@ -29,16 +30,26 @@ def mapped_rows(mapping: Iterable[MappingFile], tables: Mapping[str, ir.Table]) 
     """What each rule of these files yields from a source's current tables, in order.
 
     Raises:
-        Invalid: rules that read tables or columns that the source does not have; all of them.
+        Invalid: rules that read tables or columns that the source does not have, or ask of a column what its type does not have; all
+            of them.
     """
     files = list(mapping)
     columns = {name: table.columns for name, table in tables.items()}
     check_faults([fault for file in files for fault in check_columns(file.rules, columns)])
-    return [
-        _python(rule, file, tables) if rule.python else _declared(rule, tables[rule.tables[0]])
-        for file in files
-        for rule in file.rules
-    ]
+    found: list[GenericRows] = []
+    faults: list[Fault] = []
+    for file in files:
+        for rule in file.rules:
+            if rule.python:
+                found.append(_python(rule, file, tables))
+                continue
+            try:
+                found.append(_declared(rule, tables[rule.tables[0]]))
+            except (IbisError, TypeError, ValueError) as error:
+                message = str(error).partition("\n")[0] or type(error).__name__
+                faults.append(rule.fault(f"it asks of a column what its type does not have: {message}"))
+    check_faults(faults)
+    return found
 
 
 def withheld_texts(rules: Iterable[MapRule], tables: Mapping[str, Set[str]]) -> Iterator[Fault]:

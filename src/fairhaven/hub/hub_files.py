@@ -18,7 +18,6 @@ from fairhaven.query_audit import AuditRules, folded, rules_in, rules_named
 _T = TypeVar("_T")
 _RulesT = TypeVar("_RulesT", Policy, AuditRules)
 _SHORTEST_ABSTRACT, _LONGEST_ABSTRACT = 5, 500
-_LANDED_IDENTITY = ("birth_date", "sex", "ethnicity")
 _BY_IDENTITY = {"postcode": "goes to the vault; write postcode_district, its first half"}
 _PATIENT = "is the patient's number, which does not land; write patient_ref, the pseudonym that stands for it"
 _ABBREVIATION_LENGTH = 25  # cdm_source.cdm_source_abbreviation is varchar(25)
@@ -163,16 +162,6 @@ def _projects(by_stem: Mapping[str, Project], faults: list[Fault]) -> dict[str, 
     return found
 
 
-def _landed_columns(source: Source) -> dict[str, set[str]]:
-    """The columns that each declared table lands with."""
-    not_landed = _not_landed(source)
-    return {
-        name: {"postcode_district" if column.identity == "postcode" else column.name for column in table.columns}
-        - not_landed[name].keys()
-        for name, table in source.tables.items()
-    }
-
-
 def _not_landed(source: Source) -> dict[str, dict[str, str]]:
     """Declared columns that no rule can read, and why."""
     found: dict[str, dict[str, str]] = {}
@@ -180,7 +169,7 @@ def _not_landed(source: Source) -> dict[str, dict[str, str]]:
         found[name] = {
             column.name: _BY_IDENTITY.get(column.identity, "goes to the vault, and no rule can read it")
             for column in table.columns
-            if column.identity and column.identity not in _LANDED_IDENTITY
+            if column.identity and column.name not in table.lands()
         }
         if table.patient:
             found[name][table.patient] = _PATIENT
@@ -197,6 +186,7 @@ def _dangling(
     faults = []
     for name, source in sources.items():
         path = f"sources/{name}.toml"
+        lands = {table.name: table.lands() for table in source.tables.values()}
         place = Document(folder / path, path)
         if source.controller not in controllers:
             place.fault(
@@ -206,8 +196,6 @@ def _dangling(
             if mapping not in mappings:
                 place.fault("mapping", f"there is no mappings/{mapping} that can be read; add or mend it")
             elif source.tables:  # what FHIR and OMOP sources have is known only from what they deliver
-                faults += check_columns(
-                    mappings[mapping].rules, _landed_columns(source), not_landed=_not_landed(source)
-                )
+                faults += check_columns(mappings[mapping].rules, lands, not_landed=_not_landed(source))
         faults += place.faults
     return faults

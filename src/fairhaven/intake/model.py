@@ -26,6 +26,9 @@ IDENTITY = (
 parted by blanks."""
 
 
+LANDED_IDENTITY = ("birth_date", "sex", "ethnicity")
+"""Of these the landed rows have what the vault has; of a birth as much as the hub's precision allows."""
+
 NO_QUOTE = "\x02"
 """The quote of texts whose fields are never quoted, as Athena writes them: a character that is in none of them."""
 
@@ -131,6 +134,16 @@ class TableDeclaration:
     def column(self, name: str) -> ColumnDeclaration | None:
         """The column that lands under *name*."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def lands(self) -> dict[str, str]:
+        """What a row lands with: name -> type. Identities go to the vault, but for what research needs of them; the patient is ``patient_ref``."""
+        found = dict[str, str]()
+        for column in self.columns:
+            if column.identity == "postcode":
+                found["postcode_district"] = "text"
+            elif column.identity in LANDED_IDENTITY or (not column.identity and column.name != self.patient):
+                found[column.name] = column.type
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
