@@ -32,8 +32,8 @@ decides its table: a Condition whose code is an observation in OMOP becomes an o
 - Bulk NDJSON, plain or gzip (recognised by content); one resource type in a file or several.
 - A Bundle (collection, transaction, searchset ...) or a JSON array as a file: its entries, numbered from 1. A Bundle as a line of
   NDJSON: entry *e* of line *l* has the line number *l* x 1,000,000 + *e*.
-- A line that is not JSON, not UTF-8, no FHIR resource, or holds something else where a date should be is quarantined with its number
-  and the reason. An element that cannot negate and has another shape than FHIR R4 gives it is read as absent.
+- A line that is not JSON, not UTF-8, no FHIR resource, or holds something else where a date or a number should be is quarantined with its number
+  and the reason: NaN, 1e999 and `true` are no numbers, and one in quotes is read as in any text. Of a key that stands twice the first counts. An element that cannot negate and has another shape than FHIR R4 gives it is read as absent.
 - An entry of a Bundle that has no resource, and is no deletion (below), is quarantined, and so is the manifest of an export.
 - Resource types without a view (CarePlan, Claim ...) land as id, status and patient, so that they are counted.
 
@@ -111,7 +111,7 @@ one person, through chains and circles and whatever delivery brings the other; w
 - **End of an exposure** (Themis 57): what is stated, else the last day of the supply; without either a prescription or a dispensing lasts
   30 days, and what was given or stated ends as it starts. `verbatim_end_date` is what is stated, and empty where nothing is.
 - **Payer**: the name of the organization that is referred to, else the reference's own `display`, unless a patient or relative pays. The
-  plan is the coverage's type.
+  plan is the coverage's type, whose words are withheld as other texts are where it has no code.
 - **Day of an observation** or report: when it was effective, else when its specimen was collected, else its report's (that lists it under `result`)
   effective time, else when it or its report was issued, else when the specimen was received.
 - **Results in words**: `Negative`, `Not detected`, `Absent`, `Positive`, `Trace` and a few more, in whatever case, are their SNOMED CT codes,

@@ -159,6 +159,20 @@ def entry(code: str, target: int, **more: Any) -> CodeMap:
     return CodeMap(vocabulary="lab", code=code, text="", target_concept_id=target, **more)
 
 
+def test_a_local_code_with_a_decimal_place_is_the_one_without_where_no_map_has_it(events: Made) -> None:
+    local = [entry("1.0", 317009), entry("1", 201826), entry("2", 317009)]
+    found = events.of(
+        rule(before='unmapped_to = "condition_occurrence"', code=CODED.replace("SNOMED", "lab")),
+        [{"code": "1.0"}, {"code": "2.0"}, {"code": "3.0"}],
+        local=local,
+    )
+    assert dict(events.rows(found, "condition_occurrence", "condition_source_value", "condition_concept_id")) == {
+        "1.0": 317009,
+        "2.0": 317009,
+        "3.0": 0,
+    }
+
+
 def test_dots_and_blanks_tell_local_codes_apart(events: Made) -> None:
     local = [entry("1.1", 317009), entry("11", 201826)]
     found = events.of(rule(code=LOCAL), [{"code": "1.1"}, {"code": "11"}, {"code": "1 1"}], local=local)

@@ -31,6 +31,7 @@ CERTAIN = [
     ("ICD10", '="E11.9"', "E11.9"),
     ("ICD10", "E11.9\u00a0", "E11.9"),
     ("LOCAL", '="007"', "007"),
+    ("LOCAL", "12.0", "12"),
 ]
 
 
@@ -46,7 +47,9 @@ def test_what_is_certain_is_mended(vocabulary: str, damaged: str, code: str) -> 
         ("SNOMED", "999000021000000109"),
         ("ICD10", "E11.0"),
         ("Read", "1.00"),
-        ("LOCAL", "1.0"),
+        ("LOCAL", "1.00"),
+        ("LOCAL", "1.1"),
+        ("CTV3", "1.0"),
         ("LOCAL", "44,054"),
         ("CVX", "110"),
         ("LOINC", "4548-4"),

@@ -18,6 +18,9 @@ _SNOMED = frozenset({"SNOMED", "dm+d"})
 _DIGITS = _SNOMED | {"RxNorm", "RxNorm Extension", "CVX", "NDC", "LOINC"}
 """Vocabularies in whose codes a decimal point, groups of thousands and exponents mean nothing."""
 
+_POINTED = ("ICD", "OPCS", "READ", "CTV3", "CIM", "KCD")
+"""How the names of vocabularies begin in whose codes a point means something."""
+
 PADDED = {"CVX": 2, "NDC": 11, "ICD9CM": 3, "ICD9Proc": 2}
 """Vocabularies whose codes may begin with noughts -> digits before the point."""
 
@@ -33,6 +36,7 @@ _BLANK = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _WIDTHLESS = re.compile("[\u00ad\u180e\u200b-\u200f\u2060\ufeff]")
 _WRAPPED = re.compile(r"""=?"([^"]*)"|=?'([^']*)'|'([^']*)""")
 _EXPONENT = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,3})", re.ASCII)
+_FLOAT = re.compile(r"^([0-9]+)[.]0$", re.ASCII)
 _GROUPED = re.compile(r"[0-9]{1,3}(?:[, ][0-9]{3})+", re.ASCII)
 _DATE = re.compile(
     r"[0-9]{1,2}[-/ ][A-Za-z]{3}(?:[-/ ][0-9]{2,4})?|[A-Za-z]{3}-[0-9]{2,4}"
@@ -50,6 +54,9 @@ def mended_code(code: str, vocabulary: str) -> str:
     found = _unwrapped(code)
     if vocabulary in _DIGITS:
         found = _as_digits(found)
+    elif not vocabulary.upper().startswith(_POINTED):
+        # A table library makes 12.0 of 12 where a column has gaps. Of a code that has a 12.0 of its own nothing changes: that is known.
+        found = _FLOAT.sub(r"\1", found)
     if vocabulary in _SNOMED:
         found = _restored(found)
     if vocabulary in PADDED:
