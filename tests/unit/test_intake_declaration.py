@@ -108,3 +108,10 @@ def test_fhir_needs_no_tables_and_takes_none(tmp_path: Path) -> None:
     head = 'title = "x"\ncontroller = "c"\nkind = "hospital"\nformat = "fhir"\n'
     assert faults(tmp_path, head) == []
     assert any("does not go with" in fault for fault in faults(tmp_path, head + "[tables.a.columns]\nb = 'text'\n"))
+
+
+def test_a_version_of_fhir_is_one_that_is_read_and_belongs_to_fhir(tmp_path: Path) -> None:
+    head = 'title = "a"\ncontroller = "c"\nkind = "hospital"\nformat = "fhir"\n'
+    assert faults(tmp_path, head + 'fhir_version = "STU3"\n') == []
+    assert any("STU3, R4, R5" in fault for fault in faults(tmp_path, head + 'fhir_version = "DSTU2"\n'))
+    assert any("does not go with" in fault for fault in faults(tmp_path, 'fhir_version = "R4"\n' + GOOD))

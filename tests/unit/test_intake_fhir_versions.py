@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
+from docs.generators.fhir_mapping import LEFT_OUT
+from fairhaven.cli import delivery_text
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake.fhir.element_columns import NO_CODE, NO_COMPARATOR, NO_CONCEPT, NO_FLAG
 from fairhaven.intake.fhir.fhir_reader import IMPLICIT, MIXED, MODIFIED, OTHER_VERSION, STRANGE, UNKNOWN, UNREAD_VERSION
 from fairhaven.intake.fhir.status_codes import CODES
 from fairhaven.intake.fhir.version_recognition import version_of
 from fairhaven.intake.model import FhirVersion
+from fairhaven.kernel.progress import Silent
 from tests.support import fhir_files
+from tests.support.intake_hub import Hub
 
 Resource = dict[str, Any]
 STU3, R4, R5 = FhirVersion.STU3, FhirVersion.R4, FhirVersion.R5
@@ -214,9 +218,32 @@ def test_what_a_version_does_not_know_of_its_own_element_is_in_quarantine(tmp_pa
     assert (found, lines, faults) == ("FHIR STU3, detected", [1, 3], [(2, "notGiven", STRANGE)])
 
 
-def test_every_status_by_which_a_rule_leaves_out_is_one_that_the_element_may_have() -> None:
-    from docs.generators.fhir_mapping import LEFT_OUT
+def test_a_receipt_says_in_which_version_a_file_is_and_another_declaration_lands_it_again(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    text = 'title = "GP"\ncontroller = "c"\nkind = "gp"\nformat = "fhir"\n'
+    given = [
+        {"resourceType": "Patient", "id": "p"},
+        {"id": "c1", **condition(verificationStatus="refuted")},
+        {"id": "c2", **OF_STU3},
+        {"resourceType": "ReferralRequest", "id": "r", "status": "active", "subject": {"reference": "Patient/p"}},
+    ]
+    receipt = hub.receive(hub.source(text), "".join(json.dumps(each) + "\n" for each in given), "gp.ndjson")
+    assert "read as FHIR STU3, detected:" in "\n".join(delivery_text.receipt(receipt))
+    rows = hub.landed(table="condition")
+    assert [row["verification_status_code"] for row in rows] == ["refuted", "confirmed"]
+    assert [row["id"] for row in hub.landed(table="service_request")] == ["r"]
 
+    declared = hub.source(text + 'fhir_version = "R4"\n')
+    assert hub.intake.land_again(declared, vault=hub.vault, progress=Silent()) == (1,)
+    assert hub.intake.extracts()[0].written_as == "FHIR R4, declared"
+    assert [(line, reason) for line, _, reason in hub.quarantined()] == [(n, other("STU3", "R4")) for n in (2, 3, 4)]
+
+    [who] = {row["patient_ref"] for row in rows}
+    hub.erase({"gp": [str(who)]})
+    assert hub.landed(table="patient") == hub.landed(table="condition") == hub.quarantined() == []
+
+
+def test_every_status_by_which_a_rule_leaves_out_is_one_that_the_element_may_have() -> None:
     known = {element: set(codes) for element, codes in CODES.items()}
     for resources, element, values in LEFT_OUT:
         for resource in resources.split(", "):
