@@ -102,7 +102,7 @@ def first(path: str) -> ElementChange:
 
     def apply(one: Element, name: str) -> None:
         if isinstance(one[name], list):
-            one[name] = next((each for each in one[name] if isinstance(each, dict)), None)
+            one[name] = next(iter(_objects(one[name])), None)
 
     return ElementChange(
         path=path,
@@ -135,7 +135,7 @@ def uncoded(path: str) -> ElementChange:
 
     def apply(one: Element, name: str) -> None:
         if isinstance(one[name], dict):
-            one[name] = next((code for code in _codes(one[name]) if code), None)
+            one[name] = next(iter(_codes(one[name])), None)
 
     return ElementChange(
         path=path,
@@ -245,8 +245,7 @@ def adherence(one: Element, name: str, *, statuses: Mapping[str, str]) -> None:
 
 def has_member(one: Element, name: str) -> None:
     """STU3 keeps the members of a panel among what else an observation is related to."""
-    related = one[name] if isinstance(one[name], list) else []
-    members = [each["target"] for each in related if _is(each, "has-member") and isinstance(each.get("target"), dict)]
+    members = [each["target"] for each in _objects(one[name], "target") if each.get("type") == "has-member"]
     if members:
         one.setdefault("hasMember", members)
 
@@ -258,53 +257,46 @@ def dose(one: Element, name: str) -> None:
 
 def lot_of_package(one: Element, name: str) -> None:
     """The batch of a package is the medication's in R4."""
-    batches = one[name].get("batch") if isinstance(one[name], dict) else None
-    if isinstance(batches, list) and batches:
-        one.setdefault("batch", batches[0])
+    for package in _objects([one[name]]):
+        if batches := _objects(package.get("batch")):
+            one.setdefault("batch", batches[0])
 
 
 def participants(one: Element, name: str, *, to: str) -> None:
     """Who took part, without R5's functions: R4 names each by its own element."""
-    actors = [each["actor"] for each in one[name] if isinstance(each, dict) and isinstance(each.get("actor"), dict)]
-    if actors:
-        one.setdefault(to, actors[0])
+    for each in _objects(one[name], "actor")[:1]:
+        one.setdefault(to, each["actor"])
 
 
 def class_of_encounter(one: Element, name: str) -> None:
     """A list of concepts in R5, one coding in R4."""
     if isinstance(one[name], list):
-        codings = [coding for each in one[name] if isinstance(each, dict) for coding in each.get("coding") or ()]
-        one[name] = next((coding for coding in codings if isinstance(coding, dict)), None)
+        codings = [coding for each in _objects(one[name]) for coding in _objects(each.get("coding"))]
+        one[name] = next(iter(codings), None)
 
 
 def context_of_document(one: Element, name: str) -> None:
     """A list of references in R5."""
     if isinstance(one[name], list):
-        one[name] = {
-            "encounter": one[name],
-            **({"period": one["period"]} if isinstance(one.get("period"), dict) else {}),
-        }
+        period = {"period": one["period"]} if isinstance(one.get("period"), dict) else {}
+        one[name] = {"encounter": one[name], **period}
 
 
 def attester(one: Element, name: str) -> None:
     """Who attests a document, in R4 its authenticator."""
-    parties = [each["party"] for each in one[name] if isinstance(each, dict) and isinstance(each.get("party"), dict)]
-    if parties:
-        one.setdefault("authenticator", parties[0])
+    for each in _objects(one[name], "party")[:1]:
+        one.setdefault("authenticator", each["party"])
 
 
 def payers(one: Element, name: str) -> None:
     """Who pays beside the insurer."""
-    parties = [each["party"] for each in one[name] if isinstance(each, dict) and isinstance(each.get("party"), dict)]
-    if parties:
+    if parties := [each["party"] for each in _objects(one[name], "party")]:
         one.setdefault("payor", parties)
 
 
 def address_of_contact(one: Element, name: str) -> None:
     """The address of an organization is that of a contact in R5."""
-    contacts = one[name] if isinstance(one[name], list) else []
-    given = [each["address"] for each in contacts if isinstance(each, dict) and isinstance(each.get("address"), dict)]
-    if given:
+    if given := [each["address"] for each in _objects(one[name], "address")]:
         one.setdefault("address", given)
 
 
@@ -313,17 +305,15 @@ def participant_as(to: str) -> Callable[[Element, str], None]:
     return partial(participants, to=to)
 
 
-def _is(each: Any, kind: str) -> bool:
-    return isinstance(each, dict) and each.get("type") == kind
+def _objects(value: Any, part: str = "") -> list[Element]:
+    """The objects of a list, of these those whose part of this name is an object."""
+    found = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [each for each in found if isinstance(each.get(part), dict)] if part else found
 
 
-def _codes(concept: Any) -> list[Any]:
-    codings = concept.get("coding") if isinstance(concept, dict) else None
-    return (
-        [coding.get("code") for coding in codings or () if isinstance(coding, dict)]
-        if isinstance(codings, list)
-        else []
-    )
+def _codes(concept: Any) -> list[str]:
+    codings = _objects(concept.get("coding")) if isinstance(concept, dict) else []
+    return [coding["code"] for coding in codings if isinstance(coding.get("code"), str)]
 
 
 def _json(path: str) -> str:
