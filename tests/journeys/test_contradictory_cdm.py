@@ -22,22 +22,34 @@ from tests.support.actors import ANNA
 from tests.support.partner_cdm import AS_OF, new_hub, release, vocabulary_files
 
 HERE, UNKNOWN, NOT_STANDARD = 317009, 1999999999, 45548118
-_PERSON = "person_id,gender_concept_id,year_of_birth,month_of_birth,day_of_birth,race_concept_id,ethnicity_concept_id,person_source_value,location_id,provider_id,care_site_id"
+_PERSON = "person_id,gender_concept_id,year_of_birth,month_of_birth,day_of_birth,race_concept_id,ethnicity_concept_id,person_source_value,location_id,provider_id,care_site_id,birth_datetime"
 _VISIT = "visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_start_datetime,visit_end_date,visit_end_datetime,visit_type_concept_id,preceding_visit_occurrence_id,provider_id,admitting_source_concept_id"
 _CONDITION = "condition_occurrence_id,person_id,condition_concept_id,condition_start_date,condition_end_date,condition_type_concept_id,visit_occurrence_id,provider_id,ward"
 CDM = {
     "person": f"""{_PERSON}
-1,8507,1950,1,2,0,0,a1,,,
-1,8507,1950,1,2,0,0,a1,,,
-2,8532,1960,3,4,0,0,a2,,,
-3,8507,1950,1,2,0,0,a3,,,
-3,8532,1990,7,8,0,0,b3,,,
-4,8507,1970,1,2,0,0,a4,,,
-4,8507,1970,1,2,8527,0,a4,,,
-5,8507,1970,13,2,0,0,a5,,,
-6,8507,0001,1,2,0,0,a6,,,
-7,8532,1970,2,30,0,0,a7,,,
-8,8532,1940,6,7,0,0,a8,97,99,98
+1,8507,1950,1,2,0,0,a1,,,,
+1,8507,1950,1,2,0,0,a1,,,,
+2,8532,1960,3,4,0,0,a2,42,,,
+3,8507,1950,1,2,0,0,a3,,,,
+3,8532,1990,7,8,0,0,b3,,,,
+4,8507,1970,1,2,0,0,a4,41,,,
+4,8507,1970,1,2,8527,0,a4,41,,,
+5,8507,1970,13,2,0,0,a5,,,,
+6,8507,0001,1,2,0,0,a6,,,,
+7,8532,1970,2,30,0,0,a7,,,,
+8,8532,1940,6,7,0,0,a8,97,99,98,1900-01-01 00:00:00
+""",
+    "location": """location_id,address_1,city
+41,,Leeds
+41,,York
+42,1 High Street,
+""",
+    "provider": """provider_id,specialty_concept_id,specialty_source_value
+61,38004446,GP
+61,38004456,surgeon
+""",
+    "care_site": """care_site_id,care_site_name,location_id
+51,Ward,97
 """,
     "death": """person_id,death_date,death_datetime,death_type_concept_id,cause_concept_id,cause_source_value
 8,2021-05-05,,32817,,late
@@ -55,8 +67,8 @@ CDM = {
     "condition_occurrence": f"""{_CONDITION}
 21,1,{HERE},2020-01-05,,32817,911,,x
 21,1,{HERE},2020-01-06,,32817,11,,x
-22,2,{HERE},2020-02-05,,32817,12,,x
-22,2,{HERE},2020-02-05,,32817,12,,x
+22,2,{HERE},2020-02-05,,32817,12,61,x
+22,2,{HERE},2020-02-05,,32817,12,61,x
 23,2,{UNKNOWN},2020-04-05,2020-04-01,32817,14,99,x
 24,3,{HERE},2020-02-05,,32817,,,x
 25,1,{NOT_STANDARD},2020-13-05,,32817,,,x
@@ -140,6 +152,7 @@ def test_two_people_under_one_number_and_births_on_no_day_are_in_quarantine(made
         ("condition_start_date", "is not a date in a declared form", 1, (8,)): 1,
     }
     assert made.rows("SELECT year_of_birth FROM person ORDER BY 1") == [(1940,), (1950,), (1960,), (1970,)]
+    assert "has 1 rows in person whose birth_datetime is not of their year, month and day of birth" in made.receipt_says
     flow = {each.table: each for each in made.facts.row_flow}
     assert (flow["person"].received, flow["person"].superseded, flow["person"].current) == (11, 2, 4)
 
@@ -167,7 +180,10 @@ def test_rows_of_one_number_stay_where_they_differ_and_are_one_where_they_are_eq
     }
     [conditions] = [each for each in made.facts.row_flow if each.table == "condition_occurrence"]
     assert (conditions.received, conditions.quarantined, conditions.superseded, conditions.current) == (9, 1, 1, 7)
-    assert made.facts.partner_cdms["partner"].shared_keys == {"condition_occurrence": 2, "visit_occurrence": 2}
+    assert outcomes(made, "provider") == {"provider": 2}
+    assert outcomes(made, "location") == {"location": 2, "says nothing": 1}
+    shared = dict.fromkeys(("condition_occurrence", "location", "provider", "visit_occurrence"), 2)
+    assert made.facts.partner_cdms["partner"].shared_keys == shared
     assert "has 2 rows in visit_occurrence whose primary key others have too" in made.receipt_says
 
 
@@ -176,12 +192,15 @@ def test_references_to_nothing_and_false_ends_are_counted_by_table_and_column(ma
     found = {(each.cdm_table, each.column): (each.reason, each.rows, each.given) for each in made.facts.emptied}
     nothing, early = "names no row of the release", "is before the start"
     assert found == {
-        ("person", "location_id"): (nothing, 1, 1),
+        # 97, 41, which is two places, and 42, which says nothing but an address
+        ("person", "location_id"): (nothing, 3, 3),
+        ("care_site", "location_id"): (nothing, 1, 1),
         ("person", "provider_id"): (nothing, 1, 1),
         ("person", "care_site_id"): (nothing, 1, 1),
         # 911, and 14, which is two visits
         ("condition_occurrence", "visit_occurrence_id"): (nothing, 2, 5),
-        ("condition_occurrence", "provider_id"): (nothing, 1, 1),
+        # 99, and 61, which is two providers
+        ("condition_occurrence", "provider_id"): (nothing, 2, 2),
         ("condition_occurrence", "condition_end_date"): (early, 1, 1),
         ("visit_occurrence", "provider_id"): (nothing, 1, 1),
         ("visit_occurrence", "preceding_visit_occurrence_id"): (nothing, 1, 1),

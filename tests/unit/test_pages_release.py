@@ -59,12 +59,16 @@ def test_a_screen_reader_finds_its_way(html: str) -> None:
 
 def test_what_a_partners_cdm_says_of_itself_is_told_without_counts_of_rows() -> None:
     cdm = PartnerCdm(
-        rows=1, cdm_versions=("5.0.1",), vocabulary_versions=("v5.0 27-AUG-15",), shared_keys={"visit_occurrence": 31}
+        rows=1,
+        cdm_versions=("5.0.1",),
+        vocabulary_versions=("v5.0 27-AUG-15",),
+        shared_keys={"visit_occurrence": 31},
+        other_births=3,
     )
     told = Page(render(report(facts=manifest(partner_cdms={"trust_north": cdm})))).text
     assert "says of itself: CDM 5.0.1, vocabulary v5.0 27-AUG-15" in told
     assert "was made with vocabulary v5.0 27-AUG-15, and this hub's is v5.0 29-AUG-26" in told
-    assert "rows in visit_occurrence whose primary key" not in told
+    assert "rows in visit_occurrence whose primary key" not in told and "birth_datetime" not in told
 
 
 def test_hostile_names_stay_words() -> None:

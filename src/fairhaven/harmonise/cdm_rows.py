@@ -6,7 +6,7 @@ knows what they map to (`code_mapping.resolve_codes`). Empty columns stay empty.
 tables that have no generic rows are counted as not taken.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -16,7 +16,7 @@ from fairhaven.harmonise.generic_rows import EVENT_TABLES, FREE_TEXT_COLUMNS, KI
 from fairhaven.omop import CDM
 
 _LARGEST = 2**31 - 1
-_NAMED_BY = ("visit_occurrence", "visit_detail")
+_NAMED_BY = ("visit_occurrence", "visit_detail", "provider", "care_site")
 """Tables whose rows of one key would become one row, as those of other sources do, though a CDM has each row once."""
 _NOWHERE = "\x1f\x1fno such place"
 
@@ -76,7 +76,7 @@ def _placed(table: str, tables: Mapping[str, ir.Table]) -> ir.Table:
     """
     rows = tables[table]
     if table in _NAMED_BY:
-        return _named_once(rows, CDM[table].primary_key)
+        rows = _named_once(rows, CDM[table].primary_key, ["patient_ref"] if CDM[table].has_person else [])
     if table == "location":
         return rows.mutate(location_ref=_said(rows))
     if table not in ("person", "care_site") or "location_id" not in rows.columns:
@@ -85,24 +85,29 @@ def _placed(table: str, tables: Mapping[str, ir.Table]) -> ir.Table:
         return rows.mutate(location_ref=rows["location_id"].notnull().ifelse(_NOWHERE, ibis.null("string")))
     location = tables["location"]
     by = location.select(at=location["location_id"], said=_said(location))
-    by = by.group_by("at").agg(location_ref=by["said"].min())
+    by = by.group_by("at").agg(said=by["said"].min(), last=by["said"].max())
+    by = by.filter((by["said"] == by["last"]) & (by["said"] != "")).select("at", location_ref="said")
     joined = rows.left_join(by, rows["location_id"] == by["at"])
-    # What no place says can be looked up, is not found, and is counted.
-    nowhere = (joined["location_id"].notnull() & joined["at"].isnull()).ifelse(_NOWHERE, ibis.null("string"))
+    # A place that is not there, that says nothing, or that is two: _NOWHERE is looked up, not found, and counted.
+    nowhere = joined["location_id"].notnull().ifelse(_NOWHERE, ibis.null("string"))
     return joined.mutate(location_ref=ibis.coalesce(joined["location_ref"], nowhere)).drop("at")
 
 
-def _named_once(rows: ir.Table, key: str) -> ir.Table:
-    """Rows whose key is empty where several of a person have the same: each is a visit, and none is the one referred to."""
-    named = rows.group_by("patient_ref", key).agg(times=rows.count())
-    several = named.filter((named["times"] > 1) & named[key].notnull()).select(
-        several_of="patient_ref", several_with=key
-    )
-    joined = rows.left_join(
-        several, [rows["patient_ref"] == several["several_of"], rows[key] == several["several_with"]]
-    )
-    number = joined["several_with"].isnull().ifelse(joined[key], ibis.null(rows[key].type()))
-    return joined.mutate(**{key: number}).drop("several_of", "several_with")
+def _named_once(rows: ir.Table, key: str, within: Sequence[str]) -> ir.Table:
+    """Rows with their key as text; where several have the same, each has one of its own, and none is the one referred to.
+
+    Args:
+        within: columns that rows must have in common besides the key.
+    """
+    same = [*within, key]
+    named = rows.group_by(*same).agg(times=rows.count())
+    several = named.filter((named["times"] > 1) & named[key].notnull())
+    several = several.select(**{f"several_{name}": name for name in same})
+    joined = rows.left_join(several, [rows[name] == several[f"several_{name}"] for name in same])
+    number = joined[key].cast("string")
+    own = number + "/" + joined["row_key"].cast("string")
+    text = joined[f"several_{key}"].isnull().ifelse(number, own)
+    return joined.mutate(**{key: text}).drop(*several.columns)
 
 
 def _said(location: ir.Table) -> ir.StringValue:

@@ -24,9 +24,11 @@ NOT_TAKEN = "not taken"
 ENDS_FIRST = "ends before it starts"
 AFTER_DEATH = "after death"
 ANOTHER_DEATH = "another death of the person"
+SAYS_NOTHING = "says nothing"
+"""Of a place: what it says (an address) may not be released."""
 LEFT_OUT = (
     *(NO_PERSON, NO_BIRTH_YEAR, NO_DATE, AFTER_RELEASE, BEFORE_BIRTH, NO_VISIT, ENDS_FIRST, AFTER_DEATH),
-    *(ANOTHER_DEATH, NOT_TAKEN),
+    *(ANOTHER_DEATH, SAYS_NOTHING, NOT_TAKEN),
 )
 """Outcomes of rows that are in no CDM table."""
 JOINED = "one with another row"
@@ -144,7 +146,9 @@ def _of_places(engine: Engine, rules: Sequence[NumberedRows], kind: str, rows: i
     """Rows that name a place or a provider; a rule over events may have none to name."""
     if rows is None:
         return []
-    return count_as(engine, rules, rows.filter(rows[_PLACES[kind]].fill_null("") != ""), kind)
+    named = rows[_PLACES[kind]]
+    blank = count_as(engine, rules, rows.filter(named == ""), SAYS_NOTHING) if kind == "location" else []
+    return [*count_as(engine, rules, rows.filter(named.fill_null("") != ""), kind), *blank]
 
 
 def _of_events(engine: Engine, rules: Sequence[NumberedRows], events: ir.Table | None) -> list[RuleOutcome]:

@@ -28,6 +28,11 @@ _SINCE_5_4 = {
     "note": ("note_event_id", "note_event_field_concept_id"),
 }
 """Table -> columns that it has since CDM 5.4."""
+OTHER_BIRTH = (
+    "coalesce(year(birth_datetime) <> year_of_birth OR month(birth_datetime) <> month_of_birth "
+    "OR day(birth_datetime) <> day_of_birth, false)"
+)
+"""SQL over PERSON: ``birth_datetime`` is of another day than year, month and day, of which the CDM requires the year, and which count."""
 _OF_6_0 = ("person", "death_datetime")
 _KEPT_VALUES, _LONGEST = 20, 255
 _NEEDS = {
@@ -58,6 +63,9 @@ def contents_of(connection: duckdb.DuckDBPyConnection, staged: Mapping[str, Stag
         source_released_on=_latest(connection, staged, "source_release_date"),
         cdm_released_on=_latest(connection, staged, "cdm_release_date"),
         shapes=tuple(_shapes(staged)),
+        other_births=count_of(
+            connection, f"SELECT count(*) FROM {identifier(staged['person'].rows)} WHERE {OTHER_BIRTH}"
+        ),
         shared_keys={
             table: rows
             for table, its in staged.items()

@@ -15,7 +15,7 @@ import duckdb
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection
-from fairhaven.intake.cdm_contents import contents_of, faults_of
+from fairhaven.intake.cdm_contents import OTHER_BIRTH, contents_of, faults_of
 from fairhaven.intake.cdm_persons import without_faulty_persons
 from fairhaven.intake.delimited_reader import stage_text
 from fairhaven.intake.model import NO_QUOTE, ColumnDeclaration, Dialect, Source, TableDeclaration
@@ -252,12 +252,16 @@ def _identified(
     postcode = address = "NULL::VARCHAR"
     if location is not None:
         lived = f"FROM {identifier(location.rows)} AS l WHERE l.location_id = p.location_id"
-        postcode, address = f"(SELECT any_value(zip) {lived})", f"(SELECT any_value(address_1) {lived})"
+        # Of two places of one number nobody can say where somebody lives.
+        postcode, address = (
+            f"(SELECT CASE WHEN min({column}) = max({column}) THEN min({column}) END {lived})"
+            for column in ("zip", "address_1")
+        )
     connection.execute(
         "CREATE VIEW person_identified AS SELECT *, "
         "CASE WHEN regexp_full_match(replace(person_source_value, ' ', ''), '[0-9]{10}') "
         "THEN replace(person_source_value, ' ', '') END AS nhs_number, "
-        "coalesce(birth_datetime::DATE, try_cast(concat_ws('-', year_of_birth, "
+        f"coalesce(CASE WHEN NOT {OTHER_BIRTH} THEN birth_datetime::DATE END, try_cast(concat_ws('-', year_of_birth, "
         "lpad(month_of_birth::VARCHAR, 2, '0'), lpad(day_of_birth::VARCHAR, 2, '0')) AS DATE)) AS birth_date, "
         "CASE gender_concept_id WHEN 8507 THEN 'M' WHEN 8532 THEN 'F' ELSE gender_source_value END AS sex, "
         f"{postcode} AS postcode, {address} AS address FROM {person.rows} AS p"

@@ -227,6 +227,7 @@ class PartnerCdm:
         source_released_on, cdm_released_on: the latest day that it gives.
         shapes: the versions of the CDM whose columns its tables have, where other versions have none of that name.
         shared_keys: table -> rows whose primary key another row has that is not equal; each row stays one of its own.
+        other_births: rows of PERSON whose ``birth_datetime`` is of another day than year, month and day of birth, which count.
     """
 
     rows: int
@@ -237,6 +238,7 @@ class PartnerCdm:
     cdm_released_on: dt.date | None = None
     shapes: tuple[str, ...] = ()
     shared_keys: Mapping[str, int] = field(default_factory=dict)
+    other_births: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

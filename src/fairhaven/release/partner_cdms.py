@@ -40,6 +40,8 @@ def contradictions(cdm: PartnerCdm, *, vocabulary: str = "") -> Iterator[str]:
             yield f"says CDM {version}, and its tables have columns of {_listed(cdm.shapes)}; they were read by their names"
     for table, rows in cdm.shared_keys.items():
         yield f"has {rows:,} rows in {table} whose primary key others have too, which differ; each was taken as a row of its own"
+    if cdm.other_births:
+        yield f"has {cdm.other_births:,} rows in person whose birth_datetime is not of their year, month and day of birth; these count"
     if {"5.3", "5.4"} <= set(cdm.shapes):
         yield "has columns of CDM 5.3 and of 5.4 side by side"
     if "6.0" in cdm.shapes:

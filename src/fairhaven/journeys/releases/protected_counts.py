@@ -105,8 +105,12 @@ def protected(
             PartnerCdmShown(
                 source=source,
                 said=partner_cdms.said(replace(cdm, etl_references=())),
-                # How many rows share keys is a count of rows, and exact.
-                doubts=tuple(partner_cdms.contradictions(replace(cdm, shared_keys={}), vocabulary=facts.vocabulary)),
+                # How many rows contradict each other is a count of rows, and exact.
+                doubts=tuple(
+                    partner_cdms.contradictions(
+                        replace(cdm, shared_keys={}, other_births=0), vocabulary=facts.vocabulary
+                    )
+                ),
             )
             for source, cdm in facts.partner_cdms.items()
         ),

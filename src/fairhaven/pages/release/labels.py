@@ -52,6 +52,7 @@ REASONS = {
     "no visit": "Part of a visit that was not delivered",
     "ends before it starts": "A time under observation that ends before it starts",
     "after death": "A time under observation that begins after death",
+    "says nothing": "A place that says nothing which may be released",
     "another death of the person": "A death of somebody whose earlier death, or another source's, counts",
     "not taken": "Says of itself that it does not hold, or no mapping rule reads it",
 }
