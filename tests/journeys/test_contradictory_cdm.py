@@ -38,6 +38,8 @@ CDM = {
 6,8507,0001,1,2,0,0,a6,,,,
 7,8532,1970,2,30,0,0,a7,,,,
 8,8532,1940,6,7,0,0,a8,97,99,98,1900-01-01 00:00:00
+1955,8507,1955,1,2,0,0,a9,,,,
+9202,8507,1955,1,3,0,0,a10,,,,
 """,
     "location": """location_id,address_1,city
 41,,Leeds
@@ -63,6 +65,7 @@ CDM = {
 14,2,9202,2020-04-05,,2020-04-05,,32817,,,
 14,2,9202,2020-06-05,,2020-06-05,,32817,,,
 15,8,9202,,,2020-06-05,,32817,,,
+16,9202,9202,2020-07-01,,2020-07-01,,32817,,,
 """,
     "condition_occurrence": f"""{_CONDITION}
 21,1,{HERE},2020-01-05,,32817,911,,x
@@ -151,10 +154,23 @@ def test_two_people_under_one_number_and_births_on_no_day_are_in_quarantine(made
         ("day_of_birth", "is no day of that month", 1, (11,)): 1,
         ("condition_start_date", "is not a date in a declared form", 1, (8,)): 1,
     }
-    assert made.rows("SELECT year_of_birth FROM person ORDER BY 1") == [(1940,), (1950,), (1960,), (1970,)]
+    assert made.rows("SELECT year_of_birth FROM person ORDER BY 1") == [
+        (1940,),
+        (1950,),
+        *[(1955,)] * 2,
+        (1960,),
+        (1970,),
+    ]
     assert "has 1 rows in person whose birth_datetime is not of their year, month and day of birth" in made.receipt_says
     flow = {each.table: each for each in made.facts.row_flow}
-    assert (flow["person"].received, flow["person"].superseded, flow["person"].current) == (11, 2, 4)
+    assert (flow["person"].received, flow["person"].superseded, flow["person"].current) == (13, 2, 6)
+
+
+def test_a_concept_or_a_year_that_is_by_chance_the_number_of_its_person_stays(made: Made) -> None:
+    assert made.rows("SELECT visit_concept_id FROM visit_occurrence WHERE visit_start_date = DATE '2020-07-01'") == [
+        (9202,)
+    ]
+    assert made.rows("SELECT count(*) FROM person WHERE year_of_birth = 1955") == [(2,)]
 
 
 def outcomes(made: Made, table: str) -> dict[str, int]:
@@ -171,8 +187,8 @@ def test_of_two_deaths_the_earlier_counts_whatever_the_order_of_lines_and_the_ma
 
 
 def test_rows_of_one_number_stay_where_they_differ_and_are_one_where_they_are_equal(made: Made) -> None:
-    assert made.rows("SELECT count(*), count(DISTINCT visit_start_date) FROM visit_occurrence") == [(5, 5)]
-    assert outcomes(made, "visit_occurrence") == {"visit_occurrence": 5, "no date": 1}
+    assert made.rows("SELECT count(*), count(DISTINCT visit_start_date) FROM visit_occurrence") == [(6, 6)]
+    assert outcomes(made, "visit_occurrence") == {"visit_occurrence": 6, "no date": 1}
     assert outcomes(made, "condition_occurrence") == {
         "condition_occurrence": 5,
         "no birth year": 1,
@@ -204,7 +220,7 @@ def test_references_to_nothing_and_false_ends_are_counted_by_table_and_column(ma
         ("condition_occurrence", "condition_end_date"): (early, 1, 1),
         ("visit_occurrence", "provider_id"): (nothing, 1, 1),
         ("visit_occurrence", "preceding_visit_occurrence_id"): (nothing, 1, 1),
-        ("visit_occurrence", "visit_end_date"): (early, 1, 5),
+        ("visit_occurrence", "visit_end_date"): (early, 1, 6),
         ("visit_occurrence", "visit_end_datetime"): (early, 1, 1),
         ("payer_plan_period", "payer_plan_period_end_date"): (early, 1, 1),
     }

@@ -22,7 +22,7 @@ from fairhaven.identifiers.known_identifiers import KnownIdentifiers, births_sql
 from fairhaven.identifiers.spellings import whole_sql
 from fairhaven.identifiers.texts_with_identifiers import find_texts
 from fairhaven.identifiers.withheld import MARK
-from fairhaven.intake.model import Source
+from fairhaven.intake.model import Format, Source
 from fairhaven.intake.row_links import links_of
 from fairhaven.intake.withheld_values import (
     find_birth_dates,
@@ -32,6 +32,7 @@ from fairhaven.intake.withheld_values import (
     find_texts_of_own,
 )
 from fairhaven.kernel.ids import SEPARATOR
+from fairhaven.omop import CDM
 
 _OURS = ("patient_ref", "postcode_district", "row_key", "row_extract", "row_line")
 _MOMENTS = ("DATE", "TIMESTAMP")
@@ -41,6 +42,10 @@ _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 _SMALLEST = 1000
 """A smaller number tells nothing."""
 _TEN_DIGITS = 10_000_000_000
+_CDM_NUMBERS = sorted(
+    {field.name for table in CDM.values() for field in table.fields if field.is_concept} | {"year_of_birth"}
+)
+"""Concepts and years in a CDM: whole numbers that are anybody's, and by chance the number of their person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +55,8 @@ class LandedTexts:
     Args:
         key: of the tokens of identifiers.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
-        links: columns by which rows belong to rows of other tables; they are compared with what an erasure took out, and stay.
+        links: columns by which rows belong to rows of other tables; they are compared with what an erasure took out, and stay. So do
+            the concepts of a CDM.
         keys: columns by which some table's rows are known.
     """
 
@@ -64,6 +70,8 @@ class LandedTexts:
     def of(cls, source: Source, *, key: bytes, birth_date: str) -> "LandedTexts":
         """For a source as it is declared."""
         named = [column for link in links_of(source) for column in (*link.own, *link.its)]
+        if source.format is Format.OMOP:
+            named += _CDM_NUMBERS
         keys = frozenset(column for table in source.tables.values() for column in table.key)
         return cls(source=source.name, key=key, birth_date=birth_date, links=frozenset(named), keys=keys)
 
