@@ -189,6 +189,12 @@ CASES = [
         [{"drug_exposure_end_date": LATER, "verbatim_end_date": None, "route_concept_id": None}],
     ),
     Case(
+        "of what was given without an end the day is the start's, which the CDM requires, and no time is made up",
+        "drug_exposure",
+        drug(drug_exposure_end_date=None, drug_exposure_start_datetime=NINE, drug_type_concept_id=32818),
+        [{"drug_exposure_end_date": DAY, "drug_exposure_end_datetime": None, "verbatim_end_date": None}],
+    ),
+    Case(
         "a whole number that the CDM cannot hold is none",
         "drug_exposure",
         drug(days_supply=2**40),

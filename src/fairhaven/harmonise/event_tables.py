@@ -115,14 +115,18 @@ def _end_of_exposure(rows: ir.Table) -> Columns:
 
     Without either (Themis 57) a prescription lasts 30 days, one by mail order 90, and anything else ends as it starts.
     """
-    start, kind, given = rows["start_date"], rows["type_concept_id"], rows["end_datetime"]
+    start, kind = rows["start_date"], rows["type_concept_id"]
     usual = kind.cases(*((concept, days) for concept, days in concepts.USUAL_SUPPLY.items()), else_=1)
     supply = ibis.greatest(ibis.coalesce(_event(rows, "days_supply"), usual), 1)
     # What is given at one moment ends at it.
     is_momentary = rows["end_date"].isnull() & (kind == concepts.TYPE["EHR administration"])
     return {
         "drug_exposure_end_date": ibis.coalesce(rows["end_date"], (start + (supply - 1).as_interval("D")).cast("date")),
-        "drug_exposure_end_datetime": is_momentary.fill_null(False).ifelse(rows["start_datetime"], given),
+        "drug_exposure_end_datetime": _said(
+            rows,
+            "end_datetime",
+            is_momentary.fill_null(False).ifelse(rows["start_datetime"], ibis.null("timestamp(6)")),
+        ),
     }
 
 
