@@ -11,6 +11,7 @@ import pytest
 
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import Discovery, discover
+from fairhaven.journeys.descriptions.describe import is_described
 from fairhaven.journeys.descriptions.described_counts import DESCRIPTION, ROW_COUNTS
 from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.model import Rooms
@@ -20,7 +21,7 @@ from fairhaven.journeys.releases.report_facts import report_on_release
 from fairhaven.kernel.codec import read_record
 from fairhaven.kernel.files import read_json, write_json
 from fairhaven.kernel.progress import Silent
-from fairhaven.ledger import content_hash
+from fairhaven.ledger import EventKind, content_hash
 from fairhaven.network import AvailabilityTask
 from fairhaven.pages.release import render
 from fairhaven.query_audit import Asker
@@ -176,6 +177,22 @@ def test_a_release_that_lost_its_description_is_described_before_another_is_aske
     assert read_json(place) == whole
     with open_audit(rooms) as audit:
         assert audit.was_told(first.content, altered) and audit.was_told(first.content, str(content_hash(place)))
+
+
+def test_figures_of_another_release_are_shown_only_while_that_holds_what_they_were_counted_in(
+    upgraded: Upgraded,
+) -> None:
+    """An erasure of somebody whom the later release never had changes the earlier one alone."""
+    rooms, [first, second] = upgraded.rooms, upgraded.rooms.archive.releases()
+    place = _description(rooms, 2)
+    whole = read_json(place)
+    assert whole["figures_content"] == first.content and is_described(rooms, second)
+    write_json(place, whole | {"figures_content": "before the erasure", "persons": 34})
+    files = {rooms.archive.inside(place): content_hash(place)}
+    rooms.ledger.append(EventKind.DESCRIPTION, {"release": second.name}, by=ANNA, files=files)
+    assert not is_described(rooms, second)
+    discover(rooms, "r0002", by=ANNA, progress=Silent())
+    assert read_json(place) == whole
 
 
 def test_a_worker_that_has_a_release_open_knows_what_others_tell_since(upgraded: Upgraded) -> None:

@@ -1,7 +1,7 @@
 """What one coalition of askers was answered, and what it may be answered next. Pure: nothing is read or written here."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -25,8 +25,8 @@ BLUR = 3
 """Every edge that could be felt out is at one of so many places, one person apart; at which is the hub's secret."""
 TABLE_SHARE = 0.5
 """The part of all that is limited for each person that tables may use up; the rest is kept for questions."""
-MOST_APART = 6
-"""Two releases that so many persons tell apart, or fewer, are asked as one; for each such pair a set has at most 64 others that are looked for."""
+MOST_APART = 10
+"""Two releases that so many persons tell apart, or fewer, are asked as one; for each such pair a set has at most 1,023 others that are looked for."""
 _SLACK = 1.0001
 """Exposures are sums of float32: a person who bears exactly the limit must not be refused for the last digit."""
 _EXPOSED = 0.3
@@ -179,16 +179,18 @@ class Coalition:
 
     def _met_before(
         self, persons: BitMap, digest: bytes, apart: Sequence[BitMap]
-    ) -> Iterator[tuple[VerdictKind, int | None]]:
-        """How the set was met, or one that differs from it by persons alone who are in one and not in the other of two releases."""
-        if (met := self._verdicts.get(digest)) is not None:
-            yield met
-        for between in apart:
-            common = persons - between
-            for some in (some for length in range(len(between) + 1) for some in combinations(between, length)):
-                other = common | BitMap(some)
-                if other != persons and (met := self._verdicts.get(digest_of(other))) is not None:
-                    yield met
+    ) -> list[tuple[VerdictKind, int | None]]:
+        """How the set was met, and those that differ from it by persons alone who are in one and not in the other of two releases.
+
+        All are looked for, whichever is found: how long it takes must not tell whether such persons are in the set.
+        """
+        others = [
+            digest_of((persons - between) | BitMap(some))
+            for between in apart
+            for length in range(len(between) + 1)
+            for some in combinations(between, length)
+        ]
+        return [met for each in (digest, *others) if (met := self._verdicts.get(each)) is not None]
 
     def learn(self, key: int, persons: BitMap, digest: bytes, verdict: Verdict) -> None:
         """Remember a question that was just recorded, and how it was met."""

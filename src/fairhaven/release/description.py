@@ -86,6 +86,7 @@ class Description:
         first_year, last_year: over all event tables; None where there is none.
         tables: in the CDM's order.
         figures_of: name of the earlier release whose figures these are, where hardly anybody tells the two apart; empty for its own.
+        figures_content: hash of that release's content when it was described: where it holds others since, they are its figures no more.
     """
 
     policy: str
@@ -95,6 +96,7 @@ class Description:
     tables: tuple[TableDescription, ...]
     rule: str = ""
     figures_of: str = ""
+    figures_content: str = ""
     format: Literal[2] = FORMAT
 
     def table(self, name: str) -> TableDescription | None:

@@ -79,20 +79,26 @@ def _tell_before_it_goes(rooms: Rooms, release: Release) -> None:
         make_counts_known(rooms, audit, [release])
 
 
-def _told_alike(rooms: Rooms, release: Release, engine: Engine) -> Release | None:
+def _told_alike(
+    rooms: Rooms, release: Release, engine: Engine, *, by: Actor, progress: Progress
+) -> tuple[Release, Description] | None:
     """The latest of earlier releases from which so few persons tell this one that figures of both would say what these few have.
 
-    One that has another's figures itself is passed over; None where there is none.
+    One that has another's figures itself is passed over, which only shows once it is described; None where there is none.
     """
     enough = rooms.settings.disclosure.threshold
     for earlier in reversed(rooms.archive.releases()):
         if earlier.number >= release.number:
             continue
-        found = _as_written(rooms, earlier.number)
+        found = _found(rooms, earlier)
         if found is not None and found.description.figures_of:
             continue
         if 0 < rooms.archive.persons_apart(earlier, release, engine, enough=enough) < enough:
-            return earlier
+            if found is None:
+                describe_release(rooms, earlier, by=by, progress=progress)
+                found = _whole(rooms, earlier)
+            if not found.description.figures_of:
+                return earlier, found.description
     return None
 
 
@@ -120,10 +126,9 @@ def _write(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> 
         card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
         write_json(folder / SCORECARD, to_json(card))
         progress.stage("Describing every variable")
-        if (alike := _told_alike(rooms, release, engine)) is not None:
-            if not is_described(rooms, alike):
-                describe_release(rooms, alike, by=by, progress=progress)
-            description = replace(_whole(rooms, alike).description, figures_of=alike.name)
+        if (alike := _told_alike(rooms, release, engine, by=by, progress=progress)) is not None:
+            other, description = alike
+            description = replace(description, figures_of=other.name, figures_content=other.content)
         else:
             description = describe(
                 tables,
@@ -203,8 +208,20 @@ def _found(rooms: Rooms, release: Release) -> DescribedRelease | None:
     found = _as_written(rooms, release.number)
     if found is None or found.row_counts.content != release.content:
         return None
-    # What the rule of another day let through is not shown under today's.
-    return found if found.description.rule == rooms.settings.disclosure.rule else None
+    # What the rule of another day let through is not shown under today's, nor figures of persons who were erased from the release whose they are.
+    is_of_today = found.description.rule == rooms.settings.disclosure.rule and _has_figures_of_today(
+        rooms, found.description
+    )
+    return found if is_of_today else None
+
+
+def _has_figures_of_today(rooms: Rooms, description: Description) -> bool:
+    """Whether the release whose figures a description has, if it has another's, still holds what they were counted in."""
+    return not description.figures_of or any(
+        release.content == description.figures_content
+        for release in rooms.archive.releases()
+        if release.name == description.figures_of
+    )
 
 
 def _as_written(rooms: Rooms, number: int) -> DescribedRelease | None:
