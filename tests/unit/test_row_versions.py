@@ -244,7 +244,9 @@ def test_an_entry_that_is_no_resource_and_no_deletion_that_is_understood_is_in_q
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     manifest = {"transactionTime": "2020-05-01T00:00:00Z", "request": "https://trust", "output": [], "deleted": []}
-    receipt = added_up(hub.receive(source, lines(bundle, manifest), "d.ndjson"))
+    alone = {"resourceType": "Bundle", "entry": {"request": {"method": "DELETE", "url": "Observation/one"}}}
+    receipt = added_up(hub.receive(source, lines(bundle, manifest, alone), "d.ndjson"))
+    assert receipt.extracts[0].tables["observation"].withdrawn == 1
     assert [line for line, _, _ in hub.quarantined()] == [2, *range(1_000_001, 1_000_008)]
     reasons = {reason.reason: reason.rows for reason in receipt.quarantine_reasons}
     assert reasons == {

@@ -16,7 +16,7 @@ from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection, lines
 from fairhaven.intake.cdm_reader import dialect_of, members
-from fairhaven.intake.fhir.bundle_entries import said_by
+from fairhaven.intake.fhir.bundle_entries import entries_of, said_by
 from fairhaven.intake.fhir.ndjson_lines import ENTRIES, bundle_of, is_bundle, resources_of
 from fairhaven.intake.model import Dialect, Format
 from fairhaven.intake.parquet_reader import numbered_rows
@@ -92,9 +92,8 @@ def _without(number: int, written: bytes, gone: frozenset[int]) -> bytes:
 def _without_entries(number: int, bundle: Mapping[str, Any], gone: frozenset[int]) -> dict[str, Any]:
     """A Bundle of the resources that stay, each at its place. What else it said may have named who is gone (where a resource was to
     go, what was searched for), and nothing of it lands."""
-    entries = bundle.get("entry")
     kept: list[dict[str, Any]] = []
-    for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+    for place, entry in enumerate(entries_of(bundle)):
         of_entry = number * ENTRIES + place + 1
         resource, url = (said_by(entry, bundle), entry.get("fullUrl")) if isinstance(entry, dict) else (entry, None)
         if of_entry in gone:

@@ -17,6 +17,12 @@ _ID = re.compile(r"[A-Za-z0-9][^\s?#$&=]*")
 _ETAG = re.compile(r'(?:W/)?"?([^"]+)"?')
 
 
+def entries_of(bundle: Mapping[str, Any]) -> list[Any]:
+    """The entries of a Bundle; what is no list stands for one entry, so that it is not passed over."""
+    entries = bundle.get("entry")
+    return entries if isinstance(entries, list) else [] if entries is None else [entries]
+
+
 def said_by(entry: Any, bundle: Mapping[str, Any]) -> Any:
     """The resource of an entry, with what its response says of the version; of one that is deleted its type, id and version, with
     the tag *deleted*; otherwise the entry itself, which is no resource."""

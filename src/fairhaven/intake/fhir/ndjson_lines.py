@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fairhaven.intake.fhir.bundle_entries import said_by
+from fairhaven.intake.fhir.bundle_entries import entries_of, said_by
 from fairhaven.kernel.errors import Fault, Invalid
 
 _CHUNK = 64 << 20
@@ -134,10 +134,9 @@ def _resources(document: Any) -> list[str]:
 
 def beside_resources(bundle: Mapping[str, Any]) -> dict[str, Any]:
     """What a Bundle says beside its resources: where they are to go, what was asked for, who signed."""
-    entries = bundle.get("entry")
     said = [
         {key: value for key, value in entry.items() if key != "resource"} if isinstance(entry, dict) else entry
-        for entry in (entries if isinstance(entries, list) else [entries])
+        for entry in entries_of(bundle)
     ]
     return {**bundle, "entry": said}
 
@@ -147,9 +146,8 @@ def bundled(bundle: Any) -> list[str]:
 
     A resource without an id has the one of its ``fullUrl``; references to a ``fullUrl`` become references to the id.
     """
-    entries = bundle if isinstance(bundle, list) else bundle.get("entry")
     resources, moved = [], {}
-    for entry in entries if isinstance(entries, list) else ():
+    for entry in bundle if isinstance(bundle, list) else entries_of(bundle):
         resource, url = entry, None
         if isinstance(bundle, dict) and isinstance(entry, dict):
             resource, url = said_by(entry, bundle), entry.get("fullUrl")
