@@ -83,7 +83,7 @@ def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: 
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rivals AS SELECT {key} AS k, row_extract, row_extract AS row_delivery, row_line, row_withdrawn, "
         f"{updated} AS {UPDATED}, {version} AS {VERSION}, {bool(staged.updated)} AS takes_back_surely, content FROM ({content}) "
-        f"SEMI JOIN (SELECT {key} FROM {rows} GROUP BY {key} HAVING count(DISTINCT row_line) > 1) USING ({key})"
+        f"SEMI JOIN (SELECT {key} FROM {rows} GROUP BY {key} HAVING min(row_line) < max(row_line)) USING ({key})"
     )
     _judge(connection, ["k"])
     [(superseded, identical, gone)] = connection.execute(
@@ -119,7 +119,7 @@ def across_files(
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rivals AS SELECT {key} AS k, row_extract, 0 AS row_delivery, row_line, row_withdrawn, {updated} AS {UPDATED}, "
         f"{version} AS {VERSION}, {UPDATED in has} AS takes_back_surely, {_content(columns)} AS content FROM {rows} "
-        f"SEMI JOIN (SELECT {key} FROM {rows} GROUP BY {key} HAVING count(DISTINCT row_extract) > 1) USING ({key})"
+        f"SEMI JOIN (SELECT {key} FROM {rows} GROUP BY {key} HAVING min(row_extract) < max(row_extract)) USING ({key})"
     )
     if count_of(connection, "SELECT count(*) FROM rivals") == 0:
         return {}, None
