@@ -114,6 +114,11 @@ one person, through chains and circles and whatever delivery brings the other; w
   plan is the coverage's type, whose words are withheld as other texts are where it has no code.
 - **Day of an observation** or report: when it was effective, else when its specimen was collected, else its report's (that lists it under `result`)
   effective time, else when it or its report was issued, else when the specimen was received.
+- **Several codings** of a concept give one row, by the first that leads to a standard concept; the code is the source value, not its words.
+- **Allergy**: a code of a substance is the value of an observation of the kind of allergy (the guide's pattern Value-as-Concept), not observation
+  and value at once; a code of the allergy as a whole is the observation.
+- **Types of rows** are standard Type Concepts: a `MedicationStatement` is 32865 (patient self-report), for 38000178 is none.
+- **A status that is absent** affirms, in every version.
 - **Results in words**: `Negative`, `Not detected`, `Absent`, `Positive`, `Trace` and a few more, in whatever case, are their SNOMED CT codes,
   also where they stand in a text. The text itself is withheld as other texts are; then withheld is the right value.
 
