@@ -196,8 +196,19 @@ def test_ohdsis_own_cdms_are_in_the_release_row_for_row(
     folder = shared("data", data)
     path = next(iter(folder.glob("*.zip")), folder)
     vocabulary = vocabulary_of(originals_of(folder, tmp_path), tmp_path / "vocabulary")
-    found = release(built(new_hub(tmp_path / "hub", vocabulary), partner=path))
-    assert differences(found, _relations(path, tmp_path)) == changed
+    rooms = built(new_hub(tmp_path / "hub", vocabulary), partner=path)
+    # Days on the day of birth and texts that tell who somebody is are cut or withheld, and the receipt counts them.
+    told = {
+        (table, column): rows
+        for extract in rooms.intake.extracts()
+        for table, count in extract.tables.items()
+        for column, rows in count.withheld.items()
+    }
+    untold = {
+        table: {column: rows for column, rows in columns.items() if rows > told.get((table, column), 0)}
+        for table, columns in differences(release(rooms), _relations(path, tmp_path)).items()
+    }
+    assert {table: columns for table, columns in untold.items() if columns} == changed
 
 
 def _relations(path: Path, scratch: Path) -> dict[str, str]:
