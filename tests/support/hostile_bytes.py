@@ -103,6 +103,8 @@ def altered_toml(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
     """A TOML document in which values are others, and lines gone, twice, or elsewhere."""
     lines = draw(st.sampled_from(seeds)).decode().splitlines()
     for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2, 4]))):
+        if not lines:
+            break
         at = draw(st.integers(0, len(lines) - 1))
         match draw(st.integers(0, 4)):
             case 0:

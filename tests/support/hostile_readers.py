@@ -5,9 +5,11 @@ import gzip
 import json
 import shutil
 import socket
+import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from importlib.abc import Traversable
 from importlib.resources import as_file, files
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -23,9 +26,15 @@ from fairhaven.cohort.formats.rquest import read_rquest
 from fairhaven.harmonise import local_maps, read_code_map
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.hub.hub_files import read_text
+from fairhaven.intake.delivery_records import Tombstones
+from fairhaven.intake.landing import LandingKeys, tombstone
 from fairhaven.kernel.errors import check_faults
+from fairhaven.kernel.files import read_json
+from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.keyring import Keyring
+from fairhaven.kernel.progress import Silent
 from fairhaven.ledger import EventKind, Ledger
+from fairhaven.linkage.evaluation import trial
 from fairhaven.network.result import read_result
 from fairhaven.network.task import QueueKind, UnreadableTask, read_task
 from fairhaven.network.task_api_client import TaskApiClient
@@ -35,6 +44,7 @@ from fairhaven.quality.concept_checks import concept_list
 from fairhaven.quality.dqd_thresholds import DqdThresholds
 from fairhaven.quality.row_checks import UnreadableError, limit_of
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
+from fairhaven.release.manifest import read_manifest
 from tests.support.actors import ANNA
 from tests.support.hostile_bytes import (
     altered_json,
@@ -51,6 +61,7 @@ from tests.support.hostile_bytes import (
 )
 from tests.support.intake_hub import DAY, EVENTS, HEADER, Hub
 from tests.support.network_wire import COHORT, COLLECTION, connection_to, http, raw_server
+from tests.support.older_hub import OLDER_HUB
 
 OMOP = 'title = "CDM"\ncontroller = "partner"\nkind = "cdm"\nformat = "omop"\n'
 FHIR = 'title = "FHIR"\ncontroller = "partner"\nkind = "gp"\nformat = "fhir"\n'
@@ -139,10 +150,64 @@ def _fhir(_: Path) -> st.SearchStrategy[bytes]:
     return compressed(mutated([*lines, gzip.compress(lines[0])]), "a.ndjson")
 
 
+def _linked(folder: Path) -> st.SearchStrategy[bytes]:
+    """Resources that name an erased patient or another in every which way."""
+    number = {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}
+    others = [
+        {
+            **PATIENT,
+            "id": "p2",
+            "link": [{"other": {"reference": "Patient/p1"}, "type": "replaces"}],
+            "identifier": [number],
+        },
+        {**CONDITION, "id": "c2", "subject": {"reference": "Patient/p2"}, "encounter": {"reference": "Encounter/e1"}},
+        {
+            "resourceType": "Encounter",
+            "id": "e1",
+            "status": "finished",
+            "class": {"code": "AMB"},
+            "subject": {"identifier": number},
+        },
+        {
+            "resourceType": "List",
+            "id": "l1",
+            "entry": [{"item": {"reference": "Condition/c1"}}, {"item": {"reference": "#x"}}],
+        },
+    ]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [{"resource": each} for each in (PATIENT, *others)]}
+    return st.one_of(
+        altered_json([bundle, [PATIENT, CONDITION, *others]]), _bundles(folder), mutated([ndjson(PATIENT, *others)])
+    )
+
+
 def _bundles(_: Path) -> st.SearchStrategy[bytes]:
     whole = altered_json([BUNDLE, TRANSACTION, [PATIENT, CONDITION]])
     pretty = mutated([json.dumps(TRANSACTION, indent=2).encode()])
     return compressed(st.one_of(whole, whole.map(lambda line: ndjson(PATIENT) + line + b"\n"), pretty), "bundle.json")
+
+
+_ZONES = ("UTC", "Europe/London", "+05:30", "+99:99", "Europe/Nowhere", "../../outside/secret", "")
+_MOMENTS = TEXT.replace('"delimited"', '"parquet"').replace(
+    'required = true, earliest = "1900-01-01"', "required = true"
+)
+
+
+def _zoned(_: Path) -> st.SearchStrategy[bytes]:
+    """Moments on the clocks of zones, some of which there are not, or beyond what a clock can say."""
+
+    def written(zone: str, unit: str, moments: Sequence[int]) -> bytes:
+        columns = {name: ["1"] * len(moments) for name in ("event_id", "patient_id", "code")}
+        return parquet(
+            {
+                **columns,
+                "value": [1.0] * len(moments),
+                "event_date": pa.array(moments, pa.timestamp(unit, tz=zone or None)),
+            }
+        )
+
+    moments = st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=1, max_size=3)
+    made = st.builds(written, st.sampled_from(_ZONES), st.sampled_from(["ms", "us", "ns"]), moments)
+    return st.one_of(made, made.flatmap(lambda content: mutated([content])))
 
 
 def _opt_outs(_: Path) -> st.SearchStrategy[bytes]:
@@ -166,6 +231,11 @@ _OF_CDM = (
     "person/1.parquet",
     "condition_occurrence.parquet",
     "notes.doc",
+    "person/_delta_log/00000000000000000000.json",
+    "person/_delta_log/00000000000000000010.checkpoint.parquet",
+    "person/metadata/v1.metadata.json",
+    "person/yr=2020/part-0.parquet",
+    "person/yr=../part-0.csv",
 )
 _OF_VOCABULARY = (
     "CONCEPT.csv",
@@ -231,10 +301,49 @@ def _in_folder(
     return opened
 
 
-def _delivered_folder(place: Path) -> Read:
-    hub = Hub(place)
-    source = hub.source(OMOP)
-    return _in_folder(_OF_CDM, {}, lambda folder, _: hub.deliver(source, [folder]))(place)
+def _delivered_folder(declaration: str, names: Sequence[str]) -> Callable[[Path], Read]:
+    def opened(place: Path) -> Read:
+        hub = Hub(place)
+        source = hub.source(declaration)
+        return _in_folder(names, {}, lambda folder, _: hub.deliver(source, [folder]))(place)
+
+    return opened
+
+
+_OF_EXTRACTS = (
+    "events.csv",
+    "a/events.csv",
+    "a/b/EVENTS-2.CSV",
+    "events.csv.gz",
+    "events.zip",
+    "other.csv",
+    ".events.csv",
+)
+_OF_RESOURCES = ("Patient.ndjson", "a/Condition.ndjson.gz", "bundle.json", "deleted/all.ndjson", "b.zip")
+
+
+def _erased(declaration: str, name: str, patients: Sequence[str]) -> Callable[[Path], Read]:
+    """Reads a file in which somebody is who was erased, erases somebody who is in it, and lands the rest of it again."""
+
+    def opened(place: Path) -> Read:
+        hub = Hub(place)
+        source = hub.source(declaration)
+        keys = LandingKeys.of(hub.keyring.pseudonyms.key_for)
+        refs = [pseudonym(keys.pseudonym, source.name, patient) for patient in patients]
+        Tombstones(hub.store).add(source.name, {tombstone(keys, refs[0])})
+        nobody = pa.table({"source": pa.array([], pa.string()), "patient_ref": pa.array([], pa.string())})
+
+        def read_one(content: bytes) -> None:
+            hub.receive(source, content, name)
+            hub.intake.named_by_numbers({"9990000018"}, others=nobody)
+            hub.intake.also_named(source.name, refs, {"9990000018"})
+            hub.intake.lines_of({source.name: refs}, sources=hub.sources)
+            hub.erase({source.name: refs[1:]})
+            hub.intake.land_again(replace(source, digest="again"), vault=hub.vault, progress=Silent())
+
+        return read_one
+
+    return opened
 
 
 def _open_cdm(path: Path) -> None:
@@ -293,6 +402,15 @@ CARROT_2 = {
 }
 
 
+_PAIRS = b"source,id,nhs_number,given_name,family_name,birth_date,postcode,truth\n" + b"".join(
+    b"a,%d,999000001%d,Ada,Marsh,1950-01-0%d,FH1 1AA,%d\n" % (n, n, n, n // 2) for n in range(1, 5)
+)
+
+
+def _pairs(path: Path, _: Path) -> None:
+    trial([path], truth="truth")
+
+
 def _texts(place: Traversable) -> list[bytes]:
     """A TOML file, or those of a folder."""
     found = [place] if place.is_file() else sorted(place.iterdir(), key=lambda each: each.name)
@@ -326,7 +444,7 @@ def _in_hub(name: str) -> Callable[[Path], Read]:
         with as_file(_REGION) as region:
             for kind in ("controllers", "mappings"):
                 shutil.copytree(region / kind, hub / kind)
-            for kind in ("sources", "vocabulary"):
+            for kind in ("projects", "sources", "vocabulary"):
                 (hub / kind).mkdir()
             source = (region / "sources/gp_riverside.toml").read_text()
             (hub / "sources/ours.toml").write_text(source.replace('["gp.toml"]', '["gp.toml", "rules.json"]'))
@@ -526,6 +644,34 @@ def _read_ledger(ledger: Ledger, content: bytes) -> None:
     ledger.entries()
 
 
+def _notes(folder: Path) -> st.SearchStrategy[bytes]:
+    journal = _new_ledger(folder).journal("erasing.json")
+    journal.begin({"person": 7, "patients": {"gp": ["x"]}, "by": {"kind": "os-user", "name": "a"}, "after": 3}, by=ANNA)
+    journal.note(files={"landing/000001/events.parquet": "a" * 64, "erased/gp.json": None})
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.end()
+    return st.one_of(mutated([b"".join(lines)]), altered_json([json.loads(lines[0])]).map(lambda text: text + b"\n"))
+
+
+def _read_notes(ledger: Ledger, content: bytes) -> None:
+    journal = ledger.journal("erasing.json")
+    journal.path.write_bytes(content)
+    if journal.before() is None and journal.has_notes():
+        journal.files()
+        journal.settle({})
+
+
+def _manifests(_: Path) -> st.SearchStrategy[bytes]:
+    with tarfile.open(OLDER_HUB) as packed:
+        found = [
+            packed.extractfile(each)
+            for each in packed
+            if fnmatchcase(each.name, "hub/store/archive/releases/????.json")
+        ]
+        made = [file.read() for file in found if file]
+    return st.one_of(altered_json([json.loads(each) for each in made]), mutated(made))
+
+
 def _checkpoints(folder: Path) -> st.SearchStrategy[bytes]:
     return mutated([_new_ledger(folder).checkpoint.read_bytes()])
 
@@ -599,7 +745,16 @@ READERS: Mapping[str, Reader] = {
     "fhir": Reader(inputs=_fhir, opened=_delivered(FHIR, "a.ndjson")),
     "fhir bundle": Reader(inputs=_bundles, opened=_delivered(FHIR, "bundle.json")),
     "omop": Reader(inputs=_cdm, opened=_delivered(OMOP, "cdm")),
-    "omop folder": Reader(inputs=lambda _: named(_OF_CDM, _cdm_member()), opened=_delivered_folder),
+    "omop folder": Reader(inputs=lambda _: named(_OF_CDM, _cdm_member()), opened=_delivered_folder(OMOP, _OF_CDM)),
+    "delimited folder": Reader(
+        inputs=lambda folder: named(_OF_EXTRACTS, _delimited(folder)), opened=_delivered_folder(TEXT, _OF_EXTRACTS)
+    ),
+    "fhir folder": Reader(
+        inputs=lambda folder: named(_OF_RESOURCES, _fhir(folder)), opened=_delivered_folder(FHIR, _OF_RESOURCES)
+    ),
+    "parquet moments": Reader(inputs=_zoned, opened=_delivered(_MOMENTS, "events.parquet")),
+    "delimited, erased": Reader(inputs=_delimited, opened=_erased(TEXT, "events.csv", ["p", "q"])),
+    "fhir, erased": Reader(inputs=_linked, opened=_erased(FHIR, "bundle.json", ["p1", "p2"])),
     "opt-out": Reader(inputs=_opt_outs, opened=_delivered(OPT_OUT, "list.csv")),
     "cdm": Reader(inputs=_cdm, opened=_in_file("file", lambda path, _: _open_cdm(path))),
     "cdm folder": Reader(
@@ -625,6 +780,16 @@ READERS: Mapping[str, Reader] = {
     "code map": Reader(
         inputs=lambda _: mutated([USAGI.encode(), REVIEWED.encode()]), opened=_in_file("a.csv", _read_code_map)
     ),
+    "project": Reader(
+        inputs=lambda _: _toml(b'name = "Ours"\norganisation = "Riverside"'), opened=_in_hub("projects/ours.toml")
+    ),
+    "controller": Reader(
+        inputs=lambda _: _toml(*_texts(_REGION / "controllers")), opened=_in_hub("controllers/riverside.toml")
+    ),
+    "pairs": Reader(
+        inputs=lambda _: mutated([_PAIRS, parquet({"given_name": ["a"], "truth": ["1"]})]),
+        opened=_in_file("a.csv", _pairs),
+    ),
     "thresholds": Reader(
         inputs=lambda _: named([*_OF_THRESHOLDS], mutated([text.encode() for text in _OF_THRESHOLDS.values()])),
         opened=_in_folder([*_OF_THRESHOLDS], _OF_THRESHOLDS, _read_thresholds),
@@ -636,6 +801,10 @@ READERS: Mapping[str, Reader] = {
     "result": Reader(inputs=_results, opened=lambda _: _read_result),
     "reply": Reader(inputs=_replies, opened=_answered, connects=True),
     "ledger": Reader(inputs=_ledgers, opened=_with_ledger(_read_ledger)),
+    "notes of an act": Reader(inputs=_notes, opened=_with_ledger(_read_notes)),
+    "manifest": Reader(
+        inputs=_manifests, opened=_in_file("0001.json", lambda path, _: read_manifest(read_json(path), path=path))
+    ),
     "checkpoint": Reader(inputs=_checkpoints, opened=_with_ledger(_read_checkpoint)),
     "question log": Reader(inputs=_question_logs, opened=_read_question_log),
 }
