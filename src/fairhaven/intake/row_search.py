@@ -11,14 +11,13 @@ import pyarrow as pa
 
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.keyed_digest import define_pseudonym
-from fairhaven.engine.sql import file
 from fairhaven.intake import landing, lines
 from fairhaven.intake.delivery_receipt import DeliveryReceiver
 from fairhaven.intake.fhir.resource_references import tokens_in
 from fairhaven.intake.linked_resources import ResourceSearch
 from fairhaven.intake.linked_rows import NO_ROWS, FoundRows, names_in, with_linked_rows
 from fairhaven.intake.model import Extract, Format, Source
-from fairhaven.intake.patient_rows import bearing
+from fairhaven.intake.patient_rows import bearing, naming_nobody
 from fairhaven.intake.quarantine_lines import texts_at
 from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.ids import pseudonym
@@ -117,20 +116,16 @@ class RowSearch:
     ) -> dict[int, FoundRows]:
         """What was found, with lines that could not be read and hold the number of a patient or of a row to which names belong."""
         every = dict(found)
+        unread = naming_nobody(self.connection, self.receiver.records, extracts)
         for extract in extracts:
-            more = self._naming(extract, names)
-            if more.lines():
-                every[extract.number] = every.get(extract.number, NO_ROWS).and_also(more)
+            if table_of := unread.get(extract.number):
+                more = self._naming(extract, table_of, names)
+                if more.lines():
+                    every[extract.number] = every.get(extract.number, NO_ROWS).and_also(more)
         return every
 
-    def _naming(self, extract: Extract, names: frozenset[str]) -> FoundRows:
-        rejects = f"read_parquet({file(self._table(extract, landing.REJECTS))})"
-        unread = self.connection.execute(
-            f"SELECT DISTINCT row_line, table_name FROM {rejects} WHERE patient_ref IS NULL ORDER BY ALL"
-        ).fetchall()
-        if not unread:
-            return NO_ROWS
-        table_of, quarantined = dict(unread), defaultdict[str, set[int]](set)
+    def _naming(self, extract: Extract, table_of: Mapping[int, str], names: frozenset[str]) -> FoundRows:
+        quarantined: defaultdict[str, set[int]] = defaultdict(set)
         with self.receiver.opened(extract) as (arrived, work):
             for line, text in texts_at(extract, arrived, frozenset(table_of), work):
                 if not names.isdisjoint(self._digests(extract, text)):

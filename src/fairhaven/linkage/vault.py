@@ -29,6 +29,9 @@ from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number
 _REFERENCE = pa.schema([IDENTITY_SCHEMA.field("source"), IDENTITY_SCHEMA.field("patient_ref")])
 
 
+_WORTH_THREADS = 1 << 20
+
+
 class Vault:
     """Identity records by extract, and the index of persons.
 
@@ -114,12 +117,7 @@ class Vault:
         found = set[str]()
         for extract in self._here(extracts):
             records = self._read(self._file(extract), [*_REFERENCE.names, "nhs_number"])
-            for source, refs in patients.items():
-                theirs = pc.and_(
-                    pc.equal(records["source"], source),
-                    pc.is_in(records["patient_ref"], value_set=pa.array(sorted(refs), pa.string())),
-                )
-                found.update(records.filter(theirs)["nhs_number"].to_pylist())
+            found.update(records.filter(_are_of(records, patients))["nhs_number"].to_pylist())
         return frozenset(number for text in found if (number := valid_nhs_number(text)))
 
     def refs_with_nhs_numbers(
@@ -227,25 +225,19 @@ class Vault:
         Returns:
             identity records removed.
         """
-        gone = pa.table(
-            {
-                "source": [source for source, patients in refs.items() for _ in patients],
-                "patient_ref": [patient for patients in refs.values() for patient in patients],
-            },
-            schema=_REFERENCE,
-        )
         removed = 0
         for extract in sorted(self.extracts()):
-            records = self._read_identity(extract)
-            kept = records.join(gone, ["source", "patient_ref"], join_type="left anti")
-            if kept.num_rows < records.num_rows:
+            # Most extracts have none of them, and two columns tell.
+            if pc.any(_are_of(self._read(self._file(extract), _REFERENCE.names), refs)).as_py():
+                records = self._read_identity(extract)
+                kept = records.filter(pc.invert(_are_of(records, refs)))
                 # First: a command that is killed in between finds the records, and does this again.
                 self._tokens(extract).unlink(missing_ok=True)
                 self._write(self._file(extract), kept.select(IDENTITY_SCHEMA.names))
                 removed += records.num_rows - kept.num_rows
         index = self.index()
         if index is not None:
-            kept = index.join(gone, ["source", "patient_ref"], join_type="left anti")
+            kept = index.filter(pc.invert(_are_of(index, refs)))
             if kept.num_rows < index.num_rows:
                 self.keep_index(kept.select(INDEX_SCHEMA.names))
         return removed
@@ -312,7 +304,23 @@ class Vault:
         self._envelope.seal_bytes(out.getvalue(), file)
 
     def _read(self, file: Path, columns: list[str] | None = None) -> pa.Table:
-        return pq.read_table(pa.BufferReader(self._envelope.open_bytes(file)), columns=columns)
+        content = self._envelope.open_bytes(file)
+        # Starting threads for a small file costs more than reading it.
+        is_large = len(content) > _WORTH_THREADS
+        return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns, use_threads=is_large)
+
+
+def _are_of(records: pa.Table, patients: Mapping[str, Collection[str]]) -> pa.ChunkedArray:
+    """Of each record, whether it is of one of some patients.
+
+    Args:
+        patients: source -> patient_refs.
+    """
+    theirs = pc.equal(records["source"], "\x1f")  # of nobody: no source has such a name
+    for source, refs in patients.items():
+        is_in = pc.is_in(records["patient_ref"], value_set=pa.array(sorted(refs), pa.string()))
+        theirs = pc.or_(theirs, pc.and_(pc.equal(records["source"], source), is_in))
+    return theirs
 
 
 def _ordered(index: pa.Table) -> pa.Table:
