@@ -15,12 +15,12 @@ archive/
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fairhaven.archive import delta_log
+from fairhaven.archive.journals import erasure_in, unpublished_in
 from fairhaven.archive.model import BegunErasure, DecidedErasure, Unpublished
-from fairhaven.kernel.codec import record_of
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
 from fairhaven.kernel.files import clear_torn, read_json, sha256_of
 from fairhaven.kernel.listing import listed
@@ -211,25 +211,8 @@ class ReleaseStore:
         Raises:
             Invalid: its notes are not this hub's.
         """
-        notes = self.build_notes
-        if not notes.is_open() or notes.before() is not None:  # what a version of before had written is written again
-            return None
-        if not (found := notes.notes()):  # it has ended meanwhile
-            return None
-        first = found[0]
-        later = self.ledger.entries_of(EventKind.RELEASE, EventKind.ERASURE)
-        if first.actor is None or any(entry.number > first.entries for entry in later):
-            return None
-        tables = [
-            record_of(each.facts["table"], TableVersion, path=notes.path) for each in found if "table" in each.facts
-        ]
-        return Unpublished(
-            number=first.facts["number"],
-            inputs=first.facts["inputs"],
-            tables={table.name: table for table in tables},
-            by=[each.actor for each in found if each.actor][-1],
-            seal=next((each.facts["release"] for each in reversed(found) if "release" in each.facts), ""),
-        )
+        later = partial(self.ledger.entries_of, EventKind.RELEASE, EventKind.ERASURE)
+        return unpublished_in(self.build_notes, later)
 
     def erasure(self) -> BegunErasure | DecidedErasure | None:
         """The erasure under way; None where there is none.
@@ -237,17 +220,7 @@ class ReleaseStore:
         Raises:
             Invalid: its notes are not this hub's.
         """
-        notes = self.erasure_notes
-        if not notes.is_open():
-            return None
-        said = notes.before()
-        if said is None:
-            said = next((note.facts for note in reversed(notes.notes()) if note.facts), None)
-        if said is None:  # it has ended meanwhile
-            return None
-        if isinstance(said, dict) and "manifests" in said:
-            return record_of(said, DecidedErasure, path=notes.path, upgrade=_erasure)
-        return record_of(said, BegunErasure, path=notes.path, upgrade=_erasure)
+        return erasure_in(self.erasure_notes)
 
     def stray(self) -> list[Path]:
         """Parquet files that no release names, nor the new manifests of an erasure under way."""
@@ -284,12 +257,6 @@ class ReleaseStore:
             Invalid: the file is no manifest, or one of a later Fairhaven.
         """
         return read_manifest(read_json(path), path=path)
-
-
-def _erasure(written: dict[str, Any]) -> dict[str, Any]:
-    """Before actors were recorded it held the seals, ``digests``, alone."""
-    known = {**written}
-    return {"facts": {"persons": known.pop("digests")}, **known} if "digests" in known else known
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
