@@ -22,6 +22,7 @@ from fairhaven.kernel.errors import Invalid, NotFound
 from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
+from fairhaven.kernel.plain_files import plain_file
 from fairhaven.linkage.model import IDENTITY_SCHEMA, INDEX_SCHEMA
 from fairhaven.linkage.persons import memory_only_database
 from fairhaven.nhs.number import bare_digits_sql, valid_nhs_number
@@ -204,7 +205,7 @@ class Vault:
 
     def _mark(self, extract: int) -> str:
         """What tells the sealed records from all others: the last bytes are a code of authentication under a key of this file alone."""
-        with self._file(extract).open("rb") as file:
+        with plain_file(self._file(extract)) as file:
             file.seek(-16, os.SEEK_END)
             return file.read().hex()
 
