@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.command_line import Command
 from tests.support.partner_cdm import new_hub, vocabulary_files
-from tests.support.planted_identifiers import PLANTED, TABLES, planted_resources, planted_tables
+from tests.support.planted_identifiers import CONFIDED, NUMBERS, PLANTED, TABLES, planted_resources, planted_tables
 
 _SOURCE = 'title = "x"\ncontroller = "partner"\nkind = "{kind}"\nformat = "{format}"\nnational_opt_out = false\n'
 # Whatever may hold a text is declared coded: what is not withheld by its value would go through.
@@ -98,6 +98,9 @@ def test_nothing_planted_is_in_landing_releases_exports_pages_logs_or_what_comma
     told = {place: [text for text in PLANTED if repr(text)[1:-1] in said] for place, said in attacked.items()}
     assert {place: texts for place, texts in told.items() if texts} == {}
     assert any("harmless" in said for place, said in attacked.items() if "archive" in place)
+    assert [place for place, said in attacked.items() if any(str(number) in said for number in NUMBERS)] == []
+    # What no rule reads is nowhere, whatever it says.
+    assert [place for place, said in attacked.items() if CONFIDED in said] == []
 
 
 def test_who_becomes_known_later_stops_the_release_and_what_landed_before_is_landed_again(

@@ -32,7 +32,10 @@ term = "text"
 unit = "text"
 whole = "whole"
 exact = "number"
+remark = "text"
 """
+CONFIDED = "said in confidence"
+"""A remark that names nobody who is known; no rule reads it."""
 PERSON = ("1242486", "9990000018", "Rosalind", "Okafor", "1953-07-14", "40 Riverside, Thornfold", "FH10 0AN")
 OF_BIRTH = ("1953-07-14", "14/07/1953", "14 July 1953", "19530714", "born 14.7.53")
 PLANTED = (
@@ -66,7 +69,7 @@ def planted_tables(more: str = "harmless") -> dict[str, str]:
         "registrations": f"SELECT '{number}' AS patient_id, '{nhs}' AS nhs_number, '{given}' AS given_name, '{family}' AS "
         f"family_name, DATE '{born}' AS birth_date, 'Rosalind Okafor' AS sex, '999 000 0018' AS ethnicity, '{postcode}' AS postcode, "
         f"'{address}' AS address, DATE '{born}' AS registered_on",
-        "events": f"SELECT '{number}' AS patient_id, DATE '{born}' AS event_date, {in_turn}[1 + length(code) % 4] AS whole, {in_turn}[1 + length(term) % 4]::DOUBLE AS exact, * FROM (VALUES {values}) "
+        "events": f"SELECT '{number}' AS patient_id, DATE '{born}' AS event_date, {in_turn}[1 + length(code) % 4] AS whole, {in_turn}[1 + length(term) % 4]::DOUBLE AS exact, '{CONFIDED}' AS remark, * FROM (VALUES {values}) "
         f"t({', '.join(columns[:5])})",
     }
 

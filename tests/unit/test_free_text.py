@@ -1,6 +1,7 @@
 """Free text neither lands nor is released, unless it is declared to be a text of a list."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -9,12 +10,14 @@ import pyarrow as pa
 import pytest
 
 from fairhaven.harmonise.mapping_file import read_mapping
-from fairhaven.harmonise.mapping_rows import mapped_rows, withheld_texts
+from fairhaven.harmonise.mapping_rows import mapped_rows, texts_read, withheld_texts
 from fairhaven.harmonise.model import SourceTables
 from fairhaven.harmonise.numbered_rules import number_rules, union_rows
 from fairhaven.identifiers.withheld import FREE_TEXT
+from fairhaven.intake import ReadTexts
+from fairhaven.kernel.progress import Silent
 from fairhaven.kernel.toml import Document
-from tests.support.intake_hub import Hub
+from tests.support.intake_hub import HEADER, Hub
 
 HEAD = 'title = "x"\ncontroller = "c"\nkind = "{kind}"\nformat = "{format}"\n'
 SAID = "lives alone, her son helps"
@@ -163,9 +166,9 @@ def test_a_partners_texts_and_serials_land_only_where_the_source_declares_them_c
     folder.mkdir()
     tables = {
         "person": "SELECT 1 AS person_id, 8507 AS gender_concept_id, 1953 AS year_of_birth",
-        "observation": f"SELECT n AS observation_id, 1 AS person_id, text AS value_as_string, text AS value_source_value FROM "
+        "observation": f"SELECT n AS observation_id, 1 AS person_id, 0 AS observation_concept_id, DATE '2020-01-01' AS observation_date, text AS value_as_string, text AS value_source_value FROM "
         f"(VALUES (1, '{SAID}'), (2, '7.5')) t(n, text)",
-        "device_exposure": "SELECT 1 AS device_exposure_id, 1 AS person_id, '(01)08717648200274(21)A1' AS unique_device_id",
+        "device_exposure": "SELECT 1 AS device_exposure_id, 1 AS person_id, 0 AS device_concept_id, DATE '2020-01-01' AS device_exposure_start_date, '(01)08717648200274(21)A1' AS unique_device_id",
     }
     for name, query in tables.items():
         duckdb.execute(f"COPY ({query}) TO '{folder}/{name}.parquet' (FORMAT parquet)")
@@ -175,3 +178,50 @@ def test_a_partners_texts_and_serials_land_only_where_the_source_declares_them_c
     assert (first["value_as_string"], second["value_as_string"]) == (SAID if coded else FREE_TEXT, "7.5")
     assert (first["value_source_value"], second["value_source_value"]) == (FREE_TEXT, "7.5")
     assert hub.landed(1, "device_exposure")[0]["unique_device_id"] == FREE_TEXT
+
+
+@pytest.mark.parametrize(
+    ("more", "plain", "free"),
+    [
+        ('value_text = "said"', {"code", "day"}, {"said"}),
+        ('value_text = "said"\nvalue_number = "said"', {"code", "day", "said"}, set()),
+        ('value_text = { column = "said", map = { "7.5" = "high" } }', {"code", "day", "said"}, set()),
+        ('value_text = { first = ["said", "code"] }\nvisit_ref = "visit"', {"code", "day", "visit"}, {"said"}),
+        ('value_number = "number"', {"code", "day", "number"}, set()),
+    ],
+)
+def test_which_texts_a_rule_reads_and_which_it_passes_on_as_free_text(
+    tmp_path: Path, more: str, plain: set[str], free: set[str]
+) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(RULE.format(coded="", column="unit", value="{ value = 'mg' }") + more + "\n")
+    document = Document(path, "mappings/a.toml")
+    mapping = read_mapping(document)
+    assert mapping is not None and not document.faults, document.faults
+    assert texts_read(mapping.rules[0]) == (frozenset(plain), frozenset(free))
+
+
+def test_of_a_declared_table_only_texts_that_rules_read_land_and_another_mapping_lands_it_again(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.events(more='said = { type = "text", optional = true }\nseen = { type = "text", optional = true }')
+    free = replace(source, reads={"events": ReadTexts(plain=frozenset({"code"}), free=frozenset({"said"}))})
+    rows = (
+        HEADER.rstrip("\n")
+        + ",said,seen,status\n1,p1,2020-01-01,5,x,lives alone,Tuesdays,A\n2,p1,2020-01-01,5,y,7.5,,A\n"
+    )
+    receipt = hub.receive(free, rows)
+    landed = [[row[name] for name in ("event_id", "code", "said", "seen", "status")] for row in hub.landed()]
+    # The key, what says that a row is taken back, and measured numbers stay.
+    assert landed == [["1", "x", FREE_TEXT, FREE_TEXT, "A"], ["2", "y", "7.5", None, "A"]]
+    assert receipt.extracts[0].tables["events"].withheld == {"said": 1}
+    keys = [row["row_key"] for row in hub.landed()]
+    read = replace(source, reads={"events": ReadTexts(plain=frozenset({"code", "said"}), free=frozenset())})
+    for again, wanted in (
+        (read, ["lives alone", "7.5"]),
+        (replace(source, reads={}), [FREE_TEXT] * 2),
+        (replace(source, reads={"events": None}), ["lives alone", "7.5"]),
+    ):
+        assert hub.intake.land_again(again, vault=hub.vault, progress=Silent()) == (1,)
+        assert hub.intake.land_again(again, vault=hub.vault, progress=Silent()) == ()
+        assert [row["said"] for row in hub.landed()] == wanted
+        assert [row["row_key"] for row in hub.landed()] == keys

@@ -19,7 +19,7 @@ from fairhaven.harmonise.generic_rows import (
     GenericRows,
 )
 from fairhaven.harmonise.mapping_file import CARRIED, CodeMapping, MappingFile, MapRule, check_columns
-from fairhaven.harmonise.mapping_values import as_type, free_texts, has_value, text_of
+from fairhaven.harmonise.mapping_values import as_type, columns_of, free_texts, has_value, text_of
 from fairhaven.identifiers.withheld import FREE_TEXT
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 
@@ -69,6 +69,20 @@ def withheld_texts(rules: Iterable[MapRule], tables: Mapping[str, Set[str]]) -> 
                     f"{name} may be free text, so a release has {FREE_TEXT} in its place. If somebody has looked at the column, "
                     f"and it holds texts of a list, add coded = [{listed}]."
                 )
+
+
+def texts_read(rule: MapRule) -> tuple[frozenset[str], frozenset[str]]:
+    """Columns that a declarative rule reads for what they say, and those that it passes on as free text and reads for nothing else."""
+    every = rule.columns().union(*(columns for _, columns in rule.unpivot))
+    if rule.kind in ABOUT_NO_PERSON or rule.unpivot:
+        return frozenset(every), frozenset()
+    texts = every - rule.coded_columns()
+    codes = [*rule.codes, rule.value] if rule.value else rule.codes
+    values = [code.vocabulary for code in codes] + ([rule.result.column] if rule.result else [])
+    values += [value for name, value in rule.gives if name not in FREE_TEXT_COLUMNS or not free_texts(value, texts)]
+    said = {condition.column for condition in rule.when}.union([rule.text], *map(columns_of, values))
+    free = texts - said
+    return frozenset(every - free), frozenset(free)
 
 
 def _declared(rule: MapRule, table: ir.Table) -> GenericRows:

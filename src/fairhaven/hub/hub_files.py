@@ -1,13 +1,22 @@
 """The reviewable text of a hub: hub.toml, controllers, sources, mappings. Every fault at once, with path and line."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from fairhaven.disclosure import Policy
-from fairhaven.harmonise import MappingFile, check_columns, missing_texts, read_carrot, read_code_map, read_mapping
+from fairhaven.harmonise import (
+    MappingFile,
+    check_columns,
+    missing_texts,
+    read_carrot,
+    read_code_map,
+    read_mapping,
+    texts_read,
+)
 from fairhaven.hub.disclosure_policies import policy_in, policy_named
-from fairhaven.intake import Source, read_source
+from fairhaven.intake import ReadTexts, Source, read_source
 from fairhaven.journeys.model import Controller, HubText, Project, Settings
 from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.expansion import USUAL, ExpansionLimits
@@ -52,7 +61,7 @@ def read_text(folder: Path) -> HubText:
         folder=folder,
         settings=settings,
         controllers=controllers,
-        sources=sources,
+        sources={name: _with_texts_read(source, mappings) for name, source in sources.items()},
         mappings=mappings,
         code_maps=code_maps,
         projects=projects,
@@ -174,6 +183,23 @@ def _not_landed(source: Source) -> dict[str, dict[str, str]]:
         if table.patient:
             found[name][table.patient] = _PATIENT
     return found
+
+
+def _with_texts_read(source: Source, mappings: Mapping[str, MappingFile]) -> Source:
+    """A source of declared tables, with what its mapping reads of their texts: what no rule reads does not land."""
+    if not source.tables:
+        return source
+    found: dict[str, ReadTexts | None] = {}
+    for rule in (rule for name in source.mapping for rule in mappings[name].rules):
+        for table in rule.tables:
+            before = found.get(table, ReadTexts(plain=frozenset(), free=frozenset()))
+            if rule.python or before is None:
+                found[table] = None
+                continue
+            plain, free = texts_read(rule)
+            plain |= before.plain
+            found[table] = ReadTexts(plain=plain, free=(free | before.free) - plain)
+    return replace(source, reads=found)
 
 
 def _dangling(

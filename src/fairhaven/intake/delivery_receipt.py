@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,7 +45,7 @@ from fairhaven.intake.resource_tombstones import ResourceTombstones
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import ACCEPTED, USUAL, ExpansionLimits
-from fairhaven.kernel.files import clear_scratch, scratch, sha256_of
+from fairhaven.kernel.files import canonical_json, clear_scratch, scratch, sha256_of
 from fairhaven.kernel.foreign_files import ForeignFile, files_below, given, kind_fault, name_fault
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.kernel.keyring import DerivationKey
@@ -55,7 +56,7 @@ from fairhaven.omop.external_tables import UNWRITTEN
 
 _CHUNK = 1 << 22
 _NO_NUMBERS = pa.schema([("patient_ref", pa.string()), ("number", pa.string())]).empty_table()
-VERSION = "3"
+VERSION = "4"
 """Of landing itself; raised when the same staged rows would land otherwise than before."""
 
 
@@ -73,8 +74,15 @@ class DeliveryReceiver:
     limits: ExpansionLimits = USUAL
 
     def code(self, source: Source) -> str:
-        """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births."""
-        return f"{source.format}-{self.readers[source.format].version}/landing-{VERSION}/birth-{self.birth_date}"
+        """What landed rows depend on beside the declaration: the reader, landing itself, the precision of births, what the mapping reads."""
+        code = f"{source.format}-{self.readers[source.format].version}/landing-{VERSION}/birth-{self.birth_date}"
+        if not source.reads:
+            return code
+        reads = {
+            table: texts and {"plain": sorted(texts.plain), "free": sorted(texts.free)}
+            for table, texts in sorted(source.reads.items())
+        }
+        return f"{code}/reads-{sha256(canonical_json(reads).encode()).hexdigest()[:8]}"
 
     def texts(self, source: Source) -> LandedTexts:
         """What goes through the source's landed tables."""

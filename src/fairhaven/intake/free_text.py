@@ -1,10 +1,11 @@
-"""Fields of standard formats that hold free text: it does not land, unless the source declares that it is coded there."""
+"""Fields that hold free text: it does not land, unless the source or its mapping says that it is coded there."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from fairhaven.engine.sql import identifier
-from fairhaven.intake.model import Format, Source
+from fairhaven.intake.model import Format, ReadTexts, Source
+from fairhaven.intake.row_links import links_of
 
 _FREE_TEXT: Mapping[Format, frozenset[str]] = MappingProxyType(
     {
@@ -17,6 +18,7 @@ _FREE_TEXT: Mapping[Format, frozenset[str]] = MappingProxyType(
         ),
     }
 )
+_NOTHING = ReadTexts(plain=frozenset(), free=frozenset())
 _WORDS = "code_text"
 """What the columns of FHIR end in that hold a concept's words."""
 
@@ -26,6 +28,9 @@ def is_free_text_sql(source: Source, table: str, column: str) -> str:
 
     The words of a FHIR concept are free text where it has no code. What is free in delimited text and Parquet the mapping says.
     """
+    reads = (source.reads or {}).get(table)
+    if reads and column in reads.free:
+        return "true"
     if f"{table}.{column}" in source.coded:
         return ""
     if column in _FREE_TEXT.get(source.format, frozenset()):
@@ -33,6 +38,19 @@ def is_free_text_sql(source: Source, table: str, column: str) -> str:
     if source.format is Format.FHIR and column.endswith(_WORDS):
         return f"r.{identifier(column.removesuffix('_text'))} IS NULL"
     return ""
+
+
+def is_unread(source: Source, table: str, column: str) -> bool:
+    """Whether a column of a declared table holds texts that no rule reads, nor the hub itself: whatever they are, they need not land."""
+    declared = source.tables.get(table)
+    reads = source.reads.get(table, _NOTHING) if source.reads is not None else None
+    found = declared.column(column) if declared else None
+    if not declared or not reads or not found or found.type != "text":
+        return False
+    type_1 = source.type_1_of(table)
+    links = [name for link in links_of(source) for name in (*link.own, *link.its)]
+    ours = {*declared.key, declared.patient, declared.withdrawn_column, *links}
+    return column not in ours.union(reads.plain, reads.free, [type_1.column, type_1.date] if type_1 else [])
 
 
 def may_be_free(form: Format, column: str) -> bool:

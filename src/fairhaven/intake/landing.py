@@ -21,7 +21,7 @@ from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import file, identifier, literal, literals
 from fairhaven.identifiers.withheld import FREE_TEXT, NUMBER
 from fairhaven.intake import repeated_keys
-from fairhaven.intake.free_text import is_free_text_sql
+from fairhaven.intake.free_text import is_free_text_sql, is_unread
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount, TableDeclaration
 from fairhaven.intake.reader import StagedTable
 from fairhaven.intake.repeated_keys import UndecidedRows
@@ -334,6 +334,8 @@ class _Landing:
                 if column.birth_precision and _FINENESS[column.birth_precision] > _FINENESS[self.birth_date]:
                     # Always NULL, with the column's type: what is finer than the hub allows does not land.
                     return [(column.name, f"CASE WHEN false THEN {value} END")]
+                if is_unread(self.source, table, column.name):
+                    return [(column.name, f"CASE WHEN {value} IS NOT NULL THEN {literal(FREE_TEXT)} END")]
                 if is_free := is_free_text_sql(self.source, table, column.name):
                     is_withheld = f"({is_free}) AND NOT regexp_matches({value}::VARCHAR, {literal(NUMBER)})"
                     return [

@@ -183,6 +183,19 @@ class Type1OptOut:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReadTexts:
+    """Columns of a table whose texts the rules of a mapping read.
+
+    Args:
+        plain: those that they take for codes, words of a list, conditions, references, numbers or days.
+        free: those that they pass on as text, of which nobody has said that it is of a list.
+    """
+
+    plain: frozenset[str]
+    free: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """One feed of one data controller, as ``sources/NAME.toml`` declares it.
 
@@ -191,6 +204,8 @@ class Source:
         in_national_opt_out: its rows are in the scope of the national data opt-out.
         fhir_version: of FHIR, in which its files are written; None where each file tells.
         coded: ``table.column`` of fields of FHIR or a CDM that hold texts of a list, where others hold free text.
+        reads: declared table -> what its mapping reads of it, beside which no text lands; a table that rules in Python read is None, and
+            all its texts land. None where no mapping was looked at.
         digest: of the declaration, in so far as it changes what lands.
     """
 
@@ -208,6 +223,7 @@ class Source:
     type_1_opt_out: Type1OptOut | None = None
     coded: frozenset[str] = frozenset()
     fhir_version: FhirVersion | None = None
+    reads: Mapping[str, ReadTexts | None] | None = None
     digest: str = ""
 
     def type_1_of(self, table: str) -> Type1OptOut | None:
