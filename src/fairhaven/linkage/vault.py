@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -31,6 +32,8 @@ _REFERENCE = pa.schema([IDENTITY_SCHEMA.field("source"), IDENTITY_SCHEMA.field("
 
 
 _WORTH_THREADS = 1 << 20
+
+_AT_A_TIME = 100_000
 
 
 class Vault:
@@ -182,8 +185,7 @@ class Vault:
         if missing:
             with memory_only_database() as connection:
                 for extract in missing:
-                    connection.register("records", self._read_identity(extract))
-                    parts.append(known_identifiers(connection, "records", key=key))
+                    parts.append(_known_in_parts(connection, self._read_identity(extract), key))
                     if keeps:
                         written = parts[-1].written(f"{stamp} {self._mark(extract)}")
                         self._envelope.seal_bytes(written, self._tokens(extract))
@@ -322,6 +324,16 @@ def _are_of(records: pa.Table, patients: Mapping[str, Collection[str]]) -> pa.Ch
         is_in = pc.is_in(records["patient_ref"], value_set=pa.array(sorted(refs), pa.string()))
         theirs = pc.or_(theirs, pc.and_(pc.equal(records["source"], source), is_in))
     return theirs
+
+
+def _known_in_parts(connection: duckdb.DuckDBPyConnection, records: pa.Table, key: bytes) -> KnownIdentifiers:
+    """What records are known by, some at a time: names and addresses of a million people do not fit beside each other."""
+    parts = [KnownIdentifiers.none()]
+    for first in range(0, records.num_rows, _AT_A_TIME):
+        connection.register("records", records.slice(first, _AT_A_TIME))
+        parts.append(known_identifiers(connection, "records", key=key))
+    found = KnownIdentifiers.together(parts)
+    return replace(found, tokens=pa.table({"token": found.tokens["token"].unique()}))
 
 
 def _ordered(index: pa.Table) -> pa.Table:
