@@ -107,9 +107,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _deliver(
         open_hub(hub),
         _DAYS[0],
-        registrations=_HEADER
-        + "P1,9990000018,Ada,Marsh,1950-01-02,F,,FH1 1AA\nP2,9990000018,Ada,Marsh,1950-01-02,F,A,FH2 2BB\n"
-        "P3,9990000026,Cy,Orme,1970-03-04,M,B,FH1 1AA\n",
+        # Of who came first the key stays, so P1 comes first.
+        registrations=_HEADER + "P1,9990000018,Ada,Marsh,1950-01-02,F,,FH1 1AA\n",
+        more_registrations=_HEADER
+        + "P2,9990000018,Ada,Marsh,1950-01-02,F,A,FH2 2BB\nP3,9990000026,Cy,Orme,1970-03-04,M,B,FH1 1AA\n",
         referrals="referral_id,patient_id\nR1,P1\nR2,P2\nR3,P3\n",
         events="event_id,referral_id,event_date,code\n"
         f"E1,R1,2020-01-01,{_ASTHMA}\nE2,R2,2020-01-15,{_ASTHMA}\nE3,R2,2021-01-15,{_DIABETES}\nE4,R3,2020-01-01,{_ASTHMA}\n",
