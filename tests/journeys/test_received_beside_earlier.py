@@ -75,7 +75,8 @@ def test_each_further_delivery_costs_the_next_one_its_record_its_identities_and_
         with opened_below(rooms.store) as files:
             received(open_hub(rooms.folder), f"{number},p{number},2020-01-03,3,c\n")
         opened.append(sum(files.values()))
-    assert opened[-1] - opened[0] <= 3 * (len(opened) - 1)
+    # Whether its tokens are those of its identities is looked at beside: four more.
+    assert opened[-1] - opened[0] <= 8 * (len(opened) - 1)
     assert verify_store(open_hub(rooms.folder), after="", progress=Silent()).is_good
 
 
