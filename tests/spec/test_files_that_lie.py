@@ -131,7 +131,7 @@ QUARANTINED = [
     (
         "line ends of three kinds",
         TEXT,
-        HEADER + GOOD.replace("\n", "\r\n") + GOOD + "2,p2,2020-01-01,,a\r3,p3,2020-01-01,,a\n",
+        HEADER + GOOD.replace("\n", "\r\n") + GOOD.replace("1", "4", 1) + "2,p2,2020-01-01,,a\r3,p3,2020-01-01,,a\n",
         3,
         1,
     ),
@@ -142,7 +142,7 @@ QUARANTINED = [
         1,
         1,
     ),
-    ("FHIR lines 5,000 arrays deep", FHIR, PATIENT + PATIENT.replace("{", f'{{"a": {DEEP}, ', 1), 2, 0),
+    ("FHIR lines 5,000 arrays deep", FHIR, PATIENT + PATIENT.replace("p1", "p2").replace("{", f'{{"a": {DEEP}, ', 1), 2, 0),
     ("FHIR that is no UTF-8", FHIR, PATIENT.encode() + PATIENT.encode().replace(b"p1", b"\xff"), 2, 1),
     ("FHIR with a NUL byte", FHIR, PATIENT + PATIENT.replace("p1", "p\0"), 2, 1),
     ("FHIR with half a character", FHIR, PATIENT + PATIENT.replace("p1", "\\ud800"), 2, 1),

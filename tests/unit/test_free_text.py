@@ -166,9 +166,10 @@ def test_a_partners_texts_and_serials_land_only_where_the_source_declares_them_c
     folder.mkdir()
     tables = {
         "person": "SELECT 1 AS person_id, 8507 AS gender_concept_id, 1953 AS year_of_birth",
-        "observation": f"SELECT n AS observation_id, 1 AS person_id, 0 AS observation_concept_id, DATE '2020-01-01' AS observation_date, text AS value_as_string, text AS value_source_value FROM "
-        f"(VALUES (1, '{SAID}'), (2, '7.5')) t(n, text)",
-        "device_exposure": "SELECT 1 AS device_exposure_id, 1 AS person_id, 0 AS device_concept_id, DATE '2020-01-01' AS device_exposure_start_date, '(01)08717648200274(21)A1' AS unique_device_id",
+        "observation": f"SELECT n AS observation_id, 1 AS person_id, 0 AS observation_concept_id, DATE '2020-01-01' AS observation_date, "
+        f"text AS value_as_string, text AS value_source_value FROM (VALUES (1, '{SAID}'), (2, '7.5')) t(n, text)",
+        "device_exposure": "SELECT 1 AS device_exposure_id, 1 AS person_id, 0 AS device_concept_id, "
+        "DATE '2020-01-01' AS device_exposure_start_date, '(01)08717648200274(21)A1' AS unique_device_id",
     }
     for name, query in tables.items():
         duckdb.execute(f"COPY ({query}) TO '{folder}/{name}.parquet' (FORMAT parquet)")

@@ -44,7 +44,7 @@ CONDITION = {
     "code": {"text": "asthma"},
 }
 PERSON = f"person_id,gender_concept_id,year_of_birth,person_source_value\n1,8507,1960,{NHS_NUMBER}\n"
-NOTE = f"note_id,person_id,note_text\n1,1,{NAME}\n"
+NOTE = f"note_id,person_id,note_date,note_text\n1,1,2020-01-01,{NAME}\n"
 
 _watching: list[Callable[[Path], None]] = []
 
@@ -119,7 +119,8 @@ def _duckdb(folder: Path) -> bytes:
     with duckdb.connect(str(path)) as connection:
         connection.execute(
             f"CREATE TABLE person AS SELECT 1 AS person_id, 8507 AS gender_concept_id, 1960 AS year_of_birth, "
-            f"'{NHS_NUMBER}' AS person_source_value; CREATE TABLE note AS SELECT 1 AS note_id, 1 AS person_id, '{NAME}' AS note_text"
+            f"'{NHS_NUMBER}' AS person_source_value; CREATE TABLE note AS SELECT 1 AS note_id, 1 AS person_id, "
+            f"DATE '2020-01-01' AS note_date, '{NAME}' AS note_text"
         )
     content = path.read_bytes()
     path.unlink()

@@ -407,7 +407,7 @@ def mark_in(path: Path) -> str | None:
             [(page,)] = connection.execute("PRAGMA page_size").fetchall()
         # A last page that is cut short is read as if it went on.
         is_whole = is_whole and path.stat().st_size % page == 0
-    except (sqlite3.DatabaseError, ValueError):
+    except (FileNotFoundError, sqlite3.DatabaseError, ValueError):
         return None
     # What a running command has not put in its place yet lies beside the file, which alone may not be whole.
     is_written = path.with_name(f"{path.name}-wal").exists()
