@@ -89,6 +89,17 @@ def test_old_macintosh_line_ends_are_lines(tmp_path: Path) -> None:
     assert hub.lines() == [2, 4]
 
 
+@pytest.mark.parametrize("quoting", ["", 'dialect.quote = ""\n'], ids=["quoted", "no quoting"])
+def test_a_carriage_return_within_a_value_ends_no_line(tmp_path: Path, quoting: str) -> None:
+    hub = Hub(tmp_path)
+    code = "c\rd" if quoting else '"c\rd"'
+    hub.receive(
+        hub.events(quoting), HEADER + f"1,p1,2020-01-01,,{code}\n\r2,p2,2020-01-01,,c\n3,p3,2020-01-01,,c\r\r\n"
+    )
+    assert [row["code"] for row in hub.landed()] == ["c\rd", "c", "c"]
+    assert not hub.quarantined()
+
+
 def test_bytes_that_are_not_in_the_encoding_reject_their_line_only(tmp_path: Path) -> None:
     hub = Hub(tmp_path)
     hub.receive(hub.events(), (HEADER + GOOD).encode() + b"2,p2,2020-01-01,,caf\xe9\n3,p3,2020-01-01,,caf\xc3\xa9\n")

@@ -230,6 +230,9 @@ class _Reading:
             f"nullstr=[{', '.join(map(literal, sorted({'', *dialect.null})))}]",
             f"columns={{{', '.join(columns)}}}",
         ]
+        if numbered:
+            # Otherwise a carriage return within a value is taken for the end of a line.
+            options.append("new_line='\\n'")
         if longest > _LONG_LINE // 4:
             options.append(f"max_line_size={2 * longest + 1024}")
         return f"read_csv({file(path)}, {', '.join(options)})"

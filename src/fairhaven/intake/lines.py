@@ -168,7 +168,9 @@ def clean(
         io.TextIOWrapper(memory_writer(rows), encoding="utf-8", newline="") as out,
         io.TextIOWrapper(memory_writer(rejects), encoding="utf-8", newline="") as bad,
     ):
-        write = csv.writer(out, delimiter=dialect.delimiter, quotechar=dialect.quote, lineterminator="\n").writerow
+        write = csv.writer(
+            out, delimiter=dialect.delimiter, quotechar=dialect.quote, quoting=csv.QUOTE_ALL, lineterminator="\n"
+        ).writerow  # by need alone, a carriage return would not be quoted
         reject = csv.writer(bad, lineterminator="\n").writerow
         for line, raw, fields, _ in _records(file, dialect, carriage_only, header):
             if not isinstance(fields, str) and len(fields) > width and not any(fields[width:]):
