@@ -32,7 +32,8 @@ _OF_WEEK = rf"{_BEFORE}([0-9]{{4}})[^0-9a-z]?w([0-5][0-9])[^0-9a-z]?([1-7]){_BEH
 """The year, its week and the day of that (ISO 8601)."""
 
 LOOKS_DATED = (
-    f"[0-9]{{4}}|[0-9]{_PARTED}[0-9]{{1,2}}{_PARTED}[0-9]|[0-9]{_ORDINAL}[^0-9]{{0,3}}(?:{_NAMES})|(?:{_NAMES})[^0-9]{{0,12}}[0-9]"
+    # Most digits without anything between them are codes: only a year of these centuries, or six digits alone, may be of a birth.
+    f"(?:1[89]|20)[0-9]{{2}}|{_BEFORE}[0-9]{{6}}{_BEHIND}|[0-9]{_PARTED}[0-9]{{1,2}}{_PARTED}[0-9]|[0-9]{_ORDINAL}[^0-9]{{0,3}}(?:{_NAMES})|(?:{_NAMES})[^0-9]{{0,12}}[0-9]"
     f"|[0-9]{_PARTED}[ivx]{{1,4}}{_PARTED}[0-9]"
 )
 """What a plain text matches that may spell a day; the others need not be looked through."""

@@ -13,9 +13,10 @@ try one; with it two texts can be compared that nobody can read.
 """
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -68,6 +69,8 @@ _STREETS = {
     "view": "vw",
     "saint": "st",
 }
+_NAMED = ("given_name", "family_name", "postcode", "address")
+_NUMBERED = ("nhs_number", "birth_date")
 _MOST_BIRTHS = 5
 """On how many days the records of one person may say that the person was born."""
 
@@ -163,17 +166,30 @@ def known_identifiers(connection: duckdb.DuckDBPyConnection, identity: str, *, k
         connection: one that spills nothing in plain.
         identity: relation with the columns of `linkage.model.IDENTITY_SCHEMA`.
     """
-    define_token(connection, key)
-    for statement in _statements(identity):
-        connection.execute(statement)
-    found = {name: connection.execute(query).fetch_arrow_table() for name, query in _queries(identity).items()}
-    connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests")
-    return KnownIdentifiers(**found)
+    counted = ", ".join(f"count({column})" for column in (*_NAMED, *_NUMBERED))
+    [counts] = connection.execute(f"SELECT {counted} FROM {identity}").fetchall()
+    found = KnownIdentifiers.none()
+    # Most tables of a delivery name nobody: they are of events.
+    if any(counts):
+        found = replace(found, **_fetched(connection, _numbered(identity)))
+    if any(counts[: len(_NAMED)]):
+        define_token(connection, key)
+        for statement in _statements(identity):
+            connection.execute(statement)
+        found = replace(found, **_fetched(connection, _OF_NAMES))
+        connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests")
+    return found
+
+
+def _fetched(connection: duckdb.DuckDBPyConnection, queries: Mapping[str, str]) -> dict[str, pa.Table]:
+    return {name: connection.execute(query).fetch_arrow_table() for name, query in queries.items()}
 
 
 def code_of_tokens() -> str:
     """A digest of what makes tokens of records: what was made by another is made again."""
-    return sha256("".join((*_statements("identity"), *_queries("identity").values())).encode()).hexdigest()
+    return sha256(
+        "".join((*_statements("identity"), *_numbered("identity").values(), *_OF_NAMES.values())).encode()
+    ).hexdigest()
 
 
 def _statements(identity: str) -> tuple[str, ...]:
@@ -209,16 +225,22 @@ SELECT kind, words, identifier_token(kind, words) AS token FROM (SELECT DISTINCT
 """
 
 
-def _queries(identity: str) -> dict[str, str]:
+_OF_NAMES = MappingProxyType(
+    {
+        "tokens": "SELECT DISTINCT token FROM digests",
+        "names": "SELECT DISTINCT source, patient_ref, token FROM subjects JOIN digests USING (kind, words) "
+        "WHERE kind IN ('given', 'family') AND length(words) > 2",
+    }
+)
+
+
+def _numbered(identity: str) -> dict[str, str]:
     numbered = f"(SELECT source, patient_ref, {joined_sql(plain_sql('nhs_number'))} AS joined FROM {identity})"
     is_number = "regexp_full_match(joined, '[0-9]{10}')"
     return {
         "numbers": f"SELECT DISTINCT joined::BIGINT AS number FROM {numbered} WHERE {is_number}",
-        "tokens": "SELECT DISTINCT token FROM digests",
         "births": f"SELECT DISTINCT source, patient_ref, birth_date FROM {identity} WHERE birth_date IS NOT NULL",
         "persons": f"SELECT DISTINCT source, patient_ref, joined::BIGINT AS person FROM {numbered} WHERE {is_number}",
-        "names": "SELECT DISTINCT source, patient_ref, token FROM subjects JOIN digests USING (kind, words) "
-        "WHERE kind IN ('given', 'family') AND length(words) > 2",
     }
 
 
