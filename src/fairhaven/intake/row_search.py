@@ -20,6 +20,7 @@ from fairhaven.intake.model import Extract, Format, Source
 from fairhaven.intake.patient_rows import bearing, naming_nobody
 from fairhaven.intake.quarantine_lines import texts_at
 from fairhaven.intake.resource_tombstones import ResourceTombstones
+from fairhaven.kernel.files import readers_scratch
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.nhs.number import nhs_numbers_in
 
@@ -30,7 +31,8 @@ def looking(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that digests as landing does, and reads these extracts."""
     reaches = [receiver.records.folder(extract.number) for extract in extracts]
-    with open_duckdb(spill=receiver.store / "scratch", reaches=reaches) as connection:
+    # A plan looks, too, and changes nothing in the store.
+    with readers_scratch() as work, open_duckdb(spill=work, reaches=reaches) as connection:
         define_pseudonym(connection, "pseudonym_of", secrets.pseudonym)
         define_pseudonym(connection, "tombstone_of", secrets.tombstone)
         yield connection
