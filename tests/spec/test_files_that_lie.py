@@ -205,6 +205,16 @@ SETTINGS: list[tuple[str, str | bytes, str]] = [
     ("a key of 100,000 names", ".".join(["a"] * 100_000) + " = 1\n", "a key of more than 8 names"),
     ("a header of 100,000 names", f"[{'.'.join(['a'] * 100_000)}]\n", "a key of more than 8 names"),
     ("quoted names with blanks between them", " . ".join(['"a"'] * 100_000) + " = 1\n", "a key of more than 8 names"),
+    (
+        "a key of many names in a table of one line",
+        f"a = {{ b = 1, {'.'.join(['a'] * 100_000)} = 1 }}\n",
+        "a key of more than 8 names",
+    ),
+    (
+        "a key of many names behind texts",
+        f'a = """#\\"\n"""\n\'#\' = 1 # \'\n{"a." * 100_000}b = 1\n',
+        "toml:4: has a key of more than",
+    ),
     ("a megabyte and more", "# x\n" * (1 << 18) + "a = 1\n", "is larger than 1 MB"),
     ("arrays 5,000 deep", f"a = {DEEP}\n", "is nested too deeply"),
     ("a number of 5,000 digits", f"a = {'9' * 5000}\n", "a number too long"),
@@ -226,6 +236,22 @@ def test_a_file_of_settings_that_would_fill_the_memory_is_refused_before_it_does
     document = Document(path, "a.toml")
     assert [said in str(fault) for fault in document.faults] == [True], document.faults
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10  # KiB
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'a = "urn:oid:2.16.840.1.113883.2.1.4.1"',
+        "# the NHS number, 2.16.840.1.113883.2.1.4.1\na = 'x'",
+        '"2.16.840.1.113883.2.1.4.1" = 1',
+        'a = ["x", "2.16.840.1.113883.2.1.4.1"] # [2.16.840.1.113883.2.1.4.1]',
+        "a = \"\"\"\n2.16.840.1.113883.2.1.4.1\n\"\"\"\nb = '''\n[2.16.840.1.113883.2.1.4.1]'''",
+    ],
+)
+def test_a_text_or_a_comment_may_hold_an_oid_of_any_length(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(content)
+    assert Document(path).faults == []
 
 
 def test_the_mark_that_editors_of_windows_write_is_no_part_of_a_setting(tmp_path: Path) -> None:

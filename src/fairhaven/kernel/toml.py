@@ -22,9 +22,16 @@ from fairhaven.kernel.foreign_files import kind_fault
 _HEADER = re.compile(r"^\s*+(\[\[?)([^\]]++)\]\]?")
 _KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=""")
 _TOKEN = re.compile(r"""#|"(?:[^"\\]|\\.)*+"?|'[^']*+'?|[\[\]{},]|[^\s\[\]{},"'#]+""")
-_DOTTED = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)[ \t]*+\.[ \t]*+){8}""")
-"""A key of more names than any setting has. Python's reader keeps tables for every name of every key, so that a megabyte of dots
-becomes gigabytes; it is not asked then."""
+_QUOTED = re.compile(
+    r"""#[^\n]*+"""
+    r'''|"""(?:[^"\\]++|\\(?s:.)|"(?!""))*+(?:"{3,5})?'''
+    r"""|'''(?:[^']++|'(?!''))*+(?:'{3,5})?"""
+    r"""|"(?:[^"\\\n]++|\\.)*+"?|'[^'\n]*+'?"""
+)
+"""A comment or a string, also one that is not closed."""
+_DOTTED = re.compile(r"""(?:^|[\[{,])[ \t]*+(?:(?:""|[A-Za-z0-9_-]++)[ \t]*+\.[ \t]*+){8}""", re.MULTILINE)
+"""A key of more names than any setting has, where a key can stand, in a text whose strings are blank. Python's reader keeps tables
+for every name of every key, so that a megabyte of dots becomes gigabytes; it is not asked then."""
 _LARGEST = 1 << 20
 """Bytes of a file; a mapping with ten thousand codes has half a megabyte."""
 _LEAST = -(1 << 63)
@@ -240,9 +247,16 @@ def _text_of(path: Path) -> str:
     if len(content) > _LARGEST:
         raise _TooMuchError(f"is larger than {_LARGEST >> 20} MB, so it is no file of settings")
     text = content.decode("utf-8-sig")
-    if found := _DOTTED.search(text):
-        raise _TooMuchError("has a key of more than 8 names", text.count("\n", 0, found.start()) + 1)
+    # Strings and comments may hold as many dots as they like: an OID (2.16.840.1.113883.2.1.4.1) is no key.
+    bare = _QUOTED.sub(_blank, text)
+    if found := _DOTTED.search(bare):
+        raise _TooMuchError("has a key of more than 8 names", bare.count("\n", 0, found.start()) + 1)
     return text.replace("\r\n", "\n")
+
+
+def _blank(quoted: re.Match[str]) -> str:
+    """What stands for a comment or a string where only keys are looked for: its lines, so that theirs can be counted."""
+    return "" if quoted[0].startswith("#") else '""' + "\n" * quoted[0].count("\n")
 
 
 def _unreadable(error: OSError | ValueError | RecursionError, path: Path, shown: str) -> Fault:
