@@ -4,8 +4,8 @@ Digits of every script and width become 0 to 9, letters small and plain. What st
 with dots, slashes, hyphens, blanks of any width or nothing between its digits is one run of digits in `joined_sql`.
 """
 
-import sys
 import unicodedata
+from functools import cache
 
 from fairhaven.engine.sql import literal
 
@@ -20,10 +20,15 @@ _LOOKS_LIKE = dict(
 _LETTERS = {"æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ß": "ss", "þ": "th", "Þ": "th"}
 
 
+_LAST_SCRIPT = 0x1FC00
+"""Behind it Unicode has Chinese signs and what is for private use, none of which stands for a digit or a small letter of ours."""
+
+
+@cache
 def _characters_of_every_script() -> tuple[str, str]:
     """Characters that stand for a digit or a small letter, and what they stand for: full width, other scripts, raised, in circles, bold."""
     found = dict(_LOOKS_LIKE)
-    for code in range(128, sys.maxunicode + 1):
+    for code in range(128, _LAST_SCRIPT):
         digit = unicodedata.digit(chr(code), None)
         if digit is not None:
             found[chr(code)] = str(digit)
@@ -34,7 +39,6 @@ def _characters_of_every_script() -> tuple[str, str]:
     return "".join(found), "".join(found.values())
 
 
-_OTHERS, _PLAIN = _characters_of_every_script()
 # Letters with accents, punctuation, blanks and signs of money: the usual ones, which are none of those.
 _USUAL = (
     "^[\\x00-\u00a9\u00ab-\u00b1\u00b4-\u00b8\u00bb-\u00c5\u00c7-\u00cf\u00d1-\u00d7\u00d9-\u00dd\u00e0-\u00e5\u00e7-\u00ef"
@@ -59,9 +63,10 @@ def plain_sql(text_sql: str) -> str:
     bare = f"regexp_replace(regexp_replace({text_sql}, {literal(_ESCAPED_APOSTROPHE)}, '''', 'gi'), {literal(_ESCAPED)}, ' ', 'gi')"
     # The table of digits and letters costs more than all the rest, and few texts have more than what is usual.
     letters = bare
-    for letter, plain in _LETTERS.items():
-        letters = f"replace({letters}, '{letter}', '{plain}')"
-    usual = f"CASE WHEN regexp_matches({text_sql}, {literal(_USUAL)}) THEN {bare} ELSE translate({letters}, {literal(_OTHERS)}, {literal(_PLAIN)}) END"
+    for letter, spelled in _LETTERS.items():
+        letters = f"replace({letters}, '{letter}', '{spelled}')"
+    others, plain = _characters_of_every_script()
+    usual = f"CASE WHEN regexp_matches({text_sql}, {literal(_USUAL)}) THEN {bare} ELSE translate({letters}, {literal(others)}, {literal(plain)}) END"
     named = f"regexp_replace(lower(strip_accents({usual})), {literal(_POSSESSIVE)}, '', 'g')"
     every = f"regexp_replace({named}, {literal(_WITHIN_WORDS)}, '', 'g')"
     is_simple = f"strlen({text_sql}) = length({text_sql}) AND NOT regexp_matches({text_sql}, '[''`&%<\\\\]')"
