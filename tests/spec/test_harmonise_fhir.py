@@ -688,6 +688,14 @@ CASES = [
             }
         ],
     ),
+    Case(
+        "repeats and a length of more than the CDM can hold are none",
+        request(
+            dispenseRequest={"numberOfRepeatsAllowed": 99_999_999_999},
+            dosageInstruction=[{"timing": {"repeat": {"boundsDuration": quantity(99_999_999, "a")}}}],
+        ),
+        [{**DRUG, "refills": None, "days_supply": None}],
+    ),
     Case("a prescription that a patient reported", request(reportedBoolean=True), [{**DRUG, "type_concept_id": 32865}]),
     Case(
         "a stopped prescription",
@@ -778,6 +786,7 @@ CASES = [
             ("28 of an empty unit", {"value": 28, "unit": " "}, 28),
             ("4 weeks", quantity(4, "wk"), 28),
             ("6 hours", quantity(6, "h"), None),
+            ("more days than a number of them holds", {"value": 9_999_999_999, "code": "d"}, None),
             ("20 tablets, which are no time", {"value": 20, "unit": "tablets"}, None),
         )
     ],

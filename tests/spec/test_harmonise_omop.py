@@ -200,6 +200,12 @@ CASES = [
         drug(days_supply=2**40),
         [{"days_supply": None, "drug_exposure_end_date": LATER}],
     ),
+    Case(
+        "a supply of more than a century ends no build: what was given without an end lasts as long as usual",
+        "drug_exposure",
+        drug(drug_exposure_end_date=None, days_supply=2**31 - 1, drug_type_concept_id=32818),
+        [{"days_supply": 2**31 - 1, "drug_exposure_end_date": DAY}],
+    ),
     same(
         "observation",
         {

@@ -418,6 +418,12 @@ def test_dates_with_times_and_days_added(events: Made) -> None:
     ]
 
 
+@pytest.mark.parametrize(("days", "expected"), [(36_525, dt.date(2120, 3, 2)), (36_526, DAY), (99_999_999_999, DAY)])
+def test_days_beyond_a_century_are_none_and_end_no_build(events: Made, days: int, expected: dt.date) -> None:
+    mapping = rule('end_date = { column = "day", add_days = "stay" }')
+    assert events.generic(mapping, [{"code": "195967001", "stay": days}], "end_date") == [expected]
+
+
 def test_an_end_before_its_start_is_dropped_and_counted(events: Made) -> None:
     found = events.of(rule('end_date = { column = "day", minus_days = 1 }'), [{"code": "195967001"}])
     assert events.rows(found, "condition_occurrence", "condition_end_date") == [(None,)]

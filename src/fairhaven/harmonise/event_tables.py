@@ -9,6 +9,7 @@ from fairhaven.engine import Engine
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.code_mapping import VocabularyTables
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, column_or_null
+from fairhaven.harmonise.mapping_values import LONGEST_SHIFT
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.identifiers.withheld import FREE_TEXT, MARK
 from fairhaven.omop import concepts
@@ -117,7 +118,10 @@ def _end_of_exposure(rows: ir.Table) -> Columns:
     """
     start, kind = rows["start_date"], rows["type_concept_id"]
     usual = kind.cases(*((concept, days) for concept, days in concepts.USUAL_SUPPLY.items()), else_=1)
-    supply = ibis.greatest(ibis.coalesce(_event(rows, "days_supply"), usual), 1)
+    given = _event(rows, "days_supply")
+    # One day beyond the calendar would end the whole build; no supply lasts a century.
+    given = given.between(-LONGEST_SHIFT, LONGEST_SHIFT).ifelse(given, ibis.null("int32"))
+    supply = ibis.greatest(ibis.coalesce(given, usual), 1)
     # What is given at one moment ends at it.
     is_momentary = rows["end_date"].isnull() & (kind == concepts.TYPE["EHR administration"])
     return {

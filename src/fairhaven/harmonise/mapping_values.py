@@ -11,6 +11,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+LONGEST_SHIFT = 36_525
+"""Days that a delivered number may move a date, a century: one day beyond the calendar ends the whole build."""
 _OLDEST = 130
 _FORMS = {
     "float64": "^([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)$",
@@ -208,7 +210,7 @@ class ShiftedDate:
     """A date some days later (earlier where *sign* is -1).
 
     Args:
-        days: a number of days, or the column that holds it (no number there: none).
+        days: a number of days, or the column that holds it (no number there, or one of more than a century: none).
     """
 
     days: int | str
@@ -219,8 +221,10 @@ class ShiftedDate:
         date = as_type(value, "date")
         if isinstance(self.days, int):
             return (date + ibis.interval(days=self.days * self.sign)).cast("date")
-        days = number_of(rows[self.days]).fill_null(0).cast("int32") * self.sign
-        return (date + days.as_interval("D")).cast("date")
+        days = number_of(rows[self.days])
+        is_near = days.between(-LONGEST_SHIFT, LONGEST_SHIFT).fill_null(False)
+        shift = is_near.ifelse(days, 0).cast("int32") * self.sign
+        return (date + shift.as_interval("D")).cast("date")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

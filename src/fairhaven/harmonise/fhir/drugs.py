@@ -70,7 +70,7 @@ def requests(placed: ir.Table) -> Columns:
         **_dosage(placed),
         "type_concept_id": is_reported.ifelse(TYPE["patient self-report"], TYPE["EHR prescription"]).cast("int32"),
         "quantity": placed["quantity_number"],
-        "refills": placed["refills"].cast("int32"),
+        "refills": placed["refills"].try_cast("int32"),
         "days_supply": ibis.coalesce(_days(placed, "supply"), _days(placed, "bounds")),
         "stop_reason": placed["status_reason_code_text"],
         **_DRUG_EXPOSURE,
@@ -158,14 +158,14 @@ def immunizations(placed: ir.Table) -> Columns:
 
 
 def _days(table: ir.Table, name: str, *, otherwise: str | None = None) -> ir.Value:
-    """A length of time in days, at least one; NULL for hours and less.
+    """A length of time in days, at least one; NULL for hours and less, and for more days than a number of them holds.
 
     Args:
         otherwise: the unit where none is given.
     """
     unit = table[f"{name}_unit"].strip().lower().nullif("")
     days = chosen(unit if otherwise is None else unit.fill_null(otherwise), DAYS)
-    return (table[f"{name}_number"] * days).ceil().cast("int32")
+    return (table[f"{name}_number"] * days).ceil().try_cast("int32")
 
 
 def _route(table: ir.Table) -> dict[str, ir.Value]:
