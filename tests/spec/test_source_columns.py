@@ -89,6 +89,17 @@ def test_typed_columns_of_parquet_have_words_for_nothing_too(tmp_path: Path) -> 
     assert "read as parquet: no value: nothing, NULL" in "\n".join(delivery_text.receipt(receipt))
 
 
+def test_a_text_of_parquet_with_a_nul_byte_is_in_quarantine_as_of_delimited_text(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    table = {name: pa.nulls(2, pa.string()) for name in ("day", "left", "age", "dose", "seen", "alive")}
+    table |= {"id": pa.array(["1", "2"]), "patient": pa.array(["p1"] * 2), "DIAG_1": pa.array(["E\0", "E11"])}
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table(table), out)
+    hub.receive(hub.source(source("parquet")), bytes(out.getvalue()), "visits.parquet")
+    assert [row["diag_01"] for row in hub.landed(table="visits")] == ["E11"]
+    assert hub.quarantined() == [(1, "diag_01", "holds a NUL byte")]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_where_fields_are_never_quoted_a_quote_is_a_character_like_others(tmp_path: Path, end: str) -> None:
     hub = Hub(tmp_path)

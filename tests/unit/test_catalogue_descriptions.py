@@ -377,6 +377,16 @@ def test_the_persons_behind_each_count_of_a_description_are_as_many_as_it_shows(
     assert all(len(persons) == len(set(persons.tolist())) for _, persons in sets)
 
 
+def test_the_persons_behind_a_code_are_told_whatever_characters_it_has(engine: Engine) -> None:
+    odd = "'F\0x\\"
+    people = _people(40).set_column(4, "gender_source_value", pa.array([odd] * 20 + ["M"] * 20))
+    tables = _tables(engine, person=people)
+    shown = describe(tables, engine=engine, policy=ONS)
+    assert odd in {bar.code for table in shown.tables for variable in table.variables for bar in variable.bars}
+    sets = [persons.tolist() for _, persons in described_sets(shown, tables, engine)]
+    assert list(range(20)) in [sorted(persons) for persons in sets]
+
+
 @pytest.mark.parametrize("policy", ["ons", "hdr-uk", "hes"])
 @pytest.mark.parametrize("without", [1, 6])
 def test_a_page_does_not_narrow_what_the_description_on_it_hides(engine: Engine, policy: str, without: int) -> None:

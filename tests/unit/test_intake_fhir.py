@@ -15,6 +15,7 @@ from fairhaven.intake.fhir.element_columns import NO_MOMENT, steps
 from fairhaven.intake.fhir.fhir_reader import (
     BROKEN,
     NO_RESOURCE,
+    NUL,
     TYPELESS,
     UNDECODABLE,
     UNKNOWN,
@@ -77,9 +78,11 @@ def test_lines_keep_their_numbers_whatever_stands_between_them(con: duckdb.DuckD
         b'{"id":"late","resourceType":"Condition"}',
         b"null",
         b"[]",
+        rb'{"resourceType":"Condition","code":{"text":"a\u0000b"}}',
+        rb'{"resourceType":"Condition","code":{"text":"a\\u0000b"}}',
     ]
     landed, rejected = _rows(con, fhir_files.written(tmp_path, b"\n".join(lines)), tmp_path)
-    assert landed == {"condition": [1, 9, 13]}
+    assert landed == {"condition": [1, 9, 13, 17]}
     assert rejected == [
         (3, "", BROKEN),
         (5, "", TYPELESS),
@@ -91,6 +94,7 @@ def test_lines_keep_their_numbers_whatever_stands_between_them(con: duckdb.DuckD
         (12, "onset_start", NO_MOMENT),
         (14, "", TYPELESS),
         (15, "", TYPELESS),
+        (16, "", NUL),
     ]
 
 

@@ -162,6 +162,13 @@ def test_what_records_are_known_by_is_kept_sealed_and_goes_with_them(vault: Vaul
     assert not kept[0].exists()
 
 
+def test_names_of_a_source_without_birth_dates_are_known_of_what_is_kept(vault: Vault) -> None:
+    vault.add(1, records({"patient_ref": "a", "given_name": "Ottoline", "family_name": "Quackenbush"}))
+    assert told(vault)[2] == {"a"}
+    assert told(vault)[2] == {"a"}
+    assert not vault.known_identifiers(key=KEY, source="hes").names.num_rows
+
+
 def test_a_build_reads_what_is_kept_and_writes_none(vault: Vault, tmp_path: Path) -> None:
     vault.add(1, records({"patient_ref": "a", "nhs_number": NUMBER}))
     assert vault.known_identifiers(key=KEY, source="", keeps=False).numbers.num_rows == 1

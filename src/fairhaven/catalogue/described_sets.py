@@ -1,11 +1,12 @@
 """The persons behind each count of persons that a description shows: who has the file knows how many they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from fairhaven.catalogue.scan import finite
@@ -13,6 +14,8 @@ from fairhaven.catalogue.variables import VariableKind
 from fairhaven.engine import Engine
 from fairhaven.omop import CDM
 from fairhaven.release.description import Bar, Description, TableDescription, Variable
+
+_READ = (VariableKind.CONCEPT, VariableKind.DATE, VariableKind.NUMBER)
 
 
 def described_sets(
@@ -34,6 +37,8 @@ def described_sets(
 def _sets_of(described: TableDescription, table: ir.Table, engine: Engine) -> Iterator[tuple[int, NDArray[np.int64]]]:
     counts: list[int] = []
     parts = []
+    codes: dict[int, str] = {}
+    texts: list[tuple[str, range]] = []
     if described.persons is not None:
         counts.append(described.persons)
         parts.append(table.select("person_id", place=ibis.literal(0, "int64")))
@@ -44,15 +49,30 @@ def _sets_of(described: TableDescription, table: ir.Table, engine: Engine) -> It
         bars = [bar for bar in variable.bars if bar.persons is not None and _can_be_read(column, variable, bar)]
         if not bars:
             continue
+        places = range(len(counts), len(counts) + len(bars))
+        counts += [bar.persons for bar in bars if bar.persons is not None]
+        if variable.kind not in _READ:
+            texts.append((variable.name, places))
+            codes |= {place: bar.code for place, bar in zip(places, bars, strict=True)}
+            continue
         cases = [
             (_is_at(column, variable, bar.label, bar.code), ibis.literal(place, "int64"))
-            for place, bar in enumerate(bars, start=len(counts))
+            for place, bar in zip(places, bars, strict=True)
         ]
-        counts += [bar.persons for bar in bars if bar.persons is not None]
         parts.append(table.select("person_id", place=ibis.cases(*cases, else_=ibis.null("int64"))))
-    if not parts:
-        return
-    rows = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    # A partner's rows and an altered description may hold any text, and not every text can stand in a query.
+    known = engine.arrow(
+        pa.table({"place": pa.array(codes, pa.int64()), "code": pa.array(codes.values(), pa.string())})
+    )
+    for name, places in texts:
+        mine = known.filter(known["place"].between(places.start, places.stop - 1))
+        parts.append(table.join(mine, table[name] == mine["code"]).select("person_id", "place"))
+    if parts:
+        yield from _found(ibis.union(*parts) if len(parts) > 1 else parts[0], counts, engine)
+    engine.drop(known)
+
+
+def _found(rows: ir.Table, counts: Sequence[int], engine: Engine) -> Iterator[tuple[int, NDArray[np.int64]]]:
     found = engine.fetch(rows.filter(rows.place.notnull()).distinct())
     places = found["place"].to_numpy()
     persons = found["person_id"].to_numpy().astype(np.int64)
@@ -74,6 +94,7 @@ def _can_be_read(column: Any, variable: Variable, bar: Bar) -> bool:
             case VariableKind.NUMBER:
                 return bool(type_of.is_numeric() and _ends_of(bar.label))
             case _:
+                bar.code.encode()  # half a character is in no row
                 return bool(type_of.is_string())
     except ValueError:
         return False
@@ -87,10 +108,8 @@ def _is_at(column: Any, variable: Variable, label: str, code: str) -> ir.Boolean
             at = column == int(code)
         case VariableKind.DATE:
             at = column.year() == int(label)
-        case VariableKind.NUMBER:
-            at = _is_in_class(finite(column), *_ends_of(label), is_whole=variable.type == "integer")
         case _:
-            at = column == code
+            at = _is_in_class(finite(column), *_ends_of(label), is_whole=variable.type == "integer")
     return at
 
 

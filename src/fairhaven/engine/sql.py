@@ -11,7 +11,9 @@ def identifier(name: str) -> str:
 
 def literal(text: str | Path) -> str:
     """A text, or the path of a file to write, in single quotes."""
-    return "'" + str(text).replace("'", "''") + "'"
+    quoted = "'" + str(text).replace("'", "''") + "'"
+    # DuckDB's parser takes a NUL for the end of the statement.
+    return "(" + quoted.replace("\0", "' || chr(0) || '") + ")" if "\0" in quoted else quoted
 
 
 def literals(*texts: str) -> str:

@@ -13,6 +13,7 @@ try one; with it two texts can be compared that nobody can read.
 """
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import sha256
@@ -125,7 +126,9 @@ class KnownIdentifiers:
         """
         out = io.BytesIO()
         for field in fields(self):
-            table = getattr(self, field.name).replace_schema_metadata({"stamp": stamp})
+            table = getattr(self, field.name)
+            sources = table["source"].unique().to_pylist() if "source" in table.column_names else []
+            table = table.replace_schema_metadata({"stamp": stamp, "sources": json.dumps(sources)})
             with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
                 stream.write_table(table)
         return out.getvalue()
@@ -140,12 +143,14 @@ class KnownIdentifiers:
         reader = pa.BufferReader(data)
         found: dict[str, pa.Table] = {}
         for field in fields(cls):
-            if field.name == "names" and names_of not in set(found["births"]["source"].unique().to_pylist()):
+            stream = pa.ipc.open_stream(reader)
+            metadata = stream.schema.metadata or {}
+            if metadata.get(b"stamp") != stamp.encode() or b"sources" not in metadata:
+                return None
+            if field.name == "names" and names_of not in json.loads(metadata[b"sources"]):
                 found["names"] = cls.none().names
                 break
-            table = pa.ipc.open_stream(reader).read_all()
-            if (table.schema.metadata or {}).get(b"stamp") != stamp.encode():
-                return None
+            table = stream.read_all()
             found[field.name] = table.replace_schema_metadata(None)
         return cls(**found)
 

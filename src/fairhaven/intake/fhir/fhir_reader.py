@@ -99,6 +99,9 @@ NO_TYPE = "resource"
 """Table of lines whose resource type is not known; all of them are quarantined."""
 
 BROKEN = "the line is not valid JSON"
+NUL = "holds a NUL byte"
+# JSON writes it so; behind two backslashes it is the six characters themselves.
+_HOLDS_NUL = r"(contains(text, '\u0000') AND regexp_matches(text, '(^|[^\\])(\\\\)*\\u0000'))"
 TYPELESS = "the line is no FHIR resource: resourceType is missing"
 UNKNOWN = "resourceType is not a resource type of FHIR {version}"
 UNDECODABLE = "the line is not UTF-8"
@@ -264,6 +267,7 @@ class CompiledView:
     def _faults(self, version: FhirVersion) -> Iterator[tuple[str, str, str]]:
         """(condition as SQL, field, reason) of what can be wrong with a resource; the first counts."""
         yield "r IS NULL", "", BROKEN
+        yield _HOLDS_NUL, "", NUL
         others = [versions for versions in range(1, ANY) if not versions & BITS[version]]
         if sign_paths(self.view.resource):
             yield f"versions = {OF_DSTU2}", "", UNREAD_VERSION
