@@ -596,6 +596,48 @@ CASES = [
         ],
     ),
     Case(
+        "a report or a specimen that was withdrawn, or is another patient's, says of no observation when it was",
+        [
+            {
+                **observation(id="other1", valueInteger=1, specimen={"reference": "Specimen/withdrawn"}, issued=NINE),
+                "effectiveDateTime": None,
+            },
+            {
+                **observation(id="other2", valueInteger=1, specimen={"reference": "Specimen/another"}, issued=NINE),
+                "effectiveDateTime": None,
+            },
+            {**observation(id="other3", valueInteger=1, issued=NINE), "effectiveDateTime": None},
+        ],
+        [HEIGHT] * 3,
+    ),
+    Case(
+        "what is withdrawn, and what is another patient's",
+        [
+            {
+                "resourceType": "Specimen",
+                "id": "withdrawn",
+                "status": "entered-in-error",
+                **ABOUT,
+                "collection": {"collectedDateTime": "1999-01-01"},
+            },
+            {
+                "resourceType": "Specimen",
+                "id": "another",
+                "subject": {"reference": "Patient/p2"},
+                "collection": {"collectedDateTime": "1999-01-01"},
+            },
+            {
+                "resourceType": "DiagnosticReport",
+                "status": "entered-in-error",
+                "code": coded("24323-8", LOINC),
+                **ABOUT,
+                "issued": "1999-01-01T00:00:00Z",
+                "result": [{"reference": "Observation/other3"}],
+            },
+        ],
+        [{"start_date": dt.date(1999, 1, 1), "target": "specimen"}],
+    ),
+    Case(
         "what says when they were",
         [
             {

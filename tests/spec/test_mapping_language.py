@@ -303,6 +303,21 @@ def test_codes_that_a_spreadsheet_changed_are_mended_where_that_is_certain_and_c
     }
 
 
+def test_a_code_of_icd_9_that_lost_its_nought_is_no_other_code(events: Made) -> None:
+    local = [
+        CodeMap(vocabulary="ICD9CM", code=code, text="", target_concept_id=target)
+        for code, target in (("038.9", 317009), ("389", 201826))
+    ]
+    coded = CODED.replace("SNOMED", "ICD9CM")
+    found = events.of(rule(code=coded), [{"code": code} for code in ("38.9", "038.9", "389")], local=local)
+    columns = ("condition_source_value", "condition_concept_id")
+    assert set(events.rows(found, "condition_occurrence", *columns)) == {
+        ("38.9", 317009),
+        ("038.9", 317009),
+        ("389", 201826),
+    }
+
+
 def test_the_vocabulary_may_come_from_a_column_through_a_map(events: Made) -> None:
     code = """
 [map.code]
@@ -759,6 +774,8 @@ RESULTS = [
         for text in (
             "1,23",
             "1,2345",
+            "0,125",
+            "<0,005",
             "12 L",
             "5-10",
             "120/80",

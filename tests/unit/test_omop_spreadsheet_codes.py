@@ -68,6 +68,8 @@ def test_what_is_whole_stays_as_it_is(vocabulary: str, code: str) -> None:
         ("Read", "1E+10"),
         # Neither what is kept nor any rounding gives this one.
         ("SNOMED", "999000021000000333"),
+        # A nought before any of the three parts makes another product's code of it.
+        ("NDC", "5009012301"),
         ("ICD10", "1-Mar"),
         ("OPCS4", "Mar-01"),
         ("LOCAL", "01/03/2024"),

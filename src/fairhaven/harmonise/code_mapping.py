@@ -170,8 +170,16 @@ def _compared(code: ir.StringValue, vocabulary: ir.StringValue) -> ir.StringValu
     plain = code.strip()
     is_preferred = (plain.length() == READ_WITH_TERM) & plain.endswith(PREFERRED_TERM)
     read = is_preferred.ifelse(plain.substr(0, READ_WITH_TERM - len(PREFERRED_TERM)), plain).rstrip()
+    # Before its point goes: without their nought the codes of septicaemia (038.9) are those of hearing loss (389).
+    short = [
+        ((vocabulary.upper() == name.upper()) & plain.re_search(f"^[0-9]{{{length}}}[.]"), "0" * (digits - length))
+        for name, digits in PADDED.items()
+        if name.startswith(LOOSE)
+        for length in range(1, digits)
+    ]
+    whole = ibis.cases(*short, else_="") + plain
     return ibis.cases(
-        (is_loose, code.replace(".", "").replace(" ", "")),
+        (is_loose, whole.replace(".", "").replace(" ", "")),
         (vocabulary.upper().startswith(READ), read.re_replace("[.]+$", "")),
         else_=plain,
     )

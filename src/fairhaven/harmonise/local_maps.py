@@ -22,6 +22,7 @@ from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.plain_files import plain_file
 from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.omop.concepts import is_concept_id
+from fairhaven.omop.spreadsheet_codes import PADDED
 
 SCHEMA = pa.schema(
     [
@@ -116,7 +117,7 @@ class CodeMap:
         vocabulary = omop_spelling(self.vocabulary.strip())
         code = self.code.strip()
         if has_loose_codes(vocabulary):
-            code = code.replace(".", "").replace(" ", "")
+            code = _padded(code, vocabulary).replace(".", "").replace(" ", "")
         elif is_read(vocabulary):
             code = (code.removesuffix(PREFERRED_TERM) if len(code) == READ_WITH_TERM else code).rstrip(".")
         return vocabulary.lower(), code
@@ -131,6 +132,14 @@ class CodeMap:
 def omop_spelling(vocabulary: str) -> str:
     """A vocabulary's name as OMOP spells it; an unknown one as it is."""
     return SPELLINGS.get(vocabulary.lower(), vocabulary)
+
+
+def _padded(code: str, vocabulary: str) -> str:
+    """A code with the noughts before its point, without which 38.9 of ICD-9-CM (038.9) were 389."""
+    digits = {name.upper(): digits for name, digits in PADDED.items()}.get(vocabulary.upper(), 0)
+    whole, point, rest = code.partition(".")
+    is_number = whole.isascii() and whole.isdigit()
+    return whole.zfill(digits) + point + rest if point and is_number else code
 
 
 LOOSE = ("ICD", "OPCS", "CIM", "KCD")

@@ -53,7 +53,8 @@ class TextResult:
     @property
     def _form(self) -> str:
         point, comma = ("[.]", ",") if self.decimal == "." else (",", "[.]")
-        number = f"[+-]?(?:[0-9]{{1,3}}(?:{comma}[0-9]{{3}})+|[0-9]+)(?:{point}[0-9]*)?|[+-]?{point}[0-9]+"
+        # No group of thousands begins with nought: 0,125 is a number with the other point, and what it is nobody said.
+        number = f"[+-]?(?:[1-9][0-9]{{0,2}}(?:{comma}[0-9]{{3}})+|[0-9]+)(?:{point}[0-9]*)?|[+-]?{point}[0-9]+"
         return f"^(<=|>=|=<|=>|[<>=≤≥])? *((?:{number})(?:[eE][+-]?[0-9]{{1,2}})?) *(.*)$"
 
     def _plain(self, number: ir.Value) -> ir.Value:

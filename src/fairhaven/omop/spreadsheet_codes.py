@@ -59,7 +59,7 @@ def mended_code(code: str, vocabulary: str) -> str:
         found = _FLOAT.sub(r"\1", found)
     if vocabulary in _SNOMED:
         found = _restored(found)
-    if vocabulary in PADDED:
+    if vocabulary in PADDED and not _is_short_ndc(found, vocabulary):
         whole, point, rest = found.partition(".")
         if whole.isascii() and whole.isdigit():
             found = whole.zfill(PADDED[vocabulary]) + point + rest
@@ -73,7 +73,17 @@ def looks_damaged(code: str, vocabulary: str) -> bool:
         return True
     if vocabulary in _DIGITS and _as_digits(plain) != plain:
         return True
+    if _is_short_ndc(plain, vocabulary):
+        return True
     return vocabulary in _SNOMED and plain.isdigit() and len(plain) > _KEPT and not is_snomed_identifier(plain)
+
+
+def _is_short_ndc(text: str, vocabulary: str) -> bool:
+    """Whether this is an NDC of ten digits: its nought may belong before any of its three parts, each time another product's code."""
+    return vocabulary == "NDC" and len(text) == _NDC_WITHOUT_PARTS and text.isascii() and text.isdigit()
+
+
+_NDC_WITHOUT_PARTS = 10
 
 
 def _unwrapped(code: str) -> str:

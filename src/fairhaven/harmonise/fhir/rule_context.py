@@ -74,16 +74,31 @@ class RuleContext:
 
 
 def _joined(table: ir.Table, found: ir.Table | None, column: str, names: Iterable[str]) -> ir.Table:
-    """The table with the moments of what *column* names; NULL where that is not there."""
+    """The table with the moments of what *column* names; NULL where that is not there, or is another patient's."""
     if found is None:
         return table.mutate(**{name: ibis.null("timestamp(6)") for name in names})
-    return table.left_join(found, table[column] == found[f"{column}_timed"])
+    # Renamed, as a table is joined with several such.
+    found = found.rename(**{f"{column}_{name}": name for name in (*names, *_OWNERS)})
+    joined = table.left_join(found, table[column] == found[f"{column}_timed"])
+    others = [joined[f"{column}_{name}"] != joined["patient_ref"] for name in _OWNERS]
+    # Whose it is may not be said.
+    is_others = (others[0] | others[1]).fill_null(False)
+    moments = {name: is_others.ifelse(ibis.null("timestamp(6)"), joined[f"{column}_{name}"]) for name in names}
+    return joined.mutate(**moments)
+
+
+_OWNERS = ("first_owner", "last_owner")
+_WITHDRAWN_SPECIMEN = ("entered-in-error",)
+_WITHDRAWN_REPORT = ("entered-in-error", "cancelled")
 
 
 def _sampled(specimens: ir.Table | None) -> ir.Table | None:
     if specimens is None:
         return None
+    specimens = specimens.filter(has_none_of(specimens["status"], _WITHDRAWN_SPECIMEN))
     return specimens.group_by(specimens["id"].name("specimen_id_timed")).agg(
+        first_owner=specimens["patient_ref"].min(),
+        last_owner=specimens["patient_ref"].max(),
         collected=specimens["collected_start"].cast("timestamp(6)").min(),
         received=specimens["received"].cast("timestamp(6)").min(),
     )
@@ -92,14 +107,18 @@ def _sampled(specimens: ir.Table | None) -> ir.Table | None:
 def _reported(reports: ir.Table | None) -> ir.Table | None:
     if reports is None:
         return None
-    known = reports.filter(reports["result_ids"].notnull())
+    known = reports.filter(reports["result_ids"].notnull() & has_none_of(reports["status"], _WITHDRAWN_REPORT))
     each = known.select(
         id_timed=known["result_ids"].split(" ").unnest(),
+        owner=known["patient_ref"],
         effective=known["effective_start"].cast("timestamp(6)"),
         issued=known["issued"].cast("timestamp(6)"),
     )
     return each.group_by("id_timed").agg(
-        reported_effective=each["effective"].min(), reported_issued=each["issued"].min()
+        first_owner=each["owner"].min(),
+        last_owner=each["owner"].max(),
+        reported_effective=each["effective"].min(),
+        reported_issued=each["issued"].min(),
     )
 
 
