@@ -2,16 +2,17 @@
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fairhaven.engine import Engine
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import Discovery, discover
-from fairhaven.journeys.descriptions.describe import is_described
+from fairhaven.journeys.descriptions.describe import describe_release, is_described
 from fairhaven.journeys.descriptions.described_counts import DESCRIPTION, ROW_COUNTS
 from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.model import Rooms
@@ -193,6 +194,26 @@ def test_figures_of_another_release_are_shown_only_while_that_holds_what_they_we
     assert not is_described(rooms, second)
     discover(rooms, "r0002", by=ANNA, progress=Silent())
     assert read_json(place) == whole
+
+
+def test_releases_that_few_persons_tell_apart_are_described_one_after_the_other(upgraded: Upgraded) -> None:
+    """Each within the next, hundreds of engines would be open at once."""
+    rooms = upgraded.rooms
+    places = [_description(rooms, number) for number in (1, 2)]
+    whole = [read_json(place) for place in places]
+    for place in places:
+        place.unlink()
+    opened: list[Engine] = []
+    open_at_once: list[int] = []
+
+    def counted(work: Path) -> Engine:
+        opened.append(engine := rooms.new_engine(work))
+        open_at_once.append(sum(1 for each in work.parent.iterdir() if each.is_dir()))
+        return engine
+
+    describe_release(replace(rooms, new_engine=counted), rooms.archive.releases()[1], by=ANNA, progress=Silent())
+    assert [read_json(place) for place in places] == whole
+    assert len(opened) >= 2 and set(open_at_once) == {1}
 
 
 def test_a_worker_that_has_a_release_open_knows_what_others_tell_since(upgraded: Upgraded) -> None:

@@ -54,18 +54,41 @@ class DescribedRelease:
 
 def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
     """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
-    with hashes_as_written(rooms.store) as written:
-        make_index(rooms, release, progress=progress)
-        if _found(rooms, release) is None:
-            _write(rooms, release, by=by, progress=progress)
-    record_description(rooms, release, written, by=by)
+    for each in (*_to_describe_first(rooms, release), release):
+        _describe(rooms, each, by=by, progress=progress)
     if rooms.settings.readers:
         with open_audit(rooms) as audit:
             make_counts_known(rooms, audit, rooms.archive.releases())  # they may only ask
         record_questions(rooms, by=by, progress=progress)
-    elif has_audit(rooms):
+
+
+def _describe(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
+    with hashes_as_written(rooms.store) as written:
+        make_index(rooms, release, progress=progress)
+        if _found(rooms, release) is None:
+            _write(rooms, release, progress=progress)
+    record_description(rooms, release, written, by=by)
+    if has_audit(rooms):
         with open_audit(rooms) as audit:
             make_counts_known(rooms, audit, [release])
+
+
+def _to_describe_first(rooms: Rooms, release: Release) -> list[Release]:
+    """The earlier releases without a description of today whose figures this one, or another of them, may have; the oldest first.
+
+    They are described one after the other, not each within the next: of hundreds a few persons apart each would keep its engine open.
+    """
+    if _found(rooms, release) is not None:
+        return []
+    earlier = [each for each in rooms.archive.releases() if each.number < release.number]
+    if not (undescribed := [each for each in earlier if _found(rooms, each) is None]):
+        return []
+    wanted = [release]
+    with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
+        for each in reversed(undescribed):
+            if any(_is_told_by_few(rooms, each, later, engine) for later in wanted):
+                wanted.append(each)
+    return wanted[:0:-1]
 
 
 def is_described(rooms: Rooms, release: Release) -> bool:
@@ -79,30 +102,30 @@ def _tell_before_it_goes(rooms: Rooms, release: Release) -> None:
         make_counts_known(rooms, audit, [release])
 
 
-def _told_alike(
-    rooms: Rooms, release: Release, engine: Engine, *, by: Actor, progress: Progress
-) -> tuple[Release, Description] | None:
-    """The latest of earlier releases from which so few persons tell this one that figures of both would say what these few have.
-
-    One that has another's figures itself is passed over, which only shows once it is described; None where there is none.
-    """
+def _is_told_by_few(rooms: Rooms, earlier: Release, later: Release, engine: Engine) -> bool:
+    """Whether so few persons tell two releases apart that figures of both would say what these few have."""
     enough = rooms.settings.disclosure.threshold
+    return 0 < rooms.archive.persons_apart(earlier, later, engine, enough=enough) < enough
+
+
+def _told_alike(rooms: Rooms, release: Release, engine: Engine) -> tuple[Release, Description] | None:
+    """The latest of earlier releases that few persons tell from this one; None where there is none.
+
+    One that has another's figures itself is passed over, and so is one without a description: of those that few persons tell apart
+    each has one by now (`_to_describe_first`).
+    """
     for earlier in reversed(rooms.archive.releases()):
         if earlier.number >= release.number:
             continue
         found = _found(rooms, earlier)
-        if found is not None and found.description.figures_of:
+        if found is None or found.description.figures_of:
             continue
-        if 0 < rooms.archive.persons_apart(earlier, release, engine, enough=enough) < enough:
-            if found is None:
-                describe_release(rooms, earlier, by=by, progress=progress)
-                found = _whole(rooms, earlier)
-            if not found.description.figures_of:
-                return earlier, found.description
+        if _is_told_by_few(rooms, earlier, release, engine):
+            return earlier, found.description
     return None
 
 
-def _write(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
+def _write(rooms: Rooms, release: Release, *, progress: Progress) -> None:
     folder = rooms.archive.description(release.number)
     rooms.archive.check_rows(release)
     with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
@@ -126,7 +149,7 @@ def _write(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> 
         card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
         write_json(folder / SCORECARD, to_json(card))
         progress.stage("Describing every variable")
-        if (alike := _told_alike(rooms, release, engine, by=by, progress=progress)) is not None:
+        if (alike := _told_alike(rooms, release, engine)) is not None:
             other, description = alike
             description = replace(description, figures_of=other.name, figures_content=other.content)
         else:
