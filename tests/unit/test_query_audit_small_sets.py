@@ -1,6 +1,8 @@
 """Small sets that were told of: of each group it is told in the company of one other only whether both reach the threshold."""
 
 import itertools
+import random
+import time
 
 import pytest
 from pyroaring import BitMap
@@ -62,3 +64,65 @@ def test_large_sets_are_neither_split_nor_kept() -> None:
     kept = met(few | large)
     assert not kept.splits(few | other)
     assert not met(few | other).splits(few | large)
+
+
+class PlainSmallSets:
+    """The rule as it reads, without an index: every set that was kept is looked at for each part."""
+
+    def __init__(self, threshold: int) -> None:
+        self.few = threshold
+        self.kept: dict[bytes, tuple[BitMap, bool]] = {}
+
+    def splits(self, persons: BitMap) -> bool:
+        return any(all(parts) and all(map(self.is_untold, parts)) for parts in self.split(persons))
+
+    def is_untold(self, part: BitMap) -> bool:
+        return len(part) < self.few or any(all(len(each) < self.few for each in parts) for parts in self.split(part))
+
+    def add(self, persons: BitMap) -> None:
+        self.add_parts(persons)
+        self.keep(persons, is_met=True)
+
+    def add_parts(self, persons: BitMap) -> None:
+        for parts in self.split(persons, met_only=True):
+            for place, part in enumerate(parts):
+                if all(len(other) < self.few for beside, other in enumerate(parts) if beside != place):
+                    self.keep(part, is_met=False)
+
+    def keep(self, persons: BitMap, *, is_met: bool) -> None:
+        if 0 < len(persons) < 2 * self.few:
+            self.kept.setdefault(persons.serialize(), (persons, is_met))
+
+    def split(self, persons: BitMap, *, met_only: bool = False) -> list[tuple[BitMap, BitMap, BitMap]]:
+        if len(persons) >= 4 * self.few:
+            return []
+        others = [each for each, is_met in self.kept.values() if persons & each and (is_met or not met_only)]
+        return [(persons & each, persons - each, each - persons) for each in others]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_looked_up_is_what_the_plain_rule_says(seed: int) -> None:
+    draw = random.Random(seed)
+    few = draw.choice((1, 2, 3, 5))
+    persons, most = range(draw.randint(4, 8 * few + 4)), 4 * few + 1
+    kept, plain = SmallSets(few), PlainSmallSets(few)
+    for _ in range(60):
+        some = BitMap(draw.sample(persons, draw.randint(0, min(most, len(persons)))))
+        assert kept.splits(some) == plain.splits(some)
+        if draw.random() < 0.8:
+            act = draw.choice(("add", "add", "add_parts"))
+            getattr(kept, act)(some)
+            getattr(plain, act)(some)
+
+
+def test_a_question_after_many_costs_little() -> None:
+    """Much less than is allowed here; where each part is looked for again with each set, it grows with their square, to seconds."""
+    draw = random.Random(1)
+    kept = SmallSets(10)
+    for size in draw.choices((3, 8, 12, 18), k=200):
+        kept.add(BitMap(draw.sample(range(80), size)))
+    asked = [BitMap(draw.sample(range(80), 36)) for _ in range(5)]
+    began = time.process_time()
+    for each in asked:
+        kept.splits(each)
+    assert time.process_time() - began < 0.25
