@@ -252,7 +252,13 @@ FACTS = [
                 "context": to("Encounter/e"),
                 "dosageInstruction": STU3_DOSE,
             },
-            r5={"status": status, **GIVEN_R5, "encounter": to("Encounter/e"), "dosageInstruction": R4_DOSE},
+            r5={
+                "status": "on-hold",
+                **({"notPerformedReason": {"concept": coded("7")}} if not_done else {}),
+                **GIVEN_R5,
+                "encounter": to("Encounter/e"),
+                "dosageInstruction": R4_DOSE,
+            },
         )
         for status, not_done in (("on-hold", {}), ("declined", {"notDoneCodeableConcept": coded("7")}))
     ],
@@ -390,6 +396,22 @@ FACTS = [
             "bodySite": {"concept": coded("15")},
         },
     ),
+    *[
+        Fact(
+            "DeviceUseStatement",
+            {},
+            {**OF, "status": status, "device": to("Device/d")},
+            stu3={**OF, "status": status, "device": to("Device/d")},
+            r5={
+                "resourceType": "DeviceUsage",
+                **PATIENT,
+                "status": "active",
+                "device": {"reference": to("Device/d")},
+                "adherence": {"code": coded(adherence)},
+            },
+        )
+        for status, adherence in (("not-done", "never"), ("active", "sometimes"))
+    ],
     Fact(
         "Specimen",
         {**OF, "status": "available", "type": coded("16")},

@@ -243,6 +243,16 @@ def adherence(one: Element, name: str, *, statuses: Mapping[str, str]) -> None:
         one["status"] = statuses[known.pop()]
 
 
+def never_used(one: Element, name: str) -> None:
+    """Whether a device is used at all, which R4's status says."""
+    code = one[name].get("code") if isinstance(one[name], dict) else None
+    known = {each for each in _codes(code) if each in ("always", "never", "sometimes")}
+    if len(known) != 1:
+        raise NotUnderstood(name)
+    if known == {"never"} and one.get("status") != "entered-in-error":
+        one["status"] = "not-done"
+
+
 def has_member(one: Element, name: str) -> None:
     """STU3 keeps the members of a panel among what else an observation is related to."""
     members = [each["target"] for each in _objects(one[name], "target") if each.get("type") == "has-member"]
