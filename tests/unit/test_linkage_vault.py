@@ -1,6 +1,7 @@
 """The identity vault keeps what it is given, sealed, and nothing else."""
 
 import datetime as dt
+import os
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +164,41 @@ def test_what_records_are_known_by_is_kept_sealed_and_goes_with_them(vault: Vaul
 
 
 def test_names_of_a_source_without_birth_dates_are_known_of_what_is_kept(vault: Vault) -> None:
-    vault.add(1, records({"patient_ref": "a", "given_name": "Ottoline", "family_name": "Quackenbush"}))
+    named = {"patient_ref": "a", "given_name": "Ottoline", "family_name": "Quackenbush"}
+    vault.add(1, records({**named, "birth_date": None}))
     assert told(vault)[2] == {"a"}
     assert told(vault)[2] == {"a"}
     assert not vault.known_identifiers(key=KEY, source="hes").names.num_rows
+
+
+@pytest.mark.parametrize("put", ["folder", "link", "pipe for all", "link for all"])
+def test_what_stands_in_the_place_of_what_is_kept_is_refused_in_words(vault: Vault, tmp_path: Path, put: str) -> None:
+    vault.add(1, records({"patient_ref": "a", "given_name": "Ottoline"}))
+    place, elsewhere = tmp_path / "vault" / "tokens", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    match put:
+        case "folder":
+            (place / "000001.sealed").mkdir(parents=True)
+        case "link":
+            place.mkdir()
+            (place / "000001.sealed").symlink_to(elsewhere / "x")
+        case "pipe for all":
+            os.mkfifo(place)
+        case _:
+            place.symlink_to(elsewhere)
+    for act in (lambda: told(vault), lambda: vault.keep_only({1}), lambda: vault.add(1, records())):
+        with pytest.raises(Invalid, match="tokens"):
+            act()
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_sealed_file_without_a_number_is_none_of_the_vaults(vault: Vault, tmp_path: Path) -> None:
+    vault.add(1, records({"patient_ref": "a", "given_name": "Ottoline"}))
+    told(vault)
+    for folder in ("identity", "tokens"):
+        (tmp_path / "vault" / folder / "x.sealed").touch()
+    vault.keep_only({1})
+    assert vault.extracts() == {1}
 
 
 def test_a_build_reads_what_is_kept_and_writes_none(vault: Vault, tmp_path: Path) -> None:

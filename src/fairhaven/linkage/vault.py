@@ -8,6 +8,7 @@ on disk in plaintext, not even for a moment, and the databases that work on it m
 
 import io
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers, code_of_tokens, known_identifiers
 from fairhaven.kernel.envelope import Envelope
-from fairhaven.kernel.errors import Invalid, NotFound
+from fairhaven.kernel.errors import Fault, Invalid, NotFound, check_faults
 from fairhaven.kernel.files import clear_torn
 from fairhaven.kernel.ids import pseudonym
 from fairhaven.kernel.listing import listed
@@ -34,6 +35,8 @@ _REFERENCE = pa.schema([IDENTITY_SCHEMA.field("source"), IDENTITY_SCHEMA.field("
 _WORTH_THREADS = 1 << 20
 
 _AT_A_TIME = 100_000
+
+_NUMBER = re.compile("[0-9]{6,9}")
 
 
 class Vault:
@@ -57,12 +60,13 @@ class Vault:
             records: columns of `model.IDENTITY_SCHEMA` in any order; columns that are not there are NULL,
                 ``row_extract`` is set to *extract*.
         """
+        self._check_tokens()
         self._tokens(extract).unlink(missing_ok=True)
         self._write(self._file(extract), _shaped(records, extract))
 
     def extracts(self) -> set[int]:
         """Numbers of the extracts that are here."""
-        return {int(file.stem) for file in listed(self._folder / "identity", "*.sealed")}
+        return set(_numbered(self._folder / "identity"))
 
     def files(self, extracts: Collection[int]) -> list[Path]:
         """Files of these extracts' records, there or not."""
@@ -74,8 +78,9 @@ class Vault:
 
     def keep_only(self, extracts: Collection[int]) -> None:
         """Remove the records of every other extract: those of a delivery that was never committed."""
-        for file in listed(self._folder / "tokens", "*.sealed"):
-            if int(file.stem) not in extracts:
+        self._check_tokens()
+        for extract, file in _numbered(self._folder / "tokens").items():
+            if extract not in extracts:
                 file.unlink()
         for extract in self.extracts() - set(extracts):
             self._file(extract).unlink()
@@ -177,6 +182,7 @@ class Vault:
             extracts: numbers of the extracts whose records are meant; None for all.
             keeps: whether it may be written; the caller holds the lock of the deliveries then.
         """
+        self._check_tokens()
         stamp = pseudonym(key, "tokens", code_of_tokens())
         parts, missing = [KnownIdentifiers.none()], []
         for extract in self._here(self.extracts() if extracts is None else extracts):
@@ -205,6 +211,17 @@ class Vault:
         except (FileNotFoundError, Invalid, pa.ArrowException):  # it is made again of the records, which are checked
             return None
 
+    def _check_tokens(self) -> None:
+        """Raises Invalid where something else stands in the place of what is kept: no link of it is followed, and no folder removed."""
+        folder = self._folder / "tokens"
+        wrong = [folder] if folder.is_symlink() else []
+        wrong += [] if wrong else [path for path in listed(folder, "*.sealed") if _is_strange(path)]
+        message = (
+            "is a folder, a link, a pipe or a device, and does not belong there: something other than Fairhaven put it there. "
+            "Nothing was changed. Remove it; the next command makes again what it misses."
+        )
+        check_faults([Fault(path=str(path), message=message) for path in wrong])
+
     def _mark(self, extract: int) -> str:
         """What tells the sealed records from all others: the last bytes are a code of authentication under a key of this file alone."""
         with plain_file(self._file(extract)) as file:
@@ -228,6 +245,7 @@ class Vault:
         Returns:
             identity records removed.
         """
+        self._check_tokens()
         removed = 0
         for extract in sorted(self.extracts()):
             # Most extracts have none of them, and two columns tell.
@@ -311,6 +329,16 @@ class Vault:
         # Starting threads for a small file costs more than reading it.
         is_large = len(content) > _WORTH_THREADS
         return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns, use_threads=is_large)
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    """Files by the extract whose number is their name; what has another name is none of the vault's."""
+    return {int(file.stem): file for file in listed(folder, "*.sealed") if _NUMBER.fullmatch(file.stem)}
+
+
+def _is_strange(path: Path) -> bool:
+    """Whether no file stands there, but something else; what goes meanwhile (a build looks while a receive writes) is not."""
+    return path.is_symlink() or path.is_dir() or path.is_fifo() or path.is_socket()
 
 
 def _are_of(records: pa.Table, patients: Mapping[str, Collection[str]]) -> pa.ChunkedArray:
