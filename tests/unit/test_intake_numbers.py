@@ -1,5 +1,6 @@
 """Numbers that are none, the same in every format."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -85,10 +86,59 @@ def test_a_value_of_a_parquet_file_is_too(kind: str, value: str, number: float |
     assert str(found[0]) != "-0.0"
 
 
-@pytest.mark.parametrize(("text", "number"), [("1,5", 1.5), ("1.234,5", None), ("1.234", None), ("1234", 1234.0)])
-def test_where_a_comma_parts_decimals_a_point_parts_thousands_and_is_no_number(text: str, number: float | None) -> None:
-    found = read({"number": (f"'{text}'", "VARCHAR")}, "(SELECT 1 AS row_line)", Dialect(decimal=","))
-    assert found[0] == number
+@pytest.mark.parametrize(
+    ("kind", "given"), [("VARCHAR", "'4000.0'"), ("VARCHAR", "'4e3'"), ("DOUBLE", "4000.0::DOUBLE")]
+)
+def test_a_word_for_nothing_means_its_number_in_whatever_form(kind: str, given: str) -> None:
+    columns = tuple(dataclasses.replace(column, null=("4000", "x")) for column in DECLARED.columns)
+    query = typed(
+        dataclasses.replace(DECLARED, columns=columns),
+        dict.fromkeys(("number", "whole"), ("x", kind)),
+        Dialect(),
+        f"(SELECT 1 AS row_line, unnest([{given}, {given.replace('4', '5')}]) AS x)",
+    )
+    found = duckdb.execute(f"SELECT number, whole, row_faults FROM ({query})").fetchall()
+    assert found == [(None, None, None), (5000.0, 5000, None)]
+
+
+def test_a_day_that_means_nothing_does_so_in_each_of_its_columns_forms() -> None:
+    day = ColumnDeclaration(
+        name="day", header="day", type="date", formats=("%d/%m/%Y", "%d.%m.%Y"), null=("01/01/1900",)
+    )
+    rows = "(SELECT 1 AS row_line, unnest(['01/01/1900', '1.1.1900', '2.1.1900']) AS x)"
+    query = typed(TableDeclaration(name="t", columns=(day,)), {"day": ("x", "VARCHAR")}, Dialect(), rows)
+    found = duckdb.execute(f"SELECT day::VARCHAR, row_faults FROM ({query})").fetchall()
+    assert found == [(None, None), (None, None), ("1900-01-02", None)]
+
+
+@pytest.mark.parametrize("kind", ["DOUBLE", "FLOAT"])
+def test_what_is_no_number_in_a_parquet_file_names_no_patient(kind: str) -> None:
+    declared = TableDeclaration(
+        name="t", columns=(ColumnDeclaration(name="who", header="who", type="text"),), patient="who"
+    )
+    rows = f"(SELECT 1 AS row_line, unnest(['NaN', 'inf', '-inf', '42', '7.5'])::{kind} AS x)"
+    query = typed(declared, {"who": ("x", kind)}, Dialect(), rows)
+    found = duckdb.execute(f"SELECT who, [fault.reason FOR fault IN row_faults] FROM ({query})").fetchall()
+    assert found == [*[(None, ["is missing"])] * 3, ("42", None), ("7.5", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "whole"),
+    [
+        ("1,5", 1.5, None),
+        ("1.234,5", None, None),
+        ("1.234", None, None),
+        ("1.000", None, None),
+        ("12,0", 12.0, 12),
+        ("1234", 1234.0, 1234),
+    ],
+)
+def test_where_a_comma_parts_decimals_a_point_parts_thousands_and_is_no_number(
+    text: str, number: float | None, whole: int | None
+) -> None:
+    columns = dict.fromkeys(("number", "whole"), (f"'{text}'", "VARCHAR"))
+    found = read(columns, "(SELECT 1 AS row_line)", Dialect(decimal=","))
+    assert found[:2] == (number, whole)
 
 
 def test_an_element_of_fhir_is_too_whether_it_is_in_quotes_or_not(tmp_path: Path) -> None:

@@ -60,9 +60,15 @@ def number_of(text: str, decimal: str = ".") -> str:
     NULL too of what the cast takes beside: NaN, infinity and what is beyond a DOUBLE's range, digits in groups (1_000), and with
     another *decimal* sign a point, which then parts thousands. Minus nought is nought.
     """
-    foreign = [f"contains({text}, '_')", *([f"contains({text}, '.')"] if decimal != "." else [])]
-    plain = text if decimal == "." else f"replace({text}, {literal(decimal)}, '.')"
-    return _finite(f"try_cast({plain} AS DOUBLE)", f" AND NOT ({' OR '.join(foreign)})")
+    plain, foreign = _plain(text, decimal)
+    return _finite(f"try_cast({plain} AS DOUBLE)", f" AND NOT ({foreign})")
+
+
+def _plain(text: str, decimal: str) -> tuple[str, str]:
+    """(a number's text with a point for the decimal sign, the condition that it has a sign that no number has)."""
+    if decimal == ".":
+        return text, f"contains({text}, '_')"
+    return f"replace({text}, {literal(decimal)}, '.')", f"contains({text}, '_') OR contains({text}, '.')"
 
 
 def _finite(number: str, also: str = "") -> str:
@@ -78,8 +84,9 @@ def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
             return number_of(text, dialect.decimal)
         case "whole":
             # A cast alone would round 1.5 to 2, and take digits in groups.
-            whole = f"try_cast({text} AS BIGINT)"
-            return f"CASE WHEN try_cast({text} AS DOUBLE) = {whole} AND NOT contains({text}, '_') THEN {whole} END"
+            plain, foreign = _plain(text, dialect.decimal)
+            whole = f"try_cast({plain} AS BIGINT)"
+            return f"CASE WHEN try_cast({plain} AS DOUBLE) = {whole} AND NOT ({foreign}) THEN {whole} END"
         case "date":
             return _moment(_without_leap_second(text) if column.cuts_time else text, column, dialect, "DATE")
         case "datetime":
@@ -127,24 +134,33 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
             are not there are NULL.
         relation: FROM clause that has ``row_line``.
     """
-    held, landed = [], []
+    held, landed, meant = [], [], []
     for number, column in enumerate(declaration.columns):
         expression, kind = values.get(column.name, ("NULL", "VARCHAR"))
         text = f"row_text_{number}"
         if kind == "VARCHAR" or (column.type == "date" and kind in _WHOLE):
             expression, value = text_of(f"{expression}::VARCHAR", dialect), value_of(text, column, dialect)
             kind = "VARCHAR"
+            if column.null and column.type in ("number", "whole", "date"):
+                # A word means its value in whatever form, as in Parquet, which has no forms: 4000 means 4000.0 as well.
+                words = ", ".join(value_of(literal(word), column, dialect) for word in column.null)
+                meant.append(f"CASE WHEN NOT coalesce({value} IN ({words}), false) THEN {text} END AS {text}")
         else:
             value = _converted(text, kind, column.type)
+            if kind in _EXACT and column.type == "text":
+                # What table libraries write for nothing: as a text it would be one code, or one patient, of all who have none.
+                expression = f"CASE WHEN isfinite({expression}) THEN {expression} END"
         if column.is_emptied and column.type in ("date", "datetime"):
             value = f"CASE WHEN {is_within(value, column)} THEN {value} END"
         held.append(f"{without_words(expression, column.null, kind)} AS {text}")
         landed.append(f"{value} AS {identifier(column.name)}")
     texts = ", ".join(f"row_text_{number}" for number in range(len(held)))
+    rows = f"SELECT row_line, {', '.join(held)} FROM {relation}"
+    if meant:
+        rows = f"SELECT * REPLACE ({', '.join(meant)}) FROM ({rows})"
     return (
         f"SELECT *, {quarantine_reasons(declaration)} AS row_faults FROM ("
-        f"SELECT row_line, {', '.join(landed)}, {texts} FROM ("
-        f"SELECT row_line, {', '.join(held)} FROM {relation}))"
+        f"SELECT row_line, {', '.join(landed)}, {texts} FROM ({rows}))"
     )
 
 
