@@ -195,7 +195,7 @@ def test_what_hardly_differs_from_an_answered_set_is_never_answered_by_itself(au
         if answer is not None:
             assert abs(answer - len(persons)) <= 10
             given.append((persons, answer))
-    assert len(given) > 100
+    assert len(given) > 80  # of about a hundred: which ones hangs on the hub's secret
 
 
 @pytest.mark.parametrize(
