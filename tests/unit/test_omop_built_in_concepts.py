@@ -13,7 +13,6 @@ import pytest
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import parquet
 from fairhaven.harmonise.fhir import allergies, encounters, observations, patients
-from fairhaven.harmonise.notes_and_payers import CDM_VERSION_CONCEPT
 from fairhaven.omop import concepts
 from fairhaven.omop.snomed_identifiers import is_snomed_identifier
 from fairhaven.quality.concept_checks import SEX
@@ -36,7 +35,7 @@ BUILT_IN: Mapping[str, tuple[str, Iterable[int]]] = {
     "routes": ("Route", concepts.ROUTE.values()),
     "units": ("Unit", concepts.UNIT.values()),
     "languages": ("Language", [concepts.LANGUAGE_ENGLISH]),
-    "encodings and versions": ("Metadata", [concepts.NOTE_ENCODING_UTF8, CDM_VERSION_CONCEPT]),
+    "encodings and versions": ("Metadata", [concepts.NOTE_ENCODING_UTF8, concepts.CDM_VERSION_CONCEPT]),
     "FHIR: classes of encounters": ("Visit", encounters.CLASS.values()),
     "FHIR: admitted from": ("Visit", encounters.ADMITTED_FROM.values()),
     "FHIR: discharged to": ("Visit", encounters.DISCHARGED_TO.values()),

@@ -24,7 +24,7 @@ from fairhaven.archive.model import BegunErasure, DecidedErasure, Erasure, Split
 from fairhaven.archive.publish import placed_file, sealed, with_files
 from fairhaven.archive.release_store import ReleaseStore
 from fairhaven.archive.rows_of_persons import Belonging
-from fairhaven.archive.split_persons import find_split_persons
+from fairhaven.archive.split_persons import find_split_persons, of_persons
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.codec import to_json
 from fairhaven.kernel.files import readers_scratch, sha256_of, write_json
@@ -224,8 +224,7 @@ def _candidates(table: TableVersion, person_keys: Sequence[int]) -> list[StoredF
     """Files that can hold rows of the persons."""
     if not parquet.person_column(table.name):
         return list(table.files) if table.name in Belonging.DEPENDENT else []
-    buckets = {person % table.buckets for person in person_keys}
-    return [file for file in table.files if file.bucket in buckets]
+    return of_persons(table, person_keys)
 
 
 def _rewrite(

@@ -20,12 +20,11 @@ from fairhaven.kernel.files import sync
 from fairhaven.kernel.outputs import Output
 from fairhaven.kernel.progress import Progress
 from fairhaven.omop import CDM, Field, Table
+from fairhaven.omop.concepts import CDM_VERSION_CONCEPT
 from fairhaven.release.manifest import Release
 
 Format = Literal["duckdb", "parquet"]
 
-_CDM_VERSION_CONCEPT = 756265
-"""OMOP CDM Version 5.4.0."""
 
 _MEMORY = "1GB"
 
@@ -102,7 +101,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, release: Release) -> None:
         "INSERT INTO cdm_source (cdm_source_name, cdm_source_abbreviation, cdm_holder, source_description,"
         " source_release_date, cdm_release_date, cdm_version, cdm_version_concept_id, vocabulary_version)"
         " VALUES ('Fairhaven', 'fairhaven', 'Fairhaven', ?, ?, ?, '5.4', ?, ?)",
-        [f"Release {release.name}", release.as_of, release.as_of, _CDM_VERSION_CONCEPT, vocabulary[:20]],
+        [f"Release {release.name}", release.as_of, release.as_of, CDM_VERSION_CONCEPT, vocabulary[:20]],
     )
 
 

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from fairhaven.archive.parquet import order, person_column
-from fairhaven.archive.split_persons import DERIVED, PERSON, SplitPersons, without_others
+from fairhaven.archive.split_persons import DERIVED, PERSON, SplitPersons, is_split_row, without_others
 from fairhaven.engine.duckdb_connection import count_of, write_parquet
 from fairhaven.engine.sql import identifier, parquet
 from fairhaven.omop import CDM
@@ -104,5 +104,4 @@ class Belonging:
 
 def _is_theirs(column: str) -> str:
     """SQL: whether a row is one of the persons', by its key or by where it comes from."""
-    lineage = f"({identifier(column)}, row_extract, row_line, row_rule) IN (FROM split_row)"
-    return f"({identifier(column)} IN (FROM erased_person) OR {lineage})"
+    return f"({identifier(column)} IN (FROM erased_person) OR {is_split_row(column)})"

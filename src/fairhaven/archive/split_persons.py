@@ -102,12 +102,23 @@ def find_split_persons(
     return SplitPersons(mixed=mixed, lost=keys - told)
 
 
+def is_split_row(column: str, *, of: str = "") -> str:
+    """SQL: whether a row is one of ``split_row``.
+
+    Args:
+        column: that says whose row it is.
+        of: what stands before each column, with its point.
+    """
+    names = ", ".join(f"{of}{identifier(name)}" for name in (column, "row_extract", "row_line", "row_rule"))
+    return f"({names}) IN (FROM split_row)"
+
+
 def without_others(file: Path, keys: Iterable[int]) -> str:
     """Query: the rows of PERSON of split persons in a file, as they are without what they were mixed with.
 
     Their columns are their own; a place that the release may not have is left out, and so is the lineage of an erased row.
     """
-    is_theirs = "(r.person_id, r.row_extract, r.row_line, r.row_rule) IN (FROM split_row)"
+    is_theirs = is_split_row("person_id", of="r.")
 
     def value(name: str) -> str:
         column = identifier(name)
@@ -126,19 +137,18 @@ def _files(release: Release, keys: Collection[int]) -> Iterable[tuple[StoredFile
     """Files of a release that can hold rows of some persons, each with its table."""
     for name, table in release.tables.items():
         if person_column(name):
-            yield from ((file, name) for file in _of_persons(table, keys))
+            yield from ((file, name) for file in of_persons(table, keys))
 
 
-def _of_persons(table: TableVersion, keys: Collection[int]) -> Iterable[StoredFile]:
+def of_persons(table: TableVersion, keys: Collection[int]) -> list[StoredFile]:
+    """Files of a table that can hold rows of some persons; it is one whose rows have a person."""
     buckets = {key % table.buckets for key in keys}
     return [file for file in table.files if file.bucket in buckets]
 
 
 def _mixed_in(connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> frozenset[int]:
     column = person_column(table)
-    found = connection.execute(
-        f"SELECT DISTINCT {column} FROM {parquet(file)} WHERE ({column}, row_extract, row_line, row_rule) IN (FROM split_row)"
-    )
+    found = connection.execute(f"SELECT DISTINCT {column} FROM {parquet(file)} WHERE {is_split_row(column)}")
     return frozenset(key for (key,) in found.fetchall())
 
 
@@ -154,7 +164,7 @@ def _told_apart(
     for release in reversed(releases):
         apart = keys - told - in_release.get(release.number, frozenset())
         table = release.tables.get(PERSON)
-        files = [store.path(file.path) for file in _of_persons(table, apart)] if table and apart else []
+        files = [store.path(file.path) for file in of_persons(table, apart)] if table and apart else []
         if files:
             rows = f"SELECT * FROM {parquet(*files)} WHERE person_id IN ({', '.join(map(str, sorted(apart)))})"
             into = "INSERT INTO own_person BY NAME" if told else "CREATE OR REPLACE TEMP TABLE own_person AS"

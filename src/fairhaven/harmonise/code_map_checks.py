@@ -40,16 +40,15 @@ def missing_texts(rules: Iterable[MapRule], files: Mapping[str, Sequence[CodeMap
 
 def contradictions(files: Mapping[str, Sequence[CodeMap]]) -> Iterator[Fault]:
     """Codes that a file maps to something else than the file before it by name, whose entries count (`local_maps`)."""
-    first: dict[tuple[str, ...], str] = {}
-    entries: dict[str, dict[tuple[str, ...], list[CodeMap]]] = {}
+    first: dict[tuple[str, ...], tuple[str, list[CodeMap]]] = {}
     for file, given in sorted(files.items()):
-        mine = entries[file] = defaultdict(list)
+        mine: dict[tuple[str, ...], list[CodeMap]] = defaultdict(list)
         for entry in given:
             mine[entry.subject].append(entry)
         found: dict[str, list[CodeMap]] = defaultdict(list)
         for subject, several in mine.items():
-            other = first.setdefault(subject, file)
-            if other != file and _contradict(entries[other][subject], several):
+            other, ones = first.setdefault(subject, (file, several))
+            if other != file and _contradict(ones, several):
                 found[other].append(several[0])
         for other, about in found.items():
             yield Fault(

@@ -146,7 +146,7 @@ def resolve_codes(
     won = won.left_join(target, "target").drop("target_right")
     ordinal = ibis.row_number().over(group_by=won["number"], order_by=won["target"])
     won = engine.keep(won.mutate(ordinal=ordinal.cast("int32")))
-    damaged = None if suspects is None else _damaged(numbered, suspects)
+    damaged = None if suspects is None else suspects.filter(suspects["is_damaged"]).select("number").distinct()
     return engine.keep(_joined_back(numbered, hits, won, vocabulary.concept_relationship, further, damaged))
 
 
@@ -197,7 +197,7 @@ def _alternates(numbered: ir.Table) -> ir.Table | None:
 
 
 def _suspects(engine: Engine, numbered: ir.Table) -> ir.Table | None:
-    """``suspect_vocabulary, suspect_code, meant, is_damaged`` of codes that a spreadsheet may have changed; None where there are none."""
+    """Alternates (`_alternates`) that a spreadsheet may have changed, with ``meant`` and ``is_damaged``; None where there are none."""
     given = _alternates(numbered)
     if given is None:
         return None
@@ -213,7 +213,11 @@ def _suspects(engine: Engine, numbered: ir.Table) -> ir.Table | None:
         for row in codes
     ]
     found = [row for row in looked_at if row["meant"] or row["is_damaged"]]
-    return engine.arrow(pa.Table.from_pylist(found, _SUSPECTS)) if found else None
+    if not found:
+        return None
+    suspects = engine.arrow(pa.Table.from_pylist(found, _SUSPECTS))
+    same = [given["vocabulary"] == suspects["suspect_vocabulary"], given["code"] == suspects["suspect_code"]]
+    return given.join(suspects, same)
 
 
 _SUSPECTS = pa.schema(
@@ -226,18 +230,6 @@ _SUSPECTS = pa.schema(
 )
 
 
-def _of_suspects(numbered: ir.Table, suspects: ir.Table) -> ir.Table:
-    given = _alternates(numbered)
-    assert given is not None
-    same = [given["vocabulary"] == suspects["suspect_vocabulary"], given["code"] == suspects["suspect_code"]]
-    return given.join(suspects, same)
-
-
-def _damaged(numbered: ir.Table, suspects: ir.Table) -> ir.Table:
-    """``number`` of codes that look damaged."""
-    return _of_suspects(numbered, suspects).filter(lambda t: t["is_damaged"]).select("number").distinct()
-
-
 def _wanted(numbered: ir.Table, suspects: ir.Table | None) -> ir.Table:
     """number, order, vocabulary, code: every alternate to look for, in order of preference."""
     given = _alternates(numbered)
@@ -245,7 +237,7 @@ def _wanted(numbered: ir.Table, suspects: ir.Table | None) -> ir.Table:
     if given is not None:
         parts = _looked_for(given)
         if suspects is not None:
-            mended = _of_suspects(numbered, suspects).filter(lambda t: t["meant"] != "")
+            mended = suspects.filter(suspects["meant"] != "")
             mended = mended.select("number", "vocabulary", order=mended["order"] + _MENDED, code=mended["meant"])
             parts += _looked_for(mended)
     if not parts:

@@ -46,14 +46,15 @@ ENDS = (
 STAFF = (Emptied(column="provider_ref", kept="provider_id"), Emptied(column="care_site_ref", kept="care_site_id"))
 
 
-def without_false_ends(rows: ir.Table, start: ir.Value, started: ir.Value, end: ir.Value, ended: ir.Value) -> ir.Table:
-    """Rows with ``end_date`` and ``end_datetime`` that are not before the start, and the marks of `ENDS`.
+def without_false_ends(rows: ir.Table, stated: str = "end_date") -> ir.Table:
+    """Rows with ``end_date`` (from the column *stated*) and ``end_datetime`` that are not before the start, and the marks of `ENDS`.
 
     An end before its start cannot both be true; the start is what the row is found by, so the end goes. On the day of the
     start only the time goes.
     """
-    is_before = (end < start).fill_null(False)
-    is_earlier = is_before | (ended < started).fill_null(False)
+    end, ended = rows[stated], rows["end_datetime"]
+    is_before = (end < rows["start_date"]).fill_null(False)
+    is_earlier = is_before | (ended < rows["start_datetime"]).fill_null(False)
     return rows.mutate(
         end_date=is_before.ifelse(ibis.null("date"), end),
         end_datetime=is_earlier.ifelse(ibis.null("timestamp(6)"), ended),

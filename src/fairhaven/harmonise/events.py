@@ -102,9 +102,7 @@ def events(
     start = ibis.coalesce(column_or_null(rows, "start_date", "event"), starts.cast("date"))
     end = ibis.coalesce(column_or_null(rows, "end_date", "event"), ends.cast("date"))
     dated = rows.mutate(start=start, start_date=start, start_datetime=starts, stated_end=end, end_datetime=ends)
-    dated = without_false_ends(
-        dated, *(dated[name] for name in ("start", "start_datetime", "stated_end", "end_datetime"))
-    )
+    dated = without_false_ends(dated, "stated_end")
     coded = with_concepts(dated, resolved)
     joined = place_rows(coded, context)
     looked_up = [(code, name) for code, name in FURTHER_CODES if code in rows.columns]

@@ -22,7 +22,7 @@ from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.plain_files import plain_file
 from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.omop.concepts import is_concept_id
-from fairhaven.omop.spreadsheet_codes import PADDED
+from fairhaven.omop.spreadsheet_codes import PADDED, filled_up
 
 SCHEMA = pa.schema(
     [
@@ -134,12 +134,12 @@ def omop_spelling(vocabulary: str) -> str:
     return SPELLINGS.get(vocabulary.lower(), vocabulary)
 
 
+_PADDED = {name.upper(): digits for name, digits in PADDED.items()}
+
+
 def _padded(code: str, vocabulary: str) -> str:
     """A code with the noughts before its point, without which 38.9 of ICD-9-CM (038.9) were 389."""
-    digits = {name.upper(): digits for name, digits in PADDED.items()}.get(vocabulary.upper(), 0)
-    whole, point, rest = code.partition(".")
-    is_number = whole.isascii() and whole.isdigit()
-    return whole.zfill(digits) + point + rest if point and is_number else code
+    return filled_up(code, _PADDED.get(vocabulary.upper(), 0)) if "." in code else code
 
 
 LOOSE = ("ICD", "OPCS", "CIM", "KCD")
@@ -211,10 +211,11 @@ def local_maps(files: Mapping[str, Iterable[CodeMap]], *, on: dt.date) -> pa.Tab
         valid = [entry for entry in entries if entry.valid_from <= on <= entry.valid_to]
         ambiguous = _told_apart_by_text(valid)
         for entry in valid:
-            if taken_by.setdefault(entry.subject, file) != file:
+            subject = vocabulary, code, words, part = entry.subject
+            if taken_by.setdefault(subject, file) != file:
                 continue
-            text = entry.text.strip().lower() if entry.key in ambiguous or not entry.key[1] else ""
-            rows[*entry.key, text, entry.part, entry.target_concept_id, entry.source_concept_id] = None
+            text = entry.text.strip().lower() if (vocabulary, code) in ambiguous else words
+            rows[vocabulary, code, text, part, entry.target_concept_id, entry.source_concept_id] = None
     mapped = {row[:4] for row in rows if row[4]}
     kept = [row for row in rows if row[4] or row[:4] not in mapped]
     return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in kept], SCHEMA)

@@ -123,17 +123,22 @@ class MapRule:
         """Columns that unpivoting makes."""
         return {"position", *(name for name, _ in self.unpivot)} if self.unpivot else set()
 
+    def looked_up(self) -> list[CodeMapping]:
+        """Its codes and its coded value."""
+        return [*self.codes, *([self.value] if self.value else [])]
+
     def coded_columns(self) -> set[str]:
         """Columns that hold texts of a list: they are declared so, hold the code, or are taken for words that the rule names."""
-        codes = [*self.codes, self.value] if self.value else self.codes
         named = {condition.column for condition in self.when if condition.one_of is not None}
-        return named.union(self.coded, *(columns_of(code.column) for code in codes))
+        return named.union(self.coded, *(columns_of(code.column) for code in self.looked_up()))
 
     def columns(self) -> set[str]:
         """Columns of the source's table that it cannot do without."""
         read = {condition.column for condition in self.when} | ({self.text} if self.text else set())
-        codes = [*self.codes, self.value] if self.value else self.codes
-        values = [*chain(*((code.column, code.vocabulary) for code in codes)), *(value for _, value in self.gives)]
+        values = [
+            *chain(*((code.column, code.vocabulary) for code in self.looked_up())),
+            *(value for _, value in self.gives),
+        ]
         values += [self.result.column] if self.result else []
         return read.union(self.coded, *map(columns_of, values)) - self.unpivoted()
 
@@ -300,9 +305,9 @@ def _result(section: Section, kind: str) -> TextResult:
     if kind != "event":
         section.fault("result", f"a {kind} has no result")
     given = section.section("set").values
-    for name in ("value", *(f"set.{name}" for name in GIVES if name != "unit" and name in given)):
-        if name != "value" or name in section:
-            section.fault(name, "does not go with [map.result], which gives the value")
+    clashes = ["value"] if "value" in section else []
+    for name in (*clashes, *(f"set.{name}" for name in GIVES if name != "unit" and name in given)):
+        section.fault(name, "does not go with [map.result], which gives the value")
     return result
 
 

@@ -174,14 +174,8 @@ class _Pattern:
             return _Part()
         if character.isdigit():
             raise _FaultError(f"refers back to a group (\\{character}), {_UNKNOWN}")
-        is_known = character in _CLASSES | _ANCHORS | _WRITTEN.keys() or (
-            character.isascii() and character.isprintable()
-        )
-        if (
-            not character
-            or not is_known
-            or (character.isalpha() and character not in _CLASSES | _ANCHORS | _WRITTEN.keys())
-        ):
+        is_mark = character.isascii() and character.isprintable() and not character.isalpha()
+        if not character or not (is_mark or character in _CLASSES | _ANCHORS | _WRITTEN.keys()):
             raise _FaultError(f"has \\{character}, {_UNKNOWN}")
         self._at += 2
         return None if character in _ANCHORS else _Part()

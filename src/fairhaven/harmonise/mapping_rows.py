@@ -77,8 +77,7 @@ def texts_read(rule: MapRule) -> tuple[frozenset[str], frozenset[str]]:
     if rule.kind in ABOUT_NO_PERSON or rule.unpivot:
         return frozenset(every), frozenset()
     texts = every - rule.coded_columns()
-    codes = [*rule.codes, rule.value] if rule.value else rule.codes
-    values = [code.vocabulary for code in codes] + ([rule.result.column] if rule.result else [])
+    values = [code.vocabulary for code in rule.looked_up()] + ([rule.result.column] if rule.result else [])
     values += [value for name, value in rule.gives if name not in FREE_TEXT_COLUMNS or not free_texts(value, texts)]
     said = {condition.column for condition in rule.when}.union([rule.text], *map(columns_of, values))
     free = texts - said

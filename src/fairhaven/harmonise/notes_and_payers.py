@@ -16,8 +16,6 @@ from fairhaven.identifiers.withheld import FREE_TEXT
 from fairhaven.omop import concepts
 
 CDM_VERSION = "5.4"
-CDM_VERSION_CONCEPT = 756265
-"""The concept of that version."""
 PAYER_END = Emptied(column="end_date", kept="end_date", reason=BEFORE_START)
 
 
@@ -99,7 +97,7 @@ def cdm_source(engine: Engine, hub: HubFacts, *, as_of: dt.date, vocabulary_vers
                 "source_release_date": [as_of],
                 "cdm_release_date": [as_of],
                 "cdm_version": [CDM_VERSION],
-                "cdm_version_concept_id": [CDM_VERSION_CONCEPT],
+                "cdm_version_concept_id": [concepts.CDM_VERSION_CONCEPT],
                 "vocabulary_version": [(vocabulary_version or "none")[:20]],
             }
         )

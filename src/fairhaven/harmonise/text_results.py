@@ -11,7 +11,7 @@ from fairhaven.omop import concepts
 GIVES = ("operator", "value_number", "unit", "value_code", "value_vocabulary_id", "value_text", "value_source_value")
 """Columns of an event that a result gives; of them a rule may give ``unit`` beside it, for texts that name none."""
 
-_OPERATORS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">=", **dict.fromkeys(("<", "<=", "=", ">=", ">"))}
+_OPERATORS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">=", **{each: each for each in concepts.OPERATOR}}
 _FLAGS = ("L", "l", "a", "1")
 """Spellings of units that behind a number are more often marks: low, abnormal, a part of the number."""
 _UNITS = [unit for unit in concepts.UNIT if unit not in _FLAGS]
@@ -39,9 +39,8 @@ class TextResult:
         word = text.lower().cases(*concepts.RESULT_WORD.items(), else_=ibis.null("string"))
         is_understood = is_number | word.notnull()
         nothing = ibis.null("string")
-        alike = [(written, means or written) for written, means in _OPERATORS.items()]
         return {
-            "operator": is_number.ifelse(operator.cases(*alike, else_=nothing), nothing),
+            "operator": is_number.ifelse(operator.cases(*_OPERATORS.items(), else_=nothing), nothing),
             "value_number": number_of(is_number.ifelse(self._plain(number), nothing)),
             "unit": is_number.ifelse(unit.nullif(""), nothing),
             "value_code": word,

@@ -11,6 +11,7 @@ from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred, staffed
 from fairhaven.harmonise.people import of_persons
 from fairhaven.harmonise.row_ids import row_id, unique_ids
+from fairhaven.harmonise.row_outcomes import exclusion_reason
 
 ORDER = ("rule", "row_key")
 OF_VISITS = (*STAFF, Emptied(column="preceding_visit_ref", kept="preceding_id"))
@@ -47,9 +48,8 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
         end_datetime=ends,
         concept=ibis.coalesce(column_or_null(known, "concept_id", kind), known["resolved_concept_id"]),
     )
-    start = known["start_date"]
-    is_plausible = (start <= ibis.literal(as_of)) & (start.year() >= known["birth_year"] - 1)
-    known = known.filter(is_plausible & (known["ordinal"] == 0))
+    known = known.mutate(start=known["start_date"])
+    known = known.filter(exclusion_reason(known, as_of).isnull() & (known["ordinal"] == 0)).drop("start")
     # A row without a reference is a visit of its own.
     known = known.mutate(same=known["ref"].fill_null("\x1f" + (known["row_key"] ^ known["rule_key"]).cast("string")))
     group = [known["source"], known["person_id"], known["same"]]
@@ -62,8 +62,7 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
         id=row_id(known, kind),
     )
     first = merged.filter(merged["turn"] == 0).drop("turn", "same")
-    starts_and_ends = (first[name] for name in ("start_date", "start_datetime", "end_date", "end_datetime"))
-    return unique_ids(engine, engine.keep(without_false_ends(first, *starts_and_ends)), "id", ORDER)
+    return unique_ids(engine, engine.keep(without_false_ends(first)), "id", ORDER)
 
 
 def _period(rows: ir.Table) -> dict[str, ir.Value]:

@@ -177,6 +177,7 @@ def known_identifiers(connection: duckdb.DuckDBPyConnection, identity: str, *, k
     # Most tables of a delivery name nobody: they are of events.
     if any(counts):
         found = replace(found, **_fetched(connection, _numbered(identity)))
+        found = replace(found, numbers=pa.table({"number": found.persons["person"].unique()}))
     if any(counts[: len(_NAMED)]):
         define_token(connection, key)
         for statement in _statements(identity):
@@ -241,11 +242,10 @@ _OF_NAMES = MappingProxyType(
 
 def _numbered(identity: str) -> dict[str, str]:
     numbered = f"(SELECT source, patient_ref, {joined_sql(plain_sql('nhs_number'))} AS joined FROM {identity})"
-    is_number = "regexp_full_match(joined, '[0-9]{10}')"
     return {
-        "numbers": f"SELECT DISTINCT joined::BIGINT AS number FROM {numbered} WHERE {is_number}",
         "births": f"SELECT DISTINCT source, patient_ref, birth_date FROM {identity} WHERE birth_date IS NOT NULL",
-        "persons": f"SELECT DISTINCT source, patient_ref, joined::BIGINT AS person FROM {numbered} WHERE {is_number}",
+        "persons": f"SELECT DISTINCT source, patient_ref, joined::BIGINT AS person FROM {numbered} "
+        "WHERE regexp_full_match(joined, '[0-9]{10}')",
     }
 
 

@@ -10,7 +10,7 @@ Each different text is looked at once. A text holds one where
 - a postcode or a line of an address of a record stands in it.
 
 A surname alone among other words tells nothing of whom: diseases, signs and makers of drugs are named after people. Whether it
-is the row's own patient's is asked beside the rows (`of_own_patient_sql`).
+is the row's own patient's is asked beside the rows (`intake.withheld_values`).
 """
 
 import duckdb
@@ -81,7 +81,8 @@ def find_texts(
     key: bytes,
     names_alone: bool = True,
 ) -> None:
-    """Make the table ``texts_with_identifiers (text)`` of those of a relation, and ``spelled (number, text, plain, joined, words)`` of all.
+    """Make the table ``texts_with_identifiers (text)`` of those of a relation, ``spelled (number, text, plain, joined, words)`` of all,
+    and ``named_words (word, kind, token)`` of their words that are somebody's name.
 
     Within, a text is a number: what is taken out of a long one would carry it along with each word.
 
@@ -146,11 +147,13 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
         INSERT INTO placed SELECT one.number, one.word || other.word, unnest([one.place, other.place]), one.words
         FROM (SELECT *, place + 1 AS next FROM placed WHERE word IN ({literals(*_PARTICLES)})) AS one
             JOIN placed AS other ON other.number = one.number AND other.place = one.next;
-        CREATE OR REPLACE TEMP TABLE names AS
-        SELECT word, bool_or(kind = 'family') AS is_family, bool_or(kind = 'given') AS is_given FROM (
+        CREATE OR REPLACE TEMP TABLE named_words AS
+        SELECT * FROM (
             SELECT word, kind, identifier_token(kind, word) AS token
             FROM (SELECT DISTINCT word FROM placed WHERE length(word) > 1), (VALUES ('family'), ('given')) AS kinds(kind)
-        ) SEMI JOIN known_tokens USING (token) GROUP BY word;
+        ) SEMI JOIN known_tokens USING (token);
+        CREATE OR REPLACE TEMP TABLE names AS
+        SELECT word, bool_or(kind = 'family') AS is_family, bool_or(kind = 'given') AS is_given FROM named_words GROUP BY word;
         CREATE OR REPLACE TEMP TABLE placed_names AS SELECT * FROM placed JOIN names USING (word);
         """
     )

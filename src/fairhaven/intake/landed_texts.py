@@ -25,6 +25,7 @@ from fairhaven.identifiers.withheld import MARK
 from fairhaven.intake.model import Format, Source
 from fairhaven.intake.row_links import links_of
 from fairhaven.intake.withheld_values import (
+    SMALLEST,
     find_birth_dates,
     find_local_numbers,
     find_numbers,
@@ -39,8 +40,6 @@ _MOMENTS = ("DATE", "TIMESTAMP")
 _WIDE = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT")
 _WHOLE = ("SMALLINT", "INTEGER", "USMALLINT", "UINTEGER", *_WIDE)
 _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
-_SMALLEST = 1000
-"""A smaller number tells nothing."""
 _TEN_DIGITS = 10_000_000_000
 _CDM_NUMBERS = sorted(
     {field.name for table in CDM.values() for field in table.fields if field.is_concept} | {"year_of_birth"}
@@ -188,7 +187,7 @@ class _Landed:
         return cls(
             path=path,
             columns=columns,
-            numbers={name: whole for name, whole in numbers.items() if sizes[name] >= _SMALLEST},
+            numbers={name: whole for name, whole in numbers.items() if sizes[name] >= SMALLEST},
             long=frozenset(name for name in numbers if sizes[name] >= _TEN_DIGITS),
         )
 

@@ -1,6 +1,6 @@
 """What in landed columns tells who a row's patient is, or anybody, as tables of a DuckDB connection.
 
-Made of ``spelled`` (each different text once, with its number: `identifiers.texts_with_identifiers`), ``births (patient_ref, birth_date)``, ``local_numbers (patient_ref, number)``,
+Made of ``spelled`` (each different text once, with its number) and ``named_words`` of `identifiers.texts_with_identifiers`, ``births (patient_ref, birth_date)``, ``local_numbers (patient_ref, number)``,
 ``own_names (patient_ref, token)`` and ``known_numbers (number)``:
 
 | table | holds |
@@ -21,6 +21,8 @@ _RARE = 100_000
 """Of so many numbers of a length fewer than one is a patient's: then one that is met by chance is rarer still."""
 _SHORTEST = 4
 """A number of fewer characters tells nothing."""
+SMALLEST = 10 ** (_SHORTEST - 1)
+"""A smaller whole number tells nothing."""
 
 
 def find_birth_dates(connection: duckdb.DuckDBPyConnection) -> None:
@@ -72,10 +74,8 @@ def find_own_names(connection: duckdb.DuckDBPyConnection) -> None:
     """
     connection.execute(
         f"""
-        CREATE TEMP TABLE worded AS SELECT DISTINCT number, unnest(words) AS word FROM spelled;
-        CREATE TEMP TABLE named_texts AS SELECT DISTINCT number, token FROM worded JOIN (
-            SELECT word, unnest([identifier_token('family', word), identifier_token('given', word)]) AS token
-            FROM (SELECT DISTINCT word FROM worded WHERE length(word) > 2 AND word NOT IN ({literals(*COMMON_WORDS)}))
+        CREATE TEMP TABLE named_texts AS SELECT DISTINCT number, token FROM (SELECT number, unnest(words) AS word FROM spelled) JOIN (
+            SELECT word, token FROM named_words WHERE length(word) > 2 AND word NOT IN ({literals(*COMMON_WORDS)})
         ) USING (word) SEMI JOIN own_names USING (token)
         """
     )
@@ -108,9 +108,9 @@ def find_numbers(connection: duckdb.DuckDBPyConnection) -> None:
         f"""
         CREATE TEMP TABLE numbers_with_identifiers AS
         SELECT number FROM known_numbers
-        UNION SELECT try_cast(joined AS BIGINT) FROM telling_numbers WHERE try_cast(joined AS BIGINT) >= 1000;
+        UNION SELECT try_cast(joined AS BIGINT) FROM telling_numbers WHERE try_cast(joined AS BIGINT) >= {SMALLEST};
         CREATE TEMP TABLE numbers_of_own AS
-        SELECT patient_ref, try_cast(joined AS BIGINT) AS number FROM spelled_numbers WHERE is_digits AND try_cast(joined AS BIGINT) >= 1000
+        SELECT patient_ref, try_cast(joined AS BIGINT) AS number FROM spelled_numbers WHERE is_digits AND try_cast(joined AS BIGINT) >= {SMALLEST}
         UNION SELECT patient_ref, unnest([{days}])::BIGINT FROM births
         """
     )

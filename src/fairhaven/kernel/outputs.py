@@ -234,10 +234,8 @@ def clear_noted(notes: Path) -> list[Path]:
 def _noting(note: Path, part: Path) -> Iterator[None]:
     """Note what is made meanwhile. The note is held until that is done: one that nobody holds is a killed command's."""
     make_folder(note.parent)
-    descriptor = open_plain(note, os.O_WRONLY | os.O_CREAT)
-    while not is_held(descriptor, note):
+    while not is_held(descriptor := open_plain(note, os.O_WRONLY | os.O_CREAT), note):
         os.close(descriptor)
-        descriptor = open_plain(note, os.O_WRONLY | os.O_CREAT)
     with os.fdopen(descriptor, "wb") as file:
         file.truncate()
         file.write(bytes(part))

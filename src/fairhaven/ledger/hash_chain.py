@@ -109,10 +109,7 @@ class Ledger:
             places: files and folders of the store that the act may have written or removed.
         """
         changed = self.changed(places)
-        if NO_FILE in changed.values():
-            check_faults(
-                [no_file(self.store / path).faults[0] for path, digest in changed.items() if digest == NO_FILE]
-            )
+        check_faults([no_file(self.store / path).faults[0] for path, digest in changed.items() if digest == NO_FILE])
         return self.append(kind, facts, by=by, files=changed) if changed else None
 
     def not_entered(self, files: Files) -> dict[str, str | None]:

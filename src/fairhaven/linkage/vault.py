@@ -9,6 +9,7 @@ on disk in plaintext, not even for a moment, and the databases that work on it m
 import io
 import os
 import re
+import stat
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -60,8 +61,9 @@ class Vault:
             records: columns of `model.IDENTITY_SCHEMA` in any order; columns that are not there are NULL,
                 ``row_extract`` is set to *extract*.
         """
-        self._check_tokens()
-        self._tokens(extract).unlink(missing_ok=True)
+        kept = self._tokens(extract)
+        self._check_tokens(kept.name)
+        kept.unlink(missing_ok=True)
         self._write(self._file(extract), _shaped(records, extract))
 
     def extracts(self) -> set[int]:
@@ -211,11 +213,11 @@ class Vault:
         except (FileNotFoundError, Invalid, pa.ArrowException):  # it is made again of the records, which are checked
             return None
 
-    def _check_tokens(self) -> None:
+    def _check_tokens(self, name: str = "*.sealed") -> None:
         """Raises Invalid where something else stands in the place of what is kept: no link of it is followed, and no folder removed."""
         folder = self._folder / "tokens"
         wrong = [folder] if folder.is_symlink() else []
-        wrong += [] if wrong else [path for path in listed(folder, "*.sealed") if _is_strange(path)]
+        wrong += [] if wrong else [path for path in listed(folder, name) if _is_strange(path)]
         message = (
             "is a folder, a link, a pipe or a device, and does not belong there: something other than Fairhaven put it there. "
             "Nothing was changed. Remove it; the next command makes again what it misses."
@@ -338,7 +340,10 @@ def _numbered(folder: Path) -> dict[int, Path]:
 
 def _is_strange(path: Path) -> bool:
     """Whether no file stands there, but something else; what goes meanwhile (a build looks while a receive writes) is not."""
-    return path.is_symlink() or path.is_dir() or path.is_fifo() or path.is_socket()
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _are_of(records: pa.Table, patients: Mapping[str, Collection[str]]) -> pa.ChunkedArray:

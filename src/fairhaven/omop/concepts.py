@@ -12,6 +12,8 @@ LARGEST = 2**31 - 1
 
 OWN_CONCEPTS = 2_000_000_000
 """The first of the ids that OMOP leaves to sites for concepts of their own."""
+CDM_VERSION_CONCEPT = 756265
+"""OMOP CDM Version 5.4.0."""
 
 
 def is_concept_id(value: Any) -> TypeGuard[int]:

@@ -60,10 +60,14 @@ def mended_code(code: str, vocabulary: str) -> str:
     if vocabulary in _SNOMED:
         found = _restored(found)
     if vocabulary in PADDED and not _is_short_ndc(found, vocabulary):
-        whole, point, rest = found.partition(".")
-        if whole.isascii() and whole.isdigit():
-            found = whole.zfill(PADDED[vocabulary]) + point + rest
+        found = filled_up(found, PADDED[vocabulary])
     return "" if found == code.strip(_ASCII_BLANKS) else found
+
+
+def filled_up(code: str, digits: int) -> str:
+    """A code whose part before the point has at least so many digits, where that is a number."""
+    whole, point, rest = code.partition(".")
+    return whole.zfill(digits) + point + rest if whole.isascii() and whole.isdigit() else code
 
 
 def looks_damaged(code: str, vocabulary: str) -> bool:

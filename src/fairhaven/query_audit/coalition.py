@@ -38,6 +38,23 @@ def digest_of(persons: BitMap) -> bytes:
     return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
 
 
+def digests_apart(persons: BitMap, apart: Sequence[BitMap]) -> list[bytes]:
+    """Of the sets that differ from one by persons alone who are in one and not in the other of two releases.
+
+    All are made, and looked for, whichever is found: how long it takes must not tell whether such persons are in the set.
+
+    Args:
+        apart: persons by whom the release differs from each other one that few persons tell apart from it.
+    """
+    return [
+        digest_of(common | BitMap(some))
+        for between in apart
+        for common in [persons - between]
+        for length in range(len(between) + 1)
+        for some in combinations(between, length)
+    ]
+
+
 class Coalition:
     """The memory of one coalition of askers: a project, an organisation's projects, or all federated callers.
 
@@ -126,16 +143,16 @@ class Coalition:
                 tally.resize(population, refcheck=False)
 
     def consider(
-        self, persons: BitMap, digest: bytes, *, in_table: bool = False, apart: Sequence[BitMap] = ()
+        self, persons: BitMap, digest: bytes, *, in_table: bool = False, others: Sequence[bytes] = ()
     ) -> Verdict:
         """How a question is to be met; changes nothing.
 
         Args:
             in_table: True for a cell of a table, which may use up `TABLE_SHARE` of what a question may.
-            apart: persons by whom the release differs from each other one that few persons tell apart from it.
+            others: of the sets that are met as this one (`digests_apart`).
         """
         # Rule 1. A table's cell that was withheld may still be asked as a question.
-        for kind, value in self._met_before(persons, digest, apart):
+        for kind, value in self._met_before(digest, others):
             if kind is not VerdictKind.WITHHELD or in_table:
                 is_refused = kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD)
                 return Verdict(kind=kind if is_refused else VerdictKind.EARLIER, value=value)
@@ -177,19 +194,8 @@ class Coalition:
             return replace(combined, kind=VerdictKind.COMBINED, weights=weights)
         return replace(fresh, weights=weights, differing=differing)
 
-    def _met_before(
-        self, persons: BitMap, digest: bytes, apart: Sequence[BitMap]
-    ) -> list[tuple[VerdictKind, int | None]]:
-        """How the set was met, and those that differ from it by persons alone who are in one and not in the other of two releases.
-
-        All are looked for, whichever is found: how long it takes must not tell whether such persons are in the set.
-        """
-        others = [
-            digest_of((persons - between) | BitMap(some))
-            for between in apart
-            for length in range(len(between) + 1)
-            for some in combinations(between, length)
-        ]
+    def _met_before(self, digest: bytes, others: Sequence[bytes]) -> list[tuple[VerdictKind, int | None]]:
+        """How the set was met, and the others; all are looked for."""
         return [met for each in (digest, *others) if (met := self._verdicts.get(each)) is not None]
 
     def learn(self, key: int, persons: BitMap, digest: bytes, verdict: Verdict) -> None:

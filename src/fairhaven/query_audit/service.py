@@ -14,7 +14,7 @@ from fairhaven.disclosure.policy import Policy
 from fairhaven.disclosure.primary_suppression import Protected, protect
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
-from fairhaven.query_audit.coalition import MOST_APART, Coalition, digest_of
+from fairhaven.query_audit.coalition import MOST_APART, Coalition, digest_of, digests_apart
 from fairhaven.query_audit.differential_privacy import noisy_count
 from fairhaven.query_audit.model import THE_HUB, Asker, Budget, Decision, Outcome, Verdict, VerdictKind, folded
 from fairhaven.query_audit.question_log import (
@@ -403,9 +403,9 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         digest = digest_of(persons)
         names = self._coalition_names(asker)
         coalitions = [self._coalition(name, release) for name in names]
-        apart = self._apart(release)
+        others = digests_apart(persons, self._apart(release))
         verdicts = _joint_verdict(
-            [coalition.consider(persons, digest, in_table=in_table, apart=apart) for coalition in coalitions]
+            [coalition.consider(persons, digest, in_table=in_table, others=others) for coalition in coalitions]
         )
         is_refused, shown = verdicts[0].is_refused, verdicts[0].value
         question = self._record.add_question(

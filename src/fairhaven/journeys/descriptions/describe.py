@@ -240,11 +240,12 @@ def _found(rooms: Rooms, release: Release) -> DescribedRelease | None:
 
 def _has_figures_of_today(rooms: Rooms, description: Description) -> bool:
     """Whether the release whose figures a description has, if it has another's, still holds what they were counted in."""
-    return not description.figures_of or any(
-        release.content == description.figures_content
-        for release in rooms.archive.releases()
-        if release.name == description.figures_of
-    )
+    if not description.figures_of:
+        return True
+    try:
+        return rooms.archive.release(description.figures_of).content == description.figures_content
+    except NotFound:
+        return False
 
 
 def _as_written(rooms: Rooms, number: int) -> DescribedRelease | None:
