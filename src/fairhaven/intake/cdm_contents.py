@@ -12,6 +12,7 @@ import duckdb
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import identifier
 from fairhaven.intake.reader import StagedTable
+from fairhaven.intake.repeated_keys import kept
 from fairhaven.kernel.errors import Fault
 from fairhaven.kernel.foreign_names import shown
 from fairhaven.omop import CDM
@@ -67,9 +68,11 @@ def contents_of(connection: duckdb.DuckDBPyConnection, staged: Mapping[str, Stag
             connection, f"SELECT count(*) FROM {identifier(staged['person'].rows)} WHERE {OTHER_BIRTH}"
         ),
         shared_keys={
-            table: rows
+            table: found.rows
             for table, its in staged.items()
-            if CDM[table].schema == "CDM" and (rows := _rows_of_shared_keys(connection, its))
+            if CDM[table].schema == "CDM"
+            and its.shared_key == (CDM[table].primary_key,)
+            and (found := kept(connection, its))
         },
     )
 
@@ -97,18 +100,6 @@ def faults_of(cdm: PartnerCdm, staged: Mapping[str, StagedTable], name: str) -> 
                 what = column.replace("/", " (or ") + ")" * ("/" in column)
                 message = f"the column {what} is missing, without which its rows cannot be placed. Deliver it, or leave the table out"
                 yield Fault(path=f"{name}/{table}", message=message)
-
-
-def _rows_of_shared_keys(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> int:
-    """Rows of a table whose primary key is that of a row which says something else; 0 where keys are told apart by themselves."""
-    declaration = staged.declaration
-    key = CDM[declaration.name].primary_key
-    if not key or declaration.key in ((key,), ()):
-        return 0
-    content = ", ".join(identifier(column) for column in declaration.key)
-    rows = f"(SELECT {identifier(key)} AS k, hash({content}) AS content FROM {identifier(staged.rows)})"
-    differing = f"SELECT k FROM {rows} GROUP BY k HAVING count(DISTINCT content) > 1"
-    return count_of(connection, f"SELECT count(*) FROM {rows} WHERE k IN ({differing})")
 
 
 def _said(

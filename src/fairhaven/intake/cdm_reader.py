@@ -156,8 +156,7 @@ def dialect_of(path: Path, declared: Dialect) -> Dialect:
 
     With tabs there is no quoting, as Athena writes them, unless the header itself is quoted.
     """
-    with path.open("rb") as head:
-        header = head.readline(1 << 16).decode(declared.encoding, "replace").removeprefix("\ufeff")
+    header = _first_line(path, declared.encoding)
     if declared.delimiter not in header:  # as well what was written down of CDMs before their dialect could be declared
         declared = dataclasses.replace(declared, delimiter="", quote="")
     delimiter = declared.delimiter or max(_DELIMITERS, key=header.count)
@@ -240,9 +239,13 @@ def _with_unique_key(connection: duckdb.DuckDBPyConnection, staged: StagedTable)
 
 
 def _header(text: Path, dialect: Dialect) -> set[str]:
-    with text.open("rb") as head:
-        first = head.readline(1 << 16).decode(dialect.encoding, "replace").removeprefix("\ufeff")
+    first = _first_line(text, dialect.encoding)
     return {part.strip(' "\r\n').casefold() for part in first.split(dialect.delimiter)}
+
+
+def _first_line(text: Path, encoding: str) -> str:
+    with text.open("rb") as head:
+        return head.readline(1 << 16).decode(encoding, "replace").removeprefix("\ufeff")
 
 
 def _identified(

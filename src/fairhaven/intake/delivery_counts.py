@@ -8,12 +8,11 @@ from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.intake import repeated_keys
 from fairhaven.intake.current_rows import tables_of
 from fairhaven.intake.delivery_records import DeliveryRecords
+from fairhaven.intake.landing import MEMORY_LIMIT
 from fairhaven.intake.model import Extract, Format, Source, UndecidedKey
 from fairhaven.intake.repeated_keys import UndecidedRows
 from fairhaven.kernel.errors import Fault
 from fairhaven.kernel.files import scratch
-
-_MEMORY_LIMIT = "1GB"
 
 
 def faults_of(undecided: Mapping[str, UndecidedRows], source: Source, file: str) -> Iterator[Fault]:
@@ -57,7 +56,7 @@ def counted_together(
     found = {extract.number: extract for extract in extracts}
     undecided = []
     paths = [records.folder(extract.number) for extract in extracts]
-    with scratch(work) as room, open_duckdb(spill=room, reaches=paths, memory_limit=_MEMORY_LIMIT) as connection:
+    with scratch(work) as room, open_duckdb(spill=room, reaches=paths, memory_limit=MEMORY_LIMIT) as connection:
         for table, having in several.items():
             landed = {extract.number: records.table(extract.number, table) for extract in having}
             columns = [*having[-1].columns[table], "patient_ref"]

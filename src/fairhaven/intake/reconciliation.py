@@ -63,7 +63,7 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
                 quarantined=sum(extract.tables[table].quarantined for extract in having),
                 opted_out=everything - landed + sum(extract.tables[table].erased for extract in having),
                 superseded=landed - last,
-                repeated=_repeated(engine, kept_of(slim), having, table),
+                repeated=_repeated(engine, kept_of(slim), landed, having, table),
                 withdrawn=last - now,
                 current=now,
             )
@@ -71,13 +71,13 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
     return found
 
 
-def _repeated(engine: Engine, kept: ir.Table, having: Sequence[Extract], table: str) -> int:
-    """Rows that give way to another of their key in one delivery."""
+def _repeated(engine: Engine, kept: ir.Table, rows: int, having: Sequence[Extract], table: str) -> int:
+    """How many of the rows *kept* (so many) give way to another of their key in one delivery."""
     is_unique = all(extract.tables[table].has_unique_keys for extract in having)
     if is_unique and len({extract.delivery for extract in having}) == len(having):
         return 0
     placed = current_rows.with_deliveries(engine, kept, having)
-    return engine.count(placed) - engine.count(placed.select("row_delivery", "row_key").distinct())
+    return rows - engine.count(placed.select("row_delivery", "row_key").distinct())
 
 
 def check_reconciled(counts: Sequence[RowFlow]) -> None:

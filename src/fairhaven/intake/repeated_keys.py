@@ -22,7 +22,7 @@ from fairhaven.intake.row_versions import TURN, UPDATED, VERSION, WHOLE, in_turn
 _LINES = 5
 _DECIDED = (
     f"(coalesce(placed.{UPDATED} <> winner.{UPDATED}, false) OR coalesce(placed.{VERSION} <> winner.{VERSION}, false) "
-    "OR (winner.row_withdrawn AND winner.takes_back_surely))"
+    "OR (winner.row_withdrawn AND {takes_back_surely}))"
 )
 
 
@@ -70,7 +70,7 @@ def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: 
         f"SELECT count({'DISTINCT row_line' if staged.part_of else '*'}), count(DISTINCT {key}), count(*) FILTER (row_withdrawn), "
         f"coalesce(bool_or({updated} IS NOT NULL OR {version} IS NOT NULL OR {takes_back}), false) FROM {rows}"
     ).fetchall()
-    found = GivenWay(withdrawn=withdrawn, has_versions=has_versions, undecided=_kept(connection, staged))
+    found = GivenWay(withdrawn=withdrawn, has_versions=has_versions, undecided=kept(connection, staged))
     if total == keys:
         return found
     delivered = [column.name for column in staged.declaration.columns]
@@ -82,10 +82,10 @@ def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: 
     )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rivals AS SELECT {key} AS k, row_extract, row_extract AS row_delivery, row_line, row_withdrawn, "
-        f"{updated} AS {UPDATED}, {version} AS {VERSION}, {bool(staged.updated)} AS takes_back_surely, content FROM ({content}) "
+        f"{updated} AS {UPDATED}, {version} AS {VERSION}, content FROM ({content}) "
         f"SEMI JOIN (SELECT {key} FROM {rows} GROUP BY {key} HAVING min(row_line) < max(row_line)) USING ({key})"
     )
-    _judge(connection, ["k"])
+    _judge(connection, ["k"], takes_back_surely=bool(staged.updated))
     [(superseded, identical, gone)] = connection.execute(
         "SELECT count(*) FILTER (NOT is_identical), count(*) FILTER (is_identical), count(*) FILTER (row_withdrawn) "
         "FROM judged WHERE gives_way"
@@ -118,17 +118,17 @@ def across_files(
     rows = f"read_parquet([{', '.join(file(path) for path in paths.values())}], union_by_name = true)"
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rivals AS SELECT {key} AS k, row_extract, 0 AS row_delivery, row_line, row_withdrawn, {updated} AS {UPDATED}, "
-        f"{version} AS {VERSION}, {UPDATED in has} AS takes_back_surely, {_content(columns)} AS content FROM {rows} "
+        f"{version} AS {VERSION}, {_content(columns)} AS content FROM {rows} "
         f"SEMI JOIN (SELECT {key} FROM {rows} GROUP BY {key} HAVING min(row_extract) < max(row_extract)) USING ({key})"
     )
     if count_of(connection, "SELECT count(*) FROM rivals") == 0:
         return {}, None
     # Of each file the row that counts there; what gives way in its own file is counted already.
-    _judge(connection, ["k", "row_extract"])
+    _judge(connection, ["k", "row_extract"], takes_back_surely=UPDATED in has)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE rivals AS SELECT * EXCLUDE (gives_way, is_identical, is_decided) FROM judged WHERE NOT gives_way"
     )
-    _judge(connection, ["k"])
+    _judge(connection, ["k"], takes_back_surely=UPDATED in has)
     changes: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for extract, was_withdrawn, is_identical, number in connection.execute(
         "SELECT row_extract, row_withdrawn, is_identical, count(*) FROM judged WHERE gives_way GROUP BY ALL"
@@ -148,26 +148,28 @@ def _content(columns: Sequence[str]) -> str:
     return f"hash({', '.join(map(identifier, columns))})" if columns else "0"
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, key: Sequence[str]) -> None:
-    """``judged``: ``rivals`` with whether they give way to another, are equal to it, and give way for what the source says."""
+def _judge(connection: duckdb.DuckDBPyConnection, key: Sequence[str], *, takes_back_surely: bool) -> None:
+    """``judged``: ``rivals`` with whether they give way to another, are equal to it, and give way for what the source says.
+
+    Args:
+        takes_back_surely: the format says by itself that a row takes back.
+    """
     by = ", ".join(key)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rival_lines AS SELECT DISTINCT k, row_extract, row_delivery, row_line, row_withdrawn, {UPDATED}, "
-        f"{VERSION}, takes_back_surely FROM rivals; "
-        f"CREATE OR REPLACE TEMP TABLE turns AS SELECT turns.*, takes_back_surely FROM ({in_turn_sql('rival_lines', key)}) AS turns "
-        "JOIN rival_lines USING (k, row_extract, row_line)"
+        f"{VERSION} FROM rivals; CREATE OR REPLACE TEMP TABLE turns AS FROM ({in_turn_sql('rival_lines', key)})"
     )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE judged AS WITH placed AS (SELECT rivals.*, {TURN} > 0 AS gives_way "
         "FROM rivals JOIN turns USING (k, row_extract, row_line)) "
         "SELECT placed.*, gives_way AND EXISTS (FROM placed AS other WHERE NOT other.gives_way AND other.content = placed.content "
         f"AND other.row_withdrawn = placed.row_withdrawn AND {' AND '.join(f'other.{each} = placed.{each}' for each in key)}) AS is_identical, "
-        f"{_DECIDED} AS is_decided "
+        f"{_DECIDED.format(takes_back_surely=takes_back_surely)} AS is_decided "
         f"FROM placed JOIN (FROM turns WHERE {TURN} = 0) AS winner USING ({by})"
     )
 
 
-def _kept(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> UndecidedRows | None:
+def kept(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> UndecidedRows | None:
     """Rows that differ under one key that should be theirs alone, and all of which are kept."""
     if not staged.shared_key:
         return None

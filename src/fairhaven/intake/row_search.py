@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -148,6 +147,3 @@ class RowSearch:
     @property
     def _resources(self) -> ResourceTombstones:
         return ResourceTombstones(source=self.source.name, secrets=self.secrets)
-
-    def _table(self, extract: Extract, table: str) -> Path:
-        return self.receiver.records.table(extract.number, table)

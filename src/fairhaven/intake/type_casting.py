@@ -88,12 +88,12 @@ def value_of(text: str, column: ColumnDeclaration, dialect: Dialect) -> str:
             whole = f"try_cast({plain} AS BIGINT)"
             return f"CASE WHEN try_cast({plain} AS DOUBLE) = {whole} AND NOT ({foreign}) THEN {whole} END"
         case "date":
-            return _moment(_without_leap_second(text) if column.cuts_time else text, column, dialect, "DATE")
+            return _moment(without_leap_second(text) if column.cuts_time else text, column, dialect, "DATE")
         case "datetime":
-            return _moment(_without_leap_second(text), column, dialect, "TIMESTAMP")
+            return _moment(without_leap_second(text), column, dialect, "TIMESTAMP")
         case "time":
             # As text HH:MM:SS, because Spark has no time of day.
-            text = _without_leap_second(text)
+            text = without_leap_second(text)
             if column.formats:
                 return f"try_cast({_moment(text, column, dialect, 'TIMESTAMP')} AS TIME)::VARCHAR"
             # The cast alone takes a time with anything behind it.
@@ -121,7 +121,7 @@ def without_words(value: str, words: Sequence[str], kind: str) -> str:
     return f"CASE WHEN coalesce({value} IN ({listed}), false) THEN NULL ELSE {value} END"
 
 
-def _without_leap_second(text: str) -> str:
+def without_leap_second(text: str) -> str:
     """A text with the second before a leap second (23:59:60) in its place, for no clock here has one."""
     return f"replace({text}, ':59:60', ':59:59')"
 

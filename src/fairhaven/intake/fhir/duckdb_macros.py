@@ -6,6 +6,7 @@ from fairhaven.intake.fhir.code_systems import HL7_PREFIXES, VOCABULARIES
 from fairhaven.intake.fhir.status_codes import NEGATIONS
 from fairhaven.intake.fhir.views import NHS_NUMBER_SPELLINGS, NHS_NUMBER_SYSTEMS
 from fairhaven.intake.time_zones import in_zone, is_utc
+from fairhaven.intake.type_casting import without_leap_second
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> None:
@@ -37,11 +38,12 @@ def create_macros(connection: duckdb.DuckDBPyConnection, *, time_zone: str) -> N
 
 
 def _moment(zone: str) -> str:
-    at_time = "try_cast(replace(left(moment, 19), ':59:60', ':59:59') AS TIMESTAMP)"
+    clock = without_leap_second("left(moment, 19)")
+    at_time = f"try_cast({clock} AS TIMESTAMP)"
     return (
         f"fhir_moment(moment) AS CASE WHEN length(moment) > 19 AND {is_utc('moment')} THEN {in_zone(at_time, zone)} "
         "ELSE try_cast(CASE length(moment) WHEN 10 THEN moment WHEN 4 THEN moment || '-01-01' "
-        "WHEN 7 THEN moment || '-01' ELSE replace(left(moment, 19), ':59:60', ':59:59') END AS TIMESTAMP) END"
+        f"WHEN 7 THEN moment || '-01' ELSE {clock} END AS TIMESTAMP) END"
     )
 
 

@@ -4,9 +4,8 @@ A change does nothing to what is in R4's form already. What a change looks for i
 table that reads a version recognises it (`recognition`), and a resource that no change concerns is read alike by every version.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 Element = dict[str, Any]
@@ -235,22 +234,25 @@ def medication(one: Element, name: str) -> None:
 
 def adherence(one: Element, name: str, *, statuses: Mapping[str, str]) -> None:
     """Whether a medication is taken, which R4's status says."""
-    code = one[name].get("code") if isinstance(one[name], dict) else None
-    known = {each for each in _codes(code) if each in statuses}
-    if len(known) != 1:
-        raise NotUnderstood(name)
+    said = _one_code(one, name, statuses)
     if one.get("status") not in ("entered-in-error", "intended"):
-        one["status"] = statuses[known.pop()]
+        one["status"] = statuses[said]
 
 
 def never_used(one: Element, name: str) -> None:
     """Whether a device is used at all, which R4's status says."""
-    code = one[name].get("code") if isinstance(one[name], dict) else None
-    known = {each for each in _codes(code) if each in ("always", "never", "sometimes")}
-    if len(known) != 1:
-        raise NotUnderstood(name)
-    if known == {"never"} and one.get("status") != "entered-in-error":
+    said = _one_code(one, name, ("always", "never", "sometimes"))
+    if said == "never" and one.get("status") != "entered-in-error":
         one["status"] = "not-done"
+
+
+def _one_code(one: Element, name: str, known: Collection[str]) -> str:
+    """The one known code of an element that may negate."""
+    code = one[name].get("code") if isinstance(one[name], dict) else None
+    found = {each for each in _codes(code) if each in known}
+    if len(found) != 1:
+        raise NotUnderstood(name)
+    return found.pop()
 
 
 def has_member(one: Element, name: str) -> None:
@@ -308,11 +310,6 @@ def address_of_contact(one: Element, name: str) -> None:
     """The address of an organization is that of a contact in R5."""
     if given := [each["address"] for each in _objects(one[name], "address")]:
         one.setdefault("address", given)
-
-
-def participant_as(to: str) -> Callable[[Element, str], None]:
-    """The first participant as R4's element of this name."""
-    return partial(participants, to=to)
 
 
 def _objects(value: Any, part: str = "") -> list[Element]:

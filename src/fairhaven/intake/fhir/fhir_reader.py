@@ -333,13 +333,19 @@ class _Staging:
         bundles = []
         if "Bundle" in found:
             bundles = connection.execute("SELECT row_line, text FROM fhir_lines WHERE resource = 'Bundle'").fetchall()
-        for other in found - {"Bundle", *known}:
+        others = found - {"Bundle", *known}
+        # Types of other versions, each with its reason; the rest, which may be as many as there are lines, at once.
+        elsewhere = sorted(filter(versions_of_type, others))
+        unread = [("list_contains($types, resource)", [other], other) for other in elsewhere]
+        if others.difference(elsewhere):
+            unread.append(("NOT list_contains($types, resource)", ["Bundle", *known, *elsewhere], ""))
+        for condition, types, other in unread:
             connection.execute(
                 "INSERT INTO fhir_unreadable SELECT row_line, CASE WHEN NOT json_valid(text) THEN $broken "
                 "WHEN resource <> '' THEN $reason "
                 "WHEN json_exists(text, '$.transactionTime') AND json_exists(text, '$.output') THEN $manifest "
                 "WHEN json_exists(text, '$.request') OR json_exists(text, '$.response') THEN $no_resource "
-                "ELSE $typeless END, $versions FROM fhir_lines WHERE resource = $other",
+                f"ELSE $typeless END, $versions FROM fhir_lines WHERE {condition}",
                 {
                     "broken": BROKEN,
                     "typeless": TYPELESS,
@@ -347,7 +353,7 @@ class _Staging:
                     "manifest": MANIFEST,
                     "reason": self._reason_of_type(other),
                     "versions": versions_of_type(other) or ANY,
-                    "other": other,
+                    "types": types,
                 },
             )
         connection.unregister("fhir_arriving")

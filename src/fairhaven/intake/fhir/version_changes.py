@@ -28,7 +28,7 @@ from fairhaven.intake.fhir.element_changes import (
     moved,
     negating,
     never_used,
-    participant_as,
+    participants,
     payers,
     present,
     renamed,
@@ -159,7 +159,7 @@ def _participant(to: str) -> ElementChange:
     return replaced(
         "participant",
         f"`{to}`, the first",
-        participant_as(to),
+        partial(participants, to=to),
         sign=Sign(path="$.participant"),
         denial=Sign(path=f"$.{to}"),
     )
