@@ -17,7 +17,7 @@ import sys
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,9 +249,18 @@ def outcome(folder: Path) -> dict[str, Any]:
             for path in sorted((store / "archive/releases").glob("*/*.json"))
             if path.name not in ("dcat.jsonld", "croissant.json", "hdruk.json")
         },
-        "files": sorted(str(path.relative_to(store)) for path in store.rglob("*")),
+        "files": sorted(
+            str(path.relative_to(store))
+            for path in store.rglob("*")
+            if not _is_kept_tokens(path, rooms.vault.extracts())
+        ),
         "exported": _exported(folder / EXPORTED),
     }
+
+
+def _is_kept_tokens(path: Path, extracts: Collection[int]) -> bool:
+    """Whether it is what texts are compared with, of an extract that is here: kept by whoever needed it, made again by whoever misses it."""
+    return path.parent.name == "tokens" and path.suffix == ".sealed" and int(path.stem) in extracts
 
 
 def _entries(entries: Iterable[Any]) -> list[tuple[str, str]]:
