@@ -292,7 +292,7 @@ def _in_folder(
             for other, text in others.items():
                 (folder / other).write_text(text)
             name, hostile = split(names, content)
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(hostile)
             read(folder, place)
 

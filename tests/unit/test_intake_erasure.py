@@ -314,6 +314,31 @@ def test_a_patient_goes_from_fhir(tmp_path: Path, form: str) -> None:
     assert check_adds_up(hub, source) == totals
 
 
+def test_a_table_of_which_nothing_is_left_lands_again_without_rows(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")
+    lines = [
+        {"resourceType": "Patient", "id": "zz9", "birthDate": "1980-01-01"},
+        observation(1, "zz9"),
+        {"resourceType": "Basic", "id": "b", "subject": {"reference": "Patient/zz9"}},
+        {"resourceType": "List", "id": "l", "status": "current"},
+    ]
+    hub.receive(source, "".join(json.dumps(line) + "\n" for line in lines), name="export.ndjson")
+    hub.erase({"trust": [ref(hub, "zz9", "trust")]})
+    totals = check_adds_up(hub, source)
+    assert totals["observation"] == totals["basic"] == (1, 0, 1)
+    for _ in range(2):
+        hub.intake.land_again(dataclasses.replace(source, digest="again"), vault=hub.vault, progress=Silent())
+        tables = hub.intake.extracts()[0].tables
+        assert {table: len(hub.landed(1, table)) for table in tables} == {
+            "patient": 0,
+            "observation": 0,
+            "basic": 0,
+            "list": 1,
+        }
+        assert totals.items() >= check_adds_up(hub, source).items()
+
+
 def test_a_resource_written_over_several_lines_is_erased_as_a_whole(tmp_path: Path) -> None:
     hub = Hub(tmp_path)
     source = hub.source(HEAD.format(kind="hospital", format="fhir"), "trust")

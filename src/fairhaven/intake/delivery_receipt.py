@@ -103,7 +103,8 @@ class DeliveryReceiver:
         with scratch(within or self.store / "scratch") as work:
             path = work / "opened"
             self.envelope.open_to(self.records.sealed(extract.sealed_as), path)
-            yield DeliveredFile(path=path, name=extract.file, limits=ACCEPTED), work
+            blanked = frozenset(table for table, count in extract.tables.items() if count.erased)
+            yield DeliveredFile(path=path, name=extract.file, limits=ACCEPTED, blanked=blanked), work
 
 
 class ErasedRowsOut(Protocol):

@@ -24,11 +24,13 @@ class DeliveredFile:
         path: where its bytes are; as delivered, so it may be compressed (its content says so, never its name).
         name: its name as delivered, harmless to show, for patterns and messages.
         limits: how large it may become when it is unpacked.
+        blanked: tables of which an erasure blanked rows: they are staged, whether or not the file has others of them.
     """
 
     path: Path
     name: str
     limits: ExpansionLimits = USUAL
+    blanked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

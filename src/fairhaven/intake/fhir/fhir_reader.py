@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count
@@ -94,6 +94,7 @@ _VERSIONS = {
 }
 """What a row says of its version, as SQL over the parsed part of the resource."""
 _SEALED = f"encryption_config {{footer_key: '{_KEY}'}}"
+_NO_LINES = "SELECT NULL::BIGINT AS row_line, '' AS text, '' AS shaped, '' AS strange WHERE false"
 
 NO_TYPE = "resource"
 """Table of lines whose resource type is not known; all of them are quarantined."""
@@ -138,23 +139,24 @@ class FhirReader:
             # JSON is UTF-8 (RFC 8259, 8.1); what was received before is in quarantine line by line.
             check_mark(path, arrived.name, "utf-8")
         version, basis = source.fhir_version or FhirVersion.R4, "declared"
-        staging = _staging(connection, path, arrived.name, scratch, version)
+        staging = _staging(connection, path, arrived, scratch, version)
         if source.fhir_version is None:
             version, is_told = version_of(staging.votes())
             basis = "detected" if is_told else "assumed"
             if version is not FhirVersion.R4:
                 staging.drop()
-                staging = _staging(connection, path, arrived.name, scratch, version)
+                staging = _staging(connection, path, arrived, scratch, version)
         return [replace(table, written_as=f"FHIR {version}, {basis}") for table in staging.staged()]
 
 
 def _staging(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, scratch: Path, version: FhirVersion
+    connection: duckdb.DuckDBPyConnection, path: Path, arrived: DeliveredFile, scratch: Path, version: FhirVersion
 ) -> "_Staging":
     staging = _Staging(connection, scratch / f"fhir-{version}", version)
-    for lines in numbered_lines(path, name):
+    for lines in numbered_lines(path, arrived.name):
         staging.add(lines.rows)
         staging.reject(lines.undecodable, UNDECODABLE)
+    staging.add_without_rows(arrived.blanked)
     return staging
 
 
@@ -308,6 +310,7 @@ class _Staging:
         self._types = RESOURCE_TYPES | FURTHER_TYPES[version]
         self._tables: dict[str, CompiledView] = {}
         self._parts = 0
+        self._has_typeless = False
         scratch.mkdir(exist_ok=True)
         connection.execute("CREATE TABLE fhir_unreadable (row_line BIGINT, reason VARCHAR, versions INTEGER)")
         # The parts are on the disk, under a key that ends with this process.
@@ -360,6 +363,15 @@ class _Staging:
         for line, text in bundles:
             self._unbundle(line, text)
 
+    def add_without_rows(self, tables: Collection[str]) -> None:
+        """Stage tables of which the file may have no line."""
+        self._has_typeless = NO_TYPE in tables
+        missing = {*tables} - {*self._tables, NO_TYPE}
+        for resource in self._types if missing else ():
+            for view in views_of(resource):
+                if view.table in missing:
+                    self._write(view, _NO_LINES)
+
     def _reason_of_type(self, resource: str) -> str:
         """Why lines of a resource type are not read."""
         versions = versions_of_type(resource)
@@ -397,7 +409,7 @@ class _Staging:
         """The relations: a table for each view, and one for lines of which not even the type is known."""
         staged = [self._staged(table) for table in self._tables.values()]
         unreadable = count_of(self._connection, "SELECT count(*) FROM fhir_unreadable")
-        if unreadable or not staged:
+        if unreadable or self._has_typeless or not staged:
             self._connection.execute(
                 "CREATE TEMP VIEW fhir_rows AS SELECT NULL::BIGINT AS row_line, NULL::VARCHAR AS id WHERE false"
             )
@@ -414,18 +426,22 @@ class _Staging:
         return staged
 
     def _insert(self, view: ResourceView) -> None:
-        """Write the lines of a view's type to an encrypted Parquet part, which is read two or three times."""
-        table = self._tables.setdefault(view.table, CompiledView(view))
-        folder = self._scratch / view.table
-        folder.mkdir(exist_ok=True)
-        self._parts += 1
-        target = literal(str(folder / f"{self._parts:06d}.parquet"))
+        """Stage the lines of a view's type."""
         lines = f"SELECT * FROM fhir_lines WHERE resource = {literal(view.resource)}"
         if view.each:
             # Few lines have the element. They are put together first: parsing costs by the vector, full or not.
             lines += f" AND contains(shaped, '\"{view.each}\"')"
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fhir_each AS {lines}")
             lines = "FROM fhir_each"
+        self._write(view, lines)
+
+    def _write(self, view: ResourceView, lines: str) -> None:
+        """Write what a view makes of lines to an encrypted Parquet part, which is read two or three times."""
+        table = self._tables.setdefault(view.table, CompiledView(view))
+        folder = self._scratch / view.table
+        folder.mkdir(exist_ok=True)
+        self._parts += 1
+        target = literal(str(folder / f"{self._parts:06d}.parquet"))
         self._connection.execute(
             f"COPY ({table.select(f'({lines})', self._version)}) TO {target} (FORMAT parquet, {_SEALED})"
         )
