@@ -102,7 +102,9 @@ one person, through chains and circles and whatever delivery brings the other; w
 - **Birth date**: of a year or a month alone there is no day, and of a year alone no month.
 - **Several races** (`ombCategory`, Themis 71): race 1546847 (more than one race), and an observation 4013886 of each from birth on, which does
   not lengthen the observation period. Codes that say that nothing is known are no race; another race (`2131-1`) has no standard concept.
-- **Death** (Themis 104): of a month the last day, of a year 31 December.
+- **Death** (Themis 104): of a month the last day, of a year 31 December; of a month or a year that the release's own day is in, that day, so that whoever
+  died this month is not among the living. `deceasedBoolean` alone gives no row, since a death needs a day: the build counts it (`no date`). A death before
+  the birth, as far as that is released, is counted and left out.
 - **To and from home** is concept 0 (CDM 5.4), an office 581477, an emergency room 8870: where the guide's concepts are not standard, or of
   another domain than the column's, they are not taken.
 - **Condition status**: the verification where it says that the diagnosis is not certain (32899), else the clinical status; the source

@@ -228,9 +228,12 @@ CASES = [
         Case(
             f"of a death of {written} the day is the last",
             {"resourceType": "Patient", "id": f"p5-{written}", "birthDate": "1970-05-06", "deceasedDateTime": written},
-            [{"kind": "person"}, {"kind": "death", "date": last}],
+            [{"kind": "person"}, {"kind": "death", "date": last, "date_from": first}],
         )
-        for written, last in (("2020-02", dt.date(2020, 2, 29)), ("2021", dt.date(2021, 12, 31)))
+        for written, first, last in (
+            ("2020-02", dt.date(2020, 2, 1), dt.date(2020, 2, 29)),
+            ("2021", dt.date(2021, 1, 1), dt.date(2021, 12, 31)),
+        )
     ],
     Case(
         "a leap second is the second before it",
@@ -238,9 +241,9 @@ CASES = [
         [{"kind": "person"}, {"kind": "death", "datetime": dt.datetime.fromisoformat("2016-12-31T23:59:59")}],
     ),
     Case(
-        "dead without a day is no death",
+        "dead without a day is a death that is counted, and in no table",
         {"resourceType": "Patient", "id": "p6", "birthDate": "1970-05-06", "deceasedBoolean": True},
-        [{"kind": "person"}],
+        [{"kind": "person"}, {"kind": "death", "date": None}],
     ),
     # Encounter
     Case(

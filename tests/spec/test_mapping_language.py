@@ -13,7 +13,7 @@ from fairhaven.harmonise import CodeMap, Harmonised, contradictions, local_maps,
 from fairhaven.harmonise.local_maps import MapPart
 from fairhaven.harmonise.mapping_rows import mapped_rows
 from fairhaven.kernel.toml import Document
-from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of, vocabulary_tables
+from tests.support.harmonise_cases import AS_OF, PEOPLE, TWO_PEOPLE, landed, made, mapping, rows_of, vocabulary_tables
 
 DAY = dt.date(2020, 3, 1)
 CODED = """
@@ -667,6 +667,52 @@ def test_without_registrations_observation_is_from_first_to_last_record(events: 
     found = events.of(rule(), [{"code": "195967001"}, {"code": "44054006", "day": dt.date(2022, 2, 2)}])
     columns = ("observation_period_start_date", "observation_period_end_date")
     assert events.rows(found, "observation_period", *columns) == [(DAY, dt.date(2022, 2, 2))]
+
+
+def test_of_a_death_of_a_month_or_a_year_the_last_day_counts_and_no_day_after_the_release(events: Made) -> None:
+    written = [
+        "2020-02",
+        "2020",
+        "2019-00-00",
+        "2020-02-03",
+        "2026-11",
+        "2026",
+        "2026-12",
+        "1959-12",
+        "1960-04-30",
+        "1960",
+    ]
+    text = """
+[[map]]
+name = "deaths"
+from = "events"
+to = "death"
+[map.set]
+date = "dod"
+"""
+    rows = [
+        {"patient_ref": f"d{number}", "dod": dod, "day": None, "day_last_day": None}
+        for number, dod in enumerate(written)
+    ]
+    rows += [{"patient_ref": "lands", "dod": None, "day": dt.date(2026, 11, 1), "day_last_day": dt.date(2026, 11, 30)}]
+    persons = [{**TWO_PEOPLE[0], "patient_ref": row["patient_ref"]} for row in rows]
+    landed_ = {"people": landed("people", persons), "events": landed("events", rows)}
+    index = {("gp", str(row["patient_ref"])): number for number, row in enumerate(rows)}
+    rules = mapping(events.folder, PEOPLE + text + text.replace("dod", "day").replace('"deaths"', '"landed"'))
+    found = made(events.engine, rules, landed_, people=index, birth_date="day")
+    days = dict(events.rows(found, "death", "person_id", "death_date"))
+    assert {number: str(day) for number, day in days.items()} == {
+        0: "2020-02-29",
+        1: "2020-12-31",
+        2: "2019-12-31",
+        3: "2020-02-03",
+        **dict.fromkeys((4, 5, 10), str(AS_OF)),  # of what is not over the day of the release
+        9: "1960-12-31",
+    }
+    outcomes = {(count.rule, count.outcome): count.rows for count in found.counts if count.outcome != "person"}
+    # The day of its birth is known, so a death may not be on the day before.
+    assert outcomes[2, "after the release"] == 1 and outcomes[2, "before birth"] == 2
+    assert outcomes[2, "death"] == 7 and outcomes[3, "death"] == 1
 
 
 def test_a_person_has_words_for_sex_and_ethnicity_and_a_postcode_district(events: Made) -> None:

@@ -100,6 +100,27 @@ def test_a_text_of_parquet_with_a_nul_byte_is_in_quarantine_as_of_delimited_text
     assert hub.quarantined() == [(1, "diag_01", "holds a NUL byte")]
 
 
+def test_a_date_of_a_month_or_a_year_lands_with_its_last_day_beside_it(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    text = source().replace('["%d/%m/%Y"], null', '["%d/%m/%Y", "%m/%Y", "%b %Y", "%Y"], null')
+    written = ["02/03/2020", "02/2024", "Jan 2021", "2020", "", "01/01/1801", "13/2020"]
+    rows = "".join(f"{number},p1,{day},,,,,,,,\n" for number, day in enumerate(written))
+    hub.receive(hub.source(text), HEADER + rows)
+    days = [tuple(str(row[name]) for name in ("day", "day_last_day")) for row in hub.landed(table="visits")]
+    assert days[:2] == [("2020-03-02", "2020-03-02"), ("2024-02-01", "2024-02-29")]
+    assert days[2:] == [("2021-01-01", "2021-01-31"), ("2020-01-01", "2020-12-31"), ("None", "None"), ("None", "None")]
+    assert hub.quarantined() == [(8, "day", "is not a date in a declared form")]
+    table = {name: ["1"] for name in ("id", "patient", "left", "age", "dose", "alive")} | {"seen": ["2020-01-02"]}
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table(table | {"day": ["02/2024"]}), out)
+    receipt = hub.receive(hub.source(text.replace('"delimited"', '"parquet"')), bytes(out.getvalue()), "visits.parquet")
+    [row] = hub.landed(2, table="visits")
+    assert str(row["day_last_day"]) == "2024-02-29"
+    assert receipt.extracts[0].tables["visits"].missing == ("DIAG_1", "DIAG_2", "DIAG_3")
+    said = faults(tmp_path, text.replace("alive =", 'day_last_day = "date"\nalive ='))
+    assert "lands its last day as day_last_day, which another line declares" in said
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_where_fields_are_never_quoted_a_quote_is_a_character_like_others(tmp_path: Path, end: str) -> None:
     hub = Hub(tmp_path)

@@ -81,12 +81,16 @@ def test_days_that_could_be_months_are_read_as_declared_and_otherwise_quarantine
     hub.deliver(hub.source(PARTNER, "partner"), [given])
     assert {field for _, field, _ in hub.quarantined()} == {"condition_start_date", "condition_start_datetime"}
     told = Hub(made(tmp_path / "told"))
-    told.deliver(told.source(PARTNER + '[dialect]\ndates = ["%d/%m/%Y"]\nnull = ["", "-"]', "partner"), [given])
+    (given / "death.csv").write_text("person_id,death_date\n1,02/2024\n")
+    declared = '[dialect]\ndates = ["%d/%m/%Y", "%m/%Y"]\nnull = ["", "-"]'
+    told.deliver(told.source(PARTNER + declared, "partner"), [given])
     (row,) = told.landed(table="condition_occurrence")
     assert (str(row["condition_start_date"]), str(row["condition_start_datetime"])) == (
         "2020-02-05",
         "2020-02-05 10:30:00",
     )
+    (death,) = told.landed(table="death")
+    assert [str(death[name]) for name in ("death_date", "death_date_last_day")] == ["2024-02-01", "2024-02-29"]
 
 
 def test_a_word_for_nothing_in_a_column_of_texts_is_nothing_unless_the_source_says_otherwise(hub: Hub) -> None:

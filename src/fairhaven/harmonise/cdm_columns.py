@@ -177,6 +177,7 @@ CDM_COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
     "death": {
         "date": "death_date",
+        "date_from": "death_date",
         "datetime": "death_datetime",
         "type_concept_id": "death_type_concept_id",
         "concept_id": "cause_concept_id",

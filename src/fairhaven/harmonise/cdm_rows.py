@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 
 from fairhaven.harmonise.cdm_columns import CDM_COLUMNS
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, FREE_TEXT_COLUMNS, KINDS, LINEAGE, GenericRows
+from fairhaven.kernel.partial_days import LAST_DAY
 from fairhaven.omop import CDM
 
 _LARGEST = 2**31 - 1
@@ -41,6 +42,8 @@ def omop_rows(tables: Mapping[str, ir.Table]) -> list[GenericRows]:
             for name, source in columns.items()
             if source in rows.columns
         }
+        if (last := f"death_date{LAST_DAY}") in rows.columns:
+            given["date"] = rows[last]
         if is_event:
             given |= {
                 "is_cdm": ibis.literal(True),

@@ -159,7 +159,8 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "death": {
             **LINEAGE,
             "patient_ref": "string",
-            "date": "date",
+            "date": "date",  # where only the month or the year is known, the last day of it
+            "date_from": "date",  # and the first; NULL: the date is the day
             "datetime": "timestamp(6)",
             "type_concept_id": "int32",
             "concept_id": "int32",  # of the cause, where the rule knows it

@@ -19,9 +19,18 @@ from fairhaven.harmonise.generic_rows import (
     GenericRows,
 )
 from fairhaven.harmonise.mapping_file import CARRIED, CodeMapping, MappingFile, MapRule, check_columns
-from fairhaven.harmonise.mapping_values import as_type, columns_of, free_texts, has_value, text_of
+from fairhaven.harmonise.mapping_values import (
+    as_type,
+    columns_of,
+    first_and_last,
+    free_texts,
+    has_value,
+    renamed,
+    text_of,
+)
 from fairhaven.identifiers.withheld import FREE_TEXT
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
+from fairhaven.kernel.partial_days import LAST_DAY
 
 _CLASSIFICATIONS = ("icd10", "opcs4")
 
@@ -130,11 +139,28 @@ def _given(rule: MapRule, rows: ir.Table) -> dict[str, ir.Value]:
         given["value_code"], given["value_vocabulary_id"] = next(iter(_alternates(rule.value, rows)))
     given |= _targets(rule)
     said = {name: as_type(value.build(rows), kind[name]) for name, value in rule.gives}
+    if rule.kind == "death":
+        said |= _day_of_death(rule, rows)
     if rule.result is not None:
         found = rule.result.build(rows)
         said["unit"] = ibis.coalesce(found["unit"], said["unit"]) if "unit" in said else found["unit"]
         given |= found
     return given | said
+
+
+def _day_of_death(rule: MapRule, rows: ir.Table) -> dict[str, ir.Value]:
+    """The last day on which a death can have been, and the first: two where the source says the month or the year alone (Themis 104).
+
+    Such a column landed with its last day beside it, unless it is text.
+    """
+    given = dict(rule.gives)
+    if "date_from" in given or not (value := given.get("date", given.get("datetime"))):
+        return {}
+    first, last = first_and_last(value.build(rows))
+    names = {name: f"{name}{LAST_DAY}" for name in columns_of(value) if f"{name}{LAST_DAY}" in rows.columns}
+    if names:
+        last = first_and_last(renamed(value, names).build(rows))[1]
+    return {"date": last, "date_from": first}
 
 
 def _targets(rule: MapRule) -> dict[str, ir.Value]:

@@ -4,8 +4,8 @@ A value is a source (a column, a constant, the first of several, a join, a date 
 an Ibis expression over the columns of one table; nothing is run.
 """
 
-from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ibis
@@ -14,6 +14,8 @@ import ibis.expr.types as ir
 LONGEST_SHIFT = 36_525
 """Days that a delivered number may move a date, a century: one day beyond the calendar ends the whole build."""
 _OLDEST = 130
+_PARTS = {"Y": "^([0-9]{4})(-00){0,2}$", "M": "^([0-9]{4}-[0-9]{1,2})(-00)?$"}
+"""Text of a date of which only the year or the month is known, and in the first group what of it is."""
 _FORMS = {
     "float64": "^([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?)$",
     "int64": "^([+-]?[0-9]{1,19})([.]0*)?$",
@@ -42,6 +44,19 @@ def as_type(value: ir.Value, dtype: str) -> ir.Value:
     if dtype == "float64":  # 1e999 is beyond its range, and -0 is 0
         return made.isinf().ifelse(ibis.null("float64"), made + 0.0)
     return made
+
+
+def first_and_last(value: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The first and the last day that a date can be: of text that says a month (2026-11, 2026-11-00) or a year alone they are two."""
+    day = as_type(value, "date")
+    if not value.type().is_string():
+        return day, day
+    text = value.strip()
+    year, month = (text.re_extract(form, 1).nullif("") for form in _PARTS.values())
+    first = ibis.coalesce(day, as_type(month + "-01", "date"), as_type(year + "-01-01", "date"))
+    months = ibis.interval(months=1)
+    last = ((as_type(month + "-01", "date") + months) - ibis.interval(days=1)).cast("date")
+    return first, ibis.coalesce(day, last, as_type(year + "-12-31", "date"))
 
 
 def text_of(value: ir.Value) -> ir.Value:
@@ -288,6 +303,23 @@ def columns_of(value: MappingValue | Source | Step) -> Iterator[str]:
             yield name
         case ScaledValue(scales=(_, *_)):
             yield value.unit
+
+
+def renamed(value: MappingValue, names: Mapping[str, str]) -> MappingValue:
+    """A value that comes from other columns; its steps are the same."""
+    return replace(value, source=_renamed(value.source, names))
+
+
+def _renamed(source: Source, names: Mapping[str, str]) -> Source:
+    match source:
+        case ColumnValue(name=name):
+            return ColumnValue(name=names.get(name, name))
+        case FirstValue() | JoinedText():
+            return replace(source, items=tuple(renamed(item, names) for item in source.items))
+        case DatetimeValue():
+            return replace(source, date=renamed(source.date, names))
+        case _:
+            return source
 
 
 def free_texts(value: MappingValue, texts: Set[str]) -> list[str]:

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id
-from fairhaven.harmonise.row_outcomes import exclusion_reason
+from fairhaven.harmonise.row_outcomes import exclusion_reason, start_of
 from fairhaven.omop import concepts
 
 DAYS_AFTER_DEATH = 60
@@ -32,8 +32,9 @@ class People:
     Args:
         persons: one row for each person, CDM columns of PERSON besides location and lineage, plus
             ``postcode_district``, ``provider_ref``, ``care_site_ref``, ``source``.
-        who: one row for each patient of each source: ``source, patient_ref, person_id, birth_year``; the year is NULL
-            where no source knows it, and such a person is not in PERSON, which requires it.
+        who: one row for each patient of each source: ``source, patient_ref, person_id, birth_year, born``; the year is NULL
+            where no source knows it, and such a person is not in PERSON, which requires it. ``born`` is the day as a number, 20261130, with
+            noughts for what is not released of it.
     """
 
     persons: ir.Table
@@ -68,7 +69,10 @@ def people(engine: Engine, rows: ir.Table, index: ir.Table, *, birth_date: str) 
     turn = ibis.row_number().over(group_by="person_id", order_by=[described["is_replaced"], *_precedence(described)])
     ranked = engine.keep(described.mutate(turn=turn))
     persons = engine.keep(_merged(ranked))
-    who = index.left_join(persons.select("person_id", birth_year="year_of_birth"), "person_id").drop("person_id_right")
+    parts = (persons["year_of_birth"], persons["month_of_birth"].fill_null(0), persons["day_of_birth"].fill_null(0))
+    born = parts[0] * 10_000 + parts[1] * 100 + parts[2]
+    births = persons.select("person_id", birth_year="year_of_birth", born=born)
+    who = index.left_join(births, "person_id").drop("person_id_right")
     return People(persons=persons, who=engine.keep(who))
 
 
@@ -125,10 +129,15 @@ def deaths(engine: Engine, rows: ir.Table, who: ir.Table, as_of: dt.date) -> ir.
         rows: gathered death rows with resolved codes (`codes`).
     """
     known = of_persons(rows, who)
-    moment = column_or_null(known, "datetime", "death")
-    date = ibis.coalesce(column_or_null(known, "date", "death"), moment.cast("date"))
+    moment, date = column_or_null(known, "datetime", "death"), start_of(known, "death", as_of)
+    if date is None:
+        date = ibis.null("date")
+    # Of a month or a year there is no time, and a day that was made of it may be another one by now.
+    is_part = column_or_null(known, "date_from", "death") < column_or_null(known, "date", "death")
+    is_made = is_part.fill_null(False) & (moment.cast("date") != date).fill_null(False)
+    moment = is_made.ifelse(ibis.null("timestamp(6)"), moment)
     known = known.mutate(death_date=date, death_datetime=moment, start=date)
-    known = known.filter(exclusion_reason(known, as_of).isnull())
+    known = known.filter(exclusion_reason(known, as_of, "death").isnull())
     first, latest, *others = _precedence(known)
     lacks = ((known["resolved_concept_id"] == 0).cast("int32"), known["death_datetime"].isnull().cast("int32"))
     order = [first, latest, known["death_date"], *lacks, *others, known["ordinal"]]

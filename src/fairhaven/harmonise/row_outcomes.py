@@ -93,15 +93,30 @@ def _merged(
     return [part for part in parted if part.rows]
 
 
-def exclusion_reason(rows: ir.Table, as_of: dt.date) -> ir.StringValue:
+def start_of(rows: ir.Table, kind: str, as_of: dt.date) -> ir.DateValue | None:
+    """The day on which rows of a kind begin; None where no rule gives them one.
+
+    Of a death of which only the month or the year is known it is the last day of it (Themis 104), but of one that is not over
+    the day that the release speaks up to: otherwise whoever died this month would be alive.
+    """
+    given = [rows[name].cast("date") for name in _STARTS if name in rows.columns]
+    start: ir.DateValue | None = ibis.coalesce(*given) if given else None
+    if start is None or kind != "death" or "date_from" not in rows.columns:
+        return start
+    day = ibis.literal(as_of)
+    is_under_way = ((rows["date_from"] <= day) & (start > day)).fill_null(False)
+    return is_under_way.ifelse(day, start)
+
+
+def exclusion_reason(rows: ir.Table, as_of: dt.date, kind: str = "") -> ir.StringValue:
     """Why a row cannot be in the CDM, NULL where it can.
 
     Dates are judged by the OHDSI Themis conventions: what starts after the release is a plan or a mistake, what starts
-    before the year before birth is another person's or a mistake; records after death are kept, the quality checks
-    count them.
+    before the year before birth is another person's or a mistake, as is a death before birth; records after death are kept, the quality
+    checks count them.
 
     Args:
-        rows: with ``person_id`` and ``birth_year``, and ``start`` where they have a date.
+        rows: with ``person_id``, ``birth_year`` and ``born`` (`people.People`), and ``start`` where they have a date.
     """
     birth_year = rows["birth_year"]
     tests = [(rows["person_id"].isnull(), NO_PERSON), (birth_year.isnull(), NO_BIRTH_YEAR)]
@@ -110,9 +125,14 @@ def exclusion_reason(rows: ir.Table, as_of: dt.date) -> ir.StringValue:
         tests += [
             (start.isnull(), NO_DATE),
             (start > ibis.literal(as_of), AFTER_RELEASE),
-            (start.year() < birth_year - 1, BEFORE_BIRTH),
+            (_number_of(start) < rows["born"] if kind == "death" else start.year() < birth_year - 1, BEFORE_BIRTH),
         ]
     return ibis.cases(*tests, else_=ibis.null("string"))
+
+
+def _number_of(day: ir.Value) -> ir.Value:
+    """20261130."""
+    return day.year() * 10_000 + day.month() * 100 + day.day()
 
 
 def count_as(engine: Engine, rules: Sequence[NumberedRows], rows: ir.Table, outcome: str) -> list[RuleOutcome]:
@@ -135,10 +155,10 @@ def _of_kind(
 ) -> list[RuleOutcome]:
     if rows is None:
         return []
-    dates = [rows[name].cast("date") for name in _STARTS if name in rows.columns]
-    start = {"start": ibis.coalesce(*dates)} if dates else {}
-    joined = rows.select("rule", "source", "patient_ref", **start).left_join(who, ["source", "patient_ref"])
-    outcome = ibis.coalesce(exclusion_reason(joined, as_of), ibis.literal(kind))
+    start = start_of(rows, kind, as_of)
+    dated = {} if start is None else {"start": start}
+    joined = rows.select("rule", "source", "patient_ref", **dated).left_join(who, ["source", "patient_ref"])
+    outcome = ibis.coalesce(exclusion_reason(joined, as_of, kind), ibis.literal(kind))
     return _counted(engine, rules, joined.group_by("rule", outcome=outcome).agg(rows=joined.count()))
 
 

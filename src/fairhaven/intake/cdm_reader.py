@@ -17,6 +17,7 @@ from fairhaven.engine.sql import identifier
 from fairhaven.intake import file_detection
 from fairhaven.intake.cdm_contents import OTHER_BIRTH, contents_of, faults_of
 from fairhaven.intake.cdm_persons import without_faulty_persons
+from fairhaven.intake.column_declarations import with_last_day
 from fairhaven.intake.delimited_reader import stage_text
 from fairhaven.intake.model import NO_QUOTE, ColumnDeclaration, Dialect, Source, TableDeclaration
 from fairhaven.intake.parquet_reader import numbered_rows, stage_relation
@@ -76,7 +77,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "3"
+    version = "4"
     threads: int | None = None
 
     def stage(
@@ -190,6 +191,8 @@ def declaration_of(table: str, has: Collection[str], *, dates: Sequence[str] = (
                 birth_precision=_BIRTH.get(field.name, "") if table == "person" else "",
             )
         )
+    if table == "death":
+        columns = [each for column in columns for each in with_last_day(column)]
     key = _KEYS.get(table) or ((definition.primary_key,) if definition.primary_key else ())
     return TableDeclaration(
         name=table,

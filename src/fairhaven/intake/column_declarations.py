@@ -1,12 +1,13 @@
 """Columns of a source's tables, as ``[tables.NAME.columns]`` declares them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration
 from fairhaven.intake.type_casting import TYPES
 from fairhaven.kernel.numbered_columns import WRONG_RANGE, numbered_columns
+from fairhaven.kernel.partial_days import LAST_DAY, known_part
 from fairhaven.kernel.toml import Section
 
 _DIRECTIVES = frozenset([*"aAbBdfgGHIjmMnpSuUVwWyYzZ%", "-d", "-m", "-H", "-I", "-M", "-S", "-j"])
@@ -22,7 +23,22 @@ def read_columns(section: Section) -> dict[str, ColumnDeclaration]:
                 section.fault(key, f"declares {name}, which another line declares too")
             columns[name] = column
     _check_twice(columns, section)
+    names = {column.name for column in columns.values()}
+    for key, column in list(columns.items()):
+        for last in list(with_last_day(column))[1:]:
+            if last.name in names:
+                section.fault(key, f"lands its last day as {last.name}, which another line declares; rename that one")
+            columns[last.name] = last
     return columns
+
+
+def with_last_day(column: ColumnDeclaration) -> Iterator[ColumnDeclaration]:
+    """A column, and behind it the one with its last day where one of its forms says no day. An identity has none."""
+    yield column
+    is_day = column.type in ("date", "datetime") and not column.identity
+    if is_day and any(known_part(form) != "day" for form in column.formats):
+        name = column.name + LAST_DAY
+        yield ColumnDeclaration(name=name, header=name, type="date", last_day_of=column.name)
 
 
 def _numbered(key: str, column: ColumnDeclaration, section: Section) -> list[tuple[str, ColumnDeclaration]]:

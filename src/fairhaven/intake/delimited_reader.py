@@ -39,7 +39,7 @@ class _Columns:
 class DelimitedReader:
     """See `Reader`. One file is one table; the file's name says which."""
 
-    version = "2"
+    version = "3"
     # Lines are numbered in the file's order, by one thread; a second would only wait, and burn a third more CPU.
     threads: int | None = 1
 
@@ -252,6 +252,8 @@ def _match(table: TableDeclaration, header: lines.HeaderLine, source: Source, ar
     missing: list[str] = []
     faults: list[Fault] = []
     for column in table.columns:
+        if column.last_day_of:
+            continue
         match places.pop(column.header.strip().casefold(), []):
             case [number]:
                 fields[column.name] = number

@@ -305,7 +305,7 @@ class _Landing:
         """
         declaration = staged.declaration
         self.connection.execute("SET VARIABLE row_salt = ?", [self.secrets.salt(self.source.name, declaration.name)])
-        named = declaration.key or tuple(c.name for c in declaration.columns if not c.identity)
+        named = declaration.key or tuple(c.name for c in declaration.columns if not (c.identity or c.last_day_of))
         text = _key_text("row_salt", named)
         if declaration.key:
             return text, ""

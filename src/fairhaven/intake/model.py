@@ -73,6 +73,8 @@ class ColumnDeclaration:
         earliest, latest: rows outside are quarantined. A year of two digits (``%y``) is the last one not after latest.
         null: what means in this column that there is no value, beside what means so in the whole source.
         is_emptied: a value that does not fit leaves its place empty, and the row lands.
+        last_day_of: name of the column, landed with its first day where its forms say a month or a year alone, of which this is the last
+            day; such a column is not delivered, and says nothing of its own.
         birth_precision: set on columns that say a part of the date of birth: they land only in a hub whose
             ``birth_date`` is at least this fine (``month`` or ``day``), else as NULL.
     """
@@ -89,6 +91,7 @@ class ColumnDeclaration:
     latest: dt.date | None = None
     null: tuple[str, ...] = ()
     is_emptied: bool = False
+    last_day_of: str = ""
     birth_precision: str = ""
 
 

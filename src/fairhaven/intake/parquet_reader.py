@@ -24,7 +24,7 @@ _UTC = frozenset({"UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT"})
 class ParquetReader:
     """See `Reader`. One file is one table; the file's name says which."""
 
-    version = "2"
+    version = "3"
     threads: int | None = None
 
     def stage(
@@ -114,9 +114,10 @@ def stage_relation(
         raise Invalid(Fault(path=shown, message=CUT_OFF)) from None
     delivered = {row[0].strip().casefold(): (row[0], row[1]) for row in described}
     table = declare(delivered)
-    headers = {column.name: column.header.strip().casefold() for column in table.columns}
+    columns = [column for column in table.columns if not column.last_day_of]
+    headers = {column.name: column.header.strip().casefold() for column in columns}
     found = {name: delivered[header] for name, header in headers.items() if header in delivered}
-    missing = [column for column in table.columns if column.name not in found]
+    missing = [column for column in columns if column.name not in found]
     check_faults(
         [
             Fault(path=shown, message=f"the column {column.header} is missing")

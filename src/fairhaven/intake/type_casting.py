@@ -14,6 +14,7 @@ from fairhaven.engine.sql import identifier, literal, literals
 from fairhaven.intake.model import ColumnDeclaration, Dialect, TableDeclaration
 from fairhaven.intake.quarantine_reasons import LATEST, is_within, quarantine_reasons
 from fairhaven.intake.time_zones import at_instant, in_zone, is_utc, wall_clock
+from fairhaven.kernel.partial_days import known_part
 
 TYPES = {
     "text": "VARCHAR",
@@ -135,7 +136,12 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
         relation: FROM clause that has ``row_line``.
     """
     held, landed, meant = [], [], []
+    read = dict[str, str]()
     for number, column in enumerate(declaration.columns):
+        if column.last_day_of:
+            held.append(f"NULL::VARCHAR AS row_text_{number}")
+            landed.append(f"{read[column.last_day_of]} AS {identifier(column.name)}")
+            continue
         expression, kind = values.get(column.name, ("NULL", "VARCHAR"))
         text = f"row_text_{number}"
         if kind == "VARCHAR" or (column.type == "date" and kind in _WHOLE):
@@ -152,6 +158,8 @@ def typed(declaration: TableDeclaration, values: Mapping[str, tuple[str, str]], 
                 expression = f"CASE WHEN isfinite({expression}) THEN {expression} END"
         if column.is_emptied and column.type in ("date", "datetime"):
             value = f"CASE WHEN {is_within(value, column)} THEN {value} END"
+        if column.formats:
+            read[column.name] = last_day(value, text, column.formats) if kind == "VARCHAR" else f"{value}::DATE"
         held.append(f"{without_words(expression, column.null, kind)} AS {text}")
         landed.append(f"{value} AS {identifier(column.name)}")
     texts = ", ".join(f"row_text_{number}" for number in range(len(held)))
@@ -214,6 +222,23 @@ def _moment(text: str, column: ColumnDeclaration, dialect: Dialect, sql_type: st
     )
     moment = f"CASE {looks} ELSE {every} END" if looks else every
     return f"try_cast({moment} AS {sql_type})"
+
+
+def last_day(value: str, text: str, forms: Sequence[str]) -> str:
+    """The last day of what a text says of a date: of the month or the year, where the form that it is in says no more (`partial_days`).
+
+    Args:
+        value: the moment that it was read as, which is the first.
+    """
+    known = {part: [form for form in forms if known_part(form) == part] for part in ("day", "month")}
+    ends = {"day": f"{value}::DATE", "month": f"last_day({value}::DATE)"}
+    tests = " ".join(
+        f"WHEN try_strptime({without_leap_second(text)}, [{literals(*known[part])}]) IS NOT NULL THEN {end}"
+        for part, end in ends.items()
+        if known[part]
+    )
+    year = f"make_date(year({value}), 12, 31)"
+    return f"CASE {tests} ELSE {year} END" if tests else year
 
 
 def _of_its_century(text: str, form: str, column: ColumnDeclaration) -> str:

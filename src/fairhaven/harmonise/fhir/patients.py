@@ -18,7 +18,7 @@ OMB_RACE = {
 OMB_ETHNICITY = {"2135-2": 38003563, "2186-5": 38003564}
 
 
-_MONTH = len("1970-05")
+_YEAR, _MONTH = len("1970"), len("1970-05")
 
 
 @resource_rule("patient", kind="person")
@@ -72,7 +72,13 @@ def races(placed: ir.Table) -> Columns:
     }
 
 
-@resource_rule("patient", kind="death", rule="patient deceased", takes=lambda patient: patient["deceased"].notnull())
+def _is_dead(patient: ir.Table) -> ir.BooleanValue:
+    return patient["deceased"].notnull() | patient["is_deceased"].fill_null(False)
+
+
+@resource_rule("patient", kind="death", rule="patient deceased", takes=_is_dead)
 def deaths(placed: ir.Table) -> Columns:
-    """A death needs a day: ``deceasedBoolean`` alone gives none; of a month or a year it is the last (Themis 104)."""
-    return {"date": placed["deceased"].cast("date"), "datetime": placed["deceased"].cast("timestamp(6)")}
+    """A death needs a day: one of which ``deceasedBoolean`` alone tells is counted as without; of a month or a year it is the last (Themis 104)."""
+    last, length = placed["deceased"].cast("date"), placed["deceased_length"]
+    first = ibis.cases((length == _YEAR, last.truncate("Y")), (length == _MONTH, last.truncate("M")), else_=last)
+    return {"date": last, "date_from": first.cast("date"), "datetime": placed["deceased"].cast("timestamp(6)")}

@@ -199,6 +199,7 @@ _PERSON = ResourceView(
         _text("country", "address[use=home].country | address[].country"),
         _flag("is_deceased", "deceasedBoolean"),
         _last("deceased", "deceasedDateTime"),
+        _column("length", "deceased_length", "deceasedDateTime"),
         _reference("practitioner_id", "generalPractitioner[]", *PRACTITIONER),
         _reference("practice_id", "generalPractitioner[]", "Organization"),
         _reference("organization_id", "managingOrganization", "Organization"),

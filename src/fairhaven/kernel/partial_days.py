@@ -1,0 +1,21 @@
+"""Dates of which only the month or the year is known: what a form says of a day, and the column with the last day that it can be.
+
+A date lands as the first day that it can be. What ends with it (a life, above all) is known to have ended by the last, which lands beside it: of a
+death of 2026-11 a release would otherwise have the first of the month, and everything after it would be after the death (Themis 104).
+"""
+
+import re
+
+LAST_DAY = "_last_day"
+"""Behind the name of a column: the column with its last day."""
+
+_DIRECTIVE = re.compile("%(-?.)")
+_DAYS, _MONTHS, _WEEKDAYS = frozenset({"d", "-d", "j", "-j"}), frozenset({"m", "-m", "b", "B"}), frozenset("aAuw")
+
+
+def known_part(form: str) -> str:
+    """The finest part of a date that a strptime form says: ``day``, ``month`` or ``year``."""
+    said = set(_DIRECTIVE.findall(form))
+    if said & _DAYS or (said & frozenset("UVW") and said & _WEEKDAYS):
+        return "day"
+    return "month" if said & _MONTHS else "year"
