@@ -690,7 +690,7 @@ to = "death"
 [map.set]
 date = "dod"
 """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"patient_ref": f"d{number}", "dod": dod, "day": None, "day_last_day": None}
         for number, dod in enumerate(written)
     ]
