@@ -5,6 +5,7 @@ CPU time, unlike that of a clock on the wall, is nearly the same on a machine th
 
 import resource
 import time
+from collections import defaultdict
 from collections.abc import Generator
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.examples import is_trial
 _PROPERTY = "cpu_seconds"
 
 SHOWN = 20
+FILES_SHOWN = 40
 LIMIT = 10.0
 """Seconds that a test of the ordinary suite may take."""
 SLACK = 3.0
@@ -89,10 +91,16 @@ class CostAccount:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The dearest phases, dearest first, and the sum of all."""
+        """The dearest phases and files, dearest first, and the sum of all."""
         terminalreporter.section("seconds of CPU")
         for (test, phase), spent in sorted(self._spent.items(), key=lambda item: -item[1])[:SHOWN]:
             terminalreporter.line(f"{spent:7.2f} {phase:8} {test}")
+        # What several tests share is paid for by whichever is first or last, so a file's sum is to be read with the phases above.
+        files: defaultdict[str, float] = defaultdict(float)
+        for (test, _), spent in self._spent.items():
+            files[test.partition("::")[0]] += spent
+        for file, spent in sorted(files.items(), key=lambda item: -item[1])[:FILES_SHOWN]:
+            terminalreporter.line(f"{spent:7.2f} file     {file}")
         terminalreporter.line(f"{sum(self._spent.values()):7.2f} in all")
         for line in self._too_dear:
             terminalreporter.line(line, red=True)

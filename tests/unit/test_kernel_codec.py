@@ -7,10 +7,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 
-from fairhaven.kernel.codec import from_json, schema_of, to_json
+from fairhaven.kernel.codec import from_json, read_record, schema_of, to_json
 from fairhaven.kernel.errors import Invalid
 
 
@@ -51,6 +52,24 @@ def test_what_is_written_is_read_back() -> None:
 def test_what_json_holds_and_no_text_can_is_refused(name: object) -> None:
     with pytest.raises(Invalid, match="lone surrogate"):
         from_json(Whole, {**to_json(_WHOLE), "name": name})
+
+
+def test_a_record_of_another_form_is_damaged_and_its_faults_are_not_worded_one_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps({**to_json(_WHOLE), "parts": [{"row": 1}] * 20_000}))
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        with pytest.raises(Invalid, match=r"record\.json"):
+            read_record(path, Whole)
+    finally:
+        sys.setprofile(None)
+    assert calls < 20_000
 
 
 def test_written_values_are_plain() -> None:

@@ -44,16 +44,7 @@ def from_json(form: type[T], value: Any, *, path: str = "") -> T:
         Invalid: the value has not this form; every fault with its place, none with what stands there. A field that the
             form does not know is a fault, because a record that is read and written again must lose nothing.
     """
-    from pydantic_core import PydanticSerializationError
-    from pydantic_core import to_json as text_of
-
-    # By way of the text: what is strict about JSON (a date is its text, an array is a tuple) holds for text only.
-    try:
-        text = text_of(value)
-    except PydanticSerializationError:
-        message = "holds half a character (a lone surrogate), or is nested too deeply to be read"
-        raise Invalid(Fault(message=message, path=path)) from None
-    return from_json_text(form, text, path=path)
+    return from_json_text(form, _text_of(value, path), path=path)
 
 
 def from_json_text(form: type[T], text: bytes, *, path: str = "") -> T:
@@ -61,11 +52,10 @@ def from_json_text(form: type[T], text: bytes, *, path: str = "") -> T:
     from pydantic import ValidationError
 
     try:
-        made: tuple[T] = _reader(cast("Any", form)).validate_json(b"[%b]" % text, strict=True)
+        return _read(form, text)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
         raise Invalid([_fault(detail, path) for detail in details]) from None
-    return made[0]
 
 
 def read_record(path: Path, form: type[T], *, upgrade: Callable[[Any], Any] = lambda written: written) -> T:
@@ -87,9 +77,12 @@ def record_of(written: Any, form: type[T], *, path: Path, upgrade: Callable[[Any
     Raises:
         Invalid: the file is damaged.
     """
+    from pydantic import ValidationError
+
     try:
-        return from_json(form, upgrade(written))
-    except (Invalid, KeyError, TypeError, AttributeError):
+        return _read(form, _text_of(upgrade(written), ""))
+    # Not by way of `Invalid`: a record of another version may have tens of thousands of faults, and nobody is told of one.
+    except (ValidationError, Invalid, KeyError, TypeError, AttributeError):
         raise damaged(path) from None
 
 
@@ -100,6 +93,24 @@ def schema_of(form: Any) -> dict[str, Any]:
     config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
     schema = TypeAdapter(_held(form), config=config).json_schema(mode="serialization")
     return {**schema["prefixItems"][0], "$defs": schema.get("$defs", {})}
+
+
+def _read(form: type[T], text: bytes) -> T:
+    """The value of a text; raises what pydantic raises."""
+    made: tuple[T] = _reader(cast("Any", form)).validate_json(b"[%b]" % text, strict=True)
+    return made[0]
+
+
+def _text_of(value: Any, path: str) -> bytes:
+    """What was read of a document as a text again: what is strict about JSON (a date is its text, an array is a tuple) holds for text only."""
+    from pydantic_core import PydanticSerializationError
+    from pydantic_core import to_json as text_of
+
+    try:
+        return text_of(value)
+    except PydanticSerializationError:
+        message = "holds half a character (a lone surrogate), or is nested too deeply to be read"
+        raise Invalid(Fault(message=message, path=path)) from None
 
 
 @cache
