@@ -107,8 +107,8 @@ one person, through chains and circles and whatever delivery brings the other; w
   the birth, as far as that is released, is counted and left out.
 - **To and from home** is concept 0 (CDM 5.4), an office 581477, an emergency room 8870: where the guide's concepts are not standard, or of
   another domain than the column's, they are not taken.
-- **Condition status**: the verification where it says that the diagnosis is not certain (32899), else the clinical status; the source
-  value is the word of the resource.
+- **Condition status**: the verification where it says that the diagnosis is not certain (32899), else the clinical status, of which the guide
+  has a concept for `resolved` (32906); the source value is the word of the resource. `confirmed` is what any condition is and has no concept (0).
 - **Days' supply** is what the resource says: `daysSupply` without a unit is days, other lengths need one; hours and less are none.
 - **End of an exposure** (Themis 57): what is stated, else the last day of the supply; without either a prescription or a dispensing lasts
   30 days, and what was given or stated ends as it starts. `verbatim_end_date` is what is stated, and empty where nothing is.
@@ -116,10 +116,32 @@ one person, through chains and circles and whatever delivery brings the other; w
   plan is the coverage's type, whose words are withheld as other texts are where it has no code.
 - **Day of an observation** or report: when it was effective, else when its specimen was collected, else its report's (that lists it under `result`)
   effective time, else when it or its report was issued, else when the specimen was received.
-- **Several codings** of a concept give one row, by the first that leads to a standard concept; the code is the source value, not its words.
+- **Several codings** of a concept give one row, by the first that leads to a standard concept, be it another than the resource's own field would have.
+- **Source values** are the code as the resource has it, not its words: `59621000`, of an encounter its class (`AMB`), of a race `2106-3`, of a
+  meaning (`interpretation`) `POS`, though its concept is SNOMED CT's. A value's is its text, else its code, else the number.
+- **A code without a standard concept** gives a row with concept 0 in the table of its resource: nothing is left out for want of a map.
+- **Concept 0 and none**: 0 says that something was said for which there is no standard concept; where nothing was said, a concept that the CDM does
+  not require is empty (`admitted_from_concept_id`). Kinds of place, countries, payers and plans are source values with concept 0. Empty
+  throughout are the source concepts of sex, race and ethnicity; 0 throughout is the cause of a death.
+- **Sex, race and speciality that are not known** are concept 0: 8551 (unknown), 8521 (other) and 8522 (other race) are no standard concepts, and no
+  speciality is taken for granted. Extensions that this page does not name are not read, those with OMOP concepts of one product among them.
+- **An encounter without a start** is no visit (CDM 5.4 requires one). What refers to it keeps its day and loses the reference, which the build counts.
+- **Ends that the CDM requires** are the start's day where nothing is stated (visits, payers). A time of day is given only where one is stated: a visit
+  without an end and a drug's end by its supply have none, and nobody has a `birth_datetime`.
+- **Domains**: a `Procedure` or `Device` whose code is a condition is a condition, like any other row.
 - **Allergy**: a code of a substance is the value of an observation of the kind of allergy (the guide's pattern Value-as-Concept), not observation
-  and value at once; a code of the allergy as a whole is the observation.
-- **Types of rows** are standard Type Concepts: a `MedicationStatement` is 32865 (patient self-report), for 38000178 is none.
+  and value at once; a code of the allergy as a whole is the observation. Its clinical status is the qualifier.
+- **Types of rows** are standard Type Concepts: a `MedicationStatement` is 32865 (patient self-report), for 38000178 is none; so are 32838
+  (prescription), 32825 (dispensing), 32818 (what was given, vaccines too), 32827 and 32840 (conditions of an encounter, of a problem list), 32831 (notes), 32856
+  (observations of the category `laboratory`), 32882 (observation periods); all else is 32817 (EHR). A death has the type of its source's kind.
+- **Devices** of which no use is stated begin when they were made; when they expire is no end of their use.
+- **Reports**: one that has a printed form or a `conclusion` in words is a note, whose text stays out; its name alone is none.
+- **Places**: of addresses of organizations and locations city, state, postcode and country land, no lines, no coordinates; a state or postcode that is
+  longer than the CDM's field, without its hyphen, is left out and not cut. A place without an address has no location. `care_site_source_value` is the
+  resource's id, of a location with `Location/` before it. Of where patients live there is the district of a UK postcode at most.
+- **Who somebody is**: `person_source_value` is a pseudonym, and `PROVIDER` has no name, no number and no source value. A patient of whom no source
+  has a year of birth is no person (the CDM requires one), and their rows are left out, counted.
+- **Words for an end** (`abatementString`) are free text and not read.
 - **A status that is absent** affirms, in every version.
 - **Results in words**: `Negative`, `Not detected`, `Absent`, `Positive`, `Trace` and a few more, in whatever case, are their SNOMED CT codes,
   also where they stand in a text. The text itself is withheld as other texts are; then withheld is the right value.

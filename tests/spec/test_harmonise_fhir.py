@@ -264,6 +264,12 @@ CASES = [
             ("OBSENC", 262),
             ("HH", 581476),
             ("VR", 722455),
+            ("inpatient", 9201),
+            ("wellness", 9202),
+            ("emergency", 9203),
+            ("urgentcare", 8782),
+            ("virtual", 722455),
+            ("hospice", 8546),
             ("elsewhere", None),
         )
     ],
@@ -504,7 +510,12 @@ CASES = [
     Case(
         "a meaning without a value is the value",
         observation(interpretation=[coded("POS", f"{HL7}/v3-ObservationInterpretation")]),
-        [{**HEIGHT, "value_code": "10828004", "value_vocabulary_id": "SNOMED"}],
+        [{**HEIGHT, "value_code": "10828004", "value_vocabulary_id": "SNOMED", "value_source_value": "POS"}],
+    ),
+    Case(
+        "a meaning beside a value qualifies it, and its code is the source value",
+        observation(valueInteger=7, interpretation=[coded("H", f"{HL7}/v3-ObservationInterpretation")]),
+        [{**HEIGHT, "qualifier": "75540009", "qualifier_source_value": "H", "value_source_value": None}],
     ),
     *[
         Case(f"a value that is {name}", observation(**value), [{**HEIGHT, **row}])
@@ -907,6 +918,11 @@ CASES = [
         [{**EVENT, "concept_id": 4340252, "value_code": "227493005", "target": "observation"}],
     ),
     Case("a refuted allergy gives nothing", allergy(verificationStatus=coded("refuted"))),
+    Case(
+        "an allergy that somebody no longer has says so",
+        allergy(clinicalStatus=coded("resolved", f"{HL7}/allergyintolerance-clinical")),
+        [{**EVENT, "qualifier": "413322009", "qualifier_source_value": "resolved"}],
+    ),
     # Reports and documents
     Case(
         "a report whose results are observations gives nothing itself",
@@ -936,6 +952,18 @@ CASES = [
             {**EVENT, "code": "24323-8", "value_code": "17621005", "default_target": "measurement"},
             {"kind": "note", "date": DAY, "code": "24323-8"},
         ],
+    ),
+    Case(
+        "a report with a conclusion in words is a note without the text",
+        {
+            "resourceType": "DiagnosticReport",
+            "status": "final",
+            "code": coded("34117-2", LOINC, "History and physical note"),
+            **ABOUT,
+            "effectiveDateTime": NINE,
+            "conclusion": "Mrs Smith is well",
+        },
+        [{**EVENT, "code": "34117-2"}, {"kind": "note", "date": DAY, "code": "34117-2"}],
     ),
     Case(
         "a document is a note without the text",
@@ -1042,7 +1070,9 @@ CASES = [
                 "start_date": dt.date(2020, 1, 1),
                 "end_date": dt.date(2020, 12, 31),
                 "payer": "South Trust",
+                "payer_concept_id": 0,
                 "plan": "Group plan",
+                "plan_concept_id": 0,
             }
         ],
     ),
@@ -1057,7 +1087,15 @@ CASES = [
                 "type": {"text": "Group plan"},
                 "payor": [payor],
             },
-            [{"kind": "payer_plan_period", "payer": payer, "plan": "Group plan", "end_date": dt.date(2020, 2, 29)}],
+            [
+                {
+                    "kind": "payer_plan_period",
+                    "payer": payer,
+                    "payer_concept_id": 0 if payer else None,
+                    "plan": "Group plan",
+                    "end_date": dt.date(2020, 2, 29),
+                }
+            ],
         )
         for name, payor, payer in (
             ("by its name alone", {"display": "Northern Mutual"}, "Northern Mutual"),
@@ -1078,8 +1116,22 @@ CASES = [
             "address": [{"city": "Leeds", "postalCode": "LS1 3EX", "country": "GB"}],
         },
         [
-            {"kind": "care_site", "care_site_ref": "o1", "name": "South Trust", "location_ref": "Organization/o1"},
-            {"kind": "location", "location_ref": "Organization/o1", "city": "Leeds", "zip": "LS1 3EX"},
+            {
+                "kind": "care_site",
+                "care_site_ref": "o1",
+                "name": "South Trust",
+                "location_ref": "Organization/o1",
+                "place_of_service": "prov",
+                "place_of_service_concept_id": 0,
+            },
+            {
+                "kind": "location",
+                "location_ref": "Organization/o1",
+                "city": "Leeds",
+                "zip": "LS1 3EX",
+                "country": "GB",
+                "country_concept_id": 0,
+            },
         ],
     ),
     Case(
@@ -1090,7 +1142,7 @@ CASES = [
             "name": "Ward 3",
             "physicalType": coded("wa", f"{HL7}/location-physical-type"),
         },
-        [{"kind": "care_site", "care_site_ref": "Location/l1", "name": "Ward 3"}],
+        [{"kind": "care_site", "care_site_ref": "Location/l1", "name": "Ward 3", "place_of_service_concept_id": None}],
     ),
     *[
         Case(

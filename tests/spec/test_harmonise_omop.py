@@ -516,6 +516,12 @@ CASES = [
         [{"city": "Leeds", "zip": "LS1", "country_concept_id": UNKNOWN}],
     ),
     Case("the other of these places", "location", {"location_id": 41, "city": "Leeds", "zip": "LS1", "country_concept_id": UNKNOWN}),
+    Case(
+        "a state or postcode that is too long is not cut, for it would name another place",
+        "location",
+        {"location_id": 42, "city": "Worcester", "state": "Massachusetts", "zip": "01607-1728", "country_concept_id": UNKNOWN},
+        [{"city": "Worcester", "state": None, "zip": "016071728", "location_source_value": "01607-1728"}],
+    ),
 ]  # fmt: skip
 
 

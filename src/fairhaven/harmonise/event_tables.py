@@ -106,6 +106,9 @@ def _columns(rows: ir.Table, table: str) -> Columns:
             columns[column] = rows[column]
         else:
             columns[column] = _said(rows, name, worked_out[name]) if name in worked_out else _event(rows, name)
+    if "qualifier_source_value" in columns:
+        said = _event(rows, "qualifier_source_value")
+        columns["qualifier_source_value"] = ibis.coalesce(said, columns["qualifier_source_value"])
     if table == "drug_exposure":
         columns |= _end_of_exposure(rows)
     return columns

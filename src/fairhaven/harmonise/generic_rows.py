@@ -87,6 +87,7 @@ _EVENT = {
     "qualifier": "string",  # observation qualifier or procedure modifier, a code of qualifier_vocabulary_id
     "qualifier_vocabulary_id": "string",
     "qualifier_concept_id": "int32",
+    "qualifier_source_value": "string",  # NULL: the qualifier
     "anatomic_site": "string",  # of a specimen, a code of anatomic_site_vocabulary_id
     "anatomic_site_vocabulary_id": "string",
     "anatomic_site_concept_id": "int32",
@@ -244,7 +245,10 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 """Columns and Ibis types of each kind of generic row. Specimens are events whose domain or target is specimen."""
 
 FREE_TEXT_COLUMNS = frozenset(
-    {"source_value", "value_text", "value_source_value", "sig", "stop_reason", "lot_number", "unique_device_id"}
+    {
+        *("source_value", "value_text", "value_source_value", "qualifier_source_value"),
+        *("sig", "stop_reason", "lot_number", "unique_device_id"),
+    }
 )
 """Columns that may hold free text: withheld unless the rule says that what it gives is coded."""
 

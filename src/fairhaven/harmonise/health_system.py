@@ -13,6 +13,7 @@ from fairhaven.harmonise.emptied_values import Emptied, with_marks
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.row_ids import row_id, unique_ids
 from fairhaven.kernel.ids import digest52
+from fairhaven.omop.cdm import CDM
 from fairhaven.omop.concepts import GENDER
 
 ORDER = ("rule", "row_key")
@@ -103,14 +104,25 @@ def location_table(places: Places) -> ir.Table | None:
 
 
 def _location(rows: ir.Table) -> ir.Table:
+    given = {column: column_or_null(rows, name, "location") for name, column in CDM_COLUMNS["location"].items()}
     return rows.select(
         "row_extract",
         "row_line",
         "row_rule",
         location_id=rows["id"],
-        location_source_value=column_or_null(rows, "zip", "location"),
-        **{column: column_or_null(rows, name, "location") for name, column in CDM_COLUMNS["location"].items()},
+        location_source_value=given["zip"],
+        **given | {"state": _fits(given["state"], "state"), "zip": _fits(given["zip"], "zip")},
     )
+
+
+def _fits(code: ir.StringValue, column: str) -> ir.StringValue:
+    """A code of LOCATION, without hyphens and blanks where it is longer than the CDM allows; NULL where it still is.
+
+    Cut, Ile-de-France would be a state of two letters and 01607-1728 another place.
+    """
+    longest = next(field.length for field in CDM["location"].fields if field.name == column) or 0
+    plain = (code.length() > longest).ifelse(code.re_replace(r"[\s-]", ""), code)
+    return (plain.length() > longest).ifelse(ibis.null("string"), plain)
 
 
 def placed_care_sites(care_sites: ir.Table, places: Places) -> ir.Table:

@@ -23,6 +23,9 @@ INTOLERANCE = {"food": 4340252, "medication": 4240582, "environment": 4172024, "
 
 ANY_ALLERGY = 43530807
 
+CLINICAL_STATUS = {"active": "55561003", "inactive": "73425007", "resolved": "413322009"}
+"""AllergyIntolerance.clinicalStatus to SNOMED CT: it qualifies the observation, for somebody who is no longer allergic was."""
+
 
 @resource_rule(
     "allergy_intolerance",
@@ -71,8 +74,12 @@ def _is_substance(allergy: ir.Table) -> ir.BooleanValue:
 
 
 def _observed(placed: ir.Table) -> Columns:
+    status = chosen(placed["clinical_status_code"], CLINICAL_STATUS)
     return {
         **period(ibis.coalesce(placed["onset_start"], placed["recorded"], placed["last_occurrence"])),
+        "qualifier": status,
+        "qualifier_vocabulary_id": ibis.ifelse(status.notnull(), "SNOMED", ibis.null("string")),
+        "qualifier_source_value": placed["clinical_status_code"],
         "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
         "target": ibis.literal("observation"),
     }

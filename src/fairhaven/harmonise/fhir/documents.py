@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Columns, codes, has_none_of, resource_rule
+from fairhaven.harmonise.fhir.rule_context import Columns, codes, has_none_of, no_concept, resource_rule
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_DOCUMENT = ("entered-in-error", "superseded")
@@ -29,10 +29,13 @@ def documents(placed: ir.Table) -> Columns:
     "diagnostic_report",
     kind="note",
     rule="printed report",
-    takes=lambda report: has_none_of(report["status"], REFUSED_REPORT) & (report["forms"] > 0),
+    takes=lambda report: (
+        has_none_of(report["status"], REFUSED_REPORT)
+        & ((report["forms"] > 0) | report["has_conclusion"].fill_null(False))
+    ),
 )
 def printed_reports(placed: ir.Table) -> Columns:
-    """Reports with a printed form, like documents."""
+    """Reports with a printed form or a conclusion in words, like documents."""
     return _note(placed, ibis.coalesce(placed["effective_start"], placed["issued"]))
 
 
@@ -53,10 +56,13 @@ def _note(placed: ir.Table, moment: ir.Value) -> Columns:
 )
 def coverages(placed: ir.Table) -> Columns:
     """Who pays, by name, from when to when; a cancelled coverage was one until then. Subscriber numbers have no column."""
+    payer = ibis.coalesce(placed["known_name"], placed["payor_name"])
     plan = ibis.coalesce(placed["type_code_text"], placed["type_code"])
     return {
         "start_date": placed["start"].cast("date"),
         "end_date": placed["end"].cast("date"),
-        "payer": ibis.coalesce(placed["known_name"], placed["payor_name"]),
+        "payer_concept_id": no_concept(payer),
+        "payer": payer,
+        "plan_concept_id": no_concept(plan),
         "plan": plan,
     }

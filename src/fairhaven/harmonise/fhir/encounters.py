@@ -19,8 +19,20 @@ CLASS = {
     "OBSENC": 262,
     "VR": 722455,
     "HH": 581476,
+    # Words of FHIR before v3-ActCode, which Synthea and others still write.
+    "inpatient": 9201,
+    "daytime": 9201,
+    "outpatient": 9202,
+    "ambulatory": 9202,
+    "wellness": 9202,
+    "emergency": 9203,
+    "urgentcare": 8782,
+    "virtual": 722455,
+    "home": 581476,
+    "snf": 8863,
+    "hospice": 8546,
 }
-"""Encounter.class (v3-ActCode) to visit concept: the guide's ConceptMap EncounterClass, and the inpatient kinds it omits."""
+"""Encounter.class to visit concept: the guide's ConceptMap EncounterClass (v3-ActCode), the inpatient kinds it omits, and words for a class."""
 
 ADMITTED_FROM = {
     "hosp-trans": 38004515,

@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, codes, has_none_of, resource_rule
+from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, codes, has_none_of, no_concept, resource_rule
 
 SMALL = ("bd", "ro", "lvl", "ca", "co")
 """Physical types too small to be a care site: beds, rooms, levels, cabinets, corridors."""
@@ -51,6 +51,7 @@ def _ref(table: ir.Table, resource: str) -> ir.Value:
 def _site(placed: ir.Table, resource: str) -> Columns:
     return {
         "name": placed["name"],
+        "place_of_service_concept_id": no_concept(placed["type_code"]),
         "place_of_service": placed["type_code"],
         "location_ref": _ref(placed, resource),
     }
@@ -62,6 +63,7 @@ def _address(placed: ir.Table, resource: str) -> Columns:
         "city": placed["city"],
         "state": placed["state"],
         "zip": placed["postcode"],
+        "country_concept_id": no_concept(placed["country"]),
         "country": placed["country"],
     }
 

@@ -155,10 +155,12 @@ def _value(table: ir.Table) -> dict[str, ir.Value]:
         "value_code": value_code,
         "value_vocabulary_id": vocabulary,
         "value_text": _text(table),
+        "value_source_value": (code.isnull() & is_bare).ifelse(table["interpretation_code"], ibis.null("string")),
         "range_low": table["range_low"],
         "range_high": table["range_high"],
         "qualifier": means,
         "qualifier_vocabulary_id": ibis.ifelse(means.notnull(), "SNOMED", ibis.null("string")),
+        "qualifier_source_value": table["interpretation_code"],
     }
 
 

@@ -259,6 +259,11 @@ def chosen(value: ir.StringValue, choices: Mapping[str, int] | Mapping[str, str]
     return value.cases(*choices.items(), else_=ibis.null(dtype)).cast(dtype)
 
 
+def no_concept(value: ir.StringValue) -> ir.IntegerValue:
+    """0 where something is said that no concept is looked up for; NULL where nothing is said."""
+    return value.notnull().ifelse(0, ibis.null("int32")).cast("int32")
+
+
 def plain_number(value: ir.FloatingValue) -> ir.StringValue:
     """A number as text, whole ones without decimals."""
     is_whole = (value == value.floor()) & (value.abs() < _LARGEST)

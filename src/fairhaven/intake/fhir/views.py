@@ -445,6 +445,7 @@ _VIEWS: Sequence[ResourceView] = (
             _references("result_ids", "result", "Observation"),
             _reference("specimen_id", "specimen[]", "Specimen"),
             _count("forms", "presentedForm"),
+            _column("present", "has_conclusion", "conclusion"),
             _concept("conclusion", "conclusionCode[]"),
             _reference("practitioner_id", "performer[] | resultsInterpreter[]", *PRACTITIONER),
         ),
