@@ -9,7 +9,6 @@ set of about its size.
 """
 
 import argparse
-import hashlib
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ from bench.measure import peak_mb, size_mb
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, Outcome, QueryAudit, rules_named
 from fairhaven.query_audit.model import VerdictKind
+from fairhaven.query_audit.set_digests import KeyedSums, digest_of
 from fairhaven.query_audit.set_sketches import Sketcher
 from fairhaven.query_audit.sqlite import AuditRecord
 
@@ -43,16 +43,16 @@ def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
         audit.add_release("r1", np.arange(persons, dtype=np.int64))
         audit.ask(BitMap(range(persons)), asker=_ASKER, release="r1")
     record, draw = AuditRecord(path, copy=Path("record.sqlite")), np.random.default_rng(seed)
-    sketcher = Sketcher(record.secret)
+    sketcher, sums = Sketcher(record.secret), KeyedSums(record.secret)
     exposure, seq = np.zeros(persons, np.float32), 0
     with record.writing():
         for _ in range(questions):
             cohort = random_set(draw, persons)
             size = len(cohort)
-            digest = hashlib.blake2b(cohort.serialize(), digest_size=16).digest()
+            digest = digest_of(cohort)
             question = record.add_question(
                 asker=Asker(project="other", organisation="asking"), release=1, digest=digest, is_refused=False,
-                shown=_POLICY.rounded(size), persons=cohort, sketch=sketcher.sketch(cohort),
+                shown=_POLICY.rounded(size), persons=cohort, sketch=sketcher.sketch(cohort), keyed_sum=sums.of(cohort),
             )  # fmt: skip
             seq = record.add_verdict(_COALITION, question, VerdictKind.FRESH, None)
             if size > 500:  # as if the small ones were about ever new persons: else nothing could be asked any more

@@ -17,8 +17,8 @@ from fairhaven.query_audit import (
     Decision,
     QueryAudit,
     coalition,
+    near_releases,
     rules_named,
-    service,
 )
 from tests.support.audit_attacks import SUBTLE_ATTACKS, claimed, edge_of_near_sets, edge_of_nearness
 from tests.support.count_attacks import (
@@ -330,6 +330,6 @@ def test_of_many_releases_each_with_one_person_more_no_two_tell_what_that_person
 
 @pytest.mark.parametrize("few", [1, 2, 5])
 def test_without_that_they_would(tmp_path: Path, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "MOST_APART", 0)
+    monkeypatch.setattr(near_releases, "MOST_APART", 0)
     with pytest.raises(AssertionError):
         test_two_releases_with_few_persons_between_them_do_not_tell_what_these_have(tmp_path, "ons", few)

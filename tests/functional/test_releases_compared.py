@@ -1,5 +1,8 @@
 """Three releases with few persons between them tell of none of these whether they have a concept: not by answers, refusals, or what deciding takes."""
 
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +10,9 @@ import pytest
 from pyroaring import BitMap
 
 from fairhaven.hub.disclosure_policies import policy_named
-from fairhaven.query_audit import Asker, QueryAudit, coalition, rules_named, service
+from fairhaven.query_audit import Asker, QueryAudit, near_releases, rules_named
+from fairhaven.query_audit.coalition import Coalition
+from fairhaven.query_audit.model import VerdictKind
 
 _PERSONS = 1_500
 
@@ -47,7 +52,7 @@ def test_three_releases_with_few_persons_between_them_tell_of_none_of_these(
 
 def test_releases_that_more_persons_tell_apart_are_not_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the attack can succeed: under `ons` a refusal, or another number, then says that some of these persons have the concept."""
-    monkeypatch.setattr(service, "MOST_APART", 6)
+    monkeypatch.setattr(near_releases, "MOST_APART", 6)
     told = _answers(tmp_path, "ons", (5, 5), (0, 2, 1))
     assert told[False] == {"True True True"}
     assert "True refused True" in told[True]
@@ -58,13 +63,13 @@ def test_how_many_sets_are_looked_for_does_not_depend_on_what_is_found(
 ) -> None:
     """Work is counted and not timed, as a machine's load is no constant."""
     looked_for = []
-    digest_of = coalition.digest_of
+    met_before = Coalition._met_before
 
-    def counted(persons: BitMap) -> bytes:
-        looked_for.append(len(persons))
-        return digest_of(persons)
+    def counted(self: Coalition, digest: bytes, others: Sequence[bytes]) -> list[tuple[VerdictKind, int | None]]:
+        looked_for.append(len(set(others)))
+        return met_before(self, digest, others)
 
-    monkeypatch.setattr(coalition, "digest_of", counted)
+    monkeypatch.setattr(Coalition, "_met_before", counted)
     by, asked = Asker(project="curious"), BitMap(range(100, 300))
     with QueryAudit(tmp_path / "a.sqlite", policy_named("ons"), rules_named("standard")) as audit:
         audit.add_release("r0", np.arange(1_000, dtype=np.int64))
@@ -75,5 +80,30 @@ def test_how_many_sets_are_looked_for_does_not_depend_on_what_is_found(
         for few in (BitMap(), BitMap([0, 1, 2]), BitMap([1, 3]), BitMap([4])):
             looked_for.clear()
             audit.ask(asked | few, asker=by, release="r0")
-            work.append(len(looked_for))
-    assert len(set(work)) == 1 and work[0] >= 32
+            work.append(tuple(looked_for))
+    assert set(work) == {(32,)}
+
+
+def test_what_was_asked_before_sets_had_a_second_digest_still_binds_their_neighbours(tmp_path: Path) -> None:
+    """An answered set has its persons kept and gets the digest; of a refused one only the first is known."""
+    by, path = Asker(project="curious"), tmp_path / "a.sqlite"
+    sets = {"answered": BitMap(range(100, 300)), "refused": BitMap(range(100, 304))}
+
+    def asked(audit: QueryAudit, more: BitMap, release: str, shift: int) -> list[int | None]:
+        counts = (
+            audit.ask(BitMap(n - shift for n in each | more), asker=by, release=release) for each in sets.values()
+        )
+        return [each.count.value if each.count else None for each in counts]
+
+    with QueryAudit(path, policy_named("ons"), rules_named("standard")) as audit:
+        audit.add_release("r0", np.arange(1_000, dtype=np.int64))
+        audit.add_release("r1", np.arange(5, 1_000, dtype=np.int64))
+        assert asked(audit, BitMap([1, 3]), "r0", 0) == [202, None]
+    with closing(sqlite3.connect(path)) as earlier:
+        earlier.executescript(
+            "DROP INDEX question_without_sum; ALTER TABLE question DROP COLUMN keyed_sum; PRAGMA user_version = 4"
+        )
+    for _ in range(2):
+        with QueryAudit(path, policy_named("ons"), rules_named("standard")) as audit:
+            assert asked(audit, BitMap(), "r1", 5) == [202, None]
+            assert asked(audit, BitMap([2, 3, 4]), "r0", 0) == [202, None]

@@ -270,7 +270,6 @@ def test_the_whole_of_the_next_release_gets_the_number_of_the_last(audit: QueryA
 
 
 def test_a_release_is_made_known_once_and_as_it_is(audit: QueryAudit) -> None:
-    assert audit.knows("r1") and not audit.knows("r9")
     audit.add_release("r1", np.arange(1, PERSONS + 1, dtype=np.int64))
     with pytest.raises(Invalid, match="other persons"):
         audit.add_release("r1", np.arange(2, PERSONS + 2, dtype=np.int64))
@@ -359,6 +358,8 @@ def test_a_record_of_the_first_version_is_read(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(VERSION_1)
         connection.execute("ATTACH ? AS later", (str(later),))
+        connection.execute("DROP INDEX later.question_without_sum")
+        connection.execute("ALTER TABLE later.question DROP COLUMN keyed_sum")
         for table in ("secret", "roster", "release", "question", "state", "spending", "noisy"):
             connection.execute(f"INSERT INTO {table} SELECT * FROM later.{table}")
         connection.execute("INSERT INTO told SELECT * FROM later.verdict")

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from fairhaven.disclosure.policy import Policy
-from fairhaven.query_audit.coalition import Coalition, digest_of
+from fairhaven.query_audit.coalition import Coalition
 from fairhaven.query_audit.model import Verdict, VerdictKind
+from fairhaven.query_audit.set_digests import digest_of
 from fairhaven.query_audit.set_sketches import Sketcher
 
 SIZES = np.arange(1, 10)
@@ -38,14 +39,14 @@ def asked_of(policy: Policy, secret: bytes, everybody: BitMap) -> Ask:
     coalition = Coalition(policy, Sketcher(secret), sets.__getitem__)
     coalition.grow_to(len(everybody))
     whole = Verdict(kind=VerdictKind.FRESH, value=policy.rounded(len(everybody)))
-    coalition.learn(-1, everybody, digest_of(everybody), whole)
+    coalition.learn(-1, everybody, (digest_of(everybody),), whole)
 
     def ask(persons: BitMap) -> int:
         digest, key = digest_of(persons), len(sets)
         verdict = coalition.consider(persons, digest)
         if not coalition.has_final_verdict(digest):
             sets[key] = persons
-            coalition.learn(key, persons, digest, verdict)
+            coalition.learn(key, persons, (digest,), verdict)
         if verdict.is_refused:
             return _REFUSED
         return 2 + min(verdict.value, TOTALS - 1) if verdict.value else _SMALL

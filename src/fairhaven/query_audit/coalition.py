@@ -1,9 +1,7 @@
 """What one coalition of askers was answered, and what it may be answered next. Pure: nothing is read or written here."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,34 +23,10 @@ BLUR = 3
 """Every edge that could be felt out is at one of so many places, one person apart; at which is the hub's secret."""
 TABLE_SHARE = 0.5
 """The part of all that is limited for each person that tables may use up; the rest is kept for questions."""
-MOST_APART = 10
-"""Two releases that so many persons tell apart, or fewer, are asked as one; for each such pair a set has at most 1,023 others that are looked for."""
 _SLACK = 1.0001
 """Exposures are sums of float32: a person who bears exactly the limit must not be refused for the last digit."""
 _EXPOSED = 0.3
 """From this part of the limit on a person counts as one of whom something was revealed."""
-
-
-def digest_of(persons: BitMap) -> bytes:
-    """By what a set is known again."""
-    return hashlib.blake2b(persons.serialize(), digest_size=16).digest()
-
-
-def digests_apart(persons: BitMap, apart: Sequence[BitMap]) -> list[bytes]:
-    """Of the sets that differ from one by persons alone who are in one and not in the other of two releases.
-
-    All are made, and looked for, whichever is found: how long it takes must not tell whether such persons are in the set.
-
-    Args:
-        apart: persons by whom the release differs from each other one that few persons tell apart from it.
-    """
-    return [
-        digest_of(common | BitMap(some))
-        for between in apart
-        for common in [persons - between]
-        for length in range(len(between) + 1)
-        for some in combinations(between, length)
-    ]
 
 
 class Coalition:
@@ -110,6 +84,9 @@ class Coalition:
         self._limit = 1 / policy.threshold
         self._answers = AnsweredSets(load, noise=noise)
         self._verdicts: dict[bytes, tuple[VerdictKind, int | None]] = {}
+        """By the digests of a set, both of them."""
+        self.has_unsummed = False
+        """True where a set was refused before there were keyed sums; nobody knows whose it was."""
         self._suppressed_sets: dict[int, list[BitMap]] = {}
         self._small_sets = SmallSets(policy.threshold)
         self.exposure = np.zeros(0, np.float32)
@@ -149,7 +126,7 @@ class Coalition:
 
         Args:
             in_table: True for a cell of a table, which may use up `TABLE_SHARE` of what a question may.
-            others: of the sets that are met as this one (`digests_apart`).
+            others: digests of the sets that are met as this one (`near_releases`).
         """
         # Rule 1. A table's cell that was withheld may still be asked as a question.
         for kind, value in self._met_before(digest, others):
@@ -198,10 +175,10 @@ class Coalition:
         """How the set was met, and the others; all are looked for."""
         return [met for each in (digest, *others) if (met := self._verdicts.get(each)) is not None]
 
-    def learn(self, key: int, persons: BitMap, digest: bytes, verdict: Verdict) -> None:
+    def learn(self, key: int, persons: BitMap, digests: Sequence[bytes], verdict: Verdict) -> None:
         """Remember a question that was just recorded, and how it was met."""
         sketch = None if verdict.is_refused else self._sketcher.sketch(persons)
-        self._keep(key, digest, verdict.kind, verdict.value, len(persons), sketch)
+        self._keep(key, digests, verdict.kind, verdict.value, len(persons), sketch)
         if verdict.weights is not None:
             self.exposure += verdict.weights
         self._count_hint(verdict.kind, verdict.differing)
@@ -225,7 +202,9 @@ class Coalition:
         elif met.size < self._small_sets.reach:
             self._keep_small(met.kind, self._load(met.question))
         if (kept := self._under_this_policy(met)) is not None:
-            self._keep(met.question, met.digest, met.kind, kept.value, met.size, met.sketch)
+            digests = (met.digest,) if met.keyed_sum is None else (met.digest, met.keyed_sum)
+            self.has_unsummed |= met.keyed_sum is None
+            self._keep(met.question, digests, met.kind, kept.value, met.size, met.sketch)
 
     def _under_this_policy(self, met: RecordedVerdict) -> Verdict | None:
         """What was met as it binds under the policy in force; None where another let it be shown and this one would not.
@@ -261,13 +240,13 @@ class Coalition:
     def _keep(
         self,
         key: int,
-        digest: bytes,
+        digests: Sequence[bytes],
         kind: VerdictKind,
         value: int | None,
         size: int,
         sketch: NDArray[np.float32] | None,
     ) -> None:
-        self._verdicts[digest] = (kind, value)
+        self._verdicts |= dict.fromkeys(digests, (kind, value))
         if sketch is None:
             return
         if kind is VerdictKind.SMALL and not self._is_known_small(small := self._load(key)):

@@ -179,6 +179,7 @@ class RecordedVerdict:
     Args:
         seq: its place in the sequence of all verdicts.
         question: the question's key; that of a release's whole population is minus the release's.
+        keyed_sum: the set's other digest (`set_digests`); None where it was refused before there was one.
         size, sketch: of the question's set; no sketch where it was refused.
     """
 
@@ -188,5 +189,6 @@ class RecordedVerdict:
     differing: BitMap | None
     shown: int | None
     digest: bytes
+    keyed_sum: bytes | None
     size: int
     sketch: NDArray[np.float32] | None

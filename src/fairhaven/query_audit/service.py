@@ -14,9 +14,10 @@ from fairhaven.disclosure.policy import Policy
 from fairhaven.disclosure.primary_suppression import Protected, protect
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, NotFound
 from fairhaven.query_audit.audit_rules import AuditRules, CoalitionScope, Mode
-from fairhaven.query_audit.coalition import MOST_APART, Coalition, digest_of, digests_apart
+from fairhaven.query_audit.coalition import Coalition
 from fairhaven.query_audit.differential_privacy import noisy_count
 from fairhaven.query_audit.model import THE_HUB, Asker, Budget, Decision, Outcome, Verdict, VerdictKind, folded
+from fairhaven.query_audit.near_releases import NearReleases
 from fairhaven.query_audit.question_log import (
     LogFault,
     LoggedCell,
@@ -27,6 +28,7 @@ from fairhaven.query_audit.question_log import (
     packed,
     unpacked,
 )
+from fairhaven.query_audit.set_digests import KeyedSums, digest_of
 from fairhaven.query_audit.set_sketches import Sketcher, numbers_of
 from fairhaven.query_audit.sqlite import AuditRecord, Spending
 
@@ -66,11 +68,11 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         self._policy = policy
         self._rules = rules
         self._sketcher = Sketcher(self._record.secret)
+        self._sums = KeyedSums(self._record.secret)
+        self._near = NearReleases(self._record, self._sums)
         self._coalitions: dict[str, tuple[Coalition, int]] = {}
         self._kept: dict[str, int] = {}
         self._told: dict[str, int] = {}
-        self._releases_seen: list[int] = []
-        self._apart_of: dict[int, list[BitMap]] = {}
         self._releases: dict[str, tuple[int, NDArray[np.uint32]]] = {}
 
     def close(self) -> None:
@@ -140,10 +142,6 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             self._record.forget_head(account)
             self._is_news = True
 
-    def knows(self, release: str) -> bool:
-        """True where questions about a release may be asked."""
-        return self._release(release) is not None
-
     def add_release(self, release: str, person_keys: NDArray[np.int64]) -> None:
         """Make the persons of a release known, once, before the first question.
 
@@ -209,6 +207,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
                     asker=Asker(project=TOLD),
                     release=key,
                     digest=digest,
+                    keyed_sum=self._sums.of(each),
                     is_refused=False,
                     shown=shown,
                     persons=each,
@@ -400,10 +399,12 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
 
     def _verdict_on(self, persons: BitMap, *, asker: Asker, release: int, in_table: bool) -> Protected | None:
         """What may be shown of a set; None for a refusal. It is recorded."""
-        digest = digest_of(persons)
+        digests = digest, keyed_sum = digest_of(persons), self._sums.of(persons)
         names = self._coalition_names(asker)
         coalitions = [self._coalition(name, release) for name in names]
-        others = digests_apart(persons, self._apart(release))
+        others = self._near.sums_apart(persons, keyed_sum, release)
+        if any(coalition.has_unsummed for coalition in coalitions):
+            others += self._near.digests_apart(persons, release)
         verdicts = _joint_verdict(
             [coalition.consider(persons, digest, in_table=in_table, others=others) for coalition in coalitions]
         )
@@ -412,6 +413,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
             asker=asker,
             release=release,
             digest=digest,
+            keyed_sum=keyed_sum,
             is_refused=is_refused,
             shown=shown,
             persons=None if is_refused else persons,
@@ -420,7 +422,7 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         for name, coalition, verdict in zip(names, coalitions, verdicts, strict=True):
             if not coalition.has_final_verdict(digest):
                 seq = self._record.add_verdict(name, question, verdict.kind, verdict.differing)
-                coalition.learn(question, persons, digest, verdict)
+                coalition.learn(question, persons, digests, verdict)
                 if seq - self._kept[name] > _KEEP_EVERY:
                     self._record.save_state(name, seq, coalition.state())
                     self._kept[name] = seq
@@ -462,6 +464,8 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
     def _coalition(self, name: str, release: int) -> Coalition:
         """A coalition that knows all that was recorded, by this process or another."""
         if name not in self._coalitions:
+            for question in self._record.without_sum():
+                self._record.save_sum(question, self._sums.of(self._record.persons(question)))
             coalition = Coalition(self._policy, self._sketcher, self._record.persons)
             kept, state = self._record.state(name)
             self._kept[name] = kept if coalition.restore(state) else 0
@@ -471,39 +475,22 @@ class QueryAudit(AbstractContextManager["QueryAudit"]):
         coalition.grow_to(self._record.population)
         for met in self._record.verdicts(name, after=seen):
             if met.question < 0:
-                population = self._record.persons(met.question)
-                coalition.learn(met.question, population, digest_of(population), self._population_verdict(population))
+                self._learn_population(coalition, -met.question)
             else:
                 coalition.replay(met, is_weighed=met.seq <= self._kept[name])
             seen = met.seq
-        everybody = self._record.persons(-release)
-        if not coalition.has_answer(digest := digest_of(everybody)):
+        if not coalition.has_answer(digest_of(self._record.persons(-release))):
             seen = self._record.add_verdict(name, -release, VerdictKind.FRESH, None)
-            coalition.learn(-release, everybody, digest, self._population_verdict(everybody))
+            self._learn_population(coalition, release)
         seen = max(seen, self._learn_told(name, coalition))
         self._coalitions[name] = (coalition, seen)
         return coalition
 
-    def _apart(self, release: int) -> list[BitMap]:
-        """Persons by whom a release differs from each other one that few persons tell apart from it, the oldest first."""
-        known = self._record.release_numbers()
-        if known != self._releases_seen:
-            self._releases_seen, self._apart_of = known, {}
-        if release not in self._apart_of:
-            mine = self._record.persons(-release)
-            apart = [mine ^ self._record.persons(-other) for other in known]
-            few = [each for each in apart if 0 < len(each) <= MOST_APART]
-            # What is within another one is looked for with it.
-            self._apart_of[release] = [
-                each
-                for place, each in enumerate(few)
-                if not any(each < other for other in few) and each not in few[:place]
-            ]
-        return self._apart_of[release]
-
-    def _population_verdict(self, population: BitMap) -> Verdict:
+    def _learn_population(self, coalition: Coalition, release: int) -> None:
         """A release's whole population counts as given: everybody may know about how many there are."""
-        return Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(len(population)))
+        everybody = self._record.persons(-release)
+        given = Verdict(kind=VerdictKind.FRESH, value=self._policy.rounded(len(everybody)))
+        coalition.learn(-release, everybody, (digest_of(everybody), self._sums.of(everybody)), given)
 
     def _learn_told(self, name: str, coalition: Coalition) -> int:
         """Have a coalition know what releases tell of themselves, as if it had been answered first; gives its place in the sequence."""

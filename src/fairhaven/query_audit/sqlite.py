@@ -33,7 +33,9 @@ CREATE TABLE release (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, numbers BLOB NOT NULL, persons BLOB NOT NULL);
 CREATE TABLE question (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, organisation TEXT NOT NULL, is_federated INTEGER NOT NULL,
-    release INTEGER NOT NULL, digest BLOB NOT NULL, is_refused INTEGER NOT NULL, shown INTEGER, size INTEGER, persons BLOB, sketch BLOB);
+    release INTEGER NOT NULL, digest BLOB NOT NULL, is_refused INTEGER NOT NULL, shown INTEGER, size INTEGER, persons BLOB, sketch BLOB,
+    keyed_sum BLOB);
+CREATE INDEX question_without_sum ON question (id) WHERE keyed_sum IS NULL AND NOT is_refused;
 CREATE TABLE verdict (
     seq INTEGER PRIMARY KEY, coalition TEXT NOT NULL, question INTEGER NOT NULL, kind TEXT NOT NULL, differing BLOB);
 CREATE INDEX verdict_by_coalition ON verdict (coalition, seq);
@@ -47,9 +49,10 @@ CREATE TABLE head (
     account INTEGER PRIMARY KEY, lines INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     previous TEXT NOT NULL, hash TEXT NOT NULL);
 """
-_VERSION = 4
+_VERSION = 5
 """Of the tables above; it rises when they change."""
 _TABLE_OF_HEADS = _SCHEMA[_SCHEMA.index("CREATE TABLE head") :]
+_KEYED_SUMS = f"ALTER TABLE question ADD COLUMN keyed_sum BLOB;{_SCHEMA[_SCHEMA.index('CREATE INDEX question') : _SCHEMA.index('CREATE TABLE verdict')]}"
 _MIGRATIONS = {
     1: f"""
 ALTER TABLE told RENAME TO verdict;
@@ -59,11 +62,13 @@ ALTER TABLE question RENAME COLUMN image TO sketch;
 ALTER TABLE state RENAME COLUMN circle TO coalition;
 DROP INDEX told_circle;
 CREATE INDEX verdict_by_coalition ON verdict (coalition, seq);
-{_TABLE_OF_HEADS}""",
-    2: _TABLE_OF_HEADS,
-    3: f"DROP TABLE log;{_TABLE_OF_HEADS}",
+{_TABLE_OF_HEADS}{_KEYED_SUMS}""",
+    2: f"{_TABLE_OF_HEADS}{_KEYED_SUMS}",
+    3: f"DROP TABLE log;{_TABLE_OF_HEADS}{_KEYED_SUMS}",
+    4: _KEYED_SUMS,
 }
-"""Version 1 had the same tables under other names; neither it nor version 2 had logs beside it, and version 3 one for all accounts."""
+"""Version 1 had the same tables under other names; neither it nor version 2 had logs beside it, and version 3 one for all accounts. Before
+version 5 sets had one digest; the other is added to those that were answered (`without_sum`), and the persons of refused ones are not kept."""
 
 _HEAD = tuple(field.name for field in fields(LogHead))
 _HELD = 64_000_000
@@ -256,8 +261,8 @@ class AuditRecord:
         return persons
 
     def add_question(
-        self, *, asker: Asker, release: int, digest: bytes, is_refused: bool, shown: int | None, persons: BitMap | None,
-        sketch: NDArray[np.float32] | None,
+        self, *, asker: Asker, release: int, digest: bytes, keyed_sum: bytes, is_refused: bool, shown: int | None,
+        persons: BitMap | None, sketch: NDArray[np.float32] | None,
     ) -> int:  # fmt: skip
         """Record a question with what was shown; returns its key."""
         return self._add(
@@ -267,12 +272,22 @@ class AuditRecord:
             is_federated=asker.is_federated,
             release=release,
             digest=digest,
+            keyed_sum=keyed_sum,
             is_refused=is_refused,
             shown=shown,
             size=0 if persons is None else len(persons),
             persons=None if persons is None else persons.serialize(),
             sketch=None if sketch is None else sketch.astype(np.int32).tobytes(),
         )
+
+    def without_sum(self) -> list[int]:
+        """The questions that an earlier version answered, until `save_sum` is called."""
+        rows = self._connection.execute("SELECT id FROM question WHERE keyed_sum IS NULL AND NOT is_refused").fetchall()
+        return [int(question) for (question,) in rows]
+
+    def save_sum(self, question: int, keyed_sum: bytes) -> None:
+        """Keep the other digest of a question's set."""
+        self._connection.execute("UPDATE question SET keyed_sum = ? WHERE id = ?", (keyed_sum, question))
 
     def add_verdict(self, coalition: str, question: int, kind: VerdictKind, differing: BitMap | None) -> int:
         """Record how a coalition was met; returns the place in the sequence."""
@@ -286,12 +301,12 @@ class AuditRecord:
             Invalid: a question that was answered is gone.
         """
         rows = self._connection.execute(
-            "SELECT seq, question, kind, differing, shown, digest, size, sketch"
+            "SELECT seq, question, kind, differing, shown, digest, keyed_sum, size, sketch"
             " FROM verdict LEFT JOIN question ON question.id = verdict.question"
             " WHERE coalition = ? AND seq > ? ORDER BY seq",
             (coalition, after),
         ).fetchall()
-        if any(question > 0 and digest is None for _, question, _, _, _, digest, _, _ in rows):
+        if any(question > 0 and digest is None for _, question, _, _, _, digest, *_ in rows):
             raise self._lost()
         return [
             RecordedVerdict(
@@ -301,10 +316,11 @@ class AuditRecord:
                 differing=None if differing is None else BitMap.deserialize(differing),
                 shown=shown,
                 digest=digest or b"",
+                keyed_sum=keyed_sum,
                 size=size or 0,
                 sketch=None if sketch is None else np.frombuffer(sketch, np.int32).astype(np.float32),
             )
-            for seq, question, kind, differing, shown, digest, size, sketch in rows
+            for seq, question, kind, differing, shown, digest, keyed_sum, size, sketch in rows
         ]
 
     def askers(self) -> list[tuple[str, str]]:
