@@ -1,10 +1,12 @@
 """The logs of questions: what was added stays, and nothing is believed that a line says of answers or of what they cost."""
 
+import base64
 import hashlib
 import json
 import os
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -18,7 +20,7 @@ from pyroaring import BitMap
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.kernel.errors import Invalid
 from fairhaven.query_audit import Asker, QueryAudit, rules_named
-from fairhaven.query_audit.question_log import packed
+from fairhaven.query_audit.question_log import packed, unpacked
 
 PERSONS = 1_000
 RULES = replace(rules_named("standard"), budget=10)
@@ -135,6 +137,14 @@ def line(log: Path, **change: Any) -> bytes:
 
 def cell(persons: str = packed(np.arange(100, dtype=np.uint32)), **change: Any) -> dict[str, Any]:
     return {"persons": persons, "definition": "", "shown": None, **change}
+
+
+def test_sets_in_lines_of_earlier_versions_are_read() -> None:
+    numbers = np.arange(100, 213, dtype=np.uint32)
+    earlier = base64.b85encode(zlib.compress(numbers.tobytes(), 1)).decode()
+    assert (
+        unpacked(earlier, most=PERSONS).tolist() == unpacked(packed(numbers), most=PERSONS).tolist() == numbers.tolist()
+    )
 
 
 DEEP: list[Any] = []

@@ -411,7 +411,7 @@ def _write(file: int, data: bytes) -> None:
 
 def packed(numbers: NDArray[np.uint32]) -> str:
     """Numbers as text."""
-    return base64.b85encode(zlib.compress(numbers.tobytes(), 1)).decode()
+    return base64.b64encode(zlib.compress(numbers.tobytes(), 1)).decode()
 
 
 def unpacked(text: str, *, most: int) -> NDArray[np.uint32]:
@@ -421,7 +421,9 @@ def unpacked(text: str, *, most: int) -> NDArray[np.uint32]:
         ValueError: these are no numbers, or more.
     """
     try:
-        data = zlib.decompressobj().decompress(base64.b85decode(text), 4 * most + 1)
+        # Earlier versions wrote base 85, which Python does slowly; what zlib makes begins alike.
+        plain = base64.b64decode(text, validate=True) if text.startswith("eA") else base64.b85decode(text)
+        data = zlib.decompressobj().decompress(plain, 4 * most + 1)
     except zlib.error:
         raise ValueError from None
     if len(data) > 4 * most:

@@ -24,27 +24,26 @@ class Sketcher:
 
     def __init__(self, secret: bytes) -> None:
         self._seed = np.uint64(int.from_bytes(secret[:8], "little"))
-        self._bucket = np.empty(0, np.int64)
-        self._sign = np.empty(0, np.float32)
+        self._place = np.empty(0, np.uint8)  # of each person: the bucket, and so many more where the sign is minus
 
     def sketch(self, persons: BitMap) -> NDArray[np.float32]:
         """The sketch of a set: float32 of length BUCKETS, whole numbers."""
         numbers = numbers_of(persons)
         if numbers.size:
             self._grow_to(int(numbers[-1]) + 1)
-        sums = np.bincount(self._bucket[numbers], weights=self._sign[numbers], minlength=BUCKETS)
-        return sums.astype(np.float32)
+        counted = np.bincount(self._place[numbers], minlength=2 * BUCKETS)
+        return (counted[:BUCKETS] - counted[BUCKETS:]).astype(np.float32)
 
     def order(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
         """A secret number for each person, always the same."""
         return _mixed(numbers.astype(np.uint64), self._seed ^ _GOLDEN)
 
     def _grow_to(self, count: int) -> None:
-        if count <= self._bucket.size:
+        if count <= self._place.size:
             return
         mixed = _mixed(np.arange(count, dtype=np.uint64), self._seed)
-        self._bucket = (mixed % np.uint64(BUCKETS)).astype(np.int64)
-        self._sign = np.where(mixed >> np.uint64(63), 1, -1).astype(np.float32)
+        is_plus = mixed >> np.uint64(63)
+        self._place = (mixed % np.uint64(BUCKETS) + np.uint64(BUCKETS) * (1 - is_plus)).astype(np.uint8)
 
 
 def numbers_of(persons: BitMap) -> NDArray[np.uint32]:
