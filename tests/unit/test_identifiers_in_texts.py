@@ -131,20 +131,16 @@ def connection() -> Iterable[duckdb.DuckDBPyConnection]:
 
 
 def _known(connection: duckdb.DuckDBPyConnection, persons: Sequence[Mapping[str, object]]) -> KnownIdentifiers:
-    records = pa.Table.from_pylist([{"source": "gp", "row_extract": 1, **person} for person in persons])
-    columns = [
-        records[field.name].cast(field.type)
-        if field.name in records.column_names
-        else pa.nulls(len(records), field.type)
-        for field in IDENTITY_SCHEMA
-    ]
-    connection.register("identity", pa.table(columns, schema=IDENTITY_SCHEMA))
+    records = [{"source": "gp", "row_extract": 1, **person} for person in persons]
+    connection.register("identity", pa.Table.from_pylist(records, schema=IDENTITY_SCHEMA))
     return known_identifiers(connection, "identity", key=KEY)
 
 
-def _found(connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers, texts: Iterable[str | None]) -> set[str]:
+def _found(
+    connection: duckdb.DuckDBPyConnection, known: KnownIdentifiers, texts: Iterable[str | None], *, source: str = "gp"
+) -> set[str]:
     connection.register("texts", pa.table({"text": pa.array(list(texts), pa.string())}))
-    find_texts(connection, "texts", known, key=KEY)
+    find_texts(connection, "texts", known.believed_in(source), key=KEY)
     return {text for (text,) in connection.execute("SELECT DISTINCT text FROM texts_with_identifiers").fetchall()}
 
 
@@ -233,6 +229,80 @@ def test_common_words_codes_and_what_belongs_to_nobody_stay(
 
 def test_a_hub_that_knows_nobody_finds_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     assert _found(connection, KnownIdentifiers.none(), ["Mary Okafor", "9990000018"]) == set()
+
+
+MADE_UP: list[dict[str, object]] = [
+    *(
+        {"given_name": given, "family_name": family}
+        for given, family in [
+            *(("Diabetes", "Mellitus"), ("Chest", "Pain"), ("Blood", "Pressure"), ("Heart", "Block"), ("Type", "Two")),
+            *(
+                ("Hyper", "Tension"),
+                ("Para", "Cetamol"),
+                ("Annie", "Naemia"),
+                ("Metformin", "Tablets"),
+                ("Down", "Syndrome"),
+            ),
+            *(
+                ("Essential", None),
+                (None, "Asthma"),
+                ("Parkinson", "Disease"),
+                ("Salbutamol", "Inhaler"),
+                ("Of", "Bone"),
+            ),
+            *(("Chronic Kidney", "Disease Stage"), ("Serum", "Cholesterol"), ("Smoker", "Never"), ("Code", "List")),
+            *(("Gastro-Oesophageal", "Reflux"), ("Streptococcal", "Sepsis"), ("White", "Blood"), ("Aaron", "Ngina")),
+        ]
+    ),
+    *({"address": line} for line in ("2 type", "2 Type, Diabetes", "40 mg tablets", "1 st degree", "3 way valve")),
+    {"nhs_number": "1290031003"},
+]
+"""Records of nobody, by which whoever delivers them could have codes of all others withheld."""
+ORDINARY_TEXTS = [
+    *("Type 2 diabetes mellitus", "Chest pain", "Blood pressure", "heart block", "Hypertension", "Paracetamol"),
+    *("Anaemia", "Metformin 500 mg tablets", "Down's syndrome", "Essential hypertension", "Asthma", "Fracture of bone"),
+    *("Parkinson's disease", "Salbutamol 100 microgram inhaler", "Chronic kidney disease stage 3", "Serum cholesterol"),
+    *("Never smoker", "code list", "Gastro-oesophageal reflux", "streptococcal sepsis", "white blood cell", "Angina"),
+    *("40 mg tablets", "1 st degree burn", "3 way valve", "1290031003", "2 type"),
+]
+
+
+def test_made_up_records_of_one_source_withhold_no_ordinary_words_of_another(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    records = [{"patient_ref": str(place), **record} for place, record in enumerate(MADE_UP)]
+    known = _known(connection, records)
+    assert _found(connection, known, ORDINARY_TEXTS, source="hes") == set()
+    # Whoever delivered them has them withheld in what they deliver: the attack succeeds where every record is believed.
+    assert _found(connection, known, ORDINARY_TEXTS, source="gp") == set(ORDINARY_TEXTS)
+
+
+def test_names_addresses_and_numbers_of_one_source_are_found_in_the_texts_of_another(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    names = [
+        ("Grace", "Taylor"),
+        ("May", "Green"),
+        ("Mary", "Bridge"),
+        ("Ruby", "Wilson"),
+        ("Li", "Wu"),
+        ("Zofia", "Pain"),
+    ]
+    lines = [
+        "12 High Street",
+        "4 The Green",
+        "1 Church Row",
+        "40 Riverside, Thornfold",
+        "9 Hospital Road",
+        "2 Station Close",
+    ]
+    records = [{"patient_ref": "n", "given_name": given, "family_name": family} for given, family in names]
+    records += [{"patient_ref": "a", "address": line} for line in lines] + [
+        {"patient_ref": "x", "nhs_number": "9990000018"}
+    ]
+    texts = [f"seen with {given} {family}, today" for given, family in names] + [f"lives at {line}" for line in lines]
+    found = _found(connection, _known(connection, records), [*texts, "no. 999 000 0018", "Mr Bridge"], source="hes")
+    assert found == {*texts, "no. 999 000 0018", "Mr Bridge"}
 
 
 def test_what_is_known_holds_no_name_postcode_or_address(known: KnownIdentifiers) -> None:

@@ -21,11 +21,14 @@ from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fairhaven.engine.keyed_digest import define_pseudonym
-from fairhaven.engine.sql import literal
+from fairhaven.engine.sql import literal, literals
+from fairhaven.identifiers.ordinary_words import code_of_words, define_ordinary_words
 from fairhaven.identifiers.spellings import joined_sql, plain_sql, words_sql
 from fairhaven.kernel.ids import SEPARATOR
+from fairhaven.nhs.number import valid_nhs_number_sql
 
 PURPOSE = "identifiers in texts"
 """What the key of the tokens is derived for."""
@@ -70,6 +73,20 @@ _STREETS = {
     "view": "vw",
     "saint": "st",
 }
+_PLACES = (
+    *sorted(set(_STREETS.values())),
+    "row",
+    "yard",
+    "end",
+    "gate",
+    "vale",
+    "wharf",
+    "bank",
+    "mount",
+    "field",
+    "fields",
+)
+"""What the last word of a street may be."""
 _NAMED = ("given_name", "family_name", "postcode", "address")
 _NUMBERED = ("nhs_number", "birth_date")
 _MOST_BIRTHS = 5
@@ -84,10 +101,13 @@ class KnownIdentifiers:
     """The identifiers that a hub knows, in memory.
 
     Args:
-        numbers: ``number`` (int64), NHS numbers as the records have them, right or mistyped.
-        tokens: ``token`` (int64), of every kind, of anybody.
+        numbers: ``number`` (int64), valid NHS numbers.
+        tokens: ``token`` (int64), of every kind, of anybody, for the texts of every source.
         births: ``source, patient_ref, birth_date``: each day that a record gives as the patient's birth.
-        persons: ``source, patient_ref, person`` (int64): who is one person, by NHS number or, below 0, by the key of a person.
+        persons: ``source, patient_ref, person`` (int64): who is one person, by NHS number or, below 0, by the key of a person. Numbers
+            are as the records have them, right or mistyped.
+        doubtful: ``source, token``: of names and addresses that are made of ordinary words (`ordinary_words`), for the texts of the same
+            source. Whoever makes them up would have those words withheld in what all others deliver.
         names: ``source, patient_ref, token``: the words of each patient's own names.
     """
 
@@ -95,11 +115,24 @@ class KnownIdentifiers:
     tokens: pa.Table
     births: pa.Table
     persons: pa.Table
+    doubtful: pa.Table
     names: pa.Table
 
     def __bool__(self) -> bool:
         """Whether there is anything to know somebody by."""
-        return any(table.num_rows for table in (self.numbers, self.tokens, self.births))
+        return any(table.num_rows for table in (self.numbers, self.tokens, self.births, self.persons, self.doubtful))
+
+    def believed_in(self, source: str) -> "KnownIdentifiers":
+        """What is looked for in the texts of a source: of its own records everything, mistyped numbers and ordinary words, too."""
+        own = self.persons.filter(
+            pc.and_(pc.equal(self.persons["source"], source), pc.greater(self.persons["person"], 0))
+        )
+        mine = self.doubtful.filter(pc.equal(self.doubtful["source"], source))
+        return replace(
+            self,
+            numbers=pa.concat_tables([self.numbers, own.select(["person"]).rename_columns(["number"])]),
+            tokens=pa.concat_tables([self.tokens, mine.select(["token"])]),
+        )
 
     @classmethod
     def none(cls) -> "KnownIdentifiers":
@@ -109,6 +142,7 @@ class KnownIdentifiers:
             tokens=pa.schema([("token", pa.int64())]).empty_table(),
             births=pa.schema([_SOURCE, _PATIENT, ("birth_date", pa.date32())]).empty_table(),
             persons=pa.schema([_SOURCE, _PATIENT, ("person", pa.int64())]).empty_table(),
+            doubtful=pa.schema([_SOURCE, ("token", pa.int64())]).empty_table(),
             names=pa.schema([_SOURCE, _PATIENT, ("token", pa.int64())]).empty_table(),
         )
 
@@ -125,9 +159,13 @@ class KnownIdentifiers:
             stamp: of what they were made of, and with.
         """
         out = io.BytesIO()
+        sources = (
+            pa.chunked_array([*self.doubtful["source"].chunks, *self.names["source"].chunks], pa.string())
+            .unique()
+            .to_pylist()
+        )
         for field in fields(self):
             table = getattr(self, field.name)
-            sources = table["source"].unique().to_pylist() if "source" in table.column_names else []
             table = table.replace_schema_metadata({"stamp": stamp, "sources": json.dumps(sources)})
             with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
                 stream.write_table(table)
@@ -138,7 +176,7 @@ class KnownIdentifiers:
         """What was written; None where the stamp is another.
 
         Args:
-            names_of: source whose patients' names are read, too; those of others are left out.
+            names_of: source whose own names are read, too, the doubtful and those of each patient; of others they are left out.
         """
         reader = pa.BufferReader(data)
         found: dict[str, pa.Table] = {}
@@ -147,8 +185,8 @@ class KnownIdentifiers:
             metadata = stream.schema.metadata or {}
             if metadata.get(b"stamp") != stamp.encode() or b"sources" not in metadata:
                 return None
-            if field.name == "names" and names_of not in json.loads(metadata[b"sources"]):
-                found["names"] = cls.none().names
+            if field.name == "doubtful" and names_of not in json.loads(metadata[b"sources"]):
+                found |= {"doubtful": cls.none().doubtful, "names": cls.none().names}
                 break
             table = stream.read_all()
             found[field.name] = table.replace_schema_metadata(None)
@@ -177,13 +215,13 @@ def known_identifiers(connection: duckdb.DuckDBPyConnection, identity: str, *, k
     # Most tables of a delivery name nobody: they are of events.
     if any(counts):
         found = replace(found, **_fetched(connection, _numbered(identity)))
-        found = replace(found, numbers=pa.table({"number": found.persons["person"].unique()}))
     if any(counts[: len(_NAMED)]):
         define_token(connection, key)
+        define_ordinary_words(connection)
         for statement in _statements(identity):
             connection.execute(statement)
         found = replace(found, **_fetched(connection, _OF_NAMES))
-        connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests")
+        connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests; DROP TABLE medical_words")
     return found
 
 
@@ -194,7 +232,9 @@ def _fetched(connection: duckdb.DuckDBPyConnection, queries: Mapping[str, str]) 
 def code_of_tokens() -> str:
     """A digest of what makes tokens of records: what was made by another is made again."""
     return sha256(
-        "".join((*_statements("identity"), *_numbered("identity").values(), *_OF_NAMES.values())).encode()
+        "".join(
+            (*_statements("identity"), *_numbered("identity").values(), *_OF_NAMES.values(), code_of_words())
+        ).encode()
     ).hexdigest()
 
 
@@ -209,31 +249,47 @@ def _statements(identity: str) -> tuple[str, ...]:
     return named, _SUBJECTS, _DIGESTS
 
 
+def _is_ordinary_place(words: str) -> str:
+    """SQL: whether a line of an address is a measure or a count of something ("2 type", "40 mg tablets"), and no street."""
+    first, second = f"split_part({words}, ' ', 2)", f"split_part({words}, ' ', 3)"
+    is_nothing = "length({0}) < 3 OR is_ordinary({0}) OR {0} IN (" + literals(*_PLACES) + ")"
+    return (
+        f"(({is_nothing.format(first)}) AND {second} NOT IN ({literals(*_PLACES)}) AND ({is_nothing.format(second)}))"
+    )
+
+
 _SUBJECTS = """
 CREATE OR REPLACE TEMP TABLE subjects AS
 WITH pairs AS (
     SELECT source, patient_ref, given, unnest(family) AS family
     FROM (SELECT source, patient_ref, unnest(given) AS given, family FROM named)
 ), words AS (
-    SELECT source, patient_ref, 'given' AS kind, unnest(given) AS words FROM named
-    UNION ALL SELECT source, patient_ref, 'family', unnest(family) FROM named
-    UNION ALL SELECT source, patient_ref, 'run', unnest([given || family, family || given]) FROM pairs
+    SELECT source, patient_ref, 'given' AS kind, unnest(given) AS words, NULL AS given, NULL AS family FROM named
+    UNION ALL SELECT source, patient_ref, 'family', unnest(family), NULL, NULL FROM named
+    UNION ALL SELECT source, patient_ref, 'run', unnest([given || family, family || given]), given, family FROM pairs
         WHERE length(given) > 1 AND length(family) > 1
-    UNION ALL SELECT source, patient_ref, 'initial', left(given, 1) || ' ' || family FROM pairs WHERE length(family) > 1
-    UNION ALL SELECT source, patient_ref, 'postcode', postcode FROM named WHERE length(postcode) >= 5
-    UNION ALL SELECT source, patient_ref, 'address', unnest(addresses) FROM named
+    UNION ALL SELECT source, patient_ref, 'initial', left(given, 1) || ' ' || family, left(given, 1), family FROM pairs
+        WHERE length(family) > 1
+    UNION ALL SELECT source, patient_ref, 'postcode', postcode, NULL, NULL FROM named WHERE length(postcode) >= 5
+    UNION ALL SELECT source, patient_ref, 'address', unnest(addresses), NULL, NULL FROM named
 ) SELECT DISTINCT * FROM words WHERE length(words) > 1
 """
 # A digest costs two SHA-256, and many people have one name: each is made once.
-_DIGESTS = """
+_DIGESTS = f"""
 CREATE OR REPLACE TEMP TABLE digests AS
-SELECT kind, words, identifier_token(kind, words) AS token FROM (SELECT DISTINCT kind, words FROM subjects)
+SELECT kind, words, identifier_token(kind, words) AS token, bool_and(CASE kind
+    WHEN 'run' THEN is_ordinary_name(given, family)
+    WHEN 'initial' THEN is_ordinary(family) OR is_ordinary(given || family) OR is_ordinary(family || given)
+    WHEN 'address' THEN {_is_ordinary_place("words")}
+    WHEN 'postcode' THEN false ELSE is_medical(words) END) AS is_doubtful
+FROM (SELECT DISTINCT kind, words, given, family FROM subjects) GROUP BY kind, words
 """
 
 
 _OF_NAMES = MappingProxyType(
     {
-        "tokens": "SELECT DISTINCT token FROM digests",
+        "tokens": "SELECT DISTINCT token FROM digests WHERE NOT is_doubtful",
+        "doubtful": "SELECT DISTINCT source, token FROM subjects JOIN digests USING (kind, words) WHERE is_doubtful",
         "names": "SELECT DISTINCT source, patient_ref, token FROM subjects JOIN digests USING (kind, words) "
         "WHERE kind IN ('given', 'family') AND length(words) > 2",
     }
@@ -243,6 +299,8 @@ _OF_NAMES = MappingProxyType(
 def _numbered(identity: str) -> dict[str, str]:
     numbered = f"(SELECT source, patient_ref, {joined_sql(plain_sql('nhs_number'))} AS joined FROM {identity})"
     return {
+        "numbers": f"SELECT DISTINCT number::BIGINT AS number FROM (SELECT {valid_nhs_number_sql('joined')} AS number FROM {numbered}) "
+        "WHERE number IS NOT NULL",
         "births": f"SELECT DISTINCT source, patient_ref, birth_date FROM {identity} WHERE birth_date IS NOT NULL",
         "persons": f"SELECT DISTINCT source, patient_ref, joined::BIGINT AS person FROM {numbered} "
         "WHERE regexp_full_match(joined, '[0-9]{10}')",

@@ -17,53 +17,12 @@ import duckdb
 
 from fairhaven.engine.sql import literals
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers, address_keys_sql, define_token
+from fairhaven.identifiers.ordinary_words import COMMON_WORDS, ORDINARY_WORDS
 from fairhaven.identifiers.snomed_ids import is_snomed_id
 from fairhaven.identifiers.spellings import joined_sql, plain_sql, ten_digits_sql, words_sql
 
 TITLES = ("mr", "mrs", "miss", "ms", "mister", "master", "mx")
 """Not Dr: makers of drugs and signs have it."""
-
-# Words that are codes of their own somewhere (answers, kinds, colours, days, parts of the body, peoples), and names of many people.
-COMMON_WORDS = (
-    "abnormal", "active", "adult", "african", "age", "agent", "all", "alliance", "alpha", "amber", "april", "arab", "arch",
-    "area", "arm", "arrow", "art", "ash", "asian", "august", "autumn", "baby", "back", "balloon", "band", "base", "bass", "bath",
-    "bean", "bed", "bell", "berry", "bile", "bird", "bishop", "black", "block", "blood", "blue", "body", "bond", "bone", "bones",
-    "border", "born", "both", "boy", "brain", "branch", "breath", "britain", "british", "broad", "brown", "bruise", "burn",
-    "burns", "bus", "bush", "butcher", "can", "cancer", "cane", "car", "care", "carter", "case", "center", "centre", "chain",
-    "chair", "chamber", "chance", "check", "cheek", "child", "chinese", "church", "cigar", "class", "clay", "clear", "clinic",
-    "close", "closed", "coach", "cold", "cole", "colon", "coma", "common", "conception", "cook", "cord", "cornea", "corpus",
-    "cough", "cross", "current", "cutting", "czech", "daily", "daisy", "dates", "dawn", "day", "days", "december", "deep",
-    "degree", "delay", "dense", "divorced", "done", "door", "dose", "double", "dove", "down", "drinker", "drug", "dry", "due",
-    "during", "dust", "ear", "early", "east", "eight", "end", "england", "english", "europe", "eve", "eye", "face", "factor",
-    "fail", "faith", "fall", "falls", "farm", "father", "fear", "february", "female", "fever", "field", "finger", "first", "fish",
-    "five", "flint", "floor", "flow", "flower", "foot", "forest", "form", "former", "four", "fox", "frank", "free", "french",
-    "friday", "from", "frost", "gall", "gene", "german", "girl", "given", "glass", "gold", "good", "gout", "grace", "grade",
-    "graft", "graves", "gray", "greek", "green", "grey", "gum", "hall", "hand", "harm", "hay", "hazel", "head", "hearing",
-    "heart", "heavy", "height", "high", "hill", "holly", "home", "hope", "hospital", "hot", "hour", "house", "human", "hunter",
-    "husband", "ill", "inactive", "indian", "ireland", "irish", "ivy", "january", "joy", "july", "june", "kidney", "king", "knee",
-    "knight", "labor", "labour", "lamb", "land", "lane", "large", "larger", "last", "late", "law", "leave", "left", "less",
-    "level", "lie", "light", "like", "lily", "limb", "line", "list", "little", "live", "living", "lobe", "long", "lord", "loss",
-    "love", "low", "lower", "lung", "main", "major", "male", "man", "mania", "manual", "march", "mark", "married", "marsh",
-    "mass", "mast", "may", "mention", "mild", "miles", "miller", "mills", "minor", "mix", "model", "moderate", "monday", "month",
-    "mood", "moon", "more", "moss", "most", "mother", "nail", "needle", "negative", "never", "new", "newborn", "night", "nine",
-    "no", "noble", "none", "noon", "normal", "north", "nose", "november", "number", "nurse", "nursing", "october", "old", "olive",
-    "one", "open", "oral", "orange", "organ", "other", "pack", "page", "pain", "paper", "parent", "park", "parks", "part",
-    "partner", "pass", "patch", "patient", "penny", "person", "pica", "pick", "pike", "pill", "pink", "pipe", "place", "plan",
-    "plate", "polish", "poor", "poppy", "portal", "positive", "post", "pouch", "power", "price", "prince", "public", "pulse",
-    "purple", "race", "rash", "rate", "read", "reader", "ready", "reason", "red", "residential", "rice", "rich", "right", "ring",
-    "risk", "rivers", "robin", "rod", "roma", "room", "root", "rose", "ruby", "sage", "salmon", "saturday", "scale", "school",
-    "score", "scotland", "scottish", "screen", "second", "section", "seen", "self", "september", "service", "seven", "severe",
-    "shaft", "sharp", "sheet", "shock", "short", "shoulder", "sick", "sickle", "side", "sign", "silver", "simple", "singh",
-    "single", "site", "sites", "situ", "six", "slovak", "small", "smart", "smoke", "smoker", "snow", "sole", "solid", "son",
-    "south", "space", "spanish", "speed", "spindle", "spine", "sports", "spring", "stable", "stage", "state", "states", "stay",
-    "steel", "stem", "stent", "step", "stone", "storage", "street", "stroke", "strong", "study", "stump", "sugar", "summer",
-    "sun", "sunday", "surface", "sweet", "swift", "tail", "tan", "taylor", "tear", "teen", "ten", "test", "than", "theatre",
-    "three", "thursday", "tiller", "tobacco", "tongue", "tonsil", "train", "trip", "true", "trunk", "trust", "tuesday", "turner",
-    "two", "unknown", "van", "vein", "vent", "vessel", "vessels", "vial", "violet", "wages", "wales", "walk", "wall", "want",
-    "ward", "warm", "waters", "wave", "wednesday", "week", "weeks", "weight", "well", "wells", "welsh", "west", "wet", "white",
-    "widow", "widowed", "wife", "will", "winter", "wise", "woman", "wood", "woods", "world", "year", "yellow", "yes", "young",
-    "zone",
-)  # fmt: skip
 
 _POSTCODE = r"\b[a-z]{1,2}[0-9][a-z0-9]?[^0-9a-z]{0,3}[0-9][abd-hjlnp-uw-z]{2}\b"
 _HOUSE = "[0-9] ?[a-z]?[^0-9a-z]+[a-z]{2}|[0-9][a-z]{4}"
@@ -177,7 +136,7 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
         WHERE name.is_family AND title.word IN ({literals(*TITLES)});
         INSERT INTO telling
         SELECT number FROM placed_names WHERE {names_alone} GROUP BY number, words
-        HAVING count(DISTINCT place) = words AND bool_or(length(word) > 2 AND word NOT IN ({literals(*COMMON_WORDS)}));
+        HAVING count(DISTINCT place) = words AND bool_or(length(word) > 2 AND word NOT IN ({literals(*ORDINARY_WORDS)}));
         DROP TABLE placed; DROP TABLE names; DROP TABLE placed_names; DROP TABLE runs;
         """
     )

@@ -102,6 +102,7 @@ class LandedTexts:
             if own is not None:
                 connection.register("own", own)
                 known = KnownIdentifiers.together([known, known_identifiers(connection, "own", key=self.key)])
+            known = known.believed_in(self.source)
             connection.register("known_births", known.births)
             connection.register("known_persons", known.persons)
             births = births_sql("known_births", "known_persons")

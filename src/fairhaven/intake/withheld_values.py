@@ -14,8 +14,8 @@ import duckdb
 
 from fairhaven.engine.sql import literal, literals
 from fairhaven.identifiers.days_in_texts import LOOKS_DATED, days_sql
+from fairhaven.identifiers.ordinary_words import COMMON_WORDS
 from fairhaven.identifiers.spellings import joined_sql, plain_sql
-from fairhaven.identifiers.texts_with_identifiers import COMMON_WORDS
 
 _RARE = 100_000
 """Of so many numbers of a length fewer than one is a patient's: then one that is met by chance is rarer still."""

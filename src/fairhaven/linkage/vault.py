@@ -204,6 +204,7 @@ class Vault:
             tokens=pa.table({"token": found.tokens["token"].unique()}),
             persons=pa.concat_tables([found.persons, self._indexed()]),
             names=found.names.filter(pc.equal(found.names["source"], source)),
+            doubtful=found.doubtful.filter(pc.equal(found.doubtful["source"], source)),
         )
 
     def _kept_tokens(self, extract: int, stamp: str, source: str) -> KnownIdentifiers | None:
