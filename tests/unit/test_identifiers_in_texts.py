@@ -233,7 +233,7 @@ def test_a_hub_that_knows_nobody_finds_nothing(connection: duckdb.DuckDBPyConnec
 
 MADE_UP: list[dict[str, object]] = [
     *(
-        {"given_name": given, "family_name": family}
+        dict[str, object](given_name=given, family_name=family)
         for given, family in [
             *(("Diabetes", "Mellitus"), ("Chest", "Pain"), ("Blood", "Pressure"), ("Heart", "Block"), ("Type", "Two")),
             *(
@@ -254,7 +254,10 @@ MADE_UP: list[dict[str, object]] = [
             *(("Gastro-Oesophageal", "Reflux"), ("Streptococcal", "Sepsis"), ("White", "Blood"), ("Aaron", "Ngina")),
         ]
     ),
-    *({"address": line} for line in ("2 type", "2 Type, Diabetes", "40 mg tablets", "1 st degree", "3 way valve")),
+    *(
+        dict[str, object](address=line)
+        for line in ("2 type", "2 Type, Diabetes", "40 mg tablets", "1 st degree", "3 way valve")
+    ),
     {"nhs_number": "1290031003"},
 ]
 """Records of nobody, by which whoever delivers them could have codes of all others withheld."""
@@ -296,8 +299,8 @@ def test_names_addresses_and_numbers_of_one_source_are_found_in_the_texts_of_ano
         "9 Hospital Road",
         "2 Station Close",
     ]
-    records = [{"patient_ref": "n", "given_name": given, "family_name": family} for given, family in names]
-    records += [{"patient_ref": "a", "address": line} for line in lines] + [
+    records = [dict[str, object](patient_ref="n", given_name=given, family_name=family) for given, family in names]
+    records += [dict[str, object](patient_ref="a", address=line) for line in lines] + [
         {"patient_ref": "x", "nhs_number": "9990000018"}
     ]
     texts = [f"seen with {given} {family}, today" for given, family in names] + [f"lives at {line}" for line in lines]
