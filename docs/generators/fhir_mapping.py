@@ -12,6 +12,7 @@ from fairhaven.harmonise.fhir import (
     encounters,
     observations,
     patients,
+    rule_context,
 )
 from fairhaven.intake.fhir.code_systems import PREFERENCE, VOCABULARIES
 from fairhaven.intake.fhir.status_codes import CODES, NEGATIONS
@@ -116,6 +117,8 @@ one person, through chains and circles and whatever delivery brings the other; w
   plan is the coverage's type, whose words are withheld as other texts are where it has no code.
 - **Day of an observation** or report: when it was effective, else when its specimen was collected, else its report's (that lists it under `result`)
   effective time, else when it or its report was issued, else when the specimen was received.
+- **Day of what nothing dates** (a `Condition` without onset and record, as MIMIC-IV has them): when its encounter began, if the encounter took place
+  and is the same patient's. What has no day then is left out, counted.
 - **Several codings** of a concept give one row, by the first that leads to a standard concept, be it another than the resource's own field would have.
 - **Source values** are the code as the resource has it, not its words: `59621000`, of an encounter its class (`AMB`), of a race `2106-3`, of a
   meaning (`interpretation`) `POS`, though its concept is SNOMED CT's. A value's is its text, else its code, else the number.
@@ -157,7 +160,7 @@ element (`code.text`) that has no code. Numbers stay. The rows below are those o
 
 
 LEFT_OUT: Sequence[tuple[str, str, Sequence[str]]] = (
-    ("Encounter", "status", encounters.REFUSED),
+    ("Encounter", "status", rule_context.REFUSED_ENCOUNTER),
     ("Condition", "verificationStatus", conditions_and_procedures.REFUSED_CONDITION),
     ("Procedure", "status", conditions_and_procedures.REFUSED_PROCEDURE),
     ("Observation, DiagnosticReport", "status", observations.REFUSED),

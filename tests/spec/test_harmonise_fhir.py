@@ -79,6 +79,10 @@ def request(**more: Any) -> Resource:
     }
 
 
+def undated(resource: Resource) -> Resource:
+    return {name: value for name, value in resource.items() if name not in ("onsetDateTime", "authoredOn")}
+
+
 def encounter(name: str, **more: Any) -> Resource:
     return {
         "resourceType": "Encounter",
@@ -314,6 +318,39 @@ CASES = [
         [{**CONDITION, "visit_ref": "e3", "visit_detail_ref": "e4"}],
     ),
     # Condition
+    Case(
+        "what nothing dates is of the day on which its encounter began",
+        [
+            encounter("e7"),
+            undated(condition(encounter={"reference": "Encounter/e7"})),
+            undated(procedure(encounter={"reference": "Encounter/e7"})),
+            undated(request(encounter={"reference": "Encounter/e7"})),
+            {
+                "resourceType": "DocumentReference",
+                "status": "current",
+                "type": coded("11506-3", LOINC),
+                **ABOUT,
+                "context": {"encounter": [{"reference": "Encounter/e7"}]},
+            },
+        ],
+        [
+            {**VISIT, "visit_ref": "e7"},
+            {**CONDITION, "start_datetime": MORNING, "visit_ref": "e7"},
+            {**PROCEDURE, "start_date": DAY},
+            DRUG,
+            {"kind": "note", "date": DAY, "datetime": MORNING, "code": "11506-3"},
+        ],
+    ),
+    Case(
+        "and an encounter of another patient, or one that did not take place, dates nothing",
+        [
+            encounter("e8", subject={"reference": "Patient/p2"}),
+            encounter("e9", status="cancelled"),
+            undated(condition(encounter={"reference": "Encounter/e8"})),
+            undated(condition(encounter={"reference": "Encounter/e9"})),
+        ],
+        [{**VISIT, "visit_ref": "e8"}, *({**CONDITION, "start_date": None},) * 2],
+    ),
     Case(
         "a condition from its onset", condition(), [{**CONDITION, "start_datetime": MORNING, "type_concept_id": 32817}]
     ),

@@ -8,7 +8,7 @@ and the substance is its value, as the guide's Value-as-Concept pattern has it.
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Columns, chosen, codes, has_none_of, period, resource_rule
+from fairhaven.harmonise.fhir.rule_context import Columns, chosen, codes, dated, has_none_of, period, resource_rule
 from fairhaven.omop.concepts import TYPE
 
 REFUSED = ("entered-in-error", "refuted")
@@ -76,7 +76,7 @@ def _is_substance(allergy: ir.Table) -> ir.BooleanValue:
 def _observed(placed: ir.Table) -> Columns:
     status = chosen(placed["clinical_status_code"], CLINICAL_STATUS)
     return {
-        **period(ibis.coalesce(placed["onset_start"], placed["recorded"], placed["last_occurrence"])),
+        **period(dated(placed, "onset_start", "recorded", "last_occurrence")),
         "qualifier": status,
         "qualifier_vocabulary_id": ibis.ifelse(status.notnull(), "SNOMED", ibis.null("string")),
         "qualifier_source_value": placed["clinical_status_code"],

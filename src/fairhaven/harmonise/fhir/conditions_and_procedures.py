@@ -3,7 +3,15 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Columns, codes, has_category, has_none_of, period, resource_rule
+from fairhaven.harmonise.fhir.rule_context import (
+    Columns,
+    codes,
+    dated,
+    has_category,
+    has_none_of,
+    period,
+    resource_rule,
+)
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_CONDITION = ("entered-in-error", "refuted")
@@ -24,7 +32,7 @@ def conditions(placed: ir.Table) -> Columns:
     verification = placed["verification_status_code"]
     return {
         **codes(placed),
-        **period(ibis.coalesce(placed["onset_start"], placed["recorded"]), placed["abatement_start"]),
+        **period(dated(placed, "onset_start", "recorded"), placed["abatement_start"]),
         "type_concept_id": ibis.cases(
             (has_category(placed, "problem-list-item"), TYPE["EHR problem list"]),
             (has_category(placed, "encounter-diagnosis"), TYPE["EHR encounter"]),
@@ -44,7 +52,7 @@ def procedures(placed: ir.Table) -> Columns:
     """Procedures that were done, or at least begun."""
     return {
         **codes(placed),
-        **period(placed["performed_start"], placed["performed_end"]),
+        **period(dated(placed, "performed_start"), placed["performed_end"]),
         "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
         "default_target": ibis.literal("procedure_occurrence"),
     }

@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Columns, codes, has_none_of, no_concept, resource_rule
+from fairhaven.harmonise.fhir.rule_context import Columns, codes, dated, has_none_of, no_concept, resource_rule
 from fairhaven.omop.concepts import TYPE
 
 REFUSED_DOCUMENT = ("entered-in-error", "superseded")
@@ -22,7 +22,7 @@ REFUSED_COVERAGE = ("entered-in-error", "draft")
 )
 def documents(placed: ir.Table) -> Columns:
     """Documents: when, of what class, in which visit, by whom."""
-    return _note(placed, ibis.coalesce(placed["date"], placed["period_start"]))
+    return _note(placed, dated(placed, "date", "period_start"))
 
 
 @resource_rule(
@@ -36,7 +36,7 @@ def documents(placed: ir.Table) -> Columns:
 )
 def printed_reports(placed: ir.Table) -> Columns:
     """Reports with a printed form or a conclusion in words, like documents."""
-    return _note(placed, ibis.coalesce(placed["effective_start"], placed["issued"]))
+    return _note(placed, dated(placed, "effective_start", "issued"))
 
 
 def _note(placed: ir.Table, moment: ir.Value) -> Columns:

@@ -9,6 +9,7 @@ from fairhaven.harmonise.fhir.rule_context import (
     RuleContext,
     chosen,
     codes,
+    dated,
     has_none_of,
     joined_words,
     period,
@@ -63,7 +64,7 @@ def _named(context: RuleContext, table: ir.Table) -> ir.Table:
 def requests(placed: ir.Table) -> Columns:
     """Orders: not drafts, proposals or instructions not to take. They start when written."""
     is_reported = placed["is_reported"].fill_null(False)
-    start = ibis.coalesce(placed["authored"], placed["bounds_start"], placed["validity_start"])
+    start = dated(placed, "authored", "bounds_start", "validity_start")
     return {
         **codes(placed),
         **period(start, placed["bounds_end"]),
@@ -87,7 +88,7 @@ def statements(placed: ir.Table) -> Columns:
     """What patients say that they take."""
     return {
         **codes(placed),
-        **period(ibis.coalesce(placed["effective_start"], placed["asserted"]), placed["effective_end"]),
+        **period(dated(placed, "effective_start", "asserted"), placed["effective_end"]),
         **_dosage(placed),
         "type_concept_id": ibis.literal(TYPE["patient self-report"], type="int32"),
         "days_supply": _days(placed, "bounds"),
@@ -104,7 +105,7 @@ def statements(placed: ir.Table) -> Columns:
 )
 def administrations(placed: ir.Table) -> Columns:
     """What was given."""
-    start = placed["effective_start"]
+    start = dated(placed, "effective_start")
     return {
         **codes(placed),
         **period(start, placed["effective_end"]),
@@ -127,7 +128,7 @@ def dispenses(placed: ir.Table) -> Columns:
     """What was handed over, else prepared."""
     return {
         **codes(placed),
-        **period(ibis.coalesce(placed["handed_over"], placed["prepared"])),
+        **period(dated(placed, "handed_over", "prepared")),
         **_dosage(placed),
         "type_concept_id": ibis.literal(TYPE["EHR dispensing"], type="int32"),
         "quantity": placed["quantity_number"],
@@ -144,7 +145,7 @@ def dispenses(placed: ir.Table) -> Columns:
 )
 def immunizations(placed: ir.Table) -> Columns:
     """Vaccines that were given."""
-    start = ibis.coalesce(placed["occurred"], placed["recorded"])
+    start = dated(placed, "occurred", "recorded")
     return {
         **codes(placed),
         **period(start),

@@ -3,11 +3,17 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import RuleContext, chosen, codes, has_none_of, period, rows
+from fairhaven.harmonise.fhir.rule_context import (
+    REFUSED_ENCOUNTER,
+    RuleContext,
+    chosen,
+    codes,
+    has_none_of,
+    period,
+    rows,
+)
 from fairhaven.harmonise.generic_rows import GenericRows
 from fairhaven.omop.concepts import TYPE
-
-REFUSED = ("planned", "cancelled", "entered-in-error")
 
 CLASS = {
     "IMP": 9201,
@@ -69,10 +75,10 @@ def visits(context: RuleContext) -> list[GenericRows]:
     encounter = context.tables.get("encounter")
     if encounter is None:
         return []
-    takes = has_none_of(encounter["status"], REFUSED)
+    takes = has_none_of(encounter["status"], REFUSED_ENCOUNTER)
     named = context.resolved(encounter.filter(takes), "organization_id", "organization")
     named = context.resolved(named, "location_id", "location")
-    placed = context.placed(named.mutate(encounter_id=named["id"]))
+    placed = context.in_visits(named.mutate(encounter_id=named["id"]))
     is_part = placed["visit_detail_ref"].notnull()
     whole, part = placed.filter(~is_part), placed.filter(is_part)
     return [

@@ -8,6 +8,7 @@ from fairhaven.harmonise.fhir.rule_context import (
     RuleContext,
     chosen,
     codes,
+    dated,
     has_category,
     has_none_of,
     period,
@@ -114,7 +115,7 @@ def _observed(placed: ir.Table) -> Columns:
 def _when(placed: ir.Table) -> ir.Value:
     """When something was observed; where that is not said, when its specimen was taken, and where that is not, when it was reported."""
     names = ("effective_start", "collected", "reported_effective", "issued", "reported_issued", "received")
-    return ibis.coalesce(*(placed[name] for name in names))
+    return dated(placed, *names)
 
 
 def _has_value(table: ir.Table) -> ir.BooleanValue:

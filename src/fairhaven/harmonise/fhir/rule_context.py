@@ -58,6 +58,13 @@ class RuleContext:
         return _joined(timed, reports, "id", ("reported_effective", "reported_issued"))
 
     def placed(self, table: ir.Table) -> ir.Table:
+        """The table with ``visit_ref``, ``visit_detail_ref``, ``provider_ref`` and ``encounter_start``, as far as it refers to such."""
+        placed = self.in_visits(table)
+        if "encounter_id" not in table.columns:
+            return placed
+        return _joined(placed, _started(self.tables.get("encounter")), "encounter_id", ("encounter_start",))
+
+    def in_visits(self, table: ir.Table) -> ir.Table:
         """The table with ``visit_ref``, ``visit_detail_ref`` and ``provider_ref``, as far as it refers to such."""
         placed, given = table, {}
         if "encounter_id" in table.columns:
@@ -88,8 +95,21 @@ def _joined(table: ir.Table, found: ir.Table | None, column: str, names: Iterabl
 
 
 _OWNERS = ("first_owner", "last_owner")
+REFUSED_ENCOUNTER = ("planned", "cancelled", "entered-in-error")
 _WITHDRAWN_SPECIMEN = ("entered-in-error",)
 _WITHDRAWN_REPORT = ("entered-in-error", "cancelled")
+
+
+def _started(encounters: ir.Table | None) -> ir.Table | None:
+    """When encounters began that took place."""
+    if encounters is None:
+        return None
+    known = encounters.filter(encounters["start"].notnull() & has_none_of(encounters["status"], REFUSED_ENCOUNTER))
+    return known.group_by(known["id"].name("encounter_id_timed")).agg(
+        first_owner=known["patient_ref"].min(),
+        last_owner=known["patient_ref"].max(),
+        encounter_start=known["start"].cast("timestamp(6)").min(),
+    )
 
 
 def _sampled(specimens: ir.Table | None) -> ir.Table | None:
@@ -241,6 +261,11 @@ def period(start: ir.Value, end: ir.Value | None = None) -> dict[str, ir.Value]:
     if end is not None:
         found |= {"end_date": end.cast("date"), "end_datetime": end.cast("timestamp(6)")}
     return found
+
+
+def dated(placed: ir.Table, *names: str) -> ir.Value:
+    """The first of these moments that is there, else when the encounter began: that of an event which nothing else dates."""
+    return ibis.coalesce(*(placed[name].cast("timestamp(6)") for name in (*names, "encounter_start")))
 
 
 def has_none_of(value: ir.StringValue, refused: Sequence[str]) -> ir.BooleanValue:

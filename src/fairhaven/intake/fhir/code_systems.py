@@ -8,6 +8,8 @@ concepts first, then those that map to one concept more often than to several.
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+_MIMIC = "http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic"
+
 _SYSTEMS: Sequence[tuple[str, Sequence[str]]] = (
     ("SNOMED", ("http://snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96", "https://snomed.info/sct")),
     ("LOINC", ("http://loinc.org", "urn:oid:2.16.840.1.113883.6.1", "https://loinc.org")),
@@ -16,13 +18,14 @@ _SYSTEMS: Sequence[tuple[str, Sequence[str]]] = (
     ("CVX", ("http://hl7.org/fhir/sid/cvx", "urn:oid:2.16.840.1.113883.12.292")),
     ("UCUM", ("http://unitsofmeasure.org",)),
     ("OPCS4", ("https://fhir.hl7.org.uk/Id/opcs-4", "https://fhir.nhs.uk/Id/opcs-4", "http://fhir.nhs.net/Id/opcs-4")),
-    ("ICD10CM", ("http://hl7.org/fhir/sid/icd-10-cm", "urn:oid:2.16.840.1.113883.6.90")),
+    ("ICD10CM", ("http://hl7.org/fhir/sid/icd-10-cm", "urn:oid:2.16.840.1.113883.6.90", f"{_MIMIC}-diagnosis-icd10")),
     (
         "ICD10PCS",
         (
             "http://www.cms.gov/Medicare/Coding/ICD10",
             "http://hl7.org/fhir/sid/icd-10-pcs",
             "urn:oid:2.16.840.1.113883.6.4",
+            f"{_MIMIC}-procedure-icd10",
         ),
     ),
     (
@@ -36,8 +39,15 @@ _SYSTEMS: Sequence[tuple[str, Sequence[str]]] = (
     ),
     ("ICD10GM", ("http://fhir.de/CodeSystem/bfarm/icd-10-gm", "http://fhir.de/CodeSystem/dimdi/icd-10-gm")),
     ("OPS", ("http://fhir.de/CodeSystem/bfarm/ops", "http://fhir.de/CodeSystem/dimdi/ops")),
-    ("ICD9CM", ("http://hl7.org/fhir/sid/icd-9-cm", "urn:oid:2.16.840.1.113883.6.103")),
-    ("ICD9Proc", ("http://hl7.org/fhir/sid/icd-9-cm-procedure", "urn:oid:2.16.840.1.113883.6.104")),
+    ("ICD9CM", ("http://hl7.org/fhir/sid/icd-9-cm", "urn:oid:2.16.840.1.113883.6.103", f"{_MIMIC}-diagnosis-icd9")),
+    (
+        "ICD9Proc",
+        (
+            "http://hl7.org/fhir/sid/icd-9-cm-procedure",
+            "urn:oid:2.16.840.1.113883.6.104",
+            f"{_MIMIC}-procedure-icd9",
+        ),
+    ),
     ("CPT4", ("http://www.ama-assn.org/go/cpt", "urn:oid:2.16.840.1.113883.6.12")),
     (
         "HCPCS",
@@ -48,7 +58,7 @@ _SYSTEMS: Sequence[tuple[str, Sequence[str]]] = (
             "urn:oid:2.16.840.1.113883.6.285",
         ),
     ),
-    ("NDC", ("http://hl7.org/fhir/sid/ndc", "urn:oid:2.16.840.1.113883.6.69")),
+    ("NDC", ("http://hl7.org/fhir/sid/ndc", "urn:oid:2.16.840.1.113883.6.69", f"{_MIMIC}-medication-ndc")),
     ("ATC", ("http://www.whocc.no/atc", "http://fhir.de/CodeSystem/bfarm/atc", "urn:oid:2.16.840.1.113883.6.73")),
     ("Read", ("http://read.info/readv2", "urn:oid:2.16.840.1.113883.2.1.6.2")),
     ("CTV3", ("http://read.info/ctv3", "urn:oid:2.16.840.1.113883.2.1.3.2.4.14")),
