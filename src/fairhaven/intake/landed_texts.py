@@ -207,12 +207,12 @@ class _Landed:
         return found
 
     def texts(self, more: str = "") -> str:
-        """Query of the different texts of all columns, each with *more* (such as ``patient_ref``); empty where there is none."""
+        """Query of the texts of all columns, each with *more* (such as ``patient_ref``); empty where there is none."""
         texts = self.named_texts().values()
         if not texts:
             return ""
         every = f"SELECT {more}unnest([{', '.join(texts)}]) AS text FROM {self.relation}"
-        return f"SELECT DISTINCT {more}text FROM ({every}) WHERE length(text) > 2 AND NOT starts_with(text, {literal(MARK)})"
+        return f"SELECT {more}text FROM ({every}) WHERE length(text) > 2 AND NOT starts_with(text, {literal(MARK)})"
 
 
 def _whole(name: str, kind: str) -> str:
@@ -261,11 +261,12 @@ def _holds(connection: duckdb.DuckDBPyConnection, *tables: str) -> bool:
 
 
 def _gather(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed]) -> None:
-    """``texts``: the different texts. File by file: one query over all columns of all files takes memory for each."""
-    connection.execute("CREATE TEMP TABLE texts (text VARCHAR)")
-    for table in tables:
+    """``texts``: the different texts of each table, which is known by its place among them. File by file: one query over all columns of
+    all files takes memory for each."""
+    connection.execute("CREATE TEMP TABLE texts (text VARCHAR, place INTEGER)")
+    for place, table in enumerate(tables):
         if query := table.texts():
-            connection.execute(f"INSERT INTO texts {query}")
+            connection.execute(f"INSERT INTO texts SELECT DISTINCT text, {place} FROM ({query})")
 
 
 def _of_patients(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed]) -> None:
@@ -278,9 +279,10 @@ def _of_patients(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed
         CREATE TEMP TABLE of_patients (patient_ref VARCHAR, number BIGINT)
         """
     )
-    if count_of(connection, "SELECT count(*) FROM may_tell"):
-        for table in tables:
-            if query := table.texts("patient_ref, "):
-                connection.execute(
-                    f"INSERT INTO of_patients SELECT patient_ref, number FROM ({query}) JOIN may_tell USING (text)"
-                )
+    having = connection.execute("SELECT DISTINCT place FROM texts SEMI JOIN may_tell USING (text)")
+    for (place,) in having.fetchall():
+        # Joined before they are made distinct, because few texts may tell.
+        connection.execute(
+            f"INSERT INTO of_patients SELECT DISTINCT patient_ref, number FROM ({tables[place].texts('patient_ref, ')}) "
+            "JOIN may_tell USING (text)"
+        )

@@ -12,6 +12,7 @@ Made of ``spelled`` (each different text once, with its number) and ``named_word
 
 import duckdb
 
+from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal, literals
 from fairhaven.identifiers.days_in_texts import LOOKS_DATED, days_sql
 from fairhaven.identifiers.ordinary_words import COMMON_WORDS
@@ -26,14 +27,18 @@ SMALLEST = 10 ** (_SHORTEST - 1)
 
 
 def find_birth_dates(connection: duckdb.DuckDBPyConnection) -> None:
-    """``days (number, day)``: the days that texts may spell."""
+    """``days (number, day)``: the days of birth that texts may spell."""
     connection.execute(
         f"""
-        CREATE TEMP TABLE dated AS SELECT number, plain FROM spelled WHERE regexp_matches(plain, {literal(LOOKS_DATED)});
-        CREATE TEMP TABLE days AS {days_sql("dated")};
-        DROP TABLE dated
+        CREATE TEMP TABLE days (number BIGINT, day DATE);
+        CREATE TEMP TABLE dated AS SELECT number, plain FROM spelled WHERE regexp_matches(plain, {literal(LOOKS_DATED)})
         """
     )
+    if count_of(connection, "SELECT count(*) FROM dated"):
+        connection.execute(
+            f"INSERT INTO days FROM ({days_sql('dated')}) SEMI JOIN (SELECT birth_date AS day FROM births) USING (day)"
+        )
+    connection.execute("DROP TABLE dated")
 
 
 def find_local_numbers(connection: duckdb.DuckDBPyConnection) -> None:
