@@ -14,6 +14,7 @@ _DAY = "([0-9]{1,2})"
 _YEAR = "([0-9]{4}|[0-9]{2})"
 _ORDINAL = "(?:st|nd|rd|th)?(?:\\s+day)?(?:\\s+of)?"
 _WHOLE_YEAR, _WHOLE_MONTH, _WHOLE_DAY = "((?:1[89]|20)[0-9]{2})", "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
+_PARTS = ("year", "month", "day")
 _APART = (
     (rf"{_BEFORE}([0-9]{{4}}){_PARTED}{_DAY}{_PARTED}{_DAY}{_BEHIND}", ("123", "132")),
     (rf"{_BEFORE}{_DAY}{_PARTED}{_DAY}{_PARTED}{_YEAR}{_BEHIND}", ("321", "312", "123")),
@@ -22,8 +23,8 @@ _APART = (
     (rf"{_BEFORE}([0-9]{{4}}){_BETWEEN}{_MONTH}{_BETWEEN}{_DAY}{_BEHIND}", ("123",)),
     (rf"{_BEFORE}{_DAY}{_PARTED}([ivx]{{1,4}}){_PARTED}{_YEAR}{_BEHIND}", ("321",)),
 )
-"""Regular expression -> which of its groups are year, month and day; several where either may be meant. Days whose parts stand apart, or
-have the month's name between them."""
+"""Regular expression -> which of its groups are year, month and day, in that order; several where either may be meant. Of days whose parts
+stand apart, or have the month's name between them."""
 _RUNS = (
     # A time or a number may stand behind them, and before them.
     (f"{_WHOLE_YEAR}{_WHOLE_MONTH}{_WHOLE_DAY}", ("123",)),
@@ -68,11 +69,12 @@ def days_sql(texts: str) -> str:
     named = f"(((strpos('{_MONTHS}', month) + 2) // 3 - 1) % 12 + 1)::VARCHAR"
     number = f"CASE WHEN regexp_matches(month, '^[0-9]') THEN month ELSE CASE month {romans} ELSE {named} END END"
     of_century = "unnest(CASE WHEN length(year) = 2 THEN ['19' || year, '20' || year] ELSE [year] END)"
-    parts = [
-        f"SELECT number, try_strptime({of_century} || '-' || {number} || '-' || day, '%Y-%m-%d') AS day FROM ("
-        + f"SELECT number, {', '.join(f'part[taken[{place}]::INTEGER] AS {name}' for place, name in enumerate(('year', 'month', 'day'), start=1))} "
-        + f"FROM (SELECT number, part, unnest(orders) AS taken FROM ({' UNION ALL '.join(found)})))"
-    ]
+    taken = ", ".join(f"part[taken[{place}]::INTEGER] AS {name}" for place, name in enumerate(_PARTS, start=1))
+    told = (
+        f"SELECT number, {taken} FROM (SELECT number, part, unnest(orders) AS taken FROM ({' UNION ALL '.join(found)}))"
+    )
+    day = f"{of_century} || '-' || {number} || '-' || day"
+    parts = [f"SELECT number, try_strptime({day}, '%Y-%m-%d') AS day FROM ({told})"]
     for form, written in _ISO:
         day = f"array_to_string({_groups(form)}, '-')"
         parts.append(f"SELECT number, try_strptime({day}, '{written}') FROM {_places(texts, form)}")

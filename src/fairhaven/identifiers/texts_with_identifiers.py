@@ -40,8 +40,8 @@ def find_texts(
     key: bytes,
     names_alone: bool = True,
 ) -> None:
-    """Make the table ``texts_with_identifiers (text)`` of those of a relation, ``spelled (number, text, plain, joined, words)`` of all,
-    and ``named_words (word, kind, token)`` of their words that are somebody's name.
+    """Make the table ``texts_with_identifiers (text)`` of those of a relation, ``spelled (number, text, plain, joined)`` of all,
+    ``worded (number, text, plain, words)`` of those with words, and ``named_words (word, kind, token)`` of their words that are somebody's name.
 
     Within, a text is a number: what is taken out of a long one would carry it along with each word.
 
@@ -60,18 +60,17 @@ def find_texts(
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE spelled AS
-        SELECT row_number() OVER () AS number, text, plain, {joined_sql("plain")} AS joined, {words_sql("plain")} AS words
+        SELECT row_number() OVER () AS number, text, plain, {joined_sql("plain")} AS joined
         FROM (SELECT text, {plain} AS plain FROM (SELECT DISTINCT text FROM {texts} WHERE length(text) > 2));
+        -- Most texts are numbers of rows, and names, addresses and postcodes have letters beside each other.
+        CREATE OR REPLACE TEMP TABLE worded AS
+        SELECT number, text, plain, {words_sql("plain")} AS words FROM spelled WHERE regexp_matches(plain, '[a-z]{{2}}');
         CREATE OR REPLACE TEMP TABLE telling (number BIGINT)
         """
     )
     _with_numbers(connection)
     _with_names(connection, names_alone=names_alone)
-    postcodes = f"list_transform(regexp_extract_all(plain, '{_POSTCODE}'), lambda one: {joined_sql('one')})"
-    _with_tokens(connection, "postcode", postcodes, where=f"regexp_matches(plain, '{_POSTCODE}')")
-    _with_tokens(
-        connection, "address", address_keys_sql("plain", every=True), where=f"regexp_matches(plain, '{_HOUSE}')"
-    )
+    _with_tokens(connection, names_alone=names_alone)
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE texts_with_identifiers AS SELECT text FROM spelled SEMI JOIN telling USING (number);
@@ -101,8 +100,7 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE placed AS
-        SELECT number, unnest(words) AS word, generate_subscripts(words, 1) AS place, len(words) AS words FROM spelled
-        WHERE regexp_matches(plain, '[a-z]{{2}}');
+        SELECT number, unnest(words) AS word, generate_subscripts(words, 1) AS place, len(words) AS words FROM worded;
         INSERT INTO placed SELECT one.number, one.word || other.word, unnest([one.place, other.place]), one.words
         FROM (SELECT *, place + 1 AS next FROM placed WHERE word IN ({literals(*_PARTICLES)})) AS one
             JOIN placed AS other ON other.number = one.number AND other.place = one.next;
@@ -126,66 +124,61 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
             JOIN placed_names AS other ON other.number = one.number AND other.place = one.behind
         WHERE (one.is_given AND other.is_family) OR (one.is_family AND other.is_given);
         INSERT INTO telling
-        SELECT number FROM runs SEMI JOIN (
-            SELECT run FROM (SELECT run, identifier_token('run', run) AS token FROM (SELECT DISTINCT run FROM runs))
-            SEMI JOIN known_tokens USING (token)
-        ) USING (run);
-        INSERT INTO telling
         SELECT name.number FROM placed_names AS name JOIN placed AS title
             ON title.number = name.number AND title.place = name.place - 1
         WHERE name.is_family AND title.word IN ({literals(*TITLES)});
         INSERT INTO telling
         SELECT number FROM placed_names WHERE {names_alone} GROUP BY number, words
         HAVING count(DISTINCT place) = words AND bool_or(length(word) > 2 AND word NOT IN ({literals(*ORDINARY_WORDS)}));
-        DROP TABLE placed; DROP TABLE names; DROP TABLE placed_names; DROP TABLE runs;
+        DROP TABLE placed; DROP TABLE names; DROP TABLE placed_names
         """
     )
+
+
+def _with_tokens(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> None:
+    """Texts in which a run, a postcode, an address or an initial with a name stands whose token is known."""
+    postcodes = f"list_transform(regexp_extract_all(plain, '{_POSTCODE}'), lambda one: {joined_sql('one')})"
+    parts = [
+        "SELECT number, 'run' AS kind, run AS words FROM runs",
+        f"SELECT number, 'postcode', unnest({postcodes}) FROM worded WHERE regexp_matches(plain, '{_POSTCODE}')",
+        f"SELECT number, 'address', unnest({address_keys_sql('plain', every=True)}) FROM worded WHERE regexp_matches(plain, '{_HOUSE}')",
+    ]
     if names_alone:
-        _with_initials(connection)
-
-
-def _with_initials(connection: duckdb.DuckDBPyConnection) -> None:
-    """Texts that are nothing but a surname with an initial, before it or behind it, apart or not; and such words within others."""
+        parts.append(f"SELECT number, 'initial', unnest({_INITIALS}) FROM ({_SIGNED}) WHERE length(name) > 2")
     connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE signed AS
-        SELECT number, words FROM spelled WHERE len(words) <= 4
-        UNION ALL SELECT number, {words_sql("login")} FROM (
-            SELECT number, unnest(regexp_extract_all(plain, '{_LOGIN}', 1)) AS login FROM spelled WHERE contains(plain, '@')
-        )
-        UNION ALL SELECT number, [lower(login)] FROM (
-            SELECT number, unnest(regexp_extract_all(text, '\\b[A-Z]{{5,}}\\b')) AS login FROM spelled WHERE regexp_matches(text, '[a-z]')
-        );
-        """
-    )
-    # Codes of five characters are letters at times that could be somebody's.
-    alone = (
-        f"list_transform(list_filter([[name[1], name[2:]], [name[-1], name[:-2]]], lambda one: length(name) > 5 AND name NOT IN "
-        f"({literals(*COMMON_WORDS)}) AND one[2] NOT IN ({literals(*COMMON_WORDS)})), lambda one: one[1] || ' ' || one[2])"
-    )
-    _with_tokens(
-        connection,
-        "initial",
-        f"CASE WHEN len(letters) = 0 THEN {alone} ELSE list_transform(letters, lambda letter: letter || ' ' || name) END",
-        of="(SELECT number, names[1] AS name, letters FROM (SELECT number, list_filter(words, lambda word: length(word) > 1) AS names, "
-        "list_filter(words, lambda word: length(word) = 1) AS letters FROM signed) WHERE len(names) = 1)",
-        where="length(name) > 2",
-    )
-    connection.execute("DROP TABLE signed")
-
-
-def _with_tokens(
-    connection: duckdb.DuckDBPyConnection, kind: str, subjects: str, *, of: str = "spelled", where: str = "true"
-) -> None:
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE candidates AS
-        SELECT DISTINCT number, unnest({subjects}) AS words FROM {of} WHERE {where};
+        CREATE OR REPLACE TEMP TABLE candidates AS SELECT DISTINCT * FROM ({" UNION ALL ".join(parts)});
         INSERT INTO telling
         SELECT number FROM candidates SEMI JOIN (
-            SELECT words FROM (SELECT words, identifier_token('{kind}', words) AS token FROM (SELECT DISTINCT words FROM candidates))
-            SEMI JOIN known_tokens USING (token)
-        ) USING (words);
-        DROP TABLE candidates
+            SELECT kind, words FROM (
+                SELECT kind, words, identifier_token(kind, words) AS token FROM (SELECT DISTINCT kind, words FROM candidates)
+            ) SEMI JOIN known_tokens USING (token)
+        ) USING (kind, words);
+        DROP TABLE candidates; DROP TABLE runs
         """
     )
+
+
+_SIGNED = f"""
+    SELECT number, names[1] AS name, letters FROM (
+        SELECT number, list_filter(words, lambda word: length(word) > 1) AS names, list_filter(words, lambda word: length(word) = 1) AS letters
+        FROM (
+            SELECT number, words FROM worded WHERE len(words) <= 4
+            UNION ALL SELECT number, {words_sql("login")} FROM (
+                SELECT number, unnest(regexp_extract_all(plain, '{_LOGIN}', 1)) AS login FROM worded WHERE contains(plain, '@')
+            )
+            UNION ALL SELECT number, [lower(login)] FROM (
+                SELECT number, unnest(regexp_extract_all(text, '\\b[A-Z]{{5,}}\\b')) AS login FROM worded WHERE regexp_matches(text, '[a-z]')
+            )
+        )
+    ) WHERE len(names) = 1
+"""
+"""Texts that are nothing but a name with initials, before it or behind it, apart or not; and such words within others."""
+# Codes of five characters are letters at times that could be somebody's.
+_ALONE = (
+    f"list_transform(list_filter([[name[1], name[2:]], [name[-1], name[:-2]]], lambda one: length(name) > 5 AND name NOT IN "
+    f"({literals(*COMMON_WORDS)}) AND one[2] NOT IN ({literals(*COMMON_WORDS)})), lambda one: one[1] || ' ' || one[2])"
+)
+_INITIALS = (
+    f"CASE WHEN len(letters) = 0 THEN {_ALONE} ELSE list_transform(letters, lambda letter: letter || ' ' || name) END"
+)

@@ -1,6 +1,6 @@
 """What in landed columns tells who a row's patient is, or anybody, as tables of a DuckDB connection.
 
-Made of ``spelled`` (each different text once, with its number) and ``named_words`` of `identifiers.texts_with_identifiers`, ``births (patient_ref, birth_date)``, ``local_numbers (patient_ref, number)``,
+Made of ``spelled`` (each different text once, with its number), ``worded`` and ``named_words`` of `identifiers.texts_with_identifiers`, ``births (patient_ref, birth_date)``, ``local_numbers (patient_ref, number)``,
 ``own_names (patient_ref, token)`` and ``known_numbers (number)``:
 
 | table | holds |
@@ -79,7 +79,7 @@ def find_own_names(connection: duckdb.DuckDBPyConnection) -> None:
     """
     connection.execute(
         f"""
-        CREATE TEMP TABLE named_texts AS SELECT DISTINCT number, token FROM (SELECT number, unnest(words) AS word FROM spelled) JOIN (
+        CREATE TEMP TABLE named_texts AS SELECT DISTINCT number, token FROM (SELECT number, unnest(words) AS word FROM worded) JOIN (
             SELECT word, token FROM named_words WHERE length(word) > 2 AND word NOT IN ({literals(*COMMON_WORDS)})
         ) USING (word) SEMI JOIN own_names USING (token)
         """
