@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from fairhaven.journeys.releases.build import births_told_late
 from fairhaven.linkage import link
 from fairhaven.linkage.model import IDENTITY_SCHEMA
 
@@ -123,6 +124,19 @@ def test_births_of_a_person_that_only_another_record_gives_are_told_of_each_pati
     births = link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), key=b"secret").births.to_pylist()
     told = [(birth["source"], birth["birth_date"]) for birth in births]
     assert told == [("s0", swapped), ("s1", ANN["birth_date"]), ("s2", ANN["birth_date"]), ("s2", swapped)]
+
+
+def test_a_birth_that_a_patients_own_source_tells_only_later_is_told_with_the_extracts() -> None:
+    said = [(1, None), (2, None), (3, ANN["birth_date"]), (4, ANN["birth_date"])]
+    rows = [{"source": "s", "patient_ref": "late", "row_extract": number, "birth_date": day} for number, day in said]
+    rows += [{"source": "s", "patient_ref": "known", "row_extract": number, **ANN} for number in (2, 3)]
+    births = link(pa.Table.from_pylist(rows, schema=IDENTITY_SCHEMA), key=b"secret").births
+    assert births.to_pylist() == [
+        {"source": "s", "patient_ref": "late", "birth_date": ANN["birth_date"], "first": 1, "since": 3}
+    ]
+    assert births_told_late(births, {1: 1, 2: 1, 3: 2, 4: 2}).num_rows == 1
+    # Files of one delivery know of each other, in whatever order they were given.
+    assert births_told_late(births, {1: 1, 2: 1, 3: 1, 4: 2}).num_rows == 0
 
 
 def said_to_be_one(*, also: Sequence[dict[str, Any]] = ()) -> pa.Table:

@@ -191,7 +191,7 @@ class _Making:
         return World(statements=tuple(self.statements), opted_out=opted_out)
 
     def of_person(self, number: int) -> None:
-        year = 1920 + 4 * number if number % 2 else 1923 + 3 * number
+        year = 1921 + 3 * number
         birth = (year, self.random.randint(1, 12), self.random.randint(1, 28))[: self.random.choice([1, 2, 3, 3, 3])]
         described = self.random.random() < 0.93
         if described:
@@ -335,4 +335,3 @@ class _Making:
 
 
 VISITS = {"inpatient": 9201, "outpatient": 9202, "emergency": 9203}
-

@@ -78,6 +78,7 @@ high = "number"
 value = "text"
 days_supply = "whole"
 quantity = "number"
+dose_unit = "text"
 refills = "whole"
 gone = "text"
 """
@@ -86,7 +87,20 @@ _COLUMNS = {
     "visits": ("visit", "person", "kind", "day", "clock", "end_day", "end_clock", "standing", "gone"),
     "events": (
         *("event", "person", "visit", "kind", "vocabulary", "code", "day", "clock", "end_day", "end_clock", "standing"),
-        *("status", "number", "operator", "unit", "low", "high", "value", "days_supply", "quantity", "refills", "gone"),
+        *(
+            "status",
+            "number",
+            "operator",
+            "unit",
+            "low",
+            "high",
+            "value",
+            "days_supply",
+            "quantity",
+            "dose_unit",
+            "refills",
+            "gone",
+        ),
     ),
 }
 _DATES = {"born", "died", "day", "end_day"}
@@ -185,7 +199,7 @@ start_datetime = { date = "day", time = "clock" }
     + _rule("administrations", ["administration"], "EHR administration", "")
     + _ENDS
     + _SUPPLY
-    + 'dose_unit = { column = "quantity", map = {}, default = "mg" }\n'
+    + 'dose_unit = "dose_unit"\n'
     + _rule("statements", ["statement"], "patient self-report", "")
     + _ENDS
     + _SUPPLY
@@ -203,11 +217,9 @@ def declare(hub: Path) -> None:
     for name in ("r4", "stu3", "r5"):
         head = _HEAD.format(name=name, kind="gp", format="fhir", delivery="changes")
         (hub / "sources" / f"{name}.toml").write_text(head + '[dialect]\ntime_zone = "Europe/London"\n')
-    coded = ["condition_occurrence.condition_source_value", "condition_occurrence.condition_status_source_value"]
     for name in ("cdm53", "cdm54"):
         head = _HEAD.format(name=name, kind="cdm", format="omop", delivery="full")
         (hub / "sources" / f"{name}.toml").write_text(head)
-    assert coded
     (hub / "sources" / "optout.toml").write_text(
         'title = "National opt-outs"\ncontroller = "c"\nkind = "opt-out"\nformat = "opt-out"\n'
     )
@@ -309,6 +321,8 @@ def _cells(each: Statement, source: str, random: Random) -> Row:
                 row[name] = getattr(event, name) or None
             for name in ("number", "low", "high", "days_supply", "quantity", "refills"):
                 row[name] = getattr(event, name)
+            if event.kind == "administration" and event.quantity is not None:
+                row["dose_unit"] = "mg"
             row |= _moment("day", "clock", event.start) | _moment("end_day", "end_clock", event.end)
             if each.fault:
                 row |= {"day": BAD_DAY} if each.fault == "no day" else {"number": random.choice(BAD_NUMBERS)}

@@ -104,7 +104,9 @@ class GeneratedHub:
         }
         by_rule = {rule.number: rule.source for rule in self.facts.rules}
         persons = {row["person_id"]: row for row in fetched["person"]}
-        visits = {row["visit_occurrence_id"]: row["visit_start_datetime"] for row in fetched.get("visit_occurrence", [])}
+        visits = {
+            row["visit_occurrence_id"]: row["visit_start_datetime"] for row in fetched.get("visit_occurrence", [])
+        }
         found: dict[str, dict[str, list[Row]]] = {source: defaultdict(list) for source in SOURCES}
         for table, rows in fetched.items():
             for row in rows:
@@ -124,9 +126,11 @@ class GeneratedHub:
         for source, tables in self.rows().items():
             for table in sorted({*tables, *self.truth.rows}):
                 ours, theirs = _counted(tables.get(table, [])), _counted(self.truth.rows.get(table, []))
-                for row in sorted({*ours, *theirs}):
-                    if more := ours[row] - theirs[row]:
-                        found.append(Difference(source=source, table=table, row=row, more=more))
+                found += [
+                    Difference(source=source, table=table, row=row, more=ours[row] - theirs[row])
+                    for row in sorted({*ours, *theirs})
+                    if ours[row] != theirs[row]
+                ]
         return found
 
     def sums(self) -> Iterator[str]:
@@ -162,7 +166,9 @@ def _counted(rows: Sequence[Row]) -> Counter[str]:
 
 
 def _shown(value: Any) -> str:
-    return value.isoformat() if isinstance(value, dt.date) else f"{value:.12g}" if isinstance(value, float) else str(value)
+    return (
+        value.isoformat() if isinstance(value, dt.date) else f"{value:.12g}" if isinstance(value, float) else str(value)
+    )
 
 
 def outcomes(rooms: Rooms) -> Mapping[str, Counter[str]]:

@@ -14,6 +14,8 @@ from tests.support.generated_facts import AS_OF, VISITS, Event, Moment, Person, 
 
 Row = dict[str, Any]
 Rows = Mapping[str, Sequence[Row]]
+Moments = tuple[dt.date | None, dt.datetime | None, dt.date | None, dt.datetime | None]
+"""First and last day, each with its moment, in this order: day, moment, last day, last moment."""
 
 # vocabulary and code -> (domain's table, concept, source concept, value concept) for each row that the code gives
 CODES: Mapping[tuple[str, str], Sequence[tuple[str, int, int, int | None]]] = {
@@ -43,6 +45,7 @@ UNIT = {"mm[Hg]": 8876, "kPa": 44777602}
 VALUE = {"10828004": 4184633}
 TYPE = {"prescription": 32838, "dispensing": 32825, "administration": 32818, "statement": 32865}
 EHR = 32817
+ALGORITHM_FROM_EHR = 32882
 USUAL = {"prescription": 30, "dispensing": 30}
 """Days that an exposure lasts of which nothing is said (Themis 57)."""
 AFTER_DEATH = dt.timedelta(days=60)
@@ -156,11 +159,8 @@ class _Truth:
                 "month_of_birth": fact.birth[1] if len(fact.birth) > 1 else None,
                 "gender_concept_id": SEX[fact.sex],
                 "gender_source_value": fact.sex,
-                "gender_source_concept_id": 0,
                 "race_concept_id": 0,
-                "race_source_concept_id": 0,
                 "ethnicity_concept_id": 0,
-                "ethnicity_source_concept_id": 0,
             }
         )
         if fact.death is not None:
@@ -236,18 +236,20 @@ class _Truth:
                     "value_source_value": fact.value or None,
                 }
             case "drug_exposure":
-                row |= self.exposure(fact, first, since, last, until)
+                row |= self.exposure(fact, (first, since, last, until), self.at(each.person, fact.end)[0])
         return row
 
-    def exposure(self, fact: Event, first: Any, since: Any, last: Any, until: Any) -> Row:
+    def exposure(self, fact: Event, moments: Moments, stated: dt.date | None) -> Row:
         """Ends with what is stated, else with the supply, else as usual for its kind."""
+        first, since, last, until = moments
         days = fact.days_supply or USUAL.get(fact.kind, 1)
         if last is None and fact.kind == "administration":
             until = since
         return {
             "drug_exposure_end_date": last or (first and first + dt.timedelta(days=days - 1)),
             "drug_exposure_end_datetime": until,
-            "verbatim_end_date": last,
+            # What was said stays said, also where it cannot be.
+            "verbatim_end_date": stated,
             "refills": fact.refills,
             "quantity": fact.quantity,
             "days_supply": fact.days_supply,
@@ -272,7 +274,7 @@ class _Truth:
                     "who": who,
                     "observation_period_start_date": first,
                     "observation_period_end_date": last,
-                    "period_type_concept_id": 32880,
+                    "period_type_concept_id": ALGORITHM_FROM_EHR,
                 }
 
     def eras(self, table: str) -> Iterator[Row]:
@@ -313,6 +315,11 @@ class _Partner(_Truth):
     def ends(self, person: int, start: Moment | None, end: Moment | None) -> tuple[dt.date | None, dt.datetime | None]:
         return self.at(person, end)
 
+    def person(self, each: Statement, fact: Person) -> None:
+        super().person(each, fact)
+        if len(fact.birth) == 3:
+            self.rows["person"][-1]["day_of_birth"] = fact.birth[2]
+
     def who(self, each: Statement) -> Row:
         return {"person": each.person, "key": each.key, "fault": each.fault, "copies": each.copies}
 
@@ -322,13 +329,14 @@ class _Partner(_Truth):
     def number(self, ordinal: int) -> Row:
         return {"ordinal": ordinal}
 
-    def exposure(self, fact: Event, first: Any, since: Any, last: Any, until: Any) -> Row:
+    def exposure(self, fact: Event, moments: Moments, stated: dt.date | None) -> Row:
         # The CDM requires an end, so an ETL does not leave one that cannot be.
+        first, since, last, until = moments
         if first is not None and last is not None and last < first:
             last = until = None
         elif until is not None and since is not None and until < since:
             until = None
-        return super().exposure(fact, first, since, last, until)
+        return super().exposure(fact, (first, since, last, until), stated)
 
     def eras(self, table: str) -> Iterator[Row]:
         yield from ()
@@ -360,4 +368,3 @@ def _uncovered(members: Sequence[tuple[dt.date, dt.date]]) -> int:
         days += max((first - reached).days, 0)
         reached = max(reached, last)
     return days
-

@@ -6,7 +6,7 @@ from fairhaven.linkage.person_keys import PERSON_KEYS
 from fairhaven.linkage.service import link
 from fairhaven.linkage.vault import Vault
 
-VERSION = 3
+VERSION = 4
 """Raised when the same records could be other persons than before."""
 
 __all__ = ["PERSON_KEYS", "VERSION", "LinkageResult", "Trial", "Vault", "link", "trial"]

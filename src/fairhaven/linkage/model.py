@@ -63,7 +63,9 @@ class LinkageResult:
     """The result of `service.link`: tables shaped as the schemas of this module say.
 
     Args:
-        births: ``source, patient_ref, birth_date``: each day that other records of the person give as the birth, and none of the patient's.
+        births: ``source, patient_ref, birth_date, first, since``: each day that a record of the person gives as the birth, and not
+            already the patient's first: ``first`` is the extract that first names the patient, ``since`` the one in which the patient's
+            own records first give the day, NULL where only others' do.
     """
 
     index: pa.Table

@@ -78,10 +78,14 @@ def _linked(
     connection.register("person_index", index)
     births = connection.execute(
         """
-        WITH said AS (SELECT DISTINCT source, patient_ref, birth_date FROM arriving WHERE birth_date IS NOT NULL)
-        SELECT DISTINCT source, patient_ref, birth_date
-        FROM person_index JOIN (SELECT person_id, birth_date FROM said JOIN person_index USING (source, patient_ref)) USING (person_id)
-        ANTI JOIN said USING (source, patient_ref, birth_date)
+        WITH said AS (
+            SELECT source, patient_ref, birth_date, min(row_extract) AS since FROM arriving WHERE birth_date IS NOT NULL GROUP BY ALL
+        ), named AS (SELECT source, patient_ref, min(row_extract) AS first FROM arriving GROUP BY ALL)
+        SELECT source, patient_ref, birth_date, first, since FROM (
+            SELECT DISTINCT source, patient_ref, birth_date
+            FROM person_index JOIN (SELECT person_id, birth_date FROM said JOIN person_index USING (source, patient_ref)) USING (person_id)
+        ) LEFT JOIN said USING (source, patient_ref, birth_date) JOIN named USING (source, patient_ref)
+        WHERE since IS NULL OR since > first
         ORDER BY ALL
         """
     ).fetch_arrow_table()

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NoReturn, assert_never
 
 import ibis.expr.types as ir
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from fairhaven.archive import Archive, Release
@@ -133,6 +134,18 @@ def _check_received(rooms: Rooms, *, also: Collection[int] = ()) -> None:
     fed = fed_sources(rooms.sources, extracts)
     stale = [extract.number for source in fed for extract in rooms.intake.to_land_again(source)]
     check_deliveries(rooms, extracts, stale=[*stale, *also])
+
+
+def births_told_late(births: pa.Table, deliveries: Mapping[int, int]) -> pa.Table:
+    """The births of patients that nobody knew when their first rows landed: a day or moment of those rows may be one.
+
+    Args:
+        births: as in `linkage.LinkageResult`.
+        deliveries: number of an extract -> that of its delivery. What comes in one is known before any of it counts.
+    """
+    told = zip(births["first"].to_pylist(), births["since"].to_pylist(), strict=True)
+    late = [since not in deliveries or deliveries[since] != deliveries.get(first) for first, since in told]
+    return births.filter(pa.array(late, pa.bool_()))
 
 
 def land_without_known_persons(rooms: Rooms, extracts: Sequence[Extract], *, by: Actor, progress: Progress) -> None:
@@ -300,7 +313,7 @@ class _BuildWork:
 
     def _harmonised(self) -> Harmonised:
         rooms, engine, fed, vocabulary = self.rooms, self._engine, self.planned.sources, self.vocabulary
-        births = self.linked.births
+        births = births_told_late(self.linked.births, {extract.number: extract.delivery for extract in self.landed})
         tables = {
             source.name: rooms.intake.current(
                 engine,
