@@ -129,7 +129,7 @@ class FhirWriter:
         verification = event.standing or ("provisional" if event.status == "provisional" else "")
         clinical = event.status if event.status != "provisional" and event.standing != "entered-in-error" else ""
         if self.is_stu3:
-            statuses = {"clinicalStatus": clinical or None, "verificationStatus": verification or None}
+            statuses: Resource = {"clinicalStatus": clinical or None, "verificationStatus": verification or None}
         else:
             statuses = {
                 "clinicalStatus": _coding(f"{HL7}/condition-clinical", clinical),
