@@ -1,6 +1,7 @@
 """What becomes of delimited text, line by line. Doubles as the manual of the reader."""
 
 import gzip
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -65,22 +66,45 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize(("what", "lines", "landed", "quarantined"), LINES, ids=[line[0] for line in LINES])
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """What became of one file of lines."""
+
+    lines: list[object]
+    quarantined: list[tuple[object, ...]]
+    received: int
+
+
+@pytest.fixture(scope="module", params=["\n", "\r\n"], ids=["LF", "CRLF"])
+def landed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Landed]:
+    """All of them, each a file of its own, in one delivery."""
+    hub = Hub(tmp_path_factory.mktemp("lines"))
+    files = []
+    for number, (_, lines, _, _) in enumerate(LINES):
+        files.append(hub.folder / f"events{number:02d}.csv")
+        files[-1].write_bytes((HEADER + GOOD + lines).replace("\n", request.param).encode())
+    receipt = hub.deliver(hub.events(), files)
+    faults = hub.intake.quarantine().to_pylist()
+    return {
+        what: Landed(
+            lines=hub.lines(extract.number),
+            quarantined=[
+                (row["row_line"], row["field"], row["reason"]) for row in faults if row["row_extract"] == extract.number
+            ],
+            received=extract.tables["events"].received,
+        )
+        for (what, *_), extract in zip(LINES, receipt.extracts, strict=True)
+    }
+
+
+@pytest.mark.parametrize(("what", "lines", "landing", "quarantined"), LINES, ids=[line[0] for line in LINES])
 def test_each_line_lands_or_is_quarantined_with_its_reason(
-    tmp_path: Path,
-    what: str,
-    lines: str,
-    landed: list[int],
-    quarantined: list[tuple[int, str, str]],
-    line_end: str,
+    landed: dict[str, Landed], what: str, lines: str, landing: list[int], quarantined: list[tuple[int, str, str]]
 ) -> None:
-    hub = Hub(tmp_path)
-    receipt = hub.receive(hub.events(), (HEADER + GOOD + lines).replace("\n", line_end))
-    assert hub.lines() == landed
-    assert hub.quarantined() == quarantined
-    count = receipt.extracts[0].tables["events"]
-    assert count.received == len(landed) + len({line for line, _, _ in quarantined})
+    found = landed[what]
+    assert found.lines == landing
+    assert found.quarantined == quarantined
+    assert found.received == len(landing) + len({line for line, _, _ in quarantined})
 
 
 def test_old_macintosh_line_ends_are_lines(tmp_path: Path) -> None:
