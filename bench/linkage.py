@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.namesakes import region_of_namesakes
+from bench.namesakes_oracle import limit
 from fairhaven.linkage import link
 from fairhaven.linkage.model import IDENTITY_SCHEMA
 from fairhaven.nhs.number import check_digit
@@ -295,6 +296,12 @@ def main() -> None:
                 f"{name:14} {spent * 1e6 / records.num_rows:8.1f} CPU-s a million  precision {precision:.5f}  "
                 f"recall {recall:.5f}  F1 {f1:.5f}  {spent / first:.2f} times our CPU  peak {_peak():.0f} MB"
             )
+            if (world, name) == ("namesakes", "fairhaven"):
+                best = limit(records, truth, recall=recall)
+                print(
+                    f"{'an oracle':14} precision {best.precision:.5f} at recall {best.recall:.5f}; of {best.questions:,} records without a valid "
+                    f"number {best.alike:,} fit two people alike, of whom one is right"
+                )
 
 
 def _peak() -> float:

@@ -116,6 +116,14 @@ def test_what_fits_two_about_equally_well_joins_neither_and_is_for_a_human() -> 
     assert outcome.apart.tolist() == [12.0, 10.0]
 
 
+def test_what_fits_two_that_are_plainly_two_joins_neither_whether_or_not_these_hold_a_number() -> None:
+    pairs = [(0, 1, 12.0), (1, 2, 10.0), (0, 2, 3.0), (1, 3, 1.0)]
+    assert merged(4, pairs, bars=[0, 0, 1e12, 0]).label.tolist() == [0, 1, 2, 1]
+    assert merged(4, pairs, bars=[0, 0, 1.0, 0]).label.tolist() == [0, 0, 2, 3]
+    clearer = [(0, 1, 12.0), (1, 2, 8.0), (0, 2, 3.0)]
+    assert merged(3, clearer, bars=[0, 0, 1e12]).label.tolist() == [0, 0, 2]
+
+
 def test_one_pair_that_bars_keeps_its_groups_apart_whatever_the_others_weigh() -> None:
     pairs = [(0, 1, 12.0), (1, 2, 16.0), (0, 2, -8.0)]
     assert merged(3, pairs, bars=[0, 0, 1]).label.tolist() == [0, 1, 1]

@@ -36,7 +36,7 @@ def test_families_twins_and_namesakes_stay_apart() -> None:
             held.setdefault(row["person_id"], set()).add(number)
     assert max(len(each) for each in held.values()) == 1
     precision, recall, _ = judged(index, truth)
-    assert precision >= 0.995 and recall >= 0.98, (precision, recall)
+    assert precision >= 0.998 and recall >= 0.985, (precision, recall)
 
 
 ANNAS, OTHERS = "9990000018", "9990000026"

@@ -91,18 +91,25 @@ NUMBERS_APART = (
 )
 """A valid NHS number, and ten digits that fail their check and are no slip or two of it. (Two valid ones are `numbers_held`'s.)"""
 
+HELD_APART = "coalesce(list_has_any(l.held_by, r.held_by), false)"
+"""A source that holds each person once holds a patient of either (`unduplicated_sources`)."""
+
 _SHARES_NUMBER = "coalesce(l.id = r.id OR damerau_levenshtein(l.id_text, r.id_text) <= 1, false)"
 _HAS_OTHER_GIVEN = f"(l.given IS NOT NULL AND r.given IS NOT NULL AND NOT coalesce({GIVEN_AGREES}, false))"
+_HAS_OTHER_SEX = (
+    f"coalesce(greatest(l.bearing, r.bearing) >= 0 AND l.sex <> r.sex"
+    f" AND NOT ({GIVEN_EQUAL} OR {GIVEN_INITIAL} OR {NAMES_SWAPPED} OR list_has_any(l.given_forms, r.given_forms)), false)"
+)
 
 BARS = (
-    f"CASE WHEN {NUMBERS_APART} THEN 1e12 WHEN coalesce({BIRTH_AGREES}, false) OR {_SHARES_NUMBER} THEN -1e6"
+    f"CASE WHEN {NUMBERS_APART} OR {HELD_APART} THEN 1e12 WHEN coalesce({BIRTH_AGREES}, false) OR {_SHARES_NUMBER} THEN -1e6"
     f" WHEN {BIRTHS_APART} THEN 1.0 ELSE 0.0 END"
 )
 """How much a pair bars the groups it is of from being one person: they are barred where the sum over their pairs is above 0. So they
-are by one pair of numbers that contradict, and by births a generation apart if nobody's birth or number agrees."""
+are by one pair of numbers that contradict, by one source that holds both, and by births a generation apart if nobody's birth or number agrees."""
 
-IS_SOMEONE_ELSE = f"({_HAS_OTHER_GIVEN} AND NOT {_SHARES_NUMBER})"
-"""Forenames that no one person bears, without a shared number.
+IS_SOMEONE_ELSE = f"(({_HAS_OTHER_GIVEN} OR {_HAS_OTHER_SEX}) AND NOT {_SHARES_NUMBER})"
+"""Forenames that no one person bears, or unlike ones of another sex (Paul and Paula) where one holds a number, without a shared number.
 
 Twins, siblings and a father and son of one name share surname, postcode and address, and often a date or a
 forename; a sum of weights would forgive the one thing in which they differ.

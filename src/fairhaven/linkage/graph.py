@@ -16,6 +16,9 @@ Bools = npt.NDArray[np.bool_]
 
 NOTHING = -1
 
+CERTAIN = 1e9
+"""What bars two groups by more than this is a fact, and no slip."""
+
 
 def components(size: int, left: Ints, right: Ints) -> Ints:
     """For each of *size* nodes the smallest node that a path of edges leads to.
@@ -137,7 +140,8 @@ def merge_mutual_best(
         left, right: nodes of the compared pairs of nodes, left < right, each pair once.
         total, pairs: sum of the weights of the compared member pairs, and their number.
         full: sum of the same weights before the high ones were cut.
-        bars: sum of what speaks against their groups being one; above 0 they never are.
+        bars: sum of what speaks against their groups being one; above 0 they never are. What fits two whom more than `CERTAIN` bars
+            from being one joins neither, unless it fits one better by *margin*.
         link: mean weight from which groups merge.
         margin: how much better, by mean full weight, a group that bears nothing must fit one that bears something than it fits
             one that bears something else; it joins neither otherwise.
@@ -160,6 +164,10 @@ def merge_mutual_best(
         possibles = np.flatnonzero(mean >= link)
         full_mean = (full + not_seen) / over
         possibles = possibles[_fits_best(bearing, left[possibles], right[possibles], full_mean[possibles], margin)]
+        are_two = bars > CERTAIN
+        possibles = possibles[
+            _fits_one(left[possibles], right[possibles], full_mean[possibles], left[are_two], right[are_two], margin)
+        ]
         if not possibles.size:
             return MergeResult(label=label, weight=weight, left=left, right=right, apart=mean)
         one, other, worth = left[possibles], right[possibles], mean[possibles] + _jitter(left, right)[possibles]
@@ -188,6 +196,36 @@ def _fits_best(bearing: Ints, left: Ints, right: Ints, weight: Floats, margin: f
     np.maximum.at(best, free, weight)
     is_near = weight >= best[free] - margin
     may[offers] = _only_thing_offered(bearing.size, free[is_near], borne[is_near])[free] == borne
+    return may
+
+
+def _fits_one(left: Ints, right: Ints, weight: Floats, one: Ints, other: Ints, margin: float) -> Bools:
+    """Which of the pairs that could merge may: what fits two that are plainly two about equally well joins neither.
+
+    Args:
+        left, right, weight: pairs that could merge, each once.
+        one, other: pairs of groups that are plainly two.
+    """
+    may = np.ones(left.size, bool)
+    ends, partners = np.concatenate([left, right]), np.concatenate([right, left])
+    order = np.lexsort((partners, ends))
+    ends, partners, pair = ends[order], partners[order], np.tile(np.arange(left.size), 2)[order]
+    # For each of two, who could merge with the one; then whether they could merge with the other as well.
+    begin, end = np.searchsorted(ends, one), np.searchsorted(ends, one, side="right")
+    of = np.repeat(np.arange(one.size), end - begin)
+    first = (
+        np.arange(of.size)
+        - np.repeat(np.cumsum(end - begin) - (end - begin), end - begin)
+        + np.repeat(begin, end - begin)
+    )
+    nodes = int(max(ends.max(initial=0), other.max(initial=0))) + 1
+    wanted, keys = other[of] * nodes + partners[first], ends * nodes + partners
+    second = np.minimum(np.searchsorted(keys, wanted), max(keys.size - 1, 0))
+    found = np.flatnonzero(keys[second] == wanted) if keys.size else np.empty(0, np.int64)
+    one_pair, other_pair = pair[first[found]], pair[second[found]]
+    ahead = weight[one_pair] - weight[other_pair]
+    may[one_pair[ahead <= margin]] = False
+    may[other_pair[ahead >= -margin]] = False
     return may
 
 

@@ -31,6 +31,7 @@ from fairhaven.engine.sql import identifier
 from fairhaven.linkage.blocking import candidate_pairs
 from fairhaven.linkage.graph import Ints, MergeResult, merge_mutual_best, unmerged
 from fairhaven.linkage.splink_comparisons import comparisons
+from fairhaven.linkage.unduplicated_sources import mark_unduplicated
 from fairhaven.release.facts import MatchThresholds
 
 SEED = 1948
@@ -110,11 +111,12 @@ def _write_units(connection: duckdb.DuckDBPyConnection, cluster: Ints, bearing: 
             FROM versions JOIN assigned USING (patient) GROUP BY ALL
         )
         SELECT row_number() OVER (ORDER BY first_version) - 1 AS unit, grouping, bearing,
-            grouping NOT IN (FROM closed) AS is_open, {columns}
+            grouping NOT IN (FROM closed) AS is_open, NULL::INT[] AS held_by, {columns}
         FROM described WHERE given IS NOT NULL OR family IS NOT NULL OR birth IS NOT NULL OR id IS NOT NULL
         """
     )
     connection.execute("DROP TABLE versions")
+    mark_unduplicated(connection)
     connection.unregister("assigned")
     return int(connection.execute("SELECT count(*) FROM units").fetchall()[0][0])
 
