@@ -6,7 +6,7 @@ person whom the record could be agrees in names, birth, postcode, address and mi
 already. Records that see the same get the same answer.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -76,15 +76,19 @@ def limit(records: pa.Table, truth: pa.Table, *, recall: float) -> Limit:
 
 def _answers(situations: list[list[_Offer]]) -> Iterator[tuple[float, float]]:
     """For each situation the right and the wrong pairs of the answer that is right most often; of those who agree alike either is as good."""
-    counted: dict[tuple[object, ...], Counter[tuple[object, bool]]] = defaultdict(Counter)
+    counted: dict[tuple[tuple[object, ...], ...], dict[tuple[tuple[object, ...], bool], float]] = defaultdict(
+        lambda: defaultdict(float)
+    )
     for offered in situations:
         seen = tuple(each.agreement for each in offered)
         for each in offered:
             counted[seen][each.agreement, each.is_same] += each.pairs / seen.count(each.agreement)
-    for seen, pairs in counted.items():
-        best = max(seen, key=lambda agreement: pairs[agreement, True])
-        if pairs[best, True]:
-            yield pairs[best, True], pairs[best, False]
+    for pairs in counted.values():
+        good, best = max(
+            ((pairs.get((agreement, True), 0.0), agreement) for agreement, _ in pairs), key=lambda each: each[0]
+        )
+        if good:
+            yield good, pairs.get((best, False), 0.0)
 
 
 def _name(column: str) -> str:
