@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from fairhaven.intake import read_source
+from fairhaven.intake.row_links import is_link_column
 from fairhaven.kernel.toml import Document
 from tests.support.intake_hub import Hub
 from tests.support.linked_tables import ACTIVITIES, CONTACTS, LINKED, REFERRALS, Linked
@@ -139,3 +141,55 @@ def test_a_declaration_without_links_has_the_digest_it_had(tmp_path: Path) -> No
     """Or every hub would land everything again, as all did when words for nothing and time zones came in."""
     digest = Hub(tmp_path).events().digest
     assert digest == "65cde81fd145d42f48b17de51d66d8f44a32bdf07d7dd3fd729f19147d852611"
+
+
+NAMED = LINKED.replace(
+    "ReferralDate = {",
+    'nhs_number = { type = "text", identity = "nhs_number" }\ngiven_name = { type = "text", identity = "given_name" }\n'
+    'family_name = { type = "text", identity = "family_name" }\nbirth_date = { type = "date", identity = "birth_date" }\n'
+    "ReferralDate = {",
+)
+PLANTED = ("999 000 0018-1", "1242486/2", "Rosalind Okafor 3", "19530714-4")
+"""What a partner may call referrals and contacts by: numbers, the name and the birth of their patient."""
+
+
+def test_columns_by_which_rows_belong_to_others_hold_no_identifier_and_lose_no_row_its_patient(tmp_path: Path) -> None:
+    hub = Linked(tmp_path)
+    hub.mh = hub.source(NAMED, "mh")
+    head = "ServiceRequestId,LocalPatientId,nhs_number,given_name,family_name,birth_date,ReferralDate\n"
+    of_one = "1242486,9990000018,Rosalind,Okafor,1953-07-14,2024-01-01"
+    hub.bring(
+        activity="CareActivityId,Contact,Note\n"
+        + "".join(f"A{place},{text},1242486 said 14.7.53\n" for place, text in enumerate(PLANTED))
+        + "A9,C9,said 14/07/1953\n",
+        contact="CareContactId,ServiceRequestId,ContactDate\n"
+        + "".join(f"{text},{text},1953-07-14\n" for text in PLANTED)
+        + "C9,R9,1953-07-14\n",
+        referral=head
+        + "".join(f"{text},{of_one}\n" for text in PLANTED)
+        + "R9,7654321,9990000026,Amaka,Nwosu,1990-01-02,2024-01-01\n",
+    )
+    landed = "\n".join(
+        str(hub.landed(number, table)) for number, table in ((1, "activity"), (2, "contact"), (3, "referral"))
+    )
+    assert [
+        text for text in ("0018", "1242486/", "Okafor", "19530714", "14.7.53", "1953, 7, 14") if text in landed
+    ] == ["1953, 7, 14"]
+    # What is another patient's birth stays.
+    assert hub.values("activity", "Note")[-1] == "said 14/07/1953"
+    assert [str(day) for day in hub.values("contact", "ContactDate")] == ["1953-07-01"] * 4 + ["1953-07-14"]
+    assert hub.check_adds_up() == {"referral": 5, "contact": 5, "activity": 5}
+    assert hub.erase_patient("1242486") == {"mh": {"referral": 4, "contact": 4, "activity": 4}}
+    assert hub.values("activity", "CareActivityId") == ["A9"]
+    hub.bring(activity="CareActivityId,Contact,Note\nA7,1242486/2,late\nA8,C9,kept\n")
+    assert hub.values("activity", "CareActivityId") == ["A9", "A8"]
+
+
+def test_rows_that_an_earlier_version_landed_are_reached_by_their_values(hub: Linked) -> None:
+    hub.bring(referral=REFERRALS, contact=CONTACTS, activity=ACTIVITIES)
+    for path in sorted(hub.store.glob("landing/*/*.parquet")):
+        table = pq.read_table(path)
+        pq.write_table(table.drop_columns([name for name in table.column_names if is_link_column(name)]), path)
+    assert hub.check_adds_up() == {"referral": 2, "contact": 2, "activity": 2}
+    assert hub.erase_patient() == {"mh": {"referral": 1, "contact": 1, "activity": 1}}
+    assert hub.values("activity", "Note") == ["of the other"]

@@ -15,6 +15,7 @@ from fairhaven.engine import Engine
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.fhir.views import WHOLES
 from fairhaven.intake.model import DeliveryKind, Extract, Format, Source
+from fairhaven.intake.row_links import BELONGING, is_link_column, link_columns
 from fairhaven.intake.row_versions import COLUMNS, TURN, UPDATED, VERSION, WHOLE, in_turn
 
 PATIENTS = "patient"
@@ -178,7 +179,11 @@ def with_patients(engine: Engine, records: DeliveryRecords, source: Source, tabl
     if not having:
         return rows
     others = with_patients(engine, records, source, link.table, landed(engine, records, having, link.table))
-    keys = {f"row_owner_{number}": others[its] for number, (_, its) in enumerate(link.by)}
+    named = link_columns(source, link.table).named[tuple(its for _, its in link.by)]
+    # What an earlier version landed has no digests.
+    has_digests = BELONGING in rows.columns and named in others.columns
+    by = [(BELONGING, named)] if has_digests else list(link.by)
+    keys = {f"row_owner_{number}": others[its] for number, (_, its) in enumerate(by)}
     said = others.filter(others.patient_ref.notnull()).select(
         **keys, owner=others.patient_ref, said_by=others.row_extract
     )
@@ -189,7 +194,7 @@ def with_patients(engine: Engine, records: DeliveryRecords, source: Source, tabl
     )
     owners = owners.filter(owners.first_owner == owners.last_owner)
     owned = rows.drop("patient_ref").left_join(
-        owners, [rows[own] == owners[f"row_owner_{number}"] for number, (own, _) in enumerate(link.by)]
+        owners, [rows[own] == owners[f"row_owner_{number}"] for number, (own, _) in enumerate(by)]
     )
     return owned.mutate(patient_ref=owned.first_owner).select(*rows.columns)
 
@@ -197,7 +202,7 @@ def with_patients(engine: Engine, records: DeliveryRecords, source: Source, tabl
 def counted_columns(source: Source, table: str, rows: ir.Table) -> list[str]:
     """The columns that say which rows count: for small tables, writing all of them into a query costs more than running it."""
     link = source.tables[table].belongs_to if table in source.tables else None
-    owner = [] if link is None else [own for own, _ in link.by]
+    owner = [] if link is None else [BELONGING] if BELONGING in rows.columns else [own for own, _ in link.by]
     own = ["row_key", "row_extract", "row_line", "row_withdrawn", *(name for name in COLUMNS if name in rows.columns)]
     return list(dict.fromkeys([*own, "patient_ref", *owner]))
 
@@ -280,6 +285,7 @@ def current(
         rows = latest(engine, records, rows, extracts, table, wholes=wholes, wanted=not_taken_back(rows, deleted))
         rows = rows.drop(*(name for name in COLUMNS if name in rows.columns))
         rows = with_patients(engine, records, source, table, rows)
+        rows = rows.drop(*filter(is_link_column, rows.columns))
         rows = without(rows, excluded, is_linked=belongs_to_others(source, table))
         found[table] = rows if births is None else with_coarse_births(rows, births, precision)
     return found

@@ -11,6 +11,7 @@ from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import MEMORY_LIMIT
 from fairhaven.intake.model import Extract, Format, Source, UndecidedKey
 from fairhaven.intake.repeated_keys import UndecidedRows
+from fairhaven.intake.row_links import link_columns
 from fairhaven.kernel.errors import Fault
 from fairhaven.kernel.files import scratch
 
@@ -59,7 +60,7 @@ def counted_together(
     with scratch(work) as room, open_duckdb(spill=room, reaches=paths, memory_limit=MEMORY_LIMIT) as connection:
         for table, having in several.items():
             landed = {extract.number: records.table(extract.number, table) for extract in having}
-            columns = [*having[-1].columns[table], "patient_ref"]
+            columns = [*having[-1].columns[table], "patient_ref", *link_columns(source, table).names]
             changes, rows = repeated_keys.across_files(connection, landed, columns)
             for number, change in changes.items():
                 tables = found[number].tables

@@ -5,7 +5,6 @@ from types import MappingProxyType
 
 from fairhaven.engine.sql import identifier
 from fairhaven.intake.model import Format, ReadTexts, Source
-from fairhaven.intake.row_links import links_of
 
 _FREE_TEXT: Mapping[Format, frozenset[str]] = MappingProxyType(
     {
@@ -48,8 +47,7 @@ def is_unread(source: Source, table: str, column: str) -> bool:
     if not declared or not reads or not found or found.type != "text":
         return False
     type_1 = source.type_1_of(table)
-    links = [name for link in links_of(source) for name in (*link.own, *link.its)]
-    ours = {*declared.key, declared.patient, declared.withdrawn_column, *links}
+    ours = {*declared.key, declared.patient, declared.withdrawn_column}
     return column not in ours.union(reads.plain, reads.free, [type_1.column, type_1.date] if type_1 else [])
 
 

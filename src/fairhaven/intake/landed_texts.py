@@ -23,7 +23,7 @@ from fairhaven.identifiers.spellings import whole_sql
 from fairhaven.identifiers.texts_with_identifiers import find_texts
 from fairhaven.identifiers.withheld import MARK
 from fairhaven.intake.model import Format, Source
-from fairhaven.intake.row_links import links_of
+from fairhaven.intake.row_links import BELONGING, in_order, is_link_column, links_of
 from fairhaven.intake.withheld_values import (
     SMALLEST,
     find_birth_dates,
@@ -54,8 +54,9 @@ class LandedTexts:
     Args:
         key: of the tokens of identifiers.
         birth_date: how much of a date of birth lands: ``day``, ``month`` or ``year``.
-        links: columns by which rows belong to rows of other tables; they are compared with what an erasure took out, and stay. So do
-            the concepts of a CDM.
+        links: columns that are not looked at: of a CDM those by which rows belong to rows of other tables, since an erasure compares
+            them, and concepts.
+        order: tables with links, each behind those to which its rows belong.
         keys: columns by which some table's rows are known.
     """
 
@@ -63,16 +64,18 @@ class LandedTexts:
     key: bytes
     birth_date: str
     links: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
     keys: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, source: Source, *, key: bytes, birth_date: str) -> "LandedTexts":
         """For a source as it is declared."""
-        named = [column for link in links_of(source) for column in (*link.own, *link.its)]
+        named = list[str]()
         if source.format is Format.OMOP:
-            named += _CDM_NUMBERS
+            named += [*_CDM_NUMBERS, *(column for link in links_of(source) for column in (*link.own, *link.its))]
         keys = frozenset(column for table in source.tables.values() for column in table.key)
-        return cls(source=source.name, key=key, birth_date=birth_date, links=frozenset(named), keys=keys)
+        order = () if source.format is Format.OMOP else tuple(in_order(links_of(source)))
+        return cls(source=source.name, key=key, birth_date=birth_date, links=frozenset(named), order=order, keys=keys)
 
     def screen(
         self,
@@ -110,6 +113,7 @@ class LandedTexts:
                 f"CREATE TEMP TABLE births AS SELECT patient_ref, birth_date FROM ({births}) WHERE source = {literal(self.source)}"
             )
             tables = [_Landed.of(connection, path, but=self.links) for path in paths]
+            _find_owners(connection, tables, self.order)
             _gather(connection, tables)
             find_texts(connection, "texts", known, key=self.key)
             connection.register("local_numbers", local_numbers)
@@ -134,6 +138,8 @@ class LandedTexts:
             f"CASE WHEN {test} THEN {self._withheld(table, column)} ELSE {identifier(column)} END AS {identifier(column)}"
             for column, test in changed.items()
         )
+        # The file says only what the rows themselves say.
+        replaced += ", NULL::VARCHAR AS patient_ref" if BELONGING in table.digests else ""
         target = table.path.with_suffix(".screened")
         write_parquet(connection, f"SELECT * REPLACE ({replaced}) FROM {table.relation}", target)
         target.replace(table.path)
@@ -168,19 +174,22 @@ class _Landed:
 
     Args:
         columns: name -> DuckDB's type.
+        digests: those of the table's links.
         numbers: name -> SQL of the whole number, without its sign, for columns of numbers that are large enough to tell something.
         long: those with numbers of more than ten digits, which are looked through like texts.
     """
 
     path: Path
     columns: dict[str, str]
+    digests: frozenset[str]
     numbers: dict[str, str]
     long: frozenset[str]
 
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, path: Path, *, but: Collection[str]) -> "_Landed":
         described = connection.execute(f"DESCRIBE FROM read_parquet({file(path)})").fetchall()
-        columns = {row[0]: row[1] for row in described if row[0] not in but}
+        digests = frozenset(filter(is_link_column, (row[0] for row in described)))
+        columns = {row[0]: row[1] for row in described if row[0] not in but and row[0] not in digests}
         numbers = {name: whole for name, kind in columns.items() if name not in _OURS and (whole := _whole(name, kind))}
         largest = ", ".join(f"coalesce(max({whole}), 0)" for whole in numbers.values()) or "count(*)"
         [found] = connection.execute(f"SELECT {largest} FROM read_parquet({file(path)})").fetchall()
@@ -188,13 +197,21 @@ class _Landed:
         return cls(
             path=path,
             columns=columns,
+            digests=digests,
             numbers={name: whole for name, whole in numbers.items() if sizes[name] >= SMALLEST},
             long=frozenset(name for name in numbers if sizes[name] >= _TEN_DIGITS),
         )
 
     @property
     def relation(self) -> str:
-        return f"read_parquet({file(self.path)})"
+        """The rows, each with its patient, also where it says it through rows of other tables only."""
+        rows = f"read_parquet({file(self.path)})"
+        if BELONGING not in self.digests:
+            return rows
+        return (
+            f"(SELECT l.* REPLACE (owners.patient_ref AS patient_ref) FROM {rows} AS l "
+            f"LEFT JOIN owners ON owners.named = l.{BELONGING} ORDER BY row_line)"
+        )
 
     def named_texts(self) -> dict[str, str]:
         """Name -> SQL of the text that is looked at."""
@@ -213,6 +230,25 @@ class _Landed:
             return ""
         every = f"SELECT {more}unnest([{', '.join(texts)}]) AS text FROM {self.relation}"
         return f"SELECT {more}text FROM ({every}) WHERE length(text) > 2 AND NOT starts_with(text, {literal(MARK)})"
+
+
+def _find_owners(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Landed], order: Sequence[str]) -> None:
+    """``owners (named, patient_ref)``: whose the rows are to which others belong, by the digests of what they are called by."""
+    if not order:
+        return
+    connection.execute("CREATE TEMP TABLE owners (named VARCHAR, patient_ref VARCHAR)")
+    for name in order:
+        parts = [
+            f"SELECT {column} AS named, patient_ref FROM {table.relation}"
+            for table in tables
+            if table.path.stem == name
+            for column in sorted(table.digests - {BELONGING})
+        ]
+        if parts:
+            connection.execute(
+                f"INSERT INTO owners SELECT named, min(patient_ref) FROM ({' UNION ALL '.join(parts)}) "
+                "WHERE named IS NOT NULL GROUP BY named HAVING count(DISTINCT patient_ref) = 1"
+            )
 
 
 def _whole(name: str, kind: str) -> str:

@@ -25,7 +25,7 @@ from fairhaven.intake.free_text import is_free_text_sql, is_unread
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount, TableDeclaration
 from fairhaven.intake.reader import StagedTable
 from fairhaven.intake.repeated_keys import UndecidedRows
-from fairhaven.intake.row_links import links_of, texts_of_names
+from fairhaven.intake.row_links import link_columns, links_of, texts_of_links, texts_of_names
 from fairhaven.intake.row_versions import LEAST, UPDATED, VERSION, WHOLE
 from fairhaven.intake.type_casting import outward_code_of
 from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
@@ -215,6 +215,7 @@ class _Landing:
         names = tuple(alias for alias, _ in landed)
         selected = "".join(f", {expression} AS {identifier(alias)}" for alias, expression in landed)
         key, repeats = self._key(staged)
+        rows_with_links, linked = self._linked(staged)
         is_known = (
             f"patients AS p ON p.patient = r.{identifier(declaration.patient)}::VARCHAR" if declaration.patient else ""
         )
@@ -222,8 +223,8 @@ class _Landing:
         query = (
             f"SELECT {row_key_sql(key)} AS row_key, {self.extract}::INTEGER AS row_extract, r.row_line AS row_line, "
             f"({staged.withdrawn})::BOOLEAN AS row_withdrawn, {versions}"
-            f"{'p.patient_ref' if is_known else 'NULL::VARCHAR'} AS patient_ref{selected} "
-            f"FROM {identifier(staged.rows)} AS r"
+            f"{'p.patient_ref' if is_known else 'NULL::VARCHAR'} AS patient_ref{linked}{selected} "
+            f"FROM {rows_with_links} AS r"
             + (f" LEFT JOIN {is_known}" if is_known else "")
             + (f" LEFT JOIN {repeats} AS repeats ON repeats.row_line = r.row_line" if repeats else "")
             + (" WHERE NOT coalesce(p.is_erased, false)" if is_known else "")
@@ -263,6 +264,21 @@ class _Landing:
             )
             said.append((WHOLE, row_key_sql(_key_text("whole_salt", staged.part_key))))
         return "".join(f"{expression} AS {name}, " for name, expression in said if expression)
+
+    def _linked(self, staged: StagedTable) -> tuple[str, str]:
+        """The staged rows with the columns of their links, and these as they land: digests of texts that may hold an identifier."""
+        columns = link_columns(self.source, staged.declaration.name)
+        if not columns:
+            return identifier(staged.rows), ""
+        links, name = links_of(self.source), staged.declaration.name
+        texts = [f"({texts_of_names(links, name)})[{place}]" for place in range(1, len(columns.named) + 1)]
+        texts += [f"({texts_of_links(links, name)})[1]"] if columns.belonging else []
+        digests = ", ".join(
+            f"tombstone_of({text}) AS {column}" for text, column in zip(texts, columns.names, strict=True)
+        )
+        # Beside the rows alone: the patients' table has columns of such names, too.
+        named = "".join(f", r.{column}" for column in columns.names)
+        return f"(SELECT *, {digests} FROM {identifier(staged.rows)})", named
 
     def _free_texts(self, declaration: TableDeclaration, landed: Path) -> dict[str, int]:
         """Column -> rows whose free text did not land."""

@@ -12,13 +12,22 @@ from itertools import permutations
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import file, identifier, literal, parquet
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source
-from fairhaven.intake.row_links import in_order, links_of, text_of, texts_of_links, texts_of_names
+from fairhaven.intake.row_links import (
+    BELONGING,
+    in_order,
+    link_columns,
+    links_of,
+    text_of,
+    texts_of_links,
+    texts_of_names,
+)
 from fairhaven.kernel.ids import SEPARATOR
 
 
@@ -205,7 +214,30 @@ def _rows_of(
     if not having:
         return None
     parts = []
-    landed = parquet(*(records.table(extract.number, table) for extract in having))
+    columns = link_columns(source, table)
+    paths = [records.table(extract.number, table) for extract in having]
+    digested = [path for path in paths if columns and columns.are_in(pq.read_schema(path).names)]
+    if digested:
+        parts.append(
+            "SELECT row_extract AS x, row_line AS n, false AS is_quarantined, patient_ref, "
+            f"[{', '.join(columns.named.values())}]::VARCHAR[] AS named, "
+            f"[{BELONGING if columns.belonging else ''}]::VARCHAR[] AS belonging FROM {parquet(*digested)}"
+        )
+    if older := [path for path in paths if path not in digested]:
+        parts.append(_of_values(connection, source, table, parquet(*older)))
+    for extract in having:
+        rejects = f"read_parquet({file(records.table(extract.number, REJECTS))})"
+        described = {row[0] for row in connection.execute(f"DESCRIBE FROM {rejects}").fetchall()}
+        if "named" in described:
+            parts.append(
+                f"SELECT {extract.number}::INTEGER, row_line, true, patient_ref, named, belonging "
+                f"FROM {rejects} WHERE table_name = {literal(table)}"
+            )
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _of_values(connection: duckdb.DuckDBPyConnection, source: Source, table: str, landed: str) -> str:
+    """The same of landed rows without digests: those of a CDM, and what earlier versions landed."""
     has = {row[0] for row in connection.execute(f"DESCRIBE FROM {landed}").fetchall()}
     links = [
         link
@@ -220,16 +252,7 @@ def _rows_of(
     ]
     digests = "list_transform({}, lambda text: tombstone_of(text))"
     belonging = " || ".join([digests.format(texts_of_links(links, table)), *of_patients])
-    parts.append(
+    return (
         "SELECT row_extract AS x, row_line AS n, false AS is_quarantined, patient_ref, "
         f"{digests.format(texts_of_names(links, table))} AS named, {belonging} AS belonging FROM {landed}"
     )
-    for extract in having:
-        rejects = f"read_parquet({file(records.table(extract.number, REJECTS))})"
-        described = {row[0] for row in connection.execute(f"DESCRIBE FROM {rejects}").fetchall()}
-        if "named" in described:
-            parts.append(
-                f"SELECT {extract.number}::INTEGER, row_line, true, patient_ref, named, belonging "
-                f"FROM {rejects} WHERE table_name = {literal(table)}"
-            )
-    return f"({' UNION ALL '.join(parts)})"

@@ -1,11 +1,12 @@
 """Row links: how a row without a patient number belongs to a patient, through rows of other tables.
 
 A row is *called* by a text made of its table and columns that others refer to, and *belongs* to the row that is called by the
-text made of its own columns. Only keyed digests of these texts are kept: beside quarantined rows, and as tombstones of rows
-that were erased, so that what belongs to them is known again in whatever is delivered later.
+text made of its own columns. Keyed digests of these texts are kept: in landed tables of a declared source, so that what is withheld of the
+columns themselves loses no row its patient; beside quarantined rows; and as tombstones of rows that were erased, so that what belongs to
+them is known again in whatever is delivered later.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairhaven.engine.sql import identifier, literal
@@ -95,6 +96,52 @@ CDM_LINKS = _cdm_links()
 COST and FACT_RELATIONSHIP name the domain of the row they refer to. Where that is none that is known here, they may refer to
 any table, so that a row of an erased person with the same number takes them along.
 """
+
+
+BELONGING = "row_belonging"
+"""Column of a landed table: the digest of what a row belongs to."""
+_NAMED = "row_named"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkColumns:
+    """Columns of a landed table that hold digests of the table's links; none in what earlier versions landed, and in a CDM.
+
+    Args:
+        named: columns of the table by which others refer to it -> the column with the digest.
+        belonging: whether its rows belong to others'.
+    """
+
+    named: Mapping[tuple[str, ...], str]
+    belonging: bool
+
+    def __bool__(self) -> bool:
+        """Whether the table has links."""
+        return bool(self.named) or self.belonging
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, in order."""
+        return (*self.named.values(), *([BELONGING] if self.belonging else ()))
+
+    def are_in(self, columns: Collection[str]) -> bool:
+        """Whether a landed table has them."""
+        return bool(self) and set(self.names) <= set(columns)
+
+
+def link_columns(source: Source, table: str) -> LinkColumns:
+    """Of a table of a source as it is declared."""
+    links = links_of(source) if source.format is not Format.OMOP else ()
+    called = dict.fromkeys(link.its for link in links if link.to == table)
+    return LinkColumns(
+        named={its: f"{_NAMED}_{place}" for place, its in enumerate(called)},
+        belonging=any(link.table == table for link in links),
+    )
+
+
+def is_link_column(column: str) -> bool:
+    """Whether a column of a landed table is one of these."""
+    return column == BELONGING or column.startswith(f"{_NAMED}_")
 
 
 def has_linked_rows(source: Source) -> bool:
