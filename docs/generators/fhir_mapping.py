@@ -121,7 +121,10 @@ one person, through chains and circles and whatever delivery brings the other; w
   and is the same patient's. What has no day then is left out, counted.
 - **Several codings** of a concept give one row, by the first that leads to a standard concept, be it another than the resource's own field would have.
 - **Source values** are the code as the resource has it, not its words: `59621000`, of an encounter its class (`AMB`), of a race `2106-3`, of a
-  meaning (`interpretation`) `POS`, though its concept is SNOMED CT's. A value's is its text, else its code, else the number.
+  meaning (`interpretation`) `POS`, though its concept is SNOMED CT's. A value's is its text, else its code, else the number; words beside a code are not kept.
+- **Units** are looked up as UCUM codes, in the vocabulary, then among those and the spellings that are built in.
+- **Panels**: what has components or members and no value of its own gives no row; each component is a row. Members are observations like any other.
+- **Relationships** between resources (`hasMember`, `condition-related`) are no rows of FACT_RELATIONSHIP.
 - **A code without a standard concept** gives a row with concept 0 in the table of its resource: nothing is left out for want of a map.
 - **Concept 0 and none**: 0 says that something was said for which there is no standard concept; where nothing was said, a concept that the CDM does
   not require is empty (`admitted_from_concept_id`). Kinds of place, countries, payers and plans are source values with concept 0. Empty
@@ -138,7 +141,8 @@ one person, through chains and circles and whatever delivery brings the other; w
   (prescription), 32825 (dispensing), 32818 (what was given, vaccines too), 32827 and 32840 (conditions of an encounter, of a problem list), 32831 (notes), 32856
   (observations of the category `laboratory`), 32882 (observation periods); all else is 32817 (EHR). A death has the type of its source's kind.
 - **Devices** of which no use is stated begin when they were made; when they expire is no end of their use.
-- **Reports**: one that has a printed form or a `conclusion` in words is a note, whose text stays out; its name alone is none.
+- **Reports**: one that has a printed form or a `conclusion` in words is a note, whose text stays out; its name alone is none. What was reported on
+  is a row of its own beside the note, unless `result` says what was observed.
 - **Places**: of addresses of organizations and locations city, state, postcode and country land, no lines, no coordinates; a state or postcode that is
   longer than the CDM's field, without its hyphen, is left out and not cut. A place without an address has no location. `care_site_source_value` is the
   resource's id, of a location with `Location/` before it. Of where patients live there is the district of a UK postcode at most.
