@@ -68,15 +68,16 @@ def _tables(path: Path, folder: Path, engine: DuckDBEngine, opened: ExitStack) -
     for name, stored in found.items():
         view = f"cdm_{name}"
         try:
-            if stored.is_text:
-                _keep_typed(connection, stored, view)
-                faults += stored.faults(connection)
-            else:
-                connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {_renamed(stored)} FROM {stored.relation}")
-        except duckdb.Error as error:
-            faults.append(Fault(path=stored.shown, message=f"the table cannot be read ({type(error).__name__})"))
-        else:
-            tables[name] = engine.backend.table(view)
+            with reading_foreign(stored.shown):
+                if stored.is_text:
+                    _keep_typed(connection, stored, view)
+                    faults += stored.faults(connection)
+                else:
+                    connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {_renamed(stored)} FROM {stored.relation}")
+        except Invalid as damaged:
+            # The last one: after some damage DuckDB answers nothing more, and what it says of the other tables is not of them.
+            raise Invalid([*faults, *damaged.faults]) from None
+        tables[name] = engine.backend.table(view)
     check_faults(faults)
     return tables
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from fairhaven.engine.damage import reading_foreign
 from fairhaven.engine.duckdb_connection import open_duckdb, write_parquet
 from fairhaven.engine.sql import identifier, literal
 from fairhaven.kernel.absent_values import WORDS_FOR_NOTHING
@@ -191,11 +192,14 @@ def _load(
     counts: dict[str, int] = {}
     for done, name in enumerate(VOCABULARY_TABLES):
         progress.advance(done, len(VOCABULARY_TABLES), "tables")
+        table = tables.get(name)
         try:
-            counts[name] = _write(connection, name, tables.get(name), ready / f"{name}.parquet")
-            faults += _value_faults(connection, tables[name]) if name in tables else []
-        except duckdb.Error as error:
-            faults.append(Fault(path=tables[name].shown, message=f"cannot be read ({type(error).__name__})"))
+            with reading_foreign(table.shown if table else ""):
+                counts[name] = _write(connection, name, table, ready / f"{name}.parquet")
+                faults += _value_faults(connection, table) if table else []
+        except Invalid as damaged:
+            # The last one: after some damage DuckDB answers nothing more, and what it says of the other tables is not of them.
+            raise Invalid([*faults, *damaged.faults]) from None
     if not faults:
         faults += _concept_faults(connection, ready / "concept.parquet", tables["concept"].shown)
     if not faults and counts["concept_relationship"]:
