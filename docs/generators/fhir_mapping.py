@@ -47,6 +47,10 @@ Of one resource (type and id) of a source one version counts, whatever the order
 - otherwise the latest in time; one without a time is as late as the latest that had come by its delivery, and of those a later delivery's.
   A `lastUpdated` that is no instant is none. What a `history` says in an entry's `response` (`lastModified`, `etag`) is the resource's where its `meta` does not say it.
 
+A version in quarantine is a version like others, as long as its type and id can be read: where it is the newest, no older one counts, because
+it is known to be out of date (a diagnosis that was refuted in words that are not read must not stand). The build says how many rows gave way so; they are
+back when a version that can be read is delivered, the same one among them. A `Patient` stays who it was.
+
 A version that gives way is counted as superseded, and so are the components of an Observation that only an older version has. Where nothing but the order of lines
 or files says which of several that differ counts, the receipt warns.
 

@@ -185,6 +185,7 @@ def test_later_deliveries_change_add_and_withdraw(hub: Hub) -> None:
         "withdrawn": 1,
         "current": 2,
         "repeated": 0,
+        "outdated": 0,
     }
 
 
@@ -216,6 +217,7 @@ def test_opted_out_patients_are_left_out_and_counted(hub: Hub) -> None:
         "withdrawn": 0,
         "current": 1,
         "repeated": 0,
+        "outdated": 0,
     }
 
 

@@ -319,3 +319,79 @@ def test_a_day_that_another_source_gives_as_the_patients_birth_is_as_fine_as_bir
     engine.close()
     assert [row["event_date"] for row in found] == [dt.date(1953, 7, 1), dt.date(1953, 7, 15), dt.date(1953, 7, 14)]
     assert [set(row) for row in found] == [set(row) for row in hub.landed()]
+
+
+def unreadable(name: str, version: str = "", updated: str = "", **more: Any) -> Resource:
+    """A version whose status may negate and is in no shape that is known."""
+    return observation(name, 9, version, updated, status="Entered in error", **more)
+
+
+@pytest.mark.parametrize("is_one_file", [True, False])
+def test_where_the_newest_version_is_in_quarantine_no_older_one_counts(hub: Hub, is_one_file: bool) -> None:
+    source = hub.source(FHIR.format(settings=""), "trust")
+    early, late = "2020-05-01T10:00:00Z", "2020-05-02T10:00:00Z"
+    parts = [{"code": {"text": "c"}, "valueQuantity": {"value": 1}}] * 2
+    pairs = [
+        (observation("newer", 1, "1", early, component=parts), unreadable("newer", "2", late)),
+        (unreadable("later", "2", late), observation("later", 1, "1", early)),  # an older one that comes later
+        (observation("numbered", 1, "1"), unreadable("numbered", "2")),
+        (observation("plain", 1), unreadable("plain")),
+        (deletion("Observation/deleted", meta={"lastUpdated": early}), unreadable("deleted", "2", late)),
+        (unreadable("older", "1", early), observation("older", 1, "2", late)),
+        (unreadable("again", "2", late), observation("again", 1, "2", late)),  # mended, as what it is
+        (observation("so", 1, "2", late), unreadable("so", "2", late)),
+    ]
+    sides = [lines(*(pair[side] for pair in pairs)) for side in (0, 1)]
+    files = [hub.folder / f"Observation-{number}.ndjson" for number in range(2)]
+    for path, text in zip(files, ["".join(sides), ""] if is_one_file else sides, strict=True):
+        path.write_text(text)
+    receipt = added_up(hub.deliver(source, files[:1] if is_one_file else files))
+    found = current(hub, source)
+    assert {row["id"] for row in found["observation"]} == {"older", "again", "so"}
+    assert found.get("observation_component", []) == []
+    counted = flow(hub, source)
+    assert (counted["observation"].outdated, counted["observation_component"].outdated) == (5, 2)
+    landed = dict.fromkeys(counted, 0)
+    for extract in receipt.extracts:
+        for table, count in extract.tables.items():
+            landed[table] += count.landed
+    assert landed == {name: row.current for name, row in counted.items()}
+    hub.receive(source, lines(observation("newer", 3, "2", late), observation("plain", 3)), "mended.ndjson")
+    assert {row["id"] for row in current(hub, source)["observation"]} == {"older", "again", "so", "newer", "plain"}
+    assert flow(hub, source)["observation"].outdated == 3
+
+
+def test_a_patient_whose_newest_version_is_in_quarantine_is_who_they_were(hub: Hub) -> None:
+    source = hub.source(FHIR.format(settings=""), "trust")
+    person = {"resourceType": "Patient", "id": "p1", "birthDate": "1950-01-01", "gender": "male"}
+    hub.receive(source, lines(person, {**person, "deceasedDateTime": "2020-13-45"}), "Patient.ndjson")
+    assert len(current(hub, source)["patient"]) == 1
+    assert flow(hub, source)["patient"].outdated == 0
+
+
+def test_a_row_in_quarantine_leaves_no_older_row_of_its_key_in_any_format(hub: Hub) -> None:
+    source = hub.events()
+    before = "".join(f"e{number},p1,2020-01-0{number},{number},A\n" for number in range(1, 5))
+    hub.receive(source, HEADER + before)
+    # A correction, a withdrawal, a row that is right again, and one whose key cannot be read.
+    after = "e1,p1,2020-13-01,5,B,\ne2,p1,yesterday,2,A,D\ne3,p1,x,3,A,\ne3,p1,2020-01-03,3,B,\n,p1,2020-01-04,4,A,\n"
+    added_up(hub.receive(source, HEADER.replace("\n", ",status\n") + after, "events-2.csv"))
+    assert {row["event_id"]: row["code"] for row in current(hub, source)["events"]} == {"e3": "B", "e4": "A"}
+    assert flow(hub, source)["events"].outdated == 2
+
+
+def test_components_that_a_newer_version_has_not_are_counted_as_superseded_at_once(hub: Hub) -> None:
+    source = hub.source(FHIR.format(settings=""), "trust")
+    parts = [{"code": {"text": "c"}, "valueQuantity": {"value": number}} for number in (1, 2)]
+    older = observation("a", 1, updated="2020-01-01T00:00:00Z", component=parts)
+    newer = observation("a", 2, updated="2020-01-02T00:00:00Z")
+    for number, files in enumerate(([older, newer], [newer, older])):
+        trust = hub.source(FHIR.format(settings=""), f"trust{number}")
+        together = hub.receive(trust, lines(*files), "o.ndjson").extracts[-1].tables["observation_component"]
+        assert (together.received, together.landed, together.superseded) == (2, 0, 2)
+    paths = [hub.folder / name for name in ("o1.ndjson", "o2.ndjson")]
+    for path, each in zip(paths, (older, newer), strict=True):
+        path.write_text(lines(each))
+    receipt = added_up(hub.deliver(source, paths))
+    apart = receipt.extracts[0].tables["observation_component"]
+    assert (apart.received, apart.landed, apart.superseded) == (2, 0, 2)

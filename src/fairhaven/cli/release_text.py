@@ -53,6 +53,13 @@ def built(found: "Built") -> Iterator[str]:
     if repeated:
         named = "; ".join(f"{name} {rows:,}" for name, rows in repeated.items())
         yield f"  {sum(repeated.values()):,} of the superseded gave way to rows of their key in the same delivery: {named}"
+    outdated = {f"{row.source}, {row.table}": row.outdated for row in flow if row.outdated}
+    if outdated:
+        named = "; ".join(f"{name} {rows:,}" for name, rows in outdated.items())
+        yield (
+            f"  {sum(outdated.values()):,} of the superseded gave way to a row in quarantine, and nothing of their key is in the release until it is "
+            f"mended: {named}"
+        )
     linkage = release.facts.linkage
     persons = release.rows_of("person")
     yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"

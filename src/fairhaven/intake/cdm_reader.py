@@ -238,7 +238,7 @@ def _with_unique_key(connection: duckdb.DuckDBPyConnection, staged: StagedTable)
         return staged
     everything = tuple(column.name for column in declaration.columns)
     by_content = dataclasses.replace(declaration, key=everything)
-    return dataclasses.replace(staged, declaration=by_content, shared_key=declaration.key)
+    return dataclasses.replace(staged, declaration=by_content, shared_key=declaration.key, unread="")
 
 
 def _header(text: Path, dialect: Dialect) -> set[str]:

@@ -9,14 +9,16 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fairhaven.engine import Engine
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.fhir.views import WHOLES
+from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import DeliveryKind, Extract, Format, Source
 from fairhaven.intake.row_links import BELONGING, is_link_column, link_columns
-from fairhaven.intake.row_versions import COLUMNS, TURN, UPDATED, VERSION, WHOLE, in_turn
+from fairhaven.intake.row_versions import COLUMNS, TURN, UNREAD, UPDATED, VERSION, WHOLE, in_turn
 
 PATIENTS = "patient"
 """FHIR's table of patients."""
@@ -76,10 +78,12 @@ def latest(
     *,
     wholes: Sequence[Extract] = (),
     wanted: ir.Table | None = None,
+    unread: ir.Table | None = None,
 ) -> ir.Table:
-    """Of rows with one key the one that counts (`row_versions`), withdrawn or not.
+    """Of rows with one key the one that counts (`row_versions`), withdrawn or not; none where it is one in quarantine.
 
     Args:
+        unread: rows in quarantine (`unread_rows`); None to look away from them.
         wholes: extracts with the rows of which those of *table* are parts: a part counts where its whole does, whatever its place in it.
         wanted: some of *rows*; None for all. A row that is not wanted replaces others all the same.
     """
@@ -88,8 +92,12 @@ def latest(
     has_unique_keys = all(count.has_unique_keys for count in having)
     if has_unique_keys and len({extract.number for extract in (*extracts, *wholes)}) == 1:
         return wanted
-    if WHOLE in rows.columns or any(count.has_versions for count in having):
-        return _latest_version(engine, records, rows, extracts, table, wholes, wanted)
+    has_versions = any(count.has_versions for count in having) or (unread is not None and UPDATED in rows.columns)
+    if WHOLE in rows.columns or has_versions:
+        return _latest_version(engine, records, rows, extracts, table, wholes, wanted, unread)
+    if unread is not None:
+        last = unread.group_by("row_of").agg(row_last_unread=_place(unread).max())
+        wanted = wanted.anti_join(last, [wanted.row_key == last.row_of, _place(wanted) < last.row_last_unread])
     if has_unique_keys:
         # Nothing in the first extract can replace a row, so its keys, mostly the bulk, are not grouped.
         first = min(extract.number for extract in extracts)
@@ -113,6 +121,7 @@ def _latest_version(
     table: str,
     wholes: Sequence[Extract],
     wanted: ir.Table,
+    unread: ir.Table | None,
 ) -> ir.Table:
     key = WHOLE if WHOLE in rows.columns else "row_key"
     said = _versions(rows, key)
@@ -122,6 +131,11 @@ def _latest_version(
         said = ibis.union(said, whole.select(*said.columns), distinct=True)
     elif key == WHOLE:
         said = said.distinct()
+    said = said.mutate(**{UNREAD: ibis.literal(False)})
+    if unread is not None:
+        # A part that landed stands for its whole, also where that is in quarantine for what is not the part's.
+        only_unread = unread.anti_join(said, ["row_of", "row_extract", "row_line"])
+        said = ibis.union(said, only_unread.select(*said.columns))
     several = said.group_by("row_of").agg(rows_of=said.count())
     rivals = said.semi_join(several.filter(several.rows_of > 1), "row_of")
     rivals = with_deliveries(engine, rivals, [*extracts, *wholes])
@@ -135,6 +149,23 @@ def _latest_version(
             wanted.row_line == losing.losing_line,
         ],
     )
+
+
+def unread_rows(engine: Engine, records: DeliveryRecords, extracts: Sequence[Extract], table: str) -> ir.Table | None:
+    """Rows of a table in quarantine of which the key could be read, as versions; None where there are none."""
+    found = []
+    for extract in extracts:
+        path = records.table(extract.number, REJECTS)
+        if extract.tables[table].quarantined and "row_key" in pq.read_schema(path).names:
+            rejects = pq.read_table(path, columns=["table_name", "row_line", "row_key", UPDATED, VERSION])
+            kept = rejects.filter((pc.field("table_name") == table) & pc.field("row_key").is_valid())
+            number = pa.array([extract.number] * kept.num_rows, pa.int32())
+            found.append(kept.append_column("row_extract", number))
+    rows = pa.concat_tables(found) if found else None
+    if rows is None or not rows.num_rows:
+        return None
+    versions = engine.arrow(rows.drop_columns("table_name").rename_columns({"row_key": "row_of"})).distinct()
+    return versions.mutate(row_withdrawn=ibis.literal(False), **{UNREAD: ibis.literal(True)})
 
 
 def _versions(rows: ir.Table, key: str) -> ir.Table:
@@ -282,7 +313,9 @@ def current(
     for table, extracts in having.items():
         rows = landed(engine, records, extracts, table)
         wholes = wholes_of(source, table, having)
-        rows = latest(engine, records, rows, extracts, table, wholes=wholes, wanted=not_taken_back(rows, deleted))
+        unread = unread_rows(engine, records, wholes or extracts, WHOLES[table] if wholes else table)
+        kept = not_taken_back(rows, deleted)
+        rows = latest(engine, records, rows, extracts, table, wholes=wholes, wanted=kept, unread=unread)
         rows = rows.drop(*(name for name in COLUMNS if name in rows.columns))
         rows = with_patients(engine, records, source, table, rows)
         rows = rows.drop(*filter(is_link_column, rows.columns))

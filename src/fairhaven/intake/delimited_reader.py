@@ -92,11 +92,17 @@ def stage_text(
         rows=f"{prefix}_rows",
         rejects=f"{prefix}_rejects",
         received=received,
+        unread=unread_of(table, prefix),
         withdrawn=withdrawn_sql(table),
         dropped=columns.dropped,
         missing=columns.missing,
         emptied=count_emptied(connection, table, prefix),
     )
+
+
+def unread_of(table: TableDeclaration, prefix: str = "staged") -> str:
+    """The rejected rows that `stage_typed` staged with their key, where the table has one."""
+    return f"{prefix}_unread" if table.key else ""
 
 
 def withdrawn_sql(table: TableDeclaration) -> str:
@@ -137,7 +143,7 @@ def stage_typed(
     connection.execute(
         f"CREATE OR REPLACE TABLE {prefix}_faults AS "
         f"SELECT row_line, row_faults, {patient}::VARCHAR AS patient, {code}::VARCHAR AS code, "
-        f"{named} AS named, {belonging} AS belonging "
+        f"{named} AS named, {belonging} AS belonging, {_key_of(table)} AS keyed "
         f"FROM {prefix}_all WHERE row_faults IS NOT NULL{end}"
     )
     if last is not None:
@@ -151,6 +157,10 @@ def stage_typed(
         f"FROM (SELECT row_line, unnest(row_faults) AS fault, patient, code, named, belonging FROM {prefix}_faults)"
         + (f" UNION ALL {structural}" if structural else "")
     )
+    if table.key:
+        connection.execute(
+            f"CREATE OR REPLACE VIEW {prefix}_unread AS SELECT row_line, unnest(keyed) FROM {prefix}_faults"
+        )
     names = ", ".join(identifier(column.name) for column in table.columns)
     has_faults = count_of(connection, f"SELECT count(*) FROM {prefix}_faults") > 0
     # Without faults nothing needs to be checked again, so that a later scan reads only the columns it uses.
@@ -158,6 +168,12 @@ def stage_typed(
     connection.execute(f"CREATE OR REPLACE VIEW {prefix}_good AS FROM {prefix}_all{only_good}")
     connection.execute(f"CREATE OR REPLACE VIEW {prefix}_rows AS SELECT row_line, {names} FROM {prefix}_good")
     return True
+
+
+def _key_of(table: TableDeclaration) -> str:
+    """SQL of a row's key as a STRUCT; NULL where the table has none."""
+    parts = ", ".join(f"{identifier(column)} := {identifier(column)}" for column in table.key)
+    return f"struct_pack({parts})" if parts else "NULL"
 
 
 def count_emptied(

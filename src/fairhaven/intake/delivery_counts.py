@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from fairhaven.engine.duckdb_connection import open_duckdb
+from fairhaven.engine.sql import file, literal
 from fairhaven.intake import repeated_keys
-from fairhaven.intake.current_rows import tables_of
+from fairhaven.intake.current_rows import tables_of, wholes_of
 from fairhaven.intake.delivery_records import DeliveryRecords
-from fairhaven.intake.landing import MEMORY_LIMIT
+from fairhaven.intake.fhir.views import WHOLES
+from fairhaven.intake.landing import MEMORY_LIMIT, REJECTS
 from fairhaven.intake.model import Extract, Format, Source, UndecidedKey
 from fairhaven.intake.repeated_keys import UndecidedRows
 from fairhaven.intake.row_links import link_columns
@@ -51,7 +53,13 @@ def counted_together(
     records: DeliveryRecords, source: Source, extracts: Sequence[Extract], work: Path
 ) -> tuple[list[Extract], list[UndecidedKey]]:
     """The extracts as the receipt counts them: of rows of one key in several files of the delivery one counts; and keys that are so."""
-    several = {table: having for table, having in tables_of(extracts).items() if len(having) > 1}
+    by_table = tables_of(extracts)
+    # Parts give way where their whole does, and a newer whole may have none.
+    several = {
+        table: having
+        for table, having in by_table.items()
+        if len({each.number for each in (*having, *wholes_of(source, table, by_table))}) > 1
+    }
     if not several or source.format is Format.OPT_OUT:
         return list(extracts), []
     found = {extract.number: extract for extract in extracts}
@@ -61,7 +69,8 @@ def counted_together(
         for table, having in several.items():
             landed = {extract.number: records.table(extract.number, table) for extract in having}
             columns = [*having[-1].columns[table], "patient_ref", *link_columns(source, table).names]
-            changes, rows = repeated_keys.across_files(connection, landed, columns)
+            others = list(_others(records, table, having, wholes_of(source, table, by_table)))
+            changes, rows = repeated_keys.across_files(connection, landed, columns, others=others)
             for number, change in changes.items():
                 tables = found[number].tables
                 count = repeated_keys.changed(tables[table], change)
@@ -78,3 +87,17 @@ def counted_together(
                     UndecidedKey(extracts=tuple(landed), table=table, key=key, rows=rows.rows, keys=rows.keys)
                 )
     return list(found.values()), undecided
+
+
+def _others(
+    records: DeliveryRecords, table: str, having: Sequence[Extract], wholes: Sequence[Extract]
+) -> Iterator[str]:
+    """What rows of a table may give way to beside its own: rows in quarantine with their keys and, of parts, the rows of their wholes."""
+    whole = WHOLES[table] if wholes else table
+    for extract in wholes:
+        yield repeated_keys.rivals_in(f"read_parquet({file(records.table(extract.number, whole))})")
+    for extract in wholes or having:
+        if extract.tables[whole].quarantined:
+            rejects = f"read_parquet({file(records.table(extract.number, REJECTS))})"
+            of_table = f"(FROM {rejects} WHERE table_name = {literal(whole)})"
+            yield repeated_keys.unread_in(of_table, extract.number)

@@ -56,7 +56,7 @@ from fairhaven.omop.external_tables import UNWRITTEN
 
 _CHUNK = 1 << 22
 _NO_NUMBERS = pa.schema([("patient_ref", pa.string()), ("number", pa.string())]).empty_table()
-VERSION = "5"
+VERSION = "6"
 """Of landing itself; raised when the same staged rows would land otherwise than before."""
 
 

@@ -24,7 +24,7 @@ from fairhaven.intake import repeated_keys
 from fairhaven.intake.free_text import is_free_text_sql, is_unread
 from fairhaven.intake.model import IDENTITY, ColumnDeclaration, Source, TableCount, TableDeclaration
 from fairhaven.intake.reader import StagedTable
-from fairhaven.intake.repeated_keys import UndecidedRows
+from fairhaven.intake.repeated_keys import UndecidedRows, rivals_in, unread_in
 from fairhaven.intake.row_links import link_columns, links_of, texts_of_links, texts_of_names
 from fairhaven.intake.row_versions import LEAST, UPDATED, VERSION, WHOLE
 from fairhaven.intake.type_casting import outward_code_of
@@ -32,6 +32,7 @@ from fairhaven.kernel.ids import SEPARATOR, pseudonym, row_key_sql
 from fairhaven.release.facts import PartnerCdm
 
 REJECTS = "rejects"
+_NO_KEY = f"NULL::BIGINT AS row_key, NULL::BIGINT AS {UPDATED}, NULL::BIGINT AS {VERSION}"
 MEMORY_LIMIT = "1GB"
 _FINENESS = {"year": 0, "month": 1, "day": 2}
 
@@ -124,6 +125,8 @@ class _Landing:
     secrets: LandingKeys
     birth_date: str
     undecided: dict[str, UndecidedRows] = field(default_factory=dict)
+    rivalled: dict[str, str] = field(default_factory=dict)
+    """Table -> its rows in quarantine with their keys, where there are any or keys of it are not unique."""
 
     def land(self, staged: Sequence[StagedTable]) -> LandingResult:
         self._patients(staged)
@@ -230,14 +233,20 @@ class _Landing:
             + (" WHERE NOT coalesce(p.is_erased, false)" if is_known else "")
         )
         rows = write_parquet(self.connection, query, target)
-        gave_way = repeated_keys.in_file(self.connection, staged, target)
+        quarantined = count_of(self.connection, f"SELECT count(DISTINCT row_line) FROM {identifier(staged.rejects)}")
+        others = [self._unread(staged) if quarantined else ""]
+        if staged.part_of in self.rivalled:
+            others += [rivals_in(file(self.folder / f"{staged.part_of}.parquet")), self.rivalled[staged.part_of]]
+        gave_way = repeated_keys.in_file(self.connection, staged, target, others=[each for each in others if each])
+        if others[0] or not gave_way.has_unique_keys:
+            self.rivalled[declaration.name] = others[0]
         count = TableCount(
             received=staged.received,
             landed=rows - gave_way.superseded - gave_way.identical - gave_way.withdrawn,
             superseded=gave_way.superseded,
             identical=gave_way.identical,
             withdrawn=gave_way.withdrawn,
-            quarantined=count_of(self.connection, f"SELECT count(DISTINCT row_line) FROM {identifier(staged.rejects)}"),
+            quarantined=quarantined,
             erased=len(self._erased(staged)),
             dropped=staged.dropped,
             missing=staged.missing,
@@ -254,6 +263,27 @@ class _Landing:
         if gave_way.undecided:
             self.undecided[declaration.name] = gave_way.undecided
         return count, names
+
+    def _unread(self, staged: StagedTable) -> str:
+        """Query of the rows in quarantine of which the key could be read, as `repeated_keys` has rivals; '' where there are none.
+
+        What says who somebody is (of a table with one row a patient) does not become untrue by a later row that cannot be read, and without it
+        nothing of the patient would be in a release: of such rows no key is kept.
+        """
+        declaration = staged.declaration
+        if not staged.unread or not declaration.key or declaration.key == (declaration.patient,):
+            return ""
+        self.connection.execute("SET VARIABLE row_salt = ?", [self.secrets.salt(self.source.name, declaration.name)])
+        updated, version = staged.updated or "NULL::BIGINT", staged.version or "NULL::BIGINT"
+        table = identifier(f"unread {declaration.name}")
+        has_key = " AND ".join(f"r.{identifier(column)} IS NOT NULL" for column in declaration.key)
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT row_line, {row_key_sql(_key_text('row_salt', declaration.key))} AS row_key, "
+            f"{updated} AS {UPDATED}, {version} AS {VERSION} FROM {identifier(staged.unread)} AS r WHERE {has_key}"
+        )
+        if count_of(self.connection, f"SELECT count(*) FROM {table}") == 0:
+            return ""
+        return unread_in(table, self.extract)
 
     def _versions(self, staged: StagedTable) -> str:
         """SQL of the columns of `row_versions`, as far as the format says them."""
@@ -376,15 +406,19 @@ class _Landing:
             is_opt_out = (
                 f"coalesce(code IN ({literals(*rule.opted_out)}), false)" if rule and "code" in described else "false"
             )
+            keyed, unread = _NO_KEY, ""
+            if self.rivalled.get(table.declaration.name):
+                keyed = f"u.row_key, u.{UPDATED}, u.{VERSION}"
+                unread = f" LEFT JOIN {identifier(f'unread {table.declaration.name}')} AS u USING (row_line)"
             parts.append(
                 f"SELECT {literal(table.declaration.name)} AS table_name, row_line, field, reason, p.patient_ref AS patient_ref, "
-                f"{is_opt_out} AS is_opt_out{_link_digests(described) if has_links else ''} FROM {identifier(table.rejects)} AS j "
-                f"LEFT JOIN rejected_patients AS p ON p.patient = j.patient"
+                f"{is_opt_out} AS is_opt_out, {keyed}{_link_digests(described) if has_links else ''} FROM {identifier(table.rejects)} AS j "
+                f"LEFT JOIN rejected_patients AS p ON p.patient = j.patient{unread}"
             )
         self._rejected_patients(staged)
         nothing = (
             "SELECT ''::VARCHAR AS table_name, 0::BIGINT AS row_line, ''::VARCHAR AS field, ''::VARCHAR AS reason, "
-            f"NULL::VARCHAR AS patient_ref, false AS is_opt_out{_link_digests(()) if has_links else ''} LIMIT 0"
+            f"NULL::VARCHAR AS patient_ref, false AS is_opt_out, {_NO_KEY}{_link_digests(()) if has_links else ''} LIMIT 0"
         )
         together = " UNION ALL ".join([f"({nothing})", *parts])
         ordered = f"SELECT * FROM ({together}) ORDER BY table_name, row_line, field"

@@ -11,7 +11,7 @@ from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.parquet_footer import CUT_OFF, check_footer
 from fairhaven.engine.sql import file, identifier, literals, parquet
 from fairhaven.intake import file_detection
-from fairhaven.intake.delimited_reader import count_emptied, stage_typed, withdrawn_sql
+from fairhaven.intake.delimited_reader import count_emptied, stage_typed, unread_of, withdrawn_sql
 from fairhaven.intake.model import Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.time_zones import USUAL, at_instant, is_zone
@@ -132,6 +132,7 @@ def stage_relation(
         rows=f"{prefix}_rows",
         rejects=f"{prefix}_rejects",
         received=received,
+        unread=unread_of(table, prefix),
         withdrawn=withdrawn_sql(table),
         dropped=tuple(header for header, kind in delivered.values() if (header, kind) not in found.values()),
         missing=tuple(column.header for column in missing),

@@ -50,6 +50,8 @@ class StagedTable:
             where it could be read (so that erasure finds the row), else NULL. Reasons never carry a value.
             A column ``code VARCHAR`` may be added: the raw value of the Type 1 opt-out column; and ``named, belonging
             VARCHAR[]``: what the row is called by, and what it belongs to, as `row_links` writes it.
+        unread: name of a view with ``row_line``, the columns of the key and those of *updated* and *version*: the rejected rows of which these
+            could be read, so that an older row of their key does not count as though it were the last word. Empty where there are none.
         received: rows of this table in the file: rows + distinct lines of rejects, which landing verifies.
         withdrawn: SQL over ``rows`` that is true where the delivery takes the row back.
         updated, version: SQL over ``rows`` of what `row_versions` compares, where the format says it: microseconds since 1970, a number.
@@ -67,6 +69,7 @@ class StagedTable:
     rows: str
     rejects: str
     received: int
+    unread: str = ""
     withdrawn: str = "false"
     updated: str = ""
     version: str = ""

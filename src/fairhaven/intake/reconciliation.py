@@ -10,6 +10,7 @@ from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.engine.sql import file
 from fairhaven.intake import current_rows
 from fairhaven.intake.delivery_records import DeliveryRecords
+from fairhaven.intake.fhir.views import WHOLES
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, QuarantineReason, Source
 from fairhaven.kernel.errors import NotAllowedNow, Refused
@@ -43,12 +44,16 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
         slim = on_disk.select(*current_rows.counted_columns(source, table, on_disk))
         landed = everything if excluded is None and not is_linked else engine.count(kept_of(slim))
         counting = tables_in_force.get(table, [])
-        last, now = 0, 0
+        last, now, outdated = 0, 0, 0
         if counting:
             rows = current_rows.landed(engine, records, counting, table)
             rows = rows.select(*current_rows.counted_columns(source, table, rows))
             wholes = current_rows.wholes_of(source, table, tables_in_force)
-            kept = kept_of(current_rows.latest(engine, records, rows, counting, table, wholes=wholes))
+            unread = current_rows.unread_rows(engine, records, wholes or counting, WHOLES[table] if wholes else table)
+            kept = kept_of(current_rows.latest(engine, records, rows, counting, table, wholes=wholes, unread=unread))
+            if unread is not None:
+                before = kept_of(current_rows.latest(engine, records, rows, counting, table, wholes=wholes))
+                outdated = engine.count(before) - engine.count(kept)
             if deleted is None:
                 counts = kept.aggregate(last=kept.count(), now=kept.count(where=~kept.row_withdrawn))
                 ((last, now),) = (row.values() for row in engine.fetch(counts).to_pylist())
@@ -64,6 +69,7 @@ def reconcile(engine: Engine, records: DeliveryRecords, source: Source, *, exclu
                 opted_out=everything - landed + sum(extract.tables[table].erased for extract in having),
                 superseded=landed - last,
                 repeated=_repeated(engine, kept_of(slim), landed, having, table),
+                outdated=outdated,
                 withdrawn=last - now,
                 current=now,
             )

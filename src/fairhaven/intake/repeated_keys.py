@@ -17,12 +17,12 @@ from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import file, identifier
 from fairhaven.intake.model import TableCount
 from fairhaven.intake.reader import StagedTable
-from fairhaven.intake.row_versions import TURN, UPDATED, VERSION, WHOLE, in_turn_sql
+from fairhaven.intake.row_versions import TURN, UNREAD, UPDATED, VERSION, WHOLE, in_turn_sql
 
 _LINES = 5
 _DECIDED = (
     f"(coalesce(placed.{UPDATED} <> winner.{UPDATED}, false) OR coalesce(placed.{VERSION} <> winner.{VERSION}, false) "
-    "OR (winner.row_withdrawn AND {takes_back_surely}))"
+    f"OR winner.{UNREAD} OR (winner.row_withdrawn AND {{takes_back_surely}}))"
 )
 
 
@@ -55,11 +55,27 @@ class GivenWay:
     undecided: UndecidedRows | None = None
 
 
-def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: Path) -> GivenWay:
+def rivals_in(rows: str) -> str:
+    """Query of what landed rows say of their versions, as rivals of rows that go with them."""
+    return f"SELECT row_key AS k, row_extract, row_line, row_withdrawn, {UPDATED}, {VERSION}, false AS {UNREAD} FROM {rows}"
+
+
+def unread_in(rows: str, extract: int) -> str:
+    """The same of rows in quarantine whose keys could be read."""
+    return (
+        f"SELECT row_key AS k, {extract}::INTEGER AS row_extract, row_line, false AS row_withdrawn, {UPDATED}, {VERSION}, true AS {UNREAD} "
+        f"FROM {rows} WHERE row_key IS NOT NULL"
+    )
+
+
+def in_file(
+    connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: Path, *, others: Sequence[str] = ()
+) -> GivenWay:
     """Count the rows of a landed table that give way in its own file.
 
     Args:
         staged: what it was landed from: names and what else does not land tell rows apart, too.
+        others: queries of rows that are not of the table, or in quarantine, and that its rows may give way to (`rivals_in`, `unread_in`).
     """
     rows = f"read_parquet({file(landed)})"
     key = WHOLE if staged.part_of else "row_key"
@@ -71,7 +87,7 @@ def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: 
         f"coalesce(bool_or({updated} IS NOT NULL OR {version} IS NOT NULL OR {takes_back}), false) FROM {rows}"
     ).fetchall()
     found = GivenWay(withdrawn=withdrawn, has_versions=has_versions, undecided=kept(connection, staged))
-    if total == keys:
+    if total == keys and not others:
         return found
     delivered = [column.name for column in staged.declaration.columns]
     # Parts of one whole have their line in common.
@@ -80,11 +96,14 @@ def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: 
         f"SELECT l.*, content FROM {rows} AS l JOIN (SELECT {own}, {_content(delivered)} AS content "
         f"FROM {identifier(staged.rows)}) USING ({own})"
     )
+    _others(connection, others)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rivals AS SELECT {key} AS k, row_extract, row_extract AS row_delivery, row_line, row_withdrawn, "
         f"{updated} AS {UPDATED}, {version} AS {VERSION}, content FROM ({content}) "
-        f"SEMI JOIN (SELECT {key} FROM {rows} GROUP BY {key} HAVING min(row_line) < max(row_line)) USING ({key})"
+        f"SEMI JOIN ({_several(f'SELECT {key} AS k, row_line FROM {rows}', 'row_line')}) AS shared ON shared.k = {key}"
     )
+    if count_of(connection, "SELECT count(*) FROM rivals") == 0:
+        return found
     _judge(connection, ["k"], takes_back_surely=bool(staged.updated))
     [(superseded, identical, gone)] = connection.execute(
         "SELECT count(*) FILTER (NOT is_identical), count(*) FILTER (is_identical), count(*) FILTER (row_withdrawn) "
@@ -101,13 +120,18 @@ def in_file(connection: duckdb.DuckDBPyConnection, staged: StagedTable, landed: 
 
 
 def across_files(
-    connection: duckdb.DuckDBPyConnection, paths: Mapping[int, Path], columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    paths: Mapping[int, Path],
+    columns: Sequence[str],
+    *,
+    others: Sequence[str] = (),
 ) -> tuple[Mapping[int, Mapping[str, int]], UndecidedRows | None]:
-    """Rows of a table that count in their own file and give way to another of the delivery, and those of them that nothing but the files' order decides.
+    """How what became of rows of a table in their own file changes by other files of the delivery, and those of them that nothing but the files' order decides.
 
     Args:
         paths: number of extract -> landed file.
         columns: what tells rows of one key apart, of what landed.
+        others: as of `in_file`.
 
     Returns:
         number of extract -> count -> by how much it changes; the sum is 0.
@@ -116,25 +140,27 @@ def across_files(
     key = WHOLE if WHOLE in has else "row_key"
     updated, version = (name if name in has else "NULL::BIGINT" for name in (UPDATED, VERSION))
     rows = f"read_parquet([{', '.join(file(path) for path in paths.values())}], union_by_name = true)"
+    _others(connection, others)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rivals AS SELECT {key} AS k, row_extract, 0 AS row_delivery, row_line, row_withdrawn, {updated} AS {UPDATED}, "
-        f"{version} AS {VERSION}, {_content(columns)} AS content FROM {rows} "
-        f"SEMI JOIN (SELECT {key} FROM {rows} GROUP BY {key} HAVING min(row_extract) < max(row_extract)) USING ({key})"
+        f"{version} AS {VERSION}, {_content(columns)} AS content, row_number() OVER () AS number FROM {rows} "
+        f"SEMI JOIN ({_several(f'SELECT {key} AS k, row_extract FROM {rows}', 'row_extract')}) AS shared ON shared.k = {key}"
     )
     if count_of(connection, "SELECT count(*) FROM rivals") == 0:
         return {}, None
-    # Of each file the row that counts there; what gives way in its own file is counted already.
+    # What gives way in its own file is counted so; which row counts hangs on all that there are, so both are asked.
     _judge(connection, ["k", "row_extract"], takes_back_surely=UPDATED in has)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE rivals AS SELECT * EXCLUDE (gives_way, is_identical, is_decided) FROM judged WHERE NOT gives_way"
-    )
+    connection.execute("CREATE OR REPLACE TEMP TABLE judged_alone AS FROM judged")
     _judge(connection, ["k"], takes_back_surely=UPDATED in has)
     changes: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    for extract, was_withdrawn, is_identical, number in connection.execute(
-        "SELECT row_extract, row_withdrawn, is_identical, count(*) FROM judged WHERE gives_way GROUP BY ALL"
+    fate = "CASE WHEN NOT {0}.gives_way THEN CASE WHEN {0}.row_withdrawn THEN 'withdrawn' ELSE 'landed' END WHEN {0}.is_identical THEN 'identical' ELSE 'superseded' END"
+    for extract, before, after, number in connection.execute(
+        f"SELECT judged.row_extract, {fate.format('judged_alone')}, {fate.format('judged')}, count(*) "
+        "FROM judged JOIN judged_alone USING (number) GROUP BY ALL"
     ).fetchall():
-        changes[extract]["withdrawn" if was_withdrawn else "landed"] -= number
-        changes[extract]["identical" if is_identical else "superseded"] += number
+        changes[extract][before] -= number
+        changes[extract][after] += number
+    connection.execute("DELETE FROM judged WHERE number IN (SELECT number FROM judged_alone WHERE gives_way)")
     undecided = _undecided(connection, ())
     return changes, replace(undecided, lines=()) if undecided else None
 
@@ -148,6 +174,23 @@ def _content(columns: Sequence[str]) -> str:
     return f"hash({', '.join(map(identifier, columns))})" if columns else "0"
 
 
+def _others(connection: duckdb.DuckDBPyConnection, queries: Sequence[str]) -> None:
+    """``others``: rows besides those of a table that its rows may give way to."""
+    nothing = (
+        "SELECT NULL::BIGINT AS k, NULL::INTEGER AS row_extract, NULL::BIGINT AS row_line, NULL::BOOLEAN AS row_withdrawn, "
+        f"NULL::BIGINT AS {UPDATED}, NULL::BIGINT AS {VERSION}, NULL::BOOLEAN AS {UNREAD} LIMIT 0"
+    )
+    every = " UNION ALL ".join(f"({query})" for query in [nothing, *queries])
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE others AS SELECT DISTINCT * FROM ({every})")
+
+
+def _several(rows: str, place: str) -> str:
+    """Query of the keys that have rows in several places, those of ``others`` among them."""
+    return (
+        f"SELECT k FROM ({rows} UNION ALL SELECT k, {place} FROM others) GROUP BY k HAVING min({place}) < max({place})"
+    )
+
+
 def _judge(connection: duckdb.DuckDBPyConnection, key: Sequence[str], *, takes_back_surely: bool) -> None:
     """``judged``: ``rivals`` with whether they give way to another, are equal to it, and give way for what the source says.
 
@@ -155,9 +198,14 @@ def _judge(connection: duckdb.DuckDBPyConnection, key: Sequence[str], *, takes_b
         takes_back_surely: the format says by itself that a row takes back.
     """
     by = ", ".join(key)
+    # A part that landed stands for its whole, also where that is in quarantine for what is not the part's.
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE rival_lines AS SELECT DISTINCT k, row_extract, row_delivery, row_line, row_withdrawn, {UPDATED}, "
-        f"{VERSION} FROM rivals; CREATE OR REPLACE TEMP TABLE turns AS FROM ({in_turn_sql('rival_lines', key)})"
+        f"{VERSION}, false AS {UNREAD} FROM rivals; "
+        f"INSERT INTO rival_lines SELECT k, row_extract, delivery, row_line, row_withdrawn, {UPDATED}, {VERSION}, {UNREAD} FROM others "
+        "JOIN (SELECT k, first(row_delivery) AS delivery FROM rivals GROUP BY k) USING (k) "
+        "ANTI JOIN rival_lines USING (k, row_extract, row_line); "
+        f"CREATE OR REPLACE TEMP TABLE turns AS FROM ({in_turn_sql('rival_lines', key)})"
     )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE judged AS WITH placed AS (SELECT rivals.*, {TURN} > 0 AS gives_way "

@@ -60,6 +60,7 @@ class RowFlow:
         opted_out: rows of patients who are opted out or were erased.
         superseded: rows that gave way to another row with the same key, or to a later full delivery.
         repeated: those of them that gave way in their own delivery, where several rows had one key.
+        outdated: those of them that gave way to a row in quarantine, so that nothing of their key counts.
         withdrawn: rows that are the last word on their key and take it back.
         current: rows that go on into the build.
     """
@@ -74,6 +75,7 @@ class RowFlow:
     withdrawn: int
     current: int
     repeated: int = 0
+    outdated: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

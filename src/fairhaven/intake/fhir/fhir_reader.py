@@ -473,6 +473,10 @@ class _Staging:
             f'CREATE TEMP VIEW "fhir_rejects_{name}" AS SELECT row_line, fault.field AS field, fault.reason AS reason, '
             f"{patient or 'NULL'}::VARCHAR AS patient FROM {parts} WHERE fault IS NOT NULL"
         )
+        if not table.view.each:
+            self._connection.execute(
+                f'CREATE TEMP VIEW "fhir_unread_{name}" AS SELECT row_line, id, {UPDATED}, {VERSION} FROM {parts} WHERE fault IS NOT NULL'
+            )
         received = count_of(
             self._connection,
             "SELECT count(*) FILTER (fault IS NULL) + count(DISTINCT row_line) FILTER (fault IS NOT NULL) "
@@ -483,6 +487,7 @@ class _Staging:
             rows=f"fhir_rows_{name}",
             rejects=f"fhir_rejects_{name}",
             received=received,
+            unread="" if table.view.each else f"fhir_unread_{name}",
             withdrawn=_WITHDRAWN,
             updated=UPDATED,
             version=VERSION,
