@@ -35,6 +35,7 @@ decides its table: a Condition whose code is an observation in OMOP becomes an o
   NDJSON: entry *e* of line *l* has the line number *l* x 1,000,000 + *e*.
 - A line that is not JSON, not UTF-8, no FHIR resource, or holds something else where a date or a number should be is quarantined with its number
   and the reason: NaN, 1e999 and `true` are no numbers, and one in quotes is read as in any text. Of a key that stands twice the first counts. An element that cannot negate and has another shape than FHIR R4 gives it is read as absent.
+- FHIR in XML is refused, and so is a page of HTML: its sender can give `application/fhir+json`.
 - An entry of a Bundle that has no resource, and is no deletion (below), is quarantined, and so is the manifest of an export.
 - Resource types without a view (CarePlan, Claim ...) land as id, status and patient, so that they are counted.
 
@@ -155,7 +156,7 @@ one person, through chains and circles and whatever delivery brings the other; w
 - **Words for an end** (`abatementString`) are free text and not read.
 - **A status that is absent** affirms, in every version.
 - **Results in words**: `Negative`, `Not detected`, `Absent`, `Positive`, `Trace` and a few more, in whatever case, are their SNOMED CT codes,
-  also where they stand in a text. The text itself is withheld as other texts are; then withheld is the right value.
+  also where they stand in a text; so are codes of v3-ObservationInterpretation and HL7 v2's tables 0078 and 0136 that are the value. The text itself is withheld as other texts are; then withheld is the right value.
 
 ## What never lands
 

@@ -549,6 +549,17 @@ CASES = [
         observation(interpretation=[coded("POS", f"{HL7}/v3-ObservationInterpretation")]),
         [{**HEIGHT, "value_code": "10828004", "value_vocabulary_id": "SNOMED", "value_source_value": "POS"}],
     ),
+    *[
+        Case(
+            f"a value that is {name}",
+            observation(valueCodeableConcept=coded(code, f"{HL7}/{system}")),
+            [{**HEIGHT, "value_code": meant, "value_vocabulary_id": "SNOMED", "value_source_value": code}],
+        )
+        for name, code, system, meant in (
+            ("how a germ responds", "S", "v3-ObservationInterpretation", "131196009"),
+            ("a yes of HL7 version 2", "Y", "v2-0136", "373066001"),
+        )
+    ],
     Case(
         "a meaning beside a value qualifies it, and its code is the source value",
         observation(valueInteger=7, interpretation=[coded("H", f"{HL7}/v3-ObservationInterpretation")]),

@@ -128,6 +128,16 @@ def test_a_file_without_rows_is_an_empty_table(con: duckdb.DuckDBPyConnection, t
     assert _rows(con, fhir_files.written(tmp_path, content), tmp_path) == ({}, [])
 
 
+@pytest.mark.parametrize(
+    "text", ['<?xml version="1.0"?>\n<Patient/>', "\ufeff\n <!DOCTYPE html>", '<Bundle xmlns="http://hl7.org/fhir"/>']
+)
+def test_xml_and_html_are_refused_in_words(con: duckdb.DuckDBPyConnection, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "export.ndjson"
+    path.write_text(text)
+    with pytest.raises(Invalid, match="is XML or HTML"):
+        fhir_files.staged(con, path, tmp_path / "scratch")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_line(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     assert _rows(con, fhir_files.written(tmp_path, b"\xef\xbb\xbf" + GOOD.encode()), tmp_path) == (
         {"condition": [1]},

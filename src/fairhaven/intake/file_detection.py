@@ -67,6 +67,22 @@ def check_mark(text: Path, name: str, encoding: str) -> None:
         raise Invalid(Fault(path=name, line=1, message=message))
 
 
+def check_json(text: Path, name: str) -> None:
+    """Refuse markup: FHIR in XML, or the page that a server sent instead of an export. No line of it would be a resource.
+
+    Raises:
+        Invalid: it begins with a ``<``.
+    """
+    with text.open("rb") as file:
+        head = file.read(1024)
+    if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
+        message = (
+            "is XML or HTML. FHIR is read as JSON (NDJSON, a Bundle, an array): ask for application/fhir+json. "
+            "A page of HTML is what a server says instead of an export."
+        )
+        raise Invalid(Fault(path=name, line=1, message=message))
+
+
 def plain(arrived: DeliveredFile, scratch: Path) -> Path:
     """The file's content uncompressed: the file itself, or a copy in memory, at a path in *scratch*, where it is gzip.
 

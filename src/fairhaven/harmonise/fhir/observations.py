@@ -1,5 +1,7 @@
 """Observation and its components, and reports without observations."""
 
+from collections.abc import Mapping
+
 import ibis
 import ibis.expr.types as ir
 
@@ -44,6 +46,13 @@ INTERPRETATION = {
 """v3-ObservationInterpretation to SNOMED CT qualifiers."""
 
 _YES, _NO = "373066001", "373067005"
+_MEANINGS = ("v3-ObservationInterpretation", "v2-0078", "ObservationInterpretation", "0078")
+_YES_OR_NO = ("v2-0136", "0136")
+MEANT: Mapping[str, Mapping[str, str]] = {
+    **dict.fromkeys(_MEANINGS, INTERPRETATION),
+    **{vocabulary: {"Y": _YES, "N": _NO} for vocabulary in _YES_OR_NO},
+}
+"""Code systems of HL7 (as `code_systems` names them) that OMOP has no vocabulary of -> a value's code -> SNOMED CT."""
 
 
 def _is_panel(observation: ir.Table) -> ir.BooleanValue:
@@ -141,22 +150,29 @@ def _has_value(table: ir.Table) -> ir.BooleanValue:
 def _value(table: ir.Table) -> dict[str, ir.Value]:
     flag = table["value_flag"]
     means = chosen(table["interpretation_code"], INTERPRETATION)
-    code = ibis.coalesce(table["value_code"], _worded(flag, _YES, _NO), table["value_word"])
+    meant = ibis.coalesce(
+        *(
+            (table["value_vocabulary_id"] == vocabulary).ifelse(chosen(table["value_code"], codes), ibis.null("string"))
+            for vocabulary, codes in MEANT.items()
+        )
+    )
+    code = ibis.coalesce(meant, table["value_code"], _worded(flag, _YES, _NO), table["value_word"])
     # What the value means is the value where there is no other, as in a report that only says "positive".
     is_bare = ~_has_value(table)
     value_code = ibis.coalesce(code, is_bare.ifelse(means, ibis.null("string")))
-    vocabulary = ibis.coalesce(
-        table["value_code"].notnull().ifelse(table["value_vocabulary_id"], ibis.null("string")),
-        ibis.ifelse(table["value_code"].isnull() & value_code.notnull(), "SNOMED", ibis.null("string")),
+    is_snomed = meant.notnull() | (table["value_code"].isnull() & value_code.notnull())
+    sent = ibis.coalesce(
+        meant.notnull().ifelse(table["value_code"], ibis.null("string")),
+        (code.isnull() & is_bare).ifelse(table["interpretation_code"], ibis.null("string")),
     )
     return {
         "value_number": ibis.coalesce(table["value_number"], table["value_integer"]),
         "operator": table["value_comparator"],
         "unit": table["value_unit"],
         "value_code": value_code,
-        "value_vocabulary_id": vocabulary,
+        "value_vocabulary_id": is_snomed.ifelse("SNOMED", table["value_vocabulary_id"]),
         "value_text": _text(table),
-        "value_source_value": (code.isnull() & is_bare).ifelse(table["interpretation_code"], ibis.null("string")),
+        "value_source_value": sent,
         "range_low": table["range_low"],
         "range_high": table["range_high"],
         "qualifier": means,

@@ -59,7 +59,7 @@ from fairhaven.intake.fhir.version_recognition import (
     vote_sql,
 )
 from fairhaven.intake.fhir.views import VIEWS, WHOLES, ResourceView
-from fairhaven.intake.file_detection import check_mark, plain
+from fairhaven.intake.file_detection import check_json, check_mark, plain
 from fairhaven.intake.model import ColumnDeclaration, FhirVersion, Source, TableDeclaration
 from fairhaven.intake.reader import DeliveredFile, StagedTable
 from fairhaven.intake.row_versions import UPDATED, VERSION
@@ -138,6 +138,7 @@ class FhirReader:
         if arrived.limits is not ACCEPTED:
             # JSON is UTF-8 (RFC 8259, 8.1); what was received before is in quarantine line by line.
             check_mark(path, arrived.name, "utf-8")
+            check_json(path, arrived.name)
         version, basis = source.fhir_version or FhirVersion.R4, "declared"
         staging = _staging(connection, path, arrived, scratch, version)
         if source.fhir_version is None:
