@@ -40,6 +40,7 @@ PERSONS: list[dict[str, object]] = [
     {"patient_ref": "c", "given_name": "José", "family_name": "Price"},
     {"patient_ref": "d", "given_name": "John", "family_name": "Smith"},
     {"patient_ref": "e", "given_name": "Anne-Marie", "family_name": "Smythe Jones"},
+    {"patient_ref": "g", "given_name": "Jürgen", "family_name": "Müller"},
     {"patient_ref": "f", "given_name": "Søren", "family_name": "McDonald", "address": "7 Coniston Avenue"},
 ]
 NUMBER_SPELLINGS = [
@@ -69,6 +70,14 @@ NUMBER_SPELLINGS = [
     "999\u2212000\uff0d0018",
     "\u202e9990000018\u202c",
     "\U0001d7d7\U0001d7d7\U0001d7d7 000 0018",
+    "&#57;990000018",
+    "&#57;&#57;&#57;&#48;&#48;&#48;&#48;&#48;&#49;&#56;",
+    "&#x39;99 000 001&#x38;",
+    "&amp;#57;99 000 0018",
+    "%39%39%39 000 0018",
+    "999%30000018",
+    "\\u0039\\u0039\\u0039 000 0018",
+    "999\\x30000018",
 ]
 NAME_SPELLINGS = [
     *(
@@ -118,6 +127,27 @@ NAME_SPELLINGS = [
         "12 A High Street",
         "FLAT 3 12 HIGH STR",
         "7 Coniston Ave",
+        "12HighStreet",
+        "12 HighSt",
+        "12highstr, Thornfold",
+        "7ConistonAvenue",
+    ),
+    *(
+        "Ms Brien",
+        "Mary Brien",
+        "BRIEN, Mary",
+        "Mary O Brien",
+        "Jos&eacute; Price",
+        "Jos%C3%A9 Price",
+        "Jos\\u00e9 Price",
+    ),
+    *(
+        "M&#97;ry Okafor",
+        "%4Dary Okafor",
+        "M\u00fcller, J\u00fcrgen",
+        "Juergen Mueller",
+        "Jurgen Muller",
+        "J. A. Smith",
     ),
 ]
 """What a stranger would try: names, postcodes and addresses, and words by which somebody logs in."""

@@ -49,6 +49,28 @@ LOOKS_DATED = (
 """What a plain text matches that may spell a day; the others need not be looked through."""
 
 
+_SERIAL = r"\b[1-5][0-9]{4}\b"
+_SERIAL_ZEROS = ("1899-12-30", "1904-01-01")
+"""The days that spreadsheets count from (ECMA-376, 18.17.4.1). The serials looked for are of five digits: from May 1927, or of 1931, on."""
+
+
+def serials_sql(births: str) -> str:
+    """Query of the serials by which a spreadsheet writes the days of a relation: its columns, and ``serial``."""
+    serials = ", ".join(f"birth_date - DATE '{zero}'" for zero in _SERIAL_ZEROS)
+    return f"SELECT * FROM (SELECT *, unnest([{serials}]) AS serial FROM {births}) WHERE serial BETWEEN 10000 AND 59999"
+
+
+def days_of_serials_sql(texts: str, births: str) -> str:
+    """Query of the days of *births* that texts hold as serials of a spreadsheet: ``number, day``.
+
+    Args:
+        texts: as of `days_sql`.
+        births: relation with ``birth_date``.
+    """
+    found = f"SELECT number, unnest(regexp_extract_all(plain, '{_SERIAL}'))::INTEGER AS serial FROM {texts}"
+    return f"SELECT DISTINCT number, birth_date AS day FROM ({found}) JOIN ({serials_sql(births)}) USING (serial)"
+
+
 def days_sql(texts: str) -> str:
     """Query of the days that texts may spell, in every order that is usual: ``number, day``.
 

@@ -87,6 +87,9 @@ _PLACES = (
     "fields",
 )
 """What the last word of a street may be."""
+_BEHIND_APOSTROPHE = "['`\u00b4\u02bc\u2018\u2019]([a-z]{3,})"
+_TWO_LETTERS = {"\u00e4": "ae", "\u00f6": "oe", "\u00fc": "ue", "\u00f8": "oe", "\u00e5": "aa"}
+"""How letters are written where there are none of them."""
 _NAMED = ("given_name", "family_name", "postcode", "address")
 _NUMBERED = ("nhs_number", "birth_date")
 _MOST_BIRTHS = 5
@@ -242,7 +245,8 @@ def _statements(identity: str) -> tuple[str, ...]:
     given, family, address = (plain_sql(name) for name in ("given_name", "family_name", "address"))
     named = f"""
         CREATE OR REPLACE TEMP TABLE named AS
-        SELECT source, patient_ref, {_names_sql(given)} AS given, {_names_sql(family)} AS family,
+        SELECT source, patient_ref, list_concat({_names_sql(given)}, {_other_spellings("given_name")}) AS given,
+            list_concat({_names_sql(family)}, {_other_spellings("family_name")}) AS family,
             {joined_sql(plain_sql("postcode"))} AS postcode, {address_keys_sql(address)} AS addresses
         FROM (SELECT DISTINCT source, patient_ref, given_name, family_name, postcode, address FROM {identity})
         """
@@ -258,7 +262,18 @@ def _is_ordinary_place(words: str) -> str:
     )
 
 
-_SUBJECTS = """
+def _with_streets_joined(keys: str) -> str:
+    """Lines of an address, and those that end like a street also as one word, in all its forms: "12 highstreet"."""
+    forms = {short: [short, *(name for name in _STREETS if _STREETS[name] == short)] for short in _STREETS.values()}
+    ends = " ".join(f"WHEN {literal(short)} THEN [{literals(*names)}]" for short, names in forms.items())
+    joined = (
+        f"list_transform({keys}, lambda line: list_transform(CASE split_part(line, ' ', 3) {ends} END, "
+        "lambda street: split_part(line, ' ', 1) || ' ' || split_part(line, ' ', 2) || street))"
+    )
+    return f"list_concat({keys}, flatten(list_filter({joined}, lambda found: found IS NOT NULL)))"
+
+
+_SUBJECTS = f"""
 CREATE OR REPLACE TEMP TABLE subjects AS
 WITH pairs AS (
     SELECT source, patient_ref, given, unnest(family) AS family
@@ -271,7 +286,7 @@ WITH pairs AS (
     UNION ALL SELECT source, patient_ref, 'initial', left(given, 1) || ' ' || family, left(given, 1), family FROM pairs
         WHERE length(family) > 1
     UNION ALL SELECT source, patient_ref, 'postcode', postcode, NULL, NULL FROM named WHERE length(postcode) >= 5
-    UNION ALL SELECT source, patient_ref, 'address', unnest(addresses), NULL, NULL FROM named
+    UNION ALL SELECT source, patient_ref, 'address', unnest({_with_streets_joined("addresses")}), NULL, NULL FROM named
 ) SELECT DISTINCT * FROM words WHERE length(words) > 1
 """
 # A digest costs two SHA-256, and many people have one name: each is made once.
@@ -325,6 +340,15 @@ def births_sql(births: str, persons: str) -> str:
 def _names_sql(plain: str) -> str:
     """The words of a name, and all of them as one: "O Brien" is OBrien, and "Smith-Jones" is smithjones."""
     return f"list_append({words_sql(plain)}, array_to_string({words_sql(plain)}, ''))"
+
+
+def _other_spellings(name: str) -> str:
+    """Words by which somebody may be called, too: Reilly for O'Reilly, Mueller for Müller."""
+    behind = f"regexp_extract_all(lower(strip_accents({name})), {literal(_BEHIND_APOSTROPHE)}, 1)"
+    latin = f"lower({name})"
+    for letter, spelled in _TWO_LETTERS.items():
+        latin = f"replace({latin}, '{letter}', '{spelled}')"
+    return f"list_concat({behind}, CASE WHEN regexp_matches(lower({name}), '[{''.join(_TWO_LETTERS)}]') THEN {words_sql(latin)} END)"
 
 
 def address_keys_sql(plain: str, *, every: bool = False) -> str:

@@ -52,10 +52,30 @@ _WITHIN_WORDS = (
 _POSSESSIVE = "['\u2018\u2019\u02bc`]s\\b"
 # Blanks, apostrophes and ends of lines as HTML, addresses of the web and JSON write them.
 _ESCAPED_APOSTROPHE = r"&(?:#0*39|#x0*27|#8217|apos|[lr]squo);|%27|\\u2019"
+_ENTITY = (
+    r"&(?:amp;)?#|&[A-Za-z](?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron);|%[0-9A-Fa-f]{2}|\\[uUx][0-9A-Fa-f]{2}"
+)
+_ACCENTED = "&([A-Za-z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron);"
+_NUMBERED = r"&#[0-9]{1,7};?|&#[xX][0-9A-Fa-f]{1,6};?|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\x[0-9A-Fa-f]{2}"
 _ESCAPED = (
     r"&(?:#[0-9]{1,6}|#x[0-9a-f]{1,5}|[a-z]{2,6});|%(?:2[0-9a-f]|0[9ad]|a0|c2)|\\u[0-9a-f]{4}|\\[nrt]"
     r"|</?(?:br|p|b|i|u|em|strong|span|div|li|td|tr) ?/?>"
 )
+
+
+def unescaped_sql(text_sql: str) -> str:
+    """The text with its characters in place of what HTML, web addresses and JSON write for them: ``&#57;``, ``%39``, ``\\u0039``, ``&eacute;``."""
+    bare = f"replace({text_sql}, '&amp;', '&')"
+    # What is no UTF-8 behind its percent signs stays as it is.
+    addressed = f"coalesce(TRY(url_decode({bare})), {bare})"
+    accented = f"regexp_replace({addressed}, {literal(_ACCENTED)}, '\\1', 'g')"
+    hexadecimal = "try_cast('0x' || regexp_extract(one, '[uUxX]([0-9A-Fa-f]+)', 1) AS INTEGER)"
+    code = f"coalesce({hexadecimal}, try_cast(regexp_extract(one, '[0-9]+') AS INTEGER))"
+    # No letter and no digit stands behind these, and half of a pair is no character.
+    letter = f"CASE WHEN length(one) = 1 THEN one WHEN {code} BETWEEN 33 AND 55295 THEN chr({code}) ELSE ' ' END"
+    pieces = f"regexp_extract_all({accented}, {literal(f'(?s){_NUMBERED}|.')})"
+    decoded = f"array_to_string(list_transform({pieces}, lambda one: {letter}), '')"
+    return f"CASE WHEN regexp_matches({text_sql}, {literal(_ENTITY)}) THEN {decoded} ELSE {text_sql} END"
 
 
 def plain_sql(text_sql: str) -> str:

@@ -19,7 +19,7 @@ from fairhaven.engine.sql import literals
 from fairhaven.identifiers.known_identifiers import KnownIdentifiers, address_keys_sql, define_token
 from fairhaven.identifiers.ordinary_words import COMMON_WORDS, ORDINARY_WORDS
 from fairhaven.identifiers.snomed_ids import is_snomed_id
-from fairhaven.identifiers.spellings import joined_sql, plain_sql, ten_digits_sql, words_sql
+from fairhaven.identifiers.spellings import joined_sql, plain_sql, ten_digits_sql, unescaped_sql, words_sql
 
 TITLES = ("mr", "mrs", "miss", "ms", "mister", "master", "mx")
 """Not Dr: makers of drugs and signs have it."""
@@ -56,12 +56,14 @@ def find_texts(
     connection.register("given_tokens", known.tokens)
     # As a table, of which it is known how many there are: then the few of the texts are looked for among them, and not the reverse.
     connection.execute("CREATE OR REPLACE TEMP TABLE known_tokens AS FROM given_tokens")
-    plain = plain_sql("text")
+    plain = plain_sql("written")
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE spelled AS
         SELECT row_number() OVER () AS number, text, plain, {joined_sql("plain")} AS joined
-        FROM (SELECT text, {plain} AS plain FROM (SELECT DISTINCT text FROM {texts} WHERE length(text) > 2));
+        FROM (SELECT text, {plain} AS plain FROM (
+            SELECT text, {unescaped_sql("text")} AS written FROM (SELECT DISTINCT text FROM {texts} WHERE length(text) > 2)
+        ));
         -- Most texts are numbers of rows, and names, addresses and postcodes have letters beside each other.
         CREATE OR REPLACE TEMP TABLE worded AS
         SELECT number, text, plain, {words_sql("plain")} AS words FROM spelled WHERE regexp_matches(plain, '[a-z]{{2}}');

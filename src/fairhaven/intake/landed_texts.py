@@ -112,7 +112,7 @@ class LandedTexts:
             connection.execute(
                 f"CREATE TEMP TABLE births AS SELECT patient_ref, birth_date FROM ({births}) WHERE source = {literal(self.source)}"
             )
-            tables = [_Landed.of(connection, path, but=self.links) for path in paths]
+            tables = [_Landed.of(connection, path, but=self.links, keys=self.keys) for path in paths]
             _find_owners(connection, tables, self.order)
             _gather(connection, tables)
             find_texts(connection, "texts", known, key=self.key)
@@ -152,6 +152,8 @@ class LandedTexts:
         tests = []
         if column in table.numbers:
             tests.append(_IS_TOLD["numbers"].format(table.numbers[column]))
+        if column in table.measured:
+            tests.append(_IS_TOLD["serials"].format(table.numbers[column]))
         if text := table.named_texts().get(column):
             tests.append(_IS_TOLD["texts"].format(f"({text})"))
         return f"({' OR '.join(tests)})"
@@ -163,7 +165,7 @@ class LandedTexts:
         digest = f"identifier_digest('text' || {literal(SEPARATOR)} || {value}::VARCHAR)"
         if column not in table.numbers:
             return f"{literal(MARK)} || substr({digest}, 1, 16) || ']'"
-        is_key = kind in _WIDE and (column in self.keys or column.endswith("_id"))
+        is_key = kind in _WIDE and column not in table.measured
         # 52 bits, as a number of a computer's holds them without loss.
         return f"('0x' || substr({digest}, 1, 13))::BIGINT" if is_key else f"NULL::{kind}"
 
@@ -174,6 +176,7 @@ class _Landed:
 
     Args:
         columns: name -> DuckDB's type.
+        keys: those by which rows are known, or refer to others.
         digests: those of the table's links.
         numbers: name -> SQL of the whole number, without its sign, for columns of numbers that are large enough to tell something.
         long: those with numbers of more than ten digits, which are looked through like texts.
@@ -181,12 +184,15 @@ class _Landed:
 
     path: Path
     columns: dict[str, str]
+    keys: frozenset[str]
     digests: frozenset[str]
     numbers: dict[str, str]
     long: frozenset[str]
 
     @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection, path: Path, *, but: Collection[str]) -> "_Landed":
+    def of(
+        cls, connection: duckdb.DuckDBPyConnection, path: Path, *, but: Collection[str], keys: Collection[str]
+    ) -> "_Landed":
         described = connection.execute(f"DESCRIBE FROM read_parquet({file(path)})").fetchall()
         digests = frozenset(filter(is_link_column, (row[0] for row in described)))
         columns = {row[0]: row[1] for row in described if row[0] not in but and row[0] not in digests}
@@ -197,6 +203,7 @@ class _Landed:
         return cls(
             path=path,
             columns=columns,
+            keys=frozenset(name for name in columns if name in keys or name.endswith("_id")),
             digests=digests,
             numbers={name: whole for name, whole in numbers.items() if sizes[name] >= SMALLEST},
             long=frozenset(name for name in numbers if sizes[name] >= _TEN_DIGITS),
@@ -212,6 +219,11 @@ class _Landed:
             f"(SELECT l.* REPLACE (owners.patient_ref AS patient_ref) FROM {rows} AS l "
             f"LEFT JOIN owners ON owners.named = l.{BELONGING} ORDER BY row_line)"
         )
+
+    @property
+    def measured(self) -> dict[str, str]:
+        """The columns of numbers that are no keys."""
+        return {name: whole for name, whole in self.numbers.items() if name not in self.keys}
 
     def named_texts(self) -> dict[str, str]:
         """Name -> SQL of the text that is looked at."""
@@ -265,6 +277,7 @@ _IS_TOLD = MappingProxyType(
     {
         "texts": "({0} IN (FROM texts_with_identifiers) OR (patient_ref, {0}) IN (FROM texts_of_own))",
         "numbers": "({0} IN (FROM numbers_with_identifiers) OR (patient_ref, {0}) IN (FROM numbers_of_own))",
+        "serials": "((patient_ref, {0}) IN (FROM serials_of_own))",
         "days": "((patient_ref, {0}::DATE) IN (SELECT (patient_ref, birth_date) FROM births))",
     }
 )
@@ -277,6 +290,7 @@ def _told(connection: duckdb.DuckDBPyConnection, table: _Landed, *, moments: boo
     values = {
         "texts": table.named_texts() if _holds(connection, "texts_with_identifiers", "texts_of_own") else {},
         "numbers": table.numbers if _holds(connection, "numbers_with_identifiers", "numbers_of_own") else {},
+        "serials": table.measured if _holds(connection, "serials_of_own") else {},
         "days": {name: f"{identifier(name)}::DATE" for name in days} if moments else {},
     }
     found = set[str]()

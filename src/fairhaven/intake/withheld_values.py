@@ -8,13 +8,14 @@ Made of ``spelled`` (each different text once, with its number), ``worded`` and 
 | ``texts_with_identifiers (text)`` | what tells somebody's identity, at whosever row it stands |
 | ``texts_of_own (patient_ref, text)`` | what tells a patient's own at the patient's rows |
 | ``numbers_with_identifiers (number)``, ``numbers_of_own (patient_ref, number)`` | the same of whole numbers of at most ten digits |
+| ``serials_of_own (patient_ref, number)`` | a patient's birth as a spreadsheet counts days, for columns that are no keys: in these any number of five digits is usual |
 """
 
 import duckdb
 
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import literal, literals
-from fairhaven.identifiers.days_in_texts import LOOKS_DATED, days_sql
+from fairhaven.identifiers.days_in_texts import LOOKS_DATED, days_of_serials_sql, days_sql, serials_sql
 from fairhaven.identifiers.ordinary_words import COMMON_WORDS
 from fairhaven.identifiers.spellings import joined_sql, plain_sql
 
@@ -38,7 +39,7 @@ def find_birth_dates(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
             f"INSERT INTO days FROM ({days_sql('dated')}) SEMI JOIN (SELECT birth_date AS day FROM births) USING (day)"
         )
-    connection.execute("DROP TABLE dated")
+    connection.execute(f"DROP TABLE dated; INSERT INTO days {days_of_serials_sql('spelled', 'births')}")
 
 
 def find_local_numbers(connection: duckdb.DuckDBPyConnection) -> None:
@@ -116,6 +117,7 @@ def find_numbers(connection: duckdb.DuckDBPyConnection) -> None:
         UNION SELECT try_cast(joined AS BIGINT) FROM telling_numbers WHERE try_cast(joined AS BIGINT) >= {SMALLEST};
         CREATE TEMP TABLE numbers_of_own AS
         SELECT patient_ref, try_cast(joined AS BIGINT) AS number FROM spelled_numbers WHERE is_digits AND try_cast(joined AS BIGINT) >= {SMALLEST}
-        UNION SELECT patient_ref, unnest([{days}])::BIGINT FROM births
+        UNION SELECT patient_ref, unnest([{days}])::BIGINT FROM births;
+        CREATE TEMP TABLE serials_of_own AS SELECT patient_ref, serial::BIGINT AS number FROM ({serials_sql("births")})
         """
     )
