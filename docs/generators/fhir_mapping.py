@@ -125,6 +125,8 @@ one person, through chains and circles and whatever delivery brings the other; w
 - **Day of what nothing dates** (a `Condition` without onset and record, as MIMIC-IV has them): when its encounter began, if the encounter took place
   and is the same patient's. What has no day then is left out, counted.
 - **Several codings** of a concept give one row, by the first that leads to a standard concept, be it another than the resource's own field would have.
+- **Vaccines** are coded by `vaccineCode`; where that is a null flavour, as in GP Connect, by UK Core's or Care Connect's `VaccinationProcedure`, which is
+  tried last where both are given. A code of a procedure makes it a procedure, as anywhere.
 - **Source values** are the code as the resource has it, not its words: `59621000`, of an encounter its class (`AMB`), of a race `2106-3`, of a
   meaning (`interpretation`) `POS`, though its concept is SNOMED CT's. A value's is its text, else its code, else the number; words beside a code are not kept.
 - **Units** are looked up as UCUM codes, in the vocabulary, then among those and the spellings that are built in.

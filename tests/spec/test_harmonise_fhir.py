@@ -939,6 +939,46 @@ CASES = [
             }
         ],
     ),
+    *[
+        Case(
+            f"a vaccination by its own code, {name}",
+            {
+                "resourceType": "Immunization",
+                "status": "completed",
+                "vaccineCode": vaccine,
+                "extension": [
+                    {
+                        "url": f"https://fhir.hl7.org.uk/{version}StructureDefinition/Extension-{profile}",
+                        "valueCodeableConcept": coded("38598009", text="MMR vaccination"),
+                    }
+                ],
+                "patient": {"reference": "Patient/p1"},
+                "occurrenceDateTime": NINE,
+            },
+            [{**EVENT, "vocabulary_id_2": None, **row}],
+        )
+        for name, version, profile, vaccine, row in (
+            (
+                "where the vaccine is not known (GP Connect)",
+                "STU3/",
+                "CareConnect-VaccinationProcedure-1",
+                coded("UNK", "http://hl7.org/fhir/v3/NullFlavor"),
+                {"code": "38598009", "vocabulary_id": "SNOMED", "code_3": None},
+            ),
+            (
+                "beside the vaccine's (UK Core)",
+                "",
+                "UKCore-VaccinationProcedure",
+                coded("7374311000001101", "https://dmd.nhs.uk"),
+                {
+                    "code": "7374311000001101",
+                    "vocabulary_id": "dm+d",
+                    "code_3": "38598009",
+                    "vocabulary_id_3": "SNOMED",
+                },
+            ),
+        )
+    ],
     Case(
         "a vaccine not given gives nothing",
         {

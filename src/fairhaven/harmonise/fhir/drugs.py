@@ -138,13 +138,36 @@ def dispenses(placed: ir.Table) -> Columns:
     }
 
 
+NO_VACCINE = ("v3-NullFlavor", "NullFlavor")
+"""Code systems by which a vaccine's code says that it is not known."""
+
+
+def _vaccination(context: RuleContext, immunization: ir.Table) -> ir.Table:
+    """With the codes of the vaccination where the vaccine is not known, as in GP Connect; else these are tried last."""
+    placed = context.placed(immunization)
+    is_unknown = placed["code"].isnull() | placed["vocabulary_id"].isin(NO_VACCINE).fill_null(False)
+    is_unknown = is_unknown & (placed["procedure_code"].notnull() | placed["procedure_code_text"].notnull())
+    has_place = placed["code_3"].isnull()
+    given = {
+        **{name: is_unknown.ifelse(placed[f"procedure_{name}"], placed[name]) for name in CODES if "_3" not in name},
+        **{
+            f"{name}_3": is_unknown.ifelse(
+                ibis.null("string"), has_place.ifelse(placed[f"procedure_{name}"], placed[f"{name}_3"])
+            )
+            for name in ("code", "vocabulary_id")
+        },
+    }
+    return placed.mutate(**given)
+
+
 @resource_rule(
     "immunization",
     takes=lambda immunization: has_none_of(immunization["status"], REFUSED_IMMUNIZATION),
     target="drug_exposure",
+    place=_vaccination,
 )
 def immunizations(placed: ir.Table) -> Columns:
-    """Vaccines that were given."""
+    """Vaccines that were given, by the vaccine's code, else by that of the vaccination."""
     start = dated(placed, "occurred", "recorded")
     return {
         **codes(placed),

@@ -148,6 +148,13 @@ _OBSERVATION = (
 )
 
 _UK_ETHNICITY = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory"
+_VACCINATION = " | ".join(
+    f"extension[url=https://fhir.hl7.org.uk/{name}].valueCodeableConcept"
+    for name in (
+        "StructureDefinition/Extension-UKCore-VaccinationProcedure",
+        "STU3/StructureDefinition/Extension-CareConnect-VaccinationProcedure-1",
+    )
+)
 _CARE_CONNECT_ETHNICITY = "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-EthnicCategory-1"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 _BIRTH_SEX = (
@@ -393,6 +400,7 @@ _VIEWS: Sequence[ResourceView] = (
             _ID,
             _status("Immunization"),
             _concept("code", "vaccineCode", codings=3),
+            _concept("procedure", _VACCINATION, codings=2),
             _PATIENT,
             _ENCOUNTER,
             _moment("occurred", "occurrenceDateTime"),
