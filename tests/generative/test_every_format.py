@@ -34,7 +34,11 @@ def test_the_facts_of_a_few_seeds_hold_something_of_everything() -> None:
     # A partner's CDM has each row that the release has, and those besides that a hub is to find at fault.
     for world in worlds:
         ours, partners = truth(World(statements=world.statements, opted_out=frozenset())), partner_rows(world, 1)
-        assert all(len(partners[table]) >= len(ours.rows[table]) for table in partners if table in ours.rows)
+        assert all(
+            len(partners[table]) >= len(ours.rows[table])
+            for table in partners
+            if table in ours.rows and table != "observation_period"
+        )
 
 
 @pytest.mark.slow

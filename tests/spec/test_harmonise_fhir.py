@@ -426,6 +426,17 @@ CASES = [
             {"code": "E119", "vocabulary_id": "ICD10", "code_2": "44054006", "code_text": "Type 2 diabetes"},
         ],
     ),
+    *[
+        Case(
+            f"the category of a code of {vocabulary} stands behind it",
+            condition(code=coded(code, system)),
+            [{"code": code, "code_2": category, "vocabulary_id_2": vocabulary, "code_3": None}],
+        )
+        for vocabulary, code, category, system in (
+            ("ICD10", "E11.9", "E11", "http://hl7.org/fhir/sid/icd-10"),
+            ("OPCS4", "k401", "K40", "https://fhir.hl7.org.uk/Id/opcs-4"),
+        )
+    ],
     Case(
         "a condition in words only",
         condition(code={"text": "Sore throat"}),

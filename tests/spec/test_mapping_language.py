@@ -424,12 +424,15 @@ def test_values_as_numbers(events: Made, value: str, row: dict[str, Any], expect
 def test_dates_with_times_and_days_added(events: Made) -> None:
     given = {"code": "195967001", "clock": "14:30:00", "stay": 3}
     found = events.of(
-        rule('start_datetime = { date = "day", time = "clock" }\nend_date = { column = "day", add_days = "stay" }'),
+        rule(
+            'start_datetime = { date = "day", time = "clock" }\nend_date = { column = "day", add_days = "stay" }\n'
+            'end_datetime = { date = { column = "day", add_days = "stay" }, time = "clock" }'
+        ),
         [given],
     )
-    columns = ("condition_start_datetime", "condition_start_date", "condition_end_date")
-    assert events.rows(found, "condition_occurrence", *columns) == [
-        (dt.datetime(2020, 3, 1, 14, 30), DAY, dt.date(2020, 3, 4))  # noqa: DTZ001
+    columns = ("start_datetime", "start_date", "end_date", "end_datetime")
+    assert events.rows(found, "condition_occurrence", *(f"condition_{column}" for column in columns)) == [
+        (dt.datetime(2020, 3, 1, 14, 30), DAY, dt.date(2020, 3, 4), dt.datetime(2020, 3, 4, 14, 30))  # noqa: DTZ001
     ]
 
 

@@ -301,7 +301,8 @@ class _Making:
         random = self.random
         kind = random.choice(["condition", "condition", "measurement", "observation", "procedure", *EXPOSURES])
         start = None if random.random() < 0.03 else self.start(birth)
-        visit = random.choice([*visits, None, 99]) if visits else None
+        # FHIR's page takes the day of what nothing dates from its visit.
+        visit = random.choice([*visits, None, 99]) if visits and start else None
         standing = random.choice(NEGATIONS[kind]) if random.random() < 0.12 else ""
         event = Event(kind=kind, code=("", ""), visit=visit, start=start, standing=standing)
         end = self.end(start.day) if start else None

@@ -424,8 +424,8 @@ def _partner_row(table: str, row: Row, source: str, random: Random) -> Row:
         return found | {"person_source_value": nhs_number(source, row["person"])}
     if table == "visit_occurrence":
         return found | {"visit_occurrence_id": row["key"]}
-    if table == "death":
-        return found
+    if table in {"death", "observation_period"}:
+        return found | ({"observation_period_id": row["key"]} if table == "observation_period" else {})
     name = PREFIX[table]
     key = f"{name}_exposure_id" if name == "drug" else f"{table}_id" if table.endswith("occurrence") else f"{name}_id"
     found |= {key: 10 * row["key"] + row["ordinal"], "visit_occurrence_id": row["visit"]}

@@ -78,7 +78,16 @@ def partner_rows(world: World, delivery: int) -> Rows:
         columns as in `Truth`, but ``person``, ``key``, ``ordinal`` and ``fault`` for who it is, and ``visit`` is a key.
     """
     faulty = [each for each in world.statements if each.fault and each.delivery <= delivery]
-    return _Partner([*world.standing(delivery), *faulty]).truth().rows
+    standing = world.standing(delivery)
+    rows = {**_Partner([*standing, *faulty]).truth().rows}
+    of_year = {each.fact.birth[0]: each.person for each in standing if isinstance(each.fact, Person)}
+    periods = _Truth(standing).truth().rows.get("observation_period", [])
+    rows["observation_period"] = [
+        {"person": of_year[row["who"]], "key": number, "ordinal": 0, "fault": "", "copies": 1}
+        | {name: value for name, value in row.items() if name != "who"}
+        for number, row in enumerate(periods, 1)
+    ]
+    return {name: several for name, several in rows.items() if several}
 
 
 class _Truth:
@@ -257,14 +266,16 @@ class _Truth:
         }
 
     def periods(self) -> Iterator[Row]:
-        """From the first to the last record, and at most 60 days after death."""
+        """From the first to the last record, and at most 60 days after death. An end that was worked out is no record."""
         seen: dict[int, list[tuple[dt.date, dt.date]]] = defaultdict(list)
         for table, rows in self.rows.items():
             if table in {"person", "death"}:
                 continue
             for row in rows:
                 first, last = _span(table, row)
-                seen[row["who"]].append((first, last or first))
+                if table == "drug_exposure":
+                    last = row["verbatim_end_date"]
+                seen[row["who"]].append((first, max(last or first, first)))
         over = {row["who"]: row["death_date"] + AFTER_DEATH for row in self.rows["death"]}
         for who, spans in seen.items():
             first = min(start for start, _ in spans)

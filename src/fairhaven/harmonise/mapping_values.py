@@ -235,11 +235,16 @@ class ShiftedDate:
         """The date."""
         date = as_type(value, "date")
         if isinstance(self.days, int):
-            return (date + ibis.interval(days=self.days * self.sign)).cast("date")
+            return _whole_day(date + ibis.interval(days=self.days * self.sign))
         days = number_of(rows[self.days])
         is_near = days.between(-LONGEST_SHIFT, LONGEST_SHIFT).fill_null(False)
         shift = is_near.ifelse(days, 0).cast("int32") * self.sign
-        return (date + shift.as_interval("D")).cast("date")
+        return _whole_day(date + shift.as_interval("D"))
+
+
+def _whole_day(date: ir.DateValue) -> ir.DateValue:
+    """A day as a date: DuckDB's sum of a date and days is a timestamp, which Ibis takes for a date, and its text has a time."""
+    return date.cast("timestamp(6)").cast("date")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

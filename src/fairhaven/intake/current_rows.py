@@ -293,7 +293,9 @@ def with_coarse_births(rows: ir.Table, births: ir.Table, precision: str) -> ir.T
     for name in moments:
         day = joined[name]
         is_birth = joined["row_births"].contains(day.cast("date")).fill_null(False)
-        cut[name] = is_birth.ifelse(day.truncate("M" if precision == "month" else "Y").cast(day.type()), day)
+        # DuckDB truncates a date to a timestamp, which Ibis takes for a date: a cast of date to date would be none.
+        coarse = day.cast("timestamp(6)").truncate("M" if precision == "month" else "Y").cast(day.type())
+        cut[name] = is_birth.ifelse(coarse, day)
     return joined.select(**{name: cut.get(name, joined[name]) for name in rows.columns})
 
 

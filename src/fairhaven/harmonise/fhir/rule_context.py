@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.generic_rows import FREE_TEXT_COLUMNS, KINDS, GenericRows
+from fairhaven.harmonise.generic_rows import CODE_ALTERNATES, FREE_TEXT_COLUMNS, KINDS, GenericRows
 
 Columns = Mapping[str, ir.Value]
 Maker = Callable[["RuleContext"], list[GenericRows]]
 
 _CARRIED = ("row_key", "row_extract", "row_line", "patient_ref", "visit_ref", "visit_detail_ref", "provider_ref")
 _LARGEST = 1e15
+_CLASSIFICATIONS = ("ICD10", "OPCS4")
+_CATEGORY = 3
+"""Characters of a category."""
 CODES = ("code", "vocabulary_id", "code_2", "vocabulary_id_2", "code_3", "vocabulary_id_3", "code_text")
 
 
@@ -251,8 +255,19 @@ def resource_rule(
 
 
 def codes(table: ir.Table, *, before: str = "") -> dict[str, ir.Value]:
-    """The code columns of a concept that the view calls *before*."""
-    return {name: table[f"{before}{name}"] for name in CODES if f"{before}{name}" in table.columns}
+    """The code columns of a concept that the view calls *before*.
+
+    Where a place is left, the category of a classification's code is tried behind it, as `clean` of a mapping file has it.
+    """
+    found = {name: table[f"{before}{name}"] for name in CODES if f"{before}{name}" in table.columns}
+    for (code, vocabulary), (next_code, next_vocabulary) in pairwise(CODE_ALTERNATES):
+        if next_code in found:
+            plain = found[code].strip().upper().replace(".", "")
+            is_wider = found[vocabulary].isin(_CLASSIFICATIONS) & (plain.length() > _CATEGORY)
+            is_taken = is_wider.fill_null(False) & found[next_code].isnull()
+            found[next_code] = is_taken.ifelse(plain.substr(0, _CATEGORY), found[next_code])
+            found[next_vocabulary] = is_taken.ifelse(found[vocabulary], found[next_vocabulary])
+    return found
 
 
 def period(start: ir.Value, end: ir.Value | None = None) -> dict[str, ir.Value]:
