@@ -124,13 +124,9 @@ one person, through chains and circles and whatever delivery brings the other; w
   effective time, else when it or its report was issued, else when the specimen was received.
 - **Day of what nothing dates** (a `Condition` without onset and record, as MIMIC-IV has them): when its encounter began, if the encounter took place
   and is the same patient's. What has no day then is left out, counted.
-<<<<<<< HEAD
-- **Several codings** of a concept give one row, by the first that leads to a standard concept, be it another than the resource's own field would have.
+- **Several codings** of a concept give one row, by the first that leads to a standard concept, be it another than the resource's own field would have; of an ICD-10 or OPCS-4 code that leads to none, its three-character category.
 - **Vaccines** are coded by `vaccineCode`; where that is a null flavour, as in GP Connect, by UK Core's or Care Connect's `VaccinationProcedure`, which is
   tried last where both are given. A code of a procedure makes it a procedure, as anywhere.
-=======
-- **Several codings** of a concept give one row, by the first that leads to a standard concept, be it another than the resource's own field would have; of an ICD-10 or OPCS-4 code that leads to none, its three-character category.
->>>>>>> c83d6b3 (A time of day beside a day is kept where another source gives the birth or a rule shifts the day; FHIR tries the category of an ICD-10 or OPCS-4 code that leads to none)
 - **Source values** are the code as the resource has it, not its words: `59621000`, of an encounter its class (`AMB`), of a race `2106-3`, of a
   meaning (`interpretation`) `POS`, though its concept is SNOMED CT's. A value's is its text, else its code, else the number; words beside a code are not kept.
 - **Units** are looked up as UCUM codes, in the vocabulary, then among those and the spellings that are built in.
