@@ -42,6 +42,7 @@ FLOORS = {
     "intake": "rooms",
     "cohort": "science",
     "omop": "standards",
+    "nhs": "standards",
     "release": "record",
     "engine": "ground",
     "kernel": "ground",

@@ -413,6 +413,18 @@ FACTS = [
         for status, adherence in (("not-done", "never"), ("active", "sometimes"))
     ],
     Fact(
+        "DeviceUseStatement",
+        {},
+        {**OF, "status": "active", "deviceCodeableConcept": coded("18"), "recordedOn": DAY},
+        r5={
+            "resourceType": "DeviceUsage",
+            **PATIENT,
+            "status": "active",
+            "device": {"concept": coded("18")},
+            "dateAsserted": DAY,
+        },
+    ),
+    Fact(
         "Specimen",
         {**OF, "status": "available", "type": coded("16")},
         {"collection": {"collectedDateTime": DAY, "bodySite": coded("17")}},

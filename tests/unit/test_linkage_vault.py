@@ -171,10 +171,15 @@ def test_names_of_a_source_without_birth_dates_are_known_of_what_is_kept(vault: 
     assert not vault.known_identifiers(key=KEY, source="hes").names.num_rows
 
 
+@pytest.mark.parametrize("kept", ["tokens", "identity"])
 @pytest.mark.parametrize("put", ["folder", "link", "pipe for all", "link for all"])
-def test_what_stands_in_the_place_of_what_is_kept_is_refused_in_words(vault: Vault, tmp_path: Path, put: str) -> None:
+def test_what_stands_in_the_place_of_what_is_kept_is_refused_in_words(
+    vault: Vault, tmp_path: Path, put: str, kept: str
+) -> None:
     vault.add(1, records({"patient_ref": "a", "given_name": "Ottoline"}))
-    place, elsewhere = tmp_path / "vault" / "tokens", tmp_path / "elsewhere"
+    place, elsewhere = tmp_path / "vault" / kept, tmp_path / "elsewhere"
+    if kept == "identity":
+        place.rename(tmp_path / "moved")
     elsewhere.mkdir()
     match put:
         case "folder":
@@ -186,8 +191,8 @@ def test_what_stands_in_the_place_of_what_is_kept_is_refused_in_words(vault: Vau
             os.mkfifo(place)
         case _:
             place.symlink_to(elsewhere)
-    for act in (lambda: told(vault), lambda: vault.keep_only({1}), lambda: vault.add(1, records())):
-        with pytest.raises(Invalid, match="tokens"):
+    for act in (lambda: told(vault), lambda: vault.keep_only({1}), lambda: vault.add(1, records()), vault.records):
+        with pytest.raises(Invalid, match=kept):
             act()
     assert not list(elsewhere.iterdir())
 

@@ -1,4 +1,5 @@
-"""Rows of a delivered PERSON that cannot stand: two people under one number, or a birth on no day that there is."""
+"""Rows of a delivered PERSON that cannot stand: two people under one number, rows that say less than another of their number, or a birth on no
+day that there is."""
 
 import dataclasses
 
@@ -12,6 +13,7 @@ from fairhaven.intake.reader import StagedTable
 from fairhaven.intake.row_links import links_of, texts_of_links, texts_of_names
 
 _SEVERAL = "is the number of several people, whose sex, birth or NHS number differ"
+_LESS = "another row of this number says more, or as much"
 _SEX = "CASE lower(left(trim(sex::VARCHAR), 1)) WHEN 'm' THEN 1 WHEN '1' THEN 1 WHEN 'f' THEN 2 WHEN '2' THEN 2 END"
 # In a leap year, and in a month of 31 days, where the year or the month is not known to be another.
 _YEAR = "CASE WHEN year_of_birth BETWEEN 1000 AND 9999 THEN year_of_birth ELSE 2000 END"
@@ -29,7 +31,8 @@ _FAULTS = (
 def without_faulty_persons(connection: duckdb.DuckDBPyConnection, source: Source, person: StagedTable) -> StagedTable:
     """PERSON without such rows, which go to quarantine: of two people under one number nobody can say whose the other tables' rows are.
 
-    Rows of one number that do not contradict each other (one says less, or they are equal) stay, and the last of them counts.
+    Of rows of one number that do not contradict each other the one that says most stays, and those that are equal to it: whatever their order,
+    it is the same. Of those that say as much and differ in what contradicts nothing (a race, a place) it is the first by what they say.
 
     Args:
         person: staged, with ``nhs_number, birth_date, sex`` beside the CDM's columns.
@@ -39,12 +42,21 @@ def without_faulty_persons(connection: duckdb.DuckDBPyConnection, source: Source
         f"count(DISTINCT {value}) > 1"
         for value in ("year_of_birth", "month_of_birth", "birth_date", "nhs_number", _SEX)
     )
-    several = f"person_id IN (SELECT person_id FROM {rows} GROUP BY person_id HAVING count(*) > 1 AND ({differing}))"
+    connection.execute(
+        f"CREATE TABLE shared_numbers AS SELECT person_id, coalesce({differing}, false) AS differs FROM {rows} "
+        "WHERE person_id IS NOT NULL GROUP BY person_id HAVING count(*) > 1"
+    )
+    several = "person_id IN (SELECT person_id FROM shared_numbers WHERE differs)"
+    if count_of(connection, "SELECT count(*) FROM shared_numbers WHERE NOT differs"):
+        _find_lesser(connection, person)
+    else:
+        connection.execute("CREATE TABLE lesser_persons (row_line BIGINT)")
+    less = "row_line IN (FROM lesser_persons)"
     links = links_of(source)
     parts = [
         f"SELECT row_line, '{field}' AS field, '{reason}' AS reason, person_id::VARCHAR AS patient, NULL::VARCHAR AS code, "
         f"{texts_of_names(links, 'person')} AS named, {texts_of_links(links, 'person')} AS belonging FROM {rows} WHERE {condition}"
-        for field, condition, reason in (*_FAULTS, ("person_id", several, _SEVERAL))
+        for field, condition, reason in (*_FAULTS, ("person_id", several, _SEVERAL), ("person_id", less, _LESS))
     ]
     connection.execute(f"CREATE TABLE faulty_persons AS {' UNION ALL '.join(parts)}")
     if count_of(connection, "SELECT count(*) FROM faulty_persons") == 0:
@@ -57,3 +69,16 @@ def without_faulty_persons(connection: duckdb.DuckDBPyConnection, source: Source
         f"FROM {identifier(person.rejects)} UNION ALL FROM faulty_persons"
     )
     return dataclasses.replace(person, rows="sound_persons", rejects="rejected_persons_all")
+
+
+def _find_lesser(connection: duckdb.DuckDBPyConnection, person: StagedTable) -> None:
+    """``lesser_persons``: rows that differ from the one of their number that says most."""
+    columns = [identifier(column.name) for column in person.declaration.columns]
+    # Of a concept 0 says nothing.
+    filled = " + ".join(f"(coalesce({column}::VARCHAR, '0') <> '0')::INTEGER" for column in columns)
+    connection.execute(
+        "CREATE TABLE lesser_persons AS SELECT row_line FROM (SELECT row_line, said, "
+        "first_value(said) OVER (PARTITION BY person_id ORDER BY filled DESC, said) AS most FROM ("
+        f"SELECT row_line, person_id, {filled} AS filled, row({', '.join(columns)})::VARCHAR AS said FROM {identifier(person.rows)} "
+        "SEMI JOIN (FROM shared_numbers WHERE NOT differs) USING (person_id))) WHERE said <> most"
+    )

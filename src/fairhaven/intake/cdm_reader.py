@@ -77,7 +77,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "4"
+    version = "5"
     threads: int | None = None
 
     def stage(

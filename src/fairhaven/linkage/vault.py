@@ -62,7 +62,7 @@ class Vault:
                 ``row_extract`` is set to *extract*.
         """
         kept = self._tokens(extract)
-        self._check_tokens(kept.name)
+        self._check_plain(kept.name)
         kept.unlink(missing_ok=True)
         self._write(self._file(extract), _shaped(records, extract))
 
@@ -80,7 +80,7 @@ class Vault:
 
     def keep_only(self, extracts: Collection[int]) -> None:
         """Remove the records of every other extract: those of a delivery that was never committed."""
-        self._check_tokens()
+        self._check_plain()
         for extract, file in _numbered(self._folder / "tokens").items():
             if extract not in extracts:
                 file.unlink()
@@ -184,7 +184,7 @@ class Vault:
             extracts: numbers of the extracts whose records are meant; None for all.
             keeps: whether it may be written; the caller holds the lock of the deliveries then.
         """
-        self._check_tokens()
+        self._check_plain()
         stamp = pseudonym(key, "tokens", code_of_tokens())
         parts, missing = [KnownIdentifiers.none()], []
         for extract in self._here(self.extracts() if extracts is None else extracts):
@@ -214,16 +214,22 @@ class Vault:
         except (FileNotFoundError, Invalid, pa.ArrowException):  # it is made again of the records, which are checked
             return None
 
-    def _check_tokens(self, name: str = "*.sealed") -> None:
+    def _check_plain(self, name: str = "*.sealed") -> None:
         """Raises Invalid where something else stands in the place of what is kept: no link of it is followed, and no folder removed."""
-        folder = self._folder / "tokens"
-        wrong = [folder] if folder.is_symlink() else []
-        wrong += [] if wrong else [path for path in listed(folder, name) if _is_strange(path)]
         message = (
             "is a folder, a link, a pipe or a device, and does not belong there: something other than Fairhaven put it there. "
-            "Nothing was changed. Remove it; the next command makes again what it misses."
+            "Nothing was changed. Remove it; "
         )
-        check_faults([Fault(path=str(path), message=message) for path in wrong])
+        missed = {
+            "identity": "what the next command misses then, restore from the hub's backup.",
+            "tokens": "the next command makes again what it misses.",
+        }
+        faults = []
+        for place, how in missed.items():
+            folder = self._folder / place
+            wrong = [folder] if folder.is_symlink() else [path for path in listed(folder, name) if _is_strange(path)]
+            faults += [Fault(path=str(path), message=message + how) for path in wrong]
+        check_faults(faults)
 
     def _mark(self, extract: int) -> str:
         """What tells the sealed records from all others: the last bytes are a code of authentication under a key of this file alone."""
@@ -248,7 +254,7 @@ class Vault:
         Returns:
             identity records removed.
         """
-        self._check_tokens()
+        self._check_plain()
         removed = 0
         for extract in sorted(self.extracts()):
             # Most extracts have none of them, and two columns tell.
@@ -297,7 +303,8 @@ class Vault:
                 file.unlink()
 
     def _here(self, extracts: Collection[int]) -> list[int]:
-        """The extracts in order. Raises NotFound where one has no records here."""
+        """The extracts in order. Raises NotFound where one has no records here, Invalid where something else stands in their place."""
+        self._check_plain()
         here = self.extracts()
         wanted = sorted(set(extracts))
         if missing := [extract for extract in wanted if extract not in here]:

@@ -19,9 +19,11 @@ _DESCRIBED = (*CODES, "device_identifier", "lot_number")
     place=lambda context, use: context.looked_up(context.placed(use), "device_id", "device", _DESCRIBED),
 )
 def device_uses(placed: ir.Table) -> Columns:
-    """Uses of devices."""
+    """Uses of devices, of the code that the device has, else of the one that the use gives (R5)."""
     when = period(ibis.coalesce(placed["start"], placed["recorded"]), placed["end"])
-    return when | _exposure(placed, before="known_")
+    known = _exposure(placed, before="known_")
+    is_known = known["code"].notnull() | known["code_text"].notnull()
+    return when | known | {name: is_known.ifelse(known[name], placed[name]) for name in CODES}
 
 
 def _without_use(context: RuleContext, device: ir.Table) -> ir.Table:

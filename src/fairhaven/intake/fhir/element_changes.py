@@ -232,6 +232,12 @@ def medication(one: Element, name: str) -> None:
             one[to] = given[part]
 
 
+def device_concept(one: Element, name: str) -> None:
+    """R5 may say what device it is by a concept alone, for which R4 has no element."""
+    if isinstance(one[name], dict) and isinstance(one[name].get("concept"), dict):
+        one["deviceCodeableConcept"] = one[name]["concept"]
+
+
 def adherence(one: Element, name: str, *, statuses: Mapping[str, str]) -> None:
     """Whether a medication is taken, which R4's status says."""
     said = _one_code(one, name, statuses)

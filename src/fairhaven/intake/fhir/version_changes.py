@@ -18,6 +18,7 @@ from fairhaven.intake.fhir.element_changes import (
     class_of_encounter,
     coded,
     context_of_document,
+    device_concept,
     dose,
     first,
     has_member,
@@ -262,6 +263,12 @@ _R5: Mapping[str, Sequence[ElementChange]] = {
     "Device": (first("type"),),
     "DeviceUseStatement": (
         moved("patient", "subject"),
+        replaced(
+            "device",
+            "a `concept` of it: `deviceCodeableConcept`, which is read though R4 has no such element",
+            device_concept,
+            sign=Sign(path="$.device.concept", types=("OBJECT",)),
+        ),
         inner("device", "reference"),
         moved("dateAsserted", "recordedOn"),
         replaced(

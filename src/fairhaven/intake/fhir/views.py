@@ -502,6 +502,7 @@ _VIEWS: Sequence[ResourceView] = (
             _status("DeviceUseStatement"),
             _SUBJECT,
             _reference("device_id", "device", "Device"),
+            _concept("code", "deviceCodeableConcept", codings=3),
             _moment("start", "timingDateTime | timingPeriod.start"),
             _last("end", "timingPeriod.end"),
             _moment("recorded", "recordedOn"),
