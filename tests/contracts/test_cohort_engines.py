@@ -5,6 +5,7 @@ import json
 from random import Random
 
 import pyarrow as pa
+import pytest
 
 from fairhaven.cohort.model import CohortDefinition, DateField, DateOffset, Domain, EntryEvents, Events, Limit
 from fairhaven.cohort.service import Cohorts
@@ -15,14 +16,16 @@ from tests.support.cohort_results import attritions, differing, on, stays
 from tests.support.cohort_strategies import cdm, definitions
 
 
-def test_a_batch_finds_whom_the_oracle_finds(engine: Engine) -> None:
-    tables, asked = cdm(Random(41)), dict(enumerate(definitions(Random(41), 20), start=1))
+@pytest.mark.parametrize("many", [10, pytest.param(40, marks=pytest.mark.slow)])
+def test_a_batch_finds_whom_the_oracle_finds(engine: Engine, many: int) -> None:
+    tables, asked = cdm(Random(41)), dict(enumerate(definitions(Random(41), many), start=1))
     found = stays(engine, on(engine, tables), asked)
     assert not differing(found, Oracle(tables), asked)
 
 
-def test_the_rules_leave_what_the_oracle_says(engine: Engine) -> None:
-    tables, asked = cdm(Random(42)), dict(enumerate(definitions(Random(42), 8), start=1))
+@pytest.mark.parametrize("many", [4, pytest.param(16, marks=pytest.mark.slow)])
+def test_the_rules_leave_what_the_oracle_says(engine: Engine, many: int) -> None:
+    tables, asked = cdm(Random(42)), dict(enumerate(definitions(Random(42), many), start=1))
     oracle = Oracle(tables)
     assert attritions(engine, on(engine, tables), asked) == {
         number: oracle.attrition(each) for number, each in asked.items()

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise import CodeMap
-from tests.support.harmonise_cases import PEOPLE, TWO_PEOPLE, landed, made, mapping
+from fairhaven.harmonise import CodeMap, HubFacts, SourceTables, harmonise, local_maps, omop_rows
+from tests.spec.test_harmonise_omop import tables as partners_tables
+from tests.support.harmonise_cases import AS_OF, PEOPLE, TWO_PEOPLE, index_of, landed, mapping, vocabulary_tables
 
 RULES = """
 [[map]]
@@ -123,15 +124,31 @@ APC: list[dict[str, Any]] = [
 
 
 def contents(engine: Engine, folder: Path) -> dict[str, list[Any]]:
+    """The CDM of a source with rules and of a partner's CDM, with each of its cases, harmonised together."""
     people = [
         person | {"died": dt.date(2020, 9, 1) if person["patient_ref"] == "p1" else None} for person in TWO_PEOPLE
     ]
-    found = made(
+    rows = {"people": landed("people", people), "apc": landed("apc", APC)}
+    practice = SourceTables(
+        name="gp",
+        kind="gp",
+        format="delimited",
+        tables={name: engine.arrow(table) for name, table in rows.items()},
+        mapping=[mapping(folder, PEOPLE + RULES)],
+    )
+    delivered = {name: engine.arrow(table) for name, table in partners_tables().items()}
+    partner = SourceTables(name="partner", kind="cdm", format="omop", tables=delivered)
+    found = harmonise(
         engine,
-        mapping(folder, PEOPLE + RULES),
-        {"people": landed("people", people), "apc": landed("apc", APC)},
-        people={("gp", "p1"): 11, ("gp", "p2"): 12, ("gp", "p3"): 13},
-        local=[CodeMap(vocabulary="ICD10", code="R69", text="", target_concept_id=317009)],
+        [practice, partner],
+        persons=engine.arrow(index_of({("gp", "p1"): 11, ("gp", "p2"): 12, ("gp", "p3"): 13, ("partner", "p1"): 21})),
+        vocabulary=vocabulary_tables(engine),
+        local=local_maps(
+            {"local.csv": [CodeMap(vocabulary="ICD10", code="R69", text="", target_concept_id=317009)]}, on=AS_OF
+        ),
+        hub=HubFacts(name="Test hub", abbreviation="test", birth_date="month"),
+        as_of=AS_OF,
+        standards={"partner": omop_rows(delivered)},
     )
     return {
         name: sorted((tuple(row.values()) for row in engine.fetch(table).to_pylist()), key=repr)
@@ -144,3 +161,5 @@ def test_every_engine_makes_the_same_cdm(spark: Engine, reference: Engine, tmp_p
     assert set(theirs) == set(ours)
     for table, rows in ours.items():
         assert theirs[table] == rows, table
+    # Neither source has taken the other's place.
+    assert {row[0] for row in ours["person"]} >= {11, 12, 21}

@@ -56,6 +56,6 @@ def test_no_answer_is_given_that_is_not_recorded(tmp_path: Path) -> None:
     with QueryAudit(path, policy_named("hdr-uk"), _RULES) as audit:
         spent = audit.budget("killed").spent
         assert len(given) <= spent <= len(given) + 4  # one question of each trial may be recorded and not given
-        for start, value in given[:200]:
+        for start, value in given[:: max(1, len(given) // 60)]:  # some of every trial
             again = audit.ask(BitMap(range(start, start + 300)), asker=Asker(project="killed"), release="r1")
             assert str(again.count.value if again.count else None) == value

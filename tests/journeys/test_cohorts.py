@@ -63,12 +63,13 @@ def asked(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
-    """The published phenotypes."""
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published phenotypes; read them, do not change them."""
+    folder = tmp_path_factory.mktemp("library")
     with tarfile.open(shared("data", "cohorts", "phenotypelibrary_3.37.0_json.tar.gz")) as packed:
-        packed.extractall(tmp_path, filter="data")
-    return tmp_path / "cohorts"
+        packed.extractall(folder, filter="data")
+    return folder / "cohorts"
 
 
 def test_every_fourth_published_phenotype_gives_the_reference_rows(
