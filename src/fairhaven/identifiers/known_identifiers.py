@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from fairhaven.engine.keyed_digest import define_pseudonym
 from fairhaven.engine.sql import literal, literals
-from fairhaven.identifiers.ordinary_words import code_of_words, define_ordinary_words
+from fairhaven.identifiers.ordinary_words import code_of_words, define_ordinary_words, drop_ordinary_words
 from fairhaven.identifiers.spellings import joined_sql, plain_sql, words_sql
 from fairhaven.kernel.ids import SEPARATOR
 from fairhaven.nhs.number import valid_nhs_number_sql
@@ -220,11 +220,13 @@ def known_identifiers(connection: duckdb.DuckDBPyConnection, identity: str, *, k
         found = replace(found, **_fetched(connection, _numbered(identity)))
     if any(counts[: len(_NAMED)]):
         define_token(connection, key)
-        define_ordinary_words(connection)
         for statement in _statements(identity):
             connection.execute(statement)
+        define_ordinary_words(connection, _WORDS)
+        connection.execute(_DIGESTS)
         found = replace(found, **_fetched(connection, _OF_NAMES))
-        connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests; DROP TABLE medical_words")
+        connection.execute("DROP TABLE named; DROP TABLE subjects; DROP TABLE digests")
+        drop_ordinary_words(connection)
     return found
 
 
@@ -236,7 +238,14 @@ def code_of_tokens() -> str:
     """A digest of what makes tokens of records: what was made by another is made again."""
     return sha256(
         "".join(
-            (*_statements("identity"), *_numbered("identity").values(), *_OF_NAMES.values(), code_of_words())
+            (
+                *_statements("identity"),
+                _WORDS,
+                _DIGESTS,
+                *_numbered("identity").values(),
+                *_OF_NAMES.values(),
+                code_of_words(),
+            )
         ).encode()
     ).hexdigest()
 
@@ -250,7 +259,7 @@ def _statements(identity: str) -> tuple[str, ...]:
             {joined_sql(plain_sql("postcode"))} AS postcode, {address_keys_sql(address)} AS addresses
         FROM (SELECT DISTINCT source, patient_ref, given_name, family_name, postcode, address FROM {identity})
         """
-    return named, _SUBJECTS, _DIGESTS
+    return named, _SUBJECTS
 
 
 def _is_ordinary_place(words: str) -> str:
@@ -289,6 +298,13 @@ WITH pairs AS (
     UNION ALL SELECT source, patient_ref, 'address', unnest({_with_streets_joined("addresses")}), NULL, NULL FROM named
 ) SELECT DISTINCT * FROM words WHERE length(words) > 1
 """
+_WORDS = """
+SELECT unnest([given, family, given || family, family || given]) AS word
+FROM (SELECT DISTINCT given, family FROM subjects WHERE given IS NOT NULL)
+UNION ALL SELECT unnest([split_part(words, ' ', 2), split_part(words, ' ', 3)]) FROM (SELECT DISTINCT words FROM subjects WHERE kind = 'address')
+UNION ALL SELECT words FROM subjects WHERE kind IN ('given', 'family')
+"""
+"""Words of which it is asked whether they are ordinary."""
 # A digest costs two SHA-256, and many people have one name: each is made once.
 _DIGESTS = f"""
 CREATE OR REPLACE TEMP TABLE digests AS

@@ -132,29 +132,42 @@ def medical_words() -> tuple[str, ...]:
     return (*text.split(), *_OF_NOBODY)
 
 
-def define_ordinary_words(connection: duckdb.DuckDBPyConnection) -> None:
+def define_ordinary_words(connection: duckdb.DuckDBPyConnection, words: str) -> None:
     """Define the macros ``is_medical(word)``, ``is_ordinary(word)`` and ``is_ordinary_name(given, family)`` on a connection, of plain words.
 
     A name is ordinary where one of its words is medicine's, where both are anybody's and the first is no forename, or where both together
     are a word ("Para Cetamol").
+
+    Args:
+        words: query of all words, ``word``, of which it may be asked, also of two together; each is looked at once, whatever the macros
+            are asked for how often. What is no word of it is not ordinary.
     """
-    connection.register("given_words", pa.table({"word": pa.array(medical_words(), pa.string())}))
-    connection.execute("CREATE OR REPLACE TEMP TABLE medical_words AS FROM given_words")
-    connection.unregister("given_words")
-    connection.execute(";".join(_MACROS))
+    for name, listed in (("medical_words", medical_words()), ("anybodys_words", ORDINARY_WORDS)):
+        connection.register("given_words", pa.table({"word": pa.array(listed, pa.string())}))
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM given_words")
+        connection.unregister("given_words")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE asked_words AS SELECT DISTINCT word FROM ({words})")
+    connection.execute(_DEFINED)
 
 
-_MACROS = (
-    f"CREATE OR REPLACE MACRO is_medical(word) AS (regexp_matches(word, {literal(_MEDICAL)}) OR word IN (FROM medical_words))",
-    f"CREATE OR REPLACE MACRO is_ordinary(word) AS (is_medical(word) OR word IN ({literals(*ORDINARY_WORDS)}))",
-    (
-        "CREATE OR REPLACE MACRO is_ordinary_name(given, family) AS (is_medical(given) OR is_medical(family) OR is_ordinary(given || family) "
-        "OR is_ordinary(family || given) "
-        f"OR (is_ordinary(family) AND is_ordinary(given) AND given NOT IN ({literals(*_FORENAMES)})))"
-    ),
-)
+def drop_ordinary_words(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop the tables of `define_ordinary_words`."""
+    for name in ("medical_words", "anybodys_words", "asked_words", "medical_asked", "ordinary_asked"):
+        connection.execute(f"DROP TABLE {name}")
+
+
+_DEFINED = f"""
+CREATE OR REPLACE TEMP TABLE medical_asked AS
+FROM asked_words WHERE regexp_matches(word, {literal(_MEDICAL)}) OR word IN (FROM medical_words);
+CREATE OR REPLACE TEMP TABLE ordinary_asked AS FROM medical_asked UNION FROM asked_words SEMI JOIN anybodys_words USING (word);
+CREATE OR REPLACE MACRO is_medical(word) AS (word IN (FROM medical_asked));
+CREATE OR REPLACE MACRO is_ordinary(word) AS (word IN (FROM ordinary_asked));
+CREATE OR REPLACE MACRO is_ordinary_name(given, family) AS (is_medical(given) OR is_medical(family) OR is_ordinary(given || family)
+    OR is_ordinary(family || given)
+    OR (is_ordinary(family) AND is_ordinary(given) AND given NOT IN ({literals(*_FORENAMES)})))
+"""
 
 
 def code_of_words() -> str:
     """What makes a word ordinary, as a text."""
-    return "".join((*_MACROS, *medical_words()))
+    return "".join((_DEFINED, *medical_words(), *ORDINARY_WORDS))
