@@ -3,6 +3,7 @@
 Little is imported before that holds: a second goes by until the tree of commands is there.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -10,12 +11,17 @@ from contextlib import suppress
 
 from fairhaven.kernel.interruption import forget_interruption, heed_in_destructors, is_interruption
 
+_OBJECTS = 50_000
+"""So many more are made before Python looks which of them refer to one another and to nothing else; it looks at 700 otherwise."""
+
 
 def main() -> None:
     """Run the command line."""
     # Ended by another process, it ends as by Ctrl-C: half-written files are taken away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     heed_in_destructors()
+    # What is imported stays: to look through it again and again for what may go is a twentieth of a short command.
+    gc.set_threshold(_OBJECTS)
     try:
         try:
             from fairhaven.cli.app import run

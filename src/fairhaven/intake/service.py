@@ -374,15 +374,21 @@ class Intake:
             return connection.execute("SELECT number AS nhs_number FROM listed WHERE is_valid").fetch_arrow_table()
 
 
-_NOBODY = pa.schema({"source": pa.string(), "patient_ref": pa.string(), "row_line": pa.int64()}).empty_table()
-_NOTHING_QUARANTINED = pa.schema(
-    {
-        "source": pa.string(),
-        "row_extract": pa.int32(),
-        "file": pa.string(),
-        "table_name": pa.string(),
-        "row_line": pa.int64(),
-        "field": pa.string(),
-        "reason": pa.string(),
-    }
-).empty_table()
+# Of no batch, because whoever makes an array loads pandas, which takes longer than many a command.
+_NOBODY = pa.Table.from_batches(
+    [], pa.schema({"source": pa.string(), "patient_ref": pa.string(), "row_line": pa.int64()})
+)
+_NOTHING_QUARANTINED = pa.Table.from_batches(
+    [],
+    pa.schema(
+        {
+            "source": pa.string(),
+            "row_extract": pa.int32(),
+            "file": pa.string(),
+            "table_name": pa.string(),
+            "row_line": pa.int64(),
+            "field": pa.string(),
+            "reason": pa.string(),
+        }
+    ),
+)

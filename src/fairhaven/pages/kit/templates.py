@@ -4,11 +4,18 @@ A hub's own words are only ever values, never templates, so nothing that a hub w
 """
 
 import re
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from fairhaven.kernel.foreign_names import harmless
@@ -35,6 +42,31 @@ def rendered(template: str, **facts: Any) -> str:
     return harmless(environment().get_template(template).render(facts))
 
 
+class Compiled(FileSystemBytecodeCache):
+    """Templates as Python code, where Python keeps that of the modules beside them: compiling them takes as long as filling them in.
+
+    Who can write there can change this program; nobody else is trusted by it.
+    """
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        try:
+            super().load_bytecode(bucket)
+        except (OSError, EOFError, TypeError, ValueError, UnpicklingError):  # damaged: it is made again
+            bucket.reset()
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):  # an account that runs this code need not be the one that may write beside it
+            super().dump_bytecode(bucket)
+
+
+def _compiled() -> Compiled | None:
+    folder = Path(__file__).with_name("__pycache__")
+    if sys.dont_write_bytecode or not folder.is_dir():
+        return None
+    made_with = sha256(version("jinja2").encode() + Path(__file__).read_bytes()).hexdigest()[:8]
+    return Compiled(str(folder), f"template-%s.{made_with}")
+
+
 @cache
 def environment() -> Environment:
     """Templates with the words of figures as filters, and the small drawings as functions."""
@@ -44,6 +76,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_compiled(),
     )
     made.filters |= {word.__name__: word for word in _WORDS} | {"named": named}
     made.globals |= {drawing.__name__: drawing for drawing in _DRAWINGS} | {"look": look()}
