@@ -5,18 +5,23 @@ folder, and the folders of the release, must be the same for the server and for 
 """
 
 import itertools
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlglot.expressions as sge
+from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from ibis.backends.sql.dialects import PySpark
 
 from fairhaven.engine.model import kept_schema
+from fairhaven.engine.patterns import written_out
 from fairhaven.engine.spark_session import Session
 from fairhaven.kernel.listing import listed
 
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _BUCKET = "fairhaven_bucket"
+_GROUP = re.compile(r"\\([0-9])")
 _NOT_IN_SPARK = frozenset("\a\v\f")
 """Characters that sqlglot writes as ``\\a``, ``\\v``, ``\\f``, which Spark reads as the letters a, v and f: `strip()`, which
 takes away white space, took the f off a code that ends in one."""
@@ -44,6 +50,7 @@ class SparkEngine:
         self._session = session
         self._scratch = scratch
         self.backend = ibis.pyspark.connect(session.spark)
+        self.backend.compiler = _Compiler(session.edge)
         self._names = map("kept_{}".format, itertools.count(1))
 
     def parquet(self, files: Sequence[Path]) -> ir.Table:
@@ -129,6 +136,40 @@ class SparkEngine:
         frame: Any = self._session.spark.read.parquet(*(str(file) for file in files))
         frame.createOrReplaceTempView(name)
         return self.backend.table(name)
+
+
+class _Compiler(PySparkCompiler):  # type: ignore[misc]  # Ibis is not typed there
+    """Writes patterns so that they mean what they mean to RE2, DuckDB's engine of patterns."""
+
+    __slots__ = ("_edge",)
+
+    def __init__(self, edge: str) -> None:
+        super().__init__()
+        self._edge = edge
+
+    def visit_RegexSearch(self, op: ops.RegexSearch, *, arg: Any, **_: Any) -> Any:  # noqa: N802
+        """Whether the pattern is found."""
+        return self.f.regexp_like(arg, self._written_out(op.pattern))
+
+    def visit_RegexExtract(  # noqa: N802
+        self, op: ops.RegexExtract, *, arg: Any, index: Any, **_: Any
+    ) -> Any:
+        """What a group of it caught."""
+        return self.f.regexp_extract(arg, self._written_out(op.pattern), index)
+
+    def visit_RegexReplace(  # noqa: N802
+        self, op: ops.RegexReplace, *, arg: Any, replacement: Any, **_: Any
+    ) -> Any:
+        """The text with something else in its place."""
+        written = op.replacement.value if isinstance(op.replacement, ops.Literal) else ""
+        if _GROUP.search(written):  # RE2 writes a group as \1, Java and Rust as $1.
+            replacement = sge.convert(_GROUP.sub(r"$\1", written))
+        return self.f.regexp_replace(arg, self._written_out(op.pattern), replacement)
+
+    def _written_out(self, pattern: ops.Value) -> Any:
+        if not isinstance(pattern, ops.Literal):
+            raise TypeError("a pattern is written in the program or the mapping, and does not come from a column")
+        return sge.convert(written_out(pattern.value, edge=self._edge))
 
 
 def _mend_literals() -> None:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fairhaven.engine.patterns import JAVA_EDGE, RUST_EDGE
 from fairhaven.kernel.errors import Refused
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Session:
 
     spark: "SparkSession"
     close: Callable[[], None]
+    edge: str = JAVA_EDGE
+    """How its patterns write the edge of a word (`patterns.written_out`)."""
 
 
 def sail() -> Session:
@@ -62,7 +65,7 @@ def sail() -> Session:
         spark.stop()
         server.stop()
 
-    return Session(spark=spark, close=close)
+    return Session(spark=spark, close=close, edge=RUST_EDGE)
 
 
 def remote(url: str) -> Session:
@@ -76,7 +79,7 @@ def remote(url: str) -> Session:
     """
     _need("grpc", install="pyspark-client", what="a Spark Connect server")
     spark = _connect(url)
-    return Session(spark=spark, close=spark.stop)
+    return Session(spark=spark, close=spark.stop, edge=_edge(spark))
 
 
 def local(scratch: Path) -> Session:
@@ -97,6 +100,17 @@ def local(scratch: Path) -> Session:
     builder = SparkSession.builder.master("local[*]").appName("fairhaven")
     spark = builder.config(map={**SETTINGS, **_LOCAL, **folders}).getOrCreate()
     return Session(spark=spark, close=spark.stop)
+
+
+def _edge(spark: "SparkSession") -> str:
+    """A server elsewhere may be Spark or Sail, and does not say: Rust's patterns know no lookahead."""
+    from pyspark.errors import PySparkException
+
+    try:
+        spark.sql("SELECT 'a' RLIKE '(?=a)'").collect()
+    except PySparkException:
+        return RUST_EDGE
+    return JAVA_EDGE
 
 
 def _connect(url: str) -> "SparkSession":

@@ -120,4 +120,4 @@ def _said(location: ir.Table) -> ir.StringValue:
         for source in CDM_COLUMNS["location"].values()
         if source in location.columns
     ]
-    return ibis.literal("\x1f").join(parts).re_replace("^\x1f*$", "") if parts else ibis.literal("")
+    return ibis.literal("\x1f").join(parts).re_replace(r"^\x1f*$", "") if parts else ibis.literal("")

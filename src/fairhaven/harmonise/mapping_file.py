@@ -10,9 +10,9 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from fairhaven.engine.patterns import pattern_fault
 from fairhaven.harmonise.generic_rows import EVENT_TABLES, KINDS
 from fairhaven.harmonise.mapping_conditions import MappingCondition
-from fairhaven.harmonise.mapping_patterns import pattern_fault
 from fairhaven.harmonise.mapping_values import (
     CleanedText,
     ColumnValue,
