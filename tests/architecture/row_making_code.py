@@ -61,7 +61,12 @@ def versions() -> Mapping[str, str]:
 
 def digests() -> Mapping[str, Mapping[str, str]]:
     """Digest of each module and file of data as it is now, by the names of `CODE`."""
-    return {name: dict(pair for place in places for pair in _digests(place)) for name, places in CODE.items()}
+    return {name: digests_of(name) for name in CODE}
+
+
+def digests_of(name: str) -> Mapping[str, str]:
+    """Those of one name."""
+    return dict(pair for place in CODE[name] for pair in _digests(place))
 
 
 def code_of(source: str) -> Any:

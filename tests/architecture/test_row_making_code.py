@@ -9,7 +9,7 @@ from tests.architecture.row_making_code import (
     WRITTEN,
     code_of,
     data_in,
-    digests,
+    digests_of,
     sources_in,
     versions,
     written_down,
@@ -20,7 +20,7 @@ _COMMAND = "python -m tests.architecture.row_making_code"
 
 @pytest.mark.parametrize("name", CODE)
 def test_code_that_makes_rows_is_as_it_was_when_its_version_was_thought_of(name: str) -> None:
-    version, made = versions()[name], digests()[name]
+    version, made = versions()[name], digests_of(name)
     versions_before, made_before = written_down()
     changed = sorted(place for place in {*made, *made_before[name]} if made.get(place) != made_before[name].get(place))
     if changed and version == versions_before[name]:

@@ -34,20 +34,21 @@ print("done", flush=True)
 """
 
 
-def trial(folder: Path, seed: int) -> str:
-    """Kill one receive, run the next to its end, and tell what the store then holds."""
+def trial(folder: Path, seed: int, *, rows: int) -> str:
+    """Kill one receive of three files of so many rows, run the next to its end, and tell what the store then holds."""
     folder.mkdir()
     hub = Hub(folder)
     hub.events()
     (folder / "inbox").mkdir()
     for part in range(3):
-        rows = "".join(f"{part}-{n},p{n % 50},2020-01-01,{n},c\n" for n in range(20_000))
-        (folder / f"inbox/events{part}.csv").write_text(HEADER + rows + "x,y\n")
+        text = "".join(f"{part}-{n},p{n % 50},2020-01-01,{n},c\n" for n in range(rows))
+        (folder / f"inbox/events{part}.csv").write_text(HEADER + text + "x,y\n")
     command = [sys.executable, "-c", PROGRAM, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(random.Random(seed).uniform(0, 1.2))
+        # As long as it takes: half a second, and more of more rows.
+        time.sleep(random.Random(seed).uniform(0, 0.5 + rows / 30_000))
         process.send_signal(signal.SIGKILL)
     done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, text=True, check=False)
     assert "done" in done.stdout, done.stderr
@@ -61,15 +62,15 @@ def trial(folder: Path, seed: int) -> str:
     return repr([[sorted(row.items()) for row in hub.landed(number)] for number in (1, 2, 3)])
 
 
-def check(folder: Path, seeds: range) -> None:
-    outcomes = {trial(folder / str(seed), seed) for seed in seeds}
+def check(folder: Path, seeds: range, *, rows: int) -> None:
+    outcomes = {trial(folder / str(seed), seed, rows=rows) for seed in seeds}
     assert len(outcomes) == 1
 
 
 def test_a_receive_killed_at_a_random_moment_is_done_once_by_the_next(tmp_path: Path) -> None:
-    check(tmp_path, range(2))
+    check(tmp_path, range(2), rows=1_000)
 
 
 @pytest.mark.slow
 def test_a_receive_killed_at_fifty_random_moments_is_done_once_by_the_next(tmp_path: Path) -> None:
-    check(tmp_path, range(50))
+    check(tmp_path, range(50), rows=20_000)
