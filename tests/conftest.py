@@ -24,7 +24,7 @@ settings.load_profile("suite")
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Every engine by name, opened once."""
-    opened = Engines(tmp_path_factory.mktemp("engines"))
+    opened = Engines(tmp_path_factory.mktemp("engines"), shared_folder(tmp_path_factory))
     yield opened
     opened.close()
 

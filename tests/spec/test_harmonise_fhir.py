@@ -6,6 +6,7 @@ All resources of all cases are landed as one file, so that a case costs next to 
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise.fhir import fhir_rows
+from fairhaven.intake.fhir.views import VIEWS
 from tests.support import fhir_files
+from tests.support.demonstration import made_once, shared_folder
 
 SNOMED, LOINC, RXNORM = "http://snomed.info/sct", "http://loinc.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
 UCUM = "http://unitsofmeasure.org"
@@ -1277,19 +1280,36 @@ class Evaluated:
     lines: dict[str, list[int]]
 
 
+def _given(case: Case) -> list[Resource]:
+    return case.given if isinstance(case.given, list) else [case.given]
+
+
+def _land(folder: Path) -> None:
+    resources = [
+        {"id": f"r{number}", **{name: value for name, value in resource.items() if value is not None}}
+        for number, resource in enumerate(chain(*map(_given, CASES)))
+    ]
+    folder.mkdir()
+    fhir_files.landed(fhir_files.written(folder, resources), folder / "hub")
+
+
+def landed_cases(factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The landed file of each table, with the resources of all cases, landed once a run."""
+    found = made_once(shared_folder(factory) / "fhir-cases", _land) / "hub" / "landed"
+    views = {view.table for view in chain(*VIEWS.values())}
+    return {path.stem: path for path in sorted(found.glob("*.parquet")) if path.stem in views}
+
+
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
-    folder: Path = tmp_path_factory.mktemp("fhir")
-    resources: list[Resource] = []
     lines: dict[str, list[int]] = {}
+    count = 0
     for case in CASES:
-        given = case.given if isinstance(case.given, list) else [case.given]
-        lines[case.name] = [len(resources) + number for number in range(1, len(given) + 1)]
-        for resource in given:
-            plain = {name: value for name, value in resource.items() if value is not None}
-            resources.append({"id": f"r{len(resources)}", **plain})
-    engine = DuckDBEngine(folder / "spill", reaches=[folder], threads=1)
-    tables = fhir_files.tables(engine, fhir_files.written(folder, resources), folder / "hub")
+        lines[case.name] = [count + number for number in range(1, len(_given(case)) + 1)]
+        count += len(_given(case))
+    files = landed_cases(tmp_path_factory)
+    engine = DuckDBEngine(tmp_path_factory.mktemp("fhir") / "spill", reaches=list(files.values()), threads=1)
+    tables = {name: engine.parquet([path]) for name, path in files.items()}
     rows = [{"kind": rule.kind, **row} for rule in fhir_rows(tables) for row in engine.fetch(rule.rows).to_pylist()]
     yield Evaluated(rows=rows, lines=lines)
     engine.close()

@@ -13,10 +13,11 @@ SPARK = ALL[1:]
 
 
 class Engines:
-    """Opened when first asked for, closed together; DuckDB reaches what is beside *scratch* and the shared test data."""
+    """Opened when first asked for, closed together; DuckDB reaches *folder*, the run's, and the shared test data."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, folder: Path) -> None:
         self._scratch = scratch
+        self._folder = folder
         self._opened: dict[str, Engine] = {}
 
     def named(self, name: str) -> Engine:
@@ -26,7 +27,7 @@ class Engines:
             try:
                 # One thread: rows are few, and starting threads for them costs more than it gains.
                 self._opened[name] = (
-                    DuckDBEngine(scratch, reaches=[self._scratch.parent, ROOT], threads=1)
+                    DuckDBEngine(scratch, reaches=[self._folder, ROOT], threads=1)
                     if name == "duckdb"
                     else open_engine(name, scratch)
                 )
