@@ -89,7 +89,8 @@ says of something of which one of the other codes holds.
 ## Moments
 
 The wall clock as written, for an offset is of the place where the patient was; what is said in UTC is told on the clock of the source's zone.
-`2019` and `2019-05` are their first day, but where something ends with them (a death, the end of a period, an abatement) their last; a
+`2019` and `2019-05` are their first day, but where something ends with them (a death, the end of a period, an abatement) their last, and of a month or a year that the release's day is in, that day, unless the end is planned (a
+prescription's bounds and validity, a coverage); a
 date without a time is midnight, and a leap second (`23:59:60`) the second before it. Dates before 1800 and after 2200 are quarantined.
 
 ## References

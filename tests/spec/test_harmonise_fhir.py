@@ -254,6 +254,18 @@ CASES = [
     ),
     # Encounter
     Case(
+        "of an end of which the month is known the day is the last, and the first is known, too",
+        {
+            "resourceType": "Encounter",
+            "id": "e-month",
+            "status": "finished",
+            "subject": {"reference": "Patient/p1"},
+            "class": {"code": "IMP"},
+            "period": {"start": "2020-02-10", "end": "2020-02"},
+        },
+        [{"kind": "visit_occurrence", "end_date": dt.date(2020, 2, 29), "end_from": dt.date(2020, 2, 1)}],
+    ),
+    Case(
         "an ambulatory encounter",
         encounter("e1", serviceProvider={"reference": "Organization/o1"}),
         [{**VISIT, "concept_id": 9202, "code": "AMB", "visit_ref": "e1", "care_site_ref": "o1"}],

@@ -718,6 +718,27 @@ date = "dod"
     assert outcomes[2, "death"] == 7 and outcomes[3, "death"] == 1
 
 
+def test_what_ended_in_a_month_that_is_not_over_ended_by_the_day_of_the_release(events: Made) -> None:
+    visits = """
+[[map]]
+name = "visits"
+from = "events"
+to = "visit_occurrence"
+[map.set]
+start_date = "day"
+end_date = "last"
+end_from = "day"
+concept_id = { value = 9201 }
+"""
+    text = visits + rule('end_date = "last"\nend_from = "day"', to="condition_occurrence")
+    spans = [(dt.date(2026, 11, 1), dt.date(2026, 11, 30)), (dt.date(2026, 1, 1), dt.date(2026, 12, 31))]
+    spans.append((dt.date(2026, 10, 1), dt.date(2026, 10, 31)))
+    found = events.of(text, [{"code": "195967001", "day": first, "last": last} for first, last in spans])
+    ends = sorted([AS_OF, AS_OF, dt.date(2026, 10, 31)])
+    assert sorted(end for (end,) in events.rows(found, "visit_occurrence", "visit_end_date")) == ends
+    assert sorted(end for (end,) in events.rows(found, "condition_occurrence", "condition_end_date")) == ends
+
+
 def test_a_person_has_words_for_sex_and_ethnicity_and_a_postcode_district(events: Made) -> None:
     found = events.of(rule(), [{"code": "195967001"}])
     columns = ("person_id", "gender_concept_id", "race_concept_id", "year_of_birth", "month_of_birth", "day_of_birth")

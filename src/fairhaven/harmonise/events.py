@@ -12,7 +12,7 @@ from fairhaven.harmonise.emptied_values import Emptied, with_marks, without_fals
 from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred
 from fairhaven.harmonise.people import People
-from fairhaven.harmonise.row_outcomes import exclusion_reason
+from fairhaven.harmonise.row_outcomes import ends_of, exclusion_reason
 
 FURTHER_CODES = (
     ("value_code", "value_vocabulary_id"),
@@ -98,9 +98,9 @@ def events(
         ``source_concept_id``, ``source_value``, ``vocabulary_id``, ``value_concept_id``, the ids of `place_rows`, the marks of
         what was emptied, ``is_code_mended`` and ``is_code_damaged`` (by a spreadsheet), and ``outcome``: the CDM table, or why there is none.
     """
-    starts, ends = column_or_null(rows, "start_datetime", "event"), column_or_null(rows, "end_datetime", "event")
+    starts = column_or_null(rows, "start_datetime", "event")
     start = ibis.coalesce(column_or_null(rows, "start_date", "event"), starts.cast("date"))
-    end = ibis.coalesce(column_or_null(rows, "end_date", "event"), ends.cast("date"))
+    end, ends = ends_of(rows, "event", as_of)
     dated = rows.mutate(start=start, start_date=start, start_datetime=starts, stated_end=end, end_datetime=ends)
     dated = without_false_ends(dated, "stated_end")
     coded = with_concepts(dated, resolved)

@@ -40,6 +40,7 @@ _PERIOD = {
     "start_datetime": "timestamp(6)",
     "end_date": "date",
     "end_datetime": "timestamp(6)",
+    "end_from": "date",  # the first day that the end can be, where it is the last of a month or a year; NULL: the end is the day
 }
 _REFS = {
     "visit_ref": "string",

@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fairhaven.engine import Engine
-from fairhaven.harmonise.generic_rows import EVENT_TABLES
+from fairhaven.harmonise.generic_rows import EVENT_TABLES, column_or_null
 from fairhaven.harmonise.numbered_rules import NumberedRows
 from fairhaven.release.facts import RuleOutcome
 
@@ -103,9 +103,23 @@ def start_of(rows: ir.Table, kind: str, as_of: dt.date) -> ir.DateValue | None:
     start: ir.DateValue | None = ibis.coalesce(*given) if given else None
     if start is None or kind != "death" or "date_from" not in rows.columns:
         return start
+    return _is_under_way(rows["date_from"], start, as_of).ifelse(ibis.literal(as_of), start)
+
+
+def ends_of(rows: ir.Table, kind: str, as_of: dt.date) -> tuple[ir.DateValue, ir.TimestampValue]:
+    """The day and the moment on which rows of a kind end; of a month or a year that is not over (``end_from``) the day of the release."""
+    moment = column_or_null(rows, "end_datetime", kind)
+    day = ibis.coalesce(column_or_null(rows, "end_date", kind), moment.cast("date"))
+    if "end_from" not in rows.columns:
+        return day, moment
+    is_cut = _is_under_way(rows["end_from"], day, as_of)
+    return is_cut.ifelse(ibis.literal(as_of), day), is_cut.ifelse(ibis.null("timestamp(6)"), moment)
+
+
+def _is_under_way(first: ir.Value, last: ir.Value, as_of: dt.date) -> ir.BooleanValue:
+    """Whether the release's day is within what a part of a date covers, and before its last day."""
     day = ibis.literal(as_of)
-    is_under_way = ((rows["date_from"] <= day) & (start > day)).fill_null(False)
-    return is_under_way.ifelse(day, start)
+    return ((first <= day) & (last > day)).fill_null(False)
 
 
 def exclusion_reason(rows: ir.Table, as_of: dt.date, kind: str = "") -> ir.StringValue:

@@ -11,7 +11,7 @@ from fairhaven.harmonise.generic_rows import column_or_null
 from fairhaven.harmonise.health_system import OF_PERSON, Places, referred, staffed
 from fairhaven.harmonise.people import of_persons
 from fairhaven.harmonise.row_ids import row_id, unique_ids
-from fairhaven.harmonise.row_outcomes import exclusion_reason
+from fairhaven.harmonise.row_outcomes import ends_of, exclusion_reason
 
 ORDER = ("rule", "row_key")
 OF_VISITS = (*STAFF, Emptied(column="preceding_visit_ref", kept="preceding_id"))
@@ -39,11 +39,12 @@ def visits(engine: Engine, rows: ir.Table | None, who: ir.Table, kind: str, as_o
         return None
     ref = "visit_ref" if kind == "visit_occurrence" else "visit_detail_ref"
     known = of_persons(rows, who)
-    starts, ends = column_or_null(known, "start_datetime", kind), column_or_null(known, "end_datetime", kind)
+    starts = column_or_null(known, "start_datetime", kind)
+    end, ends = ends_of(known, kind, as_of)
     known = known.mutate(
         ref=column_or_null(known, ref, kind).nullif(""),
         start_date=ibis.coalesce(column_or_null(known, "start_date", kind), starts.cast("date")),
-        end_date=ibis.coalesce(column_or_null(known, "end_date", kind), ends.cast("date")),
+        end_date=end,
         start_datetime=starts,
         end_datetime=ends,
         concept=ibis.coalesce(column_or_null(known, "concept_id", kind), known["resolved_concept_id"]),

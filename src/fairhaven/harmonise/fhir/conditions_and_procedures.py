@@ -32,7 +32,7 @@ def conditions(placed: ir.Table) -> Columns:
     verification = placed["verification_status_code"]
     return {
         **codes(placed),
-        **period(dated(placed, "onset_start", "recorded"), placed["abatement_start"]),
+        **period(dated(placed, "onset_start", "recorded"), placed["abatement_start"], placed["abatement_length"]),
         "type_concept_id": ibis.cases(
             (has_category(placed, "problem-list-item"), TYPE["EHR problem list"]),
             (has_category(placed, "encounter-diagnosis"), TYPE["EHR encounter"]),
@@ -52,7 +52,7 @@ def procedures(placed: ir.Table) -> Columns:
     """Procedures that were done, or at least begun."""
     return {
         **codes(placed),
-        **period(dated(placed, "performed_start"), placed["performed_end"]),
+        **period(dated(placed, "performed_start"), placed["performed_end"], placed["performed_end_length"]),
         "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
         "default_target": ibis.literal("procedure_occurrence"),
     }

@@ -20,7 +20,7 @@ _DESCRIBED = (*CODES, "device_identifier", "lot_number")
 )
 def device_uses(placed: ir.Table) -> Columns:
     """Uses of devices, of the code that the device has, else of the one that the use gives (R5)."""
-    when = period(ibis.coalesce(placed["start"], placed["recorded"]), placed["end"])
+    when = period(ibis.coalesce(placed["start"], placed["recorded"]), placed["end"], placed["end_length"])
     known = _exposure(placed, before="known_")
     is_known = known["code"].notnull() | known["code_text"].notnull()
     return when | known | {name: is_known.ifelse(known[name], placed[name]) for name in CODES}

@@ -88,7 +88,7 @@ def statements(placed: ir.Table) -> Columns:
     """What patients say that they take."""
     return {
         **codes(placed),
-        **period(dated(placed, "effective_start", "asserted"), placed["effective_end"]),
+        **period(dated(placed, "effective_start", "asserted"), placed["effective_end"], placed["effective_end_length"]),
         **_dosage(placed),
         "type_concept_id": ibis.literal(TYPE["patient self-report"], type="int32"),
         "days_supply": _days(placed, "bounds"),
@@ -108,7 +108,7 @@ def administrations(placed: ir.Table) -> Columns:
     start = dated(placed, "effective_start")
     return {
         **codes(placed),
-        **period(start, placed["effective_end"]),
+        **period(start, placed["effective_end"], placed["effective_end_length"]),
         **_route(placed),
         "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
         "quantity": placed["dose_number"],

@@ -91,7 +91,7 @@ def _visit(encounter: ir.Table) -> dict[str, ir.Value]:
     return {
         "concept_id": chosen(encounter["class_code"], CLASS),
         **codes(encounter, before="class_"),
-        **period(encounter["start"], encounter["end"]),
+        **period(encounter["start"], encounter["end"], encounter["end_length"]),
         "type_concept_id": ibis.literal(TYPE["EHR"], type="int32"),
         "care_site_ref": ibis.coalesce(
             encounter["organization_id"], ibis.literal("Location/") + encounter["location_id"]

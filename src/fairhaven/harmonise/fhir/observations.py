@@ -112,7 +112,7 @@ def reports(placed: ir.Table) -> Columns:
 def _observed(placed: ir.Table) -> Columns:
     return {
         **codes(placed),
-        **period(_when(placed), placed["effective_end"]),
+        **period(_when(placed), placed["effective_end"], placed["effective_end_length"]),
         **_value(placed),
         "type_concept_id": ibis.ifelse(has_category(placed, "laboratory"), TYPE["lab"], TYPE["EHR"]).cast("int32"),
         "default_target": ibis.ifelse(

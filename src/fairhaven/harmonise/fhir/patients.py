@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, chosen, period, resource_rule
+from fairhaven.harmonise.fhir.rule_context import Columns, RuleContext, chosen, first_day, period, resource_rule
 from fairhaven.omop.concepts import RACE_OBSERVED, SEVERAL_RACES, TYPE
 
 OMB_RACE = {
@@ -18,7 +18,7 @@ OMB_RACE = {
 OMB_ETHNICITY = {"2135-2": 38003563, "2186-5": 38003564}
 
 
-_YEAR, _MONTH = len("1970"), len("1970-05")
+_MONTH = len("1970-05")
 
 
 @resource_rule("patient", kind="person")
@@ -80,5 +80,4 @@ def _is_dead(patient: ir.Table) -> ir.BooleanValue:
 def deaths(placed: ir.Table) -> Columns:
     """A death needs a day: one of which ``deceasedBoolean`` alone tells is counted as without; of a month or a year it is the last (Themis 104)."""
     last, length = placed["deceased"].cast("date"), placed["deceased_length"]
-    first = ibis.cases((length == _YEAR, last.truncate("Y")), (length == _MONTH, last.truncate("M")), else_=last)
-    return {"date": last, "date_from": first.cast("date"), "datetime": placed["deceased"].cast("timestamp(6)")}
+    return {"date": last, "date_from": first_day(last, length), "datetime": placed["deceased"].cast("timestamp(6)")}

@@ -270,11 +270,26 @@ def codes(table: ir.Table, *, before: str = "") -> dict[str, ir.Value]:
     return found
 
 
-def period(start: ir.Value, end: ir.Value | None = None) -> dict[str, ir.Value]:
-    """Start and end of moments; their dates follow from them."""
+_YEAR, _MONTH = len("1970"), len("1970-05")
+
+
+def first_day(last: ir.DateValue, length: ir.IntegerValue) -> ir.DateValue:
+    """The first day of a date that landed with its last, of which the text was so long."""
+    first = ibis.cases((length == _YEAR, last.truncate("Y")), (length == _MONTH, last.truncate("M")), else_=last)
+    return first.cast("date")
+
+
+def period(start: ir.Value, end: ir.Value | None = None, length: ir.Value | None = None) -> dict[str, ir.Value]:
+    """Start and end of moments; their dates follow from them.
+
+    Args:
+        length: of the end's text, where the end has happened; a planned one is what it says.
+    """
     found = {"start_date": start.cast("date"), "start_datetime": start.cast("timestamp(6)")}
     if end is not None:
         found |= {"end_date": end.cast("date"), "end_datetime": end.cast("timestamp(6)")}
+        if length is not None:
+            found["end_from"] = first_day(found["end_date"], length)
     return found
 
 

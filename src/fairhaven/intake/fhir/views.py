@@ -104,10 +104,15 @@ def _dosage(path: str) -> tuple[ElementColumn, ...]:
     )
 
 
+def _ended(name: str, path: str) -> tuple[ElementColumn, ...]:
+    """The last moment of what has ended, and how much of it is known; what is planned to end needs no more than `_last`."""
+    return (_last(name, path), _column("length", f"{name.removesuffix('_start')}_length", path))
+
+
 def _span(name: str, element: str, instant: str = "") -> tuple[ElementColumn, ...]:
     """Columns ``<name>_start`` and ``<name>_end`` of an element that is a dateTime or a Period."""
     moments = [f"{element}DateTime", *([instant] if instant else []), f"{element}Period.start"]
-    return (_moment(f"{name}_start", " | ".join(moments)), _last(f"{name}_end", f"{element}Period.end"))
+    return (_moment(f"{name}_start", " | ".join(moments)), *_ended(f"{name}_end", f"{element}Period.end"))
 
 
 def _value(at: str = "") -> tuple[ElementColumn, ...]:
@@ -205,8 +210,7 @@ _PERSON = ResourceView(
         _text("state", "address[use=home].state | address[].state"),
         _text("country", "address[use=home].country | address[].country"),
         _flag("is_deceased", "deceasedBoolean"),
-        _last("deceased", "deceasedDateTime"),
-        _column("length", "deceased_length", "deceasedDateTime"),
+        *_ended("deceased", "deceasedDateTime"),
         _reference("practitioner_id", "generalPractitioner[]", *PRACTITIONER),
         _reference("practice_id", "generalPractitioner[]", "Organization"),
         _reference("organization_id", "managingOrganization", "Organization"),
@@ -228,7 +232,7 @@ _VIEWS: Sequence[ResourceView] = (
             _concept("service", "serviceType"),
             _SUBJECT,
             _moment("start", "period.start"),
-            _last("end", "period.end"),
+            *_ended("end", "period.end"),
             _reference("part_of_id", "partOf", "Encounter"),
             _reference("organization_id", "serviceProvider", "Organization"),
             _reference("location_id", "location[].location", "Location"),
@@ -254,7 +258,7 @@ _VIEWS: Sequence[ResourceView] = (
             *_span("onset", "onset"),
             _number("onset_age", "onsetAge.value"),
             _text("onset_age_unit", "onsetAge.code | onsetAge.unit"),
-            _last("abatement_start", "abatementDateTime | abatementPeriod.end | abatementPeriod.start"),
+            *_ended("abatement_start", "abatementDateTime | abatementPeriod.end | abatementPeriod.start"),
             _moment("recorded", "recordedDate"),
             _reference("practitioner_id", "asserter | recorder", *PRACTITIONER),
         ),
@@ -504,7 +508,7 @@ _VIEWS: Sequence[ResourceView] = (
             _reference("device_id", "device", "Device"),
             _concept("code", "deviceCodeableConcept", codings=3),
             _moment("start", "timingDateTime | timingPeriod.start"),
-            _last("end", "timingPeriod.end"),
+            *_ended("end", "timingPeriod.end"),
             _moment("recorded", "recordedOn"),
             _reference("practitioner_id", "source", *PRACTITIONER),
             _concept("body_site", "bodySite"),
