@@ -4,6 +4,7 @@ import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import pytest
 from fairhaven.engine import Engine
 from fairhaven.hub import open_hub
 from fairhaven.journeys.cohorts.discover import Discovery, discover
-from fairhaven.journeys.descriptions.describe import describe_release, is_described
+from fairhaven.journeys.descriptions import describe
+from fairhaven.journeys.descriptions.describe import describe_for_reading, is_described
 from fairhaven.journeys.descriptions.described_counts import DESCRIPTION, ROW_COUNTS
 from fairhaven.journeys.hub_audit import open_audit
 from fairhaven.journeys.model import Rooms
+from fairhaven.journeys.network import answer
 from fairhaven.journeys.network.answer import HubAnswers
 from fairhaven.journeys.open_release import open_release
 from fairhaven.journeys.releases.report_facts import report_on_release
@@ -196,8 +199,23 @@ def test_figures_of_another_release_are_shown_only_while_that_holds_what_they_we
     assert read_json(place) == whole
 
 
-def test_releases_that_few_persons_tell_apart_are_described_one_after_the_other(upgraded: Upgraded) -> None:
-    """Each within the next, hundreds of engines would be open at once."""
+def _counted(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[Any]:
+    """The first arguments with which a function of a module is called from now on."""
+    called: list[Any] = []
+    function = getattr(module, name)
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        called.append(arguments)
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(module, name, counted)
+    return called
+
+
+def test_releases_that_few_persons_tell_apart_are_described_one_after_the_other(
+    upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each within the next, hundreds of engines would be open at once; and each is looked at once for all of them."""
     rooms = upgraded.rooms
     places = [_description(rooms, number) for number in (1, 2)]
     whole = [read_json(place) for place in places]
@@ -211,19 +229,30 @@ def test_releases_that_few_persons_tell_apart_are_described_one_after_the_other(
         open_at_once.append(sum(1 for each in work.parent.iterdir() if each.is_dir()))
         return engine
 
-    describe_release(replace(rooms, new_engine=counted), rooms.archive.releases()[1], by=ANNA, progress=Silent())
+    stocks, read = _counted(monkeypatch, describe, "take_stock"), _counted(monkeypatch, describe, "_as_written")
+    asked = replace(rooms, new_engine=counted)
+    describe_for_reading(asked, rooms.archive.releases()[1:], by=ANNA, progress=Silent())
     assert [read_json(place) for place in places] == whole
+    assert len(stocks) == 1
+    # Of the first whether it is there, before and after it is written, what the next one's figures are, and what was checked in it.
+    assert Counter(number for _, number in read) == {1: 4, 2: 1, 0: 1}
     assert len(opened) >= 2 and set(open_at_once) == {1}
 
 
-def test_a_worker_that_has_a_release_open_knows_what_others_tell_since(upgraded: Upgraded) -> None:
+def test_a_worker_that_has_a_release_open_knows_what_others_tell_since(
+    upgraded: Upgraded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rooms = upgraded.rooms
     worker = HubAnswers(rooms=rooms, today=lambda: dt.date(2026, 11, 30), by=ANNA, progress=Silent())
     task = AvailabilityTask(uuid="u", collection="c", query=AVAILABILITY | {"project": "P"})
+    looked = _counted(monkeypatch, answer, "tell_first")
     worker.availability(task.query, task=task)
+    worker.availability(task.query, task=task)
+    assert not looked, "while nothing changes, each release is looked at once and not for each question"
     place = _description(rooms, 1)
     write_json(place, read_json(place) | {"persons": 31})
     told = str(content_hash(place))
     worker.availability(task.query, task=task)
+    assert looked
     with open_audit(rooms) as audit:
         assert audit.was_told(rooms.archive.releases()[0].content, told)

@@ -22,7 +22,7 @@ from fairhaven.archive import delta_log
 from fairhaven.archive.journals import erasure_in, unpublished_in
 from fairhaven.archive.model import BegunErasure, DecidedErasure, Unpublished
 from fairhaven.kernel.errors import Fault, Invalid, NotAllowedNow, NotFound
-from fairhaven.kernel.files import clear_torn, read_json, sha256_of
+from fairhaven.kernel.files import clear_torn, read_json, sha256_of, stamp_of
 from fairhaven.kernel.listing import listed
 from fairhaven.kernel.whole_numbers import whole_number
 from fairhaven.ledger import Actor, Entry, EventKind, Ledger
@@ -143,7 +143,7 @@ class ReleaseStore:
     def _as_sealed(self, number: int) -> Release:
         path, seal = self.manifest(number), self.seals()[number]
         if path.exists():
-            seen: tuple[int | str, ...] = (*_stamp(path), seal)
+            seen: tuple[int | str, ...] = (*stamp_of(path), seal)
             if number in self._sealed and self._sealed[number][0] == seen:
                 return self._sealed[number][1]
             written = read_json(path)
@@ -186,8 +186,8 @@ class ReleaseStore:
         ]
 
     def sha256_of(self, path: Path) -> str:
-        """SHA-256 of a stored file, hex; read once in a process as long as it is the same one (`_stamp`)."""
-        seen = _stamp(path)
+        """SHA-256 of a stored file, hex; read once in a process as long as it is the same one (`stamp_of`)."""
+        seen = stamp_of(path)
         if self._hashed.get(path, ((), ""))[0] != seen:
             self._hashed[path] = seen, sha256_of(path)
         return self._hashed[path][1]
@@ -257,12 +257,6 @@ class ReleaseStore:
             Invalid: the file is no manifest, or one of a later Fairhaven.
         """
         return read_manifest(read_json(path), path=path)
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """What tells that a file is still the one that was read: nobody can set the time of its last change."""
-    found = path.stat()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def number_of(name: str, known: Collection[int]) -> int:

@@ -52,6 +52,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """What tells that a file is still the one that was read: nobody can set the time of its last change."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no blanks: the form whose hash is taken."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -15,12 +15,13 @@ from fairhaven.cohort.model import Domain
 from fairhaven.journeys.cohorts.count import Named, note_unknown
 from fairhaven.journeys.descriptions.describe import describe_for_reading, is_described
 from fairhaven.journeys.descriptions.described_counts import make_counts_known, tells_as_written
-from fairhaven.journeys.descriptions.discovery_index import kept_index
+from fairhaven.journeys.descriptions.discovery_index import index_manifest, kept_index
 from fairhaven.journeys.hub_audit import open_audit, record_questions
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.open_release import open_release
 from fairhaven.kernel.errors import NotAllowedNow
-from fairhaven.kernel.files import damaged
+from fairhaven.kernel.files import damaged, stamp_of
+from fairhaven.kernel.listing import listed
 from fairhaven.kernel.progress import Progress
 from fairhaven.ledger import Actor
 from fairhaven.query_audit import Asker, Budget, Decision, QueryAudit
@@ -171,6 +172,16 @@ def discover(rooms: Rooms, name: str | None, *, by: Actor, progress: Progress) -
     return Discovery(rooms=rooms, release=release, index=index)
 
 
+def what_tells(rooms: Rooms, asked: Release) -> object:
+    """Equal as long as `tell_first` would find what it found: the ledger, the releases, and the files beside them, by their stamps."""
+    beside = [
+        path for each in rooms.archive.releases() for path in listed(rooms.archive.description(each.number), "*.json*")
+    ]
+    index = index_manifest(rooms, asked)
+    files = {path: stamp_of(path) for path in (*beside, index) if path.exists()}
+    return rooms.ledger.length(), asked.content, files
+
+
 def tell_first(rooms: Rooms, asked: Release, *, by: Actor, progress: Progress) -> None:
     """Have the audit know what each release tells of itself, before anybody asks of one; raises as `discover`."""
     releases = rooms.archive.releases()
@@ -182,7 +193,7 @@ def tell_first(rooms: Rooms, asked: Release, *, by: Actor, progress: Progress) -
             f"{lacking[-1].name} is not described as it is now, and what a release tells of itself is known before anybody asks. "
             "Ask the account that runs the hub to build, or to count in it once; then this account may count."
         )
-    for release in lacking:
-        describe_for_reading(rooms, release, by=by, progress=progress)
+    if lacking:
+        describe_for_reading(rooms, lacking, by=by, progress=progress)
     with open_audit(rooms) as audit:
         make_counts_known(rooms, audit, releases)

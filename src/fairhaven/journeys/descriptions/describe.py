@@ -4,7 +4,7 @@ What is written beside a release is made from its tables alone, so it can be mad
 was killed at the end, and after an erasure, which takes it away.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,43 +52,74 @@ class DescribedRelease:
     row_counts: RowCounts
 
 
-def describe_release(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
-    """Write what describes a release, its discovery index with it, unless it is there and says what the release holds."""
-    for each in (*_to_describe_first(rooms, release), release):
-        _describe(rooms, each, by=by, progress=progress)
+class _Known:
+    """What is known of releases' descriptions while some are written: each is read once, and again after it was written."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._has_own_figures: dict[int, bool | None] = {}
+
+    def is_described(self, release: Release) -> bool:
+        """As the function of that name."""
+        return self._of(release) is not None
+
+    def has_own_figures(self, release: Release) -> bool:
+        """Whether it is described, and not by the figures of another."""
+        return self._of(release) is True
+
+    def forget(self, release: Release) -> None:
+        """Look at it again: it was written."""
+        self._has_own_figures.pop(release.number, None)
+
+    def _of(self, release: Release) -> bool | None:
+        if release.number not in self._has_own_figures:
+            found = _found(self._rooms, release)
+            self._has_own_figures[release.number] = None if found is None else not found.description.figures_of
+        return self._has_own_figures[release.number]
+
+
+def describe_releases(rooms: Rooms, releases: Sequence[Release], *, by: Actor, progress: Progress) -> None:
+    """Write what describes releases, their discovery indexes with it, unless it is there and says what they hold."""
+    known = _Known(rooms)
+    for each in _in_order(rooms, releases, known):
+        _describe(rooms, each, known, by=by, progress=progress)
     if rooms.settings.readers:
         with open_audit(rooms) as audit:
             make_counts_known(rooms, audit, rooms.archive.releases())  # they may only ask
         record_questions(rooms, by=by, progress=progress)
 
 
-def _describe(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
+def _describe(rooms: Rooms, release: Release, known: _Known, *, by: Actor, progress: Progress) -> None:
     with hashes_as_written(rooms.store) as written:
         make_index(rooms, release, progress=progress)
-        if _found(rooms, release) is None:
-            _write(rooms, release, progress=progress)
+        if not known.is_described(release):
+            _write(rooms, release, known, progress=progress)
+            known.forget(release)
     record_description(rooms, release, written, by=by)
     if has_audit(rooms):
         with open_audit(rooms) as audit:
             make_counts_known(rooms, audit, [release])
 
 
-def _to_describe_first(rooms: Rooms, release: Release) -> list[Release]:
-    """The earlier releases without a description of today whose figures this one, or another of them, may have; the oldest first.
+def _in_order(rooms: Rooms, releases: Sequence[Release], known: _Known) -> list[Release]:
+    """Releases that are to be described, and the earlier ones without a description of today whose figures they, or another of them, may have.
 
-    They are described one after the other, not each within the next: of hundreds a few persons apart each would keep its engine open.
+    The oldest first: they are described one after the other, not each within the next. Of hundreds a few persons apart each would keep its engine open.
     """
-    if _found(rooms, release) is not None:
-        return []
-    earlier = [each for each in rooms.archive.releases() if each.number < release.number]
-    if not (undescribed := [each for each in earlier if _found(rooms, each) is None]):
-        return []
-    wanted = [release]
-    with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
-        for each in reversed(undescribed):
-            if any(_is_told_by_few(rooms, each, later, engine) for later in wanted):
-                wanted.append(each)
-    return wanted[:0:-1]
+    wanted = {each.number: each for each in releases if not known.is_described(each)}
+    undescribed = [
+        each
+        for each in rooms.archive.releases()
+        if each.number < max(wanted, default=0) and each.number not in wanted and not known.is_described(each)
+    ]
+    if undescribed:
+        with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
+            for each in reversed(undescribed):
+                later = [other for other in wanted.values() if other.number > each.number]
+                if any(_is_told_by_few(rooms, each, other, engine) for other in later):
+                    wanted[each.number] = each
+    together = {each.number: each for each in releases} | wanted
+    return [together[number] for number in sorted(together)]
 
 
 def is_described(rooms: Rooms, release: Release) -> bool:
@@ -108,24 +139,21 @@ def _is_told_by_few(rooms: Rooms, earlier: Release, later: Release, engine: Engi
     return 0 < rooms.archive.persons_apart(earlier, later, engine, enough=enough) < enough
 
 
-def _told_alike(rooms: Rooms, release: Release, engine: Engine) -> tuple[Release, Description] | None:
+def _told_alike(rooms: Rooms, release: Release, known: _Known, engine: Engine) -> tuple[Release, Description] | None:
     """The latest of earlier releases that few persons tell from this one; None where there is none.
 
     One that has another's figures itself is passed over, and so is one without a description: of those that few persons tell apart
-    each has one by now (`_to_describe_first`).
+    each has one by now (`_in_order`).
     """
     for earlier in reversed(rooms.archive.releases()):
-        if earlier.number >= release.number:
-            continue
-        found = _found(rooms, earlier)
-        if found is None or found.description.figures_of:
+        if earlier.number >= release.number or not known.has_own_figures(earlier):
             continue
         if _is_told_by_few(rooms, earlier, release, engine):
-            return earlier, found.description
+            return earlier, _whole(rooms, earlier).description
     return None
 
 
-def _write(rooms: Rooms, release: Release, *, progress: Progress) -> None:
+def _write(rooms: Rooms, release: Release, known: _Known, *, progress: Progress) -> None:
     folder = rooms.archive.description(release.number)
     rooms.archive.check_rows(release)
     with scratch(rooms.store / "scratch") as work, closing(rooms.new_engine(work)) as engine:
@@ -149,7 +177,7 @@ def _write(rooms: Rooms, release: Release, *, progress: Progress) -> None:
         card = scorecard(tables, engine=engine, origins=_origins(release), report=quality)
         write_json(folder / SCORECARD, to_json(card))
         progress.stage("Describing every variable")
-        if (alike := _told_alike(rooms, release, engine)) is not None:
+        if (alike := _told_alike(rooms, release, known, engine)) is not None:
             other, description = alike
             description = replace(description, figures_of=other.name, figures_content=other.content)
         else:
@@ -208,16 +236,16 @@ def _exchange_forms(rooms: Rooms, release: Release, description: Description) ->
 def described(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> DescribedRelease:
     """What describes a release; made first where it is not there, which takes the lock of the releases."""
     if not is_described(rooms, release):
-        describe_for_reading(rooms, release, by=by, progress=progress)
+        describe_for_reading(rooms, [release], by=by, progress=progress)
     return _whole(rooms, release)
 
 
-def describe_for_reading(rooms: Rooms, release: Release, *, by: Actor, progress: Progress) -> None:
-    """As `describe_release`, for a command that only reads releases: it takes their lock, and stock of them in a hub of before, where
+def describe_for_reading(rooms: Rooms, releases: Sequence[Release], *, by: Actor, progress: Progress) -> None:
+    """As `describe_releases`, for a command that only reads releases: it takes their lock, and stock of them in a hub of before, where
     what describes one would else be all that the ledger knows of them."""
     with holding(rooms, Locked.RELEASES, act="description of a release", by=by, progress=progress):
         take_stock(rooms, Locked.RELEASES, by=by)
-        describe_release(rooms, release, by=by, progress=progress)
+        describe_releases(rooms, releases, by=by, progress=progress)
 
 
 def _whole(rooms: Rooms, release: Release) -> DescribedRelease:

@@ -37,14 +37,19 @@ def record_description(rooms: Rooms, release: Release, written: Mapping[str, str
         rooms.ledger.append(EventKind.DESCRIPTION, {"release": release.name}, by=by, files=files)
 
 
+def index_manifest(rooms: Rooms, release: Release) -> Path:
+    """The file of a release's index that says what the others are."""
+    return rooms.archive.description(release.number) / _INDEX / MANIFEST
+
+
 def kept_index(rooms: Rooms, release: Release) -> DiscoveryIndex | None:
     """The index of a release as it is now; None where there is none, or one of rows that have been erased since."""
-    folder = rooms.archive.description(release.number) / _INDEX
+    manifest = index_manifest(rooms, release)
     # The index's manifest holds the hashes of its other files, which are compared as they are read.
-    if not is_as_written(rooms, [folder / MANIFEST]):
+    if not is_as_written(rooms, [manifest]):
         return None
     try:
-        index = DiscoveryIndex.open(folder)
+        index = DiscoveryIndex.open(manifest.parent)
     except (NotFound, Invalid):
         return None
     return index if index.release == release.content else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from fairhaven.cohort import check_definition
 from fairhaven.cohort.formats.rquest import read_rquest
-from fairhaven.journeys.cohorts.discover import Discovery, discover, tell_first
+from fairhaven.journeys.cohorts.discover import Discovery, discover, tell_first, what_tells
 from fairhaven.journeys.model import Rooms
 from fairhaven.kernel.errors import Invalid, NotAllowedNow, Refused
 from fairhaven.kernel.progress import Progress
@@ -41,6 +41,7 @@ class HubAnswers:
     by: Actor
     progress: Progress
     _discovery: Discovery | None = field(default=None, init=False)
+    _told: object = field(default=None, init=False)
 
     def availability(self, query: Mapping[str, Any], *, task: AvailabilityTask) -> int:
         """See `network.CountProvider`."""
@@ -77,10 +78,12 @@ class HubAnswers:
     def _latest(self) -> Discovery:
         """The latest release, opened again when it is another one or has been altered; what releases tell since is known first all the same."""
         latest = self.rooms.archive.current()
+        tells = what_tells(self.rooms, latest)  # before it is read: whatever changes meanwhile is looked at next time
         if self._discovery is None or self._discovery.release.content != latest.content:
             self._discovery = discover(self.rooms, latest.name, by=self.by, progress=self.progress)
-        else:
+        elif tells != self._told:
             tell_first(self.rooms, latest, by=self.by, progress=self.progress)
+        self._told = tells
         return self._discovery
 
 

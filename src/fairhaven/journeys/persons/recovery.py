@@ -12,7 +12,7 @@ from typing import assert_never
 from fairhaven.archive import Erasure, SplitRow
 from fairhaven.intake import ErasureCounts
 from fairhaven.journeys.deliveries.receive import recover_deliveries
-from fairhaven.journeys.descriptions.describe import describe_release
+from fairhaven.journeys.descriptions.describe import describe_releases
 from fairhaven.journeys.hub_audit import forget_in_audit
 from fairhaven.journeys.hub_locks import Locked
 from fairhaven.journeys.model import Rooms, Stage
@@ -172,8 +172,7 @@ def carry_out(rooms: Rooms, erasure: ErasureUnderWay, *, progress: Progress) -> 
             case ErasureStage.RELEASES:
                 releases, entry = _erase_releases(rooms, erasure, progress)
             case ErasureStage.DESCRIBE:
-                for release in rooms.archive.releases():
-                    describe_release(rooms, release, by=erasure.by, progress=progress)
+                describe_releases(rooms, rooms.archive.releases(), by=erasure.by, progress=progress)
             case ErasureStage.QUESTIONS:
                 forget_in_audit(rooms, erasure.keys)
             case _:

@@ -34,7 +34,7 @@ from fairhaven.journeys.deliveries.receive import (
     recover_deliveries,
     recover_vocabulary,
 )
-from fairhaven.journeys.descriptions.describe import describe_release
+from fairhaven.journeys.descriptions.describe import describe_releases
 from fairhaven.journeys.hub_locks import Locked, holding
 from fairhaven.journeys.model import Rooms
 from fairhaven.journeys.persons.opt_out_patients import OptedOut, opt_out_facts, opt_outs
@@ -259,7 +259,7 @@ class _BuildWork:
                 # The description has an engine of its own, and the memory of both would be too much.
                 self.opened.close()
                 self.release = rooms.archive.release(str(number))
-                describe_release(rooms, self.release, by=self.by, progress=progress)
+                describe_releases(rooms, [self.release], by=self.by, progress=progress)
             case _:
                 assert_never(stage)
 
