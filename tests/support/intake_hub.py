@@ -58,12 +58,15 @@ class MemoryVault:
         """Drop the others."""
         self.by_extract = {number: kept for number, kept in self.by_extract.items() if number in extracts}
 
-    def known_identifiers(self, *, key: bytes, source: str) -> KnownIdentifiers:
+    def known_identifiers(
+        self, *, key: bytes, source: str, extracts: Collection[int] | None = None
+    ) -> KnownIdentifiers:
         """What the records are known by."""
-        if not self.by_extract:
+        wanted = [table for number, table in self.by_extract.items() if extracts is None or number in extracts]
+        if not wanted:
             return KnownIdentifiers.none()
         with duckdb.connect(config={"threads": 1}) as connection:
-            connection.register("records", pa.concat_tables(self.by_extract.values()))
+            connection.register("records", pa.concat_tables(wanted))
             return known_identifiers(connection, "records", key=key)
 
     def records(self) -> list[dict[str, object]]:

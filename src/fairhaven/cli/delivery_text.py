@@ -73,6 +73,13 @@ def receipt(found: "Receipt") -> Iterator[str]:
             numbers = ", ".join(map(str, undecided.extracts))
             yield f"  {undecided.table} (extracts {numbers}): {_undecided(undecided)}; the last file counts"
 
+    for each in found.widely_withheld:
+        yield (
+            f"  warning: records of patients of {each.source} have {each.texts:,} text{'s' * (each.texts > 1)} of this delivery withheld, which "
+            f"stand{'s' * (each.texts == 1)} at the rows of up to {each.patients:,} patients. A member of staff may be a patient; if nobody is called so, "
+            f"have {each.source} correct its records"
+        )
+
 
 def _undecided(found: "UndecidedKey") -> str:
     """That a key is not unique, of how many rows."""

@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import shutil
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -36,12 +37,14 @@ from fairhaven.intake.model import (
     Source,
     TableCount,
     UndecidedKey,
+    WidelyWithheld,
 )
 from fairhaven.intake.opt_out_lists import dated_ahead
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
 from fairhaven.intake.resource_tombstones import ResourceTombstones
+from fairhaven.intake.withheld_widely import by_whose_records
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import ACCEPTED, USUAL, ExpansionLimits
@@ -187,7 +190,7 @@ def receive(
                 faults += _missing_tables(records, source, extracts)
             check_faults(faults)
             extracts = leave_out(receiver, source, extracts, erased_names, check_earlier=check_earlier)
-            extracts = _withhold(receiver, source, extracts, pa.concat_tables(local_numbers), vault, work)
+            extracts, widely = _withhold(receiver, source, extracts, pa.concat_tables(local_numbers), vault, work)
             told, undecided_between = counted_together(records, source, extracts, work)
         except BaseException:
             recover(records, vault, known)
@@ -213,6 +216,7 @@ def receive(
         faulty_lines=tuple(line for extract in listed for line in _faulty_lines(records, extract)),
         quarantine_reasons=() if listed else tuple(quarantine_reasons(records, extracts)),
         undecided_keys=(*undecided, *undecided_between),
+        widely_withheld=widely,
     )
 
 
@@ -331,25 +335,40 @@ def _withhold(
     local_numbers: pa.Table,
     vault: IdentityVault,
     work: Path,
-) -> list[Extract]:
-    """Withhold identifiers in what has just landed, when all of the delivery is: one file tells what another's texts hold."""
+) -> tuple[list[Extract], tuple[WidelyWithheld, ...]]:
+    """Withhold identifiers in what has just landed, when all of the delivery is: one file tells what another's texts hold.
+
+    Returns:
+        the extracts as they are then, and whose records withhold what stands at many patients' rows.
+    """
     if source.format is Format.OPT_OUT:
-        return list(extracts)
+        return list(extracts), ()
     texts, records = receiver.texts(source), receiver.records
     paths = [records.table(extract.number, table) for extract in extracts for table in extract.tables]
     with scratch(work) as room:
         known = vault.known_identifiers(key=texts.key, source=source.name)
-        withheld = texts.screen(paths, known=known, local_numbers=local_numbers, work=room)
+        screened = texts.screen(paths, known=known, local_numbers=local_numbers, work=room)
+        widely: tuple[WidelyWithheld, ...] = ()
+        if screened.widely:
+            numbers = defaultdict[str, list[int]](list)
+            for extract in (*records.extracts(), *extracts):
+                if extract.format is not Format.OPT_OUT:
+                    numbers[extract.source].append(extract.number)
+            each = (
+                (name, vault.known_identifiers(key=texts.key, source=source.name, extracts=of).believed_in(source.name))
+                for name, of in sorted(numbers.items())
+            )
+            widely = by_whose_records(screened.widely, each, key=texts.key, work=room)
     found = list[Extract]()
     for extract in extracts:
         tables = {
-            name: with_withheld(count, withheld.get(records.table(extract.number, name), {}))
+            name: with_withheld(count, screened.withheld.get(records.table(extract.number, name), {}))
             for name, count in extract.tables.items()
         }
         found.append(replace(extract, tables=tables))
         records.write_extract(records.folder(extract.number), found[-1])
         make_durable(records.folder(extract.number))
-    return found
+    return found, widely
 
 
 def with_withheld(count: TableCount, withheld: Mapping[str, int]) -> TableCount:

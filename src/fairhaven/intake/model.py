@@ -379,6 +379,21 @@ class UndecidedKey:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WidelyWithheld:
+    """That a source's identity records have texts of a delivery withheld which stand at the rows of many patients: the records may be made up.
+
+    Args:
+        source: whose records.
+        texts: how many different texts.
+        patients: at how many patients' rows the one stands that stands at most.
+    """
+
+    source: str
+    texts: int
+    patients: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What a receive did, for the person who delivered.
 
@@ -390,6 +405,7 @@ class Receipt:
         extracts: with counts of the delivery as a whole: a row that gives way to one of another file is counted as superseded.
         quarantine_reasons: why rows were quarantined, the most frequent reason of each extract first.
         undecided_keys: keys that are not unique though they should be.
+        widely_withheld: whose records withhold what stands at the rows of many patients.
     """
 
     source: str
@@ -400,6 +416,7 @@ class Receipt:
     faulty_lines: tuple[int, ...] = ()
     quarantine_reasons: tuple[QuarantineReason, ...] = ()
     undecided_keys: tuple[UndecidedKey, ...] = ()
+    widely_withheld: tuple[WidelyWithheld, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
