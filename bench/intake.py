@@ -11,7 +11,7 @@ import datetime as dt
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -69,9 +69,7 @@ class _Vault:
     def keep_only(self, extracts: object) -> None:
         """Nothing is kept."""
 
-    def known_identifiers(
-        self, *, key: bytes, source: str, extracts: Collection[int] | None = None
-    ) -> KnownIdentifiers:  # noqa: ARG002
+    def known_identifiers(self, **asked: object) -> KnownIdentifiers:  # noqa: ARG002
         """Nobody is known."""
         return KnownIdentifiers.none()
 
