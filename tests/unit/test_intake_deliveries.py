@@ -294,6 +294,9 @@ TYPE_1 = (
         ("1,p1,2020-01-02,,IN\n", False),
         ("1,p1,not a day,,OUT\n2,p2,2020-01-01,,\n", True),
         ("1,p1,2020-01-01,,\n", False),
+        # The newest row of the key is in quarantine: an opt-out stands, an opt-in does not.
+        ("1,p1,2020-01-01,,OUT\n1,p1,not a day,,a\n", True),
+        ("1,p1,2020-01-01,,OUT\n2,p1,2020-01-02,,IN\n2,p1,not a day,,a\n", True),
     ],
 )
 def test_the_latest_type_1_code_counts_and_doubt_means_opted_out(hub: Hub, rows: str, is_out: bool) -> None:

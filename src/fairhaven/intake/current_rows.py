@@ -307,15 +307,22 @@ def current(
     excluded: ir.Table | None,
     births: ir.Table | None = None,
     precision: str = "month",
+    hears_quarantine: bool = True,
 ) -> Mapping[str, ir.Table]:
-    """See `service.Intake.current`."""
+    """See `service.Intake.current`.
+
+    Args:
+        hears_quarantine: a row whose key has a newer one in quarantine does not count.
+    """
     having = tables_of(in_force(source, records.extracts(source.name)))
     deleted = deleted_patients(engine, records, source, having)
     found = {}
     for table, extracts in having.items():
         rows = landed(engine, records, extracts, table)
         wholes = wholes_of(source, table, having)
-        unread = unread_rows(engine, records, wholes or extracts, WHOLES[table] if wholes else table)
+        unread = None
+        if hears_quarantine:
+            unread = unread_rows(engine, records, wholes or extracts, WHOLES[table] if wholes else table)
         kept = not_taken_back(rows, deleted)
         rows = latest(engine, records, rows, extracts, table, wholes=wholes, wanted=kept, unread=unread)
         rows = rows.drop(*(name for name in COLUMNS if name in rows.columns))

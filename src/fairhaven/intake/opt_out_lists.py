@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fairhaven.engine import Engine
 from fairhaven.engine.duckdb_connection import count_of
 from fairhaven.engine.sql import file
-from fairhaven.intake.current_rows import current, in_force
+from fairhaven.intake.current_rows import current, in_force, unread_rows
 from fairhaven.intake.delivery_records import DeliveryRecords
 from fairhaven.intake.landing import REJECTS
 from fairhaven.intake.model import Extract, Source, TableDeclaration
@@ -162,7 +162,7 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
     """``patient_ref`` of those whose latest Type 1 code by date is an opt-out.
 
     A code without date, on the same day as an opt-in, or in a quarantined row counts as an opt-out. An opt-in of a day
-    after the delivery that carries it takes nothing back.
+    after the delivery that carries it takes nothing back, nor does one whose newest row is in quarantine; an opt-out of such a key stands.
 
     Raises:
         NotAllowedNow: the table that carries the codes was never delivered, or a line of its latest delivery that
@@ -181,6 +181,12 @@ def type_1_opt_outs(engine: Engine, records: DeliveryRecords, source: Source) ->
     quarantined = _quarantined_opt_outs(records, source, carrying)
     received_on = max(records.delivery(extract.delivery).received_on for extract in carrying)
     rows = current(engine, records, source, excluded=None)[rule.table]
+    if unread_rows(engine, records, carrying, rule.table) is not None:
+        every = current(engine, records, source, excluded=None, hears_quarantine=False)[rule.table]
+        rows = ibis.union(
+            rows.filter(~rows[rule.column].isin(list(rule.opted_out)).fill_null(False)),
+            every.filter(every[rule.column].isin(list(rule.opted_out))),
+        )
     rows = rows.mutate(
         is_out=rows[rule.column].isin(list(rule.opted_out)), is_in=rows[rule.column].isin(list(rule.opted_in))
     )
