@@ -10,6 +10,7 @@ import pytest
 from fairhaven.engine import DuckDBEngine
 from fairhaven.harmonise import check_columns, local_maps, read_carrot, read_code_map
 from fairhaven.harmonise.code_mapping import distinct_codes, resolve_codes
+from fairhaven.harmonise.local_maps import omop_spelling
 from fairhaven.harmonise.row_ids import unique_ids
 from fairhaven.kernel.errors import Invalid
 from tests.support.harmonise_cases import (
@@ -266,4 +267,22 @@ def test_without_relationships_codes_of_standard_concepts_still_lead_to_them() -
     found = engine.fetch(resolve_codes(engine, codes, vocabulary_tables(engine, with_relationships=False))).to_pylist()
     resolved = {row["key_code"]: (row["resolved_concept_id"], row["resolved_source_concept_id"]) for row in found}
     assert resolved == {"195967001": (317009, 317009), "J45.9": (0, 45548118)}
+    spelt = ["SCT", "snomedct", "SNOMED_CT", "Snomed-CT", "snomed ct", "SNOMED Clinical Terms"]
+    codes = distinct_codes([engine.arrow(pa.table({"code": ["195967001"] * len(spelt), "vocabulary_id": spelt}))])
+    assert codes is not None
+    found = engine.fetch(resolve_codes(engine, codes, vocabulary_tables(engine, with_relationships=False))).to_pylist()
+    assert [row["resolved_concept_id"] for row in found] == [317009] * len(spelt)
     engine.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        *((each, "ICD9CM") for each in ("icd9cm", "ICD-9-CM", "icd9-cm", "ICD 9 CM", "ICD9_CM")),
+        *(("icd10gm", "ICD10GM"), ("ICD-10-GM", "ICD10GM"), ("ICD-10 PCS", "ICD10PCS"), ("icd 9 proc", "ICD9Proc")),
+        *(("rxnorm extension", "RxNorm Extension"), ("RxNorm-Extension", "RxNorm Extension"), ("ndc", "NDC")),
+        *(("OPCS 4", "OPCS4"), ("Read V2", "Read"), ("CPT-4", "CPT4"), ("dm+d", "dm+d"), ("Our Lab", "Our Lab")),
+    ],
+)
+def test_names_of_vocabularies_are_known_however_their_parts_are_joined(written: str, name: str) -> None:
+    assert omop_spelling(written) == name

@@ -1,6 +1,6 @@
 """Releases in words: builds, what a release holds, the way back from a row, erasures."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +16,14 @@ if TYPE_CHECKING:  # rooms are loaded only when a command runs
     from fairhaven.journeys.releases.build import Built
     from fairhaven.journeys.releases.build_plan import BuildPlan
     from fairhaven.journeys.releases.trace_row import Trace
-    from fairhaven.release.facts import EmptiedValues, ReleaseFacts
+    from fairhaven.release.facts import ReleaseFacts
 
 _FATES = ("current", "quarantined", "opted_out", "superseded", "withdrawn")
 """What becomes of rows that are received; each is one of these."""
 _FLOW = ("received", "landed", "quarantined", "opted_out", "superseded", "withdrawn", "current")
 """What became of rows, in the order in which it is shown."""
+_REFERRED = ("care_site", "location", "provider", "visit_detail", "visit_occurrence")
+"""Tables that a source may refer to without filling them."""
 _EMPTIED = 12
 """How many columns with emptied values a build on a screen lists."""
 
@@ -65,7 +67,7 @@ def built(found: "Built") -> Iterator[str]:
     yield f"  {linkage.patients:,} patient records of {len(linkage.sources)} sources are {linkage.persons:,} persons; {persons:,} are in the release"
     yield from (f"  {note}" for note in linkage.notes)
     yield from _outcomes(release.facts)
-    yield from _emptied(release.facts.emptied or ())
+    yield from emptied(release.facts)
     yield from _partner_cdms(release.facts)
     yield f"  content {release.content}"
 
@@ -115,10 +117,17 @@ def _outcomes(facts: "ReleaseFacts") -> Iterator[str]:
     yield from (f"  {rows:,} rows have a {what}" for what, rows in said.items())
 
 
-def _emptied(values: "Sequence[EmptiedValues]") -> Iterator[str]:
-    """Values that the sources gave and the release does not have."""
+def emptied(facts: "ReleaseFacts") -> Iterator[str]:
+    """Values that the sources gave and the release does not have; references to a table that a source never fills in one sentence."""
+    targets = {rule.number: rule.target for rule in facts.rules}
+    filled = {(count.source, targets.get(count.rule, "")) for count in facts.rule_outcomes if count.rows}
     rows, given = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
-    for each in values:
+    never: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for each in facts.emptied or ():
+        table = each.column.removesuffix("_id")
+        if table in _REFERRED and (each.source, table) not in filled and each.rows == each.given:
+            never[each.source][table] += each.rows
+            continue
         what = (each.source, f"{each.cdm_table}.{each.column}", each.reason)
         rows[what] += each.rows
         given[what] += each.given
@@ -127,6 +136,9 @@ def _emptied(values: "Sequence[EmptiedValues]") -> Iterator[str]:
         yield f"  emptied: {column} of {source} {reason} in {number:,} of {given[what]:,} rows"
     if (rest := len(rows) - _EMPTIED) > 0:
         yield f"  emptied: {rest} more columns (`release show --json` has all)"
+    for source, tables in never.items():
+        named = ", ".join(f"{table}_id in {number:,} rows" for table, number in sorted(tables.items()))
+        yield f"  {source} gives no row of {' or '.join(sorted(tables))}, so what it says of these is empty: {named}"
 
 
 def _most(counts: Counter[str]) -> str:

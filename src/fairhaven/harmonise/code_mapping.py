@@ -17,7 +17,15 @@ import pyarrow as pa
 
 from fairhaven.engine import Engine
 from fairhaven.harmonise.generic_rows import CODE_ALTERNATES
-from fairhaven.harmonise.local_maps import LOOSE, PREFERRED_TERM, READ, READ_WITH_TERM, SPELLINGS, MapPart
+from fairhaven.harmonise.local_maps import (
+    BETWEEN_WORDS,
+    LOOSE,
+    PREFERRED_TERM,
+    READ,
+    READ_WITH_TERM,
+    SPELLINGS,
+    MapPart,
+)
 from fairhaven.omop.concepts import OWN_CONCEPTS, TABLE_OF_DOMAIN
 from fairhaven.omop.spreadsheet_codes import PADDED, SUSPICIOUS, looks_damaged, mended_code
 from fairhaven.omop.vocabulary import Vocabulary
@@ -191,9 +199,17 @@ def _alternates(numbered: ir.Table) -> ir.Table | None:
     for rank, (code, vocabulary) in enumerate(CODE_ALTERNATES):
         if code in numbered.columns:
             name = numbered[vocabulary] if vocabulary in numbered.columns else ibis.literal("")
-            spelt = name.lower().cases(*SPELLINGS.items(), else_=name)
-            parts.append(numbered.select("number", order=_whole(rank * _TURN), vocabulary=spelt, code=numbered[code]))
+            parts.append(
+                numbered.select(
+                    "number", order=_whole(rank * _TURN), vocabulary=_omop_spelling(name), code=numbered[code]
+                )
+            )
     return ibis.union(*parts).filter(lambda t: t["code"] != "") if parts else None
+
+
+def _omop_spelling(name: ir.StringValue) -> ir.StringValue:
+    """`local_maps.omop_spelling` of a column."""
+    return name.lower().re_replace(BETWEEN_WORDS, "").cases(*SPELLINGS.items(), else_=name)
 
 
 def _suspects(engine: Engine, numbered: ir.Table) -> ir.Table | None:
@@ -324,8 +340,9 @@ def _from_local(local: ir.Table, numbered: ir.Table, wanted: ir.Table) -> ir.Tab
     if "code_text" not in numbered.columns:
         return found
     vocabulary = numbered["vocabulary_id"] if "vocabulary_id" in numbered.columns else ibis.literal("")
-    spelt = vocabulary.lower().cases(*SPELLINGS.items(), else_=vocabulary).lower()
-    worded = numbered.select("number", named=spelt, words=text).filter(lambda t: t["words"] != "")
+    worded = numbered.select("number", named=_omop_spelling(vocabulary).lower(), words=text).filter(
+        lambda t: t["words"] != ""
+    )
     only_text = local.filter(local["code"] == "")
     by_text = worded.join(only_text, [worded["named"] == only_text["vocabulary"], worded["words"] == only_text["text"]])
     return found.union(

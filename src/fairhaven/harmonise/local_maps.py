@@ -6,6 +6,7 @@ difference (E11.9 and E119 of ICD-10 are one code; 1.1 and 11 of a laboratory ar
 
 import csv
 import datetime as dt
+import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,33 +36,40 @@ SCHEMA = pa.schema(
     ]
 )
 
+BETWEEN_WORDS = "[-_ ]"
+"""What may stand between the parts of a vocabulary's name, and tells no two apart."""
+
 SPELLINGS: Mapping[str, str] = {
-    "snomed-ct": "SNOMED",
-    "snomed ct": "SNOMED",
-    "snomedct": "SNOMED",
-    "sct": "SNOMED",
     "snomed": "SNOMED",
-    "icd-10": "ICD10",
+    "snomedct": "SNOMED",
+    "snomedclinicalterms": "SNOMED",
+    "sct": "SNOMED",
     "icd10": "ICD10",
-    "icd-10-cm": "ICD10CM",
     "icd10cm": "ICD10CM",
-    "icd-9-cm": "ICD9CM",
-    "opcs-4": "OPCS4",
+    "icd10pcs": "ICD10PCS",
+    "icd10gm": "ICD10GM",
+    "icd9cm": "ICD9CM",
+    "icd9proc": "ICD9Proc",
+    "icdo3": "ICDO3",
     "opcs": "OPCS4",
     "opcs4": "OPCS4",
     "loinc": "LOINC",
     "rxnorm": "RxNorm",
+    "rxnormextension": "RxNorm Extension",
     "dm+d": "dm+d",
     "dmd": "dm+d",
+    "dmandd": "dm+d",
     "read": "Read",
     "read2": "Read",
     "readv2": "Read",
     "cvx": "CVX",
+    "ndc": "NDC",
     "ucum": "UCUM",
     "cpt4": "CPT4",
+    "hcpcs": "HCPCS",
     "atc": "ATC",
 }
-"""How sources spell the names of vocabularies, in lower case."""
+"""How sources spell the names of vocabularies, in lower case and without `BETWEEN_WORDS`."""
 
 _STCM = ("source_code", "source_vocabulary_id", "target_concept_id")
 _USAGI = ("sourceCode", "conceptId", "mappingStatus")
@@ -131,7 +139,7 @@ class CodeMap:
 
 def omop_spelling(vocabulary: str) -> str:
     """A vocabulary's name as OMOP spells it; an unknown one as it is."""
-    return SPELLINGS.get(vocabulary.lower(), vocabulary)
+    return SPELLINGS.get(re.sub(BETWEEN_WORDS, "", vocabulary.lower()), vocabulary)
 
 
 _PADDED = {name.upper(): digits for name, digits in PADDED.items()}
