@@ -275,8 +275,9 @@ _YEAR, _MONTH = len("1970"), len("1970-05")
 
 def first_day(last: ir.DateValue, length: ir.IntegerValue) -> ir.DateValue:
     """The first day of a date that landed with its last, of which the text was so long."""
-    first = ibis.cases((length == _YEAR, last.truncate("Y")), (length == _MONTH, last.truncate("M")), else_=last)
-    return first.cast("date")
+    # Not `truncate`, of which Sail makes a moment of nanoseconds.
+    before = ibis.cases((length == _YEAR, last.day_of_year()), (length == _MONTH, last.day()), else_=1) - 1
+    return (last - before.as_interval("D")).cast("date")
 
 
 def period(start: ir.Value, end: ir.Value | None = None, length: ir.Value | None = None) -> dict[str, ir.Value]:
