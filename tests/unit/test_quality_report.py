@@ -4,6 +4,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import pytest
 
 from fairhaven.engine import Engine
 from fairhaven.kernel.codec import from_json, to_json
@@ -11,21 +12,21 @@ from fairhaven.quality import CheckStatus, Origin, QualityReport, Scorecard, Sev
 from tests.support.quality_cdm import TODAY, day, sound, tables
 
 
-def report_of(engine: Engine, **changes: list[dict[str, object]]) -> QualityReport:
-    return check(tables(sound() | changes, engine), engine=engine, today=TODAY)
+@pytest.fixture(scope="module")
+def report(engine: Engine) -> QualityReport:
+    """Of the small CDM without a fault."""
+    return check(tables(sound(), engine), engine=engine, today=TODAY)
 
 
 def result(report: QualityReport, name: str):  # type: ignore[no-untyped-def]
     return next(item for item in report.results if item.check.id == name)
 
 
-def test_a_report_survives_json(engine: Engine) -> None:
-    report = report_of(engine)
+def test_a_report_survives_json(report: QualityReport) -> None:
     assert from_json(QualityReport, to_json(report)) == report
 
 
-def test_the_worst_level_decides_what_fails(engine: Engine) -> None:
-    report = report_of(engine)
+def test_the_worst_level_decides_what_fails(report: QualityReport) -> None:
     assert report.worst is Severity.FATAL
     assert [report.fails(level) for level in ("fatal", "convention", "characterization", "never")] == [True] * 3 + [
         False
@@ -60,8 +61,8 @@ def test_an_empty_field_does_not_apply_but_its_completeness_does(engine: Engine)
     assert result(report, "field_measurevaluecompleteness_measurement_provider_id").status is CheckStatus.PASSED
 
 
-def test_pass_rates_are_by_kahns_categories(engine: Engine) -> None:
-    rates = report_of(engine).pass_rates()
+def test_pass_rates_are_by_kahns_categories(report: QualityReport) -> None:
+    rates = report.pass_rates()
     assert {rate.category for rate in rates} == {"Completeness", "Conformance", "Plausibility"}
     assert all(rate.share is not None and 0 < rate.share <= 1 for rate in rates)
 
