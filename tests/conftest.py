@@ -83,7 +83,7 @@ def region(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the trial of hostile bytes takes, and how many hubs that of generated facts makes."""
     parser.addoption("--cpu-minutes", default="20", help="of the trial of hostile bytes, for all readers together")
-    parser.addoption("--seeds", default="3", help="of the trial of the same facts in every format")
+    parser.addoption("--seeds", default="2", help="of the trial of the same facts in every format")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,7 +12,9 @@ from random import Random
 
 AS_OF = dt.date(2026, 11, 21)
 DELIVERIES = (dt.date(2026, 10, 1), dt.date(2026, 11, 20))
-PERSONS = 24
+PERSONS = 80
+YEARS = 84
+"""Of births. A person's year is nobody else's, so there can be no more persons."""
 
 CONDITIONS = (
     ("SNOMED", "195967001"),
@@ -66,10 +68,12 @@ class Person:
 
     Args:
         birth: year, month and day, as far as they are known. A person's year is nobody else's, so that it names them.
+        ethnicity: a code of the English ethnic categories.
     """
 
     birth: tuple[int, ...]
     sex: str
+    ethnicity: str = ""
     death: Moment | None = None
 
 
@@ -191,11 +195,12 @@ class _Making:
         return World(statements=tuple(self.statements), opted_out=opted_out)
 
     def of_person(self, number: int) -> None:
-        year = 1921 + 3 * number
+        year = 1921 + YEARS * number // (self.persons + 1)
         birth = (year, self.random.randint(1, 12), self.random.randint(1, 28))[: self.random.choice([1, 2, 3, 3, 3])]
         described = self.random.random() < 0.93
         if described:
-            first = Person(birth=birth, sex=self.random.choice(["male", "female", "unknown"]))
+            ethnicity = self.random.choice(["", "", "A", "Z"])
+            first = Person(birth=birth, sex=self.random.choice(["male", "female", "unknown"]), ethnicity=ethnicity)
             self.say("persons", number, number, first, self.corrected_person)
         visits = [self.key() for _ in range(self.random.randint(0, 3))]
         for key in visits:
@@ -243,7 +248,9 @@ class _Making:
     def corrected_person(self, fact: Fact) -> Person:
         assert isinstance(fact, Person)
         if self.random.random() < 0.7:
-            return replace(fact, death=self.end(dt.date(self.random.randint(2012, 2025), 1, 1)))
+            under_way = self.random.choice([Moment(day=dt.date(2026, 11, 30), said="month"), Moment(day=dt.date(2026, 12, 31), said="year")])  # fmt: skip
+            earlier = self.end(dt.date(self.random.randint(2012, 2025), 1, 1))
+            return replace(fact, death=under_way if self.random.random() < 0.15 else earlier)
         return replace(fact, sex=self.random.choice(["male", "female"]))
 
     def corrected_visit(self, fact: Fact) -> Visit:

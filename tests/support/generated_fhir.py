@@ -30,6 +30,16 @@ KIND = {
     "administration": "MedicationAdministration",
     "statement": "MedicationStatement",
 }
+ETHNICITY = {
+    True: (
+        "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-EthnicCategory-1",
+        "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-EthnicCategory-1",
+    ),
+    False: (
+        "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory",
+        "https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategoryEngland",
+    ),
+}
 CLASS = {"inpatient": "IMP", "outpatient": "AMB", "emergency": "EMER"}
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 BAD_DAY, BAD_NUMBERS = "2020-02-30", ("1e999", "NaN", "1_000", "12x")
@@ -83,9 +93,18 @@ class FhirWriter:
 
     def links(self, each: Statement, event: Event) -> Resource:
         """Whose it is, and during what."""
-        encounter = None if event.visit is None else {"reference": f"Encounter/vis{event.visit}"}
+        encounter = None if event.visit is None else self.reference(f"Encounter/vis{event.visit}")
         older = event.kind in {"dispensing", "administration", "statement"} and not self.is_r5
-        return {"subject": _of(each), "context" if self.is_stu3 or older else "encounter": encounter}
+        return {"subject": self.of(each), "context" if self.is_stu3 or older else "encounter": encounter}
+
+    def of(self, each: Statement) -> Resource:
+        return self.reference(f"Patient/p{each.person}")
+
+    def reference(self, name: str) -> Resource:
+        """A reference by id, in any of its forms."""
+        return {
+            "reference": self.random.choice([name, name, f"https://server.example/fhir/{name}", f"{name}/_history/3"])
+        }
 
     def moment(self, moment: Moment | None, fault: str = "") -> str | None:
         if fault == "no day":
@@ -107,8 +126,12 @@ class FhirWriter:
     def patient(self, each: Statement, person: Person) -> Resource:
         birth = "-".join(f"{part:02}" for part in person.birth)
         number = {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": self.nhs_number(each.person)}
+        # Care Connect's extension is of STU3, UK Core's of R4; R5 has none of its own yet.
+        url, system = ETHNICITY[self.is_stu3]
+        ethnicity = {"url": url, "valueCodeableConcept": _coding(system, person.ethnicity)}
         return {
             "identifier": [number],
+            "extension": [ethnicity] if person.ethnicity else None,
             "gender": person.sex,
             "birthDate": birth,
             "deceasedDateTime": self.moment(person.death),
@@ -121,7 +144,7 @@ class FhirWriter:
         return {
             "status": status,
             "class": [{"coding": [coding]}] if self.is_r5 else coding,
-            "subject": _of(each),
+            "subject": self.of(each),
             "actualPeriod" if self.is_r5 else "period": period,
         }
 
@@ -253,10 +276,6 @@ class FhirWriter:
                     "code": _coding("http://hl7.org/fhir/CodeSystem/medication-statement-adherence", "not-taking")
                 }
         return {**said, **self.drug(event), **self.when("effective", event, fault)}
-
-
-def _of(each: Statement) -> Resource:
-    return {"reference": f"Patient/p{each.person}"}
 
 
 def _value(number: float | None) -> Resource | None:

@@ -32,7 +32,8 @@ sex = { type = "text", identity = "sex" }
 born = { type = "date", identity = "birth_date", formats = ["%Y-%m-%d"] }
 born_year = "whole"
 born_month = "whole"
-died = { type = "date", formats = ["%Y-%m-%d"] }
+ethnicity = { type = "text", identity = "ethnicity" }
+died = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
 died_clock = "time"
 gone = "text"
 
@@ -45,9 +46,9 @@ withdrawn = { column = "gone", values = ["D"] }
 visit = "text"
 person = "text"
 kind = "text"
-day = { type = "date", formats = ["%Y-%m-%d"] }
+day = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
 clock = "time"
-end_day = { type = "date", formats = ["%Y-%m-%d"] }
+end_day = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
 end_clock = "time"
 standing = "text"
 gone = "text"
@@ -64,9 +65,9 @@ visit = "text"
 kind = "text"
 vocabulary = "text"
 code = "text"
-day = { type = "date", formats = ["%Y-%m-%d"] }
+day = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
 clock = "time"
-end_day = { type = "date", formats = ["%Y-%m-%d"] }
+end_day = { type = "date", formats = ["%Y-%m-%d", "%Y-%m", "%Y"] }
 end_clock = "time"
 standing = "text"
 status = "text"
@@ -83,7 +84,18 @@ refills = "whole"
 gone = "text"
 """
 _COLUMNS = {
-    "persons": ("person", "nhs_number", "sex", "born", "born_year", "born_month", "died", "died_clock", "gone"),
+    "persons": (
+        "person",
+        "nhs_number",
+        "sex",
+        "born",
+        "born_year",
+        "born_month",
+        "ethnicity",
+        "died",
+        "died_clock",
+        "gone",
+    ),
     "visits": ("visit", "person", "kind", "day", "clock", "end_day", "end_clock", "standing", "gone"),
     "events": (
         *("event", "person", "visit", "kind", "vocabulary", "code", "day", "clock", "end_day", "end_clock", "standing"),
@@ -142,8 +154,10 @@ visit_ref = "visit"
 """
 
 
-_ENDS = 'end_date = "end_day"\nend_datetime = { date = "end_day", time = "end_clock" }\n'
-_SUPPLY = 'days_supply = "days_supply"\nquantity = "quantity"\nrefills = "refills"\nverbatim_end_date = "end_day"\n'
+_ENDS = 'end_date = "end_day_last_day"\nend_datetime = { date = "end_day_last_day", time = "end_clock" }\n'
+_SUPPLY = (
+    'days_supply = "days_supply"\nquantity = "quantity"\nrefills = "refills"\nverbatim_end_date = "end_day_last_day"\n'
+)
 _MAPPING = (
     """
 [[map]]
@@ -155,6 +169,7 @@ birth_date = "birth_date"
 birth_year = "born_year"
 birth_month = "born_month"
 gender = "sex"
+race = "ethnicity"
 
 [[map]]
 name = "deaths"
@@ -163,7 +178,7 @@ to = "death"
 when = { died = { present = true } }
 [map.set]
 date = "died"
-datetime = { date = "died", time = "died_clock" }
+datetime = { date = "died_last_day", time = "died_clock" }
 type_concept_id = { value = "EHR" }
 
 [[map]]
@@ -236,6 +251,11 @@ def nhs_number(source: str, person: int) -> str:
         stem += 1
 
 
+def spaced(number: str, random: Random) -> str:
+    """A number as it is written by hand, or not."""
+    return number if random.random() < 0.7 else f"{number[:3]} {number[3:6]} {number[6:]}"
+
+
 class Written:
     """Files of one source and delivery, and what was written into each table."""
 
@@ -305,7 +325,8 @@ def _cells(each: Statement, source: str, random: Random) -> Row:
             return row | {"gone": "D"}
         case Person() as person:
             year, month, day = (*person.birth, None, None)[:3]
-            row |= {"nhs_number": nhs_number(source, each.person), "sex": person.sex}
+            row |= {"nhs_number": spaced(nhs_number(source, each.person), random), "sex": person.sex}
+            row |= {"ethnicity": person.ethnicity or None}
             if day is None:
                 row |= {"born_year": year, "born_month": month}
             else:
@@ -330,13 +351,16 @@ def _cells(each: Statement, source: str, random: Random) -> Row:
 
 
 def _moment(day: str, clock: str, moment: Moment | None) -> Row:
-    return {} if moment is None else {day: moment.day, clock: moment.clock}
+    if moment is None:
+        return {}
+    said = {"month": 7, "year": 4}.get(moment.said)
+    return {day: moment.day.isoformat()[:said] if said else moment.day, clock: moment.clock}
 
 
 def _fhir(world: World, version: str, source: str, delivery: int, folder: Path, random: Random) -> Written:
     """Lines in any order; a version that another has replaced may come as late as the last delivery."""
     written = Written()
-    writer = FhirWriter(version, random, lambda person: nhs_number(source, person))
+    writer = FhirWriter(version, random, lambda person: spaced(nhs_number(source, person), random))
     lines = []
     for (_, key), several in world.by_key().items():
         dating = ("times", "numbers", "both")[key % 3]

@@ -39,6 +39,7 @@ CODES: Mapping[tuple[str, str], Sequence[tuple[str, int, int, int | None]]] = {
 INGREDIENT = 1503297
 """Of both drugs."""
 SEX = {"male": 8507, "female": 8532, "unknown": 0}
+RACE = {"A": 8527}
 STATUS = {"active": 0, "provisional": 32899, "resolved": 32906}
 OPERATOR = {"<": 4171756, "<=": 4171754, ">=": 4171755, ">": 4172704}
 UNIT = {"mm[Hg]": 8876, "kPa": 44777602}
@@ -130,7 +131,8 @@ class _Truth:
             why = "before birth"
         else:
             return False
-        self.left_out[why] += 1
+        # What a row was about is known before why it is left out, so a code that gives two rows is counted twice.
+        self.left_out[why] += len(CODES[fact.code]) if isinstance(fact, Event) and why != "not taken" else 1
         return True
 
     def day(self, person: int, moment: Moment) -> dt.date:
@@ -168,16 +170,19 @@ class _Truth:
                 "month_of_birth": fact.birth[1] if len(fact.birth) > 1 else None,
                 "gender_concept_id": SEX[fact.sex],
                 "gender_source_value": fact.sex,
-                "race_concept_id": 0,
+                "race_concept_id": RACE.get(fact.ethnicity, 0),
+                "race_source_value": fact.ethnicity or None,
                 "ethnicity_concept_id": 0,
             }
         )
         if fact.death is not None:
+            # Of a month or a year that is not over, the day of the release (Themis 104 would have the last).
+            died = fact.death if fact.death.day <= AS_OF else Moment(day=AS_OF)
             self.rows["death"].append(
                 {
                     **who,
-                    "death_date": fact.death.day,
-                    "death_datetime": fact.death.at,
+                    "death_date": died.day,
+                    "death_datetime": died.at,
                     "death_type_concept_id": EHR,
                     "cause_concept_id": 0,
                     "cause_source_concept_id": 0,
