@@ -163,13 +163,13 @@ class World:
         return {key: list(found) for key, found in groupby(placed, key=lambda each: (each.table, each.key))}
 
     def standing(self, delivery: int = len(DELIVERIES) - 1) -> list[Statement]:
-        """The last word on each fact that still holds after a delivery; what cannot be read says nothing."""
-        found = []
-        for several in self.by_key().values():
-            read = [each for each in several if not each.fault and each.delivery <= delivery]
-            if read and read[-1].fact is not None:
-                found.append(read[-1])
-        return found
+        """The last word on each fact that still holds after a delivery. After one that cannot be read nothing does (ADR 42)."""
+        return [each for each in self.last(delivery) if each.fact is not None and not each.fault]
+
+    def last(self, delivery: int) -> list[Statement]:
+        """The last word on each fact, whatever it is."""
+        arrived = [[each for each in several if each.delivery <= delivery] for several in self.by_key().values()]
+        return [several[-1] for several in arrived if several]
 
 
 def random_world(seed: int, persons: int = PERSONS) -> World:
@@ -224,6 +224,8 @@ class _Making:
             delivery = self.random.randrange(delivery, 2)
             if self.random.random() < 0.3:
                 self.add(table, key, person, delivery, None, kind)
+            elif table == "events" and self.random.random() < 0.2:
+                self.add(table, key, person, delivery, corrected(fact), kind, fault=self.random.choice(faults))
             else:
                 fact = corrected(fact)
                 self.add(table, key, person, delivery, fact, kind)

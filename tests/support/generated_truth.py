@@ -78,7 +78,7 @@ def partner_rows(world: World, delivery: int) -> Rows:
     Returns:
         columns as in `Truth`, but ``person``, ``key``, ``ordinal`` and ``fault`` for who it is, and ``visit`` is a key.
     """
-    faulty = [each for each in world.statements if each.fault and each.delivery <= delivery]
+    faulty = [each for each in world.last(delivery) if each.fault]
     standing = world.standing(delivery)
     rows = {**_Partner([*standing, *faulty]).truth().rows}
     of_year = {each.fact.birth[0]: each.person for each in standing if isinstance(each.fact, Person)}
