@@ -21,7 +21,7 @@ from fairhaven.omop import CDM
 from tests.support.actors import ANNA
 from tests.support.generated_facts import AS_OF, DELIVERIES, World
 from tests.support.generated_files import SOURCES, Written, declare, nhs_number, write
-from tests.support.generated_truth import Row, Rows, Truth, truth
+from tests.support.generated_truth import Row, Rows, truth
 from tests.support.harmonise_cases import ANCESTORS
 from tests.support.partner_cdm import release, vocabulary_files
 
@@ -32,6 +32,8 @@ NOT_COMPARED = frozenset(
     }
 )
 """Identifiers are the hub's, and a visit is called by what its format calls it."""
+TIMES_APART = ("delimited", "parquet")
+"""Sources whose times of day are in columns of their own."""
 DERIVED = ("observation_period", "condition_era", "drug_era")
 
 
@@ -63,7 +65,8 @@ class GeneratedHub:
 
     def __init__(self, folder: Path, world: World, seed: int) -> None:
         self.world = world
-        self.truth: Truth = truth(world)
+        apart = truth(world, has_times_apart=True)
+        self.truths = {source: apart if source in TIMES_APART else truth(world) for source in SOURCES}
         self.written: dict[str, list[Written]] = defaultdict(list)
         self.receipts: dict[str, list[Receipt]] = defaultdict(list)
         hub = folder / "hub"
@@ -124,8 +127,8 @@ class GeneratedHub:
         """What the release has otherwise than the truth."""
         found = []
         for source, tables in self.rows().items():
-            for table in sorted({*tables, *self.truth.rows}):
-                ours, theirs = _counted(tables.get(table, [])), _counted(self.truth.rows.get(table, []))
+            for table in sorted({*tables, *self.truths[source].rows}):
+                ours, theirs = _counted(tables.get(table, [])), _counted(self.truths[source].rows.get(table, []))
                 found += [
                     Difference(source=source, table=table, row=row, more=ours[row] - theirs[row])
                     for row in sorted({*ours, *theirs})
@@ -142,11 +145,11 @@ class GeneratedHub:
             yield from _receipts(source, self.receipts[source])
             # FHIR takes a deleted patient's rows back with the patient, and a partner leaves out what was negated.
             names = ("no date", "after the release", "before birth")
-            if source in {"delimited", "parquet"}:
+            if source in TIMES_APART:
                 names += ("not taken", "no birth year")
             for name in names:
-                if outcomes[source][name] != self.truth.left_out.get(name, 0):
-                    yield f"{source}: {outcomes[source][name]} left out as {name}, of {self.truth.left_out.get(name, 0)}"
+                if outcomes[source][name] != (rows := self.truths[source].left_out.get(name, 0)):
+                    yield f"{source}: {outcomes[source][name]} left out as {name}, of {rows}"
             received = sum((each.received for each in self.written[source]), Counter())
             quarantined = sum((each.quarantined for each in self.written[source]), Counter())
             for table, rows in received.items():

@@ -66,10 +66,16 @@ class Truth:
     left_out: Mapping[str, int]
 
 
-def truth(world: World) -> Truth:
-    """The rows of a world after its last delivery."""
-    standing = [each for each in world.standing() if each.person not in world.opted_out]
-    return _Truth(standing).truth()
+def truth(world: World, *, has_times_apart: bool = False) -> Truth:
+    """The rows of a world after its last delivery.
+
+    Args:
+        has_times_apart: times of day are in columns of their own (``the-way-of-the-data.md``).
+    """
+    # Whom nobody describes has no NHS number by which to be opted out.
+    described = {each.person for each in world.statements if each.table == "persons"}
+    standing = [each for each in world.standing() if each.person not in world.opted_out & described]
+    return _Truth(standing, has_times_apart=has_times_apart).truth()
 
 
 def partner_rows(world: World, delivery: int) -> Rows:
@@ -92,7 +98,8 @@ def partner_rows(world: World, delivery: int) -> Rows:
 
 
 class _Truth:
-    def __init__(self, standing: Sequence[Statement]) -> None:
+    def __init__(self, standing: Sequence[Statement], *, has_times_apart: bool = False) -> None:
+        self.has_times_apart = has_times_apart
         self.standing = standing
         self.persons = {each.person: each.fact for each in self.standing if isinstance(each.fact, Person)}
         self.left_out: Counter[str] = Counter()
@@ -144,7 +151,8 @@ class _Truth:
         if moment is None:
             return None, None
         day = self.day(person, moment)
-        return day, dt.datetime.combine(day, (moment.clock if day == moment.day else None) or dt.time())
+        is_as_said = day == moment.day or self.has_times_apart
+        return day, dt.datetime.combine(day, (moment.clock if is_as_said else None) or dt.time())
 
     def ends(self, person: int, start: Moment | None, end: Moment | None) -> tuple[dt.date | None, dt.datetime | None]:
         """An end before its start is none; on the day of the start only its time goes."""
@@ -182,7 +190,7 @@ class _Truth:
                 {
                     **who,
                     "death_date": died.day,
-                    "death_datetime": died.at,
+                    "death_datetime": fact.death.at if died == fact.death else None,
                     "death_type_concept_id": EHR,
                     "cause_concept_id": 0,
                     "cause_source_concept_id": 0,
