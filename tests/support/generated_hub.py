@@ -144,9 +144,9 @@ class GeneratedHub:
         for source in SOURCES:
             yield from _receipts(source, self.receipts[source])
             # FHIR takes a deleted patient's rows back with the patient, and a partner leaves out what was negated.
-            names = ("no date", "after the release", "before birth")
+            names = ["no date", "after the release", "before birth"]
             if source in TIMES_APART:
-                names += ("not taken", "no birth year")
+                names += ["not taken", "no birth year"]
             for name in names:
                 if outcomes[source][name] != (rows := self.truths[source].left_out.get(name, 0)):
                     yield f"{source}: {outcomes[source][name]} left out as {name}, of {rows}"
