@@ -8,20 +8,21 @@ _NAMES = "|".join(_MONTHS[place : place + 3] for place in range(0, len(_MONTHS),
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _BEFORE, _BEHIND = r"(?:\b|[a-z])", r"(?:[a-z]|\b)"
 _BETWEEN = "[^0-9a-z]{0,3}"
-_PARTED = "[^0-9a-z]{1,3}"
+_PARTED = "[^0-9a-z]{1,5}"
 _MONTH = f"({_NAMES})[a-z]*"
 _DAY = "([0-9]{1,2})"
 _YEAR = "([0-9]{4}|[0-9]{2})"
 _ORDINAL = "(?:st|nd|rd|th)?(?:\\s+day)?(?:\\s+of)?"
+_OF = "(?:(?:in|of)\\s+)?"
 _WHOLE_YEAR, _WHOLE_MONTH, _WHOLE_DAY = "((?:1[89]|20)[0-9]{2})", "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
 _PARTS = ("year", "month", "day")
 _APART = (
     (rf"{_BEFORE}([0-9]{{4}}){_PARTED}{_DAY}{_PARTED}{_DAY}{_BEHIND}", ("123", "132")),
     (rf"{_BEFORE}{_DAY}{_PARTED}{_DAY}{_PARTED}{_YEAR}{_BEHIND}", ("321", "312", "123")),
-    (rf"{_BEFORE}{_DAY}{_ORDINAL}{_BETWEEN}{_MONTH}{_BETWEEN}{_YEAR}{_BEHIND}", ("321",)),
+    (rf"{_BEFORE}{_DAY}{_ORDINAL}{_BETWEEN}{_MONTH}{_BETWEEN}{_OF}{_YEAR}{_BEHIND}", ("321",)),
     (rf"(?:\b|[0-9]){_MONTH}{_BETWEEN}(?:the\s+)?{_DAY}{_ORDINAL}{_BETWEEN}{_YEAR}{_BEHIND}", ("312",)),
     (rf"{_BEFORE}([0-9]{{4}}){_BETWEEN}{_MONTH}{_BETWEEN}{_DAY}{_BEHIND}", ("123",)),
-    (rf"{_BEFORE}{_DAY}{_PARTED}([ivx]{{1,4}}){_PARTED}{_YEAR}{_BEHIND}", ("321",)),
+    (rf"{_BEFORE}{_DAY}{_BETWEEN}([ivx]{{1,4}}){_BETWEEN}{_YEAR}{_BEHIND}", ("321",)),
 )
 """Regular expression -> which of its groups are year, month and day, in that order; several where either may be meant. Of days whose parts
 stand apart, or have the month's name between them."""

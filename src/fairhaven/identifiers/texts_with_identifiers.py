@@ -4,7 +4,7 @@ Each different text is looked at once. A text holds one where
 
 - ten of its digits in a row, whatever stands between them, are a known NHS number;
 - a forename and the surname of one record stand in it beside each other, with one word between them or as one word, in either order;
-- a surname stands behind a title (Mr, Mrs, Miss, Ms);
+- a surname stands behind a title (Mr, Mrs, Miss, Ms), with or without initials;
 - it is nothing but names, and not all of them are common words;
 - it is nothing but an initial and the surname of one record, or such a word stands before an @ or alone in capitals;
 - a postcode or a line of an address of a record stands in it.
@@ -24,7 +24,7 @@ from fairhaven.identifiers.spellings import joined_sql, plain_sql, ten_digits_sq
 TITLES = ("mr", "mrs", "miss", "ms", "mister", "master", "mx")
 """Not Dr: makers of drugs and signs have it."""
 
-_POSTCODE = r"\b[a-z]{1,2}[0-9][a-z0-9]?[^0-9a-z]{0,3}[0-9][abd-hjlnp-uw-z]{2}\b"
+_POSTCODE = r"\b[a-z]{1,2}[0-9][a-z0-9]?(?:[^0-9a-z]{0,3}[0-9]|[0-9] )[abd-hjlnp-uw-z]{2}\b"
 _HOUSE = "[0-9] ?[a-z]?[^0-9a-z]+[a-z]{2}|[0-9][a-z]{4}"
 _PARTICLES = ("o", "mc", "mac", "d", "de", "la", "le", "st", "fitz", "al", "el")
 """What a surname may begin with, apart or not."""
@@ -126,9 +126,11 @@ def _with_names(connection: duckdb.DuckDBPyConnection, *, names_alone: bool) -> 
             JOIN placed_names AS other ON other.number = one.number AND other.place = one.behind
         WHERE (one.is_given AND other.is_family) OR (one.is_family AND other.is_given);
         INSERT INTO telling
-        SELECT name.number FROM placed_names AS name JOIN placed AS title
-            ON title.number = name.number AND title.place = name.place - 1
-        WHERE name.is_family AND title.word IN ({literals(*TITLES)});
+        SELECT name.number FROM (SELECT *, unnest([place - 1, place - 2, place - 3]) AS before FROM placed_names WHERE is_family) AS name
+            JOIN placed AS title ON title.number = name.number AND title.place = name.before
+            LEFT JOIN placed AS initial ON initial.number = name.number AND initial.place = name.place - 1
+        -- Before the surname may stand initials.
+        WHERE (name.before = name.place - 1 OR length(initial.word) = 1) AND title.word IN ({literals(*TITLES)});
         INSERT INTO telling
         SELECT number FROM placed_names WHERE {names_alone} GROUP BY number, words
         HAVING count(DISTINCT place) = words AND bool_or(length(word) > 2 AND word NOT IN ({literals(*ORDINARY_WORDS)}));
