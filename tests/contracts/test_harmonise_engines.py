@@ -100,6 +100,14 @@ to = "death"
 when = { died = { present = true } }
 [map.set]
 date = "died"
+
+[[map]]
+name = "deaths of a month"
+from = "people"
+to = "death"
+when = { died_in = { present = true } }
+[map.set]
+date = "died_in"
 """
 APC: list[dict[str, Any]] = [
     {
@@ -126,7 +134,13 @@ APC: list[dict[str, Any]] = [
 def contents(engine: Engine, folder: Path) -> dict[str, list[Any]]:
     """The CDM of a source with rules and of a partner's CDM, with each of its cases, harmonised together."""
     people = [
-        person | {"died": dt.date(2020, 9, 1) if person["patient_ref"] == "p1" else None} for person in TWO_PEOPLE
+        person
+        | (
+            {"died": dt.date(2020, 9, 1), "died_in": None}
+            if person["patient_ref"] == "p1"
+            else {"died": None, "died_in": "2020-09"}
+        )
+        for person in TWO_PEOPLE
     ]
     rows = {"people": landed("people", people), "apc": landed("apc", APC)}
     practice = SourceTables(
