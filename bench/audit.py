@@ -20,6 +20,7 @@ from pyroaring import BitMap
 from bench.measure import peak_mb, size_mb
 from fairhaven.hub.disclosure_policies import policy_named
 from fairhaven.query_audit import Asker, Outcome, QueryAudit, rules_named
+from fairhaven.query_audit.coalition import Coalition
 from fairhaven.query_audit.model import VerdictKind
 from fairhaven.query_audit.set_digests import KeyedSums, digest_of
 from fairhaven.query_audit.set_sketches import Sketcher
@@ -57,7 +58,10 @@ def fill(path: Path, *, questions: int, persons: int, seed: int = 1) -> None:
             seq = record.add_verdict(_COALITION, question, VerdictKind.FRESH, None)
             if size > 500:  # as if the small ones were about ever new persons: else nothing could be asked any more
                 exposure[np.frombuffer(cohort.to_array(), np.uint32)] += np.float32(1 / size)
-        record.save_state(_COALITION, seq, np.minimum(exposure, 0.05).tobytes() + bytes(2 * persons))
+        coalition = Coalition(_POLICY, sketcher, record.persons)
+        coalition.grow_to(persons)
+        coalition.exposure[:] = np.minimum(exposure, 0.05)
+        record.save_state(_COALITION, seq, coalition.state())
     record.close()
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+from pyroaring import BitMap
 
 from fairhaven.hub.disclosure_policies import policy_named
 from tests.support.practised_attack import (
@@ -10,6 +12,7 @@ from tests.support.practised_attack import (
     Score,
     adaptive,
     adaptive_by_twos,
+    asked_of,
     in_disguise,
     practised,
     score,
@@ -34,6 +37,22 @@ def test_without_the_audit_practice_pays() -> None:
 def test_whoever_has_practised_guesses_little_better_than_chance(policy: str) -> None:
     found = _tried(tabled, policy, worlds=40)
     assert found.exact <= _TWICE_CHANCE and not found.sure
+
+
+def _given(policy: str, size: int, others: int) -> int:
+    """Of sixty sets of a group and others who share nobody else, how many get a number."""
+    rule, draw = policy_named(policy), np.random.default_rng(size)
+    ask = asked_of(rule, draw.bytes(16), BitMap(range(20_000)))
+    group = BitMap(range(size))
+    starts = range(100, 100 + 60 * others, others)
+    return sum(ask(group | BitMap(range(start, start + others - size))) > 1 for start in starts)
+
+
+@pytest.mark.parametrize("policy", ["ons", "hdr-uk"])
+@pytest.mark.parametrize("others", [64, 207])
+def test_how_soon_no_more_is_answered_does_not_tell_how_large_a_small_group_is(policy: str, others: int) -> None:
+    """By leverage alone a group of nine is answered nine times as often as one person: whoever counted that knew the size, and was sure."""
+    assert len({_given(policy, size, others) for size in (1, 4, 9)}) == 1
 
 
 @pytest.mark.slow

@@ -15,10 +15,16 @@ nothing of the size of the population is ever inverted. A new set *x* is regress
     residual = x - X' factors           what that combination does not explain, a number for each person
     size = x . x - shared . factors + v (the Schur complement: the residual's squared length, and the error)
 
-and with it H[p, p] rises by residual[p]^2 / size (block inversion). `leverage_gain` is that formula.
+and with it H[p, p] rises by residual[p]^2 / size (block inversion).
 
-Invariant, as long as sets are regressed on all earlier ones: no person's leverage falls, and the leverages of all
-persons add up to at most the number of answers (the trace of H is at most its rank).
+Leverage alone would tell how large a group is, by how soon it reaches a limit: *s* persons in each of *K* sets that share nobody else,
+of *n* persons besides, have
+
+    H[p, p] = K / (n + v + K s),        which is 1 / t after (n + v) / (t - s) sets,
+
+so one person reaches it nine times as soon as a group of nine (t = 10). Hence *exposure*, which is never less: a residual counts as
+whole, also in the size by which it is divided, where a group under t could have it. Then E = K / (n + s + v): what anybody can work out who was
+told the counts. It leaves at least nearly the residual 1 / (1 + E s), so that is from 1 / (1 + (t - 1) E) on. `exposure_gain` says by how much it rises.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +52,8 @@ _STEPS = 40
 """Steps of the descent at most; each shortens the rest."""
 _LEAST_FACTOR = 0.01
 """Sets with a smaller factor are left out of the residual: each would move it by less than a hundredth of a person."""
+_NEARLY = 0.8
+"""Of the least residual that a group under the threshold could have: sets that share some others leave it less."""
 _REACH = 2_000_000
 """Persons touched at most while a residual is worked out; keeps a decision on a million persons in milliseconds."""
 
@@ -152,7 +160,7 @@ class AnsweredSets:
 
         To find the nearest whole-number combination is the closest vector problem of a lattice, which is hard. The
         factors of least squares are rounded (Babai 1986), then changed one by one as long as that brings the
-        combination nearer. A nearer one may be missed; `leverage_gain` bounds what many answers reveal, with or without
+        combination nearer. A nearer one may be missed; `exposure_gain` bounds what many answers reveal, with or without
         whole factors.
         """
         factors = np.rint(fit.factors)
@@ -177,15 +185,21 @@ class AnsweredSets:
         terms = sum(abs(factor) for factor in by_key.values())
         return SetCombination(terms=terms, shown=shown, factors=by_key)
 
-    def leverage_gain(self, persons: BitMap, fit: _LeastSquares, *, population: int) -> NDArray[np.float32]:
-        """By how much a count of *persons* would raise each person's leverage: ``residual ** 2 / size``, shape (population,).
+    def exposure_gain(
+        self, persons: BitMap, fit: _LeastSquares, *, exposure: NDArray[np.float32], threshold: int
+    ) -> NDArray[np.float32]:
+        """By how much a count of *persons* would expose each person more: ``residual ** 2 / size``, or ``1 / size``.
+
+        Args:
+            exposure: of each person by now, shape (population,); what is returned has the same.
+            threshold: of a group under it the size is not to matter.
 
         An approximation where the residual leaves sets out: those with small factors, or all after the largest ones
         have used up `_REACH`.
         """
         # Rounding of floats can take the Schur complement a little below 0; the error's variance keeps it above.
         size = max(len(persons) - float(fit.shared @ fit.factors), 0.0) + self._noise
-        residual = np.zeros(population, np.float32)
+        residual = np.zeros(exposure.size, np.float32)
         residual[numbers_of(persons)] = 1
         reach = 0
         for place in np.argsort(-np.abs(fit.factors)):
@@ -194,7 +208,16 @@ class AnsweredSets:
             others = numbers_of(self._load(fit.keys[place]))
             residual[others] -= np.float32(fit.factors[place])
             reach += others.size
-        return residual * residual / np.float32(size)
+        np.abs(residual, out=residual)
+        is_whole = residual * (1 + np.float32(threshold - 1) * exposure) >= _NEARLY
+        residual *= residual
+        # As large as the set would leave if they were unexplained: what it leaves hangs on how many they are.
+        whole_size = (
+            float(residual[~is_whole].sum())
+            + max(float(residual[is_whole].sum()), np.count_nonzero(is_whole))
+            + self._noise
+        )
+        return np.maximum(residual / np.float32(size), is_whole / np.float32(whole_size))
 
     def least_squares(self, persons: BitMap, sketch: NDArray[np.float32]) -> _LeastSquares:
         """A set regressed on the earlier ones: on all of them while they are few, on the nearest ones later."""

@@ -23,6 +23,8 @@ BLUR = 3
 """Every edge that could be felt out is at one of so many places, one person apart; at which is the hub's secret."""
 TABLE_SHARE = 0.5
 """The part of all that is limited for each person that tables may use up; the rest is kept for questions."""
+_WEIGHING = 1
+"""The first way (0) took leverage alone."""
 _SLACK = 1.0001
 """Exposures are sums of float32: a person who bears exactly the limit must not be refused for the last digit."""
 _EXPOSED = 0.3
@@ -50,7 +52,7 @@ class Coalition:
     7. Any other gets its count, rounded.
 
     A person's exposure is the statistical leverage of that person in all counts given so far, with the rounding as
-    their error (`answered_sets` has the formulas). Why ``1 / threshold`` is the limit: had a combination of counts,
+    their error, or more: it is taken so that how soon it reaches the limit does not tell how many persons have it (`answered_sets` has the formulas). Why ``1 / threshold`` is the limit: had a combination of counts,
     however long, the number of persons of a group of *s* as its result, free of error, the group's indicator vector *u*
     would lie in the space that the answers span, on which the hat matrix H projects, so that for each member
 
@@ -94,9 +96,9 @@ class Coalition:
         self._differences = np.zeros(0, np.uint8)
 
     def restore(self, kept: bytes) -> bool:
-        """Begin with what `state` gave; False, and with nothing, where another rounding made it: it says too little or too much."""
+        """Begin with what `state` gave; False, and with nothing, where another rounding or weighing made it: it says too little or too much."""
         rule, kept = kept[: len(kept) % 6], kept[len(kept) % 6 :]
-        if rule and rule != self._rule:  # earlier versions wrote none
+        if kept and rule != self._rule:
             return False
         count = len(kept) // 6
         self.exposure = np.frombuffer(kept, np.float32, count).copy()
@@ -110,8 +112,8 @@ class Coalition:
 
     @property
     def _rule(self) -> bytes:
-        """Four bytes that tell roundings apart: they are the errors by which exposures are worked out."""
-        return self._policy.round_to.to_bytes(4, "little")
+        """Four bytes that tell apart how exposures are worked out: by what error of rounding, and in which of the ways that there have been."""
+        return (_WEIGHING << 24 | self._policy.round_to).to_bytes(4, "little")
 
     def grow_to(self, population: int) -> None:
         """Make room for persons 0 to population - 1."""
@@ -161,7 +163,7 @@ class Coalition:
         differing = self._differing_persons(persons, around, found)
         if self._is_used_up(differing, MAX_DIFFERENCES, self._differences):
             return Verdict(kind=VerdictKind.REFUSED)
-        weights = self._answers.leverage_gain(persons, fit, population=self.exposure.size)
+        weights = self._answers.exposure_gain(persons, fit, exposure=self.exposure, threshold=self._policy.threshold)
         highest = float((self.exposure + weights).max())
         if highest > self._limit * _SLACK:
             return Verdict(kind=VerdictKind.REFUSED)
@@ -194,7 +196,9 @@ class Coalition:
         if not is_weighed and has_weights and met.sketch is not None:
             persons = self._load(met.question)
             fit = self._answers.least_squares(persons, met.sketch)
-            self.exposure += self._answers.leverage_gain(persons, fit, population=self.exposure.size)
+            self.exposure += self._answers.exposure_gain(
+                persons, fit, exposure=self.exposure, threshold=self._policy.threshold
+            )
         if not is_weighed:
             self._count_hint(met.kind, met.differing)
         if met.kind in (VerdictKind.REFUSED, VerdictKind.WITHHELD):
