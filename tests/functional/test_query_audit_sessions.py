@@ -39,23 +39,23 @@ def test_honest_sessions_are_answered(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_five_hundred_honest_sessions_are_answered(tmp_path: Path) -> None:
-    assert answered(tmp_path, invented(shared(*ARCHIVE), persons=300_000), sessions=500, least=100) >= 0.95
+    assert answered(tmp_path, invented(shared(*ARCHIVE), persons=300_000), sessions=500, least=100) >= 0.92
 
 
 @pytest.mark.slow
-def test_in_a_third_of_that_population_hardly_fewer_questions_are_answered(tmp_path: Path) -> None:
-    """94.0 %, a few tenths more or less with the hub's secret."""
-    assert answered(tmp_path, invented(shared(*ARCHIVE), persons=100_000), sessions=500, least=100) >= 0.935
+def test_in_a_third_of_that_population_nine_of_ten_questions_are_answered(tmp_path: Path) -> None:
+    """90.1 %, a few tenths more or less with the hub's secret."""
+    assert answered(tmp_path, invented(shared(*ARCHIVE), persons=100_000), sessions=500, least=100) >= 0.895
 
 
 @pytest.mark.slow
 def test_sessions_on_a_published_cdm_are_answered(tmp_path: Path) -> None:
     library = published(shared(*ARCHIVE), shared("data", "omop_gibleed_5.3"))
-    assert answered(tmp_path, library, sessions=500, least=10) >= 0.95
+    assert answered(tmp_path, library, sessions=500, least=10) >= 0.9
 
 
 @pytest.mark.slow
 def test_where_every_concept_has_ten_persons_at_most_fewer_questions_are_answered(tmp_path: Path) -> None:
     """The stress CDM has no concept with more than 10 persons: hardly a step there changes a cohort by enough."""
     library = published(shared(*ARCHIVE), shared("data", "cohorts", "stress_cdm_5.4_parquet"))
-    assert answered(tmp_path, library, sessions=500, least=50) >= 0.87
+    assert answered(tmp_path, library, sessions=500, least=50) >= 0.8
