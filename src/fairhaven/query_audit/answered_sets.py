@@ -212,12 +212,10 @@ class AnsweredSets:
         is_whole = residual * (1 + np.float32(threshold - 1) * exposure) >= _NEARLY
         residual *= residual
         # As large as the set would leave if they were unexplained: what it leaves hangs on how many they are.
-        whole_size = (
-            float(residual[~is_whole].sum())
-            + max(float(residual[is_whole].sum()), np.count_nonzero(is_whole))
-            + self._noise
-        )
-        return np.maximum(residual / np.float32(size), is_whole / np.float32(whole_size))
+        whole = float(residual[is_whole].sum())
+        whole_size = float(residual[~is_whole].sum()) + max(whole, float(np.count_nonzero(is_whole))) + self._noise
+        gain: NDArray[np.float32] = np.maximum(residual / np.float32(size), is_whole / np.float32(whole_size))
+        return gain
 
     def least_squares(self, persons: BitMap, sketch: NDArray[np.float32]) -> _LeastSquares:
         """A set regressed on the earlier ones: on all of them while they are few, on the nearest ones later."""
