@@ -2,10 +2,13 @@
 
     python -m bench.protections [--megabytes 200] [--entries 100000] [--records 100000] [--times 5]
 
-Each row is the median of some tries. What protections cost a whole receive and build is `bench.earlier`.
+Each row is the median of some tries. Behind them stands what each takes of receiving the first delivery of the demonstration region, in
+CPU-seconds of a profile (of which DuckDB's opening is counted again where it is opened). What all of them cost a whole receive and build
+is `bench.earlier`.
 """
 
 import argparse
+import cProfile
 import datetime as dt
 import hashlib
 import itertools
@@ -23,13 +26,34 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from bench import build
 from bench.actor import BENCH
+from bench.measure import in_fresh_process
 from fairhaven.engine.duckdb_connection import open_duckdb
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.files import canonical_json, sha256_of
 from fairhaven.ledger import Entry, EventKind, Ledger
 from fairhaven.linkage import Vault
 from fairhaven.linkage.model import IDENTITY_SCHEMA
+
+_OF_A_RECEIVE = {
+    "texts, numbers and days searched for identifiers": [("intake/landed_texts.py", "screen")],
+    "what people are known by, made and sealed": [("linkage/vault.py", "known_identifiers")],
+    "rows of one key told apart and counted": [
+        ("intake/repeated_keys.py", "in_file"),
+        ("intake/delivery_counts.py", "counted_together"),
+    ],
+    "DuckDB opened, locked and closed": [("engine/duckdb_connection.py", "open_duckdb")],
+    "bytes sealed": [("kernel/envelope.py", "seal")],
+    "files and folders made durable": [("kernel/files.py", "sync")],
+    "files hashed, the entry of the ledger signed": [("deliveries/receive.py", "_enter")],
+    "the lock held, keys checked, stock taken": [
+        ("journeys/hub_locks.py", "holding"),
+        ("kernel/keyring.py", "check"),
+        ("deliveries/receive.py", "recover_deliveries"),
+    ],
+}
+"""What protects -> the functions that do it."""
 
 
 def cpu(work: Callable[[], object], times: int) -> float:
@@ -152,6 +176,27 @@ def main() -> None:
         print("| protection | CPU-ms | without it | CPU-ms |\n|---|---:|---|---:|")
         for title, protected, peer, without in rows:
             print(f"| {title} | {cpu(protected, arguments.times):.1f} | {peer} | {cpu(without, arguments.times):.1f} |")
+        in_fresh_process(build.write_region, folder / "hub", 1)
+        print("\n| of a receive | CPU-s |\n|---|---:|")
+        for title, seconds in in_fresh_process(of_a_receive, folder / "hub").items():
+            print(f"| {title} | {seconds:.2f} |")
+
+
+def of_a_receive(folder: Path) -> dict[str, float]:
+    """CPU-seconds of receiving the region, and of each protection in it."""
+    profile = cProfile.Profile(time.process_time)
+    whole, _ = profile.runcall(build.receive, folder)
+    profile.create_stats()
+    spent = {(file, name): cumulative for (file, _, name), (_, _, _, cumulative, _) in profile.stats.items()}
+    parts = {
+        title: sum(
+            seconds
+            for (file, name), seconds in spent.items()
+            if any(file.endswith(place) and name == function for place, function in functions)
+        )
+        for title, functions in _OF_A_RECEIVE.items()
+    }
+    return {"all of it": whole, **parts}
 
 
 def _bare() -> None:
