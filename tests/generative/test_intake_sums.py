@@ -43,7 +43,7 @@ TABLES = {"delimited": "events", "parquet": "events", "fhir": "observation", "om
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row; a value of None is quarantined, and a row that is gone takes its key back.
+    """One row; a value of None is quarantined (of FHIR where it is not gone), and a row that is gone takes its key back.
 
     Args:
         time, version: of FHIR alone; None where it says none.
@@ -120,11 +120,21 @@ def resource(row: Row) -> dict[str, Any]:
     }
 
 
-def counted(rows: Sequence[tuple[int, Row]], *, by_version: bool) -> Row:
-    """Which of the rows of one key counts, as the page on FHIR has it; with each the number of its delivery, in the order of their arrival."""
+def is_read(row: Row, *, by_version: bool) -> bool:
+    return row.value is not None or (by_version and row.is_gone)
+
+
+def counted(rows: Sequence[tuple[int, Row]], *, by_version: bool) -> Row | None:
+    """Which of the rows of one key counts, as the page on FHIR has it; with each the number of its delivery, in the order of their arrival.
+
+    None where it is one in quarantine.
+    """
+    newest = _newest(rows) if by_version else rows[-1][1]
+    return newest if is_read(newest, by_version=by_version) else None
+
+
+def _newest(rows: Sequence[tuple[int, Row]]) -> Row:
     placed = list(enumerate(rows))
-    if not by_version:
-        return placed[-1][1][1]
     everyone = [row for _, row in rows]
     low = -1
 
@@ -137,6 +147,7 @@ def counted(rows: Sequence[tuple[int, Row]], *, by_version: bool) -> Row:
             key=lambda each: (
                 number(each[1][1].time),
                 number(each[1][1].version),
+                is_read(each[1][1], by_version=True),
                 each[1][1].is_gone,
                 each[1][0],
                 each[0],
@@ -147,6 +158,7 @@ def counted(rows: Sequence[tuple[int, Row]], *, by_version: bool) -> Row:
             placed,
             key=lambda each: (
                 number(each[1][1].version),
+                is_read(each[1][1], by_version=True),
                 _time(each[1], rows),
                 each[1][0],
                 each[1][1].is_gone,
@@ -239,14 +251,17 @@ def test_what_is_received_adds_up_by_name_and_the_row_that_should_counts(format_
             ] * bool(several)
         return
     arrived = [(number, row) for number, files in enumerate(deliveries) for rows in files for row in rows]
-    landed = [(number, row) for number, row in arrived if row.value is not None or (format_ == "fhir" and row.is_gone)]
-    keys = {row.key for _, row in landed}
-    winners = {
-        key: counted([each for each in landed if each[1].key == key], by_version=format_ == "fhir") for key in keys
-    }
-    wanted = {str(key): row.value for key, row in winners.items() if not row.is_gone}
+    by_version = format_ == "fhir"
+
+    def winners(rows: Sequence[tuple[int, Row]]) -> dict[int, Row | None]:
+        return {
+            key: counted([each for each in rows if each[1].key == key], by_version=by_version)
+            for key in {row.key for _, row in rows}
+        }
+
+    wanted = {str(key): row.value for key, row in winners(arrived).items() if row and not row.is_gone}
     assert {
-        row["id" if format_ == "fhir" else "key"]: row["value_integer" if format_ == "fhir" else "value"]
-        for row in current
+        row["id" if by_version else "key"]: row["value_integer" if by_version else "value"] for row in current
     } == wanted
-    assert standing == [len({row.key for delivery, row in landed if delivery == number}) for number in range(2)]
+    of_each = [winners([each for each in arrived if each[0] == number]) for number in range(2)]
+    assert standing == [sum(row is not None for row in found.values()) for found in of_each]
