@@ -58,15 +58,12 @@ class MemoryVault:
         """Drop the others."""
         self.by_extract = {number: kept for number, kept in self.by_extract.items() if number in extracts}
 
-    def known_identifiers(
-        self, *, key: bytes, source: str, extracts: Collection[int] | None = None
-    ) -> KnownIdentifiers:
+    def known_identifiers(self, *, key: bytes, source: str) -> KnownIdentifiers:
         """What the records are known by."""
-        wanted = [table for number, table in self.by_extract.items() if extracts is None or number in extracts]
-        if not wanted:
+        if not self.by_extract:
             return KnownIdentifiers.none()
         with duckdb.connect(config={"threads": 1}) as connection:
-            connection.register("records", pa.concat_tables(wanted))
+            connection.register("records", pa.concat_tables(self.by_extract.values()))
             return known_identifiers(connection, "records", key=key)
 
     def records(self) -> list[dict[str, object]]:

@@ -54,7 +54,7 @@ def _screened(
     pairs = [{"patient_ref": patient, "number": number} for patient, number in numbers]
     schema = pa.schema([("patient_ref", pa.string()), ("number", pa.string())])
     local_numbers = pa.Table.from_pylist(pairs, schema=schema)
-    rows = texts.screen([path], known=known, local_numbers=local_numbers, work=work).withheld.get(path, {})
+    rows = texts.screen([path], known=known, local_numbers=local_numbers, work=work).get(path, {})
     landed: dict[str, list[object]] = pq.read_table(path).to_pydict()
     return landed, rows
 

@@ -61,7 +61,10 @@ def receipt(found: "Receipt") -> Iterator[str]:
                 yield f"      made empty, because the value did not fit: {named}"
             if count.withheld:
                 named = ", ".join(f"{name} of {rows:,} rows" for name, rows in count.withheld.items())
-                yield f"      withheld, as free text or because it tells who somebody is: {named}"
+                yield f"      withheld, as free text: {named}"
+            for each in found.identifying:
+                if (each.extract, each.table) == (extract.number, table):
+                    yield f"      withheld in some rows, because it tells who somebody is: {', '.join(each.columns)}"
             if count.missing:
                 yield f"      not in the file: {', '.join(count.missing)}"
             for undecided in found.undecided_keys:
@@ -72,13 +75,6 @@ def receipt(found: "Receipt") -> Iterator[str]:
         if len(undecided.extracts) > 1:
             numbers = ", ".join(map(str, undecided.extracts))
             yield f"  {undecided.table} (extracts {numbers}): {_undecided(undecided)}; the last file counts"
-
-    for each in found.widely_withheld:
-        yield (
-            f"  warning: records of patients of {each.source} have {each.texts:,} text{'s' * (each.texts > 1)} of this delivery withheld, which "
-            f"stand{'s' * (each.texts == 1)} at the rows of up to {each.patients:,} patients. A member of staff may be a patient; if nobody is called so, "
-            f"have {each.source} correct its records"
-        )
 
 
 def _undecided(found: "UndecidedKey") -> str:

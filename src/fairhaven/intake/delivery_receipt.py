@@ -8,7 +8,6 @@ import datetime as dt
 import os
 import shutil
 import zipfile
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,18 +32,17 @@ from fairhaven.intake.model import (
     DeliveryKind,
     Extract,
     Format,
+    IdentifyingColumns,
     Receipt,
     Source,
     TableCount,
     UndecidedKey,
-    WidelyWithheld,
 )
 from fairhaven.intake.opt_out_lists import dated_ahead
 from fairhaven.intake.ports import IdentityVault
 from fairhaven.intake.reader import DeliveredFile, Reader
 from fairhaven.intake.reconciliation import quarantine_reasons
 from fairhaven.intake.resource_tombstones import ResourceTombstones
-from fairhaven.intake.withheld_widely import by_whose_records
 from fairhaven.kernel.envelope import Envelope
 from fairhaven.kernel.errors import Fault, Invalid, check_faults
 from fairhaven.kernel.expansion import ACCEPTED, USUAL, ExpansionLimits
@@ -189,9 +187,12 @@ def receive(
             if not faults:
                 faults += _missing_tables(records, source, extracts)
             check_faults(faults)
-            extracts = leave_out(receiver, source, extracts, erased_names, check_earlier=check_earlier)
-            extracts, widely = _withhold(receiver, source, extracts, pa.concat_tables(local_numbers), vault, work)
-            told, undecided_between = counted_together(records, source, extracts, work)
+            landed_extracts = leave_out(receiver, source, extracts, erased_names, check_earlier=check_earlier)
+            extracts, identifying = _withhold(
+                receiver, source, landed_extracts, pa.concat_tables(local_numbers), vault, work
+            )
+            # Of how many rows an identifier was withheld tells whoever delivered whom the hub knows: the record says it, and no receipt.
+            told, undecided_between = counted_together(records, source, landed_extracts, work)
         except BaseException:
             recover(records, vault, known)
             raise
@@ -216,7 +217,7 @@ def receive(
         faulty_lines=tuple(line for extract in listed for line in _faulty_lines(records, extract)),
         quarantine_reasons=() if listed else tuple(quarantine_reasons(records, extracts)),
         undecided_keys=(*undecided, *undecided_between),
-        widely_withheld=widely,
+        identifying=tuple(identifying),
     )
 
 
@@ -335,40 +336,31 @@ def _withhold(
     local_numbers: pa.Table,
     vault: IdentityVault,
     work: Path,
-) -> tuple[list[Extract], tuple[WidelyWithheld, ...]]:
+) -> tuple[list[Extract], list[IdentifyingColumns]]:
     """Withhold identifiers in what has just landed, when all of the delivery is: one file tells what another's texts hold.
 
     Returns:
-        the extracts as they are then, and whose records withhold what stands at many patients' rows.
+        the extracts as they are then, and the columns in which something was withheld.
     """
     if source.format is Format.OPT_OUT:
-        return list(extracts), ()
+        return list(extracts), []
     texts, records = receiver.texts(source), receiver.records
     paths = [records.table(extract.number, table) for extract in extracts for table in extract.tables]
     with scratch(work) as room:
         known = vault.known_identifiers(key=texts.key, source=source.name)
-        screened = texts.screen(paths, known=known, local_numbers=local_numbers, work=room)
-        widely: tuple[WidelyWithheld, ...] = ()
-        if screened.widely:
-            numbers = defaultdict[str, list[int]](list)
-            for extract in (*records.extracts(), *extracts):
-                if extract.format is not Format.OPT_OUT:
-                    numbers[extract.source].append(extract.number)
-            each = (
-                (name, vault.known_identifiers(key=texts.key, source=source.name, extracts=of).believed_in(source.name))
-                for name, of in sorted(numbers.items())
-            )
-            widely = by_whose_records(screened.widely, each, key=texts.key, work=room)
-    found = list[Extract]()
+        withheld = texts.screen(paths, known=known, local_numbers=local_numbers, work=room)
+    found, identifying = list[Extract](), list[IdentifyingColumns]()
     for extract in extracts:
-        tables = {
-            name: with_withheld(count, screened.withheld.get(records.table(extract.number, name), {}))
-            for name, count in extract.tables.items()
-        }
+        tables = dict[str, TableCount]()
+        for name, count in extract.tables.items():
+            rows = withheld.get(records.table(extract.number, name), {})
+            tables[name] = with_withheld(count, rows)
+            if rows:
+                identifying.append(IdentifyingColumns(extract=extract.number, table=name, columns=tuple(sorted(rows))))
         found.append(replace(extract, tables=tables))
         records.write_extract(records.folder(extract.number), found[-1])
         make_durable(records.folder(extract.number))
-    return found, widely
+    return found, identifying
 
 
 def with_withheld(count: TableCount, withheld: Mapping[str, int]) -> TableCount:

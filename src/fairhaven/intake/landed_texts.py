@@ -7,8 +7,8 @@ does not land, and where the column is a key another number lands in its place, 
 patient's birth is cut to the hub's precision, whatever the column is called.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -32,7 +32,6 @@ from fairhaven.intake.withheld_values import (
     find_own_names,
     find_texts_of_own,
 )
-from fairhaven.intake.withheld_widely import widely_withheld
 from fairhaven.kernel.ids import SEPARATOR
 from fairhaven.omop import CDM
 
@@ -46,19 +45,6 @@ _CDM_NUMBERS = sorted(
     {field.name for table in CDM.values() for field in table.fields if field.is_concept} | {"year_of_birth"}
 )
 """Concepts and years in a CDM: whole numbers that are anybody's, and by chance the number of their person."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScreenedTexts:
-    """What was withheld.
-
-    Args:
-        withheld: file -> column -> rows of which it was withheld, for the files that were written anew.
-        widely: text -> patients, see `widely_withheld`.
-    """
-
-    withheld: Mapping[Path, Mapping[str, int]]
-    widely: Mapping[str, int] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +85,7 @@ class LandedTexts:
         local_numbers: pa.Table,
         work: Path,
         own: pa.Table | None = None,
-    ) -> "ScreenedTexts":
+    ) -> dict[Path, dict[str, int]]:
         """Withhold what must not land, in place.
 
         Args:
@@ -109,9 +95,11 @@ class LandedTexts:
             own: identity records of these files that may not be among them yet.
             work: private folder for spill.
 
+        Returns:
+            file -> column -> rows of which it was withheld, for the files that were written anew.
         """
         if not known and not local_numbers.num_rows and (own is None or not own.num_rows):
-            return ScreenedTexts(withheld={}, widely={})
+            return {}
         folders = {path.parent for path in paths}
         with open_duckdb(spill=work, reaches=[*folders, work], memory_limit="1GB", keeps_order=True) as connection:
             if own is not None:
@@ -137,10 +125,7 @@ class LandedTexts:
             _of_patients(connection, tables)
             find_texts_of_own(connection)
             find_numbers(connection)
-            queries = {place: query for place, table in enumerate(tables) if (query := table.texts("patient_ref, "))}
-            widely = widely_withheld(connection, queries)
-            withheld = {table.path: rows for table in tables if (rows := self._screened(connection, table))}
-            return ScreenedTexts(withheld=withheld, widely=widely)
+            return {table.path: withheld for table in tables if (withheld := self._screened(connection, table))}
 
     def _screened(self, connection: duckdb.DuckDBPyConnection, table: "_Landed") -> dict[str, int]:
         told = _told(connection, table, moments=self.birth_date != "day")

@@ -251,7 +251,7 @@ class TableCount:
         has_unique_keys: no two landed rows share a row_key.
         has_versions: rows say which version they are, or take others back, so that not their order decides which counts.
         emptied: column -> rows whose value did not fit and is empty, as the source declares of the column.
-        withheld: column -> landed rows with a text that was withheld or a day that was cut, because it is free text or tells who somebody is.
+        withheld: column -> landed rows with a text that was withheld or a day that was cut, because it is free text or, but for a receipt, tells who somebody is.
     """
 
     received: int
@@ -379,18 +379,18 @@ class UndecidedKey:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WidelyWithheld:
-    """That a source's identity records have texts of a delivery withheld which stand at the rows of many patients: the records may be made up.
+class IdentifyingColumns:
+    """Columns of one table of an extract in some rows of which a value was withheld, or a day cut, because it tells who somebody is.
+
+    In how many rows is for the hub alone: whoever delivers made-up rows would learn of each name whether its bearer is a patient of another source.
 
     Args:
-        source: whose records.
-        texts: how many different texts.
-        patients: at how many patients' rows the one stands that stands at most.
+        columns: by name.
     """
 
-    source: str
-    texts: int
-    patients: int
+    extract: int
+    table: str
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -402,10 +402,10 @@ class Receipt:
         already_received: file name -> number of the delivery that brought the same bytes.
         opt_outs: how many NHS numbers an opt-out list holds; None for other sources.
         faulty_lines: lines of an opt-out list that are not NHS numbers.
-        extracts: with counts of the delivery as a whole: a row that gives way to one of another file is counted as superseded.
+        extracts: with counts of the delivery as a whole: a row that gives way to one of another file is counted as superseded; as withheld free text alone.
         quarantine_reasons: why rows were quarantined, the most frequent reason of each extract first.
         undecided_keys: keys that are not unique though they should be.
-        widely_withheld: whose records withhold what stands at the rows of many patients.
+        identifying: columns in which values tell who somebody is.
     """
 
     source: str
@@ -416,7 +416,7 @@ class Receipt:
     faulty_lines: tuple[int, ...] = ()
     quarantine_reasons: tuple[QuarantineReason, ...] = ()
     undecided_keys: tuple[UndecidedKey, ...] = ()
-    widely_withheld: tuple[WidelyWithheld, ...] = ()
+    identifying: tuple[IdentifyingColumns, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,12 +22,9 @@ class IdentityVault(Protocol):
     def keep_only(self, extracts: Collection[int]) -> None:
         """Drop the records of every other extract: their delivery was never committed."""
 
-    def known_identifiers(
-        self, *, key: bytes, source: str, extracts: Collection[int] | None = None
-    ) -> KnownIdentifiers:
+    def known_identifiers(self, *, key: bytes, source: str) -> KnownIdentifiers:
         """What everybody of whom there is a record is known by; names and births of each patient for one source's.
 
         Args:
             key: of the tokens.
-            extracts: numbers of the extracts whose records are meant; None for all.
         """

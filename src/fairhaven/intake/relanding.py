@@ -94,11 +94,11 @@ def _land(
             landed = land_file(receiver, source, arrived, extract=extract.number, folder=making, work=work)
             paths = [making / f"{table}.parquet" for table in landed.tables]
             with scratch(work) as room:
-                screened = receiver.texts(source).screen(
+                withheld = receiver.texts(source).screen(
                     paths, known=known, local_numbers=landed.local_numbers, own=landed.identities, work=room
                 )
         tables = {
-            name: with_withheld(count, screened.withheld.get(making / f"{name}.parquet", {}))
+            name: with_withheld(count, withheld.get(making / f"{name}.parquet", {}))
             for name, count in landed.tables.items()
         }
         for table, before in extract.tables.items():
