@@ -103,6 +103,9 @@ system is known in any usual spelling (`https://fhir.nhs.uk/Id/nhs-number`, `htt
 `Patient` one whose `use` is not `old` counts. Patients whom `Patient.link` (of any type) calls the same are
 one person, through chains and circles and whatever delivery brings the other; what a patient with a link `replaced-by` says of themselves counts after what the others say.
 
+Where the `Medication` or `Device` that a row's code is from, the `Organization` of a payer's name or the `Practitioner` of a gender is not there or in quarantine, the row has
+none, and the build counts it (`emptied`: `is said by a row that is not there`).
+
 ## Conventions
 
 - **Sex** is that at birth (Themis 94): `us-core-birthsex`, `us-core-sex` or UK Core's `BirthSex` where they say male or female, else `gender`.

@@ -1,4 +1,5 @@
-"""Values that a row of the release does not have, though its source gave one: references to nothing, ends before the start.
+"""Values that a row of the release does not have, though its source gave one: references to nothing, what rows that are not
+there would say, ends before the start.
 
 They are marked where they are emptied, in boolean columns ``emptied_<column>`` of kept rows, and counted from there.
 """
@@ -15,6 +16,7 @@ from fairhaven.harmonise.numbered_rules import NumberedRows
 from fairhaven.release.facts import EmptiedValues
 
 NAMES_NOTHING = "names no row of the release"
+NOT_THERE = "is said by a row that is not there"
 BEFORE_START = "is before the start"
 _LOCATION = {"location_ref": "location_id"}
 
@@ -27,16 +29,18 @@ class Emptied:
         column: of generic rows: ``visit_ref``, ``end_date``.
         kept: the column of the kept rows that holds what is left of it.
         reason: why it was emptied.
+        marked: the boolean column that tells, where rules give it.
     """
 
     column: str
     kept: str
     reason: str = NAMES_NOTHING
+    marked: str = ""
 
     @property
     def mark(self) -> str:
         """The boolean column that is true where the value was emptied."""
-        return f"emptied_{self.column}"
+        return self.marked or f"emptied_{self.column}"
 
 
 ENDS = (
@@ -44,6 +48,14 @@ ENDS = (
     Emptied(column="end_datetime", kept="end_datetime", reason=BEFORE_START),
 )
 STAFF = (Emptied(column="provider_ref", kept="provider_id"), Emptied(column="care_site_ref", kept="care_site_id"))
+
+
+def _unsaid(column: str) -> Emptied:
+    return Emptied(column=column, kept=column, reason=NOT_THERE, marked="names_nothing")
+
+
+UNSAID_CODE, UNSAID_PAYER, UNSAID_GENDER = _unsaid("source_value"), _unsaid("payer"), _unsaid("gender")
+"""What a row has from another one that it refers to (a drug from a FHIR Medication), where that one is not there."""
 
 
 def without_false_ends(rows: ir.Table, stated: str = "end_date") -> ir.Table:
@@ -81,9 +93,10 @@ def count_emptied(
     """What was emptied in rows that are in the release, by the table that they came from and the one that they are in.
 
     Args:
-        rows: kept, with ``rule``, the marks and what is left.
+        rows: kept, with ``rule``, what is left, and the marks; without one that no rule gives there is nothing to count.
         table: over *rows*: the CDM table that each is in.
     """
+    checks = [each for each in checks if each.mark in rows.columns]
     sums = {each.mark: rows[each.mark].sum() for each in checks}
     sums |= {f"given_{each.column}": (rows[each.mark] | rows[each.kept].notnull()).sum() for each in checks}
     found = engine.fetch(rows.group_by("rule", cdm_table=table).agg(**sums)).to_pylist()

@@ -42,6 +42,9 @@ _PERIOD = {
     "end_datetime": "timestamp(6)",
     "end_from": "date",  # the first day that the end can be, where it is the last of a month or a year; NULL: the end is the day
 }
+_UNSAID = {
+    "names_nothing": "boolean"  # what it refers to for its code (payer, gender) is not there, so it has none; counted
+}
 _REFS = {
     "visit_ref": "string",
     "visit_detail_ref": "string",
@@ -94,6 +97,7 @@ _EVENT = {
     "anatomic_site_concept_id": "int32",
     "disease_status": "string",  # of a specimen
     "disease_status_concept_id": "int32",
+    **_UNSAID,
     "is_cdm": "boolean",  # the row is from a CDM: its further columns are as they were there, and NULL where empty
     **_REFS,
     "target": "string",  # a CDM table that overrides the domain; '' or NULL: by domain
@@ -181,6 +185,7 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "gender_source_concept_id": "int32",
             "birth_year": "int32",
             "care_site_ref": "string",
+            **_UNSAID,
         },
         "care_site": {
             **LINEAGE,
@@ -229,6 +234,7 @@ KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "end_date": "date",
             "payer_concept_id": "int32",
             "payer": "string",
+            **_UNSAID,
             "payer_source_concept_id": "int32",
             "plan_concept_id": "int32",
             "plan": "string",

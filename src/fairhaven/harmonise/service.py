@@ -26,7 +26,16 @@ from fairhaven.harmonise.code_mapping import (
     resolve_codes,
     with_concepts,
 )
-from fairhaven.harmonise.emptied_values import ENDS, STAFF, Emptied, count_emptied, with_marks
+from fairhaven.harmonise.emptied_values import (
+    ENDS,
+    STAFF,
+    UNSAID_CODE,
+    UNSAID_GENDER,
+    UNSAID_PAYER,
+    Emptied,
+    count_emptied,
+    with_marks,
+)
 from fairhaven.harmonise.eras import condition_era, drug_era, ingredients
 from fairhaven.harmonise.event_tables import event_tables, fit_to_cdm
 from fairhaven.harmonise.events import FURTHER_CODES, REFERENCES, EventContext, events, place_rows
@@ -270,7 +279,7 @@ def _places(assembly: _Assembly, found: People) -> Places:
         sited = assembly.look_up(placed_care_sites(places.care_sites, places), "care_site", [LOCATED])
         assembly.fit("care_site", care_site_table(sited))
     if places.providers is not None:
-        staff = assembly.look_up(placed_providers(places.providers, places), "provider", [SITED])
+        staff = assembly.look_up(placed_providers(places.providers, places), "provider", [SITED, UNSAID_GENDER])
         assembly.fit("provider", provider_table(staff))
     persons = assembly.look_up(_placed_persons(found.persons, places), "person", _OF_PERSON_ROWS)
     assembly.fit("person", persons.rename(row_rule="rule"))
@@ -312,7 +321,7 @@ def _events(assembly: _Assembly, context: EventContext) -> ir.Table | None:
     found = events(assembly.engine, rows, assembly.resolved, context, assembly.as_of)
     assembly.tables |= event_tables(assembly.engine, found, assembly.vocabulary)
     in_release = found.filter(found["outcome"].isin(EVENT_TABLES) & (found["ordinal"] == 0))
-    assembly.count_emptied(in_release, in_release["outcome"], (*REFERENCES, *ENDS))
+    assembly.count_emptied(in_release, in_release["outcome"], (*REFERENCES, UNSAID_CODE, *ENDS))
     return found
 
 
@@ -331,7 +340,7 @@ def _payers(assembly: _Assembly, found: People) -> None:
     if rows is None:
         return
     known = payer_periods(_plausible(rows, found, assembly.as_of))
-    known = assembly.look_up(known, "payer_plan_period", [PAYER_END])
+    known = assembly.look_up(known, "payer_plan_period", [PAYER_END, UNSAID_PAYER])
     assembly.add("payer_plan_period", payer_plan_period_table(known), ("row_rule", "row_key"))
 
 

@@ -204,7 +204,8 @@ class EmptiedValues:
     Args:
         source, table: where the rows came from.
         cdm_table, column: where the value would be.
-        reason: ``names no row of the release`` (a reference), ``is before the start`` (an end).
+        reason: ``names no row of the release`` (a reference), ``is said by a row that is not there`` (a FHIR
+            MedicationRequest's drug, whose Medication is in quarantine), ``is before the start`` (an end).
         rows: rows of the release that lack the value for this reason.
         given: rows of the release for which the source gave such a value.
     """

@@ -23,7 +23,9 @@ def device_uses(placed: ir.Table) -> Columns:
     when = period(ibis.coalesce(placed["start"], placed["recorded"]), placed["end"], placed["end_length"])
     known = _exposure(placed, before="known_")
     is_known = known["code"].notnull() | known["code_text"].notnull()
-    return when | known | {name: is_known.ifelse(known[name], placed[name]) for name in CODES}
+    named = {name: is_known.ifelse(known[name], placed[name]) for name in CODES}
+    is_bare = named["code"].isnull() & named["code_text"].isnull()
+    return when | known | named | {"names_nothing": is_bare & placed["refers_to_nothing"]}
 
 
 def _without_use(context: RuleContext, device: ir.Table) -> ir.Table:

@@ -63,6 +63,7 @@ def coverages(placed: ir.Table) -> Columns:
         "end_date": placed["end"].cast("date"),
         "payer_concept_id": no_concept(payer),
         "payer": payer,
+        "names_nothing": placed["payor_name"].isnull() & placed["refers_to_nothing"],
         "plan_concept_id": no_concept(plan),
         "plan": plan,
     }

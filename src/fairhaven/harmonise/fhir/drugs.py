@@ -48,7 +48,8 @@ def _named(context: RuleContext, table: ir.Table) -> ir.Table:
     """With the codes of the Medication that is referred to, where the resource has none itself."""
     found = context.looked_up(context.placed(table), "medication_id", "medication", CODES)
     is_bare = found["code"].isnull() & found["code_text"].isnull()
-    return found.mutate(**{name: is_bare.ifelse(found[f"known_{name}"], found[name]) for name in CODES})
+    named = {name: is_bare.ifelse(found[f"known_{name}"], found[name]) for name in CODES}
+    return found.mutate(**named, names_nothing=is_bare & found["refers_to_nothing"])
 
 
 @resource_rule(
@@ -67,6 +68,7 @@ def requests(placed: ir.Table) -> Columns:
     start = dated(placed, "authored", "bounds_start", "validity_start")
     return {
         **codes(placed),
+        "names_nothing": placed["names_nothing"],
         **period(start, placed["bounds_end"]),
         **_dosage(placed),
         "type_concept_id": is_reported.ifelse(TYPE["patient self-report"], TYPE["EHR prescription"]).cast("int32"),
@@ -88,6 +90,7 @@ def statements(placed: ir.Table) -> Columns:
     """What patients say that they take."""
     return {
         **codes(placed),
+        "names_nothing": placed["names_nothing"],
         **period(dated(placed, "effective_start", "asserted"), placed["effective_end"], placed["effective_end_length"]),
         **_dosage(placed),
         "type_concept_id": ibis.literal(TYPE["patient self-report"], type="int32"),
@@ -108,6 +111,7 @@ def administrations(placed: ir.Table) -> Columns:
     start = dated(placed, "effective_start")
     return {
         **codes(placed),
+        "names_nothing": placed["names_nothing"],
         **period(start, placed["effective_end"], placed["effective_end_length"]),
         **_route(placed),
         "type_concept_id": ibis.literal(TYPE["EHR administration"], type="int32"),
@@ -128,6 +132,7 @@ def dispenses(placed: ir.Table) -> Columns:
     """What was handed over, else prepared."""
     return {
         **codes(placed),
+        "names_nothing": placed["names_nothing"],
         **period(dated(placed, "handed_over", "prepared")),
         **_dosage(placed),
         "type_concept_id": ibis.literal(TYPE["EHR dispensing"], type="int32"),

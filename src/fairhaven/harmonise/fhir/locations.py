@@ -93,6 +93,7 @@ def practitioner_roles(placed: ir.Table) -> Columns:
         "provider_ref": placed["practitioner_id"],
         **codes(placed, before="specialty_"),
         "gender": placed["known_gender"],
+        "names_nothing": placed["refers_to_nothing"],
         "care_site_ref": ibis.coalesce(placed["organization_id"], ibis.literal("Location/") + placed["location_id"]),
     }
 

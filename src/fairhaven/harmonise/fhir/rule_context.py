@@ -46,13 +46,18 @@ class RuleContext:
         return _by_id(table, column, _named(self.tables.get(target)), column)
 
     def looked_up(self, table: ir.Table, column: str, target: str, names: Iterable[str]) -> ir.Table:
-        """The table with ``known_<name>`` for each of *names*: what the *target* says that *column* refers to, else NULL."""
+        """The table with ``known_<name>`` for each of *names*: what the *target* says that *column* refers to, else NULL.
+
+        Where *column* refers to none that is there (it is in quarantine, or was not given), ``refers_to_nothing`` is true.
+        """
         found = self.tables.get(target)
         if found is None:
-            return table.mutate(**{f"known_{name}": ibis.null("string") for name in names})
+            unknown = {f"known_{name}": ibis.null("string") for name in names}
+            return table.mutate(**unknown, refers_to_nothing=table[column].notnull())
         newest = {f"known_{name}": found[name].argmax(found["row_key"]) for name in names}
         known = found.group_by(found["id"].name(f"{column}_known")).agg(**newest)
-        return table.left_join(known, table[column] == known[f"{column}_known"])
+        joined = table.left_join(known, table[column] == known[f"{column}_known"])
+        return joined.mutate(refers_to_nothing=joined[column].notnull() & joined[f"{column}_known"].isnull())
 
     def timed(self, table: ir.Table) -> ir.Table:
         """The table with the moments that its specimen and its report give: ``collected``, ``received``, ``reported_effective``,
