@@ -26,6 +26,18 @@ _FAULTS = (
     ("day_of_birth", f"day_of_birth IS NOT NULL AND {_DAY} IS NULL", "is no day of that month"),
 )
 """Field, condition, reason."""
+_IS_BORN = f"NOT coalesce({' OR '.join(condition for _, condition, _ in _FAULTS)}, false)"
+_SAID_BY_OTHERS = {
+    "year_of_birth": f"max(year_of_birth) FILTER ({_IS_BORN})",
+    "month_of_birth": f"max(month_of_birth) FILTER ({_IS_BORN})",
+    "birth_date": f"max(birth_date) FILTER ({_IS_BORN})",
+    "nhs_number": "max(nhs_number)",
+    "sex": "max(sex)",
+    # Of two places nobody can say where somebody lives.
+    "postcode": "CASE WHEN min(postcode) = max(postcode) THEN min(postcode) END",
+    "address": "CASE WHEN min(address) = max(address) THEN min(address) END",
+}
+"""What says who somebody is -> what rows of one number that do not contradict each other say of it."""
 
 
 def without_faulty_persons(connection: duckdb.DuckDBPyConnection, source: Source, person: StagedTable) -> StagedTable:
@@ -33,6 +45,7 @@ def without_faulty_persons(connection: duckdb.DuckDBPyConnection, source: Source
 
     Of rows of one number that do not contradict each other the one that says most stays, and those that are equal to it: whatever their order,
     it is the same. Of those that say as much and differ in what contradicts nothing (a race, a place) it is the first by what they say.
+    What it lacks of who somebody is the others of its number say: an opt-out is found by an NHS number, whichever row has it.
 
     Args:
         person: staged, with ``nhs_number, birth_date, sex`` beside the CDM's columns.
@@ -51,6 +64,11 @@ def without_faulty_persons(connection: duckdb.DuckDBPyConnection, source: Source
         _find_lesser(connection, person)
     else:
         connection.execute("CREATE TABLE lesser_persons (row_line BIGINT)")
+    said = ", ".join(f"{value} AS {name}" for name, value in _SAID_BY_OTHERS.items())
+    connection.execute(
+        f"CREATE TABLE said_by_others AS SELECT person_id, {said} FROM {rows} "
+        "SEMI JOIN (FROM shared_numbers WHERE NOT differs) USING (person_id) GROUP BY person_id"
+    )
     less = "row_line IN (FROM lesser_persons)"
     links = links_of(source)
     parts = [
@@ -61,18 +79,20 @@ def without_faulty_persons(connection: duckdb.DuckDBPyConnection, source: Source
     connection.execute(f"CREATE TABLE faulty_persons AS {' UNION ALL '.join(parts)}")
     if count_of(connection, "SELECT count(*) FROM faulty_persons") == 0:
         return person
+    whole = ", ".join(f"coalesce(r.{name}, o.{name}) AS {name}" for name in _SAID_BY_OTHERS)
     connection.execute(
-        f"CREATE VIEW sound_persons AS FROM {rows} WHERE row_line NOT IN (SELECT row_line FROM faulty_persons)"
+        f"CREATE VIEW sound_persons AS SELECT r.* REPLACE ({whole}) FROM {rows} AS r LEFT JOIN said_by_others AS o "
+        "ON o.person_id = r.person_id WHERE r.row_line NOT IN (SELECT row_line FROM faulty_persons)"
     )
     connection.execute(
         f"CREATE VIEW rejected_persons_all AS SELECT row_line, field, reason, patient, code, named, belonging "
         f"FROM {identifier(person.rejects)} UNION ALL FROM faulty_persons"
     )
-    return dataclasses.replace(person, rows="sound_persons", rejects="rejected_persons_all")
+    return dataclasses.replace(person, rows="sound_persons", rejects="rejected_persons_all", numbers_in=person.rows)
 
 
 def _find_lesser(connection: duckdb.DuckDBPyConnection, person: StagedTable) -> None:
-    """``lesser_persons``: rows that differ from the one of their number that says most."""
+    """``lesser_persons``: rows that differ from the one of their number that says most, and can stand."""
     columns = [identifier(column.name) for column in person.declaration.columns]
     # Of a concept 0 says nothing.
     filled = " + ".join(f"(coalesce({column}::VARCHAR, '0') <> '0')::INTEGER" for column in columns)
@@ -80,5 +100,5 @@ def _find_lesser(connection: duckdb.DuckDBPyConnection, person: StagedTable) -> 
         "CREATE TABLE lesser_persons AS SELECT row_line FROM (SELECT row_line, said, "
         "first_value(said) OVER (PARTITION BY person_id ORDER BY filled DESC, said) AS most FROM ("
         f"SELECT row_line, person_id, {filled} AS filled, row({', '.join(columns)})::VARCHAR AS said FROM {identifier(person.rows)} "
-        "SEMI JOIN (FROM shared_numbers WHERE NOT differs) USING (person_id))) WHERE said <> most"
+        f"SEMI JOIN (FROM shared_numbers WHERE NOT differs) USING (person_id) WHERE {_IS_BORN})) WHERE said <> most"
     )

@@ -77,7 +77,7 @@ class CdmMembers:
 class OmopReader:
     """See `Reader`."""
 
-    version = "5"
+    version = "6"
     threads: int | None = None
 
     def stage(

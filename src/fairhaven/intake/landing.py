@@ -201,7 +201,7 @@ class _Landing:
 
     def _local_numbers(self, staged: Sequence[StagedTable]) -> pa.Table:
         others = [
-            f"SELECT p.patient_ref, r.{identifier(column)} AS number FROM {identifier(table.rows)} AS r "
+            f"SELECT p.patient_ref, r.{identifier(column)} AS number FROM {identifier(table.numbers_in or table.rows)} AS r "
             f"JOIN patients AS p ON p.patient = r.{identifier(table.declaration.patient)}::VARCHAR"
             for table in staged
             for column in table.further_numbers

@@ -62,6 +62,7 @@ class StagedTable:
         emptied: column -> rows whose value did not fit and is empty.
         written_as: version of the format of the file, and how it is known; empty where formats have one version.
         further_numbers: text columns of ``rows`` that do not land and say by what other number the patient is known.
+        numbers_in: relation with these and the patient's number, where more than ``rows`` say them; empty where only those do.
         cdm: with PERSON of a partner's CDM, what that says of itself.
     """
 
@@ -80,6 +81,7 @@ class StagedTable:
     missing: tuple[str, ...] = ()
     emptied: Mapping[str, int] = field(default_factory=dict)
     further_numbers: tuple[str, ...] = ()
+    numbers_in: str = ""
     cdm: PartnerCdm | None = None
     written_as: str = ""
 

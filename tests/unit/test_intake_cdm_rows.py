@@ -1,0 +1,51 @@
+"""Rows of a delivered CDM that share their number: what of each is kept."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from fairhaven.intake import Receipt, Source
+from tests.support.intake_hub import Hub
+
+_CDM = 'title = "Partner"\ncontroller = "partner"\nkind = "cdm"\nformat = "omop"\n'
+_PERSON = "person_id,gender_concept_id,year_of_birth,month_of_birth,day_of_birth,race_concept_id,ethnicity_concept_id,provider_id,person_source_value\n"
+NUMBERED = "1,0,1950,2,3,0,0,,9434765919\n"
+FULLER = "1,8507,1950,2,,8527,38003564,5,LOCAL-77812\n"
+NHS_NUMBER = "9434765919"
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    return Hub(tmp_path)
+
+
+def delivered(hub: Hub, **tables: str) -> tuple[Source, Receipt]:
+    source = hub.source(_CDM, "partner")
+    folder = hub.folder / "cdm"
+    folder.mkdir()
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text)
+    return source, hub.deliver(source, [folder])
+
+
+@pytest.mark.parametrize("rows", [NUMBERED + FULLER, FULLER + NUMBERED])
+def test_an_nhs_number_and_a_birth_that_only_the_lesser_row_of_a_person_says_are_kept(hub: Hub, rows: str) -> None:
+    delivered(hub, person=_PERSON + rows)
+    assert [(field, reason) for _, field, reason in hub.quarantined()] == [
+        ("person_id", "another row of this number says more, or as much")
+    ]
+    [record] = hub.vault.records()
+    assert (record["nhs_number"], record["birth_date"], record["sex"]) == (NHS_NUMBER, dt.date(1950, 2, 3), "M")
+    assert [row["race_concept_id"] for row in hub.landed(table="person")] == [8527]
+
+
+def test_every_number_of_a_person_is_looked_for_in_texts_and_a_row_that_cannot_stand_takes_no_place(hub: Hub) -> None:
+    # Of the row with month 13 the number is known, but the person is the other one.
+    rows = "1,8507,1950,,,0,0,,LOCAL-00451\n1,8507,1950,13,3,8527,38003564,5,LOCAL-77812\n"
+    condition = "condition_occurrence_id,person_id,condition_concept_id,condition_start_date,condition_type_concept_id,condition_source_value\n1,1,0,2020-01-01,32817,LOCAL-77812\n2,1,0,2020-01-01,32817,LOCAL-00451\n"
+    delivered(hub, person=_PERSON + rows, condition_occurrence=condition)
+    assert hub.quarantined() == [(3, "month_of_birth", "is not between 1 and 12")]
+    assert [row["year_of_birth"] for row in hub.landed(table="person")] == [1950]
+    texts = [str(row["condition_source_value"]) for row in hub.landed(table="condition_occurrence")]
+    assert not any("LOCAL" in text for text in texts)
